@@ -1,0 +1,109 @@
+"""OpenAIServer: starts the speech service in its own process and tells it how to behave.
+
+    python -m harness.openai_server --port 9000
+
+runs it by hand, for whoever wants to point a client at it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.process import HOST, PROJECT, ServerProcess, free_port, is_listening
+from harness.speech_api.calls import Call, peak_concurrency
+from harness.speech_api.server import SpeechServer
+
+
+class OpenAIServer:
+    """A speech service at base_url. How it may behave: harness/speech_api/behaviour.py."""
+
+    def __init__(self, *, extra_voices: tuple[str, ...] = ()) -> None:
+        self.port = free_port()
+        self.base_url = f"http://{HOST}:{self.port}/v1"
+        self._extra_voices = extra_voices
+        self._folder: Path | None = None
+        self._server: ServerProcess | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """For the first time, or again on the same port; it then behaves and has heard nothing."""
+        self._folder = Path(tempfile.mkdtemp(prefix="harness-openai-"))
+        voices = [part for voice in self._extra_voices for part in ("--voice", voice)]
+        self._server = ServerProcess(
+            [sys.executable, "-m", "harness.openai_server", "--port", str(self.port), *voices],
+            log=self._folder / "log",
+            cwd=PROJECT,
+        )
+        self._server.wait_until_ready(lambda: is_listening(self.port))
+
+    def stop(self) -> None:
+        """Whoever is being answered is cut off; whoever calls later is refused the connection."""
+        if self._server is not None:
+            self._server.kill()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def behave(self, **settings: Any) -> None:
+        """From now on, like this: any fields of Behaviour. What was told before no longer holds."""
+        self._ask("PUT", "/_control", settings)
+
+    def behave_also(self, **settings: Any) -> None:
+        """Like this, for calls that what was told before leaves alone (on_text, first_calls)."""
+        self._ask("POST", "/_control", settings)
+
+    def release(self) -> None:
+        """Open the gates: calls that wait there go on, later ones pass."""
+        self._ask("POST", "/_release")
+
+    def reset(self) -> None:
+        """Behave well, open all gates, forget the calls."""
+        self._ask("DELETE", "/_control")
+
+    def calls(self) -> list[Call]:
+        """Every speech request since the start or the last reset, in order, also those that still run."""
+        return [Call(**call) for call in self._ask("GET", "/_calls")["calls"]]
+
+    def peak_concurrency(self) -> int:
+        return peak_concurrency(self.calls())
+
+    def _ask(self, method: str, path: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
+        try:
+            connection.request(method, path, json.dumps(settings or {}))
+            response = connection.getresponse()
+            answer: dict[str, Any] = json.loads(response.read())
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise ValueError(answer["error"]["message"])
+        return answer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A speech service with OpenAI's protocol, for tests.")
+    parser.add_argument("--port", type=int, default=9000)
+    parser.add_argument("--voice", action="append", default=[], help="a further voice that it knows")
+    options = parser.parse_args()
+    server = SpeechServer((HOST, options.port), tuple(options.voice))
+    print(f"http://{HOST}:{options.port}/v1", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Behaviour: how the service answers, told by a test at run time."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from harness.speech_api.protocol import FAULT_STATUSES
+
+# Beside the statuses of FAULT_STATUSES, written as a number or in digits.
+FAULTS = {
+    "html": "a page in HTML, with status 200",
+    "empty": "status 200, no byte",
+    "half": "half the clip, ended as if it were whole",
+    "short": "a whole, decodable clip of the first tenth of the text",
+    "break_off": "half the clip, then cut in the middle of a chunk",
+    "drip": "one byte a second",
+    "silence": "a whole clip without a sound",
+    "garbage": "bytes that are no audio",
+    "wrong_format": "a whole clip in another format, under the media type that was asked for",
+    "never": "no answer at all, until released",
+    "hang_up": "the connection closed without a word",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """The defaults answer at once, whole. `on_text` and `first_calls` limit which calls meet it."""
+
+    headers_delay_seconds: float = 0
+    first_byte_delay_seconds: float = 0
+    chunks: int = 4
+    chunk_delay_seconds: float = 0  # between two chunks
+    gate_before_headers: bool = False
+    gate_after_chunks: int | None = None  # sends so many chunks, then waits for the release
+    fault: str | int = ""
+    retry_after_seconds: float = 1  # said with 429 and 503
+    on_text: str = ""  # only calls whose input contains this
+    first_calls: int | None = None  # only so many calls
+
+    def __post_init__(self) -> None:
+        if self.fault and self.fault not in FAULTS and self.status is None:
+            raise ValueError(f"unknown fault {self.fault!r}: {', '.join(FAULTS)} or {list(FAULT_STATUSES)}")
+        if self.chunks < 1:
+            raise ValueError("a clip takes at least one chunk")
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status that is the fault, if it is one."""
+        digits = str(self.fault)
+        return int(digits) if digits.isdigit() and int(digits) in FAULT_STATUSES else None
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether nothing of the service works, its list of models included."""
+        is_general = not self.on_text and self.first_calls is None
+        return is_general and (self.status in (401, 403, 500, 503) or self.fault in ("never", "hang_up"))
+
+
+class Gate:
+    """Something to wait for beside a socket: its file descriptor becomes readable once it is open."""
+
+    def __init__(self) -> None:
+        self._waiting, self._opener = socket.socketpair()
+
+    def open(self) -> None:
+        self._opener.close()  # the other end then reads the end of file, for everyone and for good
+
+    def fileno(self) -> int:
+        return self._waiting.fileno()
+
+
+class Rule:
+    """A behaviour, the calls it still applies to, and its gate."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
+        self.gate = Gate()
+        self._left = behaviour.first_calls
+
+    def takes(self, text: str) -> bool:
+        """Whether it applies to this call, which then counts as one of its first."""
+        if self.behaviour.on_text not in text or self._left == 0:
+            return False
+        if self._left is not None:
+            self._left -= 1
+        return True
+
+
+class Rules:
+    """The first rule that takes a call decides; without one, the service behaves."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rules: list[Rule] = []
+
+    def replace(self, settings: dict[str, Any]) -> None:
+        rule = Rule(Behaviour(**settings))
+        self.clear()
+        self._append(rule)
+
+    def add(self, settings: dict[str, Any]) -> None:
+        self._append(Rule(Behaviour(**settings)))
+
+    def clear(self) -> None:
+        """Whoever waited at a gate goes on."""
+        with self._lock:
+            rules, self._rules = self._rules, []
+        for rule in rules:
+            rule.gate.open()
+
+    def release(self) -> None:
+        with self._lock:
+            for rule in self._rules:
+                rule.gate.open()
+
+    def for_call(self, text: str) -> Rule:
+        with self._lock:
+            return next((rule for rule in self._rules if rule.takes(text)), None) or Rule(Behaviour())
+
+    def outage(self) -> Rule | None:
+        with self._lock:
+            return next((rule for rule in self._rules if rule.behaviour.is_outage), None)
+
+    def _append(self, rule: Rule) -> None:
+        with self._lock:
+            self._rules.append(rule)

@@ -1,0 +1,263 @@
+"""The service over HTTP: speech, the list of models, and the control that tests use."""
+
+from __future__ import annotations
+
+import json
+import select
+import sys
+import time
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+from harness.speech_api import protocol, sound
+from harness.speech_api.behaviour import Behaviour, Gate, Rule, Rules
+from harness.speech_api.calls import CallLog
+from harness.speech_api.protocol import Refused, Speech
+
+DRIP_SECONDS = 1
+
+
+class ClientGone(Exception):
+    """The other side closed its connection."""
+
+
+class HangUp(Exception):
+    """Close the connection without a further byte."""
+
+
+class Reply(NamedTuple):
+    """A body and how it ends."""
+
+    media_type: str
+    body: bytes
+    is_cut: bool = False
+
+
+class SpeechServer(ThreadingHTTPServer):
+    request_queue_size = 1024
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], extra_voices: tuple[str, ...] = ()) -> None:
+        self.rules = Rules()
+        self.calls = CallLog()
+        self.extra_voices = extra_voices
+        super().__init__(address, Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection, on its own thread."""
+
+    server: SpeechServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        if self.path == "/v1/models":
+            self._list_models()
+        elif self.path == "/_calls":
+            self._send_json(200, {"calls": [asdict(call) for call in self.server.calls.all()]})
+        else:
+            self._send_refusal(Refused(404, f"Invalid URL (GET {self.path})"))
+
+    def do_PUT(self) -> None:
+        """PUT /_control {settings}: behave like this and in no other way."""
+        self._control({"/_control": self.server.rules.replace})
+
+    def do_POST(self) -> None:
+        if self.path == "/v1/audio/speech":
+            self._answer_speech(self._body())
+        else:
+            self._control({"/_control": self.server.rules.add, "/_release": self._release})
+
+    def do_DELETE(self) -> None:
+        """DELETE /_control: behave, and forget the calls."""
+        self._control({"/_control": self._reset})
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The calls are kept in the call log."""
+
+    # The control
+
+    def _control(self, deeds: dict[str, Any]) -> None:
+        body = self._body()
+        if self.path not in deeds:
+            self._send_refusal(Refused(404, f"Invalid URL ({self.command} {self.path})"))
+            return
+        try:
+            deeds[self.path](json.loads(body or b"{}"))
+        except (TypeError, ValueError) as error:
+            self._send_refusal(Refused(400, str(error)))
+        else:
+            self._send_json(200, {"ok": True})
+
+    def _release(self, _: object) -> None:
+        self.server.rules.release()
+
+    def _reset(self, _: object) -> None:
+        self.server.rules.clear()
+        self.server.calls.clear()
+
+    # The protocol
+
+    def _list_models(self) -> None:
+        try:
+            protocol.require_key(self.headers["Authorization"])
+            self._suffer_outage()
+        except Refused as refused:
+            self._send_refusal(refused)
+        except (ClientGone, HangUp):
+            self.close_connection = True
+        else:
+            models = [
+                {"id": name, "object": "model", "created": 1_699_000_000, "owned_by": "openai-internal"}
+                for name in protocol.MODELS
+            ]
+            self._send_json(200, {"object": "list", "data": models})
+
+    def _suffer_outage(self) -> None:
+        outage = self.server.rules.outage()
+        if outage is None:
+            return
+        if outage.behaviour.status is not None:
+            raise protocol.fault(outage.behaviour.status)
+        if outage.behaviour.fault == "never":
+            self._wait(gate=outage.gate)
+        raise HangUp
+
+    def _answer_speech(self, body: bytes) -> None:
+        try:
+            protocol.require_key(self.headers["Authorization"])
+            speech = protocol.parse(body, self.server.extra_voices)
+        except Refused as refused:
+            self._send_refusal(refused)
+            return
+        number = self.server.calls.begin(speech)
+        rule = self.server.rules.for_call(speech.text)
+        try:
+            self._perform(number, speech, rule)
+        except (ClientGone, ConnectionError):
+            self.server.calls.end(number, "client_gone")
+            self.close_connection = True
+        except HangUp:
+            self.server.calls.end(number, str(rule.behaviour.fault))
+            self.close_connection = True
+
+    def _perform(self, number: int, speech: Speech, rule: Rule) -> None:
+        behaviour = rule.behaviour
+        due = time.monotonic() + behaviour.headers_delay_seconds
+        reply = _reply(speech, str(behaviour.fault))  # takes some of the delay
+        self._wait(due)
+        if behaviour.gate_before_headers or behaviour.fault == "never":
+            self._wait(gate=rule.gate)
+        if behaviour.fault in ("never", "hang_up"):
+            raise HangUp
+        if behaviour.status is None:
+            self._stream(number, reply, rule)
+        else:
+            self.server.calls.end(number, str(behaviour.status))
+            self._send_refusal(protocol.fault(behaviour.status), behaviour.retry_after_seconds)
+
+    def _stream(self, number: int, reply: Reply, rule: Rule) -> None:
+        behaviour = rule.behaviour
+        self.send_response(200)
+        self.send_header("Content-Type", reply.media_type)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        due = time.monotonic() + behaviour.first_byte_delay_seconds
+        step = DRIP_SECONDS if behaviour.fault == "drip" else behaviour.chunk_delay_seconds
+        chunks = _chunks(reply.body, behaviour)
+        for count, chunk in enumerate(chunks):
+            self._wait(due)
+            if count == behaviour.gate_after_chunks:
+                self._wait(gate=rule.gate)
+            self.server.calls.first_byte(number)
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            due = max(due + step, time.monotonic())
+        if behaviour.gate_after_chunks is not None and behaviour.gate_after_chunks >= len(chunks):
+            self._wait(gate=rule.gate)
+        self._end(number, reply, str(behaviour.fault) or "completed")
+
+    def _end(self, number: int, reply: Reply, outcome: str) -> None:
+        """Noted before the client can know, so that it never looks too early."""
+        self.server.calls.end(number, outcome)
+        if reply.is_cut:
+            self.wfile.write(b"1000\r\nan announced chunk that is never finished")
+            self.close_connection = True
+        else:
+            self.wfile.write(b"0\r\n\r\n")
+
+    # The wire
+
+    def _wait(self, until: float | None = None, *, gate: Gate | None = None) -> None:
+        """Until a moment or for a gate. Raises ClientGone as soon as the client closes its connection."""
+        poll = select.poll()
+        poll.register(self.connection, select.POLLIN | select.POLLHUP)
+        if gate is not None:
+            poll.register(gate, select.POLLIN | select.POLLHUP)
+        while until is None or time.monotonic() < until:
+            left = None if until is None else max(0, until - time.monotonic()) * 1000
+            ready = {descriptor for descriptor, _ in poll.poll(left)}
+            if gate is not None and gate.fileno() in ready:
+                return
+            if ready:  # a client that waits for an answer has nothing to say but goodbye
+                raise ClientGone
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers["Content-Length"] or 0))
+
+    def _send_refusal(self, refused: Refused, retry_after_seconds: float = 1) -> None:
+        headers = {"Retry-After": f"{retry_after_seconds:g}"} if refused.status in (429, 503) else {}
+        self._send(refused.status, refused.body, headers)
+
+    def _send_json(self, status: int, content: object) -> None:
+        self._send(status, json.dumps(content).encode(), {})
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _reply(speech: Speech, fault: str) -> Reply:
+    """What is sent, be it right or wrong."""
+    media_type = sound.CODINGS[speech.audio_format].media_type
+    if fault == "html":
+        return Reply("text/html", b"<!doctype html><title>Sign in</title><p>Welcome to this network.</p>")
+    if fault == "empty":
+        return Reply(media_type, b"")
+    if fault == "silence":
+        return Reply(media_type, sound.silent(speech.text, speech.audio_format))
+    if fault == "wrong_format":
+        other = "mp3" if speech.audio_format == "wav" else "wav"
+        return Reply(media_type, _spoken(speech, audio_format=other))
+    if fault == "short":
+        return Reply(media_type, _spoken(speech, text=speech.text[: max(1, len(speech.text) // 10)]))
+    clip = _spoken(speech)
+    if fault == "garbage":
+        return Reply(media_type, bytes(byte ^ 0x5A for byte in clip))
+    if fault in ("half", "break_off"):
+        return Reply(media_type, clip[: len(clip) // 2], is_cut=fault == "break_off")
+    return Reply(media_type, clip)
+
+
+def _spoken(speech: Speech, *, text: str = "", audio_format: str = "") -> bytes:
+    return sound.spoken(
+        text or speech.text,
+        speech.voice,
+        audio_format or speech.audio_format,
+        speech.speed,
+        f"{speech.model}|{speech.instructions}",
+    )
+
+
+def _chunks(body: bytes, behaviour: Behaviour) -> list[bytes]:
+    size = 1 if behaviour.fault == "drip" else max(1, -(-len(body) // behaviour.chunks))
+    return [body[begin : begin + size] for begin in range(0, len(body), size)]

@@ -1,0 +1,23 @@
+"""The speech service, started once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.openai_server import OpenAIServer
+
+
+@pytest.fixture(scope="session")
+def running_openai() -> Iterator[OpenAIServer]:
+    with OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture
+def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
+    """It behaves and has heard nothing."""
+    running_openai.reset()
+    yield running_openai
+    running_openai.reset()

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from harness.chromium import chromium
+from harness.optional import skipped_when_unavailable
+from harness.speech_api.sound import spoken
+
+CLIP = base64.b64encode(spoken("Hello and welcome.", "nova", "mp3")).decode()
+PAGE = f"""
+<audio src="data:audio/mpeg;base64,{CLIP}"></audio><button>play</button><output>untried</output>
+<script>
+  const [sound, button, output] = ["audio", "button", "output"].map(name => document.querySelector(name));
+  const play = () => sound.play().then(() => output.value = "playing", error => output.value = error.name);
+  button.onclick = play;
+  sound.onended = () => output.value = "ended";
+  play();
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with skipped_when_unavailable(), chromium() as browser:
+        yield browser
+
+
+def test_sound_waits_for_a_gesture(browser: Browser) -> None:
+    page = browser.new_page()
+    page.route("**/*", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
+    page.goto("http://site.test/")  # not set_content: it evaluates, which counts as a gesture
+    expect(page.locator("output")).to_have_text("NotAllowedError")
+    page.click("button")
+    expect(page.locator("output")).to_have_text("ended")

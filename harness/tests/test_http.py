@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from harness.http import BrokenTransfer, at_once, get, request, stream
+
+
+def answering(reply: bytes) -> str:
+    """The URL of a server that sends this to one client and closes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        with listener, listener.accept()[0] as connection:
+            connection.recv(65_536)
+            connection.sendall(reply)
+
+    threading.Thread(target=answer, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+
+WHOLE = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nclip",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ncl\r\n2\r\nip\r\n0\r\n\r\n",
+]
+BROKEN = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nclip",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nclip\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nclip",
+    b"HTTP/1.1 200 OK\r\n\r\nclip",
+]
+
+
+@pytest.mark.parametrize("reply", WHOLE)
+def test_a_whole_body_is_read(reply: bytes) -> None:
+    assert get(answering(reply)).body == b"clip"
+
+
+@pytest.mark.parametrize("reply", BROKEN)
+def test_a_body_without_its_end_is_broken(reply: bytes) -> None:
+    pieces = stream(answering(reply))
+    with pytest.raises(BrokenTransfer):
+        list(pieces)
+
+
+def test_a_head_has_no_body() -> None:
+    reply = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
+    assert request("HEAD", answering(reply)).headers["Content-Length"] == "9"
+
+
+def test_calls_at_once_meet_and_keep_their_order() -> None:
+    meeting = threading.Barrier(3, timeout=5)
+
+    def call(index: int) -> int:
+        meeting.wait()
+        if index == 1:
+            raise ValueError("second")
+        return index
+
+    first, second, third = at_once(3, call)
+    assert (first, third) == (0, 2)
+    assert isinstance(second, ValueError)

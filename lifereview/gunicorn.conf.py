@@ -1,0 +1,30 @@
+"""How gunicorn serves: threads, because a listener may be slow and a voice takes seconds."""
+
+import os
+from typing import Any
+
+os.environ["LIFEREVIEW_PROCESS"] = "web"  # before the settings are read: they give the web its pool
+
+from lifereview import settings  # noqa: E402
+
+bind = f"{settings.HOST}:{settings.PORT}" if ":" not in settings.HOST else f"[{settings.HOST}]:{settings.PORT}"
+workers = settings.WEB_WORKERS
+worker_class = "gthread"
+threads = settings.WEB_THREADS
+worker_connections = 1000
+backlog = 2048
+keepalive = 15
+timeout = 60  # a worker that does not answer its master for so long is replaced
+graceful_timeout = 7  # the supervisor allows 10 s in all
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+control_socket_disable = True
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Write the last counts; atexit would do, were it not for requests that hang."""
+    from ttscache import housekeeping
+
+    housekeeping.stop()

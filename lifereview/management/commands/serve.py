@@ -1,0 +1,122 @@
+"""The one command: everything that is needed, in the foreground."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connections
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+from lifereview.environment import Environment
+from lifereview.supervisor import Child, Supervisor
+from narratives.publishing import hold_clips, load_default_content, warm_live_journeys
+from ttscache.claims import forget_claims_of_dead_processes
+from ttscache.readiness import HEARTBEAT_LOST_SECONDS, HEARTBEAT_SECONDS, is_cluster_alive
+
+
+LONG_QUEUE = 100
+
+
+class Command(BaseCommand):
+    help = "Migrates, loads the default journey, creates the first staff user, and serves web and tasks."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--end-with-parent", action="store_true", help="stop when the process that started this one is gone"
+        )
+
+    def handle(self, *args: Any, end_with_parent: bool, **options: Any) -> None:
+        self._check_port()
+        call_command("migrate", verbosity=0)
+        call_command(CollectStatic(), interactive=False, verbosity=0)
+        password = self._create_first_user()
+        load_default_content()
+        forget_claims_of_dead_processes()
+        hold_clips()  # with other settings the same words have other clips
+        warm_live_journeys()
+        async_task("ttscache.tasks.resume", task_name="resume")
+        connections.close_all()
+        self._tell(password)
+        supervisor = Supervisor(
+            [
+                Child("The web server", [sys.executable, "-m", "gunicorn", "-c", *_gunicorn()]),
+                Child("The task cluster", [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"], Heart()),
+            ],
+            stopping_mark=settings.VAR_DIR / f"stopping-{os.getpid()}",
+            ends_with_parent=end_with_parent,
+        )
+        sys.exit(supervisor.run())
+
+    def _check_port(self) -> None:
+        family = socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.HOST, settings.PORT))
+            except OSError as error:
+                raise CommandError(
+                    f"HOST={settings.HOST} PORT={settings.PORT} cannot be used: {error.strerror}. "
+                    "Stop what is there, or set PORT to another number."
+                ) from error
+
+    def _create_first_user(self) -> str:
+        """Returns the password that was made up, or nothing."""
+        users = get_user_model()
+        if users.objects.filter(is_staff=True).exists():
+            return ""
+        env = Environment()
+        given = env.text("DJANGO_SUPERUSER_PASSWORD")
+        password = given or secrets.token_urlsafe(12)
+        users.objects.create_superuser(
+            username=env.text("DJANGO_SUPERUSER_USERNAME", "admin"),
+            email=env.text("DJANGO_SUPERUSER_EMAIL"),
+            password=password,
+        )
+        return "" if given else password
+
+    def _tell(self, password: str) -> None:
+        host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
+        name = {"0.0.0.0": "localhost", "[::]": "localhost"}.get(host, host)
+        site = f"http://{name}:{settings.PORT}"
+        self.stdout.write(f"Listeners: {site}/\nStaff:     {site}/admin/")
+        if password:
+            user = Environment().text("DJANGO_SUPERUSER_USERNAME", "admin")
+            self.stdout.write(f"The first staff user is {user} with the password {password} (shown only now).")
+        self.stdout.write("Ctrl-C stops everything.")
+        self.stdout.flush()
+
+
+def _gunicorn() -> list[str]:
+    return [str(settings.BASE_DIR / "lifereview" / "gunicorn.conf.py"), "lifereview.wsgi:application"]
+
+
+class Heart:
+    """Asks this host's cluster for a sign of life now and then, and notices when none comes."""
+
+    def __init__(self) -> None:
+        self._next_beat = 0.0
+
+    def __call__(self, uptime_seconds: float) -> bool:
+        if time.monotonic() < self._next_beat:
+            return True
+        self._next_beat = time.monotonic() + HEARTBEAT_SECONDS
+        try:
+            if OrmQ.objects.count() < LONG_QUEUE:  # or else beats would pile up where nobody takes them
+                async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
+            return uptime_seconds < HEARTBEAT_LOST_SECONDS or is_cluster_alive(socket.gethostname())
+        except DatabaseError:
+            return True  # nobody's fault here; it says so itself
+        finally:
+            connections.close_all()

@@ -1,0 +1,286 @@
+"""Environment -> settings. A bare clone runs on SQLite with the embedded voice; see README for every variable."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from dotenv import dotenv_values
+
+from lifereview.environment import Environment, refuse
+from ttscache.speech import OPENAI_VOICES
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+# The environment wins over the file, as everywhere.
+env = Environment({**{k: v or "" for k, v in dotenv_values(BASE_DIR / ".env").items()}, **os.environ})
+
+# --- the web server (read by gunicorn.conf.py) -----------------------------------------------------------
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.integer("PORT", 8000, least=1, most=65535)
+WEB_WORKERS = env.integer("WEB_WORKERS", 2, least=1, most=64)
+WEB_THREADS = env.integer("WEB_THREADS", 64, least=4, most=1024)
+IS_WEB_PROCESS = os.environ.get("LIFEREVIEW_PROCESS") == "web"
+
+# --- what the embedded default writes --------------------------------------------------------------------
+VAR_DIR = env.folder("VAR_DIR", BASE_DIR / "var")
+try:
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    refuse("VAR_DIR", str(VAR_DIR), f"it has to be a folder that can be written ({error.strerror})")
+
+DEBUG = env.flag("DEBUG", False)
+
+# --- who may call ----------------------------------------------------------------------------------------
+THIS_MACHINE = list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", socket.gethostname().lower()]))
+_HOST_PATTERN = r"\*|\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]"
+ALLOWED_HOSTS = env.words(
+    "ALLOWED_HOSTS", THIS_MACHINE, pattern=_HOST_PATTERN, allowed="a list of host names, such as example.org"
+)
+_ORIGINS: dict[str, Any] = {
+    "pattern": r"https?://[^\s/,]+",
+    "allowed": "a list of origins, such as https://example.org",
+}
+CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS", **_ORIGINS)
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", **_ORIGINS)
+IS_BEHIND_TLS = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
+
+
+def _secret_key() -> str:
+    """Given, or made once and kept. A key that only this machine knows is no key for a public site."""
+    given = env.text("SECRET_KEY")
+    if given:
+        return given
+    if not set(ALLOWED_HOSTS) <= set(THIS_MACHINE):
+        refuse("SECRET_KEY", "", "a site beyond this machine (ALLOWED_HOSTS) has to be given one, shared by all its hosts")
+    path = VAR_DIR / "secret_key"
+    if not path.exists():
+        # Written beside its place, then linked in: of two first starts at once, one key wins for both.
+        draft = VAR_DIR / f"secret_key.{secrets.token_hex(4)}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()
+
+
+SECRET_KEY = _secret_key()
+
+# --- applications ----------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "ttscache",
+    "narratives",
+    "lifereview",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "lifereview.security.content_security_policy",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "lifereview.urls"
+WSGI_APPLICATION = "lifereview.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- database --------------------------------------------------------------------------------------------
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASE_URL = env.url("DATABASE_URL", schemes=["postgres", "postgresql"])
+
+
+def _postgresql() -> dict[str, Any]:
+    """The web keeps a small pool; everything else one connection. A pool does not survive a fork, and
+    django-q2 forks. Behind a pooler in transaction mode there are no server-side cursors."""
+    parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL))
+    options = {**parsed.get("OPTIONS", {}), "connect_timeout": 3}
+    if IS_WEB_PROCESS:
+        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 4}
+    return {
+        **parsed,
+        "OPTIONS": options,
+        "CONN_MAX_AGE": 0 if IS_WEB_PROCESS else 600,
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+
+
+def _sqlite() -> dict[str, Any]:
+    """Write locks are taken at the start of a transaction and waited for; with SQLite's defaults the
+    task queue loses results."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": VAR_DIR / "lifereview.sqlite3",
+        "CONN_MAX_AGE": 600,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+DATABASES = {"default": _postgresql() if DATABASE_URL else _sqlite()}
+
+REDIS_URL = env.url("REDIS_URL", schemes=["redis", "rediss"])
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "django_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
+
+# --- background tasks ------------------------------------------------------------------------------------
+Q_CLUSTER = {
+    "name": "lifereview",
+    "orm": "default",
+    "workers": 2,
+    "queue_limit": 2,  # a task's lock runs from the moment it is fetched, so fetch few
+    "bulk": 1,
+    "timeout": 90,
+    "retry": 600,
+    "max_attempts": 3,
+    "save_limit": 0,
+    "poll": 0.2,
+    "catch_up": False,
+    "label": "Background tasks",
+}
+
+# --- speech ----------------------------------------------------------------------------------------------
+_OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+_VOICES: dict[str, Any] = {
+    "pattern": r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}",
+    "allowed": f"a list of voices, such as nova,onyx (OpenAI's are {', '.join(OPENAI_VOICES)})",
+}
+TTSCACHE = {
+    "provider": env.choice("TTS_PROVIDER", "openai" if _OPENAI_API_KEY else "embedded", ["openai", "embedded"]),
+    "openai_api_key": _OPENAI_API_KEY,
+    "openai_base_url": env.url("OPENAI_BASE_URL", schemes=["http", "https"]),
+    "model": env.text("TTS_MODEL", "tts-1-hd"),
+    "audio_format": env.choice("TTS_FORMAT", "mp3", ["mp3", "opus", "aac", "flac", "wav", "pcm"]),
+    "listener_voices": tuple(env.words("TTS_LISTENER_VOICES", ["nova", "onyx"], **_VOICES)),
+    "memory_bytes": env.byte_count("TTS_MEMORY_BYTES", 64 * 1024**2),
+    "files_bytes": env.byte_count("TTS_FILES_BYTES", 1024**3),
+    "files_dir": env.folder("TTS_FILES_DIR", VAR_DIR / "tts_cache"),
+    "warm_concurrency": env.integer("TTS_WARM_CONCURRENCY", 5, least=1, most=100),
+    "max_chars": env.integer("TTS_MAX_CHARS", 20_000, least=1, most=1_000_000),
+    "timeout_seconds": env.number("TTS_TIMEOUT_SECONDS", 30.0, least=1, most=600),
+    "allow_anonymous_text": env.flag("TTS_ALLOW_ANONYMOUS_TEXT", False),
+    "waiting_threads": WEB_THREADS * 3 // 4,
+}
+# --- HTTP API --------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "ttscache.authentication.ApiTokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "ttscache.api.answer_error",
+    "DEFAULT_THROTTLE_RATES": {"generation": "600/min", "anonymous_generation": "60/min"},
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Life Review",
+    "DESCRIPTION": "A guided life story, spoken aloud, without waiting.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+CORS_URLS_REGEX = r"^/(api|v1)/.*$"
+CORS_EXPOSE_HEADERS = ["Cache-Status", "Content-Range", "ETag", "Retry-After"]
+
+# --- signing in, security --------------------------------------------------------------------------------
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+X_FRAME_OPTIONS = "SAMEORIGIN"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_BEHIND_TLS
+if IS_BEHIND_TLS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SILENCED_SYSTEM_CHECKS = [
+    "security.W004",  # HSTS and
+    "security.W008",  # the redirect to https are the business of the proxy that ends TLS
+]
+
+# --- language, time, static files ------------------------------------------------------------------------
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- logging: keys and ids, never what someone said ------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "httpx2": {"level": "WARNING"},
+    },
+}
+
+UNFOLD = {"SITE_TITLE": "Life Review", "SITE_HEADER": "Life Review", "SITE_SYMBOL": "graphic_eq"}

@@ -1,0 +1,149 @@
+"""Keeps the web server and the task cluster running, and stops both for sure.
+
+What goes wrong without care: a terminal's Ctrl-C reaches every process of its group, and a signal to all of
+them hangs the cluster; a killed leader leaves workers behind; a worker killed at the wrong moment freezes
+the cluster while it looks healthy. So each child leads a session of its own, only leaders are asked to stop,
+whole sessions are killed when they do not, and a cluster that takes no tasks is replaced.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 8.5  # of the 10 that are promised; the rest is for killing and clearing up
+CHECK_SECONDS = 0.2
+MAX_PAUSE_SECONDS = 10.0
+PR_SET_PDEATHSIG = 1  # prctl(2), Linux only
+
+
+@dataclass
+class Child:
+    """A program to keep running. `is_healthy` is asked now and then; a child that is not gets replaced."""
+
+    name: str
+    argv: Sequence[str]
+    is_healthy: Callable[[float], bool] = lambda _uptime: True
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    failures: int = 0
+    start_again_at: float = field(default=0.0)
+
+    def start(self, env: Mapping[str, str]) -> None:
+        self.process = subprocess.Popen(
+            list(self.argv), env=dict(env), stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with_us
+        )
+        self.started_at = time.monotonic()
+
+    @property
+    def uptime_seconds(self) -> float:
+        return time.monotonic() - self.started_at
+
+    def ask_to_stop(self) -> None:
+        """Tell the leader only: it knows in which order its own processes have to go."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+    def kill(self) -> None:
+        """End whatever is left of its session."""
+        if self.process is None:
+            return
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        self.process.wait()
+
+    def is_session_empty(self) -> bool:
+        """Whether the leader and everything it started have ended."""
+        if self.process is None:
+            return True
+        if self.process.poll() is None:
+            return False
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            pass
+        return False
+
+
+class Supervisor:
+    """Runs the children until a signal comes, or until the process that started this one is gone."""
+
+    def __init__(self, children: Sequence[Child], *, stopping_mark: Path, ends_with_parent: bool) -> None:
+        self._children = children
+        self._stopping_mark = stopping_mark
+        self._parent = os.getppid() if ends_with_parent else None
+        self._is_stopping = False
+        self._env = {**os.environ, "LIFEREVIEW_STOPPING_MARK": str(stopping_mark)}
+
+    def run(self) -> int:
+        """Returns 0 when everything stopped by itself in time, else 1."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._stop_soon)
+        self._stopping_mark.unlink(missing_ok=True)
+        for child in self._children:
+            child.start(self._env)
+        try:
+            while not self._is_stopping:
+                self._look_after_children()
+                time.sleep(CHECK_SECONDS)
+                if self._parent is not None and os.getppid() != self._parent:
+                    break
+        finally:
+            is_clean = self._stop()
+        return 0 if is_clean else 1
+
+    def _stop_soon(self, *_: object) -> None:
+        self._is_stopping = True  # however often it is asked
+
+    def _look_after_children(self) -> None:
+        for child in self._children:
+            if child.process is None:
+                if time.monotonic() >= child.start_again_at:
+                    child.start(self._env)
+            elif child.process.poll() is not None:
+                self._start_later(child, f"ended with status {child.process.returncode}")
+            elif not child.is_healthy(child.uptime_seconds):
+                self._start_later(child, "is not healthy")
+
+    def _start_later(self, child: Child, why: str) -> None:
+        child.failures = 1 if child.uptime_seconds > MAX_PAUSE_SECONDS * 3 else child.failures + 1
+        pause = min(MAX_PAUSE_SECONDS, 0.25 * 2**child.failures)
+        print(f"{child.name} {why}; starting it again.", file=sys.stderr, flush=True)
+        child.kill()  # a leader's death leaves its workers behind
+        child.process = None
+        child.start_again_at = time.monotonic() + pause
+
+    def _stop(self) -> bool:
+        self._stopping_mark.touch()
+        end = time.monotonic() + STOP_SECONDS
+        for child in self._children:
+            child.ask_to_stop()
+        while time.monotonic() < end and not all(child.is_session_empty() for child in self._children):
+            time.sleep(0.05)
+        late = [child for child in self._children if not child.is_session_empty()]
+        for child in self._children:
+            child.kill()
+        self._stopping_mark.unlink(missing_ok=True)
+        for child in late:
+            print(f"{child.name} did not stop in time and was killed; its work is taken up again.", file=sys.stderr)
+        return not late
+
+
+def _die_with_us() -> None:
+    """In the child, before it runs: ask to be stopped when its parent dies (Linux; elsewhere nothing)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

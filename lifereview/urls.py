@@ -1,0 +1,27 @@
+"""Every route of the site on one screen.
+
+/                       the listener's page                     narratives
+/api/…                  narratives, clips, speech, runs, stats  narratives, ttscache
+/api/schema, /api/docs  the API described
+/admin/                 staff
+/readyz                 for operators                           ttscache
+"""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from ttscache.api import NotFoundView
+
+urlpatterns = [
+    path("", include("narratives.urls")),
+    path("", include("ttscache.urls")),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^(?:api|v1)(?:/.*)?$", NotFoundView.as_view()),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "lifereview.failures.bad_request"
+handler404 = "lifereview.failures.not_found"
+handler500 = "lifereview.failures.server_error"

@@ -1,0 +1,164 @@
+"""DRF: published narratives and pre-cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from narratives import publishing
+from narratives.models import Journey, Narrative
+from ttscache.api import PublicView, StrictCharField, checked_voice
+from ttscache.audio import FORMATS
+from ttscache.conf import conf
+from ttscache.delivery import audio_path
+from ttscache.errors import SpeechError
+from ttscache.models import Clip
+from ttscache.speech import SpeechRequest
+
+
+class UnknownJourney(SpeechError):
+    code = "unknown_journey"
+    status = 404
+    sentence = "There is no such journey."
+
+
+class AudioSerializer(serializers.Serializer[Any]):
+    url = serializers.CharField()
+    content_hash = serializers.CharField(allow_null=True)
+    ready = serializers.BooleanField(help_text="Plays without a provider call.")
+    duration_ms = serializers.IntegerField(allow_null=True)
+    bytes = serializers.IntegerField(allow_null=True)
+    content_type = serializers.CharField()
+
+
+class NarrativeSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=["intro", "question", "outro"])
+    position = serializers.IntegerField()
+    title = serializers.CharField()
+    text = serializers.CharField()
+    audio = AudioSerializer()
+
+
+class SystemClipSerializer(serializers.Serializer[Any]):
+    text = serializers.CharField()
+    audio = AudioSerializer()
+
+
+class NarrativesSerializer(serializers.Serializer[Any]):
+    voice = serializers.CharField()
+    voices = serializers.ListField(child=serializers.CharField())
+    narratives = NarrativeSerializer(many=True)
+    system = serializers.DictField(child=SystemClipSerializer())
+
+
+def live_journey(slug: str | None) -> Journey:
+    """The journey of this name, or the default one. Raises UnknownJourney."""
+    live = Journey.objects.live().prefetch_related(
+        Prefetch("narratives", Narrative.objects.published(), to_attr="published")
+    )
+    journey = (live.filter(slug=slug) if slug else live).first()  # the default one comes first
+    if journey is None:
+        raise UnknownJourney
+    return journey
+
+
+def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
+    """What a front end has to know to play this."""
+    content_hash = speech.content_hash
+    is_ready = clip is not None and clip.is_ready
+    checksum = clip.checksum if clip is not None and is_ready else ""
+    return {
+        "url": audio_path(content_hash, speech.audio_format, checksum),
+        "content_hash": content_hash,
+        "ready": is_ready,
+        "duration_ms": clip.duration_ms if clip is not None and is_ready else None,
+        "bytes": clip.audio_file_size if clip is not None and is_ready else None,
+        "content_type": FORMATS[speech.audio_format].media_type,
+    }
+
+
+class NarrativesView(PublicView):
+    """What listeners hear: the words, and where their sound is."""
+
+    @extend_schema(
+        parameters=[OpenApiParameter("voice", str), OpenApiParameter("journey", str)],
+        responses=NarrativesSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Lists a live journey: intro, questions, outro, and its system clips."""
+        voice = checked_voice(request.GET.get("voice"), conf().listener_voices)
+        published: list[Narrative] = live_journey(request.GET.get("journey")).published  # type: ignore[attr-defined]
+        speeches = {narrative.pk: narrative.live.speech(voice) for narrative in published if narrative.live}
+        clips = Clip.objects.defer("waveform").in_bulk(
+            [speech.content_hash for speech in speeches.values()], field_name="content_hash"
+        )
+        narratives, system = [], {}
+        for narrative in published:
+            assert narrative.live is not None
+            speech = speeches[narrative.pk]
+            audio = described_audio(speech, clips.get(speech.content_hash))
+            if narrative.kind == Narrative.Kind.SYSTEM:
+                system[narrative.slug] = {"text": narrative.live.text, "audio": audio}
+                continue
+            narratives.append(
+                {
+                    "id": narrative.pk,
+                    "kind": narrative.kind,
+                    "position": narrative.position,
+                    "title": narrative.live.title,
+                    "text": narrative.live.text,
+                    "audio": audio,
+                }
+            )
+        return Response(
+            {"voice": voice, "voices": list(conf().listener_voices), "narratives": narratives, "system": system},
+            headers={"Cache-Control": "no-cache"},
+        )
+
+
+class PreCacheSerializer(serializers.Serializer[Any]):
+    voice = StrictCharField(required=False, allow_null=True)
+
+
+class PreCacheAnswerSerializer(serializers.Serializer[Any]):
+    success = serializers.BooleanField()
+    voice = serializers.CharField()
+    total_count = serializers.IntegerField()
+    cached_count = serializers.IntegerField()
+    queued_count = serializers.IntegerField()
+    run = serializers.UUIDField()
+    status_url = serializers.CharField()
+
+
+class PreCacheNarrativesView(PublicView):
+    """Makes everything of the live journey in one voice, ahead of a listener."""
+
+    @extend_schema(request=PreCacheSerializer, responses={200: PreCacheAnswerSerializer, 202: PreCacheAnswerSerializer})
+    def post(self, request: Request) -> Response:
+        """Queues what is missing, or joins the run that makes it already."""
+        form = PreCacheSerializer(data=request.data if request.data else {})
+        form.is_valid(raise_exception=True)
+        voice = checked_voice(form.validated_data.get("voice"), conf().listener_voices)
+        journey = live_journey(None)
+        hashes = [wanted.speech.content_hash for wanted in publishing.published_clips(journey, voice)]
+        cached = Clip.objects.with_audio().filter(content_hash__in=hashes).count()
+        is_complete = cached == len(set(hashes))
+        run = publishing.latest_run(journey, voice) if is_complete else publishing.warm(journey, voice)
+        answer = {
+            "success": True,
+            "voice": voice,
+            "total_count": len(hashes),
+            "cached_count": cached,
+            "queued_count": len(hashes) - cached,
+            "run": run.pk,
+            "status_url": reverse("warm-run", args=[run.pk]),
+        }
+        return Response(answer, status=200 if is_complete else 202, headers={"Cache-Control": "no-store"})
+

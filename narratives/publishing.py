@@ -1,0 +1,126 @@
+"""Publish, load, keep pins in step: the deeds that touch several rows."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from narratives.models import Journey, Narrative, Revision
+from ttscache import warming
+from ttscache.conf import conf
+from ttscache.models import Clip, ContentType, Pin, WarmRun
+from ttscache.pinning import replace_pins
+from ttscache.warming import Wanted
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_CONTENT = Path(__file__).parent / "content" / "default_content.json"
+
+
+def kind_of_clip(narrative: Narrative) -> ContentType:
+    return ContentType.QUESTION if narrative.is_question else ContentType.NARRATIVE
+
+
+@transaction.atomic
+def publish(narratives: Iterable[Narrative]) -> None:
+    """Give listeners the draft's words from now on, and have what they sound like made.
+
+    Words that have not changed stay as they are.
+    """
+    now = timezone.now()
+    for narrative in narratives:
+        if not narrative.has_changes:
+            continue
+        if narrative.live is not None:
+            Revision.objects.filter(pk=narrative.live.pk).update(retired_at=now)
+        narrative.live = Revision.objects.create(
+            narrative=narrative, title=narrative.title, text=narrative.text, spoken_text=narrative.text
+        )
+        narrative.save(update_fields=["live"])
+    hold_clips()
+    warm_live_journeys()
+
+
+@transaction.atomic
+def hold_clips() -> None:
+    """Put every published text on record and set the pins: what is live, what is a draft."""
+    wanted: dict[Pin.Reason, set[str]] = {Pin.Reason.LIVE: set(), Pin.Reason.SYSTEM: set(), Pin.Reason.DRAFT: set()}
+    for narrative in Narrative.objects.select_related("live", "journey"):
+        is_live = narrative.live is not None and narrative.journey.is_live
+        for voice in conf().listener_voices:
+            if narrative.live is not None and is_live:
+                speech = narrative.live.speech(voice)
+                Clip.objects.record_all([speech], kind_of_clip(narrative))
+                is_system = narrative.kind == Narrative.Kind.SYSTEM
+                wanted[Pin.Reason.SYSTEM if is_system else Pin.Reason.LIVE].add(speech.content_hash)
+            if narrative.has_changes or not is_live:
+                wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
+    replace_pins(wanted)
+
+
+def published_clips(journey: Journey, voice: str) -> Iterator[Wanted]:
+    """Everything of a journey that listeners may hear in this voice, in its order."""
+    for narrative in journey.narratives.published():  # type: ignore[attr-defined]
+        yield Wanted(narrative.live.speech(voice), kind_of_clip(narrative))
+
+
+def warm(journey: Journey, voice: str) -> WarmRun:
+    """Make what is missing of a journey in this voice, or join the run that does so already."""
+    return warming.start_run(_scope(journey, voice), published_clips(journey, voice))
+
+
+def latest_run(journey: Journey, voice: str) -> WarmRun:
+    """The last run that warmed this voice; where there was none, one that finds everything there."""
+    return WarmRun.objects.filter(scope=_scope(journey, voice)).first() or warm(journey, voice)
+
+
+def _scope(journey: Journey, voice: str) -> str:
+    return f"{journey.slug}, {voice}"
+
+
+def warm_live_journeys(voices: Iterable[str] = ()) -> list[WarmRun]:
+    """The same for all live journeys, in these voices or in all that listeners have."""
+    return [
+        warm(journey, voice)
+        for journey in Journey.objects.live()
+        for voice in voices or conf().listener_voices
+    ]
+
+
+def load_default_content(path: Path = DEFAULT_CONTENT) -> Journey | None:
+    """Create and publish the journey that comes with this project; None where there is any journey already."""
+    if Journey.objects.exists():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    with transaction.atomic():
+        described = content["narrative"]
+        journey = Journey.objects.create(
+            slug=described["slug"],
+            title=described["title"],
+            language=described["language"],
+            is_live=described["status"] == "published",
+            is_default=True,
+        )
+        narratives = [
+            Narrative.objects.create(journey=journey, position=position, **fields)
+            for position, fields in enumerate(_narratives_in(content))
+        ]
+        publish(narratives)
+    return journey
+
+
+def _narratives_in(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    kinds = Narrative.Kind
+    yield {"kind": kinds.INTRO, "slug": "intro", "title": "Welcome", "text": content["narrative"]["intro"]}
+    for question in sorted(content["questions"], key=lambda question: question["order"]):
+        fields = {name: question[name] for name in ("slug", "title", "text", "stage", "theme")}
+        yield {"kind": kinds.QUESTION, **fields}
+    yield {"kind": kinds.OUTRO, "slug": "outro", "title": "Thank you", "text": content["narrative"]["outro"]}
+    for slug, text in content["system_clips"].items():
+        yield {"kind": kinds.SYSTEM, "slug": slug, "title": slug.replace("_", " ").capitalize(), "text": text}

@@ -1,0 +1,21 @@
+from typing import Any
+
+from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
+
+
+class TtsCacheConfig(AppConfig):
+    name = "ttscache"
+    verbose_name = "Speech cache"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # The one hook that runs after the last table of every app has been made.
+        post_migrate.connect(_close_public_roles, sender=self)
+
+
+def _close_public_roles(*, using: str, **_: Any) -> None:
+    from ttscache.adoption import close_public_roles  # noqa: PLC0415 - apps load before the database layer
+
+    close_public_roles(connections[using])

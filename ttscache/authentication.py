@@ -1,0 +1,50 @@
+"""`Authorization: Bearer <token>` (RFC 6750)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AnonymousUser
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from ttscache.access import is_trusted
+from ttscache.conf import conf
+from ttscache.models import ApiToken
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+
+class ApiTokenAuthentication(BaseAuthentication):
+    """A token stands for a program: there is no user, `request.auth` is the token's record."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiToken] | None:
+        scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        found = ApiToken.objects.filter(digest=ApiToken.digest_of(token.strip())).first()
+        if found is None:
+            raise AuthenticationFailed("This token is not known.")
+        return AnonymousUser(), found
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class IsTrusted(BasePermission):
+    """Staff, or the holder of a token."""
+
+    message = "This needs an API token or a staff account."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return is_trusted(request)
+
+
+class IsTrustedUnlessOpen(IsTrusted):
+    """The same, or everyone where the operator says so."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return conf().allow_anonymous_text or is_trusted(request)

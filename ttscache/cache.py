@@ -1,0 +1,313 @@
+"""SpeechCache: ask each tier, else start or join a Recording."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from django.db import DatabaseError, connections
+
+from ttscache import audio as sound
+from ttscache.claims import Claims, Held
+from ttscache.errors import (
+    ProviderError,
+    ProviderUnavailable,
+    SpeechError,
+    StoreUnavailable,
+    TierError,
+    error_of,
+)
+from ttscache.ledger import Ledger
+from ttscache.models import Clip, Pin
+from ttscache.providers import Provider
+from ttscache.recording import Recording
+from ttscache.speech import SpeechRequest
+from ttscache.tiers import Entry, LocalTier, Tier, checksum_of
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+LONGEST_PAUSE_SECONDS = 4.0
+FOLLOW_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A clip that was there. `tier` is the name of the one that had it."""
+
+    entry: Entry
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """A clip in the making. `is_joined`: somebody else had asked for it first."""
+
+    recording: Recording
+    is_joined: bool
+
+    @property
+    def outcome(self) -> str:
+        """How this request came by its clip; known once there is sound."""
+        return "generated" if self.recording.is_made_here and not self.is_joined else "collapsed"
+
+
+class SpeechCache:
+    """Speaks a text once and keeps the clip in every tier, the fastest first.
+
+    A broken tier is logged and skipped. `local` are the tiers of this process and host; `permanent` is the one
+    that all share.
+    """
+
+    def __init__(
+        self,
+        *,
+        local: Sequence[LocalTier],
+        permanent: Tier,
+        provider: Provider,
+        claims: Claims,
+        ledger: Ledger,
+    ) -> None:
+        self.local = tuple(local)
+        self.permanent = permanent
+        self.tiers: tuple[Tier, ...] = (*self.local, permanent)
+        self.provider = provider
+        self.claims = claims
+        self.ledger = ledger
+        self._lock = threading.Lock()
+        self._recordings: dict[str, Recording] = {}
+
+    # --- looking ------------------------------------------------------------------------------------------
+    def find_near(self, content_hash: str) -> Hit | None:
+        """Ask this process and this host only: no query, so it works while the database is down."""
+        return self._find(content_hash, self.local)
+
+    def find(self, content_hash: str) -> Hit | None:
+        """Ask each tier in turn, and refill the faster ones that missed."""
+        return self._find(content_hash, self.tiers)
+
+    def _find(self, content_hash: str, tiers: Sequence[Tier]) -> Hit | None:
+        for depth, tier in enumerate(tiers):
+            entry = self._get(tier, content_hash)
+            if entry is not None:
+                self._put(entry, tiers[:depth])
+                return Hit(entry, tier.name)
+        return None
+
+    # --- making -------------------------------------------------------------------------------------------
+    def play(
+        self, request: SpeechRequest, content_type: str, *, before_start: Callable[[], None] = lambda: None
+    ) -> Hit | Playing:
+        """The clip, if any tier has it; else the recording of it, joined or newly started.
+
+        `before_start` may raise to keep a new recording from starting; to join one is always free.
+        """
+        content_hash = request.content_hash
+        return self.find(content_hash) or self.record(request, content_type, before_start=before_start)
+
+    def record(
+        self, request: SpeechRequest, content_type: str, *, before_start: Callable[[], None] = lambda: None
+    ) -> Playing:
+        """Join the recording of a clip that no tier has, or start it."""
+        content_hash = request.content_hash
+        joined = self._recordings.get(content_hash)
+        if joined is not None:
+            return Playing(joined, is_joined=True)
+        before_start()
+        with self._lock:
+            joined = self._recordings.get(content_hash)
+            if joined is not None:
+                return Playing(joined, is_joined=True)
+            recording = Recording(
+                partial(self._make, request, content_type), on_end=partial(self._ended, content_hash)
+            )
+            self._recordings[content_hash] = recording
+        return Playing(recording.start(), is_joined=False)
+
+    def record_privately(self, request: SpeechRequest) -> Playing:
+        """Speak a person's own words: never kept in a tier, never shared, never keyed."""
+        return Playing(Recording(partial(self._make_privately, request)).start(), is_joined=False)
+
+    def is_recording(self, content_hash: str) -> bool:
+        return content_hash in self._recordings
+
+    def wait_for_recordings(self, seconds: float) -> None:
+        """Let what is being made come to its end before this process ends."""
+        end = time.monotonic() + seconds
+        while self._recordings and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def set_published(self, content_hashes: frozenset[str]) -> None:
+        """Tell the local tiers what is published now."""
+        for tier in self.local:
+            try:
+                tier.set_published(content_hashes)
+            except TierError as error:
+                logger.warning("%s", error)
+
+    def _ended(self, content_hash: str) -> None:
+        with self._lock:
+            self._recordings.pop(content_hash, None)
+
+    def _make(self, request: SpeechRequest, content_type: str, recording: Recording) -> Entry:
+        try:
+            Clip.objects.record(request, content_type)
+            while True:
+                held = self.claims.take(request.content_hash)
+                if held is not None:
+                    return self._lead(held, request, content_type, recording)
+                entry = self._follow(request.content_hash)
+                if entry is not None:
+                    return entry
+        except DatabaseError as error:
+            raise StoreUnavailable from error
+        finally:
+            connections.close_all()  # a thread's connections end with it
+
+    def _lead(self, held: Held, request: SpeechRequest, content_type: str, recording: Recording) -> Entry:
+        error_code = ""
+        try:
+            # Somebody may have kept it between our look and our claim.
+            found = self.find(request.content_hash)
+            if found is not None:
+                return found.entry
+            recording.is_made_here = True
+            connections.close_all()  # the voice takes seconds; others need the connection meanwhile
+            entry = self._entry(self._speak(request, content_type, recording), request, content_type)
+            return self._keep(entry, held)
+        except SpeechError as error:
+            error_code = error.code
+            raise
+        finally:
+            self._give_back(held, error_code)
+
+    def _follow(self, content_hash: str) -> Entry | None:
+        """Wait for whoever is making it, in another process or host; None when it is our turn to try."""
+        holder = self.claims.holder(content_hash)
+        owner = holder.owner if holder else ""
+        while holder is not None and holder.owner == owner:
+            if holder.error:
+                raise error_of(holder.error)
+            if not self.claims.is_held(Held(content_hash, owner)):
+                break  # ran out: its owner is dead
+            connections.close_all()
+            time.sleep(FOLLOW_SECONDS)
+            holder = self.claims.holder(content_hash)
+        found = self.find(content_hash)
+        return found.entry if found else None
+
+    def _make_privately(self, request: SpeechRequest, recording: Recording) -> Entry:
+        recording.is_made_here = True
+        try:
+            return self._entry(self._speak(request, "response", recording), request, "response")
+        finally:
+            connections.close_all()
+
+    def _speak(self, request: SpeechRequest, content_type: str, recording: Recording) -> tuple[bytes, sound.Sound]:
+        """The clip's bytes, whole. Tried again while nobody has heard a byte and the trouble may pass."""
+        if not self.provider.can_speak(request):
+            raise ProviderUnavailable("The voice that this clip was made with is not in use.")
+        is_streaming = self.provider.streams(request)
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            chunks: list[bytes] = []
+            try:
+                for chunk in self.provider.speak(request):
+                    chunks.append(chunk)
+                    if is_streaming:
+                        recording.add(chunk)
+                audio = b"".join(chunks)
+                facts = sound.examine(audio, request.audio_format)
+                sound.check_whole(facts, request.text, request.speed)
+            except SpeechError as error:
+                self.ledger.paid(request, content_type, self._price(request) if chunks else 0, error.code)
+                logger.warning("A provider call failed (%s): %s", error.code, error)
+                was_heard = bool(chunks) and is_streaming
+                if was_heard or attempt == MAX_ATTEMPTS or not _is_worth_retrying(error):
+                    raise
+                time.sleep(_pause_seconds(attempt, error))
+            else:
+                self.ledger.paid(request, content_type, self._price(request), "ok")
+                return audio, facts
+        raise AssertionError("the last attempt returns or raises")
+
+    def _price(self, request: SpeechRequest) -> float:
+        return self.provider.price_usd(request)
+
+    def _entry(self, made: tuple[bytes, sound.Sound], request: SpeechRequest, content_type: str) -> Entry:
+        audio, facts = made
+        return Entry(
+            content_hash=request.content_hash,
+            audio=audio,
+            audio_format=request.audio_format,
+            checksum=checksum_of(audio),
+            duration_ms=facts.duration_ms,
+            content_type=content_type,
+            voice=request.voice,
+            model=request.model,
+            characters=len(request.text),
+            loudness_dbfs=facts.loudness_dbfs,
+            waveform=facts.waveform,
+        )
+
+    def _keep(self, entry: Entry, held: Held) -> Entry:
+        """Keep in all tiers, the permanent first: whoever waits elsewhere looks there."""
+        if not self._still_ours(held):
+            # We were stopped for so long that another made it meanwhile; theirs is what others have heard.
+            found = self._get(self.permanent, entry.content_hash)
+            if found is not None:
+                return found
+        self._put(entry, [self.permanent])
+        published = self._with_publicity(entry)
+        self._put(published, self.local)
+        return published
+
+    def _with_publicity(self, entry: Entry) -> Entry:
+        try:
+            is_published = Pin.objects.published().filter(content_hash=entry.content_hash).exists()
+        except DatabaseError:
+            return entry
+        return replace(entry, is_published=is_published)
+
+    def _still_ours(self, held: Held) -> bool:
+        try:
+            return self.claims.is_held(held)
+        except DatabaseError:
+            return True
+
+    def _give_back(self, held: Held, error_code: str) -> None:
+        try:
+            self.claims.give_back(held, error=error_code)
+        except DatabaseError:
+            logger.warning("The claim of clip %s runs out by itself.", held.name)
+
+    # --- tiers that may be broken -------------------------------------------------------------------------
+    def _get(self, tier: Tier, content_hash: str) -> Entry | None:
+        try:
+            return tier.get(content_hash)
+        except TierError as error:
+            logger.warning("The %s tier missed clip %s: %s", tier.name, content_hash, error)
+            return None
+
+    def _put(self, entry: Entry, tiers: Sequence[Tier]) -> None:
+        for tier in tiers:
+            try:
+                tier.put(entry)
+            except TierError as error:
+                logger.warning("The %s tier did not keep clip %s: %s", tier.name, entry.content_hash, error)
+
+
+def _is_worth_retrying(error: SpeechError) -> bool:
+    is_soon = (error.retry_after_seconds or 0) <= LONGEST_PAUSE_SECONDS
+    return isinstance(error, ProviderError) and error.is_retryable and is_soon
+
+
+def _pause_seconds(attempt: int, error: SpeechError) -> float:
+    """Exponential backoff with jitter; what the provider asks for comes first (RFC 9110, Retry-After)."""
+    if error.retry_after_seconds is not None:
+        return error.retry_after_seconds
+    return random.uniform(0.5, 1.0) * 0.4 * 2 ** (attempt - 1)

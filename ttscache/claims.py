@@ -1,0 +1,146 @@
+"""One generation at a time over all processes and hosts.
+
+A claim is a row that says who may do a thing and until when, on the database's clock. It is taken by one
+conditional statement whose row count decides, so it works the same on SQLite and PostgreSQL and behind any
+pooler. While its owner lives it is renewed by a thread; when the owner dies it runs out and may be taken over.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import DatabaseError, connection
+from django.db.models.functions import Now
+
+from ttscache.models import Claim
+
+logger = logging.getLogger(__name__)
+
+
+def this_process() -> str:
+    """Who claims: the host, the process, and a word that no later process of that number has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_word()}"
+
+
+_words: dict[int, str] = {}
+
+
+def _word() -> str:
+    # By process number, because a fork copies this module's memory.
+    return _words.setdefault(os.getpid(), secrets.token_hex(4))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A claim that is ours."""
+
+    name: str
+    owner: str
+
+
+class Claims:
+    """Takes, renews and gives back claims for one process. `seconds`: how long a claim lives unrenewed.
+
+    Every method raises DatabaseError while the database cannot be reached.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._held: dict[str, Held] = {}
+        self._renewer: threading.Thread | None = None
+
+    def take(self, name: str) -> Held | None:
+        """The claim, or None while somebody else has it."""
+        held = Held(name, f"{this_process()}:{secrets.token_hex(3)}")
+        if not (self._take_over(held) or self._create(held)):
+            return None
+        with self._lock:
+            self._held[held.owner] = held
+            self._keep_renewing()
+        return held
+
+    def give_back(self, held: Held, *, error: str = "") -> None:
+        """Let others try; those who were waiting learn from `error`, a code, that trying is no use now."""
+        with self._lock:
+            self._held.pop(held.owner, None)
+        mine = Claim.objects.filter(name=held.name, owner=held.owner)
+        if error:
+            mine.update(until=Now(), error=error)
+        else:
+            mine.delete()
+
+    def is_held(self, held: Held) -> bool:
+        """Whether it is still ours: a process that was stopped for long may have lost it."""
+        return Claim.objects.filter(name=held.name, owner=held.owner, until__gt=Now()).exists()
+
+    def holder(self, name: str) -> Claim | None:
+        """Whoever has it now, or had it last and left an error."""
+        return Claim.objects.filter(name=name).first()
+
+    def _take_over(self, held: Held) -> bool:
+        taken = Claim.objects.filter(name=held.name, until__lte=Now()).update(
+            owner=held.owner, until=self._end(), error=""
+        )
+        return taken == 1
+
+    def _create(self, held: Held) -> bool:
+        Claim.objects.bulk_create(
+            [Claim(name=held.name, owner=held.owner, until=self._end())], ignore_conflicts=True
+        )
+        return Claim.objects.filter(name=held.name, owner=held.owner).exists()
+
+    def _end(self) -> Now:
+        return Now() + timedelta(seconds=self._seconds)  # type: ignore[no-any-return]
+
+    def _keep_renewing(self) -> None:
+        if self._renewer is None or not self._renewer.is_alive():
+            self._renewer = threading.Thread(target=self._renew_while_any, name="claims", daemon=True)
+            self._renewer.start()
+
+    def _renew_while_any(self) -> None:
+        try:
+            while True:
+                time.sleep(self._seconds / 4)
+                with self._lock:
+                    owners = list(self._held)
+                    if not owners:
+                        self._renewer = None  # decided under the lock, so no claim is left without a renewer
+                        return
+                try:
+                    Claim.objects.filter(owner__in=owners).update(until=self._end())
+                except DatabaseError:
+                    logger.warning("Claims could not be renewed; the database cannot be reached.")
+                finally:
+                    connection.close()
+        finally:
+            connection.close()
+
+
+def forget_claims_of_dead_processes() -> int:
+    """Free what processes of this host left behind when they were killed, so that a restart waits for nothing."""
+    host = socket.gethostname()
+    dead = [
+        claim.pk
+        for claim in Claim.objects.filter(owner__startswith=f"{host}:")
+        if not _is_alive(claim.owner)
+    ]
+    return Claim.objects.filter(pk__in=dead).delete()[0]
+
+
+def _is_alive(owner: str) -> bool:
+    process = int(owner.split(":")[1])
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

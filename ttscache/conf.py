@@ -1,0 +1,121 @@
+"""Each setting, its default, and the system checks that vet it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.signals import setting_changed
+
+from ttscache.audio import FORMATS
+from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, SpeechRequest
+
+PROVIDERS = ("openai", "embedded")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conf:
+    """What settings.TTSCACHE may say. Sizes in bytes, times in seconds, prices in US dollars."""
+
+    provider: str = "embedded"
+    openai_api_key: str = field(default="", repr=False)
+    openai_base_url: str = ""
+    model: str = "tts-1-hd"
+    audio_format: str = "mp3"
+    listener_voices: tuple[str, ...] = ("nova", "onyx")
+    memory_bytes: int = 64 * 1024**2
+    files_bytes: int = 1024**3
+    files_dir: Path = Path("var/tts_cache")
+    warm_concurrency: int = 5
+    max_chars: int = 20_000
+    timeout_seconds: float = 30.0
+    first_byte_seconds: float = 10.0
+    allow_anonymous_text: bool = False
+    waiting_threads: int = 48  # of one process; see contract, WEB_THREADS
+    claim_seconds: float = 8.0  # a claim that is not renewed for so long may be taken over
+    flush_seconds: float = 2.0
+    # OpenAI's list prices. https://platform.openai.com/docs/pricing
+    usd_per_million_characters: Mapping[str, float] = field(
+        default_factory=lambda: {"tts-1": 15.0, "tts-1-hd": 30.0, EMBEDDED_MODEL: 0.0}
+    )
+    usd_per_second: Mapping[str, float] = field(default_factory=lambda: {"gpt-4o-mini-tts": 0.00025})
+
+    @property
+    def house_model(self) -> str:
+        """The embedded voice has a key of its own, so it never plays once an API key is set."""
+        return EMBEDDED_MODEL if self.provider == "embedded" else self.model
+
+    @property
+    def default_voice(self) -> str:
+        return self.listener_voices[0]
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.listener_voices, *OPENAI_VOICES)))
+
+    def house_request(self, text: str, voice: str) -> SpeechRequest:
+        """This text in the house rendition: the model and format that listeners get."""
+        return SpeechRequest(text=text, voice=voice, model=self.house_model, audio_format=self.audio_format)
+
+
+@cache
+def conf() -> Conf:
+    """The settings in force, read when first needed."""
+    return Conf(**getattr(settings, "TTSCACHE", {}))
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting == "TTSCACHE":
+        conf.cache_clear()
+
+
+setting_changed.connect(_forget)  # sent by override_settings in tests only
+
+
+@checks.register
+def check_conf(**_: Any) -> list[checks.CheckMessage]:
+    return list(_problems(conf()))
+
+
+def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
+    if given.provider not in PROVIDERS:
+        yield checks.Error(
+            f"There is no speech provider {given.provider!r}.",
+            hint=f"Set TTS_PROVIDER to one of: {', '.join(PROVIDERS)}.",
+            id="ttscache.E001",
+        )
+    if given.provider == "openai" and not given.openai_api_key:
+        yield checks.Error(
+            "The openai provider has no API key.",
+            hint="Set OPENAI_API_KEY, or TTS_PROVIDER=embedded to work offline.",
+            id="ttscache.E002",
+        )
+    if given.audio_format not in FORMATS:
+        yield checks.Error(
+            f"There is no audio format {given.audio_format!r}.",
+            hint=f"Set TTS_FORMAT to one of: {', '.join(FORMATS)}.",
+            id="ttscache.E003",
+        )
+    if given.provider == "openai" and given.model == EMBEDDED_MODEL:
+        yield checks.Error(
+            "The model 'embedded' belongs to the embedded provider.",
+            hint="Set TTS_MODEL to a model of the provider, or TTS_PROVIDER=embedded.",
+            id="ttscache.E004",
+        )
+    if not given.listener_voices:
+        yield checks.Error(
+            "Listeners have no voice.", hint="Set TTS_LISTENER_VOICES, e.g. nova,onyx.", id="ttscache.E005"
+        )
+    if given.provider == "embedded":
+        strangers = [voice for voice in given.listener_voices if voice not in OPENAI_VOICES]
+        if strangers:
+            yield checks.Error(
+                f"The embedded provider has no voice {strangers[0]!r}.",
+                hint=f"Set TTS_LISTENER_VOICES to some of: {', '.join(OPENAI_VOICES)}.",
+                id="ttscache.E006",
+            )

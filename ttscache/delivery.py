@@ -1,0 +1,177 @@
+"""A clip over HTTP: ranges, ETag, cache headers (RFC 9110, RFC 9111, RFC 9211)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, StreamingHttpResponse
+from django.utils.http import parse_etags
+
+from ttscache.audio import FORMATS
+from ttscache.recording import Recording
+from ttscache.tiers import Entry
+
+FOREVER = "public, max-age=31536000, immutable"
+A_WHILE = "public, max-age=300"
+PRIVATE = "private, max-age=3600"
+NEVER = "no-store"
+
+_RANGE = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*", re.ASCII | re.IGNORECASE)
+
+
+def etag_of(entry: Entry) -> str:
+    """A strong validator: it changes with the bytes, whatever their address."""
+    return f'"{entry.checksum[:32]}"'
+
+
+def version_of(checksum: str) -> str:
+    return checksum[:8]
+
+
+def audio_path(content_hash: str, audio_format: str, checksum: str = "") -> str:
+    """The address of a clip on this site; with its version it may be kept for ever."""
+    version = f"?v={version_of(checksum)}" if checksum else ""
+    return f"/api/audio/{content_hash}.{audio_format}{version}"
+
+
+def hit_status(tier: str) -> str:
+    return f"lifereview; hit; detail={tier}"
+
+
+def miss_status(outcome: str) -> str:
+    return "lifereview; fwd=miss; " + ("collapsed" if outcome == "collapsed" else f"detail={outcome}")
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """Bytes from `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+class Unsatisfiable(Exception):
+    """No byte of the clip lies in the range that was asked for."""
+
+
+def requested_range(request: HttpRequest, size: int, etag: str) -> ByteRange | None:
+    """The one range to send, or None for the whole clip.
+
+    As RFC 9110 section 14.2 allows, a header that is malformed or names several ranges is ignored, and so is
+    one whose If-Range names other bytes. Raises Unsatisfiable.
+    """
+    match = _RANGE.fullmatch(request.headers.get("Range", ""))
+    if match is None or request.method != "GET":
+        return None
+    if request.headers.get("If-Range", etag) != etag:
+        return None
+    first, last, suffix = match.groups()
+    if suffix is not None:
+        if int(suffix) == 0 or size == 0:
+            raise Unsatisfiable
+        return ByteRange(max(0, size - int(suffix)), size - 1)
+    if last and int(last) < int(first):
+        return None
+    if int(first) >= size:
+        raise Unsatisfiable
+    return ByteRange(int(first), min(int(last), size - 1) if last else size - 1)
+
+
+def is_counted(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether this is one request for the clip: players that look at two bytes first, or come back for a later
+    part, are still hearing it once."""
+    if request.method == "HEAD" or response.status_code not in (200, 206):
+        return False
+    content_range = re.match(r"bytes (\d+)-(\d+)/", response.get("Content-Range", ""))
+    return content_range is None or (int(content_range[1]) == 0 and int(content_range[2]) > 1)
+
+
+def deliver(request: HttpRequest, entry: Entry, *, cache_status: str, cache_control: str) -> HttpResponseBase:
+    """Answer with a whole clip, or the part of it that was asked for, or that the caller has it already."""
+    etag = etag_of(entry)
+    response = _precondition(request, etag) or _content(request, entry, etag)
+    response["ETag"] = etag
+    response["Cache-Control"] = NEVER if response.status_code >= 400 else cache_control
+    _describe(response, entry.audio_format, cache_status)
+    return response
+
+
+def _precondition(request: HttpRequest, etag: str) -> HttpResponse | None:
+    """If-Match and If-None-Match, before any range (RFC 9110 section 13.2.2). A clip has no date."""
+    if_match = parse_etags(request.headers.get("If-Match", ""))
+    if if_match and not {etag, "*"} & set(if_match):
+        return HttpResponse(status=412)
+    if_none_match = {tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))}
+    if {etag, "*"} & if_none_match:
+        return HttpResponseNotModified() if request.method in ("GET", "HEAD") else HttpResponse(status=412)
+    return None
+
+
+def _content(request: HttpRequest, entry: Entry, etag: str) -> HttpResponse:
+    try:
+        part = requested_range(request, entry.size, etag)
+    except Unsatisfiable:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{entry.size}"})
+    return _whole(request, entry) if part is None else _part(entry, part)
+
+
+def _whole(request: HttpRequest, entry: Entry) -> HttpResponse:
+    body = b"" if request.method == "HEAD" else entry.audio
+    return HttpResponse(body, headers={"Content-Length": str(entry.size)})
+
+
+def _part(entry: Entry, part: ByteRange) -> HttpResponse:
+    return HttpResponse(
+        entry.audio[part.first : part.last + 1],
+        status=206,
+        headers={
+            "Content-Length": str(len(part)),
+            "Content-Range": f"bytes {part.first}-{part.last}/{entry.size}",
+        },
+    )
+
+
+def stream(
+    recording: Recording, audio_format: str, *, cache_status: str, cache_control: str, on_end: Callable[[], None]
+) -> StreamingHttpResponse:
+    """Send a clip while it is made. The connection is cut when the recording breaks off."""
+    response = StreamingHttpResponse(Listener(recording, on_end))
+    response["Cache-Control"] = cache_control
+    _describe(response, audio_format, cache_status)
+    return response
+
+
+def _describe(response: HttpResponseBase, audio_format: str, cache_status: str) -> None:
+    response["Content-Type"] = FORMATS[audio_format].media_type
+    response["Accept-Ranges"] = "bytes"
+    response["Cache-Status"] = cache_status
+    response["X-Content-Type-Options"] = "nosniff"
+
+
+class Listener:
+    """One who hears a recording. `on_end` is called once, however it ends: heard out, left, or cut off."""
+
+    def __init__(self, recording: Recording, on_end: Callable[[], None]) -> None:
+        self._chunks: Iterator[bytes] = recording.chunks()
+        self._on_end = on_end
+        self._is_over = False
+
+    def __iter__(self) -> Listener:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._chunks)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._on_end()

@@ -1,0 +1,155 @@
+"""What can go wrong, drawn as a tree.
+
+SpeechError                     anything this app raises on purpose
+├── RequestRefused              the caller's words or settings; asking again changes nothing
+│   ├── EmptyText, TextTooLong, BadText
+│   ├── UnknownVoice, UnknownFormat, UnknownContentType
+│   └── TextRefused             the provider will not say this text
+├── Busy, Throttled             this server has its hands full, or this caller asks too often
+├── StoreUnavailable            what has to be looked up cannot be: the database does not answer
+├── ProviderError               the voice service
+│   ├── ProviderUnavailable     down, overloaded, or its key is refused
+│   ├── ProviderTimeout         no byte, or no end, within the time allowed
+│   └── ProviderFailed          it answered, and the answer is of no use
+│       └── BrokenAudio         the bytes are not a whole clip
+└── TierError                   a tier cannot read or keep; logged and skipped, never a listener's trouble
+
+Each carries the HTTP status and the snake_case code of the public contract, and a sentence that is fit for
+a person: never a provider's words, a key, or what someone said.
+"""
+
+from __future__ import annotations
+
+
+class SpeechError(Exception):
+    """A sentence for a person, a code for a program, a status for HTTP."""
+
+    code = "speech_error"
+    status = 500
+    sentence = "Something went wrong while making the sound."
+
+    def __init__(self, sentence: str = "", *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(sentence or self.sentence)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RequestRefused(SpeechError):
+    """Asking again with the same words changes nothing."""
+
+    code = "bad_request"
+    status = 400
+    sentence = "This request cannot be spoken."
+
+
+class EmptyText(RequestRefused):
+    code = "empty_text"
+    sentence = "There is no text to speak."
+
+
+class TextTooLong(RequestRefused):
+    code = "text_too_long"
+    sentence = "The text is too long."
+
+
+class BadText(RequestRefused):
+    code = "bad_text"
+    sentence = "The text holds characters that cannot be stored or spoken."
+
+
+class UnknownVoice(RequestRefused):
+    code = "unknown_voice"
+    sentence = "There is no such voice."
+
+
+class UnknownFormat(RequestRefused):
+    code = "unknown_format"
+    sentence = "There is no such audio format."
+
+
+class UnknownContentType(RequestRefused):
+    code = "unknown_content_type"
+    sentence = "There is no such content type."
+
+
+class TextRefused(RequestRefused):
+    code = "text_refused"
+    sentence = "The voice service declined to speak this text."
+
+
+class Busy(SpeechError):
+    """So many requests wait for a voice that further ones would hold up the clips that are ready."""
+
+    code = "busy"
+    status = 503
+    sentence = "Many clips are being made just now. Please try again in a moment."
+
+
+class Throttled(SpeechError):
+    code = "throttled"
+    status = 429
+    sentence = "Too many new clips were asked for. Please try again later."
+
+
+class StoreUnavailable(SpeechError):
+    """Without the database nobody can tell who may hear a clip, or see to it that it is paid for once."""
+
+    code = "store_unavailable"
+    status = 503
+    sentence = "This clip cannot be looked up just now. Please try again in a moment."
+
+
+class ProviderError(SpeechError):
+    """The voice service. `is_retryable`: the same call may well succeed in a moment."""
+
+    is_retryable = False
+
+
+class ProviderUnavailable(ProviderError):
+    code = "provider_unavailable"
+    status = 503
+    sentence = "The voice service is not available just now."
+    is_retryable = True
+
+
+class KeyRefused(ProviderUnavailable):
+    """The provider does not take our key: a matter for operators, not for another try."""
+
+    is_retryable = False
+
+
+class ProviderTimeout(ProviderError):
+    code = "provider_timeout"
+    status = 504
+    sentence = "The voice service did not answer in time."
+    is_retryable = True
+
+
+class ProviderFailed(ProviderError):
+    code = "provider_failed"
+    status = 502
+    sentence = "The voice service did not deliver a usable clip."
+    is_retryable = True
+
+
+class BrokenAudio(ProviderFailed):
+    """The bytes are not a whole clip. `reason` is for logs: a short phrase that holds no words of the text."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.sentence} ({self.reason})"
+
+
+class TierError(SpeechError):
+    code = "tier_error"
+    sentence = "A storage tier is not available."
+
+
+def error_of(code: str) -> SpeechError:
+    """The error that another process met, from the code it left behind."""
+    known: dict[str, type[SpeechError]] = {
+        kind.code: kind for kind in (TextRefused, ProviderUnavailable, ProviderTimeout, ProviderFailed, StoreUnavailable)
+    }
+    return known.get(code, ProviderFailed)()

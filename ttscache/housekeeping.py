@@ -1,0 +1,102 @@
+"""What a web process does beside its requests, every few seconds: write the ledger, report, look at the pins.
+
+So a hit needs no query: what is published is known here before it is asked for.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+
+from django.db import DatabaseError, connections
+
+from ttscache.cache import SpeechCache
+from ttscache.conf import conf
+from ttscache.ledger import report_process
+from ttscache.models import Pin
+from ttscache.wiring import speech_cache
+
+logger = logging.getLogger(__name__)
+
+PINS_SECONDS = 10
+REPORT_SECONDS = 20
+LAST_RECORDINGS_SECONDS = 5  # how long a process that ends waits for clips in the making
+
+
+class Housekeeping:
+    """One thread, from `start` to `stop`. While the database is down it tries again the next time."""
+
+    def __init__(self, cache: SpeechCache, flush_seconds: float) -> None:
+        self._cache = cache
+        self._flush_seconds = flush_seconds
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        self._due: dict[str, float] = {}
+        self._published: frozenset[str] | None = None
+        self._clips_reported = -1
+
+    def start(self) -> Housekeeping:
+        self._thread.start()
+        atexit.register(self.stop)
+        return self
+
+    def stop(self) -> None:
+        """Let recordings end, write the last counts. Safe to call twice."""
+        if self._is_over.is_set():
+            return
+        self._is_over.set()
+        self._thread.join(timeout=2)
+        self._cache.wait_for_recordings(LAST_RECORDINGS_SECONDS)
+        self._cache.ledger.flush()
+        connections.close_all()
+
+    def _run(self) -> None:
+        while not self._is_over.wait(self._flush_seconds):
+            try:
+                self._cache.ledger.flush()
+                self._look_at_pins()
+                self._report()
+            except DatabaseError:
+                logger.warning("Housekeeping waits for the database.")
+            except Exception:
+                logger.exception("Housekeeping failed; it goes on.")
+            finally:
+                connections.close_all()
+
+    def _look_at_pins(self) -> None:
+        if not self._is_due("pins", PINS_SECONDS):
+            return
+        published = frozenset(Pin.objects.published().values_list("content_hash", flat=True))
+        if published != self._published:
+            self._cache.set_published(published)
+            self._published = published
+
+    def _report(self) -> None:
+        clips = sum(1 for tier in self._cache.local if tier.name == "memory" for _ in tier.entries())
+        if clips != self._clips_reported or self._is_due("report", REPORT_SECONDS):
+            report_process(clips)
+            self._clips_reported = clips
+
+    def _is_due(self, what: str, seconds: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + seconds
+        return True
+
+
+_started: Housekeeping | None = None
+
+
+def start() -> None:
+    """Begin in this process; called once it serves."""
+    global _started  # noqa: PLW0603 - one per process, as its name says
+    if _started is None:
+        _started = Housekeeping(speech_cache(), conf().flush_seconds).start()
+
+
+def stop() -> None:
+    if _started is not None:
+        _started.stop()

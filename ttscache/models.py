@@ -1,0 +1,363 @@
+"""Clip (tts_cache), ClipFile (tts_cache_files), Pin, Claim, Usage and its kin, WarmRun, ApiToken."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Iterable
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from ttscache.speech import LEGACY_MODEL, SpeechRequest
+
+
+class ContentType(models.TextChoices):
+    """What kind of text a clip says; figures are given by these four."""
+
+    NARRATIVE = "narrative", "Narrative"  # intro, outro, greeting, system clips
+    QUESTION = "question", "Question"
+    ANALYSIS = "analysis", "Reflection"
+    RESPONSE = "response", "A person's own words"  # spoken, never kept
+
+
+class ClipQuerySet(models.QuerySet["Clip"]):
+    def with_audio(self) -> Self:
+        """Those that play without a provider call."""
+        return self.filter(kept_at__isnull=False, is_active=True)
+
+    def record(self, request: SpeechRequest, content_type: str) -> Clip:
+        """The record of a text that may be spoken, made when it is new."""
+        self.record_all([request], content_type)
+        return self.get(content_hash=request.content_hash)
+
+    def record_all(self, requests: Iterable[SpeechRequest], content_type: str) -> None:
+        """The same for many texts at once; those on record already stay as they are."""
+        self.bulk_create(
+            (Clip.of(request, content_type) for request in requests),
+            ignore_conflicts=True,
+            unique_fields=["content_hash"],
+        )
+
+
+class Clip(models.Model):
+    """The record of a text that may be spoken in one rendition; its audio may be there or not.
+
+    The first ten columns are the earlier system's and keep their names.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    content_hash = models.CharField(max_length=32, unique=True)
+    content_text = models.TextField("text")
+    voice = models.CharField(max_length=50, db_index=True)
+    audio_file_path = models.TextField(null=True, blank=True, editable=False)
+    audio_file_size = models.IntegerField("bytes", null=True, blank=True, editable=False)
+    content_type = models.CharField(
+        max_length=50, choices=ContentType, default=ContentType.NARRATIVE, db_default="narrative", db_index=True
+    )
+    is_active = models.BooleanField(default=True, db_default=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_accessed_at = models.DateTimeField("last asked for", db_default=Now(), editable=False)
+
+    model = models.CharField(max_length=100, default=LEGACY_MODEL, db_default=LEGACY_MODEL)
+    audio_format = models.CharField(max_length=10, default="mp3", db_default="mp3")
+    speed = models.FloatField(default=1.0, db_default=1.0)
+    instructions = models.TextField(default="", db_default="", blank=True)
+
+    kept_at = models.DateTimeField("made", null=True, blank=True, editable=False, db_index=True)
+    checksum = models.CharField(max_length=64, default="", db_default="", editable=False)
+    duration_ms = models.IntegerField(null=True, blank=True, editable=False)
+    loudness_dbfs = models.FloatField(null=True, blank=True, editable=False)
+    waveform = models.BinaryField(null=True, blank=True)
+    is_shareable = models.BooleanField(default=False, db_default=False)
+    adopted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[models.Manager[Clip]] = ClipQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        db_table = "tts_cache"
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.voice}: {self.content_text[:60]}"
+
+    @classmethod
+    def of(cls, request: SpeechRequest, content_type: str) -> Clip:
+        return cls(
+            content_hash=request.content_hash,
+            content_text=request.text,
+            voice=request.voice,
+            content_type=content_type,
+            model=request.model,
+            audio_format=request.audio_format,
+            speed=request.speed,
+            instructions=request.instructions,
+            created_at=timezone.now(),
+            last_accessed_at=timezone.now(),
+        )
+
+    @property
+    def request(self) -> SpeechRequest:
+        return SpeechRequest(
+            text=self.content_text,
+            voice=self.voice,
+            model=self.model,
+            audio_format=self.audio_format,
+            speed=self.speed,
+            instructions=self.instructions,
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it plays without a provider call."""
+        return self.kept_at is not None and self.is_active
+
+
+class ClipFile(models.Model):
+    """A clip's bytes, where the permanent tier is the database."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    cache = models.OneToOneField(Clip, on_delete=models.CASCADE, related_name="file")
+    file_data = models.BinaryField()
+    file_size = models.IntegerField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "tts_cache_files"
+
+    def __str__(self) -> str:
+        return f"{self.file_size} bytes of {self.cache_id}"
+
+
+class PinQuerySet(models.QuerySet["Pin"]):
+    def in_force(self) -> Self:
+        return self.filter(Q(until__isnull=True) | Q(until__gt=Now()))
+
+    def published(self) -> Self:
+        """What listeners hear now: anyone may keep it for as long as its address holds."""
+        return self.in_force().filter(reason__in=[Pin.Reason.LIVE, Pin.Reason.SYSTEM])
+
+    def audible(self) -> Self:
+        """What anyone may hear without a token."""
+        return self.in_force().exclude(reason=Pin.Reason.DRAFT)
+
+
+class Pin(models.Model):
+    """Why a clip is held: who may hear it and whether it may be pruned, without knowing what it is part of."""
+
+    class Reason(models.TextChoices):
+        LIVE = "live", "Live"
+        SYSTEM = "system", "System clip"
+        RECENT = "recent", "Live until lately"
+        BANK = "bank", "Reflection bank"
+        DRAFT = "draft", "Draft"
+
+    content_hash = models.CharField(max_length=32)
+    reason = models.CharField(max_length=10, choices=Reason)
+    until = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Pin]] = PinQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["content_hash", "reason"], name="one_pin_a_clip_and_reason")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.content_hash}: {self.reason}"
+
+
+class Claim(models.Model):
+    """The right to do one thing, over all processes and hosts, until a moment on the database's clock."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    owner = models.CharField(max_length=120)
+    until = models.DateTimeField()
+    error = models.CharField(max_length=40, default="", blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["owner"], name="claim_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Usage(models.Model):
+    """Clips asked for in one hour, by kind, voice, outcome and latency bucket. No person, no text."""
+
+    hour = models.DateTimeField()
+    content_type = models.CharField(max_length=50)
+    voice = models.CharField(max_length=50)
+    outcome = models.CharField(max_length=10)
+    latency_bucket = models.SmallIntegerField()
+    requests = models.BigIntegerField(default=0)
+    characters = models.BigIntegerField(default=0)
+    audio_bytes = models.BigIntegerField(default=0)
+    worth_microusd = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "usage"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hour", "content_type", "voice", "outcome", "latency_bucket"], name="one_usage_row"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}h {self.content_type} {self.voice} {self.outcome}: {self.requests}"
+
+
+class Spending(models.Model):
+    """Provider calls of one hour, background work included, at the price of the time."""
+
+    hour = models.DateTimeField()
+    content_type = models.CharField(max_length=50)
+    voice = models.CharField(max_length=50)
+    model = models.CharField(max_length=100)
+    outcome = models.CharField(max_length=40)  # "ok", or the code of the error
+    calls = models.BigIntegerField(default=0)
+    characters = models.BigIntegerField(default=0)
+    cost_microusd = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "spending"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hour", "content_type", "voice", "model", "outcome"], name="one_spending_row"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}h {self.model} {self.outcome}: {self.calls}"
+
+
+class ClipDay(models.Model):
+    """How often one clip was asked for on one day (UTC)."""
+
+    content_hash = models.CharField(max_length=32)
+    day = models.DateField()
+    requests = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["content_hash", "day"], name="one_row_a_clip_and_day")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.content_hash} {self.day}: {self.requests}"
+
+
+class ProcessReport(models.Model):
+    """What one process last said about itself; its host's figures are sums of these."""
+
+    host = models.CharField(max_length=100)
+    process = models.CharField(max_length=40)
+    clips_in_memory = models.IntegerField(default=0)
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["host", "process"], name="one_report_a_process")]
+
+    def __str__(self) -> str:
+        return f"{self.process} on {self.host}"
+
+
+class WarmRunQuerySet(models.QuerySet["WarmRun"]):
+    def active(self) -> Self:
+        return self.filter(state__in=WarmRun.ACTIVE)
+
+
+class WarmRun(models.Model):
+    """Many clips made ahead. One active run for each scope: who asks again joins it."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        PAUSED = "paused", "Paused"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    scope = models.CharField(max_length=120, help_text="What is made, e.g. one journey in one voice.")
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["scope"],
+                condition=Q(state__in=["queued", "running", "paused"]),
+                name="one_active_run_a_scope",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} ({self.get_state_display().lower()})"
+
+
+class WarmItem(models.Model):
+    """One clip of a run: made, found to be there, or failed with a reason."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        MAKING = "making", "Being made"
+        DONE = "done", "Made"
+        SKIPPED = "skipped", "Was there"
+        FAILED = "failed", "Failed"
+
+    run = models.ForeignKey(WarmRun, on_delete=models.CASCADE, related_name="items")
+    clip = models.ForeignKey(Clip, on_delete=models.CASCADE, related_name="+")
+    position = models.IntegerField()
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    reason = models.CharField(max_length=200, default="", blank=True)
+    attempts = models.SmallIntegerField(default=0)
+    owner = models.CharField(max_length=120, default="", blank=True)  # of the claim under which it is made
+    characters = models.IntegerField()
+    cost_microusd = models.BigIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["run", "position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "clip"], name="one_item_a_run_and_clip")
+        ]
+        indexes: ClassVar = [models.Index(fields=["state", "run"], name="warm_item_queue")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.position}: {self.state}"
+
+
+class ApiToken(models.Model):
+    """A caller's right to free text and figures. Only a digest is kept, so the table opens no door."""
+
+    name = models.CharField(max_length=100, unique=True)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    is_admin = models.BooleanField("may prune", default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def issue(cls, name: str, *, is_admin: bool = False) -> str:
+        """Make a token and return it; it cannot be shown again."""
+        token = secrets.token_urlsafe(32)
+        cls.objects.create(name=name, digest=cls.digest_of(token), is_admin=is_admin)
+        return token
+
+    @staticmethod
+    def digest_of(token: str) -> str:
+        return hashlib.sha256(token.encode()).hexdigest()
+

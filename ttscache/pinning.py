@@ -1,0 +1,44 @@
+"""Sets the pins: which clips are held, and why. Whoever owns the texts says what is; this says what was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from ttscache.access import forget_decisions
+from ttscache.models import Pin
+
+RECENT_DAYS = 30
+
+_PUBLISHED = (Pin.Reason.LIVE, Pin.Reason.SYSTEM)
+
+
+@transaction.atomic
+def replace_pins(wanted: Mapping[Pin.Reason, set[str]]) -> None:
+    """From now on exactly these clips are held, for each reason that is named.
+
+    What was published and is no longer stays audible and safe for RECENT_DAYS.
+    """
+    held: dict[str, set[str]] = {reason: set() for reason in wanted}
+    for content_hash, reason in Pin.objects.filter(reason__in=list(wanted)).values_list("content_hash", "reason"):
+        held[reason].add(content_hash)
+    published = set().union(*(wanted.get(reason, set()) for reason in _PUBLISHED))
+    retired = set().union(*(held.get(reason, set()) for reason in _PUBLISHED)) - published
+
+    for reason, content_hashes in wanted.items():
+        Pin.objects.filter(reason=reason, content_hash__in=held[reason] - content_hashes).delete()
+        _add(content_hashes - held[reason], reason)
+    Pin.objects.filter(reason=Pin.Reason.RECENT, content_hash__in=published | retired).delete()
+    _add(retired, Pin.Reason.RECENT)
+    transaction.on_commit(forget_decisions)
+
+
+def _add(content_hashes: set[str], reason: Pin.Reason) -> None:
+    until = timezone.now() + timedelta(days=RECENT_DAYS) if reason == Pin.Reason.RECENT else None
+    Pin.objects.bulk_create(
+        (Pin(content_hash=content_hash, reason=reason, until=until) for content_hash in sorted(content_hashes)),
+        ignore_conflicts=True,
+    )

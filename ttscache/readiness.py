@@ -1,0 +1,104 @@
+"""Whether each part of the service is fit for work."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.core import checks
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models.functions import Now
+
+from ttscache.conf import conf
+from ttscache.models import ClipFile, ProcessReport
+
+CLUSTER = "cluster"
+HEARTBEAT_SECONDS = 10
+HEARTBEAT_LOST_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    name: str
+    is_ready: bool
+    detail: str
+
+
+def parts() -> list[Part]:
+    """Database, local files, permanent tier, task cluster, provider settings; none of them raises."""
+    looks: dict[str, Callable[[], str]] = {
+        "database": _database,
+        "local files": _local_files,
+        "permanent tier": _permanent_tier,
+        "task cluster": _task_cluster,
+        "provider settings": _provider_settings,
+    }
+    return [_look(name, look) for name, look in looks.items()]
+
+
+def cluster_is_alive() -> None:
+    """A task of this host's cluster says so. Raises DatabaseError."""
+    ProcessReport.objects.update_or_create(
+        host=socket.gethostname(), process=CLUSTER, defaults={"reported_at": Now()}
+    )
+
+
+def is_cluster_alive(host: str = "") -> bool:
+    """Whether a task ended lately, on this host or on any. Raises DatabaseError."""
+    reports = ProcessReport.objects.filter(
+        process=CLUSTER, reported_at__gt=Now() - timedelta(seconds=HEARTBEAT_LOST_SECONDS)
+    )
+    return (reports.filter(host=host) if host else reports).exists()
+
+
+class _NotReady(Exception):
+    pass
+
+
+def _look(name: str, look: Callable[[], str]) -> Part:
+    try:
+        return Part(name, True, look())
+    except _NotReady as problem:
+        return Part(name, False, str(problem))
+    except DatabaseError:
+        return Part(name, False, "the database does not answer")
+    except OSError as error:
+        return Part(name, False, error.strerror or "not usable")
+
+
+def _database() -> str:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise _NotReady("migrations are waiting: run manage.py migrate")
+    return str(connection.vendor)
+
+
+def _local_files() -> str:
+    folder = conf().files_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(b"ready")
+        probe.flush()
+    return "can be written"
+
+
+def _permanent_tier() -> str:
+    ClipFile.objects.exists()
+    return "database"
+
+
+def _task_cluster() -> str:
+    if not is_cluster_alive():
+        raise _NotReady(f"no task ended within {HEARTBEAT_LOST_SECONDS} s: is manage.py qcluster running?")
+    return "takes tasks"
+
+
+def _provider_settings() -> str:
+    for problem in checks.run_checks():
+        if problem.id and problem.id.startswith("ttscache.E"):
+            raise _NotReady(str(problem.msg))
+    return f"{conf().provider}, {conf().house_model}"

@@ -1,0 +1,62 @@
+"""The Tier protocol (four methods) and Entry: a whole clip with what has to be known to serve and count it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A clip that was found whole. `checksum` is the SHA-256 of the bytes, in hex.
+
+    `is_published`: live or a system clip, so anyone may hear it and keep it; what is not published needs a
+    look at the pins first.
+    """
+
+    content_hash: str
+    audio: bytes
+    audio_format: str
+    checksum: str
+    duration_ms: int
+    content_type: str
+    voice: str
+    model: str
+    characters: int
+    loudness_dbfs: float | None = None
+    waveform: bytes = b""
+    is_published: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.audio)
+
+
+def checksum_of(audio: bytes) -> str:
+    return hashlib.sha256(audio).hexdigest()
+
+
+class Tier(Protocol):
+    """A place that keeps clips. What it cannot do it raises as TierError; a miss is None."""
+
+    name: str
+
+    def get(self, content_hash: str) -> Entry | None: ...
+
+    def put(self, entry: Entry) -> None:
+        """Keep all of the entry, or nothing and leave what was there."""
+
+    def delete(self, content_hash: str) -> None:
+        """Forget it; silent when it is not there."""
+
+    def entries(self) -> Iterator[tuple[str, int]]:
+        """Every content hash held, with its size in bytes."""
+
+
+class LocalTier(Tier, Protocol):
+    """A tier of this process or host, which remembers by itself what is published."""
+
+    def set_published(self, content_hashes: frozenset[str]) -> None:
+        """From now on exactly these are published, as far as they are held here."""

@@ -1,0 +1,175 @@
+"""One file per clip on local disk.
+
+    public/ab/ab12….mp3    plain bytes, so that a web server in front may send them
+    public/ab/ab12….json   what has to be known about them: checksum, duration, kind
+    private/…              the same for clips that are not published
+
+A clip is there once its description is: the bytes are moved in first, the description last.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from ttscache.errors import TierError
+from ttscache.tiers import Entry, checksum_of
+
+logger = logging.getLogger(__name__)
+
+PUBLIC, PRIVATE = "public", "private"
+_DESCRIBED = re.compile(r"([0-9a-f]{32})\.json")
+_TOUCH_SECONDS = 600  # how exactly "least recently used" is known
+_ABANDONED_SECONDS = 3600  # a draft this old belongs to a process that was killed
+
+
+class FileTier:
+    """Bounded by bytes, shared by the processes of one host, and there again after a restart."""
+
+    name = "file"
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._bytes: int | None = None  # unknown until the first look; other processes write here too
+        self._unseen_bytes = 0  # put here since the last look at the folder
+
+    def get(self, content_hash: str) -> Entry | None:
+        for access in (PUBLIC, PRIVATE):
+            found = self._read(access, content_hash)
+            if found is not None:
+                return found
+        return None
+
+    def put(self, entry: Entry) -> None:
+        if entry.size > self._max_bytes:
+            return
+        kept, other = (PUBLIC, PRIVATE) if entry.is_published else (PRIVATE, PUBLIC)
+        try:
+            self._write(self._path(kept, entry.content_hash, entry.audio_format), entry.audio)
+            self._write(self._path(kept, entry.content_hash, "json"), _describe(entry))
+            self._remove(other, entry.content_hash)
+            self._make_room(entry.size)
+        except OSError as error:
+            raise TierError(f"The file tier cannot keep a clip: {error.strerror}.") from error
+
+    def delete(self, content_hash: str) -> None:
+        try:
+            for access in (PUBLIC, PRIVATE):
+                self._remove(access, content_hash)
+        except OSError as error:
+            raise TierError(f"The file tier cannot remove a clip: {error.strerror}.") from error
+
+    def entries(self) -> Iterator[tuple[str, int]]:
+        for _, size, description in self._held():
+            yield description.stem, size
+
+    def set_published(self, content_hashes: frozenset[str]) -> None:
+        for _, _, description in list(self._held()):
+            is_published = description.parent.parent.name == PUBLIC
+            if is_published == (description.stem in content_hashes):
+                continue
+            entry = self._read(description.parent.parent.name, description.stem)
+            if entry is not None:
+                self.put(replace(entry, is_published=not is_published))
+
+    def _path(self, access: str, content_hash: str, extension: str) -> Path:
+        return self._folder / access / content_hash[:2] / f"{content_hash}.{extension}"
+
+    def _read(self, access: str, content_hash: str) -> Entry | None:
+        path = self._path(access, content_hash, "json")
+        try:
+            entry = _entry_of(path.read_bytes(), path)
+            if entry is None:
+                return None
+            audio_path = path.with_suffix(f".{entry.audio_format}")
+            audio = audio_path.read_bytes()
+            if time.time() - audio_path.stat().st_mtime > _TOUCH_SECONDS:
+                os.utime(audio_path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise TierError(f"The file tier cannot be read: {error.strerror}.") from error
+        if checksum_of(audio) != entry.checksum:
+            # Damaged, or being replaced this moment: either way the next tier knows better, and refills this one.
+            logger.warning("The file of clip %s does not match its checksum.", content_hash)
+            return None
+        return replace(entry, audio=audio, is_published=access == PUBLIC)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".draft", delete=False) as draft:
+            try:
+                draft.write(content)
+                draft.flush()
+                os.fchmod(draft.fileno(), 0o644)
+                # Written beside its place, then moved in: a reader sees all of a clip or none.
+                os.replace(draft.name, path)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(draft.name)
+                raise
+
+    def _remove(self, access: str, content_hash: str) -> None:
+        path = self._path(access, content_hash, "json")
+        # The description goes first: what has none is not there.
+        for found in [path, *path.parent.glob(f"{content_hash}.*")]:
+            found.unlink(missing_ok=True)
+
+    def _held(self) -> Iterator[tuple[float, int, Path]]:
+        """Last use, size and description of each clip; drafts of the dead are swept on the way."""
+        for access in (PUBLIC, PRIVATE):
+            for folder in sorted((self._folder / access).glob("??")):
+                files = {item.name: item for item in os.scandir(folder)}
+                for name, item in files.items():
+                    with suppress(FileNotFoundError):  # another process may be clearing up as well
+                        if name.endswith(".draft") and time.time() - item.stat().st_mtime > _ABANDONED_SECONDS:
+                            os.unlink(item.path)
+                    described = _DESCRIBED.fullmatch(name)
+                    if described is None:
+                        continue
+                    for audio_name, audio in files.items():
+                        if audio_name != name and audio_name.startswith(f"{described[1]}."):
+                            with suppress(FileNotFoundError):
+                                yield audio.stat().st_mtime, audio.stat().st_size, Path(item.path)
+
+    def _make_room(self, added_bytes: int) -> None:
+        """Let the least recently used clips go when the folder is full; look at the folder only now and then."""
+        with self._lock:
+            self._unseen_bytes += added_bytes
+            is_due = self._bytes is None or self._unseen_bytes > self._max_bytes // 16
+            if not is_due and (self._bytes or 0) + self._unseen_bytes <= self._max_bytes:
+                return
+            held = sorted(self._held())
+            total = sum(size for _, size, _ in held)
+            if total > self._max_bytes:
+                for _, size, description in held:
+                    if total <= self._max_bytes * 9 // 10:
+                        break
+                    self._remove(description.parent.parent.name, description.stem)
+                    total -= size
+            self._bytes, self._unseen_bytes = total, 0
+
+
+def _describe(entry: Entry) -> bytes:
+    description = asdict(entry) | {"audio": None, "waveform": entry.waveform.hex()}
+    return json.dumps(description).encode()
+
+
+def _entry_of(description: bytes, path: Path) -> Entry | None:
+    try:
+        fields = json.loads(description)
+        return Entry(**(fields | {"audio": b"", "waveform": bytes.fromhex(fields["waveform"])}))
+    except (ValueError, TypeError, KeyError):
+        logger.warning("The description of clip %s cannot be read.", path.stem)
+        return None

@@ -1,0 +1,50 @@
+"""The clips this process heard lately."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+from cachebox import LRUCache
+
+from ttscache.tiers import Entry
+
+_OVERHEAD_BYTES = 1_000  # an Entry, its strings and its place in the table, measured generously
+
+
+class MemoryTier:
+    """Bounded by bytes; the clips not heard for longest go first. Safe to use from many threads."""
+
+    name = "memory"
+
+    def __init__(self, max_bytes: int) -> None:
+        self._clips: LRUCache[str, Entry] = LRUCache(max_bytes, getsizeof=_size_of)
+
+    def get(self, content_hash: str) -> Entry | None:
+        return self._clips.get(content_hash)
+
+    def put(self, entry: Entry) -> None:
+        try:
+            self._clips[entry.content_hash] = entry
+        except OverflowError:
+            self.delete(entry.content_hash)  # larger than all of this tier; an older form would be wrong
+
+    def delete(self, content_hash: str) -> None:
+        self._clips.pop(content_hash, None)
+
+    def entries(self) -> Iterator[tuple[str, int]]:
+        for content_hash, entry in list(self._clips.items()):
+            yield content_hash, entry.size
+
+    def set_published(self, content_hashes: frozenset[str]) -> None:
+        for content_hash, entry in list(self._clips.items()):
+            if entry.is_published != (content_hash in content_hashes):
+                self._clips[content_hash] = replace(entry, is_published=not entry.is_published)
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+
+def _size_of(content_hash: str, entry: Entry) -> int:
+    return sys.getsizeof(content_hash) + entry.size + len(entry.waveform) + _OVERHEAD_BYTES

@@ -1,0 +1,225 @@
+"""Make many clips ahead, in parallel over the whole cluster.
+
+A run is a list of items in the database. Pullers, in django-q2 tasks or at the command line, take one item at
+a time, and only while they hold one of the cluster's slots: TTS_WARM_CONCURRENCY claims that live as long as
+their process does. An item whose puller died is free again as soon as that puller's slot has run out.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from django.db import IntegrityError, connections, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from ttscache.cache import Hit, SpeechCache
+from ttscache.claims import Held
+from ttscache.conf import conf
+from ttscache.errors import SpeechError
+from ttscache.models import Claim, Clip, WarmItem, WarmRun
+from ttscache.prices import list_price_usd
+from ttscache.speech import SpeechRequest
+from ttscache.wiring import speech_cache
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache
+PULL_SECONDS = 45.0  # well within a task's timeout
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A clip to make ahead."""
+
+    speech: SpeechRequest
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do, before anything is paid for."""
+
+    clips: tuple[Clip, ...]
+
+    @property
+    def missing(self) -> list[Clip]:
+        return [clip for clip in self.clips if not clip.is_ready]
+
+    @property
+    def characters(self) -> int:
+        return sum(len(clip.content_text) for clip in self.missing)
+
+    @property
+    def cost_usd(self) -> float:
+        return sum(list_price_usd(clip.model, len(clip.content_text)) for clip in self.missing)
+
+
+def plan(wanted: Iterable[Wanted]) -> Plan:
+    """Which clips there are to make; nothing is written."""
+    in_order = {item.speech.content_hash: item for item in wanted}
+    known = {clip.content_hash: clip for clip in Clip.objects.filter(content_hash__in=in_order)}
+    return Plan(
+        tuple(
+            known.get(content_hash) or Clip.of(item.speech, item.content_type)
+            for content_hash, item in in_order.items()
+        )
+    )
+
+
+def start_run(scope: str, wanted: Iterable[Wanted]) -> WarmRun:
+    """Queue what is missing, or join the run of this scope that is under way.
+
+    Where nothing is missing the run is done at once. Work starts when the transaction is committed.
+    """
+    under_way = WarmRun.objects.active().filter(scope=scope).first()
+    if under_way is not None:
+        return under_way
+    listed = list(wanted)
+    try:
+        with transaction.atomic():
+            run = WarmRun.objects.create(scope=scope)
+            for content_type in {item.content_type for item in listed}:
+                Clip.objects.record_all(
+                    (item.speech for item in listed if item.content_type == content_type), content_type
+                )
+            planned = plan(listed)
+            _add_items(run, planned)
+            _settle(run)
+    except IntegrityError:
+        # Somebody else started this scope in the same moment.
+        return WarmRun.objects.active().filter(scope=scope).latest("created_at")
+    run.refresh_from_db()
+    if run.state == WarmRun.State.QUEUED:
+        logger.info("Warming %s: %s", scope, _described(planned))
+        transaction.on_commit(call_pullers)
+    return run
+
+
+def call_pullers() -> None:
+    """Ask the cluster to work on what is queued."""
+    async_task("ttscache.tasks.warm", task_name="warm clips")
+
+
+def is_work_left() -> bool:
+    return _takeable().exists()
+
+
+def pull(
+    *, seconds: float = PULL_SECONDS, should_stop: Callable[[], bool] = lambda: False
+) -> None:
+    """Make queued clips until none is left or the time is over; several at once, as slots are free."""
+    end = time.monotonic() + seconds
+    lanes = conf().warm_concurrency
+    with ThreadPoolExecutor(lanes, thread_name_prefix="warm") as pool:
+        for done in [pool.submit(_pull_in_lane, lane, end, should_stop) for lane in range(lanes)]:
+            done.result()
+
+
+def _pull_in_lane(lane: int, end: float, should_stop: Callable[[], bool]) -> None:
+    cache = speech_cache()
+    try:
+        slot = cache.claims.take(f"warm-slot:{lane}")
+        if slot is None:
+            return  # another process works in this lane
+        try:
+            while time.monotonic() < end and not should_stop():
+                item = _take(slot)
+                if item is None:
+                    break
+                _make(cache, item)
+        finally:
+            cache.claims.give_back(slot)
+    finally:
+        connections.close_all()
+
+
+def _takeable() -> QuerySet[WarmItem]:
+    """Queued items, and those whose puller is gone."""
+    alive = Claim.objects.filter(owner=OuterRef("owner"), until__gt=Now())
+    return (
+        WarmItem.objects.filter(run__state__in=[WarmRun.State.QUEUED, WarmRun.State.RUNNING])
+        .filter(Q(state=WarmItem.State.QUEUED) | Q(state=WarmItem.State.MAKING) & ~Exists(alive))
+        .order_by("run__created_at", "position")
+    )
+
+
+def _take(slot: Held) -> WarmItem | None:
+    """The next item, now ours. Two pullers may see the same one; the row count says who has it."""
+    while True:
+        item = _takeable().select_related("clip", "run").first()
+        if item is None:
+            return None
+        if item.attempts >= MAX_ATTEMPTS:
+            _finish(item, WarmItem.State.FAILED, "Making it ended its process again and again.")
+            continue
+        taken = WarmItem.objects.filter(
+            pk=item.pk, state=item.state, owner=item.owner, attempts=item.attempts
+        ).update(state=WarmItem.State.MAKING, owner=slot.owner, attempts=F("attempts") + 1)
+        if taken:
+            item.owner = slot.owner
+            WarmRun.objects.filter(pk=item.run_id, state=WarmRun.State.QUEUED).update(
+                state=WarmRun.State.RUNNING, started_at=timezone.now()
+            )
+            return item
+
+
+def _make(cache: SpeechCache, item: WarmItem) -> None:
+    clip = item.clip
+    try:
+        found = cache.play(clip.request, clip.content_type)
+        if isinstance(found, Hit):
+            _finish(item, WarmItem.State.SKIPPED)
+            return
+        connections.close_all()  # the voice takes seconds
+        found.recording.whole()
+        is_ours = found.outcome == "generated"
+        _finish(item, WarmItem.State.DONE if is_ours else WarmItem.State.SKIPPED)
+    except SpeechError as error:
+        _finish(item, WarmItem.State.FAILED, str(error.args[0]))
+
+
+def _finish(item: WarmItem, state: WarmItem.State, reason: str = "") -> None:
+    """Close the item, unless another puller took it over meanwhile."""
+    with transaction.atomic():
+        WarmItem.objects.filter(pk=item.pk, owner=item.owner).update(
+            state=state, reason=reason[:200], finished_at=timezone.now()
+        )
+        _settle(item.run)
+
+
+def _settle(run: WarmRun) -> None:
+    """End the run once no item is open."""
+    if run.items.filter(state__in=[WarmItem.State.QUEUED, WarmItem.State.MAKING]).exists():
+        return
+    has_failures = run.items.filter(state=WarmItem.State.FAILED).exists()
+    state = WarmRun.State.FAILED if has_failures else WarmRun.State.DONE
+    WarmRun.objects.active().filter(pk=run.pk).update(state=state, finished_at=timezone.now())
+
+
+def _add_items(run: WarmRun, planned: Plan) -> None:
+    known = {
+        clip.content_hash: clip
+        for clip in Clip.objects.filter(content_hash__in=[clip.content_hash for clip in planned.clips])
+    }
+    WarmItem.objects.bulk_create(
+        WarmItem(
+            run=run,
+            clip=known[clip.content_hash],
+            position=position,
+            state=WarmItem.State.SKIPPED if clip.is_ready else WarmItem.State.QUEUED,
+            characters=len(clip.content_text),
+            cost_microusd=round(list_price_usd(clip.model, len(clip.content_text)) * 1e6),
+        )
+        for position, clip in enumerate(planned.clips)
+    )
+
+
+def _described(planned: Plan) -> str:
+    return f"{len(planned.missing)} clips, {planned.characters} characters, {planned.cost_usd:.4f} USD"
