@@ -1,4 +1,4 @@
-"""Reads settings from the environment; a wrong value stops the start with one line that says what is allowed."""
+"""Reads settings from the environment; a wrong value stops the start with one line that says why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ N = TypeVar("N", int, float)
 
 _BYTES = re.compile(r"(\d+)\s*(?:([KMG])i?B?)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
-_FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_FLAGS = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
 
 
 def refuse(variable: str, value: str, allowed: str) -> NoReturn:
@@ -21,7 +30,7 @@ def refuse(variable: str, value: str, allowed: str) -> NoReturn:
 
 
 class Environment:
-    """Typed reading of variables. An empty value counts as unset, so that `NAME=` in a file means the default."""
+    """Typed reading of variables. An empty value counts as unset: `NAME=` in a file means the default."""
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self._variables = os.environ if variables is None else variables
@@ -76,12 +85,15 @@ class Environment:
         value = self.text(name, default)
         if value and not re.match(rf"(?:{'|'.join(schemes)})://[^\s/]*", value):
             # The value may hold a password: name its scheme only.
-            refuse(name, value.split("://", maxsplit=1)[0], f"it has to begin with {' or '.join(f'{s}://' for s in schemes)}")
+            refuse(
+                name,
+                value.split("://", maxsplit=1)[0],
+                f"it has to begin with {' or '.join(f'{s}://' for s in schemes)}",
+            )
         return value
 
-    def _number(
-        self, name: str, default: N, least: N, most: N, convert: Callable[[str], N], kind: str
-    ) -> N:
+    def _number(  # noqa: PLR0917 - private, and each caller names them by order of reading
+self, name: str, default: N, least: N, most: N, convert: Callable[[str], N], kind: str) -> N:
         value = self.text(name)
         if not value:
             return default

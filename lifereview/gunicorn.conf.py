@@ -5,9 +5,11 @@ from typing import Any
 
 os.environ["LIFEREVIEW_PROCESS"] = "web"  # before the settings are read: they give the web its pool
 
-from lifereview import settings  # noqa: E402
+from lifereview import settings
 
-bind = f"{settings.HOST}:{settings.PORT}" if ":" not in settings.HOST else f"[{settings.HOST}]:{settings.PORT}"
+bind = (
+    f"{settings.HOST}:{settings.PORT}" if ":" not in settings.HOST else f"[{settings.HOST}]:{settings.PORT}"
+)
 workers = settings.WEB_WORKERS
 worker_class = "gthread"
 threads = settings.WEB_THREADS

@@ -1,4 +1,4 @@
-"""Environment -> settings. A bare clone runs on SQLite with the embedded voice; see README for every variable."""
+"""Environment -> settings. A bare clone runs on SQLite with the embedded voice; README lists them all."""
 
 from __future__ import annotations
 
@@ -55,7 +55,11 @@ def _secret_key() -> str:
     if given:
         return given
     if not set(ALLOWED_HOSTS) <= set(THIS_MACHINE):
-        refuse("SECRET_KEY", "", "a site beyond this machine (ALLOWED_HOSTS) has to be given one, shared by all its hosts")
+        refuse(
+            "SECRET_KEY",
+            "",
+            "a site beyond this machine (ALLOWED_HOSTS) has to be given one, shared by all its hosts",
+        )
     path = VAR_DIR / "secret_key"
     if not path.exists():
         # Written beside its place, then linked in: of two first starts at once, one key wins for both.
@@ -152,6 +156,7 @@ def _sqlite() -> dict[str, Any]:
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": VAR_DIR / "lifereview.sqlite3",
         "CONN_MAX_AGE": 600,
+        "TEST": {"NAME": VAR_DIR / "test.sqlite3"},  # a file: threads share it as they do in earnest
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
@@ -196,7 +201,9 @@ _VOICES: dict[str, Any] = {
     "allowed": f"a list of voices, such as nova,onyx (OpenAI's are {', '.join(OPENAI_VOICES)})",
 }
 TTSCACHE = {
-    "provider": env.choice("TTS_PROVIDER", "openai" if _OPENAI_API_KEY else "embedded", ["openai", "embedded"]),
+    "provider": env.choice(
+        "TTS_PROVIDER", "openai" if _OPENAI_API_KEY else "embedded", ["openai", "embedded"]
+    ),
     "openai_api_key": _OPENAI_API_KEY,
     "openai_base_url": env.url("OPENAI_BASE_URL", schemes=["http", "https"]),
     "model": env.text("TTS_MODEL", "tts-1-hd"),

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,7 +42,11 @@ class Child:
 
     def start(self, env: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
-            list(self.argv), env=dict(env), stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with_us
+            list(self.argv),
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with_us,  # noqa: PLW1509 - the supervisor has one thread
         )
         self.started_at = time.monotonic()
 
@@ -58,10 +63,8 @@ class Child:
         """End whatever is left of its session."""
         if self.process is None:
             return
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         self.process.wait()
 
     def is_session_empty(self) -> bool:
@@ -139,7 +142,10 @@ class Supervisor:
             child.kill()
         self._stopping_mark.unlink(missing_ok=True)
         for child in late:
-            print(f"{child.name} did not stop in time and was killed; its work is taken up again.", file=sys.stderr)
+            print(
+                f"{child.name} did not stop in time and was killed; its work is taken up again.",
+                file=sys.stderr,
+            )
         return not late
 
 

@@ -118,7 +118,12 @@ class NarrativesView(PublicView):
                 }
             )
         return Response(
-            {"voice": voice, "voices": list(conf().listener_voices), "narratives": narratives, "system": system},
+            {
+                "voice": voice,
+                "voices": list(conf().listener_voices),
+                "narratives": narratives,
+                "system": system,
+            },
             headers={"Cache-Control": "no-cache"},
         )
 
@@ -140,7 +145,9 @@ class PreCacheAnswerSerializer(serializers.Serializer[Any]):
 class PreCacheNarrativesView(PublicView):
     """Makes everything of the live journey in one voice, ahead of a listener."""
 
-    @extend_schema(request=PreCacheSerializer, responses={200: PreCacheAnswerSerializer, 202: PreCacheAnswerSerializer})
+    @extend_schema(
+        request=PreCacheSerializer, responses={200: PreCacheAnswerSerializer, 202: PreCacheAnswerSerializer}
+    )
     def post(self, request: Request) -> Response:
         """Queues what is missing, or joins the run that makes it already."""
         form = PreCacheSerializer(data=request.data if request.data else {})
@@ -161,4 +168,3 @@ class PreCacheNarrativesView(PublicView):
             "status_url": reverse("warm-run", args=[run.pk]),
         }
         return Response(answer, status=200 if is_complete else 202, headers={"Cache-Control": "no-store"})
-

@@ -1,4 +1,4 @@
-"""Journey and its ordered Narratives (intro, questions, outro, system clips), and their published Revisions."""
+"""Journey and its ordered Narratives (intro, questions, outro, system clips), and their Revisions."""
 
 from __future__ import annotations
 
@@ -36,12 +36,14 @@ class Journey(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[models.Manager[Journey]] = JourneyQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Journey]] = JourneyQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-is_default", "title"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="one_default_journey")
+            models.UniqueConstraint(
+                fields=["is_default"], condition=Q(is_default=True), name="one_default_journey"
+            )
         ]
 
     def __str__(self) -> str:
@@ -79,7 +81,7 @@ class Narrative(models.Model):
     )
     edited_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[models.Manager[Narrative]] = NarrativeQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Narrative]] = NarrativeQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
@@ -100,7 +102,7 @@ class Narrative(models.Model):
         return self.live is None or (self.live.title, self.live.text) != (self.title, self.text)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Authors' texts are tidied when they are saved; from then on they are spoken and keyed as they are."""
+        """Authors' texts are tidied when they are saved; from then on they are spoken as they are."""
         self.title, self.text = " ".join(self.title.split()), tidied(self.text)
         super().save(*args, **kwargs)
 

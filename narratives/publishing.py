@@ -50,7 +50,11 @@ def publish(narratives: Iterable[Narrative]) -> None:
 @transaction.atomic
 def hold_clips() -> None:
     """Put every published text on record and set the pins: what is live, what is a draft."""
-    wanted: dict[Pin.Reason, set[str]] = {Pin.Reason.LIVE: set(), Pin.Reason.SYSTEM: set(), Pin.Reason.DRAFT: set()}
+    wanted: dict[Pin.Reason, set[str]] = {
+        Pin.Reason.LIVE: set(),
+        Pin.Reason.SYSTEM: set(),
+        Pin.Reason.DRAFT: set(),
+    }
     for narrative in Narrative.objects.select_related("live", "journey"):
         is_live = narrative.live is not None and narrative.journey.is_live
         for voice in conf().listener_voices:
@@ -66,8 +70,9 @@ def hold_clips() -> None:
 
 def published_clips(journey: Journey, voice: str) -> Iterator[Wanted]:
     """Everything of a journey that listeners may hear in this voice, in its order."""
-    for narrative in journey.narratives.published():  # type: ignore[attr-defined]
-        yield Wanted(narrative.live.speech(voice), kind_of_clip(narrative))
+    for narrative in journey.narratives.published():
+        if narrative.live is not None:
+            yield Wanted(narrative.live.speech(voice), kind_of_clip(narrative))
 
 
 def warm(journey: Journey, voice: str) -> WarmRun:
@@ -94,7 +99,7 @@ def warm_live_journeys(voices: Iterable[str] = ()) -> list[WarmRun]:
 
 
 def load_default_content(path: Path = DEFAULT_CONTENT) -> Journey | None:
-    """Create and publish the journey that comes with this project; None where there is any journey already."""
+    """Create and publish the journey that comes with this project; None where there is a journey."""
     if Journey.objects.exists():
         return None
     content = json.loads(path.read_text(encoding="utf-8"))

@@ -95,7 +95,9 @@ def _align_columns(cursor: CursorWrapper, table: str) -> None:
         if column in found:
             continue
         if not definition:
-            raise CannotAdopt(f"Table {table} has no column {column}: it is not the table this project knows.")
+            raise CannotAdopt(
+                f"Table {table} has no column {column}: it is not the table this project knows."
+            )
         cursor.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" {definition}')
     for column, (data_type, is_nullable, default) in found.items():
         if data_type == "timestamp without time zone":
@@ -189,9 +191,7 @@ def close_public_roles(connection: Any) -> None:
         tables += [name for name in ("django_migrations", "django_cache") if name in _all_tables(cursor)]
         for table in sorted(set(tables)):
             cursor.execute(f'REVOKE ALL ON TABLE "{table}" FROM {", ".join(roles)}')
-            cursor.execute(
-                "SELECT relrowsecurity FROM pg_class WHERE oid = %s::regclass", [f'"{table}"']
-            )
+            cursor.execute("SELECT relrowsecurity FROM pg_class WHERE oid = %s::regclass", [f'"{table}"'])
             if not cursor.fetchone()[0]:
                 cursor.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
 

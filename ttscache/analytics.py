@@ -28,7 +28,9 @@ def cache_stats() -> dict[str, Any]:
         "supabase_enabled": True,
     }
     spent = (Spending.objects.aggregate(total=Sum("cost_microusd"))["total"] or 0) / 1e6
-    served = (Usage.objects.exclude(outcome="failed").aggregate(total=Sum("worth_microusd"))["total"] or 0) / 1e6
+    served = (
+        Usage.objects.exclude(outcome="failed").aggregate(total=Sum("worth_microusd"))["total"] or 0
+    ) / 1e6
     return {
         "success": True,
         **holdings,
@@ -72,7 +74,7 @@ def _eta_seconds(run: WarmRun, figures: dict[str, Any]) -> int | None:
         return None
     elapsed = (timezone.now() - run.started_at).total_seconds()
     left = figures["total"] - figures["done"] - figures["skipped"] - figures["failed"]
-    return round(elapsed / figures["done"] * left)
+    return round(elapsed / int(figures["done"]) * int(left))
 
 
 def _requests_by(fields: tuple[str, ...]) -> dict[tuple[str, ...], int]:

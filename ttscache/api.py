@@ -6,13 +6,13 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import connections
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers
@@ -25,6 +25,7 @@ from rest_framework.views import APIView
 
 from ttscache import analytics, delivery, readiness
 from ttscache.access import Access, access_to, is_trusted
+from ttscache.audio import FORMATS
 from ttscache.authentication import IsTrustedUnlessOpen
 from ttscache.cache import Hit, Playing
 from ttscache.conf import conf
@@ -61,13 +62,14 @@ CONTENT_TYPES = {
 class JsonOnly(BaseContentNegotiation):
     """One representation for everyone: a player that accepts audio only still gets a readable error."""
 
-    def select_parser(self, request: Request, parsers: list[BaseParser]) -> BaseParser:
-        return parsers[0]
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
+        return next(iter(parsers))
 
     def select_renderer(
-        self, request: Request, renderers: list[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 class PublicView(APIView):
@@ -116,7 +118,9 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
 def _answer_speech_error(error: SpeechError) -> HttpResponseBase:
     extra = {"voices": list(error.voices)} if isinstance(error, UnknownVoiceOf) else {}
     response = error_response(error.status, error.code, str(error.args[0]), **extra)
-    default = next((seconds for kind, seconds in RETRY_AFTER_SECONDS.items() if isinstance(error, kind)), None)
+    default = next(
+        (seconds for kind, seconds in RETRY_AFTER_SECONDS.items() if isinstance(error, kind)), None
+    )
     seconds = error.retry_after_seconds if error.retry_after_seconds is not None else default
     if seconds is not None:
         response["Retry-After"] = str(max(1, math.ceil(seconds)))
@@ -234,7 +238,11 @@ def _asked_in_words(speech: SpeechRequest, content_type: str) -> Asked:
 
 
 def answer_recording(
-    request: HttpRequest, record: Callable[[], Playing], counting: Counting, audio_format: str, cache_control: str
+    request: HttpRequest,
+    record: Callable[[], Playing],
+    counting: Counting,
+    audio_format: str,
+    cache_control: str,
 ) -> HttpResponseBase:
     """Send a clip that is being made: streamed while it grows, or whole where a part was asked for.
 
@@ -297,13 +305,17 @@ class HealthView(PublicView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        return Response({"status": "healthy", "service": "life-review"}, headers={"Cache-Control": "no-store"})
+        return Response(
+            {"status": "healthy", "service": "life-review"}, headers={"Cache-Control": "no-store"}
+        )
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
     """One line for each part, and 503 when one of them is not fit for work."""
     parts = readiness.parts()
-    body = "".join(f"{part.name}: {'ok' if part.is_ready else 'NOT READY'}, {part.detail}\n" for part in parts)
+    body = "".join(
+        f"{part.name}: {'ok' if part.is_ready else 'NOT READY'}, {part.detail}\n" for part in parts
+    )
     status = 200 if all(part.is_ready for part in parts) else 503
     return HttpResponse(body, status=status, content_type="text/plain", headers={"Cache-Control": "no-store"})
 
@@ -316,7 +328,9 @@ class AudioView(APIView):
     def perform_authentication(self, request: Request) -> None:
         """Later, and only for a clip that is not published: a published one needs no query at all."""
 
-    @extend_schema(responses={(200, "audio/mpeg"): OpenApiTypes.BINARY, 404: OpenApiResponse(ErrorSerializer)})
+    @extend_schema(
+        responses={(200, "audio/mpeg"): OpenApiTypes.BINARY, 404: OpenApiResponse(ErrorSerializer)}
+    )
     def get(self, request: Request, content_hash: str, extension: str) -> HttpResponseBase:
         """Plays a clip (GET, HEAD, ranges)."""
         started = time.monotonic()
@@ -344,7 +358,7 @@ class AudioView(APIView):
         if clip is None:
             raise Http404
         if request.method == "HEAD":
-            return _headers_of_a_miss(extension, access)
+            return _headers_of_a_miss(extension)
         speech = clip.request
         return answer_recording(
             request._request,
@@ -355,9 +369,9 @@ class AudioView(APIView):
         )
 
 
-def _headers_of_a_miss(extension: str, access: Access) -> HttpResponse:
-    """HEAD never makes a clip, and so cannot tell its length."""
-    response = HttpResponse(content_type=delivery.FORMATS[extension].media_type)
+def _headers_of_a_miss(extension: str) -> HttpResponseBase:
+    """HEAD never makes a clip, and so cannot tell its length: only a streaming answer is sent without one."""
+    response = StreamingHttpResponse((), content_type=FORMATS[extension].media_type)
     response["Cache-Control"] = delivery.NEVER
     response["Accept-Ranges"] = "bytes"
     response["Cache-Status"] = "lifereview; fwd=miss"

@@ -16,6 +16,6 @@ class TtsCacheConfig(AppConfig):
 
 
 def _close_public_roles(*, using: str, **_: Any) -> None:
-    from ttscache.adoption import close_public_roles  # noqa: PLC0415 - apps load before the database layer
+    from ttscache.adoption import close_public_roles
 
     close_public_roles(connections[using])

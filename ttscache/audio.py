@@ -12,6 +12,7 @@ import math
 import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, cast
@@ -235,16 +236,14 @@ _ADTS_HEADER_BYTES, _ADTS_SYNC = 7, 0xFFF
 
 
 def _frames(audio: bytes, frame_bytes: Callable[[bytes, int], int]) -> list[int]:
-    """Where the frames of a stream begin that is nothing but frames, tags, and zeros at its end."""
+    """Where the frames of a stream begin that is nothing but whole frames and ID3 tags."""
     starts = []
     position = 0
     while position < len(audio):
         tag = _id3_bytes(audio, position)
         length = tag or frame_bytes(audio, position)
         if not length:
-            if audio[position:].strip(b"\0"):
-                raise BrokenAudio("no frame where one should begin")
-            break
+            raise BrokenAudio("no frame where one should begin")
         if not tag:
             starts.append(position)
         position += length
@@ -266,15 +265,24 @@ def _id3_bytes(audio: bytes, start: int) -> int:
     return 0
 
 
+_OGG_HEADER_BYTES = 27  # before the table of segment sizes
+
+
 def _opus_samples(audio: bytes) -> int:
-    """Ogg Opus (RFC 7845): the end is where a page says so; without that mark the stream is truncated."""
-    last_page = audio.rfind(b"OggS")
+    """Ogg Opus (RFC 7845): the end is where a page says so; without that mark the stream is truncated.
+
+    The layout of a page is in RFC 3533, 6.
+    """
     head = audio.find(b"OpusHead", 0, 200)
     if not audio.startswith(b"OggS") or head < 0:
         raise BrokenAudio("not Ogg Opus")
-    if len(audio) < last_page + 27 or not audio[last_page + 5] & 0b100:
+    last_page = audio[audio.rfind(b"OggS") :]
+    if len(last_page) < _OGG_HEADER_BYTES or not last_page[5] & 0b100:
         raise BrokenAudio("the Ogg stream has no end")
-    (position,) = struct.unpack_from("<q", audio, last_page + 6)
+    segments = last_page[_OGG_HEADER_BYTES : _OGG_HEADER_BYTES + last_page[26]]
+    if len(last_page) < _OGG_HEADER_BYTES + last_page[26] + sum(segments):
+        raise BrokenAudio("the last Ogg page is cut off")
+    (position,) = struct.unpack_from("<q", last_page, 6)
     (pre_skip,) = struct.unpack_from("<H", audio, head + 10)
     longest_packet = 5_760  # 120 ms at 48 kHz; encoders differ by as much in what they count
     return int(position - pre_skip - longest_packet)
@@ -362,15 +370,12 @@ def _decode(audio: bytes, kind: AudioFormat, sample_rate: int | None = None) -> 
     import numpy as np
 
     chunks = []
-    try:
-        with _opened(audio, kind) as container:
-            stream = container.streams.audio[0]
-            mono = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate or stream.rate)
-            for frame in (*container.decode(stream), None):  # None: flush
-                chunks += [mixed.to_ndarray()[0] for mixed in mono.resample(frame)]
-            rate, channels = stream.rate, stream.channels
-    except (av.FFmpegError, ValueError, IndexError) as error:
-        raise BrokenAudio(f"it does not decode as {kind.name}: {type(error).__name__}") from error
+    with _opened(audio, kind) as container:
+        stream = container.streams.audio[0]
+        mono = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate or stream.rate)
+        for frame in (*container.decode(stream), None):  # None: flush
+            chunks += [mixed.to_ndarray()[0] for mixed in mono.resample(frame)]
+        rate, channels = stream.rate, stream.channels
     if not any(map(len, chunks)):
         raise BrokenAudio(f"no {kind.name} frames")
     return _Decoded(
@@ -380,11 +385,18 @@ def _decode(audio: bytes, kind: AudioFormat, sample_rate: int | None = None) -> 
     )
 
 
-def _opened(audio: bytes, kind: AudioFormat) -> av.container.InputContainer:
+@contextmanager
+def _opened(audio: bytes, kind: AudioFormat) -> Iterator[av.container.InputContainer]:
+    """A clip to read from; whatever turns out wrong with it meanwhile is BrokenAudio."""
     import av
 
     raw = {"sample_rate": str(PCM_RATE), "ch_layout": "mono"} if kind.name == "pcm" else {}
-    return av.open(io.BytesIO(audio), "r", format=kind.demuxer, options=raw, metadata_errors="replace")
+    file = io.BytesIO(audio)
+    try:
+        with av.open(file, "r", format=kind.demuxer, options=raw, metadata_errors="replace") as container:
+            yield container
+    except (av.FFmpegError, ValueError, IndexError) as error:  # IndexError: there is no stream in it
+        raise BrokenAudio(f"it does not decode as {kind.name}: {type(error).__name__}") from error
 
 
 def encode(pcm: bytes, sample_rate: int, audio_format: str) -> bytes:
@@ -414,13 +426,15 @@ def _created(file: io.BytesIO, kind: AudioFormat) -> av.container.OutputContaine
 
 
 def join(parts: Sequence[bytes], audio_format: str) -> bytes:
-    """One clip of several, each a whole file of that format. Raises BrokenAudio.
+    """One clip of several, each a whole file of that format. Raises BrokenAudio for one that is not.
 
     Frames of MP3, Opus and AAC are moved as they are where all parts are alike, which keeps the quality and
     leaves the encoder's padding, at most 80 ms of silence, between two parts. All else is decoded, brought to
     the highest sample rate among the parts, and encoded once.
     """
     kind = format_named(audio_format)
+    for part in parts:
+        _CONTAINERS[kind.name](part)
     if len(parts) == 1:
         return parts[0]
     if kind.frames_can_move and len({_shape(part, kind) for part in parts}) == 1:
@@ -431,14 +445,9 @@ def join(parts: Sequence[bytes], audio_format: str) -> bytes:
 
 def _shape(audio: bytes, kind: AudioFormat) -> tuple[int, int, str]:
     """Sample rate, channels, codec."""
-    import av
-
-    try:
-        with _opened(audio, kind) as container:
-            codec = container.streams.audio[0].codec_context
-            return codec.sample_rate, codec.channels, codec.name
-    except (av.FFmpegError, ValueError, IndexError) as error:
-        raise BrokenAudio(f"a part is not {kind.name}: {type(error).__name__}") from error
+    with _opened(audio, kind) as container:
+        codec = container.streams.audio[0].codec_context
+        return codec.sample_rate, codec.channels, codec.name
 
 
 def _pcm(audio: bytes, kind: AudioFormat, sample_rate: int) -> bytes:

@@ -60,8 +60,8 @@ class Playing:
 class SpeechCache:
     """Speaks a text once and keeps the clip in every tier, the fastest first.
 
-    A broken tier is logged and skipped. `local` are the tiers of this process and host; `permanent` is the one
-    that all share.
+    A broken tier is logged and skipped. `local` are the tiers of this process and host; `permanent` is
+    the one that all share.
     """
 
     def __init__(
@@ -208,7 +208,9 @@ class SpeechCache:
         finally:
             connections.close_all()
 
-    def _speak(self, request: SpeechRequest, content_type: str, recording: Recording) -> tuple[bytes, sound.Sound]:
+    def _speak(
+        self, request: SpeechRequest, content_type: str, recording: Recording
+    ) -> tuple[bytes, sound.Sound]:
         """The clip's bytes, whole. Tried again while nobody has heard a byte and the trouble may pass."""
         if not self.provider.can_speak(request):
             raise ProviderUnavailable("The voice that this clip was made with is not in use.")
@@ -310,4 +312,4 @@ def _pause_seconds(attempt: int, error: SpeechError) -> float:
     """Exponential backoff with jitter; what the provider asks for comes first (RFC 9110, Retry-After)."""
     if error.retry_after_seconds is not None:
         return error.retry_after_seconds
-    return random.uniform(0.5, 1.0) * 0.4 * 2 ** (attempt - 1)
+    return random.uniform(0.2, 0.4) * 2.0 ** (attempt - 1)

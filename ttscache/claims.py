@@ -2,7 +2,8 @@
 
 A claim is a row that says who may do a thing and until when, on the database's clock. It is taken by one
 conditional statement whose row count decides, so it works the same on SQLite and PostgreSQL and behind any
-pooler. While its owner lives it is renewed by a thread; when the owner dies it runs out and may be taken over.
+pooler. While its owner lives it is renewed by a thread; when the owner dies it runs out and may be taken
+over.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import DatabaseError, connection
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from ttscache.models import Claim
@@ -97,8 +99,8 @@ class Claims:
         )
         return Claim.objects.filter(name=held.name, owner=held.owner).exists()
 
-    def _end(self) -> Now:
-        return Now() + timedelta(seconds=self._seconds)  # type: ignore[no-any-return]
+    def _end(self) -> CombinedExpression:
+        return Now() + timedelta(seconds=self._seconds)
 
     def _keep_renewing(self) -> None:
         if self._renewer is None or not self._renewer.is_alive():
@@ -125,12 +127,10 @@ class Claims:
 
 
 def forget_claims_of_dead_processes() -> int:
-    """Free what processes of this host left behind when they were killed, so that a restart waits for nothing."""
+    """Free what killed processes of this host left behind, so that a restart waits for nothing."""
     host = socket.gethostname()
     dead = [
-        claim.pk
-        for claim in Claim.objects.filter(owner__startswith=f"{host}:")
-        if not _is_alive(claim.owner)
+        claim.pk for claim in Claim.objects.filter(owner__startswith=f"{host}:") if not _is_alive(claim.owner)
     ]
     return Claim.objects.filter(pk__in=dead).delete()[0]
 

@@ -6,7 +6,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    StreamingHttpResponse,
+)
 from django.utils.http import parse_etags
 
 from ttscache.audio import FORMATS
@@ -83,8 +89,8 @@ def requested_range(request: HttpRequest, size: int, etag: str) -> ByteRange | N
 
 
 def is_counted(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether this is one request for the clip: players that look at two bytes first, or come back for a later
-    part, are still hearing it once."""
+    """Whether this is one request for the clip: players that look at two bytes first, or come back for a
+    later part, are still hearing it once."""
     if request.method == "HEAD" or response.status_code not in (200, 206):
         return False
     content_range = re.match(r"bytes (\d+)-(\d+)/", response.get("Content-Range", ""))
@@ -137,7 +143,12 @@ def _part(entry: Entry, part: ByteRange) -> HttpResponse:
 
 
 def stream(
-    recording: Recording, audio_format: str, *, cache_status: str, cache_control: str, on_end: Callable[[], None]
+    recording: Recording,
+    audio_format: str,
+    *,
+    cache_status: str,
+    cache_control: str,
+    on_end: Callable[[], None],
 ) -> StreamingHttpResponse:
     """Send a clip while it is made. The connection is cut when the recording breaks off."""
     response = StreamingHttpResponse(Listener(recording, on_end))

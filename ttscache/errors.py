@@ -150,6 +150,7 @@ class TierError(SpeechError):
 def error_of(code: str) -> SpeechError:
     """The error that another process met, from the code it left behind."""
     known: dict[str, type[SpeechError]] = {
-        kind.code: kind for kind in (TextRefused, ProviderUnavailable, ProviderTimeout, ProviderFailed, StoreUnavailable)
+        kind.code: kind
+        for kind in (TextRefused, ProviderUnavailable, ProviderTimeout, ProviderFailed, StoreUnavailable)
     }
     return known.get(code, ProviderFailed)()

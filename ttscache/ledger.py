@@ -123,8 +123,8 @@ def report_process(clips_in_memory: int) -> None:
 def _add_up(model: type[models.Model], fields: tuple[str, ...], counts: Mapping[Key, int]) -> None:
     """Add the counts to their rows, made first where they are new. Keys are the fields' values and a column."""
     rows: dict[Key, dict[str, int]] = {}
-    for (*values, column), number in sorted(counts.items()):  # one order everywhere, so no two flushes deadlock
-        rows.setdefault(tuple(values), {})[column] = number
+    for key, number in sorted(counts.items()):  # one order everywhere, so no two flushes deadlock
+        rows.setdefault(key[:-1], {})[key[-1]] = number
     manager = model._default_manager
     manager.bulk_create(
         [model(**dict(zip(fields, values, strict=True))) for values in rows], ignore_conflicts=True

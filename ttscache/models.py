@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -54,10 +54,14 @@ class Clip(models.Model):
     content_hash = models.CharField(max_length=32, unique=True)
     content_text = models.TextField("text")
     voice = models.CharField(max_length=50, db_index=True)
-    audio_file_path = models.TextField(null=True, blank=True, editable=False)
+    audio_file_path = models.TextField(null=True, blank=True, editable=False)  # noqa: DJ001 - as found
     audio_file_size = models.IntegerField("bytes", null=True, blank=True, editable=False)
     content_type = models.CharField(
-        max_length=50, choices=ContentType, default=ContentType.NARRATIVE, db_default="narrative", db_index=True
+        max_length=50,
+        choices=ContentType,
+        default=ContentType.NARRATIVE,
+        db_default="narrative",
+        db_index=True,
     )
     is_active = models.BooleanField(default=True, db_default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -76,7 +80,7 @@ class Clip(models.Model):
     is_shareable = models.BooleanField(default=False, db_default=False)
     adopted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects: ClassVar[models.Manager[Clip]] = ClipQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Clip]] = ClipQuerySet.as_manager()
 
     class Meta:
         db_table = "tts_cache"
@@ -147,7 +151,7 @@ class PinQuerySet(models.QuerySet["Pin"]):
 
 
 class Pin(models.Model):
-    """Why a clip is held: who may hear it and whether it may be pruned, without knowing what it is part of."""
+    """Why a clip is held: who may hear it and whether it may go, without knowing what it is part of."""
 
     class Reason(models.TextChoices):
         LIVE = "live", "Live"
@@ -160,7 +164,7 @@ class Pin(models.Model):
     reason = models.CharField(max_length=10, choices=Reason)
     until = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager[Pin]] = PinQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Pin]] = PinQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -260,7 +264,9 @@ class ProcessReport(models.Model):
     reported_at = models.DateTimeField()
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["host", "process"], name="one_report_a_process")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["host", "process"], name="one_report_a_process")
+        ]
 
     def __str__(self) -> str:
         return f"{self.process} on {self.host}"
@@ -291,7 +297,7 @@ class WarmRun(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
@@ -360,4 +366,3 @@ class ApiToken(models.Model):
     @staticmethod
     def digest_of(token: str) -> str:
         return hashlib.sha256(token.encode()).hexdigest()
-

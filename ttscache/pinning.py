@@ -23,7 +23,9 @@ def replace_pins(wanted: Mapping[Pin.Reason, set[str]]) -> None:
     What was published and is no longer stays audible and safe for RECENT_DAYS.
     """
     held: dict[str, set[str]] = {reason: set() for reason in wanted}
-    for content_hash, reason in Pin.objects.filter(reason__in=list(wanted)).values_list("content_hash", "reason"):
+    for content_hash, reason in Pin.objects.filter(reason__in=list(wanted)).values_list(
+        "content_hash", "reason"
+    ):
         held[reason].add(content_hash)
     published = set().union(*(wanted.get(reason, set()) for reason in _PUBLISHED))
     retired = set().union(*(held.get(reason, set()) for reason in _PUBLISHED)) - published
@@ -39,6 +41,9 @@ def replace_pins(wanted: Mapping[Pin.Reason, set[str]]) -> None:
 def _add(content_hashes: set[str], reason: Pin.Reason) -> None:
     until = timezone.now() + timedelta(days=RECENT_DAYS) if reason == Pin.Reason.RECENT else None
     Pin.objects.bulk_create(
-        (Pin(content_hash=content_hash, reason=reason, until=until) for content_hash in sorted(content_hashes)),
+        (
+            Pin(content_hash=content_hash, reason=reason, until=until)
+            for content_hash in sorted(content_hashes)
+        ),
         ignore_conflicts=True,
     )

@@ -55,14 +55,14 @@ def is_cluster_alive(host: str = "") -> bool:
     return (reports.filter(host=host) if host else reports).exists()
 
 
-class _NotReady(Exception):
+class _NotReadyError(Exception):
     pass
 
 
 def _look(name: str, look: Callable[[], str]) -> Part:
     try:
         return Part(name, True, look())
-    except _NotReady as problem:
+    except _NotReadyError as problem:
         return Part(name, False, str(problem))
     except DatabaseError:
         return Part(name, False, "the database does not answer")
@@ -73,7 +73,7 @@ def _look(name: str, look: Callable[[], str]) -> Part:
 def _database() -> str:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise _NotReady("migrations are waiting: run manage.py migrate")
+        raise _NotReadyError("migrations are waiting: run manage.py migrate")
     return str(connection.vendor)
 
 
@@ -93,12 +93,12 @@ def _permanent_tier() -> str:
 
 def _task_cluster() -> str:
     if not is_cluster_alive():
-        raise _NotReady(f"no task ended within {HEARTBEAT_LOST_SECONDS} s: is manage.py qcluster running?")
+        raise _NotReadyError(f"no task ended within {HEARTBEAT_LOST_SECONDS} s; is qcluster running?")
     return "takes tasks"
 
 
 def _provider_settings() -> str:
     for problem in checks.run_checks():
         if problem.id and problem.id.startswith("ttscache.E"):
-            raise _NotReady(str(problem.msg))
+            raise _NotReadyError(str(problem.msg))
     return f"{conf().provider}, {conf().house_model}"

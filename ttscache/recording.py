@@ -65,17 +65,18 @@ class Recording:
     def chunks(self) -> Iterator[bytes]:
         """Everything from the first byte on. Ends only when the clip is whole and kept; raises otherwise."""
         sent = 0
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: len(self._chunks) > sent or self._is_over)
-                fresh = self._chunks[sent:]
-                if not fresh:
-                    entry = self._result()
-                    break
+        while fresh := self._chunks_from(sent):
             sent += len(fresh)
             yield from fresh
+        entry = self._result()
         if not sent:  # made elsewhere, or by a voice that does not stream
             yield entry.audio
+
+    def _chunks_from(self, start: int) -> list[bytes]:
+        """What came since; waits for it, and is empty once there is no more to come."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._chunks) > start or self._is_over)
+            return self._chunks[start:]
 
     @property
     def _is_over(self) -> bool:
@@ -96,7 +97,9 @@ class Recording:
             error = expected
         except BaseException as unexpected:
             # The kind only: a message may quote the words.
-            logger.error("A recording failed: %s.", type(unexpected).__name__, exc_info=_without_message(unexpected))
+            logger.error(
+                "A recording failed: %s.", type(unexpected).__name__, exc_info=_without_message(unexpected)
+            )
             error = SpeechError()
         self._on_end()
         with self._changed:

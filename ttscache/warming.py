@@ -111,9 +111,7 @@ def is_work_left() -> bool:
     return _takeable().exists()
 
 
-def pull(
-    *, seconds: float = PULL_SECONDS, should_stop: Callable[[], bool] = lambda: False
-) -> None:
+def pull(*, seconds: float = PULL_SECONDS, should_stop: Callable[[], bool] = lambda: False) -> None:
     """Make queued clips until none is left or the time is over; several at once, as slots are free."""
     end = time.monotonic() + seconds
     lanes = conf().warm_concurrency

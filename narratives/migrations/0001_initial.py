@@ -6,69 +6,138 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Journey',
+            name="Journey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('title', models.CharField(max_length=200)),
-                ('language', models.CharField(default='en', max_length=20)),
-                ('is_live', models.BooleanField(default=False, help_text='Listeners can take this journey.', verbose_name='live')),
-                ('is_default', models.BooleanField(default=False, help_text='The journey that listeners get when they ask for none by name.', verbose_name='default')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(unique=True)),
+                ("title", models.CharField(max_length=200)),
+                ("language", models.CharField(default="en", max_length=20)),
+                (
+                    "is_live",
+                    models.BooleanField(
+                        default=False, help_text="Listeners can take this journey.", verbose_name="live"
+                    ),
+                ),
+                (
+                    "is_default",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The journey that listeners get when they ask for none by name.",
+                        verbose_name="default",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
-                'ordering': ['-is_default', 'title'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='one_default_journey')],
+                "ordering": ["-is_default", "title"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_default", True)),
+                        fields=("is_default",),
+                        name="one_default_journey",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Narrative',
+            name="Narrative",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('intro', 'Intro'), ('question', 'Question'), ('outro', 'Outro'), ('system', 'System clip')], default='question', max_length=10)),
-                ('position', models.PositiveIntegerField(db_index=True, default=0)),
-                ('slug', models.SlugField()),
-                ('title', models.CharField(max_length=200)),
-                ('text', models.TextField(help_text='What the voice says. Listeners hear it once it is published.')),
-                ('stage', models.CharField(blank=True, default='', max_length=100)),
-                ('theme', models.CharField(blank=True, default='', max_length=100)),
-                ('edited_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('journey', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='narratives', to='narratives.journey')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("intro", "Intro"),
+                            ("question", "Question"),
+                            ("outro", "Outro"),
+                            ("system", "System clip"),
+                        ],
+                        default="question",
+                        max_length=10,
+                    ),
+                ),
+                ("position", models.PositiveIntegerField(db_index=True, default=0)),
+                ("slug", models.SlugField()),
+                ("title", models.CharField(max_length=200)),
+                (
+                    "text",
+                    models.TextField(
+                        help_text="What the voice says. Listeners hear it once it is published."
+                    ),
+                ),
+                ("stage", models.CharField(blank=True, default="", max_length=100)),
+                ("theme", models.CharField(blank=True, default="", max_length=100)),
+                ("edited_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "journey",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="narratives",
+                        to="narratives.journey",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position', 'pk'],
+                "ordering": ["position", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Revision',
+            name="Revision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=200)),
-                ('text', models.TextField()),
-                ('spoken_text', models.TextField(help_text='The text as it is said aloud.')),
-                ('published_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('retired_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('narrative', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisions', to='narratives.narrative')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                ("text", models.TextField()),
+                ("spoken_text", models.TextField(help_text="The text as it is said aloud.")),
+                ("published_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("retired_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "narrative",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="revisions",
+                        to="narratives.narrative",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-published_at', '-pk'],
+                "ordering": ["-published_at", "-pk"],
             },
         ),
         migrations.AddField(
-            model_name='narrative',
-            name='live',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='narratives.revision'),
+            model_name="narrative",
+            name="live",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="narratives.revision",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='narrative',
-            constraint=models.UniqueConstraint(fields=('journey', 'slug'), name='one_slug_a_journey'),
+            model_name="narrative",
+            constraint=models.UniqueConstraint(fields=("journey", "slug"), name="one_slug_a_journey"),
         ),
     ]

@@ -16,12 +16,18 @@ class Migration(migrations.Migration):
         CreateOrAdoptModel(
             name="Clip",
             fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
                 ("content_hash", models.CharField(max_length=32, unique=True)),
                 ("content_text", models.TextField(verbose_name="text")),
                 ("voice", models.CharField(db_index=True, max_length=50)),
                 ("audio_file_path", models.TextField(blank=True, editable=False, null=True)),
-                ("audio_file_size", models.IntegerField(blank=True, editable=False, null=True, verbose_name="bytes")),
+                (
+                    "audio_file_size",
+                    models.IntegerField(blank=True, editable=False, null=True, verbose_name="bytes"),
+                ),
                 (
                     "content_type",
                     models.CharField(
@@ -40,7 +46,9 @@ class Migration(migrations.Migration):
                 ("is_active", models.BooleanField(db_default=True, default=True)),
                 (
                     "created_at",
-                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
                 ),
                 (
                     "last_accessed_at",
@@ -56,12 +64,17 @@ class Migration(migrations.Migration):
         CreateOrAdoptModel(
             name="ClipFile",
             fields=[
-                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
                 ("file_data", models.BinaryField()),
                 ("file_size", models.IntegerField()),
                 (
                     "created_at",
-                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
                 ),
                 (
                     "cache",

@@ -3,6 +3,7 @@
 The package holds one American English voice. Its network draws a spectrum and a pitch for every 12.5 ms, so
 other voices are made between the network and the synthesis: another pitch, and formants moved as in a shorter
 or longer throat. Its cost grows with the square of a phrase, hence the short pieces.
+The engine and numpy are loaded by the processes that speak, at their first word.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ttscache.speech import EMBEDDED_MODEL, SpeechRequest
 
 if TYPE_CHECKING:
     import numpy as np
-    from hibari import Hibari  # type: ignore[import-untyped]
+    from hibari import Hibari
     from numpy.typing import NDArray
 
     Matrix = NDArray[np.float32]
@@ -38,7 +39,7 @@ class Timbre:
     pace: float
 
 
-# By the names of OpenAI's voices, deep to high: medians from 105 to 230 Hz. A speech recogniser understood
+# By the names of OpenAI's voices, deep to high: medians from 110 to 230 Hz. A speech recogniser understood
 # each about as well as the bundled voice; with higher formants than these it did not.
 TIMBRES = {
     "cedar": Timbre(0.50, 0.90, 0.97),
@@ -85,8 +86,9 @@ class EmbeddedProvider:
         if request.voice not in TIMBRES:
             raise UnknownVoice
         with _AT_ONCE:
-            samples = _synthesize(request.text, TIMBRES[request.voice], request.speed)
-            yield audio.encode(_to_pcm(samples), _SAMPLE_RATE, request.audio_format)
+            phrases = _synthesize(request.text, TIMBRES[request.voice], request.speed)
+            clip = audio.encode(_to_pcm(phrases), _SAMPLE_RATE, request.audio_format)
+        yield clip
 
 
 _loading = threading.Lock()
@@ -106,8 +108,8 @@ def _load_engine() -> Hibari:
     return engine
 
 
-def _synthesize(text: str, timbre: Timbre, speed: float) -> Matrix:
-    """All of the text as samples from -1 to 1. Raises TextRefused."""
+def _synthesize(text: str, timbre: Timbre, speed: float) -> list[Matrix]:
+    """The samples of one phrase after the other, each with the quiet around it. Raises TextRefused."""
     import numpy as np
 
     if not _is_mostly_latin(text):
@@ -117,7 +119,7 @@ def _synthesize(text: str, timbre: Timbre, speed: float) -> Matrix:
     phrases = [_speak_phrase(engine, phrase, timbre, speed, noise) for phrase in _phrases(engine, text)]
     if not phrases:
         raise TextRefused(NOTHING_TO_SAY)
-    return np.concatenate(phrases)
+    return phrases
 
 
 def _is_mostly_latin(text: str) -> bool:
@@ -206,14 +208,19 @@ def _rebinned(phase: Matrix, factor: float) -> Matrix:
     return moved
 
 
-def _to_pcm(samples: Matrix) -> bytes:
-    """s16le, as loud as every other clip: the few peaks that would not fit are rounded off."""
+def _to_pcm(phrases: list[Matrix]) -> bytes:
+    """s16le, as loud as every other clip."""
+    power = sum(float(phrase @ phrase) for phrase in phrases) / sum(map(len, phrases))
+    gain = _LOUDNESS / max(power**0.5, 1e-6)
+    return b"".join(_bent(phrase * gain) for phrase in phrases)
+
+
+def _bent(samples: Matrix) -> bytes:
+    """s16le of samples from -1 to 1, and beyond: the few peaks that would not fit are rounded off."""
     import numpy as np
 
-    loudness = float(np.sqrt(np.mean(np.square(samples))))
-    level = samples * (_LOUDNESS / max(loudness, 1e-6))
-    excess = np.maximum(np.abs(level) - _KNEE, 0)
+    heights = np.abs(samples)
     room = _PEAK - _KNEE
-    rounded = np.sign(level) * (np.minimum(np.abs(level), _KNEE) + room * np.tanh(excess / room))
-    pcm: bytes = np.rint(rounded * 32_767).astype("<i2").tobytes()
+    bent = np.minimum(heights, _KNEE) + room * np.tanh(np.maximum(heights - _KNEE, 0) / room)
+    pcm: bytes = np.rint(np.copysign(bent, samples) * 32_767).astype("<i2").tobytes()
     return pcm

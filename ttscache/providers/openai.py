@@ -40,22 +40,27 @@ CONNECT_SECONDS = 5.0
 
 
 class OpenAIProvider:
-    """`first_byte_seconds` bounds the wait for sound, `timeout_seconds` (and 1 s more for each 100 characters)
-    the whole call. A text that is too long for one call is spoken in parts, which do not stream."""
+    """`first_byte_seconds` bounds the wait for sound, `timeout_seconds` (and 1 s for each 100 characters) the
+    whole call. A text that is too long for one call is spoken in parts, which do not stream."""
 
     name = "openai"
 
     def __init__(
-        self, *, api_key: str, base_url: str = "", first_byte_seconds: float = 10.0, timeout_seconds: float = 30.0
+        self,
+        *,
+        api_key: str,
+        base_url: str = "",
+        first_byte_seconds: float = 10.0,
+        timeout_seconds: float = 30.0,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
-        self._first_byte_seconds = first_byte_seconds
+        self._first_byte_seconds = min(first_byte_seconds, timeout_seconds)
         self._timeout_seconds = timeout_seconds
 
     @cached_property
     def _client(self) -> OpenAI:
-        from openai import OpenAI  # noqa: PLC0415 - takes 0.6 s, and most processes never call
+        from openai import OpenAI
 
         return OpenAI(api_key=self._api_key, base_url=self._base_url or None, max_retries=0)
 
@@ -81,7 +86,9 @@ class OpenAIProvider:
         return sound.join(spoken, request.audio_format)
 
     def _speak(self, request: SpeechRequest, text: str) -> Iterator[bytes]:
-        deadline = _Deadline(self._first_byte_seconds, self._timeout_seconds + len(text) / CHARACTERS_A_SECOND)
+        deadline = _Deadline(
+            self._first_byte_seconds, self._timeout_seconds + len(text) / CHARACTERS_A_SECOND
+        )
         with _our_errors(deadline), self._answer(request, text) as response:
             _check_is_audio(response.headers.get("content-type", ""))
             deadline.watch(response)
@@ -92,10 +99,12 @@ class OpenAIProvider:
             deadline.check()
 
     def _answer(self, request: SpeechRequest, text: str) -> Any:
-        import httpx2  # noqa: PLC0415 - comes with openai
+        import httpx2
 
         # The wait for the headers is bounded here; once they are there the deadline takes over.
-        timeout = httpx2.Timeout(self._timeout_seconds, connect=CONNECT_SECONDS, read=self._first_byte_seconds)
+        timeout = httpx2.Timeout(
+            self._timeout_seconds, connect=CONNECT_SECONDS, read=self._first_byte_seconds
+        )
         extra = {"instructions": request.instructions} if request.instructions else {}
         return self._client.audio.speech.with_streaming_response.create(
             model=request.model,
@@ -109,7 +118,7 @@ class OpenAIProvider:
 
 
 class _Deadline:
-    """Shuts the connection of a call that takes too long: a body that drips never runs into a read timeout."""
+    """Shuts the connection of a call that takes too long: a dripping body never runs into a read timeout."""
 
     def __init__(self, first_byte_seconds: float, total_seconds: float) -> None:
         now = time.monotonic()
@@ -163,8 +172,8 @@ def _check_is_audio(content_type: str) -> None:
 @contextmanager
 def _our_errors(deadline: _Deadline) -> Iterator[None]:
     """The library's errors as ours, without their messages: those may quote the text or the key."""
-    import httpx2  # noqa: PLC0415
-    import openai  # noqa: PLC0415
+    import httpx2
+    import openai
 
     error: SpeechError
     try:
@@ -189,7 +198,10 @@ def _error_of(answer: Any) -> SpeechError:
     status, body = answer.status_code, answer.body if isinstance(answer.body, dict) else {}
     retry_after = _seconds(answer.response.headers.get("retry-after", ""))
     if status in (401, 403):
-        logger.error("The speech provider refuses our key (HTTP %s). Nothing new can be spoken until it is changed.", status)
+        logger.error(
+            "The speech provider refuses our key (HTTP %s). Nothing new can be spoken until it is changed.",
+            status,
+        )
         return KeyRefused()
     if status in (400, 422) and body.get("param") in (None, "", "input"):
         return TextRefused()

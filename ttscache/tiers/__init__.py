@@ -1,4 +1,4 @@
-"""The Tier protocol (four methods) and Entry: a whole clip with what has to be known to serve and count it."""
+"""The Tier protocol (four methods) and Entry: a whole clip, and what is known about it."""
 
 from __future__ import annotations
 

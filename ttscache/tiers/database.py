@@ -27,7 +27,9 @@ class DatabaseTier:
         with _as_tier_error():
             clip = (
                 Clip.objects.select_related("file")
-                .annotate(is_published=Exists(Pin.objects.published().filter(content_hash=OuterRef("content_hash"))))
+                .annotate(
+                    is_published=Exists(Pin.objects.published().filter(content_hash=OuterRef("content_hash")))
+                )
                 .filter(content_hash=content_hash, is_active=True, kept_at__isnull=False, file__isnull=False)
                 .first()
             )
@@ -59,7 +61,9 @@ class DatabaseTier:
 
     def entries(self) -> Iterator[tuple[str, int]]:
         with _as_tier_error():
-            yield from ClipFile.objects.values_list("cache__content_hash", "file_size").iterator(chunk_size=2_000)
+            yield from ClipFile.objects.values_list("cache__content_hash", "file_size").iterator(
+                chunk_size=2_000
+            )
 
     def _entry(self, clip: Clip, audio: bytes) -> Entry | None:
         if not clip.checksum:

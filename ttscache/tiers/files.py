@@ -101,7 +101,7 @@ class FileTier:
         except OSError as error:
             raise TierError(f"The file tier cannot be read: {error.strerror}.") from error
         if checksum_of(audio) != entry.checksum:
-            # Damaged, or being replaced this moment: either way the next tier knows better, and refills this one.
+            # Damaged, or being replaced this moment: the next tier knows better, and refills this one.
             logger.warning("The file of clip %s does not match its checksum.", content_hash)
             return None
         return replace(entry, audio=audio, is_published=access == PUBLIC)
@@ -133,7 +133,10 @@ class FileTier:
                 files = {item.name: item for item in os.scandir(folder)}
                 for name, item in files.items():
                     with suppress(FileNotFoundError):  # another process may be clearing up as well
-                        if name.endswith(".draft") and time.time() - item.stat().st_mtime > _ABANDONED_SECONDS:
+                        if (
+                            name.endswith(".draft")
+                            and time.time() - item.stat().st_mtime > _ABANDONED_SECONDS
+                        ):
                             os.unlink(item.path)
                     described = _DESCRIBED.fullmatch(name)
                     if described is None:
@@ -144,7 +147,7 @@ class FileTier:
                                 yield audio.stat().st_mtime, audio.stat().st_size, Path(item.path)
 
     def _make_room(self, added_bytes: int) -> None:
-        """Let the least recently used clips go when the folder is full; look at the folder only now and then."""
+        """Let the least recently used clips go when the folder is full; look at it only now and then."""
         with self._lock:
             self._unseen_bytes += added_bytes
             is_due = self._bytes is None or self._unseen_bytes > self._max_bytes // 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import socket
@@ -25,8 +26,8 @@ from narratives.publishing import hold_clips, load_default_content, warm_live_jo
 from ttscache.claims import forget_claims_of_dead_processes
 from ttscache.readiness import HEARTBEAT_LOST_SECONDS, HEARTBEAT_SECONDS, is_cluster_alive
 
-
 LONG_QUEUE = 100
+PORT_SECONDS = 6
 
 
 class Command(BaseCommand):
@@ -34,11 +35,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--end-with-parent", action="store_true", help="stop when the process that started this one is gone"
+            "--end-with-parent",
+            action="store_true",
+            help="stop when the process that started this one is gone",
         )
 
     def handle(self, *args: Any, end_with_parent: bool, **options: Any) -> None:
-        self._check_port()
+        self._wait_for_port()
         call_command("migrate", verbosity=0)
         call_command(CollectStatic(), interactive=False, verbosity=0)
         password = self._create_first_user()
@@ -52,24 +55,29 @@ class Command(BaseCommand):
         supervisor = Supervisor(
             [
                 Child("The web server", [sys.executable, "-m", "gunicorn", "-c", *_gunicorn()]),
-                Child("The task cluster", [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"], Heart()),
+                Child(
+                    "The task cluster",
+                    [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
+                    Heart(),
+                ),
             ],
             stopping_mark=settings.VAR_DIR / f"stopping-{os.getpid()}",
             ends_with_parent=end_with_parent,
         )
         sys.exit(supervisor.run())
 
-    def _check_port(self) -> None:
-        family = socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((settings.HOST, settings.PORT))
-            except OSError as error:
-                raise CommandError(
-                    f"HOST={settings.HOST} PORT={settings.PORT} cannot be used: {error.strerror}. "
-                    "Stop what is there, or set PORT to another number."
-                ) from error
+    def _wait_for_port(self) -> None:
+        """What was killed a moment ago may hold the port for some seconds more."""
+        end = time.monotonic() + PORT_SECONDS
+        while (
+            (problem := _problem_with_port()) and problem.errno == errno.EADDRINUSE and time.monotonic() < end
+        ):
+            time.sleep(0.2)
+        if problem:
+            raise CommandError(
+                f"HOST={settings.HOST} PORT={settings.PORT} cannot be used: {problem.strerror}. "
+                "Stop what is there, or set PORT to another number."
+            )
 
     def _create_first_user(self) -> str:
         """Returns the password that was made up, or nothing."""
@@ -88,14 +96,26 @@ class Command(BaseCommand):
 
     def _tell(self, password: str) -> None:
         host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
-        name = {"0.0.0.0": "localhost", "[::]": "localhost"}.get(host, host)
+        name = {"0.0.0.0": "localhost", "[::]": "localhost"}.get(host, host)  # noqa: S104 - compared, not bound
         site = f"http://{name}:{settings.PORT}"
         self.stdout.write(f"Listeners: {site}/\nStaff:     {site}/admin/")
         if password:
             user = Environment().text("DJANGO_SUPERUSER_USERNAME", "admin")
-            self.stdout.write(f"The first staff user is {user} with the password {password} (shown only now).")
+            self.stdout.write(
+                f"The first staff user is {user} with the password {password} (shown only now)."
+            )
         self.stdout.write("Ctrl-C stops everything.")
         self.stdout.flush()
+
+
+def _problem_with_port() -> OSError | None:
+    with socket.socket(socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.HOST, settings.PORT))
+        except OSError as error:
+            return error
+    return None
 
 
 def _gunicorn() -> list[str]:

@@ -10,4 +10,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         journey = load_default_content()
-        self.stdout.write(f"Loaded {journey}." if journey else "There is a journey already; nothing was changed.")
+        self.stdout.write(
+            f"Loaded {journey}." if journey else "There is a journey already; nothing was changed."
+        )

@@ -22,7 +22,9 @@ BAR_WIDTH = 30
 
 
 class Command(BaseCommand):
-    help = "Makes every missing clip of the published narratives; with --dry-run only says what that would be."
+    help = (
+        "Makes every missing clip of the published narratives; with --dry-run only says what that would be."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--voice", action="append", metavar="V", help="may be given several times")

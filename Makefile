@@ -1,0 +1,51 @@
+# make run    install what is needed and serve, in the foreground
+# make test   install what the tests need and run them all, on SQLite and on PostgreSQL
+# make lint   formatter, linter, types, import direction, migrations, deployment check
+# make bench  measure, side by side with the baselines
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test test-long lint bench
+
+run: $(VENV)/.installed
+	@$(BIN)/python manage.py serve --end-with-parent
+
+test: $(VENV)/.installed-dev
+	@$(BIN)/coverage erase
+	@echo "== The suite on SQLite" && $(BIN)/coverage run -m pytest
+	@echo "== The suite on PostgreSQL" && TEST_DATABASE=postgres $(BIN)/coverage run --append -m pytest
+	@$(BIN)/coverage report --skip-covered
+
+test-long: export TEST_LONG = 1
+test-long: test
+
+lint: $(VENV)/.installed-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@SECRET_KEY=$$($(BIN)/python -c "import secrets; print(secrets.token_urlsafe(50))") \
+	  ALLOWED_HOSTS=example.org CSRF_TRUSTED_ORIGINS=https://example.org \
+	  $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+bench: $(VENV)/.installed-dev
+	@$(BIN)/python -m bench
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	@echo "Installing what is needed (once)..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+	@echo "Installing what is needed to develop (once)..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,89 @@
+"""Small real implementations of what is not ours: a voice that speaks when it is told to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from ttscache import audio
+from ttscache.errors import SpeechError
+from ttscache.ledger import Ledger
+from ttscache.speech import SpeechRequest
+from ttscache.tiers import Entry, checksum_of
+
+KEY = "0123456789abcdef0123456789abcdef"
+TEXT = "What place from your childhood comes to mind?"
+
+
+def speech(text: str = TEXT, voice: str = "nova", model: str = "tts-1-hd") -> SpeechRequest:
+    return SpeechRequest(text=text, voice=voice, model=model, audio_format="pcm")
+
+
+def hum(seconds: float, level: int = 6_000) -> bytes:
+    """Raw PCM that is not silent: a square wave."""
+    period = audio.PCM_RATE // 200
+    wave = b"".join(
+        (level if place < period // 2 else -level).to_bytes(2, "little", signed=True)
+        for place in range(period)
+    )
+    return (wave * round(seconds * 200))[: round(seconds * audio.PCM_RATE) * 2]
+
+
+def spoken(request: SpeechRequest) -> bytes:
+    """A whole clip for these words, at fifteen characters a second."""
+    return hum(max(0.5, len(request.text) / 15))
+
+
+def entry(content_hash: str = KEY, sound: bytes = b"sound", **fields: object) -> Entry:
+    given: dict[str, object] = {
+        "content_hash": content_hash,
+        "audio": sound,
+        "audio_format": "mp3",
+        "checksum": checksum_of(sound),
+        "duration_ms": 1_000,
+        "content_type": "question",
+        "voice": "nova",
+        "model": "tts-1-hd",
+        "characters": 40,
+        "waveform": b"\x01\x02",
+    }
+    return Entry(**(given | fields))  # type: ignore[arg-type]
+
+
+class FakeVoice:
+    """Speaks each clip in two chunks. `pause` waits between them; `errors` are raised first, one a call."""
+
+    name = "fake"
+
+    def __init__(self, *, errors: Sequence[SpeechError] = (), is_streaming: bool = True) -> None:
+        self.calls: list[SpeechRequest] = []
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        self.breaks_off: SpeechError | None = None
+        self.audio: bytes | None = None
+        self._errors = list(errors)
+        self._is_streaming = is_streaming
+
+    def streams(self, request: SpeechRequest) -> bool:
+        return self._is_streaming
+
+    def can_speak(self, request: SpeechRequest) -> bool:
+        return request.model != "embedded"
+
+    def price_usd(self, request: SpeechRequest) -> float:
+        return len(request.text) * 30 / 1e6
+
+    def speak(self, request: SpeechRequest) -> Iterator[bytes]:
+        self.calls.append(request)
+        if self._errors:
+            raise self._errors.pop(0)
+        sound = spoken(request) if self.audio is None else self.audio
+        yield sound[:1_000]
+        assert self.may_go_on.wait(10)
+        if self.breaks_off:
+            raise self.breaks_off
+        yield sound[1_000:]
+
+
+def free_ledger() -> Ledger:
+    return Ledger(lambda asked: asked.characters * 30 / 1e6)

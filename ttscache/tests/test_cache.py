@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from ttscache.cache import Hit, Playing, SpeechCache
+from ttscache.claims import Claims
+from ttscache.errors import (
+    BrokenAudio,
+    KeyRefused,
+    ProviderError,
+    ProviderFailed,
+    ProviderUnavailable,
+    TextRefused,
+    Throttled,
+    TierError,
+)
+from ttscache.models import Clip, ClipFile, Pin, Spending
+from ttscache.speech import SpeechRequest
+from ttscache.tests.fakes import FakeVoice, free_ledger, hum, speech, spoken
+from ttscache.tiers import Entry
+from ttscache.tiers.database import DatabaseTier
+from ttscache.tiers.files import FileTier
+from ttscache.tiers.memory import MemoryTier
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def voice() -> FakeVoice:
+    return FakeVoice()
+
+
+def cache_of(voice: FakeVoice, tmp_path: object, claim_seconds: float = 5) -> SpeechCache:
+    return SpeechCache(
+        local=[MemoryTier(10_000_000), FileTier(tmp_path / "files", 100_000_000)],  # type: ignore[operator]
+        permanent=DatabaseTier(),
+        provider=voice,
+        claims=Claims(claim_seconds),
+        ledger=free_ledger(),
+    )
+
+
+@pytest.fixture
+def cache(voice: FakeVoice, tmp_path: object) -> Iterator[SpeechCache]:
+    made = cache_of(voice, tmp_path)
+    yield made
+    made.wait_for_recordings(5)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ttscache.cache.time.sleep", lambda _: threading.Event().wait(0.01))
+
+
+def play(cache: SpeechCache, request: SpeechRequest) -> Entry:
+    found = cache.play(request, "question")
+    return found.entry if isinstance(found, Hit) else found.recording.whole()
+
+
+def tier_of(cache: SpeechCache, request: SpeechRequest) -> str:
+    found = cache.find(request.content_hash)
+    return found.tier if found else ""
+
+
+def test_a_text_is_spoken_once_and_then_in_every_tier(cache: SpeechCache, voice: FakeVoice) -> None:
+    assert play(cache, speech()).audio == spoken(speech())
+    assert play(cache, speech()).audio == spoken(speech())
+    assert len(voice.calls) == 1
+    assert all(tier.get(speech().content_hash) for tier in cache.tiers)
+
+
+def test_a_hit_refills_the_faster_tiers(cache: SpeechCache) -> None:
+    play(cache, speech())
+    for tier in cache.local:
+        tier.delete(speech().content_hash)
+
+    assert [tier_of(cache, speech()) for _ in range(2)] == ["database", "memory"]
+    cache.local[0].delete(speech().content_hash)
+    assert [tier_of(cache, speech()) for _ in range(2)] == ["file", "memory"]
+
+
+def test_who_asks_while_it_is_made_joins(cache: SpeechCache, voice: FakeVoice) -> None:
+    voice.may_go_on.clear()
+    first, second = (cache.play(speech(), "question") for _ in range(2))
+    assert isinstance(first, Playing) and isinstance(second, Playing)
+    first.recording.wait_for_sound()
+    voice.may_go_on.set()
+
+    assert first.recording is second.recording
+    assert (first.outcome, second.outcome) == ("generated", "collapsed")
+    assert second.recording.whole().audio == spoken(speech())
+
+
+def test_two_caches_over_one_database_pay_once(
+    cache: SpeechCache, voice: FakeVoice, tmp_path: object
+) -> None:
+    voice.may_go_on.clear()
+    other_voice = FakeVoice()
+    other = cache_of(other_voice, tmp_path)
+    leading = cache.record(speech(), "question")
+    leading.recording.wait_for_sound()
+    following = other.record(speech(), "question")
+    voice.may_go_on.set()
+
+    assert following.recording.whole().audio == leading.recording.whole().audio
+    assert (len(voice.calls), len(other_voice.calls)) == (1, 0)
+    assert following.outcome == "collapsed"
+
+
+def test_a_follower_takes_over_when_the_claim_runs_out(cache: SpeechCache, voice: FakeVoice) -> None:
+    dead = Claims(0.2)
+    Clip.objects.record(speech(), "question")
+    held = dead.take(speech().content_hash)
+    assert held
+    dead._held.clear()  # as if its process had been killed: nobody renews
+
+    assert play(cache, speech()).audio == spoken(speech())
+
+
+def test_a_follower_learns_why_the_leader_failed(
+    cache: SpeechCache, voice: FakeVoice, tmp_path: object
+) -> None:
+    voice.may_go_on.clear()
+    voice.breaks_off = ProviderFailed()
+    other_voice = FakeVoice()
+    leading = cache.record(speech(), "question")
+    leading.recording.wait_for_sound()
+    following = cache_of(other_voice, tmp_path).record(speech(), "question")
+    threading.Event().wait(0.3)  # it is following by now, or will start by itself, which is right as well
+    voice.may_go_on.set()
+
+    with pytest.raises(ProviderFailed):
+        leading.recording.whole()
+    try:
+        assert following.recording.whole().audio == spoken(speech())
+        assert len(other_voice.calls) == 1
+    except ProviderError:
+        assert other_voice.calls == []
+
+
+def test_nothing_is_kept_of_a_voice_that_breaks_off(cache: SpeechCache, voice: FakeVoice) -> None:
+    voice.breaks_off = ProviderFailed()
+    with pytest.raises(ProviderFailed):
+        play(cache, speech())
+
+    assert tier_of(cache, speech()) == ""
+    assert len(voice.calls) == 1, "a byte was heard, so it is not tried again"
+    voice.breaks_off = None
+    assert play(cache, speech()).audio == spoken(speech())
+
+
+@pytest.mark.parametrize("bad", [b"", b"<html>busy</html>", hum(3, level=0), hum(0.2)])
+def test_what_is_not_a_whole_clip_is_never_kept(cache: SpeechCache, voice: FakeVoice, bad: bytes) -> None:
+    voice.audio = bad
+    with pytest.raises(BrokenAudio):
+        play(cache, speech())
+
+    assert tier_of(cache, speech()) == ""
+    assert not ClipFile.objects.exists()
+
+
+def test_trouble_before_the_first_byte_is_tried_again(tmp_path: object) -> None:
+    voice = FakeVoice(errors=[ProviderUnavailable(), ProviderFailed()])
+
+    assert play(cache_of(voice, tmp_path), speech()).audio == spoken(speech())
+    assert len(voice.calls) == 3
+
+
+@pytest.mark.parametrize("error", [TextRefused(), KeyRefused(), ProviderUnavailable(retry_after_seconds=60)])
+def test_what_another_try_cannot_mend_is_not_tried_again(tmp_path: object, error: ProviderError) -> None:
+    voice = FakeVoice(errors=[error])
+
+    with pytest.raises(type(error)):
+        play(cache_of(voice, tmp_path), speech())
+    assert len(voice.calls) == 1
+
+
+def test_a_voice_that_does_not_stream_is_asked_again_for_a_broken_clip(tmp_path: object) -> None:
+    voice = FakeVoice(is_streaming=False)
+    voice.audio = b""
+    with pytest.raises(BrokenAudio):
+        play(cache_of(voice, tmp_path), speech())
+
+    assert len(voice.calls) == 3
+
+
+def test_a_throttle_stops_a_new_recording_but_never_a_joined_one(
+    cache: SpeechCache, voice: FakeVoice
+) -> None:
+    def refuse() -> None:
+        raise Throttled
+
+    with pytest.raises(Throttled):
+        cache.play(speech(), "question", before_start=refuse)
+    voice.may_go_on.clear()
+    cache.play(speech(), "question")
+    joined = cache.play(speech(), "question", before_start=refuse)
+    voice.may_go_on.set()
+    assert isinstance(joined, Playing) and joined.is_joined
+
+
+def test_a_persons_own_words_leave_no_trace(cache: SpeechCache, voice: FakeVoice) -> None:
+    assert cache.record_privately(speech("My own words.")).recording.whole().audio
+
+    assert not Clip.objects.exists()
+    assert [list(tier.entries()) for tier in cache.tiers] == [[], [], []]
+
+
+def test_a_broken_tier_is_skipped(cache: SpeechCache, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(MemoryTier):
+        name = "broken"
+
+        def get(self, content_hash: str) -> Entry | None:
+            raise TierError("out of order")
+
+        def put(self, entry: Entry) -> None:
+            raise TierError("out of order")
+
+    cache.tiers = (Broken(1), *cache.tiers)
+
+    assert play(cache, speech()).audio == spoken(speech())
+    assert tier_of(cache, speech()) == "memory"
+    assert "out of order" in caplog.text
+
+
+def test_a_clip_that_is_published_is_kept_as_such(cache: SpeechCache) -> None:
+    Pin.objects.create(content_hash=speech().content_hash, reason=Pin.Reason.LIVE)
+
+    assert play(cache, speech()).is_published
+    assert cache.find_near(speech().content_hash).entry.is_published  # type: ignore[union-attr]
+
+
+def test_every_provider_call_is_in_the_books(tmp_path: object) -> None:
+    cache = cache_of(FakeVoice(errors=[ProviderUnavailable()]), tmp_path)
+    play(cache, speech())
+    cache.ledger.flush()
+
+    books = {row.outcome: (row.calls, row.cost_microusd) for row in Spending.objects.all()}
+    assert books == {"provider_unavailable": (1, 0), "ok": (1, len(speech().text) * 30)}
+
+
+def test_a_clip_of_a_voice_that_is_not_in_use_is_not_made_with_another(
+    cache: SpeechCache, voice: FakeVoice
+) -> None:
+    with pytest.raises(ProviderUnavailable):
+        play(cache, speech(model="embedded"))
+    assert voice.calls == []
+
+
+def test_memory_and_files_play_on_without_a_query(
+    cache: SpeechCache, django_assert_num_queries: object
+) -> None:
+    play(cache, speech())
+    with django_assert_num_queries(0):  # type: ignore[operator]
+        assert cache.find_near(speech().content_hash)

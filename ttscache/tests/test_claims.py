@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from ttscache.claims import Claims, Held, forget_claims_of_dead_processes
+from ttscache.models import Claim
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run_out(name: str) -> None:
+    Claim.objects.filter(name=name).update(until=Now() - timedelta(seconds=1))
+
+
+def test_only_one_has_it() -> None:
+    one, other = Claims(30), Claims(30)
+    held = one.take("clip")
+
+    assert held
+    assert other.take("clip") is None
+    one.give_back(held)
+    assert other.take("clip")
+
+
+def test_of_many_at_once_one_gets_it() -> None:
+    barrier, taken = threading.Barrier(8), []
+
+    def take() -> None:
+        barrier.wait()
+        taken.append(Claims(30).take("clip"))
+        connection.close()
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(held is not None for held in taken) == 1
+
+
+def test_one_that_ran_out_may_be_taken_over_and_is_lost_to_its_owner() -> None:
+    late, next_one = Claims(30), Claims(30)
+    lost = late.take("clip")
+    assert lost
+    run_out("clip")
+    held = next_one.take("clip")
+
+    assert held
+    assert next_one.is_held(held)
+    assert not late.is_held(lost)
+    late.give_back(lost)
+    assert next_one.is_held(held), "giving back what was lost takes nothing from the new owner"
+
+
+def test_one_is_renewed_while_its_owner_lives() -> None:
+    claims = Claims(0.4)
+    held = claims.take("clip")
+    assert held
+    threading.Event().wait(1.0)
+
+    assert claims.is_held(held)
+    claims.give_back(held)
+
+
+def test_the_next_to_try_sees_why_it_was_given_back_and_may_try() -> None:
+    claims = Claims(30)
+    held = claims.take("clip")
+    assert held
+    claims.give_back(held, error="provider_failed")
+    left = claims.holder("clip")
+
+    assert left and left.error == "provider_failed"
+    assert claims.take("clip")
+
+
+def test_a_restart_frees_what_the_dead_of_this_host_left_and_nothing_else() -> None:
+    host = socket.gethostname()
+    for name, owner in (
+        ("dead", f"{host}:4194305:a:b"),
+        ("alive", f"{host}:{os.getpid()}:a:b"),
+        ("away", "other:1:a:b"),
+    ):
+        Claim.objects.create(name=name, owner=owner, until=Now() + timedelta(seconds=60))
+    forget_claims_of_dead_processes()
+
+    assert set(Claim.objects.values_list("name", flat=True)) == {"alive", "away"}
+
+
+def test_giving_back_what_was_never_ours_is_harmless() -> None:
+    Claims(30).give_back(Held("clip", "nobody"))

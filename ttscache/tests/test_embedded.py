@@ -1,0 +1,163 @@
+"""The embedded voice: thirteen voices, every format, and text that no voice should choke on."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from ttscache import audio
+from ttscache.errors import TextRefused, UnknownVoice
+from ttscache.providers.embedded import TIMBRES, EmbeddedProvider
+from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, SpeechRequest
+
+RATE = 24_000
+TEXT = "Tell me about a time when your life took a new direction. What was different for you from then on?"
+
+
+def request(
+    text: str = TEXT, voice: str = "nova", audio_format: str = "pcm", speed: float = 1.0
+) -> SpeechRequest:
+    return SpeechRequest(text=text, voice=voice, model=EMBEDDED_MODEL, audio_format=audio_format, speed=speed)
+
+
+@cache
+def spoken(text: str = TEXT, voice: str = "nova", audio_format: str = "pcm", speed: float = 1.0) -> bytes:
+    (clip,) = EmbeddedProvider().speak(request(text, voice, audio_format, speed))
+    return clip
+
+
+def seconds(pcm: bytes) -> float:
+    return len(pcm) / 2 / RATE
+
+
+def pitch_hz(pcm: bytes) -> float:
+    """Median fundamental of the voiced stretches, by autocorrelation between 70 and 400 Hz."""
+    samples = np.frombuffer(pcm, "<i2").astype(np.float64)
+    width, pitches = RATE * 60 // 1000, []
+    for start in range(0, len(samples) - width, width // 2):
+        frame = samples[start : start + width]
+        likeness = np.fft.irfft(np.abs(np.fft.rfft(frame - frame.mean(), 4096)) ** 2)
+        lag = RATE // 400 + int(likeness[RATE // 400 : RATE // 70].argmax())
+        if frame.std() > 800 and likeness[lag] > likeness[0] / 2:
+            pitches.append(RATE / lag)
+    return float(np.median(pitches))
+
+
+class TestVoices:
+    def test_every_openai_voice_has_its_own_timbre(self) -> None:
+        assert set(TIMBRES) == set(OPENAI_VOICES)
+        assert len(set(TIMBRES.values())) == len(TIMBRES)
+
+    @pytest.mark.parametrize("voice", OPENAI_VOICES)
+    def test_every_voice_speaks_at_an_unhurried_pace_and_a_human_pitch(self, voice: str) -> None:
+        sound = audio.examine(spoken(voice=voice), "pcm")
+        audio.check_whole(sound, TEXT)
+        assert 9 < len(TEXT) / (sound.duration_ms / 1000) < 26
+        assert 95 < pitch_hz(spoken(voice=voice)) < 260
+
+    @pytest.mark.parametrize("voice", OPENAI_VOICES)
+    def test_every_voice_is_as_loud_as_the_others(self, voice: str) -> None:
+        sound = audio.examine(spoken(voice=voice), "pcm")
+        assert sound.loudness_dbfs == pytest.approx(-20, abs=0.5)
+        assert sound.peak_dbfs < -0.4
+
+    def test_nova_and_onyx_cannot_be_confused(self) -> None:
+        assert pitch_hz(spoken(voice="nova")) / pitch_hz(spoken(voice="onyx")) >= 1.4
+
+    def test_no_two_voices_sound_the_same(self) -> None:
+        assert all(spoken(voice=one) != spoken(voice=two) for one, two in combinations(OPENAI_VOICES, 2))
+
+    def test_a_voice_without_a_timbre_is_unknown(self) -> None:
+        with pytest.raises(UnknownVoice):
+            spoken(voice="grandmother")
+
+
+class TestSpeaking:
+    def test_it_speaks_its_own_model_for_nothing(self) -> None:
+        other = SpeechRequest(text=TEXT, voice="nova", model="tts-1-hd")
+        assert EmbeddedProvider().can_speak(request())
+        assert not EmbeddedProvider().can_speak(other)
+        assert EmbeddedProvider().price_usd(request()) == 0
+
+    @pytest.mark.parametrize("name", audio.FORMATS)
+    def test_a_clip_is_whole_in_every_format(self, name: str) -> None:
+        sound = audio.examine(spoken(audio_format=name), name)
+        audio.check_whole(sound, TEXT)
+        assert sound.duration_ms == pytest.approx(seconds(spoken()) * 1000, abs=86)
+
+    @pytest.mark.parametrize("speed", [0.25, 0.5, 2.0, 4.0])
+    def test_the_speed_is_kept(self, speed: float) -> None:
+        assert seconds(spoken(speed=speed)) * speed == pytest.approx(seconds(spoken()), rel=0.08)
+
+    def test_the_same_text_gives_the_same_bytes(self) -> None:
+        (again,) = EmbeddedProvider().speak(request())
+        assert again == spoken()
+
+    def test_threads_do_not_disturb_each_other(self) -> None:
+        voices = ["nova", "onyx", "fable"] * 4
+        with ThreadPoolExecutor(6) as threads:
+            clips = list(
+                threads.map(lambda voice: b"".join(EmbeddedProvider().speak(request(voice=voice))), voices)
+            )
+        assert list(map(len, clips)) == [len(spoken(voice=voice)) for voice in voices]
+
+    def test_sentences_are_set_apart_by_quiet(self) -> None:
+        samples = np.frombuffer(spoken("It was late. We went home."), "<i2").astype(np.float64)
+        blocks = samples[: len(samples) // 240 * 240].reshape(-1, 240)  # 10 ms each
+        is_quiet = np.sqrt((blocks**2).mean(axis=1)) < 200
+        longest_inside = max(
+            map(len, "".join("q" if quiet else " " for quiet in is_quiet).strip("q").split(" "))
+        )
+        assert 20 <= longest_inside <= 150
+
+
+class TestDifficultText:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "4" * 40,
+            "1," * 60,
+            "3.1" * 40,
+            "Call 0123456789 0123456789 now.",
+            "a-b" * 60,
+            "x" * 120,
+            "[hi](/zzz/)",
+        ],
+    )
+    def test_long_runs_are_spoken(self, text: str) -> None:
+        audio.check_whole(audio.examine(spoken(text), "pcm"), text)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "?!",
+            "...",
+            "\U0001f642",
+            "\u4f60\u597d\u4e16\u754c",
+            "\u041f\u0440\u0438\u0432\u0435\u0442",
+            "$$",
+            "\u200b",
+        ],
+    )
+    def test_text_without_english_is_refused(self, text: str) -> None:
+        with pytest.raises(TextRefused, match="nothing to say in English"):
+            spoken(text)
+
+    def test_foreign_letters_in_an_english_text_do_no_harm(self) -> None:
+        assert seconds(spoken("He liked na\u00efve caf\u00e9 songs, and once said \u4f60\u597d to me.")) > 2
+
+    def test_the_work_for_a_long_text_without_a_stop_grows_with_its_length_only(self) -> None:
+        from ttscache.providers import embedded
+
+        endless = "and then we walked along the river to the old house " * 60
+        phrases = list(embedded._phrases(embedded._engine(), endless))
+        assert max(map(len, phrases)) <= 300
+        assert sum(map(len, phrases)) > len(endless) / 2
+
+    def test_a_long_text_without_a_stop_is_spoken_to_its_end(self) -> None:
+        endless = "and then we walked along the river to the old house " * 12
+        audio.check_whole(audio.examine(spoken(endless), "pcm"), endless)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from ttscache.errors import ProviderFailed, ProviderTimeout, SpeechError
+from ttscache.recording import Recording
+from ttscache.tests.fakes import entry
+from ttscache.tiers import Entry
+
+
+class Studio:
+    """Makes a recording of chunks, and waits before the last one until it is told to go on."""
+
+    def __init__(self, *chunks: bytes, fails: Exception | None = None) -> None:
+        self.go_on = threading.Event()
+        self._chunks, self._fails = chunks, fails
+
+    def __call__(self, recording: Recording) -> Entry:
+        for chunk in self._chunks[:-1]:
+            recording.add(chunk)
+        assert self.go_on.wait(10)
+        if self._fails:
+            raise self._fails
+        for chunk in self._chunks[-1:]:
+            recording.add(chunk)
+        return entry(sound=b"".join(self._chunks) or b"made elsewhere")
+
+
+def in_thread(listen: Callable[[], object]) -> Callable[[], object]:
+    heard: list[object] = []
+    thread = threading.Thread(target=lambda: heard.append(listen()))
+    thread.start()
+
+    def result() -> object:
+        thread.join(10)
+        return heard[0]
+
+    return result
+
+
+def test_everyone_hears_all_of_it_early_or_late() -> None:
+    studio = Studio(b"one ", b"two ", b"three")
+    recording = Recording(studio).start()
+    early = in_thread(lambda: b"".join(recording.chunks()))
+    recording.wait_for_sound()
+    studio.go_on.set()
+
+    assert early() == b"one two three"
+    assert b"".join(recording.chunks()) == b"one two three"
+
+
+def test_the_first_chunk_is_heard_before_the_last_is_spoken() -> None:
+    studio = Studio(b"one ", b"two")
+    chunks = Recording(studio).start().chunks()
+
+    assert next(chunks) == b"one "
+    studio.go_on.set()
+    assert list(chunks) == [b"two"]
+
+
+def test_what_goes_wrong_reaches_everyone() -> None:
+    studio = Studio(b"one ", b"two", fails=ProviderFailed())
+    recording = Recording(studio).start()
+    chunks = recording.chunks()
+    next(chunks)
+    studio.go_on.set()
+
+    with pytest.raises(ProviderFailed):
+        list(chunks)
+    with pytest.raises(ProviderFailed):
+        recording.whole()
+
+
+def test_what_goes_wrong_before_the_first_byte_is_raised_while_waiting_for_it() -> None:
+    studio = Studio(fails=ProviderTimeout())
+    studio.go_on.set()
+
+    with pytest.raises(ProviderTimeout):
+        Recording(studio).start().wait_for_sound()
+
+
+def test_a_clip_made_elsewhere_comes_in_one_piece() -> None:
+    studio = Studio()
+    studio.go_on.set()
+
+    assert list(Recording(studio).start().chunks()) == [b"made elsewhere"]
+
+
+def test_it_goes_on_when_its_listener_leaves() -> None:
+    studio = Studio(b"one ", b"two")
+    recording = Recording(studio).start()
+    chunks = recording.chunks()
+    next(chunks)
+    chunks.close()  # type: ignore[attr-defined]
+    studio.go_on.set()
+
+    assert recording.whole().audio == b"one two"
+
+
+def test_the_unexpected_is_an_error_without_its_message(caplog: pytest.LogCaptureFixture) -> None:
+    studio = Studio(fails=ValueError("the words of a person"))
+    studio.go_on.set()
+
+    with pytest.raises(SpeechError):
+        Recording(studio).start().whole()
+    assert "ValueError" in caplog.text
+    assert "the words of a person" not in caplog.text
+
+
+def test_its_end_is_announced_before_anyone_is_told() -> None:
+    told: list[str] = []
+    studio = Studio()
+    studio.go_on.set()
+    recording = Recording(studio, on_end=lambda: told.append("ended")).start()
+    recording.whole()
+
+    assert told == ["ended"]

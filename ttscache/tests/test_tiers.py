@@ -1,0 +1,255 @@
+"""One contract holds for every tier; what is special about each follows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.db import DatabaseError, connection
+
+from ttscache.errors import TierError
+from ttscache.models import Clip, ClipFile
+from ttscache.speech import SpeechRequest
+from ttscache.tests.fakes import KEY, entry, hum
+from ttscache.tiers import LocalTier, Tier, checksum_of
+from ttscache.tiers.database import DatabaseTier
+from ttscache.tiers.files import FileTier
+from ttscache.tiers.memory import MemoryTier
+
+OTHER = "f" * 32
+
+
+class TierContract:
+    def test_a_miss_is_none(self, tier: Tier) -> None:
+        assert tier.get(KEY) is None
+
+    def test_what_was_put_comes_back_byte_for_byte(self, tier: Tier) -> None:
+        sound = bytes(range(256)) * 300
+        tier.put(entry(sound=sound))
+        found = tier.get(KEY)
+
+        assert found is not None
+        assert (found.audio, found.checksum, found.duration_ms) == (sound, checksum_of(sound), 1_000)
+        assert (found.voice, found.content_type, found.characters) == ("nova", "question", 40)
+
+    def test_a_second_put_replaces_the_first(self, tier: Tier) -> None:
+        tier.put(entry(sound=b"old"))
+        tier.put(entry(sound=b"newer"))
+
+        assert tier.get(KEY).audio == b"newer"  # type: ignore[union-attr]
+        assert list(tier.entries()) == [(KEY, 5)]
+
+    def test_what_was_deleted_is_a_miss(self, tier: Tier) -> None:
+        tier.put(entry())
+        tier.delete(KEY)
+
+        assert tier.get(KEY) is None
+        assert list(tier.entries()) == []
+
+    def test_deleting_what_is_not_there_is_silent(self, tier: Tier) -> None:
+        tier.delete(KEY)
+
+    def test_it_lists_what_it_holds(self, tier: Tier) -> None:
+        tier.put(entry(sound=b"abc"))
+        tier.put(entry(OTHER, b"de"))
+
+        assert sorted(tier.entries()) == [(KEY, 3), (OTHER, 2)]
+
+
+class LocalTierContract(TierContract):
+    def test_it_learns_what_is_published(self, tier: LocalTier) -> None:
+        tier.put(entry())
+        tier.put(entry(OTHER, is_published=True))
+        tier.set_published(frozenset([KEY]))
+
+        assert tier.get(KEY).is_published  # type: ignore[union-attr]
+        assert not tier.get(OTHER).is_published  # type: ignore[union-attr]
+
+
+class TestMemoryTier(LocalTierContract):
+    @pytest.fixture
+    def tier(self) -> MemoryTier:
+        return MemoryTier(1_000_000)
+
+    def test_its_bytes_are_bounded_and_the_least_recently_heard_goes_first(self) -> None:
+        tier = MemoryTier(35_000)
+        for content_hash in "abc":
+            tier.put(entry(content_hash * 32, bytes(10_000)))
+        tier.get("a" * 32)
+        tier.put(entry("d" * 32, bytes(10_000)))
+
+        assert sorted(content_hash[0] for content_hash, _ in tier.entries()) == ["a", "c", "d"]
+
+    def test_a_clip_larger_than_all_of_it_is_not_kept(self) -> None:
+        tier = MemoryTier(10_000)
+        tier.put(entry(sound=bytes(20_000)))
+
+        assert tier.get(KEY) is None
+
+
+class TestFileTier(LocalTierContract):
+    @pytest.fixture
+    def tier(self, tmp_path: Path) -> FileTier:
+        return FileTier(tmp_path, 1_000_000)
+
+    def test_a_restart_finds_what_was_kept(self, tmp_path: Path) -> None:
+        FileTier(tmp_path, 1_000_000).put(entry())
+
+        assert FileTier(tmp_path, 1_000_000).get(KEY) == entry()
+
+    def test_a_published_clip_lies_where_a_web_server_may_send_it(
+        self, tier: FileTier, tmp_path: Path
+    ) -> None:
+        tier.put(entry(sound=b"plain bytes", is_published=True))
+        tier.put(entry(OTHER))
+
+        assert (tmp_path / "public" / KEY[:2] / f"{KEY}.mp3").read_bytes() == b"plain bytes"
+        assert not list((tmp_path / "public").rglob(f"{OTHER}*"))
+
+    def test_a_clip_changes_sides_whole(self, tier: FileTier, tmp_path: Path) -> None:
+        tier.put(entry())
+        tier.put(entry(is_published=True))
+        tier.put(entry())
+
+        assert list((tmp_path / "public").rglob("*.*")) == []
+        assert tier.get(KEY) == entry()
+
+    def test_its_bytes_are_bounded_and_the_least_recently_used_goes_first(self, tmp_path: Path) -> None:
+        tier = FileTier(tmp_path, 30_000)
+        for age, letter in enumerate("dcba"):
+            tier.put(entry(letter * 32, bytes(7_000)))
+            os.utime(tmp_path / "private" / (letter * 2) / f"{letter * 32}.mp3", (1_000 + age, 1_000 + age))
+        tier.put(entry("e" * 32, bytes(7_000)))
+
+        assert sorted(content_hash[0] for content_hash, _ in tier.entries()) == ["a", "b", "e"]
+
+    def test_a_clip_larger_than_all_of_it_is_not_kept(self, tmp_path: Path) -> None:
+        tier = FileTier(tmp_path, 1_000)
+        tier.put(entry(sound=bytes(2_000)))
+
+        assert tier.get(KEY) is None
+
+    @pytest.mark.parametrize("damage", [b"", b"soun", b"soundly", b"other"])
+    def test_a_damaged_file_is_a_miss(self, tier: FileTier, tmp_path: Path, damage: bytes) -> None:
+        tier.put(entry())
+        (tmp_path / "private" / KEY[:2] / f"{KEY}.mp3").write_bytes(damage)
+
+        assert tier.get(KEY) is None
+        tier.put(entry())
+        assert tier.get(KEY) == entry()
+
+    @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"audio": ""}', b"\xff"])
+    def test_a_damaged_description_is_a_miss(self, tier: FileTier, tmp_path: Path, damage: bytes) -> None:
+        tier.put(entry())
+        (tmp_path / "private" / KEY[:2] / f"{KEY}.json").write_bytes(damage)
+
+        assert tier.get(KEY) is None
+
+    def test_a_full_disk_leaves_what_was_there(
+        self, tier: FileTier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        tier.put(entry())
+        monkeypatch.setattr("ttscache.tiers.files.os.replace", full)
+        with pytest.raises(TierError, match="No space left"):
+            tier.put(entry(sound=b"newer"))
+
+        assert tier.get(KEY) == entry()
+        assert not list(tmp_path.rglob("*.draft"))
+
+    def test_a_process_killed_in_mid_write_leaves_all_of_a_clip_or_none(self, tmp_path: Path) -> None:
+        program = (
+            "import sys, pathlib, django; django.setup()\n"
+            "from ttscache.tiers.files import FileTier\n"
+            "from ttscache.tests.fakes import entry\n"
+            "tier = FileTier(pathlib.Path(sys.argv[1]), 10**9)\n"
+            "print('go', flush=True)\n"
+            "while True:\n"
+            "    for n in range(16): tier.put(entry(f'{n:032x}', bytes([n]) * 300_000))\n"
+        )
+        for _ in range(4):
+            writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
+            assert writer.stdout and writer.stdout.readline()
+            writer.stdout.read(0)
+            while not list(tmp_path.rglob("*.json")):
+                assert writer.poll() is None
+            writer.send_signal(signal.SIGKILL)
+            writer.wait()
+            writer.stdout.close()
+        found = [FileTier(tmp_path, 10**9).get(f"{n:032x}") for n in range(16)]
+
+        assert any(found)
+        assert all(each is None or each.size == 300_000 for each in found)
+
+    def test_a_description_says_nothing_of_the_words(self, tier: FileTier, tmp_path: Path) -> None:
+        tier.put(entry())
+
+        description = json.loads((tmp_path / "private" / KEY[:2] / f"{KEY}.json").read_bytes())
+        assert "text" not in description
+
+
+@pytest.mark.django_db
+class TestDatabaseTier(TierContract):
+    @pytest.fixture
+    def tier(self) -> DatabaseTier:
+        for content_hash in (KEY, OTHER):
+            Clip.objects.create(
+                content_hash=content_hash, content_text="x" * 40, voice="nova", content_type="question"
+            )
+        return DatabaseTier()
+
+    def test_a_clip_without_a_record_cannot_be_kept(self) -> None:
+        with pytest.raises(TierError, match="without a record"):
+            DatabaseTier().put(entry())
+
+    def test_damaged_bytes_are_a_miss_from_then_on(self, tier: DatabaseTier) -> None:
+        tier.put(entry())
+        ClipFile.objects.update(file_data=b"other")
+
+        assert tier.get(KEY) is None
+        assert not Clip.objects.get(content_hash=KEY).is_ready
+        tier.put(entry())
+        assert tier.get(KEY) == entry()
+
+    def test_a_clip_that_was_taken_out_of_use_is_a_miss(self, tier: DatabaseTier) -> None:
+        tier.put(entry())
+        Clip.objects.update(is_active=False)
+
+        assert tier.get(KEY) is None
+
+    def test_an_adopted_clip_is_examined_when_it_is_first_read(self, tier: DatabaseTier) -> None:
+        clip = Clip.objects.record(
+            SpeechRequest(text="Yes.", voice="nova", model="m", audio_format="pcm"), "question"
+        )
+        ClipFile.objects.create(cache=clip, file_data=hum(2), file_size=96_000)
+        Clip.objects.filter(pk=clip.pk).update(kept_at="2026-01-01T00:00:00Z")
+        found = tier.get(clip.content_hash)
+
+        assert found is not None
+        assert (found.duration_ms, found.checksum) == (2_000, checksum_of(hum(2)))
+        assert Clip.objects.get(pk=clip.pk).duration_ms == 2_000
+
+    def test_an_adopted_clip_that_does_not_decode_is_a_miss(self, tier: DatabaseTier) -> None:
+        clip = Clip.objects.get(content_hash=KEY)
+        ClipFile.objects.create(cache=clip, file_data=b"<html>", file_size=6)
+        Clip.objects.filter(pk=clip.pk).update(kept_at="2026-01-01T00:00:00Z")
+
+        assert tier.get(KEY) is None
+        assert not Clip.objects.get(content_hash=KEY).is_ready
+
+    def test_a_database_that_refuses_is_a_tier_error(self, tier: DatabaseTier) -> None:
+        with connection.execute_wrapper(_refuse), pytest.raises(TierError):
+            tier.get(KEY)
+        with connection.execute_wrapper(_refuse), pytest.raises(TierError):
+            tier.put(entry())
+
+
+def _refuse(*_: object) -> None:
+    raise DatabaseError("gone")
