@@ -1,40 +1,18 @@
-"""The suite's surroundings: a folder of its own, SQLite or a real PostgreSQL, and nothing inherited.
-
-TEST_DATABASE=postgres runs the same suite on PostgreSQL. With CI=true a skipped test is a failed suite.
-"""
+"""Fixtures of the whole suite. With CI=true a skipped test is a failed suite."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness import surroundings
 from harness.postgres import PostgresServer
 
-OURS = ("OPENAI_", "TTS_", "AWS_", "DJANGO_SUPERUSER_", "WEB_")
-OUR_NAMES = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "VAR_DIR")
-
-for _name in list(os.environ):  # before Django reads its settings
-    if _name.startswith(OURS) or _name in OUR_NAMES:
-        del os.environ[_name]
-_folder = tempfile.mkdtemp(prefix="lifereview-tests-")
-os.environ["VAR_DIR"] = _folder
-os.environ["DJANGO_SETTINGS_MODULE"] = "lifereview.settings"
-IS_ON_POSTGRESQL = os.environ.get("TEST_DATABASE") == "postgres"
-_postgres = PostgresServer().__enter__() if IS_ON_POSTGRESQL else None
-if _postgres is not None:
-    os.environ["DATABASE_URL"] = _postgres.url
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if _postgres is not None:
-        _postgres.stop()
-    shutil.rmtree(_folder, ignore_errors=True)
+IS_ON_POSTGRESQL = surroundings.is_on_postgresql
 
 
 @pytest.hookimpl(trylast=True)
@@ -59,15 +37,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL, the suite's own where it runs on one."""
-    if _postgres is not None:
-        yield _postgres
+    if surroundings.server is not None:
+        yield surroundings.server
         return
     with PostgresServer() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def site_database(request: pytest.FixtureRequest) -> Any:
+def site_database(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
     """Makes the environment of a database of its own for a whole site, of the kind this run is about."""
 
     def make() -> dict[str, str]:
@@ -82,14 +60,15 @@ def site_database(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(autouse=True)
 def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     """Plain static files, local clips in a folder of the test's own, and a cache that starts empty."""
-    from ttscache import access, api, wiring
+    from ttscache import access, answering, wiring
 
     settings.STORAGES = {
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+    Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
     settings.TTSCACHE = {**settings.TTSCACHE, "files_dir": tmp_path / "clips"}
-    for forget in (wiring.forget, access.forget_decisions, api.waiting_room.cache_clear):
+    for forget in (wiring.forget, access.forget_decisions, answering.waiting_room.cache_clear):
         forget()
     yield
     wiring.forget()

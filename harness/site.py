@@ -166,9 +166,13 @@ class WebServer(Site):
     Two of them may share a DATABASE_URL; as two hosts would, they then need one SECRET_KEY in their env.
     """
 
+    _is_prepared = False
+
     def prepare(self) -> None:
-        self.manage("migrate", "--verbosity", "0", check=True)
-        self.manage("collectstatic", "--no-input", "--verbosity", "0", check=True)
+        if not self._is_prepared:  # a restart is quick
+            self.manage("migrate", "--verbosity", "0", check=True)
+            self.manage("collectstatic", "--no-input", "--verbosity", "0", check=True)
+            self._is_prepared = True
 
     def command(self) -> list[str]:
         return [

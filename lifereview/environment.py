@@ -93,7 +93,8 @@ class Environment:
         return value
 
     def _number(  # noqa: PLR0917 - private, and each caller names them by order of reading
-self, name: str, default: N, least: N, most: N, convert: Callable[[str], N], kind: str) -> N:
+        self, name: str, default: N, least: N, most: N, convert: Callable[[str], N], kind: str
+    ) -> N:
         value = self.text(name)
         if not value:
             return default

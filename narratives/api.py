@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from narratives import publishing
 from narratives.models import Journey, Narrative
-from ttscache.api import PublicView, StrictCharField, checked_voice
+from ttscache.api import PublicView, StrictCharField, checked_voice, json_object
 from ttscache.audio import FORMATS
 from ttscache.conf import conf
 from ttscache.delivery import audio_path
@@ -150,7 +150,7 @@ class PreCacheNarrativesView(PublicView):
     )
     def post(self, request: Request) -> Response:
         """Queues what is missing, or joins the run that makes it already."""
-        form = PreCacheSerializer(data=request.data if request.data else {})
+        form = PreCacheSerializer(data=json_object(request))
         form.is_valid(raise_exception=True)
         voice = checked_voice(form.validated_data.get("voice"), conf().listener_voices)
         journey = live_journey(None)

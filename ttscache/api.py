@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import connections
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers
@@ -25,9 +29,10 @@ from rest_framework.views import APIView
 
 from ttscache import analytics, delivery, readiness
 from ttscache.access import Access, access_to, is_trusted
+from ttscache.answering import Counting, answer_hit, answer_recording, asked_for, asked_in_words
 from ttscache.audio import FORMATS
 from ttscache.authentication import IsTrustedUnlessOpen
-from ttscache.cache import Hit, Playing
+from ttscache.cache import Playing
 from ttscache.conf import conf
 from ttscache.errors import (
     Busy,
@@ -38,7 +43,6 @@ from ttscache.errors import (
     UnknownContentType,
     UnknownVoice,
 )
-from ttscache.ledger import Asked
 from ttscache.models import Clip, ContentType, WarmRun
 from ttscache.speech import SpeechRequest
 from ttscache.throttling import check_generation_rate
@@ -185,120 +189,6 @@ class StrictCharField(serializers.CharField):
         return data
 
 
-# --- waiting for a voice ---------------------------------------------------------------------------------
-class WaitingRoom:
-    """How many threads of this process may wait for a generation; the rest stay free for hits."""
-
-    def __init__(self, places: int) -> None:
-        self._places = threading.BoundedSemaphore(places)
-
-    def enter(self) -> Callable[[], None]:
-        """Take a place and return the way out. Raises Busy."""
-        if not self._places.acquire(blocking=False):
-            raise Busy
-        return self._places.release
-
-
-@cache
-def waiting_room() -> WaitingRoom:
-    return WaitingRoom(conf().waiting_threads)
-
-
-def release_connections() -> None:
-    """Give database connections back before a long wait; a test's open transaction stays."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close()
-
-
-class Counting:
-    """Books one request: what was asked for, and once only how it went."""
-
-    def __init__(self, asked: Asked, started: float | None = None) -> None:
-        self._asked = asked
-        self._started = time.monotonic() if started is None else started
-        self._seconds: float | None = None
-
-    def sound_is_there(self) -> None:
-        self._seconds = time.monotonic() - self._started
-
-    def book(self, outcome: str, audio_bytes: int = 0) -> None:
-        seconds = self._seconds if self._seconds is not None else time.monotonic() - self._started
-        speech_cache().ledger.asked(self._asked, outcome, seconds, audio_bytes)
-
-
-def asked_for(entry: Entry) -> Asked:
-    return Asked(entry.content_hash, entry.content_type, entry.voice, entry.model, entry.characters)
-
-
-def _asked_in_words(speech: SpeechRequest, content_type: str) -> Asked:
-    is_private = content_type == ContentType.RESPONSE
-    content_hash = "" if is_private else speech.content_hash
-    return Asked(content_hash, content_type, speech.voice, speech.model, len(speech.text))
-
-
-def answer_recording(
-    request: HttpRequest,
-    record: Callable[[], Playing],
-    counting: Counting,
-    audio_format: str,
-    cache_control: str,
-) -> HttpResponseBase:
-    """Send a clip that is being made: streamed while it grows, or whole where a part was asked for.
-
-    `record` starts or joins the recording; it is called only once there is room to wait.
-    """
-    leave = waiting_room().enter()
-    is_streaming = False
-    try:
-        playing = record()
-        release_connections()
-        recording = playing.recording
-        recording.wait_for_sound()
-        counting.sound_is_there()
-        if recording.entry is None and "Range" not in request.headers:
-            is_streaming = True
-            return delivery.stream(
-                recording,
-                audio_format,
-                cache_status=delivery.miss_status(playing.outcome),
-                cache_control=cache_control,
-                on_end=_once_streamed(playing, counting, leave),
-            )
-        entry = recording.whole()
-        status = delivery.miss_status(playing.outcome)
-        response = delivery.deliver(request, entry, cache_status=status, cache_control=cache_control)
-        if delivery.is_counted(request, response):
-            counting.book(playing.outcome, entry.size)
-        return response
-    except SpeechError:
-        counting.book("failed")
-        raise
-    finally:
-        if not is_streaming:
-            leave()
-
-
-def _once_streamed(playing: Playing, counting: Counting, leave: Callable[[], None]) -> Callable[[], None]:
-    def end() -> None:
-        leave()
-        entry = playing.recording.entry
-        if playing.recording.error is not None:
-            counting.book("failed")
-        else:
-            counting.book(playing.outcome, entry.size if entry else 0)
-
-    return end
-
-
-def _answer_hit(request: HttpRequest, hit: Hit, counting: Counting, cache_control: str) -> HttpResponseBase:
-    status = delivery.hit_status(hit.tier)
-    response = delivery.deliver(request, hit.entry, cache_status=status, cache_control=cache_control)
-    if delivery.is_counted(request, response):
-        counting.book(hit.tier, hit.entry.size)
-    return response
-
-
 # --- views -----------------------------------------------------------------------------------------------
 class HealthView(PublicView):
     """Whether this process can answer; no query is made."""
@@ -348,7 +238,7 @@ class AudioView(APIView):
         if hit.entry.audio_format != extension:
             raise Http404
         counting = Counting(asked_for(hit.entry), started)
-        return _answer_hit(request._request, hit, counting, _cache_control(access, request, hit.entry))
+        return answer_hit(request._request, hit, counting, _cache_control(access, request, hit.entry))
 
     def head(self, request: Request, content_hash: str, extension: str) -> HttpResponseBase:
         return self.get(request, content_hash, extension)
@@ -363,7 +253,7 @@ class AudioView(APIView):
         return answer_recording(
             request._request,
             lambda: speech_cache().record(speech, clip.content_type),
-            Counting(_asked_in_words(speech, clip.content_type)),
+            Counting(asked_in_words(speech, clip.content_type)),
             extension,
             _cache_control(access, request, None),
         )
@@ -404,8 +294,8 @@ class TextToSpeechView(APIView):
     )
     def post(self, request: Request) -> HttpResponseBase:
         """Speaks a text; streamed while it is made."""
-        speech, content_type = _spoken_request(request.data)
-        counting = Counting(_asked_in_words(speech, content_type))
+        speech, content_type = _spoken_request(json_object(request))
+        counting = Counting(asked_in_words(speech, content_type))
 
         def check_rate() -> None:
             check_generation_rate(request, self)
@@ -420,16 +310,24 @@ class TextToSpeechView(APIView):
         cache_control = delivery.NEVER if is_private else delivery.PRIVATE
         hit = None if is_private else speech_cache().find(speech.content_hash)
         if hit is not None:
-            return _answer_hit(request._request, hit, counting, cache_control)
+            return answer_hit(request._request, hit, counting, cache_control)
         return answer_recording(request._request, record, counting, speech.audio_format, cache_control)
 
 
-def _spoken_request(data: Any) -> tuple[SpeechRequest, ContentType]:
-    if isinstance(data, dict):
-        if not data.get("text", ""):
-            raise EmptyText
-        if data.get("content_type", "narrative") not in list(CONTENT_TYPES):
-            raise UnknownContentType(f"There is no such content type. Types: {', '.join(CONTENT_TYPES)}.")
+def json_object(request: Request) -> dict[str, Any]:
+    """The body, or nothing where there is none. Raises ParseError where it is something else."""
+    if not request.data:
+        return {}
+    if not isinstance(request.data, dict):
+        raise exceptions.ParseError
+    return request.data
+
+
+def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType]:
+    if not data.get("text", ""):
+        raise EmptyText
+    if data.get("content_type", "narrative") not in list(CONTENT_TYPES):
+        raise UnknownContentType(f"There is no such content type. Types: {', '.join(CONTENT_TYPES)}.")
     form = TextToSpeechSerializer(data=data)
     form.is_valid(raise_exception=True)
     words = form.validated_data

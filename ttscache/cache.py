@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +17,7 @@ from ttscache import audio as sound
 from ttscache.claims import Claims, Held
 from ttscache.errors import (
     ProviderError,
+    ProviderTimeout,
     ProviderUnavailable,
     SpeechError,
     StoreUnavailable,
@@ -131,16 +133,24 @@ class SpeechCache:
 
     def record_privately(self, request: SpeechRequest) -> Playing:
         """Speak a person's own words: never kept in a tier, never shared, never keyed."""
-        return Playing(Recording(partial(self._make_privately, request)).start(), is_joined=False)
+        nameless = uuid.uuid4().hex  # its words are no key
+        recording = Recording(partial(self._make_privately, request), on_end=partial(self._ended, nameless))
+        with self._lock:
+            self._recordings[nameless] = recording
+        return Playing(recording.start(), is_joined=False)
 
     def is_recording(self, content_hash: str) -> bool:
         return content_hash in self._recordings
 
-    def wait_for_recordings(self, seconds: float) -> None:
-        """Let what is being made come to its end before this process ends."""
+    def finish_recordings(self, seconds: float) -> None:
+        """Let what is being made come to its end, so long; then break it off. For a process that ends."""
         end = time.monotonic() + seconds
         while self._recordings and time.monotonic() < end:
             time.sleep(0.02)
+        with self._lock:
+            late = list(self._recordings.values())
+        for recording in late:
+            recording.break_off(ProviderTimeout())
 
     def set_published(self, content_hashes: frozenset[str]) -> None:
         """Tell the local tiers what is published now."""

@@ -13,7 +13,6 @@ import os
 import secrets
 import socket
 import threading
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -58,6 +57,7 @@ class Claims:
         self._lock = threading.Lock()
         self._held: dict[str, Held] = {}
         self._renewer: threading.Thread | None = None
+        self._is_closed = threading.Event()
 
     def take(self, name: str) -> Held | None:
         """The claim, or None while somebody else has it."""
@@ -87,6 +87,16 @@ class Claims:
         """Whoever has it now, or had it last and left an error."""
         return Claim.objects.filter(name=name).first()
 
+    def close(self) -> None:
+        """Renew nothing any more; what is still held runs out by itself."""
+        with self._lock:
+            self._held.clear()
+            renewer = self._renewer
+        self._is_closed.set()
+        if renewer is not None:
+            renewer.join()
+        self._is_closed.clear()
+
     def _take_over(self, held: Held) -> bool:
         taken = Claim.objects.filter(name=held.name, until__lte=Now()).update(
             owner=held.owner, until=self._end(), error=""
@@ -110,7 +120,7 @@ class Claims:
     def _renew_while_any(self) -> None:
         try:
             while True:
-                time.sleep(self._seconds / 4)
+                self._is_closed.wait(self._seconds / 4)
                 with self._lock:
                     owners = list(self._held)
                     if not owners:

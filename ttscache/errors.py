@@ -147,10 +147,9 @@ class TierError(SpeechError):
     sentence = "A storage tier is not available."
 
 
+_LEFT_BEHIND = (TextRefused, ProviderUnavailable, ProviderTimeout, ProviderFailed, StoreUnavailable)
+
+
 def error_of(code: str) -> SpeechError:
     """The error that another process met, from the code it left behind."""
-    known: dict[str, type[SpeechError]] = {
-        kind.code: kind
-        for kind in (TextRefused, ProviderUnavailable, ProviderTimeout, ProviderFailed, StoreUnavailable)
-    }
-    return known.get(code, ProviderFailed)()
+    return next((kind for kind in _LEFT_BEHIND if kind.code == code), ProviderFailed)()

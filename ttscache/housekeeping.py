@@ -12,6 +12,7 @@ import time
 
 from django.db import DatabaseError, connections
 
+from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.ledger import report_process
@@ -22,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 PINS_SECONDS = 10
 REPORT_SECONDS = 20
-LAST_RECORDINGS_SECONDS = 5  # how long a process that ends waits for clips in the making
+LAST_RECORDINGS_SECONDS = 4  # how long a process that ends waits for clips in the making
+LAST_BOOKINGS_SECONDS = 1  # and for those who heard them to be counted
 
 
 class Housekeeping:
@@ -48,7 +50,9 @@ class Housekeeping:
             return
         self._is_over.set()
         self._thread.join(timeout=2)
-        self._cache.wait_for_recordings(LAST_RECORDINGS_SECONDS)
+        self._cache.finish_recordings(LAST_RECORDINGS_SECONDS)
+        waiting_room().wait_until_empty(LAST_BOOKINGS_SECONDS)
+        self._cache.claims.close()
         self._cache.ledger.flush()
         connections.close_all()
 

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 HITS = ("memory", "file", "database", "storage", "edge")
 MISSES = ("collapsed", "generated")
 OUTCOMES = (*HITS, "generated", "collapsed", "failed")
-# Upper ends in milliseconds; the last bucket is open. Histograms of one shape add up over hours and processes.
+# Upper ends in milliseconds; the last bucket is open. Histograms of one shape add up over processes.
 LATENCY_BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
 
 ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
@@ -121,7 +121,7 @@ def report_process(clips_in_memory: int) -> None:
 
 
 def _add_up(model: type[models.Model], fields: tuple[str, ...], counts: Mapping[Key, int]) -> None:
-    """Add the counts to their rows, made first where they are new. Keys are the fields' values and a column."""
+    """Add the counts to their rows, made first where they are new. A key is the fields' values and a column."""
     rows: dict[Key, dict[str, int]] = {}
     for key, number in sorted(counts.items()):  # one order everywhere, so no two flushes deadlock
         rows.setdefault(key[:-1], {})[key[-1]] = number

@@ -54,7 +54,7 @@ class Clip(models.Model):
     content_hash = models.CharField(max_length=32, unique=True)
     content_text = models.TextField("text")
     voice = models.CharField(max_length=50, db_index=True)
-    audio_file_path = models.TextField(null=True, blank=True, editable=False)  # noqa: DJ001 - as found
+    audio_file_path = models.TextField(null=True, blank=True, editable=False)
     audio_file_size = models.IntegerField("bytes", null=True, blank=True, editable=False)
     content_type = models.CharField(
         max_length=50,

@@ -40,6 +40,13 @@ class Recording:
             self._chunks.append(chunk)
             self._changed.notify_all()
 
+    def break_off(self, error: SpeechError) -> None:
+        """End it for everyone who listens; what `make` still brings goes nowhere."""
+        with self._changed:
+            if not self._is_over:
+                self._error = error
+                self._changed.notify_all()
+
     def wait_for_sound(self) -> None:
         """Return when there is something to send; raise what went wrong before there was."""
         with self._changed:
@@ -103,7 +110,8 @@ class Recording:
             error = SpeechError()
         self._on_end()
         with self._changed:
-            self._entry, self._error = entry, error
+            if not self._is_over:
+                self._entry, self._error = entry, error
             self._changed.notify_all()
 
 

@@ -52,4 +52,6 @@ def _worth_usd(asked: Asked) -> float:
 
 def forget() -> None:
     """Build the cache anew when it is next asked for, as after a change of settings."""
+    if _speech_cache.cache_info().currsize:
+        speech_cache().claims.close()
     _speech_cache.cache_clear()

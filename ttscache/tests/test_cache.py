@@ -33,21 +33,33 @@ def voice() -> FakeVoice:
     return FakeVoice()
 
 
+made: list[SpeechCache] = []
+
+
+@pytest.fixture(autouse=True)
+def _close_all() -> Iterator[None]:
+    yield
+    while made:
+        cache = made.pop()
+        cache.finish_recordings(5)
+        cache.claims.close()
+
+
 def cache_of(voice: FakeVoice, tmp_path: object, claim_seconds: float = 5) -> SpeechCache:
-    return SpeechCache(
+    cache = SpeechCache(
         local=[MemoryTier(10_000_000), FileTier(tmp_path / "files", 100_000_000)],  # type: ignore[operator]
         permanent=DatabaseTier(),
         provider=voice,
         claims=Claims(claim_seconds),
         ledger=free_ledger(),
     )
+    made.append(cache)
+    return cache
 
 
 @pytest.fixture
-def cache(voice: FakeVoice, tmp_path: object) -> Iterator[SpeechCache]:
-    made = cache_of(voice, tmp_path)
-    yield made
-    made.wait_for_recordings(5)
+def cache(voice: FakeVoice, tmp_path: object) -> SpeechCache:
+    return cache_of(voice, tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +127,7 @@ def test_a_follower_takes_over_when_the_claim_runs_out(cache: SpeechCache, voice
     Clip.objects.record(speech(), "question")
     held = dead.take(speech().content_hash)
     assert held
-    dead._held.clear()  # as if its process had been killed: nobody renews
+    dead.close()  # as if its process had been killed: nobody renews
 
     assert play(cache, speech()).audio == spoken(speech())
 

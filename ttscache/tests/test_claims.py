@@ -3,16 +3,33 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from ttscache.claims import Claims, Held, forget_claims_of_dead_processes
+import ttscache.claims
+from ttscache.claims import Held, forget_claims_of_dead_processes
 from ttscache.models import Claim
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+made: list[ttscache.claims.Claims] = []
+
+
+@pytest.fixture(autouse=True)
+def _close_all() -> Iterator[None]:
+    yield
+    while made:
+        made.pop().close()
+
+
+def Claims(seconds: float) -> ttscache.claims.Claims:  # noqa: N802 - the class, closed after the test
+    made.append(ttscache.claims.Claims(seconds))
+    return made[-1]
 
 
 def run_out(name: str) -> None:

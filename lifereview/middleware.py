@@ -1,10 +1,10 @@
-"""Which scripts, styles and sounds a page may load."""
+"""What every answer has in common: which scripts a page may load, and that HEAD has no body."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 _SELF_ONLY = (
     "default-src 'self'; img-src 'self' data:; media-src 'self' blob: data:; connect-src 'self'; "
@@ -23,6 +23,19 @@ def content_security_policy(get_response: Handler) -> Handler:
         response = get_response(request)
         is_relaxed = request.path.startswith(("/admin/", "/api/docs"))
         response.headers.setdefault("Content-Security-Policy", _RELAXED if is_relaxed else _SELF_ONLY)
+        return response
+
+    return answer
+
+
+def bodiless_head(get_response: Handler) -> Handler:
+    """An answer to HEAD tells the length of the body and leaves it out (RFC 9110 section 9.3.2)."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if request.method == "HEAD" and isinstance(response, HttpResponse) and response.content:
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            response.content = b""
         return response
 
     return answer

@@ -1,0 +1,147 @@
+"""One request for a clip, from its start to its end: it waits, is counted, and is answered."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+
+from django.db import connections
+from django.http import HttpRequest, HttpResponseBase
+
+from ttscache import delivery
+from ttscache.cache import Hit, Playing
+from ttscache.conf import conf
+from ttscache.errors import Busy, SpeechError
+from ttscache.ledger import Asked
+from ttscache.models import ContentType
+from ttscache.speech import SpeechRequest
+from ttscache.tiers import Entry
+from ttscache.wiring import speech_cache
+
+
+class WaitingRoom:
+    """How many threads of this process may wait for a generation; the rest stay free for hits."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._lock = threading.Lock()
+        self.taken = 0
+
+    def wait_until_empty(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while self.taken and time.monotonic() < end:
+            time.sleep(0.01)
+
+    def enter(self) -> Callable[[], None]:
+        """Take a place and return the way out. Raises Busy."""
+        with self._lock:
+            if self.taken >= self._places:
+                raise Busy
+            self.taken += 1
+        return self._leave
+
+    def _leave(self) -> None:
+        with self._lock:
+            self.taken -= 1
+
+
+@cache
+def waiting_room() -> WaitingRoom:
+    return WaitingRoom(conf().waiting_threads)
+
+
+def release_connections() -> None:
+    """Give database connections back before a long wait; a test's open transaction stays."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+class Counting:
+    """Books one request: what was asked for, and once only how it went."""
+
+    def __init__(self, asked: Asked, started: float | None = None) -> None:
+        self._asked = asked
+        self._started = time.monotonic() if started is None else started
+        self._seconds: float | None = None
+
+    def sound_is_there(self) -> None:
+        self._seconds = time.monotonic() - self._started
+
+    def book(self, outcome: str, audio_bytes: int = 0) -> None:
+        seconds = self._seconds if self._seconds is not None else time.monotonic() - self._started
+        speech_cache().ledger.asked(self._asked, outcome, seconds, audio_bytes)
+
+
+def asked_for(entry: Entry) -> Asked:
+    return Asked(entry.content_hash, entry.content_type, entry.voice, entry.model, entry.characters)
+
+
+def asked_in_words(speech: SpeechRequest, content_type: str) -> Asked:
+    is_private = content_type == ContentType.RESPONSE
+    content_hash = "" if is_private else speech.content_hash
+    return Asked(content_hash, content_type, speech.voice, speech.model, len(speech.text))
+
+
+def answer_recording(
+    request: HttpRequest,
+    record: Callable[[], Playing],
+    counting: Counting,
+    audio_format: str,
+    cache_control: str,
+) -> HttpResponseBase:
+    """Send a clip that is being made: streamed while it grows, or whole where a part was asked for.
+
+    `record` starts or joins the recording; it is called only once there is room to wait.
+    """
+    leave = waiting_room().enter()
+    is_streaming = False
+    try:
+        playing = record()
+        release_connections()
+        recording = playing.recording
+        recording.wait_for_sound()
+        counting.sound_is_there()
+        if recording.entry is None and "Range" not in request.headers:
+            is_streaming = True
+            return delivery.stream(
+                recording,
+                audio_format,
+                cache_status=delivery.miss_status(playing.outcome),
+                cache_control=cache_control,
+                on_end=_once_streamed(playing, counting, leave),
+            )
+        entry = recording.whole()
+        status = delivery.miss_status(playing.outcome)
+        response = delivery.deliver(request, entry, cache_status=status, cache_control=cache_control)
+        if delivery.is_counted(request, response):
+            counting.book(playing.outcome, entry.size)
+        return response
+    except SpeechError:
+        counting.book("failed")
+        raise
+    finally:
+        if not is_streaming:
+            leave()
+
+
+def _once_streamed(playing: Playing, counting: Counting, leave: Callable[[], None]) -> Callable[[], None]:
+    def end() -> None:
+        leave()
+        entry = playing.recording.entry
+        if playing.recording.error is not None:
+            counting.book("failed")
+        else:
+            counting.book(playing.outcome, entry.size if entry else 0)
+
+    return end
+
+
+def answer_hit(request: HttpRequest, hit: Hit, counting: Counting, cache_control: str) -> HttpResponseBase:
+    status = delivery.hit_status(hit.tier)
+    response = delivery.deliver(request, hit.entry, cache_status=status, cache_control=cache_control)
+    if delivery.is_counted(request, response):
+        counting.book(hit.tier, hit.entry.size)
+    return response

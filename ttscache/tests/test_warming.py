@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+from django_q.models import OrmQ
+
+from ttscache import tasks, warming
+from ttscache.analytics import progress_of
+from ttscache.errors import TextRefused
+from ttscache.models import Claim, Clip, WarmItem, WarmRun
+from ttscache.tests.fakes import FakeVoice, speech
+from ttscache.warming import Wanted
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WANTED = [
+    Wanted(speech(f"This is question number {word}."), "question") for word in ("one", "two", "three", "four")
+]
+
+
+@pytest.fixture(autouse=True)
+def voice() -> Iterator[FakeVoice]:
+    voice = FakeVoice()
+    speech_cache().provider = voice
+    yield voice
+    speech_cache().finish_recordings(5)
+
+
+def states(run: WarmRun) -> list[str]:
+    return list(run.items.values_list("state", flat=True))
+
+
+def finished(run: WarmRun) -> WarmRun:
+    warming.pull(seconds=20)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_plan_says_what_there_is_to_make_and_writes_nothing() -> None:
+    planned = warming.plan(WANTED)
+
+    assert (len(planned.clips), len(planned.missing)) == (4, 4)
+    assert planned.characters == sum(len(wanted.speech.text) for wanted in WANTED)
+    assert planned.cost_usd == pytest.approx(planned.characters * 30 / 1e6)
+    assert not Clip.objects.exists()
+
+
+def test_a_run_makes_every_clip(voice: FakeVoice) -> None:
+    run = finished(warming.start_run("here", WANTED))
+
+    assert run.state == WarmRun.State.DONE
+    assert states(run) == ["done"] * 4
+    assert Clip.objects.with_audio().count() == len(voice.calls) == 4
+
+
+def test_who_starts_the_same_again_joins_and_another_scope_gets_its_own() -> None:
+    run = warming.start_run("here", WANTED)
+
+    assert warming.start_run("here", WANTED) == run
+    assert warming.start_run("there", WANTED) != run
+
+
+def test_where_nothing_is_missing_the_run_is_done_at_once(voice: FakeVoice) -> None:
+    finished(warming.start_run("here", WANTED))
+    OrmQ.objects.all().delete()
+    run = warming.start_run("here", WANTED)
+
+    assert (run.state, states(run)) == (WarmRun.State.DONE, ["skipped"] * 4)
+    assert not OrmQ.objects.exists()
+
+
+def test_two_runs_that_share_a_clip_pay_for_it_once(voice: FakeVoice) -> None:
+    warming.start_run("here", WANTED)
+    finished(warming.start_run("there", WANTED))
+
+    assert len(voice.calls) == 4
+
+
+def test_a_clip_that_cannot_be_made_fails_its_item_with_a_reason_and_not_the_others(voice: FakeVoice) -> None:
+    voice._errors = [TextRefused()]
+    run = finished(warming.start_run("here", WANTED))
+
+    assert run.state == WarmRun.State.FAILED
+    assert sorted(states(run)) == ["done", "done", "done", "failed"]
+    assert run.items.get(state="failed").reason == TextRefused.sentence
+
+
+def test_an_item_whose_maker_died_is_made_by_the_next(voice: FakeVoice) -> None:
+    run = warming.start_run("here", WANTED)
+    run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed", attempts=1)
+
+    assert finished(run).state == WarmRun.State.DONE
+    assert len(voice.calls) == 4
+
+
+def test_an_item_whose_maker_lives_is_left_alone() -> None:
+    run = warming.start_run("here", WANTED)
+    Claim.objects.create(name="warm-slot:99", owner="somebody", until=Now() + timedelta(seconds=60))
+    run.items.filter(position=0).update(state=WarmItem.State.MAKING, owner="somebody")
+    finished(run)
+
+    assert states(run) == ["making", "done", "done", "done"]
+    assert run.state == WarmRun.State.RUNNING
+
+
+def test_an_item_that_ends_its_process_again_and_again_is_given_up() -> None:
+    run = warming.start_run("here", WANTED)
+    run.items.filter(position=0).update(
+        state=WarmItem.State.MAKING, owner="killed", attempts=warming.MAX_ATTEMPTS
+    )
+
+    assert finished(run).state == WarmRun.State.FAILED
+    assert states(run) == ["failed", "done", "done", "done"]
+
+
+def test_nothing_is_made_while_others_hold_every_slot(voice: FakeVoice) -> None:
+    for lane in range(5):
+        Claim.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
+    finished(warming.start_run("here", WANTED))
+
+    assert voice.calls == []
+
+
+def test_whoever_stops_takes_no_new_item(voice: FakeVoice) -> None:
+    warming.start_run("here", WANTED)
+    warming.pull(seconds=20, should_stop=lambda: True)
+
+    assert voice.calls == []
+    assert warming.is_work_left()
+
+
+def test_progress_is_told_in_the_words_of_the_contract() -> None:
+    run = warming.start_run("here", WANTED)
+    before = progress_of(run)
+    after = progress_of(finished(run))
+
+    assert (before["state"], before["total"], before["done"], before["eta_seconds"]) == ("queued", 4, 0, None)
+    assert (after["state"], after["done"], after["skipped"], after["failed"], after["eta_seconds"]) == (
+        "done",
+        4,
+        0,
+        0,
+        0,
+    )
+    assert after["cost_usd"] == pytest.approx(after["characters"] * 30 / 1e6)
+
+
+def test_the_task_takes_up_what_was_cut_off_and_calls_for_more_hands_only_then() -> None:
+    tasks.resume()
+    assert OrmQ.objects.count() == 0
+    warming.start_run("here", WANTED)
+    OrmQ.objects.all().delete()
+    tasks.resume()
+
+    assert OrmQ.objects.count() == 1
+    tasks.warm()
+    assert not warming.is_work_left()
