@@ -221,6 +221,11 @@ TTSCACHE = {
     "allow_anonymous_text": env.flag("TTS_ALLOW_ANONYMOUS_TEXT", False),
     "waiting_threads": WEB_THREADS * 3 // 4,
 }
+# What would change where clips go or what they may cost is refused until it can be honoured.
+env.choice("TTS_PERMANENT", "database", ["database"])
+if env.text("TTS_DAILY_BUDGET_USD"):
+    refuse("TTS_DAILY_BUDGET_USD", env.text("TTS_DAILY_BUDGET_USD"), "there is no cap here yet; set it at the provider")
+
 # --- HTTP API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

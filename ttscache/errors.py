@@ -132,7 +132,7 @@ class ProviderFailed(ProviderError):
 
 
 class BrokenAudio(ProviderFailed):
-    """The bytes are not a whole clip. `reason` is for logs: a short phrase that holds no words of the text."""
+    """The bytes are not a whole clip. `reason` is for logs and holds no words of the text."""
 
     def __init__(self, reason: str) -> None:
         super().__init__()

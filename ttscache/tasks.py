@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from django.db import DatabaseError
-
 from ttscache import readiness, warming
 from ttscache.wiring import speech_cache
 
@@ -21,18 +19,14 @@ def warm() -> None:
         warming.call_pullers()
 
 
-def resume() -> None:
-    """Take up what was cut off: called at every start and once a minute."""
-    if warming.is_work_left():
-        warming.call_pullers()
-
-
 def heartbeat() -> None:
-    """Show that the cluster of this host takes tasks and ends them."""
-    try:
-        readiness.cluster_is_alive()
-    except DatabaseError:
-        return  # nothing to tell and nobody to tell it to
+    """Show that the cluster of this host takes tasks and ends them, and take up what was cut off.
+
+    Called at every start, every few seconds by the supervisor, and every minute by schedule.
+    """
+    readiness.cluster_is_alive()
+    if warming.is_work_left() and warming.is_slot_free():
+        warming.call_pullers()
 
 
 def is_stopping() -> bool:

@@ -108,7 +108,17 @@ def call_pullers() -> None:
 
 
 def is_work_left() -> bool:
+    """Whether there is an item that somebody could take."""
     return _takeable().exists()
+
+
+def is_slot_free() -> bool:
+    slots = [_slot(lane) for lane in range(conf().warm_concurrency)]
+    return Claim.objects.filter(name__in=slots, until__gt=Now()).count() < len(slots)
+
+
+def _slot(lane: int) -> str:
+    return f"warm-slot:{lane}"
 
 
 def pull(*, seconds: float = PULL_SECONDS, should_stop: Callable[[], bool] = lambda: False) -> None:
@@ -123,7 +133,7 @@ def pull(*, seconds: float = PULL_SECONDS, should_stop: Callable[[], bool] = lam
 def _pull_in_lane(lane: int, end: float, should_stop: Callable[[], bool]) -> None:
     cache = speech_cache()
     try:
-        slot = cache.claims.take(f"warm-slot:{lane}")
+        slot = cache.claims.take(_slot(lane))
         if slot is None:
             return  # another process works in this lane
         try:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -26,20 +26,27 @@ CREATE INDEX ON tts_cache (voice);
 """
 IN_THE_WILD = """
 CREATE TABLE tts_cache (id uuid PRIMARY KEY, content_hash varchar(64) UNIQUE NOT NULL,
-    content_text text NOT NULL, voice varchar(50) NOT NULL, audio_file_path text NOT NULL, audio_file_size integer,
+    content_text text NOT NULL, voice varchar(50) NOT NULL,
+    audio_file_path text NOT NULL, audio_file_size integer,
     content_type varchar(50), is_active boolean DEFAULT true, duration_seconds double precision NOT NULL,
     created_at timestamptz DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now());
-CREATE TABLE tts_cache_files (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), cache_id uuid REFERENCES tts_cache (id),
+CREATE TABLE tts_cache_files (id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    cache_id uuid REFERENCES tts_cache (id),
     file_data bytea NOT NULL, file_size integer NOT NULL, created_at timestamptz DEFAULT now());
 ALTER TABLE tts_cache ENABLE ROW LEVEL SECURITY;
 """
+ADD_FILES = (
+    "INSERT INTO tts_cache_files (cache_id, file_data, file_size) SELECT id, 'sound', 5 FROM tts_cache"
+)
+UNPROTECTED = """SELECT relname FROM pg_class WHERE relkind = 'r'
+    AND relnamespace = 'public'::regnamespace AND NOT relrowsecurity"""
 KEY = hashlib.md5(f"{TEXT}_nova".encode()).hexdigest()
 Migrate = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def url(postgres: PostgresServer) -> Iterator[str]:
-    yield postgres.create_database()
+def url(postgres: PostgresServer) -> str:
+    return postgres.create_database()
 
 
 @pytest.fixture
@@ -64,9 +71,7 @@ def fill(url: str, tables: str, columns: str, values: str) -> None:
             f"INSERT INTO tts_cache (id, content_hash, content_text, voice, {columns})"  # type: ignore[arg-type]
             f" VALUES (gen_random_uuid(), '{KEY}', '{TEXT}', 'nova', {values})"
         )
-        connection.execute(
-            "INSERT INTO tts_cache_files (cache_id, file_data, file_size) SELECT id, 'sound', 5 FROM tts_cache"
-        )
+        connection.execute(ADD_FILES)
 
 
 def test_the_documented_tables_are_adopted_and_their_moments_stay(url: str, migrate: Migrate) -> None:
@@ -88,8 +93,8 @@ def test_tables_as_found_in_the_wild_are_adopted_and_take_our_rows(url: str, mig
 
     assert done.returncode == 0, done.stderr
     assert ask(url, "SELECT audio_file_path, duration_seconds FROM tts_cache") == [("x.mp3", 1.5)]
-    insert = "INSERT INTO tts_cache (content_hash, content_text, voice) VALUES ('new', 't', 'v') RETURNING is_active"
-    assert ask(url, insert) == [(True,)]
+    insert = "INSERT INTO tts_cache (content_hash, content_text, voice) VALUES ('new', 't', 'v')"
+    assert ask(url, f"{insert} RETURNING is_active") == [(True,)]
     assert ask(url, "DELETE FROM tts_cache WHERE content_hash <> 'new' RETURNING 1") == [(1,)]
     assert ask(url, "SELECT count(*) FROM tts_cache_files") == [(0,)], "the file goes with its clip"
 
@@ -106,10 +111,7 @@ def test_migrating_again_changes_nothing(url: str, migrate: Migrate) -> None:
 def test_a_fresh_database_gets_the_same_tables(url: str, migrate: Migrate) -> None:
     assert migrate(url).returncode == 0
     ask(url, "INSERT INTO tts_cache (content_hash, content_text, voice) VALUES ('a', 't', 'v') RETURNING id")
-    ask(
-        url,
-        "INSERT INTO tts_cache_files (cache_id, file_data, file_size) SELECT id, '', 0 FROM tts_cache RETURNING id",
-    )
+    ask(url, f"{ADD_FILES} RETURNING id")
     ask(url, "DELETE FROM tts_cache RETURNING id")
 
     assert ask(url, "SELECT count(*) FROM tts_cache_files") == [(0,)]
@@ -127,10 +129,7 @@ def test_tables_of_something_else_are_refused_by_name(url: str, migrate: Migrate
 
 def test_files_that_share_a_clip_stop_the_migration_and_lose_nothing(url: str, migrate: Migrate) -> None:
     fill(url, IN_THE_WILD, "audio_file_path, duration_seconds", "'x.mp3', 1.5")
-    ask(
-        url,
-        "INSERT INTO tts_cache_files (cache_id, file_data, file_size) SELECT id, 'b', 1 FROM tts_cache RETURNING id",
-    )
+    ask(url, f"{ADD_FILES} RETURNING id")
     done = migrate(url)
 
     assert "1 rows of tts_cache_files share their cache_id" in done.stderr
@@ -145,10 +144,7 @@ def test_the_public_roles_of_supabase_see_nothing(url: str, migrate: Migrate) ->
         connection.execute("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO anon, authenticated")
     assert migrate(url).returncode == 0
     tables = [name for (name,) in ask(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
-    unprotected = ask(
-        url,
-        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND NOT relrowsecurity",
-    )
+    unprotected = ask(url, UNPROTECTED)
 
     assert {"tts_cache", "auth_user", "django_session", "django_migrations", "django_cache"} <= set(tables)
     assert unprotected == []

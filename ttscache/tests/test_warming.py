@@ -148,12 +148,12 @@ def test_progress_is_told_in_the_words_of_the_contract() -> None:
     assert after["cost_usd"] == pytest.approx(after["characters"] * 30 / 1e6)
 
 
-def test_the_task_takes_up_what_was_cut_off_and_calls_for_more_hands_only_then() -> None:
-    tasks.resume()
+def test_the_heartbeat_takes_up_what_was_cut_off_and_calls_for_hands_only_then() -> None:
+    tasks.heartbeat()
     assert OrmQ.objects.count() == 0
     warming.start_run("here", WANTED)
     OrmQ.objects.all().delete()
-    tasks.resume()
+    tasks.heartbeat()
 
     assert OrmQ.objects.count() == 1
     tasks.warm()

@@ -49,7 +49,7 @@ class Command(BaseCommand):
         forget_claims_of_dead_processes()
         hold_clips()  # with other settings the same words have other clips
         warm_live_journeys()
-        async_task("ttscache.tasks.resume", task_name="resume")
+        async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
         connections.close_all()
         self._tell(password)
         supervisor = Supervisor(
