@@ -237,6 +237,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "ttscache.api.answer_error",
     "DEFAULT_THROTTLE_RATES": {"generation": "600/min", "anonymous_generation": "60/min"},
+    "NUM_PROXIES": 1 if IS_BEHIND_TLS else 0,  # whose word counts for a caller's address
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -261,6 +262,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+FIRST_STAFF_USER = {
+    "username": env.text("DJANGO_SUPERUSER_USERNAME", "admin"),
+    "email": env.text("DJANGO_SUPERUSER_EMAIL"),
+    "password": env.text("DJANGO_SUPERUSER_PASSWORD"),
+}
 LOGIN_URL = "admin:login"
 X_FRAME_OPTIONS = "SAMEORIGIN"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -55,9 +55,6 @@ class NarrativeQuerySet(models.QuerySet["Narrative"]):
         """What listeners get, in order, each with its live words."""
         return self.filter(live__isnull=False).select_related("live").order_by("position", "pk")
 
-    def of_live_journeys(self) -> Self:
-        return self.filter(journey__is_live=True)
-
 
 class Narrative(models.Model):
     """A place in a journey. `title` and `text` are the draft; `live` is what listeners get."""

@@ -139,9 +139,6 @@ class SpeechCache:
             self._recordings[nameless] = recording
         return Playing(recording.start(), is_joined=False)
 
-    def is_recording(self, content_hash: str) -> bool:
-        return content_hash in self._recordings
-
     def finish_recordings(self, seconds: float) -> None:
         """Let what is being made come to its end, so long; then break it off. For a process that ends."""
         end = time.monotonic() + seconds

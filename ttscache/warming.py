@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -121,16 +121,24 @@ def _slot(lane: int) -> str:
     return f"warm-slot:{lane}"
 
 
-def pull(*, seconds: float = PULL_SECONDS, should_stop: Callable[[], bool] = lambda: False) -> None:
-    """Make queued clips until none is left or the time is over; several at once, as slots are free."""
+def pull(
+    *,
+    seconds: float = PULL_SECONDS,
+    runs: Sequence[WarmRun] = (),
+    should_stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Make queued clips, of these runs or of all, until none is left or the time is over.
+
+    Several are made at once, as slots are free.
+    """
     end = time.monotonic() + seconds
     lanes = conf().warm_concurrency
     with ThreadPoolExecutor(lanes, thread_name_prefix="warm") as pool:
-        for done in [pool.submit(_pull_in_lane, lane, end, should_stop) for lane in range(lanes)]:
+        for done in [pool.submit(_pull_in_lane, lane, end, runs, should_stop) for lane in range(lanes)]:
             done.result()
 
 
-def _pull_in_lane(lane: int, end: float, should_stop: Callable[[], bool]) -> None:
+def _pull_in_lane(lane: int, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
     cache = speech_cache()
     try:
         slot = cache.claims.take(_slot(lane))
@@ -138,7 +146,7 @@ def _pull_in_lane(lane: int, end: float, should_stop: Callable[[], bool]) -> Non
             return  # another process works in this lane
         try:
             while time.monotonic() < end and not should_stop():
-                item = _take(slot)
+                item = _take(slot, runs)
                 if item is None:
                     break
                 _make(cache, item)
@@ -148,20 +156,21 @@ def _pull_in_lane(lane: int, end: float, should_stop: Callable[[], bool]) -> Non
         connections.close_all()
 
 
-def _takeable() -> QuerySet[WarmItem]:
+def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
     """Queued items, and those whose puller is gone."""
     alive = Claim.objects.filter(owner=OuterRef("owner"), until__gt=Now())
+    items = WarmItem.objects.filter(run__in=runs) if runs else WarmItem.objects.all()
     return (
-        WarmItem.objects.filter(run__state__in=[WarmRun.State.QUEUED, WarmRun.State.RUNNING])
+        items.filter(run__state__in=[WarmRun.State.QUEUED, WarmRun.State.RUNNING])
         .filter(Q(state=WarmItem.State.QUEUED) | Q(state=WarmItem.State.MAKING) & ~Exists(alive))
         .order_by("run__created_at", "position")
     )
 
 
-def _take(slot: Held) -> WarmItem | None:
+def _take(slot: Held, runs: Sequence[WarmRun]) -> WarmItem | None:
     """The next item, now ours. Two pullers may see the same one; the row count says who has it."""
     while True:
-        item = _takeable().select_related("clip", "run").first()
+        item = _takeable(runs).select_related("clip", "run").first()
         if item is None:
             return None
         if item.attempts >= MAX_ATTEMPTS:

@@ -124,6 +124,14 @@ def test_nothing_is_made_while_others_hold_every_slot(voice: FakeVoice) -> None:
     assert voice.calls == []
 
 
+def test_who_pulls_for_one_run_pays_for_no_other(voice: FakeVoice) -> None:
+    mine = warming.start_run("mine", WANTED[:1])
+    warming.start_run("another", WANTED[1:])
+    warming.pull(seconds=20, runs=[mine])
+
+    assert [call.text for call in voice.calls] == [WANTED[0].speech.text]
+
+
 def test_whoever_stops_takes_no_new_item(voice: FakeVoice) -> None:
     warming.start_run("here", WANTED)
     warming.pull(seconds=20, should_stop=lambda: True)

@@ -20,7 +20,6 @@ from django.db import DatabaseError, connections
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
-from lifereview.environment import Environment
 from lifereview.supervisor import Child, Supervisor
 from narratives.publishing import hold_clips, load_default_content, warm_live_journeys
 from ttscache.claims import forget_claims_of_dead_processes
@@ -84,15 +83,10 @@ class Command(BaseCommand):
         users = get_user_model()
         if users.objects.filter(is_staff=True).exists():
             return ""
-        env = Environment()
-        given = env.text("DJANGO_SUPERUSER_PASSWORD")
-        password = given or secrets.token_urlsafe(12)
-        users.objects.create_superuser(
-            username=env.text("DJANGO_SUPERUSER_USERNAME", "admin"),
-            email=env.text("DJANGO_SUPERUSER_EMAIL"),
-            password=password,
-        )
-        return "" if given else password
+        given = settings.FIRST_STAFF_USER
+        password = given["password"] or secrets.token_urlsafe(12)
+        users.objects.create_superuser(**(given | {"password": password}))
+        return "" if given["password"] else password
 
     def _tell(self, password: str) -> None:
         host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
@@ -100,7 +94,7 @@ class Command(BaseCommand):
         site = f"http://{name}:{settings.PORT}"
         self.stdout.write(f"Listeners: {site}/\nStaff:     {site}/admin/")
         if password:
-            user = Environment().text("DJANGO_SUPERUSER_USERNAME", "admin")
+            user = settings.FIRST_STAFF_USER["username"]
             self.stdout.write(
                 f"The first staff user is {user} with the password {password} (shown only now)."
             )

@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
     def _make(self, runs: list[WarmRun]) -> None:
         while self._show(runs):
-            warming.pull(seconds=1.0)
+            warming.pull(seconds=1.0, runs=runs)
             time.sleep(POLL_SECONDS)
         self.stdout.write("")
         speech_cache().ledger.flush()
