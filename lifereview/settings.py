@@ -221,10 +221,15 @@ TTSCACHE = {
     "allow_anonymous_text": env.flag("TTS_ALLOW_ANONYMOUS_TEXT", False),
     "waiting_threads": WEB_THREADS * 3 // 4,
 }
+if TTSCACHE["provider"] == "openai" and not _OPENAI_API_KEY:
+    refuse("TTS_PROVIDER", "openai", "it needs an OPENAI_API_KEY; allowed without one is embedded")
+if TTSCACHE["provider"] == "embedded" and not set(TTSCACHE["listener_voices"]) <= set(OPENAI_VOICES):
+    refuse("TTS_LISTENER_VOICES", ",".join(TTSCACHE["listener_voices"]), f"allowed is {_VOICES['allowed']}")
 # What would change where clips go or what they may cost is refused until it can be honoured.
 env.choice("TTS_PERMANENT", "database", ["database"])
 if env.text("TTS_DAILY_BUDGET_USD"):
-    refuse("TTS_DAILY_BUDGET_USD", env.text("TTS_DAILY_BUDGET_USD"), "there is no cap here yet; set it at the provider")
+    _NO_CAP = "there is no cap here yet; leave it unset, and set one at the provider"
+    refuse("TTS_DAILY_BUDGET_USD", env.text("TTS_DAILY_BUDGET_USD"), _NO_CAP)
 
 # --- HTTP API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -74,17 +74,15 @@ def plan(wanted: Iterable[Wanted]) -> Plan:
 
 
 def start_run(scope: str, wanted: Iterable[Wanted]) -> WarmRun:
-    """Queue what is missing, or join the run of this scope that is under way.
+    """Queue what is missing, in the run of this scope that is under way or in a new one.
 
     Where nothing is missing the run is done at once. Work starts when the transaction is committed.
     """
-    under_way = WarmRun.objects.active().filter(scope=scope).first()
-    if under_way is not None:
-        return under_way
     listed = list(wanted)
     try:
         with transaction.atomic():
-            run = WarmRun.objects.create(scope=scope)
+            run = WarmRun.objects.active().select_for_update().filter(scope=scope).first()
+            run = run or WarmRun.objects.create(scope=scope)
             for content_type in {item.content_type for item in listed}:
                 Clip.objects.record_all(
                     (item.speech for item in listed if item.content_type == content_type), content_type
@@ -93,8 +91,8 @@ def start_run(scope: str, wanted: Iterable[Wanted]) -> WarmRun:
             _add_items(run, planned)
             _settle(run)
     except IntegrityError:
-        # Somebody else started this scope in the same moment.
-        return WarmRun.objects.active().filter(scope=scope).latest("created_at")
+        # Somebody else started this scope in the same moment: this time it is there to join.
+        return start_run(scope, listed)
     run.refresh_from_db()
     if run.state == WarmRun.State.QUEUED:
         logger.info("Warming %s: %s", scope, _described(planned))
@@ -212,7 +210,8 @@ def _finish(item: WarmItem, state: WarmItem.State, reason: str = "") -> None:
 
 
 def _settle(run: WarmRun) -> None:
-    """End the run once no item is open."""
+    """End the run once no item is open; the lock keeps others from adding items meanwhile."""
+    WarmRun.objects.select_for_update().filter(pk=run.pk).first()
     if run.items.filter(state__in=[WarmItem.State.QUEUED, WarmItem.State.MAKING]).exists():
         return
     has_failures = run.items.filter(state=WarmItem.State.FAILED).exists()
@@ -225,6 +224,7 @@ def _add_items(run: WarmRun, planned: Plan) -> None:
         clip.content_hash: clip
         for clip in Clip.objects.filter(content_hash__in=[clip.content_hash for clip in planned.clips])
     }
+    there = set(run.items.values_list("clip__content_hash", flat=True))
     WarmItem.objects.bulk_create(
         WarmItem(
             run=run,
@@ -235,6 +235,7 @@ def _add_items(run: WarmRun, planned: Plan) -> None:
             cost_microusd=round(list_price_usd(clip.model, len(clip.content_text)) * 1e6),
         )
         for position, clip in enumerate(planned.clips)
+        if clip.content_hash not in there
     )
 
 

@@ -63,6 +63,15 @@ def test_who_starts_the_same_again_joins_and_another_scope_gets_its_own() -> Non
     assert warming.start_run("there", WANTED) != run
 
 
+def test_who_joins_with_further_clips_has_them_made_as_well(voice: FakeVoice) -> None:
+    run = warming.start_run("here", WANTED[:2])
+    assert warming.start_run("here", WANTED) == run
+    finished(run)
+
+    assert states(run) == ["done"] * 4
+    assert len(voice.calls) == 4
+
+
 def test_where_nothing_is_missing_the_run_is_done_at_once(voice: FakeVoice) -> None:
     finished(warming.start_run("here", WANTED))
     OrmQ.objects.all().delete()

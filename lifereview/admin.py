@@ -1,0 +1,59 @@
+"""Background tasks, staff and groups, in the look of the other staff pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth import admin as auth_admin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from django_q import admin as q_admin
+from django_q.models import Failure, OrmQ, Schedule, Success
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+for _model in (User, Group, Schedule, Success, Failure, OrmQ):
+    admin.site.unregister(_model)
+
+
+@admin.register(User)
+class UserAdmin(auth_admin.UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+
+@admin.register(Group)
+class GroupAdmin(auth_admin.GroupAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(q_admin.ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+    pass
+
+
+class EndedTaskAdmin(ModelAdmin):  # type: ignore[misc]
+    """django-q2 lets anyone who sees a task run it again; here that takes the right to change it."""
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions: dict[str, Any] = super().get_actions(request)
+        if not self.has_change_permission(request):
+            actions.pop("resubmit_task", None)
+        return actions
+
+
+@admin.register(Success)
+class SuccessAdmin(EndedTaskAdmin, q_admin.TaskAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(Failure)
+class FailureAdmin(EndedTaskAdmin, q_admin.FailAdmin):  # type: ignore[misc]
+    pass
+
+
+@admin.register(OrmQ)
+class QueueAdmin(q_admin.QueueAdmin, ModelAdmin):  # type: ignore[misc]
+    pass

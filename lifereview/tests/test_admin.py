@@ -1,0 +1,145 @@
+"""Every staff page answers, and shows to each what they may see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django_q.models import Failure, OrmQ, Schedule, Success, Task
+from django_q.tasks import async_task
+from unfold.admin import ModelAdmin
+
+from narratives.models import Journey, Narrative
+from ttscache.conf import conf
+from ttscache.models import ApiToken, Clip, ContentType, Spending, Usage, WarmItem, WarmRun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
+
+HOUR = datetime(2026, 11, 22, 18, tzinfo=UTC)
+FIGURES = {"hour": HOUR, "content_type": "question", "voice": "nova", "characters": 98}
+
+
+@pytest.fixture
+def _quick_passwords(settings: Any) -> None:
+    """Hashing the admin's password well would take longer than each of these tests."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def a_clip() -> Clip:
+    return Clip.objects.record(conf().house_request("Tell me more.", "nova"), ContentType.QUESTION)
+
+
+def a_run() -> WarmRun:
+    run = WarmRun.objects.create(scope="life-review, nova")
+    WarmItem.objects.create(run=run, clip=a_clip(), position=0, characters=13)
+    return run
+
+
+def a_narrative() -> Narrative:
+    journey = Journey.objects.create(slug="ours", title="Ours")
+    return Narrative.objects.create(journey=journey, slug="q01", title="Where it began", text="Tell me.")
+
+
+def a_task(success: bool) -> Task:
+    now = timezone.now()
+    return Task.objects.create(
+        id=f"task-{success}",
+        name="warm clips",
+        func="ttscache.tasks.warm",
+        started=now,
+        stopped=now,
+        success=success,
+    )
+
+
+def a_queued_task() -> OrmQ:
+    async_task("ttscache.tasks.warm")
+    return OrmQ.objects.get()
+
+
+EXAMPLES: dict[type, Callable[[], Any]] = {
+    User: lambda: User.objects.create(username="ana"),
+    Group: lambda: Group.objects.create(name="Editors"),
+    Schedule: lambda: Schedule.objects.create(func="ttscache.tasks.resume", name="resume"),
+    Success: lambda: a_task(success=True),
+    Failure: lambda: a_task(success=False),
+    OrmQ: a_queued_task,
+    Journey: lambda: a_narrative().journey,
+    Narrative: a_narrative,
+    Clip: a_clip,
+    WarmRun: a_run,
+    Usage: lambda: Usage.objects.create(**FIGURES, outcome="memory", latency_bucket=2, requests=3),
+    Spending: lambda: Spending.objects.create(**FIGURES, model="tts-1-hd", outcome="ok", calls=1),
+    ApiToken: lambda: ApiToken.objects.create(name="front end", digest="0" * 64),
+}
+
+
+def page(model: type, name: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}", args=args)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(params=list(admin.site._registry), ids=lambda model: model.__name__)
+def model(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def test_the_list_of_every_model_answers(model, admin_client):
+    EXAMPLES[model]()
+    assert admin_client.get(page(model, "changelist")).status_code == 200
+
+
+def test_an_empty_list_of_every_model_answers(model, admin_client):
+    assert admin_client.get(page(model, "changelist")).status_code == 200
+
+
+def test_the_page_of_one_of_every_model_answers(model, admin_client):
+    example = EXAMPLES[model]()
+    assert admin_client.get(page(model, "change", example.pk)).status_code == 200
+
+
+def test_the_form_for_a_new_one_answers_or_is_refused(model, admin_client):
+    may_add = model in (User, Group, Schedule, Journey, Narrative)
+    assert admin_client.get(page(model, "add")).status_code == (200 if may_add else 403)
+
+
+def test_every_model_has_the_same_look(model):
+    assert isinstance(admin.site._registry[model], ModelAdmin)
+
+
+def test_every_model_is_in_the_sidebar(model, admin_client):
+    index = admin_client.get(reverse("admin:index")).content.decode()
+    sidebar = index[index.index("nav-sidebar-apps") : index.index("API documentation")]
+    assert f'href="{page(model, "changelist")}"' in sidebar
+
+
+def test_the_sidebar_shows_what_somebody_may_see(client: Client):
+    client.force_login(staff_with("view_clip"))
+    index = client.get(reverse("admin:index")).content.decode()
+    assert page(Clip, "changelist") in index
+    assert page(User, "changelist") not in index
+
+
+@pytest.mark.parametrize(("right", "may"), [("view_failure", False), ("change_failure", True)])
+def test_a_failed_task_is_run_again_only_by_who_may_change_it(client: Client, right, may):
+    task = a_task(success=False)
+    client.force_login(staff_with("view_failure", right))
+    client.post(page(Failure, "changelist"), {"action": "resubmit_task", "_selected_action": task.pk})
+    assert OrmQ.objects.exists() is may
+
+
+def test_strangers_are_sent_to_the_door(model, client: Client):
+    response = client.get(page(model, "changelist"))
+    assert (response.status_code, response["Location"].split("?")[0]) == (302, reverse("admin:login"))
+
+
+def staff_with(*rights: str) -> User:
+    user = User.objects.create(username="staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    return user

@@ -1,0 +1,121 @@
+// Clips on staff pages are heard one at a time; narratives move up and down; what is being made keeps itself
+// up to date. Unfold's form watcher listens for changed attributes, so nothing here changes any while sound plays.
+{
+  const REFRESH_MS = 3000;
+
+  // --- playing ---
+  const buttonOf = (audio) => audio.closest("[data-player]")?.querySelector("button");
+  const fillings = new WeakMap();
+
+  const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+  function write(button, text) {
+    const time = button.querySelector(".clip-time");
+    time.firstChild ? (time.firstChild.data = text) : time.append(text);
+  }
+
+  function show(audio, isPlaying) {
+    const button = buttonOf(audio);
+    if (!button) return;
+    button.setAttribute("aria-pressed", isPlaying);
+    button.querySelector(".material-symbols-outlined").firstChild.data = isPlaying ? "pause" : "play_arrow";
+  }
+
+  function fill(audio, button) {
+    if (!Number.isFinite(audio.duration)) return;
+    const bar = button.querySelector(".clip-filling");
+    if (!fillings.has(audio)) {
+      const frames = { transform: ["scaleX(0)", "scaleX(1)"] };
+      fillings.set(audio, bar.animate(frames, { duration: audio.duration * 1000, fill: "both" }));
+      fillings.get(audio).pause();
+    }
+    fillings.get(audio).currentTime = audio.currentTime * 1000;
+  }
+
+  function rewind(audio) {
+    const button = buttonOf(audio);
+    if (!button) return;
+    fillings.get(audio)?.cancel();
+    fillings.delete(audio);
+    write(button, button.querySelector(".clip-time").dataset.length);
+  }
+
+  document.addEventListener("click", (event) => {
+    const player = event.target.closest("[data-player]");
+    if (!player || !event.target.closest("button")) return;
+    const audio = player.querySelector("audio");
+    audio.paused ? audio.play().catch(() => audio.error && failed(audio)) : audio.pause();
+  });
+
+  function failed(audio) {
+    const button = buttonOf(audio);
+    if (button) write(button, "could not be played");
+  }
+
+  // Media events do not bubble, but they can be caught on their way down.
+  document.addEventListener("play", (event) => {
+    for (const other of document.querySelectorAll("audio")) {
+      if (other === event.target || other.paused) continue;
+      other.pause();
+    }
+    show(event.target, true);
+  }, true);
+  document.addEventListener("pause", (event) => show(event.target, false), true);
+  document.addEventListener("ended", (event) => rewind(event.target), true);
+  document.addEventListener("error", (event) => event.target.tagName === "AUDIO" && failed(event.target), true);
+  document.addEventListener("timeupdate", (event) => {
+    const button = buttonOf(event.target);
+    if (!button || event.target.ended) return;
+    write(button, clock(event.target.currentTime));
+    fill(event.target, button);
+  }, true);
+
+  // --- moving a narrative with its arrows, for those who do not drag ---
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-move]");
+    if (!button) return;
+    const row = button.closest(".form-group");
+    const rows = [...row.parentElement.querySelectorAll(":scope > .form-group.original")];
+    const target = rows[rows.indexOf(row) + Number(button.dataset.move)];
+    if (!target) return;
+    button.dataset.move === "1" ? target.after(row) : target.before(row);
+    number(row.parentElement);
+    button.focus();
+    tell(row);
+  });
+
+  function number(formset) {
+    formset.querySelectorAll(":scope > .form-group.original").forEach((row, position) => {
+      const input = row.querySelector("input[name$='-position']");
+      input.value = position;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+  }
+
+  function tell(row) {
+    const rows = [...row.parentElement.querySelectorAll(":scope > .form-group.original")];
+    const title = row.querySelector(".narrative-title input")?.value ?? "";
+    const place = document.querySelector("[data-moved]");
+    if (place) place.textContent = `${title} is now number ${rows.indexOf(row) + 1} of ${rows.length}.`;
+  }
+
+  // --- keeping "Being made" up to date ---
+  async function refresh() {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok || answer.redirected) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const old of document.querySelectorAll("[data-fresh]")) {
+      const fresh = page.getElementById(old.id);
+      const isHeard = [...old.querySelectorAll("audio")].some((audio) => !audio.paused);
+      if (fresh && !isHeard && old.innerHTML !== fresh.innerHTML) old.innerHTML = fresh.innerHTML;
+    }
+  }
+
+  async function keepFresh() {
+    if (!document.hidden && document.querySelector("[data-fresh] [data-unsettled]")) {
+      await refresh().catch(() => {}); // the next round tries again
+    }
+    setTimeout(keepFresh, REFRESH_MS);
+  }
+  setTimeout(keepFresh, REFRESH_MS);
+}

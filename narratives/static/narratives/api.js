@@ -1,0 +1,57 @@
+/** All that goes over the network. */
+
+const TRY_AGAIN_MS = [1000, 2000, 4000];
+const GIVE_UP_MS = 60000;
+
+/** The journey in the voice that this page came with. */
+export const playlistOfPage = () => JSON.parse(document.getElementById("playlist").textContent);
+
+export const fetchPlaylist = (voice) =>
+  fetchInTime(`/api/narratives?voice=${encodeURIComponent(voice)}`, (response) => response.json());
+
+/** Has a voice made ready. Nobody waits for it: what is not ready is made when it is asked for. */
+export function prepareVoice(voice) {
+  const request = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ voice }),
+  };
+  fetch("/api/pre-cache-narratives", request).catch(() => {});
+}
+
+/** The sound at the address that `find` promises, as a Blob. Tries again while that can help. */
+export async function fetchClip(find) {
+  for (const wait of TRY_AGAIN_MS) {
+    try {
+      return await fetchOnce(find);
+    } catch (error) {
+      if (error.isFinal) throw error;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+  return fetchOnce(find);
+}
+
+async function fetchOnce(find) {
+  const audio = await find();
+  return fetchInTime(audio.url, (response) => response.blob());
+}
+
+async function fetchInTime(address, read) {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), GIVE_UP_MS);
+  try {
+    const response = await fetch(address, { signal: controller.signal, credentials: "same-origin" });
+    if (!response.ok) throw refused(response.status);
+    return await read(response);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Of the refusals, only "too many" and the server's own troubles may pass. */
+function refused(status) {
+  const error = new Error(`HTTP ${status}`);
+  error.isFinal = status < 500 && status !== 429;
+  return error;
+}

@@ -1,0 +1,452 @@
+"""Clips, warm runs, usage, spending and API tokens for staff; and how a clip is shown on any staff page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Max, Model, Q, QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat, truncatechars
+from django.template.loader import render_to_string
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.views import ChangeList
+
+from ttscache.delivery import audio_path
+from ttscache.ledger import LATENCY_BUCKETS_MS
+from ttscache.models import ApiToken, Clip, ContentType, Pin, Spending, Usage, WarmItem, WarmRun
+from ttscache.warming import Plan
+
+
+# --- how a clip is shown ---------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """An icon, a word and a colour; `note` says the rest in a sentence."""
+
+    word: str
+    icon: str  # of Material Symbols
+    tone: str  # success, info, warning, danger or neutral
+    note: str = ""
+    is_settled: bool = True  # whether it stays as it is until somebody does something
+
+    def __str__(self) -> str:
+        return self.html
+
+    @property
+    def html(self) -> SafeString:
+        return render_to_string("admin/clips/badge.html", {"badge": self})
+
+
+MADE = Badge("Made", "check_circle", "success")
+NOT_MADE = Badge("Not made", "circle", "neutral")
+BEING_MADE = Badge("Being made", "hourglass_top", "info", is_settled=False)
+
+
+def making_failed(reason: str) -> Badge:
+    return Badge("Failed", "error", "danger", reason or "The clip could not be made.")
+
+
+def badges_of(clips: Iterable[Clip]) -> dict[str, Badge]:
+    """How each clip stands, by its hash: one query, for those that are not there."""
+    clips = list(clips)
+    missing = {clip.pk: clip.content_hash for clip in clips if not clip.is_ready}
+    badges = {clip.content_hash: MADE if clip.is_ready else NOT_MADE for clip in clips}
+    for item in _latest_items(missing):
+        badges[missing[item.clip_id]] = _badge_of_missing(item)
+    return badges
+
+
+def _latest_items(clip_ids: Iterable[Any]) -> QuerySet[WarmItem]:
+    latest = (
+        WarmItem.objects.order_by().filter(clip__in=list(clip_ids)).values("clip").annotate(last=Max("pk"))
+    )
+    return WarmItem.objects.order_by().filter(pk__in=latest.values("last")).select_related("run")
+
+
+def _badge_of_missing(item: WarmItem) -> Badge:
+    if item.state == WarmItem.State.FAILED:
+        return making_failed(item.reason)
+    is_open = item.state in (WarmItem.State.QUEUED, WarmItem.State.MAKING)
+    return BEING_MADE if is_open and item.run.state in WarmRun.ACTIVE else NOT_MADE
+
+
+def length(milliseconds: int | None) -> str:
+    """As a clock shows it: 0:07."""
+    seconds = round((milliseconds or 0) / 1000)
+    return f"{seconds // 60}:{seconds % 60:02}" if milliseconds else ""
+
+
+def player(clip: Clip | None, *, voice: str, says: str, template: str = "player") -> SafeString:
+    """A play button; where there is nothing to hear, the voice's name alone."""
+    context: dict[str, Any] = {"voice": voice, "says": says}
+    if clip is not None and clip.is_ready:
+        context["url"] = audio_path(clip.content_hash, clip.audio_format, clip.checksum)
+        context["length"] = length(clip.duration_ms)
+    return render_to_string(f"admin/clips/{template}.html", context)
+
+
+def waveform(clip: Clip) -> SafeString:
+    """The clip's loudness along its time, drawn as one path; full scale is 255."""
+    peaks = bytes(clip.waveform or b"")
+    heights = ((x, max(peak / 255 * 30, 0.5)) for x, peak in enumerate(peaks))
+    path = " ".join(f"M{x + 0.5:g} {32 - height:.1f}V{32 + height:.1f}" for x, height in heights)
+    return render_to_string("admin/clips/waveform.html", {"path": path, "width": len(peaks)})
+
+
+def moment(when: datetime | None) -> str:
+    return date_format(localtime(when), "j M Y, H:i") if when else ""
+
+
+def price(usd: float) -> str:
+    """For people: rounded up to a tenth of a cent, and never a price of nothing."""
+    if usd <= 0:
+        return "free of charge"
+    return f"about ${usd:,.2f}" if usd >= 1 else f"about ${max(usd, 0.001):.3f}"
+
+
+def in_words(planned: Plan, state: str = "missing") -> str:
+    """How many clips, in characters and money."""
+    number = len(planned.missing)
+    if not number:
+        return f"No clip is {state}."
+    clips = f"1 clip is {state}" if number == 1 else f"{number:,} clips are {state}"
+    return f"{clips}: {planned.characters:,} characters, {price(planned.cost_usd)}."
+
+
+# --- pages -----------------------------------------------------------------------------------------------
+class StaffAdmin(ModelAdmin):  # type: ignore[misc]
+    """What the pages of all our models share."""
+
+    list_per_page = 50
+    warn_unsaved_form = True
+
+
+class LookOnly(StaffAdmin):
+    """Pages that show what the system wrote; nobody edits it by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class MadeFilter(admin.SimpleListFilter):
+    title = "sound"
+    parameter_name = "made"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Made"), ("no", "Not made")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        is_made = Q(kept_at__isnull=False, is_active=True)
+        return {"yes": queryset.filter(is_made), "no": queryset.exclude(is_made)}.get(
+            self.value() or "", queryset
+        )
+
+
+class ClipList(ChangeList):  # type: ignore[misc]
+    """Looks up how the clips of a page stand, all at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        badges = badges_of(self.result_list)
+        for clip in self.result_list:
+            clip.badge = badges[clip.content_hash]
+
+
+@admin.register(Clip)
+class ClipAdmin(LookOnly):
+    """Every text on record, and how it sounds.
+
+    Reflections on what somebody said are left out until a person has declared them fit for others.
+    """
+
+    list_display = ("says", "sound", "kind", "lasts", "size", "made", "asked_for")
+    list_filter = (("voice", admin.AllValuesFieldListFilter), "content_type", MadeFilter)
+    search_fields = ("content_text",)
+    search_help_text = "Words of the text"
+    list_before_template = "admin/clips/private_note.html"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "content_text",
+                    "hear",
+                    "shape",
+                    "kind",
+                    "lasts",
+                    "size",
+                    "made",
+                    "asked_for",
+                )
+            },
+        ),
+        (
+            "Technical",
+            {
+                "classes": ["collapse"],
+                "fields": (
+                    ("content_hash", "model"),
+                    ("audio_format", "speed"),
+                    "instructions",
+                    ("loudness_dbfs", "checksum"),
+                    "held_because",
+                    ("created_at", "adopted_at"),
+                ),
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
+        is_private = Q(content_type=ContentType.ANALYSIS, is_shareable=False)
+        return super().get_queryset(request).exclude(is_private).defer("waveform")  # type: ignore[no-any-return]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ClipList]:
+        return ClipList
+
+    @admin.display(description="Text", ordering="content_text")
+    def says(self, clip: Clip) -> str:
+        return truncatechars(clip.content_text, 90)
+
+    @admin.display(description="Sound", ordering="voice")
+    def sound(self, clip: Clip) -> SafeString:
+        shown = player(clip, voice=clip.voice, says=truncatechars(clip.content_text, 60))
+        badge: Badge = clip.badge  # type: ignore[attr-defined]
+        return shown if clip.is_ready else shown + badge.html
+
+    @admin.display(description="Kind", ordering="content_type")
+    def kind(self, clip: Clip) -> str:
+        return clip.get_content_type_display()
+
+    @admin.display(description="Length", ordering="duration_ms")
+    def lasts(self, clip: Clip) -> str:
+        return length(clip.duration_ms)
+
+    @admin.display(description="Size", ordering="audio_file_size")
+    def size(self, clip: Clip) -> str:
+        return filesizeformat(clip.audio_file_size) if clip.audio_file_size else ""
+
+    @admin.display(description="Made", ordering="kept_at")
+    def made(self, clip: Clip) -> str:
+        return moment(clip.kept_at)
+
+    @admin.display(description="Last asked for", ordering="last_accessed_at")
+    def asked_for(self, clip: Clip) -> str:
+        return moment(clip.last_accessed_at)
+
+    @admin.display(description="Sound")
+    def hear(self, clip: Clip) -> SafeString:
+        badge = badges_of([clip])[clip.content_hash]
+        says = truncatechars(clip.content_text, 60)
+        return player(clip, voice=clip.voice, says=says, template="controls") + badge.html
+
+    @admin.display(description="Shape")
+    def shape(self, clip: Clip) -> SafeString | str:
+        return waveform(clip) if clip.is_ready and clip.waveform else ""
+
+    @admin.display(description="Held because it is")
+    def held_because(self, clip: Clip) -> SafeString:
+        pins = Pin.objects.in_force().filter(content_hash=clip.content_hash)
+        return format_html_join(", ", "{}", ((pin.get_reason_display(),) for pin in pins))
+
+
+class WarmItemInline(TabularInline):  # type: ignore[misc]
+    model = WarmItem
+    fields = readonly_fields = ("says", "sound", "standing", "reason")
+    per_page = 100
+    hide_title = True
+    can_delete = False
+    verbose_name_plural = "clips of this run"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WarmItem]:
+        return super().get_queryset(request).select_related("clip").defer("clip__waveform")  # type: ignore[no-any-return]
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("ttscache.view_warmrun")
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @admin.display(description="Text")
+    def says(self, item: WarmItem) -> str:
+        return truncatechars(item.clip.content_text, 90)
+
+    @admin.display(description="Sound")
+    def sound(self, item: WarmItem) -> SafeString:
+        return player(item.clip, voice=item.clip.voice, says=truncatechars(item.clip.content_text, 60))
+
+    @admin.display(description="State")
+    def standing(self, item: WarmItem) -> SafeString:
+        return ITEM_BADGES[WarmItem.State(item.state)].html
+
+
+ITEM_BADGES = {
+    WarmItem.State.QUEUED: Badge("Waiting", "schedule", "neutral", is_settled=False),
+    WarmItem.State.MAKING: BEING_MADE,
+    WarmItem.State.DONE: MADE,
+    WarmItem.State.SKIPPED: Badge("Was there", "check", "success"),
+    WarmItem.State.FAILED: Badge("Failed", "error", "danger"),
+}
+RUN_BADGES = {
+    WarmRun.State.QUEUED: Badge("Waiting", "schedule", "neutral", is_settled=False),
+    WarmRun.State.RUNNING: BEING_MADE,
+    WarmRun.State.PAUSED: Badge("Paused", "pause_circle", "warning"),
+    WarmRun.State.DONE: Badge("Done", "check_circle", "success"),
+    WarmRun.State.FAILED: Badge("Failed", "error", "danger"),
+    WarmRun.State.CANCELLED: Badge("Cancelled", "cancel", "neutral"),
+}
+
+
+@admin.register(WarmRun)
+class WarmRunAdmin(LookOnly):
+    list_display = ("makes", "standing", "progress", "failures", "asked_for", "ended")
+    list_filter = ("state",)
+    search_fields = ("scope",)
+    fields = ("makes", "standing", "progress", "failures", "asked_for", "ended")
+    inlines = (WarmItemInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WarmRun]:
+        ended = Q(items__state__in=[WarmItem.State.DONE, WarmItem.State.SKIPPED])
+        counted: QuerySet[WarmRun] = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                total=Count("items"),
+                ready=Count("items", filter=ended),
+                failed=Count("items", filter=Q(items__state=WarmItem.State.FAILED)),
+            )
+        )
+        return counted
+
+    @admin.display(description="State", ordering="state")
+    def standing(self, run: WarmRun) -> SafeString:
+        return RUN_BADGES[WarmRun.State(run.state)].html
+
+    @admin.display(description="What is made", ordering="scope")
+    def makes(self, run: WarmRun) -> str:
+        return run.scope
+
+    @admin.display(description="Asked for", ordering="created_at")
+    def asked_for(self, run: WarmRun) -> str:
+        return moment(run.created_at)
+
+    @admin.display(description="Ended", ordering="finished_at")
+    def ended(self, run: WarmRun) -> str:
+        return moment(run.finished_at)
+
+    @admin.display(description="Progress")
+    def progress(self, run: Any) -> SafeString:
+        return render_to_string("admin/clips/progress.html", {"ready": run.ready, "total": run.total})
+
+    @admin.display(description="Failed")
+    def failures(self, run: Any) -> str:
+        return str(run.failed or "")
+
+
+# --- figures: plain lists until the dashboard draws them ---------------------------------------------------
+OUTCOMES = {
+    "memory": "At once, from memory",
+    "file": "At once, from this server's disk",
+    "database": "At once, from the database",
+    "storage": "At once, from storage",
+    "edge": "At once, from the network's edge",
+    "collapsed": "Joined one being made",
+    "generated": "Made while the listener waited",
+    "failed": "Failed",
+}
+
+
+def dollars(microusd: int) -> str:
+    return f"${microusd / 1e6:,.4f}" if microusd else ""
+
+
+def kind_in_words(content_type: str) -> str:
+    return ContentType(content_type).label if content_type in ContentType.values else content_type
+
+
+class FiguresAdmin(LookOnly):
+    """One row an hour and kind; there is nothing more to see behind it."""
+
+    list_display_links = None
+    date_hierarchy = "hour"
+    ordering = ("-hour",)
+
+    @admin.display(description="Hour", ordering="hour")
+    def began(self, row: Usage | Spending) -> str:
+        return moment(row.hour)
+
+    @admin.display(description="Kind", ordering="content_type")
+    def kind(self, row: Usage | Spending) -> str:
+        return kind_in_words(row.content_type)
+
+
+@admin.register(Usage)
+class UsageAdmin(FiguresAdmin):
+    list_display = ("began", "kind", "voice", "came", "waited", "requests", "characters", "sent", "worth")
+    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
+
+    @admin.display(description="How it came", ordering="outcome")
+    def came(self, row: Usage) -> str:
+        return OUTCOMES.get(row.outcome, row.outcome)
+
+    @admin.display(description="Waited", ordering="latency_bucket")
+    def waited(self, row: Usage) -> str:
+        """The upper end of the bucket; the last one is open."""
+        ends = LATENCY_BUCKETS_MS
+        if row.latency_bucket >= len(ends):
+            return f"over {ends[-1] / 1000:g} s"
+        end = ends[row.latency_bucket]
+        return f"up to {end / 1000:g} s" if end >= 1000 else f"up to {end} ms"
+
+    @admin.display(description="Sent", ordering="audio_bytes")
+    def sent(self, row: Usage) -> str:
+        return filesizeformat(row.audio_bytes)
+
+    @admin.display(description="Worth", ordering="worth_microusd")
+    def worth(self, row: Usage) -> str:
+        return dollars(row.worth_microusd)
+
+
+@admin.register(Spending)
+class SpendingAdmin(FiguresAdmin):
+    list_display = ("began", "kind", "voice", "model", "ended", "calls", "characters", "cost")
+    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
+
+    @admin.display(description="Result", ordering="outcome")
+    def ended(self, row: Spending) -> str:
+        return "Made" if row.outcome == "ok" else row.outcome.replace("_", " ").capitalize()
+
+    @admin.display(description="Cost", ordering="cost_microusd")
+    def cost(self, row: Spending) -> str:
+        return dollars(row.cost_microusd)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(StaffAdmin):
+    """Tokens are made with `manage.py api_token`, which shows them once; here they are withdrawn."""
+
+    list_display = ("name", "is_admin", "created_at")
+    search_fields = ("name",)
+    fields = ("name", "is_admin", "created_at")
+    list_before_template = "admin/clips/token_note.html"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False

@@ -1,0 +1,237 @@
+"""Clips, runs, figures and tokens, as staff see them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from ttscache import admin
+from ttscache.conf import conf
+from ttscache.models import ApiToken, Clip, ClipFile, ContentType, Pin, Spending, Usage, WarmItem, WarmRun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
+
+CLIPS = reverse("admin:ttscache_clip_changelist")
+RUNS = reverse("admin:ttscache_warmrun_changelist")
+
+
+@pytest.fixture
+def _quick_passwords(settings: Any) -> None:
+    """Hashing the admin's password well would take longer than each of these tests."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def clip_of(text: str, voice: str = "nova", kind: str = ContentType.QUESTION) -> Clip:
+    return Clip.objects.record(conf().house_request(text, voice), kind)
+
+
+def made(clip: Clip) -> Clip:
+    clip.kept_at, clip.checksum = timezone.now(), "0123456789abcdef"
+    clip.duration_ms, clip.audio_file_size, clip.waveform = 7_400, 61_440, bytes(range(100))
+    clip.save()
+    return clip
+
+
+def run_of(clip: Clip, item_state: str, reason: str = "", run_state: str = WarmRun.State.RUNNING) -> WarmRun:
+    run = WarmRun.objects.create(scope=f"life-review, {clip.voice}", state=run_state)
+    WarmItem.objects.create(run=run, clip=clip, position=0, state=item_state, reason=reason, characters=5)
+    return run
+
+
+def text_of(response: Any) -> str:
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+class TestClips:
+    def test_what_is_made_can_be_played(self, admin_client):
+        clip = made(clip_of("What place comes to mind?"))
+        page = text_of(admin_client.get(CLIPS))
+        assert f'src="/api/audio/{clip.content_hash}.mp3?v=01234567"' in page
+        assert "Play in the voice nova, 0:07: What place comes to mind?" in page
+
+    def test_what_is_not_made_says_so_and_has_nothing_to_press(self, admin_client):
+        clip_of("What place comes to mind?")
+        page = text_of(admin_client.get(CLIPS))
+        assert "Not made" in page
+        assert "<audio" not in page
+
+    def test_reflections_on_what_somebody_said_are_not_shown(self, admin_client):
+        private = clip_of("So your mother's name was Rosa.", kind=ContentType.ANALYSIS)
+        assert "Rosa" not in text_of(admin_client.get(CLIPS))
+        page = admin_client.get(reverse("admin:ttscache_clip_change", args=[private.pk]), follow=True)
+        assert "Rosa" not in text_of(page)
+
+    def test_reflections_fit_for_others_are(self, admin_client):
+        shared = clip_of("Those mornings stayed with you.", kind=ContentType.ANALYSIS)
+        Clip.objects.filter(pk=shared.pk).update(is_shareable=True)
+        assert "Those mornings" in text_of(admin_client.get(CLIPS))
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("q=childhood", "childhood"),
+            ("made=yes", "childhood"),
+            ("made=no", "later"),
+            ("voice=onyx", "later"),
+        ],
+    )
+    def test_searching_and_filtering(self, admin_client, query, found):
+        made(clip_of("About childhood"))
+        clip_of("About later", voice="onyx")
+        page = text_of(admin_client.get(f"{CLIPS}?{query}"))
+        assert [word for word in ("childhood", "later") if f">About {word}<" in page] == [found]
+
+    def test_the_list_reads_neither_sound_nor_shape(self, admin_client):
+        clip = made(clip_of("What place comes to mind?"))
+        ClipFile.objects.create(cache=clip, file_data=b"sound", file_size=5)
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            admin_client.get(CLIPS)
+        assert not [query for query in queries if "waveform" in query["sql"] or "file_data" in query["sql"]]
+
+    def test_a_long_list_takes_no_more_queries(self, admin_client, django_assert_max_num_queries):
+        for number in range(40):
+            clip_of(f"Text {number}")
+        with django_assert_max_num_queries(14):
+            admin_client.get(CLIPS)
+
+    def test_one_clip_shows_its_shape_and_its_technical_side(self, admin_client):
+        clip = made(clip_of("What place comes to mind?"))
+        Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
+        page = text_of(admin_client.get(reverse("admin:ttscache_clip_change", args=[clip.pk])))
+        assert "<svg" in page
+        assert '<audio controls preload="none"' in page
+        assert page.index("Technical") < page.index(clip.content_hash + "</div>")
+        assert ">Live<" in page
+
+    @pytest.mark.parametrize("deed", ["change", "delete"])
+    def test_nothing_can_be_changed_or_deleted(self, admin_client, deed):
+        clip = clip_of("What place comes to mind?")
+        address = reverse(f"admin:ttscache_clip_{deed}", args=[clip.pk])
+        assert admin_client.post(address, {"content_text": "Else", "post": "yes"}).status_code == 403
+        assert Clip.objects.get().content_text == "What place comes to mind?"
+
+    def test_a_text_is_never_markup(self, admin_client):
+        clip = made(clip_of("<script>alert(1)</script>"))
+        for address in (CLIPS, reverse("admin:ttscache_clip_change", args=[clip.pk])):
+            assert "<script>alert" not in text_of(admin_client.get(address))
+
+
+class TestBadges:
+    def badge(self, clip: Clip) -> admin.Badge:
+        return admin.badges_of([clip])[clip.content_hash]
+
+    def test_made_and_not_made(self):
+        assert self.badge(clip_of("One")) == admin.NOT_MADE
+        assert self.badge(made(clip_of("Two"))) == admin.MADE
+
+    @pytest.mark.parametrize("state", [WarmItem.State.QUEUED, WarmItem.State.MAKING])
+    def test_being_made(self, state):
+        clip = clip_of("One")
+        run_of(clip, state)
+        assert self.badge(clip) == admin.BEING_MADE
+
+    def test_what_a_cancelled_run_left_is_not_being_made(self):
+        clip = clip_of("One")
+        run_of(clip, WarmItem.State.QUEUED, run_state=WarmRun.State.CANCELLED)
+        assert self.badge(clip) == admin.NOT_MADE
+
+    def test_a_failure_says_why(self):
+        clip = clip_of("One")
+        run_of(clip, WarmItem.State.FAILED, "The voice service is not available just now.")
+        badge = self.badge(clip)
+        assert (badge.word, badge.note) == ("Failed", "The voice service is not available just now.")
+
+    def test_another_try_after_a_failure_is_being_made(self):
+        clip = clip_of("One")
+        run_of(clip, WarmItem.State.FAILED, run_state=WarmRun.State.FAILED)
+        run_of(clip, WarmItem.State.QUEUED)
+        assert self.badge(clip) == admin.BEING_MADE
+
+    def test_many_clips_take_one_query(self, django_assert_num_queries):
+        clips = [clip_of(f"Text {number}") for number in range(20)]
+        with django_assert_num_queries(1):
+            admin.badges_of(clips)
+
+
+class TestRuns:
+    def test_a_run_shows_how_far_it_is_and_what_failed(self, admin_client):
+        run = run_of(clip_of("One"), WarmItem.State.FAILED, "The voice service is not available just now.")
+        WarmItem.objects.create(run=run, clip=made(clip_of("Two")), position=1, state="done", characters=3)
+        assert "1 of 2" in text_of(admin_client.get(RUNS))
+        page = text_of(admin_client.get(reverse("admin:ttscache_warmrun_change", args=[run.pk])))
+        assert "The voice service is not available just now." in page
+        assert "<audio" in page
+
+    def test_many_runs_and_items_take_no_more_queries(self, admin_client, django_assert_max_num_queries):
+        runs = [run_of(clip_of(f"Text {number}"), "done", run_state="done") for number in range(20)]
+        for number in range(20):
+            WarmItem.objects.create(
+                run=runs[0], clip=clip_of(f"More {number}"), position=number + 1, characters=5
+            )
+        with django_assert_max_num_queries(12):
+            admin_client.get(RUNS)
+        with django_assert_max_num_queries(14):
+            admin_client.get(reverse("admin:ttscache_warmrun_change", args=[runs[0].pk]))
+
+
+class TestFigures:
+    def test_usage_is_told_in_plain_words(self, admin_client):
+        hour = datetime(2026, 11, 22, 18, tzinfo=UTC)
+        Usage.objects.create(
+            hour=hour,
+            content_type="analysis",
+            voice="nova",
+            outcome="generated",
+            latency_bucket=10,
+            requests=3,
+        )
+        page = text_of(admin_client.get(reverse("admin:ttscache_usage_changelist")))
+        for words in ("Reflection", "Made while the listener waited", "up to 2 s", "22 Nov 2026, 18:00"):
+            assert words in page
+
+    def test_spending_is_told_in_dollars(self, admin_client):
+        hour = datetime(2026, 11, 22, 18, tzinfo=UTC)
+        Spending.objects.create(
+            hour=hour,
+            content_type="question",
+            voice="nova",
+            model="tts-1-hd",
+            outcome="ok",
+            cost_microusd=2_940,
+        )
+        assert "$0.0029" in text_of(admin_client.get(reverse("admin:ttscache_spending_changelist")))
+
+
+def test_a_token_can_be_withdrawn_and_nothing_else(admin_client):
+    ApiToken.issue("front end")
+    token = ApiToken.objects.get()
+    changed = admin_client.post(
+        reverse("admin:ttscache_apitoken_change", args=[token.pk]), {"is_admin": "on"}
+    )
+    assert changed.status_code == 403
+    admin_client.post(reverse("admin:ttscache_apitoken_delete", args=[token.pk]), {"post": "yes"})
+    assert not ApiToken.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [(0, "free of charge"), (0.00001, "about $0.001"), (0.0294, "about $0.029"), (12.5, "about $12.50")],
+)
+def test_prices_in_words(usd, said):
+    assert admin.price(usd) == said
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "said"), [(None, ""), (7_400, "0:07"), (59_600, "1:00"), (600_000, "10:00")]
+)
+def test_lengths_as_a_clock_shows_them(milliseconds, said):
+    assert admin.length(milliseconds) == said
