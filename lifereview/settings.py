@@ -142,7 +142,8 @@ def _postgresql() -> dict[str, Any]:
     parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL))
     options = {**parsed.get("OPTIONS", {}), "connect_timeout": 3}
     if IS_WEB_PROCESS:
-        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 4}
+        # Given up soon and begun anew by whoever asks next, so that the end of an outage is noticed at once.
+        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 3, "reconnect_timeout": 3}
     return {
         **parsed,
         "OPTIONS": options,

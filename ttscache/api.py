@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import DatabaseError
 from django.http import (
     Http404,
     HttpRequest,
@@ -39,6 +40,7 @@ from ttscache.errors import (
     EmptyText,
     ProviderUnavailable,
     SpeechError,
+    StoreUnavailable,
     TextTooLong,
     UnknownContentType,
     UnknownVoice,
@@ -51,7 +53,7 @@ from ttscache.wiring import speech_cache
 
 logger = logging.getLogger(__name__)
 
-RETRY_AFTER_SECONDS = {Busy: 2, ProviderUnavailable: 15}
+RETRY_AFTER_SECONDS = {Busy: 2, StoreUnavailable: 5, ProviderUnavailable: 15}
 # What a caller may say, and the kind it is filed under.
 CONTENT_TYPES = {
     "narrative": ContentType.NARRATIVE,
@@ -99,6 +101,8 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
     """DRF's exception handler: every error in the one shape, and never a word of what someone said."""
     if isinstance(error, SpeechError):
         return _answer_speech_error(error)
+    if isinstance(error, DatabaseError):
+        return _answer_speech_error(StoreUnavailable())
     if isinstance(error, Http404 | exceptions.NotFound):
         return error_response(404, "not_found", "There is nothing at this address.")
     if isinstance(error, PermissionDenied):

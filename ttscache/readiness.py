@@ -29,15 +29,19 @@ class Part:
 
 
 def parts() -> list[Part]:
-    """Database, local files, permanent tier, task cluster, provider settings; none of them raises."""
-    looks: dict[str, Callable[[], str]] = {
-        "database": _database,
-        "local files": _local_files,
-        "permanent tier": _permanent_tier,
-        "task cluster": _task_cluster,
-        "provider settings": _provider_settings,
-    }
-    return [_look(name, look) for name, look in looks.items()]
+    """Database, local files, permanent tier, task cluster, provider settings; none of them raises.
+
+    A database that is gone is waited for once, not by each part that lives in it.
+    """
+    database = _look("database", _database)
+    in_database = _look if database.is_ready else _without_database
+    return [
+        database,
+        _look("local files", _local_files),
+        in_database("permanent tier", _permanent_tier),
+        in_database("task cluster", _task_cluster),
+        _look("provider settings", _provider_settings),
+    ]
 
 
 def cluster_is_alive() -> None:
@@ -68,6 +72,10 @@ def _look(name: str, look: Callable[[], str]) -> Part:
         return Part(name, False, "the database does not answer")
     except OSError as error:
         return Part(name, False, error.strerror or "not usable")
+
+
+def _without_database(name: str, _: Callable[[], str]) -> Part:
+    return Part(name, False, "the database is not ready")
 
 
 def _database() -> str:

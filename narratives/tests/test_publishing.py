@@ -26,7 +26,8 @@ def question(journey: Journey) -> Narrative:
 
 
 def heard(voice: str = "nova") -> dict[str, Any]:
-    return Client().get("/api/narratives", {"voice": voice}).json()
+    told: dict[str, Any] = Client().get("/api/narratives", {"voice": voice}).json()
+    return told
 
 
 def hashes(reason: str) -> set[str]:

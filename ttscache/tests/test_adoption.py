@@ -154,4 +154,4 @@ def test_the_public_roles_of_supabase_see_nothing(url: str, migrate: Migrate) ->
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             connection.execute("SET ROLE anon")
-            connection.execute(f'SELECT * FROM "{table}"')  # type: ignore[arg-type]
+            connection.execute(f'SELECT * FROM "{table}"')

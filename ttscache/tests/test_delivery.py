@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.test import RequestFactory
@@ -115,7 +116,7 @@ def test_the_tag_changes_with_the_bytes() -> None:
     ],
 )
 def test_a_clip_is_counted_once_however_a_player_asks_for_it(
-    headers: dict[str, str], is_counted: bool
+    headers: dict[str, Any], is_counted: bool
 ) -> None:
     response, request = ask(**headers)
 
