@@ -145,3 +145,13 @@ def answer_hit(request: HttpRequest, hit: Hit, counting: Counting, cache_control
     if delivery.is_counted(request, response):
         counting.book(hit.tier, hit.entry.size)
     return response
+
+
+def answer_published(request: HttpRequest, content_hash: str, extension: str) -> HttpResponseBase | None:
+    """A published clip that this host holds: no query, and nobody looks who asks. None for all else."""
+    started = time.monotonic()
+    hit = speech_cache().find_near(content_hash)
+    if hit is None or not hit.entry.is_published or hit.entry.audio_format != extension:
+        return None
+    counting = Counting(asked_for(hit.entry), started)
+    return answer_hit(request, hit, counting, delivery.published_cache_control(request, hit.entry))

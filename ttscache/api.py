@@ -30,7 +30,14 @@ from rest_framework.views import APIView
 
 from ttscache import analytics, delivery, readiness
 from ttscache.access import Access, access_to, is_trusted
-from ttscache.answering import Counting, answer_hit, answer_recording, asked_for, asked_in_words
+from ttscache.answering import (
+    Counting,
+    answer_hit,
+    answer_published,
+    answer_recording,
+    asked_for,
+    asked_in_words,
+)
 from ttscache.audio import FORMATS
 from ttscache.authentication import IsTrustedUnlessOpen
 from ttscache.cache import Playing
@@ -227,16 +234,14 @@ class AudioView(APIView):
     )
     def get(self, request: Request, content_hash: str, extension: str) -> HttpResponseBase:
         """Plays a clip (GET, HEAD, ranges)."""
+        published = answer_published(request._request, content_hash, extension)
+        if published is not None:
+            return published
         started = time.monotonic()
-        cache = speech_cache()
-        hit = cache.find_near(content_hash)
-        if hit is not None and hit.entry.is_published:
-            access = Access.PUBLISHED
-        else:
-            access = access_to(content_hash)
-            if access is Access.RESTRICTED and not is_trusted(request):
-                raise Http404
-            hit = hit or cache.find(content_hash)
+        access = access_to(content_hash)
+        if access is Access.RESTRICTED and not is_trusted(request):
+            raise Http404
+        hit = speech_cache().find(content_hash)
         if hit is None:
             return self._miss(request, content_hash, extension, access)
         if hit.entry.audio_format != extension:
@@ -273,11 +278,8 @@ def _headers_of_a_miss(extension: str) -> HttpResponseBase:
 
 
 def _cache_control(access: Access, request: Request, entry: Entry | None) -> str:
-    if access is not Access.PUBLISHED:
-        return delivery.PRIVATE
-    version = request.GET.get("v")
-    is_this_version = entry is not None and version == delivery.version_of(entry.checksum)
-    return delivery.FOREVER if is_this_version else delivery.A_WHILE
+    is_published = access is Access.PUBLISHED
+    return delivery.published_cache_control(request._request, entry) if is_published else delivery.PRIVATE
 
 
 class TextToSpeechSerializer(serializers.Serializer[Any]):

@@ -42,6 +42,12 @@ def audio_path(content_hash: str, audio_format: str, checksum: str = "") -> str:
     return f"/api/audio/{content_hash}.{audio_format}{version}"
 
 
+def published_cache_control(request: HttpRequest, entry: Entry | None) -> str:
+    """For ever under the address that names these bytes, for a while under any other (RFC 9111, RFC 8246)."""
+    is_this_version = entry is not None and request.GET.get("v") == version_of(entry.checksum)
+    return FOREVER if is_this_version else A_WHILE
+
+
 def hit_status(tier: str) -> str:
     return f"lifereview; hit; detail={tier}"
 
@@ -161,7 +167,6 @@ def _describe(response: HttpResponseBase, audio_format: str, cache_status: str) 
     response["Content-Type"] = FORMATS[audio_format].media_type
     response["Accept-Ranges"] = "bytes"
     response["Cache-Status"] = cache_status
-    response["X-Content-Type-Options"] = "nosniff"
 
 
 class Listener:

@@ -1,15 +1,12 @@
 from django.urls import path, re_path
 
 from ttscache import api
+from ttscache.middleware import AUDIO
 
 urlpatterns = [
     path("readyz", api.readyz),
     path("api/health", api.HealthView.as_view()),
-    re_path(
-        r"^api/audio/(?P<content_hash>[0-9a-f]{32})\.(?P<extension>[a-z0-9]{1,5})$",
-        api.AudioView.as_view(),
-        name="audio",
-    ),
+    re_path(rf"^{AUDIO.pattern[1:]}$", api.AudioView.as_view(), name="audio"),
     path("api/text-to-speech", api.TextToSpeechView.as_view()),
     path("api/warm-runs/<uuid:run_id>", api.WarmRunView.as_view(), name="warm-run"),
     path("api/cache-stats", api.CacheStatsView.as_view()),

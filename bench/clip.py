@@ -1,0 +1,45 @@
+"""The clip that is asked for: 60 kB of MP3 that decodes, and how a product comes to hold it."""
+
+from __future__ import annotations
+
+from harness.speech_api import sound
+
+TEXT = "What place from your childhood comes to mind most often?"
+
+
+def audio() -> bytes:
+    """59,904 bytes: 3.7 s at 128 kbit/s."""
+    return sound.spoken(TEXT, "nova", "mp3")
+
+
+def keep_published() -> str:
+    """In the product: keep it in every tier as a published clip; returns its content hash."""
+    from ttscache.audio import examine
+    from ttscache.conf import conf
+    from ttscache.models import Clip, ContentType, Pin
+    from ttscache.tiers import Entry, checksum_of
+    from ttscache.wiring import speech_cache
+
+    speech = conf().house_request(TEXT, "nova")
+    assert speech.audio_format == "mp3"
+    Clip.objects.record(speech, ContentType.QUESTION)
+    Pin.objects.get_or_create(content_hash=speech.content_hash, reason=Pin.Reason.LIVE)
+    heard = audio()
+    facts = examine(heard, "mp3")
+    entry = Entry(
+        content_hash=speech.content_hash,
+        audio=heard,
+        audio_format="mp3",
+        checksum=checksum_of(heard),
+        duration_ms=facts.duration_ms,
+        content_type=ContentType.QUESTION,
+        voice=speech.voice,
+        model=speech.model,
+        characters=len(TEXT),
+        loudness_dbfs=facts.loudness_dbfs,
+        waveform=facts.waveform,
+        is_published=True,
+    )
+    for tier in speech_cache().tiers:
+        tier.put(entry)
+    return speech.content_hash

@@ -1,0 +1,17 @@
+"""The baseline over HTTP: the same clip from a folder, sent as anyone would with Flask."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from flask import Flask, Response, send_file
+
+FOLDER = Path(os.environ["BENCH_CLIPS"])
+
+app = Flask(__name__)
+
+
+@app.get("/api/audio/<content_hash>.mp3")
+def clip(content_hash: str) -> Response:
+    return send_file(FOLDER / f"{content_hash}.mp3", mimetype="audio/mpeg")

@@ -1,0 +1,116 @@
+"""A hit in process, one 60 kB clip, by tier; the baseline is Path.read_bytes of a warm file with those bytes.
+
+`get` asks the tier alone. `find` asks SpeechCache while only this tier and the slower ones hold the clip, so
+it looks in vain in the faster ones and refills them. Each call is timed by itself, the clock's own cost (some
+0.05 us) included; the database connection is open already.
+"""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from bench import clip
+from bench.product import inside
+from bench.table import Row, figure
+from harness.postgres import PostgresServer
+from harness.site import Site
+
+ROUNDS = 5
+CALLS = {"memory": 3_000, "file": 400, "database": 150}  # of one round
+BASELINE_CALLS = 1_000
+
+
+def measure() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        yield from _rows(Path(folder), {}, tiers=["memory", "file", "database"], database="SQLite")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, PostgresServer() as postgres:
+        given = {"DATABASE_URL": postgres.create_database()}
+        yield from _rows(Path(folder), given, tiers=["database"], database="PostgreSQL")
+
+
+def _rows(folder: Path, given: dict[str, str], *, tiers: list[str], database: str) -> Iterator[Row]:
+    environment = Site(folder / "var", given).environment()
+    timed = inside(environment, timings, folder=str(folder), tiers=tiers)
+    baseline = timed.pop("baseline")
+    for name, found in timed.items():
+        where = f" ({database})" if name.startswith("database") else ""
+        p99, of_baseline = figure(found["p99"]), figure(baseline["p99"])
+        yield Row(
+            name=f"{name}{where}",
+            ours=found["medians"],
+            baseline=baseline["medians"],
+            unit="us",
+            notes=f"p99 {p99} against {of_baseline} us, {figure(found['p99'] / baseline['p99'])}",
+        )
+
+
+def timings(*, folder: str, tiers: list[str]) -> dict[str, Any]:
+    """In the product: the median of each round, and the 99th percentile of all, in microseconds."""
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    content_hash = clip.keep_published()
+    file = Path(folder) / "baseline.mp3"
+    file.write_bytes(clip.audio())
+    cases = [Case("baseline", BASELINE_CALLS, file.read_bytes)]
+    for tier in tiers:
+        cases += _cases_of(tier, content_hash)
+    for _ in range(ROUNDS):
+        for case in cases:
+            case.run_a_round()
+    return {case.name: {"medians": case.medians, "p99": quantiles(case.all, n=100)[98]} for case in cases}
+
+
+class Case:
+    """One thing that is called again and again; `before` each call is not timed."""
+
+    def __init__(
+        self, name: str, calls: int, call: Callable[[], object], before: Callable[[], object] | None = None
+    ) -> None:
+        self.name = name
+        self.medians: list[float] = []
+        self.all: list[float] = []
+        self._calls = calls
+        self._call = call
+        self._before = before
+
+    def run_a_round(self) -> None:
+        took = []
+        gc.collect()
+        for _ in range(self._calls):
+            if self._before is not None:
+                self._before()
+            began = time.perf_counter_ns()
+            self._call()
+            took.append((time.perf_counter_ns() - began) / 1_000)
+        self.medians.append(median(took))
+        self.all += took
+
+
+def _cases_of(name: str, content_hash: str) -> list[Case]:
+    from ttscache.wiring import speech_cache
+
+    cache = speech_cache()
+    depth = [tier.name for tier in cache.tiers].index(name)
+    tier, faster = cache.tiers[depth], cache.tiers[:depth]
+
+    def get() -> None:
+        assert tier.get(content_hash) is not None
+
+    def find() -> None:
+        hit = cache.find(content_hash)
+        assert hit is not None
+        assert hit.tier == name
+
+    def empty_the_faster() -> None:
+        for one in faster:
+            one.delete(content_hash)
+
+    before = empty_the_faster if faster else None
+    return [Case(f"{name} get", CALLS[name], get), Case(f"{name} find", CALLS[name], find, before)]
