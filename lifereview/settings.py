@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
-from django.templatetags.static import static
-from django.urls import reverse_lazy
 from dotenv import dotenv_values
 
+from lifereview import admin_look
 from lifereview.environment import Environment, refuse
 from ttscache.speech import OPENAI_VOICES
 
@@ -312,102 +311,5 @@ LOGGING = {
     },
 }
 
-
-# --- the staff pages (django-unfold) -----------------------------------------------------------------------
-def _page(title: str, icon: str, model: str) -> dict[str, Any]:
-    """A line of the sidebar, for those who may see what is behind it. `model`: app_label.name."""
-    app_label, name = model.split(".")
-    return {
-        "title": title,
-        "icon": icon,
-        "link": reverse_lazy(f"admin:{app_label}_{name}_changelist"),
-        "permission": lambda request: request.user.has_perm(f"{app_label}.view_{name}"),
-    }
-
-
-UNFOLD = {
-    "SITE_TITLE": "Life Review",
-    "SITE_HEADER": "Life Review",
-    "SITE_SUBHEADER": "Staff pages",
-    "SITE_SYMBOL": "graphic_eq",
-    "SITE_URL": reverse_lazy("listener"),
-    "SHOW_BACK_BUTTON": True,
-    "STYLES": [lambda request: static("narratives/admin.css")],
-    "SCRIPTS": [lambda request: static("narratives/admin.js")],
-    # The listener page's green; 600 on white and white on 600 are 7.1:1.
-    "COLORS": {
-        "primary": {
-            "50": "#eefaf8",
-            "100": "#d3f1ec",
-            "200": "#a9e2da",
-            "300": "#8fd3c8",
-            "400": "#5ebbb0",
-            "500": "#3fa59b",
-            "600": "#185f66",
-            "700": "#12494f",
-            "800": "#0f3b40",
-            "900": "#0d3135",
-            "950": "#0b2522",
-        }
-    },
-    "SIDEBAR": {
-        "navigation": [
-            {
-                "title": "Stories",
-                "items": [
-                    _page("Journeys", "route", "narratives.journey"),
-                    _page("Narratives", "menu_book", "narratives.narrative"),
-                ],
-            },
-            {
-                "title": "Sound",
-                "items": [
-                    _page("Clips", "graphic_eq", "ttscache.clip"),
-                    _page("Warm runs", "local_fire_department", "ttscache.warmrun"),
-                ],
-            },
-            {
-                "title": "Figures",
-                "items": [
-                    _page("Usage", "bar_chart", "ttscache.usage"),
-                    _page("Spending", "payments", "ttscache.spending"),
-                ],
-            },
-            {
-                "title": "Operation",
-                "items": [
-                    _page("Scheduled tasks", "schedule", "django_q.schedule"),
-                    _page("Queue", "pending_actions", "django_q.ormq"),
-                    _page("Failures", "error", "django_q.failure"),
-                    _page("Done tasks", "task_alt", "django_q.success"),
-                ],
-            },
-            {
-                "title": "Access",
-                "items": [
-                    _page("Staff", "person", "auth.user"),
-                    _page("Groups", "group", "auth.group"),
-                    _page("API tokens", "key", "ttscache.apitoken"),
-                ],
-            },
-            {
-                "title": "Elsewhere",
-                "separator": True,
-                "items": [
-                    {
-                        "title": "Listener page",
-                        "icon": "headphones",
-                        "link": reverse_lazy("listener"),
-                        "active": lambda request: False,
-                    },
-                    {
-                        "title": "API documentation",
-                        "icon": "api",
-                        "link": reverse_lazy("docs"),
-                        "active": lambda request: False,
-                    },
-                ],
-            },
-        ]
-    },
-}
+# --- the staff pages (django-unfold) ---------------------------------------------------------------------
+UNFOLD = admin_look.UNFOLD

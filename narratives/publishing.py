@@ -75,6 +75,11 @@ def published_clips(journey: Journey, voice: str) -> Iterator[Wanted]:
             yield Wanted(narrative.live.speech(voice), kind_of_clip(narrative))
 
 
+def all_published_clips(journey: Journey) -> list[Wanted]:
+    """The same in every voice that listeners have."""
+    return [wanted for voice in conf().listener_voices for wanted in published_clips(journey, voice)]
+
+
 def warm(journey: Journey, voice: str) -> WarmRun:
     """Make what is missing of a journey in this voice, or join the run that does so already."""
     return warming.start_run(_scope(journey, voice), published_clips(journey, voice))

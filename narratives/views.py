@@ -2,13 +2,117 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.cache import patch_cache_control
 from django.views.generic import TemplateView
+
+from narratives.api import UnknownJourney, described_audio, live_journey
+from narratives.models import Journey, Narrative
+from ttscache.audio import cues
+from ttscache.conf import conf
+from ttscache.models import Clip
+
+VOICE_NAMES = {"nova": "A woman's voice", "onyx": "A man's voice"}
+PLACES = {Narrative.Kind.INTRO: "Introduction", Narrative.Kind.OUTRO: "Closing words"}
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+WHOLE = 1000  # a clip of any length, so that a sentence's cues are in thousandths of it
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Words that are highlighted together, and which part of the clip they are, in thousandths."""
+
+    words: str
+    start: int
+    end: int
+
+
+def paragraphs(text: str) -> list[list[Sentence]]:
+    """The sentences of a text, by paragraph."""
+    found: list[list[Sentence]] = []
+    read = 0
+    for cue in cues(text, WHOLE):
+        if not found or "\n" in text[read : cue.first_char]:
+            found.append([])
+        read = cue.last_char + 1
+        found[-1].append(Sentence(text[cue.first_char : read], cue.start_ms, cue.end_ms))
+    return found
+
+
+def playlist(journey: Journey, voice: str) -> dict[str, Any]:
+    """The journey's words and where their sound is, in the shape that GET /api/narratives has."""
+    narratives: list[Narrative] = journey.published  # type: ignore[attr-defined]
+    speeches = {
+        narrative: narrative.live.speech(voice)
+        for narrative in narratives
+        if narrative.live and narrative.kind != Narrative.Kind.SYSTEM
+    }
+    clips = Clip.objects.defer("waveform").in_bulk(
+        [speech.content_hash for speech in speeches.values()], field_name="content_hash"
+    )
+    return {
+        "voice": voice,
+        "narratives": [
+            {
+                "id": narrative.pk,
+                "kind": narrative.kind,
+                "title": narrative.live.title,
+                "text": narrative.live.text,
+                "audio": described_audio(speech, clips.get(speech.content_hash)),
+            }
+            for narrative, speech in speeches.items()
+            if narrative.live
+        ],
+    }
+
+
+def screens(narratives: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The narratives, each with its place in the journey and its words by sentence."""
+    questions = [narrative["id"] for narrative in narratives if narrative["kind"] == Narrative.Kind.QUESTION]
+    return [
+        narrative
+        | {
+            "paragraphs": paragraphs(narrative["text"]),
+            "place": PLACES.get(narrative["kind"])
+            or f"Question {questions.index(narrative['id']) + 1} of {len(questions)}",
+        }
+        for narrative in narratives
+    ]
+
+
+def counted_questions(count: int) -> str:
+    number = NUMBERS[count] if count < len(NUMBERS) else str(count)
+    return f"{number} question{'' if count == 1 else 's'}"
 
 
 class ListenerPage(TemplateView):
+    """All words of the default journey and their sound in the default voice; scripts make screens of them."""
+
     template_name = "narratives/listener.html"
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = super().dispatch(request, *args, **kwargs)
+        patch_cache_control(response, no_cache=True)
+        return response
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs)
+        context = super().get_context_data(**kwargs)
+        try:
+            journey = live_journey(None)
+        except UnknownJourney:
+            return context
+        listed = playlist(journey, conf().default_voice)
+        questions = [one for one in listed["narratives"] if one["kind"] == Narrative.Kind.QUESTION]
+        return context | {
+            "journey": journey,
+            "playlist": listed,
+            "screens": screens(listed["narratives"]),
+            "counted_questions": counted_questions(len(questions)),
+            "sample": next(iter(questions), None),
+            "voices": [
+                (voice, VOICE_NAMES.get(voice, voice.capitalize())) for voice in conf().listener_voices
+            ],
+        }

@@ -353,6 +353,10 @@ class ApiToken(models.Model):
     is_admin = models.BooleanField("may prune", default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    class Meta:
+        verbose_name = "API token"
+        verbose_name_plural = "API tokens"
+
     def __str__(self) -> str:
         return self.name
 

@@ -224,6 +224,10 @@ def _add_items(run: WarmRun, planned: Plan) -> None:
         clip.content_hash: clip
         for clip in Clip.objects.filter(content_hash__in=[clip.content_hash for clip in planned.clips])
     }
+    # Who asks again for what failed wants it tried again.
+    run.items.filter(state=WarmItem.State.FAILED, clip__in=known.values()).update(
+        state=WarmItem.State.QUEUED, owner="", attempts=0, reason="", finished_at=None
+    )
     there = set(run.items.values_list("clip__content_hash", flat=True))
     WarmItem.objects.bulk_create(
         WarmItem(

@@ -27,6 +27,10 @@ class Migration(migrations.Migration):
                 ("is_admin", models.BooleanField(default=False, verbose_name="may prune")),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
+            options={
+                "verbose_name": "API token",
+                "verbose_name_plural": "API tokens",
+            },
         ),
         migrations.AddField(
             model_name="clip",

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from ttscache import admin
+from ttscache import admin_widgets
 from ttscache.conf import conf
 from ttscache.models import ApiToken, Clip, ClipFile, ContentType, Pin, Spending, Usage, WarmItem, WarmRun
 
@@ -126,23 +126,23 @@ class TestClips:
 
 
 class TestBadges:
-    def badge(self, clip: Clip) -> admin.Badge:
-        return admin.badges_of([clip])[clip.content_hash]
+    def badge(self, clip: Clip) -> admin_widgets.Badge:
+        return admin_widgets.badges_of([clip])[clip.content_hash]
 
     def test_made_and_not_made(self):
-        assert self.badge(clip_of("One")) == admin.NOT_MADE
-        assert self.badge(made(clip_of("Two"))) == admin.MADE
+        assert self.badge(clip_of("One")) == admin_widgets.NOT_MADE
+        assert self.badge(made(clip_of("Two"))) == admin_widgets.MADE
 
     @pytest.mark.parametrize("state", [WarmItem.State.QUEUED, WarmItem.State.MAKING])
     def test_being_made(self, state):
         clip = clip_of("One")
         run_of(clip, state)
-        assert self.badge(clip) == admin.BEING_MADE
+        assert self.badge(clip) == admin_widgets.BEING_MADE
 
     def test_what_a_cancelled_run_left_is_not_being_made(self):
         clip = clip_of("One")
         run_of(clip, WarmItem.State.QUEUED, run_state=WarmRun.State.CANCELLED)
-        assert self.badge(clip) == admin.NOT_MADE
+        assert self.badge(clip) == admin_widgets.NOT_MADE
 
     def test_a_failure_says_why(self):
         clip = clip_of("One")
@@ -154,12 +154,12 @@ class TestBadges:
         clip = clip_of("One")
         run_of(clip, WarmItem.State.FAILED, run_state=WarmRun.State.FAILED)
         run_of(clip, WarmItem.State.QUEUED)
-        assert self.badge(clip) == admin.BEING_MADE
+        assert self.badge(clip) == admin_widgets.BEING_MADE
 
     def test_many_clips_take_one_query(self, django_assert_num_queries):
         clips = [clip_of(f"Text {number}") for number in range(20)]
         with django_assert_num_queries(1):
-            admin.badges_of(clips)
+            admin_widgets.badges_of(clips)
 
 
 class TestRuns:
@@ -227,11 +227,11 @@ def test_a_token_can_be_withdrawn_and_nothing_else(admin_client):
     [(0, "free of charge"), (0.00001, "about $0.001"), (0.0294, "about $0.029"), (12.5, "about $12.50")],
 )
 def test_prices_in_words(usd, said):
-    assert admin.price(usd) == said
+    assert admin_widgets.price(usd) == said
 
 
 @pytest.mark.parametrize(
     ("milliseconds", "said"), [(None, ""), (7_400, "0:07"), (59_600, "1:00"), (600_000, "10:00")]
 )
 def test_lengths_as_a_clock_shows_them(milliseconds, said):
-    assert admin.length(milliseconds) == said
+    assert admin_widgets.length(milliseconds) == said

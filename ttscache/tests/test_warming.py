@@ -72,6 +72,15 @@ def test_who_joins_with_further_clips_has_them_made_as_well(voice: FakeVoice) ->
     assert len(voice.calls) == 4
 
 
+def test_who_joins_has_what_failed_tried_again(voice: FakeVoice) -> None:
+    run = warming.start_run("here", WANTED)
+    run.items.filter(position=0).update(state="failed", reason="busy", attempts=3)
+    warming.start_run("here", WANTED)
+    finished(run)
+
+    assert (run.state, states(run)) == (WarmRun.State.DONE, ["done"] * 4)
+
+
 def test_where_nothing_is_missing_the_run_is_done_at_once(voice: FakeVoice) -> None:
     finished(warming.start_run("here", WANTED))
     OrmQ.objects.all().delete()

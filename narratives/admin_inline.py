@@ -1,0 +1,66 @@
+"""The narratives on the page of their journey: a row each, with its sounds, saved as drafts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import StackedInline
+from unfold.forms import PaginationInlineFormSet
+
+from narratives.drafts import save_draft
+from narratives.models import Narrative
+from narratives.sounds import add_sounds, count_up_to_date, state_of
+
+
+class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
+    """The narratives of one journey, each with its sounds."""
+
+    def get_queryset(self) -> QuerySet[Narrative]:
+        narratives: QuerySet[Narrative] = super().get_queryset()
+        if any(not hasattr(narrative, "sounds") for narrative in narratives):
+            add_sounds(narratives)
+            for narrative in narratives:
+                narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
+        return narratives
+
+    @property
+    def summary(self) -> str:
+        narratives = list(self.get_queryset())
+        changed = sum(narrative.has_changes for narrative in narratives)
+        drafts = f", {changed} with changes not published yet" if changed else ""
+        ready, total = count_up_to_date(narratives)
+        return f"{len(narratives)} narratives{drafts}. {ready} of {total} clips up to date."
+
+    def save_new(self, form: Any, commit: bool = True) -> Any:
+        return self._save_draft(super().save_new(form, commit=False), form, commit)
+
+    def save_existing(self, form: Any, obj: Narrative, commit: bool = True) -> Any:
+        return self._save_draft(super().save_existing(form, obj, commit=False), form, commit)
+
+    def _save_draft(self, narrative: Narrative, form: Any, commit: bool) -> Narrative:
+        if commit:
+            save_draft(narrative, form.changed_data)
+        return narrative
+
+
+class NarrativeInline(StackedInline):  # type: ignore[misc]
+    model = Narrative
+    formset = NarrativeForms
+    template = "admin/narratives/journey/narratives.html"
+    fields = ("title", "kind", "text", "position")
+    ordering_field = "position"
+    hide_ordering_field = True
+    extra = 0
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
+        found: QuerySet[Narrative] = super().get_queryset(request).select_related("live", "journey")
+        return found.order_by("position", "pk")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if db_field.name == "position":
+            return db_field.formfield(widget=forms.HiddenInput)
+        return super().formfield_for_dbfield(db_field, request, **options)

@@ -1,0 +1,80 @@
+"""What staff type: kept under a name, in its place; and spoken before it is published, if they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+
+from django.utils import timezone
+from django.utils.text import slugify
+
+from narratives import publishing
+from narratives.models import Journey, Narrative
+from ttscache import warming
+from ttscache.conf import conf
+from ttscache.warming import Wanted
+
+
+# --- kept ------------------------------------------------------------------------------------------------
+def save_draft(narrative: Narrative, changed_fields: Sequence[str]) -> None:
+    """Save what staff typed. Listeners notice nothing."""
+    is_new = narrative.pk is None
+    if {"title", "text"} & set(changed_fields):
+        narrative.edited_at = timezone.now()
+    narrative.slug = narrative.slug or _free_slug(narrative)
+    narrative.save()
+    if is_new:
+        _give_place(narrative)
+
+
+def _free_slug(narrative: Narrative) -> str:
+    """A name for addresses that no other narrative of the journey has."""
+    taken = set(narrative.journey.narratives.exclude(pk=narrative.pk).values_list("slug", flat=True))
+    stem = slugify(narrative.title)[:40] or narrative.kind
+    return next(slug for slug in _numbered(stem) if slug not in taken)
+
+
+def _numbered(stem: str) -> Iterator[str]:
+    yield stem
+    yield from (f"{stem}-{number}" for number in count(2))
+
+
+def _give_place(new: Narrative) -> None:
+    """Put a new narrative where staff expect it: a question before the outro, all else at the end."""
+    others = list(new.journey.narratives.exclude(pk=new.pk))
+    ends = [end for end, other in enumerate(others) if other.kind in (new.Kind.OUTRO, new.Kind.SYSTEM)]
+    others.insert(ends[0] if new.is_question and ends else len(others), new)
+    for position, narrative in enumerate(others):
+        if narrative.position != position:
+            narrative.position = position
+            Narrative.objects.filter(pk=narrative.pk).update(position=position)
+
+
+# --- spoken ----------------------------------------------------------------------------------------------
+def draft_clips(narratives: Iterable[Narrative]) -> list[Wanted]:
+    """The words on the page, published or not, in every listener voice."""
+    return [
+        Wanted(narrative.draft_speech(voice), publishing.kind_of_clip(narrative))
+        for narrative in narratives
+        for voice in conf().listener_voices
+    ]
+
+
+def journey_clips(journey: Journey, narratives: Iterable[Narrative]) -> list[Wanted]:
+    """What listeners hear of it, then the words on its page."""
+    return [*publishing.all_published_clips(journey), *draft_clips(narratives)]
+
+
+def make_drafts(narratives: Iterable[Narrative]) -> None:
+    """Make what is missing of the words on the page."""
+    # A run of its own: one that is under way would not try again what has failed in it.
+    warming.start_run(f"chosen texts, {timezone.now():%d %b %Y %H:%M:%S}", draft_clips(narratives))
+
+
+def make_journey(journey: Journey, narratives: Iterable[Narrative]) -> None:
+    """The same for all of a journey. Its published words first, in the runs that others may have begun."""
+    for voice in conf().listener_voices:
+        publishing.warm(journey, voice)
+    changed = [narrative for narrative in narratives if narrative.has_changes]
+    if warming.plan(draft_clips(changed)).missing:
+        make_drafts(changed)
