@@ -204,6 +204,7 @@ _VOICES: dict[str, Any] = {
     "pattern": r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}",
     "allowed": f"a list of voices, such as nova,onyx (OpenAI's are {', '.join(OPENAI_VOICES)})",
 }
+LISTENER_VOICES = tuple(env.words("TTS_LISTENER_VOICES", ["nova", "onyx"], **_VOICES))
 TTSCACHE = {
     "provider": env.choice(
         "TTS_PROVIDER", "openai" if _OPENAI_API_KEY else "embedded", ["openai", "embedded"]
@@ -212,7 +213,7 @@ TTSCACHE = {
     "openai_base_url": env.url("OPENAI_BASE_URL", schemes=["http", "https"]),
     "model": env.text("TTS_MODEL", "tts-1-hd"),
     "audio_format": env.choice("TTS_FORMAT", "mp3", ["mp3", "opus", "aac", "flac", "wav", "pcm"]),
-    "listener_voices": tuple(env.words("TTS_LISTENER_VOICES", ["nova", "onyx"], **_VOICES)),
+    "listener_voices": LISTENER_VOICES,
     "memory_bytes": env.byte_count("TTS_MEMORY_BYTES", 64 * 1024**2),
     "files_bytes": env.byte_count("TTS_FILES_BYTES", 1024**3),
     "files_dir": env.folder("TTS_FILES_DIR", VAR_DIR / "tts_cache"),
@@ -224,8 +225,8 @@ TTSCACHE = {
 }
 if TTSCACHE["provider"] == "openai" and not _OPENAI_API_KEY:
     refuse("TTS_PROVIDER", "openai", "it needs an OPENAI_API_KEY; allowed without one is embedded")
-if TTSCACHE["provider"] == "embedded" and not set(TTSCACHE["listener_voices"]) <= set(OPENAI_VOICES):
-    refuse("TTS_LISTENER_VOICES", ",".join(TTSCACHE["listener_voices"]), f"allowed is {_VOICES['allowed']}")
+if TTSCACHE["provider"] == "embedded" and not set(LISTENER_VOICES) <= set(OPENAI_VOICES):
+    refuse("TTS_LISTENER_VOICES", ",".join(LISTENER_VOICES), f"allowed is {_VOICES['allowed']}")
 # What would change where clips go or what they may cost is refused until it can be honoured.
 env.choice("TTS_PERMANENT", "database", ["database"])
 if env.text("TTS_DAILY_BUDGET_USD"):

@@ -61,14 +61,14 @@ def migrate(tmp_path: object) -> Migrate:
 
 def ask(url: str, sql: str) -> list[tuple[object, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
-        return connection.execute(sql).fetchall()  # type: ignore[arg-type]
+        return connection.execute(sql).fetchall()
 
 
 def fill(url: str, tables: str, columns: str, values: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(tables)  # type: ignore[arg-type]
+        connection.execute(tables)
         connection.execute(
-            f"INSERT INTO tts_cache (id, content_hash, content_text, voice, {columns})"  # type: ignore[arg-type]
+            f"INSERT INTO tts_cache (id, content_hash, content_text, voice, {columns})"
             f" VALUES (gen_random_uuid(), '{KEY}', '{TEXT}', 'nova', {values})"
         )
         connection.execute(ADD_FILES)
@@ -140,7 +140,7 @@ def test_the_public_roles_of_supabase_see_nothing(url: str, migrate: Migrate) ->
     with psycopg.connect(url, autocommit=True) as connection:
         for role in ("anon", "authenticated"):
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
-                connection.execute(f"CREATE ROLE {role}")  # type: ignore[arg-type]
+                connection.execute(f"CREATE ROLE {role}")
         connection.execute("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO anon, authenticated")
     assert migrate(url).returncode == 0
     tables = [name for (name,) in ask(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
