@@ -166,13 +166,13 @@ class WebServer(Site):
     Two of them may share a DATABASE_URL; as two hosts would, they then need one SECRET_KEY in their env.
     """
 
-    _is_prepared = False
+    is_prepared = False  # its folder and database, once for all starts
 
     def prepare(self) -> None:
-        if not self._is_prepared:  # a restart is quick
+        if not self.is_prepared:
             self.manage("migrate", "--verbosity", "0", check=True)
             self.manage("collectstatic", "--no-input", "--verbosity", "0", check=True)
-            self._is_prepared = True
+            self.is_prepared = True
 
     def command(self) -> list[str]:
         return [

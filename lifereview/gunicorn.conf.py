@@ -1,6 +1,8 @@
 """How gunicorn serves: threads, because a listener may be slow and a voice takes seconds."""
 
 import os
+import signal
+import threading
 from typing import Any
 
 os.environ["LIFEREVIEW_PROCESS"] = "web"  # before the settings are read: they give the web its pool
@@ -25,8 +27,22 @@ errorlog = "-"
 loglevel = "warning"
 
 
+def post_worker_init(worker: Any) -> None:
+    """When the worker is asked to end, what it records is ended as well: or else it would wait for that in
+    vain, be killed, and its last requests would be in no book."""
+    from ttscache import housekeeping
+
+    asked_to_exit: Any = signal.getsignal(signal.SIGTERM)
+
+    def exit_soon(number: int, frame: Any) -> None:
+        asked_to_exit(number, frame)
+        threading.Thread(target=housekeeping.stop, name="stopping", daemon=True).start()
+
+    signal.signal(signal.SIGTERM, exit_soon)
+
+
 def worker_exit(server: Any, worker: Any) -> None:
-    """Write the last counts; atexit would do, were it not for requests that hang."""
+    """Write what was counted since."""
     from ttscache import housekeeping
 
     housekeeping.stop()

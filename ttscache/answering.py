@@ -129,12 +129,10 @@ def answer_recording(
 
 def _once_streamed(playing: Playing, counting: Counting, leave: Callable[[], None]) -> Callable[[], None]:
     def end() -> None:
-        leave()
         entry = playing.recording.entry
-        if playing.recording.error is not None:
-            counting.book("failed")
-        else:
-            counting.book(playing.outcome, entry.size if entry else 0)
+        has_failed = playing.recording.error is not None
+        counting.book("failed" if has_failed else playing.outcome, entry.size if entry else 0)
+        leave()  # last: a process that ends waits until all have left, and then writes its books
 
     return end
 
@@ -150,8 +148,8 @@ def answer_hit(request: HttpRequest, hit: Hit, counting: Counting, cache_control
 def answer_published(request: HttpRequest, content_hash: str, extension: str) -> HttpResponseBase | None:
     """A published clip that this host holds: no query, and nobody looks who asks. None for all else."""
     started = time.monotonic()
-    hit = speech_cache().find_near(content_hash)
-    if hit is None or not hit.entry.is_published or hit.entry.audio_format != extension:
+    hit = speech_cache().find_published(content_hash)
+    if hit is None or hit.entry.audio_format != extension:
         return None
     counting = Counting(asked_for(hit.entry), started)
     return answer_hit(request, hit, counting, delivery.published_cache_control(request, hit.entry))

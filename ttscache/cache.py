@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 
 from django.db import DatabaseError, connections
 
@@ -85,18 +86,23 @@ class SpeechCache:
         self._recordings: dict[str, Recording] = {}
 
     # --- looking ------------------------------------------------------------------------------------------
-    def find_near(self, content_hash: str) -> Hit | None:
-        """Ask this process and this host only: no query, so it works while the database is down."""
-        return self._find(content_hash, self.local)
+    def find_published(self, content_hash: str) -> Hit | None:
+        """A published clip that this process or host has: no query, so it plays without the database."""
+        return self._find(content_hash, self.local, is_wanted=attrgetter("is_published"))
 
     def find(self, content_hash: str) -> Hit | None:
         """Ask each tier in turn, and refill the faster ones that missed."""
         return self._find(content_hash, self.tiers)
 
-    def _find(self, content_hash: str, tiers: Sequence[Tier]) -> Hit | None:
+    def _find(
+        self,
+        content_hash: str,
+        tiers: Sequence[Tier],
+        is_wanted: Callable[[Entry], bool] = lambda _: True,
+    ) -> Hit | None:
         for depth, tier in enumerate(tiers):
             entry = self._get(tier, content_hash)
-            if entry is not None:
+            if entry is not None and is_wanted(entry):
                 self._put(entry, tiers[:depth])
                 return Hit(entry, tier.name)
         return None

@@ -45,9 +45,10 @@ class Housekeeping:
         return self
 
     def stop(self) -> None:
-        """Let recordings end, write the last counts. Safe to call twice."""
-        if self._is_over.is_set():
-            return
+        """Let recordings end or break them off, so that their requests end and are counted; write the counts.
+
+        May be called again for what was counted meanwhile.
+        """
         self._is_over.set()
         self._thread.join(timeout=2)
         self._cache.finish_recordings(LAST_RECORDINGS_SECONDS)

@@ -56,6 +56,7 @@ class Ledger:
     def __init__(self, price_usd: Callable[[Asked], float]) -> None:
         self._price_usd = price_usd
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
         self._usage: Counter[Key] = Counter()
         self._spending: Counter[Key] = Counter()
         self._days: Counter[Key] = Counter()
@@ -86,7 +87,14 @@ class Ledger:
             self._spending[*key, "cost_microusd"] += round(usd * 1e6)
 
     def flush(self) -> bool:
-        """Add what was counted to the database; False when it has to wait for a better moment."""
+        """Add what was counted to the database; False when it has to wait for a better moment.
+
+        Returns once all that was counted before is written, also where another thread is at it.
+        """
+        with self._flushing:
+            return self._flush()
+
+    def _flush(self) -> bool:
         with self._lock:
             usage, self._usage = self._usage, Counter()
             spending, self._spending = self._spending, Counter()

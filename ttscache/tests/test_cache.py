@@ -242,7 +242,7 @@ def test_a_clip_that_is_published_is_kept_as_such(cache: SpeechCache) -> None:
     Pin.objects.create(content_hash=speech().content_hash, reason=Pin.Reason.LIVE)
 
     assert play(cache, speech()).is_published
-    assert cache.find_near(speech().content_hash).entry.is_published  # type: ignore[union-attr]
+    assert cache.find_published(speech().content_hash).entry.is_published  # type: ignore[union-attr]
 
 
 def test_every_provider_call_is_in_the_books(tmp_path: object) -> None:
@@ -265,6 +265,7 @@ def test_a_clip_of_a_voice_that_is_not_in_use_is_not_made_with_another(
 def test_memory_and_files_play_on_without_a_query(
     cache: SpeechCache, django_assert_num_queries: object
 ) -> None:
+    Pin.objects.create(content_hash=speech().content_hash, reason=Pin.Reason.LIVE)
     play(cache, speech())
     with django_assert_num_queries(0):  # type: ignore[operator]
-        assert cache.find_near(speech().content_hash)
+        assert cache.find_published(speech().content_hash)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -64,6 +65,34 @@ def test_books_of_several_threads_add_up() -> None:
         thread.join()
 
     assert total(ledgers[0]) == 800
+
+
+def test_a_flush_returns_only_when_one_that_is_under_way_has_written() -> None:
+    ledger, may_go_on, has_begun = free_ledger(), threading.Event(), threading.Event()
+    ledger.asked(ASKED, "memory", 0.001, 1)
+
+    def slow(execute: Any, *arguments: Any) -> Any:
+        has_begun.set()
+        assert may_go_on.wait(10)
+        return execute(*arguments)
+
+    def flush_slowly() -> None:
+        with connection.execute_wrapper(slow):
+            ledger.flush()
+        connection.close()
+
+    first = threading.Thread(target=flush_slowly)
+    first.start()
+    assert has_begun.wait(10)
+    second = threading.Thread(target=ledger.flush)
+    second.start()
+    second.join(0.2)
+    assert second.is_alive()
+    may_go_on.set()
+    first.join()
+    second.join()
+
+    assert total(ledger) == 1
 
 
 def test_what_the_database_does_not_take_waits_for_the_next_time() -> None:

@@ -35,5 +35,5 @@ export function bringIntoView(element, bottom = window.innerHeight) {
   const place = element.getBoundingClientRect();
   if (place.top >= 0 && place.bottom <= bottom) return;
   const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  0 && element.scrollIntoView({ block: "center", behavior: isCalm ? "auto" : "smooth" });
+  element.scrollIntoView({ block: "center", behavior: isCalm ? "auto" : "smooth" });
 }

@@ -1,0 +1,40 @@
+"""What a site has kept, looked up behind its back: rows in its database, files in its folder."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from harness.site import Site
+
+_KEPT = "FROM tts_cache JOIN tts_cache_files ON tts_cache.id = cache_id"
+
+
+def query(site: Site, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """The rows of a statement with %s for each value, on SQLite as on PostgreSQL."""
+    url = site.env.get("DATABASE_URL", "")
+    if url:
+        with psycopg.connect(url) as postgresql:
+            return postgresql.execute(sql, values).fetchall()
+    with closing(sqlite3.connect(site.var_dir / "lifereview.sqlite3", timeout=20)) as sqlite:
+        return sqlite.execute(sql.replace("%s", "?"), values).fetchall()
+
+
+def kept_in_database(site: Site, content_hash: str) -> list[bytes]:
+    """The bytes in the permanent tier: of no clip, or of one."""
+    rows = query(site, f"SELECT file_data {_KEPT} WHERE content_hash = %s", content_hash)
+    return [bytes(data) for (data,) in rows]
+
+
+def ready_clips(site: Site) -> int:
+    return int(query(site, f"SELECT count(*) {_KEPT}")[0][0])
+
+
+def files_of(site: Site, content_hash: str = "") -> list[Path]:
+    """The files of one clip in the local tier, or of all."""
+    folder = Path(site.env.get("TTS_FILES_DIR") or site.var_dir / "tts_cache")
+    return sorted(path for path in folder.rglob(f"{content_hash}*") if path.is_file())

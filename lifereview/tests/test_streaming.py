@@ -1,0 +1,218 @@
+"""A clip that has to be made is heard while it is made, and is kept only once it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness.http import BrokenTransfer
+from harness.openai_server import OpenAIServer
+from harness.site import WebServer
+from harness.waiting import wait_until
+from lifereview.tests.calling import Caller, clip_path, hash_of, long_phrase, phrase, sound_of, whole_body
+from lifereview.tests.conftest import MakeSite
+from lifereview.tests.holdings import files_of, kept_in_database
+from lifereview.tests.sockets import clients_of
+
+pytestmark = pytest.mark.site
+
+HEARD_BEFORE_IT_FAILS = ["break_off", "half", "short", "silence", "garbage", "wrong_format"]
+FAILS_BEFORE_A_BYTE = {"html": 502, "empty": 502, "hang_up": 503}
+
+
+@pytest.fixture(scope="module")
+def server(make_site: MakeSite) -> Iterator[WebServer]:
+    """One process, so that whoever joins a recording is sure to find it there."""
+    with make_site(WebServer, WEB_WORKERS="1") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def caller(server: WebServer) -> Caller:
+    return Caller(server, server.api_token())
+
+
+@pytest.fixture(scope="module")
+def impatient(make_site: MakeSite) -> Iterator[Caller]:
+    with make_site(WebServer, WEB_WORKERS="1", TTS_TIMEOUT_SECONDS="3") as server:
+        yield Caller(server, server.api_token())
+
+
+def assert_nothing_is_kept(caller: Caller, text: str) -> None:
+    content_hash = hash_of(text)
+    assert kept_in_database(caller.site, content_hash) == []
+    assert files_of(caller.site, content_hash) == []
+    looked_at = caller.ask("HEAD", clip_path(content_hash))
+    assert (looked_at.status, looked_at.headers["Cache-Status"]) == (200, "lifereview; fwd=miss")
+
+
+def assert_next_is_right(caller: Caller, openai: OpenAIServer, text: str) -> None:
+    openai.reset()
+    response = caller.say(text)
+    assert (response.status, response.body) == (200, sound_of(text))
+    assert response.headers["Cache-Status"] == "lifereview; fwd=miss; detail=generated"
+    assert kept_in_database(caller.site, hash_of(text)) == [sound_of(text)]
+    assert len(openai.calls()) == 1
+
+
+def test_the_first_byte_is_heard_before_the_last_is_sent(caller: Caller, openai: OpenAIServer) -> None:
+    text = phrase()
+    openai.behave(gate_after_chunks=1)
+    with caller.start_saying(text) as response:
+        assert (response.status, response.headers["Content-Type"]) == (200, "audio/mpeg")
+        assert response.headers["Cache-Status"] == "lifereview; fwd=miss; detail=generated"
+        _, first = next(iter(response))
+        assert openai.calls()[0].outcome is None
+        openai.release()
+        assert first + whole_body(response) == sound_of(text)
+
+
+def test_a_response_ends_only_when_the_clip_is_kept(caller: Caller, openai: OpenAIServer) -> None:
+    text = phrase()
+    caller.say(text)
+    assert kept_in_database(caller.site, hash_of(text)) == [sound_of(text)]
+    assert caller.say(text).headers["Cache-Status"] == "lifereview; hit; detail=memory"
+
+
+def test_a_known_clip_without_audio_streams_from_its_address(caller: Caller, openai: OpenAIServer) -> None:
+    text = phrase()
+    openai.behave(fault=400)
+    assert caller.say(text).status == 400
+    openai.behave(gate_after_chunks=1)
+    with caller.start_clip(hash_of(text)) as response:
+        _, first = next(iter(response))
+        openai.release()
+        assert first + whole_body(response) == sound_of(text)
+
+
+def test_who_joins_late_hears_everything_from_the_first_byte(caller: Caller, openai: OpenAIServer) -> None:
+    text = phrase()
+    openai.behave(gate_after_chunks=2)
+    with caller.start_saying(text) as early:
+        _, heard = next(iter(early))
+        with caller.start_saying(text) as late:
+            assert late.headers["Cache-Status"] == "lifereview; fwd=miss; collapsed"
+            _, caught_up = next(iter(late))
+            assert openai.calls()[0].outcome is None
+            openai.release()
+            assert caught_up + whole_body(late) == sound_of(text)
+        assert heard + whole_body(early) == sound_of(text)
+    assert len(openai.calls()) == 1
+
+
+def test_a_clip_is_kept_though_the_one_who_asked_for_it_left(caller: Caller, openai: OpenAIServer) -> None:
+    text = phrase()
+    openai.behave(gate_after_chunks=1)
+    with caller.start_saying(text) as response:
+        next(iter(response))
+    openai.release()
+    wait_until(lambda: kept_in_database(caller.site, hash_of(text)), "the clip in the database")
+    again = caller.say(text)
+    assert (again.body, again.headers["Cache-Status"][:15]) == (sound_of(text), "lifereview; hit")
+    assert len(openai.calls()) == 1
+
+
+@pytest.mark.parametrize("fault", HEARD_BEFORE_IT_FAILS)
+def test_a_clip_that_turns_out_broken_is_cut_and_forgotten(
+    caller: Caller, openai: OpenAIServer, fault: str
+) -> None:
+    text = long_phrase()
+    openai.behave(fault=fault)
+    with caller.start_saying(text) as response:
+        assert response.status == 200
+        with pytest.raises(BrokenTransfer):
+            whole_body(response)
+    assert len(openai.calls()) == 1  # what was heard is not begun anew
+    assert_nothing_is_kept(caller, text)
+    assert_next_is_right(caller, openai, text)
+
+
+@pytest.mark.parametrize(("fault", "status"), FAILS_BEFORE_A_BYTE.items())
+def test_no_byte_of_use_is_an_error_with_its_status(
+    caller: Caller, openai: OpenAIServer, fault: str, status: int
+) -> None:
+    text = phrase()
+    openai.behave(fault=fault)
+    response = caller.say(text)
+    assert response.status == status
+    assert ("Retry-After" in response.headers) == (status == 503)
+    assert len(openai.calls()) == 3
+    assert_nothing_is_kept(caller, text)
+    assert_next_is_right(caller, openai, text)
+
+
+def test_a_voice_that_drips_is_cut_off(impatient: Caller, openai: OpenAIServer) -> None:
+    text = phrase()
+    openai.behave(fault="drip")
+    with impatient.start_saying(text) as response, pytest.raises(BrokenTransfer):
+        whole_body(response)
+    assert_nothing_is_kept(impatient, text)
+    assert_next_is_right(impatient, openai, text)
+
+
+def test_a_voice_that_never_answers_is_a_timeout(impatient: Caller, openai: OpenAIServer) -> None:
+    text = phrase()
+    openai.behave(fault="never")
+    response = impatient.say(text)
+    assert (response.status, response.json()["code"]) == (504, "provider_timeout")
+    assert_nothing_is_kept(impatient, text)
+    assert_next_is_right(impatient, openai, text)
+
+
+@pytest.mark.parametrize("fault", [500, 503, 429, "hang_up", "html", "empty"])
+def test_trouble_before_the_first_byte_is_tried_again(
+    caller: Caller, openai: OpenAIServer, fault: str | int
+) -> None:
+    text = phrase()
+    openai.behave(fault=fault, first_calls=1)
+    response = caller.say(text)
+    assert (response.status, response.body) == (200, sound_of(text))
+    assert len(openai.calls()) == 2
+
+
+def test_everyone_who_listens_learns_that_it_broke(caller: Caller, openai: OpenAIServer) -> None:
+    text = long_phrase()
+    openai.behave(fault="break_off", gate_after_chunks=1)
+    with caller.start_saying(text) as first, caller.start_saying(text) as second:
+        openai.release()
+        for response in (first, second):
+            with pytest.raises(BrokenTransfer):
+                whole_body(response)
+    assert len(openai.calls()) == 1
+
+
+def test_a_range_of_a_clip_in_the_making_waits_for_the_whole(caller: Caller, openai: OpenAIServer) -> None:
+    text = phrase()
+    openai.behave(gate_after_chunks=1)
+    with caller.start_saying(text) as response:
+        next(iter(response))
+        with ThreadPoolExecutor() as threads:
+            asked = threads.submit(caller.clip, hash_of(text), Range="bytes=100-199")
+            wait_until(lambda: clients_of(caller.site).total() == 2, "both of them connected")
+            openai.release()
+            part = asked.result()
+    assert (part.status, part.body) == (206, sound_of(text)[100:200])
+    assert part.headers["Content-Range"] == f"bytes 100-199/{len(sound_of(text))}"
+
+
+def test_a_range_of_a_clip_without_audio_has_it_made(caller: Caller, openai: OpenAIServer) -> None:
+    text = phrase()
+    openai.behave(fault=400)
+    caller.say(text)
+    openai.reset()
+    part = caller.clip(hash_of(text), Range="bytes=-50")
+    assert (part.status, part.body) == (206, sound_of(text)[-50:])
+    assert len(openai.calls()) == 1
+
+
+def test_head_never_has_a_clip_made(caller: Caller, openai: OpenAIServer) -> None:
+    text = phrase()
+    openai.behave(fault=400)
+    caller.say(text)
+    openai.reset()
+    response = caller.ask("HEAD", clip_path(hash_of(text)))
+    assert (response.status, response.headers["Content-Type"]) == (200, "audio/mpeg")
+    assert "Content-Length" not in response.headers
+    assert openai.calls() == []
