@@ -294,7 +294,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "lifereview.static_files.StaticFilesStorage"},
 }
 
 # --- logging: keys and ids, never what someone said ------------------------------------------------------

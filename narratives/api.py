@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Prefetch
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -12,20 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from narratives import publishing
-from narratives.models import Journey, Narrative
+from narratives.playlist import live_journey, playlist
 from ttscache.api import PublicView, StrictCharField, checked_voice, json_object
-from ttscache.audio import FORMATS
 from ttscache.conf import conf
-from ttscache.delivery import audio_path
-from ttscache.errors import SpeechError
 from ttscache.models import Clip
-from ttscache.speech import SpeechRequest
-
-
-class UnknownJourney(SpeechError):
-    code = "unknown_journey"
-    status = 404
-    sentence = "There is no such journey."
 
 
 class AudioSerializer(serializers.Serializer[Any]):
@@ -58,32 +47,6 @@ class NarrativesSerializer(serializers.Serializer[Any]):
     system = serializers.DictField(child=SystemClipSerializer())
 
 
-def live_journey(slug: str | None) -> Journey:
-    """The journey of this name, or the default one. Raises UnknownJourney."""
-    live = Journey.objects.live().prefetch_related(
-        Prefetch("narratives", Narrative.objects.published(), to_attr="published")
-    )
-    journey = (live.filter(slug=slug) if slug else live).first()  # the default one comes first
-    if journey is None:
-        raise UnknownJourney
-    return journey
-
-
-def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
-    """What a front end has to know to play this."""
-    content_hash = speech.content_hash
-    is_ready = clip is not None and clip.is_ready
-    checksum = clip.checksum if clip is not None and is_ready else ""
-    return {
-        "url": audio_path(content_hash, speech.audio_format, checksum),
-        "content_hash": content_hash,
-        "ready": is_ready,
-        "duration_ms": clip.duration_ms if clip is not None and is_ready else None,
-        "bytes": clip.audio_file_size if clip is not None and is_ready else None,
-        "content_type": FORMATS[speech.audio_format].media_type,
-    }
-
-
 class NarrativesView(PublicView):
     """What listeners hear: the words, and where their sound is."""
 
@@ -94,38 +57,8 @@ class NarrativesView(PublicView):
     def get(self, request: Request) -> Response:
         """Lists a live journey: intro, questions, outro, and its system clips."""
         voice = checked_voice(request.GET.get("voice"), conf().listener_voices)
-        published: list[Narrative] = live_journey(request.GET.get("journey")).published  # type: ignore[attr-defined]
-        speeches = {narrative.pk: narrative.live.speech(voice) for narrative in published if narrative.live}
-        clips = Clip.objects.defer("waveform").in_bulk(
-            [speech.content_hash for speech in speeches.values()], field_name="content_hash"
-        )
-        narratives, system = [], {}
-        for narrative in published:
-            assert narrative.live is not None
-            speech = speeches[narrative.pk]
-            audio = described_audio(speech, clips.get(speech.content_hash))
-            if narrative.kind == Narrative.Kind.SYSTEM:
-                system[narrative.slug] = {"text": narrative.live.text, "audio": audio}
-                continue
-            narratives.append(
-                {
-                    "id": narrative.pk,
-                    "kind": narrative.kind,
-                    "position": narrative.position,
-                    "title": narrative.live.title,
-                    "text": narrative.live.text,
-                    "audio": audio,
-                }
-            )
-        return Response(
-            {
-                "voice": voice,
-                "voices": list(conf().listener_voices),
-                "narratives": narratives,
-                "system": system,
-            },
-            headers={"Cache-Control": "no-cache"},
-        )
+        journey = live_journey(request.GET.get("journey"))
+        return Response(playlist(journey, voice), headers={"Cache-Control": "no-cache"})
 
 
 class PreCacheSerializer(serializers.Serializer[Any]):

@@ -9,11 +9,10 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import patch_cache_control
 from django.views.generic import TemplateView
 
-from narratives.api import UnknownJourney, described_audio, live_journey
-from narratives.models import Journey, Narrative
+from narratives.models import Narrative
+from narratives.playlist import UnknownJourney, live_journey, playlist
 from ttscache.audio import cues
 from ttscache.conf import conf
-from ttscache.models import Clip
 
 VOICE_NAMES = {"nova": "A woman's voice", "onyx": "A man's voice"}
 PLACES = {Narrative.Kind.INTRO: "Introduction", Narrative.Kind.OUTRO: "Closing words"}
@@ -40,33 +39,6 @@ def paragraphs(text: str) -> list[list[Sentence]]:
         read = cue.last_char + 1
         found[-1].append(Sentence(text[cue.first_char : read], cue.start_ms, cue.end_ms))
     return found
-
-
-def playlist(journey: Journey, voice: str) -> dict[str, Any]:
-    """The journey's words and where their sound is, in the shape that GET /api/narratives has."""
-    narratives: list[Narrative] = journey.published  # type: ignore[attr-defined]
-    speeches = {
-        narrative: narrative.live.speech(voice)
-        for narrative in narratives
-        if narrative.live and narrative.kind != Narrative.Kind.SYSTEM
-    }
-    clips = Clip.objects.defer("waveform").in_bulk(
-        [speech.content_hash for speech in speeches.values()], field_name="content_hash"
-    )
-    return {
-        "voice": voice,
-        "narratives": [
-            {
-                "id": narrative.pk,
-                "kind": narrative.kind,
-                "title": narrative.live.title,
-                "text": narrative.live.text,
-                "audio": described_audio(speech, clips.get(speech.content_hash)),
-            }
-            for narrative, speech in speeches.items()
-            if narrative.live
-        ],
-    }
 
 
 def screens(narratives: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -73,11 +73,7 @@ def test_without_scripts_each_narrative_has_a_player_of_its_own(journey: Journey
 
 
 def test_the_scripts_get_what_the_api_tells(journey: Journey) -> None:
-    told = Client().get("/api/narratives").json()
-    given = playlist(page())
-    assert given["voice"] == told["voice"]
-    for own, listed in zip(given["narratives"], told["narratives"], strict=True):
-        assert own == {name: listed[name] for name in ("id", "kind", "title", "text", "audio")}
+    assert playlist(page()) == Client().get("/api/narratives").json()
 
 
 def test_the_page_says_where_one_is(journey: Journey) -> None:
