@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 _SELF_ONLY = (
     "default-src 'self'; img-src 'self' data:; media-src 'self' blob: data:; connect-src 'self'; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 # The admin's Alpine evaluates expressions and its pages carry inline styles; API docs bring inline scripts.
 _RELAXED = f"{_SELF_ONLY}; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"

@@ -90,7 +90,11 @@ class Supervisor:
         self._stopping_mark = stopping_mark
         self._parent = os.getppid() if ends_with_parent else None
         self._is_stopping = False
-        self._env = {**os.environ, "LIFEREVIEW_STOPPING_MARK": str(stopping_mark)}
+        self._env = {
+            **os.environ,
+            "LIFEREVIEW_SUPERVISOR": str(os.getpid()),
+            "LIFEREVIEW_STOPPING_MARK": str(stopping_mark),
+        }
 
     def run(self) -> int:
         """Returns 0 when everything stopped by itself in time, else 1."""

@@ -140,13 +140,15 @@ def forget_claims_of_dead_processes() -> int:
     """Free what killed processes of this host left behind, so that a restart waits for nothing."""
     host = socket.gethostname()
     dead = [
-        claim.pk for claim in Claim.objects.filter(owner__startswith=f"{host}:") if not _is_alive(claim.owner)
+        claim.pk
+        for claim in Claim.objects.filter(owner__startswith=f"{host}:")
+        if not is_process_alive(int(claim.owner.split(":")[1]))
     ]
     return Claim.objects.filter(pk__in=dead).delete()[0]
 
 
-def _is_alive(owner: str) -> bool:
-    process = int(owner.split(":")[1])
+def is_process_alive(process: int) -> bool:
+    """Whether this host runs a process of this number."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ttscache import readiness, warming
+from ttscache.claims import is_process_alive
 from ttscache.wiring import speech_cache
 
 
@@ -30,6 +31,8 @@ def heartbeat() -> None:
 
 
 def is_stopping() -> bool:
-    """Whether the supervisor of this host has begun to stop: then no new item is taken."""
-    mark = os.environ.get("LIFEREVIEW_STOPPING_MARK")
-    return bool(mark) and Path(str(mark)).exists()
+    """Whether the supervisor of this cluster has begun to stop, or is gone: then no new item is taken."""
+    mark, supervisor = os.environ.get("LIFEREVIEW_STOPPING_MARK"), os.environ.get("LIFEREVIEW_SUPERVISOR")
+    if not mark or not supervisor:
+        return False  # run by another supervisor, which waits until the work is done
+    return Path(mark).exists() or not is_process_alive(int(supervisor))
