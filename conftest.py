@@ -26,12 +26,16 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = 1
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests run when they are asked for: `-m long`, or everything with `make test-long`."""
-    if "long" in config.getoption("markexpr", "") or os.environ.get("TEST_LONG") == "1":
-        return
-    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
-    items[:] = [item for item in items if not item.get_closest_marker("long")]
+    """Long tests run when they are asked for (`-m long`, `make test-long`), and what has nothing to do with
+    the database is not run on PostgreSQL once more."""
+    unwanted = {"any_database"} if IS_ON_POSTGRESQL else set()
+    if "long" not in config.getoption("markexpr", "") and os.environ.get("TEST_LONG") != "1":
+        unwanted.add("long")
+    left_out = [item for item in items if unwanted & {mark.name for mark in item.iter_markers()}]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

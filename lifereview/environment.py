@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 N = TypeVar("N", int, float)
 
@@ -27,6 +28,15 @@ _FLAGS = {
 def refuse(variable: str, value: str, allowed: str) -> NoReturn:
     """End this process: whoever started it reads one line, not a stack trace."""
     raise SystemExit(f"{variable}={value!r} cannot be used: {allowed}.")
+
+
+def _is_url(value: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urlsplit(value)
+        is_port_a_number = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return parts.scheme in schemes and is_port_a_number and bool(parts.hostname or parts.path.strip("/"))
 
 
 class Environment:
@@ -83,7 +93,7 @@ class Environment:
 
     def url(self, name: str, default: str = "", *, schemes: Sequence[str]) -> str:
         value = self.text(name, default)
-        if value and not re.match(rf"(?:{'|'.join(schemes)})://[^\s/]*", value):
+        if value and not _is_url(value, schemes):
             # The value may hold a password: name its scheme only.
             refuse(
                 name,

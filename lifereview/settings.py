@@ -29,7 +29,7 @@ IS_WEB_PROCESS = os.environ.get("LIFEREVIEW_PROCESS") == "web"
 # --- what the embedded default writes --------------------------------------------------------------------
 VAR_DIR = env.folder("VAR_DIR", BASE_DIR / "var")
 try:
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    VAR_DIR.mkdir(mode=0o750, parents=True, exist_ok=True)
 except OSError as error:
     refuse("VAR_DIR", str(VAR_DIR), f"it has to be a folder that can be written ({error.strerror})")
 
@@ -139,7 +139,10 @@ DATABASE_URL = env.url("DATABASE_URL", schemes=["postgres", "postgresql"])
 def _postgresql() -> dict[str, Any]:
     """The web keeps a small pool; everything else one connection. A pool does not survive a fork, and
     django-q2 forks. Behind a pooler in transaction mode there are no server-side cursors."""
-    parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL))
+    try:
+        parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL))
+    except ValueError:  # its message may quote the password
+        refuse("DATABASE_URL", "postgres://…", "allowed is postgres://user:password@host:port/name")
     options = {**parsed.get("OPTIONS", {}), "connect_timeout": 3}
     if IS_WEB_PROCESS:
         # Given up soon and begun anew by whoever asks next, so that the end of an outage is noticed at once.
@@ -183,14 +186,18 @@ CACHES = {
 }
 
 # --- background tasks ------------------------------------------------------------------------------------
+TTS_TIMEOUT_SECONDS = env.number("TTS_TIMEOUT_SECONDS", 30.0, least=1, most=600)
+TTS_MAX_CHARS = env.integer("TTS_MAX_CHARS", 20_000, least=1, most=1_000_000)
+# A task takes clips for 45 s; the last of them may be the longest there is, and tried three times.
+LONGEST_TASK_SECONDS = 60 + 3 * round(TTS_TIMEOUT_SECONDS + TTS_MAX_CHARS / 100)
 Q_CLUSTER = {
     "name": "lifereview",
     "orm": "default",
     "workers": 2,
     "queue_limit": 2,  # a task's lock runs from the moment it is fetched, so fetch few
     "bulk": 1,
-    "timeout": 90,
-    "retry": 600,
+    "timeout": LONGEST_TASK_SECONDS,
+    "retry": LONGEST_TASK_SECONDS + 300,  # what was cut off is taken up by us, much sooner
     "max_attempts": 3,
     "save_limit": 0,
     "poll": 0.2,
@@ -204,6 +211,11 @@ _VOICES: dict[str, Any] = {
     "pattern": r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}",
     "allowed": f"a list of voices, such as nova,onyx (OpenAI's are {', '.join(OPENAI_VOICES)})",
 }
+FILES_DIR = env.folder("TTS_FILES_DIR", VAR_DIR / "tts_cache")
+try:
+    FILES_DIR.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    refuse("TTS_FILES_DIR", str(FILES_DIR), f"it has to be a folder that can be written ({error.strerror})")
 LISTENER_VOICES = tuple(env.words("TTS_LISTENER_VOICES", ["nova", "onyx"], **_VOICES))
 TTSCACHE = {
     "provider": env.choice(
@@ -216,10 +228,10 @@ TTSCACHE = {
     "listener_voices": LISTENER_VOICES,
     "memory_bytes": env.byte_count("TTS_MEMORY_BYTES", 64 * 1024**2),
     "files_bytes": env.byte_count("TTS_FILES_BYTES", 1024**3),
-    "files_dir": env.folder("TTS_FILES_DIR", VAR_DIR / "tts_cache"),
+    "files_dir": FILES_DIR,
     "warm_concurrency": env.integer("TTS_WARM_CONCURRENCY", 5, least=1, most=100),
-    "max_chars": env.integer("TTS_MAX_CHARS", 20_000, least=1, most=1_000_000),
-    "timeout_seconds": env.number("TTS_TIMEOUT_SECONDS", 30.0, least=1, most=600),
+    "max_chars": TTS_MAX_CHARS,
+    "timeout_seconds": TTS_TIMEOUT_SECONDS,
     "allow_anonymous_text": env.flag("TTS_ALLOW_ANONYMOUS_TEXT", False),
     "waiting_threads": WEB_THREADS * 3 // 4,
 }
@@ -243,7 +255,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "ttscache.api.answer_error",
-    "DEFAULT_THROTTLE_RATES": {"generation": "600/min", "anonymous_generation": "60/min"},
+    "DEFAULT_THROTTLE_RATES": {
+        "generation": "600/min",
+        "anonymous_generation": "60/min",
+        "pre_cache": "20/min",
+    },
     "NUM_PROXIES": 1 if IS_BEHIND_TLS else 0,  # whose word counts for a caller's address
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -73,13 +73,7 @@ class Child:
             return True
         if self.process.poll() is None:
             return False
-        try:
-            os.killpg(self.process.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            pass
-        return False
+        return not _is_anyone_in_session(self.process.pid)
 
 
 class Supervisor:
@@ -151,6 +145,23 @@ class Supervisor:
                 file=sys.stderr,
             )
         return not late
+
+
+def _is_anyone_in_session(leader: int) -> bool:
+    """Whether anything still runs there; the dead whom nobody has asked after (zombies) do not count."""
+    processes = list(Path("/proc").glob("[0-9]*/stat"))
+    if not processes:  # not Linux
+        try:
+            os.killpg(leader, 0)
+        except ProcessLookupError:
+            return False
+        return True
+    for process in processes:
+        with suppress(OSError):  # it ended while we looked
+            state, _parent, _group, session = process.read_text().rpartition(")")[2].split()[:4]
+            if int(session) == leader and state not in "ZX":
+                return True
+    return False
 
 
 def _die_with_us() -> None:

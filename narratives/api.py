@@ -15,6 +15,7 @@ from narratives.playlist import live_journey, playlist
 from ttscache.api import PublicView, StrictCharField, checked_voice, json_object
 from ttscache.conf import conf
 from ttscache.models import Clip
+from ttscache.throttling import check_rate
 
 
 class AudioSerializer(serializers.Serializer[Any]):
@@ -90,6 +91,8 @@ class PreCacheNarrativesView(PublicView):
         hashes = [wanted.speech.content_hash for wanted in publishing.published_clips(journey, voice)]
         cached = Clip.objects.with_audio().filter(content_hash__in=hashes).count()
         is_complete = cached == len(set(hashes))
+        if not is_complete and not publishing.is_warming(journey, voice):
+            check_rate("pre_cache", request, self)
         run = publishing.latest_run(journey, voice) if is_complete else publishing.warm(journey, voice)
         answer = {
             "success": True,

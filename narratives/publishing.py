@@ -50,6 +50,7 @@ def publish(narratives: Iterable[Narrative]) -> None:
 @transaction.atomic
 def hold_clips() -> None:
     """Put every published text on record and set the pins: what is live, what is a draft."""
+    list(Journey.objects.select_for_update().order_by("pk"))  # one at a time: the last word is the latest
     wanted: dict[Pin.Reason, set[str]] = {
         Pin.Reason.LIVE: set(),
         Pin.Reason.SYSTEM: set(),
@@ -86,8 +87,13 @@ def warm(journey: Journey, voice: str) -> WarmRun:
 
 
 def latest_run(journey: Journey, voice: str) -> WarmRun:
-    """The last run that warmed this voice; where there was none, one that finds everything there."""
-    return WarmRun.objects.filter(scope=_scope(journey, voice)).first() or warm(journey, voice)
+    """The last run that made this voice whole; where there was none, one that finds everything there."""
+    done = WarmRun.objects.filter(scope=_scope(journey, voice), state=WarmRun.State.DONE)
+    return done.first() or warm(journey, voice)
+
+
+def is_warming(journey: Journey, voice: str) -> bool:
+    return WarmRun.objects.active().filter(scope=_scope(journey, voice)).exists()
 
 
 def _scope(journey: Journey, voice: str) -> str:

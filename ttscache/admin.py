@@ -119,7 +119,9 @@ class ClipAdmin(LookOnly):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
-        is_private = Q(content_type=ContentType.ANALYSIS, is_shareable=False)
+        is_private = Q(content_type=ContentType.ANALYSIS, is_shareable=False) | Q(
+            content_type=ContentType.RESPONSE
+        )
         return super().get_queryset(request).exclude(is_private).defer("waveform")  # type: ignore[no-any-return]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ClipList]:

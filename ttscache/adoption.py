@@ -1,6 +1,6 @@
 """Takes an existing database of the earlier system home: its tables are kept, and made to fit ours.
 
-Used by the first migrations, so that plain `migrate` does it. Nothing is rewritten and nothing is dropped.
+Used by the first migrations, so that plain `migrate` does it. No clip is rewritten and nothing is dropped.
 """
 
 from __future__ import annotations

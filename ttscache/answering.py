@@ -15,7 +15,7 @@ from ttscache.cache import Hit, Playing
 from ttscache.conf import conf
 from ttscache.errors import Busy, SpeechError
 from ttscache.ledger import Asked
-from ttscache.models import ContentType
+from ttscache.models import ContentType, kind_of
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
 from ttscache.wiring import speech_cache
@@ -53,9 +53,9 @@ def waiting_room() -> WaitingRoom:
 
 
 def release_connections() -> None:
-    """Give database connections back before a long wait; a test's open transaction stays."""
+    """Give pooled database connections back before a long wait; one that is this thread's own stays."""
     for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
+        if not connection.in_atomic_block and not connection.settings_dict["CONN_MAX_AGE"]:
             connection.close()
 
 
@@ -76,13 +76,13 @@ class Counting:
 
 
 def asked_for(entry: Entry) -> Asked:
-    return Asked(entry.content_hash, entry.content_type, entry.voice, entry.model, entry.characters)
+    return Asked(entry.content_hash, kind_of(entry.content_type), entry.voice, entry.model, entry.characters)
 
 
 def asked_in_words(speech: SpeechRequest, content_type: str) -> Asked:
     is_private = content_type == ContentType.RESPONSE
     content_hash = "" if is_private else speech.content_hash
-    return Asked(content_hash, content_type, speech.voice, speech.model, len(speech.text))
+    return Asked(content_hash, kind_of(content_type), speech.voice, speech.model, len(speech.text))
 
 
 def answer_recording(
@@ -96,9 +96,10 @@ def answer_recording(
 
     `record` starts or joins the recording; it is called only once there is room to wait.
     """
-    leave = waiting_room().enter()
+    leave: Callable[[], None] | None = None
     is_streaming = False
     try:
+        leave = waiting_room().enter()
         playing = record()
         release_connections()
         recording = playing.recording
@@ -120,10 +121,11 @@ def answer_recording(
             counting.book(playing.outcome, entry.size)
         return response
     except SpeechError:
-        counting.book("failed")
+        if delivery.asks_to_hear_it(request):
+            counting.book("failed")
         raise
     finally:
-        if not is_streaming:
+        if leave is not None and not is_streaming:
             leave()
 
 
@@ -142,6 +144,7 @@ def answer_hit(request: HttpRequest, hit: Hit, counting: Counting, cache_control
     response = delivery.deliver(request, hit.entry, cache_status=status, cache_control=cache_control)
     if delivery.is_counted(request, response):
         counting.book(hit.tier, hit.entry.size)
+    release_connections()  # the client may be slow
     return response
 
 

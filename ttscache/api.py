@@ -114,6 +114,8 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
         return error_response(404, "not_found", "There is nothing at this address.")
     if isinstance(error, PermissionDenied):
         return error_response(403, "forbidden", "You may not do this.")
+    if isinstance(error, RecursionError):  # JSON so deep that nobody means it
+        return error_response(400, "parse_error", "The body has to be a JSON object.")
     if isinstance(error, RequestDataTooBig):
         return error_response(413, "too_large", "The request is too large.")
     if isinstance(error, SuspiciousOperation):
@@ -259,9 +261,13 @@ class AudioView(APIView):
         if request.method == "HEAD":
             return _headers_of_a_miss(extension)
         speech = clip.request
+
+        def check_rate() -> None:
+            check_generation_rate(request, self)
+
         return answer_recording(
             request._request,
-            lambda: speech_cache().record(speech, clip.content_type),
+            lambda: speech_cache().record(speech, clip.content_type, before_start=check_rate),
             Counting(asked_in_words(speech, clip.content_type)),
             extension,
             _cache_control(access, request, None),

@@ -17,6 +17,7 @@ from django.db import DatabaseError, connections
 from ttscache import audio as sound
 from ttscache.claims import Claims, Held
 from ttscache.errors import (
+    Busy,
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
@@ -26,7 +27,7 @@ from ttscache.errors import (
     error_of,
 )
 from ttscache.ledger import Ledger
-from ttscache.models import Clip, Pin
+from ttscache.models import Clip, ContentType, Pin
 from ttscache.providers import Provider
 from ttscache.recording import Recording
 from ttscache.speech import SpeechRequest
@@ -84,6 +85,7 @@ class SpeechCache:
         self.ledger = ledger
         self._lock = threading.Lock()
         self._recordings: dict[str, Recording] = {}
+        self._calls: dict[Recording, tuple[SpeechRequest, str, float]] = {}  # provider calls under way
 
     # --- looking ------------------------------------------------------------------------------------------
     def find_published(self, content_hash: str) -> Hit | None:
@@ -135,7 +137,7 @@ class SpeechCache:
                 partial(self._make, request, content_type), on_end=partial(self._ended, content_hash)
             )
             self._recordings[content_hash] = recording
-        return Playing(recording.start(), is_joined=False)
+        return Playing(self._started(recording, content_hash), is_joined=False)
 
     def record_privately(self, request: SpeechRequest) -> Playing:
         """Speak a person's own words: never kept in a tier, never shared, never keyed."""
@@ -143,17 +145,21 @@ class SpeechCache:
         recording = Recording(partial(self._make_privately, request), on_end=partial(self._ended, nameless))
         with self._lock:
             self._recordings[nameless] = recording
-        return Playing(recording.start(), is_joined=False)
+        return Playing(self._started(recording, nameless), is_joined=False)
 
     def finish_recordings(self, seconds: float) -> None:
         """Let what is being made come to its end, so long; then break it off. For a process that ends."""
         end = time.monotonic() + seconds
-        while self._recordings and time.monotonic() < end:
+        while (late := self._under_way()) and time.monotonic() < end:
             time.sleep(0.02)
-        with self._lock:
-            late = list(self._recordings.values())
         for recording in late:
             recording.break_off(ProviderTimeout())
+            if recording in self._calls:  # it may cost all the same
+                self.ledger.paid(*self._calls.pop(recording), ProviderTimeout.code)
+
+    def _under_way(self) -> list[Recording]:
+        with self._lock:
+            return [recording for recording in self._recordings.values() if not recording.is_over]
 
     def set_published(self, content_hashes: frozenset[str]) -> None:
         """Tell the local tiers what is published now."""
@@ -162,6 +168,14 @@ class SpeechCache:
                 tier.set_published(content_hashes)
             except TierError as error:
                 logger.warning("%s", error)
+
+    def _started(self, recording: Recording, name: str) -> Recording:
+        try:
+            return recording.start()
+        except RuntimeError as error:  # no thread to be had
+            self._ended(name)
+            recording.break_off(Busy())
+            raise Busy from error
 
     def _ended(self, content_hash: str) -> None:
         with self._lock:
@@ -230,6 +244,7 @@ class SpeechCache:
         is_streaming = self.provider.streams(request)
         for attempt in range(1, MAX_ATTEMPTS + 1):
             chunks: list[bytes] = []
+            self._calls[recording] = (request, content_type, self._price(request))
             try:
                 for chunk in self.provider.speak(request):
                     chunks.append(chunk)
@@ -239,16 +254,22 @@ class SpeechCache:
                 facts = sound.examine(audio, request.audio_format)
                 sound.check_whole(facts, request.text, request.speed)
             except SpeechError as error:
-                self.ledger.paid(request, content_type, self._price(request) if chunks else 0, error.code)
+                self._book(recording, error.code, is_paid=bool(chunks))
                 logger.warning("A provider call failed (%s): %s", error.code, error)
                 was_heard = bool(chunks) and is_streaming
                 if was_heard or attempt == MAX_ATTEMPTS or not _is_worth_retrying(error):
                     raise
                 time.sleep(_pause_seconds(attempt, error))
             else:
-                self.ledger.paid(request, content_type, self._price(request), "ok")
+                self._book(recording, "ok", is_paid=True)
                 return audio, facts
         raise AssertionError("the last attempt returns or raises")
+
+    def _book(self, recording: Recording, outcome: str, *, is_paid: bool) -> None:
+        call = self._calls.pop(recording, None)
+        if call is not None:  # else it was booked when it was broken off
+            request, content_type, usd = call
+            self.ledger.paid(request, content_type, usd if is_paid else 0, outcome)
 
     def _price(self, request: SpeechRequest) -> float:
         return self.provider.price_usd(request)
@@ -310,6 +331,8 @@ class SpeechCache:
 
     def _put(self, entry: Entry, tiers: Sequence[Tier]) -> None:
         for tier in tiers:
+            if entry.content_type == ContentType.RESPONSE:
+                return  # a person's own words, adopted from elsewhere, are read where they are
             try:
                 tier.put(entry)
             except TierError as error:

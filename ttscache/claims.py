@@ -127,7 +127,7 @@ class Claims:
                         self._renewer = None  # decided under the lock, so no claim is left without a renewer
                         return
                 try:
-                    Claim.objects.filter(owner__in=owners).update(until=self._end())
+                    Claim.objects.filter(owner__in=owners, error="").update(until=self._end())
                 except DatabaseError:
                     logger.warning("Claims could not be renewed; the database cannot be reached.")
                 finally:

@@ -11,6 +11,7 @@ from django.http import (
     HttpResponse,
     HttpResponseBase,
     HttpResponseNotModified,
+    JsonResponse,
     StreamingHttpResponse,
 )
 from django.utils.http import parse_etags
@@ -103,12 +104,24 @@ def is_counted(request: HttpRequest, response: HttpResponseBase) -> bool:
     return content_range is None or (int(content_range[1]) == 0 and int(content_range[2]) > 1)
 
 
+def asks_to_hear_it(request: HttpRequest) -> bool:
+    """The same of a request that has no answer yet."""
+    match = _RANGE.fullmatch(request.headers.get("Range", "")) if request.method == "GET" else None
+    if match is None:
+        return request.method != "HEAD"
+    first, last, _suffix = match.groups()
+    return first is not None and int(first) == 0 and (not last or int(last) > 1)
+
+
 def deliver(request: HttpRequest, entry: Entry, *, cache_status: str, cache_control: str) -> HttpResponseBase:
     """Answer with a whole clip, or the part of it that was asked for, or that the caller has it already."""
     etag = etag_of(entry)
     response = _precondition(request, etag) or _content(request, entry, etag)
     response["ETag"] = etag
-    response["Cache-Control"] = NEVER if response.status_code >= 400 else cache_control
+    if response.status_code >= 400:
+        response["Cache-Control"] = NEVER
+        return response
+    response["Cache-Control"] = cache_control
     _describe(response, entry.audio_format, cache_status)
     return response
 
@@ -117,18 +130,26 @@ def _precondition(request: HttpRequest, etag: str) -> HttpResponse | None:
     """If-Match and If-None-Match, before any range (RFC 9110 section 13.2.2). A clip has no date."""
     if_match = parse_etags(request.headers.get("If-Match", ""))
     if if_match and not {etag, "*"} & set(if_match):
-        return HttpResponse(status=412)
+        return _refusal(412, "precondition_failed", "The clip has changed.")
     if_none_match = {tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))}
     if {etag, "*"} & if_none_match:
-        return HttpResponseNotModified() if request.method in ("GET", "HEAD") else HttpResponse(status=412)
+        if request.method in ("GET", "HEAD"):
+            return HttpResponseNotModified()
+        return _refusal(412, "precondition_failed", "The clip has not changed.")
     return None
+
+
+def _refusal(status: int, code: str, sentence: str) -> HttpResponse:
+    return JsonResponse({"error": sentence, "code": code}, status=status)
 
 
 def _content(request: HttpRequest, entry: Entry, etag: str) -> HttpResponse:
     try:
         part = requested_range(request, entry.size, etag)
     except Unsatisfiable:
-        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{entry.size}"})
+        refusal = _refusal(416, "range_not_satisfiable", "The clip is shorter than that.")
+        refusal["Content-Range"] = f"bytes */{entry.size}"
+        return refusal
     return _whole(request, entry) if part is None else _part(entry, part)
 
 

@@ -131,7 +131,7 @@ def report_process(clips_in_memory: int) -> None:
 def _add_up(model: type[models.Model], fields: tuple[str, ...], counts: Mapping[Key, int]) -> None:
     """Add the counts to their rows, made first where new. A key is the fields' values and a column."""
     rows: dict[Key, dict[str, int]] = {}
-    for key, number in sorted(counts.items()):  # one order everywhere, so no two flushes deadlock
+    for key, number in sorted(counts.items()):  # one order everywhere, so that flushes do not deadlock
         rows.setdefault(key[:-1], {})[key[-1]] = number
     manager = model._default_manager
     manager.bulk_create(

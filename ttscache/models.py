@@ -25,6 +25,11 @@ class ContentType(models.TextChoices):
     RESPONSE = "response", "A person's own words"  # spoken, never kept
 
 
+def kind_of(content_type: str) -> str:
+    """One of the four, also for the kinds that the earlier system knew besides (greeting, outro)."""
+    return content_type if content_type in ContentType.values else ContentType.NARRATIVE
+
+
 class ClipQuerySet(models.QuerySet["Clip"]):
     def with_audio(self) -> Self:
         """Those that play without a provider call."""

@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 
 from ttscache.conf import conf
-from ttscache.models import ClipFile, ProcessReport
+from ttscache.models import Claim, ClipFile, ProcessReport
 
 CLUSTER = "cluster"
 HEARTBEAT_SECONDS = 10
@@ -49,6 +49,13 @@ def cluster_is_alive() -> None:
     ProcessReport.objects.update_or_create(
         host=socket.gethostname(), process=CLUSTER, defaults={"reported_at": Now()}
     )
+
+
+def forget_the_dead() -> None:
+    """Drop what processes that ended long ago said of themselves, and what they failed to give back."""
+    long_ago = Now() - timedelta(hours=1)
+    ProcessReport.objects.filter(reported_at__lt=long_ago).delete()
+    Claim.objects.filter(until__lt=long_ago).delete()
 
 
 def is_cluster_alive(host: str = "") -> bool:

@@ -43,21 +43,21 @@ class Recording:
     def break_off(self, error: SpeechError) -> None:
         """End it for everyone who listens; what `make` still brings goes nowhere."""
         with self._changed:
-            if not self._is_over:
+            if not self.is_over:
                 self._error = error
                 self._changed.notify_all()
 
     def wait_for_sound(self) -> None:
         """Return when there is something to send; raise what went wrong before there was."""
         with self._changed:
-            self._changed.wait_for(lambda: self._chunks or self._is_over)
+            self._changed.wait_for(lambda: self._chunks or self.is_over)
             if self._error is not None and not self._chunks:
                 raise self._error
 
     def whole(self) -> Entry:
         """The clip, once it has been checked and kept. Raises SpeechError where that fails."""
         with self._changed:
-            self._changed.wait_for(lambda: self._is_over)
+            self._changed.wait_for(lambda: self.is_over)
             return self._result()
 
     @property
@@ -82,11 +82,11 @@ class Recording:
     def _chunks_from(self, start: int) -> list[bytes]:
         """What came since; waits for it, and is empty once there is no more to come."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._chunks) > start or self._is_over)
+            self._changed.wait_for(lambda: len(self._chunks) > start or self.is_over)
             return self._chunks[start:]
 
     @property
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
         return self._entry is not None or self._error is not None
 
     def _result(self) -> Entry:
@@ -110,7 +110,7 @@ class Recording:
             error = SpeechError()
         self._on_end()
         with self._changed:
-            if not self._is_over:
+            if not self.is_over:
                 self._entry, self._error = entry, error
             self._changed.notify_all()
 

@@ -14,10 +14,12 @@ def warm() -> None:
     """Work on what is queued, and call for a successor when time is over before the work is."""
     if is_stopping():
         return
-    warming.pull(should_stop=is_stopping)
-    speech_cache().ledger.flush()
-    if not is_stopping() and warming.is_work_left():
-        warming.call_pullers()
+    try:
+        warming.pull(should_stop=is_stopping)
+    finally:
+        speech_cache().ledger.flush()
+    if not is_stopping():
+        _call_for_hands()
 
 
 def heartbeat() -> None:
@@ -26,6 +28,12 @@ def heartbeat() -> None:
     Called at every start, every few seconds by the supervisor, and every minute by schedule.
     """
     readiness.cluster_is_alive()
+    readiness.forget_the_dead()
+    _call_for_hands()
+
+
+def _call_for_hands() -> None:
+    """Whoever holds the slots calls for a successor in turn; one more would only find them taken."""
     if warming.is_work_left() and warming.is_slot_free():
         warming.call_pullers()
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.db import DatabaseError
+from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
@@ -10,12 +13,14 @@ from rest_framework.views import APIView
 from ttscache.errors import Throttled
 from ttscache.models import ApiToken
 
+logger = logging.getLogger(__name__)
 
-class GenerationThrottle(SimpleRateThrottle):
-    """A rate for each token or staff user, and a lower one for each address of strangers."""
 
-    def __init__(self, *, is_anonymous: bool) -> None:
-        self.scope = "anonymous_generation" if is_anonymous else "generation"
+class ScopedThrottle(SimpleRateThrottle):
+    """A rate for each token, staff user, or address of a stranger."""
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
         super().__init__()
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
@@ -31,10 +36,16 @@ class GenerationThrottle(SimpleRateThrottle):
 def check_generation_rate(request: Request, view: APIView) -> None:
     """Count one generation for this caller. Raises Throttled when there were too many."""
     is_anonymous = not isinstance(request.auth, ApiToken) and not request.user.is_authenticated
-    throttle = GenerationThrottle(is_anonymous=is_anonymous)
+    check_rate("anonymous_generation" if is_anonymous else "generation", request, view)
+
+
+def check_rate(scope: str, request: Request, view: APIView) -> None:
+    """Count one deed of this scope. Raises Throttled; lets everyone pass while nobody can count."""
+    throttle = ScopedThrottle(scope)
     try:
         is_allowed = throttle.allow_request(request, view)
-    except DatabaseError:
-        return  # the cache lives in the database; generating asks it again and answers for itself
+    except (DatabaseError, RedisError):
+        logger.warning("Nobody is throttled: the cache that counts does not answer.")
+        return
     if not is_allowed:
         raise Throttled(retry_after_seconds=throttle.wait() or 60)

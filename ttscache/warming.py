@@ -31,7 +31,7 @@ from ttscache.wiring import speech_cache
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache
-PULL_SECONDS = 45.0  # well within a task's timeout
+PULL_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def start_run(scope: str, wanted: Iterable[Wanted]) -> WarmRun:
 
 def call_pullers() -> None:
     """Ask the cluster to work on what is queued."""
-    async_task("ttscache.tasks.warm", task_name="warm clips")
+    async_task("ttscache.tasks.warm", task_name="warm clips", save=False)  # the run says how it went
 
 
 def is_work_left() -> bool:

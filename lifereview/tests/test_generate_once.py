@@ -127,7 +127,6 @@ def test_a_worker_that_is_killed_over_a_clip_is_replaced_by_another_host(
     assert_one_good_clip(pair, openai, text)
 
 
-@pytest.mark.long
 def test_a_host_that_is_killed_over_a_clip_is_replaced_by_another(pair: Pair, openai: OpenAIServer) -> None:
     text = phrase()
     response = make_the_one_that_generates_die(pair, openai, text, "host")

@@ -29,7 +29,7 @@ URL = "http://127.0.0.1:8000"  # the default; nobody else is in that network
 VOICES = ("nova", "onyx")
 KEPT_FROM_THE_SHELL = ("PATH", "HOME", "LANG")
 
-pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.site, pytest.mark.any_database, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from harness.optional import skipped_when_unavailable
 from harness.site import Site
 from harness.waiting import wait_until
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 AUDIO = "**/api/audio/**"
 PRESS_APART_MS = 450  # two presses closer than this are taken for one

@@ -14,6 +14,8 @@ import pytest
 from harness.postgres import PostgresServer
 from ttscache.tests.fakes import TEXT
 
+pytestmark = pytest.mark.any_database
+
 AS_DOCUMENTED = """
 CREATE TABLE tts_cache (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), content_hash varchar UNIQUE NOT NULL,
     content_text text NOT NULL, voice varchar(50) NOT NULL, audio_file_path text, audio_file_size integer,

@@ -14,7 +14,7 @@ from ttscache import answering
 from ttscache.errors import ProviderFailed, ProviderUnavailable
 from ttscache.models import ApiToken, Clip, Pin, Usage
 from ttscache.tests.fakes import TEXT, FakeVoice, spoken
-from ttscache.throttling import GenerationThrottle
+from ttscache.throttling import ScopedThrottle
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -134,7 +134,7 @@ def test_no_more_threads_wait_than_may(caller: Client, settings: Any, voice: Fak
 
 def test_only_generations_are_throttled(caller: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {"generation": "1/min", "anonymous_generation": "1/min"}
-    monkeypatch.setattr(GenerationThrottle, "THROTTLE_RATES", rates)
+    monkeypatch.setattr(ScopedThrottle, "THROTTLE_RATES", rates)
     body(say(caller))
     hit, other = say(caller), say(caller, "A second text that nobody has asked for.")
 

@@ -18,6 +18,8 @@ from ttscache import audio
 from ttscache.audio import FORMATS, Cue
 from ttscache.errors import BrokenAudio, UnknownFormat
 
+pytestmark = pytest.mark.any_database
+
 RATE = 24_000
 TEXT = "Take all the time you need. There is no wrong answer, only your own story."
 SECONDS = 5.0

@@ -12,6 +12,8 @@ from ttscache import delivery
 from ttscache.tests.fakes import entry
 from ttscache.tiers import Entry
 
+pytestmark = pytest.mark.any_database
+
 CLIP = entry(sound=bytes(range(100)))
 ETAG = delivery.etag_of(CLIP)
 

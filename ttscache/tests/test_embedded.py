@@ -14,6 +14,8 @@ from ttscache.errors import TextRefused, UnknownVoice
 from ttscache.providers.embedded import TIMBRES, EmbeddedProvider
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, SpeechRequest
 
+pytestmark = pytest.mark.any_database
+
 RATE = 24_000
 TEXT = "Tell me about a time when your life took a new direction. What was different for you from then on?"
 

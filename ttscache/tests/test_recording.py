@@ -10,6 +10,8 @@ from ttscache.recording import Recording
 from ttscache.tests.fakes import entry
 from ttscache.tiers import Entry
 
+pytestmark = pytest.mark.any_database
+
 
 class Studio:
     """Makes a recording of chunks, and waits before the last one until it is told to go on."""

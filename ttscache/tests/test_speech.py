@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from ttscache.errors import BadText, EmptyText
 from ttscache.speech import OPENAI_VOICES, SpeechRequest
 
+pytestmark = pytest.mark.any_database
+
 texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1).filter(
     str.strip
 )

@@ -19,7 +19,7 @@ class MemoryTier:
     name = "memory"
 
     def __init__(self, max_bytes: int) -> None:
-        self._clips: LRUCache[str, Entry] = LRUCache(max_bytes, getsizeof=_size_of)
+        self._clips: LRUCache[str, Entry] = LRUCache(max(1, max_bytes), getsizeof=_size_of)
 
     def get(self, content_hash: str) -> Entry | None:
         return self._clips.get(content_hash)
