@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import cache as django_cache
 from django.db.models import Sum
 from django.test import Client
 from rest_framework.settings import api_settings
@@ -30,6 +31,7 @@ def voice(settings: Any) -> Iterator[FakeVoice]:
     }
     voice = FakeVoice()
     speech_cache().provider = voice
+    django_cache.clear()  # which counts for throttles, in a table that no test flushes
     yield voice
     speech_cache().finish_recordings(5)
 
@@ -130,6 +132,8 @@ def test_no_more_threads_wait_than_may(caller: Client, settings: Any, voice: Fak
 
     assert (busy.status_code, busy.json()["code"], "Retry-After" in busy) == (503, "busy", True)
     assert after.status_code == 200
+    body(after)
+    assert outcomes() == {"generated": 2, "failed": 1}, "who was sent away asked as well"
 
 
 def test_only_generations_are_throttled(caller: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,6 +146,60 @@ def test_only_generations_are_throttled(caller: Client, monkeypatch: pytest.Monk
     assert (other.status_code, other.json()["code"]) == (429, "throttled")
     assert int(other["Retry-After"]) > 0
     assert "anonymous_generation" in api_settings.DEFAULT_THROTTLE_RATES
+
+
+def test_nobody_is_sent_away_because_redis_is_gone(caller: Client, settings: Any) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1/0",
+        }
+    }
+
+    assert say(caller).status_code == 200
+
+
+def test_a_stranger_makes_only_so_many_clips(
+    voice: FakeVoice, caller: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body(say(caller))
+    address = published()
+    for tier in speech_cache().tiers:
+        tier.delete(Clip.objects.get().content_hash)
+    monkeypatch.setattr(
+        ScopedThrottle, "THROTTLE_RATES", {"generation": None, "anonymous_generation": "1/min"}
+    )
+    voice.breaks_off = ProviderFailed()
+    with pytest.raises(ProviderFailed):
+        body(Client().get(address))
+
+    assert Client().get(address).status_code == 429
+    assert caller.get(address).status_code == 200
+
+
+def test_a_part_that_the_clip_does_not_have_is_refused_in_json(caller: Client) -> None:
+    body(say(caller))
+    response = Client().get(published(), headers={"Range": "bytes=99999999-"})
+
+    assert (response.status_code, response.json()["code"]) == (416, "range_not_satisfiable")
+    assert "Cache-Status" not in response
+
+
+def test_json_deeper_than_anyone_means_is_a_parse_error(caller: Client) -> None:
+    response = caller.post("/api/text-to-speech", "[" * 200_000, content_type="application/json")
+
+    assert (response.status_code, response.json()["code"]) == (400, "parse_error")
+
+
+def test_kinds_of_the_earlier_system_are_counted_among_the_four(caller: Client) -> None:
+    body(say(caller))
+    Clip.objects.update(content_type="greeting")
+    for tier in speech_cache().local:
+        tier.delete(Clip.objects.get().content_hash)
+    body(say(caller))
+    figures = caller.get("/api/cache-stats").json()
+
+    assert sum(kind["requests"] for kind in figures["by_content_type"].values()) == 2
 
 
 def test_a_clip_that_is_not_published_is_like_one_that_does_not_exist(caller: Client) -> None:

@@ -9,9 +9,11 @@ from ttscache.cache import Hit, Playing, SpeechCache
 from ttscache.claims import Claims
 from ttscache.errors import (
     BrokenAudio,
+    Busy,
     KeyRefused,
     ProviderError,
     ProviderFailed,
+    ProviderTimeout,
     ProviderUnavailable,
     TextRefused,
     Throttled,
@@ -212,6 +214,35 @@ def test_a_throttle_stops_a_new_recording_but_never_a_joined_one(
     joined = cache.play(speech(), "question", before_start=refuse)
     voice.may_go_on.set()
     assert isinstance(joined, Playing) and joined.is_joined
+
+
+def test_where_no_thread_is_to_be_had_the_next_request_tries_anew(
+    cache: SpeechCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(Busy):
+            cache.play(speech(), "question")
+
+    assert play(cache, speech()).audio == spoken(speech())
+
+
+def test_a_process_that_ends_breaks_off_what_is_late_and_books_it(
+    cache: SpeechCache, voice: FakeVoice
+) -> None:
+    voice.may_go_on.clear()
+    playing = cache.record(speech(), "question")
+    playing.recording.wait_for_sound()
+    cache.finish_recordings(0.05)
+    with pytest.raises(ProviderTimeout):
+        playing.recording.whole()
+    voice.may_go_on.set()
+    cache.ledger.flush()
+
+    assert Spending.objects.get().cost_microusd == len(speech().text) * 30
 
 
 def test_a_persons_own_words_leave_no_trace(cache: SpeechCache, voice: FakeVoice) -> None:

@@ -98,6 +98,16 @@ def test_the_next_to_try_sees_why_it_was_given_back_and_may_try() -> None:
     assert claims.take("clip")
 
 
+def test_one_that_was_given_back_with_an_error_is_not_renewed() -> None:
+    claims = Claims(0.4)
+    held = claims.take("clip")
+    assert held
+    Claim.objects.update(error="provider_failed", until=Now())  # given back while the renewal was on its way
+    threading.Event().wait(0.5)
+
+    assert claims.take("clip")
+
+
 def test_a_restart_frees_what_the_dead_of_this_host_left_and_nothing_else() -> None:
     host = socket.gethostname()
     for name, owner in (

@@ -85,6 +85,12 @@ class TestMemoryTier(LocalTierContract):
 
         assert sorted(content_hash[0] for content_hash, _ in tier.entries()) == ["a", "c", "d"]
 
+    def test_no_bytes_at_all_means_that_nothing_is_kept(self) -> None:
+        tier = MemoryTier(0)
+        tier.put(entry())
+
+        assert tier.get(KEY) is None
+
     def test_a_clip_larger_than_all_of_it_is_not_kept(self) -> None:
         tier = MemoryTier(10_000)
         tier.put(entry(sound=bytes(20_000)))

@@ -142,6 +142,16 @@ def test_nothing_is_made_while_others_hold_every_slot(voice: FakeVoice) -> None:
     assert voice.calls == []
 
 
+def test_a_task_that_finds_every_slot_taken_calls_for_nobody() -> None:
+    warming.start_run("here", WANTED)
+    OrmQ.objects.all().delete()
+    for lane in range(5):
+        Claim.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
+    tasks.warm()
+
+    assert OrmQ.objects.count() == 0
+
+
 def test_who_pulls_for_one_run_pays_for_no_other(voice: FakeVoice) -> None:
     mine = warming.start_run("mine", WANTED[:1])
     warming.start_run("another", WANTED[1:])
