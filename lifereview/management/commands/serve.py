@@ -43,11 +43,12 @@ class Command(BaseCommand):
         self._wait_for_port()
         call_command("migrate", verbosity=0)
         call_command(CollectStatic(), interactive=False, verbosity=0)
+        # First in the queue, so that the cluster shows that it lives before it is busy.
+        async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
         load_default_content()
         forget_claims_of_dead_processes()
         hold_clips()  # with other settings the same words have other clips
         warm_live_journeys()
-        async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
         password = self._create_first_user()
         connections.close_all()
         self._tell(password)
