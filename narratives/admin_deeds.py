@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -23,9 +24,9 @@ from ttscache.warming import Plan
 class Deeds(StaffAdmin):
     """What the pages of journeys and of narratives can have done, and how they keep the pins in step."""
 
+    @abstractmethod
     def narratives_of(self, saved: Any) -> list[Narrative]:
         """What is published when this page is saved and published in one."""
-        raise NotImplementedError
 
     # who may
     def has_publish_permission(self, request: HttpRequest, obj: Any = None) -> bool:
