@@ -24,6 +24,8 @@ def main(parent: str, user: str, *command: str) -> None:
         os.setuid(account.pw_uid)
     if sys.platform == "linux":  # after setuid, which takes the setting back
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # A shell has its background jobs ignore Ctrl-C, and they pass that on to all they start.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     if os.getppid() != int(parent):
         sys.exit("the program that asked for this one is gone")
     os.execvp(command[0], command)
