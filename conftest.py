@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness import surroundings
+from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
 
 IS_ON_POSTGRESQL = surroundings.is_on_postgresql
@@ -59,6 +60,21 @@ def site_database(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]
         return {"DATABASE_URL": server.create_database()}
 
     return make
+
+
+@pytest.fixture(scope="session")
+def running_openai() -> Iterator[OpenAIServer]:
+    """The speech service, started once."""
+    with OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture
+def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
+    """It behaves and has heard nothing."""
+    running_openai.reset()
+    yield running_openai
+    running_openai.reset()
 
 
 @pytest.fixture(autouse=True)

@@ -114,12 +114,8 @@ def answer_recording(
                 cache_control=cache_control,
                 on_end=_once_streamed(playing, counting, leave),
             )
-        entry = recording.whole()
         status = delivery.miss_status(playing.outcome)
-        response = delivery.deliver(request, entry, cache_status=status, cache_control=cache_control)
-        if delivery.is_counted(request, response):
-            counting.book(playing.outcome, entry.size)
-        return response
+        return _deliver(request, recording.whole(), playing.outcome, status, counting, cache_control)
     except SpeechError:
         if delivery.asks_to_hear_it(request):
             counting.book("failed")
@@ -140,10 +136,21 @@ def _once_streamed(playing: Playing, counting: Counting, leave: Callable[[], Non
 
 
 def answer_hit(request: HttpRequest, hit: Hit, counting: Counting, cache_control: str) -> HttpResponseBase:
-    status = delivery.hit_status(hit.tier)
-    response = delivery.deliver(request, hit.entry, cache_status=status, cache_control=cache_control)
+    return _deliver(request, hit.entry, hit.tier, delivery.hit_status(hit.tier), counting, cache_control)
+
+
+def _deliver(  # noqa: PLR0917 - private, and both callers hand over what they have
+    request: HttpRequest,
+    entry: Entry,
+    outcome: str,
+    cache_status: str,
+    counting: Counting,
+    cache_control: str,
+) -> HttpResponseBase:
+    """The clip, or the part that was asked for, counted if this is the one time that it counts."""
+    response = delivery.deliver(request, entry, cache_status=cache_status, cache_control=cache_control)
     if delivery.is_counted(request, response):
-        counting.book(hit.tier, hit.entry.size)
+        counting.book(outcome, entry.size)
     release_connections()  # the client may be slow
     return response
 

@@ -154,8 +154,7 @@ class SpeechCache:
             time.sleep(0.02)
         for recording in late:
             recording.break_off(ProviderTimeout())
-            if recording in self._calls:  # it may cost all the same
-                self.ledger.paid(*self._calls.pop(recording), ProviderTimeout.code)
+            self._book(recording, ProviderTimeout.code, is_paid=True)  # the call may cost all the same
 
     def _under_way(self) -> list[Recording]:
         with self._lock:

@@ -24,20 +24,6 @@ collect_ignore = ["test_make_run.py", "test_configuration.py"] if IS_ON_POSTGRES
 
 
 @pytest.fixture(scope="session")
-def running_openai() -> Iterator[OpenAIServer]:
-    with OpenAIServer() as server:
-        yield server
-
-
-@pytest.fixture
-def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
-    """It behaves and has heard nothing."""
-    running_openai.reset()
-    yield running_openai
-    running_openai.reset()
-
-
-@pytest.fixture(scope="session")
 def migrated(site_database: Any, tmp_path_factory: pytest.TempPathFactory) -> WebServer:
     """Never started: its folder and its database are what those of every other site are copies of."""
     model = WebServer(tmp_path_factory.mktemp("model") / "var", site_database() | {"SECRET_KEY": SECRET_KEY})
