@@ -93,7 +93,7 @@ class PreCacheNarrativesView(PublicView):
         is_complete = cached == len(set(hashes))
         if not is_complete and not publishing.is_warming(journey, voice):
             check_rate("pre_cache", request, self)
-        run = publishing.latest_run(journey, voice) if is_complete else publishing.warm(journey, voice)
+        run = publishing.warm(journey, voice)
         answer = {
             "success": True,
             "voice": voice,

@@ -82,14 +82,11 @@ def all_published_clips(journey: Journey) -> list[Wanted]:
 
 
 def warm(journey: Journey, voice: str) -> WarmRun:
-    """Make what is missing of a journey in this voice, or join the run that does so already."""
+    """Make what is missing of a journey in this voice, or join the run that does so already.
+
+    Where nothing is missing: the last run that made this voice whole.
+    """
     return warming.start_run(_scope(journey, voice), published_clips(journey, voice))
-
-
-def latest_run(journey: Journey, voice: str) -> WarmRun:
-    """The last run that made this voice whole; where there was none, one that finds everything there."""
-    done = WarmRun.objects.filter(scope=_scope(journey, voice), state=WarmRun.State.DONE)
-    return done.first() or warm(journey, voice)
 
 
 def is_warming(journey: Journey, voice: str) -> bool:

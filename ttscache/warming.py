@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, connections, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -76,18 +76,24 @@ def plan(wanted: Iterable[Wanted]) -> Plan:
 def start_run(scope: str, wanted: Iterable[Wanted]) -> WarmRun:
     """Queue what is missing, in the run of this scope that is under way or in a new one.
 
-    Where nothing is missing the run is done at once. Work starts when the transaction is committed.
+    Where nothing is missing it is the last run of this scope that ended well; where there was none, one that
+    is done at once. Work starts when the transaction is committed.
     """
     listed = list(wanted)
     try:
         with transaction.atomic():
             run = WarmRun.objects.active().select_for_update().filter(scope=scope).first()
-            run = run or WarmRun.objects.create(scope=scope)
             for content_type in {item.content_type for item in listed}:
                 Clip.objects.record_all(
                     (item.speech for item in listed if item.content_type == content_type), content_type
                 )
             planned = plan(listed)
+            if run is None and not planned.missing:
+                # It may have ended a moment ago, between somebody's look at the clips and this one.
+                run = WarmRun.objects.filter(scope=scope, state=WarmRun.State.DONE).first()
+                if run is not None:
+                    return run
+            run = run or WarmRun.objects.create(scope=scope)
             _add_items(run, planned)
             _settle(run)
     except IntegrityError:
@@ -216,7 +222,10 @@ def _settle(run: WarmRun) -> None:
         return
     has_failures = run.items.filter(state=WarmItem.State.FAILED).exists()
     state = WarmRun.State.FAILED if has_failures else WarmRun.State.DONE
-    WarmRun.objects.active().filter(pk=run.pk).update(state=state, finished_at=timezone.now())
+    now = timezone.now()
+    WarmRun.objects.active().filter(pk=run.pk).update(
+        state=state, started_at=Coalesce("started_at", now), finished_at=now
+    )
 
 
 def _add_items(run: WarmRun, planned: Plan) -> None:

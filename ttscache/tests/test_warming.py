@@ -81,13 +81,21 @@ def test_who_joins_has_what_failed_tried_again(voice: FakeVoice) -> None:
     assert (run.state, states(run)) == (WarmRun.State.DONE, ["done"] * 4)
 
 
-def test_where_nothing_is_missing_the_run_is_done_at_once(voice: FakeVoice) -> None:
-    finished(warming.start_run("here", WANTED))
+def test_where_nothing_is_missing_the_run_is_the_one_that_made_it(voice: FakeVoice) -> None:
+    made = finished(warming.start_run("here", WANTED))
     OrmQ.objects.all().delete()
     run = warming.start_run("here", WANTED)
 
-    assert (run.state, states(run)) == (WarmRun.State.DONE, ["skipped"] * 4)
+    assert (run, run.state) == (made, WarmRun.State.DONE)
     assert not OrmQ.objects.exists()
+
+
+def test_where_others_have_made_it_all_the_run_is_done_at_once(voice: FakeVoice) -> None:
+    finished(warming.start_run("there", WANTED))
+    run = warming.start_run("here", WANTED)
+
+    assert (run.state, states(run)) == (WarmRun.State.DONE, ["skipped"] * 4)
+    assert run.started_at == run.finished_at is not None
 
 
 def test_two_runs_that_share_a_clip_pay_for_it_once(voice: FakeVoice) -> None:
