@@ -62,6 +62,10 @@ class Environment:
     def number(self, name: str, default: float, *, least: float, most: float) -> float:
         return self._number(name, default, least, most, float, "a number")
 
+    def optional_number(self, name: str, *, least: float, most: float) -> float | None:
+        """None where it is not set."""
+        return self.number(name, least, least=least, most=most) if self.text(name) else None
+
     def byte_count(self, name: str, default: int) -> int:
         """Bytes, either plain or with a unit: 67108864, 64MiB, 64M."""
         value = self.text(name)

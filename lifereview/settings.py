@@ -13,6 +13,7 @@ from dotenv import dotenv_values
 
 from lifereview import admin_look
 from lifereview.environment import Environment, refuse
+from ttscache.price_list import LIST_PRICES, Price
 from ttscache.speech import OPENAI_VOICES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -211,11 +212,30 @@ _VOICES: dict[str, Any] = {
     "pattern": r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}",
     "allowed": f"a list of voices, such as nova,onyx (OpenAI's are {', '.join(OPENAI_VOICES)})",
 }
+
+
+def _prices() -> dict[str, Price]:
+    """The list prices, and those that are named here: per million characters, or with /s per second."""
+    named = env.words(
+        "TTS_PRICES",
+        pattern=r"[^=,\s]+=\d{1,9}(\.\d{1,9})?(/s)?",
+        allowed="a list such as my-model=12.5,my-other-model=0.0003/s "
+        "(US dollars per million characters, or per second of sound)",
+    )
+    prices = dict(LIST_PRICES)
+    for model, _, price in (entry.partition("=") for entry in named):
+        amount = float(price.removesuffix("/s"))
+        by_second = price.endswith("/s")
+        prices[model] = Price(per_second=amount) if by_second else Price(per_million_characters=amount)
+    return prices
+
+
 FILES_DIR = env.folder("TTS_FILES_DIR", VAR_DIR / "tts_cache")
 try:
     FILES_DIR.mkdir(parents=True, exist_ok=True)
 except OSError as error:
     refuse("TTS_FILES_DIR", str(FILES_DIR), f"it has to be a folder that can be written ({error.strerror})")
+PRICES = _prices()
 LISTENER_VOICES = tuple(env.words("TTS_LISTENER_VOICES", ["nova", "onyx"], **_VOICES))
 TTSCACHE = {
     "provider": env.choice(
@@ -232,6 +252,8 @@ TTSCACHE = {
     "warm_concurrency": env.integer("TTS_WARM_CONCURRENCY", 5, least=1, most=100),
     "max_chars": TTS_MAX_CHARS,
     "timeout_seconds": TTS_TIMEOUT_SECONDS,
+    "daily_budget_usd": env.optional_number("TTS_DAILY_BUDGET_USD", least=0, most=1_000_000),
+    "prices": PRICES,
     "allow_anonymous_text": env.flag("TTS_ALLOW_ANONYMOUS_TEXT", False),
     "waiting_threads": WEB_THREADS * 3 // 4,
 }
@@ -239,11 +261,12 @@ if TTSCACHE["provider"] == "openai" and not _OPENAI_API_KEY:
     refuse("TTS_PROVIDER", "openai", "it needs an OPENAI_API_KEY; allowed without one is embedded")
 if TTSCACHE["provider"] == "embedded" and not set(LISTENER_VOICES) <= set(OPENAI_VOICES):
     refuse("TTS_LISTENER_VOICES", ",".join(LISTENER_VOICES), f"allowed is {_VOICES['allowed']}")
-# What would change where clips go or what they may cost is refused until it can be honoured.
+_IS_UNPRICED = TTSCACHE["provider"] == "openai" and TTSCACHE["model"] not in PRICES
+if TTSCACHE["daily_budget_usd"] is not None and _IS_UNPRICED:
+    _WHY = f"the model {TTSCACHE['model']} has no price to count against it; name one in TTS_PRICES"
+    refuse("TTS_DAILY_BUDGET_USD", env.text("TTS_DAILY_BUDGET_USD"), _WHY)
+# What would change where clips go is refused until it can be honoured.
 env.choice("TTS_PERMANENT", "database", ["database"])
-if env.text("TTS_DAILY_BUDGET_USD"):
-    _NO_CAP = "there is no cap here yet; leave it unset, and set one at the provider"
-    refuse("TTS_DAILY_BUDGET_USD", env.text("TTS_DAILY_BUDGET_USD"), _NO_CAP)
 
 # --- HTTP API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

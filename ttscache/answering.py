@@ -98,14 +98,18 @@ def answer_recording(
     """
     leave: Callable[[], None] | None = None
     is_streaming = False
+    is_part = "Range" in request.headers
     try:
         leave = waiting_room().enter()
         playing = record()
         release_connections()
         recording = playing.recording
-        recording.wait_for_sound()
+        if is_part:
+            recording.whole()  # a byte that nobody has had yet may still be replaced by a better one
+        else:
+            recording.wait_for_sound()
         counting.sound_is_there()
-        if recording.entry is None and "Range" not in request.headers:
+        if recording.entry is None:
             is_streaming = True
             return delivery.stream(
                 recording,

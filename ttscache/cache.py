@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 import uuid
@@ -14,30 +13,27 @@ from operator import attrgetter
 
 from django.db import DatabaseError, connections
 
-from ttscache import audio as sound
 from ttscache.claims import Claims, Held
 from ttscache.errors import (
     Busy,
-    ProviderError,
     ProviderTimeout,
-    ProviderUnavailable,
     SpeechError,
     StoreUnavailable,
+    TextRefused,
     TierError,
     error_of,
 )
 from ttscache.ledger import Ledger
 from ttscache.models import Clip, ContentType, Pin
-from ttscache.providers import Provider
 from ttscache.recording import Recording
+from ttscache.speaking import PARTS_AT_ONCE, Speaker, Spoken
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, LocalTier, Tier, checksum_of
 
 logger = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3
-LONGEST_PAUSE_SECONDS = 4.0
 FOLLOW_SECONDS = 0.1
+REFUSED_SECONDS = 600  # for so long a text that the provider will not say is not offered to it again
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +69,18 @@ class SpeechCache:
         *,
         local: Sequence[LocalTier],
         permanent: Tier,
-        provider: Provider,
+        speaker: Speaker,
         claims: Claims,
         ledger: Ledger,
     ) -> None:
         self.local = tuple(local)
         self.permanent = permanent
         self.tiers: tuple[Tier, ...] = (*self.local, permanent)
-        self.provider = provider
+        self.speaker = speaker
         self.claims = claims
         self.ledger = ledger
         self._lock = threading.Lock()
         self._recordings: dict[str, Recording] = {}
-        self._calls: dict[Recording, tuple[SpeechRequest, str, float]] = {}  # provider calls under way
 
     # --- looking ------------------------------------------------------------------------------------------
     def find_published(self, content_hash: str) -> Hit | None:
@@ -111,17 +106,28 @@ class SpeechCache:
 
     # --- making -------------------------------------------------------------------------------------------
     def play(
-        self, request: SpeechRequest, content_type: str, *, before_start: Callable[[], None] = lambda: None
+        self,
+        request: SpeechRequest,
+        content_type: str,
+        *,
+        before_start: Callable[[], None] = lambda: None,
+        parts_at_once: int = PARTS_AT_ONCE,
     ) -> Hit | Playing:
         """The clip, if any tier has it; else the recording of it, joined or newly started.
 
         `before_start` may raise to keep a new recording from starting; to join one is always free.
         """
-        content_hash = request.content_hash
-        return self.find(content_hash) or self.record(request, content_type, before_start=before_start)
+        return self.find(request.content_hash) or self.record(
+            request, content_type, before_start=before_start, parts_at_once=parts_at_once
+        )
 
     def record(
-        self, request: SpeechRequest, content_type: str, *, before_start: Callable[[], None] = lambda: None
+        self,
+        request: SpeechRequest,
+        content_type: str,
+        *,
+        before_start: Callable[[], None] = lambda: None,
+        parts_at_once: int = PARTS_AT_ONCE,
     ) -> Playing:
         """Join the recording of a clip that no tier has, or start it."""
         content_hash = request.content_hash
@@ -134,7 +140,8 @@ class SpeechCache:
             if joined is not None:
                 return Playing(joined, is_joined=True)
             recording = Recording(
-                partial(self._make, request, content_type), on_end=partial(self._ended, content_hash)
+                partial(self._make, request, content_type, parts_at_once),
+                on_end=partial(self._ended, content_hash),
             )
             self._recordings[content_hash] = recording
         return Playing(self._started(recording, content_hash), is_joined=False)
@@ -154,7 +161,7 @@ class SpeechCache:
             time.sleep(0.02)
         for recording in late:
             recording.break_off(ProviderTimeout())
-            self._book(recording, ProviderTimeout.code, is_paid=True)  # the call may cost all the same
+        self.speaker.book_unfinished()
 
     def _under_way(self) -> list[Recording]:
         with self._lock:
@@ -180,13 +187,15 @@ class SpeechCache:
         with self._lock:
             self._recordings.pop(content_hash, None)
 
-    def _make(self, request: SpeechRequest, content_type: str, recording: Recording) -> Entry:
+    def _make(
+        self, request: SpeechRequest, content_type: str, parts_at_once: int, recording: Recording
+    ) -> Entry:
         try:
             Clip.objects.record(request, content_type)
             while True:
                 held = self.claims.take(request.content_hash)
                 if held is not None:
-                    return self._lead(held, request, content_type, recording)
+                    return self._lead(held, request, content_type, parts_at_once, recording)
                 entry = self._follow(request.content_hash)
                 if entry is not None:
                     return entry
@@ -195,7 +204,14 @@ class SpeechCache:
         finally:
             connections.close_all()  # a thread's connections end with it
 
-    def _lead(self, held: Held, request: SpeechRequest, content_type: str, recording: Recording) -> Entry:
+    def _lead(
+        self,
+        held: Held,
+        request: SpeechRequest,
+        content_type: str,
+        parts_at_once: int,
+        recording: Recording,
+    ) -> Entry:
         error_code = ""
         try:
             # Somebody may have kept it between our look and our claim.
@@ -203,9 +219,8 @@ class SpeechCache:
             if found is not None:
                 return found.entry
             recording.is_made_here = True
-            connections.close_all()  # the voice takes seconds; others need the connection meanwhile
-            entry = self._entry(self._speak(request, content_type, recording), request, content_type)
-            return self._keep(entry, held)
+            spoken = self.speaker.speak(request, content_type, recording, parts_at_once)
+            return self._keep(self._entry(spoken, request, content_type), held)
         except SpeechError as error:
             error_code = error.code
             raise
@@ -230,56 +245,18 @@ class SpeechCache:
     def _make_privately(self, request: SpeechRequest, recording: Recording) -> Entry:
         recording.is_made_here = True
         try:
-            return self._entry(self._speak(request, "response", recording), request, "response")
+            spoken = self.speaker.speak(request, ContentType.RESPONSE, recording, PARTS_AT_ONCE)
+            return self._entry(spoken, request, ContentType.RESPONSE)
         finally:
             connections.close_all()
 
-    def _speak(
-        self, request: SpeechRequest, content_type: str, recording: Recording
-    ) -> tuple[bytes, sound.Sound]:
-        """The clip's bytes, whole. Tried again while nobody has heard a byte and the trouble may pass."""
-        if not self.provider.can_speak(request):
-            raise ProviderUnavailable("The voice that this clip was made with is not in use.")
-        is_streaming = self.provider.streams(request)
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            chunks: list[bytes] = []
-            self._calls[recording] = (request, content_type, self._price(request))
-            try:
-                for chunk in self.provider.speak(request):
-                    chunks.append(chunk)
-                    if is_streaming:
-                        recording.add(chunk)
-                audio = b"".join(chunks)
-                facts = sound.examine(audio, request.audio_format)
-                sound.check_whole(facts, request.text, request.speed)
-            except SpeechError as error:
-                self._book(recording, error.code, is_paid=bool(chunks))
-                logger.warning("A provider call failed (%s): %s", error.code, error)
-                was_heard = bool(chunks) and is_streaming
-                if was_heard or attempt == MAX_ATTEMPTS or not _is_worth_retrying(error):
-                    raise
-                time.sleep(_pause_seconds(attempt, error))
-            else:
-                self._book(recording, "ok", is_paid=True)
-                return audio, facts
-        raise AssertionError("the last attempt returns or raises")
-
-    def _book(self, recording: Recording, outcome: str, *, is_paid: bool) -> None:
-        call = self._calls.pop(recording, None)
-        if call is not None:  # else it was booked when it was broken off
-            request, content_type, usd = call
-            self.ledger.paid(request, content_type, usd if is_paid else 0, outcome)
-
-    def _price(self, request: SpeechRequest) -> float:
-        return self.provider.price_usd(request)
-
-    def _entry(self, made: tuple[bytes, sound.Sound], request: SpeechRequest, content_type: str) -> Entry:
-        audio, facts = made
+    def _entry(self, spoken: Spoken, request: SpeechRequest, content_type: str) -> Entry:
+        facts = spoken.facts
         return Entry(
             content_hash=request.content_hash,
-            audio=audio,
+            audio=spoken.audio,
             audio_format=request.audio_format,
-            checksum=checksum_of(audio),
+            checksum=checksum_of(spoken.audio),
             duration_ms=facts.duration_ms,
             content_type=content_type,
             voice=request.voice,
@@ -315,8 +292,9 @@ class SpeechCache:
             return True
 
     def _give_back(self, held: Held, error_code: str) -> None:
+        for_seconds = REFUSED_SECONDS if error_code == TextRefused.code else 0
         try:
-            self.claims.give_back(held, error=error_code)
+            self.claims.give_back(held, error=error_code, for_seconds=for_seconds)
         except DatabaseError:
             logger.warning("The claim of clip %s runs out by itself.", held.name)
 
@@ -336,15 +314,3 @@ class SpeechCache:
                 tier.put(entry)
             except TierError as error:
                 logger.warning("The %s tier did not keep clip %s: %s", tier.name, entry.content_hash, error)
-
-
-def _is_worth_retrying(error: SpeechError) -> bool:
-    is_soon = (error.retry_after_seconds or 0) <= LONGEST_PAUSE_SECONDS
-    return isinstance(error, ProviderError) and error.is_retryable and is_soon
-
-
-def _pause_seconds(attempt: int, error: SpeechError) -> float:
-    """Exponential backoff with jitter; what the provider asks for comes first (RFC 9110, Retry-After)."""
-    if error.retry_after_seconds is not None:
-        return error.retry_after_seconds
-    return random.uniform(0.2, 0.4) * 2.0 ** (attempt - 1)

@@ -69,13 +69,16 @@ class Claims:
             self._keep_renewing()
         return held
 
-    def give_back(self, held: Held, *, error: str = "") -> None:
-        """Let others try; those who were waiting learn from `error`, a code, that trying is no use now."""
+    def give_back(self, held: Held, *, error: str = "", for_seconds: float = 0) -> None:
+        """Let others try; those who were waiting learn from `error`, a code, that trying is no use now.
+
+        With `for_seconds` it is no use for so long: until then nobody gets the claim, and all learn why.
+        """
         with self._lock:
             self._held.pop(held.owner, None)
         mine = Claim.objects.filter(name=held.name, owner=held.owner)
         if error:
-            mine.update(until=Now(), error=error)
+            mine.update(until=Now() + timedelta(seconds=for_seconds), error=error)
         else:
             mine.delete()
 
@@ -141,7 +144,7 @@ def forget_claims_of_dead_processes() -> int:
     host = socket.gethostname()
     dead = [
         claim.pk
-        for claim in Claim.objects.filter(owner__startswith=f"{host}:")
+        for claim in Claim.objects.filter(owner__startswith=f"{host}:", error="")
         if not is_process_alive(int(claim.owner.split(":")[1]))
     ]
     return Claim.objects.filter(pk__in=dead).delete()[0]

@@ -13,6 +13,7 @@ from django.core import checks
 from django.core.signals import setting_changed
 
 from ttscache.audio import FORMATS
+from ttscache.price_list import LIST_PRICES, Price
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, SpeechRequest
 
 PROVIDERS = ("openai", "embedded")
@@ -35,15 +36,12 @@ class Conf:
     max_chars: int = 20_000
     timeout_seconds: float = 30.0
     first_byte_seconds: float = 10.0
+    daily_budget_usd: float | None = None  # hard cap on provider spending in a day (UTC)
     allow_anonymous_text: bool = False
     waiting_threads: int = 48  # of one process; see contract, WEB_THREADS
     claim_seconds: float = 8.0  # a claim that is not renewed for so long may be taken over
     flush_seconds: float = 2.0
-    # OpenAI's list prices. https://platform.openai.com/docs/pricing
-    usd_per_million_characters: Mapping[str, float] = field(
-        default_factory=lambda: {"tts-1": 15.0, "tts-1-hd": 30.0, EMBEDDED_MODEL: 0.0}
-    )
-    usd_per_second: Mapping[str, float] = field(default_factory=lambda: {"gpt-4o-mini-tts": 0.00025})
+    prices: Mapping[str, Price] = field(default_factory=lambda: LIST_PRICES)
 
     @property
     def house_model(self) -> str:
@@ -106,6 +104,12 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
             "The model 'embedded' belongs to the embedded provider.",
             hint="Set TTS_MODEL to a model of the provider, or TTS_PROVIDER=embedded.",
             id="ttscache.E004",
+        )
+    if given.daily_budget_usd is not None and given.house_model not in given.prices:
+        yield checks.Error(
+            f"A daily budget is set, but the model {given.house_model!r} has no price to count against it.",
+            hint=f"Set TTS_PRICES, e.g. {given.house_model}=30 (US dollars per million characters).",
+            id="ttscache.E007",
         )
     if not given.listener_voices:
         yield checks.Error(

@@ -6,9 +6,12 @@ SpeechError                     anything this app raises on purpose
 │   ├── UnknownVoice, UnknownFormat, UnknownContentType
 │   └── TextRefused             the provider will not say this text
 ├── Busy, Throttled             this server has its hands full, or this caller asks too often
+├── BudgetExhausted             the day's money is spent
 ├── StoreUnavailable            what has to be looked up cannot be: the database does not answer
 ├── ProviderError               the voice service
 │   ├── ProviderUnavailable     down, overloaded, or its key is refused
+│   │   ├── KeyRefused          a matter for operators
+│   │   └── ProviderDown        known to be down: it was not called
 │   ├── ProviderTimeout         no byte, or no end, within the time allowed
 │   └── ProviderFailed          it answered, and the answer is of no use
 │       └── BrokenAudio         the bytes are not a whole clip
@@ -90,6 +93,14 @@ class Throttled(SpeechError):
     sentence = "Too many new clips were asked for. Please try again later."
 
 
+class BudgetExhausted(SpeechError):
+    """The next call might go beyond what may be spent in a day."""
+
+    code = "budget_exhausted"
+    status = 503
+    sentence = "No more new clips can be made today. What has been made before plays on."
+
+
 class StoreUnavailable(SpeechError):
     """Without the database nobody can tell who may hear a clip, or see to it that it is paid for once."""
 
@@ -102,6 +113,7 @@ class ProviderError(SpeechError):
     """The voice service. `is_retryable`: the same call may well succeed in a moment."""
 
     is_retryable = False
+    may_cost = False  # whether the provider may charge for a call that ended so, though no sound came
 
 
 class ProviderUnavailable(ProviderError):
@@ -117,11 +129,18 @@ class KeyRefused(ProviderUnavailable):
     is_retryable = False
 
 
+class ProviderDown(ProviderUnavailable):
+    """So many calls failed that none is made until the provider is seen to be well."""
+
+    is_retryable = False
+
+
 class ProviderTimeout(ProviderError):
     code = "provider_timeout"
     status = 504
     sentence = "The voice service did not answer in time."
     is_retryable = True
+    may_cost = True
 
 
 class ProviderFailed(ProviderError):
@@ -147,7 +166,14 @@ class TierError(SpeechError):
     sentence = "A storage tier is not available."
 
 
-_LEFT_BEHIND = (TextRefused, ProviderUnavailable, ProviderTimeout, ProviderFailed, StoreUnavailable)
+_LEFT_BEHIND = (
+    TextRefused,
+    ProviderUnavailable,
+    ProviderTimeout,
+    ProviderFailed,
+    StoreUnavailable,
+    BudgetExhausted,
+)
 
 
 def error_of(code: str) -> SpeechError:

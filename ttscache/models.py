@@ -244,6 +244,16 @@ class Spending(models.Model):
         return f"{self.hour:%Y-%m-%d %H}h {self.model} {self.outcome}: {self.calls}"
 
 
+class BudgetDay(models.Model):
+    """What provider calls of one day (UTC) have cost, and what is set aside for those under way."""
+
+    day = models.DateField(unique=True)
+    committed_microusd = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.committed_microusd / 1e6:.4f} USD"
+
+
 class ClipDay(models.Model):
     """How often one clip was asked for on one day (UTC)."""
 
@@ -301,6 +311,7 @@ class WarmRun(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    paused_because = models.CharField(max_length=200, default="", blank=True)
 
     objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()
 

@@ -1,10 +1,15 @@
-"""What a provider call costs, from one table."""
+"""What a provider call costs: before it is made, and after."""
 
 from __future__ import annotations
 
 from ttscache.conf import conf
+from ttscache.price_list import Price
+from ttscache.speech import SpeechRequest
 
 TYPICAL_CHARACTERS_A_SECOND = 15.0
+SLOWEST_CHARACTERS_A_SECOND = 6.0  # no voice is expected to take longer over a text than this
+
+_UNKNOWN = Price()
 
 
 def list_price_usd(model: str, characters: int) -> float:
@@ -12,8 +17,22 @@ def list_price_usd(model: str, characters: int) -> float:
 
     Models priced by the second of sound are estimated from the usual pace of speech.
     """
-    by_character = conf().usd_per_million_characters.get(model)
-    if by_character is not None:
-        return characters * by_character / 1e6
-    by_second = conf().usd_per_second.get(model, 0.0)
-    return characters / TYPICAL_CHARACTERS_A_SECOND * by_second
+    return _price_of(model).usd(characters, characters / TYPICAL_CHARACTERS_A_SECOND)
+
+
+def most_usd(request: SpeechRequest) -> float:
+    """What a call may cost at most, before it is made."""
+    characters = len(request.text)
+    return _price_of(request.model).usd(characters, characters / SLOWEST_CHARACTERS_A_SECOND / request.speed)
+
+
+def cost_usd(request: SpeechRequest, seconds: float | None = None) -> float:
+    """What a call cost that gave so many seconds of sound; estimated where that is not known."""
+    characters = len(request.text)
+    if seconds is None:
+        seconds = characters / TYPICAL_CHARACTERS_A_SECOND / request.speed
+    return _price_of(request.model).usd(characters, seconds)
+
+
+def _price_of(model: str) -> Price:
+    return conf().prices.get(model, _UNKNOWN)

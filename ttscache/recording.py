@@ -28,6 +28,7 @@ class Recording:
         self._chunks: list[bytes] = []
         self._entry: Entry | None = None
         self._error: SpeechError | None = None
+        self._is_heard = False
         self.is_made_here = False  # set by `make` when this process, and no other, does the speaking
 
     def start(self) -> Recording:
@@ -39,6 +40,14 @@ class Recording:
         with self._changed:
             self._chunks.append(chunk)
             self._changed.notify_all()
+
+    def take_back(self) -> bool:
+        """Forget the bytes that have come, if no listener has had any of them."""
+        with self._changed:
+            if self._is_heard:
+                return False
+            self._chunks.clear()
+            return True
 
     def break_off(self, error: SpeechError) -> None:
         """End it for everyone who listens; what `make` still brings goes nowhere."""
@@ -53,6 +62,7 @@ class Recording:
             self._changed.wait_for(lambda: self._chunks or self.is_over)
             if self._error is not None and not self._chunks:
                 raise self._error
+            self._is_heard = self._is_heard or bool(self._chunks)
 
     def whole(self) -> Entry:
         """The clip, once it has been checked and kept. Raises SpeechError where that fails."""
@@ -83,6 +93,7 @@ class Recording:
         """What came since; waits for it, and is empty once there is no more to come."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._chunks) > start or self.is_over)
+            self._is_heard = True
             return self._chunks[start:]
 
     @property

@@ -29,6 +29,7 @@ def heartbeat() -> None:
     """
     readiness.cluster_is_alive()
     readiness.forget_the_dead()
+    warming.resume_paused(speech_cache().speaker.budget)
     _call_for_hands()
 
 

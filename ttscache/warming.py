@@ -19,12 +19,13 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from ttscache.budget import Budget
 from ttscache.cache import Hit, SpeechCache
 from ttscache.claims import Held
 from ttscache.conf import conf
-from ttscache.errors import SpeechError
+from ttscache.errors import BudgetExhausted, ProviderDown, SpeechError
 from ttscache.models import Claim, Clip, WarmItem, WarmRun
-from ttscache.prices import list_price_usd
+from ttscache.prices import list_price_usd, most_usd
 from ttscache.speech import SpeechRequest
 from ttscache.wiring import speech_cache
 
@@ -153,7 +154,8 @@ def _pull_in_lane(lane: int, end: float, runs: Sequence[WarmRun], should_stop: C
                 item = _take(slot, runs)
                 if item is None:
                     break
-                _make(cache, item)
+                if not _make(cache, item):
+                    break
         finally:
             cache.claims.give_back(slot)
     finally:
@@ -191,19 +193,52 @@ def _take(slot: Held, runs: Sequence[WarmRun]) -> WarmItem | None:
             return item
 
 
-def _make(cache: SpeechCache, item: WarmItem) -> None:
+def _make(cache: SpeechCache, item: WarmItem) -> bool:
+    """Whether it is worth going on with the next item."""
     clip = item.clip
     try:
-        found = cache.play(clip.request, clip.content_type)
+        # A slot stands for one provider call at a time.
+        found = cache.play(clip.request, clip.content_type, parts_at_once=1)
         if isinstance(found, Hit):
             _finish(item, WarmItem.State.SKIPPED)
-            return
+            return True
         connections.close_all()  # the voice takes seconds
         found.recording.whole()
         is_ours = found.outcome == "generated"
         _finish(item, WarmItem.State.DONE if is_ours else WarmItem.State.SKIPPED)
+    except ProviderDown:
+        _put_back(item)
+        return False
+    except BudgetExhausted as error:
+        _put_back(item)
+        _pause(item.run, str(error.args[0]))
     except SpeechError as error:
         _finish(item, WarmItem.State.FAILED, str(error.args[0]))
+    return True
+
+
+def _put_back(item: WarmItem) -> None:
+    """Nothing was tried: the item waits for better days, and this does not count as an attempt."""
+    WarmItem.objects.filter(pk=item.pk, owner=item.owner).update(
+        state=WarmItem.State.QUEUED, owner="", attempts=F("attempts") - 1
+    )
+
+
+def _pause(run: WarmRun, reason: str) -> None:
+    """Until the budget has room again: `resume_paused` looks."""
+    paused = WarmRun.objects.filter(pk=run.pk, state__in=[WarmRun.State.QUEUED, WarmRun.State.RUNNING])
+    if paused.update(state=WarmRun.State.PAUSED, paused_because=reason):
+        logger.warning("Warming %s is paused: %s", run.scope, reason)
+
+
+def resume_paused(budget: Budget) -> None:
+    """Let runs go on whose next clip can be paid for again: on the next day, or under a higher cap."""
+    for run in WarmRun.objects.filter(state=WarmRun.State.PAUSED):
+        item = run.items.filter(state=WarmItem.State.QUEUED).select_related("clip").first()
+        if item is None or budget.can_afford(most_usd(item.clip.request)):
+            WarmRun.objects.filter(pk=run.pk, state=WarmRun.State.PAUSED).update(
+                state=WarmRun.State.RUNNING, paused_because=""
+            )
 
 
 def _finish(item: WarmItem, state: WarmItem.State, reason: str = "") -> None:

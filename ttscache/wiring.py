@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
+from ttscache.budget import Budget
 from ttscache.cache import SpeechCache
 from ttscache.claims import Claims
 from ttscache.conf import Conf, conf
@@ -13,6 +14,7 @@ from ttscache.prices import list_price_usd
 from ttscache.providers import Provider
 from ttscache.providers.embedded import EmbeddedProvider
 from ttscache.providers.openai import OpenAIProvider
+from ttscache.speaking import Speaker
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.memory import MemoryTier
@@ -26,12 +28,13 @@ def speech_cache() -> SpeechCache:
 @cache
 def _speech_cache(_process: int) -> SpeechCache:
     given = conf()
+    ledger = Ledger(_worth_usd)
     return SpeechCache(
         local=[MemoryTier(given.memory_bytes), FileTier(given.files_dir, given.files_bytes)],
         permanent=DatabaseTier(),
-        provider=_provider(given),
+        speaker=Speaker(_provider(given), ledger, Budget(given.daily_budget_usd)),
         claims=Claims(given.claim_seconds),
-        ledger=Ledger(_worth_usd),
+        ledger=ledger,
     )
 
 

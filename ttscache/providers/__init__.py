@@ -11,20 +11,22 @@ from ttscache.speech import SpeechRequest
 class Provider(Protocol):
     """A voice.
 
-    `streams`: whether the first chunks of this clip are worth sending on before the last has come; where
-    `speak` yields one whole clip they are not. `can_speak`: whether this model is one of its own.
-    `price_usd`: what it costs to speak this, in US dollars, by the list price.
+    `is_streaming`: whether the first chunks are worth sending on before the last has come; where `speak`
+    yields one whole clip they are not. `can_speak`: whether this model is one of its own. `parts` cuts a text
+    that is too long for one call at the ends of sentences. `is_well` looks whether calls may succeed, for
+    nothing and without raising.
 
-    `speak` yields the clip in order, in the format of the request, and raises a ProviderError or TextRefused
-    where it fails; nothing it yielded before is then worth keeping.
+    `speak` makes one call: it yields the clip in order, in the format of the request, and raises a
+    ProviderError or TextRefused where it fails; nothing it yielded before is then worth keeping.
     """
 
     name: str
-
-    def streams(self, request: SpeechRequest) -> bool: ...
+    is_streaming: bool
 
     def can_speak(self, request: SpeechRequest) -> bool: ...
 
-    def price_usd(self, request: SpeechRequest) -> float: ...
+    def parts(self, request: SpeechRequest) -> list[SpeechRequest]: ...
+
+    def is_well(self) -> bool: ...
 
     def speak(self, request: SpeechRequest) -> Iterator[bytes]: ...

@@ -72,15 +72,16 @@ class EmbeddedProvider:
     """
 
     name = "embedded"
-
-    def streams(self, request: SpeechRequest) -> bool:
-        return False  # it yields one whole clip
+    is_streaming = False
 
     def can_speak(self, request: SpeechRequest) -> bool:
         return request.model == EMBEDDED_MODEL
 
-    def price_usd(self, request: SpeechRequest) -> float:
-        return 0.0
+    def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
+        return [request]
+
+    def is_well(self) -> bool:
+        return True
 
     def speak(self, request: SpeechRequest) -> Iterator[bytes]:
         if request.voice not in TIMBRES:

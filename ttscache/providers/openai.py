@@ -10,10 +10,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ttscache import audio as sound
 from ttscache.errors import (
@@ -25,7 +28,6 @@ from ttscache.errors import (
     SpeechError,
     TextRefused,
 )
-from ttscache.prices import list_price_usd
 from ttscache.speech import EMBEDDED_MODEL, SpeechRequest
 
 if TYPE_CHECKING:
@@ -34,16 +36,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_INPUT_CHARACTERS = 4_096
-PARTS_AT_ONCE = 4
 CHARACTERS_A_SECOND = 100  # of deadline: a longer text may take longer
+MOST_BYTES_A_CHARACTER = 16_000  # three characters a second, uncompressed
 CONNECT_SECONDS = 5.0
 
 
 class OpenAIProvider:
     """`first_byte_seconds` bounds the wait for sound, `timeout_seconds` (and 1 s for each 100 characters) the
-    whole call. A text that is too long for one call is spoken in parts, which do not stream."""
+    whole call, from the connection to the last byte."""
 
     name = "openai"
+    is_streaming = True
 
     def __init__(
         self,
@@ -60,56 +63,65 @@ class OpenAIProvider:
 
     @cached_property
     def _client(self) -> OpenAI:
-        from openai import OpenAI
+        import httpx2
+        from openai import DefaultHttpx2Client, OpenAI
 
-        return OpenAI(api_key=self._api_key, base_url=self._base_url or None, max_retries=0)
-
-    def streams(self, request: SpeechRequest) -> bool:
-        return len(request.text) <= MAX_INPUT_CHARACTERS
+        # A connection for each call: its deadline is told of the connection, and shuts it when time is up.
+        http_client = DefaultHttpx2Client(
+            limits=httpx2.Limits(max_keepalive_connections=0), event_hooks={"request": [_watch_connection]}
+        )
+        return OpenAI(
+            api_key=self._api_key, base_url=self._base_url or None, max_retries=0, http_client=http_client
+        )
 
     def can_speak(self, request: SpeechRequest) -> bool:
         return request.model != EMBEDDED_MODEL
 
-    def price_usd(self, request: SpeechRequest) -> float:
-        return list_price_usd(request.model, len(request.text))
+    def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
+        return [replace(request, text=part) for part in sound.split_text(request.text, MAX_INPUT_CHARACTERS)]
+
+    def is_well(self) -> bool:
+        """Whether it lists its models, or at least answers: not every server has a list."""
+        import openai
+
+        try:
+            with _Deadline(CONNECT_SECONDS, CONNECT_SECONDS):
+                self._client.models.list(timeout=CONNECT_SECONDS)
+        except openai.APIStatusError as answer:
+            return answer.status_code in (400, 404, 405, 501)
+        except Exception:
+            logger.info("The speech provider does not answer.")
+            return False
+        return True
 
     def speak(self, request: SpeechRequest) -> Iterator[bytes]:
-        if self.streams(request):
-            yield from self._speak(request, request.text)
-        else:
-            yield self._speak_in_parts(request)
-
-    def _speak_in_parts(self, request: SpeechRequest) -> bytes:
-        parts = sound.split_text(request.text, MAX_INPUT_CHARACTERS)
-        with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
-            spoken = list(pool.map(lambda part: b"".join(self._speak(request, part)), parts))
-        return sound.join(spoken, request.audio_format)
-
-    def _speak(self, request: SpeechRequest, text: str) -> Iterator[bytes]:
-        deadline = _Deadline(
-            self._first_byte_seconds, self._timeout_seconds + len(text) / CHARACTERS_A_SECOND
-        )
-        with _our_errors(deadline), self._answer(request, text) as response:
+        total_seconds = self._timeout_seconds + len(request.text) / CHARACTERS_A_SECOND
+        with (
+            _Deadline(self._first_byte_seconds, total_seconds) as deadline,
+            _our_errors(deadline),
+            self._answer(request) as response,
+        ):
             _check_is_audio(response.headers.get("content-type", ""))
-            deadline.watch(response)
+            received, limit = 0, _most_bytes(request)
             for chunk in response.iter_bytes():
                 if chunk:
                     deadline.sound_came()
+                    received += len(chunk)
+                    if received > limit:
+                        raise BrokenAudio("more bytes than any voice needs")
                     yield chunk
             deadline.check()
 
-    def _answer(self, request: SpeechRequest, text: str) -> Any:
+    def _answer(self, request: SpeechRequest) -> Any:
         import httpx2
 
-        # The wait for the headers is bounded here; once they are there the deadline takes over.
-        timeout = httpx2.Timeout(
-            self._timeout_seconds, connect=CONNECT_SECONDS, read=self._first_byte_seconds
-        )
+        # Reading is bounded by the deadline; this catches what hangs before there is a connection.
+        timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS, write=CONNECT_SECONDS, pool=CONNECT_SECONDS)
         extra = {"instructions": request.instructions} if request.instructions else {}
         return self._client.audio.speech.with_streaming_response.create(
             model=request.model,
             voice=request.voice,
-            input=text,
+            input=request.text,
             response_format=request.audio_format,  # type: ignore[arg-type]
             speed=request.speed,
             timeout=timeout,
@@ -117,8 +129,13 @@ class OpenAIProvider:
         )
 
 
+def _most_bytes(request: SpeechRequest) -> int:
+    return round(MOST_BYTES_A_CHARACTER * len(request.text) / request.speed) + 1024**2
+
+
 class _Deadline:
-    """Shuts the connection of a call that takes too long: a dripping body never runs into a read timeout."""
+    """Shuts the connection of a call that takes too long, in its headers as well as in its body: what drips
+    never runs into a timeout for each read."""
 
     def __init__(self, first_byte_seconds: float, total_seconds: float) -> None:
         now = time.monotonic()
@@ -129,18 +146,27 @@ class _Deadline:
         self._has_sound = False
         self.is_over = False
 
-    def watch(self, response: Any) -> None:
-        http_response = response.http_response
-        self._connection = http_response.extensions["network_stream"].get_extra_info("socket")
-        # From here on this deadline decides, not the client's timeout for each read.
-        http_response.request.extensions["timeout"]["read"] = None
+    def __enter__(self) -> Self:
+        _deadline.set(self)
         self._start(self._first_byte_at)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _deadline.set(None)
+        self._stop()
+
+    def watch(self, event: str, info: dict[str, Any]) -> None:
+        """A trace of httpx2: where the connection begins, and where TLS wraps it."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._connection = info["return_value"].get_extra_info("socket")
+            if self.is_over:
+                self._cut()
 
     def sound_came(self) -> None:
         """From the first byte on, only the end of the call is bounded."""
         if not self._has_sound:
             self._has_sound = True
-            self.stop()
+            self._stop()
             self._start(self._end_at)
 
     def check(self) -> None:
@@ -148,20 +174,30 @@ class _Deadline:
         if self.is_over:
             raise ProviderTimeout
 
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
     def _start(self, at: float) -> None:
         self._timer = threading.Timer(max(0.0, at - time.monotonic()), self._cut)
         self._timer.daemon = True
         self._timer.start()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _cut(self) -> None:
         self.is_over = True
         if self._connection is not None:
             with suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)
+
+
+# The call that this thread is making; the client library lets nothing else through to its requests.
+_deadline: ContextVar[_Deadline | None] = ContextVar("_deadline", default=None)
+
+
+def _watch_connection(request: Any) -> None:
+    deadline = _deadline.get()
+    if deadline is not None:
+        request.extensions["trace"] = deadline.watch
 
 
 def _check_is_audio(content_type: str) -> None:
@@ -179,18 +215,17 @@ def _our_errors(deadline: _Deadline) -> Iterator[None]:
     try:
         yield
         return
-    except openai.APITimeoutError:
-        error = ProviderTimeout()
+    except openai.APITimeoutError as late:
+        is_connected = not isinstance(late.__cause__, httpx2.ConnectTimeout)
+        error = ProviderTimeout() if is_connected else ProviderUnavailable()
     except openai.APIConnectionError:
-        error = ProviderUnavailable()
+        error = ProviderTimeout() if deadline.is_over else ProviderUnavailable()
     except openai.APIStatusError as answer:
         error = _error_of(answer)
     except httpx2.TimeoutException:
         error = ProviderTimeout()
     except httpx2.HTTPError:
         error = ProviderTimeout() if deadline.is_over else ProviderFailed()
-    finally:
-        deadline.stop()
     raise error from None
 
 
@@ -219,5 +254,12 @@ def _error_of(answer: Any) -> SpeechError:
 
 
 def _seconds(retry_after: str) -> float | None:
-    """Retry-After as seconds (RFC 9110 section 10.2.3); its other form, a date, is not worth waiting for."""
-    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+    """Retry-After, a number of seconds or a date, as seconds from now (RFC 9110 section 10.2.3)."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())

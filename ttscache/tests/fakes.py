@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ttscache import audio
 from ttscache.errors import SpeechError
@@ -12,6 +13,7 @@ from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, checksum_of
 
 KEY = "0123456789abcdef0123456789abcdef"
+MOST_CHARACTERS = 500
 TEXT = "What place from your childhood comes to mind?"
 
 
@@ -60,27 +62,30 @@ class FakeVoice:
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.breaks_off: SpeechError | None = None
+        self.break_off_calls = 1_000  # how many calls break off where one is to
         self.audio: bytes | None = None
-        self._errors = list(errors)
-        self._is_streaming = is_streaming
-
-    def streams(self, request: SpeechRequest) -> bool:
-        return self._is_streaming
+        self.errors = list(errors)
+        self.is_streaming = is_streaming
+        self.is_in_good_health = True
 
     def can_speak(self, request: SpeechRequest) -> bool:
         return request.model != "embedded"
 
-    def price_usd(self, request: SpeechRequest) -> float:
-        return len(request.text) * 30 / 1e6
+    def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
+        return [replace(request, text=part) for part in audio.split_text(request.text, MOST_CHARACTERS)]
+
+    def is_well(self) -> bool:
+        return self.is_in_good_health
 
     def speak(self, request: SpeechRequest) -> Iterator[bytes]:
         self.calls.append(request)
-        if self._errors:
-            raise self._errors.pop(0)
+        if self.errors:
+            raise self.errors.pop(0)
         sound = spoken(request) if self.audio is None else self.audio
         yield sound[:1_000]
         assert self.may_go_on.wait(10)
-        if self.breaks_off:
+        if self.breaks_off and self.break_off_calls:
+            self.break_off_calls -= 1
             raise self.breaks_off
         yield sound[1_000:]
 

@@ -30,7 +30,7 @@ def voice(settings: Any) -> Iterator[FakeVoice]:
         "audio_format": "pcm",
     }
     voice = FakeVoice()
-    speech_cache().provider = voice
+    speech_cache().speaker.provider = voice
     django_cache.clear()  # which counts for throttles, in a table that no test flushes
     yield voice
     speech_cache().finish_recordings(5)
@@ -107,7 +107,7 @@ def test_a_stranger_may_not_have_any_text_spoken_unless_the_operator_says_so(
 ) -> None:
     assert say(Client()).status_code == 401
     settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}
-    speech_cache().provider = voice
+    speech_cache().speaker.provider = voice
 
     assert say(Client()).status_code == 200
 
@@ -124,7 +124,7 @@ def test_staff_may_and_other_users_may_not(
 def test_no_more_threads_wait_than_may(caller: Client, settings: Any, voice: FakeVoice) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "waiting_threads": 1}
     answering.waiting_room.cache_clear()
-    speech_cache().provider = voice
+    speech_cache().speaker.provider = voice
     waiting = say(caller, "The first text that is asked for.")
     busy = say(caller, "Another text, asked for meanwhile.")
     body(waiting)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from django.db.models.functions import Now
 
 from ttscache.cache import Hit, Playing, SpeechCache
 from ttscache.claims import Claims
@@ -19,7 +20,8 @@ from ttscache.errors import (
     Throttled,
     TierError,
 )
-from ttscache.models import Clip, ClipFile, Pin, Spending
+from ttscache.models import Claim, Clip, ClipFile, Pin, Spending
+from ttscache.speaking import Speaker
 from ttscache.speech import SpeechRequest
 from ttscache.tests.fakes import FakeVoice, free_ledger, hum, speech, spoken
 from ttscache.tiers import Entry
@@ -48,12 +50,13 @@ def _close_all() -> Iterator[None]:
 
 
 def cache_of(voice: FakeVoice, tmp_path: object, claim_seconds: float = 5) -> SpeechCache:
+    ledger = free_ledger()
     cache = SpeechCache(
         local=[MemoryTier(10_000_000), FileTier(tmp_path / "files", 100_000_000)],  # type: ignore[operator]
         permanent=DatabaseTier(),
-        provider=voice,
+        speaker=Speaker(voice, ledger),
         claims=Claims(claim_seconds),
-        ledger=free_ledger(),
+        ledger=ledger,
     )
     made.append(cache)
     return cache
@@ -66,7 +69,7 @@ def cache(voice: FakeVoice, tmp_path: object) -> SpeechCache:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ttscache.cache.time.sleep", lambda _: threading.Event().wait(0.01))
+    monkeypatch.setattr("ttscache.speaking.time.sleep", lambda _: threading.Event().wait(0.01))
 
 
 def play(cache: SpeechCache, request: SpeechRequest) -> Entry:
@@ -156,9 +159,13 @@ def test_a_follower_learns_why_the_leader_failed(
 
 
 def test_nothing_is_kept_of_a_voice_that_breaks_off(cache: SpeechCache, voice: FakeVoice) -> None:
+    voice.may_go_on.clear()
     voice.breaks_off = ProviderFailed()
+    recording = cache.record(speech(), "question").recording
+    recording.wait_for_sound()
+    voice.may_go_on.set()
     with pytest.raises(ProviderFailed):
-        play(cache, speech())
+        recording.whole()
 
     assert tier_of(cache, speech()) == ""
     assert len(voice.calls) == 1, "a byte was heard, so it is not tried again"
@@ -190,6 +197,38 @@ def test_what_another_try_cannot_mend_is_not_tried_again(tmp_path: object, error
     with pytest.raises(type(error)):
         play(cache_of(voice, tmp_path), speech())
     assert len(voice.calls) == 1
+
+
+def test_a_clip_that_nobody_has_heard_yet_is_made_again_when_it_comes_out_broken(
+    cache: SpeechCache, voice: FakeVoice
+) -> None:
+    voice.breaks_off, voice.break_off_calls = BrokenAudio("cut short"), 1
+
+    assert play(cache, speech()).audio == spoken(speech())
+    assert len(voice.calls) == 2
+
+
+def test_a_text_that_the_provider_refuses_is_not_offered_again(tmp_path: object) -> None:
+    voice = FakeVoice(errors=[TextRefused()])
+    cache = cache_of(voice, tmp_path)
+    for _ in range(3):
+        with pytest.raises(TextRefused):
+            play(cache, speech())
+    assert len(voice.calls) == 1
+
+    Claim.objects.update(until=Now())  # ten minutes later
+    assert play(cache, speech()).audio == spoken(speech())
+
+
+@pytest.mark.parametrize("error", [ProviderUnavailable(), ProviderTimeout(), ProviderFailed(), KeyRefused()])
+def test_trouble_of_the_network_is_never_remembered(tmp_path: object, error: ProviderError) -> None:
+    voice = FakeVoice(errors=[error] * 3)
+    cache = cache_of(voice, tmp_path)
+    with pytest.raises(ProviderError):
+        play(cache, speech())
+
+    voice.errors.clear()
+    assert play(cache, speech()).audio == spoken(speech())
 
 
 def test_a_voice_that_does_not_stream_is_asked_again_for_a_broken_clip(tmp_path: object) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from ttscache import audio
 from ttscache.errors import TextRefused, UnknownVoice
+from ttscache.prices import list_price_usd
 from ttscache.providers.embedded import TIMBRES, EmbeddedProvider
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, SpeechRequest
 
@@ -83,7 +84,7 @@ class TestSpeaking:
         other = SpeechRequest(text=TEXT, voice="nova", model="tts-1-hd")
         assert EmbeddedProvider().can_speak(request())
         assert not EmbeddedProvider().can_speak(other)
-        assert EmbeddedProvider().price_usd(request()) == 0
+        assert (list_price_usd("embedded", 100), EmbeddedProvider().is_well()) == (0, True)
 
     @pytest.mark.parametrize("name", audio.FORMATS)
     def test_a_clip_is_whole_in_every_format(self, name: str) -> None:

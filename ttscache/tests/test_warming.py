@@ -24,7 +24,7 @@ WANTED = [
 @pytest.fixture(autouse=True)
 def voice() -> Iterator[FakeVoice]:
     voice = FakeVoice()
-    speech_cache().provider = voice
+    speech_cache().speaker.provider = voice
     yield voice
     speech_cache().finish_recordings(5)
 

@@ -61,6 +61,9 @@ class Command(BaseCommand):
             self.stderr.write(f"Not made: {item.clip.content_hash} ({item.clip.voice}): {item.reason}")
         if failed:
             raise CommandError(f"{len(failed)} clips could not be made.")
+        paused = WarmRun.objects.filter(pk__in=[run.pk for run in runs], state=WarmRun.State.PAUSED).first()
+        if paused is not None:
+            raise CommandError(f"{paused.paused_because} The rest is made once there is room in the budget.")
 
     def _show(self, runs: list[WarmRun]) -> bool:
         """One line of progress; whether there is anything left to wait for."""

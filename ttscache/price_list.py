@@ -1,0 +1,26 @@
+"""What the provider asks for speech. https://platform.openai.com/docs/pricing"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttscache.speech import EMBEDDED_MODEL
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """US dollars, by the text's characters or by the seconds of sound."""
+
+    per_million_characters: float = 0.0
+    per_second: float = 0.0
+
+    def usd(self, characters: int, seconds: float) -> float:
+        return characters * self.per_million_characters / 1e6 + seconds * self.per_second
+
+
+LIST_PRICES = {
+    "tts-1": Price(per_million_characters=15.0),
+    "tts-1-hd": Price(per_million_characters=30.0),
+    "gpt-4o-mini-tts": Price(per_second=0.00025),
+    EMBEDDED_MODEL: Price(),
+}

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import pytest
+
+from ttscache.circuit import FAILURES_IN_A_ROW, LONGEST_PAUSE_SECONDS, Circuit
+from ttscache.errors import (
+    BrokenAudio,
+    BudgetExhausted,
+    KeyRefused,
+    ProviderDown,
+    ProviderFailed,
+    ProviderTimeout,
+    ProviderUnavailable,
+    SpeechError,
+    TextRefused,
+)
+
+pytestmark = pytest.mark.any_database
+
+
+class Provider:
+    """Well or not, and how often somebody looked."""
+
+    def __init__(self) -> None:
+        self.is_well = False
+        self.looks = 0
+        self.now = 1_000.0
+
+    def look(self) -> bool:
+        self.looks += 1
+        return self.is_well
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider()
+
+
+@pytest.fixture
+def circuit(provider: Provider) -> Circuit:
+    return Circuit(provider.look, clock=lambda: provider.now)
+
+
+def fail(circuit: Circuit, times: int = FAILURES_IN_A_ROW, error: SpeechError | None = None) -> None:
+    for _ in range(times):
+        circuit.failed(error or ProviderUnavailable())
+
+
+def retry_after(circuit: Circuit) -> float:
+    with pytest.raises(ProviderDown) as refused:
+        circuit.check()
+    assert refused.value.retry_after_seconds is not None
+    return refused.value.retry_after_seconds
+
+
+def test_calls_go_through_while_all_is_well(circuit: Circuit, provider: Provider) -> None:
+    fail(circuit, FAILURES_IN_A_ROW - 1)
+    circuit.check()
+    assert provider.looks == 0
+
+
+@pytest.mark.parametrize("error", [ProviderUnavailable(), ProviderTimeout(), ProviderFailed(), KeyRefused()])
+def test_a_run_of_failures_stops_the_calls(circuit: Circuit, error: SpeechError) -> None:
+    fail(circuit, error=error)
+    assert retry_after(circuit) >= 1
+
+
+@pytest.mark.parametrize("error", [TextRefused(), BrokenAudio("short"), BudgetExhausted()])
+def test_what_tells_nothing_of_the_provider_as_a_whole_does_not_count(
+    circuit: Circuit, error: SpeechError
+) -> None:
+    fail(circuit, 100, error)
+    circuit.check()
+
+
+def test_a_success_between_begins_a_new_run(circuit: Circuit) -> None:
+    fail(circuit, FAILURES_IN_A_ROW - 1)
+    circuit.succeeded()
+    fail(circuit, FAILURES_IN_A_ROW - 1)
+    circuit.check()
+
+
+def test_the_first_call_after_the_provider_is_well_goes_through(circuit: Circuit, provider: Provider) -> None:
+    fail(circuit)
+    retry_after(circuit)
+    provider.is_well = True
+    provider.now += LONGEST_PAUSE_SECONDS
+    circuit.check()
+    circuit.succeeded()
+    assert not circuit.is_open
+
+
+def test_it_is_looked_at_more_and_more_rarely_but_every_fifteen_seconds(
+    circuit: Circuit, provider: Provider
+) -> None:
+    fail(circuit)
+    pauses = []
+    for _ in range(7):
+        pauses.append(retry_after(circuit))
+        provider.now += pauses[-1]
+    assert pauses == [1, 2, 4, 8, 15, 15, 15]
+    assert provider.looks == 7
+
+
+def test_between_two_looks_nobody_looks(circuit: Circuit, provider: Provider) -> None:
+    fail(circuit)
+    for _ in range(50):
+        retry_after(circuit)
+    assert provider.looks == 1
+
+
+def test_one_looks_at_a_time_and_others_are_refused_meanwhile(provider: Provider) -> None:
+    def look() -> bool:
+        provider.looks += 1
+        retry_after(circuit)  # somebody else, in the middle of our look
+        return True
+
+    circuit = Circuit(look, clock=lambda: provider.now)
+    fail(circuit)
+    circuit.check()
+    assert provider.looks == 1
+
+
+def test_after_a_look_one_more_failure_stops_the_calls_for_longer(
+    circuit: Circuit, provider: Provider
+) -> None:
+    provider.is_well = True
+    fail(circuit)
+    for seconds in (1, 2, 4):
+        circuit.check()
+        fail(circuit, 1)
+        assert retry_after(circuit) == seconds
+        provider.now += seconds
