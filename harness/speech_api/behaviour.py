@@ -17,6 +17,8 @@ FAULTS = {
     "short": "a whole, decodable clip of the first tenth of the text",
     "break_off": "half the clip, then cut in the middle of a chunk",
     "drip": "one byte a second",
+    "drip_headers": "a header that goes on and on, one byte at a time",
+    "endless": "sound that never ends",
     "silence": "a whole clip without a sound",
     "garbage": "bytes that are no audio",
     "wrong_format": "a whole clip in another format, under the media type that was asked for",
@@ -37,6 +39,7 @@ class Behaviour:
     gate_after_chunks: int | None = None  # sends so many chunks, then waits for the release
     fault: str | int = ""
     retry_after_seconds: float = 1  # said with 429 and 503
+    retry_after_is_a_date: bool = False
     on_text: str = ""  # only calls whose input contains this
     first_calls: int | None = None  # only so many calls
 

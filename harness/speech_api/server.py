@@ -7,7 +7,9 @@ import select
 import sys
 import time
 from dataclasses import asdict
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from typing import Any, NamedTuple
 
 from harness.speech_api import protocol, sound
@@ -156,11 +158,20 @@ class Handler(BaseHTTPRequestHandler):
             self._wait(gate=rule.gate)
         if behaviour.fault in ("never", "hang_up"):
             raise HangUp
+        if behaviour.fault == "drip_headers":
+            self._drip_headers()
         if behaviour.status is None:
             self._stream(number, reply, rule)
         else:
             self.server.calls.end(number, str(behaviour.status))
-            self._send_refusal(protocol.fault(behaviour.status), behaviour.retry_after_seconds)
+            self._send_refusal(protocol.fault(behaviour.status), _retry_after(behaviour))
+
+    def _drip_headers(self) -> None:
+        """Until the client has had enough."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nX-Endless: ")
+        while True:
+            self._wait(time.monotonic() + DRIP_SECONDS / 4)
+            self.wfile.write(b"a")
 
     def _stream(self, number: int, reply: Reply, rule: Rule) -> None:
         behaviour = rule.behaviour
@@ -171,7 +182,7 @@ class Handler(BaseHTTPRequestHandler):
         due = time.monotonic() + behaviour.first_byte_delay_seconds
         step = DRIP_SECONDS if behaviour.fault == "drip" else behaviour.chunk_delay_seconds
         chunks = _chunks(reply.body, behaviour)
-        for count, chunk in enumerate(chunks):
+        for count, chunk in enumerate(cycle(chunks) if behaviour.fault == "endless" else chunks):
             self._wait(due)
             if count == behaviour.gate_after_chunks:
                 self._wait(gate=rule.gate)
@@ -210,8 +221,8 @@ class Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers["Content-Length"] or 0))
 
-    def _send_refusal(self, refused: Refused, retry_after_seconds: float = 1) -> None:
-        headers = {"Retry-After": f"{retry_after_seconds:g}"} if refused.status in (429, 503) else {}
+    def _send_refusal(self, refused: Refused, retry_after: str = "1") -> None:
+        headers = {"Retry-After": retry_after} if refused.status in (429, 503) else {}
         self._send(refused.status, refused.body, headers)
 
     def _send_json(self, status: int, content: object) -> None:
@@ -224,6 +235,14 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def _retry_after(behaviour: Behaviour) -> str:
+    """Seconds or a date (RFC 9110 section 10.2.3)."""
+    seconds = behaviour.retry_after_seconds
+    return (
+        formatdate(time.time() + seconds, usegmt=True) if behaviour.retry_after_is_a_date else f"{seconds:g}"
+    )
 
 
 def _reply(speech: Speech, fault: str) -> Reply:

@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/audio/createSpeech
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import threading
 import time
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
 logger = logging.getLogger(__name__)
+
+_LOCATION = re.compile(r"'loc': \('body', '(\w+)'")
 
 MAX_INPUT_CHARACTERS = 4_096
 CHARACTERS_A_SECOND = 100  # of deadline: a longer text may take longer
@@ -238,7 +241,7 @@ def _error_of(answer: Any) -> SpeechError:
             status,
         )
         return KeyRefused()
-    if status in (400, 422) and body.get("param") in (None, "", "input"):
+    if status in (400, 422) and _is_about_the_text(body):
         return TextRefused()
     if status == 429 and body.get("code") == "insufficient_quota":
         logger.error("The speech provider says that our quota is used up.")
@@ -251,6 +254,12 @@ def _error_of(answer: Any) -> SpeechError:
     failed.is_retryable = status >= 500
     logger.warning("The speech provider answered HTTP %s.", status)
     return failed
+
+
+def _is_about_the_text(body: dict[str, Any]) -> bool:
+    """Whether the words were refused, and not another field: `param` names it, or the message's location."""
+    field = body.get("param") or next(iter(_LOCATION.findall(str(body.get("message")))), "input")
+    return field == "input"
 
 
 def _seconds(retry_after: str) -> float | None:

@@ -59,6 +59,7 @@ class FakeVoice:
 
     def __init__(self, *, errors: Sequence[SpeechError] = (), is_streaming: bool = True) -> None:
         self.calls: list[SpeechRequest] = []
+        self.speaking = self.peak = 0  # calls at once
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.breaks_off: SpeechError | None = None
@@ -78,11 +79,20 @@ class FakeVoice:
         return self.is_in_good_health
 
     def speak(self, request: SpeechRequest) -> Iterator[bytes]:
+        self.speaking += 1
+        self.peak = max(self.peak, self.speaking)
+        try:
+            yield from self._speak(request)
+        finally:
+            self.speaking -= 1
+
+    def _speak(self, request: SpeechRequest) -> Iterator[bytes]:
         self.calls.append(request)
         if self.errors:
             raise self.errors.pop(0)
         sound = spoken(request) if self.audio is None else self.audio
         yield sound[:1_000]
+        threading.Event().wait(0.01)  # as a service does, so that calls overlap
         assert self.may_go_on.wait(10)
         if self.breaks_off and self.break_off_calls:
             self.break_off_calls -= 1

@@ -85,7 +85,7 @@ def test_a_clip_is_filed_under_its_kind(caller: Client, said: str, kind: str) ->
 
 
 def test_an_error_before_the_first_byte_has_its_status(caller: Client, voice: FakeVoice) -> None:
-    voice._errors = [ProviderUnavailable(retry_after_seconds=30)]
+    voice.errors = [ProviderUnavailable(retry_after_seconds=30)]
     response = say(caller)
 
     assert (response.status_code, response.json()["code"]) == (503, "provider_unavailable")

@@ -112,12 +112,12 @@ def test_between_two_looks_nobody_looks(circuit: Circuit, provider: Provider) ->
 def test_one_looks_at_a_time_and_others_are_refused_meanwhile(provider: Provider) -> None:
     def look() -> bool:
         provider.looks += 1
-        retry_after(circuit)  # somebody else, in the middle of our look
+        retry_after(own)  # somebody else, in the middle of our look
         return True
 
-    circuit = Circuit(look, clock=lambda: provider.now)
-    fail(circuit)
-    circuit.check()
+    own = Circuit(look, clock=lambda: provider.now)
+    fail(own)
+    own.check()
     assert provider.looks == 1
 
 

@@ -106,7 +106,7 @@ def test_two_runs_that_share_a_clip_pay_for_it_once(voice: FakeVoice) -> None:
 
 
 def test_a_clip_that_cannot_be_made_fails_its_item_with_a_reason_and_not_the_others(voice: FakeVoice) -> None:
-    voice._errors = [TextRefused()]
+    voice.errors = [TextRefused()]
     run = finished(warming.start_run("here", WANTED))
 
     assert run.state == WarmRun.State.FAILED

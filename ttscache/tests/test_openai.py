@@ -1,0 +1,126 @@
+"""The provider against a real HTTP server that speaks the protocol, its faults included."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from harness.openai_server import OpenAIServer
+from ttscache import audio
+from ttscache.errors import (
+    BrokenAudio,
+    KeyRefused,
+    ProviderFailed,
+    ProviderTimeout,
+    ProviderUnavailable,
+    SpeechError,
+    TextRefused,
+)
+from ttscache.providers.openai import OpenAIProvider
+from ttscache.speech import SpeechRequest
+
+pytestmark = pytest.mark.any_database
+
+TEXT = "What place from your childhood comes to mind?"
+
+
+def request(text: str = TEXT, **fields: object) -> SpeechRequest:
+    return SpeechRequest(**({"text": text, "voice": "nova", "model": "tts-1-hd"} | fields))  # type: ignore[arg-type]
+
+
+def provider(server: OpenAIServer, *, first_byte: float = 10, timeout: float = 30) -> OpenAIProvider:
+    return OpenAIProvider(
+        api_key="sk-of-a-test",
+        base_url=server.base_url,
+        first_byte_seconds=first_byte,
+        timeout_seconds=timeout,
+    )
+
+
+def hear(voice: OpenAIProvider, speech: SpeechRequest | None = None) -> bytes:
+    return b"".join(voice.speak(speech or request()))
+
+
+def failure(voice: OpenAIProvider, speech: SpeechRequest | None = None) -> SpeechError:
+    with pytest.raises(SpeechError) as raised:
+        hear(voice, speech)
+    return raised.value
+
+
+def test_a_clip_comes_whole(openai: OpenAIServer) -> None:
+    facts = audio.examine(hear(provider(openai)), "mp3")
+    audio.check_whole(facts, TEXT, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, TextRefused),
+        (401, KeyRefused),
+        (403, KeyRefused),
+        (404, ProviderFailed),
+        (429, ProviderUnavailable),
+        (500, ProviderFailed),
+        (503, ProviderUnavailable),
+    ],
+)
+def test_each_refusal_is_one_of_ours(openai: OpenAIServer, status: int, kind: type[SpeechError]) -> None:
+    openai.behave(fault=status)
+    error = failure(provider(openai))
+    assert type(error) is kind
+    assert TEXT not in str(error)
+
+
+def test_a_voice_that_the_provider_lacks_is_no_refusal_of_the_text(openai: OpenAIServer) -> None:
+    error = failure(provider(openai), request(voice="nobody"))
+    assert type(error) is ProviderFailed and not error.is_retryable
+
+
+@pytest.mark.parametrize("fault", ["drip_headers", "never", "drip"])
+def test_what_does_not_come_in_time_is_given_up(openai: OpenAIServer, fault: str) -> None:
+    openai.behave(fault=fault)
+    assert type(failure(provider(openai, first_byte=0.5, timeout=1))) is ProviderTimeout
+
+
+def test_a_server_that_is_gone_is_unavailable(openai: OpenAIServer) -> None:
+    voice = OpenAIProvider(api_key="sk", base_url="http://127.0.0.1:1/v1")
+    error = failure(voice)
+    assert type(error) is ProviderUnavailable and not error.may_cost
+
+
+def test_a_body_without_an_end_is_given_up_early(openai: OpenAIServer) -> None:
+    openai.behave(fault="endless", chunks=1)
+    received = 0
+    with pytest.raises(BrokenAudio):
+        for chunk in provider(openai).speak(request()):
+            received += len(chunk)
+    assert received < 4 * 1024**2
+
+
+@pytest.mark.parametrize("is_date", [False, True])
+def test_what_it_says_of_coming_back_is_heard(openai: OpenAIServer, is_date: bool) -> None:
+    openai.behave(fault=503, retry_after_seconds=90, retry_after_is_a_date=is_date)
+    seconds = failure(provider(openai)).retry_after_seconds
+    assert seconds is not None
+    assert timedelta(seconds=60) < timedelta(seconds=seconds) <= timedelta(seconds=90)
+
+
+def test_an_html_page_is_no_sound(openai: OpenAIServer) -> None:
+    openai.behave(fault="html")
+    assert type(failure(provider(openai))) is BrokenAudio
+
+
+def test_a_look_costs_nothing_and_tells_how_it_is(openai: OpenAIServer) -> None:
+    assert provider(openai).is_well()
+    for fault in (401, 500, 503, "hang_up"):
+        openai.behave(fault=fault)
+        assert not provider(openai).is_well()
+    assert openai.calls() == []
+
+
+def test_a_long_text_is_cut_at_ends_of_sentences() -> None:
+    text = "This is a sentence of a long life. " * 300
+    parts = OpenAIProvider(api_key="sk").parts(request(text.strip()))
+    assert len(parts) == 3
+    assert all(len(part.text) <= 4_096 and part.text.endswith("life.") for part in parts)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ttscache.budget import Budget
+from ttscache.circuit import FAILURES_IN_A_ROW
+from ttscache.errors import (
+    BudgetExhausted,
+    ProviderDown,
+    ProviderTimeout,
+    ProviderUnavailable,
+    SpeechError,
+    TextRefused,
+)
+from ttscache.ledger import Ledger
+from ttscache.models import BudgetDay, Spending
+from ttscache.recording import Recording
+from ttscache.speaking import Speaker, Spoken
+from ttscache.speech import SpeechRequest
+from ttscache.tests.fakes import MOST_CHARACTERS, FakeVoice, entry, free_ledger, speech, spoken
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SENTENCE = "This is a sentence about a long and winding life. "
+LONG = (SENTENCE * 40).strip()  # four parts for the fake voice
+PARTS = 4
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ttscache.speaking.time.sleep", lambda _: threading.Event().wait(0.01))
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return free_ledger()
+
+
+def speaker_of(voice: FakeVoice, ledger: Ledger, usd_a_day: float | None = None) -> Speaker:
+    return Speaker(voice, ledger, Budget(usd_a_day))
+
+
+def speak(speaker: Speaker, request: SpeechRequest | None = None, parts_at_once: int = 2) -> Spoken:
+    return speaker.speak(request or speech(), "question", recording(), parts_at_once)
+
+
+def recording() -> Recording:
+    return Recording(lambda _: entry())
+
+
+def books(ledger: Ledger) -> dict[str, tuple[int, int, int]]:
+    ledger.flush()
+    return {row.outcome: (row.calls, row.characters, row.cost_microusd) for row in Spending.objects.all()}
+
+
+def test_a_long_text_is_spoken_in_parts_and_joined(ledger: Ledger) -> None:
+    voice = FakeVoice()
+    made = speak(speaker_of(voice, ledger), speech(LONG))
+
+    assert len(voice.calls) == PARTS
+    assert all(len(call.text) <= MOST_CHARACTERS for call in voice.calls)
+    assert " ".join(sorted((call.text for call in voice.calls), key=len, reverse=True)) == LONG
+    assert made.facts.duration_ms >= sum(len(spoken(call)) for call in voice.calls) / 48 - 10
+
+
+def test_each_part_is_a_call_in_the_books(ledger: Ledger) -> None:
+    speak(speaker_of(FakeVoice(), ledger), speech(LONG))
+
+    characters = len(LONG) - (PARTS - 1)  # the white space at the cuts
+    assert books(ledger) == {"ok": (PARTS, characters, characters * 30)}
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_so_many_parts_at_once_and_no_more(ledger: Ledger, at_once: int) -> None:
+    voice = FakeVoice()
+    speak(speaker_of(voice, ledger), speech(LONG), at_once)
+    assert voice.peak == at_once
+
+
+def test_a_part_that_fails_is_made_again_and_the_others_are_not(ledger: Ledger) -> None:
+    voice = FakeVoice(errors=[ProviderUnavailable()])
+    speak(speaker_of(voice, ledger), speech(LONG))
+    assert len(voice.calls) == PARTS + 1
+
+
+def test_once_a_part_is_refused_no_further_one_is_paid_for(ledger: Ledger) -> None:
+    voice = FakeVoice(errors=[TextRefused()])
+    with pytest.raises(TextRefused):
+        speak(speaker_of(voice, ledger), speech(LONG), 1)
+    assert len(voice.calls) <= 2  # the next one may have begun
+
+
+def test_past_the_budget_nothing_is_called(ledger: Ledger) -> None:
+    price = len(speech().text) * 30 / 1e6
+    voice = FakeVoice()
+    speaker = speaker_of(voice, ledger, 1.5 * price)
+    speak(speaker)
+    with pytest.raises(BudgetExhausted):
+        speak(speaker)
+    assert len(voice.calls) == 1
+
+
+def test_a_call_that_brought_nothing_gives_its_money_back(ledger: Ledger) -> None:
+    price = len(speech().text) * 30 / 1e6
+    speaker = speaker_of(FakeVoice(errors=[ProviderUnavailable()]), ledger, 1.5 * price)
+    speak(speaker)
+    assert BudgetDay.objects.get().committed_microusd == round(price * 1e6)
+
+
+def test_a_call_that_timed_out_may_have_been_paid_for(ledger: Ledger) -> None:
+    speak(speaker_of(FakeVoice(errors=[ProviderTimeout()]), ledger))
+    cost = len(speech().text) * 30
+    assert books(ledger) == {
+        "provider_timeout": (1, len(speech().text), cost),
+        "ok": (1, len(speech().text), cost),
+    }
+
+
+def test_a_model_priced_by_sound_is_settled_by_its_seconds(ledger: Ledger) -> None:
+    made = speak(speaker_of(FakeVoice(), ledger, 1), speech(model="gpt-4o-mini-tts"))
+    cost = round(made.facts.duration_ms / 1_000 * 0.00025 * 1e6)
+    assert BudgetDay.objects.get().committed_microusd == cost
+    assert books(ledger)["ok"][2] == cost
+
+
+def test_a_run_of_failures_stops_the_calls_until_a_look_finds_all_well(ledger: Ledger) -> None:
+    voice = FakeVoice(errors=[ProviderUnavailable()] * 100)
+    voice.is_in_good_health = False
+    speaker = speaker_of(voice, ledger)
+    for _ in range(5):
+        with pytest.raises(ProviderUnavailable):
+            speak(speaker)
+    assert len(voice.calls) == FAILURES_IN_A_ROW
+    with pytest.raises(ProviderDown):
+        speak(speaker)
+
+
+def test_a_recording_that_was_broken_off_makes_no_further_call(ledger: Ledger) -> None:
+    voice = FakeVoice(errors=[ProviderUnavailable()] * 3)
+    broken_off = recording()
+    broken_off.break_off(ProviderTimeout())
+    with pytest.raises(SpeechError):
+        speaker_of(voice, ledger).speak(speech(), "question", broken_off, 1)
+    assert voice.calls == []
