@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
@@ -26,6 +27,16 @@ def _page(title: str, icon: str, model: str) -> dict[str, Any]:
 def _outside(title: str, icon: str, route: str) -> dict[str, Any]:
     """A line that leads out of the staff pages, and so is never the page one is on."""
     return {"title": title, "icon": icon, "link": reverse_lazy(route), "active": lambda request: False}
+
+
+def budget_badge(request: HttpRequest) -> list[str] | None:
+    """Beside the title of every staff page once the day's money is spent."""
+    from ttscache.analytics import budget_today  # settings read this file before there are models
+    from ttscache.conf import conf
+
+    if conf().daily_budget_usd is None or not request.user.is_authenticated:
+        return None
+    return ["Today's budget is spent", "warning"] if budget_today().is_spent else None
 
 
 # The listener page's green; 600 on white and white on 600 are 7.1:1.
@@ -87,6 +98,7 @@ UNFOLD = {
     "SITE_SYMBOL": "graphic_eq",
     "SITE_URL": reverse_lazy("listener"),
     "SHOW_BACK_BUTTON": True,
+    "ENVIRONMENT": "lifereview.admin_look.budget_badge",
     "STYLES": [lambda request: static("narratives/admin.css")],
     "SCRIPTS": [lambda request: static("narratives/admin.js")],
     "COLORS": {"primary": GREEN},

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat, truncatechars
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
@@ -24,6 +24,7 @@ from ttscache.admin_widgets import (
     progress_bar,
     waveform,
 )
+from ttscache.analytics import budget_today
 from ttscache.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import ApiToken, Clip, ContentType, Pin, Spending, Usage, WarmItem, WarmRun
 
@@ -230,7 +231,8 @@ class WarmRunAdmin(LookOnly):
 
     @admin.display(description="State", ordering="state")
     def standing(self, run: WarmRun) -> SafeString:
-        return RUN_BADGES[WarmRun.State(run.state)].html
+        badge = RUN_BADGES[WarmRun.State(run.state)].html
+        return format_html("{} {}", badge, run.paused_because) if run.paused_because else badge
 
     @admin.display(description="What is made", ordering="scope")
     def makes(self, run: WarmRun) -> str:
@@ -320,7 +322,11 @@ class UsageAdmin(FiguresAdmin):
 @admin.register(Spending)
 class SpendingAdmin(FiguresAdmin):
     list_display = ("began", "kind", "voice", "model", "ended", "calls", "characters", "cost")
+    list_before_template = "admin/clips/budget_note.html"
     list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {**(extra_context or {}), "budget": budget_today()})
 
     @admin.display(description="Result", ordering="outcome")
     def ended(self, row: Spending) -> str:

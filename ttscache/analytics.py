@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -10,11 +11,34 @@ from django.db.models import Count, Q, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from ttscache.conf import conf
 from ttscache.ledger import HITS, OUTCOMES
 from ttscache.models import Clip, ContentType, ProcessReport, Spending, Usage, WarmItem, WarmRun
+from ttscache.prices import list_price_usd
 from ttscache.wiring import speech_cache
 
+SENTENCE_CHARACTERS = 100
 REPORT_SECONDS = 90  # a process that has not reported for so long is gone
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetToday:
+    """What may be spent today (UTC), and what is spent or set aside for calls under way."""
+
+    cap_usd: float | None
+    committed_usd: float
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether not even an ordinary sentence can be paid for any more."""
+        sentence_usd = list_price_usd(conf().house_model, SENTENCE_CHARACTERS)
+        return self.cap_usd is not None and self.committed_usd + sentence_usd > self.cap_usd
+
+
+def budget_today() -> BudgetToday:
+    """Raises DatabaseError."""
+    committed = speech_cache().speaker.budget.committed_microusd() / 1e6
+    return BudgetToday(conf().daily_budget_usd, committed)
 
 
 def cache_stats() -> dict[str, Any]:
@@ -31,6 +55,7 @@ def cache_stats() -> dict[str, Any]:
     served = (
         Usage.objects.exclude(outcome="failed").aggregate(total=Sum("worth_microusd"))["total"] or 0
     ) / 1e6
+    budget = budget_today()
     return {
         "success": True,
         **holdings,
@@ -39,6 +64,7 @@ def cache_stats() -> dict[str, Any]:
         "by_tier": by_tier,
         "spent_usd": round(spent, 6),
         "saved_usd": round(served - spent, 6),
+        "budget": {"usd_a_day": budget.cap_usd, "committed_today_usd": budget.committed_usd},
         "stats": holdings,
     }
 
