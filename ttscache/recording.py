@@ -28,7 +28,7 @@ class Recording:
         self._chunks: list[bytes] = []
         self._entry: Entry | None = None
         self._error: SpeechError | None = None
-        self._is_heard = False
+        self._has_listeners = False  # who hear each byte as it comes
         self.is_made_here = False  # set by `make` when this process, and no other, does the speaking
 
     def start(self) -> Recording:
@@ -42,9 +42,9 @@ class Recording:
             self._changed.notify_all()
 
     def take_back(self) -> bool:
-        """Forget the bytes that have come, if no listener has had any of them."""
+        """Forget the bytes that have come; False when somebody listens who has been sent them."""
         with self._changed:
-            if self._is_heard:
+            if self._chunks and self._has_listeners:
                 return False
             self._chunks.clear()
             return True
@@ -59,10 +59,10 @@ class Recording:
     def wait_for_sound(self) -> None:
         """Return when there is something to send; raise what went wrong before there was."""
         with self._changed:
+            self._has_listeners = True
             self._changed.wait_for(lambda: self._chunks or self.is_over)
             if self._error is not None and not self._chunks:
                 raise self._error
-            self._is_heard = self._is_heard or bool(self._chunks)
 
     def whole(self) -> Entry:
         """The clip, once it has been checked and kept. Raises SpeechError where that fails."""
@@ -92,8 +92,8 @@ class Recording:
     def _chunks_from(self, start: int) -> list[bytes]:
         """What came since; waits for it, and is empty once there is no more to come."""
         with self._changed:
+            self._has_listeners = True
             self._changed.wait_for(lambda: len(self._chunks) > start or self.is_over)
-            self._is_heard = True
             return self._chunks[start:]
 
     @property

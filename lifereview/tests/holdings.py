@@ -24,6 +24,17 @@ def query(site: Site, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return sqlite.execute(sql.replace("%s", "?"), values).fetchall()
 
 
+def execute(site: Site, sql: str) -> None:
+    """Change what it has kept, behind its back."""
+    url = site.env.get("DATABASE_URL", "")
+    if url:
+        with psycopg.connect(url) as postgresql:
+            postgresql.execute(sql)
+        return
+    with closing(sqlite3.connect(site.var_dir / "lifereview.sqlite3", timeout=20)) as sqlite, sqlite:
+        sqlite.execute(sql)
+
+
 def kept_in_database(site: Site, content_hash: str) -> list[bytes]:
     """The bytes in the permanent tier: of no clip, or of one."""
     rows = query(site, f"SELECT file_data {_KEPT} WHERE content_hash = %s", content_hash)
