@@ -112,7 +112,7 @@ class Speaker:
             try:
                 return self._call(part, content_type, recording if is_heard else None)
             except ProviderError as error:
-                is_last = attempt == MAX_ATTEMPTS or not _is_worth_retrying(error)
+                is_last = attempt == MAX_ATTEMPTS or self.circuit.is_open or not _is_worth_retrying(error)
                 if is_last or (is_heard and not recording.take_back()):
                     raise
                 time.sleep(_pause_seconds(attempt, error))
