@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from harness import http
+from harness.fault_table import NoteFault
 from harness.http import Response
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
+from harness.waiting import wait_until
 from lifereview.tests.calling import Caller, clip_path, hash_of, phrase, sound_of
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import query
+from ttscache.circuit import FAILURES_IN_A_ROW
 
 pytestmark = pytest.mark.site
 
@@ -258,7 +261,7 @@ FAILURES: list[tuple[str | int, int, str, int]] = [  # fault, status, code, call
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: str(failure[0]))
 def test_a_voice_in_trouble_is_answered_with_its_status(
-    caller: Caller, openai: OpenAIServer, failure: tuple[str | int, int, str, int]
+    caller: Caller, openai: OpenAIServer, failure: tuple[str | int, int, str, int], note_fault: NoteFault
 ) -> None:
     fault, status, code, calls = failure
     text = canary()
@@ -271,19 +274,48 @@ def test_a_voice_in_trouble_is_answered_with_its_status(
     if code == "text_refused":
         refused(caller.say(text), status, code)
         assert openai.calls() == []  # what the provider will not say is not offered to it again so soon
+        kept = "that it was refused, for ten minutes"
     else:
         assert caller.say(text).body == sound_of(text)
+        kept = "nothing; the next request made it right"
+    if isinstance(fault, int):
+        note_fault(f"provider: HTTP {fault}", f"{status} {code}, calls: {calls}", kept)
 
 
-def test_a_provider_that_is_gone_is_unavailable(caller: Caller, running_openai: OpenAIServer) -> None:
+def test_a_provider_that_is_gone_is_unavailable_and_what_is_cached_plays_on(
+    caller: Caller, running_openai: OpenAIServer, note_fault: NoteFault
+) -> None:
+    cached = phrase()
+    caller.say(cached)
     running_openai.stop()
     try:
-        response = caller.say(canary())
+        for _ in range(4):
+            response = caller.say(canary())
+            refused(response, 503, "provider_unavailable")
+            assert 1 <= int(response.headers["Retry-After"]) <= 15
+            assert caller.say(cached).body == sound_of(cached)
     finally:
         running_openai.start()
-    refused(response, 503, "provider_unavailable")
-    assert int(response.headers["Retry-After"]) >= 1
-    assert caller.say(canary()).status == 200
+    wait_until(lambda: caller.say(canary()).status == 200, "the provider to be found well", seconds=30)
+    note_fault(
+        "provider: gone", "503 with Retry-After; what is cached played", "nothing; made after its return"
+    )
+
+
+def test_while_the_provider_is_down_it_is_looked_at_and_not_called(
+    caller: Caller, openai: OpenAIServer, note_fault: NoteFault
+) -> None:
+    caller.say(canary())
+    openai.reset()
+    openai.behave(fault=500)
+    for _ in range(12):
+        assert caller.say(canary()).status in (502, 503)
+    assert len(openai.calls()) == FAILURES_IN_A_ROW
+    openai.reset()
+    text = canary()
+    wait_until(lambda: caller.say(text).status == 200, "the provider to be found well", seconds=30)
+    assert [call.text for call in openai.calls()] == [text]
+    note_fault("provider: fails again and again", "503, calls stopped", "nothing; made after its return")
 
 
 def test_a_person_s_own_words_leave_no_trace(caller: Caller, openai: OpenAIServer) -> None:

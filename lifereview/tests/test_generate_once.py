@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import psutil
 import pytest
 
 from harness.http import BrokenTransfer, Response, at_once
@@ -20,6 +17,7 @@ from lifereview.tests.calling import Caller, hash_of, phrase, sound_of, whole_bo
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import kept_in_database
 from lifereview.tests.sockets import callers_of, clients_of
+from lifereview.tests.work import end_at_once
 
 pytestmark = pytest.mark.site
 
@@ -48,11 +46,6 @@ def pair(make_site: MakeSite) -> Iterator[Pair]:
 def answers(given: list[Response | Exception]) -> list[Response]:
     assert [error for error in given if isinstance(error, Exception)] == []
     return [response for response in given if isinstance(response, Response)]
-
-
-def end_at_once(processes: list[psutil.Process]) -> None:
-    for process in processes:
-        os.kill(process.pid, signal.SIGKILL)
 
 
 def test_fifty_at_once_in_two_processes_cost_one_call(pair: Pair, openai: OpenAIServer) -> None:

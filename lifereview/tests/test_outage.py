@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from conftest import IS_ON_POSTGRESQL
+from harness.fault_table import NoteFault
 from harness.http import Response
 from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
 from harness.site import WebServer
 from harness.waiting import wait_until
-from lifereview.tests.calling import Caller, hash_of, phrase, sound_of
+from lifereview.tests.calling import Caller, hash_of, phrase, sound_of, whole_body
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import files_of
 
@@ -68,7 +69,7 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
             return list(listed)
 
         def test_published_clips_in_memory_and_files_still_play(
-            self, server: WebServer, database: PostgresServer, published: list[Any]
+            self, server: WebServer, database: PostgresServer, published: list[Any], note_fault: NoteFault
         ) -> None:
             database.stop()
             statuses = []
@@ -79,6 +80,9 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
                 statuses.append(response.headers["Cache-Status"])
             assert statuses[0] == "lifereview; hit; detail=memory"
             assert set(statuses[1:]) == {"lifereview; hit; detail=file"}
+            note_fault(
+                "database: down", "published clips play; all else 503 store_unavailable", "nothing paid"
+            )
 
         def test_it_is_alive_and_not_ready(self, server: WebServer) -> None:
             assert Caller(server).get("/api/health").status == 200
@@ -117,6 +121,23 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
             assert len(caller.narratives()["narratives"]) == 12
             assert caller.post("/api/pre-cache-narratives", {}).status == 200
 
+        def test_a_clip_in_the_making_is_heard_out(
+            self, caller: Caller, database: PostgresServer, openai: OpenAIServer, note_fault: NoteFault
+        ) -> None:
+            """The database goes before the clip is kept: it is kept in files, and not paid for again."""
+            text = phrase()
+            openai.behave(gate_after_chunks=1)
+            with caller.start_saying(text) as response:
+                _, first = next(iter(response))
+                database.stop()
+                openai.release()
+                assert first + whole_body(response) == sound_of(text)
+            database.start()
+            wait_until(lambda: caller.say(text).status == 200, "the database", seconds=60)
+            assert caller.say(text).body == sound_of(text)
+            assert len(openai.calls()) == 1
+            note_fault("database: goes in mid-generation", "the whole clip", "in files; no second payment")
+
         def test_what_was_heard_meanwhile_is_in_the_figures(
             self, caller: Caller, published: list[Any]
         ) -> None:
@@ -152,7 +173,9 @@ class TestFiles:
             "file",
         ]
 
-    def test_a_damaged_file_is_not_played(self, caller: Caller, openai: OpenAIServer) -> None:
+    def test_a_damaged_file_is_not_played(
+        self, caller: Caller, openai: OpenAIServer, note_fault: NoteFault
+    ) -> None:
         text = phrase()
         caller.say(text)
         (audio,) = (path for path in files_of(caller.site, hash_of(text)) if path.suffix == ".mp3")
@@ -164,6 +187,7 @@ class TestFiles:
                 "lifereview; hit; detail=database",
             )
         assert len(openai.calls()) == 1
+        note_fault("files: a damaged file", "the whole clip, from the database", "the file, anew")
 
     def test_a_place_where_nothing_can_be_written_costs_no_clip(
         self, caller: Caller, openai: OpenAIServer

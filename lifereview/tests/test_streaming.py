@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.fault_table import NoteFault
 from harness.http import BrokenTransfer
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
+from harness.speech_api.behaviour import FAULTS
 from harness.waiting import wait_until
 from lifereview.tests.calling import Caller, clip_path, hash_of, long_phrase, phrase, sound_of, whole_body
 from lifereview.tests.conftest import MakeSite
@@ -18,7 +20,7 @@ from lifereview.tests.sockets import clients_of
 
 pytestmark = pytest.mark.site
 
-HEARD_BEFORE_IT_FAILS = ["break_off", "half", "short", "silence", "garbage", "wrong_format"]
+HEARD_BEFORE_IT_FAILS = ["break_off", "half", "short", "silence", "garbage", "wrong_format", "endless"]
 FAILS_BEFORE_A_BYTE = {"html": 502, "empty": 502, "hang_up": 503}
 
 
@@ -116,7 +118,7 @@ def test_a_clip_is_kept_though_the_one_who_asked_for_it_left(caller: Caller, ope
 
 @pytest.mark.parametrize("fault", HEARD_BEFORE_IT_FAILS)
 def test_a_clip_that_turns_out_broken_is_cut_and_forgotten(
-    caller: Caller, openai: OpenAIServer, fault: str
+    caller: Caller, openai: OpenAIServer, fault: str, note_fault: NoteFault
 ) -> None:
     text = long_phrase()
     openai.behave(fault=fault)
@@ -127,11 +129,12 @@ def test_a_clip_that_turns_out_broken_is_cut_and_forgotten(
     assert len(openai.calls()) == 1  # what was heard is not begun anew
     assert_nothing_is_kept(caller, text)
     assert_next_is_right(caller, openai, text)
+    note_fault(f"provider: {FAULTS[fault]}", "200, then cut off", "nothing; the next request made it right")
 
 
 @pytest.mark.parametrize(("fault", "status"), FAILS_BEFORE_A_BYTE.items())
 def test_no_byte_of_use_is_an_error_with_its_status(
-    caller: Caller, openai: OpenAIServer, fault: str, status: int
+    caller: Caller, openai: OpenAIServer, fault: str, status: int, note_fault: NoteFault
 ) -> None:
     text = phrase()
     openai.behave(fault=fault)
@@ -141,24 +144,34 @@ def test_no_byte_of_use_is_an_error_with_its_status(
     assert len(openai.calls()) == 3
     assert_nothing_is_kept(caller, text)
     assert_next_is_right(caller, openai, text)
+    note_fault(
+        f"provider: {FAULTS[fault]}", f"{status} after 3 tries", "nothing; the next request made it right"
+    )
 
 
-def test_a_voice_that_drips_is_cut_off(impatient: Caller, openai: OpenAIServer) -> None:
+def test_a_voice_that_drips_is_cut_off(
+    impatient: Caller, openai: OpenAIServer, note_fault: NoteFault
+) -> None:
     text = phrase()
     openai.behave(fault="drip")
     with impatient.start_saying(text) as response, pytest.raises(BrokenTransfer):
         whole_body(response)
     assert_nothing_is_kept(impatient, text)
     assert_next_is_right(impatient, openai, text)
+    note_fault(f"provider: {FAULTS['drip']}", "200, then cut off", "nothing; the next request made it right")
 
 
-def test_a_voice_that_never_answers_is_a_timeout(impatient: Caller, openai: OpenAIServer) -> None:
+@pytest.mark.parametrize("fault", ["never", "drip_headers"])
+def test_a_voice_that_never_answers_is_a_timeout(
+    impatient: Caller, openai: OpenAIServer, fault: str, note_fault: NoteFault
+) -> None:
     text = phrase()
-    openai.behave(fault="never")
+    openai.behave(fault=fault)
     response = impatient.say(text)
     assert (response.status, response.json()["code"]) == (504, "provider_timeout")
     assert_nothing_is_kept(impatient, text)
     assert_next_is_right(impatient, openai, text)
+    note_fault(f"provider: {FAULTS[fault]}", "504 after 3 tries", "nothing; the next request made it right")
 
 
 @pytest.mark.parametrize("fault", [500, 503, 429, "hang_up", "html", "empty"])

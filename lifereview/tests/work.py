@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import psutil
@@ -76,3 +78,8 @@ def is_replaced(site: Site, name: str, old: psutil.Process) -> bool:
         return the_program(site, name).pid != old.pid
     except (StopIteration, psutil.Error):
         return False
+
+
+def end_at_once(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        os.kill(process.pid, signal.SIGKILL)
