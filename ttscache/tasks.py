@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ttscache import readiness, warming
 from ttscache.claims import is_process_alive
+from ttscache.conf import conf
 from ttscache.wiring import speech_cache
 
 
@@ -14,10 +15,8 @@ def warm() -> None:
     """Work on what is queued, and call for a successor when time is over before the work is."""
     if is_stopping():
         return
-    try:
+    with speech_cache().ledger.flushed_every(conf().flush_seconds):
         warming.pull(should_stop=is_stopping)
-    finally:
-        speech_cache().ledger.flush()
     if not is_stopping():
         _call_for_hands()
 
