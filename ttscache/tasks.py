@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ttscache import readiness, warming
+from ttscache import readiness, tidying, warming
 from ttscache.claims import is_process_alive
 from ttscache.conf import conf
 from ttscache.wiring import speech_cache
@@ -29,6 +29,11 @@ def heartbeat() -> None:
     readiness.cluster_is_alive()
     readiness.forget_the_dead()
     _call_for_hands()
+
+
+def tidy() -> None:
+    """Called once a day by schedule."""
+    tidying.tidy()
 
 
 def _call_for_hands() -> None:
