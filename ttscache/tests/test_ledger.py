@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from harness.waiting import wait_until
-from ttscache.ledger import Asked, Ledger
+from ttscache.ledger import HITS, Asked, Ledger
 from ttscache.models import Clip, ClipDay, Receipt, Spending, Usage
-from ttscache.tests.fakes import KEY, free_ledger, speech
+from ttscache.tests.fakes import KEY, TEXT, free_ledger, speech
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ASKED = Asked(KEY, "question", "nova", "tts-1-hd", 100)
@@ -219,15 +220,36 @@ def test_a_persons_own_words_are_counted_without_a_key() -> None:
     assert not ClipDay.objects.exists()
 
 
-def test_last_asked_for_rides_along_and_is_true_to_the_hour() -> None:
-    clip = Clip.objects.record(speech(), "question")
-    Clip.objects.update(last_accessed_at="2026-01-01T00:00:00Z")
-    ledger = free_ledger()
-    ledger.asked(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), "memory", 1, 1)
-    ledger.flush()
-    first = Clip.objects.get().last_accessed_at
-    ledger.asked(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), "memory", 1, 1)
-    ledger.flush()
+def clip_last_asked_for(ago: timedelta, text: str = TEXT) -> Clip:
+    clip = Clip.objects.record(speech(text), "question")
+    Clip.objects.filter(pk=clip.pk).update(last_accessed_at=timezone.now() - ago)
+    clip.refresh_from_db()
+    return clip
 
-    assert first.year > 2025 and (first.month, first.day) != (1, 1)
-    assert Clip.objects.get().last_accessed_at == first
+
+@pytest.mark.parametrize("outcome", HITS)
+@pytest.mark.parametrize(("minutes", "is_noted"), [(59, False), (61, True)])
+def test_last_asked_for_rides_along_and_is_true_to_the_hour(
+    outcome: str, minutes: int, is_noted: bool
+) -> None:
+    clip, other = (clip_last_asked_for(timedelta(minutes=minutes), text) for text in ("This.", "Another."))
+    ledger = free_ledger()
+    ledger.asked(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), outcome, 1, 1)
+    assert ledger.flush()
+
+    then, now = clip.last_accessed_at, Clip.objects.get(pk=clip.pk).last_accessed_at
+    assert (now > then) is is_noted
+    assert now == then or timezone.now() - now < timedelta(minutes=1)
+    assert Clip.objects.get(pk=other.pk).last_accessed_at == other.last_accessed_at
+
+
+def test_last_asked_for_is_one_statement_for_all_clips() -> None:
+    clips = [clip_last_asked_for(timedelta(days=80), f"Text {number}.") for number in range(50)]
+    ledger = free_ledger()
+    for clip in clips:
+        ledger.asked(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), "memory", 1, 1)
+    with CaptureQueriesContext(connection) as queries:
+        assert ledger.flush()
+
+    assert sum('UPDATE "tts_cache"' in query["sql"] for query in queries) == 1
+    assert not Clip.objects.filter(last_accessed_at__lt=timezone.now() - timedelta(hours=1)).exists()
