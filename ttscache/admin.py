@@ -27,6 +27,7 @@ from ttscache.admin_widgets import (
 from ttscache.analytics import budget_today
 from ttscache.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import ApiToken, Clip, ContentType, Pin, Spending, Usage, WarmItem, WarmRun
+from ttscache.rollup import is_whole_day
 
 
 # --- what every page shares ------------------------------------------------------------------------------
@@ -277,7 +278,7 @@ def kind_in_words(content_type: str) -> str:
 
 
 class FiguresAdmin(LookOnly):
-    """One row an hour and kind; there is nothing more to see behind it."""
+    """One row an hour (a day, once it is old) and kind; there is nothing more to see behind it."""
 
     list_display_links = None
     date_hierarchy = "hour"
@@ -285,7 +286,7 @@ class FiguresAdmin(LookOnly):
 
     @admin.display(description="Hour", ordering="hour")
     def began(self, row: Usage | Spending) -> str:
-        return moment(row.hour)
+        return f"{row.hour:%-d %b %Y}, all day" if is_whole_day(row.hour) else moment(row.hour)
 
     @admin.display(description="Kind", ordering="content_type")
     def kind(self, row: Usage | Spending) -> str:

@@ -9,18 +9,20 @@ import logging
 import os
 import socket
 import threading
+import time
+import uuid
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
 
-from django.db import DatabaseError, models, transaction
-from django.db.models import F
+from django.db import Error, connections, transaction
 from django.db.models.functions import Now
 
-from ttscache.models import Clip, ClipDay, ProcessReport, Spending, Usage
+from ttscache.books import CLIP_DAYS, SPENDING, USAGE, Key
+from ttscache.models import Clip, ProcessReport, Receipt
 from ttscache.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
@@ -31,9 +33,8 @@ OUTCOMES = (*HITS, "generated", "collapsed", "failed")
 # Upper ends in milliseconds; the last bucket is open. Histograms of one shape add up over processes.
 LATENCY_BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
 
-ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
-
-Key = tuple[Any, ...]
+HOUR_SECONDS = 3_600
+DAY_SECONDS = 24 * HOUR_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,44 +48,67 @@ class Asked:
     characters: int
 
 
-class Ledger:
-    """The books of one process. `usd_per_character` prices a text of a model as if it were spoken now.
+class Page:
+    """What was counted since the page was opened. Figures stand in the order of their book's counts.
 
-    Thread-safe. What could not be written stays here and is written next time.
+    Hours and days are whole numbers since 1970: made for each request, written in words once a page.
     """
 
-    def __init__(self, price_usd: Callable[[Asked], float]) -> None:
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.usage: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        self.spending: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
+        self.clip_days: defaultdict[tuple[int, str], int] = defaultdict(int)
+
+    def __bool__(self) -> bool:
+        return bool(self.usage or self.spending or self.clip_days)
+
+    def write(self) -> None:
+        USAGE.add(_by_hour(self.usage))
+        SPENDING.add(_by_hour(self.spending))
+        CLIP_DAYS.add({(_day(day), key): [asked] for (day, key), asked in self.clip_days.items()})
+        Clip.objects.were_asked_for({key for _, key in self.clip_days})
+
+
+class Ledger:
+    """The books of one process. `price_usd` is of a clip as if it were spoken now.
+
+    Thread-safe. A page that could not be written is kept, and written the next time. Each is written under
+    a number, in one transaction with a receipt for it: where the database took it but its answer was lost,
+    the receipt says so, and nothing is added twice.
+    """
+
+    def __init__(self, price_usd: Callable[[Asked], float], clock: Callable[[], float] = time.time) -> None:
         self._price_usd = price_usd
+        self._clock = clock
+        self._name = uuid.uuid4().hex
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
-        self._usage: Counter[Key] = Counter()
-        self._spending: Counter[Key] = Counter()
-        self._days: Counter[Key] = Counter()
+        self._open = Page(1)
+        self._closed: Page | None = None  # being written, or to be written once the database is there
 
     def asked(self, asked: Asked, outcome: str, seconds: float, audio_bytes: int) -> None:
         """One request for a clip, and how it went. `seconds`: from the request to the first byte."""
-        now = datetime.now(UTC)
-        hour = now.replace(minute=0, second=0, microsecond=0)
+        hour = int(self._clock() // HOUR_SECONDS)
         bucket = bisect_left(LATENCY_BUCKETS_MS, seconds * 1_000)
-        is_served = outcome != "failed"
-        worth = round(self._price_usd(asked) * 1e6) if is_served else 0
-        key = (hour, asked.content_type, asked.voice, outcome, bucket)
+        worth = round(self._price_usd(asked) * 1e6) if outcome != "failed" else 0
         with self._lock:
-            self._usage[*key, "requests"] += 1
-            self._usage[*key, "characters"] += asked.characters
-            self._usage[*key, "audio_bytes"] += audio_bytes
-            self._usage[*key, "worth_microusd"] += worth
+            figures = self._open.usage[hour, asked.content_type, asked.voice, outcome, bucket]
+            figures[0] += 1
+            figures[1] += asked.characters
+            figures[2] += audio_bytes
+            figures[3] += worth
             if asked.content_hash:
-                self._days[asked.content_hash, now.date(), "requests"] += 1
+                self._open.clip_days[hour // 24, asked.content_hash] += 1
 
     def paid(self, request: SpeechRequest, content_type: str, usd: float, outcome: str) -> None:
         """One provider call. `outcome` is "ok" or an error's code."""
-        hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-        key = (hour, content_type, request.voice, request.model, outcome)
+        hour = int(self._clock() // HOUR_SECONDS)
         with self._lock:
-            self._spending[*key, "calls"] += 1
-            self._spending[*key, "characters"] += len(request.text)
-            self._spending[*key, "cost_microusd"] += round(usd * 1e6)
+            figures = self._open.spending[hour, content_type, request.voice, request.model, outcome]
+            figures[0] += 1
+            figures[1] += len(request.text)
+            figures[2] += round(usd * 1e6)
 
     def flush(self) -> bool:
         """Add what was counted to the database; False when it has to wait for a better moment.
@@ -92,30 +116,47 @@ class Ledger:
         Returns once all that was counted before is written, also where another thread is at it.
         """
         with self._flushing:
-            return self._flush()
+            if not self._write_closed_page():
+                return False
+            self._close_page()
+            return self._write_closed_page()
 
-    def _flush(self) -> bool:
+    @contextmanager
+    def flushed_every(self, seconds: float) -> Iterator[None]:
+        """Around work that counts for long, where no housekeeping does this."""
+        is_over = threading.Event()
+
+        def flush_until_over() -> None:
+            while not is_over.wait(seconds):
+                self.flush()
+                connections.close_all()
+
+        thread = threading.Thread(target=flush_until_over, name="ledger", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+            self.flush()
+
+    def _close_page(self) -> None:
         with self._lock:
-            usage, self._usage = self._usage, Counter()
-            spending, self._spending = self._spending, Counter()
-            days, self._days = self._days, Counter()
-        if not (usage or spending or days):
+            if self._open:
+                self._closed, self._open = self._open, Page(self._open.number + 1)
+
+    def _write_closed_page(self) -> bool:
+        page = self._closed
+        if page is None:
             return True
         try:
-            with transaction.atomic():
-                _add_up(Usage, ("hour", "content_type", "voice", "outcome", "latency_bucket"), usage)
-                _add_up(Spending, ("hour", "content_type", "voice", "model", "outcome"), spending)
-                _add_up(ClipDay, ("content_hash", "day"), days)
-                Clip.objects.filter(
-                    content_hash__in={key[0] for key in days}, last_accessed_at__lt=Now() - ACCESS_PRECISION
-                ).update(last_accessed_at=Now())
-        except DatabaseError:
+            with transaction.atomic(durable=True):
+                if Receipt.objects.sign(self._name, page.number):
+                    page.write()
+        except Error:
             logger.warning("The ledger keeps its counts; the database does not take them just now.")
-            with self._lock:
-                self._usage.update(usage)
-                self._spending.update(spending)
-                self._days.update(days)
             return False
+        self._closed = None
         return True
 
 
@@ -128,16 +169,13 @@ def report_process(clips_in_memory: int) -> None:
     )
 
 
-def _add_up(model: type[models.Model], fields: tuple[str, ...], counts: Mapping[Key, int]) -> None:
-    """Add the counts to their rows, made first where new. A key is the fields' values and a column."""
-    rows: dict[Key, dict[str, int]] = {}
-    for key, number in sorted(counts.items()):  # one order everywhere, so that flushes do not deadlock
-        rows.setdefault(key[:-1], {})[key[-1]] = number
-    manager = model._default_manager
-    manager.bulk_create(
-        [model(**dict(zip(fields, values, strict=True))) for values in rows], ignore_conflicts=True
-    )
-    for values, columns in rows.items():
-        manager.filter(**dict(zip(fields, values, strict=True))).update(
-            **{column: F(column) + number for column, number in columns.items()}
-        )
+def _by_hour(figures: Mapping[Key, list[int]]) -> dict[Key, list[int]]:
+    return {(_moment(key[0] * HOUR_SECONDS), *key[1:]): counts for key, counts in figures.items()}
+
+
+def _day(number: int) -> date:
+    return _moment(number * DAY_SECONDS).date()
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

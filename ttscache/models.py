@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import ClassVar, Self
 
 from django.db import models
@@ -30,6 +31,10 @@ def kind_of(content_type: str) -> str:
     return content_type if content_type in ContentType.values else ContentType.NARRATIVE
 
 
+ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
+MOST_HASHES = 900  # in one statement; SQLite may be built for no more than 999 parameters
+
+
 class ClipQuerySet(models.QuerySet["Clip"]):
     def with_audio(self) -> Self:
         """Those that play without a provider call."""
@@ -47,6 +52,18 @@ class ClipQuerySet(models.QuerySet["Clip"]):
             ignore_conflicts=True,
             unique_fields=["content_hash"],
         )
+
+    def were_asked_for(self, content_hashes: Iterable[str]) -> None:
+        """Note that it was now, unless that is known to the hour already."""
+        hashes = sorted(content_hashes)
+        for start in range(0, len(hashes), MOST_HASHES):
+            unnoted = self.filter(
+                content_hash__in=hashes[start : start + MOST_HASHES],
+                last_accessed_at__lt=Now() - ACCESS_PRECISION,
+            )
+            # Locked in one order: two processes that note the same clips do not wait for each other.
+            locked = unnoted.order_by("content_hash").select_for_update()
+            self.filter(pk__in=locked.values("pk")).update(last_accessed_at=Now())
 
 
 class Clip(models.Model):
@@ -268,6 +285,30 @@ class ClipDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.content_hash} {self.day}: {self.requests}"
+
+
+class ReceiptQuerySet(models.QuerySet["Receipt"]):
+    def sign(self, ledger: str, page: int) -> bool:
+        """Whether this page is to be written now, in the same transaction; False if it was already.
+
+        Where the first attempt is still about to be committed, this waits for its end.
+        """
+        if self.filter(ledger=ledger, page__lt=page).update(page=page, signed_at=Now()):
+            return True
+        return self.get_or_create(ledger=ledger, defaults={"page": page, "signed_at": Now()})[1]
+
+
+class Receipt(models.Model):
+    """The last page of counts that one process wrote, so that none is written twice."""
+
+    ledger = models.CharField(max_length=32, primary_key=True)
+    page = models.BigIntegerField()
+    signed_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Receipt]] = ReceiptQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.ledger}: page {self.page}"
 
 
 class ProcessReport(models.Model):

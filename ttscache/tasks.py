@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ttscache import readiness, warming
+from ttscache import readiness, tidying, warming
 from ttscache.claims import is_process_alive
+from ttscache.conf import conf
 from ttscache.wiring import speech_cache
 
 
@@ -14,10 +15,8 @@ def warm() -> None:
     """Work on what is queued, and call for a successor when time is over before the work is."""
     if is_stopping():
         return
-    try:
+    with speech_cache().ledger.flushed_every(conf().flush_seconds):
         warming.pull(should_stop=is_stopping)
-    finally:
-        speech_cache().ledger.flush()
     if not is_stopping():
         _call_for_hands()
 
@@ -31,6 +30,11 @@ def heartbeat() -> None:
     readiness.forget_the_dead()
     warming.resume_paused(speech_cache().speaker.budget)
     _call_for_hands()
+
+
+def tidy() -> None:
+    """Called once a day by schedule."""
+    tidying.tidy()
 
 
 def _call_for_hands() -> None:

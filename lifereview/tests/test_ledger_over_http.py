@@ -14,11 +14,13 @@ from harness.openai_server import OpenAIServer
 from harness.site import WebServer
 from lifereview.tests.calling import Caller, clip_path, hash_of, long_phrase, phrase
 from lifereview.tests.conftest import MakeSite
+from lifereview.tests.holdings import query
 
 pytestmark = pytest.mark.site
 
 THREADS = 12
-REQUESTS_EACH = 40
+ROUNDS_EACH = 25
+PLAYS_A_ROUND = 8
 HITS = {"memory", "file", "database"}
 
 
@@ -27,11 +29,17 @@ class Clerk:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.counted: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.usage: Counter[tuple[str, str, str]] = Counter()
+        self.clips: Counter[str] = Counter()
+        self.characters = 0
 
-    def note(self, outcome: str) -> None:
+    def note(self, outcome: str, text: str, voice: str = "nova", kind: str = "narrative") -> None:
         with self._lock:
-            self.counted[outcome] += 1
+            self.outcomes[outcome] += 1
+            self.usage[kind, voice, outcome] += 1
+            self.clips[hash_of(text, voice)] += 1
+            self.characters += len(text)
 
 
 @pytest.fixture(scope="module")
@@ -50,46 +58,40 @@ def outcome_of(cache_status: str) -> str:
     return cache_status.rsplit("detail=", maxsplit=1)[-1] if "detail=" in cache_status else "collapsed"
 
 
+def play(caller: Caller, clerk: Clerk, text: str, **headers: str) -> None:
+    clerk.note(outcome_of(caller.clip(hash_of(text), **headers).headers["Cache-Status"]), text)
+
+
+def say(caller: Caller, clerk: Clerk, text: str, voice: str = "nova", kind: str = "narrative") -> None:
+    said = caller.say(text, voice=voice, content_type=kind)
+    clerk.note(outcome_of(said.headers["Cache-Status"]), text, voice, kind)
+
+
 def ask_in_some_way(caller: Caller, clerk: Clerk, chance: random.Random, warm: list[str]) -> None:
     """One request of a kind that chance decides, noted where it is one for a clip."""
     known = chance.choice(warm)
-    path = clip_path(hash_of(known))
     kind = chance.choice(
-        [
-            "play",
-            "play",
-            "say",
-            "miss",
-            "joined",
-            "refused",
-            "cut",
-            "head",
-            "probe",
-            "later",
-            "start",
-            "304",
-            "416",
-        ]
+        ["say", "miss", "joined", "refused", "cut", "start", "head", "probe", "later", "304", "416"]
     )
-    if kind == "play":
-        clerk.note(outcome_of(caller.get(path).headers["Cache-Status"]))
-    elif kind == "say":
-        clerk.note(outcome_of(caller.say(known).headers["Cache-Status"]))
+    if kind == "say":
+        say(caller, clerk, known)
     elif kind == "miss":
-        clerk.note(outcome_of(caller.say(phrase(), voice="onyx").headers["Cache-Status"]))
+        say(caller, clerk, phrase(), voice="onyx", kind="question")
     elif kind == "joined":
-        clerk.note(outcome_of(caller.say(f"{known} {chance.randrange(20)}").headers["Cache-Status"]))
+        say(caller, clerk, f"{known} {chance.randrange(20)}")
     elif kind == "refused":
-        assert caller.say(f"refused {phrase()}").status == 400
-        clerk.note("failed")
+        text = f"refused {phrase()}"
+        assert caller.say(text).status == 400
+        clerk.note("failed", text)
     elif kind == "cut":
+        text = f"broken {long_phrase()}"
         with pytest.raises(BrokenTransfer):
-            caller.say(f"broken {long_phrase()}")
-        clerk.note("failed")
+            caller.say(text)
+        clerk.note("failed", text)
     elif kind == "start":
-        clerk.note(outcome_of(caller.get(path, Range="bytes=0-9999").headers["Cache-Status"]))
+        play(caller, clerk, known, Range="bytes=0-9999")
     else:
-        ask_without_counting(caller, kind, path)
+        ask_without_counting(caller, kind, clip_path(hash_of(known)))
 
 
 def ask_without_counting(caller: Caller, kind: str, path: str) -> None:
@@ -114,15 +116,18 @@ def test_the_figures_are_the_requests_to_the_unit_over_restarts(
     clerk = Clerk()
     warm = [phrase() for _ in range(8)]
     for text in warm:
-        clerk.note(outcome_of(caller.say(text).headers["Cache-Status"]))
+        say(caller, clerk, text)
 
     def ask_many(index: int) -> None:
         chance = random.Random(index)
-        for _ in range(REQUESTS_EACH):
+        for _ in range(ROUNDS_EACH):
             ask_in_some_way(caller, clerk, chance, warm)
+            for _ in range(PLAYS_A_ROUND):
+                play(caller, clerk, chance.choice(warm))
 
     assert at_once(THREADS, ask_many) == [None] * THREADS
-    sent = clerk.counted
+    sent = clerk.outcomes
+    assert sent.total() > THREADS * ROUNDS_EACH * PLAYS_A_ROUND
 
     server.stop()
     assert server.survivors() == []
@@ -133,11 +138,28 @@ def test_the_figures_are_the_requests_to_the_unit_over_restarts(
     stats = caller.get("/api/cache-stats").json()
     assert sum(kind["requests"] for kind in stats["by_content_type"].values()) == sent.total()
     assert stats["hit_rate"] == pytest.approx(sum(sent[name] for name in HITS) / sent.total(), abs=1e-4)
+    assert usage_of(server) == clerk.usage
+    assert clips_of(server) == clerk.clips
+    assert query(server, "SELECT sum(characters) FROM ttscache_usage") == [(clerk.characters,)]
 
-    clerk.note(outcome_of(caller.say(warm[0]).headers["Cache-Status"]))
+    say(caller, clerk, warm[0])
     server.stop()
     server.start()
     assert sum(caller.by_tier().values()) == sent.total()
+
+
+def usage_of(server: WebServer) -> dict[tuple[str, str, str], int]:
+    found = query(
+        server,
+        "SELECT content_type, voice, outcome, sum(requests) FROM ttscache_usage "
+        "GROUP BY content_type, voice, outcome",
+    )
+    return {(kind, voice, outcome): int(number) for kind, voice, outcome, number in found}
+
+
+def clips_of(server: WebServer) -> dict[str, int]:
+    found = query(server, "SELECT content_hash, sum(requests) FROM ttscache_clipday GROUP BY content_hash")
+    return {content_hash: int(number) for content_hash, number in found}
 
 
 def test_what_was_spent_is_what_the_calls_cost(

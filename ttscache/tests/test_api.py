@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from itertools import takewhile
 from typing import Any
 
 import pytest
 from django.core.cache import cache as django_cache
 from django.db.models import Sum
 from django.test import Client
+from django.utils import timezone
 from rest_framework.settings import api_settings
 
 from ttscache import answering
@@ -241,6 +244,27 @@ def test_a_published_hit_makes_no_query(caller: Client, django_assert_num_querie
     address = published()
     with django_assert_num_queries(0):
         assert Client().get(address).status_code == 200
+
+
+@pytest.mark.parametrize("tier", ["memory", "file", "database"])
+@pytest.mark.parametrize(
+    ("asked", "is_asked_for"), [("", True), ("bytes=0-", True), ("bytes=0-1", False), ("bytes=500-", False)]
+)
+def test_a_clip_was_last_asked_for_when_it_was_last_heard_from_its_start(
+    caller: Client, tier: str, asked: str, is_asked_for: bool
+) -> None:
+    body(say(caller))
+    address = published()
+    speech_cache().ledger.flush()
+    before = timezone.now() - timedelta(days=80)
+    Clip.objects.update(last_accessed_at=before)
+    for faster in takewhile(lambda each: each.name != tier, speech_cache().tiers):
+        faster.delete(Clip.objects.get().content_hash)
+    response = Client().get(address, headers={"Range": asked} if asked else {})
+    speech_cache().ledger.flush()
+
+    assert response["Cache-Status"] == f"lifereview; hit; detail={tier}"
+    assert (Clip.objects.get().last_accessed_at > before) is is_asked_for
 
 
 def test_a_known_clip_without_audio_is_made_when_it_is_asked_for(voice: FakeVoice, caller: Client) -> None:

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from ttscache.ledger import Asked, Ledger
-from ttscache.models import Clip, ClipDay, Usage
-from ttscache.tests.fakes import KEY, free_ledger, speech
+from harness.waiting import wait_until
+from ttscache.ledger import HITS, Asked, Ledger
+from ttscache.models import Clip, ClipDay, Receipt, Spending, Usage
+from ttscache.tests.fakes import KEY, TEXT, free_ledger, speech
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ASKED = Asked(KEY, "question", "nova", "tts-1-hd", 100)
@@ -95,17 +100,116 @@ def test_a_flush_returns_only_when_one_that_is_under_way_has_written() -> None:
     assert total(ledger) == 1
 
 
-def test_what_the_database_does_not_take_waits_for_the_next_time() -> None:
+@pytest.mark.parametrize("error", [OperationalError("database is locked"), InterfaceError("closed")])
+def test_what_the_database_does_not_take_waits_for_the_next_time(error: Error) -> None:
     def refuse(*_: object) -> None:
-        raise DatabaseError("gone")
+        raise error
 
     ledger = free_ledger()
     ledger.asked(ASKED, "memory", 0.001, 1)
     with connection.execute_wrapper(refuse):
         assert ledger.flush() is False
+        ledger.asked(ASKED, "memory", 0.001, 1)
+        assert ledger.flush() is False
+    ledger.asked(ASKED, "memory", 0.001, 1)
+
+    assert total(ledger) == 3
+
+
+def test_a_database_that_goes_in_the_middle_of_a_page_has_none_of_it() -> None:
+    def refuse_clips(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if "clipday" in sql:
+            raise OperationalError("gone")
+        return execute(sql, *arguments)
+
+    ledger = free_ledger()
+    ledger.asked(ASKED, "memory", 0.001, 1)
+    with connection.execute_wrapper(refuse_clips):
+        assert ledger.flush() is False
+
+    assert not Usage.objects.exists()
+    assert total(ledger) == 1
+
+
+def test_a_commit_whose_answer_is_lost_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit_and_fall_silent() -> None:
+        commit()
+        raise OperationalError("server closed the connection unexpectedly")
+
+    ledger, backend = free_ledger(), cast(Any, connection)
+    commit = backend._commit
+    ledger.asked(ASKED, "memory", 0.001, 1)
+    ledger.paid(speech(), "question", 0.5, "ok")
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "_commit", commit_and_fall_silent)
+        assert ledger.flush() is False
     ledger.asked(ASKED, "memory", 0.001, 1)
 
     assert total(ledger) == 2
+    assert Spending.objects.get().calls == 1
+
+
+def test_a_page_that_is_still_being_committed_is_not_written_beside_it() -> None:
+    has_signed, may_commit, answers = threading.Event(), threading.Event(), []
+
+    def sign_slowly() -> None:
+        with transaction.atomic():
+            answers.append(Receipt.objects.sign("ledger", 1))
+            has_signed.set()
+            assert may_commit.wait(10)
+        connection.close()
+
+    def sign_again() -> None:
+        with transaction.atomic():
+            answers.append(Receipt.objects.sign("ledger", 1))
+        connection.close()
+
+    threads = [threading.Thread(target=sign_slowly), threading.Thread(target=sign_again)]
+    threads[0].start()
+    assert has_signed.wait(10)
+    threads[1].start()
+    threads[1].join(0.2)
+    assert threads[1].is_alive()
+    may_commit.set()
+    for thread in threads:
+        thread.join()
+
+    assert answers == [True, False]
+
+
+def test_hour_and_day_are_those_of_the_request_whatever_the_clock_does_before_the_flush() -> None:
+    midnight = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+    times = iter([midnight - 0.001, midnight, midnight + 3_599.999, midnight + 3_600, midnight - 7_200])
+    ledger = Ledger(lambda asked: 0, clock=lambda: next(times))
+    for _ in range(5):
+        ledger.asked(ASKED, "memory", 0.001, 1)
+
+    assert total(ledger) == 5
+    hours = {(row.hour.day, row.hour.hour): row.requests for row in Usage.objects.all()}
+    assert hours == {(28, 22): 1, (28, 23): 1, (1, 0): 2, (1, 1): 1}
+    days = dict(ClipDay.objects.values_list("day", "requests"))
+    assert days == {date(2026, 2, 28): 2, date(2026, 3, 1): 3}
+
+
+def test_a_thousand_clips_are_a_few_statements() -> None:
+    ledger = free_ledger()
+    for number in range(1_000):
+        ledger.asked(Asked(f"{number:032x}", "question", "nova", "tts-1-hd", 9), "memory", 0.001, 1)
+    with CaptureQueriesContext(connection) as queries:
+        assert ledger.flush()
+
+    assert ClipDay.objects.count() == 1_000
+    assert len(queries) < 20
+
+
+def test_work_without_housekeeping_is_written_while_it_goes_on() -> None:
+    ledger = free_ledger()
+    with ledger.flushed_every(0.01):
+        ledger.paid(speech(), "question", 0.5, "ok")
+        wait_until(Spending.objects.exists, "the first call to be written")
+        ledger.paid(speech(), "question", 0.5, "ok")
+
+    assert Spending.objects.get().calls == 2
 
 
 def test_a_persons_own_words_are_counted_without_a_key() -> None:
@@ -116,15 +220,36 @@ def test_a_persons_own_words_are_counted_without_a_key() -> None:
     assert not ClipDay.objects.exists()
 
 
-def test_last_asked_for_rides_along_and_is_true_to_the_hour() -> None:
-    clip = Clip.objects.record(speech(), "question")
-    Clip.objects.update(last_accessed_at="2026-01-01T00:00:00Z")
-    ledger = free_ledger()
-    ledger.asked(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), "memory", 1, 1)
-    ledger.flush()
-    first = Clip.objects.get().last_accessed_at
-    ledger.asked(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), "memory", 1, 1)
-    ledger.flush()
+def clip_last_asked_for(ago: timedelta, text: str = TEXT) -> Clip:
+    clip = Clip.objects.record(speech(text), "question")
+    Clip.objects.filter(pk=clip.pk).update(last_accessed_at=timezone.now() - ago)
+    clip.refresh_from_db()
+    return clip
 
-    assert first.year > 2025 and (first.month, first.day) != (1, 1)
-    assert Clip.objects.get().last_accessed_at == first
+
+@pytest.mark.parametrize("outcome", HITS)
+@pytest.mark.parametrize(("minutes", "is_noted"), [(59, False), (61, True)])
+def test_last_asked_for_rides_along_and_is_true_to_the_hour(
+    outcome: str, minutes: int, is_noted: bool
+) -> None:
+    clip, other = (clip_last_asked_for(timedelta(minutes=minutes), text) for text in ("This.", "Another."))
+    ledger = free_ledger()
+    ledger.asked(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), outcome, 1, 1)
+    assert ledger.flush()
+
+    then, now = clip.last_accessed_at, Clip.objects.get(pk=clip.pk).last_accessed_at
+    assert (now > then) is is_noted
+    assert now == then or timezone.now() - now < timedelta(minutes=1)
+    assert Clip.objects.get(pk=other.pk).last_accessed_at == other.last_accessed_at
+
+
+def test_last_asked_for_is_one_statement_for_all_clips() -> None:
+    clips = [clip_last_asked_for(timedelta(days=80), f"Text {number}.") for number in range(50)]
+    ledger = free_ledger()
+    for clip in clips:
+        ledger.asked(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), "memory", 1, 1)
+    with CaptureQueriesContext(connection) as queries:
+        assert ledger.flush()
+
+    assert sum('UPDATE "tts_cache"' in query["sql"] for query in queries) == 1
+    assert not Clip.objects.filter(last_accessed_at__lt=timezone.now() - timedelta(hours=1)).exists()

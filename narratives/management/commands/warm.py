@@ -48,14 +48,14 @@ class Command(BaseCommand):
             f"{planned.characters} characters, {planned.cost_usd:.4f} USD."
         )
         if planned.missing and not dry_run:
-            self._make(publishing.warm_live_journeys(voices))
+            with speech_cache().ledger.flushed_every(conf().flush_seconds):
+                self._make(publishing.warm_live_journeys(voices))
 
     def _make(self, runs: list[WarmRun]) -> None:
         while self._show(runs):
             warming.pull(seconds=1.0, runs=runs)
             time.sleep(POLL_SECONDS)
         self.stdout.write("")
-        speech_cache().ledger.flush()
         failed = WarmItem.objects.filter(run__in=runs, state=WarmItem.State.FAILED).select_related("clip")
         for item in failed:
             self.stderr.write(f"Not made: {item.clip.content_hash} ({item.clip.voice}): {item.reason}")
