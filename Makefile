@@ -6,6 +6,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= auto
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Has every worker measure itself from its start.
+MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml
 
 .PHONY: run test test-long lint bench
 
@@ -14,8 +18,9 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	@$(BIN)/coverage erase
-	@echo "== The suite on SQLite" && $(BIN)/coverage run -m pytest
-	@echo "== The suite on PostgreSQL" && TEST_DATABASE=postgres $(BIN)/coverage run --append -m pytest
+	@echo "== The suite on SQLite" && $(MEASURED) $(PYTEST)
+	@echo "== The suite on PostgreSQL" && TEST_DATABASE=postgres $(MEASURED) $(PYTEST)
+	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered
 
 test-long: export TEST_LONG = 1

@@ -36,7 +36,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         unwanted.add("long")
     left_out = [item for item in items if unwanted & {mark.name for mark in item.iter_markers()}]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    items[:] = sorted((item for item in items if item not in left_out), key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    """Files that start whole sites come first, those that may take longest before all, so that no worker
+    begins with one when the others are done."""
+    if item.get_closest_marker("site") is None:
+        return 0
+    mark = item.get_closest_marker("timeout")
+    return -1 - int(mark.args[0] if mark else 0)
 
 
 @pytest.fixture(scope="session")

@@ -22,21 +22,32 @@ from harness.waiting import wait_until
 
 HOST = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parent.parent
+PORTS = range(20_000, 32_000)  # below those from which the kernel serves outgoing connections
 
 _LEASH = Path(__file__).with_name("leash.py")
 _MARK = "HARNESS_MARK"
+_given_ports: set[int] = set()
 
 # Linux sends the death signal when the *thread* that started a child ends, so one lasting thread starts all.
 _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="harness-starter")
 
 
 def free_port() -> int:
-    """A port nobody listens on, below the range from which the kernel serves outgoing connections."""
-    for port in random.sample(range(20_000, 32_000), 100):
+    """A port nobody listens on and nobody was given before: its server may be down for a while."""
+    for port in random.sample(_own_ports(), 100):
         with socket.socket() as probe, suppress(OSError):
-            probe.bind((HOST, port))
-            return port
+            if port not in _given_ports:
+                probe.bind((HOST, port))
+                _given_ports.add(port)
+                return port
     raise OSError("a hundred ports tried, none of them free")
+
+
+def _own_ports() -> range:
+    """Each worker of a parallel suite (pytest-xdist names them gw0, gw1, ...) takes ports of its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return PORTS[worker % workers :: workers]
 
 
 def is_listening(port: int) -> bool:

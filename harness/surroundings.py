@@ -1,6 +1,7 @@
 """A pytest plugin that is loaded before Django reads its settings: nothing inherited, a folder of its own.
 
-TEST_DATABASE=postgres gives the suite a real PostgreSQL of its own instead of SQLite.
+TEST_DATABASE=postgres gives the suite a real PostgreSQL of its own instead of SQLite. With `-n` each worker
+has a folder and a PostgreSQL of its own; the process that hands out the tests needs neither.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 
 import pytest
 
@@ -22,13 +24,29 @@ for name in list(os.environ):  # before Django reads its settings
 folder = tempfile.mkdtemp(prefix="lifereview-tests-")
 os.environ["VAR_DIR"] = folder
 os.environ["DJANGO_SETTINGS_MODULE"] = "lifereview.settings"
+is_worker = "PYTEST_XDIST_WORKER" in os.environ
 is_on_postgresql = os.environ.get("TEST_DATABASE") == "postgres"
-server = PostgresServer().__enter__() if is_on_postgresql else None
+server = PostgresServer() if is_on_postgresql else None
 if server is not None:
     os.environ["DATABASE_URL"] = server.url
+if is_worker:  # measured since its start; what it starts in turn is not
+    os.environ.pop("COVERAGE_PROCESS_START", None)
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if server is not None:
-        server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    early_config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    if server is not None and not _hands_out_tests(early_config):
+        early_config.add_cleanup(server.close)
+        server.start()
+    return (yield)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: most tests wait for a server most of the time."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+def _hands_out_tests(config: pytest.Config) -> bool:
+    return not is_worker and bool(getattr(config.known_args_namespace, "numprocesses", 0))
