@@ -11,7 +11,9 @@ import pytest
 
 from harness import surroundings
 from harness.openai_server import OpenAIServer
+from harness.optional import skipped_when_unavailable
 from harness.postgres import PostgresServer
+from harness.s3 import S3Server
 
 IS_ON_POSTGRESQL = surroundings.is_on_postgresql
 
@@ -60,6 +62,13 @@ def site_database(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]
         return {"DATABASE_URL": server.create_database()}
 
     return make
+
+
+@pytest.fixture(scope="session")
+def running_s3() -> Iterator[S3Server]:
+    """An object store, started once."""
+    with skipped_when_unavailable(), S3Server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
