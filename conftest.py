@@ -102,3 +102,33 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
         forget()
     yield
     wiring.forget()
+
+
+@pytest.fixture
+def s3(running_s3: S3Server) -> Iterator[S3Server]:
+    """It is up, also where the test before has ended it."""
+    if not running_s3.is_running:
+        running_s3.start()
+    yield running_s3
+    if not running_s3.is_running:
+        running_s3.start()
+
+
+@pytest.fixture(scope="session")
+def emptied_bucket(running_s3: S3Server) -> str:
+    """One for all tests, because a new one takes a second; what is public in it, anyone may read."""
+    return running_s3.create_bucket(public_prefix="public/")
+
+
+@pytest.fixture
+def clips_bucket(s3: S3Server, emptied_bucket: str, settings: Any) -> str:
+    """An empty bucket, and the settings that name it."""
+    from ttscache import wiring
+
+    name = emptied_bucket
+    s3.empty(name)
+    for variable, value in s3.settings(name).items():
+        setattr(settings, variable, value)
+    settings.TTSCACHE = {**settings.TTSCACHE, "permanent": "storage", "bucket": name}
+    wiring.forget()
+    return name

@@ -92,6 +92,10 @@ class S3Server:
             self.client.put_bucket_policy(Bucket=name, Policy=_anyone_may_read(f"{name}/{public_prefix}*"))
         return name
 
+    def empty(self, bucket: str) -> None:
+        for name in self.objects(bucket):
+            self.client.delete_object(Bucket=bucket, Key=name)
+
     def settings(self, bucket: str) -> dict[str, str]:
         """What tells the product to use this bucket, as django-storages names it."""
         return {

@@ -11,7 +11,7 @@ from typing import Any
 import dj_database_url
 from dotenv import dotenv_values
 
-from lifereview import admin_look
+from lifereview import admin_look, object_storage
 from lifereview.environment import Environment, refuse
 from ttscache.speech import OPENAI_VOICES
 
@@ -217,7 +217,12 @@ try:
 except OSError as error:
     refuse("TTS_FILES_DIR", str(FILES_DIR), f"it has to be a folder that can be written ({error.strerror})")
 LISTENER_VOICES = tuple(env.words("TTS_LISTENER_VOICES", ["nova", "onyx"], **_VOICES))
+globals().update(object_storage.settings_in(env))  # AWS_…, which django-storages reads by itself
 TTSCACHE = {
+    "permanent": object_storage.permanent_tier(env),
+    "bucket": env.text("AWS_STORAGE_BUCKET_NAME"),
+    "cdn_url": object_storage.cdn_url(env),
+    "compression": env.choice("TTS_COMPRESSION", "auto", ["auto", "gzip", "none"]),
     "provider": env.choice(
         "TTS_PROVIDER", "openai" if _OPENAI_API_KEY else "embedded", ["openai", "embedded"]
     ),
@@ -239,8 +244,7 @@ if TTSCACHE["provider"] == "openai" and not _OPENAI_API_KEY:
     refuse("TTS_PROVIDER", "openai", "it needs an OPENAI_API_KEY; allowed without one is embedded")
 if TTSCACHE["provider"] == "embedded" and not set(LISTENER_VOICES) <= set(OPENAI_VOICES):
     refuse("TTS_LISTENER_VOICES", ",".join(LISTENER_VOICES), f"allowed is {_VOICES['allowed']}")
-# What would change where clips go or what they may cost is refused until it can be honoured.
-env.choice("TTS_PERMANENT", "database", ["database"])
+# What would change what clips may cost is refused until it can be honoured.
 if env.text("TTS_DAILY_BUDGET_USD"):
     _NO_CAP = "there is no cap here yet; leave it unset, and set one at the provider"
     refuse("TTS_DAILY_BUDGET_USD", env.text("TTS_DAILY_BUDGET_USD"), _NO_CAP)
