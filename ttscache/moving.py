@@ -18,7 +18,6 @@ from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.errors import TierError
 from ttscache.models import Clip, ContentType, Keeper, Pin
-from ttscache.tiers import Entry
 from ttscache.tiers.records import PermanentTier, as_tier_error, kept_clip
 from ttscache.wiring import speech_cache, storage_tier
 
@@ -127,9 +126,9 @@ def _moved(content_hash: str, source: PermanentTier, target: PermanentTier) -> M
             clip = kept_clip(content_hash, Keeper(source.name))
             if clip is None:
                 return None  # somebody else has moved it
-            entry: Entry | None = source.read(clip)
+            entry = source.read(clip)
             if entry is None:
                 return Move(clip, "its bytes are missing or damaged")
             if target.take_over(clip, entry):
                 return Move(clip)
-    return Move(clip, "it changes all the time")
+        raise TierError("A clip changes faster than it can be moved.")
