@@ -14,7 +14,7 @@ PATTERNS = {
         r"[A-Za-z0-9.-]+(:\d{1,5})?(/[\w.~/-]*)?",
         "a domain without https://, such as cdn.example.org",
     ),
-    "AWS_LOCATION": (r"[\w.-]+(/[\w.-]+)*/?", "a folder in the bucket, such as life-review"),
+    "AWS_LOCATION": (r"(?!.*\.\.)[\w.-]+(/[\w.-]+)*/?", "a folder in the bucket, such as life-review"),
 }
 CHOICES = {
     "AWS_S3_ADDRESSING_STYLE": ("auto", "path", "virtual"),
@@ -28,7 +28,7 @@ def settings_in(env: Environment) -> dict[str, Any]:
     """What is set, by name; nothing without a bucket, for keys are often set for other purposes."""
     found = {name: env.text(name) for name in TEXTS}
     found |= {name: env.matching(name, *rule) for name, rule in PATTERNS.items()}
-    found |= {name: env.choice(name, "", ["", *allowed]) for name, allowed in CHOICES.items()}
+    found |= {name: env.choice(name, "", allowed) for name, allowed in CHOICES.items() if env.text(name)}
     found["AWS_S3_ENDPOINT_URL"] = env.url("AWS_S3_ENDPOINT_URL", schemes=["http", "https"])
     if not found["AWS_STORAGE_BUCKET_NAME"]:
         for name in NEEDS_A_BUCKET:

@@ -38,11 +38,6 @@ WRONG = [
     ("TTS_PERMANENT", "bucket", "database, storage"),
     ("TTS_COMPRESSION", "zip", "auto, gzip, none"),
     ("AWS_STORAGE_BUCKET_NAME", "my clips", "the name of a bucket"),
-    ("AWS_S3_ENDPOINT_URL", "localhost:9000", "http"),
-    ("AWS_S3_CUSTOM_DOMAIN", "https://cdn.example.org", "without https://"),
-    ("AWS_S3_REGION_NAME", "Frankfurt am Main", "eu-central-1"),
-    ("AWS_S3_ADDRESSING_STYLE", "paths", "auto, path, virtual"),
-    ("AWS_S3_SIGNATURE_VERSION", "v4", "s3v4"),
     ("DEBUG", "maybe", "true and false"),
     ("ALLOWED_HOSTS", "http://example.org/", "example.org"),
     ("CSRF_TRUSTED_ORIGINS", "example.org", "https://"),
@@ -79,22 +74,6 @@ def test_a_site_beyond_this_machine_has_to_be_given_a_secret_key(tmp_path: Path)
 def test_a_provider_without_a_key_says_what_to_set(tmp_path: Path) -> None:
     line = the_line(start(Site(tmp_path / "var", {"TTS_PROVIDER": "openai"})))
     assert "OPENAI_API_KEY" in line
-
-
-@pytest.mark.parametrize(
-    ("given", "missing"),
-    [
-        ({"TTS_PERMANENT": "storage"}, "AWS_STORAGE_BUCKET_NAME"),
-        ({"AWS_S3_ENDPOINT_URL": "http://localhost:9000"}, "AWS_STORAGE_BUCKET_NAME"),
-        ({"AWS_S3_CUSTOM_DOMAIN": "cdn.example.org"}, "AWS_STORAGE_BUCKET_NAME"),
-        ({"AWS_STORAGE_BUCKET_NAME": "clips", "AWS_ACCESS_KEY_ID": "ours"}, "AWS_SECRET_ACCESS_KEY"),
-        ({"AWS_STORAGE_BUCKET_NAME": "clips", "AWS_SECRET_ACCESS_KEY": "hush"}, "AWS_ACCESS_KEY_ID"),
-    ],
-)
-def test_half_of_an_object_storage_is_refused(tmp_path: Path, given: dict[str, str], missing: str) -> None:
-    line = the_line(start(Site(tmp_path / "var", given)))
-    assert line.startswith(f"{missing}=''")
-    assert "hush" not in line
 
 
 def test_a_password_is_not_shown(tmp_path: Path) -> None:
