@@ -11,7 +11,9 @@ import pytest
 
 from harness import surroundings
 from harness.openai_server import OpenAIServer
+from harness.optional import skipped_when_unavailable
 from harness.postgres import PostgresServer
+from harness.s3 import S3Server
 
 IS_ON_POSTGRESQL = surroundings.is_on_postgresql
 
@@ -72,6 +74,13 @@ def site_database(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]
 
 
 @pytest.fixture(scope="session")
+def running_s3() -> Iterator[S3Server]:
+    """An object store, started once."""
+    with skipped_when_unavailable(), S3Server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def running_openai() -> Iterator[OpenAIServer]:
     """The speech service, started once."""
     with OpenAIServer() as server:
@@ -102,3 +111,33 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
         forget()
     yield
     wiring.forget()
+
+
+@pytest.fixture
+def s3(running_s3: S3Server) -> Iterator[S3Server]:
+    """It is up, also where the test before has ended it."""
+    if not running_s3.is_running:
+        running_s3.start()
+    yield running_s3
+    if not running_s3.is_running:
+        running_s3.start()
+
+
+@pytest.fixture(scope="session")
+def emptied_bucket(running_s3: S3Server) -> str:
+    """One for all tests, because a new one takes a second; what is public in it, anyone may read."""
+    return running_s3.create_bucket(public_prefix="public/")
+
+
+@pytest.fixture
+def clips_bucket(s3: S3Server, emptied_bucket: str, settings: Any) -> str:
+    """An empty bucket, and the settings that name it."""
+    from ttscache import wiring
+
+    name = emptied_bucket
+    s3.empty(name)
+    for variable, value in s3.settings(name).items():
+        setattr(settings, variable, value)
+    settings.TTSCACHE = {**settings.TTSCACHE, "permanent": "storage", "bucket": name}
+    wiring.forget()
+    return name

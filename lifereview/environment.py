@@ -82,6 +82,13 @@ class Environment:
             refuse(name, value, f"allowed are {', '.join(allowed)}")
         return value
 
+    def matching(self, name: str, pattern: str, allowed: str) -> str:
+        """A text of this pattern, or none."""
+        value = self.text(name)
+        if value and not re.fullmatch(pattern, value, re.ASCII):
+            refuse(name, value, f"allowed is {allowed}")
+        return value
+
     def words(self, name: str, default: Sequence[str] = (), *, pattern: str, allowed: str) -> list[str]:
         """A comma-separated list in which every word fits the pattern."""
         value = self.text(name)

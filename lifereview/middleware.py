@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-_SELF_ONLY = (
-    "default-src 'self'; img-src 'self' data:; media-src 'self' blob: data:; connect-src 'self'; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-)
+from ttscache.conf import conf
+
 # The admin's Alpine evaluates expressions and its pages carry inline styles; API docs bring inline scripts.
-_RELAXED = f"{_SELF_ONLY}; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
+_RELAXED = "; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -22,10 +20,20 @@ def content_security_policy(get_response: Handler) -> Handler:
     def answer(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         is_relaxed = request.path.startswith(("/admin/", "/api/docs"))
-        response.headers.setdefault("Content-Security-Policy", _RELAXED if is_relaxed else _SELF_ONLY)
+        policy = _policy(conf().cdn_origin) + (_RELAXED if is_relaxed else "")
+        response.headers.setdefault("Content-Security-Policy", policy)
         return response
 
     return answer
+
+
+def _policy(sound_from: str) -> str:
+    """Everything from this site itself; sound also from where the clips are published."""
+    sounds = f"'self' {sound_from}" if sound_from else "'self'"
+    return (
+        f"default-src 'self'; img-src 'self' data:; media-src {sounds} blob: data:; connect-src {sounds}; "
+        "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    )
 
 
 def bodiless_head(get_response: Handler) -> Handler:

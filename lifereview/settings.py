@@ -11,7 +11,7 @@ from typing import Any
 import dj_database_url
 from dotenv import dotenv_values
 
-from lifereview import admin_look
+from lifereview import admin_look, object_storage
 from lifereview.environment import Environment, refuse
 from ttscache.price_list import LIST_PRICES, Price
 from ttscache.speech import OPENAI_VOICES
@@ -237,7 +237,12 @@ except OSError as error:
     refuse("TTS_FILES_DIR", str(FILES_DIR), f"it has to be a folder that can be written ({error.strerror})")
 PRICES = _prices()
 LISTENER_VOICES = tuple(env.words("TTS_LISTENER_VOICES", ["nova", "onyx"], **_VOICES))
+globals().update(object_storage.settings_in(env))  # AWS_…, which django-storages reads by itself
 TTSCACHE = {
+    "permanent": object_storage.permanent_tier(env),
+    "bucket": env.text("AWS_STORAGE_BUCKET_NAME"),
+    "cdn_url": object_storage.cdn_url(env),
+    "compression": env.choice("TTS_COMPRESSION", "auto", ["auto", "gzip", "none"]),
     "provider": env.choice(
         "TTS_PROVIDER", "openai" if _OPENAI_API_KEY else "embedded", ["openai", "embedded"]
     ),
@@ -265,8 +270,6 @@ _IS_UNPRICED = TTSCACHE["provider"] == "openai" and TTSCACHE["model"] not in PRI
 if TTSCACHE["daily_budget_usd"] is not None and _IS_UNPRICED:
     _WHY = f"the model {TTSCACHE['model']} has no price to count against it; name one in TTS_PRICES"
     refuse("TTS_DAILY_BUDGET_USD", env.text("TTS_DAILY_BUDGET_USD"), _WHY)
-# What would change where clips go is refused until it can be honoured.
-env.choice("TTS_PERMANENT", "database", ["database"])
 
 # --- HTTP API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

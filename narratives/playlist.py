@@ -9,7 +9,7 @@ from django.db.models import Prefetch
 from narratives.models import Journey, Narrative
 from ttscache.audio import FORMATS
 from ttscache.conf import conf
-from ttscache.delivery import audio_path
+from ttscache.delivery import audio_path, published_address
 from ttscache.errors import SpeechError
 from ttscache.models import Clip
 from ttscache.speech import SpeechRequest
@@ -36,9 +36,8 @@ def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
     """What a front end has to know to play this."""
     content_hash = speech.content_hash
     is_ready = clip is not None and clip.is_ready
-    checksum = clip.checksum if clip is not None and is_ready else ""
     return {
-        "url": audio_path(content_hash, speech.audio_format, checksum),
+        "url": published_address(clip) if clip else audio_path(content_hash, speech.audio_format),
         "content_hash": content_hash,
         "ready": is_ready,
         "duration_ms": clip.duration_ms if clip is not None and is_ready else None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -65,8 +65,16 @@ def cache_stats() -> dict[str, Any]:
         "spent_usd": round(spent, 6),
         "saved_usd": round(served - spent, 6),
         "budget": {"usd_a_day": budget.cap_usd, "committed_today_usd": budget.committed_usd},
+        "compression": _compression(),
         "stats": holdings,
     }
+
+
+def _compression() -> dict[str, int]:
+    """Clips that are packed at rest, and what that saves."""
+    packed = Clip.objects.with_audio().exclude(encoding="")
+    figures = packed.aggregate(clips=Count("pk"), saved=Sum(F("audio_file_size") - F("stored_size")))
+    return {"clips": figures["clips"], "saved_bytes": figures["saved"] or 0}
 
 
 def progress_of(run: WarmRun) -> dict[str, Any]:

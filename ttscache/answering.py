@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from functools import cache
 
-from django.db import connections
 from django.http import HttpRequest, HttpResponseBase
 
 from ttscache import delivery
 from ttscache.cache import Hit, Playing
 from ttscache.conf import conf
+from ttscache.connections import release_connections
 from ttscache.errors import Busy, SpeechError
 from ttscache.ledger import Asked
 from ttscache.models import ContentType, kind_of
@@ -50,13 +50,6 @@ class WaitingRoom:
 @cache
 def waiting_room() -> WaitingRoom:
     return WaitingRoom(conf().waiting_threads)
-
-
-def release_connections() -> None:
-    """Give pooled database connections back before a long wait; one that is this thread's own stays."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block and not connection.settings_dict["CONN_MAX_AGE"]:
-            connection.close()
 
 
 class Counting:

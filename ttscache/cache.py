@@ -29,6 +29,7 @@ from ttscache.recording import Recording
 from ttscache.speaking import PARTS_AT_ONCE, Speaker, Spoken
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, LocalTier, Tier, checksum_of
+from ttscache.tiers.records import PermanentTier
 
 logger = logging.getLogger(__name__)
 
@@ -61,21 +62,23 @@ class SpeechCache:
     """Speaks a text once and keeps the clip in every tier, the fastest first.
 
     A broken tier is logged and skipped. `local` are the tiers of this process and host; `permanent` is
-    the one that all share.
+    the one that all share and where new clips go; `elsewhere` has those that went somewhere else before.
     """
 
     def __init__(
         self,
         *,
         local: Sequence[LocalTier],
-        permanent: Tier,
+        permanent: PermanentTier,
+        elsewhere: Sequence[PermanentTier] = (),
         speaker: Speaker,
         claims: Claims,
         ledger: Ledger,
     ) -> None:
         self.local = tuple(local)
         self.permanent = permanent
-        self.tiers: tuple[Tier, ...] = (*self.local, permanent)
+        self.permanents: tuple[PermanentTier, ...] = (permanent, *elsewhere)
+        self.tiers: tuple[Tier, ...] = (*self.local, *self.permanents)
         self.speaker = speaker
         self.claims = claims
         self.ledger = ledger
@@ -88,7 +91,7 @@ class SpeechCache:
         return self._find(content_hash, self.local, is_wanted=attrgetter("is_published"))
 
     def find(self, content_hash: str) -> Hit | None:
-        """Ask each tier in turn, and refill the faster ones that missed."""
+        """Ask each tier in turn, and refill the faster ones of this host that missed."""
         return self._find(content_hash, self.tiers)
 
     def _find(
@@ -100,7 +103,7 @@ class SpeechCache:
         for depth, tier in enumerate(tiers):
             entry = self._get(tier, content_hash)
             if entry is not None and is_wanted(entry):
-                self._put(entry, tiers[:depth])
+                self._put(entry, self.local[:depth])
                 return Hit(entry, tier.name)
         return None
 
@@ -270,9 +273,9 @@ class SpeechCache:
         """Keep in all tiers, the permanent first: whoever waits elsewhere looks there."""
         if not self._still_ours(held):
             # We were stopped for so long that another made it meanwhile; theirs is what others have heard.
-            found = self._get(self.permanent, entry.content_hash)
+            found = self._find(entry.content_hash, self.permanents)
             if found is not None:
-                return found
+                return found.entry
         self._put(entry, [self.permanent])
         published = self._with_publicity(entry)
         self._put(published, self.local)

@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
 from django.core.signals import setting_changed
 
 from ttscache.audio import FORMATS
+from ttscache.compression import MODES
 from ttscache.price_list import LIST_PRICES, Price
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, SpeechRequest
 
 PROVIDERS = ("openai", "embedded")
+PERMANENTS = ("database", "storage")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,10 @@ class Conf:
     memory_bytes: int = 64 * 1024**2
     files_bytes: int = 1024**3
     files_dir: Path = Path("var/tts_cache")
+    permanent: str = "database"  # where new clips go; those elsewhere stay hits
+    compression: str = "auto"
+    bucket: str = ""  # its other settings are AWS_…, read by django-storages
+    cdn_url: str = ""  # the address of the bucket's objects for everyone, with a slash at its end
     warm_concurrency: int = 5
     max_chars: int = 20_000
     timeout_seconds: float = 30.0
@@ -47,6 +54,12 @@ class Conf:
     def house_model(self) -> str:
         """The embedded voice has a key of its own, so it never plays once an API key is set."""
         return EMBEDDED_MODEL if self.provider == "embedded" else self.model
+
+    @property
+    def cdn_origin(self) -> str:
+        """Scheme and host, as a Content-Security-Policy names it."""
+        parts = urlsplit(self.cdn_url)
+        return f"{parts.scheme}://{parts.netloc}" if self.cdn_url else ""
 
     @property
     def default_voice(self) -> str:
@@ -110,6 +123,24 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
             f"A daily budget is set, but the model {given.house_model!r} has no price to count against it.",
             hint=f"Set TTS_PRICES, e.g. {given.house_model}=30 (US dollars per million characters).",
             id="ttscache.E007",
+        )
+    if given.permanent not in PERMANENTS:
+        yield checks.Error(
+            f"There is no permanent tier {given.permanent!r}.",
+            hint=f"Set TTS_PERMANENT to one of: {', '.join(PERMANENTS)}.",
+            id="ttscache.E010",
+        )
+    if given.permanent == "storage" and not given.bucket:
+        yield checks.Error(
+            "The object storage has no bucket.",
+            hint="Set AWS_STORAGE_BUCKET_NAME, or TTS_PERMANENT=database.",
+            id="ttscache.E011",
+        )
+    if given.compression not in MODES:
+        yield checks.Error(
+            f"There is no compression {given.compression!r}.",
+            hint=f"Set TTS_COMPRESSION to one of: {', '.join(MODES)}.",
+            id="ttscache.E012",
         )
     if not given.listener_voices:
         yield checks.Error(

@@ -1,4 +1,4 @@
-"""Clip (tts_cache), ClipFile (tts_cache_files), Pin, Claim, Usage and its kin, WarmRun, ApiToken."""
+"""Clip (tts_cache), ClipFile (tts_cache_files), Leftover, Pin, Claim, Usage and kin, WarmRun, ApiToken."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ class ContentType(models.TextChoices):
     RESPONSE = "response", "A person's own words"  # spoken, never kept
 
 
+class Keeper(models.TextChoices):
+    """Which permanent tier has a clip's bytes."""
+
+    DATABASE = "database", "Database"
+    STORAGE = "storage", "Object storage"
+
+
 def kind_of(content_type: str) -> str:
     """One of the four, also for the kinds that the earlier system knew besides (greeting, outro)."""
     return content_type if content_type in ContentType.values else ContentType.NARRATIVE
@@ -39,6 +46,10 @@ class ClipQuerySet(models.QuerySet["Clip"]):
     def with_audio(self) -> Self:
         """Those that play without a provider call."""
         return self.filter(kept_at__isnull=False, is_active=True)
+
+    def kept_by(self, keeper: Keeper) -> Self:
+        """Those whose bytes are there, in use or not."""
+        return self.filter(kept_in=keeper, kept_at__isnull=False)
 
     def record(self, request: SpeechRequest, content_type: str) -> Clip:
         """The record of a text that may be spoken, made when it is new."""
@@ -69,7 +80,9 @@ class ClipQuerySet(models.QuerySet["Clip"]):
 class Clip(models.Model):
     """The record of a text that may be spoken in one rendition; its audio may be there or not.
 
-    The first ten columns are the earlier system's and keep their names.
+    The first ten columns are the earlier system's and keep their names. `audio_file_path` is the name of the
+    object where the clip is kept in object storage; `audio_file_size` is the size of the clip as it is heard,
+    `stored_size` that of its bytes at rest in their `encoding`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -99,6 +112,11 @@ class Clip(models.Model):
     duration_ms = models.IntegerField(null=True, blank=True, editable=False)
     loudness_dbfs = models.FloatField(null=True, blank=True, editable=False)
     waveform = models.BinaryField(null=True, blank=True)
+    kept_in = models.CharField(
+        max_length=10, choices=Keeper, default=Keeper.DATABASE, db_default="database", editable=False
+    )
+    encoding = models.CharField(max_length=10, default="", db_default="", editable=False)
+    stored_size = models.IntegerField("bytes at rest", null=True, blank=True, editable=False)
     is_shareable = models.BooleanField(default=False, db_default=False)
     adopted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -157,6 +175,19 @@ class ClipFile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_size} bytes of {self.cache_id}"
+
+
+class Leftover(models.Model):
+    """An object that no record names, or not yet; removed from `remove_after` on, unless one does by then.
+
+    Written before the object is, so that whoever is killed in between leaves nothing that is not known.
+    """
+
+    name = models.TextField(primary_key=True)
+    remove_after = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class PinQuerySet(models.QuerySet["Pin"]):

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from ttscache.access import forget_decisions
 from ttscache.models import Pin
+from ttscache.moving import call_for_upkeep
 
 RECENT_DAYS = 30
 
@@ -35,6 +36,7 @@ def replace_pins(wanted: Mapping[Pin.Reason, set[str]]) -> None:
         _add(content_hashes - held[reason], reason)
     Pin.objects.filter(reason=Pin.Reason.RECENT, content_hash__in=published | retired).delete()
     _add(retired, Pin.Reason.RECENT)
+    call_for_upkeep()
     transaction.on_commit(forget_decisions)
 
 

@@ -14,7 +14,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 
 from ttscache.conf import conf
+from ttscache.errors import TierError
 from ttscache.models import Claim, ClipFile, ProcessReport
+from ttscache.wiring import storage_tier
 
 CLUSTER = "cluster"
 HEARTBEAT_SECONDS = 10
@@ -102,8 +104,15 @@ def _local_files() -> str:
 
 
 def _permanent_tier() -> str:
-    ClipFile.objects.exists()
-    return "database"
+    storage = storage_tier()
+    if storage is None or conf().permanent != storage.name:
+        ClipFile.objects.exists()
+        return "database"
+    try:
+        storage.bucket.check()
+    except TierError as error:
+        raise _NotReadyError(str(error)) from error
+    return f"storage, bucket {storage.bucket.name}"
 
 
 def _task_cluster() -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
-from ttscache import readiness, tidying, warming
+from django_q.tasks import async_task
+
+from ttscache import moving, readiness, tidying, warming
 from ttscache.claims import is_process_alive
 from ttscache.conf import conf
-from ttscache.wiring import speech_cache
+from ttscache.errors import TierError
+from ttscache.wiring import speech_cache, storage_tier
+
+logger = logging.getLogger(__name__)
 
 
 def warm() -> None:
@@ -30,6 +36,21 @@ def heartbeat() -> None:
     readiness.forget_the_dead()
     warming.resume_paused(speech_cache().speaker.budget)
     _call_for_hands()
+    if moving.is_upkeep_due():
+        async_task("ttscache.tasks.tend_bucket", task_name="tend the bucket", save=False)
+
+
+def tend_bucket() -> None:
+    """Move objects where their pins want them, keep what an outage kept from it, remove what is left over."""
+    storage = storage_tier()
+    if storage is None or is_stopping():
+        return
+    try:
+        moving.settle_objects()
+        moving.push_missing()
+        storage.sweep()
+    except TierError as error:
+        logger.warning("The bucket is tended later: %s", error)
 
 
 def tidy() -> None:

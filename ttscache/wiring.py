@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from typing import TYPE_CHECKING
 
 from ttscache.budget import Budget
 from ttscache.cache import SpeechCache
@@ -18,6 +19,10 @@ from ttscache.speaking import Speaker
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.memory import MemoryTier
+from ttscache.tiers.records import PermanentTier
+
+if TYPE_CHECKING:
+    from ttscache.tiers.storage import StorageTier
 
 
 def speech_cache() -> SpeechCache:
@@ -29,13 +34,41 @@ def speech_cache() -> SpeechCache:
 def _speech_cache(_process: int) -> SpeechCache:
     given = conf()
     ledger = Ledger(_worth_usd)
+    permanent, *elsewhere = _permanent_tiers(given)
     return SpeechCache(
         local=[MemoryTier(given.memory_bytes), FileTier(given.files_dir, given.files_bytes)],
-        permanent=DatabaseTier(),
+        permanent=permanent,
+        elsewhere=elsewhere,
         speaker=Speaker(_provider(given), ledger, Budget(given.daily_budget_usd)),
         claims=Claims(given.claim_seconds),
         ledger=ledger,
     )
+
+
+def _permanent_tiers(given: Conf) -> list[PermanentTier]:
+    """First where new clips go; then where older ones may lie. Storage only if there is a bucket."""
+    database = DatabaseTier(given.compression)
+    if not given.bucket:
+        return [database]
+    storage = storage_tier()
+    assert storage is not None
+    return [storage, database] if given.permanent == storage.name else [database, storage]
+
+
+def storage_tier() -> StorageTier | None:
+    """The bucket's tier of this process; None where there is no bucket."""
+    return _storage_tier(os.getpid())
+
+
+@cache
+def _storage_tier(_process: int) -> StorageTier | None:
+    given = conf()
+    if not given.bucket:
+        return None
+    from ttscache.bucket import Bucket  # boto3 takes a quarter of a second, and most do without
+    from ttscache.tiers.storage import StorageTier
+
+    return StorageTier(Bucket(given.bucket), given.compression, has_cdn=bool(given.cdn_url))
 
 
 def _provider(given: Conf) -> Provider:
@@ -58,3 +91,4 @@ def forget() -> None:
     if _speech_cache.cache_info().currsize:
         speech_cache().claims.close()
     _speech_cache.cache_clear()
+    _storage_tier.cache_clear()

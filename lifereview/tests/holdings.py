@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -36,9 +37,9 @@ def execute(site: Site, sql: str) -> None:
 
 
 def kept_in_database(site: Site, content_hash: str) -> list[bytes]:
-    """The bytes in the permanent tier: of no clip, or of one."""
-    rows = query(site, f"SELECT file_data {_KEPT} WHERE content_hash = %s", content_hash)
-    return [bytes(data) for (data,) in rows]
+    """The bytes in the permanent tier, unpacked: of no clip, or of one."""
+    rows = query(site, f"SELECT file_data, encoding {_KEPT} WHERE content_hash = %s", content_hash)
+    return [gzip.decompress(data) if encoding else bytes(data) for data, encoding in rows]
 
 
 def ready_clips(site: Site) -> int:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ttscache", "0005_schedule"),
+        ("ttscache", "0006_where_clips_are_kept"),
     ]
 
     operations = [

@@ -250,6 +250,36 @@ class TestDatabaseTier(TierContract):
         assert tier.get(KEY) is None
         assert not Clip.objects.get(content_hash=KEY).is_ready
 
+    def test_what_saves_enough_is_packed_and_comes_back(self, tier: DatabaseTier) -> None:
+        tier.put(entry(sound=bytes(20_000)))
+
+        clip = Clip.objects.get(content_hash=KEY)
+        assert clip.stored_size == clip.file.file_size == len(bytes(clip.file.file_data)) < 100
+        assert (clip.encoding, clip.audio_file_size) == ("gzip", 20_000)
+        assert tier.get(KEY) == entry(sound=bytes(20_000))
+
+    def test_packed_bytes_that_do_not_unpack_are_a_miss(self, tier: DatabaseTier) -> None:
+        tier.put(entry(sound=bytes(20_000)))
+        ClipFile.objects.update(file_data=b"not gzip")
+
+        assert tier.get(KEY) is None
+        assert not Clip.objects.get(content_hash=KEY).is_ready
+
+    @pytest.mark.parametrize("setting", ["auto", "gzip", "none"])
+    def test_what_was_kept_is_read_under_any_setting(self, tier: DatabaseTier, setting: str) -> None:
+        DatabaseTier("none").put(entry())
+        DatabaseTier("gzip").put(entry(OTHER))
+
+        assert DatabaseTier(setting).get(KEY) == entry()
+        assert DatabaseTier(setting).get(OTHER) == entry(OTHER)
+
+    def test_lost_bytes_are_a_miss_from_then_on(self, tier: DatabaseTier) -> None:
+        tier.put(entry())
+        ClipFile.objects.all().delete()
+
+        assert tier.get(KEY) is None
+        assert not Clip.objects.get(content_hash=KEY).is_ready
+
     def test_a_database_that_refuses_is_a_tier_error(self, tier: DatabaseTier) -> None:
         with connection.execute_wrapper(_refuse), pytest.raises(TierError):
             tier.get(KEY)

@@ -1,0 +1,95 @@
+"""Move all clips to the other permanent tier, here and now, while the site serves."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Sum
+from django.template.defaultfilters import filesizeformat
+
+from ttscache import moving
+from ttscache.conf import PERMANENTS, conf
+from ttscache.errors import TierError
+from ttscache.models import Clip, ContentType, Keeper
+from ttscache.tiers.records import PermanentTier
+from ttscache.wiring import speech_cache, storage_tier
+
+BAR_WIDTH = 30
+
+
+class Command(BaseCommand):
+    help = (
+        "Moves all clips to object storage or to the database, each checked byte for byte before its old "
+        "bytes go. It may be stopped, or killed, and run again; --dry-run only says what there is to move."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--to", required=True, choices=PERMANENTS)
+        parser.add_argument("--dry-run", action="store_true", help="write nothing")
+
+    def handle(self, *args: Any, to: str, dry_run: bool, **options: Any) -> None:
+        tiers: dict[str, PermanentTier] = {tier.name: tier for tier in speech_cache().permanents}
+        if len(tiers) < len(PERMANENTS):
+            raise CommandError("There is no object storage: set AWS_STORAGE_BUCKET_NAME and its kin.")
+        target = tiers.pop(to)
+        (source,) = tiers.values()
+        self._announce(source, to)
+        if not dry_run:
+            self._move(source, target)
+
+    def _announce(self, source: PermanentTier, to: str) -> None:
+        waiting = moving.to_move(source)
+        size = waiting.aggregate(total=Sum("audio_file_size"))["total"] or 0
+        self.stdout.write(
+            f"{waiting.count()} clips to move from {source.name} to {to}: {filesizeformat(size)}."
+        )
+        own_words = (
+            Clip.objects.kept_by(Keeper(source.name)).filter(content_type=ContentType.RESPONSE).count()
+        )
+        if own_words:
+            self.stdout.write(f"{own_words} clips of a person's own words stay where they are.")
+        if conf().permanent != to:
+            self.stdout.write(
+                self.style.WARNING(
+                    f"TTS_PERMANENT={conf().permanent} still sends new clips to the other tier: "
+                    f"set it to {to} on every host, then run this again for those made meanwhile."
+                )
+            )
+
+    def _move(self, source: PermanentTier, target: PermanentTier) -> None:
+        total = moving.to_move(source).count()
+        moved, moved_bytes, broken = 0, 0, 0
+        try:
+            for move in moving.move_clips(source, target):
+                if move.problem:
+                    broken += 1
+                    self.stderr.write(f"Not moved: {move.clip.content_hash}: {move.problem}.")
+                else:
+                    moved += 1
+                    moved_bytes += move.clip.audio_file_size or 0
+                self._show(moved + broken, total, moved_bytes)
+            self._sweep()
+        except TierError as error:
+            raise CommandError(f"{error} {moved} clips were moved; run this again for the others.") from error
+        self._show(moved + broken, total, moved_bytes, is_over=True)
+        if broken:
+            raise CommandError(f"{broken} clips could not be moved; they are where they were.")
+
+    def _sweep(self) -> None:
+        storage = storage_tier()
+        while storage is not None and storage.sweep():
+            pass
+
+    def _show(self, done: int, total: int, size: int, *, is_over: bool = False) -> None:
+        total = max(done, total)
+        filled = BAR_WIDTH * done // max(1, total)
+        bar = "#" * filled + "." * (BAR_WIDTH - filled)
+        line = f"[{bar}] {done}/{total} clips, {filesizeformat(size)}"
+        if sys.stdout.isatty():
+            self.stdout.write(f"\r{line}", ending="\n" if is_over else "")
+            self.stdout.flush()
+        elif is_over:
+            self.stdout.write(line)

@@ -1,0 +1,431 @@
+"""The tier in a bucket, on a real object store: the contract of every tier, and what is special about it."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from harness import http
+from harness.s3 import S3Server
+from ttscache import bucket as bucket_module
+from ttscache.bucket import Bucket
+from ttscache.errors import TierError
+from ttscache.leftovers import GRACE
+from ttscache.models import Clip, ClipFile, Keeper, Leftover, Pin
+from ttscache.tests.fakes import KEY, entry, hum
+from ttscache.tests.test_tiers import OTHER, TierContract
+from ttscache.tiers.database import DatabaseTier
+from ttscache.tiers.storage import StorageTier
+
+pytestmark = pytest.mark.django_db
+
+SILENT = bytes(20_000)  # compresses to next to nothing
+CDN = "https://cdn.example.org/"
+
+
+@pytest.fixture(autouse=True)
+def _records() -> None:
+    for content_hash in (KEY, OTHER):
+        Clip.objects.create(
+            content_hash=content_hash, content_text="x" * 40, voice="nova", content_type="question"
+        )
+
+
+@pytest.fixture(scope="module")
+def store(emptied_bucket: str) -> Bucket:
+    """One for all tests: to set up its client takes longer than most of them."""
+    return Bucket(emptied_bucket)
+
+
+@pytest.fixture
+def tier(store: Bucket, clips_bucket: str) -> StorageTier:
+    store._down_until = 0.0
+    return StorageTier(store)
+
+
+@pytest.fixture
+def behind_cdn(tier: StorageTier, settings: Any) -> StorageTier:
+    settings.TTSCACHE = {**settings.TTSCACHE, "cdn_url": CDN}
+    return StorageTier(tier.bucket, "gzip", has_cdn=True)
+
+
+def record(content_hash: str = KEY) -> Clip:
+    return Clip.objects.get(content_hash=content_hash)
+
+
+def publish(content_hash: str = KEY, reason: Pin.Reason = Pin.Reason.LIVE) -> None:
+    Pin.objects.create(content_hash=content_hash, reason=reason)
+
+
+def head(s3: S3Server, bucket: str, name: str | None) -> dict[str, str]:
+    found = s3.client.head_object(Bucket=bucket, Key=name)
+    return {header: found.get(header, "") for header in ("ContentType", "CacheControl", "ContentEncoding")}
+
+
+class TestContract(TierContract):
+    """On the tier of this file."""
+
+
+class TestObjects:
+    def test_a_name_tells_the_side_and_the_bytes(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        publish(KEY)
+        tier.put(entry(sound=b"sound"))
+        tier.put(entry(OTHER, b"other"))
+
+        assert s3.objects(clips_bucket) == {
+            f"public/01/{KEY}.{entry(sound=b'sound').checksum[:16]}.mp3": 5,
+            f"private/ff/{OTHER}.{entry(sound=b'other').checksum[:16]}.mp3": 5,
+        }
+        assert record().audio_file_path in s3.objects(clips_bucket)
+
+    def test_it_says_how_long_it_may_be_kept(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        publish(KEY)
+        tier.put(entry(sound=b"sound"))
+        tier.put(entry(OTHER, SILENT))
+
+        assert head(s3, clips_bucket, record().audio_file_path) == {
+            "ContentType": "audio/mpeg",
+            "CacheControl": "public, max-age=31536000, immutable",
+            "ContentEncoding": "",
+        }
+        assert head(s3, clips_bucket, record(OTHER).audio_file_path) == {
+            "ContentType": "audio/mpeg",
+            "CacheControl": "private, no-store",
+            "ContentEncoding": "gzip",
+        }
+
+    def test_a_stranger_reaches_the_public_side_only(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        publish(KEY)
+        tier.put(entry(sound=b"sound"))
+        tier.put(entry(OTHER))
+        address = f"{s3.url}/{clips_bucket}"
+
+        assert http.get(f"{address}/{record(KEY).audio_file_path}").body == b"sound"
+        assert http.get(f"{address}/{record(OTHER).audio_file_path}").status == 403
+
+    def test_what_is_put_under_the_same_name_is_there(self, tier: StorageTier) -> None:
+        tier.put(entry())
+        tier.put(entry())
+
+        assert tier.get(KEY) == entry()
+        assert not Leftover.objects.exists()
+
+    def test_the_tier_knows_what_is_published(self, tier: StorageTier) -> None:
+        tier.put(entry())
+        assert not tier.get(KEY).is_published  # type: ignore[union-attr]
+        publish(KEY)
+        assert tier.get(KEY).is_published  # type: ignore[union-attr]
+
+    def test_a_folder_of_the_bucket_may_be_its_place(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str, settings: Any
+    ) -> None:
+        settings.AWS_LOCATION = "life/review/"
+        tier.put(entry())
+
+        assert list(s3.objects(clips_bucket)) == [f"life/review/{record().audio_file_path}"]
+        assert (tier.get(KEY), list(tier.entries())) == (entry(), [(KEY, 5)])
+
+    def test_a_clip_without_a_record_cannot_be_kept(self, tier: StorageTier) -> None:
+        with pytest.raises(TierError, match="without a record"):
+            tier.put(entry("a" * 32))
+        assert Leftover.objects.count() == 1  # and goes in an hour
+
+
+class TestCompression:
+    def test_what_saves_enough_is_packed_and_comes_back(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        tier.put(entry(sound=SILENT))
+
+        name = record().audio_file_path
+        assert name is not None and name.endswith(".mp3.gz")
+        assert s3.objects(clips_bucket) == {name: record().stored_size}
+        assert record().stored_size in range(100)
+        assert record().audio_file_size == len(SILENT)
+        assert tier.get(KEY) == entry(sound=SILENT)
+
+    def test_what_a_cdn_serves_is_never_packed(
+        self, behind_cdn: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        publish(KEY)
+        behind_cdn.put(entry(sound=SILENT))
+        behind_cdn.put(entry(OTHER, SILENT))
+
+        assert [size == len(SILENT) for _, size in sorted(behind_cdn.entries())] == [True, False]
+
+    def test_what_is_published_is_unpacked_on_its_way_to_the_cdn(
+        self, behind_cdn: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        behind_cdn.put(entry(sound=SILENT))
+        publish(KEY)
+        assert behind_cdn.settle(record())
+
+        assert record().encoding == ""
+        assert (
+            s3.objects(clips_bucket) == {record().audio_file_path: len(SILENT)} or Leftover.objects.exists()
+        )
+        assert behind_cdn.get(KEY).audio == SILENT  # type: ignore[union-attr]
+
+    def test_the_setting_may_change(self, tier: StorageTier) -> None:
+        tier.put(entry(sound=SILENT))
+
+        assert StorageTier(tier.bucket, "none").get(KEY) == entry(sound=SILENT)
+
+
+class TestDamage:
+    @pytest.mark.parametrize("damage", [b"", b"soun", b"other", gzip.compress(b"sound")])
+    def test_a_damaged_object_is_a_miss_from_then_on(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str, damage: bytes
+    ) -> None:
+        tier.put(entry())
+        s3.client.put_object(Bucket=clips_bucket, Key=record().audio_file_path, Body=damage)
+
+        assert tier.get(KEY) is None
+        assert not record().is_ready
+        tier.put(entry())
+        assert tier.get(KEY) == entry()
+
+    def test_a_packed_object_that_does_not_unpack_is_a_miss(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        tier.put(entry(sound=SILENT))
+        s3.client.put_object(Bucket=clips_bucket, Key=record().audio_file_path, Body=b"not gzip")
+
+        assert tier.get(KEY) is None
+
+    def test_a_missing_object_is_a_miss_from_then_on(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        tier.put(entry())
+        s3.client.delete_object(Bucket=clips_bucket, Key=record().audio_file_path)
+
+        assert tier.get(KEY) is None
+        assert not record().is_ready
+
+    def test_a_missing_bucket_forgets_nothing(self, tier: StorageTier, clips_bucket: str) -> None:
+        tier.put(entry())
+        with pytest.raises(TierError, match="NoSuchBucket"):
+            StorageTier(Bucket("no-such-bucket")).get(KEY)
+
+        assert record().is_ready
+
+    def test_a_wrong_secret_forgets_nothing(
+        self, tier: StorageTier, clips_bucket: str, settings: Any
+    ) -> None:
+        tier.put(entry())
+        settings.AWS_SECRET_ACCESS_KEY = "wrong"
+        with pytest.raises(TierError, match="SignatureDoesNotMatch"):
+            StorageTier(Bucket(clips_bucket)).get(KEY)
+
+        assert record().is_ready
+
+    def test_a_clip_that_is_moved_while_it_is_read_is_found(
+        self, tier: StorageTier, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tier.put(entry())
+        publish(KEY)
+        get = tier.bucket.get
+
+        def moved_first(name: str) -> bytes | None:
+            if name.startswith("private/"):
+                tier.settle(record())
+                tier.sweep()
+            return get(name)
+
+        monkeypatch.setattr(tier.bucket, "get", moved_first)
+        assert tier.get(KEY).audio == b"sound"  # type: ignore[union-attr]
+        assert record().is_ready
+
+
+class TestSides:
+    def test_an_object_follows_its_pins(self, tier: StorageTier, s3: S3Server, clips_bucket: str) -> None:
+        tier.put(entry())
+        for reason in (Pin.Reason.LIVE, Pin.Reason.BANK):
+            publish(KEY, reason)
+            assert tier.settle(record())
+            tier.sweep()
+            assert [name.partition("/")[0] for name in s3.objects(clips_bucket)] == ["public"]
+            Pin.objects.all().delete()
+            assert tier.settle(record())
+            tier.sweep()
+            assert [name.partition("/")[0] for name in s3.objects(clips_bucket)] == ["private"]
+        assert tier.get(KEY) == entry()
+
+    def test_its_headers_follow_too(self, tier: StorageTier, s3: S3Server, clips_bucket: str) -> None:
+        tier.put(entry(sound=SILENT))
+        publish(KEY)
+        tier.settle(record())
+
+        assert head(s3, clips_bucket, record().audio_file_path) == {
+            "ContentType": "audio/mpeg",
+            "CacheControl": "public, max-age=31536000, immutable",
+            "ContentEncoding": "gzip",
+        }
+
+    def test_a_draft_is_not_public(self, tier: StorageTier) -> None:
+        publish(KEY, Pin.Reason.DRAFT)
+        tier.put(entry())
+
+        assert str(record().audio_file_path).startswith("private/")
+
+    def test_a_move_that_was_cut_off_is_taken_up(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """At any of its three steps: the copy, the record, the removal."""
+        tier.put(entry())
+        publish(KEY)
+        for step in ("ttscache.bucket.Bucket.copy", "ttscache.tiers.storage.has_moved"):
+            with monkeypatch.context() as killing, pytest.raises(KeyboardInterrupt):
+                killing.setattr(step, _killed)
+                tier.settle(record())
+            assert tier.get(KEY).audio == b"sound"  # type: ignore[union-attr]
+        tier.settle(record())
+        Leftover.objects.update(remove_after=timezone.now())
+        tier.sweep()
+
+        assert list(s3.objects(clips_bucket)) == [record().audio_file_path]
+        assert not Leftover.objects.exists()
+
+    def test_of_two_who_move_it_one_does(self, tier: StorageTier) -> None:
+        tier.put(entry())
+        publish(KEY)
+        first, second = record(), record()
+
+        assert (tier.settle(first), tier.settle(second)) == (True, False)
+        Leftover.objects.update(remove_after=timezone.now())
+        tier.sweep()
+        assert tier.get(KEY).audio == b"sound"  # type: ignore[union-attr]
+
+
+class TestLeftovers:
+    def test_a_killed_upload_leaves_nothing_for_ever(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tier.put(entry(sound=b"old"))
+        with monkeypatch.context() as killing, pytest.raises(KeyboardInterrupt):
+            killing.setattr("ttscache.tiers.storage.is_now_kept", _killed)
+            tier.put(entry(sound=b"newer"))
+
+        assert tier.get(KEY).audio == b"old"  # type: ignore[union-attr]
+        assert (tier.sweep(), len(s3.objects(clips_bucket))) == (0, 2)  # it may be under way still
+        Leftover.objects.update(remove_after=timezone.now())
+        assert (tier.sweep(), len(s3.objects(clips_bucket))) == (1, 1)
+
+    def test_what_a_cdn_has_shown_stays_for_a_while(
+        self, behind_cdn: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        publish(KEY)
+        behind_cdn.put(entry(sound=b"old"))
+        behind_cdn.put(entry(sound=b"newer"))
+
+        assert len(s3.objects(clips_bucket)) == 2
+        until = Leftover.objects.get().remove_after - timezone.now()
+        assert timedelta() < GRACE - until < timedelta(minutes=1)
+
+    def test_what_nobody_may_hear_any_longer_does_not(
+        self, behind_cdn: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        publish(KEY)
+        behind_cdn.put(entry(sound=b"sound"))
+        Pin.objects.all().delete()
+        behind_cdn.settle(record())
+        behind_cdn.sweep()
+
+        assert list(s3.objects(clips_bucket)) == [record().audio_file_path]
+
+    def test_strays_are_what_nobody_knows(self, tier: StorageTier, s3: S3Server, clips_bucket: str) -> None:
+        tier.put(entry())
+        s3.client.put_object(Bucket=clips_bucket, Key="public/ab/stray.mp3", Body=b"sound")
+
+        assert list(tier.strays()) == [("public/ab/stray.mp3", 5)]
+
+
+class TestOtherPermanentTier:
+    def test_a_clip_made_anew_leaves_the_other(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        database = DatabaseTier()
+        database.put(entry(sound=b"old"))
+        tier.put(entry(sound=b"newer"))
+        assert (database.get(KEY), ClipFile.objects.count()) == (None, 0)
+        assert tier.get(KEY).audio == b"newer"  # type: ignore[union-attr]
+
+        database.put(entry(sound=b"newest"))
+        tier.sweep()
+        assert (tier.get(KEY), s3.objects(clips_bucket)) == (None, {})
+        assert database.get(KEY).audio == b"newest"  # type: ignore[union-attr]
+        assert record().kept_in == Keeper.DATABASE
+
+    def test_to_delete_from_one_leaves_what_the_other_has(self, tier: StorageTier) -> None:
+        database = DatabaseTier()
+        tier.put(entry())
+        database.delete(KEY)
+        assert tier.get(KEY) == entry()
+        database.put(entry())
+        tier.delete(KEY)
+        assert database.get(KEY) == entry()
+
+
+class TestOutage:
+    def test_a_dead_store_is_waited_for_once(
+        self, tier: StorageTier, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = [1_000.0]
+        store = Bucket(tier.bucket.name, now=lambda: now[0])
+        asked = StorageTier(store)
+        asked.put(entry())
+        s3.kill()
+        with pytest.raises(TierError, match="cannot be reached"):
+            asked.get(KEY)
+        with pytest.raises(TierError, match="a moment ago"):
+            asked.get(KEY)
+        with pytest.raises(TierError, match="a moment ago"):
+            asked.put(entry())
+        assert record().is_ready
+        s3.start()
+        with pytest.raises(TierError, match="a moment ago"):
+            asked.get(KEY)
+        now[0] += bucket_module.PAUSE_SECONDS
+        assert asked.get(KEY) == entry()
+
+    def test_while_one_tries_the_others_go_on_without(self, clips_bucket: str) -> None:
+        now = [1_000.0]
+        store = Bucket(clips_bucket, now=lambda: now[0])
+        store._pause()
+        now[0] += bucket_module.PAUSE_SECONDS
+        store._take_turn()
+
+        with pytest.raises(TierError, match="a moment ago"):
+            store.check()
+
+    def test_a_clip_is_deleted_also_while_the_store_is_down(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        tier.put(entry())
+        tier.bucket._pause()
+        tier.delete(KEY)
+        assert not record().is_ready
+
+        tier.bucket._down_until = 0.0
+        tier.sweep()
+        assert s3.objects(clips_bucket) == {}
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_hum_of_raw_sound_is_worth_packing(tier: StorageTier) -> None:
+    tier.put(entry(sound=hum(1)))
+
+    assert record().encoding == "gzip"

@@ -1,0 +1,156 @@
+"""What the permanent tiers share: a clip's record, which says where its bytes are and what they must be."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from django.db import DatabaseError
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from ttscache import audio as sound
+from ttscache import leftovers
+from ttscache.errors import BrokenAudio, TierError
+from ttscache.models import Clip, ClipFile, Keeper, Pin
+from ttscache.tiers import Entry, Tier, checksum_of
+
+logger = logging.getLogger(__name__)
+
+
+class PermanentTier(Tier, Protocol):
+    """A tier that all hosts share. A clip lies in one of them, as its record says, and can be moved."""
+
+    def read(self, clip: Clip) -> Entry | None:
+        """The clip that this record says is here; None where it is missing or damaged."""
+
+    def take_over(self, clip: Clip, entry: Entry) -> bool:
+        """Keep what another tier keeps so far. False where the record has changed meanwhile."""
+
+
+def kept_clip(content_hash: str, keeper: Keeper) -> Clip | None:
+    """The record of a clip that this keeper has, and its bytes where those are rows."""
+    return (
+        Clip.objects.kept_by(keeper)
+        .filter(content_hash=content_hash)
+        .select_related("file")
+        .annotate(is_published=Exists(Pin.objects.published().filter(content_hash=OuterRef("content_hash"))))
+        .first()
+    )
+
+
+def record_for(entry: Entry) -> Clip:
+    """The record that the entry belongs to, held until the transaction ends. Raises TierError."""
+    clip = Clip.objects.select_for_update().filter(content_hash=entry.content_hash).first()
+    if clip is None:
+        raise TierError("A clip without a record cannot be kept.")
+    return clip
+
+
+def place(keeper: Keeper, *, encoding: str, stored_size: int, name: str | None = None) -> dict[str, Any]:
+    """The columns that say where the bytes of a clip are."""
+    return {
+        "kept_in": keeper,
+        "encoding": encoding,
+        "stored_size": stored_size,
+        "audio_file_path": name,
+    }
+
+
+def is_now_kept(clip: Clip, entry: Entry, where: Mapping[str, Any]) -> None:
+    """The record of a clip that was made: it is there from now on, and what was there before is left."""
+    Clip.objects.filter(pk=clip.pk).update(
+        kept_at=timezone.now(),
+        is_active=True,
+        audio_file_size=entry.size,
+        checksum=entry.checksum,
+        duration_ms=entry.duration_ms,
+        loudness_dbfs=entry.loudness_dbfs,
+        waveform=entry.waveform,
+        **where,
+    )
+    _leave_what_was(clip, where)
+
+
+def has_moved(clip: Clip, where: Mapping[str, Any]) -> bool:
+    """The same bytes are there from now on. False, and nothing done, if the record has changed meanwhile."""
+    unchanged = Clip.objects.filter(
+        pk=clip.pk,
+        kept_at__isnull=False,
+        kept_in=clip.kept_in,
+        checksum=clip.checksum,
+        audio_file_path=clip.audio_file_path,
+    )
+    if not unchanged.update(**where):
+        return False
+    _leave_what_was(clip, where)
+    return True
+
+
+def forget_audio(clip: Clip) -> bool:
+    """The record stays, so that the clip can be made again. False where it names other bytes by now."""
+    unchanged = Clip.objects.filter(
+        pk=clip.pk, kept_in=clip.kept_in, checksum=clip.checksum, audio_file_path=clip.audio_file_path
+    )
+    return bool(unchanged.update(kept_at=None, checksum=""))
+
+
+def checked(clip: Clip, audio: bytes) -> Entry | None:
+    """The clip, if these are its bytes. One of the earlier system has to decode, no more."""
+    if not clip.checksum:
+        return _examined(clip, audio)
+    if checksum_of(audio) != clip.checksum:
+        logger.error("The bytes of clip %s in the %s are damaged.", clip.content_hash, clip.kept_in)
+        return None
+    return _entry_from(clip, audio)
+
+
+@contextmanager
+def as_tier_error() -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        raise TierError("The database cannot be reached or refuses.") from error
+
+
+def _examined(clip: Clip, audio: bytes) -> Entry | None:
+    try:
+        facts = sound.examine(audio, clip.audio_format)
+    except BrokenAudio as error:
+        logger.error("The adopted clip %s is broken: %s.", clip.content_hash, error.reason)
+        return None
+    clip.checksum = checksum_of(audio)
+    clip.duration_ms = facts.duration_ms
+    clip.loudness_dbfs = facts.loudness_dbfs
+    clip.waveform = facts.waveform
+    clip.audio_file_size = len(audio)
+    clip.save(update_fields=["checksum", "duration_ms", "loudness_dbfs", "waveform", "audio_file_size"])
+    return _entry_from(clip, audio)
+
+
+def _leave_what_was(clip: Clip, where: Mapping[str, Any]) -> None:
+    if where["kept_in"] != Keeper.DATABASE:
+        ClipFile.objects.filter(cache=clip).delete()
+        leftovers.named(where["audio_file_path"])
+    old = clip.audio_file_path if clip.kept_in == Keeper.STORAGE else None
+    if old and old != where["audio_file_path"]:
+        leftovers.leave(old)
+
+
+def _entry_from(clip: Clip, audio: bytes) -> Entry:
+    return Entry(
+        content_hash=clip.content_hash,
+        audio=audio,
+        audio_format=clip.audio_format,
+        checksum=clip.checksum,
+        duration_ms=clip.duration_ms or 0,
+        content_type=clip.content_type,
+        voice=clip.voice,
+        model=clip.model,
+        characters=len(clip.content_text),
+        loudness_dbfs=clip.loudness_dbfs,
+        waveform=bytes(clip.waveform or b""),
+        is_published=getattr(clip, "is_published", False),  # as kept_clip found it
+    )

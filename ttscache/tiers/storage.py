@@ -1,0 +1,222 @@
+"""Clips in a bucket, through Django's storage API; their records say which object each one is.
+
+    public/ab/ab12….0123456789abcdef.mp3       what anyone may hear now: the only folder that a CDN may show
+    private/ab/ab12….0123456789abcdef.mp3.gz   everything else; it goes out only through us
+
+A name holds the content hash and the beginning of the checksum, so it never stands for other bytes. An
+object is written first and named in the record afterwards; it is removed once no record names it any more.
+
+What a CDN serves directly is never compressed: ranges of a compressed body are of no use to a player.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from django.db import transaction
+
+from ttscache import leftovers
+from ttscache.audio import FORMATS
+from ttscache.bucket import Bucket
+from ttscache.compression import Damaged, packed, unpacked
+from ttscache.connections import release_connections
+from ttscache.errors import TierError
+from ttscache.models import Clip, Keeper, Leftover, Pin
+from ttscache.tiers import Entry
+from ttscache.tiers.records import (
+    as_tier_error,
+    checked,
+    forget_audio,
+    has_moved,
+    is_now_kept,
+    kept_clip,
+    place,
+    record_for,
+)
+
+logger = logging.getLogger(__name__)
+
+PUBLIC, PRIVATE = "public", "private"
+CACHE_CONTROL = {PUBLIC: "public, max-age=31536000, immutable", PRIVATE: "private, no-store"}
+LOOKS = 3  # at a record that changes while its object is fetched
+
+
+class StorageTier:
+    """A permanent tier. A clip can be put only where its record is: words first, then sound."""
+
+    name = "storage"
+
+    def __init__(self, bucket: Bucket, compression: str = "auto", *, has_cdn: bool = False) -> None:
+        self.bucket = bucket
+        self._compression = compression
+        self._has_cdn = has_cdn
+
+    def get(self, content_hash: str) -> Entry | None:
+        with as_tier_error():
+            for _ in range(LOOKS):
+                clip = kept_clip(content_hash, Keeper.STORAGE)
+                if clip is None or not clip.is_active:
+                    return None
+                entry = self.read(clip)
+                if entry is not None:
+                    return entry
+                if self._forget(clip):
+                    return None
+                # It was moved between our look at the record and at the object: look again.
+        return None
+
+    def put(self, entry: Entry) -> None:
+        with as_tier_error():
+            name, content, encoding = self._packed(entry)
+            self._upload(name, content, entry)
+            with transaction.atomic():
+                where = place(Keeper.STORAGE, encoding=encoding, stored_size=len(content), name=name)
+                is_now_kept(record_for(entry), entry, where)
+            self._sweep_softly()
+
+    def delete(self, content_hash: str) -> None:
+        with as_tier_error():
+            for clip in Clip.objects.kept_by(Keeper.STORAGE).filter(content_hash=content_hash):
+                if self._forget(clip):
+                    leftovers.hasten(_name_of(clip))
+            self._sweep_softly()
+
+    def entries(self) -> Iterator[tuple[str, int]]:
+        """By the objects that are there; one that no record names is nothing that is held."""
+        with as_tier_error():
+            for page in self.bucket.pages():
+                sizes = {item.name: item.size for item in page}
+                named = Clip.objects.kept_by(Keeper.STORAGE).filter(audio_file_path__in=sizes)
+                for content_hash, name in named.values_list("content_hash", "audio_file_path"):
+                    yield content_hash, sizes[str(name)]
+
+    # --- for those who move clips -------------------------------------------------------------------------
+    def read(self, clip: Clip) -> Entry | None:
+        """The clip that this record says is here; None where it is missing or damaged."""
+        release_connections()  # the bucket may be far away
+        content = self.bucket.get(_name_of(clip))
+        if content is None:
+            logger.error("The bucket has no object of clip %s.", clip.content_hash)
+            return None
+        try:
+            return checked(clip, unpacked(content, clip.encoding))
+        except Damaged:
+            logger.error("The object of clip %s does not unpack.", clip.content_hash)
+            return None
+
+    def take_over(self, clip: Clip, entry: Entry) -> bool:
+        """Keep what is elsewhere, or here under another name. False if the record has changed meanwhile."""
+        with as_tier_error():
+            name, content, encoding = self._packed(entry)
+            self._upload(name, content, entry)
+            if self.bucket.get(name) != content:
+                raise TierError("The object storage gives back other bytes than it was given.")
+            where = place(Keeper.STORAGE, encoding=encoding, stored_size=len(content), name=name)
+            with transaction.atomic():
+                return has_moved(clip, where)
+
+    def settle(self, clip: Clip) -> bool:
+        """Move the object to the side where its pins want it. False if the record has changed meanwhile."""
+        with as_tier_error():
+            is_moved = self._repack(clip) if self._is_to_be_plain(clip) else self._copy(clip)
+            old = _name_of(clip)
+            # Asked again after the record: if it may be heard after all, its old address is in use.
+            if is_moved and not _is_audible(clip.content_hash):
+                leftovers.hasten(old)
+            return is_moved
+
+    def sweep(self, *, limit: int = 500) -> int:
+        """Remove objects that no record names, once their time has come."""
+        removed = 0
+        with as_tier_error():
+            for leftover in leftovers.due()[:limit]:
+                removed += self._remove(leftover)
+        return removed
+
+    def strays(self) -> Iterator[tuple[str, int]]:
+        """Objects that neither a record nor a leftover knows, with their sizes: somebody else's doing."""
+        with as_tier_error():
+            for page in self.bucket.pages():
+                sizes = {item.name: item.size for item in page}
+                yield from ((name, sizes[name]) for name in leftovers.unknown(list(sizes)))
+
+    def _packed(self, entry: Entry) -> tuple[str, bytes, str]:
+        side = PUBLIC if _is_audible(entry.content_hash) else PRIVATE
+        is_plain = side == PUBLIC and self._has_cdn
+        content, encoding = packed(entry.audio, "none" if is_plain else self._compression)
+        return (
+            object_name(side, entry.content_hash, entry.checksum, entry.audio_format, encoding),
+            content,
+            encoding,
+        )
+
+    def _upload(self, name: str, content: bytes, entry: Entry) -> None:
+        self.bucket.check_not_down()
+        leftovers.expect(name)
+        release_connections()
+        self.bucket.put(name, content, _headers(name, entry.audio_format))
+
+    def _is_to_be_plain(self, clip: Clip) -> bool:
+        return bool(clip.encoding) and self._has_cdn and _is_audible(clip.content_hash)
+
+    def _repack(self, clip: Clip) -> bool:
+        entry = self.read(clip)
+        return self.take_over(clip, entry) if entry else not self._forget(clip)
+
+    def _copy(self, clip: Clip) -> bool:
+        side = PUBLIC if _is_audible(clip.content_hash) else PRIVATE
+        old = _name_of(clip)
+        new = object_name(side, clip.content_hash, clip.checksum, clip.audio_format, clip.encoding)
+        leftovers.expect(new)
+        release_connections()
+        if not self.bucket.copy(old, new, _headers(new, clip.audio_format)):
+            self._forget(clip)
+            return False
+        stored_size = clip.stored_size or clip.audio_file_size or 0
+        with transaction.atomic():
+            where = place(Keeper.STORAGE, encoding=clip.encoding, stored_size=stored_size, name=new)
+            return has_moved(clip, where)
+
+    def _forget(self, clip: Clip) -> bool:
+        with transaction.atomic():
+            is_forgotten = forget_audio(clip)
+            if is_forgotten:
+                leftovers.leave(_name_of(clip))
+            return is_forgotten
+
+    def _sweep_softly(self) -> None:
+        """What cannot be removed now is removed later."""
+        try:
+            self.sweep(limit=10)
+        except TierError as error:
+            logger.warning("Old objects stay for now: %s", error)
+
+    def _remove(self, leftover: Leftover) -> bool:
+        if leftovers.is_named(leftover.name):
+            leftovers.named(leftover.name)
+            return False
+        self.bucket.delete(leftover.name)
+        Leftover.objects.filter(name=leftover.name, remove_after=leftover.remove_after).delete()
+        return True
+
+
+def object_name(side: str, content_hash: str, checksum: str, audio_format: str, encoding: str) -> str:
+    suffix = ".gz" if encoding else ""
+    return f"{side}/{content_hash[:2]}/{content_hash}.{checksum[:16]}.{audio_format}{suffix}"
+
+
+def _headers(name: str, audio_format: str) -> dict[str, str]:
+    headers = {
+        "ContentType": FORMATS[audio_format].media_type,
+        "CacheControl": CACHE_CONTROL[name.partition("/")[0]],
+    }
+    return headers | ({"ContentEncoding": "gzip"} if name.endswith(".gz") else {})
+
+
+def _name_of(clip: Clip) -> str:
+    return str(clip.audio_file_path)
+
+
+def _is_audible(content_hash: str) -> bool:
+    return Pin.objects.audible().filter(content_hash=content_hash).exists()
