@@ -144,11 +144,16 @@ def check_whole(sound: Sound, text: str, speed: float = 1.0) -> None:
     `speed` is that of the request, 1 being the voice's own. Some models ignore it, so a slow speed does not
     raise the shortest time that is allowed, nor a quick one lower the longest.
     """
+    check_duration(sound.duration_ms, text, speed)
+
+
+def check_duration(duration_ms: int, text: str, speed: float = 1.0) -> None:
+    """The same of a clip whose length is known already."""
     letters = sum(map(str.isalnum, text))
     spelled_out = sum(1 if char.isalpha() else _LETTERS_PER_SIGN for char in text if not char.isspace())
     shortest = max(0, letters - _FREE_LETTERS) / (_FASTEST_PACE * max(1.0, speed))
     longest = _FREE_SECONDS + spelled_out / (_SLOWEST_PACE * min(1.0, speed))
-    seconds = sound.duration_ms / 1000
+    seconds = duration_ms / 1000
     if not shortest <= seconds <= longest:
         raise BrokenAudio(f"{seconds:.2f} s, expected {shortest:.2f} to {longest:.2f} s")
 

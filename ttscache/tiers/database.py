@@ -74,6 +74,10 @@ class DatabaseTier:
             logger.error("The bytes of clip %s in the database do not unpack.", clip.content_hash)
             return None
 
+    def has_bytes(self, clip: Clip) -> bool:
+        with as_tier_error():
+            return ClipFile.objects.filter(cache=clip).exists()
+
     def take_over(self, clip: Clip, entry: Entry) -> bool:
         """Keep what another tier keeps so far. False where the record has changed meanwhile."""
         with as_tier_error(), transaction.atomic():

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 PUBLIC, PRIVATE = "public", "private"
 _DESCRIBED = re.compile(r"([0-9a-f]{32})\.json")
 _TOUCH_SECONDS = 600  # how exactly "least recently used" is known
+_YOUNG_SECONDS = 60
 _ABANDONED_SECONDS = 3600  # a draft this old belongs to a process that was killed
 
 
@@ -73,6 +74,17 @@ class FileTier:
     def entries(self) -> Iterator[tuple[str, int]]:
         for _, size, description in self._held():
             yield description.stem, size
+
+    def strays(self) -> Iterator[Path]:
+        """Files that belong to no clip: what a killed process left behind, or somebody put here.
+
+        What is younger than a minute may be a clip that is being written.
+        """
+        for access in (PUBLIC, PRIVATE):
+            for folder in sorted((self._folder / access).glob("??")):
+                files = [Path(item.path) for item in os.scandir(folder)]
+                names = {path.name for path in files}
+                yield from (path for path in files if _is_stray(path, names))
 
     def set_published(self, content_hashes: frozenset[str]) -> None:
         for _, _, description in list(self._held()):
@@ -162,6 +174,18 @@ class FileTier:
                     self._remove(description.parent.parent.name, description.stem)
                     total -= size
             self._bytes, self._unseen_bytes = total, 0
+
+
+def _is_stray(path: Path, names: set[str]) -> bool:
+    described = f"{path.stem}.json" in names and path.suffix != ".draft"
+    has_sound = path.suffix != ".json" or any(
+        name.startswith(f"{path.stem}.") and name != path.name for name in names
+    )
+    if described and has_sound:
+        return False
+    with suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime > _YOUNG_SECONDS
+    return False
 
 
 def _describe(entry: Entry) -> bytes:

@@ -26,6 +26,9 @@ class PermanentTier(Tier, Protocol):
     def read(self, clip: Clip) -> Entry | None:
         """The clip that this record says is here; None where it is missing or damaged."""
 
+    def has_bytes(self, clip: Clip) -> bool:
+        """Whether anything is there, good or damaged."""
+
     def take_over(self, clip: Clip, entry: Entry) -> bool:
         """Keep what another tier keeps so far. False where the record has changed meanwhile."""
 

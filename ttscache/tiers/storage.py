@@ -105,6 +105,9 @@ class StorageTier:
             logger.error("The object of clip %s does not unpack.", clip.content_hash)
             return None
 
+    def has_bytes(self, clip: Clip) -> bool:
+        return self.bucket.get(_name_of(clip)) is not None
+
     def take_over(self, clip: Clip, entry: Entry) -> bool:
         """Keep what is elsewhere, or here under another name. False if the record has changed meanwhile."""
         with as_tier_error():
@@ -140,6 +143,12 @@ class StorageTier:
             for page in self.bucket.pages():
                 sizes = {item.name: item.size for item in page}
                 yield from ((name, sizes[name]) for name in leftovers.unknown(list(sizes)))
+
+    def remove_stray(self, name: str) -> None:
+        """Remove it, unless a record or a leftover knows it by now."""
+        with as_tier_error():
+            if leftovers.unknown([name]):
+                self.bucket.delete(name)
 
     def _packed(self, entry: Entry) -> tuple[str, bytes, str]:
         side = PUBLIC if _is_audible(entry.content_hash) else PRIVATE

@@ -1,0 +1,172 @@
+"""Compare all tiers with the records, in both directions, and mend what does not agree.
+
+The site may serve meanwhile: whatever is mended is looked at once more, and left alone if it has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from django.db.models import F, Q, QuerySet
+
+from ttscache import audio as sound
+from ttscache.cache import SpeechCache
+from ttscache.errors import BrokenAudio
+from ttscache.models import Clip, ClipFile, ContentType, Keeper
+from ttscache.tiers import Entry
+from ttscache.tiers.files import FileTier
+from ttscache.tiers.records import PermanentTier, as_tier_error, forget_audio, kept_clip
+from ttscache.tiers.storage import StorageTier
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What does not agree. `name` is a content hash, or what the tier calls a thing that has none.
+
+    `remedy` says in words what `mend` does; without one a person has to see to it.
+    """
+
+    tier: str
+    problem: str
+    name: str
+    remedy: str
+    mend: Callable[[], None] | None = None
+
+
+def findings(cache: SpeechCache) -> Iterator[Finding]:
+    """One after the other; may take long, as every kept byte is read. Raises TierError."""
+    for tier in cache.permanents:
+        yield from _records_without_good_bytes(cache, tier)
+    yield from _records_of_no_tier(cache)
+    yield from _rows_without_record()
+    for tier in cache.permanents:
+        if isinstance(tier, StorageTier):
+            yield from _objects_without_record(tier)
+    for local in cache.local:
+        if isinstance(local, FileTier):  # what is in memory goes with its process
+            yield from _local_clips(cache, local)
+            yield from _files_of_no_clip(local)
+
+
+# --- the permanent tiers ----------------------------------------------------------------------------------
+def _records_without_good_bytes(cache: SpeechCache, tier: PermanentTier) -> Iterator[Finding]:
+    kept = Clip.objects.kept_by(Keeper(tier.name))
+    for content_hash in _hashes(kept):
+        with as_tier_error():
+            clip = kept_clip(content_hash, Keeper(tier.name))
+        if clip is None:
+            continue  # it went meanwhile
+        entry = tier.read(clip)
+        if entry is None:
+            yield _lost(cache, tier, clip)
+        elif clip.adopted_at is None and (reason := _too_short(entry, clip)):
+            forget = partial(_forget, clip)
+            yield Finding(tier.name, f"short: {reason}", content_hash, "is made again when asked for", forget)
+
+
+def _lost(cache: SpeechCache, tier: PermanentTier, clip: Clip) -> Finding:
+    problem = "damaged bytes" if tier.has_bytes(clip) else "a record without bytes"
+    copy = _local_copy(cache, clip)
+    if copy is None:
+        forget = partial(_forget, clip)
+        return Finding(tier.name, problem, clip.content_hash, "is made again when asked for", forget)
+    put_back = partial(cache.permanent.put, copy)
+    return Finding(tier.name, problem, clip.content_hash, "is put back from this host's files", put_back)
+
+
+def _local_copy(cache: SpeechCache, clip: Clip) -> Entry | None:
+    """The bytes that the record asks for, if this host has them."""
+    found = (tier.get(clip.content_hash) for tier in cache.local)
+    return next((entry for entry in found if entry and entry.checksum == clip.checksum), None)
+
+
+def _too_short(entry: Entry, clip: Clip) -> str:
+    try:
+        sound.check_duration(entry.duration_ms, clip.content_text, clip.speed)
+    except BrokenAudio as error:
+        return error.reason
+    return ""
+
+
+def _forget(clip: Clip) -> None:
+    with as_tier_error():
+        forget_audio(clip)
+
+
+def _records_of_no_tier(cache: SpeechCache) -> Iterator[Finding]:
+    at_hand = {tier.name for tier in cache.permanents}
+    out_of_reach = Clip.objects.filter(kept_at__isnull=False).exclude(kept_in__in=at_hand)
+    for content_hash in _hashes(out_of_reach):
+        yield Finding("records", "kept in a tier that is not set up here", content_hash, "set its bucket")
+
+
+def _rows_without_record() -> Iterator[Finding]:
+    """Bytes in the database that no record says are there."""
+    is_meant = Q(cache__kept_at__isnull=False, cache__kept_in=Keeper.DATABASE)
+    unmeant = ClipFile.objects.exclude(is_meant).annotate(content_hash=F("cache__content_hash"))
+    with as_tier_error():
+        found = list(unmeant.values_list("pk", "content_hash"))
+    for row, content_hash in found:
+        drop = partial(_drop_row, unmeant.filter(pk=row))
+        yield Finding(Keeper.DATABASE, "bytes without a record", content_hash, "are removed", drop)
+
+
+def _drop_row(rows: QuerySet[ClipFile]) -> None:
+    with as_tier_error():
+        ClipFile.objects.filter(pk__in=rows.values("pk")).delete()
+
+
+def _objects_without_record(tier: StorageTier) -> Iterator[Finding]:
+    for name, _size in tier.strays():
+        drop = partial(tier.remove_stray, name)
+        yield Finding(tier.name, "an object without a record", name, "is removed", drop)
+
+
+# --- the local tiers --------------------------------------------------------------------------------------
+def _local_clips(cache: SpeechCache, tier: FileTier) -> Iterator[Finding]:
+    held = tier.entries()
+    while page := [content_hash for content_hash, _size in islice(held, BATCH)]:
+        with as_tier_error():
+            records = {clip.content_hash: clip for clip in Clip.objects.filter(content_hash__in=page)}
+        for content_hash in page:
+            yield from _local_clip(cache, tier, content_hash, records.get(content_hash))
+
+
+def _local_clip(
+    cache: SpeechCache, tier: FileTier, content_hash: str, clip: Clip | None
+) -> Iterator[Finding]:
+    entry = tier.get(content_hash)
+    drop = partial(tier.delete, content_hash)
+    if entry is None:
+        yield Finding(tier.name, "damaged bytes", content_hash, "are removed", drop)
+    elif clip is None or clip.content_type == ContentType.RESPONSE:
+        yield Finding(tier.name, "bytes without a record", content_hash, "are removed", drop)
+    elif clip.kept_at is None and clip.is_active:
+        keep = partial(cache.permanent.put, entry)
+        yield Finding(tier.name, "bytes that only this host has", content_hash, "are kept for all", keep)
+    elif clip.checksum and entry.checksum != clip.checksum:
+        yield Finding(tier.name, "other bytes than the record's", content_hash, "are removed", drop)
+
+
+def _files_of_no_clip(tier: FileTier) -> Iterator[Finding]:
+    for path in tier.strays():
+        drop = partial(path.unlink, missing_ok=True)
+        yield Finding(tier.name, "a file of no clip", path.name, "is removed", drop)
+
+
+def _hashes(clips: QuerySet[Clip]) -> Iterator[str]:
+    """Page by page, so that no query stays open while bytes are read."""
+    last: Sequence[object] = ()
+    while True:
+        with as_tier_error():
+            rows = clips.order_by("pk").values_list("pk", "content_hash")
+            page = list((rows.filter(pk__gt=last[0]) if last else rows)[:BATCH])
+        if not page:
+            return
+        yield from (content_hash for _pk, content_hash in page)
+        last = page[-1]

@@ -1,0 +1,55 @@
+"""Compare all tiers with the records, and mend what does not agree."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ttscache.checking import Finding, findings
+from ttscache.errors import TierError
+from ttscache.wiring import speech_cache
+
+UNREACHABLE = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Reads every kept clip and compares all tiers with the records, in both directions; with --fix mends "
+        "what does not agree. Ends with 0 when all is well or mended, 1 when not, 2 when it could not look."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--fix", action="store_true", help="mend what is found")
+
+    def handle(self, *args: Any, fix: bool, **options: Any) -> None:
+        found: Counter[tuple[str, str]] = Counter()
+        open_problems = 0
+        try:
+            for finding in findings(speech_cache()):
+                found[finding.tier, finding.problem.partition(":")[0]] += 1
+                open_problems += not self._deal_with(finding, fix)
+        except TierError as error:
+            raise CommandError(f"The check broke off: {error}", returncode=UNREACHABLE) from error
+        for (tier, problem), number in sorted(found.items()):
+            self.stdout.write(f"{tier}: {problem}: {number}")
+        if open_problems:
+            advice = "see above" if fix else "run it with --fix"
+            raise CommandError(f"{open_problems} problems are open; {advice}.")
+        self.stdout.write(f"{found.total()} problems were mended." if found else "All tiers agree.")
+
+    def _deal_with(self, finding: Finding, fix: bool) -> bool:
+        """Whether it is mended."""
+        what = f"{finding.tier}: {finding.problem}: {finding.name}"
+        if not fix or finding.mend is None:
+            self.stderr.write(f"{what} ({finding.remedy})")
+            return False
+        try:
+            finding.mend()
+        except (TierError, OSError) as error:
+            self.stderr.write(f"{what} could not be mended: {error}")
+            return False
+        self.stdout.write(f"{what}: {finding.remedy}")
+        return True
