@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ttscache import readiness, warming
+from django_q.tasks import async_task
+
+from ttscache import examining, readiness, warming
 from ttscache.claims import is_process_alive
 from ttscache.wiring import speech_cache
 
@@ -30,6 +32,22 @@ def heartbeat() -> None:
     readiness.cluster_is_alive()
     readiness.forget_the_dead()
     _call_for_hands()
+    if examining.is_work_left():
+        async_task("ttscache.tasks.examine_adopted", task_name="examine adopted clips", save=False)
+
+
+def examine_adopted() -> None:
+    """A batch of it; the next beat calls for the next."""
+    if is_stopping():
+        return
+    cache = speech_cache()
+    held = cache.claims.take("examine-adopted")
+    if held is None:
+        return  # another one is at it
+    try:
+        examining.examine_adopted()
+    finally:
+        cache.claims.give_back(held)
 
 
 def _call_for_hands() -> None:
