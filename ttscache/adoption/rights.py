@@ -61,14 +61,15 @@ class Exposure(NamedTuple):
         return self.has_row_level_security and not self.rights and not self.sequences
 
 
-def close_public_roles(connection: Any) -> None:
+def close_public_roles(connection: Any, *, besides: Sequence[str] = ()) -> None:
     """Whatever tables of ours there are by now; run after every migration, so that none is open for long."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
         roles = public_roles(cursor)
         if roles:
-            Plan(tuple(closing_steps(cursor, roles, _our_tables(connection)))).perform(cursor)
+            tables = [table for table in _our_tables(connection) if table not in besides]
+            Plan(tuple(closing_steps(cursor, roles, tables))).perform(cursor)
 
 
 def tell_what_is_open(connection: Any) -> None:

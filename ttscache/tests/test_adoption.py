@@ -47,9 +47,9 @@ class Host:
     def migrate(self, *options: str) -> subprocess.CompletedProcess[str]:
         return self.manage("migrate", "--no-color", *options)
 
-    def manage(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments: str, words: str = "") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(command, env=self._env, input=input, capture_output=True, text=True)
+        return subprocess.run(command, env=self._env, input=words, capture_output=True, text=True)
 
     def begin_to_migrate(self) -> subprocess.Popen[str]:
         command = [sys.executable, "manage.py", "migrate"]
@@ -101,7 +101,7 @@ def test_five_hundred_clips_as_found_in_the_wild_are_hits_byte_for_byte(
         "0",
         "-c",
         ASK_FOR_ALL,
-        input=json.dumps([clip.content_hash for clip in clips]),
+        words=json.dumps([clip.content_hash for clip in clips]),
     )
     stale, checksums = json.loads(heard.stdout)
     assert checksums == [hashlib.sha256(clip.sound).hexdigest() for clip in clips]
@@ -200,8 +200,8 @@ def test_twenty_thousand_rows_are_adopted_within_a_minute(url: str, host: Host) 
             " md5('t' || n || '_nova'), 't' || n, 'nova', 'm' FROM generate_series(1, 20000) n"
         )
         connection.execute(
-            "INSERT INTO tts_cache_files SELECT gen_random_uuid(), id, decode(repeat(md5(random()::text), 3000),"
-            " 'hex'), 0 FROM tts_cache"
+            "INSERT INTO tts_cache_files SELECT gen_random_uuid(), id,"
+            " decode(repeat(md5(random()::text), 3000), 'hex'), 0 FROM tts_cache"
         )
     files = ask(url, "SELECT md5(string_agg(md5(file_data), '' ORDER BY cache_id)) FROM tts_cache_files")
     begin = time.monotonic()

@@ -12,7 +12,7 @@ from django.db import connections
 from django.db.migrations.migration import Migration
 from django.db.migrations.recorder import MigrationRecorder
 
-from ttscache.adoption import deeds
+from ttscache.adoption import TABLES, deeds
 from ttscache.adoption.operations import AdoptTables
 from ttscache.adoption.rights import close_public_roles
 from ttscache.adoption.steps import CannotAdopt, Plan
@@ -42,11 +42,13 @@ class Command(DjangoCommand):
         super().migration_progress_callback(action, migration, fake)
         if action != "apply_success" or migration is None:
             return
-        close_public_roles(self._connection)  # now, as the next migration may fail
         if self._is_adopting and (migration.app_label, migration.name) == ADOPTION:
+            self._is_adopting = False
             for operation in migration.operations:
                 if isinstance(operation, AdoptTables):
                     self._tell("Adoption of existing tables:", operation.done, self.verbosity)
+        # Now, as the next migration may fail. What is to be adopted is closed by that, and told.
+        close_public_roles(self._connection, besides=TABLES if self._is_adopting else ())
 
     def _planned(self) -> Plan:
         if self._connection.vendor != "postgresql":
