@@ -167,9 +167,51 @@ def test_two_hosts_that_migrate_at_once_do_it_once(url: str, tmp_path: Path) -> 
     assert sorted("Another migrate is at work" in output for output in outputs) == [False, True]
 
 
+@pytest.mark.parametrize("missing", ["tts_cache", "tts_cache_files"])
+def test_of_two_tables_one_may_be_missing(missing: str, url: str, host: Host) -> None:
+    with psycopg.connect(url) as connection:
+        fill(connection, "bare", found_clips(1))
+        connection.execute(f"DROP TABLE {missing}")
+    planned, done = host.migrate("--plan"), host.migrate()
+
+    assert done.returncode == 0, done.stderr
+    assert f"{missing}: is missing and made new" in planned.stdout
+    there = {"tts_cache": "tts_cache_files_set_aside", "tts_cache_files": "tts_cache"}[missing]
+    assert f"{there} " in planned.stdout.replace(":", " ") and ask(url, f"SELECT count(*) FROM {there}") == [
+        (1,)
+    ]
+
+
+@pytest.mark.long
+def test_a_migrate_that_is_killed_in_the_middle_of_adoption_has_changed_nothing(url: str, host: Host) -> None:
+    with psycopg.connect(url) as connection:
+        fill(connection, "bare", found_clips(3))
+        connection.execute("INSERT INTO tts_cache_files (id, file_data) VALUES (gen_random_uuid(), 'whose?')")
+    before = ask(url, "SELECT * FROM tts_cache ORDER BY row_number")
+    with psycopg.connect(url) as in_the_way:
+        # Whoever creates a table of this name waits until it is known whether there is one.
+        in_the_way.execute("CREATE TABLE tts_cache_files_set_aside ()")
+        run = host.begin_to_migrate()
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE%'"
+        )
+        wait_until(lambda: ask(url, waiting) == [(1,)], "a migrate in the middle of its work", seconds=60)
+        run.kill()
+        run.communicate()
+        in_the_way.rollback()
+    assert ask(url, "SELECT * FROM tts_cache ORDER BY row_number") == before
+    done = host.migrate()
+
+    assert done.returncode == 0, done.stderr
+    assert ask(url, "SELECT count(*) FROM tts_cache WHERE kept_at IS NOT NULL") == [(3,)]
+    assert ask(url, "SELECT file_data FROM tts_cache_files_set_aside") == [(b"whose?",)]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("at", ["0001_initial", "0002_align_existing_tables", "0003_records_runs_and_books"])
-def test_a_migrate_that_is_killed_is_taken_up_by_the_next(at: str, url: str, host: Host) -> None:
+def test_a_migrate_that_is_killed_between_two_steps_is_taken_up_by_the_next(
+    at: str, url: str, host: Host
+) -> None:
     clips = list(found_clips(20))
     with psycopg.connect(url) as connection:
         fill(connection, "bare", iter(clips))
@@ -201,7 +243,7 @@ def test_twenty_thousand_rows_are_adopted_within_a_minute(url: str, host: Host) 
         )
         connection.execute(
             "INSERT INTO tts_cache_files SELECT gen_random_uuid(), id,"
-            " decode(repeat(md5(random()::text), 3000), 'hex'), 0 FROM tts_cache"
+            " decode(repeat(md5(random()::text), 1000), 'hex'), 0 FROM tts_cache"
         )
     files = ask(url, "SELECT md5(string_agg(md5(file_data), '' ORDER BY cache_id)) FROM tts_cache_files")
     begin = time.monotonic()
