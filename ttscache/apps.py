@@ -18,6 +18,7 @@ class TtsCacheConfig(AppConfig):
 
 
 def _close_public_roles(*, using: str, **_: Any) -> None:
-    from ttscache.adoption import close_public_roles
+    from ttscache.adoption import rights
 
-    close_public_roles(connections[using])
+    rights.close_public_roles(connections[using])
+    rights.tell_what_is_open(connections[using])

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -50,6 +50,20 @@ class ClipQuerySet(models.QuerySet["Clip"]):
     def kept_by(self, keeper: Keeper) -> Self:
         """Those whose bytes are there, in use or not."""
         return self.filter(kept_in=keeper, kept_at__isnull=False)
+
+    def unexamined(self) -> Self:
+        """Clips of the earlier system whose bytes nobody has looked at yet."""
+        return self.with_audio().filter(adopted_at__isnull=False, checksum="", file__isnull=False)
+
+    def stale(self, days: int) -> Self:
+        """Those that nobody asked for in so many days and nothing holds.
+
+        An adopted clip's clock starts at its adoption, whatever the earlier system noted before.
+        """
+        long_ago = Now() - timedelta(days=days)
+        is_held = Exists(Pin.objects.in_force().filter(content_hash=OuterRef("content_hash")))
+        was_here_by_then = Q(adopted_at__isnull=True) | Q(adopted_at__lt=long_ago)
+        return self.filter(~is_held, was_here_by_then, last_accessed_at__lt=long_ago)
 
     def record(self, request: SpeechRequest, content_type: str) -> Clip:
         """The record of a text that may be spoken, made when it is new."""

@@ -53,12 +53,12 @@ def settle_objects() -> int:
 def call_for_upkeep() -> None:
     """Have objects moved by the cluster, once the transaction is committed; only if there are any."""
     if conf().bucket and Clip.objects.kept_by(Keeper.STORAGE).exists():
-        async_task("ttscache.tasks.tend_bucket", task_name="tend the bucket", save=False)
+        async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
 
 
 def is_upkeep_due() -> bool:
     """Once a minute, whoever asks first."""
-    return bool(conf().bucket) and shared_cache.add("ttscache.upkeep", 1, timeout=UPKEEP_SECONDS)
+    return shared_cache.add("ttscache.upkeep", 1, timeout=UPKEEP_SECONDS)
 
 
 # --- clips that only this host has ------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django_q.tasks import async_task
 
-from ttscache import moving, readiness, tidying, warming
+from ttscache import examining, moving, readiness, tidying, warming
 from ttscache.claims import is_process_alive
 from ttscache.conf import conf
 from ttscache.errors import TierError
@@ -37,25 +37,42 @@ def heartbeat() -> None:
     warming.resume_paused(speech_cache().speaker.budget)
     _call_for_hands()
     if moving.is_upkeep_due():
-        async_task("ttscache.tasks.tend_bucket", task_name="tend the bucket", save=False)
+        async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
+    if examining.is_work_left():
+        async_task("ttscache.tasks.examine_adopted", task_name="examine adopted clips", save=False)
 
 
-def tend_bucket() -> None:
-    """Move objects where their pins want them, keep what an outage kept from it, remove what is left over."""
-    storage = storage_tier()
-    if storage is None or is_stopping():
+def tend_clips() -> None:
+    """Keep for all what an outage left with one host; have objects where pins want them, and no others."""
+    if is_stopping():
         return
     try:
-        moving.settle_objects()
         moving.push_missing()
-        storage.sweep()
+        storage = storage_tier()
+        if storage is not None:
+            moving.settle_objects()
+            storage.sweep()
     except TierError as error:
-        logger.warning("The bucket is tended later: %s", error)
+        logger.warning("The clips are tended later: %s", error)
 
 
 def tidy() -> None:
     """Called once a day by schedule."""
     tidying.tidy()
+
+
+def examine_adopted() -> None:
+    """A batch of it; the next beat calls for the next."""
+    if is_stopping():
+        return
+    cache = speech_cache()
+    held = cache.claims.take("examine-adopted")
+    if held is None:
+        return  # another one is at it
+    try:
+        examining.examine_adopted()
+    finally:
+        cache.claims.give_back(held)
 
 
 def _call_for_hands() -> None:

@@ -143,7 +143,7 @@ def test_an_outage_of_the_store(
     assert len(openai.calls()) == 2
     wait_until(lambda: "permanent tier: NOT READY" in caller.get("/readyz").body.decode(), "an alarm")
     s3.start()
-    server.manage("shell", "-c", "from ttscache.tasks import tend_bucket; tend_bucket()", check=True)
+    server.manage("shell", "-c", "from ttscache.tasks import tend_clips; tend_clips()", check=True)
     assert path_of(server, hash_of(new)) in s3.objects(bucket)
     wait_until(lambda: "permanent tier: ok" in caller.get("/readyz").body.decode(), "all clear", seconds=20)
     forget_files(server)

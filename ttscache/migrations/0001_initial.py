@@ -4,11 +4,11 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-from ttscache.adoption import CreateOrAdoptModel
+from ttscache.adoption.operations import CreateOrAdoptModel
 
 
 class Migration(migrations.Migration):
-    """The two tables of the earlier system, made new or found; see ttscache/adoption.py."""
+    """The two tables of the earlier system, made new or found; see ttscache/adoption/."""
 
     initial = True
     dependencies = []

@@ -1,8 +1,10 @@
 from django.db import migrations
 
-from ttscache.adoption import align_existing_tables
+from ttscache.adoption.operations import AdoptTables
 
 
 class Migration(migrations.Migration):
+    """Schema and rows at once: neither constraints nor rows can be put in order without the other."""
+
     dependencies = [("ttscache", "0001_initial")]
-    operations = [migrations.RunPython(align_existing_tables, migrations.RunPython.noop, elidable=False)]
+    operations = [AdoptTables()]

@@ -1,21 +1,11 @@
 from django.core.management import call_command
 from django.db import migrations
-from django.db.models import Exists, OuterRef
-from django.utils import timezone
+
+from ttscache.adoption import deeds
 
 
 def adopt_clips(apps, schema_editor):
-    """What an existing database holds becomes ours: its bytes are clips, and their stale clock starts now."""
-    Clip = apps.get_model("ttscache", "Clip")
-    ClipFile = apps.get_model("ttscache", "ClipFile")
-    now = timezone.now()
-    found = Clip.objects.filter(adopted_at__isnull=True)
-    found.filter(content_type__isnull=True).update(content_type="narrative")
-    found.filter(is_active__isnull=True).update(is_active=True)
-    found.filter(created_at__isnull=True).update(created_at=now)
-    has_bytes = Exists(ClipFile.objects.filter(cache=OuterRef("pk")).exclude(file_data=b""))
-    found.filter(has_bytes).update(kept_at=now)
-    found.update(adopted_at=now, last_accessed_at=now)
+    deeds.adopt_clips(apps, schema_editor.connection)
 
 
 def create_cache_table(apps, schema_editor):

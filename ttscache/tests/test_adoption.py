@@ -3,47 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from harness.postgres import PostgresServer
-from ttscache.tests.fakes import TEXT
+from harness.waiting import wait_until
+from ttscache.tests.adoption_variants import VARIANTS, fill, found_clips
 
 pytestmark = pytest.mark.any_database
 
-AS_DOCUMENTED = """
-CREATE TABLE tts_cache (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), content_hash varchar UNIQUE NOT NULL,
-    content_text text NOT NULL, voice varchar(50) NOT NULL, audio_file_path text, audio_file_size integer,
-    content_type varchar(50), is_active boolean DEFAULT true, created_at timestamp DEFAULT now(),
-    last_accessed_at timestamp DEFAULT now());
-CREATE TABLE tts_cache_files (id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    cache_id uuid UNIQUE REFERENCES tts_cache (id) ON DELETE CASCADE, file_data bytea NOT NULL,
-    file_size integer NOT NULL, created_at timestamp DEFAULT now());
-CREATE INDEX ON tts_cache (voice);
+CLIPS = 500
+# Every clip through the real cache, whose voice counts the calls that it must not get.
+ASK_FOR_ALL = """
+import hashlib, json, sys
+from ttscache.models import Clip
+from ttscache.wiring import speech_cache
+stale = Clip.objects.stale(1).count()
+hits = [speech_cache().find(content_hash) for content_hash in json.load(sys.stdin)]
+print(json.dumps([stale, [hit and hashlib.sha256(hit.entry.audio).hexdigest() for hit in hits]]))
 """
-IN_THE_WILD = """
-CREATE TABLE tts_cache (id uuid PRIMARY KEY, content_hash varchar(64) UNIQUE NOT NULL,
-    content_text text NOT NULL, voice varchar(50) NOT NULL,
-    audio_file_path text NOT NULL, audio_file_size integer,
-    content_type varchar(50), is_active boolean DEFAULT true, duration_seconds double precision NOT NULL,
-    created_at timestamptz DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now());
-CREATE TABLE tts_cache_files (id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    cache_id uuid REFERENCES tts_cache (id),
-    file_data bytea NOT NULL, file_size integer NOT NULL, created_at timestamptz DEFAULT now());
-ALTER TABLE tts_cache ENABLE ROW LEVEL SECURITY;
-"""
-ADD_FILES = (
-    "INSERT INTO tts_cache_files (cache_id, file_data, file_size) SELECT id, 'sound', 5 FROM tts_cache"
-)
-UNPROTECTED = """SELECT relname FROM pg_class WHERE relkind = 'r'
-    AND relnamespace = 'public'::regnamespace AND NOT relrowsecurity"""
-KEY = hashlib.md5(f"{TEXT}_nova".encode()).hexdigest()
-Migrate = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -51,109 +37,221 @@ def url(postgres: PostgresServer) -> str:
     return postgres.create_database()
 
 
+class Host:
+    """Runs manage.py with that database."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        # In another zone, where moments without a zone would be misread.
+        self._env = {**os.environ, "DATABASE_URL": url, "VAR_DIR": str(folder), "PGTZ": "Asia/Karachi"}
+
+    def migrate(self, *options: str) -> subprocess.CompletedProcess[str]:
+        return self.manage("migrate", "--no-color", *options)
+
+    def manage(self, *arguments: str, words: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(command, env=self._env, input=words, capture_output=True, text=True)
+
+    def begin_to_migrate(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "manage.py", "migrate"]
+        return subprocess.Popen(
+            command, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+
 @pytest.fixture
-def migrate(tmp_path: object) -> Migrate:
-    def run(url: str) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "DATABASE_URL": url, "VAR_DIR": str(tmp_path), "PGTZ": "Asia/Karachi"}
-        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        return subprocess.run(command, env=env, capture_output=True, text=True)
-
-    return run
+def host(url: str, tmp_path: Path) -> Host:
+    return Host(url, tmp_path)
 
 
-def ask(url: str, sql: str) -> list[tuple[object, ...]]:
+def ask(url: str, sql: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
         return connection.execute(sql).fetchall()
 
 
-def fill(url: str, tables: str, columns: str, values: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(tables)
-        connection.execute(
-            f"INSERT INTO tts_cache (id, content_hash, content_text, voice, {columns})"
-            f" VALUES (gen_random_uuid(), '{KEY}', '{TEXT}', 'nova', {values})"
-        )
-        connection.execute(ADD_FILES)
+def adoption_lines(output: str) -> list[str]:
+    """What migrate says about adoption, without its heading."""
+    lines = output.splitlines()
+    begin = next(place for place, line in enumerate(lines) if line.startswith("Adoption of existing tables"))
+    end = next(
+        (p for p in range(begin + 1, len(lines)) if not lines[p].startswith("  tts_cache")), len(lines)
+    )
+    return lines[begin + 1 : end]
 
 
-def test_the_documented_tables_are_adopted_and_their_moments_stay(url: str, migrate: Migrate) -> None:
-    fill(url, AS_DOCUMENTED, "created_at", "'2025-03-01 12:00:00'")
-    done = migrate(url)
-
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_five_hundred_clips_as_found_in_the_wild_are_hits_byte_for_byte(
+    variant: str, url: str, host: Host
+) -> None:
+    clips = list(found_clips(CLIPS))
+    with psycopg.connect(url) as connection:
+        fill(connection, variant, iter(clips))
+    files = ask(url, "SELECT cache_id, md5(file_data) FROM tts_cache_files ORDER BY 1")
+    planned = host.migrate("--plan")
+    assert planned.returncode == 0, planned.stderr
+    assert ask(url, "SELECT to_regclass('django_migrations')") == [(None,)], "a plan writes nothing"
+    done = host.migrate("--verbosity", "0")
     assert done.returncode == 0, done.stderr
-    assert ask(url, "SELECT file_data FROM tts_cache_files") == [(b"sound",)]
-    assert ask(url, "SELECT created_at = '2025-03-01 12:00:00+00' FROM tts_cache") == [(True,)]
-    assert ask(
-        url, "SELECT model, audio_format, speed, kept_at IS NOT NULL, content_type FROM tts_cache"
-    ) == [("tts-1-hd", "mp3", 1.0, True, "narrative")]
-    assert ask(url, "SELECT last_accessed_at > now() - interval '1 hour' FROM tts_cache") == [(True,)]
 
-
-def test_tables_as_found_in_the_wild_are_adopted_and_take_our_rows(url: str, migrate: Migrate) -> None:
-    fill(url, IN_THE_WILD, "audio_file_path, duration_seconds", "'x.mp3', 1.5")
-    done = migrate(url)
-
-    assert done.returncode == 0, done.stderr
-    assert ask(url, "SELECT audio_file_path, duration_seconds FROM tts_cache") == [("x.mp3", 1.5)]
+    assert adoption_lines(done.stdout) == adoption_lines(planned.stdout)
+    assert f"tts_cache: found with {CLIPS} rows: {CLIPS} clips, {CLIPS} with bytes" in done.stdout
+    assert ask(url, "SELECT cache_id, md5(file_data) FROM tts_cache_files ORDER BY 1") == files
+    heard = host.manage(
+        "shell",
+        "--verbosity",
+        "0",
+        "-c",
+        ASK_FOR_ALL,
+        words=json.dumps([clip.content_hash for clip in clips]),
+    )
+    stale, checksums = json.loads(heard.stdout)
+    assert checksums == [hashlib.sha256(clip.sound).hexdigest() for clip in clips]
+    assert stale == 0
+    assert ask(url, "SELECT DISTINCT created_at = '2024-03-01 12:00:00+00' FROM tts_cache") == [(True,)]
+    assert ask(url, "SELECT count(*) FROM tts_cache WHERE content_type = 'greeting'") == [(83,)]
     insert = "INSERT INTO tts_cache (content_hash, content_text, voice) VALUES ('new', 't', 'v')"
     assert ask(url, f"{insert} RETURNING is_active") == [(True,)]
-    assert ask(url, "DELETE FROM tts_cache WHERE content_hash <> 'new' RETURNING 1") == [(1,)]
+    assert len(ask(url, "DELETE FROM tts_cache RETURNING 1")) == CLIPS + 1
     assert ask(url, "SELECT count(*) FROM tts_cache_files") == [(0,)], "the file goes with its clip"
 
 
-def test_migrating_again_changes_nothing(url: str, migrate: Migrate) -> None:
-    fill(url, AS_DOCUMENTED, "created_at", "now()")
-    migrate(url)
+def test_what_others_noted_stays_and_migrating_again_changes_nothing(url: str, host: Host) -> None:
+    with psycopg.connect(url) as connection:
+        fill(connection, "on Supabase", found_clips(1))
+    noted = ask(url, "SELECT duration_seconds, updated_at, audio_file_path FROM tts_cache")
+    assert host.migrate().returncode == 0
     before = ask(url, "SELECT * FROM tts_cache")
 
-    assert migrate(url).returncode == 0
+    assert ask(url, "SELECT duration_seconds, updated_at, audio_file_path FROM tts_cache") == noted
+    again = host.migrate()
+    assert again.returncode == 0 and "Adoption" not in again.stdout
     assert ask(url, "SELECT * FROM tts_cache") == before
+    ask(url, "UPDATE tts_cache SET voice = 'nova' RETURNING 1")
+    assert ask(url, "SELECT updated_at FROM tts_cache") != [noted[0][1:2]], "their trigger works again"
 
 
-def test_a_fresh_database_gets_the_same_tables(url: str, migrate: Migrate) -> None:
-    assert migrate(url).returncode == 0
+@pytest.mark.parametrize("variant", [None, "as documented"])
+def test_without_a_row_the_tables_are_the_same(variant: str | None, url: str, host: Host) -> None:
+    if variant:
+        with psycopg.connect(url) as connection:
+            fill(connection, variant, found_clips(0))
+    done = host.migrate()
+    assert done.returncode == 0, done.stderr
     ask(url, "INSERT INTO tts_cache (content_hash, content_text, voice) VALUES ('a', 't', 'v') RETURNING id")
-    ask(url, f"{ADD_FILES} RETURNING id")
+    add = "INSERT INTO tts_cache_files (cache_id, file_data, file_size) SELECT id, 'sound', 5 FROM tts_cache"
+    ask(url, f"{add} RETURNING id")
     ask(url, "DELETE FROM tts_cache RETURNING id")
 
     assert ask(url, "SELECT count(*) FROM tts_cache_files") == [(0,)]
+    assert ("Adoption" in done.stdout) == bool(variant)
 
 
-def test_tables_of_something_else_are_refused_by_name(url: str, migrate: Migrate) -> None:
+def test_tables_of_something_else_are_refused_by_name(url: str, host: Host) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE tts_cache (id uuid PRIMARY KEY, words text)")
         connection.execute("CREATE TABLE tts_cache_files (id uuid PRIMARY KEY)")
-    done = migrate(url)
+    done = host.migrate()
 
     assert done.returncode != 0
-    assert "Table tts_cache has no column content_hash" in done.stderr
+    assert done.stderr.startswith("CommandError: Table tts_cache has no column content_hash")
 
 
-def test_files_that_share_a_clip_stop_the_migration_and_lose_nothing(url: str, migrate: Migrate) -> None:
-    fill(url, IN_THE_WILD, "audio_file_path, duration_seconds", "'x.mp3', 1.5")
-    ask(url, f"{ADD_FILES} RETURNING id")
-    done = migrate(url)
+def test_two_hosts_that_migrate_at_once_do_it_once(url: str, tmp_path: Path) -> None:
+    with psycopg.connect(url) as connection:
+        fill(connection, "bare", found_clips(2))
+    (tmp_path / "secret_key").write_text("of both")
+    runs = [Host(url, tmp_path).begin_to_migrate() for _ in range(2)]
+    outputs = [run.communicate(timeout=120)[0] for run in runs]
 
-    assert "1 rows of tts_cache_files share their cache_id" in done.stderr
-    assert ask(url, "SELECT count(*) FROM tts_cache_files") == [(2,)]
+    assert [run.returncode for run in runs] == [0, 0], outputs
+    assert sorted("No migrations to apply" in output for output in outputs) == [False, True]
+    assert sorted("Another migrate is at work" in output for output in outputs) == [False, True]
 
 
-def test_the_public_roles_of_supabase_see_nothing(url: str, migrate: Migrate) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        for role in ("anon", "authenticated"):
-            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
-                connection.execute(f"CREATE ROLE {role}")
-        connection.execute("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO anon, authenticated")
-    assert migrate(url).returncode == 0
-    tables = [name for (name,) in ask(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
-    unprotected = ask(url, UNPROTECTED)
+@pytest.mark.parametrize("missing", ["tts_cache", "tts_cache_files"])
+def test_of_two_tables_one_may_be_missing(missing: str, url: str, host: Host) -> None:
+    with psycopg.connect(url) as connection:
+        fill(connection, "bare", found_clips(1))
+        connection.execute(f"DROP TABLE {missing}")
+    planned, done = host.migrate("--plan"), host.migrate()
 
-    assert {"tts_cache", "auth_user", "django_session", "django_migrations", "django_cache"} <= set(tables)
-    assert unprotected == []
-    for table in tables:
-        with (
-            psycopg.connect(url, autocommit=True) as connection,
-            pytest.raises(psycopg.errors.InsufficientPrivilege),
-        ):
-            connection.execute("SET ROLE anon")
-            connection.execute(f'SELECT * FROM "{table}"')
+    assert done.returncode == 0, done.stderr
+    assert f"{missing}: is missing and made new" in planned.stdout
+    there = {"tts_cache": "tts_cache_files_set_aside", "tts_cache_files": "tts_cache"}[missing]
+    assert f"{there} " in planned.stdout.replace(":", " ") and ask(url, f"SELECT count(*) FROM {there}") == [
+        (1,)
+    ]
+
+
+@pytest.mark.long
+def test_a_migrate_that_is_killed_in_the_middle_of_adoption_has_changed_nothing(url: str, host: Host) -> None:
+    with psycopg.connect(url) as connection:
+        fill(connection, "bare", found_clips(3))
+        connection.execute("INSERT INTO tts_cache_files (id, file_data) VALUES (gen_random_uuid(), 'whose?')")
+    before = ask(url, "SELECT * FROM tts_cache ORDER BY row_number")
+    with psycopg.connect(url) as in_the_way:
+        # Whoever creates a table of this name waits until it is known whether there is one.
+        in_the_way.execute("CREATE TABLE tts_cache_files_set_aside ()")
+        run = host.begin_to_migrate()
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE%'"
+        )
+        wait_until(lambda: ask(url, waiting) == [(1,)], "a migrate in the middle of its work", seconds=60)
+        run.kill()
+        run.communicate()
+        in_the_way.rollback()
+    assert ask(url, "SELECT * FROM tts_cache ORDER BY row_number") == before
+    done = host.migrate()
+
+    assert done.returncode == 0, done.stderr
+    assert ask(url, "SELECT count(*) FROM tts_cache WHERE kept_at IS NOT NULL") == [(3,)]
+    assert ask(url, "SELECT file_data FROM tts_cache_files_set_aside") == [(b"whose?",)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("at", ["0001_initial", "0002_align_existing_tables", "0003_records_runs_and_books"])
+def test_a_migrate_that_is_killed_between_two_steps_is_taken_up_by_the_next(
+    at: str, url: str, host: Host
+) -> None:
+    clips = list(found_clips(20))
+    with psycopg.connect(url) as connection:
+        fill(connection, "bare", iter(clips))
+    run = host.begin_to_migrate()
+    assert run.stdout is not None
+    for line in run.stdout:
+        if f"ttscache.{at}" in line:
+            break
+    run.kill()
+    run.communicate()
+    wait_until(
+        lambda: ask(url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)], "the lock"
+    )
+    done = host.migrate()
+
+    assert done.returncode == 0, done.stderr
+    assert ask(url, "SELECT count(*) FROM tts_cache WHERE kept_at IS NOT NULL") == [(20,)]
+    found = {bytes(data) for (data,) in ask(url, "SELECT file_data FROM tts_cache_files")}
+    assert found == {clip.sound for clip in clips}
+
+
+@pytest.mark.long
+def test_twenty_thousand_rows_are_adopted_within_a_minute(url: str, host: Host) -> None:
+    with psycopg.connect(url) as connection:
+        fill(connection, "bare", found_clips(0))
+        connection.execute(
+            "INSERT INTO tts_cache (id, content_hash, content_text, voice, model) SELECT gen_random_uuid(),"
+            " md5('t' || n || '_nova'), 't' || n, 'nova', 'm' FROM generate_series(1, 20000) n"
+        )
+        connection.execute(
+            "INSERT INTO tts_cache_files SELECT gen_random_uuid(), id,"
+            " decode(repeat(md5(random()::text), 1000), 'hex'), 0 FROM tts_cache"
+        )
+    files = ask(url, "SELECT md5(string_agg(md5(file_data), '' ORDER BY cache_id)) FROM tts_cache_files")
+    begin = time.monotonic()
+    done = host.migrate()
+
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - begin < 60
+    assert ask(url, "SELECT count(*) FROM tts_cache WHERE kept_at IS NOT NULL") == [(20_000,)]
+    assert (
+        ask(url, "SELECT md5(string_agg(md5(file_data), '' ORDER BY cache_id)) FROM tts_cache_files") == files
+    )

@@ -92,16 +92,16 @@ class TestPins:
     ) -> None:
         cache.permanent.put(entry())
         replace_pins({LIVE: {KEY}, SYSTEM: set()})
-        assert OrmQ.objects.get().task["func"] == "ttscache.tasks.tend_bucket"
-        tasks.tend_bucket()
+        assert OrmQ.objects.get().task["func"] == "ttscache.tasks.tend_clips"
+        tasks.tend_clips()
         assert sides(s3, clips_bucket) == ["public"]
 
         replace_pins({LIVE: set(), SYSTEM: set()})  # lately live: audible for a while
-        tasks.tend_bucket()
+        tasks.tend_clips()
         assert sides(s3, clips_bucket) == ["public"]
 
         Pin.objects.all().delete()
-        tasks.tend_bucket()
+        tasks.tend_clips()
         assert sides(s3, clips_bucket) == ["private"]
         assert not moving.misplaced().exists()
 
@@ -116,17 +116,17 @@ class TestPins:
         tasks.heartbeat()
         tasks.heartbeat()
 
-        assert [task.task["func"] for task in OrmQ.objects.all()] == ["ttscache.tasks.tend_bucket"]
+        assert [task.task["func"] for task in OrmQ.objects.all()] == ["ttscache.tasks.tend_clips"]
 
     def test_a_store_that_is_down_is_tended_later(self, cache: SpeechCache, store: Bucket) -> None:
         cache.permanent.put(entry())
         Pin.objects.create(content_hash=KEY, reason=LIVE)
         store._pause()
-        tasks.tend_bucket()
+        tasks.tend_clips()
         assert str(record().audio_file_path).startswith("private/")
 
         store._down_until = 0.0
-        tasks.tend_bucket()
+        tasks.tend_clips()
         assert str(record().audio_file_path).startswith("public/")
 
     def test_a_packed_clip_is_unpacked_once_there_is_a_cdn(self, cache: SpeechCache, settings: Any) -> None:
@@ -135,7 +135,7 @@ class TestPins:
         assert record().encoding == "gzip"
         settings.TTSCACHE = {**settings.TTSCACHE, "cdn_url": CDN}
         wiring.forget()
-        tasks.tend_bucket()
+        tasks.tend_clips()
 
         assert published_address(record()) == f"{CDN}{record().audio_file_path}"
         assert wiring.speech_cache().permanent.get(KEY).audio == bytes(20_000)  # type: ignore[union-attr]

@@ -1,0 +1,270 @@
+"""Rows that stand in each other's way, point nowhere or are filled badly; and how many clips there are.
+
+Everything is decided by reading. One clip's bytes are held at a time, and only those of clips that are there
+twice are looked into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple, cast
+
+from django.db.backends.utils import CursorWrapper
+
+from ttscache import audio
+from ttscache.adoption import CLIPS, FILES, catalogue
+from ttscache.adoption.steps import Statement, Step
+from ttscache.errors import BrokenAudio
+
+ASIDE = {CLIPS: f"{CLIPS}_set_aside", FILES: f"{FILES}_set_aside"}
+
+# The hash that text and voice ask for; without one of them there is none. A hash in capitals, or none at
+# all, is understood. Any other belongs to nobody knows what, and is left alone.
+TRUE_HASH = "md5(convert_to(content_text || '_' || voice, 'UTF8'))"
+IS_TRUE = f"coalesce(lower(content_hash), {TRUE_HASH}) IS NOT DISTINCT FROM {TRUE_HASH}"
+
+# The tables as they are read here, with what stands for a column that some of them lack.
+_READ = {
+    CLIPS: (
+        "clips",
+        {
+            "id": "NULL::uuid",
+            "is_active": "true",
+            "created_at": "NULL::timestamptz",
+            "content_hash": "NULL::text",
+            "content_text": "NULL::text",
+            "voice": "NULL::text",
+        },
+        f"*, CASE WHEN {IS_TRUE} THEN {TRUE_HASH} ELSE content_hash END AS name, {IS_TRUE} AS is_true",
+    ),
+    FILES: (
+        "files",
+        {
+            "id": "NULL::uuid",
+            "cache_id": "NULL::uuid",
+            "created_at": "NULL::timestamptz",
+            "file_data": "NULL::bytea",
+        },
+        "id, cache_id, created_at, coalesce(octet_length(file_data), 0) AS size",
+    ),
+}
+
+
+class Candidate(NamedTuple):
+    """A clip with one of its files, or with none, among all that have its hash."""
+
+    content_hash: str
+    is_true: bool
+    clip: str
+    file: str | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which clip and file stay under a hash that several have."""
+
+    content_hash: str
+    clip: str
+    file: str | None
+    is_whole: bool
+    other_clips: tuple[str, ...]
+    other_files: tuple[str, ...]
+
+    def __str__(self) -> str:
+        state = "whole" if self.is_whole else "broken, as all of them" if self.file else "none has a file"
+        aside = [
+            *(f"clip {clip}" for clip in self.other_clips),
+            *(f"file {file}" for file in self.other_files),
+        ]
+        return (
+            f"{self.content_hash}: {self.clip} stays with file {self.file} ({state}), not {', '.join(aside)}"
+        )
+
+
+class Rows:
+    """Reads the two tables, as far as they were found, in one transaction."""
+
+    def __init__(self, cursor: CursorWrapper, found: Sequence[str]) -> None:
+        self._cursor = cursor
+        self._columns = {table: catalogue.columns(cursor, table) for table in found}
+        self._named = ", ".join(
+            f"{name} AS (SELECT {reading} FROM ({self._wanted(table, lacking)}) AS {name}_found)"  # noqa: S608
+            for table, (name, lacking, reading) in _READ.items()
+        )
+
+    def steps(self) -> Iterator[Step]:
+        yield from self._figures()
+        adrift = self._ids(
+            "SELECT f.id FROM files f LEFT JOIN clips c ON c.id = cache_id"
+            " WHERE c.id IS NULL OR content_text IS NULL OR voice IS NULL"
+        )
+        if adrift:
+            yield _set_aside(FILES, "without a clip", dict.fromkeys(adrift))
+        wordless = self._ids("SELECT id FROM clips WHERE content_text IS NULL OR voice IS NULL")
+        if wordless:
+            yield _set_aside(CLIPS, "without text or voice", dict.fromkeys(wordless))
+        choices = [self._chosen(group) for group in self._crowded()]
+        if choices:
+            yield from _choosing(choices)
+        yield from self._corrections()
+
+    # --- what is there --------------------------------------------------------------------------------------
+    def _figures(self) -> Iterator[Step]:
+        if CLIPS not in self._columns:
+            return
+        rows, clips, ready, off, misnamed = self._read(
+            "SELECT count(DISTINCT c.id), count(DISTINCT name),"
+            " count(DISTINCT name) FILTER (WHERE size > 0),"
+            " count(DISTINCT name) FILTER (WHERE NOT is_active),"
+            " count(DISTINCT c.id) FILTER (WHERE NOT is_true) FROM clips c LEFT JOIN files ON cache_id = c.id"
+        )[0]
+        yield Step(CLIPS, f"found with {rows} rows: {clips} clips, {ready} with bytes")
+        if clips > ready:
+            yield Step(CLIPS, f"{clips - ready} clips without bytes are made when they are first asked for")
+        if off:
+            yield Step(CLIPS, f"{off} clips are switched off, and made anew when they are asked for")
+        if misnamed:
+            yield Step(
+                CLIPS, f"{misnamed} rows have a hash that is not their text's and voice's: left as it is"
+            )
+
+    # --- several under one hash -----------------------------------------------------------------------------
+    def _crowded(self) -> Iterator[list[Candidate]]:
+        """All that have one hash, the rightly named first, then those switched on, then the newest."""
+        candidates = self._read(
+            "SELECT name, is_true, c.id, f.id, coalesce(size, 0)"
+            " FROM clips c LEFT JOIN files f ON cache_id = c.id"
+            " WHERE name IN (SELECT name FROM clips c LEFT JOIN files ON cache_id = c.id"
+            " WHERE content_text IS NOT NULL AND voice IS NOT NULL GROUP BY name HAVING count(*) > 1)"
+            " AND content_text IS NOT NULL AND voice IS NOT NULL"
+            " ORDER BY name, is_true DESC, is_active IS FALSE, f.created_at DESC NULLS LAST,"
+            " c.created_at DESC NULLS LAST, c.id, f.id"
+        )
+        for _, group in groupby(map(Candidate._make, candidates), attrgetter("content_hash")):
+            yield list(group)
+
+    def _chosen(self, group: list[Candidate]) -> Choice:
+        """The newest that is whole; else the newest with bytes; else the newest."""
+        fit = [one for one in group if one.is_true == group[0].is_true]
+        whole = next((one for one in fit if self._is_whole(one)), None)
+        best = whole or next((one for one in fit if one.size), fit[0])
+        return Choice(
+            content_hash=best.content_hash,
+            clip=best.clip,
+            file=best.file,
+            is_whole=whole is not None,
+            other_clips=tuple(dict.fromkeys(one.clip for one in group if one.clip != best.clip)),
+            other_files=tuple(one.file for one in group if one.file and one.file != best.file),
+        )
+
+    def _is_whole(self, candidate: Candidate) -> bool:
+        if not candidate.size:
+            return False
+        self._cursor.execute(f"SELECT file_data FROM {FILES} WHERE id = %s", [candidate.file])  # noqa: S608
+        try:
+            audio.examine(bytes(self._cursor.fetchone()[0]), "mp3")
+        except BrokenAudio:
+            return False
+        return True
+
+    # --- what is filled badly -------------------------------------------------------------------------------
+    def _corrections(self) -> Iterator[Step]:
+        yield from self._correction(
+            CLIPS,
+            f"{IS_TRUE} AND content_hash IS DISTINCT FROM {TRUE_HASH}",
+            f"content_hash = {TRUE_HASH}",
+            "hashes in capitals, or missing, are written as ours",
+        )
+        for column, value in (
+            ("content_type", "'narrative'"),
+            ("is_active", "true"),
+            ("created_at", "now()"),
+        ):
+            if column in self._columns.get(CLIPS, {}):
+                says = f"rows without {column} get {value}"
+                yield from self._correction(CLIPS, f"{column} IS NULL", f"{column} = {value}", says)
+        yield from self._correction(
+            FILES, "file_data IS NULL", "file_data = ''", "files without bytes are empty"
+        )
+        is_wrong = "file_size IS DISTINCT FROM octet_length(file_data)"
+        if "file_size" in self._columns.get(FILES, {}):
+            change = "file_size = octet_length(file_data)"
+            yield from self._correction(FILES, is_wrong, change, "sizes are corrected")
+
+    def _correction(self, table: str, condition: str, change: str, says: str) -> Iterator[Step]:
+        if table not in self._columns:
+            return
+        self._cursor.execute(f"SELECT count(*) FROM {table} WHERE {condition}")  # noqa: S608
+        count = self._cursor.fetchone()[0]
+        if count:
+            sql = f"UPDATE {table} SET {change} WHERE {condition}"  # noqa: S608
+            yield Step.of(table, f"{count} {says}", sql)
+
+    # --- reading --------------------------------------------------------------------------------------------
+    def _wanted(self, table: str, lacking: Mapping[str, str]) -> str:
+        there = self._columns.get(table, {})
+        wanted = ", ".join(
+            column if column in there else f"{value} AS {column}" for column, value in lacking.items()
+        )
+        return f"SELECT {wanted} FROM {table}" if there else f"SELECT {wanted} WHERE false"  # noqa: S608
+
+    def _ids(self, sql: str) -> list[str]:
+        return [str(value) for (value,) in self._read(sql)]
+
+    def _read(self, sql: str) -> list[tuple[Any, ...]]:
+        self._cursor.execute(f"WITH {self._named} {sql}")
+        return cast(list[tuple[Any, ...]], self._cursor.fetchall())
+
+
+def _choosing(choices: Sequence[Choice]) -> Iterator[Step]:
+    files: dict[str, str | None] = {file: each.clip for each in choices for file in each.other_files}
+    clips: dict[str, str | None] = {clip: each.clip for each in choices for clip in each.other_clips}
+    says = f"{len(choices)} hashes have several clips or files: of each the newest whole one stays"
+    yield Step(CLIPS, says, details=tuple(map(str, choices)))
+    if files:
+        yield _set_aside(FILES, "another file of the same hash stays", files)
+    if clips:
+        yield Step(CLIPS, f"{len(clips)} rows hand their dates on to the one that stays", (_hand_on(clips),))
+        yield _set_aside(CLIPS, "another row of the same hash stays", clips)
+
+
+def _hand_on(winners: Mapping[str, str | None]) -> Statement:
+    """What stays is as old as the oldest, and was asked for when the last one was."""
+    return Statement(
+        f"UPDATE {CLIPS} stays SET created_at = least(stays.created_at, gone.created_at),"  # noqa: S608
+        " last_accessed_at = greatest(stays.last_accessed_at, gone.last_accessed_at)"
+        " FROM (SELECT winner, min(created_at) AS created_at, max(last_accessed_at) AS last_accessed_at"
+        f" FROM {CLIPS} JOIN unnest(%s::uuid[], %s::uuid[]) AS pair(loser, winner) ON id = loser"
+        " GROUP BY winner) gone WHERE stays.id = gone.winner",
+        (list(winners), list(winners.values())),
+    )
+
+
+def _set_aside(table: str, why: str, winners: Mapping[str, str | None]) -> Step:
+    """Move rows, by id, to a table beside theirs, each with the clip that stays in its place, if any."""
+    aside = ASIDE[table]
+    ids = list(winners)
+    return Step(
+        table,
+        f"{len(ids)} rows move to {aside}: {why}",
+        (
+            Statement(f"CREATE TABLE IF NOT EXISTS {aside} (LIKE {table})"),
+            Statement(
+                f"ALTER TABLE {aside} ADD COLUMN IF NOT EXISTS set_aside_because text,"
+                " ADD COLUMN IF NOT EXISTS clip_that_stays uuid,"
+                " ADD COLUMN IF NOT EXISTS set_aside_at timestamptz"
+            ),
+            Statement(
+                f"INSERT INTO {aside} SELECT t.*, %s, winner, now() FROM {table} t"  # noqa: S608
+                " JOIN unnest(%s::uuid[], %s::uuid[]) AS gone(gone_id, winner) ON id = gone_id",
+                (why, ids, list(winners.values())),
+            ),
+            Statement(f"DELETE FROM {table} WHERE id = ANY(%s::uuid[])", (ids,)),  # noqa: S608
+        ),
+        details=() if any(winners.values()) else tuple(ids),
+        makes=aside,
+    )

@@ -1,0 +1,91 @@
+"""Django's migrate, which also says what it does to the tables of the earlier system, one host at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.core.management.commands.migrate import Command as DjangoCommand
+from django.db import connections
+from django.db.migrations.migration import Migration
+from django.db.migrations.recorder import MigrationRecorder
+
+from ttscache.adoption import TABLES, deeds
+from ttscache.adoption.operations import AdoptTables
+from ttscache.adoption.rights import close_public_roles
+from ttscache.adoption.steps import CannotAdopt, Plan
+
+ADOPTION = ("ttscache", "0002_align_existing_tables")
+LOCK = 6_470_231_987  # any number, as long as nobody else takes it
+MOST_DETAILS = 20
+
+
+class Command(DjangoCommand):
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._connection = connections[options["database"]]
+        try:
+            if options["plan"]:
+                self._tell("Adoption of existing tables, as planned:", self._planned(), options["verbosity"])
+                super().handle(*args, **options)
+                return
+            with self._alone():
+                self._is_adopting = bool(self._planned().steps)
+                super().handle(*args, **options)
+        except CannotAdopt as error:
+            raise CommandError(str(error)) from error
+
+    def migration_progress_callback(
+        self, action: str, migration: Migration | None = None, fake: bool = False
+    ) -> None:
+        super().migration_progress_callback(action, migration, fake)
+        if action != "apply_success" or migration is None:
+            return
+        if self._is_adopting and (migration.app_label, migration.name) == ADOPTION:
+            self._is_adopting = False
+            for operation in migration.operations:
+                if isinstance(operation, AdoptTables):
+                    self._tell("Adoption of existing tables:", operation.done, self.verbosity)
+        # Now, as the next migration may fail. What is to be adopted is closed by that, and told.
+        close_public_roles(self._connection, besides=TABLES if self._is_adopting else ())
+
+    def _planned(self) -> Plan:
+        if self._connection.vendor != "postgresql":
+            return Plan(())
+        if ADOPTION in MigrationRecorder(self._connection).applied_migrations():
+            return Plan(())
+        return deeds.preview(self._connection)
+
+    def _tell(self, heading: str, plan: Plan, verbosity: int) -> None:
+        """Also where little is to be said otherwise: it happens once."""
+        if not plan.steps:
+            return
+        self.stdout.write(heading, self.style.MIGRATE_HEADING)
+        for line in plan.lines(most_details=None if verbosity > 1 else MOST_DETAILS):
+            self.stdout.write(f"  {line}")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hosts that start together migrate one after the other; whoever is late finds nothing to do.
+
+        The lock belongs to a transaction of a connection of its own: so it also holds behind a pooler, and
+        ends with this process.
+        """
+        if self._connection.vendor != "postgresql":
+            yield
+            return
+        keeper = self._connection.copy()
+        try:
+            keeper.set_autocommit(False)
+            with keeper.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = 0")
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+                if not cursor.fetchone()[0]:
+                    self.stdout.write("Another migrate is at work; waiting for it.")
+                    self.stdout.flush()
+                    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            yield
+        finally:
+            keeper.close()
