@@ -58,12 +58,11 @@ class ClipQuerySet(models.QuerySet["Clip"]):
     def stale(self, days: int) -> Self:
         """Those that nobody asked for in so many days and nothing holds.
 
-        An adopted clip's clock starts at its adoption, whatever the earlier system noted before.
+        Adoption sets an adopted clip's clock to its own time, whatever the earlier system noted before.
         """
         long_ago = Now() - timedelta(days=days)
         is_held = Exists(Pin.objects.in_force().filter(content_hash=OuterRef("content_hash")))
-        was_here_by_then = Q(adopted_at__isnull=True) | Q(adopted_at__lt=long_ago)
-        return self.filter(~is_held, was_here_by_then, last_accessed_at__lt=long_ago)
+        return self.filter(~is_held, last_accessed_at__lt=long_ago)
 
     def record(self, request: SpeechRequest, content_type: str) -> Clip:
         """The record of a text that may be spoken, made when it is new."""

@@ -62,12 +62,6 @@ def test_they_are_done_in_small_batches_as_long_as_there_are_any() -> None:
     assert not OrmQ.objects.exists()
 
 
-def test_right_after_adoption_nothing_is_stale_whatever_was_noted_before() -> None:
-    adopted("Once", last_accessed_at=YEARS_AGO)
-    adopted("Twice")
-    assert not Clip.objects.stale(1).exists()
-
-
 def test_what_nobody_asked_for_lately_is_stale_unless_it_is_held() -> None:
     old = adopted("Old", adopted_at=YEARS_AGO, last_accessed_at=YEARS_AGO)
     own = adopted("Never adopted", adopted_at=None, last_accessed_at=YEARS_AGO)
