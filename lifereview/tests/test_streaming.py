@@ -17,6 +17,7 @@ from lifereview.tests.calling import Caller, clip_path, hash_of, long_phrase, ph
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import files_of, kept_in_database
 from lifereview.tests.sockets import clients_of
+from ttscache.audio import examine
 
 pytestmark = pytest.mark.site
 
@@ -229,3 +230,27 @@ def test_head_never_has_a_clip_made(caller: Caller, openai: OpenAIServer) -> Non
     assert (response.status, response.headers["Content-Type"]) == (200, "audio/mpeg")
     assert "Content-Length" not in response.headers
     assert openai.calls() == []
+
+
+def test_a_text_too_long_for_one_call_is_one_clip(caller: Caller, openai: OpenAIServer) -> None:
+    sentences = [f"This is sentence {number} of a long life, {phrase(4)}" for number in range(90)]
+    text = " ".join(sentences)
+    openai.behave(headers_delay_seconds=0.2)  # so that calls overlap
+    heard = caller.say(text)
+    assert heard.status == 200
+    parts = [call.text for call in openai.calls()]
+    assert len(parts) == 3 and max(map(len, parts)) <= 4_096
+    assert sorted(" ".join(parts).split()) == sorted(text.split())
+    assert openai.peak_concurrency() > 1
+    alone = sum(examine(sound_of(part), "mp3").duration_ms for part in parts)
+    assert abs(examine(heard.body, "mp3").duration_ms - alone) < 100 * len(parts)
+    assert kept_in_database(caller.site, hash_of(text)) == [heard.body]
+    again = caller.clip(hash_of(text), Range="bytes=1000-1999")
+    assert (again.status, again.body) == (206, heard.body[1000:2000])
+
+
+def test_a_part_that_fails_is_the_only_one_made_again(caller: Caller, openai: OpenAIServer) -> None:
+    text = " ".join(f"This is sentence {number} of a long life, {phrase(4)}" for number in range(90))
+    openai.behave(fault="half", first_calls=1)
+    assert caller.say(text).status == 200
+    assert len(openai.calls()) == 4
