@@ -32,6 +32,7 @@ from ttscache.wiring import speech_cache
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache
+BUDGET_IS_SPENT = "Today's budget is spent; this goes on by itself once there is room again."
 PULL_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
 
 
@@ -209,9 +210,9 @@ def _make(cache: SpeechCache, item: WarmItem) -> bool:
     except ProviderDown:
         _put_back(item)
         return False
-    except BudgetExhausted as error:
+    except BudgetExhausted:
         _put_back(item)
-        _pause(item.run, str(error.args[0]))
+        _pause(item.run, BUDGET_IS_SPENT)
     except SpeechError as error:
         _finish(item, WarmItem.State.FAILED, str(error.args[0]))
     return True

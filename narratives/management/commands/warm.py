@@ -63,7 +63,7 @@ class Command(BaseCommand):
             raise CommandError(f"{len(failed)} clips could not be made.")
         paused = WarmRun.objects.filter(pk__in=[run.pk for run in runs], state=WarmRun.State.PAUSED).first()
         if paused is not None:
-            raise CommandError(f"{paused.paused_because} The rest is made once there is room in the budget.")
+            raise CommandError(f"Paused: {paused.paused_because}")
 
     def _show(self, runs: list[WarmRun]) -> bool:
         """One line of progress; whether there is anything left to wait for."""
