@@ -9,8 +9,11 @@ from django_q.models import OrmQ
 
 from ttscache import tasks, warming
 from ttscache.analytics import progress_of
-from ttscache.errors import TextRefused
+from ttscache.budget import Budget
+from ttscache.circuit import FAILURES_IN_A_ROW
+from ttscache.errors import ProviderUnavailable, TextRefused
 from ttscache.models import Claim, Clip, WarmItem, WarmRun
+from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import Wanted
 from ttscache.wiring import speech_cache
@@ -24,7 +27,7 @@ WANTED = [
 @pytest.fixture(autouse=True)
 def voice() -> Iterator[FakeVoice]:
     voice = FakeVoice()
-    speech_cache().speaker.provider = voice
+    speech_cache().speaker = Speaker(voice, speech_cache().ledger)
     yield voice
     speech_cache().finish_recordings(5)
 
@@ -192,13 +195,62 @@ def test_progress_is_told_in_the_words_of_the_contract() -> None:
     assert after["cost_usd"] == pytest.approx(after["characters"] * 30 / 1e6)
 
 
+def pullers_called() -> int:
+    return sum(task.task["func"] == "ttscache.tasks.warm" for task in OrmQ.objects.all())
+
+
 def test_the_heartbeat_takes_up_what_was_cut_off_and_calls_for_hands_only_then() -> None:
     tasks.heartbeat()
-    assert OrmQ.objects.count() == 0
+    assert pullers_called() == 0
     warming.start_run("here", WANTED)
     OrmQ.objects.all().delete()
     tasks.heartbeat()
 
-    assert OrmQ.objects.count() == 1
+    assert pullers_called() == 1
     tasks.warm()
     assert not warming.is_work_left()
+
+
+def budget_of(usd: float) -> Budget:
+    """From now on, the cap of this process."""
+    speech_cache().speaker.budget = Budget(usd)
+    return speech_cache().speaker.budget
+
+
+def test_past_the_budget_a_run_pauses_and_goes_on_when_there_is_room(voice: FakeVoice) -> None:
+    two_clips_usd = sum(len(wanted.speech.text) for wanted in WANTED[:2]) * 30 / 1e6
+    budget = budget_of(two_clips_usd)
+    run = finished(warming.start_run("here", WANTED))
+
+    assert (run.state, run.paused_because) == (WarmRun.State.PAUSED, warming.BUDGET_IS_SPENT)
+    assert sorted(states(run)) == ["done", "done", "queued", "queued"]
+    warming.resume_paused(budget)
+    run.refresh_from_db()
+    assert run.state == WarmRun.State.PAUSED, "there is no room yet"
+    warming.resume_paused(budget_of(1))
+    assert finished(run).state == WarmRun.State.DONE
+    assert run.paused_because == ""
+    assert len(voice.calls) == len(WANTED)
+
+
+def test_who_asks_again_for_a_paused_run_joins_it(voice: FakeVoice) -> None:
+    budget_of(0)
+    run = finished(warming.start_run("here", WANTED))
+
+    assert warming.start_run("here", WANTED) == run
+    assert voice.calls == []
+
+
+def test_while_the_provider_is_down_items_wait_and_lose_no_attempt(voice: FakeVoice) -> None:
+    voice.is_in_good_health = False
+    for _ in range(FAILURES_IN_A_ROW):
+        speech_cache().speaker.circuit.failed(ProviderUnavailable())
+    run = finished(warming.start_run("here", WANTED))
+
+    assert run.state in WarmRun.ACTIVE
+    assert states(run) == ["queued"] * 4
+    assert set(run.items.values_list("attempts", flat=True)) == {0}
+    assert voice.calls == []
+    voice.is_in_good_health = True
+    speech_cache().speaker.circuit.succeeded()
+    assert finished(run).state == WarmRun.State.DONE
