@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.postgres import PostgresServer
 from harness.s3 import S3Server
+from harness.site import WebServer
 
 IS_ON_POSTGRESQL = surroundings.is_on_postgresql
 
@@ -78,6 +81,25 @@ def running_s3() -> Iterator[S3Server]:
     """An object store, started once."""
     with skipped_when_unavailable(), S3Server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def with_static_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """Makes the VAR_DIR of a site, whose first start finds its static files named and compressed.
+
+    That takes many seconds, so it is done once for all workers.
+    """
+    mine = tmp_path_factory.getbasetemp()
+    folder = (mine.parent if surroundings.is_worker else mine) / "static-files"
+    with (folder.with_suffix(".lock")).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            WebServer(folder).manage("collectstatic", "--no-input", "--verbosity", "0", check=True)
+
+    def make(var_dir: Path) -> None:
+        shutil.copytree(folder / "static", var_dir / "static", copy_function=os.link)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -108,7 +108,7 @@ class ServerProcess:
     def is_running(self) -> bool:
         return self.exit_code is None
 
-    def wait_until_ready(self, is_ready: Callable[[], object], *, seconds: float = 20) -> None:
+    def wait_until_ready(self, is_ready: Callable[[], object], *, seconds: float = 60) -> None:
         """Raises RuntimeError, with the end of the log, when it ended; or when it is late, and so killed."""
         is_up = False
         try:

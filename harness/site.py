@@ -91,7 +91,7 @@ class Site:
         Wait for their end before the next start(): until then, they may answer in its place.
         """
         self._started.send(SIGKILL)
-        self._started.wait(10)
+        self._started.wait(30)
 
     def processes(self) -> list[psutil.Process]:
         """All that runs of it, in whatever session and whoever their parent is now."""

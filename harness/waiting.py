@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], what: str, *, seconds: float = 10, every: float = 0.02) -> T:
+def wait_until(condition: Callable[[], T], what: str, *, seconds: float = 30, every: float = 0.02) -> T:
     """The condition's first true answer; TimeoutError, naming `what`, when there is none in time."""
     end = time.monotonic() + seconds
     while True:

@@ -51,7 +51,7 @@ def test_a_head_has_no_body() -> None:
 
 
 def test_calls_at_once_meet_and_keep_their_order() -> None:
-    meeting = threading.Barrier(3, timeout=5)
+    meeting = threading.Barrier(3, timeout=60)
 
     def call(index: int) -> int:
         meeting.wait()

@@ -25,15 +25,15 @@ collect_ignore = ["test_make_run.py", "test_configuration.py"] if IS_ON_POSTGRES
 
 @pytest.fixture(scope="session")
 def migrated(site_database: Any, tmp_path_factory: pytest.TempPathFactory) -> WebServer:
-    """Never started: its folder and its database are what those of every other site are copies of."""
+    """Never started: its database is what those of every other site are copies of."""
     model = WebServer(tmp_path_factory.mktemp("model") / "var", site_database() | {"SECRET_KEY": SECRET_KEY})
-    model.prepare()
+    model.manage("migrate", "--verbosity", "0", check=True)
     return model
 
 
 def copy_of(model: WebServer, var_dir: Path, postgres: PostgresServer | None) -> dict[str, str]:
     """The environment of a site in that folder, with tables and static files but no data."""
-    shutil.copytree(model.var_dir, var_dir)
+    shutil.copytree(model.var_dir, var_dir, dirs_exist_ok=True)
     if postgres is None:
         return {}
     url = postgres.create_database()
@@ -48,6 +48,7 @@ def copy_of(model: WebServer, var_dir: Path, postgres: PostgresServer | None) ->
 def make_site(
     running_openai: OpenAIServer,
     migrated: WebServer,
+    with_static_files: Callable[[Path], None],
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[MakeSite]:
@@ -66,6 +67,7 @@ def make_site(
         def make(kind: type[Site], *, beside: Site | None = None, **env: str) -> Site:
             folder: Path = tmp_path_factory.mktemp("site")
             if beside is None:
+                with_static_files(folder / "var")
                 site = kind(folder / "var", provider | copy_of(migrated, folder / "var", postgres) | env)
             else:
                 site = kind(beside.var_dir, beside.env | {"TTS_FILES_DIR": str(folder / "clips")} | env)

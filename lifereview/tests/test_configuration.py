@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -120,7 +120,10 @@ class TestEnvFile:
         done = Site(tmp_path / "var", {"TTS_MEMORY_BYTES": "64MiB"}).manage("warm", "--voice", "nova")
         assert "sage" in done.stderr
 
-    def test_so_do_the_first_user_s_name_and_password(self, project: Path, tmp_path: Path) -> None:
+    def test_so_do_the_first_user_s_name_and_password(
+        self, project: Path, tmp_path: Path, with_static_files: Callable[[Path], None]
+    ) -> None:
+        with_static_files(tmp_path / "var")
         (project / ".env").write_text(
             "DJANGO_SUPERUSER_USERNAME=grace\nDJANGO_SUPERUSER_PASSWORD=hopper-1906\n"
         )

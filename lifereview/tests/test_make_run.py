@@ -197,7 +197,7 @@ class TestFirstStart:
 
     def test_it_stops_cleanly(self, first: Run, clips: list[tuple[Any, bytes]]) -> None:
         first.process.send(signal.SIGTERM)
-        first.process.wait(10)
+        first.process.wait(30)
         assert first.process.tree() == []
         assert "Traceback" not in first.log.read_text()
         assert "was killed" not in first.log.read_text()
@@ -249,6 +249,6 @@ class TestSecondStart:
 
     def test_ctrl_c_stops_it_cleanly_as_well(self, second: Run) -> None:
         second.process.send(signal.SIGINT, to_group=True)
-        second.process.wait(10)
+        second.process.wait(30)
         assert second.process.tree() == []
         assert "Traceback" not in second.log.read_text()

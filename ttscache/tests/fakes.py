@@ -93,7 +93,7 @@ class FakeVoice:
         sound = spoken(request) if self.audio is None else self.audio
         yield sound[:1_000]
         threading.Event().wait(0.01)  # as a service does, so that calls overlap
-        assert self.may_go_on.wait(10)
+        assert self.may_go_on.wait(60)
         if self.breaks_off and self.break_off_calls:
             self.break_off_calls -= 1
             raise self.breaks_off

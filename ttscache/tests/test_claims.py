@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 import ttscache.claims
+from harness.waiting import wait_until
 from ttscache.claims import Held, forget_claims_of_dead_processes
 from ttscache.models import Claim
 
@@ -78,10 +79,11 @@ def test_one_that_ran_out_may_be_taken_over_and_is_lost_to_its_owner() -> None:
 
 
 def test_one_is_renewed_while_its_owner_lives() -> None:
-    claims = Claims(0.4)
+    claims = Claims(3)
     held = claims.take("clip")
     assert held
-    threading.Event().wait(1.0)
+    twice_renewed = Claim.objects.get().until + timedelta(seconds=1.9)
+    wait_until(lambda: Claim.objects.get().until > twice_renewed, "two renewals")
 
     assert claims.is_held(held)
     claims.give_back(held)

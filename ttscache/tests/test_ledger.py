@@ -78,7 +78,7 @@ def test_a_flush_returns_only_when_one_that_is_under_way_has_written() -> None:
 
     def slow(execute: Any, *arguments: Any) -> Any:
         has_begun.set()
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(60)
         return execute(*arguments)
 
     def flush_slowly() -> None:
@@ -88,7 +88,7 @@ def test_a_flush_returns_only_when_one_that_is_under_way_has_written() -> None:
 
     first = threading.Thread(target=flush_slowly)
     first.start()
-    assert has_begun.wait(10)
+    assert has_begun.wait(60)
     second = threading.Thread(target=ledger.flush)
     second.start()
     second.join(0.2)
@@ -156,7 +156,7 @@ def test_a_page_that_is_still_being_committed_is_not_written_beside_it() -> None
         with transaction.atomic():
             answers.append(Receipt.objects.sign("ledger", 1))
             has_signed.set()
-            assert may_commit.wait(10)
+            assert may_commit.wait(60)
         connection.close()
 
     def sign_again() -> None:
@@ -166,7 +166,7 @@ def test_a_page_that_is_still_being_committed_is_not_written_beside_it() -> None
 
     threads = [threading.Thread(target=sign_slowly), threading.Thread(target=sign_again)]
     threads[0].start()
-    assert has_signed.wait(10)
+    assert has_signed.wait(60)
     threads[1].start()
     threads[1].join(0.2)
     assert threads[1].is_alive()

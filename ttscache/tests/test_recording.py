@@ -23,7 +23,7 @@ class Studio:
     def __call__(self, recording: Recording) -> Entry:
         for chunk in self._chunks[:-1]:
             recording.add(chunk)
-        assert self.go_on.wait(10)
+        assert self.go_on.wait(60)
         if self._fails:
             raise self._fails
         for chunk in self._chunks[-1:]:

@@ -71,6 +71,7 @@ class LocalTierContract(TierContract):
         assert not tier.get(OTHER).is_published  # type: ignore[union-attr]
 
 
+@pytest.mark.any_database
 class TestMemoryTier(LocalTierContract):
     @pytest.fixture
     def tier(self) -> MemoryTier:
@@ -98,6 +99,7 @@ class TestMemoryTier(LocalTierContract):
         assert tier.get(KEY) is None
 
 
+@pytest.mark.any_database
 class TestFileTier(LocalTierContract):
     @pytest.fixture
     def tier(self, tmp_path: Path) -> FileTier:

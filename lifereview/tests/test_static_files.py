@@ -1,0 +1,49 @@
+"""Static files are named and compressed when they have changed, and only then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.files.storage import FileSystemStorage
+
+from lifereview.static_files import StaticFilesStorage
+
+pytestmark = pytest.mark.any_database
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "page.css").write_text("body { color: black; }" * 100)
+    return tmp_path / "source"
+
+
+def collect(source: Path) -> list[str]:
+    """As collectstatic does it; what was named anew."""
+    storage = StaticFilesStorage(location=source.with_name("collected"))
+    storage.delete("page.css")
+    with (source / "page.css").open("rb") as css:
+        storage.save("page.css", css)
+    paths = {"page.css": (FileSystemStorage(source), "page.css")}
+    return [name for name, _, _ in storage.post_process(paths)]
+
+
+def test_the_same_files_are_done_once(source: Path) -> None:
+    assert "page.css" in collect(source)
+    assert collect(source) == []
+    assert list(source.with_name("collected").glob("page.*.css.gz"))
+
+
+def test_a_changed_file_is_done_again(source: Path) -> None:
+    collect(source)
+    (source / "page.css").write_text("body { color: navy; }" * 100)
+    assert "page.css" in collect(source)
+
+
+def test_what_was_cut_off_is_done_again(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(StaticFilesStorage, "compress_files", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            collect(source)
+    assert "page.css" in collect(source)
