@@ -38,9 +38,13 @@ class Identity(TypedDict, total=False):
 
 
 class PostgresServer:
-    """Its data, port and address stay the same over stop() and start(); the data goes when the block ends."""
+    """Its data, port and address stay the same over stop() and start(); the data goes when the block ends.
 
-    def __init__(self) -> None:
+    `also_on`: a further address of this machine, at which it answers everyone in that network.
+    """
+
+    def __init__(self, *, also_on: str = "") -> None:
+        self._addresses = [HOST, also_on] if also_on else [HOST]
         self.port = free_port()
         self.url = self._url_of("postgres")
         self._user = UNPRIVILEGED_USER if os.geteuid() == 0 else ""
@@ -67,7 +71,7 @@ class PostgresServer:
         if self._folder is None:
             self._folder = self._make_data()
         (self._folder / "data" / "postmaster.pid").unlink(missing_ok=True)  # left by kill()
-        where = ["-h", HOST, "-p", str(self.port), "-k", str(self._folder)]
+        where = ["-h", ",".join(self._addresses), "-p", str(self.port), "-k", str(self._folder)]
         options = [part for setting in FAST for part in ("-c", setting)]
         self._server = ServerProcess(
             [self._program("postgres"), "-D", self._folder / "data", *where, *options],
@@ -144,6 +148,8 @@ class PostgresServer:
         )
         if done.returncode != 0:
             raise RuntimeError(f"initdb failed\n{done.stdout}{done.stderr}")
+        with (folder / "data" / "pg_hba.conf").open("a") as allowed:
+            allowed.writelines(f"host all all {address}/30 trust\n" for address in self._addresses[1:])
 
     def _can_run(self, program: Path) -> bool:
         try:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import DatabaseError, connection
+from django.db.models import Q
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
@@ -87,8 +88,8 @@ class Claims:
         return Claim.objects.filter(name=held.name, owner=held.owner, until__gt=Now()).exists()
 
     def holder(self, name: str) -> Claim | None:
-        """Whoever has it now, or had it last and left an error."""
-        return Claim.objects.filter(name=name).first()
+        """Whoever has it now, or had it last and left an error; not one whose claim ran out: it is dead."""
+        return Claim.objects.filter(Q(until__gt=Now()) | ~Q(error=""), name=name).first()
 
     def close(self) -> None:
         """Renew nothing any more; what is still held runs out by itself."""

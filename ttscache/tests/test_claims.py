@@ -100,6 +100,16 @@ def test_the_next_to_try_sees_why_it_was_given_back_and_may_try() -> None:
     assert claims.take("clip")
 
 
+def test_one_that_ran_out_has_no_holder() -> None:
+    claims = Claims(30)
+    held = claims.take("clip")
+    holder = claims.holder("clip")
+
+    assert held and holder and holder.owner == held.owner
+    run_out("clip")
+    assert claims.holder("clip") is None
+
+
 def test_one_that_was_given_back_with_an_error_is_not_renewed() -> None:
     claims = Claims(0.4)
     held = claims.take("clip")

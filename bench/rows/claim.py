@@ -1,0 +1,162 @@
+"""What a claim over all processes adds to a miss; the baseline is the same miss with claims of this process.
+
+A miss is timed from `SpeechCache.play` until its clip is whole and kept in every tier. The voice has its clip
+at once, so that all the rest is ours: records, claim, check, tiers. Connections are the web's, from its pool.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from bench import clip
+from bench.product import inside
+from bench.table import Row, figure
+from harness.postgres import PostgresServer
+from harness.site import Site
+
+if TYPE_CHECKING:
+    from ttscache.cache import SpeechCache
+    from ttscache.claims import Claims
+    from ttscache.speech import SpeechRequest
+
+ROUNDS = 7
+MISSES = 20  # of one round, of each kind
+
+
+def measure() -> Iterator[Row]:
+    yield _row("SQLite", {})
+    with PostgresServer() as postgres:
+        yield _row("PostgreSQL", {"DATABASE_URL": postgres.create_database()})
+
+
+def _row(database: str, given: dict[str, str]) -> Row:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        environment = Site(Path(folder) / "var", given).environment() | {"LIFEREVIEW_PROCESS": "web"}
+        took = inside(environment, misses, folder=folder)
+    added = [ours - baseline for ours, baseline in zip(took["ours"], took["baseline"], strict=True)]
+    return Row(
+        name=f"a miss ({database})",
+        ours=took["ours"],
+        baseline=took["baseline"],
+        unit="ms",
+        notes=f"the claim adds {figure(median(added))} ms",
+    )
+
+
+def misses(*, folder: str) -> dict[str, Any]:
+    """In the product: milliseconds of a miss, the median of each round."""
+    from django.core.management import call_command
+
+    from ttscache.claims import Claims
+
+    call_command("migrate", verbosity=0)
+    ours, baseline = Claims(30), claims_of_one_process()
+    caches = {
+        "ours": cache_with(ours, Path(folder) / "ours"),
+        "baseline": cache_with(baseline, Path(folder) / "baseline"),
+    }
+    for cache in caches.values():
+        miss_ms(cache)  # what it imports comes with the first
+    rounds = [_round(caches) for _ in range(ROUNDS)]
+    ours.close()
+    return {name: [each[name] for each in rounds] for name in caches}
+
+
+def _round(caches: dict[str, SpeechCache]) -> dict[str, float]:
+    took: dict[str, list[float]] = {name: [] for name in caches}
+    for _ in range(MISSES):
+        for name, cache in caches.items():
+            took[name].append(miss_ms(cache))
+    return {name: median(each) for name, each in took.items()}
+
+
+def miss_ms(cache: SpeechCache) -> float:
+    from ttscache.cache import Playing
+    from ttscache.conf import conf
+
+    speech = replace(conf().house_request(clip.TEXT, "nova"), instructions=uuid.uuid4().hex)
+    began = time.perf_counter_ns()
+    playing = cache.play(speech, "question")
+    assert isinstance(playing, Playing)
+    playing.recording.whole()
+    took = (time.perf_counter_ns() - began) / 1e6
+    assert playing.outcome == "generated"
+    return took
+
+
+def cache_with(claims: Claims, folder: Path) -> SpeechCache:
+    """As wiring.py builds it, but for the voice, the claims and the place of the files."""
+    from ttscache.cache import SpeechCache
+    from ttscache.ledger import Ledger
+    from ttscache.speaking import Speaker
+    from ttscache.tiers.database import DatabaseTier
+    from ttscache.tiers.files import FileTier
+    from ttscache.tiers.memory import MemoryTier
+
+    ledger = Ledger(lambda _: 0.0)
+    return SpeechCache(
+        local=[MemoryTier(100_000_000), FileTier(folder, 1_000_000_000)],
+        permanent=DatabaseTier(),
+        speaker=Speaker(InstantVoice(), ledger),
+        claims=claims,
+        ledger=ledger,
+    )
+
+
+class InstantVoice:
+    """Has said it already."""
+
+    name = "instant"
+    is_streaming = True
+
+    def __init__(self) -> None:
+        self._audio = clip.audio()
+
+    def can_speak(self, request: SpeechRequest) -> bool:
+        return True
+
+    def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
+        return [request]
+
+    def is_well(self) -> bool:
+        return True
+
+    def speak(self, request: SpeechRequest) -> Iterator[bytes]:
+        yield self._audio
+
+
+def claims_of_one_process() -> Claims:
+    """What would do if there were no other: names in a dict, under a lock."""
+    from ttscache.claims import Claims, Held
+    from ttscache.models import Claim
+
+    class ClaimsOfOneProcess(Claims):
+        def __init__(self) -> None:
+            super().__init__(seconds=30)
+            self._guard = threading.Lock()
+            self._taken: dict[str, Held] = {}
+
+        def take(self, name: str) -> Held | None:
+            held = Held(name, "us")
+            with self._guard:
+                return held if self._taken.setdefault(name, held) is held else None
+
+        def give_back(self, held: Held, *, error: str = "", for_seconds: float = 0) -> None:
+            with self._guard:
+                self._taken.pop(held.name, None)
+
+        def is_held(self, held: Held) -> bool:
+            return held.name in self._taken
+
+        def holder(self, name: str) -> Claim | None:
+            raise NotImplementedError("nobody follows here")
+
+    return ClaimsOfOneProcess()

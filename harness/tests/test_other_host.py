@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from harness.optional import skipped_when_unavailable
+from harness.other_host import OtherHost
+from harness.postgres import PostgresServer
+from harness.process import HOST
+from harness.waiting import wait_until
+
+pytestmark = pytest.mark.any_database
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)"
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[OtherHost]:
+    with skipped_when_unavailable():
+        host = OtherHost().__enter__()
+    yield host
+    host.close()
+
+
+def there(host: OtherHost, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(host.command(command), capture_output=True, text=True, timeout=20)
+
+
+def test_it_has_a_name_of_its_own(host: OtherHost) -> None:
+    assert there(host, "hostname").stdout.strip() == host.name != socket.gethostname()
+
+
+def test_it_reaches_this_machine_by_the_cable_alone(host: OtherHost) -> None:
+    with socket.create_server((host.near, 0)) as near, socket.create_server((HOST, 0)) as local:
+        reached = [
+            there(host, sys.executable, "-c", CONNECT, address, str(server.getsockname()[1])).returncode
+            for server, address in ((near, host.near), (local, HOST))
+        ]
+    assert reached == [0, 1]
+
+
+def test_postgresql_answers_it(host: OtherHost) -> None:
+    with PostgresServer(also_on=host.near) as postgres:
+        psycopg.connect(postgres.url.replace(HOST, host.near), connect_timeout=5).close()
+        reached = there(host, sys.executable, "-c", CONNECT, host.near, str(postgres.port))
+    assert reached.returncode == 0
+
+
+def test_nothing_of_it_is_left() -> None:
+    with skipped_when_unavailable():
+        host = OtherHost().__enter__()
+    host.close()
+    wait_until(lambda: host.near not in addresses(), "the end of the cable")
+
+
+def addresses() -> str:
+    return subprocess.run(["ip", "-brief", "address"], capture_output=True, text=True).stdout
