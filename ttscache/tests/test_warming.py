@@ -218,8 +218,7 @@ def budget_of(usd: float) -> Budget:
 
 
 def test_past_the_budget_a_run_pauses_and_goes_on_when_there_is_room(voice: FakeVoice) -> None:
-    two_clips_usd = sum(len(wanted.speech.text) for wanted in WANTED[:2]) * 30 / 1e6
-    budget = budget_of(two_clips_usd)
+    budget = budget_of(2.5 * max(len(wanted.speech.text) for wanted in WANTED) * 30 / 1e6)
     run = finished(warming.start_run("here", WANTED))
 
     assert (run.state, run.paused_because) == (WarmRun.State.PAUSED, warming.BUDGET_IS_SPENT)
