@@ -91,13 +91,14 @@ def answer_recording(
     """
     leave: Callable[[], None] | None = None
     is_streaming = False
-    is_part = "Range" in request.headers
+    # Before HTTP/1.1 a stream ends with its connection: a clip that is cut off would look whole.
+    is_to_be_whole = "Range" in request.headers or request.META["SERVER_PROTOCOL"] < "HTTP/1.1"
     try:
         leave = waiting_room().enter()
         playing = record()
         release_connections()
         recording = playing.recording
-        if is_part:
+        if is_to_be_whole:
             recording.whole()  # a byte that nobody has had yet may still be replaced by a better one
         else:
             recording.wait_for_sound()

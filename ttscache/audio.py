@@ -150,12 +150,17 @@ def check_whole(sound: Sound, text: str, speed: float = 1.0) -> None:
 def check_duration(duration_ms: int, text: str, speed: float = 1.0) -> None:
     """The same of a clip whose length is known already."""
     letters = sum(map(str.isalnum, text))
-    spelled_out = sum(1 if char.isalpha() else _LETTERS_PER_SIGN for char in text if not char.isspace())
     shortest = max(0, letters - _FREE_LETTERS) / (_FASTEST_PACE * max(1.0, speed))
-    longest = _FREE_SECONDS + spelled_out / (_SLOWEST_PACE * min(1.0, speed))
+    longest = longest_seconds(text, speed)
     seconds = duration_ms / 1000
     if not shortest <= seconds <= longest:
         raise BrokenAudio(f"{seconds:.2f} s, expected {shortest:.2f} to {longest:.2f} s")
+
+
+def longest_seconds(text: str, speed: float = 1.0) -> float:
+    """How long a clip of this text may be at most; what is longer is not whole."""
+    spelled_out = sum(1 if char.isalpha() else _LETTERS_PER_SIGN for char in text if not char.isspace())
+    return _FREE_SECONDS + spelled_out / (_SLOWEST_PACE * min(1.0, speed))
 
 
 def _measure(stream: _Decoded) -> Sound:

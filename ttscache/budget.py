@@ -37,30 +37,42 @@ class Budget:
     def __init__(self, usd_a_day: float | None = None, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._cap_microusd = None if usd_a_day is None else _microusd(usd_a_day)
         self._clock = clock
+        self._begun: date | None = None
 
-    def reserve(self, usd: float) -> Reservation | None:
-        """Set the price of a call aside. Raises BudgetExhausted, and StoreUnavailable without a database."""
-        if self._cap_microusd is None or usd <= 0:
-            return None
-        reservation = Reservation(self._clock().date(), _microusd(usd))
-        try:
-            if not self._take(reservation):
-                raise BudgetExhausted(retry_after_seconds=self._seconds_until_tomorrow())
-        except DatabaseError as error:
-            raise StoreUnavailable from error
-        return reservation
+    def reserve(self, *usd: float) -> list[Reservation]:
+        """Set the prices of so many calls aside, all or none.
 
-    def settle(self, reservation: Reservation | None, usd: float) -> None:
+        Raises BudgetExhausted, and StoreUnavailable without a database.
+        """
+        reservations = [Reservation(self._clock().date(), _microusd(each)) for each in usd]
+        total = Reservation(reservations[0].day, sum(each.microusd for each in reservations))
+        if self._cap_microusd is not None and total.microusd > 0:
+            try:
+                if not self._take(total):
+                    raise BudgetExhausted
+            except DatabaseError as error:
+                raise StoreUnavailable from error
+        return reservations
+
+    def settle(self, reservation: Reservation, usd: float) -> None:
         """Put back what the call did not cost, or take what it cost beyond."""
-        if reservation is None:
-            return
         difference = _microusd(usd) - reservation.microusd
+        if self._cap_microusd is None or not difference:
+            return
         try:
             BudgetDay.objects.filter(day=reservation.day).update(
                 committed_microusd=F("committed_microusd") + difference
             )
         except DatabaseError:
             logger.warning("A call's reservation stays in the budget; the database does not answer.")
+
+    @property
+    def is_capped(self) -> bool:
+        return self._cap_microusd is not None
+
+    def is_beyond(self, usd: float) -> bool:
+        """Whether no day has so much money."""
+        return self._cap_microusd is not None and _microusd(usd) > self._cap_microusd
 
     def can_afford(self, usd: float) -> bool:
         """Whether a call at this price would be granted just now. Raises DatabaseError."""
@@ -72,23 +84,24 @@ class Budget:
         """Spent and reserved today. Raises DatabaseError."""
         today = self._clock().date()
         found = BudgetDay.objects.filter(day=today).first()
-        return found.committed_microusd if found else _spent_microusd(today)
-
-    def _seconds_until_tomorrow(self) -> float:
-        now = self._clock()
-        midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        return max(1.0, (midnight - now).total_seconds())
+        return max(found.committed_microusd if found else 0, _spent_microusd(today))
 
     def _take(self, reservation: Reservation) -> bool:
         assert self._cap_microusd is not None
+        self._begin(reservation.day)
         days = BudgetDay.objects.filter(day=reservation.day)
-        if not days.exists():
-            # A cap that is set in the middle of a day counts what the day has cost already.
-            begun = BudgetDay(day=reservation.day, committed_microusd=_spent_microusd(reservation.day))
-            BudgetDay.objects.bulk_create([begun], ignore_conflicts=True)
         # One conditional statement: its row count decides.
         affordable = days.filter(committed_microusd__lte=self._cap_microusd - reservation.microusd)
         return bool(affordable.update(committed_microusd=F("committed_microusd") + reservation.microusd))
+
+    def _begin(self, day: date) -> None:
+        """The first time on a day: what it has cost so far, without a cap as well, counts."""
+        if self._begun == day:
+            return
+        spent = _spent_microusd(day)
+        BudgetDay.objects.bulk_create([BudgetDay(day=day)], ignore_conflicts=True)
+        BudgetDay.objects.filter(day=day, committed_microusd__lt=spent).update(committed_microusd=spent)
+        self._begun = day
 
 
 def _microusd(usd: float) -> int:

@@ -16,6 +16,7 @@ from django.db import DatabaseError, connections
 from ttscache.claims import Claims, Held
 from ttscache.errors import (
     Busy,
+    NotKept,
     ProviderTimeout,
     SpeechError,
     StoreUnavailable,
@@ -34,7 +35,8 @@ from ttscache.tiers.records import PermanentTier
 logger = logging.getLogger(__name__)
 
 FOLLOW_SECONDS = 0.05  # between two looks; those who follow are to have a kept clip within 150 ms
-REFUSED_SECONDS = 600  # for so long a text that the provider will not say is not offered to it again
+# For so long a text is not offered to the provider again that it will not say, or that nobody could keep.
+REMEMBERED_SECONDS: dict[type[SpeechError] | type[None], float] = {TextRefused: 600, NotKept: 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,7 @@ class SpeechCache:
         parts_at_once: int,
         recording: Recording,
     ) -> Entry:
-        error_code = ""
+        failure: SpeechError | None = None
         try:
             # Somebody may have kept it between our look and our claim.
             found = self.find(request.content_hash)
@@ -223,12 +225,20 @@ class SpeechCache:
                 return found.entry
             recording.is_made_here = True
             spoken = self.speaker.speak(request, content_type, recording, parts_at_once)
-            return self._keep(self._entry(spoken, request, content_type), held)
+            entry = self._entry(spoken, request, content_type)
+            if not self._still_ours(held):
+                # We were stopped for so long that another made it meanwhile; others have heard theirs.
+                found = self._find(entry.content_hash, self.permanents)
+                if found is not None:
+                    return found.entry
+            if not self._keep_for_all(entry):
+                return self._keep_here_at_least(entry)
         except SpeechError as error:
-            error_code = error.code
+            failure = error
             raise
         finally:
-            self._give_back(held, error_code)
+            self._give_back(held, failure)
+        return self._keep_here(entry)  # whoever waits elsewhere has it by now
 
     def _follow(self, content_hash: str) -> Entry | None:
         """Wait for whoever is making it, in another process or host; None when it is our turn to try."""
@@ -267,17 +277,21 @@ class SpeechCache:
             waveform=facts.waveform,
         )
 
-    def _keep(self, entry: Entry, held: Held) -> Entry:
-        """Keep in all tiers, the permanent first: whoever waits elsewhere looks there."""
-        if not self._still_ours(held):
-            # We were stopped for so long that another made it meanwhile; theirs is what others have heard.
-            found = self._find(entry.content_hash, self.permanents)
-            if found is not None:
-                return found.entry
-        self._put(entry, [self.permanent])
+    def _keep_for_all(self, entry: Entry) -> bool:
+        """In the permanent tier; while that is away, in the other one, where it is found as well."""
+        return any(self._put(entry, [tier]) for tier in self.permanents)
+
+    def _keep_here(self, entry: Entry) -> Entry:
         published = self._with_publicity(entry)
         self._put(published, self.local)
         return published
+
+    def _keep_here_at_least(self, entry: Entry) -> Entry:
+        """Raises NotKept where no tier takes it: then nobody may take it for a clip that is there."""
+        kept = self._keep_here(entry)
+        if self._find(entry.content_hash, self.local) is None:
+            raise NotKept
+        return kept
 
     def _with_publicity(self, entry: Entry) -> Entry:
         try:
@@ -292,10 +306,10 @@ class SpeechCache:
         except DatabaseError:
             return True
 
-    def _give_back(self, held: Held, error_code: str) -> None:
-        for_seconds = REFUSED_SECONDS if error_code == TextRefused.code else 0
+    def _give_back(self, held: Held, failure: SpeechError | None) -> None:
+        code = failure.code if failure else ""
         try:
-            self.claims.give_back(held, error=error_code, for_seconds=for_seconds)
+            self.claims.give_back(held, error=code, for_seconds=REMEMBERED_SECONDS.get(type(failure), 0))
         except DatabaseError:
             logger.warning("The claim of clip %s runs out by itself.", held.name)
 
@@ -307,11 +321,15 @@ class SpeechCache:
             logger.warning("The %s tier missed clip %s: %s", tier.name, content_hash, error)
             return None
 
-    def _put(self, entry: Entry, tiers: Sequence[Tier]) -> None:
+    def _put(self, entry: Entry, tiers: Sequence[Tier]) -> bool:
+        """Whether none of them failed."""
+        if entry.content_type == ContentType.RESPONSE:
+            return False  # a person's own words, adopted from elsewhere, are read where they are
+        is_well = True
         for tier in tiers:
-            if entry.content_type == ContentType.RESPONSE:
-                return  # a person's own words, adopted from elsewhere, are read where they are
             try:
                 tier.put(entry)
             except TierError as error:
+                is_well = False
                 logger.warning("The %s tier did not keep clip %s: %s", tier.name, entry.content_hash, error)
+        return is_well

@@ -9,9 +9,10 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from ttscache.errors import BrokenAudio, ProviderDown, ProviderError, SpeechError
+from ttscache.errors import BrokenAudio, KeyRefused, ProviderDown, ProviderError, TextRefused
 
 logger = logging.getLogger(__name__)
 
@@ -20,68 +21,84 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 15.0
 
 
 class Circuit:
-    """Of one process. Thread-safe; `look` is called by one thread at a time and says whether all is well."""
+    """Of one process. Thread-safe. `look` says whether all is well; one caller at a time looks, and is then
+    the one who tries, before all others are let through."""
 
     def __init__(self, look: Callable[[], bool], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._look = look
         self._clock = clock
         self._lock = threading.Lock()
-        self._looking = threading.Lock()
         self._failures = 0
+        self._is_trying = False
         self._pause_seconds = 0.0
-        self._next_look_at = 0.0
+        self._next_trial_at = 0.0
 
     @property
     def is_open(self) -> bool:
         """Whether the provider is held to be down."""
         return self._failures >= FAILURES_IN_A_ROW
 
-    def check(self) -> None:
-        """Return when a call may be made. Raises ProviderDown, with the seconds until the next look."""
-        if not self.is_open:
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Around each call. Raises ProviderDown where none is made, with the seconds until the next trial."""
+        is_trial = self._admit()
+        try:
+            yield
+        except BaseException as error:
+            with self._lock:
+                self._is_trying = self._is_trying and not is_trial
+            if isinstance(error, TextRefused):  # it answers, if not as one would like
+                self._close()
+            elif not isinstance(error, BrokenAudio):  # the next try may come out whole
+                self.count(error)
+            raise
+        self._close()
+
+    def count(self, error: BaseException) -> None:
+        """Note what went wrong, if it tells of the provider as a whole: not of one text, voice or model."""
+        if not isinstance(error, ProviderError) or isinstance(error, ProviderDown):
             return
-        if self._clock() >= self._next_look_at and self._looking.acquire(blocking=False):
-            try:
-                if self._is_well_again():
-                    return
-            finally:
-                self._looking.release()
-        if self.is_open:
-            raise ProviderDown(retry_after_seconds=max(1, math.ceil(self._next_look_at - self._clock())))
-
-    def succeeded(self) -> None:
-        with self._lock:
-            if self._pause_seconds:
-                logger.warning("The speech provider works again.")
-            self._failures = 0
-            self._pause_seconds = 0.0
-
-    def failed(self, error: SpeechError) -> None:
-        """Count what tells of the provider as a whole; a clip that came out broken does not."""
-        if not isinstance(error, ProviderError) or isinstance(error, BrokenAudio):
+        if not error.is_retryable and not isinstance(error, KeyRefused):
             return
         with self._lock:
             self._failures += 1
             if self._failures == FAILURES_IN_A_ROW:
-                self._open()
+                logger.error("The speech provider fails again and again; no more calls until it is well.")
+            if self.is_open and self._clock() >= self._next_trial_at:
+                self._wait()
 
-    def _is_well_again(self) -> bool:
-        if not self.is_open:
-            return True  # somebody else has just found out
-        is_well = self._look()
+    def _admit(self) -> bool:
+        """Whether this call is the trial."""
         with self._lock:
-            if is_well:
-                self._failures = FAILURES_IN_A_ROW - 1  # the next failure is one too many
-            else:
-                self._open()
-        return is_well
+            if not self.is_open:
+                return False
+            if self._is_trying or self._clock() < self._next_trial_at:
+                raise self._down()
+            self._is_trying = True
+        is_well = False
+        try:
+            is_well = self._look()
+        finally:
+            if not is_well:
+                with self._lock:
+                    self._is_trying = False
+                    self._wait()
+        if not is_well:
+            raise self._down()
+        return True
 
-    def _open(self) -> None:
-        """Stop the calls; the first look may come at once, and each one after it later than the last."""
-        if not self._pause_seconds:
-            logger.error("The speech provider fails again and again; no more calls until it is well.")
-            self._next_look_at = self._clock()
-            self._pause_seconds = FIRST_PAUSE_SECONDS
-            return
-        self._next_look_at = self._clock() + self._pause_seconds
-        self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE_SECONDS)
+    def _close(self) -> None:
+        with self._lock:
+            if self.is_open:
+                logger.warning("The speech provider works again.")
+            self._failures = 0
+            self._is_trying = False
+            self._pause_seconds = 0.0
+
+    def _wait(self) -> None:
+        """The first trial may come at once, and each one after it later than the last."""
+        self._next_trial_at = self._clock() + self._pause_seconds
+        self._pause_seconds = min(max(2 * self._pause_seconds, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+
+    def _down(self) -> ProviderDown:
+        return ProviderDown(retry_after_seconds=max(1, math.ceil(self._next_trial_at - self._clock())))

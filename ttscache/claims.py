@@ -21,6 +21,7 @@ from django.db.models import Q
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
+from ttscache.errors import Busy
 from ttscache.models import Claim
 
 logger = logging.getLogger(__name__)
@@ -61,13 +62,17 @@ class Claims:
         self._is_closed = threading.Event()
 
     def take(self, name: str) -> Held | None:
-        """The claim, or None while somebody else has it."""
+        """The claim, or None while somebody else has it. Raises Busy where it could not be renewed."""
         held = Held(name, f"{this_process()}:{secrets.token_hex(3)}")
         if not (self._take_over(held) or self._create(held)):
             return None
-        with self._lock:
-            self._held[held.owner] = held
-            self._keep_renewing()
+        try:
+            with self._lock:
+                self._held[held.owner] = held
+                self._keep_renewing()
+        except RuntimeError as error:  # no thread to be had
+            self.give_back(held)
+            raise Busy from error
         return held
 
     def give_back(self, held: Held, *, error: str = "", for_seconds: float = 0) -> None:
@@ -118,8 +123,9 @@ class Claims:
 
     def _keep_renewing(self) -> None:
         if self._renewer is None or not self._renewer.is_alive():
-            self._renewer = threading.Thread(target=self._renew_while_any, name="claims", daemon=True)
-            self._renewer.start()
+            renewer = threading.Thread(target=self._renew_while_any, name="claims", daemon=True)
+            renewer.start()
+            self._renewer = renewer
 
     def _renew_while_any(self) -> None:
         try:

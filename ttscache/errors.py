@@ -8,9 +8,11 @@ SpeechError                     anything this app raises on purpose
 ├── Busy, Throttled             this server has its hands full, or this caller asks too often
 ├── BudgetExhausted             the day's money is spent
 ├── StoreUnavailable            what has to be looked up cannot be: the database does not answer
+│   └── NotKept                 no tier had room for the clip
 ├── ProviderError               the voice service
 │   ├── ProviderUnavailable     down, overloaded, or its key is refused
 │   │   ├── KeyRefused          a matter for operators
+│   │   ├── VoiceNotInUse       of another provider
 │   │   └── ProviderDown        known to be down: it was not called
 │   ├── ProviderTimeout         no byte, or no end, within the time allowed
 │   └── ProviderFailed          it answered, and the answer is of no use
@@ -22,6 +24,14 @@ a person: never a provider's words, a key, or what someone said.
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+def _seconds_until_tomorrow() -> float:
+    now = datetime.now(UTC)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return max(1.0, (midnight - now).total_seconds())
 
 
 class SpeechError(Exception):
@@ -100,6 +110,10 @@ class BudgetExhausted(SpeechError):
     status = 503
     sentence = "No more new clips can be made today. What has been made before plays on."
 
+    def __init__(self, sentence: str = "", *, retry_after_seconds: float | None = None) -> None:
+        """By itself it says to come back on the next day (UTC)."""
+        super().__init__(sentence, retry_after_seconds=retry_after_seconds or _seconds_until_tomorrow())
+
 
 class StoreUnavailable(SpeechError):
     """Without the database nobody can tell who may hear a clip, or see to it that it is paid for once."""
@@ -107,6 +121,12 @@ class StoreUnavailable(SpeechError):
     code = "store_unavailable"
     status = 503
     sentence = "This clip cannot be looked up just now. Please try again in a moment."
+
+
+class NotKept(StoreUnavailable):
+    """It was made, and no tier had room for it: it must not pass for a clip that is there."""
+
+    sentence = "This clip was made but could not be kept. Please try again in a moment."
 
 
 class ProviderError(SpeechError):
@@ -126,6 +146,13 @@ class ProviderUnavailable(ProviderError):
 class KeyRefused(ProviderUnavailable):
     """The provider does not take our key: a matter for operators, not for another try."""
 
+    is_retryable = False
+
+
+class VoiceNotInUse(ProviderUnavailable):
+    """The clip belongs to a provider that this service does not use at present."""
+
+    sentence = "The voice that this clip was made with is not in use."
     is_retryable = False
 
 

@@ -21,7 +21,7 @@ from ttscache.wiring import speech_cache
 
 logger = logging.getLogger(__name__)
 
-PINS_SECONDS = 10
+PINS_SECONDS, ALL_PINS_SECONDS = 10, 60
 REPORT_SECONDS = 20
 LAST_RECORDINGS_SECONDS = 4  # how long a process that ends waits for clips in the making
 LAST_BOOKINGS_SECONDS = 1  # and for those who heard them to be counted
@@ -74,7 +74,8 @@ class Housekeeping:
         if not self._is_due("pins", PINS_SECONDS):
             return
         published = frozenset(Pin.objects.published().values_list("content_hash", flat=True))
-        if published != self._published:
+        # Now and then in any case: a clip may be put here by one who looked at its pins before they changed.
+        if published != self._published or self._is_due("all pins", ALL_PINS_SECONDS):
             self._cache.set_published(published)
             self._published = published
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from ttscache.audio import longest_seconds
 from ttscache.conf import conf
 from ttscache.price_list import Price
 from ttscache.speech import SpeechRequest
 
 TYPICAL_CHARACTERS_A_SECOND = 15.0
-SLOWEST_CHARACTERS_A_SECOND = 6.0  # no voice is expected to take longer over a text than this
 
 _UNKNOWN = Price()
+
+
+def is_priced(model: str) -> bool:
+    return model in conf().prices
 
 
 def list_price_usd(model: str, characters: int) -> float:
@@ -22,8 +26,8 @@ def list_price_usd(model: str, characters: int) -> float:
 
 def most_usd(request: SpeechRequest) -> float:
     """What a call may cost at most, before it is made."""
-    characters = len(request.text)
-    return _price_of(request.model).usd(characters, characters / SLOWEST_CHARACTERS_A_SECOND / request.speed)
+    seconds = longest_seconds(request.text, request.speed)
+    return _price_of(request.model).usd(len(request.text), seconds)
 
 
 def cost_usd(request: SpeechRequest, seconds: float | None = None) -> float:

@@ -6,19 +6,24 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from django.db import connections
 
 from ttscache import audio as sound
 from ttscache.budget import Budget, Reservation
 from ttscache.circuit import Circuit
-from ttscache.errors import ProviderError, ProviderTimeout, ProviderUnavailable, SpeechError
+from ttscache.errors import (
+    BrokenAudio,
+    BudgetExhausted,
+    ProviderError,
+    ProviderTimeout,
+    SpeechError,
+    VoiceNotInUse,
+)
 from ttscache.ledger import Ledger
-from ttscache.prices import cost_usd, most_usd
+from ttscache.prices import cost_usd, is_priced, most_usd
 from ttscache.providers import Provider
 from ttscache.recording import Recording
 from ttscache.speech import SpeechRequest
@@ -44,7 +49,7 @@ class Call:
 
     request: SpeechRequest
     content_type: str
-    reservation: Reservation | None
+    reservation: Reservation
 
 
 class Speaker:
@@ -65,16 +70,23 @@ class Speaker:
     ) -> Spoken:
         """The whole clip; a text that is too long for one call is spoken in parts, so many at once.
 
-        Listeners hear a clip grow where it is one call of a voice that streams.
+        Listeners hear a clip grow where it is one call of a voice that streams. Money is set aside for all of
+        it, or for nothing.
         """
         if not self.provider.can_speak(request):
-            raise ProviderUnavailable("The voice that this clip was made with is not in use.")
+            raise VoiceNotInUse
+        if self.budget.is_capped and not is_priced(request.model):
+            raise BudgetExhausted("This voice has no price, so nothing new can be made with it.")
         parts = self.provider.parts(request)
-        if len(parts) == 1:
-            return self._part(parts[0], content_type, recording, is_heard=self.provider.is_streaming)
-        spoken = self._all_parts(parts, content_type, recording, parts_at_once)
-        audio = sound.join([part.audio for part in spoken], request.audio_format)
-        return _checked(audio, request)
+        calls = [
+            Call(part, content_type, reservation)
+            for part, reservation in zip(parts, self.budget.reserve(*map(most_usd, parts)), strict=True)
+        ]
+        connections.close_all()  # the voice takes seconds; others need the connection meanwhile
+        if len(calls) == 1:
+            return self._part(calls[0], recording, is_heard=self.provider.is_streaming)
+        spoken = self._all_parts(calls, recording, parts_at_once)
+        return _checked(sound.join([part.audio for part in spoken], request.audio_format), request)
 
     def book_unfinished(self) -> None:
         """Book what is still under way, for a process that ends: the calls may cost all the same."""
@@ -83,72 +95,75 @@ class Speaker:
         for call in unfinished:
             self._end(call, ProviderTimeout.code, cost_usd(call.request))
 
-    def _all_parts(
-        self, parts: list[SpeechRequest], content_type: str, recording: Recording, at_once: int
-    ) -> list[Spoken]:
+    def _all_parts(self, calls: list[Call], recording: Recording, at_once: int) -> list[Spoken]:
         """All or none: once a part has failed, those that have not begun are not paid for any more."""
         with ThreadPoolExecutor(at_once, thread_name_prefix="part") as pool:
-            spoken = [pool.submit(self._part_in_thread, part, content_type, recording) for part in parts]
+            spoken = [pool.submit(self._part_in_thread, call, recording) for call in calls]
             try:
                 return [part.result() for part in spoken]
             except BaseException:
-                _cancel(spoken)
+                for call, part in zip(calls, spoken, strict=True):
+                    if part.cancel():
+                        self.budget.settle(call.reservation, 0.0)
                 raise
 
-    def _part_in_thread(self, part: SpeechRequest, content_type: str, recording: Recording) -> Spoken:
+    def _part_in_thread(self, call: Call, recording: Recording) -> Spoken:
         try:
-            return self._part(part, content_type, recording, is_heard=False)
+            return self._part(call, recording, is_heard=False)
         finally:
             connections.close_all()  # a thread's connections end with it
 
-    def _part(
-        self, part: SpeechRequest, content_type: str, recording: Recording, *, is_heard: bool
-    ) -> Spoken:
+    def _part(self, call: Call, recording: Recording, *, is_heard: bool) -> Spoken:
         """A text that fits into a call; tried again while nobody has heard a byte and trouble may pass."""
         attempt = 1
         while True:
-            if recording.error is not None:
-                raise recording.error  # broken off: nobody waits for another call
             try:
-                return self._call(part, content_type, recording if is_heard else None)
+                return self._made(call, recording, is_heard=is_heard)
             except ProviderError as error:
                 is_last = attempt == MAX_ATTEMPTS or self.circuit.is_open or not _is_worth_retrying(error)
                 if is_last or (is_heard and not recording.take_back()):
+                    if isinstance(error, BrokenAudio):
+                        self.circuit.count(error)
                     raise
                 time.sleep(_pause_seconds(attempt, error))
-                attempt += 1
+            attempt += 1
+            (reservation,) = self.budget.reserve(most_usd(call.request))
+            connections.close_all()
+            call = replace(call, reservation=reservation)
 
-    def _call(self, request: SpeechRequest, content_type: str, recording: Recording | None) -> Spoken:
-        """One provider call, from its permission to its booking."""
-        self.circuit.check()
+    def _made(self, call: Call, recording: Recording, *, is_heard: bool) -> Spoken:
+        """One call, if it may be made; where not, its money goes back."""
+        is_made = False
+        try:
+            if recording.error is not None:
+                raise recording.error  # broken off: nobody waits for another call
+            with self.circuit.call():
+                is_made = True
+                return self._call(call, recording if is_heard else None)
+        finally:
+            if not is_made:
+                self.budget.settle(call.reservation, 0.0)
+
+    def _call(self, call: Call, listeners: Recording | None) -> Spoken:
+        """Booked however it ends; what gave no sound cost nothing."""
         chunks: list[bytes] = []
-        with self._paying(request, content_type, chunks) as call:
-            for chunk in self.provider.speak(request):
-                chunks.append(chunk)
-                if recording is not None:
-                    recording.add(chunk)
-            spoken = _checked(b"".join(chunks), request)
-        self.circuit.succeeded()
-        self._end(call, "ok", cost_usd(request, spoken.facts.duration_ms / 1_000))
-        return spoken
-
-    @contextmanager
-    def _paying(self, request: SpeechRequest, content_type: str, chunks: list[bytes]) -> Iterator[Call]:
-        """Reserves the price, and books a call that fails; one that gave no sound costs nothing."""
-        call = Call(request, content_type, self.budget.reserve(most_usd(request)))
-        connections.close_all()  # the voice takes seconds; others need the connection meanwhile
         with self._lock:
             self._calls.add(call)
         try:
-            yield call
+            for chunk in self.provider.speak(call.request):
+                chunks.append(chunk)
+                if listeners is not None:
+                    listeners.add(chunk)
+            spoken = _checked(b"".join(chunks), call.request)
         except BaseException as error:
             code = error.code if isinstance(error, SpeechError) else SpeechError.code
             is_paid = bool(chunks) or (isinstance(error, ProviderError) and error.may_cost)
-            self._end(call, code, cost_usd(request) if is_paid else 0.0)
+            self._end(call, code, cost_usd(call.request) if is_paid else 0.0)
             if isinstance(error, SpeechError):
-                self.circuit.failed(error)
                 logger.warning("A provider call failed (%s): %s", code, error)
             raise
+        self._end(call, "ok", cost_usd(call.request, spoken.facts.duration_ms / 1_000))
+        return spoken
 
     def _end(self, call: Call, outcome: str, usd: float) -> None:
         with self._lock:
@@ -165,17 +180,10 @@ def _checked(audio: bytes, request: SpeechRequest) -> Spoken:
     return Spoken(audio, facts)
 
 
-def _cancel(spoken: list[Future[Spoken]]) -> None:
-    for part in spoken:
-        part.cancel()
-
-
 def _is_worth_retrying(error: ProviderError) -> bool:
     return error.is_retryable and (error.retry_after_seconds or 0) <= LONGEST_PAUSE_SECONDS
 
 
 def _pause_seconds(attempt: int, error: SpeechError) -> float:
-    """Exponential backoff with jitter; what the provider asks for comes first (RFC 9110, Retry-After)."""
-    if error.retry_after_seconds is not None:
-        return error.retry_after_seconds
-    return random.uniform(0.2, 0.4) * 2.0 ** (attempt - 1)
+    """Exponential backoff with jitter, after what the provider asks for (RFC 9110, Retry-After)."""
+    return (error.retry_after_seconds or 0) + random.uniform(0.2, 0.4) * 2.0 ** (attempt - 1)

@@ -23,7 +23,8 @@ def warm() -> None:
         return
     with speech_cache().ledger.flushed_every(conf().flush_seconds):
         warming.pull(should_stop=is_stopping)
-    if not is_stopping():
+    # While the provider is down the heartbeat calls, every few seconds; a successor at once would only spin.
+    if not is_stopping() and not speech_cache().speaker.circuit.is_open:
         _call_for_hands()
 
 

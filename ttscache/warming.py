@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from django.db import IntegrityError, connections, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -23,7 +23,14 @@ from ttscache.budget import Budget
 from ttscache.cache import Hit, SpeechCache
 from ttscache.claims import Held
 from ttscache.conf import conf
-from ttscache.errors import BudgetExhausted, ProviderDown, SpeechError
+from ttscache.errors import (
+    BudgetExhausted,
+    NotKept,
+    ProviderUnavailable,
+    SpeechError,
+    StoreUnavailable,
+    VoiceNotInUse,
+)
 from ttscache.models import Claim, Clip, WarmItem, WarmRun
 from ttscache.prices import list_price_usd, most_usd
 from ttscache.speech import SpeechRequest
@@ -207,22 +214,39 @@ def _make(cache: SpeechCache, item: WarmItem) -> bool:
         found.recording.whole()
         is_ours = found.outcome == "generated"
         _finish(item, WarmItem.State.DONE if is_ours else WarmItem.State.SKIPPED)
-    except ProviderDown:
-        _put_back(item)
+    except (VoiceNotInUse, NotKept) as error:
+        _finish(item, WarmItem.State.FAILED, str(error.args[0]))
+    except (ProviderUnavailable, StoreUnavailable):
+        _put_back(item)  # a matter of the provider or the database, not of this clip
         return False
     except BudgetExhausted:
         _put_back(item)
-        _pause(item.run, BUDGET_IS_SPENT)
+        if not (_is_beyond_any_day(cache, item) and _postpone(cache, item)):
+            _pause(item.run, BUDGET_IS_SPENT)
     except SpeechError as error:
         _finish(item, WarmItem.State.FAILED, str(error.args[0]))
     return True
 
 
 def _put_back(item: WarmItem) -> None:
-    """Nothing was tried: the item waits for better days, and this does not count as an attempt."""
+    """The item waits for better days, and this does not count as an attempt."""
     WarmItem.objects.filter(pk=item.pk, owner=item.owner).update(
         state=WarmItem.State.QUEUED, owner="", attempts=F("attempts") - 1
     )
+
+
+def _is_beyond_any_day(cache: SpeechCache, item: WarmItem) -> bool:
+    return cache.speaker.budget.is_beyond(most_usd(item.clip.request))
+
+
+def _postpone(cache: SpeechCache, item: WarmItem) -> bool:
+    """Let the others go first; False where there are none that a day's budget can pay."""
+    others = item.run.items.filter(state=WarmItem.State.QUEUED).exclude(pk=item.pk).select_related("clip")
+    if all(_is_beyond_any_day(cache, other) for other in others):
+        return False
+    last = item.run.items.aggregate(last=Max("position"))["last"]
+    WarmItem.objects.filter(pk=item.pk).update(position=last + 1)
+    return True
 
 
 def _pause(run: WarmRun, reason: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -254,3 +256,28 @@ def test_a_part_that_fails_is_the_only_one_made_again(caller: Caller, openai: Op
     openai.behave(fault="half", first_calls=1)
     assert caller.say(text).status == 200
     assert len(openai.calls()) == 4
+
+
+def old_answer(caller: Caller, text: str) -> bytes:
+    """All that comes over a connection of HTTP/1.0, until it ends."""
+    body = json.dumps({"text": text, "voice": "nova"}).encode()
+    with socket.create_connection(("127.0.0.1", caller.site.port), timeout=60) as connection:
+        head = (
+            f"POST /api/text-to-speech HTTP/1.0\r\nHost: 127.0.0.1\r\n"
+            f"Authorization: Bearer {caller.token}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + body)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def test_an_old_proxy_never_takes_half_a_clip_for_a_whole_one(caller: Caller, openai: OpenAIServer) -> None:
+    """Over HTTP/1.0 the end of a stream cannot be told from a cut: the clip is sent once it is whole."""
+    openai.behave(fault="break_off")
+    assert b" 502 " in old_answer(caller, long_phrase()).partition(b"\r\n")[0]
+    openai.reset()
+    text = long_phrase()
+    head, _, body = old_answer(caller, text).partition(b"\r\n\r\n")
+    assert b" 200 " in head.partition(b"\r\n")[0]
+    assert f"Content-Length: {len(sound_of(text))}".encode() in head
+    assert body == sound_of(text)

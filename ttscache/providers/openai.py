@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import logging
 import re
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from ttscache import audio as sound
 from ttscache.errors import (
@@ -29,6 +25,7 @@ from ttscache.errors import (
     SpeechError,
     TextRefused,
 )
+from ttscache.providers.deadline import Deadline, watch_connection
 from ttscache.speech import EMBEDDED_MODEL, SpeechRequest
 
 if TYPE_CHECKING:
@@ -36,7 +33,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LOCATION = re.compile(r"'loc': \('body', '(\w+)'")
+_POLICY = re.compile(r"policy|moderation|safety|content_filter", re.IGNORECASE)
+_OTHER_FIELD = re.compile(r"voice|model|speed|format|instructions|parameter|body|key|stream", re.IGNORECASE)
 
 MAX_INPUT_CHARACTERS = 4_096
 CHARACTERS_A_SECOND = 100  # of deadline: a longer text may take longer
@@ -71,7 +69,7 @@ class OpenAIProvider:
 
         # A connection for each call: its deadline is told of the connection, and shuts it when time is up.
         http_client = DefaultHttpx2Client(
-            limits=httpx2.Limits(max_keepalive_connections=0), event_hooks={"request": [_watch_connection]}
+            limits=httpx2.Limits(max_keepalive_connections=0), event_hooks={"request": [watch_connection]}
         )
         return OpenAI(
             api_key=self._api_key, base_url=self._base_url or None, max_retries=0, http_client=http_client
@@ -84,14 +82,15 @@ class OpenAIProvider:
         return [replace(request, text=part) for part in sound.split_text(request.text, MAX_INPUT_CHARACTERS)]
 
     def is_well(self) -> bool:
-        """Whether it lists its models, or at least answers: not every server has a list."""
+        """Whether it lists its models, or at least answers."""
         import openai
 
         try:
-            with _Deadline(CONNECT_SECONDS, CONNECT_SECONDS):
+            with Deadline(CONNECT_SECONDS, CONNECT_SECONDS):
                 self._client.models.list(timeout=CONNECT_SECONDS)
         except openai.APIStatusError as answer:
-            return answer.status_code in (400, 404, 405, 501)
+            # Not every server has a list, and a key may be good for speech alone.
+            return answer.status_code < 500 and answer.status_code != 429
         except Exception:
             logger.info("The speech provider does not answer.")
             return False
@@ -100,7 +99,7 @@ class OpenAIProvider:
     def speak(self, request: SpeechRequest) -> Iterator[bytes]:
         total_seconds = self._timeout_seconds + len(request.text) / CHARACTERS_A_SECOND
         with (
-            _Deadline(self._first_byte_seconds, total_seconds) as deadline,
+            Deadline(self._first_byte_seconds, total_seconds) as deadline,
             _our_errors(deadline),
             self._answer(request) as response,
         ):
@@ -136,80 +135,13 @@ def _most_bytes(request: SpeechRequest) -> int:
     return round(MOST_BYTES_A_CHARACTER * len(request.text) / request.speed) + 1024**2
 
 
-class _Deadline:
-    """Shuts the connection of a call that takes too long, in its headers as well as in its body: what drips
-    never runs into a timeout for each read."""
-
-    def __init__(self, first_byte_seconds: float, total_seconds: float) -> None:
-        now = time.monotonic()
-        self._first_byte_at = now + first_byte_seconds
-        self._end_at = now + total_seconds
-        self._timer: threading.Timer | None = None
-        self._connection: socket.socket | None = None
-        self._has_sound = False
-        self.is_over = False
-
-    def __enter__(self) -> Self:
-        _deadline.set(self)
-        self._start(self._first_byte_at)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _deadline.set(None)
-        self._stop()
-
-    def watch(self, event: str, info: dict[str, Any]) -> None:
-        """A trace of httpx2: where the connection begins, and where TLS wraps it."""
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            self._connection = info["return_value"].get_extra_info("socket")
-            if self.is_over:
-                self._cut()
-
-    def sound_came(self) -> None:
-        """From the first byte on, only the end of the call is bounded."""
-        if not self._has_sound:
-            self._has_sound = True
-            self._stop()
-            self._start(self._end_at)
-
-    def check(self) -> None:
-        """Raises ProviderTimeout where the end of the body was our own doing."""
-        if self.is_over:
-            raise ProviderTimeout
-
-    def _start(self, at: float) -> None:
-        self._timer = threading.Timer(max(0.0, at - time.monotonic()), self._cut)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _cut(self) -> None:
-        self.is_over = True
-        if self._connection is not None:
-            with suppress(OSError):
-                self._connection.shutdown(socket.SHUT_RDWR)
-
-
-# The call that this thread is making; the client library lets nothing else through to its requests.
-_deadline: ContextVar[_Deadline | None] = ContextVar("_deadline", default=None)
-
-
-def _watch_connection(request: Any) -> None:
-    deadline = _deadline.get()
-    if deadline is not None:
-        request.extensions["trace"] = deadline.watch
-
-
 def _check_is_audio(content_type: str) -> None:
     if content_type.startswith(("text/", "application/json")):
         raise BrokenAudio("the answer is not audio")
 
 
 @contextmanager
-def _our_errors(deadline: _Deadline) -> Iterator[None]:
+def _our_errors(deadline: Deadline) -> Iterator[None]:
     """The library's errors as ours, without their messages: those may quote the text or the key."""
     import httpx2
     import openai
@@ -241,11 +173,12 @@ def _error_of(answer: Any) -> SpeechError:
             status,
         )
         return KeyRefused()
+    code = str(body.get("code") or "")
+    if code.startswith(("billing", "insufficient_quota")):
+        logger.error("The speech provider says that our quota is used up (%s).", code)
+        return KeyRefused()
     if status in (400, 422) and _is_about_the_text(body):
         return TextRefused()
-    if status == 429 and body.get("code") == "insufficient_quota":
-        logger.error("The speech provider says that our quota is used up.")
-        return KeyRefused()
     if status in (429, 503, 529):
         return ProviderUnavailable(retry_after_seconds=retry_after)
     if status in (408, 504):
@@ -257,9 +190,15 @@ def _error_of(answer: Any) -> SpeechError:
 
 
 def _is_about_the_text(body: dict[str, Any]) -> bool:
-    """Whether the words were refused, and not another field: `param` names it, or the message's location."""
-    field = body.get("param") or next(iter(_LOCATION.findall(str(body.get("message")))), "input")
-    return field == "input"
+    """Whether the words were refused: `param` says so, or the code, or nothing speaks of anything else.
+
+    Servers with the same protocol refuse an unknown voice or model with the same status.
+    """
+    message, code = str(body.get("message") or ""), str(body.get("code") or "")
+    if body.get("param") == "input" or _POLICY.search(code) or "'loc': ('body', 'input'" in message:
+        return True
+    is_plain = body.get("type") == "invalid_request_error" and not code and not body.get("param")
+    return is_plain and not _OTHER_FIELD.search(message)
 
 
 def _seconds(retry_after: str) -> float | None:

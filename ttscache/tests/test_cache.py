@@ -16,6 +16,7 @@ from ttscache.errors import (
     ProviderFailed,
     ProviderTimeout,
     ProviderUnavailable,
+    StoreUnavailable,
     TextRefused,
     Throttled,
     TierError,
@@ -289,6 +290,63 @@ def test_a_persons_own_words_leave_no_trace(cache: SpeechCache, voice: FakeVoice
 
     assert not Clip.objects.exists()
     assert [list(tier.entries()) for tier in cache.tiers] == [[], [], []]
+
+
+class Full(MemoryTier):
+    """Takes nothing."""
+
+    name = "full"
+
+    def put(self, entry: Entry) -> None:
+        raise TierError("no room")
+
+    def read(self, clip: Clip) -> Entry | None:
+        return None
+
+    def has_bytes(self, clip: Clip) -> bool:
+        return False
+
+    def take_over(self, clip: Clip, entry: Entry) -> bool:
+        raise TierError("no room")
+
+
+def test_a_clip_that_no_tier_takes_does_not_pass_for_one_that_is_there(
+    voice: FakeVoice, tmp_path: object
+) -> None:
+    ledger = free_ledger()
+    cache = SpeechCache(
+        local=[MemoryTier(1)],
+        permanent=Full(1),
+        speaker=Speaker(voice, ledger),
+        claims=Claims(5),
+        ledger=ledger,
+    )
+    made.append(cache)
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable):
+            play(cache, speech())
+    assert len(voice.calls) == 1, "it is not paid for again and again"
+
+
+def test_while_one_permanent_tier_is_away_the_other_keeps_what_is_made(
+    voice: FakeVoice, tmp_path: object
+) -> None:
+    def cache_without_bucket(folder: str) -> SpeechCache:
+        ledger = free_ledger()
+        cache = SpeechCache(
+            local=[MemoryTier(10_000_000), FileTier(tmp_path / folder, 100_000_000)],  # type: ignore[operator]
+            permanent=Full(1),
+            elsewhere=[DatabaseTier()],
+            speaker=Speaker(voice, ledger),
+            claims=Claims(5),
+            ledger=ledger,
+        )
+        made.append(cache)
+        return cache
+
+    assert play(cache_without_bucket("one"), speech()).audio == spoken(speech())
+    assert play(cache_without_bucket("other"), speech()).audio == spoken(speech())
+    assert len(voice.calls) == 1
 
 
 def test_a_broken_tier_is_skipped(cache: SpeechCache, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from ttscache.circuit import FAILURES_IN_A_ROW, LONGEST_PAUSE_SECONDS, Circuit
@@ -43,41 +45,59 @@ def circuit(provider: Provider) -> Circuit:
 
 def fail(circuit: Circuit, times: int = FAILURES_IN_A_ROW, error: SpeechError | None = None) -> None:
     for _ in range(times):
-        circuit.failed(error or ProviderUnavailable())
+        circuit.count(error or ProviderUnavailable())
+
+
+def call(circuit: Circuit, error: SpeechError | None = None) -> None:
+    """A call that goes well, or ends with this error."""
+    with suppress(type(error) if error else SpeechNever), circuit.call():
+        if error:
+            raise error
+
+
+class SpeechNever(Exception):
+    """Raised by nobody."""
 
 
 def retry_after(circuit: Circuit) -> float:
-    with pytest.raises(ProviderDown) as refused:
-        circuit.check()
+    with pytest.raises(ProviderDown) as refused, circuit.call():
+        pytest.fail("a call was let through")
     assert refused.value.retry_after_seconds is not None
     return refused.value.retry_after_seconds
 
 
 def test_calls_go_through_while_all_is_well(circuit: Circuit, provider: Provider) -> None:
     fail(circuit, FAILURES_IN_A_ROW - 1)
-    circuit.check()
+    call(circuit)
     assert provider.looks == 0
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailable(), ProviderTimeout(), ProviderFailed(), KeyRefused()])
 def test_a_run_of_failures_stops_the_calls(circuit: Circuit, error: SpeechError) -> None:
-    fail(circuit, error=error)
+    for _ in range(FAILURES_IN_A_ROW):
+        call(circuit, error)
     assert retry_after(circuit) >= 1
 
 
-@pytest.mark.parametrize("error", [TextRefused(), BrokenAudio("short"), BudgetExhausted()])
+def a_wrong_model() -> ProviderFailed:
+    error = ProviderFailed()
+    error.is_retryable = False
+    return error
+
+
+@pytest.mark.parametrize("error", [TextRefused(), BrokenAudio("short"), BudgetExhausted(), a_wrong_model()])
 def test_what_tells_nothing_of_the_provider_as_a_whole_does_not_count(
     circuit: Circuit, error: SpeechError
 ) -> None:
-    fail(circuit, 100, error)
-    circuit.check()
+    for _ in range(100):
+        call(circuit, error)
+    call(circuit)
 
 
 def test_a_success_between_begins_a_new_run(circuit: Circuit) -> None:
-    fail(circuit, FAILURES_IN_A_ROW - 1)
-    circuit.succeeded()
-    fail(circuit, FAILURES_IN_A_ROW - 1)
-    circuit.check()
+    for _ in range(2):
+        fail(circuit, FAILURES_IN_A_ROW - 1)
+        call(circuit)
 
 
 def test_the_first_call_after_the_provider_is_well_goes_through(circuit: Circuit, provider: Provider) -> None:
@@ -85,8 +105,7 @@ def test_the_first_call_after_the_provider_is_well_goes_through(circuit: Circuit
     retry_after(circuit)
     provider.is_well = True
     provider.now += LONGEST_PAUSE_SECONDS
-    circuit.check()
-    circuit.succeeded()
+    call(circuit)
     assert not circuit.is_open
 
 
@@ -109,25 +128,46 @@ def test_between_two_looks_nobody_looks(circuit: Circuit, provider: Provider) ->
     assert provider.looks == 1
 
 
-def test_one_looks_at_a_time_and_others_are_refused_meanwhile(provider: Provider) -> None:
+def test_one_tries_at_a_time_and_others_are_refused_meanwhile(circuit: Circuit, provider: Provider) -> None:
+    provider.is_well = True
+    fail(circuit)
+    with circuit.call():
+        assert [retry_after(circuit) for _ in range(3)] == [1, 1, 1]
+    call(circuit)
+    assert provider.looks == 1
+
+
+def test_a_trial_that_fails_makes_the_next_one_wait_longer(circuit: Circuit, provider: Provider) -> None:
+    provider.is_well = True
+    fail(circuit)
+    for seconds in (1, 2, 4):
+        call(circuit, ProviderTimeout())
+        assert retry_after(circuit) == seconds
+        provider.now += seconds
+
+
+@pytest.mark.parametrize("error", [BrokenAudio("short"), BudgetExhausted()])
+def test_a_trial_that_tells_nothing_leaves_the_next_one_to_others(
+    circuit: Circuit, provider: Provider, error: SpeechError
+) -> None:
+    provider.is_well = True
+    fail(circuit)
+    call(circuit, error)
+    call(circuit)
+    assert not circuit.is_open
+
+
+def test_a_look_that_goes_wrong_is_no_look_for_ever(provider: Provider) -> None:
     def look() -> bool:
         provider.looks += 1
-        retry_after(own)  # somebody else, in the middle of our look
+        if provider.looks == 1:
+            raise MemoryError
         return True
 
     own = Circuit(look, clock=lambda: provider.now)
     fail(own)
-    own.check()
-    assert provider.looks == 1
-
-
-def test_after_a_look_one_more_failure_stops_the_calls_for_longer(
-    circuit: Circuit, provider: Provider
-) -> None:
-    provider.is_well = True
-    fail(circuit)
-    for seconds in (1, 2, 4):
-        circuit.check()
-        fail(circuit, 1)
-        assert retry_after(circuit) == seconds
-        provider.now += seconds
+    with pytest.raises(MemoryError):
+        call(own)
+    provider.now += LONGEST_PAUSE_SECONDS
+    call(own)
+    assert not own.is_open

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 import ttscache.claims
 from harness.waiting import wait_until
 from ttscache.claims import Held, forget_claims_of_dead_processes
+from ttscache.errors import Busy
 from ttscache.models import Claim
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -135,3 +136,17 @@ def test_a_restart_frees_what_the_dead_of_this_host_left_and_nothing_else() -> N
 
 def test_giving_back_what_was_never_ours_is_harmless() -> None:
     Claims(30).give_back(Held("clip", "nobody"))
+
+
+def test_a_claim_that_cannot_be_renewed_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    claims = Claims(30)
+    with monkeypatch.context() as broken:
+        broken.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(Busy):
+            claims.take("clip")
+
+    assert not Claim.objects.exists()
+    assert claims.take("clip")

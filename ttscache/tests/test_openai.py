@@ -17,7 +17,7 @@ from ttscache.errors import (
     SpeechError,
     TextRefused,
 )
-from ttscache.providers.openai import OpenAIProvider
+from ttscache.providers.openai import OpenAIProvider, _is_about_the_text
 from ttscache.speech import SpeechRequest
 
 pytestmark = pytest.mark.any_database
@@ -72,6 +72,36 @@ def test_each_refusal_is_one_of_ours(openai: OpenAIServer, status: int, kind: ty
     assert TEXT not in str(error)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "Invalid model name passed in model=tts-9", "type": "invalid_request_error"},
+        {"message": "Voice 'x' not found", "type": "invalid_request_error", "code": None, "param": None},
+        {"detail": [{"loc": ["body", "voice"], "msg": "field required"}]},
+        {"message": "Billing hard limit has been reached", "code": "billing_hard_limit_reached"},
+        {},
+    ],
+)
+def test_a_refusal_that_is_not_about_the_words_is_not_held_against_them(body: dict[str, object]) -> None:
+    assert not _is_about_the_text(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "Your request was rejected.", "type": "invalid_request_error"},
+        {"message": "No.", "code": "content_policy_violation"},
+        {"message": "Bad.", "type": "invalid_request_error", "param": "input"},
+        {
+            "message": "[{'type': 'x', 'loc': ('body', 'input'), 'msg': 'no'}]",
+            "type": "invalid_request_error",
+        },
+    ],
+)
+def test_a_refusal_of_the_words_is_known_as_one(body: dict[str, object]) -> None:
+    assert _is_about_the_text(body)
+
+
 def test_a_voice_that_the_provider_lacks_is_no_refusal_of_the_text(openai: OpenAIServer) -> None:
     error = failure(provider(openai), request(voice="nobody"))
     assert type(error) is ProviderFailed and not error.is_retryable
@@ -113,7 +143,9 @@ def test_an_html_page_is_no_sound(openai: OpenAIServer) -> None:
 
 def test_a_look_costs_nothing_and_tells_how_it_is(openai: OpenAIServer) -> None:
     assert provider(openai).is_well()
-    for fault in (401, 500, 503, "hang_up"):
+    openai.behave(fault=401)
+    assert provider(openai).is_well(), "a key may be good for speech alone"
+    for fault in (500, 503, "hang_up"):
         openai.behave(fault=fault)
         assert not provider(openai).is_well()
     assert openai.calls() == []

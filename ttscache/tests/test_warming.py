@@ -10,7 +10,7 @@ from django_q.models import OrmQ
 from ttscache import tasks, warming
 from ttscache.analytics import progress_of
 from ttscache.budget import Budget
-from ttscache.circuit import FAILURES_IN_A_ROW
+from ttscache.circuit import FAILURES_IN_A_ROW, Circuit
 from ttscache.errors import ProviderUnavailable, TextRefused
 from ttscache.models import Claim, Clip, WarmItem, WarmRun
 from ttscache.speaking import Speaker
@@ -243,7 +243,7 @@ def test_who_asks_again_for_a_paused_run_joins_it(voice: FakeVoice) -> None:
 def test_while_the_provider_is_down_items_wait_and_lose_no_attempt(voice: FakeVoice) -> None:
     voice.is_in_good_health = False
     for _ in range(FAILURES_IN_A_ROW):
-        speech_cache().speaker.circuit.failed(ProviderUnavailable())
+        speech_cache().speaker.circuit.count(ProviderUnavailable())
     run = finished(warming.start_run("here", WANTED))
 
     assert run.state in WarmRun.ACTIVE
@@ -251,5 +251,26 @@ def test_while_the_provider_is_down_items_wait_and_lose_no_attempt(voice: FakeVo
     assert set(run.items.values_list("attempts", flat=True)) == {0}
     assert voice.calls == []
     voice.is_in_good_health = True
-    speech_cache().speaker.circuit.succeeded()
+    speech_cache().speaker.circuit = Circuit(voice.is_well)  # by the next beat
     assert finished(run).state == WarmRun.State.DONE
+
+
+def test_a_clip_dearer_than_any_day_lets_the_others_go_first(voice: FakeVoice) -> None:
+    dear = Wanted(
+        speech("This is a text that is far too long for what may be spent in one day. " * 5), "question"
+    )
+    budget = budget_of(4.5 * max(len(wanted.speech.text) for wanted in WANTED) * 30 / 1e6)
+    run = finished(warming.start_run("here", [dear, *WANTED]))
+
+    assert run.state == WarmRun.State.PAUSED
+    assert sorted(states(run)) == ["done"] * 4 + ["queued"]
+    warming.resume_paused(budget)
+    assert finished(run).state == WarmRun.State.PAUSED
+
+
+def test_a_provider_that_does_not_answer_costs_no_item_its_place(voice: FakeVoice) -> None:
+    voice.errors = [ProviderUnavailable(retry_after_seconds=60)] * 5
+    run = finished(warming.start_run("here", WANTED))
+
+    assert run.state in WarmRun.ACTIVE
+    assert WarmItem.State.FAILED not in states(run)

@@ -54,6 +54,8 @@ class Command(BaseCommand):
     def _make(self, runs: list[WarmRun]) -> None:
         while self._show(runs):
             warming.pull(seconds=1.0, runs=runs)
+            if speech_cache().speaker.circuit.is_open:
+                raise CommandError("The voice service does not answer. The rest is made once it does.")
             time.sleep(POLL_SECONDS)
         self.stdout.write("")
         failed = WarmItem.objects.filter(run__in=runs, state=WarmItem.State.FAILED).select_related("clip")
