@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from harness.fault_table import NoteFault
 from harness.http import BrokenTransfer, Response, at_once
 from harness.openai_server import OpenAIServer
 from harness.site import Site, WebServer
@@ -112,15 +113,20 @@ def assert_one_good_clip(pair: Pair, openai: OpenAIServer, text: str) -> None:
 
 
 def test_a_worker_that_is_killed_over_a_clip_is_replaced_by_another_host(
-    pair: Pair, openai: OpenAIServer
+    pair: Pair, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
     text = phrase()
     response = make_the_one_that_generates_die(pair, openai, text, "worker")
     assert (response.status, response.body) == (200, sound_of(text))
     assert_one_good_clip(pair, openai, text)
+    note_fault(
+        "kill -9 of the process that makes a clip", "its own: cut off; others: the whole clip", "one clip"
+    )
 
 
-def test_a_host_that_is_killed_over_a_clip_is_replaced_by_another(pair: Pair, openai: OpenAIServer) -> None:
+def test_a_host_that_is_killed_over_a_clip_is_replaced_by_another(
+    pair: Pair, openai: OpenAIServer, note_fault: NoteFault
+) -> None:
     text = phrase()
     response = make_the_one_that_generates_die(pair, openai, text, "host")
     assert (response.status, response.body) == (200, sound_of(text))
@@ -128,3 +134,6 @@ def test_a_host_that_is_killed_over_a_clip_is_replaced_by_another(pair: Pair, op
     assert one.survivors(within_seconds=30) == []
     one.start()
     assert_one_good_clip(pair, openai, text)
+    note_fault(
+        "kill -9 of the host that makes a clip", "its own: cut off; others: the whole clip", "one clip"
+    )

@@ -281,3 +281,11 @@ def test_an_old_proxy_never_takes_half_a_clip_for_a_whole_one(caller: Caller, op
     assert b" 200 " in head.partition(b"\r\n")[0]
     assert f"Content-Length: {len(sound_of(text))}".encode() in head
     assert body == sound_of(text)
+
+
+def test_the_provider_is_given_the_time_it_asks_for(caller: Caller, openai: OpenAIServer) -> None:
+    openai.behave(fault=503, retry_after_seconds=1, first_calls=1)
+    text = phrase()
+    assert caller.say(text).body == sound_of(text)
+    refused, granted = openai.calls()
+    assert granted.started_at - refused.started_at >= 1
