@@ -42,6 +42,11 @@ ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
 MOST_HASHES = 900  # in one statement; SQLite may be built for no more than 999 parameters
 
 
+def _is_held() -> Exists:
+    """By a pin: it is the audio of a draft, a live or lately live text, a system clip, or of the bank."""
+    return Exists(Pin.objects.in_force().filter(content_hash=OuterRef("content_hash")))
+
+
 class ClipQuerySet(models.QuerySet["Clip"]):
     def with_audio(self) -> Self:
         """Those that play without a provider call."""
@@ -60,9 +65,13 @@ class ClipQuerySet(models.QuerySet["Clip"]):
 
         Adoption sets an adopted clip's clock to its own time, whatever the earlier system noted before.
         """
-        long_ago = Now() - timedelta(days=days)
-        is_held = Exists(Pin.objects.in_force().filter(content_hash=OuterRef("content_hash")))
-        return self.filter(~is_held, last_accessed_at__lt=long_ago)
+        return self._unasked_for(days).filter(~_is_held())
+
+    def held_though_stale(self, days: int) -> Self:
+        return self._unasked_for(days).filter(_is_held())
+
+    def _unasked_for(self, days: int) -> Self:
+        return self.filter(last_accessed_at__lt=Now() - timedelta(days=days))
 
     def record(self, request: SpeechRequest, content_type: str) -> Clip:
         """The record of a text that may be spoken, made when it is new."""

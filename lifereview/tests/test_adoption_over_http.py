@@ -66,3 +66,10 @@ def test_adopted_clips_are_heard_and_only_what_is_missing_is_made_once(
             "the length of all clips, also of those that nobody asked for",
             seconds=60,
         )
+        assert site.manage("prune", check=True).stdout.startswith("0 clips were not asked for")
+        rows = query(
+            site,
+            "SELECT count(*) FROM tts_cache_files f JOIN tts_cache c ON c.id = f.cache_id"
+            " WHERE adopted_at IS NOT NULL",
+        )
+        assert rows == [(len(clips) + 2,)]
