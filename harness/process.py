@@ -145,7 +145,7 @@ class ServerProcess:
             raise TimeoutError(f"{self.command} still runs after {seconds:g} s\n{self.log_tail()}")
         return self._popen.wait()
 
-    def stop(self, number: int = SIGTERM, *, seconds: float = 10) -> float:
+    def stop(self, number: int = SIGTERM, *, seconds: float = 60) -> float:
         """Ask it to end, then make sure of all that it started. Returns the seconds the program took."""
         begin = time.monotonic()
         self.send(number)
