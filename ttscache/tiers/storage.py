@@ -1,9 +1,10 @@
 """Clips in a bucket, through Django's storage API; their records say which object each one is.
 
-    public/ab/ab12….0123456789abcdef.mp3       what anyone may hear now: the only folder that a CDN may show
-    private/ab/ab12….0123456789abcdef.mp3.gz   everything else; it goes out only through us
+    public/ab/ab12….0123456789abcdef-76543210.mp3       what anyone may hear now: all that a CDN may show
+    private/ab/ab12….0123456789abcdef-89abcdef.mp3.gz   everything else; it goes out only through us
 
-A name holds the content hash and the beginning of the checksum, so it never stands for other bytes. An
+A name holds the content hash and the beginning of the checksum, so it never stands for other bytes, and ends
+in chance, so it is never used again: what is about to be removed cannot be what a record names meanwhile. An
 object is written first and named in the record afterwards; it is removed once no record names it any more.
 
 What a CDN serves directly is never compressed: ranges of a compressed body are of no use to a player.
@@ -12,6 +13,7 @@ What a CDN serves directly is never compressed: ranges of a compressed body are 
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Iterator
 
 from django.db import transaction
@@ -211,8 +213,10 @@ class StorageTier:
 
 
 def object_name(side: str, content_hash: str, checksum: str, audio_format: str, encoding: str) -> str:
+    """Another one each time."""
     suffix = ".gz" if encoding else ""
-    return f"{side}/{content_hash[:2]}/{content_hash}.{checksum[:16]}.{audio_format}{suffix}"
+    once = secrets.token_hex(4)
+    return f"{side}/{content_hash[:2]}/{content_hash}.{checksum[:16]}-{once}.{audio_format}{suffix}"
 
 
 def _headers(name: str, audio_format: str) -> dict[str, str]:
