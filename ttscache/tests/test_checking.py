@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from harness.s3 import S3Server
 from ttscache.models import Clip, ClipFile, Keeper
 from ttscache.speech import SpeechRequest
 from ttscache.tests.fakes import entry, hum, speech, spoken
-from ttscache.tiers import Entry, checksum_of
+from ttscache.tiers import Entry, checksum_of, storage
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db
@@ -213,10 +214,23 @@ class TestStorage:
         forget_local(kept)
         assert played(kept) == kept.audio
 
-    def test_an_object_that_no_record_names_is_removed(self, s3: S3Server, clips_bucket: str) -> None:
-        keep()
-        s3.client.put_object(Bucket=clips_bucket, Key="public/ab/stranger.mp3", Body=b"sound")
+    def test_an_object_of_ours_that_no_record_names_is_removed(
+        self, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = keep()
+        monkeypatch.setattr(storage, "STRAY_AGE", -timedelta(minutes=1))
+        name = storage.object_name("public", kept.content_hash, kept.checksum, "pcm", "")
+        s3.client.put_object(Bucket=clips_bucket, Key=name, Body=b"sound")
         assert_found_and_mended("storage: an object without a record")
+
+    def test_what_others_keep_in_the_bucket_is_theirs(
+        self, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keep()
+        monkeypatch.setattr(storage, "STRAY_AGE", -timedelta(minutes=1))
+        s3.client.put_object(Bucket=clips_bucket, Key="family-album/1972.jpg", Body=b"us")
+        assert check(fix=True) == (0, "All tiers agree.\n")
+        assert "family-album/1972.jpg" in s3.objects(clips_bucket)
 
     def test_a_store_that_is_down_is_no_reason_to_forget_anything(self, s3: S3Server) -> None:
         keep()

@@ -19,12 +19,14 @@ from ttscache.leftovers import GRACE
 from ttscache.models import Clip, ClipFile, Keeper, Leftover, Pin
 from ttscache.tests.fakes import KEY, entry, hum
 from ttscache.tests.test_tiers import OTHER, TierContract
+from ttscache.tiers import storage
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.storage import StorageTier
 
 pytestmark = pytest.mark.django_db
 
 SILENT = bytes(20_000)  # compresses to next to nothing
+FOREIGN = ("family-album/1972.jpg", "1972.mp3", "public/ab/1972.mp3", f"private/ab/{KEY}.mp3")
 CDN = "https://cdn.example.org/"
 
 
@@ -349,11 +351,17 @@ class TestLeftovers:
 
         assert list(s3.objects(clips_bucket)) == [record().audio_file_path]
 
-    def test_strays_are_what_nobody_knows(self, tier: StorageTier, s3: S3Server, clips_bucket: str) -> None:
+    def test_strays_are_objects_of_ours_that_nobody_knows(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         tier.put(entry())
-        s3.client.put_object(Bucket=clips_bucket, Key="public/ab/stray.mp3", Body=b"sound")
+        stray = storage.object_name("private", OTHER, entry().checksum, "mp3", "gzip")
+        for name in (stray, *FOREIGN):
+            s3.client.put_object(Bucket=clips_bucket, Key=name, Body=b"sound")
+        assert list(tier.strays()) == [], "it may have been named or left this very moment"
 
-        assert list(tier.strays()) == [("public/ab/stray.mp3", 5)]
+        monkeypatch.setattr(storage, "STRAY_AGE", -timedelta(minutes=1))
+        assert list(tier.strays()) == [(stray, 5)]
 
 
 class TestOtherPermanentTier:

@@ -13,10 +13,13 @@ What a CDN serves directly is never compressed: ranges of a compressed body are 
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Iterator
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 
 from ttscache import leftovers
 from ttscache.audio import FORMATS
@@ -41,6 +44,11 @@ logger = logging.getLogger(__name__)
 
 PUBLIC, PRIVATE = "public", "private"
 CACHE_CONTROL = {PUBLIC: "public, max-age=31536000, immutable", PRIVATE: "private, no-store"}
+OBJECT_NAME = re.compile(
+    rf"({PUBLIC}|{PRIVATE})/([0-9a-f]{{2}})/\2[0-9a-f]{{30}}\.[0-9a-f]{{16}}(-[0-9a-f]{{8}})?"
+    rf"\.({'|'.join(FORMATS)})(\.gz)?"
+)
+STRAY_AGE = timedelta(hours=1)
 LOOKS = 3  # at a record that changes while its object is fetched
 
 
@@ -140,11 +148,17 @@ class StorageTier:
         return removed
 
     def strays(self) -> Iterator[tuple[str, int]]:
-        """Objects that neither a record nor a leftover knows, with their sizes: somebody else's doing."""
+        """Objects of ours that neither a record nor a leftover knows, with their sizes.
+
+        The bucket may be shared: what is not named as we name things belongs to others. What is young may
+        have been named or left while we looked.
+        """
         with as_tier_error():
             for page in self.bucket.pages():
-                sizes = {item.name: item.size for item in page}
-                yield from ((name, sizes[name]) for name in leftovers.unknown(list(sizes)))
+                long_ago = timezone.now() - STRAY_AGE
+                sizes = {item.name: item.size for item in page if item.written_at < long_ago}
+                ours = [name for name in sizes if OBJECT_NAME.fullmatch(name)]
+                yield from ((name, sizes[name]) for name in leftovers.unknown(ours))
 
     def remove_stray(self, name: str) -> None:
         """Remove it, unless a record or a leftover knows it by now."""
