@@ -41,6 +41,8 @@ class Finding:
 def findings(cache: SpeechCache) -> Iterator[Finding]:
     """One after the other; may take long, as every kept byte is read. Raises TierError."""
     for tier in cache.permanents:
+        if isinstance(tier, StorageTier):
+            tier.check()
         yield from _records_without_good_bytes(cache, tier)
     yield from _records_of_no_tier(cache)
     yield from _rows_without_record()

@@ -201,7 +201,7 @@ class TestStorage:
 
     def test_a_lost_object_is_put_back(self, s3: S3Server, clips_bucket: str) -> None:
         kept = keep()
-        s3.empty(clips_bucket)
+        s3.lose(clips_bucket)
         assert_found_and_mended("storage: a record without bytes")
         forget_local(kept)
         assert played(kept) == kept.audio
@@ -238,6 +238,17 @@ class TestStorage:
         code, said = check(fix=True)
         assert (code, "broke off" in said) == (2, True)
         assert Clip.objects.get().is_ready
+
+    def test_a_wrong_folder_is_no_reason_to_forget_anything(
+        self, s3: S3Server, clips_bucket: str, settings: object
+    ) -> None:
+        kept = keep()
+        settings.AWS_LOCATION = "staging"  # type: ignore[attr-defined]
+        code, said = check(fix=True)
+        assert (code, "mark_bucket" in said) == (2, True)
+        settings.AWS_LOCATION = ""  # type: ignore[attr-defined]
+        assert check() == (0, "All tiers agree.\n")
+        assert played(kept) == kept.audio
 
     def test_clips_in_a_bucket_that_is_not_set_up_are_told_and_left_alone(self, settings: object) -> None:
         from ttscache import wiring

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django_q.models import OrmQ
 
 from harness.s3 import S3Server
-from ttscache import moving, readiness, tasks, wiring
+from ttscache import marker, moving, readiness, tasks, wiring
 from ttscache.analytics import cache_stats
 from ttscache.bucket import Bucket
 from ttscache.cache import SpeechCache
@@ -163,7 +163,7 @@ class TestAddresses:
     def test_and_what_was_forgotten(self, cache: SpeechCache, s3: S3Server, clips_bucket: str) -> None:
         Pin.objects.create(content_hash=KEY, reason=LIVE)
         cache.permanent.put(entry())
-        s3.empty(clips_bucket)
+        s3.lose(clips_bucket)
         assert cache.permanent.get(KEY) is None
 
         assert published_address(record()) == audio_path(KEY, "mp3")
@@ -292,7 +292,8 @@ class TestMoving:
     ) -> None:
         DatabaseTier().put(entry())
         monkeypatch.setattr("ttscache.moving.time.sleep", lambda _: None)
-        monkeypatch.setattr(store, "get", lambda _: b"other")
+        get = store.get
+        monkeypatch.setattr(store, "get", lambda name: b"other" if name.startswith("private/") else get(name))
         with pytest.raises(CommandError, match="other bytes than it was given"):
             self.move("storage")
 
@@ -318,8 +319,12 @@ def test_readiness_looks_at_the_bucket(cache: SpeechCache, store: Bucket) -> Non
         return next(part for part in readiness.parts() if part.name == "permanent tier")
 
     assert permanent_tier().detail == f"storage, bucket {store.name}"
-    store._pause()
+    wiring.storage_tier()._is_marked = False  # type: ignore[union-attr]
+    store.put(marker.NAME, b"another", {})
     assert not permanent_tier().is_ready
+    assert "another database" in permanent_tier().detail
+    store._pause()
+    assert "a moment ago" in permanent_tier().detail
 
 
 def test_a_tier_that_is_away_is_waited_for(

@@ -5,18 +5,21 @@ from __future__ import annotations
 import gzip
 import re
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from harness import http
 from harness.s3 import S3Server
 from ttscache import bucket as bucket_module
+from ttscache import marker
 from ttscache.bucket import Bucket
 from ttscache.errors import TierError
 from ttscache.leftovers import GRACE
-from ttscache.models import Clip, ClipFile, Keeper, Leftover, Pin
+from ttscache.models import Clip, ClipFile, Identity, Keeper, Leftover, Pin
 from ttscache.tests.fakes import KEY, entry, hum
 from ttscache.tests.test_tiers import OTHER, TierContract
 from ttscache.tiers import storage
@@ -220,6 +223,18 @@ class TestDamage:
         assert tier.get(KEY) is None
         assert not record().is_ready
 
+    def test_what_is_missing_is_not_removed_either(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        tier.put(entry())
+        name = record().audio_file_path
+        s3.lose(clips_bucket)
+        assert tier.get(KEY) is None
+        s3.client.put_object(Bucket=clips_bucket, Key=name, Body=b"sound")  # from a backup
+        tier.sweep()
+
+        assert list(s3.objects(clips_bucket)) == [name]
+
     def test_a_missing_bucket_forgets_nothing(self, tier: StorageTier, clips_bucket: str) -> None:
         tier.put(entry())
         with pytest.raises(TierError, match="NoSuchBucket"):
@@ -253,6 +268,64 @@ class TestDamage:
         monkeypatch.setattr(tier.bucket, "get", moved_first)
         assert tier.get(KEY).audio == b"sound"  # type: ignore[union-attr]
         assert record().is_ready
+
+
+class TestMarker:
+    @pytest.fixture
+    def elsewhere(self, tier: StorageTier, settings: Any) -> StorageTier:
+        """A process that was started with a wrong setting."""
+        tier.put(entry())
+        publish(KEY)
+        settings.AWS_LOCATION = "staging"
+        return StorageTier(tier.bucket, "gzip", has_cdn=True)
+
+    def test_a_wrong_folder_forgets_nothing(self, elsewhere: StorageTier, settings: Any) -> None:
+        for attempt in (
+            lambda: elsewhere.get(KEY),
+            lambda: elsewhere.settle(record()),
+            lambda: elsewhere.put(entry(OTHER)),
+            elsewhere.check,
+        ):
+            with pytest.raises(TierError, match="mark_bucket"):
+                attempt()
+        settings.AWS_LOCATION = ""
+
+        assert elsewhere.get(KEY).audio == b"sound"  # type: ignore[union-attr]
+
+    def test_two_databases_do_not_share_a_folder(self, tier: StorageTier) -> None:
+        tier.put(entry())
+        Identity.objects.all().delete()
+        for attempt in (lambda: StorageTier(tier.bucket).put(entry(OTHER)), StorageTier(tier.bucket).check):
+            with pytest.raises(TierError, match="another database"):
+                attempt()
+
+    def test_a_bucket_that_was_used_before_is_marked(self, tier: StorageTier) -> None:
+        tier.put(entry())
+        tier.bucket.delete(marker.NAME)
+        StorageTier(tier.bucket).check()
+
+        assert tier.bucket.get(marker.NAME) == Identity.of_this_database().encode()
+
+    def test_a_bucket_that_was_replaced_is_marked_by_hand(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        tier.put(entry())
+        s3.empty(clips_bucket)
+        with pytest.raises(TierError, match="mark_bucket"):
+            tier.get(KEY)
+        call_command("mark_bucket", stdout=StringIO())
+
+        assert tier.get(KEY) is None
+        assert not record().is_ready
+
+    def test_another_database_s_is_taken_over_only_when_told(self, tier: StorageTier) -> None:
+        tier.bucket.put(marker.NAME, b"another", {})
+        with pytest.raises(CommandError, match="another database"):
+            call_command("mark_bucket")
+        call_command("mark_bucket", "--take-over", stdout=StringIO())
+
+        tier.put(entry())
+        assert tier.get(KEY) == entry()
 
 
 class TestSides:

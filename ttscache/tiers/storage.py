@@ -21,7 +21,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from ttscache import leftovers
+from ttscache import leftovers, marker
 from ttscache.audio import FORMATS
 from ttscache.bucket import Bucket
 from ttscache.compression import Damaged, packed, unpacked
@@ -61,6 +61,7 @@ class StorageTier:
         self.bucket = bucket
         self._compression = compression
         self._has_cdn = has_cdn
+        self._is_marked = False
 
     def get(self, content_hash: str) -> Entry | None:
         with as_tier_error():
@@ -68,10 +69,11 @@ class StorageTier:
                 clip = kept_clip(content_hash, Keeper.STORAGE)
                 if clip is None or not clip.is_active:
                     return None
-                entry = self.read(clip)
+                content = self._content(clip)
+                entry = self._entry(clip, content)
                 if entry is not None:
                     return entry
-                if self._forget(clip):
+                if self._forget(clip, is_there=content is not None):
                     return None
                 # It was moved between our look at the record and at the object: look again.
         return None
@@ -88,7 +90,7 @@ class StorageTier:
     def delete(self, content_hash: str) -> None:
         with as_tier_error():
             for clip in Clip.objects.kept_by(Keeper.STORAGE).filter(content_hash=content_hash):
-                if self._forget(clip):
+                if self._forget(clip, is_there=True):
                     leftovers.hasten(_name_of(clip))
             self._sweep_softly()
 
@@ -104,16 +106,30 @@ class StorageTier:
     # --- for those who move clips -------------------------------------------------------------------------
     def read(self, clip: Clip) -> Entry | None:
         """The clip that this record says is here; None where it is missing or damaged."""
+        return self._entry(clip, self._content(clip))
+
+    def _content(self, clip: Clip) -> bytes | None:
         release_connections()  # the bucket may be far away
         content = self.bucket.get(_name_of(clip))
         if content is None:
+            marker.ensure(self.bucket)  # or else the settings are wrong, and nothing is missing
             logger.error("The bucket has no object of clip %s.", clip.content_hash)
+        return content
+
+    def _entry(self, clip: Clip, content: bytes | None) -> Entry | None:
+        if content is None:
             return None
         try:
             return checked(clip, unpacked(content, clip.encoding))
         except Damaged:
             logger.error("The object of clip %s does not unpack.", clip.content_hash)
             return None
+
+    def check(self) -> None:
+        """Whether the bucket can be used, and is ours."""
+        self.bucket.check()
+        with as_tier_error():
+            self._ensure_marker()
 
     def has_bytes(self, clip: Clip) -> bool:
         return self.bucket.get(_name_of(clip)) is not None
@@ -178,16 +194,26 @@ class StorageTier:
 
     def _upload(self, name: str, content: bytes, entry: Entry) -> None:
         self.bucket.check_not_down()
+        self._ensure_marker()
         leftovers.expect(name)
         release_connections()
         self.bucket.put(name, content, _headers(name, entry.audio_format))
+
+    def _ensure_marker(self) -> None:
+        """Once in the life of the process."""
+        if not self._is_marked:
+            marker.ensure(self.bucket)
+            self._is_marked = True
 
     def _is_to_be_plain(self, clip: Clip) -> bool:
         return bool(clip.encoding) and self._has_cdn and _is_audible(clip.content_hash)
 
     def _repack(self, clip: Clip) -> bool:
-        entry = self.read(clip)
-        return self.take_over(clip, entry) if entry else not self._forget(clip)
+        content = self._content(clip)
+        entry = self._entry(clip, content)
+        if entry is not None:
+            return self.take_over(clip, entry)
+        return not self._forget(clip, is_there=content is not None)
 
     def _copy(self, clip: Clip) -> bool:
         side = PUBLIC if _is_audible(clip.content_hash) else PRIVATE
@@ -196,17 +222,18 @@ class StorageTier:
         leftovers.expect(new)
         release_connections()
         if not self.bucket.copy(old, new, _headers(new, clip.audio_format)):
-            self._forget(clip)
+            marker.ensure(self.bucket)
+            self._forget(clip, is_there=False)
             return False
         stored_size = clip.stored_size or clip.audio_file_size or 0
         with transaction.atomic():
             where = place(Keeper.STORAGE, encoding=clip.encoding, stored_size=stored_size, name=new)
             return has_moved(clip, where)
 
-    def _forget(self, clip: Clip) -> bool:
+    def _forget(self, clip: Clip, *, is_there: bool) -> bool:
         with transaction.atomic():
             is_forgotten = forget_audio(clip)
-            if is_forgotten:
+            if is_forgotten and is_there:
                 leftovers.leave(_name_of(clip))
             return is_forgotten
 
