@@ -123,6 +123,30 @@ def test_a_clip_that_is_far_too_short_for_its_words_is_made_again() -> None:
     assert not Clip.objects.get().is_ready
 
 
+def keep_short() -> Entry:
+    """A clip that says far too little, in every tier."""
+    request = speech("This is a long text of which only the very beginning can be heard. " * 3)
+    Clip.objects.record(request, "question")
+    kept = whole(request, hum(0.5))
+    for tier in (speech_cache().permanent, *speech_cache().local):
+        tier.put(kept)
+    return kept
+
+
+def test_a_short_clip_does_not_come_back_from_this_host() -> None:
+    kept = keep_short()
+    assert_found_and_mended("database: short")
+    assert not Clip.objects.get().is_ready
+    assert played(kept) is None
+
+
+def test_a_short_clip_that_only_this_host_has_is_removed() -> None:
+    kept = keep_short()
+    speech_cache().permanent.delete(kept.content_hash)
+    assert_found_and_mended("file: short")
+    assert not Clip.objects.get().is_ready
+
+
 def test_an_adopted_clip_needs_only_decode() -> None:
     request = speech("This is a long text of which only the very beginning can be heard. " * 3)
     clip = Clip.objects.record(request, "question")

@@ -42,7 +42,7 @@ def cache(clips_bucket: str, store: Bucket, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("ttscache.bucket.Bucket", lambda _: store)
     for content_hash in (KEY, OTHER):
         Clip.objects.create(
-            content_hash=content_hash, content_text="x" * 40, voice="nova", content_type="question"
+            content_hash=content_hash, content_text="x " * 20, voice="nova", content_type="question"
         )
     return wiring.speech_cache()
 
@@ -186,6 +186,12 @@ class TestPushing:
             cache.local[0].put(entry(content_hash))
 
         assert moving.push_missing() == 0
+
+    def test_nor_is_one_that_is_far_too_short(self, cache: SpeechCache) -> None:
+        cache.local[0].put(entry(duration_ms=100))
+
+        assert moving.push_missing() == 0
+        assert cache.local[0].get(KEY) is None
 
     def test_nor_are_a_person_s_own_words(self, cache: SpeechCache) -> None:
         Clip.objects.update(content_type="response")

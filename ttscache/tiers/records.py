@@ -110,6 +110,17 @@ def checked(clip: Clip, audio: bytes) -> Entry | None:
     return _entry_from(clip, audio)
 
 
+def why_too_short(entry: Entry, clip: Clip) -> str:
+    """Why these cannot be all of the clip's words, or nothing. Clips of the earlier system are left alone."""
+    if clip.adopted_at is not None:
+        return ""
+    try:
+        sound.check_duration(entry.duration_ms, clip.content_text, clip.speed)
+    except BrokenAudio as error:
+        return error.reason
+    return ""
+
+
 @contextmanager
 def as_tier_error() -> Iterator[None]:
     try:
