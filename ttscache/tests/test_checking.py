@@ -155,6 +155,15 @@ def test_an_adopted_clip_needs_only_decode() -> None:
     assert check()[0] == 0
 
 
+def test_bytes_of_an_adopted_clip_are_never_removed() -> None:
+    clip = Clip.objects.record(speech(), "question")
+    ClipFile.objects.create(cache=clip, file_data=b"<html>", file_size=6)
+    Clip.objects.update(kept_at=timezone.now(), adopted_at=timezone.now())
+    assert_found_and_mended("database: damaged bytes")
+    assert not Clip.objects.get().is_ready
+    assert bytes(ClipFile.objects.get().file_data) == b"<html>"
+
+
 def test_bytes_that_no_record_says_are_there_are_removed() -> None:
     clip = Clip.objects.record(speech(), "question")
     ClipFile.objects.create(cache=clip, file_data=b"sound", file_size=5)

@@ -206,6 +206,18 @@ class TestDamage:
         tier.put(entry())
         assert tier.get(KEY) == entry()
 
+    def test_a_damaged_object_of_an_adopted_clip_stays(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(storage, "STRAY_AGE", -timedelta(minutes=1))
+        tier.put(entry())
+        Clip.objects.update(adopted_at=timezone.now())
+        name = record().audio_file_path
+        s3.client.put_object(Bucket=clips_bucket, Key=name, Body=b"soun")
+        assert tier.get(KEY) is None
+
+        assert (tier.sweep(), list(tier.strays()), list(s3.objects(clips_bucket))) == (0, [], [name])
+
     def test_a_packed_object_that_does_not_unpack_is_a_miss(
         self, tier: StorageTier, s3: S3Server, clips_bucket: str
     ) -> None:

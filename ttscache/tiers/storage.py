@@ -174,7 +174,7 @@ class StorageTier:
                 long_ago = timezone.now() - STRAY_AGE
                 sizes = {item.name: item.size for item in page if item.written_at < long_ago}
                 ours = [name for name in sizes if OBJECT_NAME.fullmatch(name)]
-                yield from ((name, sizes[name]) for name in leftovers.unknown(ours))
+                yield from ((name, sizes[name]) for name in leftovers.unknown(ours) if not _is_adopted(name))
 
     def remove_stray(self, name: str) -> None:
         """Remove it, unless a record or a leftover knows it by now."""
@@ -233,7 +233,8 @@ class StorageTier:
     def _forget(self, clip: Clip, *, is_there: bool) -> bool:
         with transaction.atomic():
             is_forgotten = forget_audio(clip)
-            if is_forgotten and is_there:
+            # What was adopted is nowhere else: it stays, damaged as it is, until the clip is made anew.
+            if is_forgotten and is_there and clip.adopted_at is None:
                 leftovers.leave(_name_of(clip))
             return is_forgotten
 
@@ -270,6 +271,10 @@ def _headers(name: str, audio_format: str) -> dict[str, str]:
 
 def _name_of(clip: Clip) -> str:
     return str(clip.audio_file_path)
+
+
+def _is_adopted(name: str) -> bool:
+    return Clip.objects.filter(audio_file_path=name, adopted_at__isnull=False).exists()
 
 
 def _is_audible(content_hash: str) -> bool:
