@@ -105,9 +105,9 @@ class TestObjects:
             "ContentEncoding": "",
         }
         assert head(s3, clips_bucket, record(OTHER).audio_file_path) == {
-            "ContentType": "audio/mpeg",
+            "ContentType": "application/gzip",
             "CacheControl": "private, no-store",
-            "ContentEncoding": "gzip",
+            "ContentEncoding": "",
         }
 
     def test_a_stranger_reaches_the_public_side_only(
@@ -361,9 +361,9 @@ class TestSides:
         tier.settle(record())
 
         assert head(s3, clips_bucket, record().audio_file_path) == {
-            "ContentType": "audio/mpeg",
+            "ContentType": "application/gzip",
             "CacheControl": "public, max-age=31536000, immutable",
-            "ContentEncoding": "gzip",
+            "ContentEncoding": "",
         }
 
     def test_a_draft_is_not_public(self, tier: StorageTier) -> None:

@@ -262,11 +262,11 @@ def object_name(side: str, content_hash: str, checksum: str, audio_format: str, 
 
 
 def _headers(name: str, audio_format: str) -> dict[str, str]:
-    headers = {
-        "ContentType": FORMATS[audio_format].media_type,
+    # No Content-Encoding: some stores unpack on the way out what has one. The record says how it is packed.
+    return {
+        "ContentType": "application/gzip" if name.endswith(".gz") else FORMATS[audio_format].media_type,
         "CacheControl": CACHE_CONTROL[name.partition("/")[0]],
     }
-    return headers | ({"ContentEncoding": "gzip"} if name.endswith(".gz") else {})
 
 
 def _name_of(clip: Clip) -> str:
