@@ -22,6 +22,7 @@ from harness.process import HOST, ServerProcess, free_port
 
 ACCESS_KEY, SECRET_KEY = "harness", "harness-secret"
 REGION = "us-east-1"
+MARKER = ".marker"
 PARTS = ("master", "volume", "filer", "s3", "admin")  # each with a port for HTTP and one for gRPC
 WITHOUT = ("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0")
 
@@ -93,6 +94,11 @@ class S3Server:
         return name
 
     def empty(self, bucket: str) -> None:
+        for name in self._names(bucket):
+            self.client.delete_object(Bucket=bucket, Key=name)
+
+    def lose(self, bucket: str) -> None:
+        """All its objects, but not whose they are."""
         for name in self.objects(bucket):
             self.client.delete_object(Bucket=bucket, Key=name)
 
@@ -108,7 +114,10 @@ class S3Server:
         }
 
     def objects(self, bucket: str) -> dict[str, int]:
-        """The names in a bucket, with their sizes."""
+        """The names in a bucket, with their sizes; a marker says whose they are and is none of them."""
+        return {name: size for name, size in self._names(bucket).items() if not name.endswith(MARKER)}
+
+    def _names(self, bucket: str) -> dict[str, int]:
         listed = self.client.list_objects_v2(Bucket=bucket).get("Contents", [])
         return {item["Key"]: item["Size"] for item in listed}
 

@@ -129,6 +129,20 @@ def examine(audio: bytes, audio_format: str) -> Sound:
     return _measure(stream)
 
 
+def examine_adopted(audio: bytes, audio_format: str) -> Sound:
+    """The same of a clip of the earlier system, which has to decode, no more.
+
+    An MP3 plays in spite of what follows its last frame, a tag of another kind or padding, and of a last
+    frame that is cut off. Raises BrokenAudio where hardly anything decodes, or all of it is silence.
+    """
+    try:
+        return examine(audio, audio_format)
+    except BrokenAudio:
+        if audio_format != "mp3":
+            raise
+    return _measure(_decode(audio, format_named(audio_format), frames=_frames_that_decode))
+
+
 # Letters and digits a second. Narration has 9 to 26 characters of all kinds in a second, of which four in
 # five are letters; a short text has no pauses, so it gets some letters free and some seconds extra.
 _FASTEST_PACE = 22.0
@@ -374,7 +388,36 @@ class _Decoded:
     channels: int
 
 
-def _decode(audio: bytes, kind: AudioFormat, sample_rate: int | None = None) -> _Decoded:
+def _all_frames(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+    return container.decode(container.streams.audio[0])
+
+
+_FEWEST_FRAMES = 4  # a tenth of a second
+_FRAMES_PER_FLAW = 8  # at most one part in so many may not decode
+
+
+def _frames_that_decode(container: av.container.InputContainer) -> Iterator[av.AudioFrame]:
+    import av
+
+    good = flaws = 0
+    for packet in container.demux(container.streams.audio[0]):
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            flaws += 1
+        else:
+            good += len(frames)
+            yield from frames
+    if good < max(_FEWEST_FRAMES, flaws * _FRAMES_PER_FLAW):
+        raise BrokenAudio(f"only {good} frames decode")
+
+
+def _decode(
+    audio: bytes,
+    kind: AudioFormat,
+    sample_rate: int | None = None,
+    frames: Callable[[av.container.InputContainer], Iterator[av.AudioFrame]] = _all_frames,
+) -> _Decoded:
     """Samples from -1 to 1, resampled if a rate in Hz is given. Raises BrokenAudio."""
     import av
     import numpy as np
@@ -383,7 +426,7 @@ def _decode(audio: bytes, kind: AudioFormat, sample_rate: int | None = None) -> 
     with _opened(audio, kind) as container:
         stream = container.streams.audio[0]
         mono = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate or stream.rate)
-        for frame in (*container.decode(stream), None):  # None: flush
+        for frame in (*frames(container), None):  # None: flush
             chunks += [mixed.to_ndarray()[0] for mixed in mono.resample(frame)]
         rate, channels = stream.rate, stream.channels
     if not any(map(len, chunks)):

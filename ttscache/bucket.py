@@ -53,7 +53,7 @@ class Bucket:
         self._healthy_until = 0.0
 
     def put(self, name: str, content: bytes, headers: Mapping[str, str]) -> None:
-        """`headers`: ContentType, CacheControl and ContentEncoding, as S3 names them."""
+        """`headers`: ContentType and CacheControl, as S3 names them."""
         with self._asking() as client:
             client.put_object(Bucket=self.name, Key=self._key(name), Body=content, **headers)
 

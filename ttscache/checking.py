@@ -12,13 +12,11 @@ from itertools import islice
 
 from django.db.models import F, Q, QuerySet
 
-from ttscache import audio as sound
 from ttscache.cache import SpeechCache
-from ttscache.errors import BrokenAudio
 from ttscache.models import Clip, ClipFile, ContentType, Keeper
 from ttscache.tiers import Entry
 from ttscache.tiers.files import FileTier
-from ttscache.tiers.records import PermanentTier, as_tier_error, forget_audio, kept_clip
+from ttscache.tiers.records import PermanentTier, as_tier_error, forget_audio, kept_clip, why_too_short
 from ttscache.tiers.storage import StorageTier
 
 BATCH = 500
@@ -41,6 +39,8 @@ class Finding:
 def findings(cache: SpeechCache) -> Iterator[Finding]:
     """One after the other; may take long, as every kept byte is read. Raises TierError."""
     for tier in cache.permanents:
+        if isinstance(tier, StorageTier):
+            tier.check()
         yield from _records_without_good_bytes(cache, tier)
     yield from _records_of_no_tier(cache)
     yield from _rows_without_record()
@@ -64,8 +64,8 @@ def _records_without_good_bytes(cache: SpeechCache, tier: PermanentTier) -> Iter
         entry = tier.read(clip)
         if entry is None:
             yield _lost(cache, tier, clip)
-        elif clip.adopted_at is None and (reason := _too_short(entry, clip)):
-            forget = partial(_forget, clip)
+        elif reason := why_too_short(entry, clip):
+            forget = partial(_forget_everywhere, cache, clip)
             yield Finding(tier.name, f"short: {reason}", content_hash, "is made again when asked for", forget)
 
 
@@ -85,17 +85,18 @@ def _local_copy(cache: SpeechCache, clip: Clip) -> Entry | None:
     return next((entry for entry in found if entry and entry.checksum == clip.checksum), None)
 
 
-def _too_short(entry: Entry, clip: Clip) -> str:
-    try:
-        sound.check_duration(entry.duration_ms, clip.content_text, clip.speed)
-    except BrokenAudio as error:
-        return error.reason
-    return ""
-
-
 def _forget(clip: Clip) -> None:
     with as_tier_error():
         forget_audio(clip)
+
+
+def _forget_everywhere(cache: SpeechCache, clip: Clip) -> None:
+    """Also what this host has of it, or it would come back from there."""
+    _forget(clip)
+    for tier in cache.local:
+        held = tier.get(clip.content_hash)
+        if held is not None and held.checksum == clip.checksum:
+            tier.delete(clip.content_hash)
 
 
 def _records_of_no_tier(cache: SpeechCache) -> Iterator[Finding]:
@@ -106,9 +107,11 @@ def _records_of_no_tier(cache: SpeechCache) -> Iterator[Finding]:
 
 
 def _rows_without_record() -> Iterator[Finding]:
-    """Bytes in the database that no record says are there."""
+    """Bytes in the database that no record says are there. Those of an adopted clip are nowhere else: they
+    stay, damaged as they may be, until the clip is made anew."""
     is_meant = Q(cache__kept_at__isnull=False, cache__kept_in=Keeper.DATABASE)
-    unmeant = ClipFile.objects.exclude(is_meant).annotate(content_hash=F("cache__content_hash"))
+    is_adopted = Q(cache__adopted_at__isnull=False)
+    unmeant = ClipFile.objects.exclude(is_meant | is_adopted).annotate(content_hash=F("cache__content_hash"))
     with as_tier_error():
         found = list(unmeant.values_list("pk", "content_hash"))
     for row, content_hash in found:
@@ -146,6 +149,8 @@ def _local_clip(
         yield Finding(tier.name, "damaged bytes", content_hash, "are removed", drop)
     elif clip is None or clip.content_type == ContentType.RESPONSE:
         yield Finding(tier.name, "bytes without a record", content_hash, "are removed", drop)
+    elif clip.kept_at is None and (reason := why_too_short(entry, clip)):
+        yield Finding(tier.name, f"short: {reason}", content_hash, "is removed", drop)
     elif clip.kept_at is None and clip.is_active:
         keep = partial(cache.permanent.put, entry)
         yield Finding(tier.name, "bytes that only this host has", content_hash, "are kept for all", keep)

@@ -1,4 +1,4 @@
-"""Clip (tts_cache), ClipFile (tts_cache_files), Leftover, Pin, Claim, Usage and kin, WarmRun, ApiToken."""
+"""Clip (tts_cache), ClipFile (tts_cache_files), Leftover, Pin, Claim, Usage and kin, WarmRun, ApiToken …"""
 
 from __future__ import annotations
 
@@ -210,6 +210,22 @@ class Leftover(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Identity(models.Model):
+    """Which database this is, for a bucket that holds its clips. One row, written once."""
+
+    name = models.UUIDField(default=uuid.uuid4, editable=False)
+
+    class Meta:
+        verbose_name_plural = "identity"
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    @classmethod
+    def of_this_database(cls) -> str:
+        return str(cls.objects.get_or_create(pk=1)[0])
 
 
 class PinQuerySet(models.QuerySet["Pin"]):

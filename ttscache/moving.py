@@ -18,7 +18,7 @@ from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.errors import TierError
 from ttscache.models import Clip, ContentType, Keeper, Pin
-from ttscache.tiers.records import PermanentTier, as_tier_error, kept_clip
+from ttscache.tiers.records import PermanentTier, as_tier_error, kept_clip, why_too_short
 from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
@@ -69,18 +69,23 @@ def push_missing(cache: SpeechCache | None = None) -> int:
     for tier in cache.local:
         held = tier.entries()
         while batch := [content_hash for content_hash, _ in islice(held, BATCH)]:
-            for content_hash in _without_bytes(batch):
-                entry = tier.get(content_hash)
-                if entry is not None:
-                    cache.permanent.put(entry)
-                    pushed += 1
+            for clip in _without_bytes(batch):
+                entry = tier.get(clip.content_hash)
+                if entry is None:
+                    continue
+                if reason := why_too_short(entry, clip):
+                    logger.error("This host's copy of clip %s is short: %s.", clip.content_hash, reason)
+                    tier.delete(clip.content_hash)
+                    continue
+                cache.permanent.put(entry)
+                pushed += 1
     return pushed
 
 
-def _without_bytes(content_hashes: list[str]) -> list[str]:
+def _without_bytes(content_hashes: list[str]) -> list[Clip]:
     with as_tier_error():
         missing = Clip.objects.filter(content_hash__in=content_hashes, kept_at__isnull=True, is_active=True)
-        return list(missing.exclude(content_type=ContentType.RESPONSE).values_list("content_hash", flat=True))
+        return list(missing.exclude(content_type=ContentType.RESPONSE).defer("waveform"))
 
 
 # --- from one permanent tier to the other -----------------------------------------------------------------

@@ -109,7 +109,7 @@ def _permanent_tier() -> str:
         ClipFile.objects.exists()
         return "database"
     try:
-        storage.bucket.check()
+        storage.check()
     except TierError as error:
         raise _NotReadyError(str(error)) from error
     return f"storage, bucket {storage.bucket.name}"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness import http
+from harness.fault_table import NoteFault
 from harness.openai_server import OpenAIServer
 from harness.process import leashed, marked
 from harness.s3 import S3Server
@@ -130,9 +131,10 @@ def test_the_figures_tell_of_it(caller: Caller) -> None:
 
 
 def test_an_outage_of_the_store(
-    caller: Caller, server: WebServer, s3: S3Server, bucket: str, openai: OpenAIServer
+    caller: Caller, s3: S3Server, bucket: str, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
     """What this host has plays on, what is new is spoken and kept here; later all of it is in the bucket."""
+    server = caller.site
     known, new = phrase(), phrase()
     caller.say(known)
     assert "permanent tier: ok, storage" in caller.get("/readyz").body.decode()
@@ -151,6 +153,11 @@ def test_an_outage_of_the_store(
     assert (heard.body, heard.headers["Cache-Status"]) == (
         sound_of(new),
         "lifereview; hit; detail=storage",
+    )
+    note_fault(
+        "object storage: down",
+        "known clips from this host, new ones spoken once",
+        "on this host, and in the bucket once it is back",
     )
 
 

@@ -6,7 +6,7 @@ twice are looked into.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -148,9 +148,10 @@ class Rows:
             yield list(group)
 
     def _chosen(self, group: list[Candidate]) -> Choice:
-        """The newest that is whole; else the newest with bytes; else the newest."""
+        """The newest that is whole; else that decodes; else the newest with bytes; else the newest."""
         fit = [one for one in group if one.is_true == group[0].is_true]
-        whole = next((one for one in fit if self._is_whole(one)), None)
+        whole = next((one for one in fit if self._passes(audio.examine, one)), None)
+        whole = whole or next((one for one in fit if self._passes(audio.examine_adopted, one)), None)
         best = whole or next((one for one in fit if one.size), fit[0])
         return Choice(
             content_hash=best.content_hash,
@@ -161,12 +162,12 @@ class Rows:
             other_files=tuple(one.file for one in group if one.file and one.file != best.file),
         )
 
-    def _is_whole(self, candidate: Candidate) -> bool:
+    def _passes(self, examination: Callable[[bytes, str], audio.Sound], candidate: Candidate) -> bool:
         if not candidate.size:
             return False
         self._cursor.execute(f"SELECT file_data FROM {FILES} WHERE id = %s", [candidate.file])  # noqa: S608
         try:
-            audio.examine(bytes(self._cursor.fetchone()[0]), "mp3")
+            examination(bytes(self._cursor.fetchone()[0]), "mp3")
         except BrokenAudio:
             return False
         return True

@@ -95,6 +95,17 @@ def test_of_several_files_the_newest_whole_one_stays(found: Sql, adopt: Callable
     assert CLIP.text not in told
 
 
+def test_one_that_decodes_in_spite_of_a_flaw_counts_as_whole(found: Sql, adopt: Callable[[], Plan]) -> None:
+    found.execute("ALTER TABLE tts_cache_files ADD created_at timestamptz")
+    clip = add_clip(found, **WORDS)
+    tagged = add_file(found, clip, CLIP.sound + bytes(512), created_at="2024-01-01")
+    add_file(found, clip, b"<html>", created_at="2024-01-02")
+    done = adopt()
+
+    assert ask(found, "SELECT id::text FROM tts_cache_files") == [(tagged,)]
+    assert f"{clip} stays with file {tagged} (whole)" in "\n".join(done.lines())
+
+
 def test_rows_of_one_hash_become_one_that_is_as_old_as_the_oldest(
     found: Sql, adopt: Callable[[], Plan]
 ) -> None:

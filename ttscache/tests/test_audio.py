@@ -347,3 +347,38 @@ class TestCues:
             Cue(start_ms=0, end_ms=1600, first_char=0, last_char=7),
             Cue(start_ms=1600, end_ms=2700, first_char=9, last_char=11),
         ]
+
+
+APE_TAG = b"APETAGEX" + struct.pack("<IIII", 2_000, 32, 0, 1 << 31) + bytes(8)
+LYRICS = b"LYRICSBEGINx000006LYRICS200" + b"TAG" + bytes(125)
+
+
+@pytest.mark.parametrize(
+    "end", [APE_TAG, LYRICS, bytes(512), b"\n"], ids=["APE", "lyrics", "zeros", "newline"]
+)
+def test_an_adopted_clip_may_end_in_what_is_not_sound(end: bytes) -> None:
+    with pytest.raises(BrokenAudio):
+        audio.examine(clip("mp3") + end, "mp3")
+    assert audio.examine_adopted(clip("mp3") + end, "mp3").duration_ms == pytest.approx(5_000, abs=60)
+
+
+def test_an_adopted_clip_may_lack_the_end_of_its_last_frame() -> None:
+    assert audio.examine_adopted(clip("mp3")[:-20], "mp3").duration_ms == pytest.approx(5_000, abs=60)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"<html><body>" + b"502 Bad Gateway " * 2_000,
+        random.Random(1).randbytes(40_000),
+        clip("mp3")[:300],
+        clip("mp3")[:600] + bytes(20_000),
+        clip("wav"),
+        audio.encode(bytes(RATE * 4), RATE, "mp3"),
+    ],
+    ids=["nothing", "page", "noise", "a frame", "mostly zeros", "wav", "silence"],
+)
+def test_an_adopted_clip_has_to_decode(damage: bytes) -> None:
+    with pytest.raises(BrokenAudio):
+        audio.examine_adopted(damage, "mp3")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from harness.s3 import S3Server
 from ttscache.models import Clip, ClipFile, Keeper
 from ttscache.speech import SpeechRequest
 from ttscache.tests.fakes import entry, hum, speech, spoken
-from ttscache.tiers import Entry, checksum_of
+from ttscache.tiers import Entry, checksum_of, storage
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db
@@ -122,12 +123,45 @@ def test_a_clip_that_is_far_too_short_for_its_words_is_made_again() -> None:
     assert not Clip.objects.get().is_ready
 
 
+def keep_short() -> Entry:
+    """A clip that says far too little, in every tier."""
+    request = speech("This is a long text of which only the very beginning can be heard. " * 3)
+    Clip.objects.record(request, "question")
+    kept = whole(request, hum(0.5))
+    for tier in (speech_cache().permanent, *speech_cache().local):
+        tier.put(kept)
+    return kept
+
+
+def test_a_short_clip_does_not_come_back_from_this_host() -> None:
+    kept = keep_short()
+    assert_found_and_mended("database: short")
+    assert not Clip.objects.get().is_ready
+    assert played(kept) is None
+
+
+def test_a_short_clip_that_only_this_host_has_is_removed() -> None:
+    kept = keep_short()
+    speech_cache().permanent.delete(kept.content_hash)
+    assert_found_and_mended("file: short")
+    assert not Clip.objects.get().is_ready
+
+
 def test_an_adopted_clip_needs_only_decode() -> None:
     request = speech("This is a long text of which only the very beginning can be heard. " * 3)
     clip = Clip.objects.record(request, "question")
     ClipFile.objects.create(cache=clip, file_data=hum(0.5), file_size=24_000)
     Clip.objects.update(kept_at=timezone.now(), adopted_at=timezone.now())
     assert check()[0] == 0
+
+
+def test_bytes_of_an_adopted_clip_are_never_removed() -> None:
+    clip = Clip.objects.record(speech(), "question")
+    ClipFile.objects.create(cache=clip, file_data=b"<html>", file_size=6)
+    Clip.objects.update(kept_at=timezone.now(), adopted_at=timezone.now())
+    assert_found_and_mended("database: damaged bytes")
+    assert not Clip.objects.get().is_ready
+    assert bytes(ClipFile.objects.get().file_data) == b"<html>"
 
 
 def test_bytes_that_no_record_says_are_there_are_removed() -> None:
@@ -200,7 +234,7 @@ class TestStorage:
 
     def test_a_lost_object_is_put_back(self, s3: S3Server, clips_bucket: str) -> None:
         kept = keep()
-        s3.empty(clips_bucket)
+        s3.lose(clips_bucket)
         assert_found_and_mended("storage: a record without bytes")
         forget_local(kept)
         assert played(kept) == kept.audio
@@ -213,10 +247,23 @@ class TestStorage:
         forget_local(kept)
         assert played(kept) == kept.audio
 
-    def test_an_object_that_no_record_names_is_removed(self, s3: S3Server, clips_bucket: str) -> None:
-        keep()
-        s3.client.put_object(Bucket=clips_bucket, Key="public/ab/stranger.mp3", Body=b"sound")
+    def test_an_object_of_ours_that_no_record_names_is_removed(
+        self, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = keep()
+        monkeypatch.setattr(storage, "STRAY_AGE", -timedelta(minutes=1))
+        name = storage.object_name("public", kept.content_hash, kept.checksum, "pcm", "")
+        s3.client.put_object(Bucket=clips_bucket, Key=name, Body=b"sound")
         assert_found_and_mended("storage: an object without a record")
+
+    def test_what_others_keep_in_the_bucket_is_theirs(
+        self, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keep()
+        monkeypatch.setattr(storage, "STRAY_AGE", -timedelta(minutes=1))
+        s3.client.put_object(Bucket=clips_bucket, Key="family-album/1972.jpg", Body=b"us")
+        assert check(fix=True) == (0, "All tiers agree.\n")
+        assert "family-album/1972.jpg" in s3.objects(clips_bucket)
 
     def test_a_store_that_is_down_is_no_reason_to_forget_anything(self, s3: S3Server) -> None:
         keep()
@@ -224,6 +271,17 @@ class TestStorage:
         code, said = check(fix=True)
         assert (code, "broke off" in said) == (2, True)
         assert Clip.objects.get().is_ready
+
+    def test_a_wrong_folder_is_no_reason_to_forget_anything(
+        self, s3: S3Server, clips_bucket: str, settings: object
+    ) -> None:
+        kept = keep()
+        settings.AWS_LOCATION = "staging"  # type: ignore[attr-defined]
+        code, said = check(fix=True)
+        assert (code, "mark_bucket" in said) == (2, True)
+        settings.AWS_LOCATION = ""  # type: ignore[attr-defined]
+        assert check() == (0, "All tiers agree.\n")
+        assert played(kept) == kept.audio
 
     def test_clips_in_a_bucket_that_is_not_set_up_are_told_and_left_alone(self, settings: object) -> None:
         from ttscache import wiring

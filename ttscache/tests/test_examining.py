@@ -11,8 +11,11 @@ from django_q.models import OrmQ
 
 from ttscache import tasks
 from ttscache.examining import examine_adopted
-from ttscache.models import Clip, ClipFile, Pin
+from ttscache.models import Clip, ClipFile, Keeper, Pin
 from ttscache.tests.adoption_variants import Found
+from ttscache.tests.fakes import entry
+from ttscache.tiers.database import DatabaseTier
+from ttscache.tiers.records import kept_clip
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +39,25 @@ def test_an_adopted_clip_gets_its_length_and_version() -> None:
     clip.refresh_from_db()
     assert clip.duration_ms and len(clip.checksum) == 64
     assert examine_adopted() == (0, 0)
+
+
+def test_one_that_plays_in_spite_of_a_flaw_is_left_as_it_is() -> None:
+    clips = [adopted("Tag", FOUND.sound + bytes(512)), adopted("Cut", FOUND.sound[:-20])]
+
+    assert examine_adopted() == (2, 0)
+    assert [bytes(clip.file.file_data) for clip in clips] == [FOUND.sound + bytes(512), FOUND.sound[:-20]]
+    assert Clip.objects.with_audio().count() == 2
+
+
+def test_a_clip_that_is_made_anew_meanwhile_is_described_as_it_is_now() -> None:
+    clip = adopted("Once")
+    database = DatabaseTier()
+    found = kept_clip(clip.content_hash, Keeper.DATABASE)
+    assert found is not None
+    database.put(entry(clip.content_hash, b"newer"))
+    database.read(found)
+
+    assert database.get(clip.content_hash).audio == b"newer"  # type: ignore[union-attr]
 
 
 def test_a_broken_one_is_counted_told_and_made_anew(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django_q.models import OrmQ
 
 from harness.s3 import S3Server
-from ttscache import moving, readiness, tasks, wiring
+from ttscache import marker, moving, readiness, tasks, wiring
 from ttscache.analytics import cache_stats
 from ttscache.bucket import Bucket
 from ttscache.cache import SpeechCache
@@ -42,7 +42,7 @@ def cache(clips_bucket: str, store: Bucket, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("ttscache.bucket.Bucket", lambda _: store)
     for content_hash in (KEY, OTHER):
         Clip.objects.create(
-            content_hash=content_hash, content_text="x" * 40, voice="nova", content_type="question"
+            content_hash=content_hash, content_text="x " * 20, voice="nova", content_type="question"
         )
     return wiring.speech_cache()
 
@@ -163,7 +163,7 @@ class TestAddresses:
     def test_and_what_was_forgotten(self, cache: SpeechCache, s3: S3Server, clips_bucket: str) -> None:
         Pin.objects.create(content_hash=KEY, reason=LIVE)
         cache.permanent.put(entry())
-        s3.empty(clips_bucket)
+        s3.lose(clips_bucket)
         assert cache.permanent.get(KEY) is None
 
         assert published_address(record()) == audio_path(KEY, "mp3")
@@ -186,6 +186,12 @@ class TestPushing:
             cache.local[0].put(entry(content_hash))
 
         assert moving.push_missing() == 0
+
+    def test_nor_is_one_that_is_far_too_short(self, cache: SpeechCache) -> None:
+        cache.local[0].put(entry(duration_ms=100))
+
+        assert moving.push_missing() == 0
+        assert cache.local[0].get(KEY) is None
 
     def test_nor_are_a_person_s_own_words(self, cache: SpeechCache) -> None:
         Clip.objects.update(content_type="response")
@@ -214,6 +220,25 @@ class TestMoving:
         assert (ClipFile.objects.count(), s3.objects(clips_bucket)) == (2, {})
         assert (database.get(KEY), database.get(OTHER)) == (entry(), entry(OTHER, bytes(20_000)))
         assert record().kept_at == made
+
+    def test_what_is_removed_late_is_not_what_came_back(
+        self, cache: SpeechCache, store: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cache.permanent.put(entry())
+        remove = Bucket.delete
+
+        def come_back_first(bucket: Bucket, name: str) -> None:
+            with monkeypatch.context() as meanwhile:
+                meanwhile.setattr(Bucket, "delete", lambda *_: None)
+                self.move("storage")
+            remove(bucket, name)
+
+        with monkeypatch.context() as sweeping:
+            sweeping.setattr(Bucket, "delete", come_back_first)
+            self.move("database")
+
+        assert record().kept_in == Keeper.STORAGE
+        assert cache.permanent.get(KEY) == entry()
 
     def test_a_dry_run_says_what_there_is_and_writes_nothing(self, cache: SpeechCache) -> None:
         DatabaseTier().put(entry())
@@ -273,12 +298,13 @@ class TestMoving:
     ) -> None:
         DatabaseTier().put(entry())
         monkeypatch.setattr("ttscache.moving.time.sleep", lambda _: None)
-        monkeypatch.setattr(store, "get", lambda _: b"other")
+        get = store.get
+        monkeypatch.setattr(store, "get", lambda name: b"other" if name.startswith("private/") else get(name))
         with pytest.raises(CommandError, match="other bytes than it was given"):
             self.move("storage")
 
         assert DatabaseTier().get(KEY) == entry()
-        assert Leftover.objects.count() == 1
+        assert Leftover.objects.count() == moving.ATTEMPTS  # and each goes in an hour
 
     def test_without_a_bucket_it_says_what_to_set(self) -> None:
         with pytest.raises(CommandError, match="AWS_STORAGE_BUCKET_NAME"):
@@ -299,8 +325,12 @@ def test_readiness_looks_at_the_bucket(cache: SpeechCache, store: Bucket) -> Non
         return next(part for part in readiness.parts() if part.name == "permanent tier")
 
     assert permanent_tier().detail == f"storage, bucket {store.name}"
-    store._pause()
+    wiring.storage_tier()._is_marked = False  # type: ignore[union-attr]
+    store.put(marker.NAME, b"another", {})
     assert not permanent_tier().is_ready
+    assert "another database" in permanent_tier().detail
+    store._pause()
+    assert "a moment ago" in permanent_tier().detail
 
 
 def test_a_tier_that_is_away_is_waited_for(

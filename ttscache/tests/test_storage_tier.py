@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import gzip
+import re
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from harness import http
 from harness.s3 import S3Server
 from ttscache import bucket as bucket_module
+from ttscache import marker
 from ttscache.bucket import Bucket
 from ttscache.errors import TierError
 from ttscache.leftovers import GRACE
-from ttscache.models import Clip, ClipFile, Keeper, Leftover, Pin
+from ttscache.models import Clip, ClipFile, Identity, Keeper, Leftover, Pin
 from ttscache.tests.fakes import KEY, entry, hum
 from ttscache.tests.test_tiers import OTHER, TierContract
+from ttscache.tiers import storage
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.storage import StorageTier
 
 pytestmark = pytest.mark.django_db
 
 SILENT = bytes(20_000)  # compresses to next to nothing
+FOREIGN = ("family-album/1972.jpg", "1972.mp3", "public/ab/1972.mp3", f"private/ab/{KEY}.mp3")
 CDN = "https://cdn.example.org/"
 
 
@@ -78,7 +84,9 @@ class TestObjects:
         tier.put(entry(sound=b"sound"))
         tier.put(entry(OTHER, b"other"))
 
-        assert s3.objects(clips_bucket) == {
+        assert {
+            re.sub("-[0-9a-f]{8}", "", name): size for name, size in s3.objects(clips_bucket).items()
+        } == {
             f"public/01/{KEY}.{entry(sound=b'sound').checksum[:16]}.mp3": 5,
             f"private/ff/{OTHER}.{entry(sound=b'other').checksum[:16]}.mp3": 5,
         }
@@ -97,9 +105,9 @@ class TestObjects:
             "ContentEncoding": "",
         }
         assert head(s3, clips_bucket, record(OTHER).audio_file_path) == {
-            "ContentType": "audio/mpeg",
+            "ContentType": "application/gzip",
             "CacheControl": "private, no-store",
-            "ContentEncoding": "gzip",
+            "ContentEncoding": "",
         }
 
     def test_a_stranger_reaches_the_public_side_only(
@@ -113,10 +121,13 @@ class TestObjects:
         assert http.get(f"{address}/{record(KEY).audio_file_path}").body == b"sound"
         assert http.get(f"{address}/{record(OTHER).audio_file_path}").status == 403
 
-    def test_what_is_put_under_the_same_name_is_there(self, tier: StorageTier) -> None:
+    def test_no_name_is_used_twice(self, tier: StorageTier, s3: S3Server, clips_bucket: str) -> None:
         tier.put(entry())
+        first = record().audio_file_path
         tier.put(entry())
 
+        assert record().audio_file_path != first
+        assert list(s3.objects(clips_bucket)) == [record().audio_file_path]
         assert tier.get(KEY) == entry()
         assert not Leftover.objects.exists()
 
@@ -195,6 +206,18 @@ class TestDamage:
         tier.put(entry())
         assert tier.get(KEY) == entry()
 
+    def test_a_damaged_object_of_an_adopted_clip_stays(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(storage, "STRAY_AGE", -timedelta(minutes=1))
+        tier.put(entry())
+        Clip.objects.update(adopted_at=timezone.now())
+        name = record().audio_file_path
+        s3.client.put_object(Bucket=clips_bucket, Key=name, Body=b"soun")
+        assert tier.get(KEY) is None
+
+        assert (tier.sweep(), list(tier.strays()), list(s3.objects(clips_bucket))) == (0, [], [name])
+
     def test_a_packed_object_that_does_not_unpack_is_a_miss(
         self, tier: StorageTier, s3: S3Server, clips_bucket: str
     ) -> None:
@@ -211,6 +234,18 @@ class TestDamage:
 
         assert tier.get(KEY) is None
         assert not record().is_ready
+
+    def test_what_is_missing_is_not_removed_either(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        tier.put(entry())
+        name = record().audio_file_path
+        s3.lose(clips_bucket)
+        assert tier.get(KEY) is None
+        s3.client.put_object(Bucket=clips_bucket, Key=name, Body=b"sound")  # from a backup
+        tier.sweep()
+
+        assert list(s3.objects(clips_bucket)) == [name]
 
     def test_a_missing_bucket_forgets_nothing(self, tier: StorageTier, clips_bucket: str) -> None:
         tier.put(entry())
@@ -247,6 +282,65 @@ class TestDamage:
         assert record().is_ready
 
 
+class TestMarker:
+    @pytest.fixture
+    def elsewhere(self, tier: StorageTier, settings: Any) -> StorageTier:
+        """A process that was started with a wrong setting."""
+        tier.put(entry())
+        publish(KEY)
+        settings.AWS_LOCATION = "staging"
+        return StorageTier(tier.bucket, "gzip", has_cdn=True)
+
+    def test_a_wrong_folder_forgets_nothing(self, elsewhere: StorageTier, settings: Any) -> None:
+        for attempt in (
+            lambda: elsewhere.get(KEY),
+            lambda: elsewhere.settle(record()),
+            lambda: elsewhere.put(entry(OTHER)),
+            elsewhere.check,
+        ):
+            with pytest.raises(TierError, match="mark_bucket"):
+                attempt()
+        settings.AWS_LOCATION = ""
+
+        assert elsewhere.get(KEY).audio == b"sound"  # type: ignore[union-attr]
+
+    def test_two_databases_do_not_share_a_folder(self, tier: StorageTier) -> None:
+        tier.put(entry())
+        Identity.objects.all().delete()
+        with pytest.raises(TierError, match="another database"):
+            StorageTier(tier.bucket).put(entry(OTHER))
+        with pytest.raises(TierError, match="another database"):
+            StorageTier(tier.bucket).check()
+
+    def test_a_bucket_that_was_used_before_is_marked(self, tier: StorageTier) -> None:
+        tier.put(entry())
+        tier.bucket.delete(marker.NAME)
+        StorageTier(tier.bucket).check()
+
+        assert tier.bucket.get(marker.NAME) == Identity.of_this_database().encode()
+
+    def test_a_bucket_that_was_replaced_is_marked_by_hand(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
+        tier.put(entry())
+        s3.empty(clips_bucket)
+        with pytest.raises(TierError, match="mark_bucket"):
+            tier.get(KEY)
+        call_command("mark_bucket", stdout=StringIO())
+
+        assert tier.get(KEY) is None
+        assert not record().is_ready
+
+    def test_another_database_s_is_taken_over_only_when_told(self, tier: StorageTier) -> None:
+        tier.bucket.put(marker.NAME, b"another", {})
+        with pytest.raises(CommandError, match="another database"):
+            call_command("mark_bucket")
+        call_command("mark_bucket", "--take-over", stdout=StringIO())
+
+        tier.put(entry())
+        assert tier.get(KEY) == entry()
+
+
 class TestSides:
     def test_an_object_follows_its_pins(self, tier: StorageTier, s3: S3Server, clips_bucket: str) -> None:
         tier.put(entry())
@@ -267,9 +361,9 @@ class TestSides:
         tier.settle(record())
 
         assert head(s3, clips_bucket, record().audio_file_path) == {
-            "ContentType": "audio/mpeg",
+            "ContentType": "application/gzip",
             "CacheControl": "public, max-age=31536000, immutable",
-            "ContentEncoding": "gzip",
+            "ContentEncoding": "",
         }
 
     def test_a_draft_is_not_public(self, tier: StorageTier) -> None:
@@ -343,11 +437,17 @@ class TestLeftovers:
 
         assert list(s3.objects(clips_bucket)) == [record().audio_file_path]
 
-    def test_strays_are_what_nobody_knows(self, tier: StorageTier, s3: S3Server, clips_bucket: str) -> None:
+    def test_strays_are_objects_of_ours_that_nobody_knows(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         tier.put(entry())
-        s3.client.put_object(Bucket=clips_bucket, Key="public/ab/stray.mp3", Body=b"sound")
+        stray = storage.object_name("private", OTHER, entry().checksum, "mp3", "gzip")
+        for name in (stray, *FOREIGN):
+            s3.client.put_object(Bucket=clips_bucket, Key=name, Body=b"sound")
+        assert list(tier.strays()) == [], "it may have been named or left this very moment"
 
-        assert list(tier.strays()) == [("public/ab/stray.mp3", 5)]
+        monkeypatch.setattr(storage, "STRAY_AGE", -timedelta(minutes=1))
+        assert list(tier.strays()) == [(stray, 5)]
 
 
 class TestOtherPermanentTier:

@@ -110,6 +110,17 @@ def checked(clip: Clip, audio: bytes) -> Entry | None:
     return _entry_from(clip, audio)
 
 
+def why_too_short(entry: Entry, clip: Clip) -> str:
+    """Why these cannot be all of the clip's words, or nothing. Clips of the earlier system are left alone."""
+    if clip.adopted_at is not None:
+        return ""
+    try:
+        sound.check_duration(entry.duration_ms, clip.content_text, clip.speed)
+    except BrokenAudio as error:
+        return error.reason
+    return ""
+
+
 @contextmanager
 def as_tier_error() -> Iterator[None]:
     try:
@@ -119,17 +130,24 @@ def as_tier_error() -> Iterator[None]:
 
 
 def _examined(clip: Clip, audio: bytes) -> Entry | None:
+    """What nobody has looked at yet; what it shows is noted, unless the clip was made anew meanwhile."""
+    examine = sound.examine if clip.adopted_at is None else sound.examine_adopted
     try:
-        facts = sound.examine(audio, clip.audio_format)
+        facts = examine(audio, clip.audio_format)
     except BrokenAudio as error:
         logger.error("The adopted clip %s is broken: %s.", clip.content_hash, error.reason)
         return None
-    clip.checksum = checksum_of(audio)
-    clip.duration_ms = facts.duration_ms
-    clip.loudness_dbfs = facts.loudness_dbfs
-    clip.waveform = facts.waveform
-    clip.audio_file_size = len(audio)
-    clip.save(update_fields=["checksum", "duration_ms", "loudness_dbfs", "waveform", "audio_file_size"])
+    shown = {
+        "checksum": checksum_of(audio),
+        "duration_ms": facts.duration_ms,
+        "loudness_dbfs": facts.loudness_dbfs,
+        "waveform": facts.waveform,
+        "audio_file_size": len(audio),
+    }
+    unchanged = Clip.objects.filter(pk=clip.pk, kept_in=clip.kept_in, kept_at=clip.kept_at, checksum="")
+    unchanged.update(**shown)
+    for column, value in shown.items():
+        setattr(clip, column, value)
     return _entry_from(clip, audio)
 
 

@@ -1,9 +1,10 @@
 """Clips in a bucket, through Django's storage API; their records say which object each one is.
 
-    public/ab/ab12….0123456789abcdef.mp3       what anyone may hear now: the only folder that a CDN may show
-    private/ab/ab12….0123456789abcdef.mp3.gz   everything else; it goes out only through us
+    public/ab/ab12….0123456789abcdef-76543210.mp3       what anyone may hear now: all that a CDN may show
+    private/ab/ab12….0123456789abcdef-89abcdef.mp3.gz   everything else; it goes out only through us
 
-A name holds the content hash and the beginning of the checksum, so it never stands for other bytes. An
+A name holds the content hash and the beginning of the checksum, so it never stands for other bytes, and ends
+in chance, so it is never used again: what is about to be removed cannot be what a record names meanwhile. An
 object is written first and named in the record afterwards; it is removed once no record names it any more.
 
 What a CDN serves directly is never compressed: ranges of a compressed body are of no use to a player.
@@ -12,11 +13,15 @@ What a CDN serves directly is never compressed: ranges of a compressed body are 
 from __future__ import annotations
 
 import logging
+import re
+import secrets
 from collections.abc import Iterator
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 
-from ttscache import leftovers
+from ttscache import leftovers, marker
 from ttscache.audio import FORMATS
 from ttscache.bucket import Bucket
 from ttscache.compression import Damaged, packed, unpacked
@@ -39,6 +44,11 @@ logger = logging.getLogger(__name__)
 
 PUBLIC, PRIVATE = "public", "private"
 CACHE_CONTROL = {PUBLIC: "public, max-age=31536000, immutable", PRIVATE: "private, no-store"}
+OBJECT_NAME = re.compile(
+    rf"({PUBLIC}|{PRIVATE})/([0-9a-f]{{2}})/\2[0-9a-f]{{30}}\.[0-9a-f]{{16}}(-[0-9a-f]{{8}})?"
+    rf"\.({'|'.join(FORMATS)})(\.gz)?"
+)
+STRAY_AGE = timedelta(hours=1)
 LOOKS = 3  # at a record that changes while its object is fetched
 
 
@@ -51,6 +61,7 @@ class StorageTier:
         self.bucket = bucket
         self._compression = compression
         self._has_cdn = has_cdn
+        self._is_marked = False
 
     def get(self, content_hash: str) -> Entry | None:
         with as_tier_error():
@@ -58,10 +69,11 @@ class StorageTier:
                 clip = kept_clip(content_hash, Keeper.STORAGE)
                 if clip is None or not clip.is_active:
                     return None
-                entry = self.read(clip)
+                content = self._content(clip)
+                entry = self._entry(clip, content)
                 if entry is not None:
                     return entry
-                if self._forget(clip):
+                if self._forget(clip, is_there=content is not None):
                     return None
                 # It was moved between our look at the record and at the object: look again.
         return None
@@ -78,7 +90,7 @@ class StorageTier:
     def delete(self, content_hash: str) -> None:
         with as_tier_error():
             for clip in Clip.objects.kept_by(Keeper.STORAGE).filter(content_hash=content_hash):
-                if self._forget(clip):
+                if self._forget(clip, is_there=True):
                     leftovers.hasten(_name_of(clip))
             self._sweep_softly()
 
@@ -94,16 +106,30 @@ class StorageTier:
     # --- for those who move clips -------------------------------------------------------------------------
     def read(self, clip: Clip) -> Entry | None:
         """The clip that this record says is here; None where it is missing or damaged."""
+        return self._entry(clip, self._content(clip))
+
+    def _content(self, clip: Clip) -> bytes | None:
         release_connections()  # the bucket may be far away
         content = self.bucket.get(_name_of(clip))
         if content is None:
+            marker.ensure(self.bucket)  # or else the settings are wrong, and nothing is missing
             logger.error("The bucket has no object of clip %s.", clip.content_hash)
+        return content
+
+    def _entry(self, clip: Clip, content: bytes | None) -> Entry | None:
+        if content is None:
             return None
         try:
             return checked(clip, unpacked(content, clip.encoding))
         except Damaged:
             logger.error("The object of clip %s does not unpack.", clip.content_hash)
             return None
+
+    def check(self) -> None:
+        """Whether the bucket can be used, and is ours."""
+        self.bucket.check()
+        with as_tier_error():
+            self._ensure_marker()
 
     def has_bytes(self, clip: Clip) -> bool:
         return self.bucket.get(_name_of(clip)) is not None
@@ -138,11 +164,17 @@ class StorageTier:
         return removed
 
     def strays(self) -> Iterator[tuple[str, int]]:
-        """Objects that neither a record nor a leftover knows, with their sizes: somebody else's doing."""
+        """Objects of ours that neither a record nor a leftover knows, with their sizes.
+
+        The bucket may be shared: what is not named as we name things belongs to others. What is young may
+        have been named or left while we looked.
+        """
         with as_tier_error():
             for page in self.bucket.pages():
-                sizes = {item.name: item.size for item in page}
-                yield from ((name, sizes[name]) for name in leftovers.unknown(list(sizes)))
+                long_ago = timezone.now() - STRAY_AGE
+                sizes = {item.name: item.size for item in page if item.written_at < long_ago}
+                ours = [name for name in sizes if OBJECT_NAME.fullmatch(name)]
+                yield from ((name, sizes[name]) for name in leftovers.unknown(ours) if not _is_adopted(name))
 
     def remove_stray(self, name: str) -> None:
         """Remove it, unless a record or a leftover knows it by now."""
@@ -162,16 +194,26 @@ class StorageTier:
 
     def _upload(self, name: str, content: bytes, entry: Entry) -> None:
         self.bucket.check_not_down()
+        self._ensure_marker()
         leftovers.expect(name)
         release_connections()
         self.bucket.put(name, content, _headers(name, entry.audio_format))
+
+    def _ensure_marker(self) -> None:
+        """Once in the life of the process."""
+        if not self._is_marked:
+            marker.ensure(self.bucket)
+            self._is_marked = True
 
     def _is_to_be_plain(self, clip: Clip) -> bool:
         return bool(clip.encoding) and self._has_cdn and _is_audible(clip.content_hash)
 
     def _repack(self, clip: Clip) -> bool:
-        entry = self.read(clip)
-        return self.take_over(clip, entry) if entry else not self._forget(clip)
+        content = self._content(clip)
+        entry = self._entry(clip, content)
+        if entry is not None:
+            return self.take_over(clip, entry)
+        return not self._forget(clip, is_there=content is not None)
 
     def _copy(self, clip: Clip) -> bool:
         side = PUBLIC if _is_audible(clip.content_hash) else PRIVATE
@@ -180,17 +222,19 @@ class StorageTier:
         leftovers.expect(new)
         release_connections()
         if not self.bucket.copy(old, new, _headers(new, clip.audio_format)):
-            self._forget(clip)
+            marker.ensure(self.bucket)
+            self._forget(clip, is_there=False)
             return False
         stored_size = clip.stored_size or clip.audio_file_size or 0
         with transaction.atomic():
             where = place(Keeper.STORAGE, encoding=clip.encoding, stored_size=stored_size, name=new)
             return has_moved(clip, where)
 
-    def _forget(self, clip: Clip) -> bool:
+    def _forget(self, clip: Clip, *, is_there: bool) -> bool:
         with transaction.atomic():
             is_forgotten = forget_audio(clip)
-            if is_forgotten:
+            # What was adopted is nowhere else: it stays, damaged as it is, until the clip is made anew.
+            if is_forgotten and is_there and clip.adopted_at is None:
                 leftovers.leave(_name_of(clip))
             return is_forgotten
 
@@ -211,20 +255,26 @@ class StorageTier:
 
 
 def object_name(side: str, content_hash: str, checksum: str, audio_format: str, encoding: str) -> str:
+    """Another one each time."""
     suffix = ".gz" if encoding else ""
-    return f"{side}/{content_hash[:2]}/{content_hash}.{checksum[:16]}.{audio_format}{suffix}"
+    once = secrets.token_hex(4)
+    return f"{side}/{content_hash[:2]}/{content_hash}.{checksum[:16]}-{once}.{audio_format}{suffix}"
 
 
 def _headers(name: str, audio_format: str) -> dict[str, str]:
-    headers = {
-        "ContentType": FORMATS[audio_format].media_type,
+    # No Content-Encoding: some stores unpack on the way out what has one. The record says how it is packed.
+    return {
+        "ContentType": "application/gzip" if name.endswith(".gz") else FORMATS[audio_format].media_type,
         "CacheControl": CACHE_CONTROL[name.partition("/")[0]],
     }
-    return headers | ({"ContentEncoding": "gzip"} if name.endswith(".gz") else {})
 
 
 def _name_of(clip: Clip) -> str:
     return str(clip.audio_file_path)
+
+
+def _is_adopted(name: str) -> bool:
+    return Clip.objects.filter(audio_file_path=name, adopted_at__isnull=False).exists()
 
 
 def _is_audible(content_hash: str) -> bool:

@@ -1,0 +1,35 @@
+"""Say that the bucket of the settings is this database's, after it was replaced or its marker was lost."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ttscache.errors import TierError
+from ttscache.wiring import storage_tier
+
+
+class Command(BaseCommand):
+    help = (
+        "Marks the bucket, or its folder AWS_LOCATION, as this database's. From then on a clip that is "
+        "missing there counts as lost and is made again when it is asked for."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--take-over", action="store_true", help="also where it is another database's")
+
+    def handle(self, *args: Any, take_over: bool, **options: Any) -> None:
+        storage = storage_tier()
+        if storage is None:
+            raise CommandError("There is no object storage: set AWS_STORAGE_BUCKET_NAME and its kin.")
+        from ttscache import marker
+
+        try:
+            if storage.bucket.get(marker.NAME) is None or take_over:
+                marker.write(storage.bucket)
+            marker.ensure(storage.bucket)
+        except TierError as error:
+            raise CommandError(f"{error}") from error
+        self.stdout.write(f"The bucket {storage.bucket.name} is this database's.")
