@@ -389,6 +389,18 @@ def test_lost_sound_blocks_nobody(visit: Visit, site: Site) -> None:
     visit.complaints = [each for each in visit.complaints if "ERR_FAILED" not in each]
 
 
+def test_what_the_cdn_does_not_give_comes_from_this_site(visit: Visit) -> None:
+    html = (
+        http.get(visit.url).body.decode().replace('"url": "/api/audio/', '"url": "https://cdn.example.org/')
+    )
+    visit.page.route(visit.url, lambda route: route.fulfill(body=html, content_type="text/html"))
+    visit.page.route("https://cdn.example.org/**", lambda route: route.abort())
+    visit.open().press("Begin")
+    visit.expect_sound()
+    assert visit.asked_for("cdn.example.org")
+    visit.complaints = [each for each in visit.complaints if "ERR_FAILED" not in each]
+
+
 def test_a_busy_server_is_asked_again(visit: Visit) -> None:
     answers = iter([503, 502])
 
