@@ -133,7 +133,7 @@ def test_the_figures_tell_of_it(caller: Caller) -> None:
 def test_an_outage_of_the_store(
     caller: Caller, s3: S3Server, bucket: str, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
-    """What this host has plays on, what is new is spoken and kept here; later all of it is in the bucket."""
+    """What this host has plays on; what is new is kept in the database, and moved when somebody says so."""
     server = caller.site
     known, new = phrase(), phrase()
     caller.say(known)
@@ -144,10 +144,12 @@ def test_an_outage_of_the_store(
     assert caller.clip(hash_of(new)).headers["Cache-Status"] == "lifereview; hit; detail=file"
     assert len(openai.calls()) == 2
     wait_until(lambda: "permanent tier: NOT READY" in caller.get("/readyz").body.decode(), "an alarm")
+    forget_files(server)
+    assert caller.clip(hash_of(new)).headers["Cache-Status"] == "lifereview; hit; detail=database"
     s3.start()
-    server.manage("shell", "-c", "from ttscache.tasks import tend_clips; tend_clips()", check=True)
-    assert path_of(server, hash_of(new)) in s3.objects(bucket)
     wait_until(lambda: "permanent tier: ok" in caller.get("/readyz").body.decode(), "all clear", seconds=20)
+    server.manage("move_clips", "--to", "storage", check=True)
+    assert path_of(server, hash_of(new)) in s3.objects(bucket)
     forget_files(server)
     heard = caller.clip(hash_of(new))
     assert (heard.body, heard.headers["Cache-Status"]) == (
@@ -157,7 +159,7 @@ def test_an_outage_of_the_store(
     note_fault(
         "object storage: down",
         "known clips from this host, new ones spoken once",
-        "on this host, and in the bucket once it is back",
+        "in the database, for all hosts; in the bucket once moved",
     )
 
 
