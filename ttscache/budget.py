@@ -44,8 +44,9 @@ class Budget:
 
         Raises BudgetExhausted, and StoreUnavailable without a database.
         """
-        reservations = [Reservation(self._clock().date(), _microusd(each)) for each in usd]
-        total = Reservation(reservations[0].day, sum(each.microusd for each in reservations))
+        today = self._clock().date()
+        reservations = [Reservation(today, _microusd(each)) for each in usd]
+        total = Reservation(today, sum(each.microusd for each in reservations))
         if self._cap_microusd is not None and total.microusd > 0:
             try:
                 if not self._take(total):

@@ -7,8 +7,10 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from cachebox import TTLCache
 from django.db import connections
 
 from ttscache import audio as sound
@@ -23,6 +25,7 @@ from ttscache.errors import (
     VoiceNotInUse,
 )
 from ttscache.ledger import Ledger
+from ttscache.models import ContentType
 from ttscache.prices import cost_usd, is_priced, most_usd
 from ttscache.providers import Provider
 from ttscache.recording import Recording
@@ -33,6 +36,7 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 LONGEST_PAUSE_SECONDS = 4.0
 PARTS_AT_ONCE = 4
+SPARE_BYTES, SPARE_SECONDS = 32 * 1024**2, 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,10 @@ class Speaker:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._calls: set[Call] = set()
+        # Parts that are paid for, should another one of their clip fail and the clip be asked for again.
+        self._spare: TTLCache[SpeechRequest, Spoken] = TTLCache(
+            SPARE_BYTES, SPARE_SECONDS, getsizeof=lambda _, part: len(part.audio)
+        )
 
     def speak(
         self, request: SpeechRequest, content_type: str, recording: Recording, parts_at_once: int
@@ -78,15 +86,19 @@ class Speaker:
         if self.budget.is_capped and not is_priced(request.model):
             raise BudgetExhausted("This voice has no price, so nothing new can be made with it.")
         parts = self.provider.parts(request)
+        spoken = {part: self._spare[part] for part in parts if part in self._spare}
+        missing = [part for part in dict.fromkeys(parts) if part not in spoken]
+        reservations = self.budget.reserve(*map(most_usd, missing))
+        connections.close_all()  # the voice takes seconds; others need the connection meanwhile
         calls = [
             Call(part, content_type, reservation)
-            for part, reservation in zip(parts, self.budget.reserve(*map(most_usd, parts)), strict=True)
+            for part, reservation in zip(missing, reservations, strict=True)
         ]
-        connections.close_all()  # the voice takes seconds; others need the connection meanwhile
-        if len(calls) == 1:
+        if len(parts) == 1 and calls:
             return self._part(calls[0], recording, is_heard=self.provider.is_streaming)
-        spoken = self._all_parts(calls, recording, parts_at_once)
-        return _checked(sound.join([part.audio for part in spoken], request.audio_format), request)
+        spoken |= self._all_parts(calls, recording, parts_at_once)
+        audio = sound.join([spoken[part].audio for part in parts], request.audio_format)
+        return _checked(audio, request)
 
     def book_unfinished(self) -> None:
         """Book what is still under way, for a process that ends: the calls may cost all the same."""
@@ -95,23 +107,29 @@ class Speaker:
         for call in unfinished:
             self._end(call, ProviderTimeout.code, cost_usd(call.request))
 
-    def _all_parts(self, calls: list[Call], recording: Recording, at_once: int) -> list[Spoken]:
+    def _all_parts(
+        self, calls: list[Call], recording: Recording, at_once: int
+    ) -> dict[SpeechRequest, Spoken]:
         """All or none: once a part has failed, those that have not begun are not paid for any more."""
         with ThreadPoolExecutor(at_once, thread_name_prefix="part") as pool:
-            spoken = [pool.submit(self._part_in_thread, call, recording) for call in calls]
+            spoken = {call: pool.submit(self._part_in_thread, call, recording) for call in calls}
             try:
-                return [part.result() for part in spoken]
+                return {call.request: part.result() for call, part in spoken.items()}
             except BaseException:
-                for call, part in zip(calls, spoken, strict=True):
+                for call, part in spoken.items():
                     if part.cancel():
                         self.budget.settle(call.reservation, 0.0)
                 raise
 
     def _part_in_thread(self, call: Call, recording: Recording) -> Spoken:
         try:
-            return self._part(call, recording, is_heard=False)
+            spoken = self._part(call, recording, is_heard=False)
         finally:
             connections.close_all()  # a thread's connections end with it
+        if call.content_type != ContentType.RESPONSE:
+            with suppress(OverflowError):  # larger than all that may be spared
+                self._spare[call.request] = spoken
+        return spoken
 
     def _part(self, call: Call, recording: Recording, *, is_heard: bool) -> Spoken:
         """A text that fits into a call; tried again while nobody has heard a byte and trouble may pass."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ttscache import audio
-from ttscache.errors import SpeechError
+from ttscache.errors import ProviderFailed, SpeechError
 from ttscache.ledger import Ledger
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, checksum_of
@@ -65,6 +65,7 @@ class FakeVoice:
         self.breaks_off: SpeechError | None = None
         self.break_off_calls = 1_000  # how many calls break off where one is to
         self.audio: bytes | None = None
+        self.fails_on = ""  # texts with these words fail, each time
         self.errors = list(errors)
         self.is_streaming = is_streaming
         self.is_in_good_health = True
@@ -90,6 +91,8 @@ class FakeVoice:
         self.calls.append(request)
         if self.errors:
             raise self.errors.pop(0)
+        if self.fails_on and self.fails_on in request.text:
+            raise ProviderFailed
         sound = spoken(request) if self.audio is None else self.audio
         yield sound[:1_000]
         threading.Event().wait(0.01)  # as a service does, so that calls overlap

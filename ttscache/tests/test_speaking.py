@@ -9,6 +9,7 @@ from ttscache.circuit import FAILURES_IN_A_ROW
 from ttscache.errors import (
     BudgetExhausted,
     ProviderDown,
+    ProviderFailed,
     ProviderTimeout,
     ProviderUnavailable,
     SpeechError,
@@ -23,8 +24,8 @@ from ttscache.tests.fakes import MOST_CHARACTERS, FakeVoice, entry, free_ledger,
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SENTENCE = "This is a sentence about a long and winding life. "
-LONG = (SENTENCE * 40).strip()  # four parts for the fake voice
+# Four parts for the fake voice, no two of them alike.
+LONG = " ".join(f"This is sentence {number} about a long, winding life." for number in range(10, 50))
 PARTS = 4
 
 
@@ -61,7 +62,7 @@ def test_a_long_text_is_spoken_in_parts_and_joined(ledger: Ledger) -> None:
 
     assert len(voice.calls) == PARTS
     assert all(len(call.text) <= MOST_CHARACTERS for call in voice.calls)
-    assert " ".join(sorted((call.text for call in voice.calls), key=len, reverse=True)) == LONG
+    assert " ".join(sorted((call.text for call in voice.calls), key=LONG.index)) == LONG
     assert made.facts.duration_ms >= sum(len(spoken(call)) for call in voice.calls) / 48 - 10
 
 
@@ -144,3 +145,24 @@ def test_a_recording_that_was_broken_off_makes_no_further_call(ledger: Ledger) -
     with pytest.raises(SpeechError):
         speaker_of(voice, ledger).speak(speech(), "question", broken_off, 1)
     assert voice.calls == []
+
+
+def test_parts_that_are_paid_for_are_not_paid_for_again(ledger: Ledger) -> None:
+    voice = FakeVoice()
+    speaker = speaker_of(voice, ledger)
+    voice.fails_on = LONG[-40:]
+    with pytest.raises(ProviderFailed):
+        speak(speaker, speech(LONG), parts_at_once=1)
+    done = books(ledger)["ok"][0]
+    voice.fails_on = ""
+    voice.calls.clear()
+    speak(speaker, speech(LONG))
+    assert (done, len(voice.calls)) == (PARTS - 1, 1)
+
+
+def test_a_persons_own_words_are_not_spared(ledger: Ledger) -> None:
+    voice = FakeVoice()
+    speaker = speaker_of(voice, ledger)
+    for _ in range(2):
+        speaker.speak(speech(LONG), "response", recording(), 2)
+    assert len(voice.calls) == 2 * PARTS
