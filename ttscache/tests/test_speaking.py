@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from harness.waiting import wait_until
 from ttscache.budget import Budget
 from ttscache.circuit import FAILURES_IN_A_ROW
 from ttscache.errors import (
@@ -76,8 +77,15 @@ def test_each_part_is_a_call_in_the_books(ledger: Ledger) -> None:
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_so_many_parts_at_once_and_no_more(ledger: Ledger, at_once: int) -> None:
     voice = FakeVoice()
-    speak(speaker_of(voice, ledger), speech(LONG), at_once)
-    assert voice.peak == at_once
+    voice.may_go_on.clear()
+    speaking = threading.Thread(
+        target=speak, args=(speaker_of(voice, ledger), speech(LONG)), kwargs={"parts_at_once": at_once}
+    )
+    speaking.start()
+    wait_until(lambda: voice.speaking == at_once, "so many calls")
+    voice.may_go_on.set()
+    speaking.join()
+    assert (voice.peak, len(voice.calls)) == (at_once, PARTS)
 
 
 def test_a_part_that_fails_is_made_again_and_the_others_are_not(ledger: Ledger) -> None:
