@@ -139,6 +139,7 @@ class SpeechCache:
         joined = self._recordings.get(content_hash)
         if joined is not None:
             return Playing(joined, is_joined=True)
+        self._check_not_refused(content_hash)
         before_start()
         with self._lock:
             joined = self._recordings.get(content_hash)
@@ -150,6 +151,15 @@ class SpeechCache:
             )
             self._recordings[content_hash] = recording
         return Playing(self._started(recording, content_hash), is_joined=False)
+
+    def _check_not_refused(self, content_hash: str) -> None:
+        """Raises what is remembered of this text: it costs nothing, so no throttle counts it."""
+        try:
+            code = self.claims.refusal(content_hash)
+        except DatabaseError as error:
+            raise StoreUnavailable from error
+        if code:
+            raise error_of(code)
 
     def record_privately(self, request: SpeechRequest) -> Playing:
         """Speak a person's own words: never kept in a tier, never shared, never keyed."""

@@ -6,14 +6,14 @@ The site may serve meanwhile: whatever is mended is looked at once more, and lef
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
 from django.db.models import F, Q, QuerySet
 
 from ttscache.cache import SpeechCache
-from ttscache.models import Clip, ClipFile, ContentType, Keeper
+from ttscache.models import Clip, ClipFile, ContentType, Keeper, Pin
 from ttscache.tiers import Entry
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import PermanentTier, as_tier_error, forget_audio, kept_clip, why_too_short
@@ -136,8 +136,11 @@ def _local_clips(cache: SpeechCache, tier: FileTier) -> Iterator[Finding]:
     while page := [content_hash for content_hash, _size in islice(held, BATCH)]:
         with as_tier_error():
             records = {clip.content_hash: clip for clip in Clip.objects.filter(content_hash__in=page)}
+            pins = Pin.objects.published().filter(content_hash__in=page)
+            published = set(pins.values_list("content_hash", flat=True))
         for content_hash in page:
             yield from _local_clip(cache, tier, content_hash, records.get(content_hash))
+            yield from _exposed(tier, content_hash, content_hash in published)
 
 
 def _local_clip(
@@ -156,6 +159,13 @@ def _local_clip(
         yield Finding(tier.name, "bytes that only this host has", content_hash, "are kept for all", keep)
     elif clip.checksum and entry.checksum != clip.checksum:
         yield Finding(tier.name, "other bytes than the record's", content_hash, "are removed", drop)
+
+
+def _exposed(tier: FileTier, content_hash: str, is_published: bool) -> Iterator[Finding]:
+    entry = tier.get(content_hash)
+    if entry is not None and entry.is_published and not is_published:
+        hide = partial(tier.put, replace(entry, is_published=False))
+        yield Finding(tier.name, "open to anyone though not published", content_hash, "is moved", hide)
 
 
 def _files_of_no_clip(tier: FileTier) -> Iterator[Finding]:

@@ -96,6 +96,11 @@ class Claims:
         """Whoever has it now, or had it last and left an error; not one whose claim ran out: it is dead."""
         return Claim.objects.filter(Q(until__gt=Now()) | ~Q(error=""), name=name).first()
 
+    def refusal(self, name: str) -> str:
+        """The code of an error that holds still: trying is no use now. Empty where there is none."""
+        claims = Claim.objects.filter(name=name, until__gt=Now()).exclude(error="")
+        return claims.values_list("error", flat=True).first() or ""
+
     def close(self) -> None:
         """Renew nothing any more; what is still held runs out by itself."""
         with self._lock:

@@ -212,10 +212,13 @@ def test_a_clip_that_nobody_has_heard_yet_is_made_again_when_it_comes_out_broken
 def test_a_text_that_the_provider_refuses_is_not_offered_again(tmp_path: object) -> None:
     voice = FakeVoice(errors=[TextRefused()])
     cache = cache_of(voice, tmp_path)
+    counted: list[int] = []
     for _ in range(3):
         with pytest.raises(TextRefused):
-            play(cache, speech())
-    assert len(voice.calls) == 1
+            found = cache.play(speech(), "question", before_start=lambda: counted.append(1))
+            assert isinstance(found, Playing)
+            found.recording.whole()
+    assert (len(voice.calls), len(counted)) == (1, 1)
 
     Claim.objects.update(until=Now())  # ten minutes later
     assert play(cache, speech()).audio == spoken(speech())

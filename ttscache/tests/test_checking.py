@@ -201,16 +201,30 @@ def test_what_only_this_host_has_is_kept_for_all() -> None:
     assert played(kept) == kept.audio
 
 
-@pytest.mark.parametrize("suffix", ["json", "pcm"])
-def test_half_of_a_local_clip_is_removed_once_nobody_may_be_writing_it(suffix: str) -> None:
+def test_sound_without_a_description_is_removed_once_nobody_may_be_writing_it() -> None:
     kept = keep()
-    rest = file_of(kept, "pcm" if suffix == "json" else "json")
-    file_of(kept, suffix).unlink()
+    rest = file_of(kept, "pcm")
+    file_of(kept, "json").unlink()
     assert check()[0] == 0, "it may be in the middle of being written"
     old = timezone.now().timestamp() - A_MINUTE_AGO
     os.utime(rest, (old, old))
     assert_found_and_mended("file: a file of no clip")
     assert not rest.exists()
+    assert played(kept) == kept.audio
+
+
+def test_a_description_without_sound_is_removed() -> None:
+    kept = keep()
+    file_of(kept, "pcm").unlink()
+    assert_found_and_mended("file: a file of no clip")
+    assert played(kept) == kept.audio
+
+
+def test_a_clip_that_is_open_to_anyone_though_not_published_is_moved() -> None:
+    kept = keep()
+    speech_cache().local[1].put(replace(kept, is_published=True))
+    assert_found_and_mended("file: open to anyone though not published")
+    assert speech_cache().find_published(kept.content_hash) is None
     assert played(kept) == kept.audio
 
 

@@ -78,7 +78,7 @@ class FileTier:
     def strays(self) -> Iterator[Path]:
         """Files that belong to no clip: what a killed process left behind, or somebody put here.
 
-        What is younger than a minute may be a clip that is being written.
+        Sound that is younger than a minute may belong to a clip that is being written.
         """
         for access in (PUBLIC, PRIVATE):
             for folder in sorted((self._folder / access).glob("??")):
@@ -177,11 +177,9 @@ class FileTier:
 
 
 def _is_stray(path: Path, names: set[str]) -> bool:
-    described = f"{path.stem}.json" in names and path.suffix != ".draft"
-    has_sound = path.suffix != ".json" or any(
-        name.startswith(f"{path.stem}.") and name != path.name for name in names
-    )
-    if described and has_sound:
+    if path.suffix == ".json":  # written last and removed first, so it never stands alone
+        return not any(name.startswith(f"{path.stem}.") and name != path.name for name in names)
+    if f"{path.stem}.json" in names and path.suffix != ".draft":
         return False
     with suppress(FileNotFoundError):
         return time.time() - path.stat().st_mtime > _YOUNG_SECONDS
