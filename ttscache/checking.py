@@ -67,6 +67,22 @@ def _records_without_good_bytes(cache: SpeechCache, tier: PermanentTier) -> Iter
         elif reason := why_too_short(entry, clip):
             forget = partial(_forget_everywhere, cache, clip)
             yield Finding(tier.name, f"short: {reason}", content_hash, "is made again when asked for", forget)
+        elif _is_size_wrong(clip, entry):
+            correct = partial(_correct_size, clip, entry)
+            yield Finding(tier.name, "a wrong size in the record", content_hash, "is corrected", correct)
+
+
+def _is_size_wrong(clip: Clip, entry: Entry) -> bool:
+    row: ClipFile | None = getattr(clip, "file", None)
+    return clip.audio_file_size != entry.size or (row is not None and row.file_size != len(row.file_data))
+
+
+def _correct_size(clip: Clip, entry: Entry) -> None:
+    row: ClipFile | None = getattr(clip, "file", None)
+    with as_tier_error():
+        Clip.objects.filter(pk=clip.pk, checksum=entry.checksum).update(audio_file_size=entry.size)
+        if row is not None:
+            ClipFile.objects.filter(pk=row.pk, created_at=row.created_at).update(file_size=len(row.file_data))
 
 
 def _lost(cache: SpeechCache, tier: PermanentTier, clip: Clip) -> Finding:

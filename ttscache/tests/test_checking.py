@@ -115,6 +115,15 @@ def test_damaged_bytes_in_the_database_are_put_back(damage: bytes) -> None:
     assert played(kept) == kept.audio
 
 
+def test_a_wrong_size_in_a_record_is_corrected() -> None:
+    kept = keep()
+    ClipFile.objects.update(file_size=1)
+    assert_found_and_mended("database: a wrong size in the record")
+    Clip.objects.update(audio_file_size=1)
+    assert_found_and_mended("database: a wrong size in the record")
+    assert Clip.objects.get().audio_file_size == kept.size
+
+
 def test_a_clip_that_is_far_too_short_for_its_words_is_made_again() -> None:
     request = speech("This is a long text of which only the very beginning can be heard. " * 3)
     Clip.objects.record(request, "question")
