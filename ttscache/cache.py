@@ -139,7 +139,9 @@ class SpeechCache:
         joined = self._recordings.get(content_hash)
         if joined is not None:
             return Playing(joined, is_joined=True)
+        # What is not going to be a generation is not counted as one.
         self._check_not_refused(content_hash)
+        self.speaker.circuit.check()
         before_start()
         with self._lock:
             joined = self._recordings.get(content_hash)
@@ -153,7 +155,7 @@ class SpeechCache:
         return Playing(self._started(recording, content_hash), is_joined=False)
 
     def _check_not_refused(self, content_hash: str) -> None:
-        """Raises what is remembered of this text: it costs nothing, so no throttle counts it."""
+        """Raises what is remembered of this text."""
         try:
             code = self.claims.refusal(content_hash)
         except DatabaseError as error:

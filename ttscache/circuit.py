@@ -54,6 +54,11 @@ class Circuit:
             raise
         self._close()
 
+    def check(self) -> None:
+        """Raises ProviderDown where a call would not be let through just now."""
+        with self._lock:
+            self._check()
+
     def count(self, error: BaseException) -> None:
         """Note what went wrong, if it tells of the provider as a whole: not of one text, voice or model."""
         if not isinstance(error, ProviderError) or isinstance(error, ProviderDown):
@@ -67,13 +72,16 @@ class Circuit:
             if self.is_open and self._clock() >= self._next_trial_at:
                 self._wait()
 
+    def _check(self) -> None:
+        if self.is_open and (self._is_trying or self._clock() < self._next_trial_at):
+            raise self._down()
+
     def _admit(self) -> bool:
         """Whether this call is the trial."""
         with self._lock:
             if not self.is_open:
                 return False
-            if self._is_trying or self._clock() < self._next_trial_at:
-                raise self._down()
+            self._check()
             self._is_trying = True
         is_well = False
         try:

@@ -7,11 +7,13 @@ import pytest
 from django.db.models.functions import Now
 
 from ttscache.cache import Hit, Playing, SpeechCache
+from ttscache.circuit import FAILURES_IN_A_ROW
 from ttscache.claims import Claims
 from ttscache.errors import (
     BrokenAudio,
     Busy,
     KeyRefused,
+    ProviderDown,
     ProviderError,
     ProviderFailed,
     ProviderTimeout,
@@ -233,6 +235,18 @@ def test_trouble_of_the_network_is_never_remembered(tmp_path: object, error: Pro
 
     voice.errors.clear()
     assert play(cache, speech()).audio == spoken(speech())
+
+
+def test_while_the_provider_is_down_nobody_is_throttled_for_asking(
+    cache: SpeechCache, voice: FakeVoice
+) -> None:
+    voice.is_in_good_health = False
+    for _ in range(FAILURES_IN_A_ROW):
+        cache.speaker.circuit.count(ProviderUnavailable())
+    with pytest.raises(ProviderDown):
+        play(cache, speech())  # who looks, and finds it down
+    with pytest.raises(ProviderDown):
+        cache.play(speech(), "question", before_start=lambda: pytest.fail("it was counted"))
 
 
 def test_a_voice_that_does_not_stream_is_asked_again_for_a_broken_clip(tmp_path: object) -> None:
