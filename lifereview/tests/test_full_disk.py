@@ -28,6 +28,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         yield disk
 
 
+@pytest.mark.any_database
 def test_a_full_disk_for_files_costs_no_clip(
     make_site: MakeSite, disk: SmallDisk, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:

@@ -54,6 +54,7 @@ def test_each_clip_is_whole_or_not_there(
     note_fault("kill -9 in mid-write", "cut off", "each clip whole or not at all; made right afterwards")
 
 
+@pytest.mark.any_database
 def test_so_it_is_in_the_bucket(
     make_site: MakeSite, openai: OpenAIServer, running_s3: S3Server, note_fault: NoteFault
 ) -> None:
