@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponseBase
+import sys
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template import loader
 from django.views import defaults
 
 from ttscache.api import error_response
+from ttscache.errors import StoreUnavailable
+
+RETRY_SECONDS = 5
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -21,9 +28,22 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
+    if isinstance(sys.exception(), DatabaseError):
+        return _store_unavailable(request)
     if _is_program(request):
         return error_response(500, "server_error", "Something went wrong on this server.")
     return defaults.server_error(request)
+
+
+def _store_unavailable(request: HttpRequest) -> HttpResponseBase:
+    """A database that is away comes back: nobody has to do anything but try again (RFC 9110, 503)."""
+    if _is_program(request):
+        response: HttpResponse = error_response(503, StoreUnavailable.code, StoreUnavailable.sentence)
+    else:
+        page = loader.get_template("unavailable.html")
+        response = HttpResponse(page.render(), status=503, headers={"Cache-Control": "no-store"})
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def _is_program(request: HttpRequest) -> bool:

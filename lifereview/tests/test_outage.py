@@ -104,6 +104,11 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
         def test_what_needs_the_database_says_so(self, caller: Caller, method: str, path: str) -> None:
             assert_says_that_the_store_is_away(caller.ask(method, path))
 
+        def test_the_page_asks_for_a_moment(self, server: WebServer) -> None:
+            response = Caller(server).get("/")
+            assert (response.status, response.headers["Retry-After"]) == (503, "5")
+            assert "tries again by itself" in response.body.decode()
+
         def test_nothing_is_paid_for_that_could_not_be_kept(
             self, caller: Caller, openai: OpenAIServer
         ) -> None:
