@@ -233,7 +233,7 @@ class WarmRunAdmin(LookOnly):
     @admin.display(description="State", ordering="state")
     def standing(self, run: WarmRun) -> SafeString:
         badge = RUN_BADGES[WarmRun.State(run.state)].html
-        return format_html("{} {}", badge, run.paused_because) if run.paused_because else badge
+        return format_html("{} {}", badge, run.get_paused_because_display())
 
     @admin.display(description="What is made", ordering="scope")
     def makes(self, run: WarmRun) -> str:

@@ -17,6 +17,13 @@ from django.utils import timezone
 from ttscache.speech import LEGACY_MODEL, SpeechRequest
 
 
+class Lane(models.IntegerChoices):
+    """Whose turn it is when clips are made ahead. A listener's own request waits in no lane at all."""
+
+    PREFETCH = 1, "Before others: a listener is about to ask"
+    SCHEDULED = 2, "In turn"
+
+
 class ContentType(models.TextChoices):
     """What kind of text a clip says; figures are given by these four."""
 
@@ -141,12 +148,15 @@ class Clip(models.Model):
     stored_size = models.IntegerField("bytes at rest", null=True, blank=True, editable=False)
     is_shareable = models.BooleanField(default=False, db_default=False)
     adopted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    made_ahead = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects: ClassVar[models.Manager[Clip]] = ClipQuerySet.as_manager()
 
     class Meta:
         db_table = "tts_cache"
         ordering: ClassVar = ["-created_at"]
+        permissions: ClassVar = [("prune_clip", "Can remove clips that nobody asks for")]
+        indexes: ClassVar = [models.Index(fields=["last_accessed_at"], name="clip_last_accessed")]
 
     def __str__(self) -> str:
         return f"{self.voice}: {self.content_text[:60]}"
@@ -228,6 +238,44 @@ class Identity(models.Model):
         return str(cls.objects.get_or_create(pk=1)[0])
 
 
+class Removal(models.Model):
+    """A clip that was removed, for every process and host that may hold a copy of it. Kept for some days."""
+
+    content_hash = models.CharField(max_length=32)
+    removed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
+
+    def __str__(self) -> str:
+        return self.content_hash
+
+
+class PruneRun(models.Model):
+    """One prune: what it found, and how much of it is gone. `asked_by`: a person, or what asked instead."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        STOPPED = "stopped", "Stopped"
+        FAILED = "failed", "Cut off"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
+    days = models.IntegerField()
+    asked_by = models.CharField(max_length=150, default="", blank=True)
+    started_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    listed = models.IntegerField(default=0)
+    removed = models.IntegerField(default=0)
+    freed_bytes = models.BigIntegerField(default=0)
+    remake_cost_microusd = models.BigIntegerField(default=0)
+    kept_back = models.IntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%d %b %Y %H:%M}: {self.removed} of {self.listed} clips"
+
+
 class PinQuerySet(models.QuerySet["Pin"]):
     def in_force(self) -> Self:
         return self.filter(Q(until__isnull=True) | Q(until__gt=Now()))
@@ -250,6 +298,7 @@ class Pin(models.Model):
         RECENT = "recent", "Live until lately"
         BANK = "bank", "Reflection bank"
         DRAFT = "draft", "Draft"
+        FREQUENT = "frequent", "Frequent reflection"
 
     content_hash = models.CharField(max_length=32)
     reason = models.CharField(max_length=10, choices=Reason)
@@ -293,6 +342,7 @@ class Usage(models.Model):
     characters = models.BigIntegerField(default=0)
     audio_bytes = models.BigIntegerField(default=0)
     worth_microusd = models.BigIntegerField(default=0)
+    warmed_hits = models.BigIntegerField(default=0, db_default=0)  # of `requests`: on clips made ahead
 
     class Meta:
         verbose_name_plural = "usage"
@@ -351,6 +401,7 @@ class ClipDay(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["content_hash", "day"], name="one_row_a_clip_and_day")
         ]
+        indexes: ClassVar = [models.Index(fields=["day"], name="clip_day_day")]
 
     def __str__(self) -> str:
         return f"{self.content_hash} {self.day}: {self.requests}"
@@ -413,6 +464,10 @@ class WarmRun(models.Model):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
+    class Pause(models.TextChoices):
+        BUDGET = "budget", "Today's budget is spent; this goes on by itself once there is room again."
+        STAFF = "staff", "Paused by staff; it waits until somebody lets it go on."
+
     ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -421,7 +476,8 @@ class WarmRun(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    paused_because = models.CharField(max_length=200, default="", blank=True)
+    paused_because = models.CharField(max_length=200, choices=Pause, default="", blank=True)
+    asked_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead
 
     objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()
 
@@ -448,9 +504,13 @@ class WarmItem(models.Model):
         DONE = "done", "Made"
         SKIPPED = "skipped", "Was there"
         FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    OPEN = (State.QUEUED, State.MAKING)
 
     run = models.ForeignKey(WarmRun, on_delete=models.CASCADE, related_name="items")
     clip = models.ForeignKey(Clip, on_delete=models.CASCADE, related_name="+")
+    lane = models.SmallIntegerField(choices=Lane, default=Lane.SCHEDULED, db_default=Lane.SCHEDULED)
     position = models.IntegerField()
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     reason = models.CharField(max_length=200, default="", blank=True)
@@ -465,7 +525,7 @@ class WarmItem(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["run", "clip"], name="one_item_a_run_and_clip")
         ]
-        indexes: ClassVar = [models.Index(fields=["state", "run"], name="warm_item_queue")]
+        indexes: ClassVar = [models.Index(fields=["state", "lane", "run"], name="warm_item_turn")]
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.position}: {self.state}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django_q.tasks import async_task
 
-from ttscache import examining, moving, readiness, tidying, warming
+from ttscache import examining, moving, pulling, readiness, tidying, warming
 from ttscache.claims import is_process_alive
 from ttscache.conf import conf
 from ttscache.errors import TierError
@@ -22,7 +22,7 @@ def warm() -> None:
     if is_stopping():
         return
     with speech_cache().ledger.flushed_every(conf().flush_seconds):
-        warming.pull(should_stop=is_stopping)
+        pulling.pull(should_stop=is_stopping)
     # While the provider is down the heartbeat calls, every few seconds; a successor at once would only spin.
     if not is_stopping() and not speech_cache().speaker.circuit.is_open:
         _call_for_hands()
@@ -78,7 +78,7 @@ def examine_adopted() -> None:
 
 def _call_for_hands() -> None:
     """Whoever holds the slots calls for a successor in turn; one more would only find them taken."""
-    if warming.is_work_left() and warming.is_slot_free():
+    if pulling.is_work_left() and pulling.is_slot_free():
         warming.call_pullers()
 
 

@@ -1,46 +1,26 @@
-"""Make many clips ahead, in parallel over the whole cluster.
+"""Many clips made ahead: what a run would make, and a run's life until its end.
 
-A run is a list of items in the database. Pullers, in django-q2 tasks or at the command line, take one item at
-a time, and only while they hold one of the cluster's slots: TTS_WARM_CONCURRENCY claims that live as long as
-their process does. An item whose puller died is free again as soon as that puller's slot has run out.
+A run is a list of items in the database, each a clip with a lane, a state and a reason. `pulling` makes them.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db import IntegrityError, connections, transaction
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce, Now
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from ttscache.budget import Budget
-from ttscache.cache import Hit, SpeechCache
-from ttscache.claims import Held
-from ttscache.conf import conf
-from ttscache.errors import (
-    BudgetExhausted,
-    NotKept,
-    ProviderUnavailable,
-    SpeechError,
-    StoreUnavailable,
-    VoiceNotInUse,
-)
-from ttscache.models import Claim, Clip, WarmItem, WarmRun
+from ttscache.models import Clip, Lane, WarmItem, WarmRun
 from ttscache.prices import list_price_usd, most_usd
 from ttscache.speech import SpeechRequest
-from ttscache.wiring import speech_cache
 
 logger = logging.getLogger(__name__)
-
-MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache
-BUDGET_IS_SPENT = "Today's budget is spent; this goes on by itself once there is room again."
-PULL_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +50,7 @@ class Plan:
         return sum(list_price_usd(clip.model, len(clip.content_text)) for clip in self.missing)
 
 
+# --- what there is to make --------------------------------------------------------------------------------
 def plan(wanted: Iterable[Wanted]) -> Plan:
     """Which clips there are to make; nothing is written."""
     in_order = {item.speech.content_hash: item for item in wanted}
@@ -82,11 +63,15 @@ def plan(wanted: Iterable[Wanted]) -> Plan:
     )
 
 
-def start_run(scope: str, wanted: Iterable[Wanted]) -> WarmRun:
+# --- a run begins -----------------------------------------------------------------------------------------
+def start_run(
+    scope: str, wanted: Iterable[Wanted], *, lane: Lane = Lane.SCHEDULED, asked_by: str = ""
+) -> WarmRun:
     """Queue what is missing, in the run of this scope that is under way or in a new one.
 
     Where nothing is missing it is the last run of this scope that ended well; where there was none, one that
-    is done at once. Work starts when the transaction is committed.
+    is done at once. In a run that is joined the clips change to the faster lane of the two. Work starts when
+    the transaction is committed.
     """
     listed = list(wanted)
     try:
@@ -102,17 +87,36 @@ def start_run(scope: str, wanted: Iterable[Wanted]) -> WarmRun:
                 run = WarmRun.objects.filter(scope=scope, state=WarmRun.State.DONE).first()
                 if run is not None:
                     return run
-            run = run or WarmRun.objects.create(scope=scope)
-            _add_items(run, planned)
-            _settle(run)
+            run = run or WarmRun.objects.create(scope=scope, asked_by=asked_by)
+            _add_items(run, planned, lane)
+            settle(run)
     except IntegrityError:
         # Somebody else started this scope in the same moment: this time it is there to join.
-        return start_run(scope, listed)
+        return start_run(scope, listed, lane=lane, asked_by=asked_by)
     run.refresh_from_db()
     if run.state == WarmRun.State.QUEUED:
         logger.info("Warming %s: %s", scope, _described(planned))
-        transaction.on_commit(call_pullers)
+        call_pullers_on_commit()
     return run
+
+
+def hurry(scope: str, wanted: Iterable[Wanted], *, asked_by: str = "") -> None:
+    """Have these made before all that is only scheduled, in whatever run they wait; the rest in this scope's.
+
+    Nothing is written where nothing is missing.
+    """
+    listed = list(wanted)
+    missing = {clip.content_hash for clip in plan(listed).missing}
+    if not missing:
+        return
+    waiting = WarmItem.objects.filter(
+        run__in=WarmRun.objects.active(), clip__content_hash__in=missing, state__in=WarmItem.OPEN
+    )
+    waiting.filter(lane__gt=Lane.PREFETCH).update(lane=Lane.PREFETCH)
+    missing -= set(waiting.values_list("clip__content_hash", flat=True))
+    if missing:
+        rest = [item for item in listed if item.speech.content_hash in missing]
+        start_run(scope, rest, lane=Lane.PREFETCH, asked_by=asked_by)
 
 
 def call_pullers() -> None:
@@ -120,188 +124,24 @@ def call_pullers() -> None:
     async_task("ttscache.tasks.warm", task_name="warm clips", save=False)  # the run says how it went
 
 
-def is_work_left() -> bool:
-    """Whether there is an item that somebody could take."""
-    return _takeable().exists()
+def call_pullers_on_commit() -> None:
+    transaction.on_commit(call_pullers)
 
 
-def is_slot_free() -> bool:
-    slots = [_slot(lane) for lane in range(conf().warm_concurrency)]
-    return Claim.objects.filter(name__in=slots, until__gt=Now()).count() < len(slots)
-
-
-def _slot(lane: int) -> str:
-    return f"warm-slot:{lane}"
-
-
-def pull(
-    *,
-    seconds: float = PULL_SECONDS,
-    runs: Sequence[WarmRun] = (),
-    should_stop: Callable[[], bool] = lambda: False,
-) -> None:
-    """Make queued clips, of these runs or of all, until none is left or the time is over.
-
-    Several are made at once, as slots are free.
-    """
-    end = time.monotonic() + seconds
-    lanes = conf().warm_concurrency
-    with ThreadPoolExecutor(lanes, thread_name_prefix="warm") as pool:
-        for done in [pool.submit(_pull_in_lane, lane, end, runs, should_stop) for lane in range(lanes)]:
-            done.result()
-
-
-def _pull_in_lane(lane: int, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
-    cache = speech_cache()
-    try:
-        slot = cache.claims.take(_slot(lane))
-        if slot is None:
-            return  # another process works in this lane
-        try:
-            while time.monotonic() < end and not should_stop():
-                item = _take(slot, runs)
-                if item is None:
-                    break
-                if not _make(cache, item):
-                    break
-        finally:
-            cache.claims.give_back(slot)
-    finally:
-        connections.close_all()
-
-
-def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
-    """Queued items, and those whose puller is gone."""
-    alive = Claim.objects.filter(owner=OuterRef("owner"), until__gt=Now())
-    items = WarmItem.objects.filter(run__in=runs) if runs else WarmItem.objects.all()
-    return (
-        items.filter(run__state__in=[WarmRun.State.QUEUED, WarmRun.State.RUNNING])
-        .filter(Q(state=WarmItem.State.QUEUED) | Q(state=WarmItem.State.MAKING) & ~Exists(alive))
-        .order_by("run__created_at", "position")
-    )
-
-
-def _take(slot: Held, runs: Sequence[WarmRun]) -> WarmItem | None:
-    """The next item, now ours. Two pullers may see the same one; the row count says who has it."""
-    while True:
-        item = _takeable(runs).select_related("clip", "run").first()
-        if item is None:
-            return None
-        if item.attempts >= MAX_ATTEMPTS:
-            _finish(item, WarmItem.State.FAILED, "Making it ended its process again and again.")
-            continue
-        taken = WarmItem.objects.filter(
-            pk=item.pk, state=item.state, owner=item.owner, attempts=item.attempts
-        ).update(state=WarmItem.State.MAKING, owner=slot.owner, attempts=F("attempts") + 1)
-        if taken:
-            item.owner = slot.owner
-            WarmRun.objects.filter(pk=item.run_id, state=WarmRun.State.QUEUED).update(
-                state=WarmRun.State.RUNNING, started_at=timezone.now()
-            )
-            return item
-
-
-def _make(cache: SpeechCache, item: WarmItem) -> bool:
-    """Whether it is worth going on with the next item."""
-    clip = item.clip
-    try:
-        # A slot stands for one provider call at a time.
-        found = cache.play(clip.request, clip.content_type, parts_at_once=1)
-        if isinstance(found, Hit):
-            _finish(item, WarmItem.State.SKIPPED)
-            return True
-        connections.close_all()  # the voice takes seconds
-        found.recording.whole()
-        is_ours = found.outcome == "generated"
-        _finish(item, WarmItem.State.DONE if is_ours else WarmItem.State.SKIPPED)
-    except (VoiceNotInUse, NotKept) as error:
-        _finish(item, WarmItem.State.FAILED, str(error.args[0]))
-    except (ProviderUnavailable, StoreUnavailable):
-        _put_back(item)  # a matter of the provider or the database, not of this clip
-        return False
-    except BudgetExhausted:
-        _put_back(item)
-        if not (_is_beyond_any_day(cache, item) and _postpone(cache, item)):
-            _pause(item.run, BUDGET_IS_SPENT)
-    except SpeechError as error:
-        _finish(item, WarmItem.State.FAILED, str(error.args[0]))
-    return True
-
-
-def _put_back(item: WarmItem) -> None:
-    """The item waits for better days, and this does not count as an attempt."""
-    WarmItem.objects.filter(pk=item.pk, owner=item.owner).update(
-        state=WarmItem.State.QUEUED, owner="", attempts=F("attempts") - 1
-    )
-
-
-def _is_beyond_any_day(cache: SpeechCache, item: WarmItem) -> bool:
-    return cache.speaker.budget.is_beyond(most_usd(item.clip.request))
-
-
-def _postpone(cache: SpeechCache, item: WarmItem) -> bool:
-    """Let the others go first; False where there are none that a day's budget can pay."""
-    others = item.run.items.filter(state=WarmItem.State.QUEUED).exclude(pk=item.pk).select_related("clip")
-    if all(_is_beyond_any_day(cache, other) for other in others):
-        return False
-    last = item.run.items.aggregate(last=Max("position"))["last"]
-    WarmItem.objects.filter(pk=item.pk).update(position=last + 1)
-    return True
-
-
-def _pause(run: WarmRun, reason: str) -> None:
-    """Until the budget has room again: `resume_paused` looks."""
-    paused = WarmRun.objects.filter(pk=run.pk, state__in=[WarmRun.State.QUEUED, WarmRun.State.RUNNING])
-    if paused.update(state=WarmRun.State.PAUSED, paused_because=reason):
-        logger.warning("Warming %s is paused: %s", run.scope, reason)
-
-
-def resume_paused(budget: Budget) -> None:
-    """Let runs go on whose next clip can be paid for again: on the next day, or under a higher cap."""
-    for run in WarmRun.objects.filter(state=WarmRun.State.PAUSED):
-        item = run.items.filter(state=WarmItem.State.QUEUED).select_related("clip").first()
-        if item is None or budget.can_afford(most_usd(item.clip.request)):
-            WarmRun.objects.filter(pk=run.pk, state=WarmRun.State.PAUSED).update(
-                state=WarmRun.State.RUNNING, paused_because=""
-            )
-
-
-def _finish(item: WarmItem, state: WarmItem.State, reason: str = "") -> None:
-    """Close the item, unless another puller took it over meanwhile."""
-    with transaction.atomic():
-        WarmItem.objects.filter(pk=item.pk, owner=item.owner).update(
-            state=state, reason=reason[:200], finished_at=timezone.now()
-        )
-        _settle(item.run)
-
-
-def _settle(run: WarmRun) -> None:
-    """End the run once no item is open; the lock keeps others from adding items meanwhile."""
-    WarmRun.objects.select_for_update().filter(pk=run.pk).first()
-    if run.items.filter(state__in=[WarmItem.State.QUEUED, WarmItem.State.MAKING]).exists():
-        return
-    has_failures = run.items.filter(state=WarmItem.State.FAILED).exists()
-    state = WarmRun.State.FAILED if has_failures else WarmRun.State.DONE
-    now = timezone.now()
-    WarmRun.objects.active().filter(pk=run.pk).update(
-        state=state, started_at=Coalesce("started_at", now), finished_at=now
-    )
-
-
-def _add_items(run: WarmRun, planned: Plan) -> None:
+def _add_items(run: WarmRun, planned: Plan, lane: Lane) -> None:
     known = {
         clip.content_hash: clip
         for clip in Clip.objects.filter(content_hash__in=[clip.content_hash for clip in planned.clips])
     }
     # Who asks again for what failed wants it tried again.
-    run.items.filter(state=WarmItem.State.FAILED, clip__in=known.values()).update(
-        state=WarmItem.State.QUEUED, owner="", attempts=0, reason="", finished_at=None
-    )
+    _queue_again(run.items.filter(state=WarmItem.State.FAILED, clip__in=known.values()))
+    run.items.filter(lane__gt=lane, state__in=WarmItem.OPEN, clip__in=known.values()).update(lane=lane)
     there = set(run.items.values_list("clip__content_hash", flat=True))
     WarmItem.objects.bulk_create(
         WarmItem(
             run=run,
             clip=known[clip.content_hash],
+            lane=lane,
             position=position,
             state=WarmItem.State.SKIPPED if clip.is_ready else WarmItem.State.QUEUED,
             characters=len(clip.content_text),
@@ -312,5 +152,81 @@ def _add_items(run: WarmRun, planned: Plan) -> None:
     )
 
 
+def _queue_again(items: QuerySet[WarmItem]) -> int:
+    return items.update(state=WarmItem.State.QUEUED, owner="", attempts=0, reason="", finished_at=None)
+
+
 def _described(planned: Plan) -> str:
     return f"{len(planned.missing)} clips, {planned.characters} characters, {planned.cost_usd:.4f} USD"
+
+
+# --- a run is held up, taken up, given up -----------------------------------------------------------------
+def pause(run: WarmRun, because: WarmRun.Pause) -> bool:
+    """Begin no further clip of it; those under way are finished. False where it was not at work."""
+    at_work = WarmRun.objects.filter(pk=run.pk, state__in=[WarmRun.State.QUEUED, WarmRun.State.RUNNING])
+    if not at_work.update(state=WarmRun.State.PAUSED, paused_because=because):
+        return False
+    logger.warning("Warming %s is paused: %s", run.scope, because.label)
+    return True
+
+
+def resume(run: WarmRun) -> bool:
+    """Let it go on; False where it was not paused."""
+    paused = WarmRun.objects.filter(pk=run.pk, state=WarmRun.State.PAUSED)
+    if not paused.update(state=WarmRun.State.RUNNING, paused_because=""):
+        return False
+    call_pullers_on_commit()
+    return True
+
+
+def resume_paused(budget: Budget) -> None:
+    """Let runs go on that wait for money, once their next clip can be paid for: on the next day, or under a
+    higher cap."""
+    for run in WarmRun.objects.filter(state=WarmRun.State.PAUSED, paused_because=WarmRun.Pause.BUDGET):
+        item = run.items.filter(state=WarmItem.State.QUEUED).select_related("clip").first()
+        if item is None or budget.can_afford(most_usd(item.clip.request)):
+            resume(run)
+
+
+@transaction.atomic
+def cancel(run: WarmRun) -> bool:
+    """Give it up; False where it had ended. A clip under way is paid for: it is finished and kept."""
+    active = WarmRun.objects.active().filter(pk=run.pk)
+    if not active.update(state=WarmRun.State.CANCELLED, paused_because="", finished_at=timezone.now()):
+        return False
+    # Whoever makes one of them still owns it, and will say so when it is done.
+    run.items.filter(state__in=WarmItem.OPEN).update(
+        state=WarmItem.State.CANCELLED, finished_at=timezone.now()
+    )
+    logger.info("Warming %s is cancelled.", run.scope)
+    return True
+
+
+def retry_failed(run: WarmRun) -> WarmRun:
+    """Try again what failed in it: in this run, or in the one of its scope that is under way by now."""
+    try:
+        with transaction.atomic():
+            WarmRun.objects.select_for_update().get(pk=run.pk)
+            if _queue_again(run.items.filter(state=WarmItem.State.FAILED)):
+                WarmRun.objects.filter(pk=run.pk).exclude(state__in=WarmRun.ACTIVE).update(
+                    state=WarmRun.State.QUEUED, finished_at=None
+                )
+                call_pullers_on_commit()
+    except IntegrityError:
+        failed = run.items.filter(state=WarmItem.State.FAILED).select_related("clip")
+        return start_run(run.scope, [Wanted(item.clip.request, item.clip.content_type) for item in failed])
+    run.refresh_from_db()
+    return run
+
+
+def settle(run: WarmRun) -> None:
+    """End the run once no item is open; the lock keeps others from adding items meanwhile."""
+    WarmRun.objects.select_for_update().filter(pk=run.pk).first()
+    if run.items.filter(state__in=WarmItem.OPEN).exists():
+        return
+    has_failures = run.items.filter(state=WarmItem.State.FAILED).exists()
+    state = WarmRun.State.FAILED if has_failures else WarmRun.State.DONE
+    now = timezone.now()
+    WarmRun.objects.active().filter(pk=run.pk).update(
+        state=state, paused_because="", started_at=Coalesce("started_at", now), finished_at=now
+    )

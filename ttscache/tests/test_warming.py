@@ -7,7 +7,7 @@ import pytest
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
-from ttscache import tasks, warming
+from ttscache import pulling, tasks, warming
 from ttscache.analytics import progress_of
 from ttscache.budget import Budget
 from ttscache.circuit import FAILURES_IN_A_ROW, Circuit
@@ -37,7 +37,7 @@ def states(run: WarmRun) -> list[str]:
 
 
 def finished(run: WarmRun) -> WarmRun:
-    warming.pull(seconds=20)
+    pulling.pull(seconds=20)
     run.refresh_from_db()
     return run
 
@@ -138,7 +138,7 @@ def test_an_item_whose_maker_lives_is_left_alone() -> None:
 def test_an_item_that_ends_its_process_again_and_again_is_given_up() -> None:
     run = warming.start_run("here", WANTED)
     run.items.filter(position=0).update(
-        state=WarmItem.State.MAKING, owner="killed", attempts=warming.MAX_ATTEMPTS
+        state=WarmItem.State.MAKING, owner="killed", attempts=pulling.MAX_ATTEMPTS
     )
 
     assert finished(run).state == WarmRun.State.FAILED
@@ -166,17 +166,17 @@ def test_a_task_that_finds_every_slot_taken_calls_for_nobody() -> None:
 def test_who_pulls_for_one_run_pays_for_no_other(voice: FakeVoice) -> None:
     mine = warming.start_run("mine", WANTED[:1])
     warming.start_run("another", WANTED[1:])
-    warming.pull(seconds=20, runs=[mine])
+    pulling.pull(seconds=20, runs=[mine])
 
     assert [call.text for call in voice.calls] == [WANTED[0].speech.text]
 
 
 def test_whoever_stops_takes_no_new_item(voice: FakeVoice) -> None:
     warming.start_run("here", WANTED)
-    warming.pull(seconds=20, should_stop=lambda: True)
+    pulling.pull(seconds=20, should_stop=lambda: True)
 
     assert voice.calls == []
-    assert warming.is_work_left()
+    assert pulling.is_work_left()
 
 
 def test_progress_is_told_in_the_words_of_the_contract() -> None:
@@ -208,7 +208,7 @@ def test_the_heartbeat_takes_up_what_was_cut_off_and_calls_for_hands_only_then()
 
     assert pullers_called() == 1
     tasks.warm()
-    assert not warming.is_work_left()
+    assert not pulling.is_work_left()
 
 
 def budget_of(usd: float) -> Budget:
@@ -221,7 +221,7 @@ def test_past_the_budget_a_run_pauses_and_goes_on_when_there_is_room(voice: Fake
     budget = budget_of(2.5 * max(len(wanted.speech.text) for wanted in WANTED) * 30 / 1e6)
     run = finished(warming.start_run("here", WANTED))
 
-    assert (run.state, run.paused_because) == (WarmRun.State.PAUSED, warming.BUDGET_IS_SPENT)
+    assert (run.state, run.paused_because) == (WarmRun.State.PAUSED, WarmRun.Pause.BUDGET)
     assert sorted(states(run)) == ["done", "done", "queued", "queued"]
     warming.resume_paused(budget)
     run.refresh_from_db()

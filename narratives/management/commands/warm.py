@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from narratives import publishing
 from narratives.models import Journey
-from ttscache import warming
+from ttscache import pulling, warming
 from ttscache.analytics import progress_of
 from ttscache.conf import conf
 from ttscache.models import WarmItem, WarmRun
@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
     def _make(self, runs: list[WarmRun]) -> None:
         while self._show(runs):
-            warming.pull(seconds=1.0, runs=runs)
+            pulling.pull(seconds=1.0, runs=runs)
             if speech_cache().speaker.circuit.is_open:
                 raise CommandError("The voice service does not answer. The rest is made once it does.")
             time.sleep(POLL_SECONDS)
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             raise CommandError(f"{len(failed)} clips could not be made.")
         paused = WarmRun.objects.filter(pk__in=[run.pk for run in runs], state=WarmRun.State.PAUSED).first()
         if paused is not None:
-            raise CommandError(f"Paused: {paused.paused_because}")
+            raise CommandError(f"Paused: {paused.get_paused_because_display()}")
 
     def _show(self, runs: list[WarmRun]) -> bool:
         """One line of progress; whether there is anything left to wait for."""
