@@ -128,8 +128,9 @@ def hurry(scope: str, wanted: Iterable[Wanted], *, asked_by: str = "") -> None:
     slow = [item.pk for item in waiting if item.lane > Lane.PREFETCH]
     if slow:
         # Locked in one order: two listeners who ask for the same do not wait for each other.
-        locked = WarmItem.objects.filter(pk__in=slow).order_by("pk").select_for_update()
-        WarmItem.objects.filter(pk__in=locked.values("pk")).update(lane=Lane.PREFETCH)
+        with transaction.atomic():
+            locked = WarmItem.objects.filter(pk__in=slow).order_by("pk").select_for_update()
+            WarmItem.objects.filter(pk__in=locked.values("pk")).update(lane=Lane.PREFETCH)
     missing -= {item.clip.content_hash for item in waiting}
     if missing:
         rest = [item for item in listed if item.speech.content_hash in missing]

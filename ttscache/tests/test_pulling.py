@@ -43,6 +43,10 @@ def finished(run: WarmRun) -> WarmRun:
     return run
 
 
+def pullers_called() -> int:
+    return sum(task.task["func"] == "ttscache.tasks.warm" for task in OrmQ.objects.all())
+
+
 def the_rest_is_over() -> None:
     Claim.objects.filter(name=pulling.REST).update(until=Now())
 
@@ -194,7 +198,7 @@ class TestAProviderWithoutRoom:
         tasks.warm()
         tasks.heartbeat()
         assert Claim.objects.filter(name=pulling.REST, until__gt=Now() + timedelta(seconds=50)).exists()
-        assert (len(voice.calls), OrmQ.objects.count()) == (asked, 0)
+        assert (len(voice.calls), pullers_called()) == (asked, 0)
 
     def test_a_listener_may_still_try(self, run: WarmRun, voice: FakeVoice) -> None:
         voice.errors = []

@@ -297,4 +297,4 @@ class TestProgress:
         voice.fails_on = ""
         again = finished(warming.retry_failed(run))
         assert again.started_at == begun
-        assert again.at_work_since > begun
+        assert begun and again.at_work_since and again.at_work_since > begun
