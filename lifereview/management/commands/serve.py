@@ -48,7 +48,7 @@ class Command(BaseCommand):
         load_default_content()
         forget_claims_of_dead_processes()
         hold_clips()  # with other settings the same words have other clips
-        warm_live_journeys()
+        warm_live_journeys(asked_by="the start of the service")
         password = self._create_first_user()
         connections.close_all()
         self._tell(password)
