@@ -142,6 +142,7 @@ def workshop(make_site: MakeSite) -> WebServer:
 def in_terminal(site: WebServer, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Screen]]:
     """A management command, and what its terminal shows."""
     ours, its = pty.openpty()
+    termios.tcsetwinsize(ours, (24, 100))
     command = leashed([site.python, "manage.py", *arguments])
     process = subprocess.Popen(
         command,
