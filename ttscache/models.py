@@ -6,11 +6,12 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -49,9 +50,26 @@ ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
 MOST_HASHES = 900  # in one statement; SQLite may be built for no more than 999 parameters
 
 
+OUT_OF_USE_DAYS = 7  # after which a clip goes that was taken out of use
+
+
 def _is_held() -> Exists:
     """By a pin: it is the audio of a draft, a live or lately live text, a system clip, or of the bank."""
     return Exists(Pin.objects.in_force().filter(content_hash=OuterRef("content_hash")))
+
+
+def _is_held_for_good() -> Exists:
+    return Exists(Pin.objects.filter(content_hash=OuterRef("content_hash"), until__isnull=True))
+
+
+def _is_claimed() -> Exists:
+    """Somebody makes it this moment."""
+    return Exists(Claim.objects.filter(name=OuterRef("content_hash"), until__gt=Now()))
+
+
+def _is_about_to_be_made() -> Exists:
+    items = WarmItem.objects.filter(clip=OuterRef("pk"), state__in=WarmItem.OPEN)
+    return Exists(items.filter(run__state__in=WarmRun.ACTIVE))
 
 
 class ClipQuerySet(models.QuerySet["Clip"]):
@@ -67,18 +85,32 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         """Clips of the earlier system whose bytes nobody has looked at yet."""
         return self.with_audio().filter(adopted_at__isnull=False, checksum="", file__isnull=False)
 
-    def stale(self, days: int) -> Self:
-        """Those that nobody asked for in so many days and nothing holds.
+    def stale(self, days: int, *, on: datetime | None = None) -> Self:
+        """Those that nobody asked for in so many days (before `on`, or now), nothing holds and nobody makes.
 
-        Adoption sets an adopted clip's clock to its own time, whatever the earlier system noted before.
+        Clips out of use go sooner. Adoption sets an adopted clip's clock to its own time, whatever the
+        earlier system noted before.
         """
-        return self._unasked_for(days).filter(~_is_held())
+        loose = self._unasked_for(days, on).filter(~_is_held())
+        return loose.filter(~_is_claimed(), ~_is_about_to_be_made())
 
     def held_though_stale(self, days: int) -> Self:
         return self._unasked_for(days).filter(_is_held())
 
-    def _unasked_for(self, days: int) -> Self:
-        return self.filter(last_accessed_at__lt=Now() - timedelta(days=days))
+    def _unasked_for(self, days: int, on: datetime | None = None) -> Self:
+        def before(days: int) -> datetime | CombinedExpression:
+            return (on or Now()) - timedelta(days=days)
+
+        # The first condition says nothing new; it is what an index can be asked.
+        return self.filter(last_accessed_at__lt=before(min(days, OUT_OF_USE_DAYS))).filter(
+            Q(last_accessed_at__lt=before(days)) | Q(is_active=False)
+        )
+
+    def keep_from_prune(self, content_hashes: Iterable[str]) -> None:
+        """Before pins or items are made for them, in one transaction: whoever removes one of them now is
+        waited for, and whoever comes later finds it asked for lately. What is gone has to be recorded anew.
+        """
+        self.filter(~_is_held_for_good()).were_asked_for(content_hashes)
 
     def record(self, request: SpeechRequest, content_type: str) -> Clip:
         """The record of a text that may be spoken, made when it is new."""
@@ -104,6 +136,16 @@ class ClipQuerySet(models.QuerySet["Clip"]):
             # Locked in one order: two processes that note the same clips do not wait for each other.
             locked = unnoted.order_by("content_hash").select_for_update()
             self.filter(pk__in=locked.values("pk")).update(last_accessed_at=Now())
+
+    def is_asked_for_now(self, content_hash: str) -> bool:
+        """Note it at once, so that no prune takes it away under a listener; False where it is not on record."""
+        found = self.filter(content_hash=content_hash)
+        is_noted = found.annotate(is_noted=Q(last_accessed_at__gte=Now() - ACCESS_PRECISION))
+        noted = is_noted.values_list("is_noted", flat=True).first()
+        if noted is False:
+            self.were_asked_for([content_hash])
+            return found.exists()  # unless it was being removed
+        return bool(noted)
 
 
 class Clip(models.Model):
