@@ -1,10 +1,10 @@
-"""Clips, warm runs, usage, spending and API tokens for staff."""
+"""Clips, warm runs, prunes, usage, spending and API tokens for staff."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat, truncatechars
@@ -13,8 +13,10 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
+from ttscache import pruning
 from ttscache.admin_widgets import (
     ITEM_BADGES,
+    PRUNE_BADGES,
     RUN_BADGES,
     Badge,
     badges_of,
@@ -26,7 +28,7 @@ from ttscache.admin_widgets import (
 )
 from ttscache.analytics import budget_today
 from ttscache.ledger import LATENCY_BUCKETS_MS
-from ttscache.models import ApiToken, Clip, ContentType, Pin, Spending, Usage, WarmItem, WarmRun
+from ttscache.models import ApiToken, Clip, ContentType, Pin, PruneRun, Spending, Usage, WarmItem, WarmRun
 from ttscache.rollup import is_whole_day
 
 
@@ -254,6 +256,63 @@ class WarmRunAdmin(LookOnly):
     @admin.display(description="Failed")
     def failures(self, run: Any) -> str:
         return str(run.failed or "")
+
+
+# --- prunes ----------------------------------------------------------------------------------------------
+@admin.register(PruneRun)
+class PruneRunAdmin(LookOnly):
+    """When clips were removed that nobody asked for any more, and what it would cost to make them again."""
+
+    list_display = ("began", "standing", "progress", "freed", "cost", "kept", "age", "asked_by", "ended")
+    list_filter = ("state",)
+    list_before_template = "admin/clips/prune_note.html"
+    fields = list_display
+    actions = ("stop",)
+
+    def has_prune_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("ttscache.prune_clip")
+
+    @admin.action(description="Stop", permissions=["prune"])
+    def stop(self, request: HttpRequest, runs: QuerySet[PruneRun]) -> None:
+        stopped = [run for run in runs if pruning.stop(run)]
+        for run in stopped:
+            self.log_change(request, run, "Stopped.")
+        if stopped:
+            self.message_user(request, "Stopped. What is removed already is gone; all other clips stay.")
+        else:
+            self.message_user(request, "It had ended already.", messages.WARNING)
+
+    @admin.display(description="Began", ordering="started_at")
+    def began(self, run: PruneRun) -> str:
+        return moment(run.started_at)
+
+    @admin.display(description="State", ordering="state")
+    def standing(self, run: PruneRun) -> SafeString:
+        return PRUNE_BADGES[PruneRun.State(run.state)].html
+
+    @admin.display(description="Clips removed", ordering="removed")
+    def progress(self, run: PruneRun) -> SafeString:
+        return progress_bar(run.removed, run.listed)
+
+    @admin.display(description="Space freed", ordering="freed_bytes")
+    def freed(self, run: PruneRun) -> str:
+        return filesizeformat(run.freed_bytes)
+
+    @admin.display(description="To make them again", ordering="remake_cost_microusd")
+    def cost(self, run: PruneRun) -> str:
+        return dollars(run.remake_cost_microusd)
+
+    @admin.display(description="As old, kept for a text", ordering="kept_back")
+    def kept(self, run: PruneRun) -> str:
+        return str(run.kept_back or "")
+
+    @admin.display(description="Not asked for in", ordering="days")
+    def age(self, run: PruneRun) -> str:
+        return f"{run.days} days"
+
+    @admin.display(description="Ended", ordering="finished_at")
+    def ended(self, run: PruneRun) -> str:
+        return moment(run.finished_at)
 
 
 # --- figures: plain lists until the dashboard draws them ---------------------------------------------------

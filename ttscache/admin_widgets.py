@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from ttscache.delivery import audio_path
-from ttscache.models import Clip, WarmItem, WarmRun
+from ttscache.models import Clip, PruneRun, WarmItem, WarmRun
 from ttscache.warming import Plan
 
 
@@ -56,6 +56,12 @@ RUN_BADGES = {
     WarmRun.State.DONE: Badge("Done", "check_circle", "success"),
     WarmRun.State.FAILED: FAILED,
     WarmRun.State.CANCELLED: Badge("Cancelled", "cancel", "neutral"),
+}
+PRUNE_BADGES = {
+    PruneRun.State.RUNNING: Badge("Under way", "hourglass_top", "info", is_settled=False),
+    PruneRun.State.DONE: Badge("Done", "check_circle", "success"),
+    PruneRun.State.STOPPED: Badge("Stopped", "stop_circle", "neutral"),
+    PruneRun.State.FAILED: Badge("Cut off", "error", "warning", "The next one goes on where it ended."),
 }
 
 

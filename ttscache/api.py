@@ -243,8 +243,8 @@ class AudioView(APIView):
         access = access_to(content_hash)
         if access is Access.RESTRICTED and not is_trusted(request):
             raise Http404
-        # Before its bytes are looked for: from here on no prune takes it. What was removed is unknown at once,
-        # whatever this host may still hold of it.
+        # Before its bytes are looked for: from here on no prune takes it. What was removed is unknown at
+        # once, whatever this host may still hold of it.
         if access is not Access.PUBLISHED and not Clip.objects.is_asked_for_now(content_hash):
             raise Http404
         hit = speech_cache().find(content_hash)

@@ -138,7 +138,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
             self.filter(pk__in=locked.values("pk")).update(last_accessed_at=Now())
 
     def is_asked_for_now(self, content_hash: str) -> bool:
-        """Note it at once, so that no prune takes it away under a listener; False where it is not on record."""
+        """Note it at once, so that no prune takes it from under a listener; False if it is not on record."""
         found = self.filter(content_hash=content_hash)
         is_noted = found.annotate(is_noted=Q(last_accessed_at__gte=Now() - ACCESS_PRECISION))
         noted = is_noted.values_list("is_noted", flat=True).first()

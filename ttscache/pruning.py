@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.db.models.functions import Length, Now
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -32,6 +33,7 @@ from ttscache.wiring import storage_tier
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+MOST_DAYS = 36_500  # what a database can subtract from now
 CLAIM = "prune"
 WAIT_SECONDS = 10.0  # for another prune to end; the claim of one that was killed runs out sooner
 BY_SCHEDULE = "schedule"  # who asked, where no person waits for it
@@ -52,7 +54,7 @@ class Stale:
 class _Row(NamedTuple):
     """What has to be known of a clip; of its words only how many characters they are."""
 
-    pk: object
+    pk: uuid.UUID
     content_hash: str
     model: str
     characters: int
@@ -62,28 +64,40 @@ class _Row(NamedTuple):
     path: str | None
 
 
+_FIELDS: tuple[Any, ...] = (
+    *("pk", "content_hash", "model", Length("content_text")),
+    *("audio_file_size", "kept_at", "kept_in", "audio_file_path"),
+)
+
+
+class _Sum:
+    """The bytes that clips take, and the price to make them again."""
+
+    def __init__(self) -> None:
+        self.freed_bytes = 0
+        self._characters = Counter[str]()
+
+    def add(self, row: _Row) -> None:
+        if row.kept_at is not None:
+            self.freed_bytes += row.size or 0
+            self._characters[row.model] += row.characters
+
+    @property
+    def remake_cost_usd(self) -> float:
+        return sum(list_price_usd(model, characters) for model, characters in self._characters.items())
+
+
 def find_stale(days: int, *, on: datetime | None = None) -> Stale:
     """As of now, or of the moment `on`. Nothing is written. Raises DatabaseError."""
-    rows = list(_rows(Clip.objects.stale(days, on=on).order_by("last_accessed_at")))
-    freed_bytes, cost_usd = _figures(rows)
+    hashes: list[str] = []
+    found = _Sum()
+    stale = Clip.objects.stale(days, on=on).order_by("last_accessed_at")
+    for values in stale.values_list(*_FIELDS).iterator(chunk_size=2_000):
+        row = _Row(*values)
+        hashes.append(row.content_hash)
+        found.add(row)
     kept_back = Clip.objects.held_though_stale(days).count()
-    return Stale(tuple(row.content_hash for row in rows), freed_bytes, cost_usd, kept_back)
-
-
-def _rows(clips: QuerySet[Clip]) -> Iterator[_Row]:
-    fields = ("pk", "content_hash", "model", Length("content_text"), "audio_file_size")
-    where = ("kept_at", "kept_in", "audio_file_path")
-    return (_Row(*row) for row in clips.values_list(*fields, *where).iterator(chunk_size=2_000))
-
-
-def _figures(rows: Sequence[_Row]) -> tuple[int, float]:
-    """The bytes they take, and the price to make them again."""
-    freed_bytes, characters = 0, Counter[str]()
-    for row in rows:
-        if row.kept_at is not None:
-            freed_bytes += row.size or 0
-            characters[row.model] += row.characters
-    return freed_bytes, sum(list_price_usd(model, count) for model, count in characters.items())
+    return Stale(tuple(hashes), found.freed_bytes, found.remake_cost_usd, kept_back)
 
 
 # --- a prune's life ---------------------------------------------------------------------------------------
@@ -147,28 +161,42 @@ def prune(
     _end(run, PruneRun.State.DONE)
 
 
+def prune_now(days: int, asked_by: str, cache: SpeechCache) -> PruneRun:
+    """List and remove, from beginning to end, and tell how it went. Raises Busy, DatabaseError."""
+    with alone(cache):
+        stale = find_stale(days)
+        run = begin(stale, days, asked_by)
+        for _ in prune(run, stale, cache):
+            pass
+    run.refresh_from_db()
+    return run
+
+
 @transaction.atomic
 def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
     """One batch, all of it or nothing."""
     stale = Clip.objects.stale(run.days).filter(content_hash__in=content_hashes)
-    # Whoever notes one of them as asked for is waited for, and then it is stale no more. All lock in one order.
-    rows = list(_rows(stale.order_by("content_hash").select_for_update(of=("self",))))
+    # Whoever notes one of them as asked for is waited for; then it is stale no more. All lock in one order.
+    locked = stale.order_by("content_hash").select_for_update(of=("self",))
+    rows = [_Row(*values) for values in locked.values_list(*_FIELDS)]
     clips, gone = [row.pk for row in rows], [row.content_hash for row in rows]
     ClipFile.objects.filter(cache__in=clips).delete()
     WarmItem.objects.filter(clip__in=clips).delete()
     _delete_records(clips)
-    leftovers.discard([row.path for row in rows if row.kept_in == Keeper.STORAGE and row.path])
+    leftovers.discard(row.path for row in rows if row.kept_in == Keeper.STORAGE and row.path)
     Removal.objects.bulk_create(Removal(content_hash=content_hash) for content_hash in gone)
-    freed_bytes, cost_usd = _figures(rows)
+    removed = _Sum()
+    for row in rows:
+        removed.add(row)
     PruneRun.objects.filter(pk=run.pk).update(
         removed=F("removed") + len(gone),
-        freed_bytes=F("freed_bytes") + freed_bytes,
-        remake_cost_microusd=F("remake_cost_microusd") + round(cost_usd * 1e6),
+        freed_bytes=F("freed_bytes") + removed.freed_bytes,
+        remake_cost_microusd=F("remake_cost_microusd") + round(removed.remake_cost_usd * 1e6),
     )
     return gone
 
 
-def _delete_records(clips: Sequence[object]) -> None:
+def _delete_records(clips: Sequence[uuid.UUID]) -> None:
     # What points to them is gone; delete() would fetch them all first, with their words and waveforms.
     records = Clip.objects.filter(pk__in=clips)
     records._raw_delete(records.db)

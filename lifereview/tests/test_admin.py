@@ -18,7 +18,7 @@ from unfold.admin import ModelAdmin
 
 from narratives.models import Journey, Narrative
 from ttscache.conf import conf
-from ttscache.models import ApiToken, Clip, ContentType, Spending, Usage, WarmItem, WarmRun
+from ttscache.models import ApiToken, Clip, ContentType, PruneRun, Spending, Usage, WarmItem, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
 
@@ -75,6 +75,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Narrative: a_narrative,
     Clip: a_clip,
     WarmRun: a_run,
+    PruneRun: lambda: PruneRun.objects.create(days=90, listed=3, removed=2, asked_by="schedule"),
     Usage: lambda: Usage.objects.create(**FIGURES, outcome="memory", latency_bucket=2, requests=3),
     Spending: lambda: Spending.objects.create(**FIGURES, model="tts-1-hd", outcome="ok", calls=1),
     ApiToken: lambda: ApiToken.objects.create(name="front end", digest="0" * 64),

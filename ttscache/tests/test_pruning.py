@@ -13,7 +13,7 @@ from django.utils import timezone
 from harness.s3 import S3Server
 from ttscache import wiring
 from ttscache.models import Claim, Clip, ClipFile, Pin
-from ttscache.pruning import find_stale, prune
+from ttscache.pruning import Stale, begin, find_stale, prune
 from ttscache.tests.fakes import entry, speech
 from ttscache.wiring import speech_cache
 
@@ -43,6 +43,11 @@ def said(*options: str) -> str:
 
 def is_known(content_hash: str) -> bool:
     return Clip.objects.filter(content_hash=content_hash).exists()
+
+
+def removed_of(listed: Stale) -> list[str]:
+    run = begin(listed, DAYS, "a test")
+    return [content_hash for gone in prune(run, listed, speech_cache()) for content_hash in gone]
 
 
 def test_a_dry_run_counts_and_writes_nothing() -> None:
@@ -85,7 +90,7 @@ def test_what_was_asked_for_or_pinned_or_is_being_made_since_it_was_listed_stays
     Claim.objects.create(name=made, owner="somebody", until=Now() + timedelta(seconds=60))
 
     assert len(listed.content_hashes) == 4
-    assert list(prune(listed, DAYS, speech_cache())) == [stale]
+    assert removed_of(listed) == [stale]
     assert all(map(is_known, (asked_for, pinned, made)))
 
 
@@ -93,7 +98,7 @@ def test_what_became_stale_since_it_was_listed_is_not_removed() -> None:
     keep("Listed.")
     listed = find_stale(DAYS)
     later = keep("Not listed.")
-    list(prune(listed, DAYS, speech_cache()))
+    removed_of(listed)
     assert is_known(later)
 
 
