@@ -6,12 +6,13 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ttscache import delivery, pruning
-from ttscache.api import ErrorSerializer, JsonOnly, json_object
+from ttscache.api import ErrorSerializer, JsonOnly
 from ttscache.authentication import MayPrune
 from ttscache.conf import conf
 from ttscache.models import ApiToken
@@ -67,7 +68,9 @@ class ClearOldCacheView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Removes the clips that nobody asked for in so many days and that no text holds."""
-        form = ClearOldCacheSerializer(data=json_object(request))
+        if not isinstance(request.data, dict):
+            raise ParseError  # also where it is empty: what is not understood removes nothing
+        form = ClearOldCacheSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         days = form.validated_data.get("days", conf().stale_days)
         is_dry = form.validated_data["dry_run"]

@@ -30,7 +30,9 @@ MEANWHILE_SECONDS = 0.2  # for the other one to do what it can before it has to 
 def narrative() -> Narrative:
     """Not published; what it sounds like was made long ago and is held by nothing."""
     journey = Journey.objects.create(slug="ours", title="Ours", is_live=True, is_default=True)
-    narrative = Narrative.objects.create(journey=journey, slug="q01", title="Work", text="What was your work?")
+    narrative = Narrative.objects.create(
+        journey=journey, slug="q01", title="Work", text="What was your work?"
+    )
     make_stale(narrative)
     return narrative
 

@@ -182,7 +182,7 @@ def test_killed_between_two_batches_nothing_is_half_there_and_the_next_one_ends_
 
 @pytest.mark.usefixtures("pairs")
 def test_a_batch_that_fails_leaves_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    run, batches = begun(5)
+    _, batches = begun(5)
     next(batches)
     monkeypatch.setattr(leftovers, "discard", failing)  # the last step but two
     with pytest.raises(DatabaseError):
