@@ -91,11 +91,11 @@ def find_stale(days: int, *, on: datetime | None = None) -> Stale:
     """As of now, or of the moment `on`. Nothing is written. Raises DatabaseError."""
     hashes: list[str] = []
     found = _Sum()
-    stale = Clip.objects.stale(days, on=on).order_by("last_accessed_at")
-    for values in stale.values_list(*_FIELDS).iterator(chunk_size=2_000):
-        row = _Row(*values)
-        hashes.append(row.content_hash)
-        found.add(row)
+    for stale in Clip.objects.stale_lists(days, on):
+        for values in stale.values_list(*_FIELDS).iterator(chunk_size=2_000):
+            row = _Row(*values)
+            hashes.append(row.content_hash)
+            found.add(row)
     kept_back = Clip.objects.held_though_stale(days).count()
     return Stale(tuple(hashes), found.freed_bytes, found.remake_cost_usd, kept_back)
 

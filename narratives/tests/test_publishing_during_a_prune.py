@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -152,14 +153,19 @@ def test_publishing_between_any_two_steps_of_a_prune(narrative, before_step, whe
     assert have_sound(narrative)
 
 
+def at_the_sign(start: threading.Barrier, deed: Callable[[], None]) -> None:
+    start.wait()
+    deed()
+
+
 def test_again_and_again_at_the_same_time(narrative) -> None:
     for number in range(10):
         narrative.text = f"What was your work? {number}"
         narrative.save()
         make_stale(narrative)
         meanwhile, start = Meanwhile(), threading.Barrier(2)
-        meanwhile.begin(lambda start=start: (start.wait(), prune()))
-        meanwhile.begin(lambda start=start: (start.wait(), publish(narrative)))
+        meanwhile.begin(partial(at_the_sign, start, prune))
+        meanwhile.begin(partial(at_the_sign, start, partial(publish, narrative)))
         meanwhile.end()
         narrative.refresh_from_db()
         assert have_sound(narrative)

@@ -95,9 +95,11 @@ def short_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning, "BATCH", 2)
     rests = iter([False, True] * 10)
     by_schedule = pruning.prune_by_schedule
-    monkeypatch.setattr(
-        pruning, "prune_by_schedule", lambda *given: by_schedule(*given[:3], lambda: next(rests))
-    )
+
+    def for_one_batch(days: int, cache: Any, run_id: str, _: object) -> PruneRun | None:
+        return by_schedule(days, cache, run_id, lambda: next(rests))
+
+    monkeypatch.setattr(pruning, "prune_by_schedule", for_one_batch)
 
 
 @pytest.mark.usefixtures("short_of_time")
