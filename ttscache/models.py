@@ -99,7 +99,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         return self.filter(_asked_for_before(days) | is_out_of_use)._loose()
 
     def stale_lists(self, days: int, on: datetime | None = None) -> tuple[Self, Self]:
-        """The same as of now or of the moment `on`, quick to read: the old ones by an index, the oldest first;
+        """The same as of now or of the moment `on`, quick to read: the old ones by an index, oldest first;
         and those out of use in one pass, as that index would lead past every clip of the last months.
         """
         is_old = _asked_for_before(days, on)

@@ -135,6 +135,22 @@ def test_a_failed_task_is_run_again_only_by_who_may_change_it(client: Client, ri
     assert OrmQ.objects.exists() is may
 
 
+@pytest.mark.parametrize(
+    ("kind", "named"), [("C", {"cron": "30 4 * * 1"}), ("I", {"minutes": "90"})], ids=["cron", "minutes"]
+)
+def test_staff_change_when_a_task_runs(admin_client, kind, named):
+    task = "ttscache.tasks.prune"
+    schedule = Schedule.objects.create(func=task, name="nightly", schedule_type="C", cron="17 3 * * *")
+    page_of_it = page(Schedule, "change", schedule.pk)
+    form = admin_client.get(page_of_it).context["adminform"].form
+    fields = {name: value for name, value in form.initial.items() if value is not None and name != "id"}
+    fields |= {"schedule_type": kind, "next_run_0": "2030-01-02", "next_run_1": "03:04:05", **named}
+    assert admin_client.post(page_of_it, fields).status_code == 302
+    schedule.refresh_from_db()
+    assert (schedule.schedule_type, schedule.func) == (kind, task)
+    assert {name: str(getattr(schedule, name)) for name in named} == named
+
+
 def test_strangers_are_sent_to_the_door(model, client: Client):
     response = client.get(page(model, "changelist"))
     assert (response.status_code, response["Location"].split("?")[0]) == (302, reverse("admin:login"))
