@@ -1,4 +1,4 @@
-"""Clips, usage, spending and API tokens for staff; warm runs have a file of their own."""
+"""Clips, usage, spending and API tokens for staff; runs and prunes have files of their own."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
-from ttscache import admin_runs  # noqa: F401 - registers its pages
+from ttscache import admin_prunes, admin_runs  # noqa: F401 - register their pages
 from ttscache.admin_pages import LookOnly, StaffAdmin
-from ttscache.admin_widgets import Badge, badges_of, length, moment, player, waveform
+from ttscache.admin_widgets import Badge, badges_of, dollars, length, moment, player, waveform
 from ttscache.analytics import budget_today
 from ttscache.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import ApiToken, Clip, ContentType, Pin, Spending, Usage
@@ -156,10 +156,6 @@ OUTCOMES = {
     "generated": "Made while the listener waited",
     "failed": "Failed",
 }
-
-
-def dollars(microusd: int) -> str:
-    return f"${microusd / 1e6:,.4f}" if microusd else ""
 
 
 def kind_in_words(content_type: str) -> str:

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from ttscache.delivery import audio_path
-from ttscache.models import Clip, ContentType, WarmItem, WarmRun
+from ttscache.models import Clip, ContentType, PruneRun, WarmItem, WarmRun
 from ttscache.prices import list_price_usd
 from ttscache.warming import Plan
 
@@ -61,6 +61,12 @@ RUN_BADGES = {
     WarmRun.State.DONE: Badge("Done", "check_circle", "success"),
     WarmRun.State.FAILED: FAILED,
     WarmRun.State.CANCELLED: Badge("Cancelled", "cancel", "neutral"),
+}
+PRUNE_BADGES = {
+    PruneRun.State.RUNNING: Badge("Under way", "hourglass_top", "info", is_settled=False),
+    PruneRun.State.DONE: Badge("Done", "check_circle", "success"),
+    PruneRun.State.STOPPED: Badge("Stopped", "stop_circle", "neutral"),
+    PruneRun.State.FAILED: Badge("Cut off", "error", "warning", "The next one goes on where it ended."),
 }
 
 
@@ -176,3 +182,8 @@ def in_words(planned: Plan, state: str = "missing") -> str:
         return f"No clip is {state}."
     clips = f"1 clip is {state}" if number == 1 else f"{number:,} clips are {state}"
     return f"{clips}: {planned.characters:,} characters, {price(planned.cost_usd)}."
+
+
+def dollars(microusd: int) -> str:
+    """To the hundredth of a cent; empty where there is none."""
+    return f"${microusd / 1e6:,.4f}" if microusd else ""

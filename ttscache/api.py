@@ -40,7 +40,7 @@ from ttscache.answering import (
 )
 from ttscache.audio import FORMATS
 from ttscache.authentication import IsTrustedUnlessOpen
-from ttscache.cache import Playing
+from ttscache.cache import Hit, Playing
 from ttscache.conf import conf
 from ttscache.errors import (
     Busy,
@@ -243,6 +243,10 @@ class AudioView(APIView):
         access = access_to(content_hash)
         if access is Access.RESTRICTED and not is_trusted(request):
             raise Http404
+        # Before its bytes are looked for: from here on no prune takes it. What was removed is unknown at
+        # once, whatever this host may still hold of it.
+        if access is not Access.PUBLISHED and not Clip.objects.is_asked_for_now(content_hash):
+            raise Http404
         hit = speech_cache().find(content_hash)
         if hit is None:
             return self._miss(request, content_hash, extension, access)
@@ -320,10 +324,18 @@ class TextToSpeechView(APIView):
 
         is_private = content_type == ContentType.RESPONSE
         cache_control = delivery.NEVER if is_private else delivery.PRIVATE
-        hit = None if is_private else speech_cache().find(speech.content_hash)
+        hit = None if is_private else _kept(speech)
         if hit is not None:
             return answer_hit(request._request, hit, counting, cache_control)
         return answer_recording(request._request, record, counting, speech.audio_format, cache_control)
+
+
+def _kept(speech: SpeechRequest) -> Hit | None:
+    """The clip, if it is on record and there."""
+    if Clip.objects.is_asked_for_now(speech.content_hash):
+        return speech_cache().find(speech.content_hash)
+    speech_cache().forget([speech.content_hash])  # in case it was removed
+    return None
 
 
 def json_object(request: Request) -> dict[str, Any]:

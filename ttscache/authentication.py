@@ -43,6 +43,18 @@ class IsTrusted(BasePermission):
         return is_trusted(request)
 
 
+class MayPrune(BasePermission):
+    """Staff with the permission, or the holder of an admin's token."""
+
+    message = "This needs an admin's API token, or a staff account that may remove clips."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if isinstance(request.auth, ApiToken):
+            return request.auth.is_admin
+        user = request.user
+        return bool(user and user.is_staff and user.has_perm("ttscache.prune_clip"))
+
+
 class IsTrustedUnlessOpen(IsTrusted):
     """The same, or everyone where the operator says so."""
 

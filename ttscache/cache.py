@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
@@ -109,6 +109,19 @@ class SpeechCache:
                 return Hit(entry, tier.name)
         return None
 
+    def find_for_all(self, content_hash: str) -> Hit | None:
+        """In a tier that all hosts share, whatever this one may hold of its own."""
+        return self._find(content_hash, self.permanents)
+
+    def forget(self, content_hashes: Iterable[str]) -> None:
+        """On this host and in this process: clips that were removed, or that nobody has on record."""
+        for content_hash in content_hashes:
+            for tier in self.local:
+                try:
+                    tier.delete(content_hash)
+                except TierError as error:
+                    logger.warning("%s", error)
+
     # --- making -------------------------------------------------------------------------------------------
     def play(
         self,
@@ -118,11 +131,11 @@ class SpeechCache:
         before_start: Callable[[], None] = lambda: None,
         parts_at_once: int = PARTS_AT_ONCE,
     ) -> Hit | Playing:
-        """The clip, if any tier has it; else the recording of it, joined or newly started.
+        """The clip, if all hosts have it; else the recording of it, joined or newly started.
 
         `before_start` may raise to keep a new recording from starting; to join one is always free.
         """
-        return self.find(request.content_hash) or self.record(
+        return self.find_for_all(request.content_hash) or self.record(
             request, content_type, before_start=before_start, parts_at_once=parts_at_once
         )
 
@@ -208,6 +221,7 @@ class SpeechCache:
         self, request: SpeechRequest, content_type: str, parts_at_once: int, recording: Recording
     ) -> Entry:
         try:
+            Clip.objects.were_asked_for([request.content_hash])  # first, so that no prune takes it from us
             Clip.objects.record(request, content_type)
             while True:
                 held = self.claims.take(request.content_hash)
@@ -232,7 +246,7 @@ class SpeechCache:
         failure: SpeechError | None = None
         try:
             # Somebody may have kept it between our look and our claim.
-            found = self.find(request.content_hash)
+            found = self.find_for_all(request.content_hash) or self._found_here_only(request.content_hash)
             if found is not None:
                 return found.entry
             recording.is_made_here = True
@@ -251,6 +265,13 @@ class SpeechCache:
         finally:
             self._give_back(held, failure)
         return self._keep_here(entry)  # whoever waits elsewhere has it by now
+
+    def _found_here_only(self, content_hash: str) -> Hit | None:
+        """What was made while no tier of all hosts took it, or is what is left of a clip that was removed."""
+        found = self._find(content_hash, self.local)
+        if found is not None and not Clip.objects.with_audio().filter(content_hash=content_hash).exists():
+            self._keep_for_all(found.entry)
+        return found
 
     def _follow(self, content_hash: str) -> Entry | None:
         """Wait for whoever is making it, in another process or host; None when it is our turn to try."""

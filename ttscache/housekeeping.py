@@ -1,4 +1,5 @@
-"""What a web process does beside its requests, every few seconds: write the ledger, report, look at the pins.
+"""What a web process does beside its requests, every few seconds: write the ledger, report, look at the pins,
+forget what was removed.
 
 So a hit needs no query: what is published is known here before it is asked for.
 """
@@ -16,6 +17,7 @@ from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.ledger import report_process
+from ttscache.local_copies import LocalCopies
 from ttscache.models import Pin
 from ttscache.wiring import speech_cache
 
@@ -35,6 +37,7 @@ class Housekeeping:
         self._flush_seconds = flush_seconds
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        self._copies = LocalCopies(cache)
         self._due: dict[str, float] = {}
         self._published: frozenset[str] | None = None
         self._clips_reported = -1
@@ -62,6 +65,7 @@ class Housekeeping:
             try:
                 self._cache.ledger.flush()
                 self._look_at_pins()
+                self._copies.forget_removed()
                 self._report()
             except DatabaseError:
                 logger.warning("Housekeeping waits for the database.")

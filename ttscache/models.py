@@ -6,12 +6,12 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from ttscache.speech import LEGACY_MODEL, SpeechRequest
@@ -49,9 +49,31 @@ ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
 MOST_HASHES = 900  # in one statement; SQLite may be built for no more than 999 parameters
 
 
+OUT_OF_USE_DAYS = 7  # after which a clip goes that was taken out of use
+
+
 def _is_held() -> Exists:
     """By a pin: it is the audio of a draft, a live or lately live text, a system clip, or of the bank."""
     return Exists(Pin.objects.in_force().filter(content_hash=OuterRef("content_hash")))
+
+
+def _asked_for_before(days: int, on: datetime | None = None) -> Q:
+    """For the last time, so many days before now or the moment `on`."""
+    return Q(last_accessed_at__lt=(on or Now()) - timedelta(days=days))
+
+
+def _is_held_for_good() -> Exists:
+    return Exists(Pin.objects.filter(content_hash=OuterRef("content_hash"), until__isnull=True))
+
+
+def _is_claimed() -> Exists:
+    """Somebody makes it this moment."""
+    return Exists(Claim.objects.filter(name=OuterRef("content_hash"), until__gt=Now()))
+
+
+def _is_about_to_be_made() -> Exists:
+    items = WarmItem.objects.filter(clip=OuterRef("pk"), state__in=WarmItem.OPEN)
+    return Exists(items.filter(run__state__in=WarmRun.ACTIVE))
 
 
 class ClipQuerySet(models.QuerySet["Clip"]):
@@ -68,17 +90,36 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         return self.with_audio().filter(adopted_at__isnull=False, checksum="", file__isnull=False)
 
     def stale(self, days: int) -> Self:
-        """Those that nobody asked for in so many days and nothing holds.
+        """Those that nobody asked for in so many days, nothing holds and nobody makes.
 
-        Adoption sets an adopted clip's clock to its own time, whatever the earlier system noted before.
+        Clips out of use go sooner. Adoption sets an adopted clip's clock to its own time, whatever the
+        earlier system noted before.
         """
-        return self._unasked_for(days).filter(~_is_held())
+        is_out_of_use = Q(is_active=False) & _asked_for_before(OUT_OF_USE_DAYS)
+        return self.filter(_asked_for_before(days) | is_out_of_use)._loose()
+
+    def stale_lists(self, days: int, on: datetime | None = None) -> tuple[Self, Self]:
+        """The same as of now or of the moment `on`, quick to read: the old ones by an index, oldest first;
+        and those out of use in one pass, as that index would lead past every clip of the last months.
+        """
+        is_old = _asked_for_before(days, on)
+        one_pass = self.alias(asked_for=Coalesce("last_accessed_at", Now()))  # no column, so no index
+        week_ago = (on or Now()) - timedelta(days=OUT_OF_USE_DAYS)
+        out_of_use = one_pass.filter(is_active=False, asked_for__lt=week_ago)
+        old = self.filter(is_old)._loose().order_by("last_accessed_at")
+        return old, out_of_use.exclude(is_old)._loose().order_by()
 
     def held_though_stale(self, days: int) -> Self:
-        return self._unasked_for(days).filter(_is_held())
+        return self.filter(_asked_for_before(days), _is_held())
 
-    def _unasked_for(self, days: int) -> Self:
-        return self.filter(last_accessed_at__lt=Now() - timedelta(days=days))
+    def _loose(self) -> Self:
+        return self.filter(~_is_held(), ~_is_claimed(), ~_is_about_to_be_made())
+
+    def keep_from_prune(self, content_hashes: Iterable[str]) -> None:
+        """Before pins or items are made for them, in one transaction: whoever removes one of them now is
+        waited for, and whoever comes later finds it asked for lately. What is gone has to be recorded anew.
+        """
+        self.filter(~_is_held_for_good()).were_asked_for(content_hashes)
 
     def record(self, request: SpeechRequest, content_type: str) -> Clip:
         """The record of a text that may be spoken, made when it is new."""
@@ -104,6 +145,16 @@ class ClipQuerySet(models.QuerySet["Clip"]):
             # Locked in one order: two processes that note the same clips do not wait for each other.
             locked = unnoted.order_by("content_hash").select_for_update()
             self.filter(pk__in=locked.values("pk")).update(last_accessed_at=Now())
+
+    def is_asked_for_now(self, content_hash: str) -> bool:
+        """Note it at once, so that no prune takes it from under a listener; False if it is not on record."""
+        found = self.filter(content_hash=content_hash)
+        is_noted = found.annotate(is_noted=Q(last_accessed_at__gte=Now() - ACCESS_PRECISION))
+        noted = is_noted.values_list("is_noted", flat=True).first()
+        if noted is False:
+            self.were_asked_for([content_hash])
+            return found.exists()  # unless it was being removed
+        return bool(noted)
 
 
 class Clip(models.Model):

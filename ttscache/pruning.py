@@ -1,24 +1,46 @@
-"""Remove what nobody has asked for in a long time and nothing holds: its record, its bytes, in every tier."""
+"""Remove what nobody has asked for in a long time and nothing holds: its record, its bytes, in every tier.
+
+A listing fixes what may go; of that goes, a batch at a time, what is stale still. Each batch is one
+transaction that leaves a `Removal` for every process and host with a copy: wherever a prune is killed, no
+record is without its bytes, and no bytes are left that nobody knows of.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef
-from django.db.models.functions import Now
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Length, Now
+from django.utils import timezone
+from django_q.tasks import async_task
 
+from ttscache import leftovers
 from ttscache.cache import SpeechCache
-from ttscache.models import Claim, Clip
+from ttscache.errors import Busy, TierError
+from ttscache.models import Claim, Clip, ClipFile, Keeper, PruneRun, Removal, WarmItem
 from ttscache.prices import list_price_usd
-from ttscache.tiers.records import as_tier_error
+from ttscache.wiring import storage_tier
 
 logger = logging.getLogger(__name__)
 
-BATCH = 100
+BATCH = 200
+MOST_DAYS = 36_500  # what a database can subtract from now
+CLAIM = "prune"
+WAIT_SECONDS = 10.0  # for another prune to end; the claim of one that was killed runs out sooner
+BY_SCHEDULE = "schedule"  # who asked, where no person waits for it
+TAKEN_UP_WITHIN = timedelta(days=1)
 
 
+# --- what would go ----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Stale:
     """What a prune would remove, and only that. `kept_back` are as old but held by a pin."""
@@ -29,38 +51,197 @@ class Stale:
     kept_back: int
 
 
-def find_stale(days: int) -> Stale:
-    """Nothing is written. Raises DatabaseError."""
-    hashes, freed_bytes, cost_usd = [], 0, 0.0
-    stale = Clip.objects.stale(days).order_by("last_accessed_at")
-    fields = ("content_hash", "model", "content_text", "audio_file_size", "kept_at")
-    for content_hash, model, text, size, kept_at in stale.values_list(*fields).iterator(chunk_size=2_000):
-        hashes.append(content_hash)
-        if kept_at is not None:
-            freed_bytes += size or 0
-            cost_usd += list_price_usd(model, len(text))
-    return Stale(tuple(hashes), freed_bytes, cost_usd, Clip.objects.held_though_stale(days).count())
+class _Row(NamedTuple):
+    """What has to be known of a clip; of its words only how many characters they are."""
+
+    pk: uuid.UUID
+    content_hash: str
+    model: str
+    characters: int
+    size: int | None
+    kept_at: datetime | None
+    kept_in: str
+    path: str | None
 
 
-def prune(stale: Stale, days: int, cache: SpeechCache) -> Iterator[str]:
-    """Remove them one by one, and yield the hash of each that is gone. May be cut off and done again.
+_FIELDS: tuple[Any, ...] = (
+    *("pk", "content_hash", "model", Length("content_text")),
+    *("audio_file_size", "kept_at", "kept_in", "audio_file_path"),
+)
 
-    Whatever was asked for, pinned or taken up since it was listed stays. Raises TierError.
+
+class _Sum:
+    """The bytes that clips take, and the price to make them again."""
+
+    def __init__(self) -> None:
+        self.freed_bytes = 0
+        self._characters = Counter[str]()
+
+    def add(self, row: _Row) -> None:
+        if row.kept_at is not None:
+            self.freed_bytes += row.size or 0
+            self._characters[row.model] += row.characters
+
+    @property
+    def remake_cost_usd(self) -> float:
+        return sum(list_price_usd(model, characters) for model, characters in self._characters.items())
+
+
+def find_stale(days: int, *, on: datetime | None = None) -> Stale:
+    """As of now, or of the moment `on`. Nothing is written. Raises DatabaseError."""
+    hashes: list[str] = []
+    found = _Sum()
+    for stale in Clip.objects.stale_lists(days, on):
+        for values in stale.values_list(*_FIELDS).iterator(chunk_size=2_000):
+            row = _Row(*values)
+            hashes.append(row.content_hash)
+            found.add(row)
+    kept_back = Clip.objects.held_though_stale(days).count()
+    return Stale(tuple(hashes), found.freed_bytes, found.remake_cost_usd, kept_back)
+
+
+# --- a prune's life ---------------------------------------------------------------------------------------
+@contextmanager
+def alone(cache: SpeechCache, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+    """Around a prune: there is one at a time over all hosts. Raises Busy, DatabaseError."""
+    end = time.monotonic() + wait_seconds
+    while (held := cache.claims.take(CLAIM)) is None:
+        if time.monotonic() >= end:
+            raise Busy("Clips are being removed already. Please try again in a moment.")
+        time.sleep(0.1)
+    try:
+        yield
+    finally:
+        cache.claims.give_back(held)
+
+
+def begin(stale: Stale, days: int, asked_by: str) -> PruneRun:
+    """A new run; one that is not at an end was cut off, as whoever begins is alone."""
+    running = PruneRun.objects.filter(state=PruneRun.State.RUNNING)
+    running.update(state=PruneRun.State.FAILED, finished_at=timezone.now())
+    return PruneRun.objects.create(
+        days=days,
+        asked_by=asked_by,
+        listed=len(stale.content_hashes),
+        kept_back=stale.kept_back,
+    )
+
+
+def stop(run: PruneRun) -> bool:
+    """Let it end after the batch that is under way; False where it has ended."""
+    return _end(run, PruneRun.State.STOPPED)
+
+
+def _end(run: PruneRun, state: PruneRun.State) -> bool:
+    running = PruneRun.objects.filter(pk=run.pk, state=PruneRun.State.RUNNING)
+    return bool(running.update(state=state, finished_at=timezone.now()))
+
+
+def prune(
+    run: PruneRun, stale: Stale, cache: SpeechCache, *, should_rest: Callable[[], bool] = lambda: False
+) -> Iterator[list[str]]:
+    """Remove what is on the list and stale still; yields the hashes that are gone, batch by batch.
+
+    Whatever was asked for, pinned or taken up since it was listed stays. Between two batches it pauses for
+    as long as the last one took, so that the database has time for listeners. Once it `should_rest`, what is
+    left is left to another, and the run stays open. Raises DatabaseError.
     """
     for start in range(0, len(stale.content_hashes), BATCH):
-        batch = stale.content_hashes[start : start + BATCH]
-        with as_tier_error():
-            still_stale = _idle(days, batch)
-        for content_hash in still_stale:
-            for tier in cache.tiers:
-                tier.delete(content_hash)
-            with as_tier_error():
-                Clip.objects.stale(days).filter(content_hash=content_hash).delete()
-            yield content_hash
+        if should_rest():
+            return
+        begun = time.monotonic()
+        gone = _remove(run, stale.content_hashes[start : start + BATCH])
+        took_seconds = time.monotonic() - begun
+        cache.forget(gone)  # only now: a copy may have been read for a listener until the record was gone
+        _sweep()
+        yield gone
+        if not PruneRun.objects.filter(pk=run.pk, state=PruneRun.State.RUNNING).exists():
+            return  # somebody stopped it
+        time.sleep(took_seconds)
+    _end(run, PruneRun.State.DONE)
 
 
-def _idle(days: int, content_hashes: tuple[str, ...]) -> list[str]:
-    """Those of them that are stale still and that nobody is making."""
-    is_in_the_making = Exists(Claim.objects.filter(name=OuterRef("content_hash"), until__gt=Now()))
-    stale = Clip.objects.stale(days).filter(content_hash__in=content_hashes)
-    return list(stale.exclude(is_in_the_making).values_list("content_hash", flat=True))
+def prune_now(days: int, asked_by: str, cache: SpeechCache) -> PruneRun:
+    """List and remove, from beginning to end, and tell how it went. Raises Busy, DatabaseError."""
+    with alone(cache):
+        stale = find_stale(days)
+        run = begin(stale, days, asked_by)
+        for _ in prune(run, stale, cache):
+            pass
+    run.refresh_from_db()
+    return run
+
+
+@transaction.atomic
+def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
+    """One batch, all of it or nothing."""
+    stale = Clip.objects.stale(run.days).filter(content_hash__in=content_hashes)
+    # Whoever notes one of them as asked for is waited for; then it is stale no more. All lock in one order.
+    locked = stale.order_by("content_hash").select_for_update(of=("self",))
+    rows = [_Row(*values) for values in locked.values_list(*_FIELDS)]
+    clips, gone = [row.pk for row in rows], [row.content_hash for row in rows]
+    ClipFile.objects.filter(cache__in=clips).delete()
+    WarmItem.objects.filter(clip__in=clips).delete()
+    _delete_records(clips)
+    leftovers.discard(row.path for row in rows if row.kept_in == Keeper.STORAGE and row.path)
+    Removal.objects.bulk_create(Removal(content_hash=content_hash) for content_hash in gone)
+    removed = _Sum()
+    for row in rows:
+        removed.add(row)
+    PruneRun.objects.filter(pk=run.pk).update(
+        removed=F("removed") + len(gone),
+        freed_bytes=F("freed_bytes") + removed.freed_bytes,
+        remake_cost_microusd=F("remake_cost_microusd") + round(removed.remake_cost_usd * 1e6),
+    )
+    return gone
+
+
+def _delete_records(clips: Sequence[uuid.UUID]) -> None:
+    # What points to them is gone; delete() would fetch them all first, with their words and waveforms.
+    records = Clip.objects.filter(pk__in=clips)
+    records._raw_delete(records.db)
+
+
+def _sweep() -> None:
+    """Their objects; those that the store does not remove now are removed later."""
+    storage = storage_tier()
+    if storage is None:
+        return
+    try:
+        storage.sweep()
+    except TierError as error:
+        logger.warning("Objects of removed clips stay for now: %s", error)
+
+
+# --- by schedule ------------------------------------------------------------------------------------------
+def prune_by_schedule(
+    days: int, cache: SpeechCache, run_id: str, should_rest: Callable[[], bool]
+) -> PruneRun | None:
+    """Begin a run, or go on with this one; the run, if it is not at its end. Raises Busy, DatabaseError."""
+    with alone(cache, wait_seconds=0):
+        if run_id:
+            run = PruneRun.objects.filter(pk=run_id, state=PruneRun.State.RUNNING).first()
+            if run is None:
+                return None
+            stale = find_stale(run.days, on=run.started_at)
+        else:
+            stale = find_stale(days)
+            run = begin(stale, days, BY_SCHEDULE)
+        for _ in prune(run, stale, cache, should_rest=should_rest):
+            pass
+    run.refresh_from_db()
+    return run if run.state == PruneRun.State.RUNNING else None
+
+
+def call_for_prune(run: PruneRun) -> None:
+    """Ask the cluster to go on with it."""
+    async_task("ttscache.tasks.prune", str(run.pk), task_name="remove old clips", save=False)
+
+
+def cut_off() -> PruneRun | None:
+    """A run by schedule that nobody works on, as after a restart."""
+    if Claim.objects.filter(name=CLAIM, until__gt=Now()).exists():
+        return None
+    lately = timezone.now() - TAKEN_UP_WITHIN
+    running = PruneRun.objects.filter(state=PruneRun.State.RUNNING, asked_by=BY_SCHEDULE)
+    return running.filter(started_at__gt=lately).first()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from pathlib import Path
 
 from django_q.tasks import async_task
 
-from ttscache import examining, moving, pulling, readiness, tidying, warming
+from ttscache import examining, moving, pruning, pulling, readiness, tidying, warming
 from ttscache.claims import is_process_alive
 from ttscache.conf import conf
-from ttscache.errors import TierError
+from ttscache.errors import Busy, TierError
 from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
+
+PRUNE_SECONDS = 45.0  # then a successor goes on; a task may take no longer than its timeout
 
 
 def warm() -> None:
@@ -39,6 +42,9 @@ def heartbeat() -> None:
     _call_for_hands()
     if moving.is_upkeep_due():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
+    pruning_cut_off = pruning.cut_off()
+    if pruning_cut_off is not None:
+        pruning.call_for_prune(pruning_cut_off)
     if examining.is_work_left():
         async_task("ttscache.tasks.examine_adopted", task_name="examine adopted clips", save=False)
 
@@ -55,6 +61,23 @@ def tend_clips() -> None:
             storage.sweep()
     except TierError as error:
         logger.warning("The clips are tended later: %s", error)
+
+
+def prune(run_id: str = "") -> None:
+    """Called once a day by schedule, and by itself while its run is not at its end."""
+    end = time.monotonic() + PRUNE_SECONDS
+
+    def should_rest() -> bool:
+        return time.monotonic() > end or is_stopping()
+
+    if should_rest():
+        return
+    try:
+        run = pruning.prune_by_schedule(conf().stale_days, speech_cache(), run_id, should_rest)
+    except Busy:
+        return  # another one is at it
+    if run is not None and not is_stopping():
+        pruning.call_for_prune(run)
 
 
 def tidy() -> None:

@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.models import Success
 
 from ttscache import readiness
-from ttscache.models import Clip, ClipDay, Receipt
+from ttscache.models import Clip, ClipDay, Pin, PruneRun, Receipt, Removal, WarmItem, WarmRun
 from ttscache.rollup import first_day_kept, roll_up, start_of_day
 
 SUCCESSES_KEPT = timedelta(days=7)
+REMOVALS_KEPT = timedelta(days=7)  # a process looks every few seconds; one that was away compares its files
 RECEIPTS_KEPT = timedelta(days=30)  # far longer than any process waits for its database
+RUNS_KEPT = timedelta(days=30)
+BATCH = 500
 
 
 def tidy() -> None:
     """Each step is done again tomorrow if it is cut off today."""
     roll_up()
     forget_old_days_of_removed_clips()
+    forget_old_runs()
+    _delete(Pin.objects.filter(until__lt=Now()))
+    _delete(Removal.objects.filter(removed_at__lt=Now() - REMOVALS_KEPT))
     Receipt.objects.filter(signed_at__lt=Now() - RECEIPTS_KEPT).delete()
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
-    readiness.forget_the_dead()
+    readiness.forget_the_dead()  # dead claims and refusals that no longer hold, too
+
+
+def forget_old_runs() -> None:
+    """What became of each clip long ago is in no list that anybody reads."""
+    long_ago = timezone.now() - RUNS_KEPT
+    ended = WarmRun.objects.filter(finished_at__lt=long_ago).exclude(state__in=WarmRun.ACTIVE)
+    _delete(WarmItem.objects.filter(run__in=ended))
+    _delete(ended)
+    _delete(PruneRun.objects.filter(finished_at__lt=long_ago))
+
+
+def _delete(rows: QuerySet[Any]) -> None:
+    """A batch at a time, so that the database has time for listeners in between."""
+    while page := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        rows.model._default_manager.filter(pk__in=page).delete()
 
 
 def forget_old_days_of_removed_clips() -> None:

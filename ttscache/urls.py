@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from ttscache import api
+from ttscache import api, prune_api
 from ttscache.middleware import AUDIO
 
 urlpatterns = [
@@ -9,5 +9,6 @@ urlpatterns = [
     re_path(rf"^{AUDIO.pattern[1:]}$", api.AudioView.as_view(), name="audio"),
     path("api/text-to-speech", api.TextToSpeechView.as_view()),
     path("api/warm-runs/<uuid:run_id>", api.WarmRunView.as_view(), name="warm-run"),
+    path("api/admin/clear-old-cache", prune_api.ClearOldCacheView.as_view()),
     path("api/cache-stats", api.CacheStatsView.as_view()),
 ]

@@ -94,6 +94,7 @@ def start_run(
     try:
         with transaction.atomic():
             run = WarmRun.objects.active().select_for_update().filter(scope=scope).first()
+            Clip.objects.keep_from_prune(item.speech.content_hash for item in listed)
             for content_type in {item.content_type for item in listed}:
                 Clip.objects.record_all(
                     (item.speech for item in listed if item.content_type == content_type), content_type

@@ -18,7 +18,7 @@ from unfold.admin import ModelAdmin
 
 from narratives.models import Journey, Narrative
 from ttscache.conf import conf
-from ttscache.models import ApiToken, Clip, ContentType, Spending, Usage, WarmItem, WarmRun
+from ttscache.models import ApiToken, Clip, ContentType, PruneRun, Spending, Usage, WarmItem, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
 
@@ -75,6 +75,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Narrative: a_narrative,
     Clip: a_clip,
     WarmRun: a_run,
+    PruneRun: lambda: PruneRun.objects.create(days=90, listed=3, removed=2, asked_by="schedule"),
     Usage: lambda: Usage.objects.create(**FIGURES, outcome="memory", latency_bucket=2, requests=3),
     Spending: lambda: Spending.objects.create(**FIGURES, model="tts-1-hd", outcome="ok", calls=1),
     ApiToken: lambda: ApiToken.objects.create(name="front end", digest="0" * 64),
@@ -132,6 +133,22 @@ def test_a_failed_task_is_run_again_only_by_who_may_change_it(client: Client, ri
     client.force_login(staff_with("view_failure", right))
     client.post(page(Failure, "changelist"), {"action": "resubmit_task", "_selected_action": task.pk})
     assert OrmQ.objects.exists() is may
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"), [("C", {"cron": "30 4 * * 1"}), ("I", {"minutes": "90"})], ids=["cron", "minutes"]
+)
+def test_staff_change_when_a_task_runs(admin_client, kind, named):
+    task = "ttscache.tasks.prune"
+    schedule = Schedule.objects.create(func=task, name="nightly", schedule_type="C", cron="17 3 * * *")
+    page_of_it = page(Schedule, "change", schedule.pk)
+    form = admin_client.get(page_of_it).context["adminform"].form
+    fields = {name: value for name, value in form.initial.items() if value is not None and name != "id"}
+    fields |= {"schedule_type": kind, "next_run_0": "2030-01-02", "next_run_1": "03:04:05", **named}
+    assert admin_client.post(page_of_it, fields).status_code == 302
+    schedule.refresh_from_db()
+    assert (schedule.schedule_type, schedule.func) == (kind, task)
+    assert {name: str(getattr(schedule, name)) for name in named} == named
 
 
 def test_strangers_are_sent_to_the_door(model, client: Client):

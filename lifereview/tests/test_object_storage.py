@@ -17,7 +17,7 @@ from harness.site import Site, WebServer
 from harness.waiting import wait_until
 from lifereview.tests.calling import Caller, hash_of, phrase, sound_of
 from lifereview.tests.conftest import MakeSite
-from lifereview.tests.holdings import query
+from lifereview.tests.holdings import execute, query
 
 pytestmark = pytest.mark.site
 
@@ -128,6 +128,25 @@ def test_the_figures_tell_of_it(caller: Caller) -> None:
     assert figures["compression"]["clips"] > 0
     assert isinstance(figures["compression"]["saved_bytes"], int)
     assert figures["supabase_entries"] >= CLIPS
+
+
+def test_a_prune_leaves_no_object(
+    caller: Caller, server: WebServer, s3: S3Server, bucket: str, openai: OpenAIServer
+) -> None:
+    text = phrase()
+    caller.say(text)
+    path = path_of(server, hash_of(text))
+    assert path in s3.objects(bucket)
+    asked_for = "SELECT requests FROM ttscache_clipday WHERE content_hash = %s"
+    wait_until(lambda: query(server, asked_for, hash_of(text)) == [(1,)], "the books to be written")
+    long_ago = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
+    execute(server, f"{long_ago} WHERE content_hash = '{hash_of(text)}'")
+    operator = Caller(server, server.api_token("operator", admin=True))
+    assert operator.post("/api/admin/clear-old-cache", {}).json()["deleted_entries"] == 1
+    assert path not in s3.objects(bucket)
+    assert query(server, "SELECT 1 FROM ttscache_leftover WHERE name = %s", path) == []
+    assert caller.clip(hash_of(text)).status == 404
+    assert {http.get(audio["url"]).status for audio in caller.audio()} == {200}
 
 
 def test_an_outage_of_the_store(

@@ -321,10 +321,10 @@ def test_what_nobody_foresaw_is_json_without_a_word_of_it(
 ) -> None:
     words = "canary words of a person"
 
-    def explode(*_: object) -> None:
+    def explode(*_: object, **__: object) -> None:
         raise ValueError(words)
 
-    monkeypatch.setattr(speech_cache(), "find", explode)
+    monkeypatch.setattr(speech_cache(), "record", explode)
     response = say(caller, words)
 
     assert (response.status_code, response.json()["code"]) == (500, "server_error")

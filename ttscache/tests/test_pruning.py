@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from harness.s3 import S3Server
-from ttscache import wiring
-from ttscache.models import Claim, Clip, ClipFile, Pin
-from ttscache.pruning import find_stale, prune
+from ttscache import leftovers, pruning, warming, wiring
+from ttscache.errors import Busy
+from ttscache.models import Claim, Clip, ClipFile, Pin, PruneRun, Removal, WarmItem, WarmRun
+from ttscache.pruning import Stale, begin, find_stale, prune
 from ttscache.tests.fakes import entry, speech
 from ttscache.wiring import speech_cache
 
@@ -45,12 +50,31 @@ def is_known(content_hash: str) -> bool:
     return Clip.objects.filter(content_hash=content_hash).exists()
 
 
+def removed_of(listed: Stale) -> list[str]:
+    run = begin(listed, DAYS, "a test")
+    return [content_hash for gone in prune(run, listed, speech_cache()) for content_hash in gone]
+
+
 def test_a_dry_run_counts_and_writes_nothing() -> None:
     stale = keep("Nobody asks for this.")
     told = said("--dry-run")
 
     assert told.startswith("1 clips were not asked for in 90 days: 5\xa0bytes, 0.0006 USD to make again.")
     assert is_known(stale) and speech_cache().find(stale)
+
+
+def everything() -> dict[str, list[Any]]:
+    """Every row of every table."""
+    return {
+        model._meta.db_table: list(model._base_manager.order_by("pk").values()) for model in apps.get_models()
+    }
+
+
+def test_a_dry_run_leaves_every_table_as_it_was() -> None:
+    keep("Nobody asks for this.")
+    before = everything()
+    said("--dry-run")
+    assert everything() == before
 
 
 def test_what_is_stale_goes_from_every_tier_and_its_hash_is_unknown_afterwards() -> None:
@@ -85,7 +109,7 @@ def test_what_was_asked_for_or_pinned_or_is_being_made_since_it_was_listed_stays
     Claim.objects.create(name=made, owner="somebody", until=Now() + timedelta(seconds=60))
 
     assert len(listed.content_hashes) == 4
-    assert list(prune(listed, DAYS, speech_cache())) == [stale]
+    assert removed_of(listed) == [stale]
     assert all(map(is_known, (asked_for, pinned, made)))
 
 
@@ -93,14 +117,121 @@ def test_what_became_stale_since_it_was_listed_is_not_removed() -> None:
     keep("Listed.")
     listed = find_stale(DAYS)
     later = keep("Not listed.")
-    list(prune(listed, DAYS, speech_cache()))
+    removed_of(listed)
     assert is_known(later)
 
 
-@pytest.mark.parametrize("days", ["0", "-1"])
+def test_a_clip_out_of_use_goes_after_a_week_unless_something_holds_it() -> None:
+    days_ago = {days: timezone.now() - timedelta(days=days) for days in (6, 8)}
+    lately, gone, held = (keep(f"Out of use {number}.", asked_for_at=days_ago[6]) for number in range(3))
+    Clip.objects.filter(content_hash__in=[gone, held]).update(last_accessed_at=days_ago[8])
+    Clip.objects.update(is_active=False)
+    Pin.objects.create(content_hash=held, reason="draft")
+
+    assert "1 clips were removed." in said()
+    assert list(map(is_known, (lately, gone, held))) == [True, False, True]
+
+
+def test_a_clip_that_a_run_is_about_to_make_stays_until_the_run_has_ended() -> None:
+    wanted = keep("Wanted.")
+    run = WarmRun.objects.create(scope="a scope")
+    WarmItem.objects.create(run=run, clip=Clip.objects.get(), position=0, characters=7)
+    assert "0 clips were removed." in said()
+    warming.cancel(run)
+    assert "1 clips were removed." in said()
+    assert not is_known(wanted) and not WarmItem.objects.exists()
+
+
+def test_a_listing_asks_the_database_three_times_whatever_its_length(django_assert_num_queries: Any) -> None:
+    for number in range(5):
+        keep(f"Text {number}.")
+    with django_assert_num_queries(3):
+        assert len(find_stale(DAYS).content_hashes) == 5
+
+
+# --- a batch at a time ------------------------------------------------------------------------------------
+@pytest.fixture
+def pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of two."""
+    monkeypatch.setattr(pruning, "BATCH", 2)
+
+
+def rows() -> tuple[int, int, int]:
+    return Clip.objects.count(), ClipFile.objects.count(), Removal.objects.count()
+
+
+def begun(clips: int) -> tuple[PruneRun, Iterator[list[str]]]:
+    for number in range(clips):
+        keep(f"Text {number}.")
+    listed = find_stale(DAYS)
+    run = begin(listed, DAYS, "ana")
+    return run, prune(run, listed, speech_cache())
+
+
+@pytest.mark.usefixtures("pairs")
+def test_killed_between_two_batches_nothing_is_half_there_and_the_next_one_ends_it() -> None:
+    run, batches = begun(5)
+    next(batches)
+    assert rows() == (3, 3, 2)
+    assert "3 clips were removed." in said()
+
+    run.refresh_from_db()
+    assert (run.state, run.removed) == ("failed", 2)
+    assert rows() == (0, 0, 5)
+
+
+@pytest.mark.usefixtures("pairs")
+def test_a_batch_that_fails_leaves_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, batches = begun(5)
+    next(batches)
+    monkeypatch.setattr(leftovers, "discard", failing)  # the last step but two
+    with pytest.raises(DatabaseError):
+        next(batches)
+    assert rows() == (3, 3, 2)
+    assert all(speech_cache().find(clip.content_hash) for clip in Clip.objects.all())
+
+
+def failing(*_: object) -> None:
+    raise DatabaseError
+
+
+@pytest.mark.usefixtures("pairs")
+def test_it_can_be_stopped_between_two_batches() -> None:
+    run, batches = begun(5)
+    next(batches)
+    assert pruning.stop(run)
+    assert list(batches) == []
+    run.refresh_from_db()
+    assert (run.state, run.removed, rows()) == ("stopped", 2, (3, 3, 2))
+    assert not pruning.stop(run)
+
+
+@pytest.mark.usefixtures("pairs")
+def test_a_run_says_what_went() -> None:
+    keep("Held.")
+    Pin.objects.create(content_hash=speech("Held.").content_hash, reason="bank")
+    run, batches = begun(3)
+    list(batches)
+    run.refresh_from_db()
+
+    assert (run.state, run.asked_by, run.days) == ("done", "ana", DAYS)
+    assert (run.listed, run.removed, run.kept_back, run.freed_bytes) == (3, 3, 1, 15)
+    assert run.remake_cost_microusd == 3 * len("Text 0.") * 30
+    assert run.finished_at is not None
+
+
+def test_only_one_is_at_work() -> None:
+    cache = speech_cache()
+    with pruning.alone(cache), pytest.raises(Busy, match="being removed"), pruning.alone(cache, 0):
+        pass
+    with pruning.alone(cache, 0):
+        pass
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "36501"])
 def test_days_begin_with_one(days: str) -> None:
     stale = keep("Nobody asks for this.")
-    with pytest.raises(CommandError, match="from 1"):
+    with pytest.raises(CommandError, match="from 1 to 36500"):
         said("--days", days)
     assert is_known(stale)
 

@@ -16,11 +16,13 @@ import re
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from ttscache.audio import FORMATS
 from ttscache.errors import TierError
 from ttscache.tiers import Entry, checksum_of
 
@@ -133,30 +135,21 @@ class FileTier:
                 raise
 
     def _remove(self, access: str, content_hash: str) -> None:
-        path = self._path(access, content_hash, "json")
         # The description goes first: what has none is not there.
-        for found in [path, *path.parent.glob(f"{content_hash}.*")]:
-            found.unlink(missing_ok=True)
+        for extension in ("json", *FORMATS):
+            with suppress(FileNotFoundError):
+                os.unlink(f"{self._folder}/{access}/{content_hash[:2]}/{content_hash}.{extension}")
 
     def _held(self) -> Iterator[tuple[float, int, Path]]:
         """Last use, size and description of each clip; drafts of the dead are swept on the way."""
         for access in (PUBLIC, PRIVATE):
             for folder in sorted((self._folder / access).glob("??")):
-                files = {item.name: item for item in os.scandir(folder)}
-                for name, item in files.items():
+                clips: dict[str, list[os.DirEntry[str]]] = defaultdict(list)
+                for item in os.scandir(folder):
+                    clips[item.name.partition(".")[0]].append(item)
+                for items in clips.values():
                     with suppress(FileNotFoundError):  # another process may be clearing up as well
-                        if (
-                            name.endswith(".draft")
-                            and time.time() - item.stat().st_mtime > _ABANDONED_SECONDS
-                        ):
-                            os.unlink(item.path)
-                    described = _DESCRIBED.fullmatch(name)
-                    if described is None:
-                        continue
-                    for audio_name, audio in files.items():
-                        if audio_name != name and audio_name.startswith(f"{described[1]}."):
-                            with suppress(FileNotFoundError):
-                                yield audio.stat().st_mtime, audio.stat().st_size, Path(item.path)
+                        yield from _held_of(items)
 
     def _make_room(self, added_bytes: int) -> None:
         """Let the least recently used clips go when the folder is full; look at it only now and then."""
@@ -174,6 +167,18 @@ class FileTier:
                     self._remove(description.parent.parent.name, description.stem)
                     total -= size
             self._bytes, self._unseen_bytes = total, 0
+
+
+def _held_of(items: list[os.DirEntry[str]]) -> Iterator[tuple[float, int, Path]]:
+    """The same of the files of one name."""
+    for item in items:
+        if item.name.endswith(".draft") and time.time() - item.stat().st_mtime > _ABANDONED_SECONDS:
+            os.unlink(item.path)
+    description = next((item for item in items if _DESCRIBED.fullmatch(item.name)), None)
+    for item in items:
+        if description is not None and item is not description:
+            known = item.stat()
+            yield known.st_mtime, known.st_size, Path(description.path)
 
 
 def _is_stray(path: Path, names: set[str]) -> bool:

@@ -15,7 +15,8 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from django.db import transaction
@@ -27,7 +28,7 @@ from ttscache.bucket import Bucket
 from ttscache.compression import Damaged, packed, unpacked
 from ttscache.connections import release_connections
 from ttscache.errors import TierError
-from ttscache.models import Clip, Keeper, Leftover, Pin
+from ttscache.models import Clip, Keeper, Pin
 from ttscache.tiers import Entry
 from ttscache.tiers.records import (
     as_tier_error,
@@ -49,6 +50,7 @@ OBJECT_NAME = re.compile(
     rf"\.({'|'.join(FORMATS)})(\.gz)?"
 )
 STRAY_AGE = timedelta(hours=1)
+REMOVALS_AT_ONCE = 8
 LOOKS = 3  # at a record that changes while its object is fetched
 
 
@@ -156,12 +158,16 @@ class StorageTier:
             return is_moved
 
     def sweep(self, *, limit: int = 500) -> int:
-        """Remove objects that no record names, once their time has come."""
-        removed = 0
+        """Remove objects that no record names, once their time has come; several at once."""
         with as_tier_error():
-            for leftover in leftovers.due()[:limit]:
-                removed += self._remove(leftover)
-        return removed
+            due = list(leftovers.due().values_list("name", flat=True)[:limit])
+            if not due:
+                return 0
+            named = leftovers.named_among(due)
+            unnamed = [name for name in due if name not in named]
+            self._remove(unnamed)
+            leftovers.named(*due)
+        return len(unnamed)
 
     def strays(self) -> Iterator[tuple[str, int]]:
         """Objects of ours that neither a record nor a leftover knows, with their sizes.
@@ -245,13 +251,14 @@ class StorageTier:
         except TierError as error:
             logger.warning("Old objects stay for now: %s", error)
 
-    def _remove(self, leftover: Leftover) -> bool:
-        if leftovers.is_named(leftover.name):
-            leftovers.named(leftover.name)
-            return False
-        self.bucket.delete(leftover.name)
-        Leftover.objects.filter(name=leftover.name, remove_after=leftover.remove_after).delete()
-        return True
+    def _remove(self, names: Sequence[str]) -> None:
+        if len(names) < REMOVALS_AT_ONCE:
+            for name in names:
+                self.bucket.delete(name)
+            return
+        release_connections()
+        with ThreadPoolExecutor(REMOVALS_AT_ONCE, thread_name_prefix="sweep") as pool:
+            list(pool.map(self.bucket.delete, names))
 
 
 def object_name(side: str, content_hash: str, checksum: str, audio_format: str, encoding: str) -> str:

@@ -6,11 +6,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from django.template.defaultfilters import filesizeformat
 
+from ttscache import pruning
 from ttscache.conf import conf
-from ttscache.errors import TierError
-from ttscache.pruning import find_stale, prune
+from ttscache.errors import Busy
+from ttscache.models import PruneRun
 from ttscache.wiring import speech_cache
 
 
@@ -23,18 +25,38 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, days: int | None, dry_run: bool, **options: Any) -> None:
         days = conf().stale_days if days is None else days
-        if days < 1:
-            raise CommandError(f"--days is {days}; allowed is a whole number from 1.")
-        stale = find_stale(days)
+        if not 1 <= days <= pruning.MOST_DAYS:
+            raise CommandError(f"--days is {days}; allowed is a whole number from 1 to {pruning.MOST_DAYS}.")
+        try:
+            if dry_run:
+                self._tell(pruning.find_stale(days), days)
+            else:
+                self._prune(days)
+        except Busy as error:
+            raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            raise CommandError(
+                "The database cannot be reached. What is left is removed by the next prune."
+            ) from error
+
+    def _tell(self, stale: pruning.Stale, days: int) -> None:
         self.stdout.write(
             f"{len(stale.content_hashes)} clips were not asked for in {days} days: "
             f"{filesizeformat(stale.freed_bytes)}, {stale.remake_cost_usd:.4f} USD to make again. "
             f"{stale.kept_back} more are as old and held by a text."
         )
-        if dry_run:
-            return
-        try:
-            removed = sum(1 for _ in prune(stale, days, speech_cache()))
-        except TierError as error:
-            raise CommandError(f"{error} What is left is removed by the next prune.") from error
-        self.stdout.write(f"{removed} clips were removed.")
+
+    def _prune(self, days: int) -> None:
+        cache = speech_cache()
+        with pruning.alone(cache):
+            stale = pruning.find_stale(days)
+            self._tell(stale, days)
+            run = pruning.begin(stale, days, "manage.py prune")
+            removed = 0
+            for gone in pruning.prune(run, stale, cache):
+                removed += len(gone)
+                self.stdout.write(f"  {removed} of {len(stale.content_hashes)}")
+        run.refresh_from_db()
+        self.stdout.write(f"{run.removed} clips were removed.")
+        if run.state == PruneRun.State.STOPPED:
+            self.stdout.write("Somebody stopped it; the next prune goes on.")

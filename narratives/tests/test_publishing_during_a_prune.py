@@ -1,0 +1,171 @@
+"""Never a moment in which a published narrative has no sound: publishing and pruning, really at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from narratives import publishing
+from narratives.models import Journey, Narrative
+from ttscache import leftovers, pruning, warming
+from ttscache.conf import conf
+from ttscache.models import Clip, ClipFile, ClipQuerySet, Pin, PruneRun, WarmItem, WarmRun
+from ttscache.tests.fakes import entry
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DAYS = 90
+MEANWHILE_SECONDS = 0.2  # for the other one to do what it can before it has to wait
+
+
+@pytest.fixture
+def narrative() -> Narrative:
+    """Not published; what it sounds like was made long ago and is held by nothing."""
+    journey = Journey.objects.create(slug="ours", title="Ours", is_live=True, is_default=True)
+    narrative = Narrative.objects.create(
+        journey=journey, slug="q01", title="Work", text="What was your work?"
+    )
+    make_stale(narrative)
+    return narrative
+
+
+def make_stale(narrative: Narrative) -> None:
+    for voice in conf().listener_voices:
+        request = narrative.draft_speech(voice)
+        Clip.objects.record(request, "question")
+        speech_cache().permanent.put(entry(request.content_hash))
+    Clip.objects.update(last_accessed_at=timezone.now() - timedelta(days=DAYS + 1))
+
+
+def publish(narrative: Narrative) -> None:
+    publishing.publish([Narrative.objects.get(pk=narrative.pk)])
+
+
+def prune() -> None:
+    stale = pruning.find_stale(DAYS)
+    run = PruneRun.objects.create(days=DAYS)
+    list(pruning.prune(run, stale, speech_cache()))
+
+
+def have_sound(narrative: Narrative) -> bool:
+    """Every published clip is on record, and there or about to be made."""
+    hashes = [narrative.draft_speech(voice).content_hash for voice in conf().listener_voices]
+    about_to_be_made = WarmItem.objects.filter(state__in=WarmItem.OPEN, run__state__in=WarmRun.ACTIVE)
+    return all(
+        Pin.objects.published().filter(content_hash=content_hash).exists()
+        and Clip.objects.filter(content_hash=content_hash).exists()
+        and (
+            ClipFile.objects.filter(cache__content_hash=content_hash, cache__kept_at__isnull=False).exists()
+            or about_to_be_made.filter(clip__content_hash=content_hash).exists()
+        )
+        for content_hash in hashes
+    )
+
+
+class Meanwhile:
+    """Somebody else at work in a connection of their own."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(4)
+        self._begun: list[Future[None]] = []
+
+    def begin(self, deed: Callable[[], None]) -> Future[None]:
+        def done_and_closed() -> None:
+            try:
+                deed()
+            finally:
+                connections.close_all()
+
+        self._begun.append(self._pool.submit(done_and_closed))
+        return self._begun[-1]
+
+    def end(self) -> None:
+        """Raises what went wrong."""
+        for future in self._begun:
+            future.result(30)
+        self._pool.shutdown()
+
+
+@pytest.fixture
+def before_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str, Callable[[], None]], Meanwhile]:
+    """Begins another deed when this one comes to a step, once, and gives it a moment."""
+
+    def arrange(where: Any, step: str, deed: Callable[[], None]) -> Meanwhile:
+        meanwhile, done = Meanwhile(), getattr(where, step)
+
+        def with_another(*args: Any, **named: Any) -> Any:
+            monkeypatch.setattr(where, step, done)
+            begun = meanwhile.begin(deed)
+            _a_moment(begun)
+            return done(*args, **named)
+
+        monkeypatch.setattr(where, step, with_another)
+        return meanwhile
+
+    return arrange
+
+
+def _a_moment(begun: Future[None]) -> None:
+    try:
+        begun.exception(MEANWHILE_SECONDS)
+    except TimeoutError:
+        return  # it waits for us
+
+
+@pytest.mark.parametrize(
+    ("where", "step"),
+    [
+        (publishing, "hold_clips"),
+        (ClipQuerySet, "keep_from_prune"),
+        (ClipQuerySet, "record_all"),
+        (publishing, "replace_pins"),
+        (publishing, "warm_live_journeys"),
+        (warming, "plan"),
+        (warming, "settle"),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_a_prune_between_any_two_steps_of_publishing(narrative, before_step, where, step) -> None:
+    meanwhile = before_step(where, step, prune)
+    publish(narrative)
+    meanwhile.end()
+    assert have_sound(narrative)
+
+
+@pytest.mark.parametrize(
+    ("where", "step"),
+    [(pruning, "_remove"), (pruning, "_delete_records"), (leftovers, "discard"), (pruning, "_sweep")],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_publishing_between_any_two_steps_of_a_prune(narrative, before_step, where, step) -> None:
+    meanwhile = before_step(where, step, lambda: publish(narrative))
+    prune()
+    meanwhile.end()
+    assert have_sound(narrative)
+
+
+def at_the_sign(start: threading.Barrier, deed: Callable[[], None]) -> None:
+    start.wait()
+    deed()
+
+
+def test_again_and_again_at_the_same_time(narrative) -> None:
+    for number in range(10):
+        narrative.text = f"What was your work? {number}"
+        narrative.save()
+        make_stale(narrative)
+        meanwhile, start = Meanwhile(), threading.Barrier(2)
+        meanwhile.begin(partial(at_the_sign, start, prune))
+        meanwhile.begin(partial(at_the_sign, start, partial(publish, narrative)))
+        meanwhile.end()
+        narrative.refresh_from_db()
+        assert have_sound(narrative)

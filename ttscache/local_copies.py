@@ -1,0 +1,72 @@
+"""What this process and host hold of clips that were removed elsewhere: dropped within seconds."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.db.models import Max
+
+from ttscache.access import forget_decisions
+from ttscache.cache import SpeechCache
+from ttscache.models import Clip, ContentType, Removal
+from ttscache.tiers.files import FileTier
+
+PAGE = 500
+DAY_SECONDS = 24 * 3600
+# A removal has the time at which it was written, and is seen once its transaction is committed.
+LATE_SECONDS = 30
+
+
+class LocalCopies:
+    """Follows the removals of all processes and hosts, for the local tiers of one process."""
+
+    def __init__(self, cache: SpeechCache) -> None:
+        self._cache = cache
+        self._after: datetime | None = None  # on the database's clock; removals until then are known
+        self._seen: set[int] = set()  # of those after it
+        self._all_seen_at = 0.0
+        self._comparison_due = 0.0
+
+    def forget_removed(self) -> None:
+        """Drop what was removed since the last call. Raises DatabaseError; what is left is done by the next.
+
+        At first and once a day, the local tiers are compared with the records: this process may have been
+        away for longer than removals are kept.
+        """
+        if time.monotonic() >= self._comparison_due:
+            latest = Removal.objects.aggregate(latest=Max("removed_at"))["latest"]
+            drop_copies_without_record(self._cache)
+            self._after, self._seen = latest and latest - timedelta(seconds=LATE_SECONDS), set()
+            self._comparison_due = time.monotonic() + DAY_SECONDS
+        self._follow()
+
+    def _follow(self) -> None:
+        removals = Removal.objects.all()
+        if self._after is not None:
+            removals = removals.filter(removed_at__gt=self._after)
+        found = list(removals.values_list("pk", "content_hash", "removed_at"))
+        unseen = [content_hash for pk, content_hash, _ in found if pk not in self._seen]
+        if unseen:
+            self._cache.forget(unseen)
+            forget_decisions()
+            self._all_seen_at = time.monotonic()
+        if found:
+            latest = max(removed_at for _, _, removed_at in found)
+            is_quiet = time.monotonic() - self._all_seen_at > LATE_SECONDS
+            self._after = latest if is_quiet else latest - timedelta(seconds=LATE_SECONDS)
+            self._seen = {pk for pk, _, removed_at in found if removed_at > self._after}
+
+
+def drop_copies_without_record(cache: SpeechCache) -> None:
+    """And files of this host that belong to no clip. Raises DatabaseError."""
+    for tier in cache.local:
+        held = tier.entries()
+        while page := [content_hash for content_hash, _ in islice(held, PAGE)]:
+            records = Clip.objects.filter(content_hash__in=page).exclude(content_type=ContentType.RESPONSE)
+            known = set(records.values_list("content_hash", flat=True))
+            cache.forget(content_hash for content_hash in page if content_hash not in known)
+        if isinstance(tier, FileTier):
+            for path in tier.strays():
+                path.unlink(missing_ok=True)
