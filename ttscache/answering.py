@@ -63,9 +63,9 @@ class Counting:
     def sound_is_there(self) -> None:
         self._seconds = time.monotonic() - self._started
 
-    def book(self, outcome: str, audio_bytes: int = 0) -> None:
+    def book(self, outcome: str, audio_bytes: int = 0, *, made_ahead: bool = False) -> None:
         seconds = self._seconds if self._seconds is not None else time.monotonic() - self._started
-        speech_cache().ledger.asked(self._asked, outcome, seconds, audio_bytes)
+        speech_cache().ledger.asked(self._asked, outcome, seconds, audio_bytes, made_ahead=made_ahead)
 
 
 def asked_for(entry: Entry) -> Asked:
@@ -148,7 +148,7 @@ def _deliver(  # noqa: PLR0917 - private, and both callers hand over what they h
     """The clip, or the part that was asked for, counted if this is the one time that it counts."""
     response = delivery.deliver(request, entry, cache_status=cache_status, cache_control=cache_control)
     if delivery.is_counted(request, response):
-        counting.book(outcome, entry.size)
+        counting.book(outcome, entry.size, made_ahead=entry.made_ahead)
     release_connections()  # the client may be slow
     return response
 

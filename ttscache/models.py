@@ -63,6 +63,11 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         """Those whose bytes are there, in use or not."""
         return self.filter(kept_in=keeper, kept_at__isnull=False)
 
+    def never_played(self) -> Self:
+        """Those that were made ahead, and nobody has asked for to this day."""
+        is_asked_for = Exists(ClipDay.objects.filter(content_hash=OuterRef("content_hash")))
+        return self.with_audio().filter(~is_asked_for, made_ahead=True)
+
     def unexamined(self) -> Self:
         """Clips of the earlier system whose bytes nobody has looked at yet."""
         return self.with_audio().filter(adopted_at__isnull=False, checksum="", file__isnull=False)

@@ -37,6 +37,13 @@ class TierContract:
         assert (found.audio, found.checksum, found.duration_ms) == (sound, checksum_of(sound), 1_000)
         assert (found.voice, found.content_type, found.characters) == ("nova", "question", 40)
 
+    def test_it_remembers_what_was_made_ahead_until_it_is_made_anew(self, tier: Tier) -> None:
+        tier.put(entry(made_ahead=True))
+        assert tier.get(KEY).made_ahead  # type: ignore[union-attr]
+        tier.put(entry())
+
+        assert not tier.get(KEY).made_ahead  # type: ignore[union-attr]
+
     def test_a_second_put_replaces_the_first(self, tier: Tier) -> None:
         tier.put(entry(sound=b"old"))
         tier.put(entry(sound=b"newer"))
@@ -157,6 +164,15 @@ class TestFileTier(LocalTierContract):
         (tmp_path / "private" / KEY[:2] / f"{KEY}.json").write_bytes(damage)
 
         assert tier.get(KEY) is None
+
+    def test_a_description_of_an_earlier_version_is_read(self, tier: FileTier, tmp_path: Path) -> None:
+        tier.put(entry())
+        path = tmp_path / "private" / KEY[:2] / f"{KEY}.json"
+        fields = json.loads(path.read_bytes())
+        del fields["made_ahead"]
+        path.write_text(json.dumps(fields))
+
+        assert tier.get(KEY) == entry()
 
     def test_a_full_disk_leaves_what_was_there(
         self, tier: FileTier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
