@@ -12,6 +12,7 @@ import time
 
 from django.db import DatabaseError, connections
 
+from ttscache import predicting
 from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
@@ -41,6 +42,7 @@ class Housekeeping:
 
     def start(self) -> Housekeeping:
         self._thread.start()
+        predicting.start()
         atexit.register(self.stop)
         return self
 
@@ -50,6 +52,7 @@ class Housekeeping:
         May be called again for what was counted meanwhile.
         """
         self._is_over.set()
+        predicting.stop()
         self._thread.join(timeout=2)
         self._cache.finish_recordings(LAST_RECORDINGS_SECONDS)
         waiting_room().wait_until_empty(LAST_BOOKINGS_SECONDS)
