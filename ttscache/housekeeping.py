@@ -12,10 +12,11 @@ import time
 
 from django.db import DatabaseError, connections
 
-from ttscache import predicting
+from ttscache import frequent, predicting
 from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
+from ttscache.errors import TierError
 from ttscache.ledger import report_process
 from ttscache.models import Pin
 from ttscache.wiring import speech_cache
@@ -66,6 +67,7 @@ class Housekeeping:
                 self._cache.ledger.flush()
                 self._look_at_pins()
                 self._report()
+                self._keep_frequent_at_hand()
             except DatabaseError:
                 logger.warning("Housekeeping waits for the database.")
             except Exception:
@@ -81,6 +83,14 @@ class Housekeeping:
         if published != self._published or self._is_due("all pins", ALL_PINS_SECONDS):
             self._cache.set_published(published)
             self._published = published
+
+    def _keep_frequent_at_hand(self) -> None:
+        if not self._is_due("frequent", PINS_SECONDS):
+            return
+        try:
+            frequent.keep_at_hand(self._cache)
+        except TierError as error:
+            logger.warning("Frequent reflections are fetched later: %s", error)
 
     def _report(self) -> None:
         clips = sum(1 for tier in self._cache.local if tier.name == "memory" for _ in tier.entries())
