@@ -94,13 +94,14 @@ def start() -> None:
 
 
 def stop() -> None:
-    global _predictor  # noqa: PLW0603
-    if _predictor is not None:
-        _predictor.stop()
-        _predictor = None
+    global _predictor
+    predictor, _predictor = _predictor, None
+    if predictor is not None:
+        predictor.stop()
 
 
 def asked(content_hash: str) -> None:
     """The same for the predictor of this process, if it has one."""
-    if _predictor is not None:
-        _predictor.asked(content_hash)
+    predictor = _predictor  # which is gone when the process ends
+    if predictor is not None:
+        predictor.asked(content_hash)
