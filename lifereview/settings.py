@@ -255,6 +255,7 @@ TTSCACHE = {
     "files_bytes": env.byte_count("TTS_FILES_BYTES", 1024**3),
     "files_dir": FILES_DIR,
     "warm_concurrency": env.integer("TTS_WARM_CONCURRENCY", 5, least=1, most=100),
+    "predict_ahead": env.integer("TTS_PREDICT_AHEAD", 3, least=0, most=100),
     "stale_days": env.integer("TTS_STALE_DAYS", 90, least=1, most=36_500),
     "max_chars": TTS_MAX_CHARS,
     "timeout_seconds": TTS_TIMEOUT_SECONDS,

@@ -36,6 +36,17 @@ class MadeFilter(admin.SimpleListFilter):
         )
 
 
+class UnheardFilter(admin.SimpleListFilter):
+    title = "made ahead"
+    parameter_name = "unheard"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Made ahead, never heard")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        return queryset.filter(pk__in=Clip.objects.never_played()) if self.value() == "yes" else queryset
+
+
 class ClipList(ChangeList):  # type: ignore[misc]
     """Looks up how the clips of a page stand, all at once."""
 
@@ -54,7 +65,7 @@ class ClipAdmin(LookOnly):
     """
 
     list_display = ("says", "sound", "kind", "lasts", "size", "made", "asked_for")
-    list_filter = (("voice", admin.AllValuesFieldListFilter), "content_type", MadeFilter)
+    list_filter = (("voice", admin.AllValuesFieldListFilter), "content_type", MadeFilter, UnheardFilter)
     search_fields = ("content_text",)
     search_help_text = "Words of the text"
     list_before_template = "admin/clips/private_note.html"
@@ -180,7 +191,10 @@ class FiguresAdmin(LookOnly):
 
 @admin.register(Usage)
 class UsageAdmin(FiguresAdmin):
-    list_display = ("began", "kind", "voice", "came", "waited", "requests", "characters", "sent", "worth")
+    list_display = (
+        *("began", "kind", "voice", "came", "waited"),
+        *("requests", "ahead", "characters", "sent", "worth"),
+    )
     list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
 
     @admin.display(description="How it came", ordering="outcome")
@@ -195,6 +209,10 @@ class UsageAdmin(FiguresAdmin):
             return f"over {ends[-1] / 1000:g} s"
         end = ends[row.latency_bucket]
         return f"up to {end / 1000:g} s" if end >= 1000 else f"up to {end} ms"
+
+    @admin.display(description="Of these made ahead", ordering="warmed_hits")
+    def ahead(self, row: Usage) -> str:
+        return str(row.warmed_hits or "")
 
     @admin.display(description="Sent", ordering="audio_bytes")
     def sent(self, row: Usage) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, F, Q, Sum
-from django.db.models.functions import Now
+from django.db.models.functions import Length, Now
 from django.utils import timezone
 
 from ttscache.conf import conf
@@ -66,6 +66,7 @@ def cache_stats() -> dict[str, Any]:
         "saved_usd": round(served - spent, 6),
         "budget": {"usd_a_day": budget.cap_usd, "committed_today_usd": budget.committed_usd},
         "compression": _compression(),
+        "warmed": _warmed(),
         "stats": holdings,
     }
 
@@ -75,6 +76,20 @@ def _compression() -> dict[str, int]:
     packed = Clip.objects.with_audio().exclude(encoding="")
     figures = packed.aggregate(clips=Count("pk"), saved=Sum(F("audio_file_size") - F("stored_size")))
     return {"clips": figures["clips"], "saved_bytes": figures["saved"] or 0}
+
+
+def _warmed() -> dict[str, Any]:
+    """Clips made before anybody asked for them: how many, how often heard, and what nobody has heard."""
+    unheard = Clip.objects.never_played().order_by().values_list("model")
+    by_model = list(unheard.annotate(clips=Count("pk"), characters=Sum(Length("content_text"))))
+    return {
+        "hits": Usage.objects.aggregate(total=Sum("warmed_hits"))["total"] or 0,
+        "clips": Clip.objects.with_audio().filter(made_ahead=True).count(),
+        "never_played": sum(clips for _, clips, _ in by_model),
+        "never_played_usd": round(
+            sum(list_price_usd(model, characters) for model, _, characters in by_model), 6
+        ),
+    }
 
 
 def progress_of(run: WarmRun) -> dict[str, Any]:
@@ -124,12 +139,15 @@ def _requests_by(fields: tuple[str, ...]) -> dict[tuple[str, ...], int]:
 
 def _by_content_type() -> dict[str, Any]:
     counted = _requests_by(("content_type", "outcome"))
+    by_kind = Usage.objects.order_by().values_list("content_type")
+    warmed = dict(by_kind.annotate(total=Sum("warmed_hits")))
     figures = {}
     for kind in ContentType.values:
         outcomes = {outcome: number for (found, outcome), number in counted.items() if found == kind}
         figures[kind] = {
             "requests": sum(outcomes.values()),
             "hits": sum(outcomes.get(outcome, 0) for outcome in HITS),
+            "warmed_hits": warmed.get(kind, 0),
             "hit_rate": _hit_rate(outcomes),
         }
     return figures

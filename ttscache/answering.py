@@ -9,7 +9,7 @@ from functools import cache
 
 from django.http import HttpRequest, HttpResponseBase
 
-from ttscache import delivery
+from ttscache import delivery, predicting
 from ttscache.cache import Hit, Playing
 from ttscache.conf import conf
 from ttscache.connections import release_connections
@@ -60,12 +60,17 @@ class Counting:
         self._started = time.monotonic() if started is None else started
         self._seconds: float | None = None
 
+    def is_asked_for(self, request: HttpRequest) -> None:
+        """Let what follows be made: also beside a generation that this request waits for."""
+        if self._asked.content_hash and delivery.asks_to_hear_it(request):
+            predicting.asked(self._asked.content_hash)
+
     def sound_is_there(self) -> None:
         self._seconds = time.monotonic() - self._started
 
-    def book(self, outcome: str, audio_bytes: int = 0) -> None:
+    def book(self, outcome: str, audio_bytes: int = 0, *, made_ahead: bool = False) -> None:
         seconds = self._seconds if self._seconds is not None else time.monotonic() - self._started
-        speech_cache().ledger.asked(self._asked, outcome, seconds, audio_bytes)
+        speech_cache().ledger.asked(self._asked, outcome, seconds, audio_bytes, made_ahead=made_ahead)
 
 
 def asked_for(entry: Entry) -> Asked:
@@ -89,6 +94,7 @@ def answer_recording(
 
     `record` starts or joins the recording; it is called only once there is room to wait.
     """
+    counting.is_asked_for(request)
     leave: Callable[[], None] | None = None
     is_streaming = False
     # Before HTTP/1.1 a stream ends with its connection: a clip that is cut off would look whole.
@@ -134,6 +140,7 @@ def _once_streamed(playing: Playing, counting: Counting, leave: Callable[[], Non
 
 
 def answer_hit(request: HttpRequest, hit: Hit, counting: Counting, cache_control: str) -> HttpResponseBase:
+    counting.is_asked_for(request)
     return _deliver(request, hit.entry, hit.tier, delivery.hit_status(hit.tier), counting, cache_control)
 
 
@@ -148,7 +155,7 @@ def _deliver(  # noqa: PLR0917 - private, and both callers hand over what they h
     """The clip, or the part that was asked for, counted if this is the one time that it counts."""
     response = delivery.deliver(request, entry, cache_status=cache_status, cache_control=cache_control)
     if delivery.is_counted(request, response):
-        counting.book(outcome, entry.size)
+        counting.book(outcome, entry.size, made_ahead=entry.made_ahead)
     release_connections()  # the client may be slow
     return response
 

@@ -63,7 +63,7 @@ class Book:
 USAGE = Book(
     Usage,
     key=("hour", "content_type", "voice", "outcome", "latency_bucket"),
-    counts=("requests", "characters", "audio_bytes", "worth_microusd"),
+    counts=("requests", "characters", "audio_bytes", "worth_microusd", "warmed_hits"),
 )
 SPENDING = Book(
     Spending,

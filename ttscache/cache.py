@@ -130,13 +130,19 @@ class SpeechCache:
         *,
         before_start: Callable[[], None] = lambda: None,
         parts_at_once: int = PARTS_AT_ONCE,
+        is_ahead: bool = False,
     ) -> Hit | Playing:
         """The clip, if all hosts have it; else the recording of it, joined or newly started.
 
         `before_start` may raise to keep a new recording from starting; to join one is always free.
+        `is_ahead`: no listener has asked for it.
         """
         return self.find_for_all(request.content_hash) or self.record(
-            request, content_type, before_start=before_start, parts_at_once=parts_at_once
+            request,
+            content_type,
+            before_start=before_start,
+            parts_at_once=parts_at_once,
+            is_ahead=is_ahead,
         )
 
     def record(
@@ -146,6 +152,7 @@ class SpeechCache:
         *,
         before_start: Callable[[], None] = lambda: None,
         parts_at_once: int = PARTS_AT_ONCE,
+        is_ahead: bool = False,
     ) -> Playing:
         """Join the recording of a clip that no tier has, or start it."""
         content_hash = request.content_hash
@@ -161,7 +168,7 @@ class SpeechCache:
             if joined is not None:
                 return Playing(joined, is_joined=True)
             recording = Recording(
-                partial(self._make, request, content_type, parts_at_once),
+                partial(self._make, request, content_type, parts_at_once, is_ahead=is_ahead),
                 on_end=partial(self._ended, content_hash),
             )
             self._recordings[content_hash] = recording
@@ -218,7 +225,13 @@ class SpeechCache:
             self._recordings.pop(content_hash, None)
 
     def _make(
-        self, request: SpeechRequest, content_type: str, parts_at_once: int, recording: Recording
+        self,
+        request: SpeechRequest,
+        content_type: str,
+        parts_at_once: int,
+        recording: Recording,
+        *,
+        is_ahead: bool,
     ) -> Entry:
         try:
             Clip.objects.were_asked_for([request.content_hash])  # first, so that no prune takes it from us
@@ -226,7 +239,9 @@ class SpeechCache:
             while True:
                 held = self.claims.take(request.content_hash)
                 if held is not None:
-                    return self._lead(held, request, content_type, parts_at_once, recording)
+                    return self._lead(
+                        held, request, content_type, parts_at_once, recording, is_ahead=is_ahead
+                    )
                 entry = self._follow(request.content_hash)
                 if entry is not None:
                     return entry
@@ -242,6 +257,8 @@ class SpeechCache:
         content_type: str,
         parts_at_once: int,
         recording: Recording,
+        *,
+        is_ahead: bool,
     ) -> Entry:
         failure: SpeechError | None = None
         try:
@@ -251,7 +268,7 @@ class SpeechCache:
                 return found.entry
             recording.is_made_here = True
             spoken = self.speaker.speak(request, content_type, recording, parts_at_once)
-            entry = self._entry(spoken, request, content_type)
+            entry = replace(self._entry(spoken, request, content_type), made_ahead=is_ahead)
             if not self._still_ours(held):
                 # We were stopped for so long that another made it meanwhile; others have heard theirs.
                 found = self._find(entry.content_hash, self.permanents)

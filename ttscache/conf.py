@@ -40,6 +40,7 @@ class Conf:
     bucket: str = ""  # its other settings are AWS_…, read by django-storages
     cdn_url: str = ""  # the address of the bucket's objects for everyone, with a slash at its end
     warm_concurrency: int = 5
+    predict_ahead: int = 3  # questions made ahead of a listener; 0 for none
     stale_days: int = 90
     max_chars: int = 20_000
     timeout_seconds: float = 30.0

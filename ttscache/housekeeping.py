@@ -13,9 +13,11 @@ import time
 
 from django.db import DatabaseError, connections
 
+from ttscache import frequent, predicting
 from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
+from ttscache.errors import TierError
 from ttscache.ledger import report_process
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Pin
@@ -44,6 +46,7 @@ class Housekeeping:
 
     def start(self) -> Housekeeping:
         self._thread.start()
+        predicting.start()
         atexit.register(self.stop)
         return self
 
@@ -53,6 +56,7 @@ class Housekeeping:
         May be called again for what was counted meanwhile.
         """
         self._is_over.set()
+        predicting.stop()
         self._thread.join(timeout=2)
         self._cache.finish_recordings(LAST_RECORDINGS_SECONDS)
         waiting_room().wait_until_empty(LAST_BOOKINGS_SECONDS)
@@ -67,6 +71,7 @@ class Housekeeping:
                 self._look_at_pins()
                 self._copies.forget_removed()
                 self._report()
+                self._keep_frequent_at_hand()
             except DatabaseError:
                 logger.warning("Housekeeping waits for the database.")
             except Exception:
@@ -82,6 +87,14 @@ class Housekeeping:
         if published != self._published or self._is_due("all pins", ALL_PINS_SECONDS):
             self._cache.set_published(published)
             self._published = published
+
+    def _keep_frequent_at_hand(self) -> None:
+        if not self._is_due("frequent", PINS_SECONDS):
+            return
+        try:
+            frequent.keep_at_hand(self._cache)
+        except TierError as error:
+            logger.warning("Frequent reflections are fetched later: %s", error)
 
     def _report(self) -> None:
         clips = sum(1 for tier in self._cache.local if tier.name == "memory" for _ in tier.entries())

@@ -56,7 +56,7 @@ class Page:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.usage: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        self.usage: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
         self.spending: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
         self.clip_days: defaultdict[tuple[int, str], int] = defaultdict(int)
 
@@ -87,7 +87,9 @@ class Ledger:
         self._open = Page(1)
         self._closed: Page | None = None  # being written, or to be written once the database is there
 
-    def asked(self, asked: Asked, outcome: str, seconds: float, audio_bytes: int) -> None:
+    def asked(
+        self, asked: Asked, outcome: str, seconds: float, audio_bytes: int, *, made_ahead: bool = False
+    ) -> None:
         """One request for a clip, and how it went. `seconds`: from the request to the first byte."""
         hour = int(self._clock() // HOUR_SECONDS)
         bucket = bisect_left(LATENCY_BUCKETS_MS, seconds * 1_000)
@@ -98,6 +100,8 @@ class Ledger:
             figures[1] += asked.characters
             figures[2] += audio_bytes
             figures[3] += worth
+            if made_ahead and outcome in HITS:
+                figures[4] += 1
             if asked.content_hash:
                 self._open.clip_days[hour // 24, asked.content_hash] += 1
 

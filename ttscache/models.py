@@ -85,6 +85,11 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         """Those whose bytes are there, in use or not."""
         return self.filter(kept_in=keeper, kept_at__isnull=False)
 
+    def never_played(self) -> Self:
+        """Those that were made ahead, and nobody has asked for to this day."""
+        is_asked_for = Exists(ClipDay.objects.filter(content_hash=OuterRef("content_hash")))
+        return self.with_audio().filter(~is_asked_for, made_ahead=True)
+
     def unexamined(self) -> Self:
         """Clips of the earlier system whose bytes nobody has looked at yet."""
         return self.with_audio().filter(adopted_at__isnull=False, checksum="", file__isnull=False)
@@ -126,13 +131,22 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         self.record_all([request], content_type)
         return self.get(content_hash=request.content_hash)
 
-    def record_all(self, requests: Iterable[SpeechRequest], content_type: str) -> None:
-        """The same for many texts at once; those on record already stay as they are."""
-        self.bulk_create(
-            (Clip.of(request, content_type) for request in requests),
-            ignore_conflicts=True,
-            unique_fields=["content_hash"],
-        )
+    def record_all(
+        self, requests: Iterable[SpeechRequest], content_type: str, *, are_shareable: bool = False
+    ) -> None:
+        """The same for many texts at once; those on record already stay as they are.
+
+        `are_shareable` declares all of them fit for others, but for what is a person's own words.
+        """
+        clips = [Clip.of(request, content_type) for request in requests]
+        self.bulk_create(clips, ignore_conflicts=True, unique_fields=["content_hash"])
+        if are_shareable:
+            hashes = sorted(clip.content_hash for clip in clips)
+            for start in range(0, len(hashes), MOST_HASHES):
+                unshared = self.filter(
+                    content_hash__in=hashes[start : start + MOST_HASHES], is_shareable=False
+                )
+                unshared.exclude(content_type=ContentType.RESPONSE).update(is_shareable=True)
 
     def were_asked_for(self, content_hashes: Iterable[str]) -> None:
         """Note that it was now, unless that is known to the hour already."""
@@ -336,8 +350,8 @@ class PinQuerySet(models.QuerySet["Pin"]):
         return self.in_force().filter(reason__in=[Pin.Reason.LIVE, Pin.Reason.SYSTEM])
 
     def audible(self) -> Self:
-        """What anyone may hear without a token."""
-        return self.in_force().exclude(reason=Pin.Reason.DRAFT)
+        """What anyone may hear without a token. To be frequent is no reason: that is for each text to say."""
+        return self.in_force().exclude(reason__in=[Pin.Reason.DRAFT, Pin.Reason.FREQUENT])
 
 
 class Pin(models.Model):

@@ -147,7 +147,7 @@ def _make(cache: SpeechCache, item: WarmItem) -> bool:
     clip = item.clip
     try:
         # A slot stands for one provider call at a time.
-        found = cache.play(clip.request, clip.content_type, parts_at_once=1)
+        found = cache.play(clip.request, clip.content_type, parts_at_once=1, is_ahead=True)
         if isinstance(found, Hit):
             _finish(item, WarmItem.State.SKIPPED, WAS_THERE)
             return True

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django_q.tasks import async_task
 
-from ttscache import examining, moving, pruning, pulling, readiness, tidying, warming
+from ttscache import examining, frequent, moving, pruning, pulling, readiness, tidying, warming
 from ttscache.claims import is_process_alive
 from ttscache.conf import conf
 from ttscache.errors import Busy, TierError
@@ -83,6 +83,11 @@ def prune(run_id: str = "") -> None:
 def tidy() -> None:
     """Called once a day by schedule."""
     tidying.tidy()
+
+
+def make_frequent_reflections() -> None:
+    """Called every night by schedule."""
+    frequent.make_frequent()
 
 
 def examine_adopted() -> None:

@@ -26,6 +26,8 @@ WRONG = [
     ("TTS_LISTENER_VOICES", "nova,,;", "nova,onyx"),
     ("TTS_LISTENER_VOICES", "robot", "nova"),
     ("TTS_WARM_CONCURRENCY", "0", "1"),
+    ("TTS_PREDICT_AHEAD", "-1", "whole number from 0 to 100"),
+    ("TTS_PREDICT_AHEAD", "three", "whole number"),
     ("TTS_MAX_CHARS", "many", "whole number"),
     ("TTS_TIMEOUT_SECONDS", "nan", "number"),
     ("TTS_ALLOW_ANONYMOUS_TEXT", "perhaps", "true and false"),

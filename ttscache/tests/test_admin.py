@@ -18,6 +18,7 @@ from ttscache.conf import conf
 from ttscache.models import (
     ApiToken,
     Clip,
+    ClipDay,
     ClipFile,
     ContentType,
     Pin,
@@ -100,6 +101,14 @@ class TestClips:
         clip_of("About later", voice="onyx")
         page = text_of(admin_client.get(f"{CLIPS}?{query}"))
         assert [word for word in ("childhood", "later") if f">About {word}<" in page] == [found]
+
+    def test_what_was_made_ahead_and_nobody_heard_is_found(self, admin_client):
+        for text in ("About childhood", "About later"):
+            clip = made(clip_of(text))
+            Clip.objects.filter(pk=clip.pk).update(made_ahead=True)
+        ClipDay.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=1)
+        page = text_of(admin_client.get(f"{CLIPS}?unheard=yes"))
+        assert [word for word in ("childhood", "later") if f">About {word}<" in page] == ["childhood"]
 
     def test_the_list_reads_neither_sound_nor_shape(self, admin_client):
         clip = made(clip_of("What place comes to mind?"))
@@ -185,9 +194,17 @@ class TestFigures:
             outcome="generated",
             latency_bucket=10,
             requests=3,
+            warmed_hits=2,
         )
         page = text_of(admin_client.get(reverse("admin:ttscache_usage_changelist")))
-        for words in ("Reflection", "Made while the listener waited", "up to 2 s", "22 Nov 2026, 18:00"):
+        for words in (
+            "Reflection",
+            "Of these made ahead",
+            ">2<",
+            "Made while the listener waited",
+            "up to 2 s",
+            "22 Nov 2026, 18:00",
+        ):
             assert words in page
 
     def test_spending_is_told_in_dollars(self, admin_client):

@@ -294,7 +294,12 @@ def test_figures_are_for_those_who_may_see_them(caller: Client, voice: FakeVoice
     assert Client().get("/api/cache-stats").status_code == 401
     assert figures["by_tier"]["generated"] == figures["by_tier"]["memory"] == 1
     assert (figures["hit_rate"], figures["supabase_entries"], figures["local_files"]) == (0.5, 1, 1)
-    assert figures["by_content_type"]["narrative"] == {"requests": 2, "hits": 1, "hit_rate": 0.5}
+    assert figures["by_content_type"]["narrative"] == {
+        "requests": 2,
+        "hits": 1,
+        "warmed_hits": 0,
+        "hit_rate": 0.5,
+    }
     assert figures["saved_usd"] == pytest.approx(len(TEXT) * 30 / 1e6)
     assert figures["stats"]["supabase_entries"] == 1
 

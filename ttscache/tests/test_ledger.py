@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from harness.waiting import wait_until
-from ttscache.ledger import HITS, Asked, Ledger
+from ttscache.ledger import HITS, OUTCOMES, Asked, Ledger
 from ttscache.models import Clip, ClipDay, Receipt, Spending, Usage
 from ttscache.tests.fakes import KEY, TEXT, free_ledger, speech
 
@@ -41,6 +41,16 @@ def test_every_request_is_there_once() -> None:
     )
     assert Usage.objects.get(outcome="failed").worth_microusd == 0
     assert ClipDay.objects.get(content_hash=KEY).requests == 5
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_hits_on_clips_made_ahead_are_counted_as_such_and_nothing_else(outcome: str) -> None:
+    ledger = free_ledger()
+    for made_ahead in (True, True, False):
+        ledger.asked(ASKED, outcome, 0.001, 1, made_ahead=made_ahead)
+
+    assert total(ledger) == 3
+    assert Usage.objects.get().warmed_hits == (2 if outcome in HITS else 0)
 
 
 def test_latency_goes_into_its_bucket() -> None:

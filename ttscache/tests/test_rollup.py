@@ -28,7 +28,8 @@ def count(ledger: Ledger, chance: random.Random, requests: int) -> None:
         voice = chance.choice(["nova", "onyx"])
         clip = f"{chance.randrange(5):032x}"
         asked = Asked(clip, kind, voice, "tts-1-hd", chance.randrange(1, 300))
-        ledger.asked(asked, chance.choice(OUTCOMES), chance.choice([0.001, 0.1, 3]), chance.randrange(1_000))
+        seconds, audio_bytes = chance.choice([0.001, 0.1, 3]), chance.randrange(1_000)
+        ledger.asked(asked, chance.choice(OUTCOMES), seconds, audio_bytes, made_ahead=chance.random() < 0.5)
         request = SpeechRequest(text="x" * chance.randrange(1, 99), voice=voice, model="tts-1-hd")
         ledger.paid(request, kind, 0.01, chance.choice(["ok", "provider_timeout"]))
 

@@ -37,6 +37,13 @@ class TierContract:
         assert (found.audio, found.checksum, found.duration_ms) == (sound, checksum_of(sound), 1_000)
         assert (found.voice, found.content_type, found.characters) == ("nova", "question", 40)
 
+    def test_it_remembers_what_was_made_ahead_until_it_is_made_anew(self, tier: Tier) -> None:
+        tier.put(entry(made_ahead=True))
+        assert tier.get(KEY).made_ahead  # type: ignore[union-attr]
+        tier.put(entry())
+
+        assert not tier.get(KEY).made_ahead  # type: ignore[union-attr]
+
     def test_a_second_put_replaces_the_first(self, tier: Tier) -> None:
         tier.put(entry(sound=b"old"))
         tier.put(entry(sound=b"newer"))
@@ -136,6 +143,34 @@ class TestFileTier(LocalTierContract):
 
         assert sorted(content_hash[0] for content_hash, _ in tier.entries()) == ["a", "b", "e"]
 
+    @staticmethod
+    def filled(tmp_path: Path, kept: str, clips: str = "dcba") -> set[str]:
+        """What is left of these clips, the oldest first, when one more needs room; another process keeps."""
+        FileTier(tmp_path, 30_000).set_kept(frozenset(letter * 32 for letter in kept))
+        tier = FileTier(tmp_path, 30_000)
+        for age, letter in enumerate(clips):
+            tier.put(entry(letter * 32, bytes(7_000)))
+            os.utime(tmp_path / "private" / (letter * 2) / f"{letter * 32}.mp3", (1_000 + age, 1_000 + age))
+        tier.put(entry("e" * 32, bytes(7_000)))
+        return {content_hash[0] for content_hash, _ in tier.entries()}
+
+    def test_others_make_room_for_what_is_kept(self, tmp_path: Path) -> None:
+        assert self.filled(tmp_path, kept="dc") == {"c", "d", "e"}
+
+    def test_where_what_is_kept_is_too_much_its_bytes_are_bounded_all_the_same(self, tmp_path: Path) -> None:
+        assert self.filled(tmp_path, kept="abcde") == {"a", "b", "e"}
+
+    def test_what_is_kept_no_more_goes_like_any_other(self, tmp_path: Path) -> None:
+        FileTier(tmp_path, 30_000).set_kept(frozenset(["d" * 32]))
+
+        assert self.filled(tmp_path, kept="") == {"a", "b", "e"}
+
+    def test_it_knows_what_it_has(self, tier: FileTier) -> None:
+        tier.put(entry())
+        tier.put(entry(OTHER, is_published=True))
+
+        assert [tier.has(each) for each in (KEY, OTHER, "a" * 32)] == [True, True, False]
+
     def test_a_clip_larger_than_all_of_it_is_not_kept(self, tmp_path: Path) -> None:
         tier = FileTier(tmp_path, 1_000)
         tier.put(entry(sound=bytes(2_000)))
@@ -157,6 +192,15 @@ class TestFileTier(LocalTierContract):
         (tmp_path / "private" / KEY[:2] / f"{KEY}.json").write_bytes(damage)
 
         assert tier.get(KEY) is None
+
+    def test_a_description_of_an_earlier_version_is_read(self, tier: FileTier, tmp_path: Path) -> None:
+        tier.put(entry())
+        path = tmp_path / "private" / KEY[:2] / f"{KEY}.json"
+        fields = json.loads(path.read_bytes())
+        del fields["made_ahead"]
+        path.write_text(json.dumps(fields))
+
+        assert tier.get(KEY) == entry()
 
     def test_a_full_disk_leaves_what_was_there(
         self, tier: FileTier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -13,7 +13,7 @@ class Entry:
     """A clip that was found whole. `checksum` is the SHA-256 of the bytes, in hex.
 
     `is_published`: live or a system clip, so anyone may hear it and keep it; what is not published needs a
-    look at the pins first.
+    look at the pins first. `made_ahead`: it was made before anybody asked for it.
     """
 
     content_hash: str
@@ -28,6 +28,7 @@ class Entry:
     loudness_dbfs: float | None = None
     waveform: bytes = b""
     is_published: bool = False
+    made_ahead: bool = False
 
     @property
     def size(self) -> int:

@@ -4,6 +4,8 @@
     public/ab/ab12….json   what has to be known about them: checksum, duration, kind
     private/…              the same for clips that are not published
 
+    kept                   the clips that others have to make room for, one content hash a line
+
 A clip is there once its description is: the bytes are moved in first, the description last.
 """
 
@@ -28,7 +30,7 @@ from ttscache.tiers import Entry, checksum_of
 
 logger = logging.getLogger(__name__)
 
-PUBLIC, PRIVATE = "public", "private"
+PUBLIC, PRIVATE, KEPT = "public", "private", "kept"
 _DESCRIBED = re.compile(r"([0-9a-f]{32})\.json")
 _TOUCH_SECONDS = 600  # how exactly "least recently used" is known
 _YOUNG_SECONDS = 60
@@ -97,6 +99,29 @@ class FileTier:
             if entry is not None:
                 self.put(replace(entry, is_published=not is_published))
 
+    @property
+    def room_for_kept_bytes(self) -> int:
+        """So much is left when room is made."""
+        return self._max_bytes * 9 // 10
+
+    def set_kept(self, content_hashes: frozenset[str]) -> None:
+        """From now on, others make room for these, whichever process of this host needs it."""
+        try:
+            if content_hashes != self._kept():
+                self._write(self._folder / KEPT, "\n".join(sorted(content_hashes)).encode())
+        except OSError as error:
+            raise TierError(f"The file tier cannot note what is kept: {error.strerror}.") from error
+
+    def has(self, content_hash: str) -> bool:
+        """Whether it is here, good or damaged; its use is not noted."""
+        return any(self._path(access, content_hash, "json").exists() for access in (PUBLIC, PRIVATE))
+
+    def _kept(self) -> frozenset[str]:
+        try:
+            return frozenset((self._folder / KEPT).read_text().split())
+        except FileNotFoundError:
+            return frozenset()
+
     def _path(self, access: str, content_hash: str, extension: str) -> Path:
         return self._folder / access / content_hash[:2] / f"{content_hash}.{extension}"
 
@@ -161,8 +186,10 @@ class FileTier:
             held = sorted(self._held())
             total = sum(size for _, size, _ in held)
             if total > self._max_bytes:
+                kept = self._kept()
+                held.sort(key=lambda clip: clip[2].stem in kept)  # the sort is stable: by use among equals
                 for _, size, description in held:
-                    if total <= self._max_bytes * 9 // 10:
+                    if total <= self.room_for_kept_bytes:
                         break
                     self._remove(description.parent.parent.name, description.stem)
                     total -= size

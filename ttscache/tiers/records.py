@@ -72,6 +72,7 @@ def is_now_kept(clip: Clip, entry: Entry, where: Mapping[str, Any]) -> None:
         duration_ms=entry.duration_ms,
         loudness_dbfs=entry.loudness_dbfs,
         waveform=entry.waveform,
+        made_ahead=entry.made_ahead,
         **where,
     )
     _leave_what_was(clip, where)
@@ -174,4 +175,5 @@ def _entry_from(clip: Clip, audio: bytes) -> Entry:
         loudness_dbfs=clip.loudness_dbfs,
         waveform=bytes(clip.waveform or b""),
         is_published=getattr(clip, "is_published", False),  # as kept_clip found it
+        made_ahead=clip.made_ahead,
     )
