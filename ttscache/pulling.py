@@ -74,34 +74,48 @@ def pull(
     seconds: float = PULL_SECONDS,
     runs: Sequence[WarmRun] = (),
     should_stop: Callable[[], bool] = lambda: False,
+    most_slots: int | None = None,
+    when_begun: Callable[[], None] = lambda: None,
 ) -> None:
     """Make queued clips, of these runs or of all, until none is left or the time is over.
 
-    Several are made at once, as slots are free.
+    Several are made at once, as slots are free; with `most_slots` the rest is left to others, who may be
+    called for `when_begun`.
     """
     end = time.monotonic() + seconds
-    slots = conf().warm_concurrency
-    with ThreadPoolExecutor(slots, thread_name_prefix="warm") as pool:
-        for done in [pool.submit(_pull_in, slot, end, runs, should_stop) for slot in range(slots)]:
+    slots = _free_slots(most_slots or conf().warm_concurrency)
+    with ThreadPoolExecutor(len(slots) or 1, thread_name_prefix="warm") as pool:
+        at_work = [pool.submit(_pull_in, slot, end, runs, should_stop) for slot in slots]
+        when_begun()
+        connections.close_all()  # the voice takes seconds
+        for done in at_work:
             done.result()
 
 
-def _pull_in(number: int, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
+def _free_slots(most: int) -> list[Held]:
+    """So many at most, now ours."""
+    slots: list[Held] = []
+    claims = speech_cache().claims
+    for number in range(conf().warm_concurrency):
+        slot = claims.take(_slot(number)) if len(slots) < most else None
+        if slot is not None:
+            slots.append(slot)
+    return slots
+
+
+def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
     cache = speech_cache()
     try:
-        slot = cache.claims.take(_slot(number))
-        if slot is None:
-            return  # another process works in this slot
-        try:
-            # One that was stopped for long may have lost its slot to another.
-            while time.monotonic() < end and not should_stop() and cache.claims.is_held(slot):
-                item = None if is_resting() else _take(slot, runs)
-                if item is None or not _make(cache, item):
-                    break
-        finally:
-            cache.claims.give_back(slot)
+        # One that was stopped for long may have lost its slot to another.
+        while time.monotonic() < end and not should_stop() and cache.claims.is_held(slot):
+            item = None if is_resting() else _take(slot, runs)
+            if item is None or not _make(cache, item):
+                break
     finally:
-        connections.close_all()
+        try:
+            cache.claims.give_back(slot)
+        finally:
+            connections.close_all()
 
 
 def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:

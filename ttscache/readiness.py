@@ -68,6 +68,12 @@ def is_cluster_alive(host: str = "") -> bool:
     return (reports.filter(host=host) if host else reports).exists()
 
 
+def living_clusters() -> int:
+    """On how many hosts a task ended just now. Raises DatabaseError."""
+    lately = Now() - timedelta(seconds=3 * HEARTBEAT_SECONDS)
+    return ProcessReport.objects.filter(process=CLUSTER, reported_at__gt=lately).count()
+
+
 class _NotReadyError(Exception):
     pass
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from pathlib import Path
@@ -25,7 +26,9 @@ def warm() -> None:
     if is_stopping():
         return
     with speech_cache().ledger.flushed_every(conf().flush_seconds):
-        pulling.pull(should_stop=is_stopping)
+        # Each host has its share of the slots, as far as its workers come by; the rest is left to the next.
+        share = math.ceil(conf().warm_concurrency / max(1, readiness.living_clusters()))
+        pulling.pull(should_stop=is_stopping, most_slots=share, when_begun=_call_for_hands)
     # While the provider is down the heartbeat calls, every few seconds; a successor at once would only spin.
     if not is_stopping() and not speech_cache().speaker.circuit.is_open:
         _call_for_hands()

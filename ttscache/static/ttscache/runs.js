@@ -31,7 +31,9 @@ function showState(run, told) {
   for (const button of document.querySelectorAll("[data-while]")) {
     button.closest("li").hidden = !button.dataset.while.split(" ").includes(told.state);
   }
-  tell(`${run.dataset.runName}: ${badge.content.textContent.trim()}. ${inWords(told)}. ${pause}`);
+  const word = badge.content.cloneNode(true);
+  for (const icon of word.querySelectorAll("[aria-hidden]")) icon.remove();
+  tell(`${run.dataset.runName}: ${word.textContent.trim()}. ${inWords(told)}. ${pause}`);
 }
 
 /** Read out when whoever listens has a moment. */
