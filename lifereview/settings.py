@@ -93,10 +93,10 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "lifereview",  # before django_q, whose qcluster it makes its own
     "django_q",
     "ttscache",
     "narratives",
-    "lifereview",
 ]
 
 MIDDLEWARE = [

@@ -208,7 +208,7 @@ class SpeechCache:
         self, request: SpeechRequest, content_type: str, parts_at_once: int, recording: Recording
     ) -> Entry:
         try:
-            Clip.objects.record(request, content_type)
+            Clip.objects.record_all([request], content_type)
             while True:
                 held = self.claims.take(request.content_hash)
                 if held is not None:

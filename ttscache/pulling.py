@@ -7,6 +7,7 @@ died is free again as soon as that puller's slot has run out.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from ttscache.warming import pause, settle
 from ttscache.wiring import speech_cache
 
 MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache
+_turn = threading.Lock()  # lanes of one process that look at once would find the same item
 PULL_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
 
 
@@ -75,7 +77,8 @@ def _pull_in_lane(lane: int, end: float, runs: Sequence[WarmRun], should_stop: C
             return  # another process works in this lane
         try:
             while time.monotonic() < end and not should_stop():
-                item = _take(slot, runs)
+                with _turn:
+                    item = _take(slot, runs)
                 if item is None:
                     break
                 if not _make(cache, item):
@@ -111,9 +114,10 @@ def _take(slot: Held, runs: Sequence[WarmRun]) -> WarmItem | None:
         ).update(state=WarmItem.State.MAKING, owner=slot.owner, attempts=F("attempts") + 1)
         if taken:
             item.owner = slot.owner
-            WarmRun.objects.filter(pk=item.run_id, state=WarmRun.State.QUEUED).update(
-                state=WarmRun.State.RUNNING, started_at=timezone.now()
-            )
+            if item.run.state == WarmRun.State.QUEUED:
+                WarmRun.objects.filter(pk=item.run_id, state=WarmRun.State.QUEUED).update(
+                    state=WarmRun.State.RUNNING, started_at=timezone.now()
+                )
             return item
 
 
@@ -121,8 +125,9 @@ def _make(cache: SpeechCache, item: WarmItem) -> bool:
     """Whether it is worth going on with the next item."""
     clip = item.clip
     try:
-        # A slot stands for one provider call at a time.
-        found = cache.play(clip.request, clip.content_type, parts_at_once=1)
+        # A slot stands for one provider call at a time. Whoever records looks once more before he pays.
+        find_or_record = cache.play if clip.is_ready else cache.record
+        found = find_or_record(clip.request, clip.content_type, parts_at_once=1)
         if isinstance(found, Hit):
             _finish(item, WarmItem.State.SKIPPED)
             return True
