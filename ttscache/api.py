@@ -352,10 +352,12 @@ def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType]:
 class WarmRunSerializer(serializers.Serializer[Any]):
     run = serializers.UUIDField()
     state = serializers.ChoiceField(choices=WarmRun.State.choices)
+    paused_because = serializers.ChoiceField(choices=["budget", "staff"], allow_blank=True)
     total = serializers.IntegerField()
     done = serializers.IntegerField()
     skipped = serializers.IntegerField()
     failed = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
     characters = serializers.IntegerField()
     cost_usd = serializers.FloatField()
     started_at = serializers.DateTimeField(allow_null=True)

@@ -475,6 +475,7 @@ class WarmRun(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
+    at_work_since = models.DateTimeField(null=True, blank=True)  # later than its start where it was held up
     finished_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=200, choices=Pause, default="", blank=True)
     asked_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead

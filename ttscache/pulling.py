@@ -2,19 +2,25 @@
 
 In django-q2 tasks or at the command line, they take one item at a time, and only while they hold one of the
 cluster's slots: TTS_WARM_CONCURRENCY claims that live as long as their process does. An item whose puller
-died is free again as soon as that puller's slot has run out.
+died is free again as soon as that puller's slot has run out. Whoever changes a run and its items locks the
+run first.
+
+When the provider has no room, no puller on any host takes an item for as long as it asks. A listener's own
+request still tries.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 from django.db import connections, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from ttscache.cache import Hit, SpeechCache
@@ -22,34 +28,52 @@ from ttscache.claims import Held
 from ttscache.conf import conf
 from ttscache.errors import (
     BudgetExhausted,
+    Busy,
     NotKept,
+    ProviderError,
     ProviderUnavailable,
     SpeechError,
     StoreUnavailable,
     VoiceNotInUse,
 )
+from ttscache.hosts import hosts_at_work, this_host
 from ttscache.models import Claim, WarmItem, WarmRun
 from ttscache.prices import most_usd
-from ttscache.warming import pause, settle
+from ttscache.warming import WAS_THERE, pause, settle
 from ttscache.wiring import speech_cache
 
 MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache
-_turn = threading.Lock()  # lanes of one process that look at once would find the same item
 PULL_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
+HAND_ON_SECONDS = 0.5  # in which the clusters of other hosts look for tasks, which they do every 0.2 s
+MADE_BY_ANOTHER = "Was being made already, for somebody else who asked for it."
+AT_WORK = (WarmRun.State.QUEUED, WarmRun.State.RUNNING)
+REST = "warm-rest"  # the claim that nobody gets while the provider has no room
+REST_SECONDS, LONGEST_REST_SECONDS = 5.0, 3600.0  # where the provider does not say for how long; at most
+
+_turn = threading.Lock()  # threads of one process that look at once would find the same item
 
 
+# --- whether there is anything to do ----------------------------------------------------------------------
 def is_work_left() -> bool:
     """Whether there is an item that somebody could take."""
     return _takeable().exists()
 
 
 def is_slot_free() -> bool:
-    slots = [_slot(lane) for lane in range(conf().warm_concurrency)]
+    slots = _slots()
     return Claim.objects.filter(name__in=slots, until__gt=Now()).count() < len(slots)
 
 
-def _slot(lane: int) -> str:
-    return f"warm-slot:{lane}"
+def is_resting() -> bool:
+    """Whether the provider has asked to be left alone for a while."""
+    return bool(speech_cache().claims.refusal(REST))
+
+
+def _slots() -> list[str]:
+    return [f"warm-slot:{number}" for number in range(conf().warm_concurrency)]
+
+
+# --- at work ----------------------------------------------------------------------------------------------
 
 
 def pull(
@@ -60,33 +84,49 @@ def pull(
 ) -> None:
     """Make queued clips, of these runs or of all, until none is left or the time is over.
 
-    Several are made at once, as slots are free.
+    Several are made at once, as slots are free. Of all runs this host takes only its share of the slots, so
+    that the work is spread over all hosts.
     """
     end = time.monotonic() + seconds
-    lanes = conf().warm_concurrency
-    with ThreadPoolExecutor(lanes, thread_name_prefix="warm") as pool:
-        for done in [pool.submit(_pull_in_lane, lane, end, runs, should_stop) for lane in range(lanes)]:
+    share = conf().warm_concurrency if runs else _share()
+    if share < 1:
+        time.sleep(HAND_ON_SECONDS)  # or else this host would be the next one as well
+        return
+    with ThreadPoolExecutor(share, thread_name_prefix="warm") as pool:
+        work = [pool.submit(_pull_in, slot, end, runs, should_stop) for slot in islice(_free_slots(), share)]
+        for done in work:
             done.result()
 
 
-def _pull_in_lane(lane: int, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
+def _share() -> int:
+    """How many slots this host may take now, of its part of them all."""
+    slots, host = conf().warm_concurrency, this_host()
+    held = Claim.objects.filter(name__in=_slots(), owner__startswith=f"{host}:", until__gt=Now()).count()
+    return math.ceil(slots / (1 + len(hosts_at_work() - {host}))) - held
+
+
+def _free_slots() -> Iterator[Held]:
+    """Each is ours as soon as it is here."""
+    for name in _slots():
+        slot = speech_cache().claims.take(name)
+        if slot is not None:
+            yield slot
+
+
+def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
     cache = speech_cache()
     try:
-        slot = cache.claims.take(_slot(lane))
-        if slot is None:
-            return  # another process works in this lane
-        try:
-            while time.monotonic() < end and not should_stop():
-                with _turn:
-                    item = _take(slot, runs)
-                if item is None:
-                    break
-                if not _make(cache, item):
-                    break
-        finally:
-            cache.claims.give_back(slot)
+        # One that was stopped for long may have lost its slot to another.
+        while time.monotonic() < end and not should_stop() and cache.claims.is_held(slot):
+            with _turn:
+                item = None if is_resting() else _take(slot, runs)
+            if item is None or not _make(cache, item):
+                break
     finally:
-        connections.close_all()
+        try:
+            cache.claims.give_back(slot)
+        finally:
+            connections.close_all()
 
 
 def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
@@ -94,7 +134,7 @@ def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
     alive = Claim.objects.filter(owner=OuterRef("owner"), until__gt=Now())
     items = WarmItem.objects.filter(run__in=runs) if runs else WarmItem.objects.all()
     return (
-        items.filter(run__state__in=[WarmRun.State.QUEUED, WarmRun.State.RUNNING])
+        items.filter(run__state__in=AT_WORK)
         .filter(Q(state=WarmItem.State.QUEUED) | Q(state=WarmItem.State.MAKING) & ~Exists(alive))
         .order_by("lane", "run__created_at", "position")
     )
@@ -109,14 +149,21 @@ def _take(slot: Held, runs: Sequence[WarmRun]) -> WarmItem | None:
         if item.attempts >= MAX_ATTEMPTS:
             _finish(item, WarmItem.State.FAILED, "Making it ended its process again and again.")
             continue
+        # The run may have been paused since. It is asked in a subquery: with a join the row count of a lost
+        # race would not be 0 on PostgreSQL.
         taken = WarmItem.objects.filter(
-            pk=item.pk, state=item.state, owner=item.owner, attempts=item.attempts
-        ).update(state=WarmItem.State.MAKING, owner=slot.owner, attempts=F("attempts") + 1)
+            Exists(WarmRun.objects.filter(pk=OuterRef("run"), state__in=AT_WORK)),
+            pk=item.pk,
+            state=item.state,
+            owner=item.owner,
+            attempts=item.attempts,
+        ).update(state=WarmItem.State.MAKING, owner=slot.owner, attempts=F("attempts") + 1, reason="")
         if taken:
-            item.owner = slot.owner
+            item.owner, item.attempts = slot.owner, item.attempts + 1
             if item.run.state == WarmRun.State.QUEUED:
+                now = timezone.now()
                 WarmRun.objects.filter(pk=item.run_id, state=WarmRun.State.QUEUED).update(
-                    state=WarmRun.State.RUNNING, started_at=timezone.now()
+                    state=WarmRun.State.RUNNING, started_at=Coalesce("started_at", now), at_work_since=now
                 )
             return item
 
@@ -129,31 +176,52 @@ def _make(cache: SpeechCache, item: WarmItem) -> bool:
         find_or_record = cache.play if clip.is_ready else cache.record
         found = find_or_record(clip.request, clip.content_type, parts_at_once=1)
         if isinstance(found, Hit):
-            _finish(item, WarmItem.State.SKIPPED)
+            _finish(item, WarmItem.State.SKIPPED, WAS_THERE)
             return True
         connections.close_all()  # the voice takes seconds
         found.recording.whole()
-        is_ours = found.outcome == "generated"
-        _finish(item, WarmItem.State.DONE if is_ours else WarmItem.State.SKIPPED)
+        if found.outcome == "generated":
+            _finish(item, WarmItem.State.DONE)
+        else:
+            _finish(item, WarmItem.State.SKIPPED, MADE_BY_ANOTHER)
     except (VoiceNotInUse, NotKept) as error:
         _finish(item, WarmItem.State.FAILED, str(error.args[0]))
-    except (ProviderUnavailable, StoreUnavailable):
-        _put_back(item)  # a matter of the provider or the database, not of this clip
+    except (ProviderUnavailable, StoreUnavailable, Busy) as error:
+        _put_back(item, error)  # a matter of the provider, the database or this process, not of this clip
+        _rest(cache, error)
         return False
-    except BudgetExhausted:
-        _put_back(item)
+    except BudgetExhausted as error:
+        _put_back(item, error)
         if not (_is_beyond_any_day(cache, item) and _postpone(cache, item)):
             pause(item.run, WarmRun.Pause.BUDGET)
     except SpeechError as error:
+        # Late or broken answers of a provider that fails for all: this clip waits, but not for ever, because
+        # such a call may cost.
+        is_down = isinstance(error, ProviderError) and cache.speaker.circuit.is_open
+        if is_down and item.attempts < MAX_ATTEMPTS:
+            _put_back(item, error, is_attempt=True)
+            _rest(cache, error)
+            return False
         _finish(item, WarmItem.State.FAILED, str(error.args[0]))
     return True
 
 
-def _put_back(item: WarmItem) -> None:
-    """The item waits for better days, and this does not count as an attempt."""
+def _put_back(item: WarmItem, error: SpeechError, *, is_attempt: bool = False) -> None:
+    """The item waits for better days, and says why."""
     WarmItem.objects.filter(pk=item.pk, owner=item.owner, state=WarmItem.State.MAKING).update(
-        state=WarmItem.State.QUEUED, owner="", attempts=F("attempts") - 1
+        state=WarmItem.State.QUEUED,
+        owner="",
+        attempts=F("attempts") - (0 if is_attempt else 1),
+        reason=f"Waits: {error.args[0]}"[:200],
     )
+
+
+def _rest(cache: SpeechCache, error: SpeechError) -> None:
+    """Nobody takes an item for so long, on whatever host."""
+    held = cache.claims.take(REST)
+    if held is not None:
+        seconds = min(max(error.retry_after_seconds or 0, REST_SECONDS), LONGEST_REST_SECONDS)
+        cache.claims.give_back(held, error=error.code, for_seconds=seconds)
 
 
 def _is_beyond_any_day(cache: SpeechCache, item: WarmItem) -> bool:
@@ -173,7 +241,12 @@ def _postpone(cache: SpeechCache, item: WarmItem) -> bool:
 def _finish(item: WarmItem, state: WarmItem.State, reason: str = "") -> None:
     """Close the item, unless another puller took it over meanwhile."""
     with transaction.atomic():
+        run = WarmRun.objects.select_for_update().filter(pk=item.run_id).first()
+        if run is None:
+            return
+        if run.state == WarmRun.State.CANCELLED and state == WarmItem.State.DONE:
+            reason = "Was being made when the run was cancelled; finished and kept."
         WarmItem.objects.filter(pk=item.pk, owner=item.owner).update(
             state=state, reason=reason[:200], finished_at=timezone.now()
         )
-        settle(item.run)
+        settle(run)

@@ -15,10 +15,10 @@ from django.db.models.functions import Now
 
 from ttscache.conf import conf
 from ttscache.errors import TierError
+from ttscache.hosts import CLUSTER
 from ttscache.models import Claim, ClipFile, ProcessReport
 from ttscache.wiring import storage_tier
 
-CLUSTER = "cluster"
 HEARTBEAT_SECONDS = 10
 HEARTBEAT_LOST_SECONDS = 120
 

@@ -78,8 +78,8 @@ def examine_adopted() -> None:
 
 def _call_for_hands() -> None:
     """Whoever holds the slots calls for a successor in turn; one more would only find them taken."""
-    if pulling.is_work_left() and pulling.is_slot_free():
-        warming.call_pullers()
+    if pulling.is_work_left() and pulling.is_slot_free() and not pulling.is_resting():
+        warming.call_puller()
 
 
 def is_stopping() -> bool:

@@ -6,21 +6,26 @@ A run is a list of items in the database, each a clip with a lane, a state and a
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from ttscache.budget import Budget
-from ttscache.models import Clip, Lane, WarmItem, WarmRun
+from ttscache.hosts import hosts_at_work
+from ttscache.models import MOST_HASHES, Clip, Lane, WarmItem, WarmRun
 from ttscache.prices import list_price_usd, most_usd
 from ttscache.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
+
+WAS_THERE = "Was there already."
+CANCELLED = "The run was cancelled before its turn came."
+CANCELLED_UNDER_WAY = "The run was cancelled while this was being made."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +59,26 @@ class Plan:
 def plan(wanted: Iterable[Wanted]) -> Plan:
     """Which clips there are to make; nothing is written."""
     in_order = {item.speech.content_hash: item for item in wanted}
-    known = {clip.content_hash: clip for clip in Clip.objects.filter(content_hash__in=in_order)}
+    known = _on_record(in_order)
     return Plan(
         tuple(
             known.get(content_hash) or Clip.of(item.speech, item.content_type)
             for content_hash, item in in_order.items()
         )
     )
+
+
+def _on_record(content_hashes: Iterable[str]) -> dict[str, Clip]:
+    return {
+        clip.content_hash: clip
+        for some in _batches(list(content_hashes))
+        for clip in Clip.objects.filter(content_hash__in=some).defer("waveform")
+    }
+
+
+def _batches(hashes: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many as one statement takes."""
+    return (hashes[start : start + MOST_HASHES] for start in range(0, len(hashes), MOST_HASHES))
 
 
 # --- a run begins -----------------------------------------------------------------------------------------
@@ -88,14 +106,14 @@ def start_run(
                 if run is not None:
                     return run
             run = run or WarmRun.objects.create(scope=scope, asked_by=asked_by)
-            _add_items(run, planned, lane)
+            added = _add_items(run, planned, lane)
             settle(run)
     except IntegrityError:
         # Somebody else started this scope in the same moment: this time it is there to join.
         return start_run(scope, listed, lane=lane, asked_by=asked_by)
     run.refresh_from_db()
-    if run.state == WarmRun.State.QUEUED:
-        logger.info("Warming %s: %s", scope, _described(planned))
+    if added:
+        logger.info("Warming %s: %s (%s)", scope, _described(added), asked_by or "not said who asked")
         call_pullers_on_commit()
     return run
 
@@ -107,20 +125,33 @@ def hurry(scope: str, wanted: Iterable[Wanted], *, asked_by: str = "") -> None:
     """
     listed = list(wanted)
     missing = {clip.content_hash for clip in plan(listed).missing}
-    if not missing:
-        return
-    waiting = WarmItem.objects.filter(
-        run__in=WarmRun.objects.active(), clip__content_hash__in=missing, state__in=WarmItem.OPEN
-    )
-    waiting.filter(lane__gt=Lane.PREFETCH).update(lane=Lane.PREFETCH)
-    missing -= set(waiting.values_list("clip__content_hash", flat=True))
+    waiting = [item for some in _batches(sorted(missing)) for item in _open_items(some)]
+    slow = [item.pk for item in waiting if item.lane > Lane.PREFETCH]
+    if slow:
+        # Locked in one order: two listeners who ask for the same do not wait for each other.
+        with transaction.atomic():
+            locked = WarmItem.objects.filter(pk__in=slow).order_by("pk").select_for_update()
+            WarmItem.objects.filter(pk__in=locked.values("pk")).update(lane=Lane.PREFETCH)
+    missing -= {item.clip.content_hash for item in waiting}
     if missing:
         rest = [item for item in listed if item.speech.content_hash in missing]
         start_run(scope, rest, lane=Lane.PREFETCH, asked_by=asked_by)
 
 
+def _open_items(content_hashes: Sequence[str]) -> QuerySet[WarmItem]:
+    return WarmItem.objects.filter(
+        run__in=WarmRun.objects.active(), clip__content_hash__in=content_hashes, state__in=WarmItem.OPEN
+    ).select_related("clip")
+
+
 def call_pullers() -> None:
-    """Ask the cluster to work on what is queued."""
+    """Ask the clusters of all hosts to work on what is queued."""
+    for _ in range(max(1, len(hosts_at_work()))):
+        call_puller()
+
+
+def call_puller() -> None:
+    """Ask one of them, whichever comes first."""
     async_task("ttscache.tasks.warm", task_name="warm clips", save=False)  # the run says how it went
 
 
@@ -128,27 +159,34 @@ def call_pullers_on_commit() -> None:
     transaction.on_commit(call_pullers)
 
 
-def _add_items(run: WarmRun, planned: Plan, lane: Lane) -> None:
-    known = {
-        clip.content_hash: clip
-        for clip in Clip.objects.filter(content_hash__in=[clip.content_hash for clip in planned.clips])
-    }
+def _add_items(run: WarmRun, planned: Plan, lane: Lane) -> list[WarmItem]:
+    """Those that wait for their turn because of this: new ones, and what had failed."""
+    wanted = list(_on_record(clip.content_hash for clip in planned.clips).values())
+    known = {clip.pk: clip for clip in wanted}
+    there = {item.clip_id: item for item in run.items.all()}
     # Who asks again for what failed wants it tried again.
-    _queue_again(run.items.filter(state=WarmItem.State.FAILED, clip__in=known.values()))
-    run.items.filter(lane__gt=lane, state__in=WarmItem.OPEN, clip__in=known.values()).update(lane=lane)
-    there = set(run.items.values_list("clip__content_hash", flat=True))
-    WarmItem.objects.bulk_create(
-        WarmItem(
-            run=run,
-            clip=known[clip.content_hash],
-            lane=lane,
-            position=position,
-            state=WarmItem.State.SKIPPED if clip.is_ready else WarmItem.State.QUEUED,
-            characters=len(clip.content_text),
-            cost_microusd=round(list_price_usd(clip.model, len(clip.content_text)) * 1e6),
-        )
-        for position, clip in enumerate(planned.clips)
-        if clip.content_hash not in there
+    again = [item for item in there.values() if item.clip_id in known and item.state == WarmItem.State.FAILED]
+    slow = [item for item in there.values() if item.clip_id in known and item.lane > lane]
+    for some in _batches([str(item.pk) for item in again]):
+        _queue_again(run.items.filter(pk__in=some))
+    for some in _batches([str(item.pk) for item in slow]):
+        run.items.filter(pk__in=some, state__in=WarmItem.OPEN).update(lane=lane)
+    places = {clip.content_hash: place for place, clip in enumerate(planned.clips)}
+    new = [_item_of(run, clip, lane, places[clip.content_hash]) for clip in wanted if clip.pk not in there]
+    WarmItem.objects.bulk_create(new)
+    return again + [item for item in new if item.state == WarmItem.State.QUEUED]
+
+
+def _item_of(run: WarmRun, clip: Clip, lane: Lane, position: int) -> WarmItem:
+    return WarmItem(
+        run=run,
+        clip=clip,
+        lane=lane,
+        position=position,
+        state=WarmItem.State.SKIPPED if clip.is_ready else WarmItem.State.QUEUED,
+        reason=WAS_THERE if clip.is_ready else "",
+        characters=len(clip.content_text),
+        cost_microusd=round(list_price_usd(clip.model, len(clip.content_text)) * 1e6),
     )
 
 
@@ -156,15 +194,20 @@ def _queue_again(items: QuerySet[WarmItem]) -> int:
     return items.update(state=WarmItem.State.QUEUED, owner="", attempts=0, reason="", finished_at=None)
 
 
-def _described(planned: Plan) -> str:
-    return f"{len(planned.missing)} clips, {planned.characters} characters, {planned.cost_usd:.4f} USD"
+def _described(items: Sequence[WarmItem]) -> str:
+    characters = sum(item.characters for item in items)
+    usd = sum(item.cost_microusd for item in items) / 1e6
+    return f"{len(items)} clips, {characters} characters, {usd:.4f} USD"
 
 
 # --- a run is held up, taken up, given up -----------------------------------------------------------------
 def pause(run: WarmRun, because: WarmRun.Pause) -> bool:
-    """Begin no further clip of it; those under way are finished. False where it was not at work."""
-    at_work = WarmRun.objects.filter(pk=run.pk, state__in=[WarmRun.State.QUEUED, WarmRun.State.RUNNING])
-    if not at_work.update(state=WarmRun.State.PAUSED, paused_because=because):
+    """Begin no further clip of it; those under way are finished. False where that changes nothing.
+
+    What staff have paused stays so; what waits for money can be paused by staff as well.
+    """
+    active = WarmRun.objects.active().filter(pk=run.pk).exclude(paused_because=WarmRun.Pause.STAFF)
+    if not active.exclude(paused_because=because).update(state=WarmRun.State.PAUSED, paused_because=because):
         return False
     logger.warning("Warming %s is paused: %s", run.scope, because.label)
     return True
@@ -173,7 +216,7 @@ def pause(run: WarmRun, because: WarmRun.Pause) -> bool:
 def resume(run: WarmRun) -> bool:
     """Let it go on; False where it was not paused."""
     paused = WarmRun.objects.filter(pk=run.pk, state=WarmRun.State.PAUSED)
-    if not paused.update(state=WarmRun.State.RUNNING, paused_because=""):
+    if not paused.update(state=WarmRun.State.QUEUED, paused_because=""):
         return False
     call_pullers_on_commit()
     return True
@@ -195,14 +238,17 @@ def cancel(run: WarmRun) -> bool:
     if not active.update(state=WarmRun.State.CANCELLED, paused_because="", finished_at=timezone.now()):
         return False
     # Whoever makes one of them still owns it, and will say so when it is done.
+    under_way = When(state=WarmItem.State.MAKING, then=Value(CANCELLED_UNDER_WAY))
     run.items.filter(state__in=WarmItem.OPEN).update(
-        state=WarmItem.State.CANCELLED, finished_at=timezone.now()
+        state=WarmItem.State.CANCELLED,
+        reason=Case(under_way, default=Value(CANCELLED)),
+        finished_at=timezone.now(),
     )
     logger.info("Warming %s is cancelled.", run.scope)
     return True
 
 
-def retry_failed(run: WarmRun) -> WarmRun:
+def retry_failed(run: WarmRun, *, asked_by: str = "") -> WarmRun:
     """Try again what failed in it: in this run, or in the one of its scope that is under way by now."""
     try:
         with transaction.atomic():
@@ -214,14 +260,14 @@ def retry_failed(run: WarmRun) -> WarmRun:
                 call_pullers_on_commit()
     except IntegrityError:
         failed = run.items.filter(state=WarmItem.State.FAILED).select_related("clip")
-        return start_run(run.scope, [Wanted(item.clip.request, item.clip.content_type) for item in failed])
+        wanted = [Wanted(item.clip.request, item.clip.content_type) for item in failed]
+        return start_run(run.scope, wanted, asked_by=asked_by)
     run.refresh_from_db()
     return run
 
 
 def settle(run: WarmRun) -> None:
-    """End the run once no item is open; the lock keeps others from adding items meanwhile."""
-    WarmRun.objects.select_for_update().filter(pk=run.pk).first()
+    """End the run once no item is open. The caller has locked it, so that nobody adds items meanwhile."""
     if run.items.filter(state__in=WarmItem.OPEN).exists():
         return
     has_failures = run.items.filter(state=WarmItem.State.FAILED).exists()

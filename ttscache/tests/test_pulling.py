@@ -1,0 +1,258 @@
+"""What pullers take, leave and put back: slots, dead makers, no money, a provider without room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+from django_q.models import OrmQ
+
+from ttscache import pulling, tasks, warming
+from ttscache.budget import Budget
+from ttscache.circuit import FAILURES_IN_A_ROW, Circuit
+from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnavailable
+from ttscache.models import Claim, WarmItem, WarmRun
+from ttscache.speaking import Speaker
+from ttscache.tests.fakes import FakeVoice, speech
+from ttscache.warming import Wanted
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WANTED = [
+    Wanted(speech(f"This is question number {word}."), "question") for word in ("one", "two", "three", "four")
+]
+
+
+@pytest.fixture(autouse=True)
+def voice() -> Iterator[FakeVoice]:
+    voice = FakeVoice()
+    speech_cache().speaker = Speaker(voice, speech_cache().ledger)
+    yield voice
+    speech_cache().finish_recordings(5)
+
+
+def states(run: WarmRun) -> list[str]:
+    return list(run.items.values_list("state", flat=True))
+
+
+def finished(run: WarmRun) -> WarmRun:
+    pulling.pull(seconds=20)
+    run.refresh_from_db()
+    return run
+
+
+def pullers_called() -> int:
+    return sum(task.task["func"] == "ttscache.tasks.warm" for task in OrmQ.objects.all())
+
+
+def the_rest_is_over() -> None:
+    Claim.objects.filter(name=pulling.REST).update(until=Now())
+
+
+def test_an_item_whose_maker_died_is_made_by_the_next(voice: FakeVoice) -> None:
+    run = warming.start_run("here", WANTED)
+    run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed", attempts=1)
+
+    assert finished(run).state == WarmRun.State.DONE
+    assert len(voice.calls) == 4
+
+
+def test_an_item_whose_maker_lives_is_left_alone() -> None:
+    run = warming.start_run("here", WANTED)
+    Claim.objects.create(name="warm-slot:99", owner="somebody", until=Now() + timedelta(seconds=60))
+    run.items.filter(position=0).update(state=WarmItem.State.MAKING, owner="somebody")
+    finished(run)
+
+    assert states(run) == ["making", "done", "done", "done"]
+    assert run.state == WarmRun.State.RUNNING
+
+
+def test_an_item_that_ends_its_process_again_and_again_is_given_up() -> None:
+    run = warming.start_run("here", WANTED)
+    run.items.filter(position=0).update(
+        state=WarmItem.State.MAKING, owner="killed", attempts=pulling.MAX_ATTEMPTS
+    )
+
+    assert finished(run).state == WarmRun.State.FAILED
+    assert states(run) == ["failed", "done", "done", "done"]
+
+
+def test_nothing_is_made_while_others_hold_every_slot(voice: FakeVoice) -> None:
+    for lane in range(5):
+        Claim.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
+    finished(warming.start_run("here", WANTED))
+
+    assert voice.calls == []
+
+
+def test_a_task_that_finds_every_slot_taken_calls_for_nobody() -> None:
+    warming.start_run("here", WANTED)
+    OrmQ.objects.all().delete()
+    for lane in range(5):
+        Claim.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
+    tasks.warm()
+
+    assert OrmQ.objects.count() == 0
+
+
+def test_who_pulls_for_one_run_pays_for_no_other(voice: FakeVoice) -> None:
+    mine = warming.start_run("mine", WANTED[:1])
+    warming.start_run("another", WANTED[1:])
+    pulling.pull(seconds=20, runs=[mine])
+
+    assert [call.text for call in voice.calls] == [WANTED[0].speech.text]
+
+
+def test_whoever_stops_takes_no_new_item(voice: FakeVoice) -> None:
+    warming.start_run("here", WANTED)
+    pulling.pull(seconds=20, should_stop=lambda: True)
+
+    assert voice.calls == []
+    assert pulling.is_work_left()
+
+
+def budget_of(usd: float) -> Budget:
+    """From now on, the cap of this process."""
+    speech_cache().speaker.budget = Budget(usd)
+    return speech_cache().speaker.budget
+
+
+def test_past_the_budget_a_run_pauses_and_goes_on_when_there_is_room(voice: FakeVoice) -> None:
+    budget = budget_of(2.5 * max(len(wanted.speech.text) for wanted in WANTED) * 30 / 1e6)
+    run = finished(warming.start_run("here", WANTED))
+
+    assert (run.state, run.paused_because) == (WarmRun.State.PAUSED, WarmRun.Pause.BUDGET)
+    assert sorted(states(run)) == ["done", "done", "queued", "queued"]
+    warming.resume_paused(budget)
+    run.refresh_from_db()
+    assert run.state == WarmRun.State.PAUSED, "there is no room yet"
+    warming.resume_paused(budget_of(1))
+    assert finished(run).state == WarmRun.State.DONE
+    assert run.paused_because == ""
+    assert len(voice.calls) == len(WANTED)
+
+
+def test_who_asks_again_for_a_paused_run_joins_it(voice: FakeVoice) -> None:
+    budget_of(0)
+    run = finished(warming.start_run("here", WANTED))
+
+    assert warming.start_run("here", WANTED) == run
+    assert voice.calls == []
+
+
+def test_while_the_provider_is_down_items_wait_and_lose_no_attempt(voice: FakeVoice) -> None:
+    voice.is_in_good_health = False
+    for _ in range(FAILURES_IN_A_ROW):
+        speech_cache().speaker.circuit.count(ProviderUnavailable())
+    run = finished(warming.start_run("here", WANTED))
+
+    assert run.state in WarmRun.ACTIVE
+    assert states(run) == ["queued"] * 4
+    assert set(run.items.values_list("attempts", flat=True)) == {0}
+    assert voice.calls == []
+    voice.is_in_good_health = True
+    speech_cache().speaker.circuit = Circuit(voice.is_well)  # by the next beat
+    the_rest_is_over()
+    assert finished(run).state == WarmRun.State.DONE
+
+
+def test_a_clip_dearer_than_any_day_lets_the_others_go_first(voice: FakeVoice) -> None:
+    dear = Wanted(
+        speech("This is a text that is far too long for what may be spent in one day. " * 5), "question"
+    )
+    budget = budget_of(4.5 * max(len(wanted.speech.text) for wanted in WANTED) * 30 / 1e6)
+    run = finished(warming.start_run("here", [dear, *WANTED]))
+
+    assert run.state == WarmRun.State.PAUSED
+    assert sorted(states(run)) == ["done"] * 4 + ["queued"]
+    warming.resume_paused(budget)
+    assert finished(run).state == WarmRun.State.PAUSED
+
+
+def test_a_provider_that_does_not_answer_costs_no_item_its_place(voice: FakeVoice) -> None:
+    voice.errors = [ProviderUnavailable(retry_after_seconds=60)] * 5
+    run = finished(warming.start_run("here", WANTED))
+
+    assert run.state in WarmRun.ACTIVE
+    assert WarmItem.State.FAILED not in states(run)
+
+
+class TestAProviderWithoutRoom:
+    @pytest.fixture
+    def run(self, voice: FakeVoice) -> WarmRun:
+        voice.errors = [ProviderUnavailable(retry_after_seconds=60)] * 5
+        return finished(warming.start_run("here", WANTED))
+
+    def test_no_item_fails_for_it_and_each_says_why_it_waits(self, run: WarmRun) -> None:
+        assert states(run) == ["queued"] * 4
+        assert f"Waits: {ProviderUnavailable.sentence}" in run.items.values_list("reason", flat=True)
+        assert set(run.items.values_list("attempts", flat=True)) == {0}
+
+    def test_it_is_left_alone_by_all_background_work_for_as_long_as_it_asks(
+        self, run: WarmRun, voice: FakeVoice
+    ) -> None:
+        asked = len(voice.calls)
+        OrmQ.objects.all().delete()
+        tasks.warm()
+        tasks.heartbeat()
+        assert Claim.objects.filter(name=pulling.REST, until__gt=Now() + timedelta(seconds=50)).exists()
+        assert (len(voice.calls), pullers_called()) == (asked, 0)
+
+    def test_a_listener_may_still_try(self, run: WarmRun, voice: FakeVoice) -> None:
+        voice.errors = []
+        playing = speech_cache().record(speech("A listener asks for this."), "question")
+        playing.recording.whole()
+        assert voice.calls[-1].text == "A listener asks for this."
+
+    def test_all_is_made_afterwards(self, run: WarmRun, voice: FakeVoice) -> None:
+        voice.errors = []
+        the_rest_is_over()
+        assert finished(run).state == WarmRun.State.DONE
+        assert set(run.items.values_list("reason", flat=True)) == {""}
+
+
+def test_late_answers_of_a_provider_that_fails_for_all_are_waited_out(voice: FakeVoice) -> None:
+    speech_cache().speaker.circuit = Circuit(voice.is_well)
+    voice.errors = [ProviderTimeout() for _ in range(FAILURES_IN_A_ROW)]
+    run = warming.start_run("here", WANTED)
+    for _ in range(FAILURES_IN_A_ROW - 1):
+        speech_cache().speaker.circuit.count(ProviderTimeout())
+    finished(run)
+    assert WarmItem.State.FAILED not in states(run)
+    voice.errors = []
+    speech_cache().speaker.circuit = Circuit(voice.is_well)  # by the next beat
+    the_rest_is_over()
+    assert finished(run).state == WarmRun.State.DONE
+
+
+def test_but_not_for_ever_because_such_calls_may_cost(
+    voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ttscache.circuit.FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("ttscache.circuit.LONGEST_PAUSE_SECONDS", 0.0)
+    voice.fails_on = "one"
+    run = warming.start_run("here", WANTED[:1])
+    for _ in range(FAILURES_IN_A_ROW):
+        speech_cache().speaker.circuit.count(ProviderFailed())
+    for _ in range(pulling.MAX_ATTEMPTS):
+        the_rest_is_over()
+        finished(run)
+    assert (run.state, len(voice.calls)) == (WarmRun.State.FAILED, pulling.MAX_ATTEMPTS)
+    assert run.items.get().reason == ProviderFailed.sentence
+
+
+def test_a_process_without_a_thread_to_spare_fails_no_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(*_: object, **__: object) -> None:
+        raise Busy
+
+    monkeypatch.setattr(speech_cache(), "record", no_thread)
+    assert states(finished(warming.start_run("here", WANTED))) == ["queued"] * 4
+
+
+def test_who_lost_its_slot_takes_nothing_more(voice: FakeVoice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped for so long, or cut off, that another works in it by now."""
+    monkeypatch.setattr(speech_cache().claims, "is_held", lambda held: False)
+    finished(warming.start_run("here", WANTED))
+    assert voice.calls == []
