@@ -139,8 +139,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASE_URL = env.url("DATABASE_URL", schemes=["postgres", "postgresql"])
 
 
-# Where a cable is pulled nobody says goodbye: without these a process waits a quarter of an hour for an answer
-# that it had sent for, and two hours for one that it had only to receive (libpq's names, tcp(7)).
+# Where a cable is pulled nobody says goodbye. Without these a process notices after a quarter of an hour that
+# nothing it sends arrives, and after two hours that nothing comes (libpq's names; tcp(7) explains them).
 _NOTICES_A_CUT_CABLE = {
     "connect_timeout": 3,
     "tcp_user_timeout": 10_000,  # ms without a sign that what was sent has come

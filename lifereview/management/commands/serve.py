@@ -16,7 +16,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, IntegrityError, connections
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
@@ -86,7 +86,10 @@ class Command(BaseCommand):
             return ""
         given = settings.FIRST_STAFF_USER
         password = given["password"] or secrets.token_urlsafe(12)
-        users.objects.create_superuser(**(given | {"password": password}))
+        try:
+            users.objects.create_superuser(**(given | {"password": password}))
+        except IntegrityError:
+            return ""  # another host, started in the same moment, has told its password
         return "" if given["password"] else password
 
     def _tell(self, password: str) -> None:
