@@ -15,12 +15,11 @@ from django.db.models.functions import Now
 
 from ttscache.conf import conf
 from ttscache.errors import TierError
-from ttscache.hosts import CLUSTER
+from ttscache.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS
 from ttscache.models import Claim, ClipFile, ProcessReport
 from ttscache.wiring import storage_tier
 
 HEARTBEAT_SECONDS = 10
-HEARTBEAT_LOST_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from django_q.tasks import async_task
 from lifereview.supervisor import Child, Supervisor
 from narratives.publishing import hold_clips, load_default_content, warm_live_journeys
 from ttscache.claims import forget_claims_of_dead_processes
-from ttscache.readiness import HEARTBEAT_LOST_SECONDS, HEARTBEAT_SECONDS, is_cluster_alive
+from ttscache.hosts import HEARTBEAT_LOST_SECONDS
+from ttscache.readiness import HEARTBEAT_SECONDS, is_cluster_alive
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6
