@@ -22,7 +22,7 @@ HOSTS = 3
 AT_ONCE = 6
 SECRET_KEY = "of all hosts"
 # A host that is lost in mid-transaction keeps its locks no longer than this, as in deploy/env.example.
-OPTIONS = "options=-c%20idle_in_transaction_session_timeout%3D15s"
+OPTIONS = "options=-c%20idle_in_transaction_session_timeout%3D30s"
 
 
 @dataclass(frozen=True, slots=True)
