@@ -12,15 +12,15 @@ def audio() -> bytes:
     return sound.spoken(TEXT, "nova", "mp3")
 
 
-def keep_published() -> str:
-    """In the product: keep it in every tier as a published clip; returns its content hash."""
+def keep_published(text: str = TEXT) -> str:
+    """In the product: keep it in every tier as a published clip of this text; returns its content hash."""
     from ttscache.audio import examine
     from ttscache.conf import conf
     from ttscache.models import Clip, ContentType, Pin
     from ttscache.tiers import Entry, checksum_of
     from ttscache.wiring import speech_cache
 
-    speech = conf().house_request(TEXT, "nova")
+    speech = conf().house_request(text, "nova")
     assert speech.audio_format == "mp3"
     Clip.objects.record(speech, ContentType.QUESTION)
     Pin.objects.get_or_create(content_hash=speech.content_hash, reason=Pin.Reason.LIVE)
@@ -35,7 +35,7 @@ def keep_published() -> str:
         content_type=ContentType.QUESTION,
         voice=speech.voice,
         model=speech.model,
-        characters=len(TEXT),
+        characters=len(text),
         loudness_dbfs=facts.loudness_dbfs,
         waveform=facts.waveform,
         is_published=True,

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from statistics import median, quantiles
@@ -43,7 +44,15 @@ class Load:
         return self.requests / self.seconds
 
 
-def load(url: str, body: bytes, *, connections: int, seconds: float, in_head: str = "") -> Load:
+def load(
+    url: str,
+    body: bytes,
+    *,
+    connections: int,
+    seconds: float,
+    in_head: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Load:
     """Raises RuntimeError when any answer is not this body, or lacks `in_head` among its headers."""
     done = subprocess.run(
         leashed(
@@ -52,6 +61,7 @@ def load(url: str, body: bytes, *, connections: int, seconds: float, in_head: st
                 *("--connections", str(connections), "--seconds", str(seconds)),
                 *("--sha256", hashlib.sha256(body).hexdigest(), "--bytes", str(len(body))),
                 *("--in-head", in_head),
+                *(part for line in (headers or {}).items() for part in ("--header", ": ".join(line))),
             ]
         ),
         cwd=PROJECT,
@@ -68,12 +78,13 @@ def load(url: str, body: bytes, *, connections: int, seconds: float, in_head: st
 class Connection:
     """One kept-alive connection, read with as little work as can be: this machine has few cores."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, headers: Sequence[str] = ()) -> None:
         parts = urlsplit(url)
         if parts.hostname != HOST or parts.port is None:
             raise ValueError(f"load goes to {HOST} only, not to {url}")
         self._socket = socket.create_connection((HOST, parts.port), timeout=10)
-        self._request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+        lines = [f"GET {parts.path} HTTP/1.1", f"Host: {parts.netloc}", *headers, "", ""]
+        self._request = "\r\n".join(lines).encode()
         self._buffer = bytearray(LARGEST_ANSWER)
         self._view = memoryview(self._buffer)
 
@@ -113,8 +124,9 @@ def main() -> None:
     parser.add_argument("--sha256", required=True, help="of the body")
     parser.add_argument("--bytes", type=int, required=True, help="of the body")
     parser.add_argument("--in-head", default="", help="what every answer's headers have to contain")
+    parser.add_argument("--header", action="append", default=[], help="to send with every request")
     given = parser.parse_args()
-    connections = [Connection(given.url) for _ in range(given.connections)]
+    connections = [Connection(given.url, given.header) for _ in range(given.connections)]
     released = threading.Barrier(given.connections)
 
     def ask_until_the_end(connection: Connection) -> tuple[float, float, list[float]]:

@@ -25,9 +25,10 @@ from harness.speech_api.server import SpeechServer
 class OpenAIServer:
     """A speech service at base_url. How it may behave: harness/speech_api/behaviour.py."""
 
-    def __init__(self, *, extra_voices: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, address: str = HOST, extra_voices: tuple[str, ...] = ()) -> None:
         self.port = free_port()
-        self.base_url = f"http://{HOST}:{self.port}/v1"
+        self.base_url = f"http://{address}:{self.port}/v1"
+        self._address = address
         self._extra_voices = extra_voices
         self._folder: Path | None = None
         self._server: ServerProcess | None = None
@@ -45,12 +46,13 @@ class OpenAIServer:
         """For the first time, or again on the same port; it then behaves and has heard nothing."""
         self._folder = Path(tempfile.mkdtemp(prefix="harness-openai-"))
         voices = [part for voice in self._extra_voices for part in ("--voice", voice)]
+        where = ("--address", self._address, "--port", str(self.port))
         self._server = ServerProcess(
-            [sys.executable, "-m", "harness.openai_server", "--port", str(self.port), *voices],
+            [sys.executable, "-m", "harness.openai_server", *where, *voices],
             log=self._folder / "log",
             cwd=PROJECT,
         )
-        self._server.wait_until_ready(lambda: is_listening(self.port))
+        self._server.wait_until_ready(lambda: is_listening(self.port, self._address))
 
     def stop(self) -> None:
         """Whoever is being answered is cut off; whoever calls later is refused the connection."""
@@ -83,7 +85,7 @@ class OpenAIServer:
         return peak_concurrency(self.calls())
 
     def _ask(self, method: str, path: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
+        connection = http.client.HTTPConnection(self._address, self.port, timeout=10)
         try:
             connection.request(method, path, json.dumps(settings or {}))
             response = connection.getresponse()
@@ -97,11 +99,12 @@ class OpenAIServer:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A speech service with OpenAI's protocol, for tests.")
+    parser.add_argument("--address", default=HOST)
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--voice", action="append", default=[], help="a further voice that it knows")
     options = parser.parse_args()
-    server = SpeechServer((HOST, options.port), tuple(options.voice))
-    print(f"http://{HOST}:{options.port}/v1", flush=True)
+    server = SpeechServer((options.address, options.port), tuple(options.voice))
+    print(f"http://{options.address}:{options.port}/v1", flush=True)
     server.serve_forever()
 
 

@@ -149,7 +149,7 @@ class PostgresServer:
         if done.returncode != 0:
             raise RuntimeError(f"initdb failed\n{done.stdout}{done.stderr}")
         with (folder / "data" / "pg_hba.conf").open("a") as allowed:
-            allowed.writelines(f"host all all {address}/30 trust\n" for address in self._addresses[1:])
+            allowed.writelines(f"host all all {address}/24 trust\n" for address in self._addresses[1:])
 
     def _can_run(self, program: Path) -> bool:
         try:

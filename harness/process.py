@@ -50,10 +50,10 @@ def _own_ports() -> range:
     return PORTS[worker % workers :: workers]
 
 
-def is_listening(port: int) -> bool:
+def is_listening(port: int, address: str = HOST) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex((HOST, port)) == 0
+        return probe.connect_ex((address, port)) == 0
 
 
 def leashed(command: Sequence[str | Path], user: str = "") -> list[str]:

@@ -18,9 +18,10 @@ ONLY_IN_MEMORY = ("--save", "", "--appendonly", "no")
 class ValkeyServer:
     """Empty at each start, and only in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, address: str = HOST) -> None:
         self.port = free_port()
-        self.url = f"redis://{HOST}:{self.port}/0"
+        self.url = f"redis://{address}:{self.port}/0"
+        self._address = address
         self._folder: Path | None = None
         self._server: ServerProcess | None = None
 
@@ -37,11 +38,13 @@ class ValkeyServer:
         """For the first time, or again on the same port."""
         program = _program()
         self._folder = Path(tempfile.mkdtemp(prefix="harness-valkey-"))
+        # Its protected mode would let in nobody but this machine.
+        where = ("--bind", self._address, "--port", str(self.port), "--protected-mode", "no")
         self._server = ServerProcess(
-            [program, "--bind", HOST, "--port", str(self.port), "--dir", self._folder, *ONLY_IN_MEMORY],
+            [program, *where, "--dir", self._folder, *ONLY_IN_MEMORY],
             log=self._folder / "log",
         )
-        self._server.wait_until_ready(lambda: is_listening(self.port))
+        self._server.wait_until_ready(lambda: is_listening(self.port, self._address))
 
     def stop(self) -> None:
         if self._server is not None:

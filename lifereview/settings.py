@@ -10,6 +10,8 @@ from typing import Any
 
 import dj_database_url
 from dotenv import dotenv_values
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from lifereview import admin_look, object_storage
 from lifereview.environment import Environment, refuse
@@ -93,10 +95,10 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "lifereview",  # before django_q, whose qcluster it makes its own
     "django_q",
     "ttscache",
     "narratives",
-    "lifereview",
 ]
 
 MIDDLEWARE = [
@@ -137,6 +139,17 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASE_URL = env.url("DATABASE_URL", schemes=["postgres", "postgresql"])
 
 
+# Where a cable is pulled nobody says goodbye. Without these a process notices after a quarter of an hour that
+# nothing it sends arrives, and after two hours that nothing comes (libpq's names; tcp(7) explains them).
+_NOTICES_A_CUT_CABLE = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 10_000,  # ms without a sign that what was sent has come
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+
+
 def _postgresql() -> dict[str, Any]:
     """The web keeps a small pool; everything else one connection. A pool does not survive a fork, and
     django-q2 forks. Behind a pooler in transaction mode there are no server-side cursors."""
@@ -144,7 +157,7 @@ def _postgresql() -> dict[str, Any]:
         parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL))
     except ValueError:  # its message may quote the password
         refuse("DATABASE_URL", "postgres://…", "allowed is postgres://user:password@host:port/name")
-    options = {**parsed.get("OPTIONS", {}), "connect_timeout": 3}
+    options = {**_NOTICES_A_CUT_CABLE, **parsed.get("OPTIONS", {})}
     if IS_WEB_PROCESS:
         # Given up soon and begun anew by whoever asks next, so that the end of an outage is noticed at once.
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 3, "reconnect_timeout": 3}
@@ -177,7 +190,17 @@ DATABASES = {"default": _postgresql() if DATABASE_URL else _sqlite()}
 
 REDIS_URL = env.url("REDIS_URL", schemes=["redis", "rediss"])
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # It only counts for throttles: where it is gone, nobody is to wait long for it.
+        "OPTIONS": {
+            "socket_connect_timeout": 1,
+            "socket_timeout": 1,
+            "health_check_interval": 15,
+            "retry": Retry(NoBackoff(), 1),
+        },
+    }
     if REDIS_URL
     else {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",

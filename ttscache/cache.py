@@ -235,7 +235,7 @@ class SpeechCache:
     ) -> Entry:
         try:
             Clip.objects.were_asked_for([request.content_hash])  # first, so that no prune takes it from us
-            Clip.objects.record(request, content_type)
+            Clip.objects.record_all([request], content_type)
             while True:
                 held = self.claims.take(request.content_hash)
                 if held is not None:

@@ -192,6 +192,7 @@ def stream(
     """Send a clip while it is made. The connection is cut when the recording breaks off."""
     response = StreamingHttpResponse(Listener(recording, on_end))
     response["Cache-Control"] = cache_control
+    response["X-Accel-Buffering"] = "no"  # nginx passes each piece on as it comes
     _describe(response, audio_format, cache_status)
     return response
 

@@ -11,9 +11,12 @@ request still tries.
 
 from __future__ import annotations
 
+import math
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 from django.db import connections, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
@@ -33,6 +36,7 @@ from ttscache.errors import (
     StoreUnavailable,
     VoiceNotInUse,
 )
+from ttscache.hosts import hosts_at_work, this_host
 from ttscache.models import Claim, WarmItem, WarmRun
 from ttscache.prices import most_usd
 from ttscache.warming import WAS_THERE, pause, settle
@@ -40,10 +44,13 @@ from ttscache.wiring import speech_cache
 
 MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache
 PULL_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
+HAND_ON_SECONDS = 0.5  # in which the clusters of other hosts look for tasks, which they do every 0.2 s
 MADE_BY_ANOTHER = "Was being made already, for somebody else who asked for it."
 AT_WORK = (WarmRun.State.QUEUED, WarmRun.State.RUNNING)
 REST = "warm-rest"  # the claim that nobody gets while the provider has no room
 REST_SECONDS, LONGEST_REST_SECONDS = 5.0, 3600.0  # where the provider does not say for how long; at most
+
+_turn = threading.Lock()  # threads of one process that look at once would find the same item
 
 
 # --- whether there is anything to do ----------------------------------------------------------------------
@@ -53,7 +60,7 @@ def is_work_left() -> bool:
 
 
 def is_slot_free() -> bool:
-    slots = [_slot(number) for number in range(conf().warm_concurrency)]
+    slots = _slots()
     return Claim.objects.filter(name__in=slots, until__gt=Now()).count() < len(slots)
 
 
@@ -62,8 +69,8 @@ def is_resting() -> bool:
     return bool(speech_cache().claims.refusal(REST))
 
 
-def _slot(number: int) -> str:
-    return f"warm-slot:{number}"
+def _slots() -> list[str]:
+    return [f"warm-slot:{number}" for number in range(conf().warm_concurrency)]
 
 
 # --- at work ----------------------------------------------------------------------------------------------
@@ -74,33 +81,36 @@ def pull(
     seconds: float = PULL_SECONDS,
     runs: Sequence[WarmRun] = (),
     should_stop: Callable[[], bool] = lambda: False,
-    most_slots: int | None = None,
-    when_begun: Callable[[], None] = lambda: None,
 ) -> None:
     """Make queued clips, of these runs or of all, until none is left or the time is over.
 
-    Several are made at once, as slots are free; with `most_slots` the rest is left to others, who may be
-    called for `when_begun`.
+    Several are made at once, as slots are free. Of all runs this host takes only its share of the slots, so
+    that the work is spread over all hosts.
     """
     end = time.monotonic() + seconds
-    slots = _free_slots(most_slots or conf().warm_concurrency)
-    with ThreadPoolExecutor(len(slots) or 1, thread_name_prefix="warm") as pool:
-        at_work = [pool.submit(_pull_in, slot, end, runs, should_stop) for slot in slots]
-        when_begun()
-        connections.close_all()  # the voice takes seconds
-        for done in at_work:
+    share = conf().warm_concurrency if runs else _share()
+    if share < 1:
+        time.sleep(HAND_ON_SECONDS)  # or else this host would be the next one as well
+        return
+    with ThreadPoolExecutor(share, thread_name_prefix="warm") as pool:
+        work = [pool.submit(_pull_in, slot, end, runs, should_stop) for slot in islice(_free_slots(), share)]
+        for done in work:
             done.result()
 
 
-def _free_slots(most: int) -> list[Held]:
-    """So many at most, now ours."""
-    slots: list[Held] = []
-    claims = speech_cache().claims
-    for number in range(conf().warm_concurrency):
-        slot = claims.take(_slot(number)) if len(slots) < most else None
+def _share() -> int:
+    """How many slots this host may take now, of its part of them all."""
+    slots, host = conf().warm_concurrency, this_host()
+    held = Claim.objects.filter(name__in=_slots(), owner__startswith=f"{host}:", until__gt=Now()).count()
+    return math.ceil(slots / (1 + len(hosts_at_work() - {host}))) - held
+
+
+def _free_slots() -> Iterator[Held]:
+    """Each is ours as soon as it is here."""
+    for name in _slots():
+        slot = speech_cache().claims.take(name)
         if slot is not None:
-            slots.append(slot)
-    return slots
+            yield slot
 
 
 def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
@@ -108,7 +118,8 @@ def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Calla
     try:
         # One that was stopped for long may have lost its slot to another.
         while time.monotonic() < end and not should_stop() and cache.claims.is_held(slot):
-            item = None if is_resting() else _take(slot, runs)
+            with _turn:
+                item = None if is_resting() else _take(slot, runs)
             if item is None or not _make(cache, item):
                 break
     finally:
@@ -149,10 +160,11 @@ def _take(slot: Held, runs: Sequence[WarmRun]) -> WarmItem | None:
         ).update(state=WarmItem.State.MAKING, owner=slot.owner, attempts=F("attempts") + 1, reason="")
         if taken:
             item.owner, item.attempts = slot.owner, item.attempts + 1
-            now = timezone.now()
-            WarmRun.objects.filter(pk=item.run_id, state=WarmRun.State.QUEUED).update(
-                state=WarmRun.State.RUNNING, started_at=Coalesce("started_at", now), at_work_since=now
-            )
+            if item.run.state == WarmRun.State.QUEUED:
+                now = timezone.now()
+                WarmRun.objects.filter(pk=item.run_id, state=WarmRun.State.QUEUED).update(
+                    state=WarmRun.State.RUNNING, started_at=Coalesce("started_at", now), at_work_since=now
+                )
             return item
 
 
@@ -160,8 +172,9 @@ def _make(cache: SpeechCache, item: WarmItem) -> bool:
     """Whether it is worth going on with the next item."""
     clip = item.clip
     try:
-        # A slot stands for one provider call at a time.
-        found = cache.play(clip.request, clip.content_type, parts_at_once=1, is_ahead=True)
+        # A slot stands for one provider call at a time. Whoever records looks once more before he pays.
+        find_or_record = cache.play if clip.is_ready else cache.record
+        found = find_or_record(clip.request, clip.content_type, parts_at_once=1, is_ahead=True)
         if isinstance(found, Hit):
             _finish(item, WarmItem.State.SKIPPED, WAS_THERE)
             return True

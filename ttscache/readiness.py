@@ -15,12 +15,11 @@ from django.db.models.functions import Now
 
 from ttscache.conf import conf
 from ttscache.errors import TierError
+from ttscache.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS
 from ttscache.models import Claim, ClipFile, ProcessReport
 from ttscache.wiring import storage_tier
 
-CLUSTER = "cluster"
 HEARTBEAT_SECONDS = 10
-HEARTBEAT_LOST_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,6 @@ def is_cluster_alive(host: str = "") -> bool:
         process=CLUSTER, reported_at__gt=Now() - timedelta(seconds=HEARTBEAT_LOST_SECONDS)
     )
     return (reports.filter(host=host) if host else reports).exists()
-
-
-def living_clusters() -> int:
-    """On how many hosts a task ended just now. Raises DatabaseError."""
-    lately = Now() - timedelta(seconds=3 * HEARTBEAT_SECONDS)
-    return ProcessReport.objects.filter(process=CLUSTER, reported_at__gt=lately).count()
 
 
 class _NotReadyError(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import time
 from pathlib import Path
@@ -26,9 +25,7 @@ def warm() -> None:
     if is_stopping():
         return
     with speech_cache().ledger.flushed_every(conf().flush_seconds):
-        # Each host has its share of the slots, as far as its workers come by; the rest is left to the next.
-        share = math.ceil(conf().warm_concurrency / max(1, readiness.living_clusters()))
-        pulling.pull(should_stop=is_stopping, most_slots=share, when_begun=_call_for_hands)
+        pulling.pull(should_stop=is_stopping)
     # While the provider is down the heartbeat calls, every few seconds; a successor at once would only spin.
     if not is_stopping() and not speech_cache().speaker.circuit.is_open:
         _call_for_hands()
@@ -110,7 +107,7 @@ def examine_adopted() -> None:
 def _call_for_hands() -> None:
     """Whoever holds the slots calls for a successor in turn; one more would only find them taken."""
     if pulling.is_work_left() and pulling.is_slot_free() and not pulling.is_resting():
-        warming.call_pullers()
+        warming.call_puller()
 
 
 def is_stopping() -> bool:

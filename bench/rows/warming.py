@@ -1,8 +1,8 @@
-"""Warming 12 clips of 1 s each, 5 at a time; the baseline makes them one after another.
+"""Warming 24 clips of 1 s each, 5 at a time; the baseline makes them one after another.
 
 Two whole sites, web server and task cluster, the one with TTS_WARM_CONCURRENCY=5 and the other with 1, take
 turns at the same speech service. The time runs from the request for the run until the run is done; ideal are
-ceil(12 / 5) = 3 rounds of 1 s. A cluster's worker has to load its libraries before its first clip.
+ceil(24 / 5) = 5 rounds of 1 s. A cluster's worker has to load its libraries before its first clip.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.site import Site
 from harness.speech_api.calls import peak_concurrency
 
 REPETITIONS = 3
-CLIPS = 12
+CLIPS = 24
 CLIP_SECONDS = 1.0
 AT_ONCE = 5
 IDEAL_SECONDS = math.ceil(CLIPS / AT_ONCE) * CLIP_SECONDS

@@ -24,6 +24,7 @@ class Call:
     audio_format: str
     speed: float
     instructions: str
+    caller: str  # the address from which it came
     started_at: float
     first_byte_at: float | None = None
     ended_at: float | None = None
@@ -47,7 +48,7 @@ class CallLog:
         self._calls: dict[int, Call] = {}
         self._next_id = 1
 
-    def begin(self, speech: Speech) -> int:
+    def begin(self, speech: Speech, caller: str) -> int:
         sha256 = hashlib.sha256(speech.text.encode("utf-8", "surrogatepass")).hexdigest()
         with self._lock:
             number, self._next_id = self._next_id, self._next_id + 1
@@ -60,6 +61,7 @@ class CallLog:
                 audio_format=speech.audio_format,
                 speed=speech.speed,
                 instructions=speech.instructions,
+                caller=caller,
                 started_at=time.time(),
             )
         return number

@@ -138,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             self._send_refusal(refused)
             return
-        number = self.server.calls.begin(speech)
+        number = self.server.calls.begin(speech, self.client_address[0])
         rule = self.server.rules.for_call(speech.text)
         try:
             self._perform(number, speech, rule)

@@ -9,12 +9,11 @@ import pytest
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
-from harness.waiting import wait_until
 from ttscache import pulling, tasks, warming
 from ttscache.budget import Budget
 from ttscache.circuit import FAILURES_IN_A_ROW, Circuit
 from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnavailable
-from ttscache.models import Claim, ProcessReport, WarmItem, WarmRun
+from ttscache.models import Claim, WarmItem, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import Wanted
@@ -248,7 +247,7 @@ def test_a_process_without_a_thread_to_spare_fails_no_item(monkeypatch: pytest.M
     def no_thread(*_: object, **__: object) -> None:
         raise Busy
 
-    monkeypatch.setattr(speech_cache(), "play", no_thread)
+    monkeypatch.setattr(speech_cache(), "record", no_thread)
     assert states(finished(warming.start_run("here", WANTED))) == ["queued"] * 4
 
 
@@ -257,34 +256,3 @@ def test_who_lost_its_slot_takes_nothing_more(voice: FakeVoice, monkeypatch: pyt
     monkeypatch.setattr(speech_cache().claims, "is_held", lambda held: False)
     finished(warming.start_run("here", WANTED))
     assert voice.calls == []
-
-
-def test_a_puller_with_a_share_leaves_the_other_slots_to_those_it_calls(voice: FakeVoice) -> None:
-    """They may be on other hosts."""
-    warming.start_run("here", WANTED)
-    voice.may_go_on.clear()
-    free_then: list[bool] = []
-
-    def look() -> None:
-        free_then.append(pulling.is_slot_free())
-        wait_until(lambda: len(voice.calls) == 2, "work in its own slots")
-        voice.may_go_on.set()
-
-    pulling.pull(seconds=20, most_slots=2, when_begun=look)
-    assert (free_then, voice.peak) == ([True], 2)
-
-
-@pytest.mark.parametrize(("hosts", "at_once"), [(0, 4), (1, 4), (2, 3), (5, 1)])
-def test_each_host_with_a_cluster_has_its_share_of_the_slots(
-    voice: FakeVoice, hosts: int, at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(hosts):
-        ProcessReport.objects.create(host=f"host {number}", process="cluster", reported_at=Now())
-    ProcessReport.objects.create(
-        host="long gone", process="cluster", reported_at=Now() - timedelta(seconds=60)
-    )
-    warming.start_run("here", WANTED)
-    OrmQ.objects.all().delete()
-    tasks.warm()
-    assert voice.peak <= at_once
-    assert pullers_called() == (1 if hosts > 1 else 0)

@@ -16,14 +16,15 @@ from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, IntegrityError, connections
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from lifereview.supervisor import Child, Supervisor
 from narratives.publishing import hold_clips, load_default_content, warm_live_journeys
 from ttscache.claims import forget_claims_of_dead_processes
-from ttscache.readiness import HEARTBEAT_LOST_SECONDS, HEARTBEAT_SECONDS, is_cluster_alive
+from ttscache.hosts import HEARTBEAT_LOST_SECONDS
+from ttscache.readiness import HEARTBEAT_SECONDS, is_cluster_alive
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6
@@ -86,7 +87,10 @@ class Command(BaseCommand):
             return ""
         given = settings.FIRST_STAFF_USER
         password = given["password"] or secrets.token_urlsafe(12)
-        users.objects.create_superuser(**(given | {"password": password}))
+        try:
+            users.objects.create_superuser(**(given | {"password": password}))
+        except IntegrityError:
+            return ""  # another host, started in the same moment, has told its password
         return "" if given["password"] else password
 
     def _tell(self, password: str) -> None:

@@ -1,0 +1,78 @@
+"""NginxServer: a real nginx, with deploy/nginx.conf but for its addresses and TLS."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from harness import Unavailable
+from harness.process import HOST, PROJECT, ServerProcess, free_port, is_listening
+
+SITE = PROJECT / "deploy" / "nginx.conf"
+
+_FRAME = """
+daemon off;
+pid {folder}/pid;
+error_log stderr warn;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/site.conf;
+}}
+"""
+
+
+class NginxServer:
+    """At `url`, in front of the hosts at these addresses (`127.0.0.1:8000`)."""
+
+    def __init__(self, hosts: Sequence[str]) -> None:
+        self.port = free_port()
+        self.url = f"http://{HOST}:{self.port}"
+        self._hosts = hosts
+        self._folder: Path | None = None
+        self._server: ServerProcess | None = None
+
+    def __enter__(self) -> Self:
+        program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+        if program is None:
+            raise Unavailable("no nginx on the PATH or in /usr/sbin")
+        self._folder = folder = Path(tempfile.mkdtemp(prefix="harness-nginx-"))
+        folder.chmod(0o755)  # as root, nginx has workers of another user
+        (folder / "site.conf").write_text(self._site())
+        (folder / "nginx.conf").write_text(_FRAME.format(folder=folder))
+        self._server = ServerProcess(
+            [program, "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf"], log=folder / "log"
+        )
+        self._server.wait_until_ready(lambda: is_listening(self.port))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            self._server.kill()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _site(self) -> str:
+        """The one that is deployed: other hosts, one port of this machine, and no TLS."""
+        text = SITE.read_text()
+        before, rest = text.split("    server ", 1)
+        rest = re.sub(r"^(server )?[\d.]+:8000 ", "", rest)
+        options = rest.split(";", 1)[0]
+        rest = re.sub(r"(?m)^    server [\d.]+:8000 .*\n", "", rest.split("\n", 1)[1])
+        hosts = "".join(f"    server {host} {options};\n" for host in self._hosts)
+        redirect = re.compile(r"server \{\s+listen 80;.*?\n\}\n", re.DOTALL)
+        rest = redirect.sub("", rest)
+        rest = re.sub(r"(?m)^ +ssl_certificate.*\n", "", rest)
+        return before + hosts + rest.replace("listen 443 ssl http2;", f"listen {HOST}:{self.port};")
