@@ -127,7 +127,7 @@ class TestTwoHosts:
         """A text in three parts takes one slot, and its parts come one after another."""
         openai.behave(first_byte_delay_seconds=0.1)
         with started(make_site) as one, make_site(Site, beside=one):
-            begin_run(one, "[f'This is number {number}, said again. ' * 290 for number in range(4)]")
+            begin_run(one, "[' '.join(f'{line} is in {text}.' for line in range(650)) for text in range(4)]")
             made = "SELECT count(*) FROM ttscache_warmrun WHERE state = 'done'"
             wait_until(lambda: query(one, made) == [(len(VOICES) + 1,)], "the end of all runs", seconds=120)
         assert len(openai.calls()) == len(VOICES) * CLIPS_A_VOICE + 4 * 3
