@@ -124,10 +124,10 @@ class TestTwoHosts:
     def test_their_clusters_together_keep_to_what_is_allowed_long_texts_included(
         self, make_site: MakeSite, openai: OpenAIServer
     ) -> None:
-        """A text of three parts takes one slot, and its parts one after another."""
+        """A text in three parts takes one slot, and its parts come one after another."""
         openai.behave(first_byte_delay_seconds=0.1)
         with started(make_site) as one, make_site(Site, beside=one):
-            begin_run(one, "['This is said again and again. ' * 290 + str(number) for number in range(4)]")
+            begin_run(one, "[' '.join(f'{line} is in {text}.' for line in range(650)) for text in range(4)]")
             made = "SELECT count(*) FROM ttscache_warmrun WHERE state = 'done'"
             wait_until(lambda: query(one, made) == [(len(VOICES) + 1,)], "the end of all runs", seconds=120)
         assert len(openai.calls()) == len(VOICES) * CLIPS_A_VOICE + 4 * 3
@@ -140,7 +140,7 @@ class TestLanes:
     @pytest.fixture(scope="class")
     def openai(self, running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
         running_openai.reset()
-        running_openai.behave(gate_before_headers=True)
+        running_openai.behave(gate_after_chunks=1)
         yield running_openai
         running_openai.reset()
 
@@ -165,7 +165,7 @@ class TestLanes:
     def test_a_prefetch_goes_before_everything_that_is_scheduled(
         self, caller: Caller, openai: OpenAIServer
     ) -> None:
-        openai.behave(gate_before_headers=True)
+        openai.behave(gate_after_chunks=1)
         wait_until(lambda: len(under_way(openai)) == AT_ONCE, "work in every slot")
         begun = [clip_of(call) for call in openai.calls()]
         asked = caller.post("/api/pre-cache-narratives", {"voice": "sage"})
