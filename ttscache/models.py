@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -148,6 +148,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
                 )
                 unshared.exclude(content_type=ContentType.RESPONSE).update(is_shareable=True)
 
+    @transaction.atomic
     def were_asked_for(self, content_hashes: Iterable[str]) -> None:
         """Note that it was now, unless that is known to the hour already."""
         hashes = sorted(content_hashes)

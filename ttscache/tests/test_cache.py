@@ -102,6 +102,18 @@ def test_a_hit_refills_the_faster_tiers(cache: SpeechCache) -> None:
     assert [tier_of(cache, speech()) for _ in range(2)] == ["file", "memory"]
 
 
+def test_what_only_this_host_has_is_kept_for_all_and_not_paid_for_again(
+    cache: SpeechCache, voice: FakeVoice
+) -> None:
+    """As after a prune of which a process of the cluster has not heard."""
+    play(cache, speech())
+    Clip.objects.all().delete()
+
+    assert play(cache, speech()).audio == spoken(speech())
+    assert Clip.objects.get().is_ready and cache.permanent.get(speech().content_hash)
+    assert len(voice.calls) == 1
+
+
 def test_who_asks_while_it_is_made_joins(cache: SpeechCache, voice: FakeVoice) -> None:
     voice.may_go_on.clear()
     first, second = (cache.play(speech(), "question") for _ in range(2))
