@@ -21,7 +21,7 @@ from ttscache.errors import TierError
 from ttscache.ledger import report_process
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Pin
-from ttscache.wiring import speech_cache
+from ttscache.wiring import load_libraries, speech_cache
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ class Housekeeping:
         self._clips_reported = -1
 
     def start(self) -> Housekeeping:
+        # The first listener of a clip that is not there would wait for them, seconds on a busy machine.
+        threading.Thread(target=load_libraries, name="libraries", daemon=True).start()
         self._thread.start()
         predicting.start()
         atexit.register(self.stop)
