@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
@@ -37,6 +39,7 @@ def lose(**which: Any) -> None:
 
 
 def test_it_runs_every_hour_beginning_within_the_first() -> None:
+    import_module("narratives.migrations.0002_schedule_warming").schedule_warming(apps, None)
     schedule = Schedule.objects.get(name="warm what is published")
     assert (schedule.func, schedule.schedule_type) == ("narratives.tasks.warm_published", "H")
     assert timezone.now() < schedule.next_run <= timezone.now() + timedelta(hours=1)

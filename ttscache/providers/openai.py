@@ -30,6 +30,7 @@ from ttscache.speech import EMBEDDED_MODEL, SpeechRequest
 
 if TYPE_CHECKING:
     from openai import OpenAI
+    from openai.resources.audio import Speech
 
 logger = logging.getLogger(__name__)
 
@@ -85,9 +86,10 @@ class OpenAIProvider:
         """Whether it lists its models, or at least answers."""
         import openai
 
+        models = self._client.models
         try:
             with Deadline(CONNECT_SECONDS, CONNECT_SECONDS):
-                self._client.models.list(timeout=CONNECT_SECONDS)
+                models.list(timeout=CONNECT_SECONDS)
         except openai.APIStatusError as answer:
             # Not every server has a list, and a key may be good for speech alone.
             return answer.status_code < 500 and answer.status_code != 429
@@ -98,10 +100,11 @@ class OpenAIProvider:
 
     def speak(self, request: SpeechRequest) -> Iterator[bytes]:
         total_seconds = self._timeout_seconds + len(request.text) / CHARACTERS_A_SECOND
+        voice = self._client.audio.speech  # loaded before its time begins to run
         with (
             Deadline(self._first_byte_seconds, total_seconds) as deadline,
             _our_errors(deadline),
-            self._answer(request) as response,
+            self._answer(voice, request) as response,
         ):
             _check_is_audio(response.headers.get("content-type", ""))
             received, limit = 0, _most_bytes(request)
@@ -114,13 +117,13 @@ class OpenAIProvider:
                     yield chunk
             deadline.check()
 
-    def _answer(self, request: SpeechRequest) -> Any:
+    def _answer(self, voice: Speech, request: SpeechRequest) -> Any:
         import httpx2
 
         # Reading is bounded by the deadline; this catches what hangs before there is a connection.
         timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS, write=CONNECT_SECONDS, pool=CONNECT_SECONDS)
         extra = {"instructions": request.instructions} if request.instructions else {}
-        return self._client.audio.speech.with_streaming_response.create(
+        return voice.with_streaming_response.create(
             model=request.model,
             voice=request.voice,
             input=request.text,
