@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -30,11 +31,15 @@ PR_SET_PDEATHSIG = 1  # prctl(2), Linux only
 
 @dataclass
 class Child:
-    """A program to keep running. `is_healthy` is asked now and then; a child that is not gets replaced."""
+    """A program to keep running. `is_healthy` is asked now and then; a child that is not gets replaced.
+
+    `niceness`: how readily it leaves the processor to others (nice(2)).
+    """
 
     name: str
     argv: Sequence[str]
     is_healthy: Callable[[float], bool] = lambda _uptime: True
+    niceness: int = 0
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     failures: int = 0
@@ -46,7 +51,7 @@ class Child:
             env=dict(env),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_die_with_us,  # noqa: PLW1509 - the supervisor has one thread
+            preexec_fn=partial(_begin_child, self.niceness),  # noqa: PLW1509 - the supervisor has one thread
         )
         self.started_at = time.monotonic()
 
@@ -164,7 +169,8 @@ def _is_anyone_in_session(leader: int) -> bool:
     return False
 
 
-def _die_with_us() -> None:
+def _begin_child(niceness: int) -> None:
     """In the child, before it runs: ask to be stopped when its parent dies (Linux; elsewhere nothing)."""
+    os.nice(niceness)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

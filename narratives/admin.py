@@ -21,13 +21,17 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 
-from narratives import publishing
-from narratives.admin_deeds import Deeds, has_said_yes
+from narratives import (
+    admin_published,  # noqa: F401 - registers its page
+    publishing,
+)
+from narratives.admin_deeds import Deeds
 from narratives.admin_inline import NarrativeInline
 from narratives.drafts import draft_clips, journey_clips, make_drafts, make_journey, save_draft
 from narratives.models import Journey, Narrative
 from narratives.sounds import add_sounds, count_up_to_date, sounds_of, state_of
 from ttscache import warming
+from ttscache.admin_pages import has_said_yes
 from ttscache.admin_widgets import in_words, progress_bar
 
 
@@ -84,7 +88,7 @@ class JourneyAdmin(Deeds):
         """Listeners can come from now on, so their clips are made."""
         published = [narrative for narrative in self.narratives_of(journey) if narrative.live is not None]
         planned = warming.plan(publishing.all_published_clips(journey))
-        publishing.warm_live_journeys()
+        publishing.warm_live_journeys(asked_by=request.user.get_username())
         sound = in_words(planned, "being made") if planned.missing else "Their sound is there already."
         self.message_user(request, f"Listeners can take it now: {len(published)} published texts. {sound}")
 
@@ -100,7 +104,7 @@ class JourneyAdmin(Deeds):
             return self.ask_to_make(
                 request, planned, title=f"Make missing clips: {journey}", back=self._page_of(journey)
             )
-        make_journey(journey, narratives)
+        make_journey(journey, narratives, asked_by=request.user.get_username())
         self.say_being_made(request, planned)
         return self._back_to(journey)
 
@@ -263,7 +267,7 @@ class NarrativeAdmin(Deeds):
             hidden = [("action", "make_chosen"), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
             back = reverse("admin:narratives_narrative_changelist")
             return self.ask_to_make(request, planned, hidden=hidden, back=back)
-        make_drafts(queryset)
+        make_drafts(queryset, asked_by=request.user.get_username())
         self.say_being_made(request, planned)
         return None
 

@@ -10,13 +10,12 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 
 from narratives import publishing
 from narratives.drafts import draft_clips
 from narratives.models import Narrative
 from ttscache import warming
-from ttscache.admin import StaffAdmin
+from ttscache.admin_pages import StaffAdmin
 from ttscache.admin_widgets import in_words
 from ttscache.warming import Plan
 
@@ -77,35 +76,10 @@ class Deeds(StaffAdmin):
             )
             return
         planned = warming.plan(draft_clips(changed))
-        publishing.publish(changed)
+        publishing.publish(changed, asked_by=request.user.get_username())
         for narrative in changed:
             self.log_change(request, narrative, "Published.")
         self.message_user(request, published_in_words(changed, planned), messages.SUCCESS)
-
-    # asking first
-    def ask(self, request: HttpRequest, **question: Any) -> TemplateResponse:
-        """A page that says what would happen, and goes ahead when it is sent back."""
-        request.current_app = self.admin_site.name
-        context = {**self.admin_site.each_context(request), **question}
-        return TemplateResponse(request, "admin/confirm.html", context)
-
-    def ask_to_make(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
-        return self.ask(
-            request,
-            **{"title": "Make missing clips", "verb": "Make them", "summary": in_words(planned)} | question,
-            planned=planned,
-        )
-
-    # saying afterwards
-    def say_being_made(self, request: HttpRequest, planned: Plan) -> None:
-        self.message_user(request, in_words(planned, "being made"), messages.SUCCESS)
-
-    def say_nothing_missing(self, request: HttpRequest) -> None:
-        self.message_user(request, "Every clip is there; nothing has to be made.", messages.SUCCESS)
-
-
-def has_said_yes(request: HttpRequest) -> bool:
-    return request.method == "POST" and "confirmed" in request.POST
 
 
 def published_in_words(changed: Sequence[Narrative], planned: Plan) -> str:

@@ -14,7 +14,7 @@ from narratives import publishing
 from narratives.playlist import live_journey, playlist
 from ttscache.api import PublicView, StrictCharField, checked_voice, json_object
 from ttscache.conf import conf
-from ttscache.models import Clip
+from ttscache.models import Clip, Lane
 from ttscache.throttling import check_rate
 
 
@@ -93,7 +93,7 @@ class PreCacheNarrativesView(PublicView):
         is_complete = cached == len(set(hashes))
         if not is_complete and not publishing.is_warming(journey, voice):
             check_rate("pre_cache", request, self)
-        run = publishing.warm(journey, voice)
+        run = publishing.warm(journey, voice, lane=Lane.PREFETCH, asked_by="a listener's session")
         answer = {
             "success": True,
             "voice": voice,

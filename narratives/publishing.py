@@ -14,7 +14,7 @@ from django.utils import timezone
 from narratives.models import Journey, Narrative, Revision
 from ttscache import warming
 from ttscache.conf import conf
-from ttscache.models import Clip, ContentType, Pin, WarmRun
+from ttscache.models import Clip, ContentType, Lane, Pin, WarmRun
 from ttscache.pinning import replace_pins
 from ttscache.warming import Wanted
 
@@ -28,7 +28,7 @@ def kind_of_clip(narrative: Narrative) -> ContentType:
 
 
 @transaction.atomic
-def publish(narratives: Iterable[Narrative]) -> None:
+def publish(narratives: Iterable[Narrative], *, asked_by: str = "publishing") -> None:
     """Give listeners the draft's words from now on, and have what they sound like made.
 
     Words that have not changed stay as they are.
@@ -44,7 +44,7 @@ def publish(narratives: Iterable[Narrative]) -> None:
         )
         narrative.save(update_fields=["live"])
     hold_clips()
-    warm_live_journeys()
+    warm_live_journeys(asked_by=asked_by)
 
 
 @transaction.atomic
@@ -81,12 +81,23 @@ def all_published_clips(journey: Journey) -> list[Wanted]:
     return [wanted for voice in conf().listener_voices for wanted in published_clips(journey, voice)]
 
 
-def warm(journey: Journey, voice: str) -> WarmRun:
+def live_clips(voices: Iterable[str] = ()) -> list[Wanted]:
+    """Everything of all live journeys, in these voices or in all that listeners have."""
+    return [
+        wanted
+        for journey in Journey.objects.live()
+        for voice in voices or conf().listener_voices
+        for wanted in published_clips(journey, voice)
+    ]
+
+
+def warm(journey: Journey, voice: str, *, lane: Lane = Lane.SCHEDULED, asked_by: str = "") -> WarmRun:
     """Make what is missing of a journey in this voice, or join the run that does so already.
 
     Where nothing is missing: the last run that made this voice whole.
     """
-    return warming.start_run(_scope(journey, voice), published_clips(journey, voice))
+    wanted = published_clips(journey, voice)
+    return warming.start_run(_scope(journey, voice), wanted, lane=lane, asked_by=asked_by)
 
 
 def is_warming(journey: Journey, voice: str) -> bool:
@@ -97,10 +108,10 @@ def _scope(journey: Journey, voice: str) -> str:
     return f"{journey.slug}, {voice}"
 
 
-def warm_live_journeys(voices: Iterable[str] = ()) -> list[WarmRun]:
+def warm_live_journeys(voices: Iterable[str] = (), *, asked_by: str = "") -> list[WarmRun]:
     """The same for all live journeys, in these voices or in all that listeners have."""
     return [
-        warm(journey, voice)
+        warm(journey, voice, asked_by=asked_by)
         for journey in Journey.objects.live()
         for voice in voices or conf().listener_voices
     ]

@@ -1,54 +1,24 @@
-"""Clips, warm runs, usage, spending and API tokens for staff."""
+"""Clips, usage, spending and API tokens for staff; warm runs have a file of their own."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat, truncatechars
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
-from ttscache.admin_widgets import (
-    ITEM_BADGES,
-    RUN_BADGES,
-    Badge,
-    badges_of,
-    length,
-    moment,
-    player,
-    progress_bar,
-    waveform,
-)
+from ttscache import admin_runs  # noqa: F401 - registers its pages
+from ttscache.admin_pages import LookOnly, StaffAdmin
+from ttscache.admin_widgets import Badge, badges_of, length, moment, player, waveform
 from ttscache.analytics import budget_today
 from ttscache.ledger import LATENCY_BUCKETS_MS
-from ttscache.models import ApiToken, Clip, ContentType, Pin, Spending, Usage, WarmItem, WarmRun
+from ttscache.models import ApiToken, Clip, ContentType, Pin, Spending, Usage
 from ttscache.rollup import is_whole_day
-
-
-# --- what every page shares ------------------------------------------------------------------------------
-class StaffAdmin(ModelAdmin):  # type: ignore[misc]
-    """What the pages of all our models share."""
-
-    list_per_page = 50
-    warn_unsaved_form = True
-
-
-class LookOnly(StaffAdmin):
-    """Pages that show what the system wrote; nobody edits it by hand."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 # --- clips -----------------------------------------------------------------------------------------------
@@ -173,87 +143,6 @@ class ClipAdmin(LookOnly):
     def held_because(self, clip: Clip) -> SafeString:
         pins = Pin.objects.in_force().filter(content_hash=clip.content_hash)
         return format_html_join(", ", "{}", ((pin.get_reason_display(),) for pin in pins))
-
-
-# --- warm runs -------------------------------------------------------------------------------------------
-class WarmItemInline(TabularInline):  # type: ignore[misc]
-    model = WarmItem
-    fields = readonly_fields = ("says", "sound", "standing", "reason")
-    per_page = 100
-    hide_title = True
-    can_delete = False
-    verbose_name_plural = "clips of this run"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[WarmItem]:
-        return super().get_queryset(request).select_related("clip").defer("clip__waveform")  # type: ignore[no-any-return]
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return request.user.has_perm("ttscache.view_warmrun")
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    @admin.display(description="Text")
-    def says(self, item: WarmItem) -> str:
-        return truncatechars(item.clip.content_text, 90)
-
-    @admin.display(description="Sound")
-    def sound(self, item: WarmItem) -> SafeString:
-        return player(item.clip, voice=item.clip.voice, says=truncatechars(item.clip.content_text, 60))
-
-    @admin.display(description="State")
-    def standing(self, item: WarmItem) -> SafeString:
-        return ITEM_BADGES[WarmItem.State(item.state)].html
-
-
-@admin.register(WarmRun)
-class WarmRunAdmin(LookOnly):
-    list_display = ("makes", "standing", "progress", "failures", "asked_for", "ended")
-    list_filter = ("state",)
-    search_fields = ("scope",)
-    fields = ("makes", "standing", "progress", "failures", "asked_for", "ended")
-    inlines = (WarmItemInline,)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[WarmRun]:
-        ended = Q(items__state__in=[WarmItem.State.DONE, WarmItem.State.SKIPPED])
-        counted: QuerySet[WarmRun] = (
-            super()
-            .get_queryset(request)
-            .annotate(
-                total=Count("items"),
-                ready=Count("items", filter=ended),
-                failed=Count("items", filter=Q(items__state=WarmItem.State.FAILED)),
-            )
-        )
-        return counted
-
-    @admin.display(description="State", ordering="state")
-    def standing(self, run: WarmRun) -> SafeString:
-        badge = RUN_BADGES[WarmRun.State(run.state)].html
-        return format_html("{} {}", badge, run.get_paused_because_display())
-
-    @admin.display(description="What is made", ordering="scope")
-    def makes(self, run: WarmRun) -> str:
-        return run.scope
-
-    @admin.display(description="Asked for", ordering="created_at")
-    def asked_for(self, run: WarmRun) -> str:
-        return moment(run.created_at)
-
-    @admin.display(description="Ended", ordering="finished_at")
-    def ended(self, run: WarmRun) -> str:
-        return moment(run.finished_at)
-
-    @admin.display(description="Progress")
-    def progress(self, run: Any) -> SafeString:
-        return progress_bar(run.ready, run.total)
-
-    @admin.display(description="Failed")
-    def failures(self, run: Any) -> str:
-        return str(run.failed or "")
 
 
 # --- figures: plain lists until the dashboard draws them ---------------------------------------------------

@@ -8,14 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Max, QuerySet
+from django.template.defaultfilters import truncatechars
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from ttscache.delivery import audio_path
-from ttscache.models import Clip, WarmItem, WarmRun
+from ttscache.models import Clip, ContentType, WarmItem, WarmRun
+from ttscache.prices import list_price_usd
 from ttscache.warming import Plan
+
+MOST_LINES = 200  # of a list that staff are to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ ITEM_BADGES = {
     WarmItem.State.DONE: MADE,
     WarmItem.State.SKIPPED: Badge("Was there", "check", "success"),
     WarmItem.State.FAILED: FAILED,
+    WarmItem.State.CANCELLED: Badge("Cancelled", "cancel", "neutral"),
 }
 RUN_BADGES = {
     WarmRun.State.QUEUED: WAITING,
@@ -120,6 +125,48 @@ def price(usd: float) -> str:
     if usd <= 0:
         return "free of charge"
     return f"about ${usd:,.2f}" if usd >= 1 else f"about ${max(usd, 0.001):.3f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A clip that would be made."""
+
+    voice: str
+    kind: str
+    says: str
+    characters: int
+    price: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a plan would make, clip by clip; `more` are not named."""
+
+    lines: tuple[Line, ...]
+    more: int
+
+
+def listed(planned: Plan) -> Listing:
+    missing = planned.missing
+    lines = tuple(_line(clip) for clip in missing[:MOST_LINES])
+    return Listing(lines, len(missing) - len(lines))
+
+
+def words_of(clip: Clip, most_characters: int) -> str:
+    """The beginning of its text; none where it was made of what one person said."""
+    is_private = clip.content_type == ContentType.ANALYSIS and not clip.is_shareable
+    return "(private)" if is_private else truncatechars(clip.content_text, most_characters)
+
+
+def _line(clip: Clip) -> Line:
+    characters = len(clip.content_text)
+    return Line(
+        voice=clip.voice,
+        kind=clip.get_content_type_display(),
+        says=words_of(clip, 60),
+        characters=characters,
+        price=price(list_price_usd(clip.model, characters)),
+    )
 
 
 def in_words(planned: Plan, state: str = "missing") -> str:

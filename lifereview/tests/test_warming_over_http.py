@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
+import signal
+import subprocess
+import termios
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
 from harness.http import Response, at_once
 from harness.openai_server import OpenAIServer
+from harness.process import PROJECT, leashed
 from harness.site import Site, WebServer
 from harness.waiting import wait_until
 from lifereview.tests.calling import Caller, sound_of
@@ -19,6 +26,7 @@ from lifereview.tests.holdings import files_of, query, ready_clips
 pytestmark = pytest.mark.site
 
 CLIPS_A_VOICE = 17
+MISSING = (("nova", 0), ("onyx", 17), ("sage", 17))  # where TestByHand begins
 AT_ONCE = 3
 PRE_CACHE = "/api/pre-cache-narratives"
 
@@ -130,6 +138,44 @@ def workshop(make_site: MakeSite) -> WebServer:
     return workshop
 
 
+@contextmanager
+def in_terminal(site: WebServer, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Screen]]:
+    """A management command, and what its terminal shows."""
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(ours, (24, 100))
+    command = leashed([site.python, "manage.py", *arguments])
+    process = subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env=site.environment(),
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+    )
+    os.close(its)
+    try:
+        yield process, Screen(ours)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+class Screen:
+    def __init__(self, terminal: int) -> None:
+        os.set_blocking(terminal, False)
+        self._terminal = terminal
+        self._shown = b""
+
+    def text(self) -> str:
+        """All that was shown so far."""
+        with suppress(OSError):  # nothing more just now, or for ever
+            while more := os.read(self._terminal, 65_536):
+                self._shown += more
+        return self._shown.decode()
+
+
 class TestByHand:
     def test_a_dry_run_counts_and_writes_nothing(self, workshop: WebServer, openai: OpenAIServer) -> None:
         tables = ("tts_cache", "tts_cache_files", "ttscache_warmrun", "ttscache_warmitem", "django_q_ormq")
@@ -139,15 +185,37 @@ class TestByHand:
         found = re.match(r"34 of 51 clips are missing: (\d+) characters, ([\d.]+) USD", done.stdout)
         assert found
         assert float(found[2]) == pytest.approx(int(found[1]) * 30 / 1e6, abs=1e-4)
+        assert [f"  {voice}: {number} of 17" in done.stdout for voice, number in MISSING] == [True] * 3
+        assert (
+            len(re.findall(r"^  (onyx|sage) .* characters .* USD  [0-9a-f]{32}  ", done.stdout, re.M)) == 34
+        )
         assert [query(workshop, f"SELECT * FROM {name} ORDER BY id") for name in tables] == before
         assert files_of(workshop) == files
         assert openai.calls() == []
+
+    def test_ctrl_c_ends_it_cleanly_and_says_that_the_cluster_goes_on(
+        self, workshop: WebServer, openai: OpenAIServer
+    ) -> None:
+        """In a terminal, where it draws a bar."""
+        openai.behave(gate_after_chunks=1)
+        with in_terminal(workshop, "warm", "--voice", "sage") as (command, screen):
+            wait_until(lambda: "0/17 clips" in screen.text() and openai.calls(), "a bar, and clips under way")
+            command.send_signal(signal.SIGINT)
+            openai.release()
+            wait_until(lambda: screen.text() and command.poll() is not None, "its end")
+            assert command.returncode == 130
+            assert "The cluster goes on with" in screen.text()
+            assert "Traceback" not in screen.text()
+        run = query(workshop, "SELECT state, asked_by FROM ttscache_warmrun ORDER BY created_at DESC")[0]
+        assert run == ("running", "manage.py warm")
+        assert {call.outcome for call in openai.calls()} == {"completed"}  # what is paid for is finished
+        assert ready_clips(workshop) == CLIPS_A_VOICE + len(openai.calls())
 
     def test_one_voice_alone_can_be_made(self, workshop: WebServer, openai: OpenAIServer) -> None:
         done = workshop.manage("warm", "--voice", "sage", check=True)
         assert "17/17" in done.stdout
         assert {call.voice for call in openai.calls()} == {"sage"}
-        assert len(openai.calls()) == CLIPS_A_VOICE
+        assert 0 < len(openai.calls()) <= CLIPS_A_VOICE
         assert ready_clips(workshop) == 2 * CLIPS_A_VOICE
 
     def test_a_clip_that_fails_is_not_named_by_its_words_and_the_others_are_made(

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
@@ -423,3 +424,30 @@ def test_a_title_is_never_markup(admin_client, journey, question):
     for page in (*pages, published.content.decode()):
         assert "<script>alert" not in page
         assert "<img src=x" not in page
+
+
+class TestMakingAllThatIsPublished:
+    ADDRESS = reverse("admin:ttscache_warmrun_make_published")
+
+    def test_it_is_offered_on_the_list_of_runs(self, admin_client):
+        assert self.ADDRESS in admin_client.get(reverse("admin:ttscache_warmrun_changelist")).content.decode()
+
+    def test_the_plan_comes_first_clip_by_clip(self, admin_client, journey, paid):
+        page = admin_client.get(self.ADDRESS).content.decode()
+        assert "6 clips are missing: 74 characters, about $0.002." in page
+        assert page.count("<td>nova</td>") == page.count("<td>onyx</td>") == 3
+        assert "<td>Where did it begin?</td><td>19</td>" in page
+        assert not WarmRun.objects.exists()
+
+    def test_who_confirms_it_is_named_and_noted(self, admin_client, journey, admin_user):
+        admin_client.post(self.ADDRESS, {"confirmed": "yes"})
+        assert {run.asked_by for run in WarmRun.objects.all()} == {admin_user.get_username()}
+        assert sorted(entry.object_repr for entry in LogEntry.objects.all()) == [
+            "ours, nova (queued)",
+            "ours, onyx (queued)",
+        ]
+
+    def test_where_nothing_is_missing_nobody_is_asked(self, admin_client, journey):
+        for text in TEXTS.values():
+            make_clips(text)
+        assert "Every clip is there" in said(admin_client.get(self.ADDRESS, follow=True))

@@ -18,7 +18,6 @@ from ttscache.models import ApiToken, Clip, ClipFile, ContentType, Pin, Spending
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
 
 CLIPS = reverse("admin:ttscache_clip_changelist")
-RUNS = reverse("admin:ttscache_warmrun_changelist")
 
 
 @pytest.fixture
@@ -160,27 +159,6 @@ class TestBadges:
         clips = [clip_of(f"Text {number}") for number in range(20)]
         with django_assert_num_queries(1):
             admin_widgets.badges_of(clips)
-
-
-class TestRuns:
-    def test_a_run_shows_how_far_it_is_and_what_failed(self, admin_client):
-        run = run_of(clip_of("One"), WarmItem.State.FAILED, "The voice service is not available just now.")
-        WarmItem.objects.create(run=run, clip=made(clip_of("Two")), position=1, state="done", characters=3)
-        assert "1 of 2" in text_of(admin_client.get(RUNS))
-        page = text_of(admin_client.get(reverse("admin:ttscache_warmrun_change", args=[run.pk])))
-        assert "The voice service is not available just now." in page
-        assert "<audio" in page
-
-    def test_many_runs_and_items_take_no_more_queries(self, admin_client, django_assert_max_num_queries):
-        runs = [run_of(clip_of(f"Text {number}"), "done", run_state="done") for number in range(20)]
-        for number in range(20):
-            WarmItem.objects.create(
-                run=runs[0], clip=clip_of(f"More {number}"), position=number + 1, characters=5
-            )
-        with django_assert_max_num_queries(12):
-            admin_client.get(RUNS)
-        with django_assert_max_num_queries(14):
-            admin_client.get(reverse("admin:ttscache_warmrun_change", args=[runs[0].pk]))
 
 
 class TestFigures:

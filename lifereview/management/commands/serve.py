@@ -28,6 +28,7 @@ from ttscache.readiness import HEARTBEAT_SECONDS, is_cluster_alive
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6
+CLUSTER_NICENESS = 5  # a listener's own request goes before what is made ahead, for the processor as well
 
 
 class Command(BaseCommand):
@@ -49,7 +50,7 @@ class Command(BaseCommand):
         load_default_content()
         forget_claims_of_dead_processes()
         hold_clips()  # with other settings the same words have other clips
-        warm_live_journeys()
+        warm_live_journeys(asked_by="the start of the service")
         password = self._create_first_user()
         connections.close_all()
         self._tell(password)
@@ -60,6 +61,7 @@ class Command(BaseCommand):
                     "The task cluster",
                     [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
                     Heart(),
+                    niceness=CLUSTER_NICENESS,
                 ),
             ],
             stopping_mark=settings.VAR_DIR / f"stopping-{os.getpid()}",

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
 
 from narratives import publishing
-from narratives.models import Journey
 from ttscache import pulling, warming
 from ttscache.analytics import progress_of
 from ttscache.conf import conf
-from ttscache.models import WarmItem, WarmRun
+from ttscache.models import Clip, WarmItem, WarmRun
+from ttscache.prices import list_price_usd
+from ttscache.warming import Plan
 from ttscache.wiring import speech_cache
 
 POLL_SECONDS = 0.2
-BAR_WIDTH = 30
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} clips [{elapsed}, {remaining} left, {rate_fmt}{postfix}]"
+FIRST_WORDS = 40  # characters of a text in the list of clips
+INTERRUPTED = 130  # the exit status of what Ctrl-C ended
 
 
 class Command(BaseCommand):
@@ -30,54 +37,143 @@ class Command(BaseCommand):
         parser.add_argument("--voice", action="append", metavar="V", help="may be given several times")
         parser.add_argument("--dry-run", action="store_true", help="write nothing and call nobody")
 
-    def handle(self, *args: Any, voice: list[str] | None, dry_run: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, voice: list[str] | None, dry_run: bool, verbosity: int, **options: Any
+    ) -> None:
         voices = voice or list(conf().listener_voices)
         unknown = [name for name in voices if name not in conf().listener_voices]
         if unknown:
             raise CommandError(
                 f"Listeners have no voice {unknown[0]!r}; allowed are {', '.join(conf().listener_voices)}."
             )
-        planned = warming.plan(
-            wanted
-            for journey in Journey.objects.live()
-            for name in voices
-            for wanted in publishing.published_clips(journey, name)
-        )
+        planned = warming.plan(publishing.live_clips(voices))
+        self._tell(planned, voices)
+        if dry_run or verbosity >= 2:
+            self._list(planned.missing)
+        if planned.missing and not dry_run:
+            with speech_cache().ledger.flushed_every(conf().flush_seconds):
+                self._make(publishing.warm_live_journeys(voices, asked_by="manage.py warm"))
+
+    # the plan
+    def _tell(self, planned: Plan, voices: Sequence[str]) -> None:
         self.stdout.write(
             f"{len(planned.missing)} of {len(planned.clips)} clips are missing: "
             f"{planned.characters} characters, {planned.cost_usd:.4f} USD."
         )
-        if planned.missing and not dry_run:
-            with speech_cache().ledger.flushed_every(conf().flush_seconds):
-                self._make(publishing.warm_live_journeys(voices))
+        for name in voices:
+            of_voice = Plan(tuple(clip for clip in planned.clips if clip.voice == name))
+            self.stdout.write(
+                f"  {name}: {len(of_voice.missing)} of {len(of_voice.clips)}, "
+                f"{of_voice.characters} characters, {of_voice.cost_usd:.4f} USD"
+            )
 
+    def _list(self, clips: Sequence[Clip]) -> None:
+        for clip in clips:
+            characters = len(clip.content_text)
+            price = list_price_usd(clip.model, characters)
+            first_words = " ".join(clip.content_text[:FIRST_WORDS].split())
+            self.stdout.write(
+                f"  {clip.voice:10} {clip.content_type:10} {characters:5} characters {price:.4f} USD  "
+                f"{clip.content_hash}  {first_words}"
+            )
+
+    # making
     def _make(self, runs: list[WarmRun]) -> None:
-        while self._show(runs):
-            pulling.pull(seconds=1.0, runs=runs)
-            if speech_cache().speaker.circuit.is_open:
-                raise CommandError("The voice service does not answer. The rest is made once it does.")
-            time.sleep(POLL_SECONDS)
-        self.stdout.write("")
+        with _pulling(runs) as puller:
+            try:
+                self._follow(runs, puller)
+            except KeyboardInterrupt:
+                raise CommandError(
+                    f"Stopped here; a clip under way is finished. The cluster goes on with "
+                    f"{', '.join(str(run.pk) for run in runs)}: to end that as well, cancel it on the staff "
+                    "pages (Warm runs).",
+                    returncode=INTERRUPTED,
+                ) from None
+        self._tell_the_end(runs)
+
+    def _follow(self, runs: list[WarmRun], puller: Puller) -> None:
+        """Show how far they are until there is nothing left to wait for."""
+        ready, progress = 0, _progress(runs)
+        with tqdm(
+            total=progress["total"],
+            unit="clip",
+            disable=not sys.stderr.isatty(),
+            bar_format=BAR,
+        ) as bar:
+            while True:
+                bar.total = progress["total"]
+                bar.set_postfix_str(f"{progress['spent_usd']:.4f} USD", refresh=False)
+                bar.update(progress["ready"] - ready)
+                if bar.disable and progress["ready"] != ready:
+                    self._say(progress)
+                ready = progress["ready"]
+                if progress["is_over"]:
+                    break
+                if speech_cache().speaker.circuit.is_open:
+                    raise CommandError("The voice service does not answer. The rest is made once it does.")
+                puller.wait(POLL_SECONDS)
+                progress = _progress(runs)
+
+    def _say(self, progress: dict[str, Any]) -> None:
+        self.stdout.write(
+            f"{progress['ready']}/{progress['total']} clips, {progress['spent_usd']:.4f} USD so far"
+        )
+        self.stdout.flush()
+
+    def _tell_the_end(self, runs: list[WarmRun]) -> None:
         failed = WarmItem.objects.filter(run__in=runs, state=WarmItem.State.FAILED).select_related("clip")
         for item in failed:
             self.stderr.write(f"Not made: {item.clip.content_hash} ({item.clip.voice}): {item.reason}")
         if failed:
             raise CommandError(f"{len(failed)} clips could not be made.")
-        paused = WarmRun.objects.filter(pk__in=[run.pk for run in runs], state=WarmRun.State.PAUSED).first()
+        ended = WarmRun.objects.filter(pk__in=[run.pk for run in runs])
+        paused = ended.filter(state=WarmRun.State.PAUSED).first()
         if paused is not None:
             raise CommandError(f"Paused: {paused.get_paused_because_display()}")
+        if ended.filter(state=WarmRun.State.CANCELLED).exists():
+            raise CommandError("Cancelled; what was made until then is kept.")
 
-    def _show(self, runs: list[WarmRun]) -> bool:
-        """One line of progress; whether there is anything left to wait for."""
-        progress = [progress_of(run) for run in WarmRun.objects.filter(pk__in=[run.pk for run in runs])]
-        total = sum(each["total"] for each in progress)
-        ready = sum(each["done"] + each["skipped"] + each["failed"] for each in progress)
-        filled = BAR_WIDTH * ready // max(1, total)
-        line = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {ready}/{total} clips"
-        is_over = all(each["state"] not in ("queued", "running") for each in progress)
-        if sys.stdout.isatty():
-            self.stdout.write(f"\r{line}", ending="")
-            self.stdout.flush()
-        elif is_over:
-            self.stdout.write(line)
-        return not is_over
+
+class Puller:
+    """Makes clips in the background of this process until it is told to stop."""
+
+    def __init__(self, pool: ThreadPoolExecutor, runs: list[WarmRun]) -> None:
+        self._pool = pool
+        self._runs = runs
+        self._is_stopping = threading.Event()
+        self._pulling = self._begin()
+
+    def _begin(self) -> Future[None]:
+        return self._pool.submit(pulling.pull, runs=self._runs, should_stop=self._is_stopping.is_set)
+
+    def wait(self, seconds: float) -> None:
+        """And go on pulling where there was nothing to do for a while. Raises what went wrong meanwhile."""
+        self._is_stopping.wait(seconds)
+        if self._pulling.done():
+            self._pulling.result()
+            self._pulling = self._begin()
+
+    def stop(self) -> None:
+        self._is_stopping.set()
+
+
+@contextmanager
+def _pulling(runs: list[WarmRun]) -> Iterator[Puller]:
+    """At its end what is under way is finished: it is paid for."""
+    with ThreadPoolExecutor(1, thread_name_prefix="puller") as pool:
+        puller = Puller(pool, runs)
+        try:
+            yield puller
+        finally:
+            puller.stop()
+
+
+def _progress(runs: list[WarmRun]) -> dict[str, Any]:
+    told = [progress_of(run) for run in WarmRun.objects.filter(pk__in=[run.pk for run in runs])]
+    made = WarmItem.objects.filter(run__in=runs, state=WarmItem.State.DONE)
+    return {
+        "total": sum(each["total"] for each in told),
+        "ready": sum(each["done"] + each["skipped"] + each["failed"] for each in told),
+        "is_over": all(each["state"] not in ("queued", "running") for each in told),
+        "spent_usd": sum(made.values_list("cost_microusd", flat=True)) / 1e6,
+    }

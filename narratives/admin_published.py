@@ -1,0 +1,43 @@
+"""What staff can have made from the list of warm runs: all that is published and not there."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from unfold.decorators import action
+
+from narratives import publishing
+from ttscache import warming
+from ttscache.admin_pages import has_said_yes
+from ttscache.admin_runs import WarmRunAdmin
+from ttscache.models import WarmRun
+
+admin.site.unregister(WarmRun)  # ttscache knows of nothing that could be published
+
+
+@admin.register(WarmRun)
+class PublishedRunsAdmin(WarmRunAdmin):
+    actions_list = ("make_published",)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Make what is missing",
+        url_path="make-published",
+        permissions=["steer"],
+        icon="graphic_eq",
+    )
+    def make_published(self, request: HttpRequest) -> HttpResponse:
+        runs = reverse("admin:ttscache_warmrun_changelist")
+        planned = warming.plan(publishing.live_clips())
+        if not planned.missing:
+            self.say_nothing_missing(request)
+        elif not has_said_yes(request):
+            return self.ask_to_make(
+                request, planned, title="Make what is missing of all that is published", back=runs
+            )
+        else:
+            for run in publishing.warm_live_journeys(asked_by=request.user.get_username()):
+                self.log_change(request, run, "Missing clips asked for.")
+            self.say_being_made(request, planned)
+        return redirect(runs)

@@ -1,0 +1,14 @@
+"""Thin django-q2 tasks over the deeds, and when each one runs."""
+
+from __future__ import annotations
+
+from narratives import publishing
+
+
+def warm_published() -> None:
+    """Called every hour by schedule: what is published and not there is asked for, or asked for once more.
+
+    Where nothing is missing nothing is written, and a run that is under way, paused, or held up by an outage
+    or the budget is joined, so that no more than one of a journey and voice ever waits.
+    """
+    publishing.warm_live_journeys(asked_by="schedule")

@@ -1,0 +1,105 @@
+"""The hourly look at what is published: it heals, and it never piles up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+
+from narratives import publishing, tasks
+from narratives.models import Journey
+from ttscache import warming
+from ttscache.models import Clip, Lane, WarmItem, WarmRun
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def journey() -> Journey:
+    return all_made()
+
+
+def all_made() -> Journey:
+    """The default journey, made in two runs that are done."""
+    journey = publishing.load_default_content()
+    assert journey is not None
+    Clip.objects.update(kept_at=timezone.now())
+    WarmItem.objects.update(state="done")
+    WarmRun.objects.update(state="done", finished_at=timezone.now())
+    return journey
+
+
+def lose(**which: Any) -> None:
+    Clip.objects.filter(**which).update(kept_at=None)
+
+
+def test_it_runs_every_hour_beginning_within_the_first() -> None:
+    schedule = Schedule.objects.get(name="warm what is published")
+    assert (schedule.func, schedule.schedule_type) == ("narratives.tasks.warm_published", "H")
+    assert timezone.now() < schedule.next_run <= timezone.now() + timedelta(hours=1)
+
+
+def test_where_nothing_is_missing_nothing_is_written(journey: Journey) -> None:
+    for _ in range(3):
+        tasks.warm_published()
+    assert WarmRun.objects.count() == 2
+    assert set(WarmRun.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_what_is_missing_is_asked_for_in_its_turn_and_said_who_asked(journey: Journey) -> None:
+    lose(voice="onyx", content_type="question")
+    tasks.warm_published()
+    run = WarmRun.objects.active().get()
+    assert (run.scope, run.asked_by) == (f"{journey.slug}, onyx", "schedule")
+    assert run.items.filter(state="queued", lane=Lane.SCHEDULED).count() == 10
+
+
+def test_what_is_queued_is_logged_with_its_count_and_price(
+    settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
+    all_made()
+    lose(content_hash=publishing.live_clips(["onyx"])[1].speech.content_hash)
+    with caplog.at_level("INFO"):
+        tasks.warm_published()
+    assert [message for message in caplog.messages if "(schedule)" in message] == [
+        "Warming life-review-default, onyx: 1 clips, 106 characters, 0.0032 USD (schedule)"
+    ]
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "paused"])
+def test_a_run_that_is_held_up_is_joined_hour_after_hour(journey: Journey, state: str) -> None:
+    """By the budget, by staff, or by a provider that is down."""
+    lose(voice="onyx")
+    tasks.warm_published()
+    WarmRun.objects.active().update(state=state, paused_because="budget" if state == "paused" else "")
+    OrmQ.objects.all().delete()
+    for _ in range(3):
+        tasks.warm_published()
+    assert WarmRun.objects.count() == 3
+    assert WarmRun.objects.active().get().items.count() == 17
+    assert OrmQ.objects.count() == 0
+
+
+def test_what_failed_is_tried_again_by_the_next_hour_and_by_nobody_before(journey: Journey) -> None:
+    lose(voice="onyx", content_type="question")
+    tasks.warm_published()
+    failed = WarmRun.objects.active().get()
+    failed.items.filter(state="queued").update(state="failed")
+    WarmRun.objects.filter(pk=failed.pk).update(state="failed")
+    warming.hurry("here", [])
+    assert not WarmRun.objects.active().exists()
+    tasks.warm_published()
+    assert WarmRun.objects.active().get() != failed
+    assert WarmRun.objects.count() == 4
+
+
+def test_a_listeners_session_has_its_voice_made_before_others(client: Any, journey: Journey) -> None:
+    lose()
+    tasks.warm_published()
+    client.post("/api/pre-cache-narratives", {"voice": "onyx"}, content_type="application/json")
+    lanes = {run.scope: set(run.items.values_list("lane", flat=True)) for run in WarmRun.objects.active()}
+    assert lanes == {f"{journey.slug}, nova": {Lane.SCHEDULED}, f"{journey.slug}, onyx": {Lane.PREFETCH}}

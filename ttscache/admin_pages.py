@@ -1,0 +1,56 @@
+"""What the staff pages of all our models share: who may do what, and how they ask before they act."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Model
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from unfold.admin import ModelAdmin
+
+from ttscache.admin_widgets import in_words, listed
+from ttscache.warming import Plan
+
+
+class StaffAdmin(ModelAdmin):  # type: ignore[misc]
+    list_per_page = 50
+    warn_unsaved_form = True
+
+    # asking first
+    def ask(self, request: HttpRequest, **question: Any) -> TemplateResponse:
+        """A page that says what would happen, and goes ahead when it is sent back."""
+        request.current_app = self.admin_site.name
+        context = {**self.admin_site.each_context(request), **question}
+        return TemplateResponse(request, "admin/confirm.html", context)
+
+    def ask_to_make(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
+        words = {"title": "Make missing clips", "verb": "Make them", "summary": in_words(planned)}
+        return self.ask(request, **words | question, planned=planned, clips=listed(planned))
+
+    # saying afterwards
+    def say_being_made(self, request: HttpRequest, planned: Plan) -> None:
+        self.message_user(request, in_words(planned, "being made"), messages.SUCCESS)
+
+    def say_nothing_missing(self, request: HttpRequest) -> None:
+        self.message_user(request, "Every clip is there; nothing has to be made.", messages.SUCCESS)
+
+
+class LookOnly(StaffAdmin):
+    """Pages that show what the system wrote; nobody edits it by hand."""
+
+    warn_unsaved_form = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def has_said_yes(request: HttpRequest) -> bool:
+    return request.method == "POST" and "confirmed" in request.POST

@@ -1,0 +1,76 @@
+"""The staff's pages of warm runs in a real browser: they move without a reload while there is news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from harness.chromium import chromium
+from harness.optional import skipped_when_unavailable
+from ttscache import warming
+from ttscache.models import WarmRun
+from ttscache.tests.fakes import speech
+from ttscache.warming import Wanted
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
+
+PAGES = ["/admin/ttscache/warmrun/", "/admin/ttscache/warmrun/{}/change/"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=30_000)  # a busy machine may be slow to show
+    with pytest.MonkeyPatch.context() as patch, skipped_when_unavailable(), chromium() as browser:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests
+        yield browser
+
+
+@pytest.fixture
+def run() -> WarmRun:
+    texts = [f"This is question {word}." for word in ("one", "two", "three", "four")]
+    return warming.start_run("life-review, nova", [Wanted(speech(text), "question") for text in texts])
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: Any, admin_client: Any) -> Iterator[Page]:
+    context = browser.new_context(base_url=live_server.url)
+    cookie = admin_client.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+    page = context.new_page()
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize("address", PAGES, ids=["the list", "one run"])
+def test_bar_count_state_and_news_move_without_a_reload(page: Page, run: WarmRun, address: str) -> None:
+    page.goto(address.format(run.pk))
+    page.evaluate("window.isTheSame = true")
+    run.items.filter(position=0).update(state="done")
+    WarmRun.objects.update(state="running")
+    expect(page.locator("[data-run-ready]")).to_have_text("1 of 4")
+    expect(page.locator("progress")).to_have_js_property("value", 1)
+    expect(page.locator("[data-run-state]")).to_contain_text("Being made")
+    expect(page.get_by_role("status").filter(has_text="life-review, nova")).to_have_text(
+        "life-review, nova: Being made. 1 made."
+    )
+    assert page.evaluate("window.isTheSame")
+
+
+def test_what_can_no_longer_be_done_goes_and_nobody_asks_any_more(page: Page, run: WarmRun) -> None:
+    asked: list[str] = []
+    page.on(
+        "request", lambda request: asked.append(request.url) if "/api/warm-runs/" in request.url else None
+    )
+    page.clock.install()
+    page.goto(PAGES[1].format(run.pk))
+    expect(page.get_by_role("link", name="Cancel")).to_be_visible()
+    warming.cancel(run)
+    expect(page.get_by_role("link", name="Cancel")).to_be_hidden()
+    expect(page.locator("[data-run-counts]")).to_have_text("4 cancelled")
+    assert any("/api/warm-runs/" in address for address in asked)
+    asked.clear()
+    page.clock.run_for(60_000)
+    assert [address for address in asked if "/api/warm-runs/" in address] == []
