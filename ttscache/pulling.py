@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -84,33 +84,59 @@ def pull(
 ) -> None:
     """Make queued clips, of these runs or of all, until none is left or the time is over.
 
-    Several are made at once, as slots are free. Of all runs this host takes only its share of the slots, so
-    that the work is spread over all hosts.
+    Several are made at once, as slots are free.
     """
+    _work_in(_free_slots(conf().warm_concurrency), seconds, runs, should_stop)
+
+
+def pull_share(
+    *, should_stop: Callable[[], bool] = lambda: False, when_begun: Callable[[], None] = lambda: None
+) -> None:
+    """The same with this host's share of the slots, so that work is spread over all hosts.
+
+    The others may be called for `when_begun`. A host that has its share leaves the work to the next.
+    """
+    slots = _share_of_slots()
+    if slots:
+        _work_in(slots, PULL_SECONDS, (), should_stop, when_begun)
+    elif is_slot_free():
+        time.sleep(HAND_ON_SECONDS)  # or else this host would be the next as well
+
+
+def _work_in(
+    slots: Sequence[Held],
+    seconds: float,
+    runs: Sequence[WarmRun],
+    should_stop: Callable[[], bool],
+    when_begun: Callable[[], None] = lambda: None,
+) -> None:
     end = time.monotonic() + seconds
-    share = conf().warm_concurrency if runs else _share()
-    if share < 1:
-        time.sleep(HAND_ON_SECONDS)  # or else this host would be the next one as well
-        return
-    with ThreadPoolExecutor(share, thread_name_prefix="warm") as pool:
-        work = [pool.submit(_pull_in, slot, end, runs, should_stop) for slot in islice(_free_slots(), share)]
-        for done in work:
+    with ThreadPoolExecutor(len(slots) or 1, thread_name_prefix="warm") as pool:
+        at_work = [pool.submit(_pull_in, slot, end, runs, should_stop) for slot in slots]
+        when_begun()
+        connections.close_all()  # the voice takes seconds
+        for done in at_work:
             done.result()
 
 
-def _share() -> int:
-    """How many slots this host may take now, of its part of them all."""
-    slots, host = conf().warm_concurrency, this_host()
-    held = Claim.objects.filter(name__in=_slots(), owner__startswith=f"{host}:", until__gt=Now()).count()
-    return math.ceil(slots / (1 + len(hosts_at_work() - {host}))) - held
+def _share_of_slots() -> list[Held]:
+    """What this host may have now of its part of them all, already ours."""
+    claims, host = speech_cache().claims, this_host()
+    counting = claims.take(f"warm-share:{host}")
+    if counting is None:
+        return []  # two pullers of one host that count at once would take its share twice
+    try:
+        held = Claim.objects.filter(name__in=_slots(), owner__startswith=f"{host}:", until__gt=Now()).count()
+        share = math.ceil(conf().warm_concurrency / (1 + len(hosts_at_work() - {host})))
+        return _free_slots(share - held)
+    finally:
+        claims.give_back(counting)
 
 
-def _free_slots() -> Iterator[Held]:
-    """Each is ours as soon as it is here."""
-    for name in _slots():
-        slot = speech_cache().claims.take(name)
-        if slot is not None:
-            yield slot
+def _free_slots(most: int) -> list[Held]:
+    """So many at most, now ours."""
+    found = (speech_cache().claims.take(name) for name in _slots())
+    return list(islice(filter(None, found), max(0, most)))
 
 
 def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:

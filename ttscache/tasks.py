@@ -25,7 +25,7 @@ def warm() -> None:
     if is_stopping():
         return
     with speech_cache().ledger.flushed_every(conf().flush_seconds):
-        pulling.pull(should_stop=is_stopping)
+        pulling.pull_share(should_stop=is_stopping, when_begun=_call_for_hands)
     # While the provider is down the heartbeat calls, every few seconds; a successor at once would only spin.
     if not is_stopping() and not speech_cache().speaker.circuit.is_open:
         _call_for_hands()
@@ -107,7 +107,7 @@ def examine_adopted() -> None:
 def _call_for_hands() -> None:
     """Whoever holds the slots calls for a successor in turn; one more would only find them taken."""
     if pulling.is_work_left() and pulling.is_slot_free() and not pulling.is_resting():
-        warming.call_puller()
+        warming.call_pullers()
 
 
 def is_stopping() -> bool:

@@ -16,7 +16,6 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from ttscache.budget import Budget
-from ttscache.hosts import hosts_at_work
 from ttscache.models import MOST_HASHES, Clip, Lane, WarmItem, WarmRun
 from ttscache.prices import list_price_usd, most_usd
 from ttscache.speech import SpeechRequest
@@ -146,13 +145,7 @@ def _open_items(content_hashes: Sequence[str]) -> QuerySet[WarmItem]:
 
 
 def call_pullers() -> None:
-    """Ask the clusters of all hosts to work on what is queued."""
-    for _ in range(max(1, len(hosts_at_work()))):
-        call_puller()
-
-
-def call_puller() -> None:
-    """Ask one of them, whichever comes first."""
+    """Ask the cluster to work on what is queued; whoever comes calls for others."""
     async_task("ttscache.tasks.warm", task_name="warm clips", save=False)  # the run says how it went
 
 

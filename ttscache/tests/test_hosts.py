@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django_q.models import OrmQ
 
 from ttscache import tasks, warming
-from ttscache.hosts import CLUSTER, hosts_at_work, this_host
+from ttscache.hosts import CLUSTER, hosts_at_work
 from ttscache.models import ProcessReport, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
@@ -41,13 +41,6 @@ def test_a_host_is_at_work_whose_cluster_beats_and_that_was_heard_of_just_now() 
     report("lost", CLUSTER, 60)
     report("without a cluster", "4711", 5)
     assert hosts_at_work() == {"beating", "serving, its last beat a while ago"}
-
-
-def test_a_run_calls_as_many_pullers_as_hosts_are_at_work() -> None:
-    for host in (this_host(), "another", "a third"):
-        report(host, CLUSTER, 5)
-    warming.start_run("here", WANTED)
-    assert OrmQ.objects.count() == 3
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from ttscache import pulling, tasks, warming
 from ttscache.budget import Budget
 from ttscache.circuit import FAILURES_IN_A_ROW, Circuit
 from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnavailable
-from ttscache.models import Claim, WarmItem, WarmRun
+from ttscache.hosts import this_host
+from ttscache.models import Claim, ProcessReport, WarmItem, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import Wanted
@@ -208,8 +209,14 @@ class TestAProviderWithoutRoom:
 
     def test_all_is_made_afterwards(self, run: WarmRun, voice: FakeVoice) -> None:
         voice.errors = []
-        the_rest_is_over()
-        assert finished(run).state == WarmRun.State.DONE
+
+        def is_done() -> (
+            bool
+        ):  # while one slot tries whether the provider is well, others ask for another rest
+            the_rest_is_over()
+            return finished(run).state == WarmRun.State.DONE
+
+        wait_until(is_done, "the end of the run")
         assert set(run.items.values_list("reason", flat=True)) == {""}
 
 
@@ -256,3 +263,36 @@ def test_who_lost_its_slot_takes_nothing_more(voice: FakeVoice, monkeypatch: pyt
     monkeypatch.setattr(speech_cache().claims, "is_held", lambda held: False)
     finished(warming.start_run("here", WANTED))
     assert voice.calls == []
+
+
+def test_a_puller_with_a_share_leaves_the_other_slots_to_those_it_calls(voice: FakeVoice) -> None:
+    """They may be on other hosts."""
+    for host in ("another", "a third"):
+        ProcessReport.objects.create(host=host, process="cluster", reported_at=Now())
+    warming.start_run("here", WANTED)
+    voice.may_go_on.clear()
+    free_then: list[bool] = []
+
+    def look() -> None:
+        free_then.append(pulling.is_slot_free())
+        wait_until(lambda: len(voice.calls) == 2, "work in its own slots")
+        voice.may_go_on.set()
+
+    pulling.pull_share(when_begun=look)
+    assert (free_then, voice.peak) == ([True], 2)
+
+
+@pytest.mark.parametrize(("hosts", "at_once"), [(0, 4), (1, 4), (2, 3), (5, 1)])
+def test_each_host_with_a_cluster_has_its_share_of_the_slots(
+    voice: FakeVoice, hosts: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for host in [this_host(), *(f"host {number}" for number in range(1, hosts))][:hosts]:
+        ProcessReport.objects.create(host=host, process="cluster", reported_at=Now())
+    ProcessReport.objects.create(
+        host="long gone", process="cluster", reported_at=Now() - timedelta(seconds=60)
+    )
+    warming.start_run("here", WANTED)
+    OrmQ.objects.all().delete()
+    tasks.warm()
+    assert voice.peak <= at_once
+    assert pullers_called() == (1 if hosts > 1 else 0)
