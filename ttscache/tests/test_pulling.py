@@ -9,6 +9,7 @@ import pytest
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
+from harness.waiting import wait_until
 from ttscache import pulling, tasks, warming
 from ttscache.budget import Budget
 from ttscache.circuit import FAILURES_IN_A_ROW, Circuit
