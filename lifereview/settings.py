@@ -342,6 +342,7 @@ FIRST_STAFF_USER = {
     "password": env.text("DJANGO_SUPERUSER_PASSWORD"),
 }
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"  # for who opens the login page itself
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_BEHIND_TLS
 if IS_BEHIND_TLS:
