@@ -17,7 +17,7 @@ from lifereview.tests.calling import Caller, clip_path, hash_of, phrase, sound_o
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import files_of
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 FOREVER = "public, max-age=31536000, immutable"
 

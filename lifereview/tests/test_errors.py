@@ -19,7 +19,7 @@ from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import query
 from ttscache.circuit import FAILURES_IN_A_ROW
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 CANARY = "quokka-in-the-pantry"
 KEY = "sk-canary-of-the-key"

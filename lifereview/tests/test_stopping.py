@@ -14,7 +14,7 @@ from lifereview.tests.calling import Caller
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.work import CLIPS, assert_all_work_gets_done, clips_and_their_calls, wait_until_it_works
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 STOP_SECONDS = 10  # the contract's
 BUSY_SECONDS = 20  # more that a machine may take over it that runs other tests as well

@@ -21,7 +21,7 @@ from lifereview.tests.holdings import files_of, kept_in_database
 from lifereview.tests.sockets import clients_of
 from ttscache.audio import examine
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 HEARD_BEFORE_IT_FAILS = ["break_off", "half", "short", "silence", "garbage", "wrong_format", "endless"]
 FAILS_BEFORE_A_BYTE = {"html": 502, "empty": 502, "hang_up": 503}
