@@ -59,6 +59,9 @@ class NginxServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         if self._server is not None:
             self._server.kill()
         if self._folder is not None:

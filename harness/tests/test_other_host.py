@@ -4,12 +4,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
 
 from harness.optional import skipped_when_unavailable
-from harness.other_host import OtherHost
+from harness.other_host import Network, OtherHost
 from harness.postgres import PostgresServer
 from harness.process import HOST
 from harness.waiting import wait_until
@@ -48,6 +49,23 @@ def test_postgresql_answers_it(host: OtherHost) -> None:
         psycopg.connect(postgres.url.replace(HOST, host.near), connect_timeout=5).close()
         reached = there(host, sys.executable, "-c", CONNECT, host.near, str(postgres.port))
     assert reached.returncode == 0
+
+
+def test_hosts_of_a_network_reach_it_until_their_cable_is_pulled_and_again_afterwards() -> None:
+    with skipped_when_unavailable():
+        network = Network().__enter__()
+    with (
+        closing(network),
+        OtherHost(network) as one,
+        OtherHost(network) as other,
+        socket.create_server((network.near, 0)) as server,
+    ):
+        connect = (sys.executable, "-c", CONNECT, network.near, str(server.getsockname()[1]))
+        assert [there(host, *connect).returncode for host in (one, other)] == [0, 0]
+        other.pull_cable()
+        assert [there(host, *connect).returncode for host in (one, other)] == [0, 1]
+        other.plug_in()
+        wait_until(lambda: there(other, *connect).returncode == 0, "the cable")
 
 
 def test_nothing_of_it_is_left() -> None:

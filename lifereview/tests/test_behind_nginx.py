@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
@@ -38,7 +39,7 @@ def front(make_site: MakeSite) -> Iterator[Front]:
     addresses = [f"{HOST}:{site.port}" for site in (one, other)]
     with skipped_when_unavailable():
         nginx = NginxServer(addresses).__enter__()
-    with nginx, one, other:
+    with closing(nginx), one, other:
         yield Front(nginx.url, (one, other))
 
 
