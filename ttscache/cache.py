@@ -268,6 +268,7 @@ class SpeechCache:
                 return found.entry
             recording.is_made_here = True
             spoken = self.speaker.speak(request, content_type, recording, parts_at_once)
+            recording.all_is_spoken()
             entry = replace(self._entry(spoken, request, content_type), made_ahead=is_ahead)
             if not self._still_ours(held):
                 # We were stopped for so long that another made it meanwhile; others have heard theirs.

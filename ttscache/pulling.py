@@ -15,7 +15,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 
 from django.db import connections, transaction
@@ -142,12 +142,23 @@ def _free_slots(most: int) -> list[Held]:
 def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
     cache = speech_cache()
     try:
-        # One that was stopped for long may have lost its slot to another.
-        while time.monotonic() < end and not should_stop() and cache.claims.is_held(slot):
-            with _turn:
-                item = None if is_resting() else _take(slot, runs)
-            if item is None or not _make(cache, item):
-                break
+        # A slot stands for one call at a time: while a clip is kept, the voice begins with the next.
+        with ThreadPoolExecutor(2, thread_name_prefix="warm-item") as making:
+            made: list[Future[bool]] = []
+            # One that was stopped for long may have lost its slot to another.
+            while time.monotonic() < end and not should_stop() and cache.claims.is_held(slot):
+                with _turn:
+                    item = None if is_resting() else _take(slot, runs)
+                if item is None:
+                    break
+                connections.close_all()
+                spoken: Future[bool] = Future()
+                made.append(making.submit(_make_in_thread, cache, item, spoken))
+                wait([spoken, made[-1]], return_when=FIRST_COMPLETED)
+                if made[-1].done() and not made[-1].result():
+                    break
+            for each in made:
+                each.result()  # raises what nobody reckoned with
     finally:
         try:
             cache.claims.give_back(slot)
@@ -194,8 +205,15 @@ def _take(slot: Held, runs: Sequence[WarmRun]) -> WarmItem | None:
             return item
 
 
-def _make(cache: SpeechCache, item: WarmItem) -> bool:
-    """Whether it is worth going on with the next item."""
+def _make_in_thread(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
+    try:
+        return _make(cache, item, spoken)
+    finally:
+        connections.close_all()
+
+
+def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
+    """Whether it is worth going on with the next item. `spoken`: told once the voice is free for that."""
     clip = item.clip
     try:
         # A slot stands for one provider call at a time. Whoever records looks once more before he pays.
@@ -205,6 +223,9 @@ def _make(cache: SpeechCache, item: WarmItem) -> bool:
             _finish(item, WarmItem.State.SKIPPED, WAS_THERE)
             return True
         connections.close_all()  # the voice takes seconds
+        found.recording.wait_until_spoken()
+        if found.recording.error is None:
+            spoken.set_result(True)
         found.recording.whole()
         if found.outcome == "generated":
             _finish(item, WarmItem.State.DONE)

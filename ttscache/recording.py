@@ -29,6 +29,7 @@ class Recording:
         self._entry: Entry | None = None
         self._error: SpeechError | None = None
         self._has_listeners = False  # who hear each byte as it comes
+        self._is_spoken = False
         self.is_made_here = False  # set by `make` when this process, and no other, does the speaking
 
     def start(self) -> Recording:
@@ -40,6 +41,17 @@ class Recording:
         with self._changed:
             self._chunks.append(chunk)
             self._changed.notify_all()
+
+    def all_is_spoken(self) -> None:
+        """The voice has done its part; what is left is to keep the clip."""
+        with self._changed:
+            self._is_spoken = True
+            self._changed.notify_all()
+
+    def wait_until_spoken(self) -> None:
+        """Return once no voice is needed for it any more, however it ends."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_spoken or self.is_over)
 
     def take_back(self) -> bool:
         """Forget the bytes that have come; False when somebody listens who has been sent them."""

@@ -18,6 +18,7 @@ from ttscache.hosts import this_host
 from ttscache.models import Claim, ProcessReport, WarmItem, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
+from ttscache.tiers import Entry
 from ttscache.warming import Wanted
 from ttscache.wiring import speech_cache
 
@@ -296,3 +297,18 @@ def test_each_host_with_a_cluster_has_its_share_of_the_slots(
     tasks.warm()
     assert voice.peak <= at_once
     assert pullers_called() == (1 if hosts > 1 else 0)
+
+
+def test_the_voice_begins_with_the_next_clip_while_one_is_being_kept(
+    voice: FakeVoice, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TTSCACHE = {**settings.TTSCACHE, "warm_concurrency": 1}
+    keep = speech_cache().permanent.put
+
+    def keep_later(entry: Entry) -> None:
+        wait_until(lambda: len(voice.calls) > 1, "the next call")
+        keep(entry)
+
+    monkeypatch.setattr(speech_cache().permanent, "put", keep_later)
+    assert finished(warming.start_run("here", WANTED)).state == WarmRun.State.DONE
+    assert voice.peak == 1

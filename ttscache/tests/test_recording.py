@@ -120,3 +120,27 @@ def test_its_end_is_announced_before_anyone_is_told() -> None:
     recording.whole()
 
     assert told == ["ended"]
+
+
+def test_whoever_needs_only_the_voice_waits_until_all_is_spoken() -> None:
+    may_keep = threading.Event()
+
+    def make(recording: Recording) -> Entry:
+        recording.all_is_spoken()
+        may_keep.wait(5)
+        return entry()
+
+    recording = Recording(make).start()
+    recording.wait_until_spoken()
+    assert not recording.is_over
+    may_keep.set()
+    assert recording.whole() == entry()
+
+
+def test_whoever_needs_only_the_voice_does_not_wait_for_one_that_fails() -> None:
+    def make(recording: Recording) -> Entry:
+        raise ProviderFailed
+
+    recording = Recording(make).start()
+    recording.wait_until_spoken()
+    assert isinstance(recording.error, ProviderFailed)
