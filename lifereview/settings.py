@@ -224,7 +224,7 @@ Q_CLUSTER = {
     "retry": LONGEST_TASK_SECONDS + 300,  # what was cut off is taken up by us, much sooner
     "max_attempts": 3,
     "save_limit": 0,
-    "poll": 0.2,
+    "poll": 0.1,
     "catch_up": False,
     "label": "Background tasks",
 }

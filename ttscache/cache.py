@@ -234,8 +234,8 @@ class SpeechCache:
         is_ahead: bool,
     ) -> Entry:
         try:
-            Clip.objects.were_asked_for([request.content_hash])  # first, so that no prune takes it from us
-            Clip.objects.record_all([request], content_type)
+            if not Clip.objects.is_asked_for_now(request.content_hash):  # or else no prune takes it from us
+                Clip.objects.record_all([request], content_type)
             while True:
                 held = self.claims.take(request.content_hash)
                 if held is not None:

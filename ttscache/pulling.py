@@ -151,7 +151,6 @@ def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Calla
                     item = None if is_resting() else _take(slot, runs)
                 if item is None:
                     break
-                connections.close_all()
                 spoken: Future[bool] = Future()
                 made.append(making.submit(_make_in_thread, cache, item, spoken))
                 wait([spoken, made[-1]], return_when=FIRST_COMPLETED)

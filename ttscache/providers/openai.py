@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from ttscache import audio as sound
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from openai.resources.audio import Speech
 
 logger = logging.getLogger(__name__)
+
+REHEARSED = SpeechRequest(text="Is everybody there?", voice="nova", model="tts-1")
 
 _POLICY = re.compile(r"policy|moderation|safety|content_filter", re.IGNORECASE)
 _OTHER_FIELD = re.compile(r"voice|model|speed|format|instructions|parameter|body|key|stream", re.IGNORECASE)
@@ -66,15 +69,29 @@ class OpenAIProvider:
     @cached_property
     def _client(self) -> OpenAI:
         import httpx2
-        from openai import DefaultHttpx2Client, OpenAI
 
         # A connection for each call: its deadline is told of the connection, and shuts it when time is up.
-        http_client = DefaultHttpx2Client(
+        return self._client_with(
             limits=httpx2.Limits(max_keepalive_connections=0), event_hooks={"request": [watch_connection]}
         )
+
+    def _client_with(self, **how: Any) -> OpenAI:
+        from openai import DefaultHttpx2Client, OpenAI
+
         return OpenAI(
-            api_key=self._api_key, base_url=self._base_url or None, max_retries=0, http_client=http_client
+            api_key=self._api_key,
+            base_url=self._base_url or None,
+            max_retries=0,
+            http_client=DefaultHttpx2Client(verify=_certificates(), **how),
         )
+
+    def rehearse(self) -> None:
+        """Go through a call without a network: what the library puts off until its first one is done then."""
+        import httpx2
+
+        nobody = httpx2.MockTransport(lambda _: httpx2.Response(200, content=b"."))
+        with self._answer(self._client_with(transport=nobody).audio.speech, REHEARSED) as response:
+            response.read()
 
     def can_speak(self, request: SpeechRequest) -> bool:
         return request.model != EMBEDDED_MODEL
@@ -141,6 +158,14 @@ def _most_bytes(request: SpeechRequest) -> int:
 def _check_is_audio(content_type: str) -> None:
     if content_type.startswith(("text/", "application/json")):
         raise BrokenAudio("the answer is not audio")
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Those that this machine trusts; reading them takes as long as some calls' first byte."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 @contextmanager
