@@ -44,7 +44,7 @@ from ttscache.wiring import speech_cache
 
 MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache
 PULL_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
-HAND_ON_SECONDS = 0.5  # in which the clusters of other hosts look for tasks, which they do every 0.2 s
+HAND_ON_SECONDS = 0.5  # in which the clusters of other hosts look for tasks, which they do every 0.1 s
 MADE_BY_ANOTHER = "Was being made already, for somebody else who asked for it."
 AT_WORK = (WarmRun.State.QUEUED, WarmRun.State.RUNNING)
 REST = "warm-rest"  # the claim that nobody gets while the provider has no room
@@ -128,7 +128,8 @@ def _share_of_slots() -> list[Held]:
     try:
         held = Claim.objects.filter(name__in=_slots(), owner__startswith=f"{host}:", until__gt=Now()).count()
         share = math.ceil(conf().warm_concurrency / (1 + len(hosts_at_work() - {host})))
-        return _free_slots(share - held)
+        # At most half of it: a worker's threads take turns on one processor, and a cluster has two workers.
+        return _free_slots(min(share - held, math.ceil(share / 2)))
     finally:
         claims.give_back(counting)
 

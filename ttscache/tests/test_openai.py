@@ -48,6 +48,13 @@ def failure(voice: OpenAIProvider, speech: SpeechRequest | None = None) -> Speec
     return raised.value
 
 
+def test_a_rehearsal_calls_nobody(openai: OpenAIServer) -> None:
+    voice = provider(openai)
+    voice.rehearse()
+    assert openai.calls() == []
+    assert hear(voice)
+
+
 def test_a_clip_comes_whole(openai: OpenAIServer) -> None:
     facts = audio.examine(hear(provider(openai)), "mp3")
     audio.check_whole(facts, TEXT, 1.0)
