@@ -19,7 +19,7 @@ from lifereview.tests.calling import Caller, hash_of, phrase, sound_of
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import execute, query
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 CLIPS = 2 * 17  # of the default journey, in both voices
 MOVED = "SELECT count(*) FROM tts_cache WHERE kept_in = %s AND kept_at IS NOT NULL"
