@@ -65,7 +65,7 @@ class TestARun:
         assert Counter(call.text for call in made.calls) == Counter(made.texts)
 
     def test_over_all_hosts_no_more_are_made_at_once_than_is_allowed(self, made: Made) -> None:
-        assert peak_concurrency(made.calls) == AT_ONCE
+        assert HOSTS < peak_concurrency(made.calls) <= AT_ONCE
 
     def test_every_clip_plays_from_every_host(self, callers: list[Caller], made: Made) -> None:
         for caller in callers:
