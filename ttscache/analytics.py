@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from django.db.models.functions import Length, Now
 from django.utils import timezone
 
 from ttscache.conf import conf
+from ttscache.hosts import this_host
 from ttscache.ledger import HITS, OUTCOMES
 from ttscache.models import Clip, ContentType, ProcessReport, Spending, Usage, WarmItem, WarmRun
 from ttscache.prices import list_price_usd
@@ -162,6 +162,6 @@ def _hit_rate(outcomes: dict[str, int]) -> float:
 def _clips_in_memory() -> int:
     """On this host, as its processes last reported."""
     reports = ProcessReport.objects.filter(
-        host=socket.gethostname(), reported_at__gt=Now() - timedelta(seconds=REPORT_SECONDS)
+        host=this_host(), reported_at__gt=Now() - timedelta(seconds=REPORT_SECONDS)
     )
     return reports.aggregate(total=Sum("clips_in_memory"))["total"] or 0

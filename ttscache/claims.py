@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import socket
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +21,7 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from ttscache.errors import Busy
+from ttscache.hosts import this_host
 from ttscache.models import Claim
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 def this_process() -> str:
     """Who claims: the host, the process, and a word that no later process of that number has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_word()}"
+    return f"{this_host()}:{os.getpid()}:{_word()}"
 
 
 _words: dict[int, str] = {}
@@ -153,7 +153,7 @@ class Claims:
 
 def forget_claims_of_dead_processes() -> int:
     """Free what killed processes of this host left behind, so that a restart waits for nothing."""
-    host = socket.gethostname()
+    host = this_host()
     dead = [
         claim.pk
         for claim in Claim.objects.filter(owner__startswith=f"{host}:", error="")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 import time
 import uuid
@@ -22,6 +21,7 @@ from django.db import Error, connections, transaction
 from django.db.models.functions import Now
 
 from ttscache.books import CLIP_DAYS, SPENDING, USAGE, Key
+from ttscache.hosts import this_host
 from ttscache.models import Clip, ProcessReport, Receipt
 from ttscache.speech import SpeechRequest
 
@@ -167,7 +167,7 @@ class Ledger:
 def report_process(clips_in_memory: int) -> None:
     """Say how this process is doing, for the figures of its host. Raises DatabaseError."""
     ProcessReport.objects.update_or_create(
-        host=socket.gethostname(),
+        host=this_host(),
         process=str(os.getpid()),
         defaults={"clips_in_memory": clips_in_memory, "reported_at": Now()},
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from django.db.models.functions import Now
 
 from ttscache.conf import conf
 from ttscache.errors import TierError
-from ttscache.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS
+from ttscache.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.models import Claim, ClipFile, ProcessReport
 from ttscache.wiring import storage_tier
 
@@ -47,9 +46,7 @@ def parts() -> list[Part]:
 
 def cluster_is_alive() -> None:
     """A task of this host's cluster says so. Raises DatabaseError."""
-    ProcessReport.objects.update_or_create(
-        host=socket.gethostname(), process=CLUSTER, defaults={"reported_at": Now()}
-    )
+    ProcessReport.objects.update_or_create(host=this_host(), process=CLUSTER, defaults={"reported_at": Now()})
 
 
 def forget_the_dead() -> None:

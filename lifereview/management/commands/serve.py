@@ -23,7 +23,7 @@ from django_q.tasks import async_task
 from lifereview.supervisor import Child, Supervisor
 from narratives.publishing import hold_clips, load_default_content, warm_live_journeys
 from ttscache.claims import forget_claims_of_dead_processes
-from ttscache.hosts import HEARTBEAT_LOST_SECONDS
+from ttscache.hosts import HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.readiness import HEARTBEAT_SECONDS, is_cluster_alive
 
 LONG_QUEUE = 100
@@ -136,7 +136,7 @@ class Heart:
         try:
             if OrmQ.objects.count() < LONG_QUEUE:  # or else beats would pile up where nobody takes them
                 async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
-            return uptime_seconds < HEARTBEAT_LOST_SECONDS or is_cluster_alive(socket.gethostname())
+            return uptime_seconds < HEARTBEAT_LOST_SECONDS or is_cluster_alive(this_host())
         except DatabaseError:
             return True  # nobody's fault here; it says so itself
         finally:
