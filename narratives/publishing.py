@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Lane, Pin, WarmRun
 from ttscache.pinning import replace_pins
-from ttscache.speech import SpeechRequest
 from ttscache.warming import Wanted
 
 logger = logging.getLogger(__name__)
@@ -58,20 +56,19 @@ def hold_clips() -> None:
         Pin.Reason.SYSTEM: set(),
         Pin.Reason.DRAFT: set(),
     }
-    to_record: dict[ContentType, list[SpeechRequest]] = defaultdict(list)
+    audible: list[Wanted] = []
     for narrative in Narrative.objects.select_related("live", "journey"):
         is_live = narrative.live is not None and narrative.journey.is_live
         for voice in conf().listener_voices:
             if narrative.live is not None and is_live:
                 speech = narrative.live.speech(voice)
-                to_record[kind_of_clip(narrative)].append(speech)
+                audible.append(Wanted(speech, kind_of_clip(narrative)))
                 is_system = narrative.kind == Narrative.Kind.SYSTEM
                 wanted[Pin.Reason.SYSTEM if is_system else Pin.Reason.LIVE].add(speech.content_hash)
             if narrative.has_changes or not is_live:
                 wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
     Clip.objects.keep_from_prune(set().union(*wanted.values()))
-    for content_type, speeches in to_record.items():
-        Clip.objects.record_all(speeches, content_type)
+    warming.record(audible)
     replace_pins(wanted)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from operator import attrgetter
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
@@ -49,9 +49,15 @@ def kind_of(content_type: str) -> str:
 
 ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
 MOST_HASHES = 900  # in one statement; SQLite may be built for no more than 999 parameters
-
-
 OUT_OF_USE_DAYS = 7  # after which a clip goes that was taken out of use
+
+
+T = TypeVar("T")
+
+
+def in_batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many as one statement takes."""
+    return (values[start : start + MOST_HASHES] for start in range(0, len(values), MOST_HASHES))
 
 
 def _is_held() -> Exists:
@@ -144,20 +150,16 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         clips.sort(key=attrgetter("content_hash"))  # two who record the same do not wait for each other
         self.bulk_create(clips, ignore_conflicts=True, unique_fields=["content_hash"])
         if are_shareable:
-            hashes = sorted(clip.content_hash for clip in clips)
-            for start in range(0, len(hashes), MOST_HASHES):
-                unshared = self.filter(
-                    content_hash__in=hashes[start : start + MOST_HASHES], is_shareable=False
-                )
+            for some in in_batches(sorted(clip.content_hash for clip in clips)):
+                unshared = self.filter(content_hash__in=some, is_shareable=False)
                 unshared.exclude(content_type=ContentType.RESPONSE).update(is_shareable=True)
 
     @transaction.atomic
     def were_asked_for(self, content_hashes: Iterable[str]) -> None:
         """Note that it was now, unless that is known to the hour already."""
-        hashes = sorted(content_hashes)
-        for start in range(0, len(hashes), MOST_HASHES):
+        for some in in_batches(sorted(content_hashes)):
             unnoted = self.filter(
-                content_hash__in=hashes[start : start + MOST_HASHES],
+                content_hash__in=some,
                 last_accessed_at__lt=Now() - ACCESS_PRECISION,
             )
             # Locked in one order: two processes that note the same clips do not wait for each other.

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
@@ -19,7 +20,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from ttscache.budget import Budget
-from ttscache.models import MOST_HASHES, Clip, Lane, WarmItem, WarmRun
+from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
 from ttscache.prices import list_price_usd, most_usd
 from ttscache.speech import SpeechRequest
 
@@ -71,17 +72,21 @@ def plan(wanted: Iterable[Wanted]) -> Plan:
     )
 
 
+def record(wanted: Iterable[Wanted]) -> None:
+    """Put on record what is new; in one order, so that two who do so do not wait for each other."""
+    by_type: defaultdict[str, list[SpeechRequest]] = defaultdict(list)
+    for item in wanted:
+        by_type[item.content_type].append(item.speech)
+    for content_type in sorted(by_type):
+        Clip.objects.record_all(by_type[content_type], content_type)
+
+
 def _on_record(content_hashes: Iterable[str]) -> dict[str, Clip]:
     return {
         clip.content_hash: clip
-        for some in _batches(list(content_hashes))
+        for some in in_batches(list(content_hashes))
         for clip in Clip.objects.filter(content_hash__in=some).defer("waveform")
     }
-
-
-def _batches(hashes: Sequence[str]) -> Iterator[Sequence[str]]:
-    """As many as one statement takes."""
-    return (hashes[start : start + MOST_HASHES] for start in range(0, len(hashes), MOST_HASHES))
 
 
 # --- a run begins -----------------------------------------------------------------------------------------
@@ -100,10 +105,7 @@ def start_run(
         with transaction.atomic():
             run = WarmRun.objects.active().select_for_update().filter(scope=scope).first()
             Clip.objects.keep_from_prune(item.speech.content_hash for item in listed)
-            for content_type in sorted({item.content_type for item in listed}):
-                Clip.objects.record_all(
-                    (item.speech for item in listed if item.content_type == content_type), content_type
-                )
+            record(listed)
             planned = plan(listed)
             failed = _failed_lately(planned.missing) if lane == Lane.PREFETCH else frozenset()
             if run is None and all(clip.pk in failed for clip in planned.missing):
@@ -135,12 +137,12 @@ def hurry(scope: str, wanted: Iterable[Wanted], *, asked_by: str = "") -> None:
     clips = plan(listed).missing
     failed = _failed_lately(clips)
     missing = {clip.content_hash for clip in clips if clip.pk not in failed}
-    waiting = [item for some in _batches(sorted(missing)) for item in _open_items(some)]
+    waiting = [item for some in in_batches(sorted(missing)) for item in _open_items(some)]
     slow = [item for item in waiting if item.lane > Lane.PREFETCH]
     if slow:
         with transaction.atomic():
             _lock_runs(item.run_id for item in slow)
-            for some in _batches([str(item.pk) for item in slow]):
+            for some in in_batches([item.pk for item in slow]):
                 WarmItem.objects.filter(pk__in=some).update(lane=Lane.PREFETCH)
     missing -= {item.clip.content_hash for item in waiting}
     if missing:
@@ -161,7 +163,7 @@ def _failed_lately(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
     ).order_by()
     found = (
         failed.filter(clip__pk__in=some).values_list("clip", flat=True)
-        for some in _batches([str(clip.pk) for clip in clips])
+        for some in in_batches([clip.pk for clip in clips])
     )
     return frozenset(chain.from_iterable(found))
 
@@ -181,19 +183,22 @@ def call_pullers_on_commit() -> None:
 
 
 def _add_items(run: WarmRun, planned: Plan, lane: Lane) -> list[WarmItem]:
-    """Those that wait for their turn because of this: new ones, and what had failed."""
-    wanted = list(_on_record(clip.content_hash for clip in planned.clips).values())
-    known = {clip.pk: clip for clip in wanted}
+    """Those that wait for their turn because of this: new ones, and what had failed. All are on record."""
+    wanted = {clip.pk for clip in planned.clips}
     there = {item.clip_id: item for item in run.items.all()}
+    known = [item for item in there.values() if item.clip_id in wanted]
     # Who asks again for what failed wants it tried again.
-    again = [item for item in there.values() if item.clip_id in known and item.state == WarmItem.State.FAILED]
-    slow = [item for item in there.values() if item.clip_id in known and item.lane > lane]
-    for some in _batches([str(item.pk) for item in again]):
+    again = [item for item in known if item.state == WarmItem.State.FAILED]
+    slow = [item for item in known if item.lane > lane]
+    for some in in_batches([item.pk for item in again]):
         _queue_again(run.items.filter(pk__in=some))
-    for some in _batches([str(item.pk) for item in slow]):
+    for some in in_batches([item.pk for item in slow]):
         run.items.filter(pk__in=some, state__in=WarmItem.OPEN).update(lane=lane)
-    places = {clip.content_hash: place for place, clip in enumerate(planned.clips)}
-    new = [_item_of(run, clip, lane, places[clip.content_hash]) for clip in wanted if clip.pk not in there]
+    new = [
+        _item_of(run, clip, lane, position)
+        for position, clip in enumerate(planned.clips)
+        if clip.pk not in there
+    ]
     WarmItem.objects.bulk_create(new)
     return again + [item for item in new if item.state == WarmItem.State.QUEUED]
 
