@@ -45,6 +45,7 @@ NOT_MADE = Badge("Not made", "circle", "neutral")
 BEING_MADE = Badge("Being made", "hourglass_top", "info", is_settled=False)
 WAITING = Badge("Waiting", "schedule", "neutral", is_settled=False)
 FAILED = Badge("Failed", "error", "danger")
+CANCELLED = Badge("Cancelled", "cancel", "neutral")
 
 ITEM_BADGES = {
     WarmItem.State.QUEUED: WAITING,
@@ -52,7 +53,7 @@ ITEM_BADGES = {
     WarmItem.State.DONE: MADE,
     WarmItem.State.SKIPPED: Badge("Was there", "check", "success"),
     WarmItem.State.FAILED: FAILED,
-    WarmItem.State.CANCELLED: Badge("Cancelled", "cancel", "neutral"),
+    WarmItem.State.CANCELLED: CANCELLED,
 }
 RUN_BADGES = {
     WarmRun.State.QUEUED: WAITING,
@@ -60,7 +61,7 @@ RUN_BADGES = {
     WarmRun.State.PAUSED: Badge("Paused", "pause_circle", "warning"),
     WarmRun.State.DONE: Badge("Done", "check_circle", "success"),
     WarmRun.State.FAILED: FAILED,
-    WarmRun.State.CANCELLED: Badge("Cancelled", "cancel", "neutral"),
+    WarmRun.State.CANCELLED: CANCELLED,
 }
 PRUNE_BADGES = {
     PruneRun.State.RUNNING: Badge("Under way", "hourglass_top", "info", is_settled=False),

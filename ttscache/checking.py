@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 
 from django.db.models import F, Q, QuerySet
 
 from ttscache.cache import SpeechCache
 from ttscache.models import Clip, ClipFile, ContentType, Keeper, Pin
-from ttscache.tiers import Entry
+from ttscache.tiers import Entry, pages_of
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import PermanentTier, as_tier_error, forget_audio, kept_clip, why_too_short
 from ttscache.tiers.storage import StorageTier
@@ -148,8 +147,7 @@ def _objects_without_record(tier: StorageTier) -> Iterator[Finding]:
 
 # --- the local tiers --------------------------------------------------------------------------------------
 def _local_clips(cache: SpeechCache, tier: FileTier) -> Iterator[Finding]:
-    held = tier.entries()
-    while page := [content_hash for content_hash, _size in islice(held, BATCH)]:
+    for page in pages_of(tier, BATCH):
         with as_tier_error():
             records = {clip.content_hash: clip for clip in Clip.objects.filter(content_hash__in=page)}
             pins = Pin.objects.published().filter(content_hash__in=page)

@@ -88,6 +88,14 @@ class Claims:
         else:
             mine.delete()
 
+    def shut(self, name: str, seconds: float, *, error: str) -> bool:
+        """Let nobody have it for so long, and tell all of them why; False where somebody has it now."""
+        held = self.take(name)
+        if held is None:
+            return False
+        self.give_back(held, error=error, for_seconds=seconds)
+        return True
+
     def is_held(self, held: Held) -> bool:
         """Whether it is still ours: a process that was stopped for long may have lost it."""
         return Claim.objects.filter(name=held.name, owner=held.owner, until__gt=Now()).exists()

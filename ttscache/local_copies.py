@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from itertools import islice
 
 from django.db.models import Max
 
 from ttscache.access import forget_decisions
 from ttscache.cache import SpeechCache
 from ttscache.models import Clip, ContentType, Removal
+from ttscache.tiers import pages_of
 from ttscache.tiers.files import FileTier
 
 PAGE = 500
@@ -62,8 +62,7 @@ class LocalCopies:
 def drop_copies_without_record(cache: SpeechCache) -> None:
     """And files of this host that belong to no clip. Raises DatabaseError."""
     for tier in cache.local:
-        held = tier.entries()
-        while page := [content_hash for content_hash, _ in islice(held, PAGE)]:
+        for page in pages_of(tier, PAGE):
             records = Clip.objects.filter(content_hash__in=page).exclude(content_type=ContentType.RESPONSE)
             known = set(records.values_list("content_hash", flat=True))
             cache.forget(content_hash for content_hash in page if content_hash not in known)

@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_q.tasks import async_task
@@ -17,6 +16,7 @@ from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.errors import TierError
 from ttscache.models import Clip, ContentType, Keeper, Pin
+from ttscache.tiers import pages_of
 from ttscache.tiers.records import PermanentTier, as_tier_error, kept_clip, why_too_short
 from ttscache.wiring import speech_cache, storage_tier
 
@@ -57,12 +57,7 @@ def call_for_upkeep() -> None:
 
 def is_upkeep_due() -> bool:
     """Once a minute, whoever asks first. Raises DatabaseError."""
-    claims = speech_cache().claims
-    held = claims.take("upkeep")
-    if held is None:
-        return False
-    claims.give_back(held, error="done", for_seconds=UPKEEP_SECONDS)
-    return True
+    return speech_cache().claims.shut("upkeep", UPKEEP_SECONDS, error="done")
 
 
 # --- clips that only this host has ------------------------------------------------------------------------
@@ -71,8 +66,7 @@ def push_missing(cache: SpeechCache | None = None) -> int:
     cache = cache or speech_cache()
     pushed = 0
     for tier in cache.local:
-        held = tier.entries()
-        while batch := [content_hash for content_hash, _ in islice(held, BATCH)]:
+        for batch in pages_of(tier, BATCH):
             for clip in _without_bytes(batch):
                 entry = tier.get(clip.content_hash)
                 if entry is None:

@@ -269,10 +269,8 @@ def _put_back(item: WarmItem, error: SpeechError, *, is_attempt: bool = False) -
 
 def _rest(cache: SpeechCache, error: SpeechError) -> None:
     """Nobody takes an item for so long, on whatever host."""
-    held = cache.claims.take(REST)
-    if held is not None:
-        seconds = min(max(error.retry_after_seconds or 0, REST_SECONDS), LONGEST_REST_SECONDS)
-        cache.claims.give_back(held, error=error.code, for_seconds=seconds)
+    seconds = min(max(error.retry_after_seconds or 0, REST_SECONDS), LONGEST_REST_SECONDS)
+    cache.claims.shut(REST, seconds, error=error.code)
 
 
 def _is_beyond_any_day(cache: SpeechCache, item: WarmItem) -> bool:

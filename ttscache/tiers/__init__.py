@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 
@@ -54,6 +55,13 @@ class Tier(Protocol):
 
     def entries(self) -> Iterator[tuple[str, int]]:
         """Every content hash held, with its size in bytes."""
+
+
+def pages_of(tier: Tier, size: int) -> Iterator[list[str]]:
+    """Every content hash held, so many at a time. Raises TierError."""
+    held = tier.entries()
+    while page := [content_hash for content_hash, _ in islice(held, size)]:
+        yield page
 
 
 class LocalTier(Tier, Protocol):
