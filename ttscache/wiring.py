@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ttscache import audio as sound
@@ -86,12 +85,7 @@ def _provider(given: Conf) -> Provider:
 
 def load_libraries() -> None:
     """Do now, once and to nobody, what the first clip of a process would otherwise wait for."""
-    voices = {"openai": ("openai.resources.audio", "httpcore2"), "embedded": ("hibari", "onnxruntime")}
-    for name in ("av", "numpy", *voices[conf().provider]):
-        import_module(name)
-    voice = _provider(conf())
-    if isinstance(voice, OpenAIProvider):
-        voice.rehearse()
+    _provider(conf()).rehearse()
     hum = (b"\x00\x10" * 50 + b"\x00\xf0" * 50) * (sound.PCM_RATE // 100)  # a second of it
     sound.examine(sound.encode(hum, sound.PCM_RATE, conf().audio_format), conf().audio_format)
 

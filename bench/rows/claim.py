@@ -129,6 +129,9 @@ class InstantVoice:
     def is_well(self) -> bool:
         return True
 
+    def rehearse(self) -> None:
+        """There is nothing to load."""
+
     def speak(self, request: SpeechRequest) -> Iterator[bytes]:
         yield self._audio
 

@@ -14,7 +14,8 @@ class Provider(Protocol):
     `is_streaming`: whether the first chunks are worth sending on before the last has come; where `speak`
     yields one whole clip they are not. `can_speak`: whether this model is one of its own. `parts` cuts a text
     that is too long for one call at the ends of sentences. `is_well` looks whether calls may succeed, for
-    nothing and without raising.
+    nothing and without raising. `rehearse` does what the first call would otherwise take its time for, and
+    calls nobody.
 
     `speak` makes one call: it yields the clip in order, in the format of the request, and raises a
     ProviderError or TextRefused where it fails; nothing it yielded before is then worth keeping.
@@ -28,5 +29,7 @@ class Provider(Protocol):
     def parts(self, request: SpeechRequest) -> list[SpeechRequest]: ...
 
     def is_well(self) -> bool: ...
+
+    def rehearse(self) -> None: ...
 
     def speak(self, request: SpeechRequest) -> Iterator[bytes]: ...

@@ -14,6 +14,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ttscache import audio
@@ -82,6 +83,10 @@ class EmbeddedProvider:
 
     def is_well(self) -> bool:
         return True
+
+    def rehearse(self) -> None:
+        for name in ("hibari", "onnxruntime"):  # together they take most of a second
+            import_module(name)
 
     def speak(self, request: SpeechRequest) -> Iterator[bytes]:
         if request.voice not in TIMBRES:

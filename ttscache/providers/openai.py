@@ -87,6 +87,7 @@ class OpenAIProvider:
 
     def rehearse(self) -> None:
         """Go through a call without a network: what the library puts off until its first one is done then."""
+        import httpcore2  # noqa: F401 - the network, which the rehearsal does without
         import httpx2
 
         nobody = httpx2.MockTransport(lambda _: httpx2.Response(200, content=b"."))

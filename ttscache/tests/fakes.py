@@ -79,6 +79,9 @@ class FakeVoice:
     def is_well(self) -> bool:
         return self.is_in_good_health
 
+    def rehearse(self) -> None:
+        """There is nothing to load."""
+
     def speak(self, request: SpeechRequest) -> Iterator[bytes]:
         self.speaking += 1
         self.peak = max(self.peak, self.speaking)
