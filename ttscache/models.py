@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
 from django.db import models
@@ -159,7 +159,14 @@ class Clip(models.Model):
             ("make_clip", "Can have clips made, which costs money"),
             ("prune_clip", "Can remove clips that nobody asks for"),
         ]
-        indexes: ClassVar = [models.Index(fields=["last_accessed_at"], name="clip_last_accessed")]
+        indexes: ClassVar = [
+            models.Index(fields=["last_accessed_at"], name="clip_last_accessed"),
+            models.Index(  # all that is asked about what is held, without reading a row
+                fields=["content_type", "kept_in", "encoding", "stored_size", "audio_file_size"],
+                condition=Q(kept_at__isnull=False, is_active=True),
+                name="clip_held",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.voice}: {self.content_text[:60]}"
@@ -437,6 +444,8 @@ class Receipt(models.Model):
 class ProcessReport(models.Model):
     """What one process last said about itself; its host's figures are sums of these."""
 
+    CLUSTER = "cluster"  # the process of a host's task cluster as a whole; others are numbers
+
     host = models.CharField(max_length=100)
     process = models.CharField(max_length=40)
     clips_in_memory = models.IntegerField(default=0)
@@ -451,11 +460,20 @@ class ProcessReport(models.Model):
         return f"{self.process} on {self.host}"
 
 
+class LastCallQuerySet(models.QuerySet["LastCall"]):
+    def note(self, outcome: str, at: datetime) -> None:
+        """Unless a later one is known: pages of counts may be written late."""
+        if not self.filter(outcome=outcome, at__lt=at).update(at=at):
+            self.get_or_create(outcome=outcome, defaults={"at": at})
+
+
 class LastCall(models.Model):
-    """When a provider call last ended in this way: "ok", or the code of the error."""
+    """When a provider call last ended in this way: as in Spending, "ok" or what was the matter."""
 
     outcome = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[LastCall]] = LastCallQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.outcome}: {self.at:%Y-%m-%d %H:%M:%S}"

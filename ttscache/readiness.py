@@ -18,7 +18,7 @@ from ttscache.errors import TierError
 from ttscache.models import Claim, ClipFile, ProcessReport
 from ttscache.wiring import storage_tier
 
-CLUSTER = "cluster"
+CLUSTER = ProcessReport.CLUSTER
 HEARTBEAT_SECONDS = 10
 HEARTBEAT_LOST_SECONDS = 120
 

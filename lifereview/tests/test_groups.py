@@ -86,12 +86,12 @@ def publishes_chosen(client: Client) -> bool:
 
 def makes_the_journey(client: Client) -> bool:
     client.post(admin_page("narratives.journey", "make_missing", Journey.objects.get().pk), YES)
-    return WarmRun.objects.exists()
+    return bool(WarmRun.objects.exists())
 
 
 def makes_chosen(client: Client) -> bool:
     choose(client, "make_chosen")
-    return WarmRun.objects.exists()
+    return bool(WarmRun.objects.exists())
 
 
 def takes_a_journey_off(client: Client) -> bool:
@@ -135,7 +135,7 @@ def runs_a_failed_task_again(client: Client) -> bool:
 
 def moves_a_schedule(client: Client) -> bool:
     post_schedule(client, Schedule.objects.create(name="nightly", func="ttscache.tasks.tidy"))
-    return Schedule.objects.get(name="nightly").minutes == 30
+    return bool(Schedule.objects.get(name="nightly").minutes == 30)
 
 
 def schedules_any_code(client: Client) -> bool:
@@ -143,7 +143,7 @@ def schedules_any_code(client: Client) -> bool:
         client, Schedule.objects.create(name="nightly", func="ttscache.tasks.tidy"), func="os.abort"
     )
     post_schedule(client, None, func="os.abort")
-    return Schedule.objects.filter(func="os.abort").exists()
+    return bool(Schedule.objects.filter(func="os.abort").exists())
 
 
 MAY: dict[Callable[[Client], bool], str] = {

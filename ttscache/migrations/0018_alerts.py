@@ -24,6 +24,14 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AddIndex(
+            model_name="clip",
+            index=models.Index(
+                condition=models.Q(("is_active", True), ("kept_at__isnull", False)),
+                fields=["content_type", "kept_in", "encoding", "stored_size", "audio_file_size"],
+                name="clip_held",
+            ),
+        ),
         migrations.CreateModel(
             name="Alert",
             fields=[
