@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from ttscache import api
+from ttscache import api, metrics_api
 from ttscache.middleware import AUDIO
 
 urlpatterns = [
@@ -10,4 +10,5 @@ urlpatterns = [
     path("api/text-to-speech", api.TextToSpeechView.as_view()),
     path("api/warm-runs/<uuid:run_id>", api.WarmRunView.as_view(), name="warm-run"),
     path("api/cache-stats", api.CacheStatsView.as_view()),
+    path("metrics", metrics_api.MetricsView.as_view()),
 ]
