@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ except OSError as error:
     refuse("VAR_DIR", str(VAR_DIR), f"it has to be a folder that can be written ({error.strerror})")
 
 DEBUG = env.flag("DEBUG", False)
-VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
+VERSION = "0.1.0"  # as in pyproject.toml, which need not be where this runs
 
 # --- who may call ----------------------------------------------------------------------------------------
 THIS_MACHINE = list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", socket.gethostname().lower()]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -172,10 +173,11 @@ class TestGauges:
 
         assert set(scraped(caller)["lifereview_cluster_heartbeat_age_seconds"]) == {("one",), ("two",)}
 
-    def test_what_runs_here_is_named(self, caller: Client) -> None:
+    def test_what_runs_here_is_named(self, caller: Client, settings: Any) -> None:
         (labels,) = scraped(caller)["lifereview_build_info"]
+        project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
 
-        assert {"embedded", "0.1.0"} <= set(labels)
+        assert {"embedded", project["version"]} <= set(labels)
 
 
 class TestTheAnswer:
