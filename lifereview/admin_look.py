@@ -68,6 +68,7 @@ SIDEBAR = [
     ),
     _group(
         "Figures",
+        _page("Alerts", "notification_important", "ttscache.alert"),
         _page("Usage", "bar_chart", "ttscache.usage"),
         _page("Spending", "payments", "ttscache.spending"),
     ),

@@ -76,6 +76,11 @@ class JourneyAdmin(Deeds):
         return progress_bar(*count_up_to_date(journey.narratives.all()))
 
     # saving
+    def get_readonly_fields(self, request: HttpRequest, obj: Journey | None = None) -> tuple[str, ...]:
+        """What listeners get is for those to say who may publish."""
+        given = tuple(super().get_readonly_fields(request, obj))
+        return given if self.has_publish_permission(request) else (*given, "is_live", "is_default")
+
     def narratives_of(self, saved: Journey) -> list[Narrative]:
         return list(saved.narratives.select_related("live", "journey"))
 
@@ -90,7 +95,9 @@ class JourneyAdmin(Deeds):
         planned = warming.plan(publishing.all_published_clips(journey))
         publishing.warm_live_journeys(asked_by=request.user.get_username())
         sound = in_words(planned, "being made") if planned.missing else "Their sound is there already."
-        self.message_user(request, f"Listeners can take it now: {len(published)} published texts. {sound}")
+        says = f"Listeners can take it now: {len(published)} published texts. {sound}"
+        self.log_change(request, journey, says)
+        self.message_user(request, says)
 
     # deeds
     @action(description="Make missing clips", url_path="make", permissions=["make"], icon="graphic_eq")  # type: ignore[untyped-decorator]
@@ -105,6 +112,7 @@ class JourneyAdmin(Deeds):
                 request, planned, title=f"Make missing clips: {journey}", back=self._page_of(journey)
             )
         make_journey(journey, narratives, asked_by=request.user.get_username())
+        self.log_change(request, journey, f"Made missing clips. {in_words(planned, 'being made')}")
         self.say_being_made(request, planned)
         return self._back_to(journey)
 
@@ -268,6 +276,7 @@ class NarrativeAdmin(Deeds):
             back = reverse("admin:narratives_narrative_changelist")
             return self.ask_to_make(request, planned, hidden=hidden, back=back)
         make_drafts(queryset, asked_by=request.user.get_username())
+        self.log_made(request, queryset, planned)
         self.say_being_made(request, planned)
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 
 from narratives import publishing
 from narratives.drafts import draft_clips
-from narratives.models import Narrative
+from narratives.models import Journey, Narrative
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin
 from ttscache.admin_widgets import in_words
@@ -28,11 +28,16 @@ class Deeds(StaffAdmin):
         """What is published when this page is saved and published in one."""
 
     # who may
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What listeners have is taken from them only by who may publish."""
+        may: bool = super().has_delete_permission(request, obj)
+        return may and (not has_listeners(obj) or self.has_publish_permission(request))
+
     def has_publish_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_view_permission(request) and request.user.has_perm("narratives.change_narrative")
+        return self.has_view_permission(request) and request.user.has_perm("narratives.publish_journey")
 
     def has_make_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_publish_permission(request)
+        return self.has_view_permission(request) and request.user.has_perm("ttscache.make_clip")
 
     def changeform_view(
         self,
@@ -77,9 +82,37 @@ class Deeds(StaffAdmin):
             return
         planned = warming.plan(draft_clips(changed))
         publishing.publish(changed, asked_by=request.user.get_username())
-        for narrative in changed:
-            self.log_change(request, narrative, "Published.")
+        for narrative, share in shares_of(planned, changed):
+            self.log_change(request, narrative, f"Published. {made_in_words(narrative, share)}")
         self.message_user(request, published_in_words(changed, planned), messages.SUCCESS)
+
+    # noting
+    def log_made(self, request: HttpRequest, narratives: Iterable[Narrative], planned: Plan) -> None:
+        """Note who had clips made, with what is missing of each narrative and its price."""
+        for narrative, share in shares_of(planned, narratives):
+            if share.missing:
+                self.log_change(request, narrative, f"Made missing clips. {in_words(share, 'being made')}")
+
+
+def has_listeners(thing: Journey | Narrative | None) -> bool:
+    if isinstance(thing, Narrative):
+        return thing.live is not None and thing.journey.is_live
+    return thing is not None and thing.is_live
+
+
+def shares_of(planned: Plan, narratives: Iterable[Narrative]) -> Iterator[tuple[Narrative, Plan]]:
+    """Each narrative with its own clips of a plan. What several say is counted with the first."""
+    clips = {clip.content_hash: clip for clip in planned.clips}
+    for narrative in narratives:
+        hashes = [wanted.speech.content_hash for wanted in draft_clips([narrative])]
+        yield narrative, Plan(tuple(clips.pop(each) for each in hashes if each in clips))
+
+
+def made_in_words(narrative: Narrative, planned: Plan) -> str:
+    """What publishing it brings about, with count and price."""
+    if not narrative.journey.is_live:
+        return "Listeners get it once the journey is live."
+    return in_words(planned, "being made") if planned.missing else "Its sound is there already."
 
 
 def published_in_words(changed: Sequence[Narrative], planned: Plan) -> str:

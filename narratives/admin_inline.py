@@ -11,7 +11,7 @@ from unfold.admin import StackedInline
 from unfold.forms import PaginationInlineFormSet
 
 from narratives.drafts import save_draft
-from narratives.models import Narrative
+from narratives.models import Journey, Narrative
 from narratives.sounds import add_sounds, count_up_to_date, state_of
 
 
@@ -59,6 +59,12 @@ class NarrativeInline(StackedInline):  # type: ignore[misc]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
         found: QuerySet[Narrative] = super().get_queryset(request).select_related("live", "journey")
         return found.order_by("position", "pk")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Journey | None = None) -> bool:
+        """What listeners have is taken from them only by who may publish."""
+        may: bool = super().has_delete_permission(request, obj)
+        has_listeners = obj is not None and obj.is_live
+        return may and (not has_listeners or request.user.has_perm("narratives.publish_journey"))
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         if db_field.name == "position":

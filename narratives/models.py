@@ -40,6 +40,7 @@ class Journey(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-is_default", "title"]
+        permissions: ClassVar = [("publish_journey", "Can publish: change what listeners get")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["is_default"], condition=Q(is_default=True), name="one_default_journey"

@@ -18,7 +18,17 @@ from unfold.admin import ModelAdmin
 
 from narratives.models import Journey, Narrative
 from ttscache.conf import conf
-from ttscache.models import ApiToken, Clip, ContentType, PruneRun, Spending, Usage, WarmItem, WarmRun
+from ttscache.models import (
+    Alert,
+    ApiToken,
+    Clip,
+    ContentType,
+    PruneRun,
+    Spending,
+    Usage,
+    WarmItem,
+    WarmRun,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
 
@@ -78,6 +88,9 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     PruneRun: lambda: PruneRun.objects.create(days=90, listed=3, removed=2, asked_by="schedule"),
     Usage: lambda: Usage.objects.create(**FIGURES, outcome="memory", latency_bucket=2, requests=3),
     Spending: lambda: Spending.objects.create(**FIGURES, model="tts-1-hd", outcome="ok", calls=1),
+    Alert: lambda: Alert.objects.create(
+        kind="coverage", says="22 of 24 published clips are there.", since=HOUR, due_at=HOUR
+    ),
     ApiToken: lambda: ApiToken.objects.create(name="front end", digest="0" * 64),
 }
 

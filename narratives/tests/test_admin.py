@@ -281,7 +281,9 @@ class TestPublishing:
     def test_it_is_noted_who_did_it(self, admin_client, admin_user, question):
         edit(question, "Where did it all begin?")
         admin_client.post(NARRATIVES, {"action": "publish_chosen", "_selected_action": question.pk})
-        assert admin_user.logentry_set.get().get_change_message() == "Published."
+        assert admin_user.logentry_set.get().get_change_message() == (
+            "Published. 2 clips are being made: 46 characters, free of charge."
+        )
 
     def test_a_journey_that_is_not_live_has_nothing_made(self, admin_client, journey, question):
         Journey.objects.update(is_live=False)
