@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db.models import Sum
 from django.test import Client
 from django.utils import timezone
 
@@ -62,7 +63,8 @@ def play() -> None:
 def usage() -> dict[str, tuple[int, int]]:
     """Requests and hits on what was made ahead, by outcome."""
     speech_cache().ledger.flush()
-    rows = Usage.objects.values_list("outcome", "requests", "warmed_hits")
+    by_outcome = Usage.objects.order_by().values_list("outcome")  # a slow one stands in a row of its own
+    rows = by_outcome.annotate(Sum("requests"), Sum("warmed_hits"))
     return {outcome: (requests, warmed) for outcome, requests, warmed in rows}
 
 
