@@ -89,7 +89,7 @@ class TestAfterRequestsToThreeProcesses:
 
         requests = {kind: figures["requests"] for kind, figures in kinds.items()}
         assert requests == totals(caller, "requests_total", "content_type")
-        assert kinds["question"] == {"requests": 10, "hits": 8, "hit_rate": 0.8}
+        assert kinds["question"] == {"requests": 10, "hits": 8, "warmed_hits": 0, "hit_rate": 0.8}
 
     def test_every_request_is_in_the_histogram(self, caller: Caller, texts: list[str]) -> None:
         ends = [
