@@ -36,9 +36,6 @@ class Deeds(StaffAdmin):
     def has_publish_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request) and request.user.has_perm("narratives.publish_journey")
 
-    def has_make_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_view_permission(request) and request.user.has_perm("ttscache.make_clip")
-
     def changeform_view(
         self,
         request: HttpRequest,

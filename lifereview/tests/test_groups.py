@@ -19,7 +19,7 @@ from harness.site import WebServer
 from lifereview.tests.holdings import query
 from narratives import publishing
 from narratives.models import Journey, Narrative
-from ttscache.models import ApiToken, WarmRun
+from ttscache.models import ApiToken, PruneRun, WarmRun
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +94,41 @@ def makes_chosen(client: Client) -> bool:
     return bool(WarmRun.objects.exists())
 
 
+def makes_what_is_published(client: Client) -> bool:
+    client.post(admin_page("ttscache.warmrun", "make_published"), YES)
+    return bool(WarmRun.objects.exists())
+
+
+def pauses_a_run(client: Client) -> bool:
+    return steered(client, "pause") == "paused"
+
+
+def lets_a_run_go_on(client: Client) -> bool:
+    WarmRun.objects.filter(pk=a_run().pk).update(state="paused", paused_because="staff")
+    return steered(client, "go_on") == "queued"
+
+
+def cancels_a_run(client: Client) -> bool:
+    return steered(client, "cancel") == "cancelled"
+
+
+def tries_failed_clips_again(client: Client) -> bool:
+    a_run().items.update(state="failed")
+    WarmRun.objects.update(state="failed")
+    return steered(client, "try_again") == "queued"
+
+
+def stops_a_prune(client: Client) -> bool:
+    run = PruneRun.objects.create(days=90)
+    client.post(admin_page("ttscache.prunerun"), {"action": "stop", "_selected_action": run.pk})
+    return bool(PruneRun.objects.get().state == "stopped")
+
+
+def clears_old_clips(client: Client) -> bool:
+    client.post("/api/admin/clear-old-cache", {"days": 90}, content_type="application/json")
+    return bool(PruneRun.objects.exists())
+
+
 def takes_a_journey_off(client: Client) -> bool:
     journey = Journey.objects.get()
     fields = {"title": journey.title, "slug": journey.slug, "language": "en"}
@@ -150,6 +185,8 @@ MAY: dict[Callable[[Client], bool], str] = {
     sees("narratives.journey"): "Editor Publisher Operator",
     sees("ttscache.clip"): "Editor Publisher Analyst Operator",
     sees("ttscache.warmrun"): "Publisher Analyst Operator",
+    sees("ttscache.prunerun"): "Analyst Operator",
+    sees("ttscache.alert"): "Analyst Operator",
     sees("ttscache.usage"): "Analyst Operator",
     sees("ttscache.spending"): "Analyst Operator",
     sees("django_q.ormq"): "Operator",
@@ -162,6 +199,13 @@ MAY: dict[Callable[[Client], bool], str] = {
     publishes_chosen: "Publisher",
     makes_the_journey: "Publisher Operator",
     makes_chosen: "Publisher Operator",
+    makes_what_is_published: "Publisher Operator",
+    pauses_a_run: "Operator",
+    lets_a_run_go_on: "Operator",
+    cancels_a_run: "Operator",
+    tries_failed_clips_again: "Publisher Operator",
+    stops_a_prune: "Operator",
+    clears_old_clips: "Operator",
     takes_a_journey_off: "Publisher",
     deletes_what_is_live: "Publisher",
     deletes_what_is_live_among_others: "Publisher",
@@ -172,9 +216,9 @@ MAY: dict[Callable[[Client], bool], str] = {
     schedules_any_code: "",
 }
 NAMES = [
-    *("sees-journeys", "sees-clips", "sees-runs", "sees-usage", "sees-spending", "sees-queue"),
-    *("sees-failures", "sees-staff", "sees-groups"),
-    *(deed.__name__ for deed in list(MAY)[9:]),
+    *("sees-journeys", "sees-clips", "sees-runs", "sees-prunes", "sees-alerts", "sees-usage"),
+    *("sees-spending", "sees-queue", "sees-failures", "sees-staff", "sees-groups"),
+    *(deed.__name__ for deed in list(MAY)[11:]),
 ]
 YES = {"confirmed": "yes"}
 
@@ -221,6 +265,19 @@ class TestTheLog:
         deed(signed_in("Operator"))
 
         assert noted_of("operator") == [f"Made missing clips. {CLIPS_MADE}"]
+
+    def test_making_all_that_is_published_is_noted_with_count_and_price(self) -> None:
+        makes_what_is_published(signed_in("Operator"))
+
+        one = "Missing clips asked for. 1 clip is being made: 6 characters, about $0.001."
+        assert noted_of("operator") == [one, one]
+
+    def test_another_try_is_noted_with_count_and_price(self) -> None:
+        tries_failed_clips_again(signed_in("Publisher"))
+
+        assert noted_of("publisher") == [
+            "Failed ones get another try. 1 clip is tried again: 6 characters, about $0.001."
+        ]
 
     def test_what_two_texts_share_is_counted_once(self, journey: Journey) -> None:
         Narrative.objects.create(journey=journey, slug="q2", title="The same again", text=NEW)
@@ -309,6 +366,18 @@ def form_of(narrative: Narrative, **changes: Any) -> dict[str, Any]:
     return (
         {field: getattr(narrative, field) for field in fields} | {"journey": narrative.journey_id} | changes
     )
+
+
+def a_run() -> WarmRun:
+    return publishing.warm(Journey.objects.get(), "nova")
+
+
+def steered(client: Client, deed: str) -> str:
+    """How a run stands once its button was pressed."""
+    run = WarmRun.objects.first() or a_run()
+    client.post(admin_page("ttscache.warmrun", deed, run.pk), YES)
+    run.refresh_from_db()
+    return run.state
 
 
 def choose(client: Client, action: str, **more: str) -> None:
