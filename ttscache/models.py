@@ -7,6 +7,7 @@ import secrets
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import ClassVar, Self
 
 from django.db import models, transaction
@@ -139,6 +140,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         `are_shareable` declares all of them fit for others, but for what is a person's own words.
         """
         clips = [Clip.of(request, content_type) for request in requests]
+        clips.sort(key=attrgetter("content_hash"))  # two who record the same do not wait for each other
         self.bulk_create(clips, ignore_conflicts=True, unique_fields=["content_hash"])
         if are_shareable:
             hashes = sorted(clip.content_hash for clip in clips)
