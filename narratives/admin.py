@@ -5,13 +5,14 @@ What staff type is a draft. Nothing is made for it unless they ask; listeners ge
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -25,7 +26,7 @@ from narratives import publishing
 from narratives.admin_deeds import Deeds, has_said_yes
 from narratives.admin_inline import NarrativeInline
 from narratives.drafts import draft_clips, journey_clips, make_drafts, make_journey, save_draft
-from narratives.models import Journey, Narrative
+from narratives.models import Journey, Narrative, share_lexicon
 from narratives.sounds import add_sounds, count_up_to_date, sounds_of, state_of
 from ttscache import warming
 from ttscache.admin_widgets import in_words, progress_bar
@@ -64,7 +65,7 @@ class JourneyAdmin(Deeds):
 
     @admin.display(description="Not published yet")
     def changes(self, journey: Journey) -> str:
-        changed = sum(narrative.has_changes for narrative in journey.narratives.all())
+        changed = sum(narrative.is_ahead for narrative in journey.narratives.all())
         return f"{changed} with changes" if changed else ""
 
     @admin.display(description="Clips up to date")
@@ -72,8 +73,12 @@ class JourneyAdmin(Deeds):
         return progress_bar(*count_up_to_date(journey.narratives.all()))
 
     # saving
+    def save_model(self, request: HttpRequest, obj: Journey, form: Any, change: bool) -> None:
+        publishing.one_at_a_time()
+        super().save_model(request, obj, form, change)
+
     def narratives_of(self, saved: Journey) -> list[Narrative]:
-        return list(saved.narratives.select_related("live", "journey"))
+        return share_lexicon(saved.narratives.select_related("live", "pending", "journey"))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -84,7 +89,7 @@ class JourneyAdmin(Deeds):
         """Listeners can come from now on, so their clips are made."""
         published = [narrative for narrative in self.narratives_of(journey) if narrative.live is not None]
         planned = warming.plan(publishing.all_published_clips(journey))
-        publishing.warm_live_journeys()
+        publishing.warm_live_journeys(asked_by=request.user.get_username())
         sound = in_words(planned, "being made") if planned.missing else "Their sound is there already."
         self.message_user(request, f"Listeners can take it now: {len(published)} published texts. {sound}")
 
@@ -100,7 +105,8 @@ class JourneyAdmin(Deeds):
             return self.ask_to_make(
                 request, planned, title=f"Make missing clips: {journey}", back=self._page_of(journey)
             )
-        make_journey(journey, narratives)
+        make_journey(journey, narratives, asked_by=request.user.get_username())
+        self.log_change(request, journey, f"Made missing clips. {in_words(planned, 'being made')}")
         self.say_being_made(request, planned)
         return self._back_to(journey)
 
@@ -113,20 +119,18 @@ class JourneyAdmin(Deeds):
     )
     def publish_changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey, narratives = self._found(request, object_id)
-        changed = [narrative for narrative in narratives if narrative.has_changes]
-        if changed and not has_said_yes(request):
-            planned = warming.plan(draft_clips(changed))
-            return self.ask(
-                request,
-                title=f"Publish changes: {journey}",
-                narratives=changed,
-                planned=planned,
-                summary=in_words(planned),
-                verb="Publish",
-                back=self._page_of(journey),
-            )
-        self.publish(request, changed)
-        return self._back_to(journey)
+        if has_said_yes(request) or not any(narrative.is_ahead for narrative in narratives):
+            self.publish(request, narratives)
+            return self._back_to(journey)
+        return self.ask_to_publish(request, journey, narratives)
+
+    def ask_to_publish(
+        self, request: HttpRequest, saved: Journey, narratives: Sequence[Narrative]
+    ) -> HttpResponse:
+        action = reverse("admin:narratives_journey_publish_changes", args=[saved.pk])
+        return self.ask_about(
+            request, narratives, title=f"Publish changes: {saved}", action=action, back=self._page_of(saved)
+        )
 
     def _found(self, request: HttpRequest, object_id: str) -> tuple[Journey, list[Narrative]]:
         journey = self.get_object(request, object_id)
@@ -146,7 +150,9 @@ class JourneyList(ChangeList):  # type: ignore[misc]
 
     def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Journey]:
         journeys: QuerySet[Journey] = super().get_queryset(*args, **options)
-        return journeys.prefetch_related(Prefetch("narratives", Narrative.objects.select_related("live")))
+        return journeys.prefetch_related(
+            Prefetch("narratives", Narrative.objects.select_related("live", "pending", "journey"))
+        )
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -166,20 +172,21 @@ class StateFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> QuerySet[Narrative]:
-        same = Q(live__title=F("title"), live__text=F("text"))
-        states = {
-            "published": queryset.filter(same),
-            "changed": queryset.filter(live__isnull=False).exclude(same),
-            "unpublished": queryset.filter(live__isnull=True),
-        }
-        return states.get(self.value() or "", queryset)
+        if self.value() == "unpublished":
+            return queryset.filter(live__isnull=True)
+        if self.value() not in ("published", "changed"):
+            return queryset
+        # What the lexicon makes of a text, no database can say.
+        published = share_lexicon(queryset.filter(live__isnull=False).select_related("live", "pending"))
+        is_wanted = self.value() == "changed"
+        return queryset.filter(pk__in=[each.pk for each in published if each.has_changes == is_wanted])
 
 
 @admin.register(Narrative)
 class NarrativeAdmin(Deeds):
     list_display = ("title", "journey", "kind", "place", "state", "sound")
     list_filter = ("journey", "kind", StateFilter)
-    list_select_related = ("journey", "live")
+    list_select_related = ("journey", "live", "pending")
     search_fields = ("title", "text")
     search_help_text = "Words of the title or the text"
     ordering = ("journey", "position", "pk")
@@ -204,7 +211,7 @@ class NarrativeAdmin(Deeds):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
-        return super().get_queryset(request).select_related("live", "journey")  # type: ignore[no-any-return]
+        return super().get_queryset(request).select_related("live", "pending", "journey")  # type: ignore[no-any-return]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NarrativeList]:
         return NarrativeList
@@ -241,15 +248,36 @@ class NarrativeAdmin(Deeds):
 
     # saving
     def save_model(self, request: HttpRequest, obj: Narrative, form: Any, change: bool) -> None:
+        publishing.one_at_a_time()
         save_draft(obj, form.changed_data)
 
     def narratives_of(self, saved: Narrative) -> list[Narrative]:
-        return [saved]
+        return share_lexicon([saved])
 
     # deeds
     @admin.action(description="Publish", permissions=["publish"])
-    def publish_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> None:
-        self.publish(request, queryset)
+    def publish_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
+        """Asks first when it costs money."""
+        chosen = share_lexicon(queryset)
+        if not has_said_yes(request) and self.costs_money(chosen):
+            return self.ask_to_publish(request, None, chosen)
+        self.publish(request, chosen)
+        return None
+
+    def ask_to_publish(
+        self, request: HttpRequest, saved: Narrative | None, narratives: Sequence[Narrative]
+    ) -> HttpResponse:
+        """Sent back as the action of the list."""
+        chosen = [(ACTION_CHECKBOX_NAME, narrative.pk) for narrative in narratives]
+        narratives_page = reverse("admin:narratives_narrative_changelist")
+        return self.ask_about(
+            request,
+            narratives,
+            title="Publish",
+            action=narratives_page,
+            back=request.path if saved else narratives_page,
+            hidden=[("action", "publish_chosen"), *chosen],
+        )
 
     @admin.action(description="Make missing clips", permissions=["make"])
     def make_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
@@ -263,7 +291,9 @@ class NarrativeAdmin(Deeds):
             hidden = [("action", "make_chosen"), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
             back = reverse("admin:narratives_narrative_changelist")
             return self.ask_to_make(request, planned, hidden=hidden, back=back)
-        make_drafts(queryset)
+        make_drafts(queryset, asked_by=request.user.get_username())
+        for narrative in queryset:
+            self.log_change(request, narrative, f"Made missing clips. {in_words(planned, 'being made')}")
         self.say_being_made(request, planned)
         return None
 

@@ -14,11 +14,13 @@ from django.template.response import TemplateResponse
 
 from narratives import publishing
 from narratives.drafts import draft_clips
-from narratives.models import Narrative
+from narratives.models import Narrative, Publication
 from ttscache import warming
 from ttscache.admin import StaffAdmin
 from ttscache.admin_widgets import in_words
 from ttscache.warming import Plan
+
+FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about
 
 
 class Deeds(StaffAdmin):
@@ -30,10 +32,10 @@ class Deeds(StaffAdmin):
 
     # who may
     def has_publish_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_view_permission(request) and request.user.has_perm("narratives.change_narrative")
+        return self.has_view_permission(request) and request.user.has_perm("narratives.publish_journey")
 
     def has_make_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_publish_permission(request)
+        return self.has_view_permission(request) and request.user.has_perm("ttscache.make_clip")
 
     def changeform_view(
         self,
@@ -51,10 +53,16 @@ class Deeds(StaffAdmin):
         super().save_related(request, form, formsets, change)
         publishing.hold_clips()
         if "_publish" in request.POST and self.has_publish_permission(request):
-            self.publish(request, self.narratives_of(form.instance))
+            narratives = self.narratives_of(form.instance)
+            if not self.costs_money(narratives):
+                self.publish(request, narratives)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        """Whoever publishes stays, to see the clips being made."""
+        """Whoever publishes stays, to see the clips being made; what costs money is asked first."""
+        if "_publish" in request.POST and self.has_publish_permission(request):
+            narratives = self.narratives_of(obj)
+            if self.costs_money(narratives):
+                return self.ask_to_publish(request, obj, narratives)
         if "_publish" in request.POST:
             return redirect(request.path)
         return super().response_change(request, obj)  # type: ignore[no-any-return]
@@ -69,18 +77,54 @@ class Deeds(StaffAdmin):
 
     # publishing
     def publish(self, request: HttpRequest, narratives: Iterable[Narrative]) -> None:
-        """Publish what has changed, note who did it, and say what it brings about."""
-        changed = [narrative for narrative in narratives if narrative.has_changes]
-        if not changed:
+        """Publish what has changed, note who did it and at what price, and say what it brings about."""
+        ahead = [narrative for narrative in narratives if narrative.is_ahead]
+        if not ahead:
             self.message_user(
                 request, "There is nothing to publish: listeners have these words.", messages.INFO
             )
             return
-        planned = warming.plan(draft_clips(changed))
-        publishing.publish(changed)
-        for narrative in changed:
-            self.log_change(request, narrative, "Published.")
-        self.message_user(request, published_in_words(changed, planned), messages.SUCCESS)
+        planned = warming.plan(draft_clips(ahead))
+        publications = publishing.publish(
+            ahead, asked_by=request.user.get_username(), at_once="at_once" in request.POST
+        )
+        for publication in publications:
+            says = published_in_words(publication, planned)
+            self.log_change(request, publication.journey, says)
+            self.message_user(request, says, messages.SUCCESS)
+        if not publications:
+            says = "Listeners have these words; what was published before is taken back."
+            self.log_change(request, ahead[0].journey, says)
+            self.message_user(request, says, messages.SUCCESS)
+
+    def costs_money(self, narratives: Iterable[Narrative]) -> bool:
+        """Whether clips would be paid for if these were published."""
+        ahead = [each for each in narratives if each.is_ahead and each.journey.is_live]
+        return warming.plan(draft_clips(ahead)).cost_usd > 0
+
+    @abstractmethod
+    def ask_to_publish(
+        self, request: HttpRequest, saved: Any, narratives: Sequence[Narrative]
+    ) -> HttpResponse:
+        """A page that says what publishing these would bring about, and goes ahead when it is sent back."""
+
+    def ask_about(
+        self, request: HttpRequest, narratives: Iterable[Narrative], **question: Any
+    ) -> TemplateResponse:
+        ahead = [narrative for narrative in narratives if narrative.is_ahead]
+        planned = warming.plan(draft_clips(ahead))
+        # Where nobody hears the old words there is nothing to keep until the new ones are ready.
+        waits = any(each.journey.is_live for each in ahead) and bool(planned.missing)
+        return self.ask(
+            request,
+            narratives=ahead,
+            planned=planned,
+            summary=in_words(planned),
+            verb="Make them first, then publish" if waits else "Publish",
+            waits=waits,
+            wait_seconds=FIRST_WAIT_SECONDS,
+            **question,
+        )
 
     # asking first
     def ask(self, request: HttpRequest, **question: Any) -> TemplateResponse:
@@ -108,13 +152,15 @@ def has_said_yes(request: HttpRequest) -> bool:
     return request.method == "POST" and "confirmed" in request.POST
 
 
-def published_in_words(changed: Sequence[Narrative], planned: Plan) -> str:
-    count = "1 text is published." if len(changed) == 1 else f"{len(changed)} texts are published."
-    if not any(narrative.journey.is_live for narrative in changed):
-        return f"{count} Listeners get them once the journey is live."
-    if not planned.missing:
-        return f"{count} Their sound is there already."
+def published_in_words(publication: Publication, planned: Plan) -> str:
+    texts = publication.revisions.count()
+    count = f"Version {publication.number}: {texts} text{'' if texts == 1 else 's'}."
+    if not publication.journey.is_live:
+        return f"{count} Listeners get it once the journey is live."
+    if publication.state == Publication.State.LIVE:
+        sound = in_words(planned, "being made") if planned.missing else "All of its sound is there."
+        return f"{count} Listeners have it now. {sound}"
     return (
-        f"{count} {in_words(planned)} The sound is being made now; until it is there, "
-        "listeners of the new words may wait a moment for it."
+        f"{count} {in_words(planned, 'being made')} Listeners keep the old words and sound "
+        "until every clip is there; then they get the new ones, all at once."
     )

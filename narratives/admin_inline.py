@@ -29,7 +29,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     @property
     def summary(self) -> str:
         narratives = list(self.get_queryset())
-        changed = sum(narrative.has_changes for narrative in narratives)
+        changed = sum(narrative.is_ahead for narrative in narratives)
         drafts = f", {changed} with changes not published yet" if changed else ""
         ready, total = count_up_to_date(narratives)
         return f"{len(narratives)} narratives{drafts}. {ready} of {total} clips up to date."
@@ -57,7 +57,9 @@ class NarrativeInline(StackedInline):  # type: ignore[misc]
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
-        found: QuerySet[Narrative] = super().get_queryset(request).select_related("live", "journey")
+        found: QuerySet[Narrative] = (
+            super().get_queryset(request).select_related("live", "pending", "journey")
+        )
         return found.order_by("position", "pk")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:

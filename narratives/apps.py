@@ -5,3 +5,9 @@ class NarrativesConfig(AppConfig):
     name = "narratives"
     verbose_name = "Narratives"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from narratives.publishing import switch_what_is_ready
+        from ttscache import run_ends
+
+        run_ends.register(switch_what_is_ready)

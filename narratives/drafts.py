@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from narratives import publishing
-from narratives.models import Journey, Narrative
+from narratives.models import Journey, Narrative, share_lexicon
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.warming import Wanted
@@ -22,7 +22,7 @@ def save_draft(narrative: Narrative, changed_fields: Sequence[str]) -> None:
     if {"title", "text"} & set(changed_fields):
         narrative.edited_at = timezone.now()
     narrative.slug = narrative.slug or _free_slug(narrative)
-    narrative.save()
+    narrative.save(update_fields=None if is_new else Narrative.DRAFT_FIELDS)
     if is_new:
         _give_place(narrative)
 
@@ -55,7 +55,7 @@ def draft_clips(narratives: Iterable[Narrative]) -> list[Wanted]:
     """The words on the page, published or not, in every listener voice."""
     return [
         Wanted(narrative.draft_speech(voice), publishing.kind_of_clip(narrative))
-        for narrative in narratives
+        for narrative in share_lexicon(narratives)
         for voice in conf().listener_voices
     ]
 
@@ -65,16 +65,17 @@ def journey_clips(journey: Journey, narratives: Iterable[Narrative]) -> list[Wan
     return [*publishing.all_published_clips(journey), *draft_clips(narratives)]
 
 
-def make_drafts(narratives: Iterable[Narrative]) -> None:
+def make_drafts(narratives: Iterable[Narrative], *, asked_by: str = "") -> None:
     """Make what is missing of the words on the page."""
     # A run of its own: one that is under way would not try again what has failed in it.
-    warming.start_run(f"chosen texts, {timezone.now():%d %b %Y %H:%M:%S}", draft_clips(narratives))
+    scope = f"chosen texts, {timezone.now():%d %b %Y %H:%M:%S}"
+    warming.start_run(scope, draft_clips(narratives), asked_by=asked_by)
 
 
-def make_journey(journey: Journey, narratives: Iterable[Narrative]) -> None:
+def make_journey(journey: Journey, narratives: Iterable[Narrative], *, asked_by: str = "") -> None:
     """The same for all of a journey. Its published words first, in the runs that others may have begun."""
     for voice in conf().listener_voices:
-        publishing.warm(journey, voice)
+        publishing.warm(journey, voice, asked_by=asked_by)
     changed = [narrative for narrative in narratives if narrative.has_changes]
     if warming.plan(draft_clips(changed)).missing:
-        make_drafts(changed)
+        make_drafts(changed, asked_by=asked_by)

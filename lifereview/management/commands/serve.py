@@ -21,7 +21,13 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from lifereview.supervisor import Child, Supervisor
-from narratives.publishing import hold_clips, load_default_content, warm_live_journeys
+from narratives.publishing import (
+    hold_clips,
+    load_default_content,
+    make_what_waits,
+    switch_what_is_ready,
+    warm_live_journeys,
+)
 from ttscache.claims import forget_claims_of_dead_processes
 from ttscache.readiness import HEARTBEAT_LOST_SECONDS, HEARTBEAT_SECONDS, is_cluster_alive
 
@@ -49,6 +55,8 @@ class Command(BaseCommand):
         forget_claims_of_dead_processes()
         hold_clips()  # with other settings the same words have other clips
         warm_live_journeys()
+        make_what_waits()
+        switch_what_is_ready()
         password = self._create_first_user()
         connections.close_all()
         self._tell(password)
