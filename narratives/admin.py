@@ -25,6 +25,7 @@ from unfold.views import ChangeList
 from narratives import publishing
 from narratives.admin_deeds import Deeds, has_said_yes
 from narratives.admin_inline import NarrativeInline
+from narratives.admin_publications import PublicationPages
 from narratives.drafts import draft_clips, journey_clips, make_drafts, make_journey, save_draft
 from narratives.models import Journey, Narrative, share_lexicon
 from narratives.sounds import add_sounds, count_up_to_date, sounds_of, state_of
@@ -44,7 +45,7 @@ class JourneyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Journey)
-class JourneyAdmin(Deeds):
+class JourneyAdmin(PublicationPages):
     form = JourneyForm
     inlines = (NarrativeInline,)
     list_display = ("title", "is_live", "is_default", "narrative_count", "changes", "readiness")
@@ -54,7 +55,7 @@ class JourneyAdmin(Deeds):
         (None, {"fields": ("title", ("is_live", "is_default"))}),
         ("Technical", {"classes": ["collapse"], "fields": (("slug", "language"),)}),
     )
-    actions_detail = ("publish_changes", "make_missing")
+    actions_detail = ("publish_changes", "make_missing", "versions")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JourneyList]:
         return JourneyList
@@ -103,7 +104,7 @@ class JourneyAdmin(Deeds):
             return self._back_to(journey)
         if not has_said_yes(request):
             return self.ask_to_make(
-                request, planned, title=f"Make missing clips: {journey}", back=self._page_of(journey)
+                request, planned, title=f"Make missing clips: {journey}", back=self.page_of(journey)
             )
         make_journey(journey, narratives, asked_by=request.user.get_username())
         self.log_change(request, journey, f"Made missing clips. {in_words(planned, 'being made')}")
@@ -129,7 +130,7 @@ class JourneyAdmin(Deeds):
     ) -> HttpResponse:
         action = reverse("admin:narratives_journey_publish_changes", args=[saved.pk])
         return self.ask_about(
-            request, narratives, title=f"Publish changes: {saved}", action=action, back=self._page_of(saved)
+            request, narratives, title=f"Publish changes: {saved}", action=action, back=self.page_of(saved)
         )
 
     def _found(self, request: HttpRequest, object_id: str) -> tuple[Journey, list[Narrative]]:
@@ -138,11 +139,8 @@ class JourneyAdmin(Deeds):
             raise Http404
         return journey, self.narratives_of(journey)
 
-    def _page_of(self, journey: Journey) -> str:
-        return reverse("admin:narratives_journey_change", args=[journey.pk])
-
     def _back_to(self, journey: Journey) -> HttpResponse:
-        return redirect(self._page_of(journey))
+        return redirect(self.page_of(journey))
 
 
 class JourneyList(ChangeList):  # type: ignore[misc]

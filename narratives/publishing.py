@@ -16,7 +16,15 @@ from django.db import transaction
 from django.db.models import F, Max, Q
 from django.utils import timezone
 
-from narratives.models import Journey, Narrative, Publication, Revision, share_lexicon
+from narratives.models import (
+    BankReflection,
+    Journey,
+    Narrative,
+    Pronunciation,
+    Publication,
+    Revision,
+    share_lexicon,
+)
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Lane, Pin, WarmRun
@@ -223,6 +231,7 @@ def hold_clips() -> None:
         Pin.Reason.LIVE: set(),
         Pin.Reason.SYSTEM: set(),
         Pin.Reason.DRAFT: set(),
+        Pin.Reason.BANK: hold_bank(),
     }
     for narrative in share_lexicon(Narrative.objects.select_related("live", "pending", "journey")):
         is_live = narrative.live is not None and narrative.journey.is_live
@@ -238,6 +247,30 @@ def hold_clips() -> None:
             if has_changes or not is_live:
                 wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
     replace_pins(wanted)
+
+
+def bank_clips(reflections: Iterable[BankReflection]) -> list[Wanted]:
+    """What these reflections sound like in every voice that listeners have."""
+    lexicon = Pronunciation.objects.lexicon()
+    return [
+        Wanted(reflection.speech(voice, lexicon), ContentType.ANALYSIS)
+        for voice in conf().listener_voices
+        for reflection in reflections
+    ]
+
+
+def hold_bank() -> set[str]:
+    """Put all reflections in use on record, as fit for everyone; their clips' hashes."""
+    speeches = [wanted.speech for wanted in bank_clips(BankReflection.objects.active())]
+    Clip.objects.record_all(speeches, ContentType.ANALYSIS)
+    hashes = {speech.content_hash for speech in speeches}
+    Clip.objects.filter(content_hash__in=hashes, is_shareable=False).update(is_shareable=True)
+    return hashes
+
+
+def make_bank(reflections: Iterable[BankReflection], *, asked_by: str = "") -> WarmRun:
+    """Have what is missing of these made."""
+    return warming.start_run("reflection bank", bank_clips(reflections), asked_by=asked_by)
 
 
 # --- what listeners may hear, made ahead -----------------------------------------------------------------
