@@ -22,7 +22,11 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 
-from narratives import publishing
+from narratives import (
+    admin_bank,  # noqa: F401 - registers its page
+    admin_lexicon,  # noqa: F401 - registers its page
+    publishing,
+)
 from narratives.admin_deeds import Deeds, has_said_yes
 from narratives.admin_inline import NarrativeInline
 from narratives.admin_publications import PublicationPages

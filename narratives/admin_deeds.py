@@ -23,7 +23,35 @@ from ttscache.warming import Plan
 FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about
 
 
-class Deeds(StaffAdmin):
+class Asking(StaffAdmin):
+    """Pages that have clips made: who may, what is asked first, what is said afterwards."""
+
+    def has_make_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("ttscache.make_clip")
+
+    # asking first
+    def ask(self, request: HttpRequest, **question: Any) -> TemplateResponse:
+        """A page that says what would happen, and goes ahead when it is sent back."""
+        request.current_app = self.admin_site.name
+        context = {**self.admin_site.each_context(request), **question}
+        return TemplateResponse(request, "admin/confirm.html", context)
+
+    def ask_to_make(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
+        return self.ask(
+            request,
+            **{"title": "Make missing clips", "verb": "Make them", "summary": in_words(planned)} | question,
+            planned=planned,
+        )
+
+    # saying afterwards
+    def say_being_made(self, request: HttpRequest, planned: Plan) -> None:
+        self.message_user(request, in_words(planned, "being made"), messages.SUCCESS)
+
+    def say_nothing_missing(self, request: HttpRequest) -> None:
+        self.message_user(request, "Every clip is there; nothing has to be made.", messages.SUCCESS)
+
+
+class Deeds(Asking):
     """What the pages of journeys and of narratives can have done, and how they keep the pins in step."""
 
     @abstractmethod
@@ -33,9 +61,6 @@ class Deeds(StaffAdmin):
     # who may
     def has_publish_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request) and request.user.has_perm("narratives.publish_journey")
-
-    def has_make_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_view_permission(request) and request.user.has_perm("ttscache.make_clip")
 
     def changeform_view(
         self,
@@ -122,30 +147,10 @@ class Deeds(StaffAdmin):
             summary=in_words(planned),
             verb="Make them first, then publish" if waits else "Publish",
             waits=waits,
+            second=("at_once", "Publish anyway") if waits else None,
             wait_seconds=FIRST_WAIT_SECONDS,
             **question,
         )
-
-    # asking first
-    def ask(self, request: HttpRequest, **question: Any) -> TemplateResponse:
-        """A page that says what would happen, and goes ahead when it is sent back."""
-        request.current_app = self.admin_site.name
-        context = {**self.admin_site.each_context(request), **question}
-        return TemplateResponse(request, "admin/confirm.html", context)
-
-    def ask_to_make(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
-        return self.ask(
-            request,
-            **{"title": "Make missing clips", "verb": "Make them", "summary": in_words(planned)} | question,
-            planned=planned,
-        )
-
-    # saying afterwards
-    def say_being_made(self, request: HttpRequest, planned: Plan) -> None:
-        self.message_user(request, in_words(planned, "being made"), messages.SUCCESS)
-
-    def say_nothing_missing(self, request: HttpRequest) -> None:
-        self.message_user(request, "Every clip is there; nothing has to be made.", messages.SUCCESS)
 
 
 def has_said_yes(request: HttpRequest) -> bool:

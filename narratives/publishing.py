@@ -312,25 +312,33 @@ def warm_live_journeys(voices: Iterable[str] = (), *, asked_by: str = "") -> lis
     ]
 
 
+# --- what comes with this project ------------------------------------------------------------------------
 def load_default_content(path: Path = DEFAULT_CONTENT) -> Journey | None:
     """Create and publish the journey that comes with this project; None where there is a journey."""
     if Journey.objects.exists():
         return None
     content = json.loads(path.read_text(encoding="utf-8"))
-    with transaction.atomic():
-        described = content["narrative"]
-        journey = Journey.objects.create(
-            slug=described["slug"],
-            title=described["title"],
-            language=described["language"],
-            is_live=described["status"] == "published",
-            is_default=True,
-        )
-        narratives = [
+    return create_journey(content, is_default=True)
+
+
+@transaction.atomic
+def create_journey(content: dict[str, Any], *, is_default: bool = False) -> Journey:
+    """A journey as it is written down in content/. Nothing is made for one that is not live."""
+    described = content["narrative"]
+    journey = Journey.objects.create(
+        slug=described["slug"],
+        title=described["title"],
+        language=described["language"],
+        is_live=described["status"] == "published",
+        is_default=is_default,
+    )
+    publish(
+        [
             Narrative.objects.create(journey=journey, position=position, **fields)
             for position, fields in enumerate(_narratives_in(content))
-        ]
-        publish(narratives)
+        ],
+        asked_by="first load",
+    )
     return journey
 
 
@@ -338,7 +346,8 @@ def _narratives_in(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     kinds = Narrative.Kind
     yield {"kind": kinds.INTRO, "slug": "intro", "title": "Welcome", "text": content["narrative"]["intro"]}
     for question in sorted(content["questions"], key=lambda question: question["order"]):
-        fields = {name: question[name] for name in ("slug", "title", "text", "stage", "theme")}
+        known = ("slug", "title", "text", "stage", "theme")
+        fields = {name: question[name] for name in known if name in question}
         yield {"kind": kinds.QUESTION, **fields}
     yield {"kind": kinds.OUTRO, "slug": "outro", "title": "Thank you", "text": content["narrative"]["outro"]}
     for slug, text in content["system_clips"].items():

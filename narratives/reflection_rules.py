@@ -1,4 +1,4 @@
-"""What a reflection may say, checked before it is spoken: two plain sentences that claim, ask and advise nothing."""
+"""What a reflection may say: two plain sentences that claim, ask and advise nothing."""
 
 # ruff: noqa: RUF001 - typographic marks are what this is about
 

@@ -23,11 +23,11 @@ from django_q.tasks import async_task
 from lifereview.supervisor import Child, Supervisor
 from narratives.publishing import (
     hold_clips,
-    load_default_content,
     make_what_waits,
     switch_what_is_ready,
     warm_live_journeys,
 )
+from narratives.shipped import load_shipped_content
 from ttscache.claims import forget_claims_of_dead_processes
 from ttscache.readiness import HEARTBEAT_LOST_SECONDS, HEARTBEAT_SECONDS, is_cluster_alive
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         call_command(CollectStatic(), interactive=False, verbosity=0)
         # First in the queue, so that the cluster shows that it lives before it is busy.
         async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
-        load_default_content()
+        load_shipped_content()
         forget_claims_of_dead_processes()
         hold_clips()  # with other settings the same words have other clips
         warm_live_journeys()
