@@ -28,6 +28,7 @@ from narratives import (
     publishing,
 )
 from narratives.admin_deeds import Deeds, has_said_yes
+from narratives.admin_exchange import ExchangePages
 from narratives.admin_inline import NarrativeInline
 from narratives.admin_publications import PublicationPages
 from narratives.drafts import draft_clips, journey_clips, make_drafts, make_journey, save_draft
@@ -49,7 +50,7 @@ class JourneyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Journey)
-class JourneyAdmin(PublicationPages):
+class JourneyAdmin(PublicationPages, ExchangePages):
     form = JourneyForm
     inlines = (NarrativeInline,)
     list_display = ("title", "is_live", "is_default", "narrative_count", "changes", "readiness")
@@ -59,7 +60,12 @@ class JourneyAdmin(PublicationPages):
         (None, {"fields": ("title", ("is_live", "is_default"))}),
         ("Technical", {"classes": ["collapse"], "fields": (("slug", "language"),)}),
     )
-    actions_detail = ("publish_changes", "make_missing", "versions")
+    actions_detail = (
+        "publish_changes",
+        "make_missing",
+        "versions",
+        {"title": "File", "items": ["export_json", "export_csv", "import_file"]},
+    )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JourneyList]:
         return JourneyList

@@ -1,4 +1,4 @@
-"""The lexicon for staff: how words are said. Which clips a change makes, and the price, come before saving."""
+"""The lexicon for staff: how words are said. What a change costs is shown before it is saved."""
 
 from __future__ import annotations
 
