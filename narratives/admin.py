@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.enums import ActionVariant
@@ -31,7 +32,9 @@ from narratives.admin_deeds import Deeds, has_said_yes
 from narratives.admin_exchange import ExchangePages
 from narratives.admin_inline import NarrativeInline
 from narratives.admin_publications import PublicationPages
+from narratives.admin_writing import WritingPages
 from narratives.drafts import draft_clips, journey_clips, make_drafts, make_journey, save_draft
+from narratives.estimates import estimate, paces
 from narratives.models import Journey, Narrative, share_lexicon
 from narratives.sounds import add_sounds, count_up_to_date, sounds_of, state_of
 from ttscache import warming
@@ -50,7 +53,7 @@ class JourneyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Journey)
-class JourneyAdmin(PublicationPages, ExchangePages):
+class JourneyAdmin(PublicationPages, ExchangePages, WritingPages):
     form = JourneyForm
     inlines = (NarrativeInline,)
     list_display = ("title", "is_live", "is_default", "narrative_count", "changes", "readiness")
@@ -200,9 +203,9 @@ class NarrativeAdmin(Deeds):
     ordering = ("journey", "position", "pk")
     actions = ("publish_chosen", "make_chosen")
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
-    readonly_fields = ("state", "sound", "live_words", "edited_at", "published_at")
+    readonly_fields = ("estimated", "state", "sound", "live_words", "edited_at", "published_at")
     fieldsets = (
-        (None, {"fields": (("title", "kind"), "text", "sound", "state", "live_words")}),
+        (None, {"fields": (("title", "kind"), "text", "estimated", "sound", "state", "live_words")}),
         (
             "More",
             {
@@ -238,6 +241,15 @@ class NarrativeAdmin(Deeds):
     def sound(self, narrative: Narrative) -> SafeString:
         return render_to_string(
             "admin/narratives/sounds.html", {"narrative": narrative, "sounds": sounds_of(narrative)}
+        )
+
+    @admin.display(description="As it is written")
+    def estimated(self, narrative: Narrative) -> SafeString:
+        told = estimate(narrative.text, narrative.lexicon, paces())
+        return format_html(
+            '<div data-estimate="{}">{}</div>',
+            reverse("admin:narratives_estimate"),
+            render_to_string("admin/narratives/estimate.html", {"estimate": told}),
         )
 
     @admin.display(description="Place", ordering="position")

@@ -11,8 +11,11 @@ from unfold.admin import StackedInline
 from unfold.forms import PaginationInlineFormSet
 
 from narratives.drafts import save_draft
+from narratives.estimates import estimate, paces
 from narratives.models import Narrative
 from narratives.sounds import add_sounds, count_up_to_date, state_of
+from narratives.writing_advice import questions_promised
+from ttscache.conf import conf
 
 
 class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
@@ -22,8 +25,10 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
         narratives: QuerySet[Narrative] = super().get_queryset()
         if any(not hasattr(narrative, "sounds") for narrative in narratives):
             add_sounds(narratives)
+            pace = paces()
             for narrative in narratives:
                 narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
+                narrative.estimate = estimate(narrative.text, narrative.lexicon, pace)  # type: ignore[attr-defined]
         return narratives
 
     @property
@@ -33,6 +38,22 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
         drafts = f", {changed} with changes not published yet" if changed else ""
         ready, total = count_up_to_date(narratives)
         return f"{len(narratives)} narratives{drafts}. {ready} of {total} clips up to date."
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        return conf().listener_voices
+
+    @property
+    def notices(self) -> list[str]:
+        """What does not fit together between the texts."""
+        narratives = list(self.get_queryset())
+        asked = sum(narrative.is_question for narrative in narratives)
+        return [
+            f"“{narrative.title}” speaks of {promised} questions, but there are {asked}."
+            for narrative in narratives
+            if narrative.kind in (Narrative.Kind.INTRO, Narrative.Kind.OUTRO)
+            and (promised := questions_promised(narrative.text)) not in (None, asked)
+        ]
 
     def save_new(self, form: Any, commit: bool = True) -> Any:
         return self._save_draft(super().save_new(form, commit=False), form, commit)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from narratives.lexicon import Lexicon
 from narratives.models import BankReflection, Narrative, Pronunciation
 from narratives.publishing import kind_of_clip
+from narratives.word_diff import Piece, changes
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import ContentType
@@ -32,6 +33,10 @@ class Otherwise:
     voices: tuple[str, ...]
     spoken: str
     clips: tuple[Wanted, ...]
+
+    @property
+    def difference(self) -> list[Piece]:
+        return changes(self.text.words, self.spoken)
 
 
 @dataclass(frozen=True, slots=True)
