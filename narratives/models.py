@@ -316,7 +316,7 @@ class BankReflection(models.Model):
 
     class Meta:
         verbose_name = "reflection"
-        verbose_name_plural = "reflection bank"
+        verbose_name_plural = "reflections"
         ordering: ClassVar = ["theme", "pk"]
 
     def __str__(self) -> str:

@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "reflection",
-                "verbose_name_plural": "reflection bank",
+                "verbose_name_plural": "reflections",
                 "ordering": ["theme", "pk"],
             },
         ),
