@@ -128,7 +128,7 @@ def _a_moment(begun: Future[None]) -> None:
         (ClipQuerySet, "keep_from_prune"),
         (ClipQuerySet, "record_all"),
         (publishing, "replace_pins"),
-        (publishing, "warm_live_journeys"),
+        (publishing, "warm"),
         (warming, "plan"),
         (warming, "settle"),
     ],

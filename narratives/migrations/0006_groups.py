@@ -6,7 +6,12 @@ LOOK_AT_STORIES = ["narratives.view_journey", "narratives.view_narrative"]
 ANALYST = [
     f"ttscache.view_{model}" for model in ("clip", "usage", "spending", "warmrun", "prunerun", "alert")
 ]
-EDITOR = ["ttscache.view_clip"]  # and all that is written, see _rights_to_write
+WRITTEN = ("journey", "narrative", "pronunciation", "bankreflection")
+EDITOR = [
+    "ttscache.view_clip",
+    *("narratives.view_revision", "narratives.view_publication"),  # word for word, so nobody changes them
+    *(f"narratives.{deed}_{model}" for model in WRITTEN for deed in ("add", "change", "delete", "view")),
+]
 PUBLISHER = [*EDITOR, "narratives.publish_journey", "ttscache.make_clip", "ttscache.view_warmrun"]
 OPERATOR = [
     *ANALYST,
@@ -24,26 +29,15 @@ def make_groups(apps, schema_editor=None):
     for label in ("narratives", "ttscache", "django_q"):
         # Django makes them when all migrations are done, which is too late; it leaves alone what it finds.
         create_permissions(installed.get_app_config(label), apps=apps, verbosity=0)
-    written = _rights_to_write(apps)
     for name, rights in [
-        ("Editor", EDITOR + written),
-        ("Publisher", PUBLISHER + written),
+        ("Editor", EDITOR),
+        ("Publisher", PUBLISHER),
         ("Analyst", ANALYST),
         ("Operator", OPERATOR),
     ]:
         group, is_new = apps.get_model("auth", "Group").objects.get_or_create(name=name)
         if is_new:
             group.permissions.set([_permission(apps, right) for right in rights])
-
-
-def _rights_to_write(apps):
-    """Everything that belongs to the stories; what was published, word for word, nobody changes."""
-    models = {model._meta.model_name for model in apps.get_app_config("narratives").get_models()}
-    deeds = ("add", "change", "delete", "view")
-    return [
-        "narratives.view_revision",
-        *(f"narratives.{deed}_{model}" for model in sorted(models - {"revision"}) for deed in deeds),
-    ]
 
 
 def _permission(apps, right):
@@ -54,19 +48,12 @@ def _permission(apps, right):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("narratives", "0002_schedule_warming"),
+        ("narratives", "0005_bank"),
         ("ttscache", "0018_alerts"),
         ("django_q", "0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]
     operations = [
-        migrations.AlterModelOptions(
-            name="journey",
-            options={
-                "ordering": ["-is_default", "title"],
-                "permissions": [("publish_journey", "Can publish: change what listeners get")],
-            },
-        ),
         migrations.RunPython(make_groups, migrations.RunPython.noop),
     ]
