@@ -31,7 +31,15 @@ class GroupAdmin(auth_admin.GroupAdmin, ModelAdmin):  # type: ignore[misc]
 
 @admin.register(Schedule)
 class ScheduleAdmin(q_admin.ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
-    pass
+    """When a task runs is for operators to say; what runs may be any code at all, so that is for admins."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Schedule | None = None) -> tuple[str, ...]:
+        given = tuple(super().get_readonly_fields(request, obj))
+        is_admin = isinstance(request.user, User) and request.user.is_superuser
+        return given if is_admin else (*given, "func", "hook", "args", "kwargs", "cluster")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return isinstance(request.user, User) and request.user.is_superuser
 
 
 class EndedTaskAdmin(ModelAdmin):  # type: ignore[misc]

@@ -59,6 +59,8 @@ SIDEBAR = [
         "Stories",
         _page("Journeys", "route", "narratives.journey"),
         _page("Narratives", "menu_book", "narratives.narrative"),
+        _page("Reflection bank", "favorite", "narratives.bankreflection"),
+        _page("Lexicon", "record_voice_over", "narratives.pronunciation"),
     ),
     _group(
         "Sound",
@@ -68,6 +70,7 @@ SIDEBAR = [
     ),
     _group(
         "Figures",
+        _page("Alerts", "notification_important", "ttscache.alert"),
         _page("Usage", "bar_chart", "ttscache.usage"),
         _page("Spending", "payments", "ttscache.spending"),
     ),

@@ -13,9 +13,9 @@ from dotenv import dotenv_values
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from lifereview import admin_look, object_storage
+from lifereview import admin_look, mail, object_storage
 from lifereview.environment import Environment, refuse
-from ttscache.price_list import LIST_PRICES, Price
+from ttscache.price_list import HIT_RATE_TARGETS, LIST_PRICES, Price
 from ttscache.speech import OPENAI_VOICES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -37,6 +37,7 @@ except OSError as error:
     refuse("VAR_DIR", str(VAR_DIR), f"it has to be a folder that can be written ({error.strerror})")
 
 DEBUG = env.flag("DEBUG", False)
+VERSION = "0.1.0"  # as in pyproject.toml, which need not be where this runs
 
 # --- who may call ----------------------------------------------------------------------------------------
 THIS_MACHINE = list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", socket.gethostname().lower()]))
@@ -253,6 +254,17 @@ def _prices() -> dict[str, Price]:
     return prices
 
 
+def _hit_rate_targets() -> dict[str, float]:
+    """The usual ones, and those that are named here, in percent."""
+    named = env.words(
+        "TTS_HIT_RATE_TARGETS",
+        pattern=r"(narrative|question|analysis|response)=(100|\d{1,2}(\.\d{1,4})?)",
+        allowed="a list such as narrative=99.9,question=95,analysis=60 (percent of requests)",
+    )
+    pairs = (entry.split("=") for entry in named)
+    return HIT_RATE_TARGETS | {kind: float(percent) / 100 for kind, percent in pairs}
+
+
 FILES_DIR = env.folder("TTS_FILES_DIR", VAR_DIR / "tts_cache")
 try:
     FILES_DIR.mkdir(parents=True, exist_ok=True)
@@ -284,6 +296,8 @@ TTSCACHE = {
     "timeout_seconds": TTS_TIMEOUT_SECONDS,
     "daily_budget_usd": env.optional_number("TTS_DAILY_BUDGET_USD", least=0, most=1_000_000),
     "prices": PRICES,
+    "hit_rate_targets": _hit_rate_targets(),
+    "storage_limit_bytes": env.byte_count("TTS_STORAGE_LIMIT_BYTES", 0),
     "allow_anonymous_text": env.flag("TTS_ALLOW_ANONYMOUS_TEXT", False),
     "waiting_threads": WEB_THREADS * 3 // 4,
 }
@@ -351,6 +365,10 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W004",  # HSTS and
     "security.W008",  # the redirect to https are the business of the proxy that ends TLS
 ]
+
+# --- mail: to tell staff of trouble ----------------------------------------------------------------------
+ALERT_EMAILS: list[str] = mail.alert_emails(env)
+globals().update(mail.settings_in(env))  # EMAIL_…, DEFAULT_FROM_EMAIL
 
 # --- language, time, static files ------------------------------------------------------------------------
 LANGUAGE_CODE = "en-us"

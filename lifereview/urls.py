@@ -4,7 +4,7 @@
 /api/…                  narratives, clips, speech, runs, stats  narratives, ttscache
 /api/schema, /api/docs  the API described
 /admin/                 staff
-/readyz                 for operators                           ttscache
+/readyz, /metrics       for operators                           ttscache
 """
 
 from django.contrib import admin

@@ -5,30 +5,38 @@ What staff type is a draft. Nothing is made for it unless they ask; listeners ge
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 
 from narratives import (
+    admin_bank,  # noqa: F401 - registers its page
+    admin_lexicon,  # noqa: F401 - registers its page
     admin_published,  # noqa: F401 - registers its page
     publishing,
 )
 from narratives.admin_deeds import Deeds
+from narratives.admin_exchange import ExchangePages
 from narratives.admin_inline import NarrativeInline
+from narratives.admin_publications import PublicationPages
+from narratives.admin_writing import WritingPages
 from narratives.drafts import draft_clips, journey_clips, make_drafts, make_journey, save_draft
-from narratives.models import Journey, Narrative
+from narratives.estimates import estimate, paces
+from narratives.models import Journey, Narrative, share_lexicon
 from narratives.sounds import add_sounds, count_up_to_date, sounds_of, state_of
 from ttscache import warming
 from ttscache.admin_pages import has_said_yes
@@ -47,7 +55,7 @@ class JourneyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Journey)
-class JourneyAdmin(Deeds):
+class JourneyAdmin(PublicationPages, ExchangePages, WritingPages):
     form = JourneyForm
     inlines = (NarrativeInline,)
     list_display = ("title", "is_live", "is_default", "narrative_count", "changes", "readiness")
@@ -57,7 +65,12 @@ class JourneyAdmin(Deeds):
         (None, {"fields": ("title", ("is_live", "is_default"))}),
         ("Technical", {"classes": ["collapse"], "fields": (("slug", "language"),)}),
     )
-    actions_detail = ("publish_changes", "make_missing")
+    actions_detail = (
+        "publish_changes",
+        "make_missing",
+        "versions",
+        {"title": "File", "items": ["export_json", "export_csv", "import_file"]},
+    )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JourneyList]:
         return JourneyList
@@ -68,7 +81,7 @@ class JourneyAdmin(Deeds):
 
     @admin.display(description="Not published yet")
     def changes(self, journey: Journey) -> str:
-        changed = sum(narrative.has_changes for narrative in journey.narratives.all())
+        changed = sum(narrative.is_ahead for narrative in journey.narratives.all())
         return f"{changed} with changes" if changed else ""
 
     @admin.display(description="Clips up to date")
@@ -76,8 +89,17 @@ class JourneyAdmin(Deeds):
         return progress_bar(*count_up_to_date(journey.narratives.all()))
 
     # saving
+    def get_readonly_fields(self, request: HttpRequest, obj: Journey | None = None) -> tuple[str, ...]:
+        """What listeners get is for those to say who may publish."""
+        given = tuple(super().get_readonly_fields(request, obj))
+        return given if self.has_publish_permission(request) else (*given, "is_live", "is_default")
+
+    def save_model(self, request: HttpRequest, obj: Journey, form: Any, change: bool) -> None:
+        publishing.one_at_a_time()
+        super().save_model(request, obj, form, change)
+
     def narratives_of(self, saved: Journey) -> list[Narrative]:
-        return list(saved.narratives.select_related("live", "journey"))
+        return share_lexicon(saved.narratives.select_related("live", "pending", "journey"))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -90,7 +112,9 @@ class JourneyAdmin(Deeds):
         planned = warming.plan(publishing.all_published_clips(journey))
         publishing.warm_live_journeys(asked_by=request.user.get_username())
         sound = in_words(planned, "being made") if planned.missing else "Their sound is there already."
-        self.message_user(request, f"Listeners can take it now: {len(published)} published texts. {sound}")
+        says = f"Listeners can take it now: {len(published)} published texts. {sound}"
+        self.log_change(request, journey, says)
+        self.message_user(request, says)
 
     # deeds
     @action(description="Make missing clips", url_path="make", permissions=["make"], icon="graphic_eq")  # type: ignore[untyped-decorator]
@@ -102,9 +126,10 @@ class JourneyAdmin(Deeds):
             return self._back_to(journey)
         if not has_said_yes(request):
             return self.ask_to_make(
-                request, planned, title=f"Make missing clips: {journey}", back=self._page_of(journey)
+                request, planned, title=f"Make missing clips: {journey}", back=self.page_of(journey)
             )
         make_journey(journey, narratives, asked_by=request.user.get_username())
+        self.log_change(request, journey, f"Made missing clips. {in_words(planned, 'being made')}")
         self.say_being_made(request, planned)
         return self._back_to(journey)
 
@@ -117,20 +142,18 @@ class JourneyAdmin(Deeds):
     )
     def publish_changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey, narratives = self._found(request, object_id)
-        changed = [narrative for narrative in narratives if narrative.has_changes]
-        if changed and not has_said_yes(request):
-            planned = warming.plan(draft_clips(changed))
-            return self.ask(
-                request,
-                title=f"Publish changes: {journey}",
-                narratives=changed,
-                planned=planned,
-                summary=in_words(planned),
-                verb="Publish",
-                back=self._page_of(journey),
-            )
-        self.publish(request, changed)
-        return self._back_to(journey)
+        if has_said_yes(request) or not any(narrative.is_ahead for narrative in narratives):
+            self.publish(request, narratives)
+            return self._back_to(journey)
+        return self.ask_to_publish(request, journey, narratives)
+
+    def ask_to_publish(
+        self, request: HttpRequest, saved: Journey, narratives: Sequence[Narrative]
+    ) -> HttpResponse:
+        action = reverse("admin:narratives_journey_publish_changes", args=[saved.pk])
+        return self.ask_about(
+            request, narratives, title=f"Publish changes: {saved}", action=action, back=self.page_of(saved)
+        )
 
     def _found(self, request: HttpRequest, object_id: str) -> tuple[Journey, list[Narrative]]:
         journey = self.get_object(request, object_id)
@@ -138,11 +161,8 @@ class JourneyAdmin(Deeds):
             raise Http404
         return journey, self.narratives_of(journey)
 
-    def _page_of(self, journey: Journey) -> str:
-        return reverse("admin:narratives_journey_change", args=[journey.pk])
-
     def _back_to(self, journey: Journey) -> HttpResponse:
-        return redirect(self._page_of(journey))
+        return redirect(self.page_of(journey))
 
 
 class JourneyList(ChangeList):  # type: ignore[misc]
@@ -150,7 +170,9 @@ class JourneyList(ChangeList):  # type: ignore[misc]
 
     def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Journey]:
         journeys: QuerySet[Journey] = super().get_queryset(*args, **options)
-        return journeys.prefetch_related(Prefetch("narratives", Narrative.objects.select_related("live")))
+        return journeys.prefetch_related(
+            Prefetch("narratives", Narrative.objects.select_related("live", "pending", "journey"))
+        )
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -170,28 +192,29 @@ class StateFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> QuerySet[Narrative]:
-        same = Q(live__title=F("title"), live__text=F("text"))
-        states = {
-            "published": queryset.filter(same),
-            "changed": queryset.filter(live__isnull=False).exclude(same),
-            "unpublished": queryset.filter(live__isnull=True),
-        }
-        return states.get(self.value() or "", queryset)
+        if self.value() == "unpublished":
+            return queryset.filter(live__isnull=True)
+        if self.value() not in ("published", "changed"):
+            return queryset
+        # What the lexicon makes of a text, no database can say.
+        published = share_lexicon(queryset.filter(live__isnull=False).select_related("live", "pending"))
+        is_wanted = self.value() == "changed"
+        return queryset.filter(pk__in=[each.pk for each in published if each.has_changes == is_wanted])
 
 
 @admin.register(Narrative)
 class NarrativeAdmin(Deeds):
     list_display = ("title", "journey", "kind", "place", "state", "sound")
     list_filter = ("journey", "kind", StateFilter)
-    list_select_related = ("journey", "live")
+    list_select_related = ("journey", "live", "pending")
     search_fields = ("title", "text")
     search_help_text = "Words of the title or the text"
     ordering = ("journey", "position", "pk")
     actions = ("publish_chosen", "make_chosen")
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
-    readonly_fields = ("state", "sound", "live_words", "edited_at", "published_at")
+    readonly_fields = ("estimated", "state", "sound", "live_words", "edited_at", "published_at")
     fieldsets = (
-        (None, {"fields": (("title", "kind"), "text", "sound", "state", "live_words")}),
+        (None, {"fields": (("title", "kind"), "text", "estimated", "sound", "state", "live_words")}),
         (
             "More",
             {
@@ -208,7 +231,7 @@ class NarrativeAdmin(Deeds):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
-        return super().get_queryset(request).select_related("live", "journey")  # type: ignore[no-any-return]
+        return super().get_queryset(request).select_related("live", "pending", "journey")  # type: ignore[no-any-return]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NarrativeList]:
         return NarrativeList
@@ -229,6 +252,15 @@ class NarrativeAdmin(Deeds):
             "admin/narratives/sounds.html", {"narrative": narrative, "sounds": sounds_of(narrative)}
         )
 
+    @admin.display(description="As it is written")
+    def estimated(self, narrative: Narrative) -> SafeString:
+        told = estimate(narrative.text, narrative.lexicon, paces())
+        return format_html(
+            '<div data-estimate="{}">{}</div>',
+            reverse("admin:narratives_estimate"),
+            render_to_string("admin/narratives/estimate.html", {"estimate": told}),
+        )
+
     @admin.display(description="Place", ordering="position")
     def place(self, narrative: Narrative) -> int:
         return narrative.position + 1
@@ -245,15 +277,36 @@ class NarrativeAdmin(Deeds):
 
     # saving
     def save_model(self, request: HttpRequest, obj: Narrative, form: Any, change: bool) -> None:
+        publishing.one_at_a_time()
         save_draft(obj, form.changed_data)
 
     def narratives_of(self, saved: Narrative) -> list[Narrative]:
-        return [saved]
+        return share_lexicon([saved])
 
     # deeds
     @admin.action(description="Publish", permissions=["publish"])
-    def publish_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> None:
-        self.publish(request, queryset)
+    def publish_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
+        """Asks first when it costs money."""
+        chosen = share_lexicon(queryset)
+        if not has_said_yes(request) and self.costs_money(chosen):
+            return self.ask_to_publish(request, None, chosen)
+        self.publish(request, chosen)
+        return None
+
+    def ask_to_publish(
+        self, request: HttpRequest, saved: Narrative | None, narratives: Sequence[Narrative]
+    ) -> HttpResponse:
+        """Sent back as the action of the list."""
+        chosen = [(ACTION_CHECKBOX_NAME, narrative.pk) for narrative in narratives]
+        narratives_page = reverse("admin:narratives_narrative_changelist")
+        return self.ask_about(
+            request,
+            narratives,
+            title="Publish",
+            action=narratives_page,
+            back=request.path if saved else narratives_page,
+            hidden=[("action", "publish_chosen"), *chosen],
+        )
 
     @admin.action(description="Make missing clips", permissions=["make"])
     def make_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
@@ -268,6 +321,7 @@ class NarrativeAdmin(Deeds):
             back = reverse("admin:narratives_narrative_changelist")
             return self.ask_to_make(request, planned, hidden=hidden, back=back)
         make_drafts(queryset, asked_by=request.user.get_username())
+        self.log_made(request, queryset, planned)
         self.say_being_made(request, planned)
         return None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -13,11 +13,16 @@ from django.shortcuts import redirect
 
 from narratives import publishing
 from narratives.drafts import draft_clips
-from narratives.models import Narrative
+from narratives.models import Journey, Narrative, Publication
+from narratives.publishing import clips_of
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin
 from ttscache.admin_widgets import in_words
-from ttscache.warming import Plan
+from ttscache.warming import Plan, Wanted
+
+FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about
+
+Thing = TypeVar("Thing")
 
 
 class Deeds(StaffAdmin):
@@ -28,11 +33,13 @@ class Deeds(StaffAdmin):
         """What is published when this page is saved and published in one."""
 
     # who may
-    def has_publish_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_view_permission(request) and request.user.has_perm("narratives.change_narrative")
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What listeners have is taken from them only by who may publish."""
+        may: bool = super().has_delete_permission(request, obj)
+        return may and (not has_listeners(obj) or self.has_publish_permission(request))
 
-    def has_make_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_publish_permission(request)
+    def has_publish_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm("narratives.publish_journey")
 
     def changeform_view(
         self,
@@ -50,10 +57,16 @@ class Deeds(StaffAdmin):
         super().save_related(request, form, formsets, change)
         publishing.hold_clips()
         if "_publish" in request.POST and self.has_publish_permission(request):
-            self.publish(request, self.narratives_of(form.instance))
+            narratives = self.narratives_of(form.instance)
+            if not self.costs_money(narratives):
+                self.publish(request, narratives)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        """Whoever publishes stays, to see the clips being made."""
+        """Whoever publishes stays, to see the clips being made; what costs money is asked first."""
+        if "_publish" in request.POST and self.has_publish_permission(request):
+            narratives = self.narratives_of(obj)
+            if self.costs_money(narratives):
+                return self.ask_to_publish(request, obj, narratives)
         if "_publish" in request.POST:
             return redirect(request.path)
         return super().response_change(request, obj)  # type: ignore[no-any-return]
@@ -68,27 +81,89 @@ class Deeds(StaffAdmin):
 
     # publishing
     def publish(self, request: HttpRequest, narratives: Iterable[Narrative]) -> None:
-        """Publish what has changed, note who did it, and say what it brings about."""
-        changed = [narrative for narrative in narratives if narrative.has_changes]
-        if not changed:
+        """Publish what has changed, note who did it and at what price, and say what it brings about."""
+        ahead = [narrative for narrative in narratives if narrative.is_ahead]
+        if not ahead:
             self.message_user(
                 request, "There is nothing to publish: listeners have these words.", messages.INFO
             )
             return
-        planned = warming.plan(draft_clips(changed))
-        publishing.publish(changed, asked_by=request.user.get_username())
-        for narrative in changed:
-            self.log_change(request, narrative, "Published.")
-        self.message_user(request, published_in_words(changed, planned), messages.SUCCESS)
+        planned = warming.plan(draft_clips(ahead))
+        publications = publishing.publish(
+            ahead, asked_by=request.user.get_username(), at_once="at_once" in request.POST
+        )
+        for publication, share in shares_of(planned, [(each, clips_of(each)) for each in publications]):
+            says = published_in_words(publication, share)
+            self.log_change(request, publication.journey, says)
+            self.message_user(request, says, messages.SUCCESS)
+        if not publications:
+            says = "Listeners have these words; what was published before is taken back."
+            self.log_change(request, ahead[0].journey, says)
+            self.message_user(request, says, messages.SUCCESS)
+
+    def costs_money(self, narratives: Iterable[Narrative]) -> bool:
+        """Whether clips would be paid for if these were published."""
+        ahead = [each for each in narratives if each.is_ahead and each.journey.is_live]
+        return warming.plan(draft_clips(ahead)).cost_usd > 0
+
+    @abstractmethod
+    def ask_to_publish(
+        self, request: HttpRequest, saved: Any, narratives: Sequence[Narrative]
+    ) -> HttpResponse:
+        """A page that says what publishing these would bring about, and goes ahead when it is sent back."""
+
+    def ask_about(
+        self, request: HttpRequest, narratives: Iterable[Narrative], **question: Any
+    ) -> HttpResponse:
+        ahead = [narrative for narrative in narratives if narrative.is_ahead]
+        planned = warming.plan(draft_clips(ahead))
+        # Where nobody hears the old words there is nothing to keep until the new ones are ready.
+        waits = any(each.journey.is_live for each in ahead) and bool(planned.missing)
+        return self.ask(
+            request,
+            narratives=ahead,
+            summary=in_words(planned),
+            verb="Make them first, then publish" if waits else "Publish",
+            waits=waits,
+            second=("at_once", "Publish anyway") if waits else None,
+            wait_seconds=FIRST_WAIT_SECONDS,
+            **question,
+        )
+
+    # noting
+    def log_made(self, request: HttpRequest, narratives: Iterable[Narrative], planned: Plan) -> None:
+        """Note who had clips made, with what is missing of each narrative and its price."""
+        wanted = [(narrative, draft_clips([narrative])) for narrative in narratives]
+        for narrative, share in shares_of(planned, wanted):
+            if share.missing:
+                self.log_change(request, narrative, f"Made missing clips. {in_words(share, 'being made')}")
 
 
-def published_in_words(changed: Sequence[Narrative], planned: Plan) -> str:
-    count = "1 text is published." if len(changed) == 1 else f"{len(changed)} texts are published."
-    if not any(narrative.journey.is_live for narrative in changed):
-        return f"{count} Listeners get them once the journey is live."
-    if not planned.missing:
-        return f"{count} Their sound is there already."
+def has_listeners(thing: Journey | Narrative | None) -> bool:
+    if isinstance(thing, Narrative):
+        return thing.live is not None and thing.journey.is_live
+    return thing is not None and thing.is_live
+
+
+def shares_of(
+    planned: Plan, wanted: Iterable[tuple[Thing, Iterable[Wanted]]]
+) -> Iterator[tuple[Thing, Plan]]:
+    """Each thing with its own clips of a plan. What several want is counted with the first."""
+    clips = {clip.content_hash: clip for clip in planned.clips}
+    for thing, its in wanted:
+        hashes = [each.speech.content_hash for each in its]
+        yield thing, Plan(tuple(clips.pop(each) for each in hashes if each in clips))
+
+
+def published_in_words(publication: Publication, planned: Plan) -> str:
+    texts = publication.revisions.count()
+    count = f"Version {publication.number}: {texts} text{'' if texts == 1 else 's'}."
+    if not publication.journey.is_live:
+        return f"{count} Listeners get it once the journey is live."
+    if publication.state == Publication.State.LIVE:
+        sound = in_words(planned, "being made") if planned.missing else "All of its sound is there."
+        return f"{count} Listeners have it now. {sound}"
     return (
-        f"{count} {in_words(planned)} The sound is being made now; until it is there, "
-        "listeners of the new words may wait a moment for it."
+        f"{count} {in_words(planned, 'being made')} Listeners keep the old words and sound "
+        "until every clip is there; then they get the new ones, all at once."
     )

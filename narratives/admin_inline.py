@@ -11,8 +11,11 @@ from unfold.admin import StackedInline
 from unfold.forms import PaginationInlineFormSet
 
 from narratives.drafts import save_draft
-from narratives.models import Narrative
+from narratives.estimates import estimate, paces
+from narratives.models import Journey, Narrative
 from narratives.sounds import add_sounds, count_up_to_date, state_of
+from narratives.writing_advice import questions_promised
+from ttscache.conf import conf
 
 
 class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
@@ -22,17 +25,35 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
         narratives: QuerySet[Narrative] = super().get_queryset()
         if any(not hasattr(narrative, "sounds") for narrative in narratives):
             add_sounds(narratives)
+            pace = paces()
             for narrative in narratives:
                 narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
+                narrative.estimate = estimate(narrative.text, narrative.lexicon, pace)  # type: ignore[attr-defined]
         return narratives
 
     @property
     def summary(self) -> str:
         narratives = list(self.get_queryset())
-        changed = sum(narrative.has_changes for narrative in narratives)
+        changed = sum(narrative.is_ahead for narrative in narratives)
         drafts = f", {changed} with changes not published yet" if changed else ""
         ready, total = count_up_to_date(narratives)
         return f"{len(narratives)} narratives{drafts}. {ready} of {total} clips up to date."
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        return conf().listener_voices
+
+    @property
+    def notices(self) -> list[str]:
+        """What does not fit together between the texts."""
+        narratives = list(self.get_queryset())
+        asked = sum(narrative.is_question for narrative in narratives)
+        return [
+            f"“{narrative.title}” speaks of {promised} questions, but there are {asked}."
+            for narrative in narratives
+            if narrative.kind in (Narrative.Kind.INTRO, Narrative.Kind.OUTRO)
+            and (promised := questions_promised(narrative.text)) not in (None, asked)
+        ]
 
     def save_new(self, form: Any, commit: bool = True) -> Any:
         return self._save_draft(super().save_new(form, commit=False), form, commit)
@@ -57,8 +78,16 @@ class NarrativeInline(StackedInline):  # type: ignore[misc]
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
-        found: QuerySet[Narrative] = super().get_queryset(request).select_related("live", "journey")
+        found: QuerySet[Narrative] = (
+            super().get_queryset(request).select_related("live", "pending", "journey")
+        )
         return found.order_by("position", "pk")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Journey | None = None) -> bool:
+        """What listeners have is taken from them only by who may publish."""
+        may: bool = super().has_delete_permission(request, obj)
+        has_listeners = obj is not None and obj.is_live
+        return may and (not has_listeners or request.user.has_perm("narratives.publish_journey"))
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         if db_field.name == "position":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -12,7 +14,9 @@ from narratives import publishing
 from ttscache import warming
 from ttscache.admin_pages import has_said_yes
 from ttscache.admin_runs import WarmRunAdmin
+from ttscache.admin_widgets import in_words
 from ttscache.models import WarmRun
+from ttscache.warming import Plan
 
 admin.site.unregister(WarmRun)  # ttscache knows of nothing that could be published
 
@@ -24,7 +28,7 @@ class PublishedRunsAdmin(WarmRunAdmin):
     @action(  # type: ignore[untyped-decorator]
         description="Make what is missing",
         url_path="make-published",
-        permissions=["steer"],
+        permissions=["make"],
         icon="graphic_eq",
     )
     def make_published(self, request: HttpRequest) -> HttpResponse:
@@ -37,7 +41,18 @@ class PublishedRunsAdmin(WarmRunAdmin):
                 request, planned, title="Make what is missing of all that is published", back=runs
             )
         else:
-            for run in publishing.warm_live_journeys(asked_by=request.user.get_username()):
-                self.log_change(request, run, "Missing clips asked for.")
+            begun = publishing.warm_live_journeys(asked_by=request.user.get_username())
+            for run, share in shares_of(planned, begun):
+                self.log_change(request, run, f"Missing clips asked for. {in_words(share, 'being made')}")
             self.say_being_made(request, planned)
         return redirect(runs)
+
+
+def shares_of(planned: Plan, runs: Iterable[WarmRun]) -> Iterator[tuple[WarmRun, Plan]]:
+    """Each run that makes something of a plan, with what; what several would make is counted once."""
+    missing = {clip.content_hash: clip for clip in planned.missing}
+    for run in runs:
+        hashes = run.items.values_list("clip__content_hash", flat=True)
+        share = Plan(tuple(missing.pop(each) for each in hashes if each in missing))
+        if share.missing:
+            yield run, share

@@ -8,6 +8,8 @@ class NarrativesConfig(AppConfig):
 
     def ready(self) -> None:
         from narratives.predicting import what_follows
-        from ttscache import predicting
+        from narratives.publishing import switch_what_is_ready
+        from ttscache import predicting, run_ends
 
         predicting.register(what_follows)
+        run_ends.register(switch_what_is_ready)

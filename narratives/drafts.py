@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from narratives import publishing
-from narratives.models import Journey, Narrative
+from narratives.models import Journey, Narrative, share_lexicon
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.warming import Wanted
@@ -22,7 +22,7 @@ def save_draft(narrative: Narrative, changed_fields: Sequence[str]) -> None:
     if {"title", "text"} & set(changed_fields):
         narrative.edited_at = timezone.now()
     narrative.slug = narrative.slug or _free_slug(narrative)
-    narrative.save()
+    narrative.save(update_fields=None if is_new else Narrative.DRAFT_FIELDS)
     if is_new:
         _give_place(narrative)
 
@@ -55,7 +55,7 @@ def draft_clips(narratives: Iterable[Narrative]) -> list[Wanted]:
     """The words on the page, published or not, in every listener voice."""
     return [
         Wanted(narrative.draft_speech(voice), publishing.kind_of_clip(narrative))
-        for narrative in narratives
+        for narrative in share_lexicon(narratives)
         for voice in conf().listener_voices
     ]
 

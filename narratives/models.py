@@ -1,14 +1,20 @@
-"""Journey and its ordered Narratives (intro, questions, outro, system clips), and their Revisions."""
+"""Journey, its ordered Narratives, their Revisions in Publications; and how words are pronounced."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 
+from narratives import reflection_rules
+from narratives.lexicon import Entry, Lexicon
 from ttscache.conf import conf
 from ttscache.speech import SpeechRequest
 
@@ -40,6 +46,7 @@ class Journey(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-is_default", "title"]
+        permissions: ClassVar = [("publish_journey", "Can publish: change what listeners get")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["is_default"], condition=Q(is_default=True), name="one_default_journey"
@@ -48,6 +55,58 @@ class Journey(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def waiting(self) -> Publication | None:
+        """What was published and still waits for its sound."""
+        return self.publications.waiting().first()
+
+
+class PublicationQuerySet(models.QuerySet["Publication"]):
+    def waiting(self) -> Self:
+        return self.filter(state=Publication.State.WAITING)
+
+    def heard(self) -> Self:
+        """Those that listeners have or had."""
+        return self.filter(state=Publication.State.LIVE)
+
+
+class Publication(models.Model):
+    """Some texts of a journey that listeners get at once: all of them, words and sound, or none yet.
+
+    `number` is the journey's version. It waits until every clip is there; one journey has one that waits.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting for its sound"
+        LIVE = "live", "Published"
+        WITHDRAWN = "withdrawn", "Taken back"
+
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="publications")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    asked_by = models.CharField(max_length=150, default="", blank=True)
+    asked_at = models.DateTimeField(default=timezone.now, editable=False)
+    live_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[models.Manager[Publication]] = PublicationQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["journey", "number"], name="one_number_a_journey"),
+            models.UniqueConstraint(
+                fields=["journey"], condition=Q(state="waiting"), name="one_waiting_publication_a_journey"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.journey}, v{self.number}"
+
+    @property
+    def scope(self) -> str:
+        """The name under which its clips are made."""
+        return f"{self.journey.slug}, publication {self.number}"
 
 
 class NarrativeQuerySet(models.QuerySet["Narrative"]):
@@ -76,7 +135,14 @@ class Narrative(models.Model):
     live = models.ForeignKey(
         "Revision", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
+    pending = models.ForeignKey(
+        "Revision", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
     edited_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    # What staff write. The pointers to what listeners get are moved by publishing alone, which may happen
+    # while somebody has this narrative's page open.
+    DRAFT_FIELDS = ("kind", "position", "slug", "title", "text", "stage", "theme", "edited_at", "journey")
 
     objects: ClassVar[models.Manager[Narrative]] = NarrativeQuerySet.as_manager()
 
@@ -94,9 +160,29 @@ class Narrative(models.Model):
         return self.kind == self.Kind.QUESTION
 
     @property
+    def lexicon(self) -> Lexicon:
+        """The one in force, asked for anew each time; or the one that `share_lexicon` gave."""
+        return self.__dict__.get("_lexicon") or Pronunciation.objects.lexicon()
+
+    @property
     def has_changes(self) -> bool:
-        """Whether the draft says something else than listeners get."""
-        return self.live is None or (self.live.title, self.live.text) != (self.title, self.text)
+        """Whether the draft says something else than listeners get, or would sound different."""
+        return self._differs_from(self.live)
+
+    @property
+    def upcoming(self) -> Revision | None:
+        """What listeners will have once all that was published is heard."""
+        return self.pending or self.live
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether there is something to publish."""
+        return self._differs_from(self.upcoming)
+
+    def _differs_from(self, revision: Revision | None) -> bool:
+        if revision is None or (revision.title, revision.text) != (self.title, self.text):
+            return True
+        return not revision.sounds_as(self.lexicon)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Authors' texts are tidied when they are saved; from then on they are spoken as they are."""
@@ -104,7 +190,15 @@ class Narrative(models.Model):
         super().save(*args, **kwargs)
 
     def draft_speech(self, voice: str) -> SpeechRequest:
-        return conf().house_request(self.text, voice)
+        return conf().house_request(self.lexicon.spoken(self.text, voice), voice)
+
+
+def share_lexicon(narratives: Iterable[Narrative]) -> list[Narrative]:
+    """Look the lexicon up once for all of them."""
+    given, lexicon = list(narratives), Pronunciation.objects.lexicon()
+    for narrative in given:
+        narrative.__dict__["_lexicon"] = lexicon
+    return given
 
 
 class Revision(models.Model):
@@ -114,6 +208,10 @@ class Revision(models.Model):
     title = models.CharField(max_length=200)
     text = models.TextField()
     spoken_text = models.TextField(help_text="The text as it is said aloud.")
+    spoken_by_voice = models.JSONField(default=dict, blank=True, help_text="Where a voice says it otherwise.")
+    publication = models.ForeignKey(
+        Publication, on_delete=models.CASCADE, null=True, blank=True, related_name="revisions"
+    )
     published_at = models.DateTimeField(default=timezone.now, editable=False)
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -125,4 +223,121 @@ class Revision(models.Model):
 
     def speech(self, voice: str) -> SpeechRequest:
         """These words in the house rendition: the one key under which their sound is kept."""
-        return conf().house_request(self.spoken_text, voice)
+        return conf().house_request(self.spoken_in(voice), voice)
+
+    def sounds_as(self, lexicon: Lexicon) -> bool:
+        """Whether this lexicon has it said in the same way, in every voice that listeners have."""
+        return all(
+            self.spoken_in(voice) == lexicon.spoken(self.text, voice) for voice in conf().listener_voices
+        )
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What it consists of, to compare and to copy."""
+        return {name: getattr(self, name) for name in ("title", "text", "spoken_text", "spoken_by_voice")}
+
+    def spoken_in(self, voice: str) -> str:
+        own: str | None = self.spoken_by_voice.get(voice)
+        return self.spoken_text if own is None else own
+
+
+class PronunciationQuerySet(models.QuerySet["Pronunciation"]):
+    def lexicon(self) -> Lexicon:
+        return Lexicon.of(each.entry for each in self)
+
+
+class Pronunciation(models.Model):
+    """Say a word otherwise than it is written. Captions keep the spelling."""
+
+    word = models.CharField(
+        max_length=100,
+        validators=[RegexValidator(r"\w", "A word has a letter or a digit.")],
+        help_text="As it is written; capitals or not is the same. Whole words only.",
+    )
+    say_as = models.CharField(
+        max_length=200,
+        validators=[RegexValidator(r"\w", "There has to be something to say.")],
+        help_text="Spelled so that a voice says it right, for example “Shivawn” for “Siobhan”.",
+    )
+    voice = models.CharField(
+        max_length=50, default="", blank=True, help_text="Only in this voice; empty: in all."
+    )
+    note = models.CharField(max_length=200, default="", blank=True)
+
+    objects: ClassVar[models.Manager[Pronunciation]] = PronunciationQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["word", "voice"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                Lower("word"),
+                "voice",
+                name="one_pronunciation_a_word_and_voice",
+                violation_error_message="There is an entry for this word already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.word} → {self.say_as}"
+
+    def clean(self) -> None:
+        self.word, self.say_as = " ".join(self.word.split()), " ".join(self.say_as.split())
+
+    @property
+    def entry(self) -> Entry:
+        return Entry(self.word, self.say_as, self.voice)
+
+
+# --- reflections -----------------------------------------------------------------------------------------
+class BankReflectionQuerySet(models.QuerySet["BankReflection"]):
+    def active(self) -> Self:
+        return self.filter(is_active=True)
+
+
+class BankReflection(models.Model):
+    """A reflection that a person wrote, for any answer to a question of its theme."""
+
+    class Occasion(models.TextChoices):
+        ANY = "any", "Any answer"
+        SHORT = "short", "A very short answer"
+        SKIPPED = "skipped", "No answer"
+        SAD = "sad", "A sad answer"
+        GLAD = "glad", "A glad answer"
+
+    text = models.TextField(help_text="Two plain sentences, at most 200 characters.")
+    theme = models.SlugField(
+        default="general", help_text="The theme of the questions it suits; “general” for all of them."
+    )
+    occasion = models.CharField(max_length=10, choices=Occasion, default=Occasion.ANY)
+    is_active = models.BooleanField("in use", default=True, help_text="May be spoken to listeners.")
+    edited_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[models.Manager[BankReflection]] = BankReflectionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "reflection"
+        verbose_name_plural = "reflections"
+        ordering: ClassVar = ["theme", "pk"]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+    def clean(self) -> None:
+        """Raises ValidationError for what the rules do not allow to be spoken."""
+        self.text = tidied(self.text)
+        wrong = reflection_rules.problems(self.text) if self.text else []
+        if wrong:
+            raise ValidationError({"text": wrong})
+
+    def speech(self, voice: str, lexicon: Lexicon) -> SpeechRequest:
+        return conf().house_request(lexicon.spoken(self.text, voice), voice)
+
+
+class ShippedContent(models.Model):
+    """What came with this project and was loaded once; deleted, it stays deleted."""
+
+    name = models.SlugField(max_length=60, primary_key=True)
+    loaded_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,17 +1,30 @@
-"""Publish, load, keep pins in step: the deeds that touch several rows."""
+"""Publish, switch, load, keep pins in step: the deeds that touch several rows.
+
+Publishing fixes the words. Listeners get them, with their sound, once all clips of the publication are there;
+who ends a warm run has a look, and so does a schedule.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
-from narratives.models import Journey, Narrative, Revision
+from narratives.models import (
+    BankReflection,
+    Journey,
+    Narrative,
+    Pronunciation,
+    Publication,
+    Revision,
+    share_lexicon,
+)
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Lane, Pin, WarmRun
@@ -27,51 +40,237 @@ def kind_of_clip(narrative: Narrative) -> ContentType:
     return ContentType.QUESTION if narrative.is_question else ContentType.NARRATIVE
 
 
+# --- publishing ------------------------------------------------------------------------------------------
 @transaction.atomic
-def publish(narratives: Iterable[Narrative], *, asked_by: str = "publishing") -> None:
-    """Give listeners the draft's words from now on, and have what they sound like made.
+def publish(
+    narratives: Iterable[Narrative], *, asked_by: str = "publishing", at_once: bool = False
+) -> list[Publication]:
+    """Have listeners get the draft's words: a publication for each journey, its sound made at once.
 
-    Words that have not changed stay as they are.
+    Listeners keep the old words and the old sound until all of the new is there, unless `at_once`; where
+    nobody has any words of the journey yet there is nothing to wait for. What waits already is taken along.
     """
-    now = timezone.now()
-    for narrative in narratives:
-        if not narrative.has_changes:
-            continue
-        if narrative.live is not None:
-            Revision.objects.filter(pk=narrative.live.pk).update(retired_at=now)
-        narrative.live = Revision.objects.create(
-            narrative=narrative, title=narrative.title, text=narrative.text, spoken_text=narrative.text
-        )
-        narrative.save(update_fields=["live"])
+    one_at_a_time()
+    # Read again, now that nobody else publishes.
+    fresh = Narrative.objects.filter(pk__in=[narrative.pk for narrative in narratives]).select_related(
+        "live", "pending", "journey"
+    )
+    ahead = [narrative for narrative in share_lexicon(fresh) if narrative.is_ahead]
+    words = {narrative: (narrative.title, narrative.text) for narrative in ahead}
+    return _publish(words, asked_by=asked_by, at_once=at_once)
+
+
+@transaction.atomic
+def publish_sounds(*, asked_by: str = "publishing") -> list[Publication]:
+    """Have published words said as the lexicon has it now. Drafts with other words stay drafts."""
+    one_at_a_time()
+    upcoming = Narrative.objects.filter(Q(live__isnull=False) | Q(pending__isnull=False))
+    words = {
+        narrative: (revision.title, revision.text)
+        for narrative in share_lexicon(upcoming.select_related("live", "pending", "journey"))
+        if (revision := narrative.upcoming) is not None
+        and narrative.journey.is_live
+        and not revision.sounds_as(narrative.lexicon)
+    }
+    return _publish(words, asked_by=asked_by)
+
+
+def _publish(
+    words: Mapping[Narrative, tuple[str, str]], *, asked_by: str, at_once: bool = False
+) -> list[Publication]:
+    publications = []
+    for journey in sorted({narrative.journey for narrative in words}, key=lambda journey: journey.pk):
+        is_first = not journey.narratives.filter(live__isnull=False).exists()
+        chosen = {narrative: said for narrative, said in words.items() if narrative.journey == journey}
+        publication = _fix(journey, chosen, asked_by)
+        if publication is None:
+            continue  # all of it had been published and is as before again
+        publications.append(publication)
+        if at_once or is_first:
+            _switch(publication)
+        elif not _switch_if_ready(publication):
+            make(publication, asked_by=asked_by)
     hold_clips()
-    warm_live_journeys(asked_by=asked_by)
+    for publication in publications:
+        if publication.state == Publication.State.LIVE and publication.journey.is_live:
+            for voice in conf().listener_voices:
+                warm(publication.journey, voice, asked_by=asked_by)
+    return publications
 
 
+def _fix(journey: Journey, words: Mapping[Narrative, tuple[str, str]], asked_by: str) -> Publication | None:
+    """A publication of exactly these words, and of what waited besides. None where there is none left."""
+    before = journey.waiting
+    number = (journey.publications.aggregate(last=Max("number"))["last"] or 0) + 1
+    if before is not None:
+        _give_up(before)
+    publication = Publication.objects.create(journey=journey, number=number, asked_by=asked_by)
+    for narrative, (title, text) in words.items():
+        spoken, by_voice = narrative.lexicon.spoken_forms(text, conf().listener_voices)
+        said = {"title": title, "text": text, "spoken_text": spoken, "spoken_by_voice": by_voice}
+        if narrative.live is None or narrative.live.said != said:
+            _await(publication, narrative, said)
+    taken_along = before.revisions.exclude(narrative__in=words) if before is not None else []
+    for revision in taken_along:
+        _await(publication, revision.narrative, revision.said)
+    if publication.revisions.exists():
+        return publication
+    publication.delete()
+    return None
+
+
+def _await(publication: Publication, narrative: Narrative, said: dict[str, Any]) -> None:
+    revision = Revision.objects.create(publication=publication, narrative=narrative, **said)
+    Narrative.objects.filter(pk=narrative.pk).update(pending=revision)
+
+
+def one_at_a_time() -> None:
+    """Whoever changes what listeners get waits here for those who do so already."""
+    list(Journey.objects.select_for_update().order_by("pk"))
+
+
+# --- waiting ---------------------------------------------------------------------------------------------
+def clips_of(publication: Publication) -> list[Wanted]:
+    """All clips of its texts, in every voice that listeners have."""
+    return [
+        Wanted(revision.speech(voice), kind_of_clip(revision.narrative))
+        for voice in conf().listener_voices
+        for revision in publication.revisions.select_related("narrative").order_by(
+            "narrative__position", "pk"
+        )
+    ]
+
+
+def make(publication: Publication, *, asked_by: str = "") -> WarmRun:
+    """Have what is missing made, also what could not be made before."""
+    return warming.start_run(publication.scope, clips_of(publication), asked_by=asked_by)
+
+
+def make_what_waits(*, asked_by: str = "") -> None:
+    """The same for all that wait: with other settings the same words have other clips."""
+    for publication in Publication.objects.waiting().select_related("journey"):
+        make(publication, asked_by=asked_by)
+
+
+def switch_what_is_ready() -> None:
+    """Give listeners every publication whose clips are all there; of each all at once."""
+    for publication in Publication.objects.waiting().select_related("journey"):
+        if _is_ready(publication):
+            with transaction.atomic():
+                one_at_a_time()
+                still = (
+                    Publication.objects.waiting().filter(pk=publication.pk).select_related("journey").first()
+                )
+                if still is not None and _switch_if_ready(still):
+                    hold_clips()
+
+
+@transaction.atomic
+def publish_anyway(publication: Publication) -> bool:
+    """Switch at once, whatever is missing: the first listener waits for it. False where it waits no more."""
+    one_at_a_time()
+    if not Publication.objects.waiting().filter(pk=publication.pk).exists():
+        return False
+    _switch(publication)
+    hold_clips()
+    return True
+
+
+@transaction.atomic
+def withdraw(publication: Publication) -> bool:
+    """Take one back that waits; its words are still drafts. False where it waits no more."""
+    one_at_a_time()
+    if not Publication.objects.waiting().filter(pk=publication.pk).exists():
+        return False
+    _give_up(publication)
+    hold_clips()
+    return True
+
+
+def _is_ready(publication: Publication) -> bool:
+    """Whether listeners lose nothing by it: every clip is there, or nobody can hear the journey."""
+    return not publication.journey.is_live or not warming.plan(clips_of(publication)).missing
+
+
+def _switch_if_ready(publication: Publication) -> bool:
+    Clip.objects.keep_from_prune(wanted.speech.content_hash for wanted in clips_of(publication))
+    if not _is_ready(publication):
+        return False
+    _switch(publication)
+    return True
+
+
+def _switch(publication: Publication) -> None:
+    """Words and sound, of all its texts."""
+    now = timezone.now()
+    changing = Narrative.objects.filter(pending__publication=publication)
+    Revision.objects.filter(pk__in=changing.values("live")).update(retired_at=now)
+    publication.revisions.update(published_at=now)
+    Narrative.objects.filter(pk__in=list(changing.values_list("pk", flat=True))).update(
+        live=F("pending"), pending=None
+    )
+    publication.state, publication.live_at = Publication.State.LIVE, now
+    publication.save(update_fields=["state", "live_at"])
+    logger.info("Listeners have %s, publication %d.", publication.journey.slug, publication.number)
+
+
+def _give_up(publication: Publication) -> None:
+    """Nobody waits for it any more, so no more is made for it either."""
+    Narrative.objects.filter(pending__publication=publication).update(pending=None)
+    publication.state = Publication.State.WITHDRAWN
+    publication.save(update_fields=["state"])
+    for run in WarmRun.objects.active().filter(scope=publication.scope):
+        warming.cancel(run)
+
+
+# --- what is held ----------------------------------------------------------------------------------------
 @transaction.atomic
 def hold_clips() -> None:
-    """Put every published text on record and set the pins: what is live, what is a draft."""
-    list(Journey.objects.select_for_update().order_by("pk"))  # one at a time: the last word is the latest
+    """Put every published text on record and set the pins: what is live, what is a draft or waits."""
+    one_at_a_time()  # the last word is the latest
+    bank = [wanted.speech for wanted in bank_clips(BankReflection.objects.active())]
     wanted: dict[Pin.Reason, set[str]] = {
         Pin.Reason.LIVE: set(),
         Pin.Reason.SYSTEM: set(),
         Pin.Reason.DRAFT: set(),
+        Pin.Reason.BANK: {speech.content_hash for speech in bank},
     }
     audible: list[Wanted] = []
-    for narrative in Narrative.objects.select_related("live", "journey"):
+    for narrative in share_lexicon(Narrative.objects.select_related("live", "pending", "journey")):
         is_live = narrative.live is not None and narrative.journey.is_live
+        has_changes = narrative.has_changes
         for voice in conf().listener_voices:
             if narrative.live is not None and is_live:
                 speech = narrative.live.speech(voice)
                 audible.append(Wanted(speech, kind_of_clip(narrative)))
                 is_system = narrative.kind == Narrative.Kind.SYSTEM
                 wanted[Pin.Reason.SYSTEM if is_system else Pin.Reason.LIVE].add(speech.content_hash)
-            if narrative.has_changes or not is_live:
+            if narrative.pending is not None:
+                wanted[Pin.Reason.DRAFT].add(narrative.pending.speech(voice).content_hash)
+            if has_changes or not is_live:
                 wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
     Clip.objects.keep_from_prune(set().union(*wanted.values()))
     warming.record(audible)
+    Clip.objects.record_all(bank, ContentType.ANALYSIS, are_shareable=True)
     replace_pins(wanted)
 
 
+def bank_clips(reflections: Iterable[BankReflection]) -> list[Wanted]:
+    """What these reflections sound like in every voice that listeners have."""
+    lexicon = Pronunciation.objects.lexicon()
+    return [
+        Wanted(reflection.speech(voice, lexicon), ContentType.ANALYSIS)
+        for voice in conf().listener_voices
+        for reflection in reflections
+    ]
+
+
+def make_bank(reflections: Iterable[BankReflection], *, asked_by: str = "") -> WarmRun:
+    """Have what is missing of these made."""
+    return warming.start_run("reflection bank", bank_clips(reflections), asked_by=asked_by)
+
+
+# --- what listeners may hear, made ahead -----------------------------------------------------------------
 def published_clips(journey: Journey, voice: str) -> Iterator[Wanted]:
     """Everything of a journey that listeners may hear in this voice, in its order."""
     for narrative in journey.narratives.published():
@@ -120,25 +319,33 @@ def warm_live_journeys(voices: Iterable[str] = (), *, asked_by: str = "") -> lis
     ]
 
 
+# --- what comes with this project ------------------------------------------------------------------------
 def load_default_content(path: Path = DEFAULT_CONTENT) -> Journey | None:
     """Create and publish the journey that comes with this project; None where there is a journey."""
     if Journey.objects.exists():
         return None
     content = json.loads(path.read_text(encoding="utf-8"))
-    with transaction.atomic():
-        described = content["narrative"]
-        journey = Journey.objects.create(
-            slug=described["slug"],
-            title=described["title"],
-            language=described["language"],
-            is_live=described["status"] == "published",
-            is_default=True,
-        )
-        narratives = [
+    return create_journey(content, is_default=True)
+
+
+@transaction.atomic
+def create_journey(content: dict[str, Any], *, is_default: bool = False) -> Journey:
+    """A journey as it is written down in content/. Nothing is made for one that is not live."""
+    described = content["narrative"]
+    journey = Journey.objects.create(
+        slug=described["slug"],
+        title=described["title"],
+        language=described["language"],
+        is_live=described["status"] == "published",
+        is_default=is_default,
+    )
+    publish(
+        [
             Narrative.objects.create(journey=journey, position=position, **fields)
             for position, fields in enumerate(_narratives_in(content))
-        ]
-        publish(narratives)
+        ],
+        asked_by="first load",
+    )
     return journey
 
 
@@ -146,7 +353,8 @@ def _narratives_in(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     kinds = Narrative.Kind
     yield {"kind": kinds.INTRO, "slug": "intro", "title": "Welcome", "text": content["narrative"]["intro"]}
     for question in sorted(content["questions"], key=lambda question: question["order"]):
-        fields = {name: question[name] for name in ("slug", "title", "text", "stage", "theme")}
+        known = ("slug", "title", "text", "stage", "theme")
+        fields = {name: question[name] for name in known if name in question}
         yield {"kind": kinds.QUESTION, **fields}
     yield {"kind": kinds.OUTRO, "slug": "outro", "title": "Thank you", "text": content["narrative"]["outro"]}
     for slug, text in content["system_clips"].items():

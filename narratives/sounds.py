@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from django.utils.safestring import SafeString
 
-from narratives.models import Narrative
+from narratives.models import Narrative, share_lexicon
 from ttscache.admin_widgets import MADE, NOT_MADE, Badge, badges_of, player
 from ttscache.conf import conf
 from ttscache.models import Clip
@@ -16,12 +16,22 @@ UP_TO_DATE = Badge("Up to date", "check_circle", "success", "Listeners hear exac
 READY = Badge(
     "Ready to publish", "task_alt", "info", "This is the new text; listeners get it when you publish."
 )
+READY_AND_WAITING = Badge(
+    "Ready", "task_alt", "info", "Published; listeners get it together with the other new clips."
+)
 OUT_OF_DATE = Badge(
     "Out of date", "sync_problem", "warning", "The text has changed since; this is what listeners hear."
 )
 
 LIVE = Badge("Live", "check_circle", "success")
 WAITING = Badge("Published", "check_circle", "neutral", "Listeners get it once the journey is live.")
+COMING = Badge(
+    "Waiting for its sound",
+    "hourglass_top",
+    "info",
+    "Published. Listeners keep the old words and sound until every new clip is there.",
+    is_settled=False,
+)
 CHANGED = Badge(
     "Draft with changes", "edit", "warning", "Listeners keep the published words until you publish."
 )
@@ -48,7 +58,7 @@ class Sound:
 
 def add_sounds(narratives: Iterable[Narrative]) -> None:
     """Give each narrative its `sounds`, one a listener voice: two queries, however many there are."""
-    narratives = list(narratives)
+    narratives = share_lexicon(narratives)
     hashes = {content_hash for narrative in narratives for content_hash in _hashes(narrative)}
     clips = Clip.objects.defer("waveform").in_bulk(hashes, field_name="content_hash")
     badges = badges_of(clips.values())
@@ -81,7 +91,9 @@ def _sound(narrative: Narrative, voice: str, clips: dict[str, Clip], badges: dic
     draft = narrative.draft_speech(voice).content_hash
     live = narrative.live.speech(voice).content_hash if narrative.live is not None else ""
     badge = _standing(badges.get(draft, NOT_MADE), is_published=draft == live, was_published=bool(live))
-    heard = draft if badge in (UP_TO_DATE, READY) else live
+    if badge == READY and not narrative.is_ahead:
+        badge = READY_AND_WAITING
+    heard = draft if badge in (UP_TO_DATE, READY, READY_AND_WAITING) else live
     return Sound(voice, badge, clips.get(heard), narrative.title)
 
 
@@ -98,6 +110,8 @@ def _standing(badge: Badge, *, is_published: bool, was_published: bool) -> Badge
 
 def state_of(narrative: Narrative) -> Badge:
     """What listeners get of it."""
+    if narrative.pending is not None and not narrative.is_ahead:
+        return COMING
     if narrative.live is None:
         return UNPUBLISHED
     if narrative.has_changes:

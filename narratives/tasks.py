@@ -12,3 +12,8 @@ def warm_published() -> None:
     or the budget is joined, so that no more than one of a journey and voice ever waits.
     """
     publishing.warm_live_journeys(asked_by="schedule")
+
+
+def switch_what_is_ready() -> None:
+    """Called every minute by schedule; who ends a run does it at once, unless that process is killed."""
+    publishing.switch_what_is_ready()

@@ -18,6 +18,11 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
     list_per_page = 50
     warn_unsaved_form = True
 
+    # who may
+    def has_make_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Have clips made, which costs money."""
+        return self.has_view_permission(request) and request.user.has_perm("ttscache.make_clip")
+
     # asking first
     def ask(self, request: HttpRequest, **question: Any) -> TemplateResponse:
         """A page that says what would happen, and goes ahead when it is sent back."""

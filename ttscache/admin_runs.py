@@ -218,7 +218,7 @@ class WarmRunAdmin(LookOnly):
     @action(  # type: ignore[untyped-decorator]
         description="Try failed ones again",
         url_path="try-again",
-        permissions=["steer"],
+        permissions=["make"],
         icon="replay",
     )
     def try_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -229,7 +229,7 @@ class WarmRunAdmin(LookOnly):
             lambda run: bool(warming.retry_failed(run, asked_by=request.user.get_username())),
             concerning=(WarmItem.State.FAILED,),
             state="tried again",
-            said="Failed clips are tried again.",
+            said="Failed ones get another try.",
         )
 
     @action(  # type: ignore[untyped-decorator]
@@ -274,16 +274,16 @@ class WarmRunAdmin(LookOnly):
         if run is None:
             raise Http404
         page = reverse("admin:ttscache_warmrun_change", args=[run.pk])
+        planned = _plan_of(run, concerning)
         if name in deeds_for(run) and not has_said_yes(request):
             verb = getattr(self, name).short_description
-            planned = _plan_of(run, concerning)
             summary = f"{in_words(planned, state)} {question}" if concerning else question
             title = f"{verb}: {run.scope}"
             return self.ask(
                 request, title=title, verb=verb, summary=summary, clips=listed(planned), back=page
             )
         if name in deeds_for(run) and deed(run):
-            self.log_change(request, run, said)
+            self.log_change(request, run, f"{said} {in_words(planned, state)}" if concerning else said)
             self.message_user(request, said, messages.SUCCESS)
         else:
             run.refresh_from_db()

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
-from django.db.models.functions import Length, Now
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
+from ttscache import counted
 from ttscache.conf import conf
-from ttscache.hosts import this_host
+from ttscache.counted import UsageSum
+from ttscache.holdings import Held, clips_held, clips_in_memory, clips_made_ahead, files_here
 from ttscache.ledger import HITS, OUTCOMES
-from ttscache.models import Clip, ContentType, ProcessReport, Spending, Usage, WarmItem, WarmRun
+from ttscache.models import ContentType, WarmItem, WarmRun, kind_of
 from ttscache.prices import list_price_usd
 from ttscache.wiring import speech_cache
 
 SENTENCE_CHARACTERS = 100
-REPORT_SECONDS = 90  # a process that has not reported for so long is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,52 +44,51 @@ def budget_today() -> BudgetToday:
 
 def cache_stats() -> dict[str, Any]:
     """The figures of the public contract. Counts cover all processes and survive restarts."""
-    outcomes = _requests_by(("outcome",))
-    by_tier = {outcome: outcomes.get((outcome,), 0) for outcome in OUTCOMES}
+    usage = counted.usage()
+    outcomes: Counter[str] = Counter()
+    for row in usage:
+        outcomes[row.outcome] += row.requests
+    by_tier = {outcome: outcomes[outcome] for outcome in OUTCOMES}
+    held = clips_held()
     holdings = {
-        "supabase_entries": Clip.objects.with_audio().count(),
-        "local_files": sum(1 for tier in speech_cache().local if tier.name == "file" for _ in tier.entries()),
-        "memory_cache": _clips_in_memory(),
-        "supabase_enabled": True,
+        "supabase_entries": sum(each.clips for each in held),
+        "local_files": files_here().clips,
+        "memory_cache": clips_in_memory(),
+        "supabase_enabled": True,  # clips outlive a process, in whichever database or bucket
     }
-    spent = (Spending.objects.aggregate(total=Sum("cost_microusd"))["total"] or 0) / 1e6
-    served = (
-        Usage.objects.exclude(outcome="failed").aggregate(total=Sum("worth_microusd"))["total"] or 0
-    ) / 1e6
+    spent = sum(row.cost_microusd for row in counted.spending()) / 1e6
+    served = sum(row.worth_microusd for row in usage if row.outcome != "failed") / 1e6
     budget = budget_today()
     return {
         "success": True,
         **holdings,
         "hit_rate": _hit_rate(by_tier),
-        "by_content_type": _by_content_type(),
+        "by_content_type": _by_content_type(usage),
         "by_tier": by_tier,
         "spent_usd": round(spent, 6),
         "saved_usd": round(served - spent, 6),
         "budget": {"usd_a_day": budget.cap_usd, "committed_today_usd": budget.committed_usd},
-        "compression": _compression(),
-        "warmed": _warmed(),
+        "compression": _compression(held),
+        "warmed": _warmed(usage),
         "stats": holdings,
     }
 
 
-def _compression() -> dict[str, int]:
+def _compression(held: Iterable[Held]) -> dict[str, int]:
     """Clips that are packed at rest, and what that saves."""
-    packed = Clip.objects.with_audio().exclude(encoding="")
-    figures = packed.aggregate(clips=Count("pk"), saved=Sum(F("audio_file_size") - F("stored_size")))
-    return {"clips": figures["clips"], "saved_bytes": figures["saved"] or 0}
+    packed = [each for each in held if each.encoding]
+    saved = sum(each.audio_bytes - each.stored_bytes for each in packed)
+    return {"clips": sum(each.clips for each in packed), "saved_bytes": saved}
 
 
-def _warmed() -> dict[str, Any]:
+def _warmed(usage: Iterable[UsageSum]) -> dict[str, Any]:
     """Clips made before anybody asked for them: how many, how often heard, and what nobody has heard."""
-    unheard = Clip.objects.never_played().order_by().values_list("model")
-    by_model = list(unheard.annotate(clips=Count("pk"), characters=Sum(Length("content_text"))))
+    ahead = clips_made_ahead()
     return {
-        "hits": Usage.objects.aggregate(total=Sum("warmed_hits"))["total"] or 0,
-        "clips": Clip.objects.with_audio().filter(made_ahead=True).count(),
-        "never_played": sum(clips for _, clips, _ in by_model),
-        "never_played_usd": round(
-            sum(list_price_usd(model, characters) for model, _, characters in by_model), 6
-        ),
+        "hits": sum(row.warmed_hits for row in usage),
+        "clips": ahead.clips,
+        "never_played": ahead.never_played,
+        "never_played_usd": round(ahead.never_played_usd, 6),
     }
 
 
@@ -132,22 +132,20 @@ def _eta_seconds(run: WarmRun, ended: int, left: int) -> int | None:
     return round(elapsed / ended * left)
 
 
-def _requests_by(fields: tuple[str, ...]) -> dict[tuple[str, ...], int]:
-    rows = Usage.objects.order_by().values_list(*fields).annotate(total=Sum("requests"))
-    return {tuple(row[:-1]): row[-1] for row in rows}
-
-
-def _by_content_type() -> dict[str, Any]:
-    counted = _requests_by(("content_type", "outcome"))
-    by_kind = Usage.objects.order_by().values_list("content_type")
-    warmed = dict(by_kind.annotate(total=Sum("warmed_hits")))
+def _by_content_type(usage: Iterable[UsageSum]) -> dict[str, Any]:
+    """All four are there, asked for or not."""
+    asked: dict[str, Counter[str]] = {kind: Counter() for kind in ContentType.values}
+    warmed: Counter[str] = Counter()
+    for row in usage:
+        kind = kind_of(row.content_type)
+        asked[kind][row.outcome] += row.requests
+        warmed[kind] += row.warmed_hits
     figures = {}
-    for kind in ContentType.values:
-        outcomes = {outcome: number for (found, outcome), number in counted.items() if found == kind}
+    for kind, outcomes in asked.items():
         figures[kind] = {
             "requests": sum(outcomes.values()),
             "hits": sum(outcomes.get(outcome, 0) for outcome in HITS),
-            "warmed_hits": warmed.get(kind, 0),
+            "warmed_hits": warmed[kind],
             "hit_rate": _hit_rate(outcomes),
         }
     return figures
@@ -157,11 +155,3 @@ def _hit_rate(outcomes: dict[str, int]) -> float:
     """Hits of all requests, between 0 and 1; 0 before the first request."""
     requests = sum(outcomes.values())
     return round(sum(outcomes.get(outcome, 0) for outcome in HITS) / requests, 4) if requests else 0.0
-
-
-def _clips_in_memory() -> int:
-    """On this host, as its processes last reported."""
-    reports = ProcessReport.objects.filter(
-        host=this_host(), reported_at__gt=Now() - timedelta(seconds=REPORT_SECONDS)
-    )
-    return reports.aggregate(total=Sum("clips_in_memory"))["total"] or 0

@@ -15,7 +15,7 @@ from django.core.signals import setting_changed
 
 from ttscache.audio import FORMATS
 from ttscache.compression import MODES
-from ttscache.price_list import LIST_PRICES, Price
+from ttscache.price_list import HIT_RATE_TARGETS, LIST_PRICES, Price
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, SpeechRequest
 
 PROVIDERS = ("openai", "embedded")
@@ -51,6 +51,8 @@ class Conf:
     claim_seconds: float = 8.0  # a claim that is not renewed for so long may be taken over
     flush_seconds: float = 2.0
     prices: Mapping[str, Price] = field(default_factory=lambda: LIST_PRICES)
+    hit_rate_targets: Mapping[str, float] = field(default_factory=lambda: HIT_RATE_TARGETS)
+    storage_limit_bytes: int = 0  # of all clips at rest, where there is one
 
     @property
     def house_model(self) -> str:

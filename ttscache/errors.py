@@ -134,6 +134,12 @@ class ProviderError(SpeechError):
 
     is_retryable = False
     may_cost = False  # whether the provider may charge for a call that ended so, though no sound came
+    cause = ""  # what operators are told beyond the code, which is all that callers learn
+
+    @property
+    def booked_as(self) -> str:
+        """How a call that ended so stands in the books."""
+        return self.cause or self.code
 
 
 class ProviderUnavailable(ProviderError):
@@ -147,6 +153,7 @@ class KeyRefused(ProviderUnavailable):
     """The provider does not take our key: a matter for operators, not for another try."""
 
     is_retryable = False
+    cause = "key_refused"
 
 
 class VoiceNotInUse(ProviderUnavailable):

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from ttscache.models import ProcessReport
 
-CLUSTER = "cluster"  # as a process that reports
+CLUSTER = "cluster"  # the process of a host's task cluster as a whole; others that report are numbers
 HEARTBEAT_LOST_SECONDS = 120
 AT_WORK_SECONDS = 30  # web processes report every 20 s; a cluster may miss beats, which any of them may take
 

@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 
 from ttscache.books import CLIP_DAYS, SPENDING, USAGE, Key
 from ttscache.hosts import this_host
-from ttscache.models import Clip, ProcessReport, Receipt
+from ttscache.models import Clip, LastCall, ProcessReport, Receipt
 from ttscache.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class Page:
         self.usage: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
         self.spending: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
         self.clip_days: defaultdict[tuple[int, str], int] = defaultdict(int)
+        self.last_calls: dict[str, float] = {}  # outcome: seconds since 1970
 
     def __bool__(self) -> bool:
         return bool(self.usage or self.spending or self.clip_days)
@@ -68,6 +69,8 @@ class Page:
         SPENDING.add(_by_hour(self.spending))
         CLIP_DAYS.add({(_day(day), key): [asked] for (day, key), asked in self.clip_days.items()})
         Clip.objects.were_asked_for({key for _, key in self.clip_days})
+        for outcome in sorted(self.last_calls):  # in one order, as in the books
+            LastCall.objects.note(outcome, _moment(self.last_calls[outcome]))
 
 
 class Ledger:
@@ -107,8 +110,10 @@ class Ledger:
 
     def paid(self, request: SpeechRequest, content_type: str, usd: float, outcome: str) -> None:
         """One provider call. `outcome` is "ok" or an error's code."""
-        hour = int(self._clock() // HOUR_SECONDS)
+        now = self._clock()
+        hour = int(now // HOUR_SECONDS)
         with self._lock:
+            self._open.last_calls[outcome] = now
             figures = self._open.spending[hour, content_type, request.voice, request.model, outcome]
             figures[0] += 1
             figures[1] += len(request.text)
@@ -181,5 +186,5 @@ def _day(number: int) -> date:
     return _moment(number * DAY_SECONDS).date()
 
 
-def _moment(seconds: int) -> datetime:
+def _moment(seconds: float) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

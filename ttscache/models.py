@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import ClassVar, Self, TypeVar
 
@@ -226,8 +226,18 @@ class Clip(models.Model):
     class Meta:
         db_table = "tts_cache"
         ordering: ClassVar = ["-created_at"]
-        permissions: ClassVar = [("prune_clip", "Can remove clips that nobody asks for")]
-        indexes: ClassVar = [models.Index(fields=["last_accessed_at"], name="clip_last_accessed")]
+        permissions: ClassVar = [
+            ("make_clip", "Can have clips made, which costs money"),
+            ("prune_clip", "Can remove clips that nobody asks for"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["last_accessed_at"], name="clip_last_accessed"),
+            models.Index(  # all that is asked about what is held, without reading a row
+                fields=["content_type", "kept_in", "encoding", "stored_size", "audio_file_size"],
+                condition=Q(kept_at__isnull=False, is_active=True),
+                name="clip_held",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.voice}: {self.content_text[:60]}"
@@ -530,6 +540,64 @@ class ProcessReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.process} on {self.host}"
+
+
+class LastCallQuerySet(models.QuerySet["LastCall"]):
+    def note(self, outcome: str, at: datetime) -> None:
+        """Unless a later one is known: pages of counts may be written late."""
+        if not self.filter(outcome=outcome, at__lt=at).update(at=at):
+            self.get_or_create(outcome=outcome, defaults={"at": at})
+
+
+class LastCall(models.Model):
+    """When a provider call last ended in this way: as in Spending, "ok" or what was the matter."""
+
+    outcome = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[LastCall]] = LastCallQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    def open(self) -> Self:
+        """What staff have to know: it goes on, and has gone on for long enough."""
+        return self.filter(over_at__isnull=True, due_at__lte=Now())
+
+
+class Alert(models.Model):
+    """Trouble, from when it was first seen until it was over. One row is open for a kind and its subject."""
+
+    class Kind(models.TextChoices):
+        KEY_REFUSED = "key_refused", "The voice service refuses our key"
+        BUDGET = "budget", "Today's budget is nearly spent"
+        COVERAGE = "coverage", "Published clips are missing"
+        HIT_RATE = "hit_rate", "Listeners wait too often"
+        STORAGE = "storage", "Space runs out"
+
+    kind = models.CharField(max_length=20, choices=Kind)
+    subject = models.CharField(max_length=100, default="", blank=True)  # a kind of clip, or a host
+    says = models.CharField(max_length=300)
+    since = models.DateTimeField()
+    due_at = models.DateTimeField()  # before that it may still pass without anyone being told
+    mailed_at = models.DateTimeField(null=True, blank=True)
+    over_at = models.DateTimeField(null=True, blank=True)
+    over_mailed_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Alert]] = AlertQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-since"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=Q(over_at__isnull=True), name="one_open_alert"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
 
 
 class WarmRunQuerySet(models.QuerySet["WarmRun"]):

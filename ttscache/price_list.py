@@ -1,4 +1,5 @@
-"""What the provider asks for speech. https://platform.openai.com/docs/pricing"""
+"""What the provider asks for speech (https://platform.openai.com/docs/pricing), and how often a clip should
+be there at once."""
 
 from __future__ import annotations
 
@@ -24,3 +25,6 @@ LIST_PRICES = {
     "gpt-4o-mini-tts": Price(per_second=0.00025),
     EMBEDDED_MODEL: Price(),
 }
+
+# By kind of text; what has no target is not expected to be there: a person's own words never are.
+HIT_RATE_TARGETS = {"narrative": 0.999, "question": 0.95, "analysis": 0.6}

@@ -174,7 +174,7 @@ class Speaker:
                     listeners.add(chunk)
             spoken = _checked(b"".join(chunks), call.request)
         except BaseException as error:
-            code = error.code if isinstance(error, SpeechError) else SpeechError.code
+            code = _booked_as(error)
             is_paid = bool(chunks) or (isinstance(error, ProviderError) and error.may_cost)
             self._end(call, code, cost_usd(call.request) if is_paid else 0.0)
             if isinstance(error, SpeechError):
@@ -196,6 +196,12 @@ def _checked(audio: bytes, request: SpeechRequest) -> Spoken:
     facts = sound.examine(audio, request.audio_format)
     sound.check_whole(facts, request.text, request.speed)
     return Spoken(audio, facts)
+
+
+def _booked_as(error: BaseException) -> str:
+    if isinstance(error, ProviderError):
+        return error.booked_as
+    return error.code if isinstance(error, SpeechError) else SpeechError.code
 
 
 def _is_worth_retrying(error: ProviderError) -> bool:

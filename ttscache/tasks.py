@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django_q.tasks import async_task
 
-from ttscache import examining, frequent, moving, pruning, pulling, readiness, tidying, warming
+from ttscache import alerts, examining, frequent, moving, pruning, pulling, readiness, tidying, warming
 from ttscache.claims import is_process_alive
 from ttscache.conf import conf
 from ttscache.errors import Busy, TierError
@@ -102,6 +102,20 @@ def examine_adopted() -> None:
         examining.examine_adopted()
     finally:
         cache.claims.give_back(held)
+
+
+def look_for_trouble() -> None:
+    """Called every other minute by schedule."""
+    if is_stopping():
+        return
+    claims = speech_cache().claims
+    held = claims.take("look-for-trouble")
+    if held is None:
+        return  # another host is at it
+    try:
+        alerts.look()
+    finally:
+        claims.give_back(held)
 
 
 def _call_for_hands() -> None:

@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from ttscache import api, prune_api
+from ttscache import api, metrics_api, prune_api
 from ttscache.middleware import AUDIO
 
 urlpatterns = [
@@ -11,4 +11,5 @@ urlpatterns = [
     path("api/warm-runs/<uuid:run_id>", api.WarmRunView.as_view(), name="warm-run"),
     path("api/admin/clear-old-cache", prune_api.ClearOldCacheView.as_view()),
     path("api/cache-stats", api.CacheStatsView.as_view()),
+    path("metrics", metrics_api.MetricsView.as_view()),
 ]

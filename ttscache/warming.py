@@ -19,6 +19,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from ttscache import run_ends
 from ttscache.budget import Budget
 from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
 from ttscache.prices import list_price_usd, most_usd
@@ -301,6 +302,6 @@ def settle(run: WarmRun) -> None:
     has_failures = run.items.filter(state=WarmItem.State.FAILED).exists()
     state = WarmRun.State.FAILED if has_failures else WarmRun.State.DONE
     now = timezone.now()
-    WarmRun.objects.active().filter(pk=run.pk).update(
-        state=state, paused_because="", started_at=Coalesce("started_at", now), finished_at=now
-    )
+    ended = WarmRun.objects.active().filter(pk=run.pk)
+    if ended.update(state=state, paused_because="", started_at=Coalesce("started_at", now), finished_at=now):
+        run_ends.tell_on_commit()

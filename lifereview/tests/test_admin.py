@@ -16,9 +16,19 @@ from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.tasks import async_task
 from unfold.admin import ModelAdmin
 
-from narratives.models import Journey, Narrative
+from narratives.models import BankReflection, Journey, Narrative, Pronunciation
 from ttscache.conf import conf
-from ttscache.models import ApiToken, Clip, ContentType, PruneRun, Spending, Usage, WarmItem, WarmRun
+from ttscache.models import (
+    Alert,
+    ApiToken,
+    Clip,
+    ContentType,
+    PruneRun,
+    Spending,
+    Usage,
+    WarmItem,
+    WarmRun,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
 
@@ -73,11 +83,16 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     OrmQ: a_queued_task,
     Journey: lambda: a_narrative().journey,
     Narrative: a_narrative,
+    BankReflection: lambda: BankReflection.objects.create(text="That was a good day. Thank you for it."),
+    Pronunciation: lambda: Pronunciation.objects.create(word="Siobhan", say_as="Shivawn"),
     Clip: a_clip,
     WarmRun: a_run,
     PruneRun: lambda: PruneRun.objects.create(days=90, listed=3, removed=2, asked_by="schedule"),
     Usage: lambda: Usage.objects.create(**FIGURES, outcome="memory", latency_bucket=2, requests=3),
     Spending: lambda: Spending.objects.create(**FIGURES, model="tts-1-hd", outcome="ok", calls=1),
+    Alert: lambda: Alert.objects.create(
+        kind="coverage", says="22 of 24 published clips are there.", since=HOUR, due_at=HOUR
+    ),
     ApiToken: lambda: ApiToken.objects.create(name="front end", digest="0" * 64),
 }
 
@@ -106,7 +121,7 @@ def test_the_page_of_one_of_every_model_answers(model, admin_client):
 
 
 def test_the_form_for_a_new_one_answers_or_is_refused(model, admin_client):
-    may_add = model in (User, Group, Schedule, Journey, Narrative)
+    may_add = model in (User, Group, Schedule, Journey, Narrative, BankReflection, Pronunciation)
     assert admin_client.get(page(model, "add")).status_code == (200 if may_add else 403)
 
 

@@ -41,6 +41,10 @@ WRONG = [
     ("TTS_COMPRESSION", "zip", "auto, gzip, none"),
     ("AWS_STORAGE_BUCKET_NAME", "my clips", "the name of a bucket"),
     ("DEBUG", "maybe", "true and false"),
+    ("TTS_HIT_RATE_TARGETS", "question=101", "question=95"),
+    ("TTS_STORAGE_LIMIT_BYTES", "plenty", "number of bytes"),
+    ("EMAIL_URL", "http://localhost", "smtp"),
+    ("ALERT_EMAILS", "ana", "ana@example.org"),
     ("ALLOWED_HOSTS", "http://example.org/", "example.org"),
     ("CSRF_TRUSTED_ORIGINS", "example.org", "https://"),
 ]

@@ -246,7 +246,7 @@ def test_a_draft_is_heard_by_staff_and_published_words_by_all(
     assert stranger.get(path).status == 404
     assert caller.get(path).status == 200
     old = stranger.narratives()["narratives"][-1]["audio"]
-    server.manage("shell", "-c", f"{edit}publishing.publish([narrative])", check=True)
+    server.manage("shell", "-c", f"{edit}publishing.publish([narrative], at_once=True)", check=True)
     heard = wait_until(lambda: next(iter([stranger.get(path)])), "an answer")
     assert (heard.status, heard.body) == (200, sound_of(text))
     lately = stranger.get(old["url"])

@@ -242,16 +242,24 @@ class TestPublishing:
         assert "2 clips are missing: 46 characters, free of charge." in page.content.decode()
         assert "Where did it begin?" in heard(admin_client)[1]
 
-    def test_then_it_publishes_and_queues(
+    def test_then_it_is_made_while_listeners_keep_the_old_words(
         self, admin_client, journey, question, django_capture_on_commit_callbacks
     ):
         edit(question, "Where did it all begin?")
+        make_clips("Where did it begin?")
         with django_capture_on_commit_callbacks(execute=True):
             page = admin_client.post(page_of(journey, "publish_changes"), {"confirmed": "yes"}, follow=True)
-        assert "1 text is published. 2 clips are missing" in said(page)
-        assert heard(admin_client)[1] == ("Question", "Where did it all begin?")
+        assert "Version 2: 1 text. 2 clips are being made" in said(page)
+        assert heard(admin_client)[1] == ("Question", "Where did it begin?")
         assert sounds(admin_client, question) == ["Being made", "Being made"]
         assert OrmQ.objects.exists()
+
+    def test_publish_anyway_gives_the_new_words_at_once(self, admin_client, journey, question):
+        edit(question, "Where did it all begin?")
+        page = admin_client.get(page_of(journey, "publish_changes")).content.decode()
+        assert "waits about 2 s" in page
+        admin_client.post(page_of(journey, "publish_changes"), {"confirmed": "yes", "at_once": "1"})
+        assert heard(admin_client)[1] == ("Question", "Where did it all begin?")
 
     def test_nothing_to_publish_is_said(self, admin_client, journey):
         page = admin_client.get(page_of(journey, "publish_changes"), follow=True)
@@ -260,28 +268,40 @@ class TestPublishing:
     def test_saving_and_publishing_in_one(self, admin_client, journey):
         form = journey_form(journey, **{"narratives-1-text": "Where did it all begin?", "_publish": "1"})
         page = admin_client.post(page_of(journey), form, follow=True)
-        assert "1 text is published." in said(page)
-        assert heard(admin_client)[1] == ("Question", "Where did it all begin?")
+        assert "Version 2: 1 text." in said(page)
+        assert journey.waiting.revisions.get().text == "Where did it all begin?"
 
-    def test_saving_and_publishing_one_narrative(self, admin_client, question):
+    def test_saving_and_publishing_one_narrative(self, admin_client, journey, question):
         form = narrative_form(question, text="Where did it all begin?", _publish="1")
         admin_client.post(page_of(question), form)
-        assert heard(admin_client)[1] == ("Question", "Where did it all begin?")
+        assert journey.waiting.revisions.get().text == "Where did it all begin?"
+
+    def test_what_costs_money_is_saved_then_asked_then_published(self, admin_client, journey, question, paid):
+        form = narrative_form(question, text="Where did it all begin?", _publish="1")
+        page = admin_client.post(page_of(question), form)
+        assert "2 clips are missing: 46 characters, about $0.001." in page.content.decode()
+        assert (journey.narratives.get(kind="question").text, journey.waiting) == (form["text"], None)
+        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="(\w+)"', page.content.decode()))
+        admin_client.post(page.context["action"], hidden)
+        assert journey.waiting.revisions.get().text == form["text"]
 
     def test_the_action_publishes_what_was_chosen_and_names_the_price(
         self, admin_client, journey, question, paid
     ):
         edit(question, "Where did it all begin?")
         chosen = {"action": "publish_chosen", "_selected_action": question.pk}
-        page = admin_client.post(NARRATIVES, chosen, follow=True)
+        asked = admin_client.post(NARRATIVES, chosen)
+        assert "46 characters, about $0.001." in asked.content.decode()
+        assert question.revisions.count() == 1
+        page = admin_client.post(NARRATIVES, chosen | {"confirmed": "yes"}, follow=True)
         assert "46 characters, about $0.001." in said(page)
-        assert "may wait a moment" in said(page)
         assert question.revisions.count() == 2
 
-    def test_it_is_noted_who_did_it(self, admin_client, admin_user, question):
+    def test_it_is_noted_who_did_it_and_at_what_price(self, admin_client, admin_user, question):
         edit(question, "Where did it all begin?")
         admin_client.post(NARRATIVES, {"action": "publish_chosen", "_selected_action": question.pk})
-        assert admin_user.logentry_set.get().get_change_message() == "Published."
+        noted = admin_user.logentry_set.get().get_change_message()
+        assert "Version 2: 1 text. 2 clips are being made: 46 characters, free of charge." in noted
 
     def test_a_journey_that_is_not_live_has_nothing_made(self, admin_client, journey, question):
         Journey.objects.update(is_live=False)
@@ -442,6 +462,16 @@ class TestMakingAllThatIsPublished:
     def test_who_confirms_it_is_named_and_noted(self, admin_client, journey, admin_user):
         admin_client.post(self.ADDRESS, {"confirmed": "yes"})
         assert {run.asked_by for run in WarmRun.objects.all()} == {admin_user.get_username()}
+        made = "Missing clips asked for. 3 clips are being made: 37 characters, free of charge."
+        noted = sorted((entry.object_repr, entry.get_change_message()) for entry in LogEntry.objects.all())
+        assert noted == [("ours, nova (queued)", made), ("ours, onyx (queued)", made)]
+
+    def test_what_two_journeys_say_is_noted_once(self, admin_client, journey, question):
+        other = Journey.objects.create(slug="theirs", title="Theirs", is_live=True)
+        same = Narrative.objects.create(journey=other, slug="q", title="Question", text=question.text)
+        publishing.publish([same])
+        WarmRun.objects.all().delete()
+        admin_client.post(self.ADDRESS, {"confirmed": "yes"})
         assert sorted(entry.object_repr for entry in LogEntry.objects.all()) == [
             "ours, nova (queued)",
             "ours, onyx (queued)",

@@ -3,11 +3,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 from django_q.models import OrmQ
 
 from narratives import publishing
-from narratives.models import Journey, Narrative, tidied
+from narratives.drafts import save_draft
+from narratives.models import Journey, Narrative, Publication, tidied
+from ttscache import warming
 from ttscache.models import Clip, Pin, WarmRun
 
 pytestmark = pytest.mark.django_db
@@ -79,18 +83,166 @@ def test_an_edit_is_a_draft_and_listeners_hear_nothing_of_it(question: Narrative
     assert hashes("draft") == {question.draft_speech(voice).content_hash for voice in ("nova", "onyx")}
 
 
-def test_publishing_gives_words_and_sound_together(question: Narrative) -> None:
-    old = {narrative["content_hash"] for narrative in [heard()["narratives"][4]["audio"]]}
-    question.text = "What has changed in your life?"
-    question.save()
-    publishing.publish([question])
-    told = heard()["narratives"][4]
+def make_clips(narrative: Narrative) -> None:
+    """As if a run had made its draft."""
+    for voice in ("nova", "onyx"):
+        make_clip(narrative, voice)
 
-    assert told["text"] == "What has changed in your life?"
-    assert told["audio"]["content_hash"] == question.draft_speech("nova").content_hash
-    assert not told["audio"]["ready"]
-    assert old <= hashes("recent")
-    assert hashes("draft") == set()
+
+def make_clip(narrative: Narrative, voice: str) -> None:
+    clip = Clip.objects.record(narrative.draft_speech(voice), "question")
+    Clip.objects.filter(pk=clip.pk).update(kept_at=timezone.now())
+
+
+def edit(narrative: Narrative, text: str = "What has changed in your life?") -> Narrative:
+    narrative.text = text
+    narrative.save(update_fields=["text"])
+    return narrative
+
+
+def publish(*narratives: Narrative, at_once: bool = False) -> Publication:
+    (publication,) = publishing.publish(narratives, at_once=at_once)
+    return publication
+
+
+class TestWhatWaitsForItsSound:
+    def test_listeners_keep_the_old_words_and_the_old_sound(self, question: Narrative) -> None:
+        before = heard()
+        publication = publish(edit(question))
+
+        assert publication.state == "waiting"
+        assert heard() == before
+        assert hashes("draft") == {question.draft_speech(voice).content_hash for voice in ("nova", "onyx")}
+
+    def test_one_run_makes_it_in_every_voice(self, question: Narrative) -> None:
+        WarmRun.objects.all().delete()
+        publish(edit(question))
+
+        (run,) = WarmRun.objects.all()
+        assert run.scope == "life-review-default, publication 2"
+        assert {item.clip.voice for item in run.items.all()} == {"nova", "onyx"}
+
+    @pytest.mark.parametrize("voice", ["nova", "onyx"])
+    def test_one_voice_alone_is_not_enough(self, question: Narrative, voice: str) -> None:
+        before = heard()
+        publish(edit(question))
+        make_clip(question, voice)
+        publishing.switch_what_is_ready()
+
+        assert heard() == before
+
+    def test_all_its_texts_switch_when_every_clip_is_there(self, journey: Journey) -> None:
+        texts = [edit(journey.narratives.get(slug=slug), f"New {slug}?") for slug in ("q01", "q02")]
+        publication = publish(*texts)
+        for text in texts:
+            make_clips(text)
+        publishing.switch_what_is_ready()
+        publication.refresh_from_db()
+
+        assert [each["text"] for each in heard()["narratives"][1:3]] == ["New q01?", "New q02?"]
+        assert publication.state == "live"
+        assert hashes("draft") == set()
+        assert {text.draft_speech("onyx").content_hash for text in texts} <= hashes("live")
+
+    def test_the_end_of_the_run_switches(
+        self, question: Narrative, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        publication = publish(edit(question))
+        make_clips(question)
+        run = WarmRun.objects.get(scope=publication.scope)
+        run.items.update(state="done")
+        with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+            warming.settle(run)
+
+        assert heard()["narratives"][4]["text"] == question.text
+
+    def test_what_is_made_already_switches_at_once(self, question: Narrative) -> None:
+        make_clips(edit(question))
+
+        assert publish(question).state == "live"
+        assert heard()["narratives"][4]["text"] == question.text
+
+    def test_publish_anyway_does_not_wait(self, question: Narrative) -> None:
+        publication = publish(edit(question))
+
+        assert publishing.publish_anyway(publication)
+        assert (heard()["narratives"][4]["text"], heard()["narratives"][4]["audio"]["ready"]) == (
+            question.text,
+            False,
+        )
+        assert not publishing.publish_anyway(publication)
+
+    def test_one_that_is_taken_back_never_switches_and_makes_nothing_more(self, question: Narrative) -> None:
+        before = heard()
+        publication = publish(edit(question))
+        assert publishing.withdraw(publication)
+        make_clips(question)
+        publishing.switch_what_is_ready()
+
+        assert heard() == before
+        assert WarmRun.objects.get(scope=publication.scope).state == "cancelled"
+        assert not publishing.publish_anyway(publication)
+
+    def test_the_next_one_takes_it_along(self, journey: Journey) -> None:
+        first, second = (edit(journey.narratives.get(slug=slug), f"New {slug}?") for slug in ("q01", "q02"))
+        waiting = publish(first)
+        publication = publish(second)
+        waiting.refresh_from_db()
+
+        assert (waiting.state, publication.number) == ("withdrawn", 3)
+        assert [revision.text for revision in publication.revisions.order_by("narrative")] == [
+            "New q01?",
+            "New q02?",
+        ]
+        assert WarmRun.objects.get(scope=publication.scope).items.count() == 4
+
+    def test_a_draft_written_meanwhile_stays_one(self, question: Narrative) -> None:
+        publish(edit(question, "First thoughts?"))
+        make_clips(question)
+        edit(question, "Second thoughts?")
+        publishing.switch_what_is_ready()
+
+        assert heard()["narratives"][4]["text"] == "First thoughts?"
+        assert Narrative.objects.get(pk=question.pk).has_changes
+
+    def test_publishing_what_listeners_have_takes_back_what_waits(self, question: Narrative) -> None:
+        old = question.text
+        waiting = publish(edit(question))
+        assert publishing.publish([edit(question, old)]) == []
+        waiting.refresh_from_db()
+
+        assert waiting.state == "withdrawn"
+
+    def test_saving_a_page_that_was_open_meanwhile_does_not_take_the_new_words_away(
+        self, question: Narrative
+    ) -> None:
+        open_page = Narrative.objects.get(pk=question.pk)
+        make_clips(edit(question))
+        publish(question)
+        open_page.title = "Another title"
+        save_draft(open_page, ["title"])
+
+        assert heard()["narratives"][4]["text"] == question.text
+
+    def test_a_failed_clip_is_tried_again(self, question: Narrative) -> None:
+        publication = publish(edit(question))
+        run = WarmRun.objects.get(scope=publication.scope)
+        run.items.update(state="failed", reason="Busy.")
+        with transaction.atomic():
+            warming.settle(run)
+        publishing.make(publication)
+
+        again = WarmRun.objects.active().get(scope=publication.scope)
+        assert again.items.filter(state="queued").count() == 2
+
+    def test_in_a_journey_that_nobody_can_hear_nothing_waits_and_nothing_is_made(
+        self, question: Narrative
+    ) -> None:
+        Journey.objects.update(is_live=False)
+        WarmRun.objects.all().delete()
+
+        assert publish(edit(question)).state == "live"
+        assert not WarmRun.objects.exists()
 
 
 def test_publishing_the_same_words_makes_no_revision(question: Narrative) -> None:
@@ -101,9 +253,7 @@ def test_publishing_the_same_words_makes_no_revision(question: Narrative) -> Non
 
 def test_the_revision_before_is_retired_and_kept(question: Narrative) -> None:
     old = question.live
-    question.text = "What has changed in your life?"
-    question.save()
-    publishing.publish([question])
+    publish(edit(question), at_once=True)
     assert old is not None
     old.refresh_from_db()
 

@@ -127,7 +127,7 @@ def _a_moment(begun: Future[None]) -> None:
         (ClipQuerySet, "keep_from_prune"),
         (ClipQuerySet, "record_all"),
         (publishing, "replace_pins"),
-        (publishing, "warm_live_journeys"),
+        (publishing, "warm"),
         (warming, "plan"),
         (warming, "settle"),
     ],
@@ -138,6 +138,19 @@ def test_a_prune_between_any_two_steps_of_publishing(narrative, before_step, whe
     publish(narrative)
     meanwhile.end()
     assert have_sound(narrative)
+
+
+def test_a_prune_while_listeners_get_a_version_takes_none_of_its_sound(narrative, before_step) -> None:
+    publish(narrative)
+    narrative.refresh_from_db()
+    narrative.text = "What did you do for a living?"
+    narrative.save()
+    make_stale(narrative)
+    meanwhile = before_step(publishing, "_switch", prune)
+    publish(narrative)
+    meanwhile.end()
+    assert have_sound(narrative)
+    assert not WarmItem.objects.filter(state__in=WarmItem.OPEN).exists()
 
 
 @pytest.mark.parametrize(

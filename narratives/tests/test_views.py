@@ -94,7 +94,7 @@ def test_words_cannot_bring_markup_with_them(journey: Journey) -> None:
     question = journey.narratives.get(slug="q04")
     question.title, question.text = MARKUP, MARKUP
     question.save()
-    publishing.publish([question])
+    publishing.publish([question], at_once=True)
     html = page()
     assert MARKUP not in html
     assert "&lt;b&gt;Mum &amp; Dad&lt;/b&gt;&lt;/script&gt;" in html

@@ -205,11 +205,15 @@ def _error_of(answer: Any) -> SpeechError:
     code = str(body.get("code") or "")
     if code.startswith(("billing", "insufficient_quota")):
         logger.error("The speech provider says that our quota is used up (%s).", code)
-        return KeyRefused()
+        used_up = KeyRefused()
+        used_up.cause = "quota_used_up"
+        return used_up
     if status in (400, 422) and _is_about_the_text(body):
         return TextRefused()
     if status in (429, 503, 529):
-        return ProviderUnavailable(retry_after_seconds=retry_after)
+        busy = ProviderUnavailable(retry_after_seconds=retry_after)
+        busy.cause = "provider_busy"
+        return busy
     if status in (408, 504):
         return ProviderTimeout()
     failed = ProviderFailed(retry_after_seconds=retry_after)

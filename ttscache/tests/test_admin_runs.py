@@ -152,12 +152,30 @@ class TestDeeds:
         self.do(admin_client, run, "try_again")
         assert state_of(run) == "queued"
         assert run.items.get(position=0).state == "queued"
+        assert LogEntry.objects.get().get_change_message() == (
+            "Failed ones get another try. 1 clip is tried again: 21 characters, about $0.001."
+        )
+
+    @pytest.mark.parametrize(("right", "done"), [("make_clip", True), ("change_warmrun", False)])
+    def test_trying_again_is_for_those_who_may_have_clips_made(self, client, run, right, done):
+        run.items.update(state="failed")
+        WarmRun.objects.update(state="failed")
+        staff = User.objects.create_user("ana", is_staff=True)
+        staff.user_permissions.set(Permission.objects.filter(codename__in=["view_warmrun", right]))
+        client.force_login(staff)
+        assert offered(client, run) == (["try_again"] if done else [])
+        client.post(page_of(run, "try_again"), {"confirmed": "yes"})
+        assert (state_of(run) == "queued") is done
 
     def test_each_is_noted_with_who_did_it(self, admin_client, run, admin_user):
         for name in ("pause", "go_on", "cancel"):
             self.do(admin_client, run, name)
         notes = LogEntry.objects.filter(object_id=str(run.pk), user=admin_user).order_by("pk")
-        assert [note.get_change_message() for note in notes] == ["Paused.", "Let go on.", "Cancelled."]
+        assert [note.get_change_message() for note in notes] == [
+            "Paused.",
+            "Let go on. 2 clips are still to be made: 42 characters, about $0.001.",
+            "Cancelled. 2 clips are given up: 42 characters, about $0.001.",
+        ]
 
     def test_what_comes_too_late_changes_nothing_and_says_so(self, admin_client, run):
         WarmRun.objects.update(state="done")

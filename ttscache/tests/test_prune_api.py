@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
@@ -77,6 +78,21 @@ def test_a_run_says_who_asked(operator: Client) -> None:
         ("night watch", 90),
         ("ana", 7),
     ]
+
+
+def test_staff_who_asked_are_in_the_admin_log_with_count_and_price() -> None:
+    keep("Nobody asks for this.", 91)
+    client = staff("prune_clip")
+    clear(client, dry_run=True)
+    clear(client)
+    noted = LogEntry.objects.get()
+    assert (noted.user.username, noted.object_id) == ("ana", str(PruneRun.objects.get().pk))
+    assert noted.get_change_message() == "1 clip is removed: 5\xa0bytes, to make again about $0.001."
+
+
+def test_a_token_is_nobody_who_could_be_in_the_admin_log(operator: Client) -> None:
+    clear(operator)
+    assert not LogEntry.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,13 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from lifereview.supervisor import Child, Supervisor
-from narratives.publishing import hold_clips, load_default_content, warm_live_journeys
+from narratives.publishing import (
+    hold_clips,
+    make_what_waits,
+    switch_what_is_ready,
+    warm_live_journeys,
+)
+from narratives.shipped import load_shipped_content
 from ttscache.claims import forget_claims_of_dead_processes
 from ttscache.hosts import HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.readiness import HEARTBEAT_SECONDS, is_cluster_alive
@@ -47,10 +53,12 @@ class Command(BaseCommand):
         call_command(CollectStatic(), interactive=False, verbosity=0)
         # First in the queue, so that the cluster shows that it lives before it is busy.
         async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
-        load_default_content()
+        load_shipped_content()
         forget_claims_of_dead_processes()
         hold_clips()  # with other settings the same words have other clips
         warm_live_journeys(asked_by="the start of the service")
+        make_what_waits(asked_by="the start of the service")
+        switch_what_is_ready()
         password = self._create_first_user()
         connections.close_all()
         self._tell(password)

@@ -2,14 +2,17 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from narratives.publishing import load_default_content
+from narratives.shipped import load_shipped_content
 
 
 class Command(BaseCommand):
-    help = "Creates and publishes the default journey, unless there is a journey already."
+    help = (
+        "Loads what comes with this project and was never here: the default journey, unless there is one, "
+        "the gentle one, which is not live, and the reflection bank."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        journey = load_default_content()
+        loaded = load_shipped_content()
         self.stdout.write(
-            f"Loaded {journey}." if journey else "There is a journey already; nothing was changed."
+            f"Loaded: {', '.join(loaded)}." if loaded else "Nothing is new; nothing was changed."
         )

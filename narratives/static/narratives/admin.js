@@ -70,6 +70,74 @@
     fill(event.target, button);
   }, true);
 
+  // --- the whole journey, one clip after the other, with the pauses that listeners have ---
+  const GAP_MS = 1500;
+  let whole = null; // what is played now: its button, and the clips still to come
+
+  function playNext() {
+    const player = whole?.left.shift();
+    if (!player) return stopWhole("That was all of it.");
+    const number = whole.total - whole.left.length;
+    tellWhole(`Clip ${number} of ${whole.total}`);
+    whole.now = player.querySelector("audio");
+    whole.now.currentTime = 0;
+    whole.now.play().catch(() => stopWhole("It could not be played."));
+  }
+
+  function stopWhole(why) {
+    const { button, now } = whole ?? {};
+    whole = null;
+    now?.pause();
+    button?.setAttribute("aria-pressed", "false");
+    tellWhole(why);
+  }
+
+  function tellWhole(words) {
+    const place = document.querySelector("[data-playing]");
+    if (place) place.textContent = words;
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-play-all]");
+    if (!button) return;
+    const isOn = whole?.button === button;
+    if (whole) stopWhole("");
+    if (isOn) return;
+    const left = [...document.querySelectorAll(".narratives .original [data-player]")].filter(
+      (player) => player.querySelector(".clip-voice").textContent === button.dataset.playAll,
+    );
+    whole = { button, left, total: left.length, now: null };
+    button.setAttribute("aria-pressed", "true");
+    left.length ? playNext() : stopWhole("No clip of this voice is made yet.");
+  });
+  document.addEventListener("ended", (event) => {
+    const playing = whole;
+    if (event.target === whole?.now) setTimeout(() => whole === playing && playNext(), GAP_MS);
+  }, true);
+  document.addEventListener("play", (event) => {
+    if (whole && event.target !== whole.now) stopWhole("");
+  }, true);
+
+  // --- what a text would be like, while it is written ---
+  const ESTIMATE_MS = 400;
+  const waiting = new WeakMap();
+
+  document.addEventListener("input", (event) => {
+    const text = event.target.closest("textarea[name$='text']");
+    const place = (text?.closest(".narrative") ?? text?.form)?.querySelector("[data-estimate]");
+    if (!place) return;
+    clearTimeout(waiting.get(text));
+    waiting.set(text, setTimeout(() => estimate(text, place), ESTIMATE_MS));
+  });
+
+  async function estimate(text, place) {
+    const body = new FormData();
+    body.append("text", text.value);
+    body.append("csrfmiddlewaretoken", document.querySelector("[name=csrfmiddlewaretoken]").value);
+    const answer = await fetch(place.dataset.estimate, { method: "POST", body }).catch(() => null);
+    if (answer?.ok && !answer.redirected) place.innerHTML = await answer.text();
+  }
+
   // --- moving a narrative with its arrows, for those who do not drag ---
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-move]");

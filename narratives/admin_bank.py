@@ -1,0 +1,136 @@
+"""The reflection bank for staff: what may be said to any answer, how it sounds, whether it is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.views import ChangeList
+
+from narratives import publishing
+from narratives.admin_deeds import shares_of
+from narratives.models import BankReflection
+from narratives.sounds import Sound
+from ttscache import warming
+from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.admin_widgets import NOT_MADE, badges_of, in_words
+from ttscache.models import Clip
+
+
+def add_bank_sounds(given: Iterable[BankReflection]) -> None:
+    """Give each its `sounds`, one a listener voice, all looked up at once."""
+    reflections = list(given)
+    wanted = publishing.bank_clips(reflections)
+    hashes = [each.speech.content_hash for each in wanted]
+    clips = Clip.objects.defer("waveform").in_bulk(hashes, field_name="content_hash")
+    badges = badges_of(clips.values())
+    for place, reflection in enumerate(reflections):
+        own = wanted[place :: len(reflections)]
+        reflection.sounds = [  # type: ignore[attr-defined]
+            Sound(
+                each.speech.voice,
+                badges.get(each.speech.content_hash, NOT_MADE),
+                clips.get(each.speech.content_hash),
+                reflection.text[:60],
+            )
+            for each in own
+        ]
+
+
+class BankList(ChangeList):  # type: ignore[misc]
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        add_bank_sounds(self.result_list)
+
+
+@admin.register(BankReflection)
+class BankReflectionAdmin(StaffAdmin):
+    list_display = ("text", "theme", "occasion", "is_active", "sound")
+    list_filter = ("is_active", "occasion", "theme")
+    search_fields = ("text",)
+    fields = ("text", ("theme", "occasion"), "is_active", "sound")
+    readonly_fields = ("sound",)
+    actions = ("make_chosen",)
+    list_before_template = "admin/narratives/bank_note.html"
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[BankList]:
+        return BankList
+
+    @admin.display(description="Sound")
+    def sound(self, reflection: BankReflection) -> SafeString | str:
+        if reflection.pk is None:
+            return "You can hear it once it is saved and its clips are made."
+        if not hasattr(reflection, "sounds"):
+            add_bank_sounds([reflection])
+        sounds = reflection.sounds  # type: ignore[attr-defined]
+        context = {"narrative": reflection, "sounds": sounds}
+        return render_to_string("admin/narratives/sounds.html", context)
+
+    # --- saving: whoever puts one in use has it made, as with what is published ----------------------------
+    def save_model(self, request: HttpRequest, obj: BankReflection, form: Any, change: bool) -> None:
+        publishing.one_at_a_time()
+        obj.edited_at = timezone.now()
+        super().save_model(request, obj, form, change)
+        publishing.hold_clips()
+
+    def response_add(self, request: HttpRequest, obj: BankReflection, *args: Any, **options: Any) -> Any:
+        return self._asked_to_make(request, obj) or super().response_add(request, obj, *args, **options)
+
+    def response_change(self, request: HttpRequest, obj: BankReflection) -> Any:
+        return self._asked_to_make(request, obj) or super().response_change(request, obj)
+
+    def _asked_to_make(self, request: HttpRequest, obj: BankReflection) -> HttpResponse | None:
+        """What is in use is made ahead: at once where that is free, else after a yes."""
+        if not obj.is_active or not self.has_make_permission(request):
+            return None
+        planned = warming.plan(publishing.bank_clips([obj]))
+        if not planned.missing:
+            return None
+        if planned.cost_usd > 0:
+            return self._ask(request, [obj.pk], planned)
+        self._make(request, [obj])
+        return None
+
+    def delete_model(self, request: HttpRequest, obj: BankReflection) -> None:
+        super().delete_model(request, obj)
+        publishing.hold_clips()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[BankReflection]) -> None:
+        super().delete_queryset(request, queryset)
+        publishing.hold_clips()
+
+    # --- making -------------------------------------------------------------------------------------------
+    @admin.action(description="Make missing clips", permissions=["make"])
+    def make_chosen(self, request: HttpRequest, queryset: QuerySet[BankReflection]) -> HttpResponse | None:
+        """Asks first when it costs money."""
+        chosen = list(queryset)
+        planned = warming.plan(publishing.bank_clips(chosen))
+        if not planned.missing:
+            self.say_nothing_missing(request)
+            return None
+        if planned.cost_usd > 0 and not has_said_yes(request):
+            return self._ask(request, [reflection.pk for reflection in chosen], planned)
+        self._make(request, chosen)
+        return None
+
+    def _ask(self, request: HttpRequest, chosen: Sequence[int], planned: warming.Plan) -> HttpResponse:
+        bank = reverse("admin:narratives_bankreflection_changelist")
+        hidden = [("action", "make_chosen"), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
+        return self.ask_to_make(request, planned, action=bank, hidden=hidden, back=bank)
+
+    def _make(self, request: HttpRequest, chosen: Sequence[BankReflection]) -> None:
+        planned = warming.plan(publishing.bank_clips(chosen))
+        publishing.make_bank(chosen, asked_by=request.user.get_username())
+        wanted = [(reflection, publishing.bank_clips([reflection])) for reflection in chosen]
+        for reflection, share in shares_of(planned, wanted):
+            if share.missing:
+                self.log_change(request, reflection, f"Made missing clips. {in_words(share, 'being made')}")
+        self.say_being_made(request, planned)

@@ -1,0 +1,138 @@
+"""Journeys as files: downloaded, uploaded, compared, and written to the drafts after a yes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminFileFieldWidget
+
+from narratives import exchange
+from narratives.admin_deeds import Deeds
+from narratives.exchange import Difference
+from narratives.models import Journey
+from narratives.word_diff import changes
+from ttscache.admin_pages import has_said_yes
+
+
+class FileForm(forms.Form):
+    file = forms.FileField(
+        label="JSON or CSV file",
+        max_length=200,
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".json,.csv"}),
+    )
+
+    def clean_file(self) -> Any:
+        given = self.cleaned_data["file"]
+        if given.size > exchange.MOST_BYTES:
+            raise forms.ValidationError("The file is larger than a journey can be (1 MB).")
+        return given
+
+
+def counted(difference: Difference) -> str:
+    parts = (
+        (difference.added, "added"),
+        (difference.changed, "changed"),
+        (difference.not_in_file, "not in the file"),
+        (difference.unchanged, "unchanged"),
+        (difference.words_said_otherwise, "words said otherwise"),
+    )
+    return ", ".join(f"{len(those)} {word}" for those, word in parts)
+
+
+class ExchangePages(Deeds):
+    """Export and import on the page of a journey."""
+
+    def has_import_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        wanted = (
+            "narratives.change_narrative",
+            "narratives.add_narrative",
+            "narratives.change_pronunciation",
+        )
+        return self.has_change_permission(request) and request.user.has_perms(wanted)
+
+    def _journey_to_read(self, request: HttpRequest, object_id: str) -> Journey:
+        journey = self.get_object(request, object_id)
+        if journey is None:
+            raise Http404
+        return journey  # type: ignore[no-any-return]
+
+    @action(description="Export as JSON", url_path="export-json", permissions=["view"])  # type: ignore[untyped-decorator]
+    def export_json(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        journey = self._journey_to_read(request, object_id)
+        return _download(exchange.as_json(journey), f"{journey.slug}.json", "application/json")
+
+    @action(description="Export as CSV", url_path="export-csv", permissions=["view"])  # type: ignore[untyped-decorator]
+    def export_csv(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        journey = self._journey_to_read(request, object_id)
+        return _download(exchange.as_csv(journey), f"{journey.slug}.csv", "text/csv; charset=utf-8")
+
+    @action(description="Import …", url_path="import", permissions=["import"])  # type: ignore[untyped-decorator]
+    def import_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Shows what would change; writes it once that is sent back."""
+        journey = self._journey_to_read(request, object_id)
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        form = FileForm(request.POST or None, request.FILES or None)
+        content = _sent_back(request)
+        if content is None and request.method == "POST" and form.is_valid():
+            content = form.cleaned_data["file"].read()
+        if content is None:
+            return self._import_page(request, journey, form=form)
+        parsed = exchange.parse(content)
+        difference = exchange.compare(journey, parsed)
+        if has_said_yes(request) and not difference.problems:
+            if request.POST.get("seen") == difference.fingerprint:
+                says = f"Imported: {counted(exchange.write(journey, parsed))}."
+                self.log_change(request, journey, says)
+                self.message_user(request, f"{says} They are drafts until you publish.", messages.SUCCESS)
+                return redirect(reverse("admin:narratives_journey_change", args=[journey.pk]))
+            self.message_user(
+                request, "The drafts have changed since you looked. This is how it is now.", messages.WARNING
+            )
+        hidden = [("content", base64.b64encode(content).decode()), ("seen", difference.fingerprint)]
+        changed = [
+            (each.narrative, changes(each.narrative.text, each.row.text), each.row)
+            for each in difference.changed
+        ]
+        return self._import_page(
+            request,
+            journey,
+            difference=difference,
+            changed=changed,
+            counted=counted(difference),
+            hidden=hidden,
+        )
+
+    def _import_page(self, request: HttpRequest, journey: Journey, **more: Any) -> HttpResponse:
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Import: {journey}",
+            "journey": journey,
+            "back": reverse("admin:narratives_journey_change", args=[journey.pk]),
+            **more,
+        }
+        return TemplateResponse(request, "admin/narratives/journey/import.html", context)
+
+
+def _sent_back(request: HttpRequest) -> bytes | None:
+    """The file that was looked at, where this is the answer to that."""
+    try:
+        return base64.b64decode(request.POST["content"], validate=True) if has_said_yes(request) else None
+    except (KeyError, binascii.Error):
+        return None
+
+
+def _download(content: str, name: str, media_type: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type=media_type, headers=headers)

@@ -1,0 +1,173 @@
+"""The lexicon for staff: how words are said. What a change costs is shown before it is saved."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.decorators import action
+
+from narratives import publishing
+from narratives.drafts import draft_clips, make_drafts
+from narratives.models import Pronunciation
+from narratives.pronouncing import Effect, effect_of, lexicon_with, lexicon_without, said_with
+from narratives.sounds import add_sounds
+from ttscache import warming
+from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.admin_widgets import in_words, price
+from ttscache.conf import conf
+
+
+def effect_in_words(effect: Effect) -> str:
+    """How many texts and clips, and what making them would cost."""
+    texts, planned = len(effect.changed), effect.planned
+    number = len(planned.clips)
+    clips = f"changes {number} clip{'' if number == 1 else 's'} of {texts} text{'' if texts == 1 else 's'}"
+    if not planned.missing:
+        return f"This {clips}. All of them are made already."
+    return (
+        f"This {clips}; {len(planned.missing)} would have to be made: "
+        f"{planned.characters:,} characters, {price(planned.cost_usd)}."
+    )
+
+
+@admin.register(Pronunciation)
+class PronunciationAdmin(StaffAdmin):
+    list_display = ("word", "say_as", "in_voice", "note")
+    search_fields = ("word", "say_as", "note")
+    fields = (("word", "say_as"), ("voice", "note"))
+    actions_detail = ("make_examples",)
+    list_before_template = "admin/narratives/lexicon_note.html"
+
+    @admin.display(description="Voice", ordering="voice")
+    def in_voice(self, entry: Pronunciation) -> str:
+        return entry.voice or "All"
+
+    @admin.display(description="Where it is said")
+    def examples(self, entry: Pronunciation) -> SafeString:
+        narratives = said_with(entry)
+        add_sounds(narratives)
+        return render_to_string("admin/narratives/examples.html", {"narratives": narratives})
+
+    def get_fields(self, request: HttpRequest, obj: Pronunciation | None = None) -> Any:
+        return (*self.fields, "examples") if obj is not None else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Pronunciation | None = None) -> Any:
+        return ("examples",) if obj is not None else ()
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Each deletion is asked with its price, so none is done by the dozen."""
+        return {}
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if db_field.name == "voice":
+            voices = [("", "All voices"), *((voice, voice) for voice in conf().listener_voices)]
+            return forms.ChoiceField(choices=voices, required=False, help_text=db_field.help_text)
+        return super().formfield_for_dbfield(db_field, request, **options)
+
+    # --- asking first -------------------------------------------------------------------------------------
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if request.method == "POST" and not has_said_yes(request):
+            effect = self._effect_of_form(request, object_id)
+            if effect is not None and effect.changed:
+                return self._ask_about(request, effect, title="Say it otherwise", verb="Save")
+        return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
+
+    def _effect_of_form(self, request: HttpRequest, object_id: str | None) -> Effect | None:
+        """None where the form is refused anyway."""
+        entry = self.get_object(request, object_id) if object_id else None
+        may = self.has_change_permission(request, entry) if entry else self.has_add_permission(request)
+        form = self.get_form(request, entry, change=entry is not None)(
+            request.POST, instance=copy.copy(entry)
+        )
+        return effect_of(lexicon_with(form.instance)) if may and form.is_valid() else None
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        entry = self.get_object(request, object_id)
+        if entry is not None and not has_said_yes(request):
+            if not self.has_delete_permission(request, entry):
+                raise PermissionDenied
+            effect = effect_of(lexicon_without(entry))
+            return self._ask_about(request, effect, title=f"Delete: {entry}", verb="Delete", post="yes")
+        return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]
+
+    def _ask_about(
+        self, request: HttpRequest, effect: Effect, *, title: str, verb: str, **more: str
+    ) -> HttpResponse:
+        sent = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
+        may_publish = effect.has_live and request.user.has_perm("narratives.publish_journey")
+        return self.ask(
+            request,
+            title=title,
+            verb=f"{verb}, publish later" if may_publish else verb,
+            summary=effect_in_words(effect),
+            more="Captions keep the spelling. Nothing is made by saving; what is published keeps its sound "
+            "until you publish it and its new clips are there."
+            if effect.has_live
+            else "Captions keep the spelling. Nothing is made by saving.",
+            effect=effect,
+            hidden=[*sent.items(), *more.items()],
+            second=("publish_sounds", f"{verb} and publish the new sound") if may_publish else None,
+            back=request.path if "/delete/" not in request.path else "../change/",
+        )
+
+    # --- saving -------------------------------------------------------------------------------------------
+    def save_model(self, request: HttpRequest, obj: Pronunciation, form: Any, change: bool) -> None:
+        publishing.one_at_a_time()
+        super().save_model(request, obj, form, change)
+        self._settle(request)
+
+    @transaction.atomic
+    def delete_model(self, request: HttpRequest, obj: Pronunciation) -> None:
+        publishing.one_at_a_time()
+        super().delete_model(request, obj)
+        self._settle(request)
+
+    def _settle(self, request: HttpRequest) -> None:
+        """The drafts have other clips from now on; what is published gets them if that was asked for."""
+        publishing.hold_clips()
+        if "publish_sounds" not in request.POST or not request.user.has_perm("narratives.publish_journey"):
+            return
+        for publication in publishing.publish_sounds(asked_by=request.user.get_username()):
+            planned = warming.plan(publishing.clips_of(publication))
+            says = f"Version {publication.number}, pronounced otherwise. {in_words(planned, 'being made')}"
+            self.log_change(request, publication.journey, says)
+            self.message_user(request, says, messages.SUCCESS)
+
+    # --- hearing it ---------------------------------------------------------------------------------------
+    @action(  # type: ignore[untyped-decorator]
+        description="Make where it is said", url_path="make", permissions=["make"], icon="graphic_eq"
+    )
+    def make_examples(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        entry = self.get_object(request, object_id)
+        if entry is None:
+            raise Http404
+        narratives = said_with(entry)
+        planned = warming.plan(draft_clips(narratives))
+        page = reverse("admin:narratives_pronunciation_change", args=[entry.pk])
+        if not planned.missing:
+            self.say_nothing_missing(request)
+        elif not has_said_yes(request):
+            return self.ask_to_make(request, planned, back=page)
+        else:
+            make_drafts(narratives, asked_by=request.user.get_username())
+            self.log_change(request, entry, f"Made missing clips. {in_words(planned, 'being made')}")
+            self.say_being_made(request, planned)
+        return redirect(page)

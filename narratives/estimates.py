@@ -1,0 +1,67 @@
+"""What a text would be like, before it is spoken: how long, at what price, how easy to follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Sum
+from django.db.models.functions import Length
+
+from narratives.lexicon import Lexicon
+from narratives.writing_advice import advice, reading, sentences
+from ttscache.conf import conf
+from ttscache.models import Clip, Pin
+from ttscache.prices import list_price_usd
+
+FIRST_PACE = 15.0  # characters a second, before any clip of a voice is made
+ENOUGH_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """In numbers and sentences. Seconds and price are those of the slowest and dearest voice."""
+
+    characters: int
+    sentences: int
+    seconds: float
+    price_usd: float
+    reading: str
+    advice: tuple[str, ...]
+
+    @property
+    def price(self) -> str:
+        """Of one voice; a voice without a price costs nothing."""
+        return f"${self.price_usd:.4f} a voice" if self.price_usd else "free of charge"
+
+
+def paces() -> dict[str, float]:
+    """Characters a second of each listener voice, by its published clips. One query."""
+    published = Pin.objects.published().values("content_hash")
+    clips = Clip.objects.with_audio().filter(
+        content_hash__in=published, model=conf().house_model, duration_ms__gt=0
+    )
+    rows = (
+        clips.order_by()
+        .values("voice")
+        .annotate(characters=Sum(Length("content_text")), milliseconds=Sum("duration_ms"))
+    )
+    measured = {
+        row["voice"]: row["characters"] / row["milliseconds"] * 1000
+        for row in rows
+        if row["milliseconds"] >= ENOUGH_SECONDS * 1000
+    }
+    return {voice: measured.get(voice, FIRST_PACE) for voice in conf().listener_voices}
+
+
+def estimate(text: str, lexicon: Lexicon, pace: Mapping[str, float]) -> Estimate:
+    """Of the spoken form for time and price; of what is written for everything else."""
+    spoken = {voice: len(lexicon.spoken(text, voice)) for voice in pace}
+    return Estimate(
+        characters=len(text),
+        sentences=len(sentences(text)),
+        seconds=max((length / pace[voice] for voice, length in spoken.items()), default=0),
+        price_usd=list_price_usd(conf().house_model, max(spoken.values(), default=0)),
+        reading=reading(text),
+        advice=tuple(advice(text)),
+    )

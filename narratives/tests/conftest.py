@@ -1,0 +1,44 @@
+"""A small published journey, for tests of what staff do with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from narratives import publishing
+from narratives.models import Journey, Narrative
+from ttscache.models import Clip, WarmRun
+
+TEXTS = {"intro": "Welcome.", "question": "Where did it begin?", "outro": "Thank you."}
+
+
+@pytest.fixture
+def heard_journey(db: None) -> Journey:
+    """Live, with an intro, a question and an outro; version 1, all of its clips are made."""
+    journey = Journey.objects.create(slug="ours", title="Ours", is_live=True, is_default=True)
+    publishing.publish(
+        [
+            Narrative.objects.create(
+                journey=journey, kind=kind, slug=kind, title=kind.capitalize(), text=text, position=position
+            )
+            for position, (kind, text) in enumerate(TEXTS.items())
+        ],
+        asked_by="ana",
+    )
+    Clip.objects.update(kept_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
+    WarmRun.objects.all().delete()
+    OrmQ.objects.all().delete()
+    return journey
+
+
+@pytest.fixture
+def heard_question(heard_journey: Journey) -> Narrative:
+    return heard_journey.narratives.get(kind="question")
+
+
+@pytest.fixture
+def paid_voice(settings: Any) -> None:
+    settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}

@@ -1,0 +1,143 @@
+"""The lexicon and the reflection bank, as staff keep them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from narratives import publishing
+from narratives.models import BankReflection, Narrative, Pronunciation
+from narratives.tests.test_admin import edit, heard, said
+from ttscache.models import WarmItem, WarmRun
+
+pytestmark = pytest.mark.django_db
+ADD = reverse("admin:narratives_pronunciation_add")
+ADD_REFLECTION = reverse("admin:narratives_bankreflection_add")
+BANK = reverse("admin:narratives_bankreflection_changelist")
+ENTRY = {"word": "begin", "say_as": "beginn", "voice": "", "note": ""}
+YES = {"confirmed": "yes"}
+GOOD = "It sounds as though that was a good day. Thank you for sharing it."
+
+
+def page_of(entry: Pronunciation, name: str = "change") -> str:
+    return reverse(f"admin:narratives_pronunciation_{name}", args=[entry.pk])
+
+
+@pytest.fixture
+def entry(heard_question: Narrative) -> Pronunciation:
+    return Pronunciation.objects.create(word="begin", say_as="beginn")
+
+
+class TestTheLexicon:
+    def test_what_it_changes_and_the_price_come_before_saving(self, admin_client, heard_question, paid_voice):
+        page = admin_client.post(ADD, ENTRY).content.decode()
+        assert "This changes 2 clips of 1 text; 2 would have to be made: 40 characters, about $0.001." in page
+        assert '<ins><span class="sr-only">added: </span>beginn?</ins>' in page
+        assert not Pronunciation.objects.exists()
+
+    def test_a_yes_saves_it_and_listeners_keep_what_they_have(self, admin_client, heard_question):
+        before = heard(admin_client)
+        assert admin_client.post(ADD, ENTRY | YES).status_code == 302
+        assert heard_question.draft_speech("nova").text == "Where did it beginn?"
+        assert (heard(admin_client), WarmItem.objects.count()) == (before, 0)
+
+    def test_the_new_sound_is_published_if_that_is_asked_for(
+        self, admin_client, admin_user, heard_journey, heard_question
+    ):
+        page = admin_client.post(ADD, ENTRY | YES | {"publish_sounds": "1"}, follow=True)
+        assert "Version 2, pronounced otherwise. 2 clips are being made" in said(page)
+        assert heard_journey.waiting.revisions.get().spoken_text == "Where did it beginn?"
+        assert admin_user.logentry_set.filter(change_message__contains="free of charge").exists()
+
+    def test_drafts_count_beside_what_is_published(self, admin_client, heard_question):
+        edit(heard_question, "Where did it all begin?")
+        page = admin_client.post(ADD, ENTRY).content.decode()
+        assert "changes 4 clips of 2 texts" in page
+
+    def test_what_changes_nothing_is_saved_at_once(self, admin_client, heard_question):
+        assert admin_client.post(ADD, ENTRY | {"word": "Siobhan"}).status_code == 302
+
+    @pytest.mark.parametrize(
+        ("changed", "says"),
+        [
+            ({"word": ""}, "required"),
+            ({"say_as": "…"}, "something to say"),
+            ({"voice": "hal"}, "valid choice"),
+        ],
+        ids=["no word", "nothing to say", "no such voice"],
+    )
+    def test_what_is_wrong_is_said_before_anything_is_asked(
+        self, admin_client, heard_question, changed, says
+    ):
+        assert says in admin_client.post(ADD, ENTRY | changed).content.decode()
+
+    def test_changing_one_asks_too(self, admin_client, entry):
+        page = admin_client.post(page_of(entry), ENTRY | {"say_as": "begun"}).content.decode()
+        assert "begun?</ins>" in page
+        entry.refresh_from_db()
+        assert entry.say_as == "beginn"
+
+    def test_deleting_one_asks_and_says_what_is_there_already(self, admin_client, entry, heard_question):
+        page = admin_client.get(page_of(entry, "delete")).content.decode()
+        assert "changes 2 clips of 1 text. All of them are made already." in page
+        admin_client.post(page_of(entry, "delete"), YES | {"post": "yes"})
+        assert not Pronunciation.objects.exists()
+        assert not heard_question.has_changes
+
+    def test_its_page_shows_where_it_is_said_and_makes_that_after_a_yes(
+        self, admin_client, entry, paid_voice
+    ):
+        assert "Where did it begin?" in admin_client.get(page_of(entry)).content.decode()
+        make = reverse("admin:narratives_pronunciation_make_examples", args=[entry.pk])
+        assert "40 characters" in admin_client.get(make).content.decode()
+        assert not WarmRun.objects.exists()
+        admin_client.post(make, YES)
+        assert WarmItem.objects.count() == 2
+
+    def test_who_may_write_but_not_publish_is_not_offered_to(self, heard_question):
+        user = User.objects.create(username="editor", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__endswith="_pronunciation"))
+        client = Client()
+        client.force_login(user)
+        assert "publish_sounds" not in client.post(ADD, ENTRY).content.decode()
+        client.post(ADD, ENTRY | YES | {"publish_sounds": "1"})
+        assert Pronunciation.objects.exists()
+        assert heard_question.journey.waiting is None
+
+
+class TestTheBank:
+    form: dict[str, Any] = {"text": GOOD, "theme": "general", "occasion": "any"}  # noqa: RUF012
+
+    def test_the_rules_are_checked_when_it_is_saved(self, admin_client):
+        page = admin_client.post(ADD_REFLECTION, self.form | {"text": "Was it good? I understand."})
+        assert "A reflection has no question mark." in page.content.decode()
+        assert "does not say “I understand”" in page.content.decode()
+        assert not BankReflection.objects.exists()
+
+    def test_one_that_is_put_in_use_is_made_ahead(self, admin_client, admin_user):
+        page = admin_client.post(ADD_REFLECTION, self.form | {"is_active": "on"}, follow=True)
+        assert "2 clips are being made" in said(page)
+        assert admin_user.logentry_set.filter(change_message__contains="2 clips").exists()
+
+    def test_what_costs_money_is_saved_then_asked(self, admin_client, paid_voice):
+        page = admin_client.post(ADD_REFLECTION, self.form | {"is_active": "on"})
+        assert "2 clips are missing" in page.content.decode()
+        assert (BankReflection.objects.count(), WarmRun.objects.count()) == (1, 0)
+        admin_client.post(page.context["action"], dict(page.context["hidden"]) | YES)
+        assert WarmItem.objects.count() == 2
+
+    def test_one_that_is_not_in_use_is_not_made(self, admin_client):
+        admin_client.post(ADD_REFLECTION, self.form)
+        assert (BankReflection.objects.count(), WarmRun.objects.count()) == (1, 0)
+
+    def test_the_list_shows_how_each_sounds_in_few_queries(self, admin_client, django_assert_max_num_queries):
+        texts = [GOOD.replace("good", word) for word in ("calm", "warm", "full", "long", "slow")]
+        BankReflection.objects.bulk_create(BankReflection(text=text) for text in texts)
+        publishing.hold_clips()
+        with django_assert_max_num_queries(14):
+            page = admin_client.get(BANK).content.decode()
+        assert page.count('class="narrative-sound"') == 10

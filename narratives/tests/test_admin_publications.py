@@ -1,0 +1,185 @@
+"""What waits for its sound, and the versions before it: what staff see of them, and can do about them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from narratives import publishing
+from narratives.models import Journey, Narrative, Publication
+from narratives.tests.test_admin import edit, heard, make_clips, page_of, said
+from ttscache import warming
+from ttscache.models import Pin, WarmRun
+
+pytestmark = pytest.mark.django_db
+NEW, OLD = "Where did it all begin?", "Where did it begin?"
+YES = {"confirmed": "yes"}
+
+
+def deed(journey: Journey, name: str) -> str:
+    return reverse("admin:narratives_journey_waiting", args=[journey.pk, name])
+
+
+def version(journey: Journey, number: int) -> str:
+    return reverse("admin:narratives_journey_restore", args=[journey.pk, number])
+
+
+def words(html: str) -> str:
+    """What is read, with marks for what is struck out and underlined."""
+    found = re.search(r'<p class="words">(.*?)</p>', html, re.DOTALL)
+    assert found
+    marked = re.sub(r'<span class="sr-only">\w+: </span>', "", found[1])
+    for tag, mark in (("<del>", "[-"), ("</del>", "-]"), ("<ins>", "[+"), ("</ins>", "+]")):
+        marked = marked.replace(tag, mark)
+    return marked.strip()
+
+
+@pytest.fixture
+def waiting(heard_question: Narrative) -> Publication:
+    edit(heard_question, NEW)
+    (publication,) = publishing.publish([heard_question], asked_by="ben")
+    return publication
+
+
+def fail(publication: Publication) -> None:
+    run = WarmRun.objects.get(scope=publication.scope)
+    run.items.update(state="failed", reason="The voice service was busy.")
+    with transaction.atomic():
+        warming.settle(run)
+
+
+class TestWhatWaits:
+    def test_the_journey_tells_how_much_is_there(self, admin_client, heard_journey, waiting):
+        page = admin_client.get(page_of(heard_journey)).content.decode()
+        assert "Version 2 waits for its sound." in page
+        assert "0 of 2" in page
+        assert "Asked for by ben" in page
+
+    def test_it_tells_which_version_listeners_have(self, admin_client, heard_journey):
+        page = admin_client.get(page_of(heard_journey)).content.decode()
+        assert re.search(r"Listeners have version 1, [^<]*, published by ana", page)
+
+    def test_a_failed_clip_says_why_and_can_be_tried_again(self, admin_client, heard_journey, waiting):
+        fail(waiting)
+        page = admin_client.get(page_of(heard_journey)).content.decode()
+        assert page.count("The voice service was busy.") >= 2
+        assert deed(heard_journey, "make") in page
+        asked = admin_client.get(deed(heard_journey, "make")).content.decode()
+        assert "2 clips are missing: 46 characters, free of charge." in asked
+        admin_client.post(deed(heard_journey, "make"), YES)
+        assert WarmRun.objects.active().get(scope=waiting.scope).items.filter(state="queued").count() == 2
+
+    def test_publish_anyway_says_what_it_costs_and_asks(self, admin_client, heard_journey, waiting):
+        asked = admin_client.get(deed(heard_journey, "anyway")).content.decode()
+        assert "waits about 2 s" in asked
+        assert heard(admin_client)[1] == ("Question", OLD)
+        admin_client.post(deed(heard_journey, "anyway"), YES)
+        assert heard(admin_client)[1] == ("Question", NEW)
+
+    def test_it_can_be_taken_back_and_stays_a_draft(self, admin_client, heard_journey, waiting):
+        admin_client.post(deed(heard_journey, "withdraw"), YES)
+        make_clips(NEW)
+        publishing.switch_what_is_ready()
+        assert heard(admin_client)[1] == ("Question", OLD)
+        assert heard_journey.narratives.get(kind="question").text == NEW
+
+    def test_every_deed_is_noted(self, admin_client, admin_user, heard_journey, waiting):
+        admin_client.post(deed(heard_journey, "anyway"), YES)
+        noted = admin_user.logentry_set.get().get_change_message()
+        assert noted == ("Listeners have version 2 now. 2 clips are missing: 46 characters, free of charge.")
+
+    def test_what_waits_no_more_is_said(self, admin_client, heard_journey):
+        page = admin_client.post(deed(heard_journey, "anyway"), YES, follow=True)
+        assert "Nothing waits any more" in said(page)
+
+    @pytest.mark.parametrize("name", ["make", "anyway", "withdraw"])
+    def test_who_may_not_publish_may_do_none_of_it(self, heard_journey, waiting, name):
+        user = User.objects.create(username="editor", is_staff=True)
+        allowed = ["view_journey", "change_journey", "view_narrative", "change_narrative"]
+        user.user_permissions.set(Permission.objects.filter(codename__in=allowed))
+        client = Client()
+        client.force_login(user)
+        assert client.post(deed(heard_journey, name), YES).status_code == 403
+        assert deed(heard_journey, name) not in client.get(page_of(heard_journey)).content.decode()
+
+
+class TestVersions:
+    def versions(self, client: Client, journey: Journey) -> str:
+        return client.get(reverse("admin:narratives_journey_versions", args=[journey.pk])).content.decode()
+
+    def test_who_when_and_the_words_that_changed(self, admin_client, heard_journey, waiting):
+        publishing.publish_anyway(waiting)
+        page = self.versions(admin_client, heard_journey)
+        assert words(page) == "Where did it [+all +]begin?"
+        assert re.search(r"Version 2</h2>.*?Published</span>.*?, ben<", page, re.DOTALL)
+        assert page.count('class="version"') == 2
+
+    def test_both_voices_before_and_after_are_heard_where_they_are_kept(
+        self, admin_client, heard_journey, waiting
+    ):
+        make_clips(NEW)
+        publishing.switch_what_is_ready()
+        second = self.versions(admin_client, heard_journey).split('class="version"')[1]
+        assert second.count("<audio") == 4
+
+    def test_one_that_was_taken_back_is_no_before(self, admin_client, heard_journey, waiting):
+        publishing.withdraw(waiting)
+        edit(heard_journey.narratives.get(kind="question"), "Where then?")
+        publishing.publish(heard_journey.narratives.all())
+        assert words(self.versions(admin_client, heard_journey)) == "Where [-did it begin?-] [+then?+]"
+
+    def test_going_back_shows_the_words_then_writes_them_into_the_drafts(
+        self, admin_client, heard_journey, waiting
+    ):
+        publishing.publish_anyway(waiting)
+        asked = admin_client.get(version(heard_journey, 1)).content.decode()
+        assert OLD in asked
+        assert "All of its sound is kept." in asked
+        admin_client.post(version(heard_journey, 1), YES)
+        assert heard_journey.narratives.get(kind="question").text == OLD
+        assert heard(admin_client)[1] == ("Question", NEW)
+
+    def test_publishing_what_was_gone_back_to_is_free_while_the_clips_are_kept(
+        self, admin_client, heard_journey, waiting, paid_voice
+    ):
+        """With another voice service the old clips are others; they are made here."""
+        make_clips(OLD)
+        make_clips(NEW)
+        publishing.publish_anyway(waiting)
+        assert Pin.objects.filter(reason=Pin.Reason.RECENT).count() >= 2
+        admin_client.post(version(heard_journey, 1), YES)
+        (again,) = publishing.publish(heard_journey.narratives.all())
+        assert (again.number, again.state) == (3, "live")
+        assert not WarmRun.objects.active().filter(scope=again.scope).exists()
+
+    def test_only_who_may_write_can_go_back(self, heard_journey, waiting):
+        user = User.objects.create(username="looker", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=["view_journey", "view_narrative"]))
+        client = Client()
+        client.force_login(user)
+        assert client.post(version(heard_journey, 1), YES).status_code == 403
+        page = self.versions(client, heard_journey)
+        assert "Version 2" in page
+        assert version(heard_journey, 1) not in page
+
+    def test_a_page_of_versions_takes_few_queries(
+        self, admin_client, heard_journey, heard_question, django_assert_max_num_queries: Any
+    ):
+        for number in range(12):
+            edit(heard_question, f"Where did it begin, {number}?")
+            publishing.publish([heard_question], at_once=True)
+        with django_assert_max_num_queries(12):
+            self.versions(admin_client, heard_journey)
+
+
+def test_a_wording_is_never_markup(admin_client, heard_journey, heard_question):
+    edit(heard_question, "<script>alert('x')</script> what?")
+    publishing.publish([heard_question], at_once=True)
+    page = admin_client.get(reverse("admin:narratives_journey_versions", args=[heard_journey.pk]))
+    assert "<script>alert" not in page.content.decode()

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from narratives import exchange
+from narratives.models import Journey, Narrative, Pronunciation
+from narratives.tests.test_admin import heard, page_of, said
+from ttscache.models import Clip, WarmRun
+
+pytestmark = pytest.mark.django_db
+
+
+def rows_of(journey: Journey) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(exchange.as_json(journey))["narratives"]
+    return rows
+
+
+def a_file(rows: list[dict[str, Any]], **more: Any) -> bytes:
+    return json.dumps({"format": exchange.FORMAT, "version": 1, "narratives": rows, **more}).encode()
+
+
+def problems(content: bytes) -> list[tuple[int, str]]:
+    return [(problem.row, problem.field) for problem in exchange.parse(content).problems]
+
+
+@pytest.mark.parametrize("write", [exchange.as_json, exchange.as_csv], ids=["JSON", "CSV"])
+def test_what_was_exported_is_imported_without_a_difference(heard_journey: Journey, write: Any) -> None:
+    Narrative.objects.filter(kind="question").update(text='=Where, "there"?\n\nIt began, so.')
+    Pronunciation.objects.create(word="Siobhan", say_as="Shivawn")
+    difference = exchange.compare(heard_journey, exchange.parse(write(heard_journey).encode()))
+    assert (difference.is_empty, difference.problems) == (True, ())
+    assert len(difference.unchanged) == 3
+
+
+def test_a_spreadsheet_takes_no_text_for_a_formula(heard_journey: Journey) -> None:
+    Narrative.objects.filter(kind="question").update(text="=HYPERLINK(1)")
+    cells = [row["text"] for row in csv.DictReader(io.StringIO(exchange.as_csv(heard_journey)))]
+    assert "'=HYPERLINK(1)" in cells
+
+
+def test_added_changed_not_in_the_file_and_unchanged_are_told_apart(heard_journey: Journey) -> None:
+    rows = rows_of(heard_journey)
+    rows[1]["text"] = "Where did it all begin?"
+    rows[2] = {"slug": "new", "kind": "question", "title": "New", "text": "And then?"}
+    told = exchange.compare(heard_journey, exchange.parse(a_file(rows)))
+    assert [each.slug for each in told.added] == ["new"]
+    assert [each.narrative.slug for each in told.changed] == ["question"]
+    assert [each.slug for each in told.not_in_file] == ["outro"]
+    assert [each.slug for each in told.unchanged] == ["intro"]
+
+
+def test_it_writes_drafts_and_listeners_notice_nothing(heard_journey: Journey) -> None:
+    before, clips = heard(Client()), Clip.objects.count()
+    rows = list(reversed(rows_of(heard_journey)))
+    rows[1]["text"] = "Where did it all begin?"
+    rows.insert(1, {"slug": "new", "kind": "question", "title": "New", "text": "And then?"})
+    exchange.write(heard_journey, exchange.parse(a_file(rows)))
+    assert heard(Client()) == before
+    assert (Clip.objects.count(), WarmRun.objects.count()) == (clips, 0)
+    assert heard_journey.narratives.get(slug="question").text == "Where did it all begin?"
+    assert [each.slug for each in heard_journey.narratives.all()] == ["intro", "question", "outro", "new"]
+
+
+def test_where_nobody_can_hear_it_the_order_of_the_file_counts(heard_journey: Journey) -> None:
+    Journey.objects.update(is_live=False)
+    heard_journey.refresh_from_db()
+    exchange.write(heard_journey, exchange.parse(a_file(list(reversed(rows_of(heard_journey))))))
+    assert [each.slug for each in heard_journey.narratives.all()] == ["outro", "question", "intro"]
+
+
+def test_the_lexicon_comes_along(heard_journey: Journey) -> None:
+    Pronunciation.objects.create(word="siobhan", say_as="Shivvy")
+    lexicon = [{"word": "Siobhan", "say_as": "Shivawn"}, {"word": "Niamh", "say_as": "Neev", "voice": "onyx"}]
+    told = exchange.write(heard_journey, exchange.parse(a_file(rows_of(heard_journey), lexicon=lexicon)))
+    assert len(told.words_said_otherwise) == 2
+    assert sorted(Pronunciation.objects.values_list("say_as", flat=True)) == ["Neev", "Shivawn"]
+
+
+GOOD = {"slug": "a", "kind": "question", "title": "A", "text": "Why?"}
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ([GOOD | {"text": " "}], [(1, "text")]),
+        ([GOOD, GOOD | {"slug": "b", "kind": "answer"}], [(2, "kind")]),
+        ([GOOD | {"title": "x" * 201}], [(1, "title")]),
+        ([GOOD | {"slug": "no slug"}], [(1, "slug")]),
+        ([GOOD, GOOD], [(2, "slug")]),
+        ([GOOD | {"position": "first"}], [(1, "position")]),
+        ([GOOD | {"title": "", "kind": ""}], [(1, "kind"), (1, "title")]),
+    ],
+    ids=["no words", "kind", "long title", "slug", "twice", "position", "two fields"],
+)
+def test_what_is_wrong_is_told_by_row_and_field(wrong: list[dict[str, Any]], where: Any) -> None:
+    assert problems(a_file(wrong)) == where
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe\x00", b"[]", b"{", b'{"format": "other"}', b"slug,title\na,A\n", b"", a_file([1])],  # type: ignore[list-item]
+    ids=["bytes", "a list", "cut off", "another format", "columns", "nothing", "no objects"],
+)
+def test_a_file_of_another_kind_is_refused_in_a_sentence(content: bytes) -> None:
+    assert problems(content) == [(0, "file")]
+
+
+def test_a_text_that_listeners_have_keeps_its_kind(heard_journey: Journey) -> None:
+    rows = rows_of(heard_journey)
+    rows[1]["kind"] = "outro"
+    told = exchange.compare(heard_journey, exchange.parse(a_file(rows)))
+    assert [(problem.row, problem.field) for problem in told.problems] == [(2, "kind")]
+
+
+class TestThePages:
+    def send(self, client: Client, journey: Journey, content: bytes) -> Any:
+        upload = SimpleUploadedFile("journey.json", content)
+        return client.post(page_of(journey, "import_file"), {"file": upload})
+
+    def test_a_dry_run_shows_the_words_and_writes_nothing(self, admin_client, heard_journey):
+        rows = rows_of(heard_journey)
+        rows[1]["text"] = "Where did it all begin?"
+        page = self.send(admin_client, heard_journey, a_file(rows)).content.decode()
+        assert "all </ins>" in page
+        assert "1 changed" in page
+        assert heard_journey.narratives.get(slug="question").text == "Where did it begin?"
+
+    def test_a_yes_to_what_was_seen_writes_the_drafts(self, admin_client, admin_user, heard_journey):
+        rows = rows_of(heard_journey)
+        rows[1]["text"] = "Where did it all begin?"
+        seen = self.send(admin_client, heard_journey, a_file(rows))
+        answer = dict(seen.context["hidden"]) | {"confirmed": "yes"}
+        page = admin_client.post(page_of(heard_journey, "import_file"), answer, follow=True)
+        assert "Imported: 0 added, 1 changed" in said(page)
+        assert heard_journey.narratives.get(slug="question").text == "Where did it all begin?"
+        assert admin_user.logentry_set.filter(change_message__startswith="Imported").exists()
+
+    def test_what_has_changed_since_is_shown_again(self, admin_client, heard_journey):
+        rows = rows_of(heard_journey)
+        rows[1]["text"] = "Where did it all begin?"
+        seen = self.send(admin_client, heard_journey, a_file(rows))
+        heard_journey.narratives.filter(slug="question").update(text="Somebody was quicker?")
+        answer = dict(seen.context["hidden"]) | {"confirmed": "yes"}
+        page = admin_client.post(page_of(heard_journey, "import_file"), answer).content.decode()
+        assert "changed since you looked" in page
+        assert heard_journey.narratives.get(slug="question").text == "Somebody was quicker?"
+
+    def test_problems_are_listed_and_nothing_can_be_imported(self, admin_client, heard_journey):
+        page = self.send(admin_client, heard_journey, a_file([GOOD | {"text": ""}])).content.decode()
+        assert "Row 1" in page
+        assert "confirmed" not in page
+
+    @pytest.mark.parametrize("name", ["export_json", "export_csv"])
+    def test_it_is_downloaded_under_its_name(self, admin_client, heard_journey, name):
+        answer = admin_client.get(page_of(heard_journey, name))
+        assert f'filename="ours.{name[-4:].lstrip("_")}"' in answer["Content-Disposition"]
+        assert "Where did it begin?" in answer.content.decode()

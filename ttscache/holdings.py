@@ -1,0 +1,180 @@
+"""What there is just now: clips by kind and place, what of the published can be played, files, queues."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Sum
+from django.db.models.functions import Coalesce, Length, Now
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from ttscache.cache import SpeechCache
+from ttscache.claims import is_process_alive
+from ttscache.hosts import CLUSTER, this_host
+from ttscache.models import Clip, Pin, ProcessReport, WarmItem, WarmRun, kind_of
+from ttscache.prices import list_price_usd
+from ttscache.wiring import speech_cache
+
+REPORT_SECONDS = 90  # a process that has not reported for so long is gone
+SLOW_SECONDS = 0.2
+REST = 20  # a slow look that takes a second is good for twenty
+
+T = TypeVar("T")
+
+
+class Remembered(Generic[T]):
+    """What a look found: of now where it is quick, else good for so many times as long as it took."""
+
+    def __init__(self, look: Callable[[], T]) -> None:
+        self._look = look
+        self._lock = threading.Lock()
+        self._of: SpeechCache | None = None
+        self._good_until = 0.0
+
+    def __call__(self) -> T:
+        with self._lock:
+            if self._of is not speech_cache() or time.monotonic() >= self._good_until:
+                began = time.monotonic()
+                self._found = self._look()
+                self._of = speech_cache()
+                took = time.monotonic() - began
+                self._good_until = time.monotonic() + (REST * took if took > SLOW_SECONDS else 0)
+            return self._found
+
+
+# --- clips -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The clips of one kind in one permanent tier and encoding; their bytes at rest and as heard."""
+
+    content_type: str
+    kept_in: str
+    encoding: str
+    clips: int
+    stored_bytes: int
+    audio_bytes: int
+
+
+@Remembered
+def clips_held() -> list[Held]:
+    """Those that play without a provider call. Raises DatabaseError."""
+    audio = Coalesce(F("audio_file_size"), 0)
+    rows = (
+        Clip.objects.with_audio()
+        .order_by()
+        .values_list("content_type", "kept_in", "encoding")
+        .annotate(clips=Count("*"), stored=Sum(Coalesce(F("stored_size"), audio)), audio=Sum(audio))
+    )
+    sums: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for content_type, kept_in, encoding, *figures in rows:
+        held = sums[kind_of(content_type), kept_in, encoding]
+        held[:] = map(sum, zip(held, figures, strict=True))
+    return [Held(*key, *figures) for key, figures in sorted(sums.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeAhead:
+    """Clips made before anybody asked for them, and those of them that nobody has asked for to this day."""
+
+    clips: int
+    never_played: int
+    never_played_usd: float
+
+
+@Remembered
+def clips_made_ahead() -> MadeAhead:
+    """Raises DatabaseError."""
+    unheard = Clip.objects.never_played().order_by().values_list("model")
+    by_model = list(unheard.annotate(clips=Count("pk"), characters=Sum(Length("content_text"))))
+    return MadeAhead(
+        clips=Clip.objects.with_audio().filter(made_ahead=True).count(),
+        never_played=sum(clips for _, clips, _ in by_model),
+        never_played_usd=sum(list_price_usd(model, characters) for model, _, characters in by_model),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Published texts in each listener voice, and how many of them are there."""
+
+    ready: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        return self.ready / self.total if self.total else 1.0
+
+
+def coverage() -> Coverage:
+    """Raises DatabaseError."""
+    wanted = Pin.objects.published().order_by().values("content_hash").distinct()
+    is_there = Clip.objects.with_audio().filter(content_hash=OuterRef("content_hash"))
+    return Coverage(wanted.filter(Exists(is_there)).count(), wanted.count())
+
+
+# --- this host -------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Files:
+    clips: int
+    bytes: int
+
+
+@Remembered
+def files_here() -> Files:
+    """The clips in the local files of this host. Raises OSError."""
+    sizes = [size for tier in speech_cache().local if tier.name == "file" for _, size in tier.entries()]
+    return Files(len(sizes), sum(sizes))
+
+
+def clips_in_memory() -> int:
+    """On this host, as its processes last reported; those that have ended hold nothing any more."""
+    reports = ProcessReport.objects.filter(
+        host=this_host(), reported_at__gt=Now() - timedelta(seconds=REPORT_SECONDS)
+    ).exclude(process=CLUSTER)
+    counted = reports.values_list("process", "clips_in_memory")
+    return sum(clips for process, clips in counted if is_process_alive(int(process)))
+
+
+# --- work ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Queue:
+    waiting: int
+    oldest_seconds: float
+
+
+def clips_waiting() -> Queue:
+    """To be made ahead. Raises DatabaseError."""
+    waiting = WarmItem.objects.filter(state=WarmItem.State.QUEUED, run__in=WarmRun.objects.active())
+    return _queue(waiting.order_by().aggregate(n=Count("pk"), since=Min("run__created_at")))
+
+
+def tasks_waiting() -> Queue:
+    """For a hand of the cluster. Raises DatabaseError."""
+    # A task's lock is the moment it was queued until it is taken, and then one in the future.
+    return _queue(OrmQ.objects.filter(lock__lte=timezone.now()).aggregate(n=Count("pk"), since=Min("lock")))
+
+
+def _queue(figures: dict[str, Any]) -> Queue:
+    since = figures["since"]
+    return Queue(figures["n"], (timezone.now() - since).total_seconds() if since else 0.0)
+
+
+def runs_by_state() -> dict[str, int]:
+    """Every state is named. Raises DatabaseError."""
+    counted = dict(WarmRun.objects.order_by().values_list("state").annotate(Count("pk")))
+    return {state: counted.get(state, 0) for state in WarmRun.State.values}
+
+
+def heartbeats() -> Iterable[tuple[str, float]]:
+    """Each host, and the seconds since its cluster last ended a task. Raises DatabaseError."""
+    reports = ProcessReport.objects.filter(process=CLUSTER).order_by("host")
+    now = timezone.now()
+    for host, at in reports.values_list("host").annotate(Max("reported_at")):
+        yield host, max(0.0, (now - at).total_seconds())
