@@ -89,8 +89,10 @@ class PreCacheNarrativesView(PublicView):
         voice = checked_voice(form.validated_data.get("voice"), conf().listener_voices)
         journey = live_journey(None)
         hashes = [wanted.speech.content_hash for wanted in publishing.published_clips(journey, voice)]
-        cached = Clip.objects.with_audio().filter(content_hash__in=hashes).count()
-        is_complete = cached == len(set(hashes))
+        ready = Clip.objects.with_audio().filter(content_hash__in=hashes)
+        ready_hashes = set(ready.values_list("content_hash", flat=True))
+        cached = sum(content_hash in ready_hashes for content_hash in hashes)
+        is_complete = cached == len(hashes)
         if not is_complete and not publishing.is_warming(journey, voice):
             check_rate("pre_cache", request, self)
         run = publishing.warm(journey, voice, lane=Lane.PREFETCH, asked_by="a listener's session")

@@ -53,12 +53,16 @@ def most_asked_for(limit: int = MOST_TEXTS, days: int = WINDOW_DAYS) -> list[Fre
         return [Frequent(text, int(requests)) for text, requests in cursor.fetchall()]
 
 
-@transaction.atomic
 def make_frequent() -> WarmRun | None:
     """Make them in every listener voice, and hold exactly these clips; None where there are none."""
+    return _make(most_asked_for())  # counted before anything is locked
+
+
+@transaction.atomic
+def _make(texts: list[Frequent]) -> WarmRun | None:
     wanted = [
         Wanted(conf().house_request(frequent.text, voice), ContentType.ANALYSIS)
-        for frequent in most_asked_for()
+        for frequent in texts
         for voice in conf().listener_voices
     ]
     Clip.objects.keep_from_prune(each.speech.content_hash for each in wanted)

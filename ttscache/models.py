@@ -6,12 +6,14 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
+from operator import attrgetter
 from typing import ClassVar, Self
 
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import LessThan
 from django.utils import timezone
 
 from ttscache.speech import LEGACY_MODEL, SpeechRequest
@@ -57,9 +59,15 @@ def _is_held() -> Exists:
     return Exists(Pin.objects.in_force().filter(content_hash=OuterRef("content_hash")))
 
 
-def _asked_for_before(days: int, on: datetime | None = None) -> Q:
-    """For the last time, so many days before now or the moment `on`."""
-    return Q(last_accessed_at__lt=(on or Now()) - timedelta(days=days))
+def _asked_for_before(days: int) -> Q:
+    """For the last time, so many days ago."""
+    return Q(last_accessed_at__lt=Now() - timedelta(days=days))
+
+
+def _is_out_of_use() -> Q:
+    """For a week. No index leads there: that of the column would lead past every clip of the last months."""
+    asked_for = Coalesce("last_accessed_at", Now())  # no column, so no index
+    return Q(LessThan(asked_for, Now() - timedelta(days=OUT_OF_USE_DAYS)), is_active=False)
 
 
 def _is_held_for_good() -> Exists:
@@ -100,19 +108,13 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         Clips out of use go sooner. Adoption sets an adopted clip's clock to its own time, whatever the
         earlier system noted before.
         """
-        is_out_of_use = Q(is_active=False) & _asked_for_before(OUT_OF_USE_DAYS)
-        return self.filter(_asked_for_before(days) | is_out_of_use)._loose()
+        return self.filter(_asked_for_before(days) | _is_out_of_use())._loose()
 
-    def stale_lists(self, days: int, on: datetime | None = None) -> tuple[Self, Self]:
-        """The same as of now or of the moment `on`, quick to read: the old ones by an index, oldest first;
-        and those out of use in one pass, as that index would lead past every clip of the last months.
-        """
-        is_old = _asked_for_before(days, on)
-        one_pass = self.alias(asked_for=Coalesce("last_accessed_at", Now()))  # no column, so no index
-        week_ago = (on or Now()) - timedelta(days=OUT_OF_USE_DAYS)
-        out_of_use = one_pass.filter(is_active=False, asked_for__lt=week_ago)
-        old = self.filter(is_old)._loose().order_by("last_accessed_at")
-        return old, out_of_use.exclude(is_old)._loose().order_by()
+    def stale_lists(self, days: int) -> tuple[Self, Self]:
+        """The same, quick to read: the old ones by an index, oldest first; the others in one pass."""
+        is_old = _asked_for_before(days)
+        old, others = self.filter(is_old), self.filter(_is_out_of_use()).exclude(is_old)
+        return old._loose().order_by("last_accessed_at"), others._loose().order_by()
 
     def held_though_stale(self, days: int) -> Self:
         return self.filter(_asked_for_before(days), _is_held())
@@ -139,6 +141,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         `are_shareable` declares all of them fit for others, but for what is a person's own words.
         """
         clips = [Clip.of(request, content_type) for request in requests]
+        clips.sort(key=attrgetter("content_hash"))  # two who record the same do not wait for each other
         self.bulk_create(clips, ignore_conflicts=True, unique_fields=["content_hash"])
         if are_shareable:
             hashes = sorted(clip.content_hash for clip in clips)
@@ -350,6 +353,19 @@ class PruneRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.started_at:%d %b %Y %H:%M}: {self.removed} of {self.listed} clips"
+
+
+class PruneBatch(models.Model):
+    """Clips that a prune listed when it began and has not looked at again. Gone when it is at its end."""
+
+    run = models.ForeignKey(PruneRun, models.CASCADE, related_name="batches")
+    content_hashes = models.JSONField()
+
+    class Meta:
+        verbose_name_plural = "prune batches"
+
+    def __str__(self) -> str:
+        return f"{len(self.content_hashes)} clips"
 
 
 class PinQuerySet(models.QuerySet["Pin"]):

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from django.core.cache import cache as shared_cache
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_q.tasks import async_task
 
@@ -57,8 +56,13 @@ def call_for_upkeep() -> None:
 
 
 def is_upkeep_due() -> bool:
-    """Once a minute, whoever asks first."""
-    return shared_cache.add("ttscache.upkeep", 1, timeout=UPKEEP_SECONDS)
+    """Once a minute, whoever asks first. Raises DatabaseError."""
+    claims = speech_cache().claims
+    held = claims.take("upkeep")
+    if held is None:
+        return False
+    claims.give_back(held, error="done", for_seconds=UPKEEP_SECONDS)
+    return True
 
 
 # --- clips that only this host has ------------------------------------------------------------------------

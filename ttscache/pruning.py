@@ -1,8 +1,8 @@
 """Remove what nobody has asked for in a long time and nothing holds: its record, its bytes, in every tier.
 
-A listing fixes what may go; of that goes, a batch at a time, what is stale still. Each batch is one
-transaction that leaves a `Removal` for every process and host with a copy: wherever a prune is killed, no
-record is without its bytes, and no bytes are left that nobody knows of.
+The list that a run begins with fixes what may go; of that goes, a batch at a time, what is stale still. Each
+batch is one transaction that leaves a `Removal` for every process and host with a copy: wherever a prune is
+killed, no record is without its bytes, and no bytes are left that nobody knows of.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from django_q.tasks import async_task
 from ttscache import leftovers
 from ttscache.cache import SpeechCache
 from ttscache.errors import Busy, TierError
-from ttscache.models import Claim, Clip, ClipFile, Keeper, PruneRun, Removal, WarmItem
+from ttscache.models import Claim, Clip, ClipFile, Keeper, PruneBatch, PruneRun, Removal, WarmItem
 from ttscache.prices import list_price_usd
 from ttscache.wiring import storage_tier
 
@@ -87,11 +87,11 @@ class _Sum:
         return sum(list_price_usd(model, characters) for model, characters in self._characters.items())
 
 
-def find_stale(days: int, *, on: datetime | None = None) -> Stale:
-    """As of now, or of the moment `on`. Nothing is written. Raises DatabaseError."""
+def find_stale(days: int) -> Stale:
+    """Nothing is written. Raises DatabaseError."""
     hashes: list[str] = []
     found = _Sum()
-    for stale in Clip.objects.stale_lists(days, on):
+    for stale in Clip.objects.stale_lists(days):
         for values in stale.values_list(*_FIELDS).iterator(chunk_size=2_000):
             row = _Row(*values)
             hashes.append(row.content_hash)
@@ -115,16 +115,23 @@ def alone(cache: SpeechCache, wait_seconds: float = WAIT_SECONDS) -> Iterator[No
         cache.claims.give_back(held)
 
 
+@transaction.atomic
 def begin(stale: Stale, days: int, asked_by: str) -> PruneRun:
-    """A new run; one that is not at an end was cut off, as whoever begins is alone."""
-    running = PruneRun.objects.filter(state=PruneRun.State.RUNNING)
-    running.update(state=PruneRun.State.FAILED, finished_at=timezone.now())
-    return PruneRun.objects.create(
+    """A new run, which removes no clip but these; one that is not at an end was cut off, as whoever begins is
+    alone. Raises DatabaseError.
+    """
+    for cut_off in PruneRun.objects.filter(state=PruneRun.State.RUNNING):
+        _end(cut_off, PruneRun.State.FAILED)
+    run = PruneRun.objects.create(
         days=days,
         asked_by=asked_by,
         listed=len(stale.content_hashes),
         kept_back=stale.kept_back,
     )
+    pages = (stale.content_hashes[start : start + BATCH] for start in range(0, run.listed, BATCH))
+    batches = (PruneBatch(run=run, content_hashes=page) for page in pages)
+    PruneBatch.objects.bulk_create(batches, batch_size=100)
+    return run
 
 
 def stop(run: PruneRun) -> bool:
@@ -132,49 +139,63 @@ def stop(run: PruneRun) -> bool:
     return _end(run, PruneRun.State.STOPPED)
 
 
+@transaction.atomic
 def _end(run: PruneRun, state: PruneRun.State) -> bool:
     running = PruneRun.objects.filter(pk=run.pk, state=PruneRun.State.RUNNING)
-    return bool(running.update(state=state, finished_at=timezone.now()))
+    has_ended = bool(running.update(state=state, finished_at=timezone.now()))
+    if has_ended:
+        run.batches.all().delete()
+    return has_ended
 
 
 def prune(
-    run: PruneRun, stale: Stale, cache: SpeechCache, *, should_rest: Callable[[], bool] = lambda: False
+    run: PruneRun, cache: SpeechCache, *, should_rest: Callable[[], bool] = lambda: False
 ) -> Iterator[list[str]]:
-    """Remove what is on the list and stale still; yields the hashes that are gone, batch by batch.
+    """Remove what is on its list and stale still; yields the hashes that are gone, batch by batch.
 
     Whatever was asked for, pinned or taken up since it was listed stays. Between two batches it pauses for
     as long as the last one took, so that the database has time for listeners. Once it `should_rest`, what is
-    left is left to another, and the run stays open. Raises DatabaseError.
+    left is left to another, and the run stays open; but a batch goes first, or none would ever come to its
+    end whose listing takes all its time. Raises DatabaseError.
     """
-    for start in range(0, len(stale.content_hashes), BATCH):
-        if should_rest():
-            return
-        begun = time.monotonic()
-        gone = _remove(run, stale.content_hashes[start : start + BATCH])
+    begun = time.monotonic()
+    while (gone := _remove_next(run)) is not None:
         took_seconds = time.monotonic() - begun
         cache.forget(gone)  # only now: a copy may have been read for a listener until the record was gone
         _sweep()
         yield gone
-        if not PruneRun.objects.filter(pk=run.pk, state=PruneRun.State.RUNNING).exists():
-            return  # somebody stopped it
+        if should_rest():
+            return
         time.sleep(took_seconds)
+        begun = time.monotonic()
     _end(run, PruneRun.State.DONE)
 
 
 def prune_now(days: int, asked_by: str, cache: SpeechCache) -> PruneRun:
     """List and remove, from beginning to end, and tell how it went. Raises Busy, DatabaseError."""
     with alone(cache):
-        stale = find_stale(days)
-        run = begin(stale, days, asked_by)
-        for _ in prune(run, stale, cache):
+        run = begin(find_stale(days), days, asked_by)
+        for _ in prune(run, cache):
             pass
     run.refresh_from_db()
     return run
 
 
 @transaction.atomic
+def _remove_next(run: PruneRun) -> list[str] | None:
+    """One batch, all of it or nothing; None where none is left, or the run was ended by somebody."""
+    # Whoever ends it meanwhile waits for this batch; two that work on it never take the same one.
+    running = PruneRun.objects.filter(pk=run.pk, state=PruneRun.State.RUNNING).select_for_update()
+    if not running:
+        return None
+    batch = run.batches.order_by("pk").first()
+    if batch is None:
+        return None
+    batch.delete()
+    return _remove(run, batch.content_hashes)
+
+
 def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
-    """One batch, all of it or nothing."""
     stale = Clip.objects.stale(run.days).filter(content_hash__in=content_hashes)
     # Whoever notes one of them as asked for is waited for; then it is stale no more. All lock in one order.
     locked = stale.order_by("content_hash").select_for_update(of=("self",))
@@ -223,11 +244,9 @@ def prune_by_schedule(
             run = PruneRun.objects.filter(pk=run_id, state=PruneRun.State.RUNNING).first()
             if run is None:
                 return None
-            stale = find_stale(run.days, on=run.started_at)
         else:
-            stale = find_stale(days)
-            run = begin(stale, days, BY_SCHEDULE)
-        for _ in prune(run, stale, cache, should_rest=should_rest):
+            run = begin(find_stale(days), days, BY_SCHEDULE)
+        for _ in prune(run, cache, should_rest=should_rest):
             pass
     run.refresh_from_db()
     return run if run.state == PruneRun.State.RUNNING else None

@@ -217,9 +217,13 @@ def _make(cache: SpeechCache, item: WarmItem) -> bool:
         _rest(cache, error)
         return False
     except BudgetExhausted as error:
-        _put_back(item, error)
-        if not (_is_beyond_any_day(cache, item) and _postpone(cache, item)):
+        if not _is_beyond_any_day(cache, item):
+            _put_back(item, error)
             pause(item.run, WarmRun.Pause.BUDGET)
+        elif _postpone(cache, item):
+            _put_back(item, error)
+        else:
+            _finish(item, WarmItem.State.FAILED, "It costs more than may be spent in a day.")
     except SpeechError as error:
         # Late or broken answers of a provider that fails for all: this clip waits, but not for ever, because
         # such a call may cost.

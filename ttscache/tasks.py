@@ -70,7 +70,7 @@ def prune(run_id: str = "") -> None:
     def should_rest() -> bool:
         return time.monotonic() > end or is_stopping()
 
-    if should_rest():
+    if is_stopping():
         return
     try:
         run = pruning.prune_by_schedule(conf().stale_days, speech_cache(), run_id, should_rest)

@@ -8,13 +8,14 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
-from django_q.models import Success
+from django_q.models import Failure, Success
 
 from ttscache import readiness
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Receipt, Removal, WarmItem, WarmRun
 from ttscache.rollup import first_day_kept, roll_up, start_of_day
 
 SUCCESSES_KEPT = timedelta(days=7)
+FAILURES_KEPT = timedelta(days=30)
 REMOVALS_KEPT = timedelta(days=7)  # a process looks every few seconds; one that was away compares its files
 RECEIPTS_KEPT = timedelta(days=30)  # far longer than any process waits for its database
 RUNS_KEPT = timedelta(days=30)
@@ -30,6 +31,7 @@ def tidy() -> None:
     _delete(Removal.objects.filter(removed_at__lt=Now() - REMOVALS_KEPT))
     Receipt.objects.filter(signed_at__lt=Now() - RECEIPTS_KEPT).delete()
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
+    Failure.objects.filter(stopped__lt=Now() - FAILURES_KEPT).delete()
     readiness.forget_the_dead()  # dead claims and refusals that no longer hold, too
 
 

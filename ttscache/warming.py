@@ -6,8 +6,11 @@ A run is a list of items in the database, each a clip with a lane, a state and a
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
 
 from django.db import IntegrityError, transaction
 from django.db.models import Case, QuerySet, Value, When
@@ -22,6 +25,7 @@ from ttscache.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
 
+FAILED_LATELY = timedelta(hours=1)
 WAS_THERE = "Was there already."
 CANCELLED = "The run was cancelled before its turn came."
 CANCELLED_UNDER_WAY = "The run was cancelled while this was being made."
@@ -87,7 +91,8 @@ def start_run(
     """Queue what is missing, in the run of this scope that is under way or in a new one.
 
     Where nothing is missing it is the last run of this scope that ended well; where there was none, one that
-    is done at once. In a run that is joined the clips change to the faster lane of the two. Work starts when
+    is done at once. In a run that is joined the clips change to the faster lane of the two. What failed
+    lately is not tried again for listeners, however many they are: it may cost each time. Work starts when
     the transaction is committed.
     """
     listed = list(wanted)
@@ -95,16 +100,19 @@ def start_run(
         with transaction.atomic():
             run = WarmRun.objects.active().select_for_update().filter(scope=scope).first()
             Clip.objects.keep_from_prune(item.speech.content_hash for item in listed)
-            for content_type in {item.content_type for item in listed}:
+            for content_type in sorted({item.content_type for item in listed}):
                 Clip.objects.record_all(
                     (item.speech for item in listed if item.content_type == content_type), content_type
                 )
             planned = plan(listed)
-            if run is None and not planned.missing:
+            failed = _failed_lately(planned.missing) if lane == Lane.PREFETCH else frozenset()
+            if run is None and all(clip.pk in failed for clip in planned.missing):
                 # It may have ended a moment ago, between somebody's look at the clips and this one.
-                run = WarmRun.objects.filter(scope=scope, state=WarmRun.State.DONE).first()
+                ended = (WarmRun.State.DONE, *([WarmRun.State.FAILED] if failed else []))
+                run = WarmRun.objects.filter(scope=scope, state__in=ended).first()
                 if run is not None:
                     return run
+            planned = Plan(tuple(clip for clip in planned.clips if clip.pk not in failed))
             run = run or WarmRun.objects.create(scope=scope, asked_by=asked_by)
             added = _add_items(run, planned, lane)
             settle(run)
@@ -124,14 +132,16 @@ def hurry(scope: str, wanted: Iterable[Wanted], *, asked_by: str = "") -> None:
     Nothing is written where nothing is missing.
     """
     listed = list(wanted)
-    missing = {clip.content_hash for clip in plan(listed).missing}
+    clips = plan(listed).missing
+    failed = _failed_lately(clips)
+    missing = {clip.content_hash for clip in clips if clip.pk not in failed}
     waiting = [item for some in _batches(sorted(missing)) for item in _open_items(some)]
-    slow = [item.pk for item in waiting if item.lane > Lane.PREFETCH]
+    slow = [item for item in waiting if item.lane > Lane.PREFETCH]
     if slow:
-        # Locked in one order: two listeners who ask for the same do not wait for each other.
         with transaction.atomic():
-            locked = WarmItem.objects.filter(pk__in=slow).order_by("pk").select_for_update()
-            WarmItem.objects.filter(pk__in=locked.values("pk")).update(lane=Lane.PREFETCH)
+            _lock_runs(item.run_id for item in slow)
+            for some in _batches([str(item.pk) for item in slow]):
+                WarmItem.objects.filter(pk__in=some).update(lane=Lane.PREFETCH)
     missing -= {item.clip.content_hash for item in waiting}
     if missing:
         rest = [item for item in listed if item.speech.content_hash in missing]
@@ -142,6 +152,23 @@ def _open_items(content_hashes: Sequence[str]) -> QuerySet[WarmItem]:
     return WarmItem.objects.filter(
         run__in=WarmRun.objects.active(), clip__content_hash__in=content_hashes, state__in=WarmItem.OPEN
     ).select_related("clip")
+
+
+def _failed_lately(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
+    """Those of the clips that a run failed to make, in the last hour."""
+    failed = WarmItem.objects.filter(
+        state=WarmItem.State.FAILED, finished_at__gt=timezone.now() - FAILED_LATELY
+    ).order_by()
+    found = (
+        failed.filter(clip__pk__in=some).values_list("clip", flat=True)
+        for some in _batches([str(clip.pk) for clip in clips])
+    )
+    return frozenset(chain.from_iterable(found))
+
+
+def _lock_runs(runs: Iterable[uuid.UUID]) -> None:
+    """Whoever changes items of a run locks the run first, and of several runs in this order."""
+    list(WarmRun.objects.filter(pk__in=set(runs)).order_by("pk").select_for_update())
 
 
 def call_pullers() -> None:
@@ -207,9 +234,9 @@ def pause(run: WarmRun, because: WarmRun.Pause) -> bool:
     return True
 
 
-def resume(run: WarmRun) -> bool:
-    """Let it go on; False where it was not paused."""
-    paused = WarmRun.objects.filter(pk=run.pk, state=WarmRun.State.PAUSED)
+def resume(run: WarmRun, **paused_as: WarmRun.Pause) -> bool:
+    """Let it go on; False where it was not paused, or not `paused_because` of this."""
+    paused = WarmRun.objects.filter(pk=run.pk, state=WarmRun.State.PAUSED, **paused_as)
     if not paused.update(state=WarmRun.State.QUEUED, paused_because=""):
         return False
     call_pullers_on_commit()
@@ -222,7 +249,7 @@ def resume_paused(budget: Budget) -> None:
     for run in WarmRun.objects.filter(state=WarmRun.State.PAUSED, paused_because=WarmRun.Pause.BUDGET):
         item = run.items.filter(state=WarmItem.State.QUEUED).select_related("clip").first()
         if item is None or budget.can_afford(most_usd(item.clip.request)):
-            resume(run)
+            resume(run, paused_because=WarmRun.Pause.BUDGET)
 
 
 @transaction.atomic
@@ -247,7 +274,9 @@ def retry_failed(run: WarmRun, *, asked_by: str = "") -> WarmRun:
     try:
         with transaction.atomic():
             WarmRun.objects.select_for_update().get(pk=run.pk)
-            if _queue_again(run.items.filter(state=WarmItem.State.FAILED)):
+            failed = run.items.filter(state=WarmItem.State.FAILED)
+            Clip.objects.keep_from_prune(failed.values_list("clip__content_hash", flat=True))
+            if _queue_again(failed):
                 WarmRun.objects.filter(pk=run.pk).exclude(state__in=WarmRun.ACTIVE).update(
                     state=WarmRun.State.QUEUED, finished_at=None
                 )

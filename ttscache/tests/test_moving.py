@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.cache import cache as shared_cache
 from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 from django_q.models import OrmQ
 
 from harness.s3 import S3Server
@@ -17,7 +18,7 @@ from ttscache.bucket import Bucket
 from ttscache.cache import SpeechCache
 from ttscache.delivery import audio_path, published_address
 from ttscache.errors import TierError
-from ttscache.models import Clip, ClipFile, Keeper, Leftover, Pin
+from ttscache.models import Claim, Clip, ClipFile, Keeper, Leftover, Pin
 from ttscache.pinning import replace_pins
 from ttscache.speech import SpeechRequest
 from ttscache.tests.fakes import KEY, entry, hum
@@ -112,7 +113,6 @@ class TestPins:
         assert not OrmQ.objects.exists()
 
     def test_the_heartbeat_looks_after_the_bucket_once_a_minute(self, cache: SpeechCache) -> None:
-        shared_cache.delete("ttscache.upkeep")
         tasks.heartbeat()
         tasks.heartbeat()
 
@@ -350,3 +350,16 @@ def test_a_tier_that_is_away_is_waited_for(
     store._pause()
     with pytest.raises(TierError):
         cache.permanent.get(KEY)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_upkeep_is_due_once_a_minute_for_all_hosts_and_needs_no_redis(settings: Any) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1/0",
+        }
+    }
+    assert [moving.is_upkeep_due() for _ in range(3)] == [True, False, False]
+    Claim.objects.update(until=Now() - timedelta(seconds=1))
+    assert moving.is_upkeep_due()

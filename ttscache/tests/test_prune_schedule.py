@@ -91,19 +91,13 @@ def test_it_removes_what_is_stale_and_says_so() -> None:
 
 @pytest.fixture
 def short_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For one batch of two."""
+    """Batches of two, and to list them takes all the time that a task has."""
     monkeypatch.setattr(pruning, "BATCH", 2)
-    rests = iter([False, True] * 10)
-    by_schedule = pruning.prune_by_schedule
-
-    def for_one_batch(days: int, cache: Any, run_id: str, _: object) -> PruneRun | None:
-        return by_schedule(days, cache, run_id, lambda: next(rests))
-
-    monkeypatch.setattr(pruning, "prune_by_schedule", for_one_batch)
+    monkeypatch.setattr(tasks, "PRUNE_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("short_of_time")
-def test_when_its_time_is_over_a_successor_goes_on_with_the_run() -> None:
+def test_when_its_time_is_over_one_batch_is_gone_and_a_successor_goes_on_with_the_run() -> None:
     stale_clips(5)
     tasks.prune()
     (run,) = PruneRun.objects.all()
@@ -124,6 +118,19 @@ def test_what_became_stale_meanwhile_waits_for_the_next_run() -> None:
     for _ in range(2):
         tasks.prune(str(PruneRun.objects.get().pk))
     assert Clip.objects.get() == later
+
+
+@pytest.mark.usefixtures("short_of_time")
+def test_what_was_held_when_the_run_began_waits_for_the_next_run() -> None:
+    stale_clips(4)
+    held = Clip.objects.last()
+    assert held is not None
+    Pin.objects.create(content_hash=held.content_hash, reason="draft")
+    tasks.prune()
+    Pin.objects.all().delete()
+    for _ in range(3):
+        tasks.prune(str(PruneRun.objects.get().pk))
+    assert Clip.objects.get() == held
 
 
 @pytest.mark.usefixtures("short_of_time")

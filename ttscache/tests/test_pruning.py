@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
@@ -17,7 +18,7 @@ from django.utils import timezone
 from harness.s3 import S3Server
 from ttscache import leftovers, pruning, warming, wiring
 from ttscache.errors import Busy
-from ttscache.models import Claim, Clip, ClipFile, Pin, PruneRun, Removal, WarmItem, WarmRun
+from ttscache.models import Claim, Clip, ClipFile, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
 from ttscache.pruning import Stale, begin, find_stale, prune
 from ttscache.tests.fakes import entry, speech
 from ttscache.wiring import speech_cache
@@ -52,7 +53,7 @@ def is_known(content_hash: str) -> bool:
 
 def removed_of(listed: Stale) -> list[str]:
     run = begin(listed, DAYS, "a test")
-    return [content_hash for gone in prune(run, listed, speech_cache()) for content_hash in gone]
+    return [content_hash for gone in prune(run, speech_cache()) for content_hash in gone]
 
 
 def test_a_dry_run_counts_and_writes_nothing() -> None:
@@ -163,9 +164,8 @@ def rows() -> tuple[int, int, int]:
 def begun(clips: int) -> tuple[PruneRun, Iterator[list[str]]]:
     for number in range(clips):
         keep(f"Text {number}.")
-    listed = find_stale(DAYS)
-    run = begin(listed, DAYS, "ana")
-    return run, prune(run, listed, speech_cache())
+    run = begin(find_stale(DAYS), DAYS, "ana")
+    return run, prune(run, speech_cache())
 
 
 @pytest.mark.usefixtures("pairs")
@@ -204,6 +204,50 @@ def test_it_can_be_stopped_between_two_batches() -> None:
     run.refresh_from_db()
     assert (run.state, run.removed, rows()) == ("stopped", 2, (3, 3, 2))
     assert not pruning.stop(run)
+
+
+@pytest.mark.usefixtures("pairs")
+def test_stopped_before_its_first_batch_it_removes_nothing() -> None:
+    run, batches = begun(3)
+    pruning.stop(run)
+    assert list(batches) == []
+    assert rows() == (3, 3, 0)
+
+
+@pytest.mark.usefixtures("pairs")
+def test_stopped_in_the_pause_after_a_batch_it_removes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, batches = begun(5)
+    monkeypatch.setattr(time, "sleep", lambda _: pruning.stop(run))
+    assert [len(gone) for gone in batches] == [2]
+    run.refresh_from_db()
+    assert (run.state, run.removed, rows()) == ("stopped", 2, (3, 3, 2))
+
+
+@pytest.mark.usefixtures("pairs")
+def test_one_that_another_run_overtook_removes_no_more() -> None:
+    run, batches = begun(5)
+    next(batches)
+    begin(find_stale(DAYS), DAYS, "another")
+    assert list(batches) == []
+    run.refresh_from_db()
+    assert (run.state, rows()) == ("failed", (3, 3, 2))
+
+
+@pytest.mark.usefixtures("pairs")
+def test_two_that_work_on_one_run_take_different_batches() -> None:
+    run, batches = begun(5)
+    others = prune(run, speech_cache())
+    assert [len(next(each)) for each in (batches, others, batches)] == [2, 2, 1]
+
+
+@pytest.mark.usefixtures("pairs")
+def test_a_run_that_has_ended_keeps_no_list() -> None:
+    for end in (list, next):
+        run, batches = begun(5)
+        assert PruneBatch.objects.count() == 3
+        end(batches)
+        pruning.stop(run)
+        assert not PruneBatch.objects.exists()
 
 
 @pytest.mark.usefixtures("pairs")

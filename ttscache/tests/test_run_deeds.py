@@ -116,6 +116,14 @@ class TestPause:
         run.refresh_from_db()
         assert run.paused_because == STAFF
 
+    def test_money_that_is_there_again_does_not_undo_what_staff_paused_meanwhile(self, run: WarmRun) -> None:
+        warming.pause(run, BUDGET)
+        seen = WarmRun.objects.get(pk=run.pk)
+        warming.pause(run, STAFF)
+        assert not warming.resume(seen, paused_because=BUDGET)
+        run.refresh_from_db()
+        assert (run.state, run.paused_because) == (WarmRun.State.PAUSED, STAFF)
+
     def test_what_has_ended_is_neither_paused_nor_resumed(self, run: WarmRun) -> None:
         finished(run)
         assert not warming.pause(run, STAFF)
@@ -186,6 +194,20 @@ class TestTryAgain:
         OrmQ.objects.all().delete()
         assert warming.retry_failed(run).state == WarmRun.State.DONE
         assert OrmQ.objects.count() == 0
+
+    def test_not_for_listeners_however_often_they_ask(self, failed: WarmRun, voice: FakeVoice) -> None:
+        before = len(voice.calls)
+        for _ in range(3):
+            warming.hurry("ahead", WANTED)
+            assert warming.start_run("here", WANTED, lane=Lane.PREFETCH) == failed
+        pulling.pull(seconds=20)
+        assert (len(voice.calls), WarmRun.objects.count()) == (before, 1)
+
+    def test_for_listeners_again_after_an_hour(self, failed: WarmRun, voice: FakeVoice) -> None:
+        failed.items.update(finished_at=timezone.now() - timedelta(minutes=61))
+        warming.hurry("ahead", WANTED)
+        pulling.pull(seconds=20)
+        assert Clip.objects.with_audio().count() == len(WANTED)
 
     def test_what_others_made_meanwhile_was_there_already(self, failed: WarmRun, voice: FakeVoice) -> None:
         finished(warming.start_run("there", WANTED))

@@ -57,14 +57,15 @@ def test_a_clip_keeps_its_months_until_it_is_removed() -> None:
     }
 
 
-def test_tasks_that_ended_well_are_forgotten_after_a_week_and_failures_are_not() -> None:
+def test_tasks_that_ended_well_are_forgotten_after_a_week_and_failures_after_a_month() -> None:
     task("old", timedelta(days=8))
     task("young", timedelta(days=6))
-    task("failed", timedelta(days=8), success=False)
+    task("failed lately", timedelta(days=29), success=False)
+    task("failed long ago", timedelta(days=31), success=False)
     tasks.tidy()
 
     assert [each.name for each in Success.objects.all()] == ["young"]
-    assert [each.name for each in Failure.objects.all()] == ["failed"]
+    assert [each.name for each in Failure.objects.all()] == ["failed lately"]
 
 
 def test_what_the_dead_left_behind_is_forgotten() -> None:

@@ -111,6 +111,8 @@ class Command(BaseCommand):
                     break
                 if speech_cache().speaker.circuit.is_open:
                     raise CommandError("The voice service does not answer. The rest is made once it does.")
+                if pulling.is_resting():
+                    raise CommandError("The voice service has no room now. The rest is made once it has.")
                 puller.wait(POLL_SECONDS)
                 progress = _progress(runs)
 

@@ -53,7 +53,7 @@ class Command(BaseCommand):
             self._tell(stale, days)
             run = pruning.begin(stale, days, "manage.py prune")
             removed = 0
-            for gone in pruning.prune(run, stale, cache):
+            for gone in pruning.prune(run, cache):
                 removed += len(gone)
                 self.stdout.write(f"  {removed} of {len(stale.content_hashes)}")
         run.refresh_from_db()
