@@ -261,6 +261,7 @@ TTSCACHE = {
     "daily_budget_usd": env.optional_number("TTS_DAILY_BUDGET_USD", least=0, most=1_000_000),
     "prices": PRICES,
     "allow_anonymous_text": env.flag("TTS_ALLOW_ANONYMOUS_TEXT", False),
+    "storage_limit_bytes": env.byte_count("TTS_STORAGE_LIMIT_BYTES", 0) or None,
     "waiting_threads": WEB_THREADS * 3 // 4,
 }
 if TTSCACHE["provider"] == "openai" and not _OPENAI_API_KEY:

@@ -13,8 +13,11 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.views import ChangeList
 
+from ttscache.admin_dashboard import DashboardPages
+from ttscache.admin_filters import HeardFilter, MadeFilter, PublishedFilter
 from ttscache.admin_widgets import (
     ITEM_BADGES,
+    OUTCOMES,
     RUN_BADGES,
     Badge,
     badges_of,
@@ -52,20 +55,6 @@ class LookOnly(StaffAdmin):
 
 
 # --- clips -----------------------------------------------------------------------------------------------
-class MadeFilter(admin.SimpleListFilter):
-    title = "sound"
-    parameter_name = "made"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Made"), ("no", "Not made")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
-        is_made = Q(kept_at__isnull=False, is_active=True)
-        return {"yes": queryset.filter(is_made), "no": queryset.exclude(is_made)}.get(
-            self.value() or "", queryset
-        )
-
-
 class ClipList(ChangeList):  # type: ignore[misc]
     """Looks up how the clips of a page stand, all at once."""
 
@@ -77,14 +66,20 @@ class ClipList(ChangeList):  # type: ignore[misc]
 
 
 @admin.register(Clip)
-class ClipAdmin(LookOnly):
+class ClipAdmin(DashboardPages, LookOnly):
     """Every text on record, and how it sounds.
 
     Reflections on what somebody said are left out until a person has declared them fit for others.
     """
 
     list_display = ("says", "sound", "kind", "lasts", "size", "made", "asked_for")
-    list_filter = (("voice", admin.AllValuesFieldListFilter), "content_type", MadeFilter)
+    list_filter = (
+        ("voice", admin.AllValuesFieldListFilter),
+        "content_type",
+        MadeFilter,
+        PublishedFilter,
+        HeardFilter,
+    )
     search_fields = ("content_text",)
     search_help_text = "Words of the text"
     list_before_template = "admin/clips/private_note.html"
@@ -256,19 +251,7 @@ class WarmRunAdmin(LookOnly):
         return str(run.failed or "")
 
 
-# --- figures: plain lists until the dashboard draws them ---------------------------------------------------
-OUTCOMES = {
-    "memory": "At once, from memory",
-    "file": "At once, from this server's disk",
-    "database": "At once, from the database",
-    "storage": "At once, from storage",
-    "edge": "At once, from the network's edge",
-    "collapsed": "Joined one being made",
-    "generated": "Made while the listener waited",
-    "failed": "Failed",
-}
-
-
+# --- figures: the lists behind the dashboard ---------------------------------------------------------------
 def dollars(microusd: int) -> str:
     return f"${microusd / 1e6:,.4f}" if microusd else ""
 

@@ -58,6 +58,17 @@ RUN_BADGES = {
     WarmRun.State.CANCELLED: Badge("Cancelled", "cancel", "neutral"),
 }
 
+OUTCOMES = {
+    "memory": "At once, from memory",
+    "file": "At once, from this server's disk",
+    "database": "At once, from the database",
+    "storage": "At once, from storage",
+    "edge": "At once, from the network's edge",
+    "collapsed": "Joined one being made",
+    "generated": "Made while the listener waited",
+    "failed": "Failed",
+}
+
 
 def badges_of(clips: Iterable[Clip]) -> dict[str, Badge]:
     """How each clip stands, by its hash: one query, for those that are not there."""

@@ -13,10 +13,20 @@ from django.utils import timezone
 
 from ttscache.conf import conf
 from ttscache.ledger import HITS, OUTCOMES
-from ttscache.models import Clip, ContentType, ProcessReport, Spending, Usage, WarmItem, WarmRun
+from ttscache.models import (
+    DEMO_MARK,
+    Clip,
+    ContentType,
+    ProcessReport,
+    Spending,
+    Usage,
+    WarmItem,
+    WarmRun,
+)
 from ttscache.prices import list_price_usd
 from ttscache.wiring import speech_cache
 
+IS_REAL = ~Q(voice__endswith=DEMO_MARK)  # counted, not made up for a demonstration
 SENTENCE_CHARACTERS = 100
 REPORT_SECONDS = 90  # a process that has not reported for so long is gone
 
@@ -51,9 +61,12 @@ def cache_stats() -> dict[str, Any]:
         "memory_cache": _clips_in_memory(),
         "supabase_enabled": True,
     }
-    spent = (Spending.objects.aggregate(total=Sum("cost_microusd"))["total"] or 0) / 1e6
+    spent = (Spending.objects.filter(IS_REAL).aggregate(total=Sum("cost_microusd"))["total"] or 0) / 1e6
     served = (
-        Usage.objects.exclude(outcome="failed").aggregate(total=Sum("worth_microusd"))["total"] or 0
+        Usage.objects.filter(IS_REAL)
+        .exclude(outcome="failed")
+        .aggregate(total=Sum("worth_microusd"))["total"]
+        or 0
     ) / 1e6
     budget = budget_today()
     return {
@@ -112,7 +125,7 @@ def _eta_seconds(run: WarmRun, figures: dict[str, Any]) -> int | None:
 
 
 def _requests_by(fields: tuple[str, ...]) -> dict[tuple[str, ...], int]:
-    rows = Usage.objects.order_by().values_list(*fields).annotate(total=Sum("requests"))
+    rows = Usage.objects.filter(IS_REAL).order_by().values_list(*fields).annotate(total=Sum("requests"))
     return {tuple(row[:-1]): row[-1] for row in rows}
 
 

@@ -18,6 +18,9 @@ from ttscache.compression import MODES
 from ttscache.price_list import LIST_PRICES, Price
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, SpeechRequest
 
+# In percent: hits of all requests by content type, and published clips that are there.
+TARGETS = {"narrative": 99.9, "question": 95.0, "analysis": 60.0, "coverage": 100.0}
+
 PROVIDERS = ("openai", "embedded")
 PERMANENTS = ("database", "storage")
 
@@ -50,6 +53,8 @@ class Conf:
     claim_seconds: float = 8.0  # a claim that is not renewed for so long may be taken over
     flush_seconds: float = 2.0
     prices: Mapping[str, Price] = field(default_factory=lambda: LIST_PRICES)
+    targets: Mapping[str, float] = field(default_factory=lambda: TARGETS)  # a type without one has none
+    storage_limit_bytes: int | None = None  # what there is room for at rest, where somebody set a limit
 
     @property
     def house_model(self) -> str:

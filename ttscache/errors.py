@@ -12,6 +12,7 @@ SpeechError                     anything this app raises on purpose
 ├── ProviderError               the voice service
 │   ├── ProviderUnavailable     down, overloaded, or its key is refused
 │   │   ├── KeyRefused          a matter for operators
+│   │   │   └── QuotaUsedUp     as much so
 │   │   ├── VoiceNotInUse       of another provider
 │   │   └── ProviderDown        known to be down: it was not called
 │   ├── ProviderTimeout         no byte, or no end, within the time allowed
@@ -133,6 +134,7 @@ class ProviderError(SpeechError):
     """The voice service. `is_retryable`: the same call may well succeed in a moment."""
 
     is_retryable = False
+    booked_as = ""  # in the books, where that says more than the code
     may_cost = False  # whether the provider may charge for a call that ended so, though no sound came
 
 
@@ -147,6 +149,13 @@ class KeyRefused(ProviderUnavailable):
     """The provider does not take our key: a matter for operators, not for another try."""
 
     is_retryable = False
+    booked_as = "key_refused"
+
+
+class QuotaUsedUp(KeyRefused):
+    """The provider wants to be paid before it speaks again."""
+
+    booked_as = "quota_used_up"
 
 
 class VoiceNotInUse(ProviderUnavailable):

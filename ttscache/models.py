@@ -45,6 +45,7 @@ def kind_of(content_type: str) -> str:
     return content_type if content_type in ContentType.values else ContentType.NARRATIVE
 
 
+DEMO_MARK = " (demo)"  # ends the voice of made-up figures; no real voice has such a name
 ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
 MOST_HASHES = 900  # in one statement; SQLite may be built for no more than 999 parameters
 
@@ -149,14 +150,26 @@ class Clip(models.Model):
     is_shareable = models.BooleanField(default=False, db_default=False)
     adopted_at = models.DateTimeField(null=True, blank=True, editable=False)
     made_ahead = models.BooleanField(default=False, db_default=False, editable=False)
+    is_hidden = models.BooleanField(default=False, db_default=False, editable=False)  # from the most heard
 
     objects: ClassVar[models.Manager[Clip]] = ClipQuerySet.as_manager()
 
     class Meta:
         db_table = "tts_cache"
         ordering: ClassVar = ["-created_at"]
-        permissions: ClassVar = [("prune_clip", "Can remove clips that nobody asks for")]
-        indexes: ClassVar = [models.Index(fields=["last_accessed_at"], name="clip_last_accessed")]
+        permissions: ClassVar = [
+            ("make_clip", "Can have clips made, which costs money"),
+            ("prune_clip", "Can remove clips that nobody asks for"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["last_accessed_at"], name="clip_last_accessed"),
+            # Enough to count clips and their bytes without reading a clip.
+            models.Index(
+                fields=["content_type", "voice", "is_active", "kept_at", "stored_size", "audio_file_size"],
+                name="clip_holdings",
+            ),
+            models.Index(fields=["content_hash"], condition=Q(is_hidden=True), name="clip_hidden"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.voice}: {self.content_text[:60]}"

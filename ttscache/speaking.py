@@ -175,6 +175,8 @@ class Speaker:
             spoken = _checked(b"".join(chunks), call.request)
         except BaseException as error:
             code = error.code if isinstance(error, SpeechError) else SpeechError.code
+            if isinstance(error, ProviderError) and error.booked_as:
+                code = error.booked_as
             is_paid = bool(chunks) or (isinstance(error, ProviderError) and error.may_cost)
             self._end(call, code, cost_usd(call.request) if is_paid else 0.0)
             if isinstance(error, SpeechError):

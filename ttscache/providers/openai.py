@@ -22,6 +22,7 @@ from ttscache.errors import (
     ProviderFailed,
     ProviderTimeout,
     ProviderUnavailable,
+    QuotaUsedUp,
     SpeechError,
     TextRefused,
 )
@@ -176,7 +177,7 @@ def _error_of(answer: Any) -> SpeechError:
     code = str(body.get("code") or "")
     if code.startswith(("billing", "insufficient_quota")):
         logger.error("The speech provider says that our quota is used up (%s).", code)
-        return KeyRefused()
+        return QuotaUsedUp()
     if status in (400, 422) and _is_about_the_text(body):
         return TextRefused()
     if status in (429, 503, 529):
