@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Sum
 
 from ttscache.conf import conf
 from ttscache.figures.histogram import Latency, percentile
-from ttscache.figures.scope import Scope
+from ttscache.figures.remembered import remembered
+from ttscache.figures.scope import DAY, Scope
 from ttscache.figures.steps import StepOf
 from ttscache.ledger import HITS, LATENCY_BUCKETS_MS, OUTCOMES
 from ttscache.models import ContentType, Usage, kind_of
+from ttscache.rollup import start_of_day
 
 ENOUGH_REQUESTS = 20  # below that a rate says little, and has no colour
+PAST_FRESH = timedelta(minutes=10)
 FAR_BELOW = 5.0  # percentage points under a target
 
 
@@ -132,14 +137,12 @@ class Asked:
 
 
 def asked(scope: Scope) -> Asked:
-    """One query over the range, grouped in the database; and one over the range before."""
-    rows = (
-        Usage.objects.filter(hour__gte=scope.since, **scope.by_voice)
-        .order_by()
-        .annotate(step=StepOf("hour", scope.since, scope.range.step))
-        .values_list("step", "content_type", "outcome", "latency_bucket")
-        .annotate(requests_=Sum("requests"), characters_=Sum("characters"), worth_=Sum("worth_microusd"))
-    )
+    """Grouped in the database; the last two days each time, what is before them every ten minutes."""
+    live = max(scope.since, start_of_day(scope.now) - DAY)
+    name = f"asked:{scope.range.name}:{scope.since:%Y%m%d%H}:{live:%Y%m%d}:{scope.voice}"
+    rows = _rows(scope, live, None)
+    if live > scope.since:
+        rows += remembered(name, lambda: _rows(scope, scope.since, live), fresh=PAST_FRESH).found
     number = len(scope.steps)
     rate = Rate(view=scope.view)
     kinds = {name: _rate(scope, name) for name in ContentType.values}
@@ -163,6 +166,18 @@ def asked(scope: Scope) -> Asked:
         [Kind(name, ContentType(name).label, kinds[name], steps[name]) for name in ContentType.values],
         list(sources.values()),
         worth,
+    )
+
+
+def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
+    """Step, content type, outcome, bucket; requests, characters, worth."""
+    within = {"hour__gte": since} | ({"hour__lt": until} if until else {}) | scope.by_voice
+    return list(
+        Usage.objects.filter(**within)
+        .order_by()
+        .annotate(step=StepOf("hour", scope.since, scope.range.step))
+        .values_list("step", "content_type", "outcome", "latency_bucket")
+        .annotate(requests_=Sum("requests"), characters_=Sum("characters"), worth_=Sum("worth_microusd"))
     )
 
 

@@ -120,7 +120,7 @@ def _holdings() -> list[Holding]:
         Clip.objects.order_by()
         .values_list("content_type", "voice")
         .annotate(
-            on_record=Count("pk"),
+            on_record=Count("*"),  # not the key, which is not in the index that has all the rest
             at_rest=Count("kept_at", filter=Q(is_active=True)),
             stored=Sum(
                 Coalesce("stored_size", "audio_file_size"), filter=Q(kept_at__isnull=False, is_active=True)

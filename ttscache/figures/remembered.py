@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
 FRESH = timedelta(minutes=1)
-TOO_OLD = timedelta(minutes=15)  # to be shown at all
+TOO_OLD = timedelta(days=1)  # to be shown at all
 REFRESH_SECONDS = 120  # after which another may try
 
 
@@ -28,8 +28,8 @@ class Remembered(Generic[Found]):
     as_of: datetime
 
 
-def remembered(name: str, find: Callable[[], Found]) -> Remembered[Found]:
-    """What `find` found within the last minute; what is somewhat older is shown while it is found anew.
+def remembered(name: str, find: Callable[[], Found], fresh: timedelta = FRESH) -> Remembered[Found]:
+    """What `find` found lately; what is older, by a day at most, is shown while it is found anew.
 
     `find` may run in a thread of its own, one over all processes. Raises DatabaseError.
     """
@@ -37,7 +37,7 @@ def remembered(name: str, find: Callable[[], Found]) -> Remembered[Found]:
     known: Remembered[Found] | None = cache.get(key)
     if known is None or timezone.now() - known.as_of > TOO_OLD:
         return _find(key, find)
-    if timezone.now() - known.as_of > FRESH and cache.add(f"{key}:refreshing", True, REFRESH_SECONDS):
+    if timezone.now() - known.as_of > fresh and cache.add(f"{key}:refreshing", True, REFRESH_SECONDS):
         threading.Thread(target=_refresh, args=[key, find], name="figures", daemon=True).start()
     return known
 
