@@ -123,8 +123,8 @@ def _fill_clips(clips: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"{numbers} INSERT INTO tts_cache (id, content_hash, content_text, voice, content_type,"
-            " created_at, last_accessed_at, kept_at, audio_file_size, stored_size, is_shareable, is_active, model,"
-            " audio_format, speed, instructions, checksum, kept_in, encoding, made_ahead, is_hidden)"
+            " created_at, last_accessed_at, kept_at, audio_file_size, stored_size, is_shareable, is_active,"
+            " model, audio_format, speed, instructions, checksum, kept_in, encoding, made_ahead, is_hidden)"
             f" SELECT {key}, {content_hash}, 'A reflection of the usual length, which says back what somebody"
             " told, in other words, and asks for nothing more than that; number ' || n,"
             " CASE WHEN n % 3 = 0 THEN 'onyx' ELSE 'nova' END,"
