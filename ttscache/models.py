@@ -40,9 +40,12 @@ class Keeper(models.TextChoices):
     STORAGE = "storage", "Object storage"
 
 
+_KINDS = frozenset(ContentType.values)
+
+
 def kind_of(content_type: str) -> str:
     """One of the four, also for the kinds that the earlier system knew besides (greeting, outro)."""
-    return content_type if content_type in ContentType.values else ContentType.NARRATIVE
+    return content_type if content_type in _KINDS else ContentType.NARRATIVE
 
 
 DEMO_MARK = " (demo)"  # ends the voice of made-up figures; no real voice has such a name

@@ -61,7 +61,8 @@ REFLECTIONS = (
 
 
 def is_there() -> bool:
-    return Usage.objects.filter(voice__in=VOICES).exists()
+    """Looked up by an index; there are plays on its first day, and they outlast the clips."""
+    return ClipDay.objects.filter(content_hash__in=_hashes()).exists()
 
 
 def are_real_figures_there() -> bool:
@@ -72,7 +73,7 @@ def are_real_figures_there() -> bool:
 def clear() -> int:
     """Remove all of it and nothing else; returns the number of rows."""
     clips = Clip.objects.filter(voice__in=VOICES)
-    removed = ClipDay.objects.filter(content_hash__in=clips.values("content_hash")).delete()[0]
+    removed = ClipDay.objects.filter(content_hash__in=_hashes()).delete()[0]
     for rows in (Usage.objects.filter(voice__in=VOICES), Spending.objects.filter(voice__in=VOICES), clips):
         removed += rows.delete()[0]
     return removed
@@ -153,15 +154,21 @@ def _spread(chance: random.Random, count: int, outcome: str) -> list[tuple[int, 
 
 def _seed_reflections(chance: random.Random, days: int, now: datetime) -> None:
     """On record, without sound, and not declared fit for others: nobody shall make or hear them for real."""
-    requests = [
-        SpeechRequest(text=text, voice=voice, model=MODEL) for text in REFLECTIONS for voice in VOICES
-    ]
+    requests = _reflections()
     Clip.objects.record_all(requests, ContentType.ANALYSIS)
     today = start_of_day(now).date()
     rows: dict[Key, list[int]] = {}
     for place, request in enumerate(requests):
         for age in range(min(days, 365)):
-            plays = int(chance.expovariate(1) * 6 / (1 + place))
+            plays = int(chance.expovariate(1) * 6 / (1 + place)) or int(not age)
             if plays:
                 rows[today - timedelta(days=age), request.content_hash] = [plays]
     CLIP_DAYS.add(rows)
+
+
+def _reflections() -> list[SpeechRequest]:
+    return [SpeechRequest(text=text, voice=voice, model=MODEL) for text in REFLECTIONS for voice in VOICES]
+
+
+def _hashes() -> list[str]:
+    return [request.content_hash for request in _reflections()]
