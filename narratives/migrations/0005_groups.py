@@ -7,11 +7,17 @@ ANALYST = [
     f"ttscache.view_{model}" for model in ("clip", "usage", "spending", "warmrun", "prunerun", "alert")
 ]
 EDITOR = ["ttscache.view_clip"]  # and all that is written, see _rights_to_write
-PUBLISHER = [*EDITOR, "narratives.publish_journey", "ttscache.make_clip", "ttscache.view_warmrun"]
+PUBLISHER = [
+    *EDITOR,
+    "narratives.publish_journey",
+    "ttscache.make_clip",
+    "ttscache.change_clip",
+    "ttscache.view_warmrun",
+]
 OPERATOR = [
     *ANALYST,
     *LOOK_AT_STORIES,
-    *("ttscache.make_clip", "ttscache.prune_clip", "ttscache.change_warmrun"),
+    *("ttscache.make_clip", "ttscache.change_clip", "ttscache.prune_clip", "ttscache.change_warmrun"),
     *("ttscache.view_apitoken", "ttscache.delete_apitoken"),
     *("django_q.view_schedule", "django_q.change_schedule"),
     *("django_q.view_ormq", "django_q.delete_ormq", "django_q.view_success"),

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ttscache", "0016_at_work_since"),
+        ("ttscache", "0017_prune_list"),
     ]
 
     operations = [
