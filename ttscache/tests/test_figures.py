@@ -84,7 +84,7 @@ def recorded(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[Req
         assert ledger.flush()
         roll_up(NOW)
         yield requests
-        for model in (Usage, Spending, ClipDay):
+        for model in (Usage, Spending, ClipDay, LastCall):
             model.objects.all().delete()
 
 
