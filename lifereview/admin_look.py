@@ -103,7 +103,11 @@ UNFOLD = {
     "SITE_URL": reverse_lazy("listener"),
     "SHOW_BACK_BUTTON": True,
     "ENVIRONMENT": "lifereview.admin_look.budget_badge",
-    "STYLES": [lambda request: static("narratives/admin.css")],
+    "DASHBOARD_CALLBACK": "ttscache.admin_dashboard.dashboard_callback",
+    "STYLES": [
+        lambda request: static("narratives/admin.css"),
+        lambda request: static("ttscache/dashboard.css"),
+    ],
     "SCRIPTS": [lambda request: static("narratives/admin.js")],
     "COLORS": {"primary": GREEN},
     "SIDEBAR": {"navigation": SIDEBAR},

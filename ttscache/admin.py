@@ -15,8 +15,19 @@ from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
 from ttscache import admin_prunes, admin_runs  # noqa: F401 - register their pages
+from ttscache.admin_dashboard import DashboardPages
+from ttscache.admin_filters import HeardFilter, MadeFilter, PublishedFilter, UnheardFilter
 from ttscache.admin_pages import LookOnly, StaffAdmin
-from ttscache.admin_widgets import Badge, badges_of, dollars, length, moment, player, waveform
+from ttscache.admin_widgets import (
+    OUTCOMES,
+    Badge,
+    badges_of,
+    dollars,
+    length,
+    moment,
+    player,
+    waveform,
+)
 from ttscache.analytics import budget_today
 from ttscache.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import Alert, ApiToken, Clip, ContentType, Pin, Spending, Usage
@@ -24,31 +35,6 @@ from ttscache.rollup import is_whole_day
 
 
 # --- clips -----------------------------------------------------------------------------------------------
-class MadeFilter(admin.SimpleListFilter):
-    title = "sound"
-    parameter_name = "made"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Made"), ("no", "Not made")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
-        is_made = Q(kept_at__isnull=False, is_active=True)
-        return {"yes": queryset.filter(is_made), "no": queryset.exclude(is_made)}.get(
-            self.value() or "", queryset
-        )
-
-
-class UnheardFilter(admin.SimpleListFilter):
-    title = "made ahead"
-    parameter_name = "unheard"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Made ahead, never heard")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
-        return queryset.filter(pk__in=Clip.objects.never_played()) if self.value() == "yes" else queryset
-
-
 class ClipList(ChangeList):  # type: ignore[misc]
     """Looks up how the clips of a page stand, all at once."""
 
@@ -60,14 +46,21 @@ class ClipList(ChangeList):  # type: ignore[misc]
 
 
 @admin.register(Clip)
-class ClipAdmin(LookOnly):
+class ClipAdmin(DashboardPages, LookOnly):
     """Every text on record, and how it sounds.
 
     Reflections on what somebody said are left out until a person has declared them fit for others.
     """
 
     list_display = ("says", "sound", "kind", "lasts", "size", "made", "asked_for")
-    list_filter = (("voice", admin.AllValuesFieldListFilter), "content_type", MadeFilter, UnheardFilter)
+    list_filter = (
+        ("voice", admin.AllValuesFieldListFilter),
+        "content_type",
+        MadeFilter,
+        PublishedFilter,
+        UnheardFilter,
+        HeardFilter,
+    )
     search_fields = ("content_text",)
     search_help_text = "Words of the text"
     list_before_template = "admin/clips/private_note.html"
@@ -158,17 +151,7 @@ class ClipAdmin(LookOnly):
         return format_html_join(", ", "{}", ((pin.get_reason_display(),) for pin in pins))
 
 
-# --- figures: plain lists until the dashboard draws them ---------------------------------------------------
-OUTCOMES = {
-    "memory": "At once, from memory",
-    "file": "At once, from this server's disk",
-    "database": "At once, from the database",
-    "storage": "At once, from storage",
-    "edge": "At once, from the network's edge",
-    "collapsed": "Joined one being made",
-    "generated": "Made while the listener waited",
-    "failed": "Failed",
-}
+# --- figures: the lists behind the dashboard ---------------------------------------------------------------
 
 
 def kind_in_words(content_type: str) -> str:

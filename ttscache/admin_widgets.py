@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Max, QuerySet
-from django.template.defaultfilters import truncatechars
+from django.template.defaultfilters import filesizeformat, truncatechars
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
@@ -68,6 +68,17 @@ PRUNE_BADGES = {
     PruneRun.State.DONE: Badge("Done", "check_circle", "success"),
     PruneRun.State.STOPPED: Badge("Stopped", "stop_circle", "neutral"),
     PruneRun.State.FAILED: Badge("Cut off", "error", "warning", "The next one goes on where it ended."),
+}
+
+OUTCOMES = {
+    "memory": "At once, from memory",
+    "file": "At once, from this server's disk",
+    "database": "At once, from the database",
+    "storage": "At once, from storage",
+    "edge": "At once, from the network's edge",
+    "collapsed": "Joined one being made",
+    "generated": "Made while the listener waited",
+    "failed": "Failed",
 }
 
 
@@ -183,6 +194,13 @@ def in_words(planned: Plan, state: str = "missing") -> str:
         return f"No clip is {state}."
     clips = f"1 clip is {state}" if number == 1 else f"{number:,} clips are {state}"
     return f"{clips}: {planned.characters:,} characters, {price(planned.cost_usd)}."
+
+
+def removed_in_words(run: PruneRun) -> str:
+    """How many clips, in bytes and in money."""
+    clips = "1 clip is removed" if run.removed == 1 else f"{run.removed:,} clips are removed"
+    cost = price(run.remake_cost_microusd / 1e6)
+    return f"{clips}: {filesizeformat(run.freed_bytes)}, to make again {cost}."
 
 
 def dollars(microusd: int) -> str:

@@ -24,7 +24,7 @@ from ttscache.analytics import budget_today
 from ttscache.conf import conf
 from ttscache.hosts import this_host
 from ttscache.ledger import HITS
-from ttscache.models import Alert, ContentType, LastCall, Usage
+from ttscache.models import IS_REAL, Alert, ContentType, LastCall, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,10 @@ STORAGE_SHARE, STORAGE_SHARE_OVER = 0.9, 0.85
 COVERAGE_PATIENCE = timedelta(minutes=15)  # a text that was just published is being made
 FEWEST_LOOKUPS = 50
 HIT_RATE_HOURS = 24
+REFUSALS = {
+    "key_refused": "The voice service refuses our key (OPENAI_API_KEY): nothing new can be made.",
+    "quota_used_up": "The voice service says that our quota is used up: nothing new can be made.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,13 @@ class Trouble:
 def open_alerts() -> list[Alert]:
     """What staff have to know now, the latest first. Raises DatabaseError."""
     return list(Alert.objects.open())
+
+
+def refused_because() -> str:
+    """The outcome of the last call that the voice service refused; empty if one succeeded since."""
+    last = dict(LastCall.objects.values_list("outcome", "at"))
+    refused = max((outcome for outcome in REFUSALS if outcome in last), key=lambda one: last[one], default="")
+    return refused if refused and ("ok" not in last or last["ok"] < last[refused]) else ""
 
 
 def look() -> None:
@@ -109,14 +120,8 @@ def _trouble(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
 
 def _key_refused(_: set[tuple[str, str]]) -> Iterator[Trouble]:
     """Until a call succeeds again: only a call shows whether a key is good for speech."""
-    last = dict(LastCall.objects.values_list("outcome", "at"))
-    reasons = {
-        "key_refused": "The voice service refuses our key (OPENAI_API_KEY): nothing new can be made.",
-        "quota_used_up": "The voice service says that our quota is used up: nothing new can be made.",
-    }
-    refused = max((outcome for outcome in reasons if outcome in last), key=lambda one: last[one], default="")
-    if refused and ("ok" not in last or last["ok"] < last[refused]):
-        yield Trouble(Kind.KEY_REFUSED, reasons[refused])
+    if refused := refused_because():
+        yield Trouble(Kind.KEY_REFUSED, REFUSALS[refused])
 
 
 def _budget(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
@@ -145,7 +150,7 @@ def _hit_rates(_: set[tuple[str, str]]) -> Iterator[Trouble]:
     """Of each kind of text that has a target and was asked for often enough to tell."""
     since = timezone.now() - timedelta(hours=HIT_RATE_HOURS)
     counted = (
-        Usage.objects.filter(hour__gt=since)
+        Usage.objects.filter(IS_REAL, hour__gt=since)
         .order_by()
         .values_list("content_type")
         .annotate(lookups=Sum("requests"), hits=Sum("requests", filter=Q(outcome__in=HITS), default=0))

@@ -12,6 +12,7 @@ SpeechError                     anything this app raises on purpose
 ├── ProviderError               the voice service
 │   ├── ProviderUnavailable     down, overloaded, or its key is refused
 │   │   ├── KeyRefused          a matter for operators
+│   │   │   └── QuotaUsedUp     as much so
 │   │   ├── VoiceNotInUse       of another provider
 │   │   └── ProviderDown        known to be down: it was not called
 │   ├── ProviderTimeout         no byte, or no end, within the time allowed
@@ -154,6 +155,12 @@ class KeyRefused(ProviderUnavailable):
 
     is_retryable = False
     cause = "key_refused"
+
+
+class QuotaUsedUp(KeyRefused):
+    """The provider wants to be paid before it speaks again."""
+
+    cause = "quota_used_up"
 
 
 class VoiceNotInUse(ProviderUnavailable):

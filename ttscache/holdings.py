@@ -112,9 +112,12 @@ class Coverage:
         return self.ready / self.total if self.total else 1.0
 
 
-def coverage() -> Coverage:
-    """Raises DatabaseError."""
+def coverage(voice: str = "") -> Coverage:
+    """In one voice, or in all. Raises DatabaseError."""
     wanted = Pin.objects.published().order_by().values("content_hash").distinct()
+    if voice:
+        spoken = Clip.objects.filter(content_hash=OuterRef("content_hash"), voice=voice)
+        wanted = wanted.filter(Exists(spoken))
     is_there = Clip.objects.with_audio().filter(content_hash=OuterRef("content_hash"))
     return Coverage(wanted.filter(Exists(is_there)).count(), wanted.count())
 

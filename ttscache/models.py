@@ -42,11 +42,16 @@ class Keeper(models.TextChoices):
     STORAGE = "storage", "Object storage"
 
 
+_KINDS = frozenset(ContentType.values)
+
+
 def kind_of(content_type: str) -> str:
     """One of the four, also for the kinds that the earlier system knew besides (greeting, outro)."""
-    return content_type if content_type in ContentType.values else ContentType.NARRATIVE
+    return content_type if content_type in _KINDS else ContentType.NARRATIVE
 
 
+DEMO_MARK = " (demo)"  # ends the voice of made-up figures; no real voice has such a name
+IS_REAL = ~Q(voice__endswith=DEMO_MARK)  # of usage and spending: counted, not made up for a demonstration
 ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
 MOST_HASHES = 900  # in one statement; SQLite may be built for no more than 999 parameters
 OUT_OF_USE_DAYS = 7  # after which a clip goes that was taken out of use
@@ -220,6 +225,7 @@ class Clip(models.Model):
     is_shareable = models.BooleanField(default=False, db_default=False)
     adopted_at = models.DateTimeField(null=True, blank=True, editable=False)
     made_ahead = models.BooleanField(default=False, db_default=False, editable=False)
+    is_hidden = models.BooleanField(default=False, db_default=False, editable=False)  # from the most heard
 
     objects: ClassVar[models.Manager[Clip]] = ClipQuerySet.as_manager()
 
@@ -237,6 +243,12 @@ class Clip(models.Model):
                 condition=Q(kept_at__isnull=False, is_active=True),
                 name="clip_held",
             ),
+            # Enough to count clips and their bytes without reading a clip.
+            models.Index(
+                fields=["content_type", "voice", "is_active", "kept_at", "stored_size", "audio_file_size"],
+                name="clip_holdings",
+            ),
+            models.Index(fields=["content_hash"], condition=Q(is_hidden=True), name="clip_hidden"),
         ]
 
     def __str__(self) -> str:

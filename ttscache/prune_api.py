@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
-from django.template.defaultfilters import filesizeformat
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError
@@ -15,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ttscache import delivery, pruning
-from ttscache.admin_widgets import price
+from ttscache.admin_widgets import removed_in_words
 from ttscache.api import ErrorSerializer, JsonOnly
 from ttscache.authentication import MayPrune
 from ttscache.conf import conf
@@ -111,8 +110,5 @@ def _name_of_caller(request: Request) -> str:
 
 def _note(user: User, run: PruneRun) -> None:
     """In the admin log, with count and price. A token is nobody who could stand there: the run names it."""
-    clips = "1 clip is removed" if run.removed == 1 else f"{run.removed:,} clips are removed"
-    says = (
-        f"{clips}: {filesizeformat(run.freed_bytes)}, to make again {price(run.remake_cost_microusd / 1e6)}."
-    )
+    says = removed_in_words(run)
     LogEntry.objects.log_actions(user.pk, [run], CHANGE, change_message=says, single_object=True)

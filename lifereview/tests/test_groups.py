@@ -19,7 +19,8 @@ from harness.site import WebServer
 from lifereview.tests.holdings import query
 from narratives import publishing
 from narratives.models import Journey, Narrative
-from ttscache.models import ApiToken, PruneRun, WarmRun
+from ttscache.models import ApiToken, Clip, PruneRun, WarmRun
+from ttscache.tests.fakes import speech
 
 pytestmark = pytest.mark.django_db
 
@@ -139,6 +140,29 @@ def clears_old_clips(client: Client) -> bool:
     return bool(PruneRun.objects.exists())
 
 
+def removes_what_was_listed(client: Client) -> bool:
+    client.post(admin_page("ttscache.clip", "stale"), {"days": 90, "clips": ""})
+    return bool(PruneRun.objects.exists())
+
+
+def makes_a_reflection_in_another_voice(client: Client) -> bool:
+    client.post(admin_page("ttscache.clip", "speak", a_reflection().pk, "onyx"), YES)
+    return bool(WarmRun.objects.exists())
+
+
+def hides_a_reflection(client: Client) -> bool:
+    client.post(admin_page("ttscache.clip", "hide", a_reflection().pk))
+    return bool(Clip.objects.filter(is_hidden=True).exists())
+
+
+def sees_the_dashboard(client: Client) -> bool:
+    return 'class="dash"' in client.get(reverse("admin:index")).content.decode()
+
+
+def takes_figures_along(client: Client) -> bool:
+    return client.get(reverse("admin:ttscache_dashboard_csv")).status_code == 200
+
+
 def takes_a_journey_off(client: Client) -> bool:
     journey = Journey.objects.get()
     fields = {"title": journey.title, "slug": journey.slug, "language": "en"}
@@ -220,6 +244,11 @@ MAY: dict[Callable[[Client], bool], str] = {
     tries_failed_clips_again: "Publisher Operator",
     stops_a_prune: "Operator",
     clears_old_clips: "Operator",
+    removes_what_was_listed: "Operator",
+    makes_a_reflection_in_another_voice: "Publisher Operator",
+    hides_a_reflection: "Publisher Operator",
+    sees_the_dashboard: "Analyst Operator",
+    takes_figures_along: "Analyst Operator",
     takes_a_journey_off: "Publisher",
     deletes_what_is_live: "Publisher",
     deletes_what_is_live_among_others: "Publisher",
@@ -402,6 +431,11 @@ def form_of(narrative: Narrative, **changes: Any) -> dict[str, Any]:
 
 def a_run() -> WarmRun:
     return publishing.warm(Journey.objects.get(), "nova")
+
+
+def a_reflection() -> Clip:
+    Clip.objects.record_all([speech("A quiet kind of home.")], "analysis", are_shareable=True)
+    return Clip.objects.get(content_type="analysis")
 
 
 def steered(client: Client, deed: str) -> str:

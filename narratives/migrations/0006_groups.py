@@ -12,11 +12,18 @@ EDITOR = [
     *("narratives.view_revision", "narratives.view_publication"),  # word for word, so nobody changes them
     *(f"narratives.{deed}_{model}" for model in WRITTEN for deed in ("add", "change", "delete", "view")),
 ]
-PUBLISHER = [*EDITOR, "narratives.publish_journey", "ttscache.make_clip", "ttscache.view_warmrun"]
+PUBLISHER = [
+    *EDITOR,
+    "narratives.publish_journey",
+    "ttscache.make_clip",
+    "ttscache.change_clip",
+    "ttscache.view_usage",
+    "ttscache.view_warmrun",
+]
 OPERATOR = [
     *ANALYST,
     *LOOK_AT_STORIES,
-    *("ttscache.make_clip", "ttscache.prune_clip", "ttscache.change_warmrun"),
+    *("ttscache.make_clip", "ttscache.change_clip", "ttscache.prune_clip", "ttscache.change_warmrun"),
     *("ttscache.view_apitoken", "ttscache.delete_apitoken"),
     *("django_q.view_schedule", "django_q.change_schedule"),
     *("django_q.view_ormq", "django_q.delete_ormq", "django_q.view_success"),

@@ -23,6 +23,7 @@ from ttscache.errors import (
     ProviderFailed,
     ProviderTimeout,
     ProviderUnavailable,
+    QuotaUsedUp,
     SpeechError,
     TextRefused,
 )
@@ -205,9 +206,7 @@ def _error_of(answer: Any) -> SpeechError:
     code = str(body.get("code") or "")
     if code.startswith(("billing", "insufficient_quota")):
         logger.error("The speech provider says that our quota is used up (%s).", code)
-        used_up = KeyRefused()
-        used_up.cause = "quota_used_up"
-        return used_up
+        return QuotaUsedUp()
     if status in (400, 422) and _is_about_the_text(body):
         return TextRefused()
     if status in (429, 503, 529):

@@ -1,0 +1,194 @@
+"""p95 of the dashboard over HTTP, a million clips, a year of usage; the baseline is the list of groups.
+
+Ours is asked for each range in turn, signed in, from gunicorn; the baseline is the simplest staff page there
+is. Figures that are remembered for a minute are found anew in between, beside the requests that are measured.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from bench.product import inside
+from bench.table import Row, figure
+from harness import http
+from harness.postgres import PostgresServer
+from harness.site import WebServer
+
+CLIPS = 1_000_000
+ROUNDS = 3
+PAGES = 40  # of one round
+RANGES = ("24h", "7d", "30d", "90d", "365d")
+MOST_MS = {"SQLite": 600, "PostgreSQL": 300}
+
+
+def measure() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        yield from _rows(Path(folder), {}, database="SQLite")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, PostgresServer() as postgres:
+        given = {"DATABASE_URL": postgres.create_database()}
+        yield from _rows(Path(folder), given, database="PostgreSQL")
+
+
+def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[Row]:
+    site = WebServer(folder / "var", given | {"WEB_WORKERS": "2", "WEB_THREADS": "8"})
+    site.prepare()
+    began = time.monotonic()
+    filled = inside(site.environment(), fill, clips=CLIPS, timeout_seconds=900)
+    filled_seconds = time.monotonic() - began
+    with site:
+        headers = {"Cookie": f"sessionid={filled['session']}"}
+        cold = [_asked(site, f"/admin/?range={name}", headers) for name in RANGES]
+        ours, baseline = [], []
+        by_range: dict[str, list[float]] = {name: [] for name in RANGES}
+        for _ in range(ROUNDS):
+            took = []
+            for name in islice(cycle(RANGES), PAGES):
+                took.append(_asked(site, f"/admin/?range={name}", headers))
+                by_range[name].append(took[-1])
+            ours.append(_p95(took))
+            baseline.append(_p95([_asked(site, "/admin/auth/group/", headers) for _ in range(PAGES)]))
+    slowest = {name: figure(_p95(took)) for name, took in by_range.items()}
+    yield Row(
+        name=f"dashboard, p95 ({database})",
+        ours=ours,
+        baseline=baseline,
+        unit="ms",
+        notes=f"at most {MOST_MS[database]} ms; by range {json.dumps(slowest)}; each range's first look "
+        f"{figure(max(cold))} ms at most; {filled['usage']:,} usage rows, filled in {filled_seconds:.0f} s",
+    )
+
+
+def _asked(site: WebServer, address: str, headers: dict[str, str]) -> float:
+    """Milliseconds to the last byte."""
+    began = time.monotonic()
+    answer = http.get(f"{site.url}{address}", headers=headers, timeout_seconds=120)
+    assert answer.status == 200, answer.status
+    return (time.monotonic() - began) * 1_000
+
+
+def _p95(took: list[float]) -> float:
+    return quantiles(took, n=20, method="inclusive")[-1]
+
+
+# --- in the product ---------------------------------------------------------------------------------------
+def fill(clips: int) -> dict[str, Any]:
+    """A year of figures as the books keep them: hours of 90 days, days before that. By SQL, as one would load
+    them; the clips are mostly reflections, each heard once or twice, some of them often."""
+    from django.contrib.auth.models import User
+    from django.contrib.sessions.backends.db import SessionStore
+    from django.db import connection
+
+    from ttscache.figures.scope import DAY
+    from ttscache.models import Usage
+    from ttscache.rollup import HOURS_KEPT
+
+    _fill_clips(clips)
+    for table in ("ttscache_usage", "ttscache_spending"):
+        _fill_figures(table, f"24 * {HOURS_KEPT // DAY}", "hour")
+        _fill_figures(table, f"365 - {HOURS_KEPT // DAY}", "day")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    user = User.objects.create_superuser("bench")
+    session = SessionStore()
+    session.update(
+        {
+            "_auth_user_id": str(user.pk),
+            "_auth_user_backend": "django.contrib.auth.backends.ModelBackend",
+            "_auth_user_hash": user.get_session_auth_hash(),
+        }
+    )
+    session.create()
+    return {"session": session.session_key, "usage": Usage.objects.count()}
+
+
+def _fill_clips(clips: int) -> None:
+    from django.db import connection
+
+    is_sqlite = connection.vendor == "sqlite"
+    numbers = (
+        f"WITH RECURSIVE g(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM g WHERE n < {clips - 1})"
+        if is_sqlite
+        else f"WITH g AS (SELECT generate_series(0, {clips - 1}) AS n)"
+    )
+    content_hash = "printf('%032x', n * 7919)" if is_sqlite else "lpad(to_hex(n * 7919::bigint), 32, '0')"
+    key = content_hash if is_sqlite else f"{content_hash}::uuid"
+    ago = _ago("(n % 365)", "days")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{numbers} INSERT INTO tts_cache (id, content_hash, content_text, voice, content_type,"
+            " created_at, last_accessed_at, kept_at, audio_file_size, stored_size, is_shareable, is_active,"
+            " model, audio_format, speed, instructions, checksum, kept_in, encoding, made_ahead, is_hidden)"
+            f" SELECT {key}, {content_hash}, 'A reflection of the usual length, which says back what somebody"
+            " told, in other words, and asks for nothing more than that; number ' || n,"
+            " CASE WHEN n % 3 = 0 THEN 'onyx' ELSE 'nova' END,"
+            " CASE WHEN n % 50 = 0 THEN 'question' WHEN n % 70 = 0 THEN 'narrative' ELSE 'analysis' END,"
+            f" {ago}, {ago}, {ago}, 60000 + n % 9000, 60000 + n % 9000, {_flag('n % 20 = 0')},"
+            f" {_flag('1 = 1')}, 'tts-1-hd', 'mp3', 1, '', '0123456789', 'database', '', {_flag('1 = 0')},"
+            f" {_flag('1 = 0')} FROM g"
+        )
+        for plays, every in ((1, 1), (2, 4), (9, 400)):  # the more often, the fewer
+            day = _ago(f"((n + {plays} * 13) % 360)", "days")
+            cursor.execute(
+                f"{numbers} INSERT INTO ttscache_clipday (content_hash, day, requests)"
+                f" SELECT {content_hash}, {f'date({day})' if is_sqlite else f'{day}::date'},"
+                f" {plays} FROM g WHERE n % {every} = 0 AND n % 10 <> 9 ON CONFLICT DO NOTHING"
+            )
+
+
+def _fill_figures(table: str, number: str, unit: str) -> None:
+    """Every kind, voice, outcome and three buckets in each hour or day."""
+    from django.db import connection
+
+    is_usage = table.endswith("usage")
+    columns = (
+        "latency_bucket, requests, characters, audio_bytes, worth_microusd"
+        if is_usage
+        else "model, calls, characters, cost_microusd"
+    )
+    offset = "0" if unit == "hour" else "90"
+    series = (
+        f"WITH RECURSIVE g(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM g WHERE n < {number} - 1)"
+        if connection.vendor == "sqlite"
+        else f"WITH g AS (SELECT generate_series(0, {number} - 1) AS n)"
+    )
+    values = "bucket, 40, 4000, 2400000, 120000" if is_usage else "'tts-1-hd', 3, 300, 9000"
+    outcomes = "memory database generated failed" if is_usage else "ok provider_timeout"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{series}, kinds(kind) AS (VALUES ('narrative'), ('question'), ('analysis'), ('response')),"
+            " voices(voice) AS (VALUES ('nova'), ('onyx')),"
+            f" outcomes(outcome) AS (VALUES {', '.join(f'({each!r})' for each in outcomes.split())}),"
+            f" buckets(bucket) AS (VALUES {'(1), (4), (9)' if is_usage else '(0)'})"
+            f" INSERT INTO {table} (hour, content_type, voice, outcome, {columns})"
+            f" SELECT {_beginning(unit, offset)}, kind, voice, outcome, {values}"
+            " FROM g CROSS JOIN kinds CROSS JOIN voices CROSS JOIN outcomes CROSS JOIN buckets"
+        )
+
+
+def _ago(number: str, unit: str) -> str:
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        return f"datetime('now', '-' || {number} || ' {unit}')"
+    return f"(now() - {number} * interval '1 {unit}')"
+
+
+def _beginning(unit: str, offset: str) -> str:
+    """Of an hour or a day, n of them ago."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        shape = "%Y-%m-%d %H:00:00" if unit == "hour" else "%Y-%m-%d 00:00:00"
+        return f"strftime('{shape}', {_ago(f'(n + {offset})', unit + 's')})"
+    return f"date_trunc('{unit}', now() - (n + {offset}) * interval '1 {unit}')"
+
+
+def _flag(condition: str) -> str:
+    return f"({condition})"

@@ -1,0 +1,27 @@
+"""serious(page): what axe-core finds on a page that keeps people from using it."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from harness import Unavailable
+
+GRAVE = ("serious", "critical")
+
+
+def serious(page: Page) -> list[str]:
+    """Rule and place of each finding of these two grades; raises Unavailable without axe-core."""
+    found = importlib.util.find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        raise Unavailable("no axe-core; it comes with axe-playwright-python")
+    page.evaluate((Path(found.origin).parent / "axe.min.js").read_text())
+    violations = page.evaluate("axe.run().then((result) => result.violations)")
+    return [
+        f"{violation['id']}: {node['html']}"
+        for violation in violations
+        if violation["impact"] in GRAVE
+        for node in violation["nodes"]
+    ]

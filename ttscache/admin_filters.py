@@ -1,0 +1,67 @@
+"""Further ways to narrow the list of clips; the dashboard's numbers link to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from ttscache.conf import conf
+from ttscache.figures.holdings import never_heard_clips, published_clips
+from ttscache.models import Clip
+
+
+class MadeFilter(admin.SimpleListFilter):
+    title = "sound"
+    parameter_name = "made"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Made"), ("no", "Not made")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        is_made = Q(kept_at__isnull=False, is_active=True)
+        return {"yes": queryset.filter(is_made), "no": queryset.exclude(is_made)}.get(
+            self.value() or "", queryset
+        )
+
+
+class PublishedFilter(admin.SimpleListFilter):
+    title = "listeners"
+    parameter_name = "published"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Published")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        return queryset.filter(pk__in=published_clips().values("pk")) if self.value() else queryset
+
+
+class UnheardFilter(admin.SimpleListFilter):
+    title = "made ahead"
+    parameter_name = "unheard"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Made ahead, never heard")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        return queryset.filter(pk__in=Clip.objects.never_played()) if self.value() == "yes" else queryset
+
+
+class HeardFilter(admin.SimpleListFilter):
+    title = "use"
+    parameter_name = "heard"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("never", "Never heard, made over 30 days ago"),
+            ("stale", f"Not asked for in {conf().stale_days} days"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        if self.value() == "never":
+            return queryset.filter(pk__in=never_heard_clips().values("pk"))
+        if self.value() == "stale":
+            return queryset.filter(pk__in=Clip.objects.stale(conf().stale_days).values("pk"))
+        return queryset

@@ -1,0 +1,141 @@
+"""Removing what nobody asks for: first the list, and then exactly that list."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.contrib.admin.sites import site
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce, Length
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from ttscache.admin_widgets import price, removed_in_words
+from ttscache.conf import conf
+from ttscache.errors import Busy
+from ttscache.models import MOST_HASHES, Clip, ContentType, PruneRun
+from ttscache.prices import list_price_usd
+from ttscache.pruning import MOST_DAYS, Stale, alone, begin, find_stale, prune
+from ttscache.wiring import speech_cache
+
+MOST_AT_ONCE = 100_000  # what a form may carry
+LISTED = 200
+HASH_BYTES = 16
+
+
+def stale_page(request: HttpRequest) -> HttpResponse:
+    """GET: a dry run, which writes nothing. POST: remove what it listed, as far as it is stale still."""
+    if not request.user.has_perm("ttscache.prune_clip"):
+        raise PermissionDenied
+    if request.method == "POST":
+        return _remove(request)
+    days = _days(request.GET.get("days"))
+    found = find_stale(days)
+    chosen = tuple(each for each in found.content_hashes if len(each) == 2 * HASH_BYTES)[:MOST_AT_ONCE]
+    listed = Clip.objects.filter(content_hash__in=chosen[:LISTED]).defer("waveform")
+    is_private = Q(content_type=ContentType.ANALYSIS, is_shareable=False) | Q(
+        content_type=ContentType.RESPONSE
+    )
+    shown = list(listed.exclude(is_private).order_by("last_accessed_at"))
+    totals = Totals.of(chosen) if len(chosen) < len(found.content_hashes) else Totals.found(found)
+    context = site.each_context(request) | {
+        "title": "Clips that nobody asks for",
+        "days": days,
+        "found": found,
+        "totals": totals,
+        "price": price(totals.usd),
+        "shown": shown,
+        "not_shown": totals.clips - len(shown),
+        "left_over": len(found.content_hashes) - len(chosen),
+        "packed": packed(chosen),
+        "back": reverse("admin:index"),
+    }
+    return TemplateResponse(request, "admin/stale.html", context)
+
+
+def _remove(request: HttpRequest) -> HttpResponse:
+    days = _days(request.POST.get("days"))
+    listed = unpacked(request.POST.get("clips", ""))
+    try:
+        run = _prune(listed, days, asked_by=request.user.get_username())
+    except Busy as error:
+        messages.error(request, str(error))
+        return redirect("admin:ttscache_clip_stale")
+    said = removed_in_words(run)
+    site.get_model_admin(PruneRun).log_change(request, run, said)
+    messages.success(request, said)
+    if kept := len(listed) - run.removed:
+        messages.info(request, f"{kept:,} of the list stay: they were asked for, or are in use, by now.")
+    return redirect("admin:index")
+
+
+def _prune(content_hashes: Sequence[str], days: int, asked_by: str) -> PruneRun:
+    """Remove these, as far as they are stale still, and no others. Raises Busy, DatabaseError."""
+    listed = Stale(tuple(content_hashes), freed_bytes=0, remake_cost_usd=0.0, kept_back=0)
+    cache = speech_cache()
+    with alone(cache):
+        run = begin(listed, days, asked_by)
+        for _ in prune(run, cache):
+            pass
+    run.refresh_from_db()
+    return run
+
+
+def _days(given: str | None) -> int:
+    try:
+        days = int(given) if given else conf().stale_days
+    except ValueError:
+        days = 0
+    if not 1 <= days <= MOST_DAYS:
+        raise BadRequest("days is a whole number from 1")
+    return days
+
+
+# --- the list, as a form carries it -----------------------------------------------------------------------
+def packed(content_hashes: Iterable[str]) -> str:
+    """16 bytes a clip, in letters that a form sends as they are: 100,000 clips are 2.1 MB."""
+    return base64.urlsafe_b64encode(b"".join(bytes.fromhex(each) for each in content_hashes)).decode()
+
+
+def unpacked(given: str) -> list[str]:
+    try:
+        raw = base64.b64decode(given.encode(), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise BadRequest("the list is damaged") from error
+    if len(raw) % HASH_BYTES or len(raw) > MOST_AT_ONCE * HASH_BYTES:
+        raise BadRequest("the list is damaged")
+    return [raw[start : start + HASH_BYTES].hex() for start in range(0, len(raw), HASH_BYTES)]
+
+
+# --- what it comes to -------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Totals:
+    clips: int = 0
+    stored_bytes: int = 0
+    usd: float = 0.0
+
+    @classmethod
+    def found(cls, stale: Stale) -> Totals:
+        return cls(len(stale.content_hashes), stale.freed_bytes, stale.remake_cost_usd)
+
+    @classmethod
+    def of(cls, content_hashes: Sequence[str]) -> Totals:
+        """The bytes of those that have sound, and what these cost to make again."""
+        stored_bytes, usd = 0, 0.0
+        for start in range(0, len(content_hashes), MOST_HASHES):
+            part = Clip.objects.filter(content_hash__in=content_hashes[start : start + MOST_HASHES])
+            made = part.filter(kept_at__isnull=False).order_by()
+            rows = made.values_list("model").annotate(
+                characters=Sum(Length("content_text")), size=Sum(Coalesce("audio_file_size", 0))
+            )
+            for model, characters, size in rows:
+                stored_bytes += size
+                usd += list_price_usd(model, characters)
+        return cls(len(content_hashes), stored_bytes, usd)

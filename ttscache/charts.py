@@ -1,0 +1,68 @@
+"""Lines and bars for inline SVG: numbers in, path data out. Drawn in a box of 600 by 100."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 600.0, 100.0
+EDGE = 6.0  # so that a point on the edge is seen as a whole
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From values to heights."""
+
+    low: float
+    high: float
+
+    def y(self, value: float) -> float:
+        """0 is the top of the box."""
+        span = (self.high - self.low) or 1.0
+        share = (min(max(value, self.low), self.high) - self.low) / span
+        return HEIGHT - EDGE - share * (HEIGHT - 2 * EDGE)
+
+
+def x(place: int, number: int) -> float:
+    """The middle of one of so many steps."""
+    return (place + 0.5) * WIDTH / max(number, 1)
+
+
+def line(values: Sequence[float | None], scale: Scale) -> str:
+    """Broken where there is no value."""
+    path, is_drawing = [], False
+    for place, value in enumerate(values):
+        if value is not None:
+            path.append(f"{'L' if is_drawing else 'M'}{x(place, len(values)):.1f} {scale.y(value):.1f}")
+        is_drawing = value is not None
+    return "".join(path)
+
+
+def marks(values: Sequence[float | None], scale: Scale) -> str:
+    """A dot for each value: lines of no length, whose round ends keep their shape however wide the box is."""
+    return "".join(
+        f"M{x(place, len(values)):.1f} {scale.y(value):.1f}h0"
+        for place, value in enumerate(values)
+        if value is not None
+    )
+
+
+def level(value: float, scale: Scale) -> str:
+    return f"M0 {scale.y(value):.1f}H{WIDTH:g}"
+
+
+def bars(values: Sequence[float], scale: Scale) -> str:
+    """Upright ones, with a gap of a third between them."""
+    width = WIDTH / max(len(values), 1) * 2 / 3
+    floor = scale.y(scale.low)
+    return "".join(
+        f"M{x(place, len(values)) - width / 2:.1f} {floor:.1f}V{scale.y(value):.1f}h{width:.1f}V{floor:.1f}z"
+        for place, value in enumerate(values)
+        if value > 0
+    )
+
+
+def floor_for(values: Sequence[float | None], target: float | None) -> float:
+    """Where a scale of percentages begins, so that what matters near 100 is seen: at 0, 50, 80, 90 or 95."""
+    lowest = min([value for value in values if value is not None] + ([target] if target else []), default=0.0)
+    return max((floor for floor in (0.0, 50.0, 80.0, 90.0, 95.0) if floor <= lowest - 1), default=0.0)

@@ -1,0 +1,59 @@
+"""Report: everything the dashboard shows for one look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttscache.analytics import BudgetToday, budget_today
+from ttscache.conf import conf
+from ttscache.figures import asked, demo, heard, holdings, needs, work
+from ttscache.figures import money as moneys
+from ttscache.figures.remembered import Remembered
+from ttscache.figures.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    scope: Scope
+    asked: asked.Asked
+    money: moneys.Money
+    budget: BudgetToday
+    coverage: holdings.Coverage
+    storage: holdings.Storage
+    never_heard: Remembered[holdings.NeverHeard]
+    heard: heard.MostHeard
+    runs: list[work.Run]
+    queue: work.Queue
+    provider: work.Provider
+    needs: list[needs.Need]
+    voices: list[str]
+    is_anything_counted: bool
+    has_demo: bool
+
+
+def report(scope: Scope, *, hidden: bool = False) -> Report:
+    """The same number of queries however much there is. Raises DatabaseError."""
+    requests = asked.asked(scope)
+    covered = holdings.coverage(scope)
+    space = holdings.storage(scope)
+    waiting = work.queue(requests)
+    service = work.provider()
+    budget = budget_today()
+    has_demo = demo.is_there()
+    return Report(
+        scope=scope,
+        asked=requests,
+        money=moneys.money(scope, requests.worth_microusd),
+        budget=budget,
+        coverage=covered,
+        storage=space,
+        never_heard=holdings.never_heard(scope),
+        heard=heard.most_heard(scope, space.reflections_on_record, hidden=hidden),
+        runs=work.runs(),
+        queue=waiting,
+        provider=service,
+        needs=needs.needs(covered, waiting, budget, space),
+        voices=[*conf().listener_voices, *(demo.VOICES if has_demo else ())],
+        is_anything_counted=bool(requests.rate.requests) or asked.is_anything_counted(),
+        has_demo=has_demo,
+    )

@@ -1,0 +1,82 @@
+"""Scope: what a look at the figures is about. Ranges are whole hours or days (UTC), as figures are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from django.utils import timezone
+
+from ttscache.rollup import start_of_day
+
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`length` of time that ends with the present hour or day, drawn in steps."""
+
+    name: str
+    label: str
+    length: timedelta
+    step: timedelta
+
+    def since(self, now: datetime) -> datetime:
+        if self.step == HOUR:
+            return now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + HOUR - self.length
+        return start_of_day(now) + DAY - self.length
+
+
+RANGES = (
+    Range("24h", "24 hours", DAY, HOUR),
+    Range("7d", "7 days", 7 * DAY, DAY),
+    Range("30d", "30 days", 30 * DAY, DAY),
+    Range("90d", "90 days", 90 * DAY, DAY),
+    Range("365d", "A year", 52 * WEEK, WEEK),
+)
+VIEWS = {"requests": "Requests", "money": "Money"}
+USUAL = RANGES[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`voice`: of all voices where it is empty. `view`: hit rates by requests, or by money (characters)."""
+
+    range: Range
+    since: datetime
+    now: datetime
+    voice: str = ""
+    view: str = "requests"
+
+    @classmethod
+    def asked_for(cls, given: Mapping[str, str], now: datetime | None = None) -> Scope:
+        """From the parameters of a page; what is not known is as usual."""
+        now = now or timezone.now()
+        chosen = next((each for each in RANGES if each.name == given.get("range")), USUAL)
+        view = given.get("view", "")
+        return cls(
+            chosen, chosen.since(now), now, given.get("voice", "")[:50], view if view in VIEWS else "requests"
+        )
+
+    @property
+    def before(self) -> datetime:
+        """Where the range of the same length begins that came before."""
+        return self.since - self.range.length
+
+    @property
+    def steps(self) -> list[datetime]:
+        """When each begins."""
+        number = -(-self.range.length // self.range.step)
+        return [self.since + place * self.range.step for place in range(number)]
+
+    @property
+    def by_voice(self) -> dict[str, str]:
+        """For filter()."""
+        return {"voice": self.voice} if self.voice else {}
+
+    @property
+    def query(self) -> str:
+        """The parameters that ask for it."""
+        return urlencode({"range": self.range.name, "voice": self.voice, "view": self.view})

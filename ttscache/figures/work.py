@@ -1,0 +1,135 @@
+"""What goes on in the background, and how the voice service behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Min, Q, Sum
+from django.utils import timezone
+from django_q.models import Failure
+
+from ttscache.conf import conf
+from ttscache.figures.asked import Asked
+from ttscache.holdings import tasks_waiting
+from ttscache.models import LastCall, Spending, WarmItem, WarmRun
+
+RUNS_SHOWN = 5
+LATELY = timedelta(hours=24)
+OK = "ok"
+
+# Codes of errors -> what staff call them; whatever else there is, is "Other".
+CLASSES = {
+    "Key refused": ("key_refused",),
+    "Quota used up": ("quota_used_up",),
+    "Busy": ("provider_busy", "provider_unavailable"),
+    "Too slow": ("provider_timeout",),
+    "Text refused": ("text_refused",),
+}
+OTHER = "Other"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One of the runs that are under way, or that ended last."""
+
+    run: WarmRun
+    total: int
+    ready: int
+    failed: int
+
+
+def runs() -> list[Run]:
+    """Those under way first, then the latest."""
+    state = WarmItem.State
+    lately = list(WarmRun.objects.active()[:RUNS_SHOWN])
+    if len(lately) < RUNS_SHOWN:
+        lately += WarmRun.objects.exclude(state__in=WarmRun.ACTIVE)[: RUNS_SHOWN - len(lately)]
+    counted = {
+        run: counts
+        for run, *counts in WarmItem.objects.filter(run__in=lately)
+        .order_by()
+        .values_list("run")
+        .annotate(
+            total=Count("pk"),
+            ready=Count("pk", filter=Q(state__in=[state.DONE, state.SKIPPED])),
+            failed=Count("pk", filter=Q(state=state.FAILED)),
+        )
+    }
+    return [Run(run, *counted.get(run.pk, (0, 0, 0))) for run in lately]
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Clips to be made ahead, and background tasks. Seconds; None where nothing is known."""
+
+    waiting: int
+    running: int
+    failed: int
+    oldest_seconds: float | None
+    eta_seconds: float | None
+    tasks_waiting: int
+    tasks_failed: int
+
+
+def queue(asked: Asked) -> Queue:
+    """Clips that wait and are being made in runs under way; those that failed, and failed tasks, of 24 hours.
+
+    ETA = waiting x median time of a generation in the range / clips made at once.
+    """
+    state = WarmItem.State
+    since = timezone.now() - LATELY
+    figures = WarmItem.objects.filter(Q(run__state__in=WarmRun.ACTIVE) | Q(finished_at__gte=since)).aggregate(
+        waiting=Count("pk", filter=Q(state=state.QUEUED)),
+        running=Count("pk", filter=Q(state=state.MAKING)),
+        failed=Count("pk", filter=Q(state=state.FAILED, finished_at__gte=since)),
+        oldest=Min("run__created_at", filter=Q(state=state.QUEUED)),
+    )
+    median = asked.source_of(["generated"]).p50
+    waiting = figures["waiting"]
+    return Queue(
+        waiting,
+        figures["running"],
+        figures["failed"],
+        (timezone.now() - figures["oldest"]).total_seconds() if figures["oldest"] else None,
+        waiting * median.ms / 1_000 / conf().warm_concurrency if median else None,
+        tasks_waiting().waiting,
+        Failure.objects.filter(stopped__gte=since).count(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Calls of the last 24 hours; those that failed, by class; when one succeeded last."""
+
+    calls: int
+    failed: int
+    classes: dict[str, int]
+    last_ok: datetime | None
+
+    @property
+    def error_percent(self) -> float | None:
+        """Failed calls / calls."""
+        return 100 * self.failed / self.calls if self.calls else None
+
+
+def provider() -> Provider:
+    rows = (
+        Spending.objects.filter(hour__gte=timezone.now() - LATELY - timedelta(hours=1))
+        .order_by()
+        .values_list("outcome")
+        .annotate(number=Sum("calls"))
+    )
+    classes = dict.fromkeys([*CLASSES, OTHER], 0)
+    calls, failed = 0, 0
+    for outcome, number in rows:
+        calls += number
+        if outcome != OK:
+            failed += number
+            classes[_class_of(outcome)] += number
+    last_ok = LastCall.objects.filter(outcome=OK).values_list("at", flat=True).first()
+    return Provider(calls, failed, classes, last_ok)
+
+
+def _class_of(code: str) -> str:
+    return next((name for name, codes in CLASSES.items() if code in codes), OTHER)

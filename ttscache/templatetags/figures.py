@@ -1,0 +1,68 @@
+"""How the dashboard writes its numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django import template
+from django.utils.formats import date_format
+
+from ttscache.figures.scope import HOUR, WEEK, Scope
+
+register = template.Library()
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    """ "-" where there is nothing; never rounded up to 100."""
+    if value is None:
+        return "-"
+    text = f"{value:.1f}"
+    if text == "100.0" and value < 100:
+        return "99.9%" if value < 99.95 else f"{int(value * 100) / 100:.2f}%"
+    return f"{text.removesuffix('.0')}%"
+
+
+@register.filter
+def points(value: float | None) -> str:
+    """A change in percentage points."""
+    return "" if value is None else f"{value:+.1f}"
+
+
+@register.filter
+def usd(value: float) -> str:
+    """Cents where it is a dollar or more; below that as many digits as tell something."""
+    sign, amount = ("-" if value < 0 else ""), abs(value)
+    if not amount:
+        return "$0"
+    return f"{sign}${amount:,.2f}" if amount >= 1 else f"{sign}${amount:.4f}".rstrip("0")
+
+
+@register.filter
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if value < 120:
+        return f"{value:.0f} s"
+    return f"{value / 60:.0f} min" if value < 7_200 else f"{value / 3_600:.0f} h"
+
+
+@register.filter
+def days(value: float) -> str:
+    return f"{value:.0f} days" if value < 730 else f"{value / 365:.1f} years"
+
+
+@register.simple_tag
+def step(begin: datetime, scope: Scope) -> str:
+    """The name of a step of time (UTC)."""
+    if scope.range.step == HOUR:
+        return date_format(begin, "j M, H:i")
+    if scope.range.step == WEEK:
+        last = min(begin + WEEK, scope.now) - timedelta(seconds=1)
+        return f"{date_format(begin, 'j M')} to {date_format(last, 'j M Y')}"
+    return date_format(begin, "j M Y")

@@ -1,0 +1,304 @@
+"""The dashboard's page, its CSV, and the deeds that start from it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from ttscache.admin_stale import packed, unpacked
+from ttscache.conf import conf
+from ttscache.figures import needs
+from ttscache.figures.demo import VOICES
+from ttscache.figures.scope import RANGES
+from ttscache.models import Clip, ClipDay, PruneRun, Spending, Usage, WarmItem, WarmRun
+from ttscache.tests.fakes import speech
+
+pytestmark = pytest.mark.django_db
+
+INDEX = reverse("admin:index")
+STALE = reverse("admin:ttscache_clip_stale")
+YES = {"confirmed": "yes"}
+CSV = reverse("admin:ttscache_dashboard_csv")
+DAY = timedelta(days=1)
+
+
+def text_of(response: Any) -> str:
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def figure(page: str, name: str) -> str:
+    found = re.search(rf'data-figure="{name}">([^<]*)<', page)
+    assert found is not None, name
+    return found[1]
+
+
+def usage(requests: int = 1, outcome: str = "memory", **fields: Any) -> Usage:
+    given: dict[str, Any] = {"hour": timezone.now().replace(minute=0, second=0, microsecond=0)}
+    given |= {"content_type": "question", "voice": "nova", "latency_bucket": 1, "characters": 100 * requests}
+    return Usage.objects.create(**given | {"requests": requests, "outcome": outcome} | fields)
+
+
+def reflection(text: str = "A quiet kind of home.", plays: int = 5, **fields: Any) -> Clip:
+    clip = Clip.objects.record(conf().house_request(text, "nova"), "analysis")
+    Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
+    ClipDay.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=plays)
+    return clip
+
+
+def old_clip(text: str, days: int = 100) -> Clip:
+    clip = Clip.objects.record(speech(text), "question")
+    Clip.objects.filter(pk=clip.pk).update(
+        last_accessed_at=timezone.now() - days * DAY,
+        kept_at=timezone.now() - days * DAY,
+        audio_file_size=1_024,
+    )
+    return clip
+
+
+def staff_with(*rights: str) -> Client:
+    user = User.objects.create(username="ana", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+class TestPage:
+    def test_the_first_day_says_what_will_be_here(self, admin_client):
+        page = text_of(admin_client.get(INDEX))
+        assert "Nobody has listened yet" in page
+        assert (figure(page, "hit-rate"), figure(page, "coverage")) == ("-", "0 / 0")
+
+    def test_the_second_day_shows_figures(self, admin_client):
+        usage(98)
+        usage(2, "generated", latency_bucket=10)
+        page = text_of(admin_client.get(INDEX))
+        assert "Nobody has listened yet" not in page
+        assert (figure(page, "hit-rate"), figure(page, "requests")) == ("98%", "100")
+        assert figure(page, "rate-question") == "98%"
+
+    def test_by_money_long_texts_weigh_more(self, admin_client):
+        usage(1, characters=900)
+        usage(1, "generated", characters=100)
+        assert figure(text_of(admin_client.get(f"{INDEX}?view=requests")), "hit-rate") == "50%"
+        assert figure(text_of(admin_client.get(f"{INDEX}?view=money")), "hit-rate") == "90%"
+
+    def test_a_loss_is_shown_as_one(self, admin_client):
+        usage(1, worth_microusd=3_000_000)
+        Spending.objects.create(hour=timezone.now(), outcome="ok", calls=2, cost_microusd=5_000_000)
+        assert figure(text_of(admin_client.get(INDEX)), "saved") == "-$2.00"
+
+    @pytest.mark.parametrize("name", [each.name for each in RANGES])
+    def test_each_range_has_a_step_for_each_of_its_rows(self, admin_client, name):
+        usage(30)
+        page = text_of(admin_client.get(f"{INDEX}?range={name}"))
+        chosen = next(each for each in RANGES if each.name == name)
+        table = page[page.index('aria-label="Spent and saved, in numbers"') :].partition("</table>")[0]
+        assert table.count('<th scope="row">') == chosen.length / chosen.step
+
+    def test_every_number_says_how_it_is_counted(self, admin_client):
+        usage(30)
+        page = text_of(admin_client.get(INDEX))
+        headings = page.count('<section class="dash-card')
+        assert page.count("How is this counted?") >= headings
+
+    def test_every_link_of_the_page_leads_somewhere(self, admin_client):
+        usage(30)
+        reflection()
+        run = WarmRun.objects.create(scope="life-review, nova", state="failed")
+        now = timezone.now()
+        WarmItem.objects.create(
+            run=run, clip=old_clip("One"), position=0, characters=3, state="failed", finished_at=now
+        )
+        page = text_of(admin_client.get(INDEX))
+        page = page[page.index('<main class="dash">') : page.index("</main>")]
+        links = {each.replace("&amp;", "&") for each in re.findall(r'href="([^"]+)"', page)}
+        assert len(links) > 30
+        for link in links:
+            address = link if link.startswith("/") else f"{INDEX}{link}"
+            assert admin_client.get(address).status_code == 200, address
+            assert "e=1" not in address
+
+    def test_it_takes_no_more_queries_however_much_there_is(self, admin_client):
+        def queries() -> int:
+            cache.clear()
+            with CaptureQueriesContext(connection) as captured:
+                admin_client.get(f"{INDEX}?range=30d")
+            return len(captured)
+
+        usage(30)
+        reflection()
+        WarmRun.objects.create(scope="the first")
+        few = queries()
+        for number in range(20):
+            reflection(f"Reflection {number}.")
+            usage(3, hour=timezone.now() - number * DAY)
+            WarmRun.objects.create(scope=f"run {number}", state="done")
+        assert queries() <= few
+
+    def test_who_may_not_see_figures_has_the_plain_list(self):
+        usage(30)
+        page = text_of(staff_with("view_clip").get(INDEX))
+        assert 'class="dash"' not in page
+        assert "Clips" in page
+
+    def test_an_analyst_sees_figures_and_no_deeds(self):
+        usage(30)
+        reflection()
+        page = text_of(staff_with("view_usage").get(INDEX))
+        assert figure(page, "hit-rate") == "100%"
+        for deed in ("Hide", "Make in", "dry run)", "A quiet kind of home."):
+            assert deed not in page
+
+    def test_a_text_is_never_markup(self, admin_client):
+        usage(30)
+        reflection("<script>alert(1)</script>")
+        assert "<script>alert" not in text_of(admin_client.get(INDEX))
+
+    def test_others_may_add_needs_and_links(self, admin_client, monkeypatch):
+        monkeypatch.setattr(needs, "_needs", [])
+        monkeypatch.setattr(needs, "_further", [])
+        usage(30)
+        reflection()
+        needs.add_needs(lambda: [needs.Need("2 drafts wait", "admin:narratives_narrative_changelist")])
+        needs.add_reflection_link(needs.Further("Add to bank…", lambda clip: f"/bank/{clip.pk}"))
+        page = text_of(admin_client.get(INDEX))
+        assert f'href="{reverse("admin:narratives_narrative_changelist")}">2 drafts wait' in page
+        assert "Add to bank…" in page
+
+
+class TestCsv:
+    def lines(self, client: Client, query: str = "") -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(text_of(client.get(f"{CSV}?{query}")))))
+
+    def test_it_has_the_figures_of_the_page(self, admin_client):
+        usage(98)
+        usage(2, "generated")
+        lines = {(each["section"], each["what"], each["figure"]): each for each in self.lines(admin_client)}
+        assert lines["asked", "all", "hit rate"]["value"] == "98.0"
+        assert lines["source", "generated", "requests"]["value"] == "2"
+
+    def test_a_text_is_no_formula(self, admin_client):
+        reflection("=HYPERLINK(1)")
+        assert [each["what"] for each in self.lines(admin_client) if each["figure"] == "plays"] == [
+            "'=HYPERLINK(1)"
+        ]
+
+    def test_it_takes_the_right_to_see_figures(self):
+        assert staff_with("view_clip").get(CSV).status_code == 403
+
+
+class TestMaking:
+    @pytest.fixture(autouse=True)
+    def _paid(self, settings: Any) -> None:
+        settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
+
+    def address(self, clip: Clip, voice: str = "onyx") -> str:
+        return reverse("admin:ttscache_clip_speak", args=[clip.pk, voice])
+
+    def test_it_says_the_price_first_and_makes_nothing(self, admin_client):
+        page = text_of(admin_client.get(self.address(reflection())))
+        assert "1 clip is missing: 21 characters, about $0.001." in page
+        assert not WarmRun.objects.exists()
+
+    def test_then_it_is_made_fit_for_others_and_noted_with_its_price(self, admin_client):
+        admin_client.post(self.address(reflection()), YES)
+        item = WarmItem.objects.select_related("clip", "run").get()
+        assert (item.clip.voice, item.clip.is_shareable, item.run.asked_by) == ("onyx", True, "admin")
+        assert "21 characters, about $0.001" in LogEntry.objects.get().change_message
+
+    @pytest.mark.parametrize(
+        "fields", [{"is_shareable": False}, {"voice": VOICES[0]}], ids=["private", "demo"]
+    )
+    def test_what_is_private_or_made_up_is_not_made(self, admin_client, fields):
+        clip = reflection(**{"is_shareable": False} | fields)
+        assert admin_client.post(self.address(clip), YES).status_code == 404
+        assert not WarmRun.objects.exists()
+
+    def test_it_takes_the_right_to_make(self):
+        assert staff_with("view_usage", "view_clip").post(self.address(reflection()), YES).status_code == 403
+
+
+class TestHiding:
+    def test_a_hidden_reflection_is_gone_until_it_is_shown_again(self, admin_client):
+        usage(30)
+        clip = reflection()
+        address = reverse("admin:ttscache_clip_hide", args=[clip.pk])
+        admin_client.post(address)
+        assert clip.content_text not in text_of(admin_client.get(INDEX)).partition("dash-heard")[2]
+        assert clip.content_text in text_of(admin_client.get(f"{INDEX}?hidden=yes"))
+        admin_client.post(address, {"show": "yes"})
+        assert clip.content_text in text_of(admin_client.get(INDEX))
+        assert LogEntry.objects.count() == 2
+
+    def test_it_takes_the_right_to_change_clips(self):
+        address = reverse("admin:ttscache_clip_hide", args=[reflection().pk])
+        assert staff_with("view_clip").post(address).status_code == 403
+
+
+class TestRemoving:
+    def carried(self, page: str) -> str:
+        found = re.search(r'name="clips" value="([^"]*)"', page)
+        assert found is not None
+        return found[1]
+
+    def test_a_dry_run_lists_and_writes_nothing(self, admin_client):
+        old_clip("Nobody asks for this.")
+        page = text_of(admin_client.get(STALE))
+        assert figure(page, "stale") == "1 clip"
+        assert "1.0\xa0KB, about $0.001 to make again" in page
+        assert "Nobody asks for this." in page
+        assert (Clip.objects.count(), LogEntry.objects.count()) == (1, 0)
+
+    def test_exactly_what_was_listed_is_removed(self, admin_client):
+        old_clip("Listed.")
+        page = text_of(admin_client.get(STALE))
+        later = old_clip("As old, and not on the list.")
+        admin_client.post(STALE, {"days": "90", "clips": self.carried(page)})
+        assert list(Clip.objects.all()) == [later]
+        entry, run = LogEntry.objects.get(), PruneRun.objects.get()
+        says = "1 clip is removed: 1.0\xa0KB, to make again about $0.001."
+        assert (entry.get_change_message(), entry.object_id) == (says, str(run.pk))
+        assert (run.asked_by, run.listed, run.removed, run.state) == ("admin", 1, 1, "done")
+
+    def test_what_was_asked_for_meanwhile_stays(self, admin_client):
+        clip = old_clip("Listed.")
+        page = text_of(admin_client.get(STALE))
+        Clip.objects.update(last_accessed_at=timezone.now())
+        admin_client.post(STALE, {"days": "90", "clips": self.carried(page)})
+        assert list(Clip.objects.all()) == [clip]
+
+    def test_what_is_private_is_counted_and_not_listed(self, admin_client):
+        clip = old_clip("So your mother's name was Rosa.")
+        Clip.objects.filter(pk=clip.pk).update(content_type="analysis")
+        page = text_of(admin_client.get(STALE))
+        assert figure(page, "stale") == "1 clip"
+        assert "Rosa" not in page
+        assert "And 1 more" in page
+
+    def test_it_takes_the_right_to_remove(self):
+        assert staff_with("view_usage", "view_clip").get(STALE).status_code == 403
+
+    @pytest.mark.parametrize("given", [{"days": "0"}, {"days": "x"}, {"days": "90", "clips": "!"}])
+    def test_what_is_no_list_or_no_number_is_refused(self, admin_client, given):
+        assert admin_client.post(STALE, given).status_code == 400
+
+    def test_a_list_of_100_000_clips_fits_into_a_form(self, settings):
+        hashes = [f"{number:032x}" for number in range(100_000)]
+        carried = packed(hashes)
+        assert len(carried) < settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        assert unpacked(carried) == hashes

@@ -1,0 +1,117 @@
+"""manage.py demo_usage: a year to show, never to be taken for real."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+from django.utils import timezone
+from prometheus_client import generate_latest
+
+from ttscache import alerts
+from ttscache.analytics import budget_today, cache_stats
+from ttscache.figures import asked, demo
+from ttscache.figures.scope import Scope
+from ttscache.metrics import Figures
+from ttscache.models import Alert, Clip, ClipDay, Spending, Usage
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db
+
+TABLES = (Usage, Spending, ClipDay, Clip)
+
+
+def run(*options: str) -> str:
+    out = StringIO()
+    call_command("demo_usage", *options, stdout=out)
+    return out.getvalue()
+
+
+def real_usage() -> Usage:
+    return Usage.objects.create(
+        hour=timezone.now(),
+        content_type="question",
+        voice="nova",
+        outcome="failed",
+        latency_bucket=1,
+        requests=1,
+    )
+
+
+def rows() -> dict[str, list[Any]]:
+    counts = ("hour", "voice", "content_type", "outcome", "requests")
+    return {"usage": sorted(Usage.objects.values_list(*counts)), "days": list(ClipDay.objects.order_by("pk"))}
+
+
+def test_a_year_shows_in_every_range():
+    run("--days", "365")
+    for name in ("24h", "7d", "30d", "90d", "365d"):
+        found = asked.asked(Scope.asked_for({"range": name}))
+        assert found.rate.requests > 100
+        assert all(kind.rate.requests for kind in found.kinds)
+
+
+def test_it_is_the_same_each_time():
+    run("--days", "10")
+    first = rows()["usage"]
+    run("--days", "10")
+    assert rows()["usage"] == first
+
+
+def test_clearing_removes_it_and_nothing_else():
+    real = real_usage()
+    run("--days", "3", "--force")
+    run("--clear")
+    assert [model.objects.count() for model in TABLES] == [1, 0, 0, 0]
+    assert Usage.objects.get() == real
+
+
+def test_it_refuses_beside_real_figures():
+    real_usage()
+    with pytest.raises(CommandError, match="There are real figures here"):
+        run()
+    assert Usage.objects.count() == 1
+
+
+def test_what_the_service_says_of_itself_leaves_it_out():
+    run("--days", "3")
+    real_usage()
+    stats = cache_stats()
+    assert (sum(stats["by_tier"].values()), stats["spent_usd"], stats["saved_usd"]) == (1, 0, 0)
+
+
+def test_it_is_neither_measured_nor_does_it_raise_an_alarm():
+    misses = {"outcome": "failed", "latency_bucket": 1, "requests": 100}
+    Usage.objects.create(hour=timezone.now(), content_type="question", voice=demo.VOICES[0], **misses)
+    figures = generate_latest(Figures()).decode()
+    alerts.look()
+    assert "(demo)" not in figures
+    assert not Alert.objects.filter(kind="hit_rate").exists()
+
+
+def test_it_uses_up_nobody_s_budget(settings):
+    settings.TTSCACHE = {**settings.TTSCACHE, "daily_budget_usd": 5}
+    call = {"outcome": "ok", "calls": 1, "cost_microusd": 4_900_000}
+    Spending.objects.create(hour=timezone.now(), voice=demo.VOICES[0], **call)
+    assert speech_cache().speaker.budget.reserve(1.0)
+    assert budget_today().committed_usd == 1
+
+
+def test_the_dashboard_says_so_until_it_is_gone(admin_client):
+    run("--days", "3")
+    index = reverse("admin:index")
+    assert "Made-up figures." in admin_client.get(index).content.decode()
+    run("--clear")
+    cache.clear()
+    assert "Made-up figures." not in admin_client.get(index).content.decode()
+
+
+def test_nobody_can_make_or_hear_it():
+    run("--days", "3")
+    assert not Clip.objects.filter(is_shareable=True).exists()
+    assert not Clip.objects.with_audio().exists()
+    assert all(clip.voice in demo.VOICES for clip in Clip.objects.all())
