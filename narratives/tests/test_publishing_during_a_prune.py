@@ -14,7 +14,7 @@ from django.db import connections
 from django.utils import timezone
 
 from narratives import publishing
-from narratives.models import Journey, Narrative
+from narratives.models import Journey, Narrative, Revision
 from ttscache import leftovers, pruning, warming
 from ttscache.conf import conf
 from ttscache.models import Clip, ClipFile, ClipQuerySet, Pin, WarmItem, WarmRun
@@ -56,17 +56,24 @@ def prune() -> None:
 
 
 def have_sound(narrative: Narrative) -> bool:
-    """Every published clip is on record, and there or about to be made."""
-    hashes = [narrative.draft_speech(voice).content_hash for voice in conf().listener_voices]
+    """What listeners get is held, and there or about to be made; so is what waits for its sound."""
+    narrative.refresh_from_db()
+    live, coming = hashes_of(narrative.live), hashes_of(narrative.pending)
+    held = set(Pin.objects.published().values_list("content_hash", flat=True))
+    return bool(live) and live <= held and all(is_there_or_comes(each) for each in live | coming)
+
+
+def hashes_of(revision: Revision | None) -> set[str]:
+    if revision is None:
+        return set()
+    return {revision.speech(voice).content_hash for voice in conf().listener_voices}
+
+
+def is_there_or_comes(content_hash: str) -> bool:
     about_to_be_made = WarmItem.objects.filter(state__in=WarmItem.OPEN, run__state__in=WarmRun.ACTIVE)
-    return all(
-        Pin.objects.published().filter(content_hash=content_hash).exists()
-        and Clip.objects.filter(content_hash=content_hash).exists()
-        and (
-            ClipFile.objects.filter(cache__content_hash=content_hash, cache__kept_at__isnull=False).exists()
-            or about_to_be_made.filter(clip__content_hash=content_hash).exists()
-        )
-        for content_hash in hashes
+    return Clip.objects.filter(content_hash=content_hash).exists() and (
+        ClipFile.objects.filter(cache__content_hash=content_hash, cache__kept_at__isnull=False).exists()
+        or about_to_be_made.filter(clip__content_hash=content_hash).exists()
     )
 
 
@@ -179,5 +186,4 @@ def test_again_and_again_at_the_same_time(narrative) -> None:
         meanwhile.begin(partial(at_the_sign, start, prune))
         meanwhile.begin(partial(at_the_sign, start, partial(publish, narrative)))
         meanwhile.end()
-        narrative.refresh_from_db()
         assert have_sound(narrative)
