@@ -22,7 +22,7 @@ from narratives.models import Journey, Narrative
 from ttscache.models import ApiToken, Clip, PruneRun, WarmRun
 from ttscache.tests.fakes import speech
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 GROUPS = ("Editor", "Publisher", "Analyst", "Operator")
 NEW = "Where did it all begin?"
