@@ -224,6 +224,7 @@ MAY: dict[Callable[[Client], bool], str] = {
     sees("ttscache.prunerun"): "Analyst Operator",
     sees("ttscache.alert"): "Analyst Operator",
     sees("ttscache.usage"): "Analyst Operator",
+    sees("ttscache.soundstart"): "Publisher Analyst Operator",
     sees("ttscache.spending"): "Analyst Operator",
     sees("django_q.ormq"): "Operator",
     sees("django_q.failure"): "Operator",
@@ -268,9 +269,10 @@ NAMES = [
         "sees-prunes",
         "sees-alerts",
         "sees-usage",
+        "sees-time-to-sound",
     ),
     *("sees-spending", "sees-queue", "sees-failures", "sees-staff", "sees-groups"),
-    *(deed.__name__ for deed in list(MAY)[13:]),
+    *(deed.__name__ for deed in list(MAY)[14:]),
 ]
 YES = {"confirmed": "yes"}
 

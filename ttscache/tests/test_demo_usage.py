@@ -17,12 +17,12 @@ from ttscache.analytics import budget_today, cache_stats
 from ttscache.figures import asked, demo
 from ttscache.figures.scope import Scope
 from ttscache.metrics import Figures
-from ttscache.models import Alert, Clip, ClipDay, Spending, Usage
+from ttscache.models import Alert, Clip, ClipDay, SoundStart, Spending, Usage
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db
 
-TABLES = (Usage, Spending, ClipDay, Clip)
+TABLES = (Usage, Spending, SoundStart, ClipDay, Clip)
 
 
 def run(*options: str) -> str:
@@ -66,7 +66,7 @@ def test_clearing_removes_it_and_nothing_else():
     real = real_usage()
     run("--days", "3", "--force")
     run("--clear")
-    assert [model.objects.count() for model in TABLES] == [1, 0, 0, 0]
+    assert [model.objects.count() for model in TABLES] == [1, 0, 0, 0, 0]
     assert Usage.objects.get() == real
 
 
