@@ -224,8 +224,8 @@ MAY: dict[Callable[[Client], bool], str] = {
     sees("ttscache.prunerun"): "Analyst Operator",
     sees("ttscache.alert"): "Analyst Operator",
     sees("ttscache.usage"): "Analyst Operator",
-    sees("ttscache.soundstart"): "Publisher Analyst Operator",
     sees("ttscache.spending"): "Analyst Operator",
+    sees("ttscache.soundstart"): "Publisher Analyst Operator",
     sees("django_q.ormq"): "Operator",
     sees("django_q.failure"): "Operator",
     sees("auth.user"): "",
@@ -269,9 +269,8 @@ NAMES = [
         "sees-prunes",
         "sees-alerts",
         "sees-usage",
-        "sees-time-to-sound",
     ),
-    *("sees-spending", "sees-queue", "sees-failures", "sees-staff", "sees-groups"),
+    *("sees-spending", "sees-time-to-sound", "sees-queue", "sees-failures", "sees-staff", "sees-groups"),
     *(deed.__name__ for deed in list(MAY)[14:]),
 ]
 YES = {"confirmed": "yes"}
