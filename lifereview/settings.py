@@ -209,6 +209,11 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
 }
+# Of each process by itself, for what is not worth a query.
+CACHES["process"] = {
+    "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+    "OPTIONS": {"MAX_ENTRIES": 1_000},
+}
 
 # --- background tasks ------------------------------------------------------------------------------------
 TTS_TIMEOUT_SECONDS = env.number("TTS_TIMEOUT_SECONDS", 30.0, least=1, most=600)
@@ -324,6 +329,7 @@ REST_FRAMEWORK = {
         "generation": "600/min",
         "anonymous_generation": "60/min",
         "pre_cache": "20/min",
+        "time_to_sound": "300/min",  # in each process; many may listen behind one address
     },
     "NUM_PROXIES": 1 if IS_BEHIND_TLS else 0,  # whose word counts for a caller's address
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

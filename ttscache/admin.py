@@ -30,7 +30,7 @@ from ttscache.admin_widgets import (
 )
 from ttscache.analytics import budget_today
 from ttscache.ledger import LATENCY_BUCKETS_MS
-from ttscache.models import Alert, ApiToken, Clip, ContentType, Pin, Spending, Usage
+from ttscache.models import Alert, ApiToken, Clip, ContentType, Pin, SoundStart, Spending, Usage
 from ttscache.rollup import is_whole_day
 
 
@@ -184,16 +184,29 @@ class FiguresAdmin(LookOnly):
     ordering = ("-hour",)
 
     @admin.display(description="Hour", ordering="hour")
-    def began(self, row: Usage | Spending) -> str:
+    def began(self, row: Usage | SoundStart | Spending) -> str:
         return f"{row.hour:%-d %b %Y}, all day" if is_whole_day(row.hour) else moment(row.hour)
 
     @admin.display(description="Kind", ordering="content_type")
-    def kind(self, row: Usage | Spending) -> str:
+    def kind(self, row: Usage | SoundStart | Spending) -> str:
         return kind_in_words(row.content_type)
 
 
+class WaitingAdmin(FiguresAdmin):
+    """Figures by latency bucket."""
+
+    @admin.display(description="Waited", ordering="latency_bucket")
+    def waited(self, row: Usage | SoundStart) -> str:
+        """The upper end of the bucket; the last one is open."""
+        ends = LATENCY_BUCKETS_MS
+        if row.latency_bucket >= len(ends):
+            return f"over {ends[-1] / 1000:g} s"
+        end = ends[row.latency_bucket]
+        return f"up to {end / 1000:g} s" if end >= 1000 else f"up to {end} ms"
+
+
 @admin.register(Usage)
-class UsageAdmin(FiguresAdmin):
+class UsageAdmin(WaitingAdmin):
     list_display = (
         *("began", "kind", "voice", "came", "waited"),
         *("requests", "ahead", "characters", "sent", "worth"),
@@ -203,15 +216,6 @@ class UsageAdmin(FiguresAdmin):
     @admin.display(description="How it came", ordering="outcome")
     def came(self, row: Usage) -> str:
         return OUTCOMES.get(row.outcome, row.outcome)
-
-    @admin.display(description="Waited", ordering="latency_bucket")
-    def waited(self, row: Usage) -> str:
-        """The upper end of the bucket; the last one is open."""
-        ends = LATENCY_BUCKETS_MS
-        if row.latency_bucket >= len(ends):
-            return f"over {ends[-1] / 1000:g} s"
-        end = ends[row.latency_bucket]
-        return f"up to {end / 1000:g} s" if end >= 1000 else f"up to {end} ms"
 
     @admin.display(description="Of these made ahead", ordering="warmed_hits")
     def ahead(self, row: Usage) -> str:
@@ -224,6 +228,13 @@ class UsageAdmin(FiguresAdmin):
     @admin.display(description="Worth", ordering="worth_microusd")
     def worth(self, row: Usage) -> str:
         return dollars(row.worth_microusd)
+
+
+@admin.register(SoundStart)
+class SoundStartAdmin(WaitingAdmin):
+    list_display = ("began", "kind", "voice", "waited", "starts")
+    list_before_template = "admin/clips/time_to_sound_note.html"
+    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter))
 
 
 @admin.register(Spending)

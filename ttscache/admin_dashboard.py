@@ -33,6 +33,7 @@ from ttscache.models import Clip, ContentType, WarmRun
 
 RIGHTS = {  # what the page asks for, and what somebody may then see or do
     "spending": "ttscache.view_spending",
+    "time_to_sound": "ttscache.view_soundstart",
     "clips": "ttscache.view_clip",
     "runs": "ttscache.view_warmrun",
     "tasks": "django_q.view_ormq",
@@ -85,6 +86,7 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
         "coverage_target": COVERAGE_TARGET,
         "usage_list": usage_list(scope),
         "spending_list": spending_list(scope),
+        "time_to_sound_list": _figures_list("soundstart", scope, {}),
         "csv": f"{reverse('admin:ttscache_dashboard_csv')}?{scope.query}",
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, models
 
-from ttscache.models import ClipDay, Spending, Usage
+from ttscache.models import ClipDay, SoundStart, Spending, Usage
 
 MOST_PARAMETERS = 900  # of one statement; SQLite may be built for no more than 999
 
@@ -70,4 +70,5 @@ SPENDING = Book(
     key=("hour", "content_type", "voice", "model", "outcome"),
     counts=("calls", "characters", "cost_microusd"),
 )
+SOUND_STARTS = Book(SoundStart, key=("hour", "content_type", "voice", "latency_bucket"), counts=("starts",))
 CLIP_DAYS = Book(ClipDay, key=("day", "content_hash"), counts=("requests",))

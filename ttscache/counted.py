@@ -17,7 +17,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from ttscache.cache import SpeechCache
-from ttscache.models import IS_REAL, Spending, Usage
+from ttscache.models import IS_REAL, SoundStart, Spending, Usage
 from ttscache.rollup import start_of_day
 from ttscache.wiring import speech_cache
 
@@ -45,6 +45,13 @@ class SpendingSum(NamedTuple):
     calls: int
     characters: int
     cost_microusd: int
+
+
+class SoundStartSum(NamedTuple):
+    content_type: str
+    voice: str
+    latency_bucket: int
+    starts: int
 
 
 class AllTime:
@@ -77,3 +84,4 @@ class AllTime:
 
 usage = AllTime(Usage, UsageSum, 4)
 spending = AllTime(Spending, SpendingSum, 4)
+sound_starts = AllTime(SoundStart, SoundStartSum, 3)

@@ -1,4 +1,4 @@
-"""Counts and prices: kept in memory, added to Usage, Spending and ClipDay now and then.
+"""Counts and prices: kept in memory, added to Usage, Spending, SoundStart and ClipDay now and then.
 
 Of every clip asked for: the hour, kind, voice, outcome and latency bucket. No person and no text.
 """
@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import Error, connections, transaction
 from django.db.models.functions import Now
 
-from ttscache.books import CLIP_DAYS, SPENDING, USAGE, Key
+from ttscache.books import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
 from ttscache.hosts import this_host
 from ttscache.models import Clip, LastCall, ProcessReport, Receipt
 from ttscache.speech import SpeechRequest
@@ -58,15 +58,17 @@ class Page:
         self.number = number
         self.usage: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
         self.spending: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
+        self.sound_starts: defaultdict[Key, list[int]] = defaultdict(lambda: [0])
         self.clip_days: defaultdict[tuple[int, str], int] = defaultdict(int)
         self.last_calls: dict[str, float] = {}  # outcome: seconds since 1970
 
     def __bool__(self) -> bool:
-        return bool(self.usage or self.spending or self.clip_days)
+        return bool(self.usage or self.spending or self.sound_starts or self.clip_days)
 
     def write(self) -> None:
         USAGE.add(_by_hour(self.usage))
         SPENDING.add(_by_hour(self.spending))
+        SOUND_STARTS.add(_by_hour(self.sound_starts))
         CLIP_DAYS.add({(_day(day), key): [asked] for (day, key), asked in self.clip_days.items()})
         Clip.objects.were_asked_for({key for _, key in self.clip_days})
         for outcome in sorted(self.last_calls):  # in one order, as in the books
@@ -118,6 +120,13 @@ class Ledger:
             figures[0] += 1
             figures[1] += len(request.text)
             figures[2] += round(usd * 1e6)
+
+    def sounded(self, content_type: str, voice: str, milliseconds: int) -> None:
+        """A clip began to sound in somebody's browser, so long after it was wished for."""
+        hour = int(self._clock() // HOUR_SECONDS)
+        bucket = bisect_left(LATENCY_BUCKETS_MS, milliseconds)
+        with self._lock:
+            self._open.sound_starts[hour, content_type, voice, bucket][0] += 1
 
     def flush(self) -> bool:
         """Add what was counted to the database; False when it has to wait for a better moment.

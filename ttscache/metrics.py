@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -37,6 +37,7 @@ class Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from _requests(counted.usage())
+        yield _time_to_sound(counted.sound_starts())
         yield from _calls(counted.spending())
         yield from _clips()
         yield from _work()
@@ -59,14 +60,15 @@ def _requests(usage: Rows) -> Iterator[Metric]:
 
 
 def _latency(usage: Rows) -> Metric:
-    found: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(BUCKET_ENDS))
-    for row in usage:
-        found[row[2]][row[3]] += row[4]
     says = "From the request to the first byte, by how the clip came. Sums are not kept, only buckets."
-    family = HistogramMetricFamily("lifereview_request_seconds", says, labels=["outcome"], unit="seconds")
-    for outcome, buckets in sorted(found.items()):
-        family.add_metric([outcome], list(zip(BUCKET_ENDS, accumulate(buckets), strict=True)), None)
-    return family
+    counts = ((row[2:3], row[3], row[4]) for row in usage)
+    return _histogram("lifereview_request_seconds", says, ["outcome"], counts)
+
+
+def _time_to_sound(sound_starts: Rows) -> Metric:
+    says = "From a press to sound, as listeners' browsers report it. Sums are not kept, only buckets."
+    counts = ((row[:2], row[2], row[3]) for row in sound_starts)
+    return _histogram("lifereview_time_to_sound_seconds", says, ["content_type", "voice"], counts)
 
 
 def _calls(spending: Rows) -> Iterator[Metric]:
@@ -167,6 +169,19 @@ def _counter(name: str, says: str, labels: list[str], values: Mapping[Any, float
 
 def _gauge(name: str, says: str, labels: list[str], values: Mapping[Any, float]) -> Metric:
     return _filled(GaugeMetricFamily(name, says, labels=labels), values)
+
+
+def _histogram(
+    name: str, says: str, labels: list[str], counts: Iterable[tuple[Sequence[str], int, int]]
+) -> Metric:
+    """`counts`: the values of the labels, the bucket, and how many are in it."""
+    found: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * len(BUCKET_ENDS))
+    for key, bucket, number in counts:
+        found[tuple(key)][bucket] += number
+    family = HistogramMetricFamily(name, says, labels=labels, unit="seconds")
+    for key, buckets in sorted(found.items()):
+        family.add_metric(list(key), list(zip(BUCKET_ENDS, accumulate(buckets), strict=True)), None)
+    return family
 
 
 def _filled(family: Any, values: Mapping[Any, float]) -> Metric:

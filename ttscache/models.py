@@ -51,7 +51,7 @@ def kind_of(content_type: str) -> str:
 
 
 DEMO_MARK = " (demo)"  # ends the voice of made-up figures; no real voice has such a name
-IS_REAL = ~Q(voice__endswith=DEMO_MARK)  # of usage and spending: counted, not made up for a demonstration
+IS_REAL = ~Q(voice__endswith=DEMO_MARK)  # of what is counted by voice: real, not made up for a demonstration
 ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
 MOST_HASHES = 900  # in one statement; SQLite may be built for no more than 999 parameters
 OUT_OF_USE_DAYS = 7  # after which a clip goes that was taken out of use
@@ -484,6 +484,28 @@ class Spending(models.Model):
 
     def __str__(self) -> str:
         return f"{self.hour:%Y-%m-%d %H}h {self.model} {self.outcome}: {self.calls}"
+
+
+class SoundStart(models.Model):
+    """Clips that began to sound in browsers, by how long people waited for them. No person, no text, and no
+    proof: anybody may report one."""
+
+    hour = models.DateTimeField()
+    content_type = models.CharField(max_length=50)
+    voice = models.CharField(max_length=50)
+    latency_bucket = models.SmallIntegerField()
+    starts = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "time to sound"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hour", "content_type", "voice", "latency_bucket"], name="one_sound_start_row"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}h {self.content_type} {self.voice}: {self.starts}"
 
 
 class BudgetDay(models.Model):

@@ -15,7 +15,7 @@ from django.db import models, transaction
 from django.db.models.functions import ExtractDay, ExtractHour
 from django.utils import timezone
 
-from ttscache.books import CLIP_DAYS, MOST_PARAMETERS, SPENDING, USAGE, Book, Key
+from ttscache.books import CLIP_DAYS, MOST_PARAMETERS, SOUND_STARTS, SPENDING, USAGE, Book, Key
 
 HOURS_KEPT = timedelta(days=90)
 CLIP_DAYS_KEPT = timedelta(days=400)  # a year of figures, and the month in which it begins
@@ -30,7 +30,7 @@ def roll_up(now: datetime | None = None) -> None:
     DatabaseError; what was put together by then stays so.
     """
     today = start_of_day(now or timezone.now())
-    for book in (USAGE, SPENDING):
+    for book in (USAGE, SPENDING, SOUND_STARTS):
         old = book.model._default_manager.filter(hour__lt=today - HOURS_KEPT)
         loose = old.alias(of_day=ExtractHour("hour", tzinfo=UTC)).exclude(of_day=0)
         _put_together(book, loose, start_of_day)

@@ -1,10 +1,13 @@
-"""How many new clips one caller may have made. A hit costs nothing and is never throttled."""
+"""How many new clips one caller may have made, and how much it may report. A hit is never throttled."""
 
 from __future__ import annotations
 
 import logging
+from typing import cast
 
+from django.core.cache import BaseCache, caches
 from django.db import DatabaseError
+from django.utils.connection import ConnectionProxy
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
@@ -33,10 +36,23 @@ class ScopedThrottle(SimpleRateThrottle):
         return str(self.cache_format % {"scope": self.scope, "ident": caller})
 
 
+class ReportThrottle(ScopedThrottle):
+    """Counts in this process alone: a report may not cost a query."""
+
+    cache = cast(BaseCache, ConnectionProxy(caches, "process"))
+
+
 def check_generation_rate(request: Request, view: APIView) -> None:
     """Count one generation for this caller. Raises Throttled when there were too many."""
     is_anonymous = not isinstance(request.auth, ApiToken) and not request.user.is_authenticated
     check_rate("anonymous_generation" if is_anonymous else "generation", request, view)
+
+
+def check_report_rate(scope: str, request: Request, view: APIView) -> None:
+    """Count one report of this scope. Raises Throttled."""
+    throttle = ReportThrottle(scope)
+    if not throttle.allow_request(request, view):
+        raise Throttled("Too much was reported.", retry_after_seconds=throttle.wait() or 60)
 
 
 def check_rate(scope: str, request: Request, view: APIView) -> None:

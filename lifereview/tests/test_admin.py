@@ -24,6 +24,7 @@ from ttscache.models import (
     Clip,
     ContentType,
     PruneRun,
+    SoundStart,
     Spending,
     Usage,
     WarmItem,
@@ -33,7 +34,8 @@ from ttscache.models import (
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
 
 HOUR = datetime(2026, 11, 22, 18, tzinfo=UTC)
-FIGURES = {"hour": HOUR, "content_type": "question", "voice": "nova", "characters": 98}
+COUNTED = {"hour": HOUR, "content_type": "question", "voice": "nova"}
+FIGURES = {**COUNTED, "characters": 98}
 
 
 @pytest.fixture
@@ -89,6 +91,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     WarmRun: a_run,
     PruneRun: lambda: PruneRun.objects.create(days=90, listed=3, removed=2, asked_by="schedule"),
     Usage: lambda: Usage.objects.create(**FIGURES, outcome="memory", latency_bucket=2, requests=3),
+    SoundStart: lambda: SoundStart.objects.create(**COUNTED, latency_bucket=7, starts=3),
     Spending: lambda: Spending.objects.create(**FIGURES, model="tts-1-hd", outcome="ok", calls=1),
     Alert: lambda: Alert.objects.create(
         kind="coverage", says="22 of 24 published clips are there.", since=HOUR, due_at=HOUR

@@ -225,6 +225,7 @@ MAY: dict[Callable[[Client], bool], str] = {
     sees("ttscache.alert"): "Analyst Operator",
     sees("ttscache.usage"): "Publisher Analyst Operator",
     sees("ttscache.spending"): "Analyst Operator",
+    sees("ttscache.soundstart"): "Publisher Analyst Operator",
     sees("django_q.ormq"): "Operator",
     sees("django_q.failure"): "Operator",
     sees("auth.user"): "",
@@ -269,8 +270,8 @@ NAMES = [
         "sees-alerts",
         "sees-usage",
     ),
-    *("sees-spending", "sees-queue", "sees-failures", "sees-staff", "sees-groups"),
-    *(deed.__name__ for deed in list(MAY)[13:]),
+    *("sees-spending", "sees-time-to-sound", "sees-queue", "sees-failures", "sees-staff", "sees-groups"),
+    *(deed.__name__ for deed in list(MAY)[14:]),
 ]
 YES = {"confirmed": "yes"}
 

@@ -4,7 +4,8 @@ from django.db import migrations
 
 LOOK_AT_STORIES = ["narratives.view_journey", "narratives.view_narrative"]
 ANALYST = [
-    f"ttscache.view_{model}" for model in ("clip", "usage", "spending", "warmrun", "prunerun", "alert")
+    f"ttscache.view_{model}"
+    for model in ("clip", "usage", "soundstart", "spending", "warmrun", "prunerun", "alert")
 ]
 WRITTEN = ("journey", "narrative", "pronunciation", "bankreflection")
 EDITOR = [
@@ -18,6 +19,7 @@ PUBLISHER = [
     "ttscache.make_clip",
     "ttscache.change_clip",
     "ttscache.view_usage",
+    "ttscache.view_soundstart",
     "ttscache.view_warmrun",
 ]
 OPERATOR = [
@@ -56,7 +58,7 @@ def _permission(apps, right):
 class Migration(migrations.Migration):
     dependencies = [
         ("narratives", "0005_bank"),
-        ("ttscache", "0018_alerts"),
+        ("ttscache", "0022_time_to_sound"),
         ("django_q", "0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),

@@ -2,6 +2,7 @@
 
 scope       which days, which voice, by requests or by money
 asked       how clips were asked for: hit rates, where sound came from, how long it took
+time_to_sound  how long people waited in their browsers
 money       spent, and what it would have been without the cache
 holdings    coverage, storage, growth; what nobody ever heard
 heard       the reflections that are heard most

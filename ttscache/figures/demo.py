@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
-from ttscache.books import CLIP_DAYS, SPENDING, USAGE, Key
-from ttscache.models import DEMO_MARK, Clip, ClipDay, ContentType, Spending, Usage
+from ttscache.books import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
+from ttscache.ledger import MISSES
+from ttscache.models import DEMO_MARK, Clip, ClipDay, ContentType, SoundStart, Spending, Usage
 from ttscache.rollup import HOURS_KEPT, start_of_day
 from ttscache.speech import SpeechRequest
 
@@ -45,6 +46,7 @@ LATENCIES = {  # buckets, and how likely each is
     "generated": ((8, 0.2), (9, 0.5), (10, 0.25), (11, 0.05)),
     "failed": ((10, 0.5), (12, 0.5)),
 }
+IN_BROWSERS = ((5, 0.1), (6, 0.35), (7, 0.4), (8, 0.15))  # what network and browser take for a kept clip
 REFLECTIONS = (
     "Thank you for trusting this moment with your story.",
     "It sounds as though those mornings were a quiet kind of home.",
@@ -75,7 +77,8 @@ def clear() -> int:
     """Remove all of it and nothing else; returns the number of rows."""
     clips = Clip.objects.filter(voice__in=VOICES)
     removed = ClipDay.objects.filter(content_hash__in=_hashes()).delete()[0]
-    for rows in (Usage.objects.filter(voice__in=VOICES), Spending.objects.filter(voice__in=VOICES), clips):
+    counted = [model._default_manager.filter(voice__in=VOICES) for model in (Usage, Spending, SoundStart)]
+    for rows in (*counted, clips):
         removed += rows.delete()[0]
     return removed
 
@@ -100,6 +103,7 @@ def seed(days: int, now: datetime | None = None) -> int:
             )
     USAGE.add(usage)
     SPENDING.add(spending)
+    SOUND_STARTS.add(_sound_starts(usage))
     _seed_reflections(chance, days, now)
     return sum(figures[0] for figures in usage.values())
 
@@ -134,7 +138,7 @@ def _fill_hour(
         outcomes["collapsed"] = sum(chance.random() < 0.1 for _ in range(misses - outcomes["failed"]))
         outcomes["generated"] = misses - outcomes["failed"] - outcomes["collapsed"]
         for outcome, count in outcomes.items():
-            for bucket, part in _spread(chance, count, outcome):
+            for bucket, part in _drawn(chance, count, LATENCIES[outcome]):
                 length = round(part * characters * chance.uniform(0.9, 1.1))
                 worth = 0 if outcome == "failed" else length * USD_A_MILLION
                 row = usage[hour, kind, voice, outcome, bucket]
@@ -148,11 +152,23 @@ def _fill_hour(
                 spending[hour, kind, voice, MODEL, outcome] = [calls, calls * characters, cost]
 
 
-def _spread(chance: random.Random, count: int, outcome: str) -> list[tuple[int, int]]:
-    """So many requests over the buckets of their outcome."""
-    buckets = LATENCIES[outcome]
+def _drawn(chance: random.Random, count: int, buckets: Sequence[tuple[int, float]]) -> list[tuple[int, int]]:
+    """So many over these buckets, each as likely as it says."""
     drawn = chance.choices([bucket for bucket, _ in buckets], [part for _, part in buckets], k=count)
     return [(bucket, drawn.count(bucket)) for bucket in sorted(set(drawn))]
+
+
+def _sound_starts(usage: Counts) -> Counts:
+    """One for each clip that was served, but for what people say themselves, which no page plays."""
+    chance = random.Random(SEED)  # of its own, so that the other figures are as they would be without it
+    starts: Counts = defaultdict(lambda: [0])
+    for (hour, kind, voice, outcome, bucket), (requests, *_) in usage.items():
+        if outcome == "failed" or kind == ContentType.RESPONSE:
+            continue
+        waited = [(bucket + 1, 1.0)] if outcome in MISSES else IN_BROWSERS
+        for place, number in _drawn(chance, requests, waited):
+            starts[hour, kind, voice, place][0] += number
+    return starts
 
 
 def _seed_reflections(chance: random.Random, days: int, now: datetime) -> None:

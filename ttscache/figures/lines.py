@@ -44,6 +44,10 @@ def _lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
         for name in ("p50", "p95", "p99"):
             latency = getattr(source, name)
             yield "source", source.outcome, since, name, latency and round(latency.ms, 1), "ms"
+    sound = found.time_to_sound
+    yield "time to sound", "all", since, "starts", sound.starts, ""
+    for name, latency in (("p50", sound.p50), ("p95", sound.p95)):
+        yield "time to sound", "all", since, name, latency and round(latency.ms, 1), "ms"
     yield "money", "all", since, "spent", round(money.spent, 6), "USD"
     yield "money", "all", since, "without the cache", round(money.without, 6), "USD"
     yield "money", "all", since, "saved", round(money.saved, 6), "USD"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ttscache.analytics import BudgetToday, budget_today
 from ttscache.conf import conf
-from ttscache.figures import asked, demo, heard, holdings, needs, work
+from ttscache.figures import asked, demo, heard, holdings, needs, time_to_sound, work
 from ttscache.figures import money as moneys
 from ttscache.figures.remembered import Remembered
 from ttscache.figures.scope import Scope
@@ -16,6 +16,7 @@ from ttscache.figures.scope import Scope
 class Report:
     scope: Scope
     asked: asked.Asked
+    time_to_sound: time_to_sound.TimeToSound
     money: moneys.Money
     budget: BudgetToday
     coverage: holdings.Coverage
@@ -43,6 +44,7 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
     return Report(
         scope=scope,
         asked=requests,
+        time_to_sound=time_to_sound.time_to_sound(scope),
         money=moneys.money(scope, requests.worth_microusd),
         budget=budget,
         coverage=covered,

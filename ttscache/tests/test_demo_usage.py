@@ -14,15 +14,17 @@ from prometheus_client import generate_latest
 
 from ttscache import alerts
 from ttscache.analytics import budget_today, cache_stats
+from ttscache.conf import conf
 from ttscache.figures import asked, demo
 from ttscache.figures.scope import Scope
+from ttscache.figures.time_to_sound import time_to_sound
 from ttscache.metrics import Figures
-from ttscache.models import Alert, Clip, ClipDay, Spending, Usage
+from ttscache.models import Alert, Clip, ClipDay, Pin, SoundStart, Spending, Usage
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db
 
-TABLES = (Usage, Spending, ClipDay, Clip)
+TABLES = (Usage, Spending, SoundStart, ClipDay, Clip)
 
 
 def run(*options: str) -> str:
@@ -66,7 +68,7 @@ def test_clearing_removes_it_and_nothing_else():
     real = real_usage()
     run("--days", "3", "--force")
     run("--clear")
-    assert [model.objects.count() for model in TABLES] == [1, 0, 0, 0]
+    assert [model.objects.count() for model in TABLES] == [1, 0, 0, 0, 0]
     assert Usage.objects.get() == real
 
 
@@ -77,20 +79,49 @@ def test_it_refuses_beside_real_figures():
     assert Usage.objects.count() == 1
 
 
-def test_what_the_service_says_of_itself_leaves_it_out():
-    run("--days", "3")
-    real_usage()
-    stats = cache_stats()
-    assert (sum(stats["by_tier"].values()), stats["spent_usd"], stats["saved_usd"]) == (1, 0, 0)
+def told_to_others() -> tuple[dict[str, Any], str, list[tuple[str, str, str]]]:
+    """cache-stats, metrics, and what staff are mailed about."""
+    alerts.look()
+    found = Alert.objects.order_by("kind", "subject").values_list("kind", "subject", "says")
+    return cache_stats(), generate_latest(Figures()).decode(), list(found)
 
 
-def test_it_is_neither_measured_nor_does_it_raise_an_alarm():
+def real_figures() -> None:
+    """Little of everything, and a published clip that is missing."""
+    now = timezone.now()
+    usage = {"hour": now, "content_type": "question", "voice": "nova", "latency_bucket": 1}
+    for outcome, requests in (("memory", 80), ("failed", 20)):
+        Usage.objects.create(**usage, outcome=outcome, requests=requests, worth_microusd=requests)
+    Spending.objects.create(hour=now, voice="nova", model="tts-1-hd", outcome="ok", calls=3, cost_microusd=90)
+    SoundStart.objects.create(hour=now, content_type="question", voice="nova", latency_bucket=7, starts=5)
+    clip = Clip.objects.record(conf().house_request("Not made.", "nova"), "question")
+    Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
+
+
+def test_what_the_service_says_of_itself_to_others_is_the_same_with_it_and_without():
+    real_figures()
+    before = told_to_others()
+    run("--days", "100", "--force")
+    after = told_to_others()
+    assert after == before
+    assert [kind for kind, _, _ in before[2]] == ["coverage", "hit_rate"]
+    assert Usage.objects.filter(voice__in=demo.VOICES).exists()
+
+
+def test_misses_that_were_made_up_raise_no_alarm():
     misses = {"outcome": "failed", "latency_bucket": 1, "requests": 100}
     Usage.objects.create(hour=timezone.now(), content_type="question", voice=demo.VOICES[0], **misses)
-    figures = generate_latest(Figures()).decode()
     alerts.look()
-    assert "(demo)" not in figures
     assert not Alert.objects.filter(kind="hit_rate").exists()
+
+
+def test_time_to_sound_has_a_year_of_it_too():
+    run("--days", "365")
+    for name in ("24h", "7d", "365d"):
+        found = time_to_sound(Scope.asked_for({"range": name, "voice": demo.VOICES[0]}))
+        assert found.starts > 50
+        assert found.p95 is not None and 100 < found.p95.ms < 5_000
+    assert not SoundStart.objects.filter(content_type="response").exists()
 
 
 def test_it_uses_up_nobody_s_budget(settings):

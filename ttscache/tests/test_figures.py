@@ -258,6 +258,27 @@ class TestHoldings:
         covered = holdings.coverage(usual())
         assert (covered.ready, covered.total, covered.tone) == (1, 2, "far")
 
+    @pytest.mark.parametrize(
+        "reason", [Pin.Reason.BANK, Pin.Reason.RECENT, Pin.Reason.FREQUENT, Pin.Reason.DRAFT]
+    )
+    @pytest.mark.parametrize("voice", ["", "nova"], ids=["all-voices", "one-voice"])
+    def test_what_is_held_for_other_reasons_is_not_covered_nor_missing(self, reason, voice):
+        for text, of, fields in (
+            ("Live", Pin.Reason.LIVE, made()),
+            ("Made", reason, made()),
+            ("Not", reason, {}),
+        ):
+            Pin.objects.create(content_hash=clip_of(text, **fields).content_hash, reason=of)
+        covered = holdings.coverage(usual(voice=voice))
+        assert (covered.ready, covered.total) == (1, 1)
+        assert holdings.published_clips().count() == 1
+
+    def test_a_clip_that_is_published_twice_is_covered_once(self):
+        clip = clip_of("In the bank and in a journey.", **made())
+        for reason in (Pin.Reason.LIVE, Pin.Reason.SYSTEM, Pin.Reason.BANK):
+            Pin.objects.create(content_hash=clip.content_hash, reason=reason)
+        assert holdings.coverage(usual()).total == 1
+
     def test_coverage_of_one_voice_is_of_its_clips(self):
         for voice, fields in (("nova", made()), ("onyx", {})):
             clip = clip_of("Text", voice, **fields)

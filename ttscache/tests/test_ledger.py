@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from harness.waiting import wait_until
 from ttscache.ledger import HITS, OUTCOMES, Asked, Ledger
-from ttscache.models import Clip, ClipDay, Receipt, Spending, Usage
+from ttscache.models import Clip, ClipDay, Receipt, SoundStart, Spending, Usage
 from ttscache.tests.fakes import KEY, TEXT, free_ledger, speech
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +41,21 @@ def test_every_request_is_there_once() -> None:
     )
     assert Usage.objects.get(outcome="failed").worth_microusd == 0
     assert ClipDay.objects.get(content_hash=KEY).requests == 5
+
+
+def test_starts_in_browsers_are_counted_beside_requests_and_as_safely() -> None:
+    def refuse(*_: object) -> None:
+        raise OperationalError("gone")
+
+    ledger = free_ledger()
+    for milliseconds in (90, 100, 2_900):
+        ledger.sounded("question", "nova", milliseconds)
+    with connection.execute_wrapper(refuse):
+        assert ledger.flush() is False
+    ledger.sounded("question", "nova", 95)
+
+    assert total(ledger) == 0
+    assert dict(SoundStart.objects.values_list("latency_bucket", "starts")) == {6: 3, 11: 1}
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)

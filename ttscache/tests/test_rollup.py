@@ -11,14 +11,15 @@ from django.db import DatabaseError, OperationalError, connection
 from django.db.models import Sum
 
 from ttscache.analytics import cache_stats
-from ttscache.books import CLIP_DAYS, SPENDING, USAGE, Book
+from ttscache.books import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Book
 from ttscache.ledger import Asked, Ledger
-from ttscache.models import ClipDay, ContentType, Spending, Usage
+from ttscache.models import ClipDay, ContentType, SoundStart, Spending, Usage
 from ttscache.rollup import is_whole_day, roll_up, start_of_day
 from ttscache.speech import SpeechRequest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 6, 15, 13, 30, tzinfo=UTC)
+BOOKS = (USAGE, SPENDING, SOUND_STARTS, CLIP_DAYS)
 OUTCOMES = ("memory", "file", "database", "collapsed", "generated", "failed")
 
 
@@ -32,6 +33,7 @@ def count(ledger: Ledger, chance: random.Random, requests: int) -> None:
         ledger.asked(asked, chance.choice(OUTCOMES), seconds, audio_bytes, made_ahead=chance.random() < 0.5)
         request = SpeechRequest(text="x" * chance.randrange(1, 99), voice=voice, model="tts-1-hd")
         ledger.paid(request, kind, 0.01, chance.choice(["ok", "provider_timeout"]))
+        ledger.sounded(kind, voice, chance.choice([90, 2_900]))
 
 
 def ledger_at(chance: random.Random, newest: datetime, days: int) -> Ledger:
@@ -57,11 +59,11 @@ def sums(book: Book) -> list[tuple[Any, ...]]:
 
 
 def all_rows() -> list[list[Any]]:
-    return [sorted(book.model._default_manager.values_list()) for book in (USAGE, SPENDING, CLIP_DAYS)]
+    return [sorted(book.model._default_manager.values_list()) for book in BOOKS]
 
 
 def all_sums() -> list[list[tuple[Any, ...]]]:
-    return [sums(book) for book in (USAGE, SPENDING, CLIP_DAYS)]
+    return [sums(book) for book in BOOKS]
 
 
 def test_every_sum_stays_and_old_rows_stand_for_days_and_months() -> None:
@@ -76,7 +78,7 @@ def test_every_sum_stays_and_old_rows_stand_for_days_and_months() -> None:
     assert list(days) == by_day
     assert Usage.objects.count() < rows
     boundary = start_of_day(NOW) - timedelta(days=90)
-    for book in (Usage, Spending):
+    for book in (Usage, Spending, SoundStart):
         old = {
             moment.hour for moment in book.objects.filter(hour__lt=boundary).values_list("hour", flat=True)
         }
@@ -174,6 +176,7 @@ def test_two_hosts_that_roll_up_while_two_processes_count_lose_nothing() -> None
 
     assert Usage.objects.aggregate(Sum("requests"))["requests__sum"] == before + 600
     assert Spending.objects.aggregate(Sum("calls"))["calls__sum"] == before + 600
+    assert SoundStart.objects.aggregate(Sum("starts"))["starts__sum"] == before + 600
     assert ClipDay.objects.aggregate(Sum("requests"))["requests__sum"] == before + 600
     assert not Usage.objects.filter(hour__lt=NOW - timedelta(days=100)).exclude(hour__hour=0).exists()
 

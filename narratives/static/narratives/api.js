@@ -2,6 +2,8 @@
 
 const TRY_AGAIN_MS = [1000, 2000, 4000];
 const GIVE_UP_MS = 60000;
+const TIME_TO_SOUND = "/api/time-to-sound";
+const LONGEST_MS = 60000; // that is taken there
 
 /** The journey in the voice that this page came with. */
 export const playlistOfPage = () => JSON.parse(document.getElementById("playlist").textContent);
@@ -17,6 +19,22 @@ export function prepareVoice(voice) {
     body: JSON.stringify({ voice }),
   };
   fetch("/api/pre-cache-narratives", request).catch(() => {});
+}
+
+/**
+ * How long somebody waited for sound, for staff to know that nobody waits: a voice, a kind of text and a time,
+ * and nothing of who listens, or to what. Nobody waits for this either, and what gets lost is lost.
+ */
+export function tellTimeToSound({ voice, kind }, milliseconds) {
+  const whole = Math.min(Math.round(milliseconds), LONGEST_MS);
+  const report = JSON.stringify({ voice, content_type: kind, milliseconds: whole });
+  const body = new Blob([report], { type: "application/json" });
+  try {
+    if (navigator.sendBeacon && navigator.sendBeacon(TIME_TO_SOUND, body)) return;
+    fetch(TIME_TO_SOUND, { method: "POST", body, keepalive: true, credentials: "omit" }).catch(() => {});
+  } catch {
+    // A browser that forbids it has its reasons.
+  }
 }
 
 /** The sound at the address that `find` promises, as a Blob. Tries again while that can help. */

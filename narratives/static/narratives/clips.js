@@ -1,8 +1,9 @@
 import { fetchClip } from "./api.js";
 
 /**
- * Clips as Blobs, each fetched once. A clip is { key, find, audio }: `find` promises what the API says about
- * its sound, and leaves it in `audio` as soon as it is known. Those no longer needed are given back, because a tablet has little memory.
+ * Clips as Blobs, each fetched once. A clip is { key, voice, kind, find, audio }: `find` promises what the API
+ * says about its sound, and leaves it in `audio` as soon as it is known. Those no longer needed are given back,
+ * because a tablet has little memory.
  */
 export function createShelf() {
   const addresses = new Map();

@@ -1,4 +1,4 @@
-import { playlistOfPage } from "./api.js";
+import { playlistOfPage, tellTimeToSound } from "./api.js";
 import { createControls } from "./controls.js";
 import { all, one } from "./elements.js";
 import { createPlayer } from "./player.js";
@@ -13,7 +13,12 @@ const screens = all("screen");
 const [start, finish] = [screens[0], screens[screens.length - 1]];
 const words = createWords(one("player"));
 const voices = createVoices(playlistOfPage());
-const player = createPlayer(one("audio"), { onChange: render, onPlaying: fetchNext, onQuiet: invite });
+const player = createPlayer(one("audio"), {
+  onChange: render,
+  onPlaying: fetchNext,
+  onStarted: tellTimeToSound,
+  onQuiet: invite,
+});
 const controls = createControls(player);
 const samples = createSamples(player, voices);
 

@@ -1,4 +1,5 @@
 import { createShelf } from "./clips.js";
+import { createStopwatch } from "./stopwatch.js";
 
 /**
  * One <audio>, reused for all clips: phones allow sound for the element that a tap has started, and for
@@ -10,8 +11,9 @@ const SILENCE =
   "data:audio/wav;base64,UklGRkwAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YSgAAACAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICA";
 const QUIET_MS = 700;
 
-export function createPlayer(audio, { onChange, onPlaying, onQuiet }) {
+export function createPlayer(audio, { onChange, onPlaying, onStarted, onQuiet }) {
   const shelf = createShelf();
+  const watch = createStopwatch(); // from the wish for a clip to its first sound
   let clip = null; // what this screen offers
   let address = ""; // its Blob, once the element has it
   let state = "idle";
@@ -21,6 +23,7 @@ export function createPlayer(audio, { onChange, onPlaying, onQuiet }) {
   let quiet = 0;
 
   const isOurs = () => address !== "" && audio.src === address;
+  const isAtBeginning = () => !isOurs() || audio.ended || audio.currentTime === 0;
   const duration = () => {
     if (isOurs() && Number.isFinite(audio.duration)) return audio.duration;
     return clip && clip.audio && clip.audio.duration_ms ? clip.audio.duration_ms / 1000 : 0;
@@ -44,6 +47,7 @@ export function createPlayer(audio, { onChange, onPlaying, onQuiet }) {
   /** Offer this clip. Nothing is fetched until it is played. */
   function show(next) {
     turn += 1;
+    watch.forget();
     audio.pause();
     clip = next;
     address = "";
@@ -53,6 +57,7 @@ export function createPlayer(audio, { onChange, onPlaying, onQuiet }) {
   async function play() {
     if (state === "preparing" || clip === null) return;
     const mine = ++turn;
+    if (state !== "playing" && isAtBeginning()) watch.start();
     unlock();
     try {
       if (!isOurs()) await load(mine);
@@ -72,6 +77,7 @@ export function createPlayer(audio, { onChange, onPlaying, onQuiet }) {
   }
 
   function fail(error) {
+    watch.forget();
     if (error.name === "NotAllowedError") {
       isUnlocked = false;
       enter("idle");
@@ -129,8 +135,11 @@ export function createPlayer(audio, { onChange, onPlaying, onQuiet }) {
   on("playing", () => {
     enter("playing");
     onPlaying();
+    const waited = watch.stop();
+    if (waited !== null) onStarted(clip, waited);
   });
   on("pause", () => {
+    watch.forget();
     if (!audio.ended) enter("paused");
   });
   on("ended", () => {
@@ -140,6 +149,7 @@ export function createPlayer(audio, { onChange, onPlaying, onQuiet }) {
   on("timeupdate", report);
   on("durationchange", report);
   on("error", () => {
+    watch.forget();
     shelf.keepOnly([]); // it cannot be played: fetch it anew
     address = "";
     enter("failed");

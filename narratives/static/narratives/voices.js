@@ -42,6 +42,8 @@ export function createVoices(ours) {
     const own = inPlaylist(ours, id);
     const found = {
       key: `${voice} ${id}`,
+      voice, // that was asked for
+      kind: own.kind === "question" ? "question" : "narrative", // of text, as staff count them
       audio: voice === ours.voice ? own.audio : null,
       async find() {
         const same = inPlaylist(await playlistOf(voice), id);
