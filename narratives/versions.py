@@ -51,7 +51,7 @@ def changes_of(publications: Iterable[Publication]) -> dict[int, list[Change]]:
         return {}
     journey = publications[0].journey_id
     revisions = list(
-        Revision.objects.filter(narrative__journey=journey)
+        Revision.objects.filter(narrative__journey=journey, narrative__deleted_at__isnull=True)
         .select_related("narrative", "publication")
         .order_by("publication__number", "narrative__position", "pk")
     )
