@@ -68,6 +68,9 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     def save_existing(self, form: Any, obj: Narrative, commit: bool = True) -> Any:
         return self._save_draft(super().save_existing(form, obj, commit=False), form, commit)
 
+    def delete_existing(self, obj: Narrative, commit: bool = True) -> None:
+        """Left to the page, which deletes them together when the others are saved."""
+
     def _save_draft(self, narrative: Narrative, form: Any, commit: bool) -> Narrative:
         if commit:
             save_draft(narrative, form.changed_data)

@@ -144,6 +144,7 @@ class TestBack:
         nova = heard_question.live.speech("nova").content_hash
         delete_narratives([heard_question])
         until = Pin.objects.get(content_hash=nova).until
+        assert until is not None
         assert abs(until - timezone.now() - timedelta(days=DAYS_KEPT)) < timedelta(minutes=5)
 
     @pytest.mark.parametrize("first", [1, 2, 3], ids=["first", "second", "third"])
