@@ -57,6 +57,7 @@ class DeletedList(ChangeList):  # type: ignore[misc]
 class DeletedPages(Deeds):
     deleted_list_display: Sequence[str] = ()
     delete_confirmation_template = "admin/confirm.html"
+    list_before_template = "admin/narratives/deleted_note.html"
 
     # --- what it is about, for those who know it -----------------------------------------------------------
     @abstractmethod
@@ -176,6 +177,13 @@ class DeletedPages(Deeds):
             self.message_user(request, "There is nothing to undo any more.", messages.INFO)
 
     # --- the list of what is deleted ----------------------------------------------------------------------
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        shown = {"is_about_deleted": is_about_deleted(request), "days_kept": DAYS_KEPT}
+        deleted = {"deleted_count": self.deleted_things().count(), **shown}
+        return super().changelist_view(request, deleted | (extra_context or {}))  # type: ignore[no-any-return]
+
     def get_list_display(self, request: HttpRequest) -> Sequence[str]:
         if is_about_deleted(request):
             return (*self.deleted_list_display, "deleted_at", "deleted_by", "kept_until", "restoring")

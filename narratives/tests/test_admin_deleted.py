@@ -129,6 +129,11 @@ class TestList:
         assert "ana" in page
         assert "Restore: Intro" not in page
 
+    def test_the_other_list_leads_to_it_where_there_is_something(self, admin_client, heard_question):
+        assert "look and restore" not in admin_client.get(NARRATIVES).content.decode()
+        delete_narratives([heard_question])
+        assert "1 deleted in the last 30 days" in admin_client.get(NARRATIVES).content.decode()
+
     def test_a_row_is_restored(self, admin_client, heard_question):
         delete_narratives([heard_question])
         answer = admin_client.post(UNDELETE, {"pk": heard_question.pk})
