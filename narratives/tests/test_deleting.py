@@ -93,6 +93,14 @@ class TestNowhere:
         delete_narratives([heard_question])
         assert publishing.publish([heard_question]) == []
 
+    def test_the_next_publication_does_not_take_it_along(self, heard_journey, heard_question):
+        Narrative.objects.filter(slug__in=["intro", "question"]).update(text="Come in.")
+        publishing.publish(heard_journey.narratives.all())
+        delete_narratives([heard_question])
+        Narrative.objects.filter(slug="outro").update(text="Good bye.")
+        (publication,) = publishing.publish(heard_journey.narratives.all())
+        assert set(publication.revisions.values_list("narrative__slug", flat=True)) == {"intro", "outro"}
+
     def test_the_lexicon_does_not_know_it(self, heard_question):
         delete_narratives([heard_question])
         assert said_with(Pronunciation(word="begin", say_as="start")) == []
