@@ -186,7 +186,8 @@ class DeletedPages(Deeds):
 
     def get_list_display(self, request: HttpRequest) -> Sequence[str]:
         if is_about_deleted(request):
-            return (*self.deleted_list_display, "deleted_at", "deleted_by", "kept_until", "restoring")
+            told = (*self.deleted_list_display, "deleted_at", "deleted_by", "kept_until")
+            return (*told, "restoring") if self.has_delete_permission(request) else told
         return super().get_list_display(request)  # type: ignore[no-any-return]
 
     def get_list_display_links(self, request: HttpRequest, list_display: Sequence[str]) -> Any:
