@@ -315,6 +315,11 @@ if TTSCACHE["daily_budget_usd"] is not None and _IS_UNPRICED:
     _WHY = f"the model {TTSCACHE['model']} has no price to count against it; name one in TTS_PRICES"
     refuse("TTS_DAILY_BUDGET_USD", env.text("TTS_DAILY_BUDGET_USD"), _WHY)
 
+# --- listeners -------------------------------------------------------------------------------------------
+HELP_LINE = env.text(
+    "HELP_LINE"
+)  # whom to call in a hard moment, such as "988 in the US"; shown, never spoken
+
 # --- HTTP API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

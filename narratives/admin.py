@@ -5,7 +5,7 @@ What staff type is a draft. Nothing is made for it unless they ask; listeners ge
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -21,7 +21,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.views import ChangeList
 
 from narratives import (
     admin_bank,  # noqa: F401 - registers its page
@@ -29,11 +28,15 @@ from narratives import (
     admin_published,  # noqa: F401 - registers its page
     publishing,
 )
-from narratives.admin_deeds import Deeds
+from narratives.admin_copies import CopyPages
+from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
 from narratives.admin_exchange import ExchangePages
 from narratives.admin_inline import NarrativeInline
+from narratives.admin_preview import PreviewPages
 from narratives.admin_publications import PublicationPages
 from narratives.admin_writing import WritingPages
+from narratives.copying import duplicate_journey, duplicate_narrative
+from narratives.deleting import delete_journeys, delete_narratives, restore_journeys, restore_narratives
 from narratives.drafts import draft_clips, journey_clips, make_drafts, make_journey, save_draft
 from narratives.estimates import estimate, paces
 from narratives.models import Journey, Narrative, share_lexicon
@@ -55,10 +58,12 @@ class JourneyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Journey)
-class JourneyAdmin(PublicationPages, ExchangePages, WritingPages):
+class JourneyAdmin(PublicationPages, ExchangePages, WritingPages, PreviewPages, CopyPages, DeletedPages):
     form = JourneyForm
     inlines = (NarrativeInline,)
     list_display = ("title", "is_live", "is_default", "narrative_count", "changes", "readiness")
+    deleted_list_display = ("title",)
+    list_filter = (DeletedFilter,)
     search_fields = ("title",)
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
     fieldsets = (
@@ -69,7 +74,8 @@ class JourneyAdmin(PublicationPages, ExchangePages, WritingPages):
         "publish_changes",
         "make_missing",
         "versions",
-        {"title": "File", "items": ["export_json", "export_csv", "import_file"]},
+        "preview",
+        {"title": "File", "items": ["duplicate", "export_json", "export_csv", "import_file"]},
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JourneyList]:
@@ -105,6 +111,37 @@ class JourneyAdmin(PublicationPages, ExchangePages, WritingPages):
         super().save_related(request, form, formsets, change)
         if "is_live" in form.changed_data and form.instance.is_live:
             self._go_live(request, form.instance)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """What was marked to go goes when all else is saved, in one, so that it can be undone in one."""
+        super().save_formset(request, form, formset, change)
+        if formset.deleted_objects:
+            delete_narratives(formset.deleted_objects, by=request.user.get_username())
+            self.narrative_pages.say_deleted(request, formset.deleted_objects, back=request.path)
+
+    @property
+    def narrative_pages(self) -> NarrativeAdmin:
+        pages = self.admin_site.get_model_admin(Narrative)
+        assert isinstance(pages, NarrativeAdmin)
+        return pages
+
+    # copying and deleting
+    def copy_of(self, thing: Journey) -> Journey:
+        return duplicate_journey(thing)
+
+    def copy_in_words(self, thing: Journey) -> str:
+        return (
+            f"A copy of “{thing}” with all of its texts as they are written now, as drafts. It is not live."
+        )
+
+    def deleted_things(self) -> QuerySet[Journey]:
+        return Journey.everything.filter(deleted_at__isnull=False)
+
+    def delete_things(self, things: Iterable[Journey], by: str) -> None:
+        delete_journeys(things, by=by)
+
+    def restore_things(self, things: Iterable[Journey], by: str) -> list[Journey]:
+        return restore_journeys(things, by=by)
 
     def _go_live(self, request: HttpRequest, journey: Journey) -> None:
         """Listeners can come from now on, so their clips are made."""
@@ -165,7 +202,7 @@ class JourneyAdmin(PublicationPages, ExchangePages, WritingPages):
         return redirect(self.page_of(journey))
 
 
-class JourneyList(ChangeList):  # type: ignore[misc]
+class JourneyList(DeletedList):
     """Looks up the narratives and sounds of all journeys of a page at once."""
 
     def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Journey]:
@@ -203,14 +240,16 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Narrative)
-class NarrativeAdmin(Deeds):
+class NarrativeAdmin(CopyPages, DeletedPages):
     list_display = ("title", "journey", "kind", "place", "state", "sound")
-    list_filter = ("journey", "kind", StateFilter)
+    deleted_list_display = ("title", "journey", "kind")
+    list_filter = ("journey", "kind", StateFilter, DeletedFilter)
     list_select_related = ("journey", "live", "pending")
     search_fields = ("title", "text")
     search_help_text = "Words of the title or the text"
     ordering = ("journey", "position", "pk")
     actions = ("publish_chosen", "make_chosen")
+    actions_detail = ("duplicate",)
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
     readonly_fields = ("estimated", "state", "sound", "live_words", "edited_at", "published_at")
     fieldsets = (
@@ -283,6 +322,26 @@ class NarrativeAdmin(Deeds):
     def narratives_of(self, saved: Narrative) -> list[Narrative]:
         return share_lexicon([saved])
 
+    # copying and deleting
+    def copy_of(self, thing: Narrative) -> Narrative:
+        return duplicate_narrative(thing)
+
+    def copy_in_words(self, thing: Narrative) -> str:
+        return (
+            f"A copy of “{thing}” right behind it in “{thing.journey}”, as a draft that listeners do not get."
+        )
+
+    def deleted_things(self) -> QuerySet[Narrative]:
+        """Those of a deleted journey come back with it."""
+        deleted = Narrative.everything.filter(deleted_at__isnull=False, journey__deleted_at__isnull=True)
+        return deleted.select_related("live", "pending", "journey")
+
+    def delete_things(self, things: Iterable[Narrative], by: str) -> None:
+        delete_narratives(things, by=by)
+
+    def restore_things(self, things: Iterable[Narrative], by: str) -> list[Narrative]:
+        return restore_narratives(things, by=by)
+
     # deeds
     @admin.action(description="Publish", permissions=["publish"])
     def publish_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
@@ -326,7 +385,7 @@ class NarrativeAdmin(Deeds):
         return None
 
 
-class NarrativeList(ChangeList):  # type: ignore[misc]
+class NarrativeList(DeletedList):
     """Looks up the sounds of a page of narratives at once."""
 
     def get_results(self, request: HttpRequest) -> None:

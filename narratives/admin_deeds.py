@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -51,7 +50,7 @@ class Deeds(StaffAdmin):
         context = {**(extra_context or {}), "can_publish": self.has_publish_permission(request)}
         return super().changeform_view(request, object_id, form_url, context)  # type: ignore[no-any-return]
 
-    # saving and deleting
+    # saving
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Everything is saved now, and nothing committed."""
         super().save_related(request, form, formsets, change)
@@ -70,14 +69,6 @@ class Deeds(StaffAdmin):
         if "_publish" in request.POST:
             return redirect(request.path)
         return super().response_change(request, obj)  # type: ignore[no-any-return]
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        super().delete_model(request, obj)
-        publishing.hold_clips()
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        super().delete_queryset(request, queryset)
-        publishing.hold_clips()
 
     # publishing
     def publish(self, request: HttpRequest, narratives: Iterable[Narrative]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import StackedInline
@@ -16,6 +17,11 @@ from narratives.models import Journey, Narrative
 from narratives.sounds import add_sounds, count_up_to_date, state_of
 from narratives.writing_advice import questions_promised
 from ttscache.conf import conf
+
+NO_HELP_LINE = (
+    "No help line is set: listeners are told nobody to call in a hard moment. "
+    "Whoever runs this site sets it (HELP_LINE)."
+)
 
 
 class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
@@ -48,18 +54,22 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
         """What does not fit together between the texts."""
         narratives = list(self.get_queryset())
         asked = sum(narrative.is_question for narrative in narratives)
-        return [
+        promises = [
             f"“{narrative.title}” speaks of {promised} questions, but there are {asked}."
             for narrative in narratives
             if narrative.kind in (Narrative.Kind.INTRO, Narrative.Kind.OUTRO)
             and (promised := questions_promised(narrative.text)) not in (None, asked)
         ]
+        return promises if settings.HELP_LINE else [*promises, NO_HELP_LINE]
 
     def save_new(self, form: Any, commit: bool = True) -> Any:
         return self._save_draft(super().save_new(form, commit=False), form, commit)
 
     def save_existing(self, form: Any, obj: Narrative, commit: bool = True) -> Any:
         return self._save_draft(super().save_existing(form, obj, commit=False), form, commit)
+
+    def delete_existing(self, obj: Narrative, commit: bool = True) -> None:
+        """Left to the page, which deletes them together when the others are saved."""
 
     def _save_draft(self, narrative: Narrative, form: Any, commit: bool) -> Narrative:
         if commit:

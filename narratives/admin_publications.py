@@ -191,7 +191,9 @@ class PublicationPages(Deeds):
         publication = journey.publications.filter(number=number).select_related("journey").first()
         if publication is None:
             raise Http404
-        words = words_as_of(publication)
+        chosen = request.GET.get("text", "")
+        text = int(chosen) if chosen.isdigit() else None  # one of its texts, or all
+        words = words_as_of(publication, text)
         if words and not has_said_yes(request):
             for narrative, revision in words.items():
                 narrative.title, narrative.text = revision.title, revision.text
@@ -200,13 +202,13 @@ class PublicationPages(Deeds):
             return self.ask(
                 request,
                 title=f"Back to version {number}: {journey}",
-                heading="These words become the drafts again:",
+                heading="These words become drafts again:",
                 narratives=list(words),
                 summary=f"{sound} Listeners get them once you publish; nothing is made until then.",
                 verb="Restore these drafts",
                 back=reverse("admin:narratives_journey_versions", args=[journey.pk]),
             )
-        restored = restore(publication)
+        restored = restore(publication, text)
         said = f"Drafts as in version {number}: {len(restored)} text{'' if len(restored) == 1 else 's'}."
         if restored:
             self.log_change(request, journey, said)

@@ -7,9 +7,11 @@ class NarrativesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from narratives.deleting import remove_for_good
         from narratives.predicting import what_follows
         from narratives.publishing import switch_what_is_ready
-        from ttscache import predicting, run_ends
+        from ttscache import predicting, run_ends, tidying
 
         predicting.register(what_follows)
         run_ends.register(switch_what_is_ready)
+        tidying.register(remove_for_good)

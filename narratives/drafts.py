@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
+from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -21,16 +23,17 @@ def save_draft(narrative: Narrative, changed_fields: Sequence[str]) -> None:
     is_new = narrative.pk is None
     if {"title", "text"} & set(changed_fields):
         narrative.edited_at = timezone.now()
-    narrative.slug = narrative.slug or _free_slug(narrative)
+    if not narrative.slug:
+        taken = narrative.journey.narratives.exclude(pk=narrative.pk)
+        narrative.slug = free_slug(slugify(narrative.title)[:40] or narrative.kind, taken)
     narrative.save(update_fields=None if is_new else Narrative.DRAFT_FIELDS)
     if is_new:
         _give_place(narrative)
 
 
-def _free_slug(narrative: Narrative) -> str:
-    """A name for addresses that no other narrative of the journey has."""
-    taken = set(narrative.journey.narratives.exclude(pk=narrative.pk).values_list("slug", flat=True))
-    stem = slugify(narrative.title)[:40] or narrative.kind
+def free_slug(stem: str, others: QuerySet[Any]) -> str:
+    """This name for addresses, or one with a number where one of the others has it."""
+    taken = set(others.values_list("slug", flat=True))
     return next(slug for slug in _numbered(stem) if slug not in taken)
 
 
@@ -44,7 +47,12 @@ def _give_place(new: Narrative) -> None:
     others = list(new.journey.narratives.exclude(pk=new.pk))
     ends = [end for end, other in enumerate(others) if other.kind in (new.Kind.OUTRO, new.Kind.SYSTEM)]
     others.insert(ends[0] if new.is_question and ends else len(others), new)
-    for position, narrative in enumerate(others):
+    put_in_order(others)
+
+
+def put_in_order(narratives: Iterable[Narrative]) -> None:
+    """Number them from 0, without gaps."""
+    for position, narrative in enumerate(narratives):
         if narrative.position != position:
             narrative.position = position
             Narrative.objects.filter(pk=narrative.pk).update(position=position)

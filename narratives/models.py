@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from narratives import reflection_rules
+from narratives.deletable import Deletable, Present
 from narratives.lexicon import Entry, Lexicon
 from ttscache.conf import conf
 from ttscache.speech import SpeechRequest
@@ -30,10 +31,13 @@ class JourneyQuerySet(models.QuerySet["Journey"]):
         return self.filter(is_live=True)
 
 
-class Journey(models.Model):
+PresentJourneys = Present.from_queryset(JourneyQuerySet)
+
+
+class Journey(Deletable):
     """A guided life story: an intro, questions, an outro, and the short clips that help along the way."""
 
-    slug = models.SlugField(unique=True)
+    slug = models.SlugField()
     title = models.CharField(max_length=200)
     language = models.CharField(max_length=20, default="en")
     is_live = models.BooleanField("live", default=False, help_text="Listeners can take this journey.")
@@ -42,15 +46,24 @@ class Journey(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[models.Manager[Journey]] = JourneyQuerySet.as_manager()
+    objects = PresentJourneys()
+    everything: ClassVar[models.Manager[Journey]] = JourneyQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-is_default", "title"]
         permissions: ClassVar = [("publish_journey", "Can publish: change what listeners get")]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["is_default"], condition=Q(is_default=True), name="one_default_journey"
-            )
+                fields=["slug"],
+                condition=Q(deleted_at__isnull=True),
+                name="one_journey_a_slug",
+                violation_error_message="There is a journey with this slug already.",
+            ),
+            models.UniqueConstraint(
+                fields=["is_default"],
+                condition=Q(is_default=True, deleted_at__isnull=True),
+                name="one_default_journey",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -115,7 +128,10 @@ class NarrativeQuerySet(models.QuerySet["Narrative"]):
         return self.filter(live__isnull=False).select_related("live").order_by("position", "pk")
 
 
-class Narrative(models.Model):
+PresentNarratives = Present.from_queryset(NarrativeQuerySet)
+
+
+class Narrative(Deletable):
     """A place in a journey. `title` and `text` are the draft; `live` is what listeners get."""
 
     class Kind(models.TextChoices):
@@ -144,12 +160,18 @@ class Narrative(models.Model):
     # while somebody has this narrative's page open.
     DRAFT_FIELDS = ("kind", "position", "slug", "title", "text", "stage", "theme", "edited_at", "journey")
 
-    objects: ClassVar[models.Manager[Narrative]] = NarrativeQuerySet.as_manager()
+    objects = PresentNarratives()
+    everything: ClassVar[models.Manager[Narrative]] = NarrativeQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["journey", "slug"], name="one_slug_a_journey")
+            models.UniqueConstraint(
+                fields=["journey", "slug"],
+                condition=Q(deleted_at__isnull=True),
+                name="one_slug_a_journey",
+                violation_error_message="The journey has a narrative with this slug already.",
+            )
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from narratives.models import (
@@ -110,7 +110,7 @@ def _fix(journey: Journey, words: Mapping[Narrative, tuple[str, str]], asked_by:
         said = {"title": title, "text": text, "spoken_text": spoken, "spoken_by_voice": by_voice}
         if narrative.live is None or narrative.live.said != said:
             _await(publication, narrative, said)
-    taken_along = before.revisions.exclude(narrative__in=words) if before is not None else []
+    taken_along = given_by(before).exclude(narrative__in=words) if before is not None else []
     for revision in taken_along:
         _await(publication, revision.narrative, revision.said)
     if publication.revisions.exists():
@@ -126,18 +126,23 @@ def _await(publication: Publication, narrative: Narrative, said: dict[str, Any])
 
 def one_at_a_time() -> None:
     """Whoever changes what listeners get waits here for those who do so already."""
-    list(Journey.objects.select_for_update().order_by("pk"))
+    list(Journey.everything.select_for_update().order_by("pk"))
 
 
 # --- waiting ---------------------------------------------------------------------------------------------
+def given_by(publication: Publication) -> QuerySet[Revision]:
+    """Its texts, without those that have been deleted since."""
+    return publication.revisions.filter(narrative__deleted_at__isnull=True)
+
+
 def clips_of(publication: Publication) -> list[Wanted]:
     """All clips of its texts, in every voice that listeners have."""
     return [
         Wanted(revision.speech(voice), kind_of_clip(revision.narrative))
         for voice in conf().listener_voices
-        for revision in publication.revisions.select_related("narrative").order_by(
-            "narrative__position", "pk"
-        )
+        for revision in given_by(publication)
+        .select_related("narrative")
+        .order_by("narrative__position", "pk")
     ]
 
 
@@ -187,6 +192,22 @@ def withdraw(publication: Publication) -> bool:
     return True
 
 
+def set_aside(publication: Publication) -> None:
+    """Nobody waits for it any more, so no more is made for it either."""
+    publication.state = Publication.State.WITHDRAWN
+    publication.save(update_fields=["state"])
+    for run in WarmRun.objects.active().filter(scope=publication.scope):
+        warming.cancel(run)
+
+
+def wait_again(publication: Publication, *, asked_by: str) -> None:
+    """Have listeners get what was set aside, as soon as its sound is there."""
+    publication.state = Publication.State.WAITING
+    publication.save(update_fields=["state"])
+    if not _switch_if_ready(publication):
+        make(publication, asked_by=asked_by)
+
+
 def _is_ready(publication: Publication) -> bool:
     """Whether listeners lose nothing by it: every clip is there, or nobody can hear the journey."""
     return not publication.journey.is_live or not warming.plan(clips_of(publication)).missing
@@ -215,12 +236,9 @@ def _switch(publication: Publication) -> None:
 
 
 def _give_up(publication: Publication) -> None:
-    """Nobody waits for it any more, so no more is made for it either."""
-    Narrative.objects.filter(pending__publication=publication).update(pending=None)
-    publication.state = Publication.State.WITHDRAWN
-    publication.save(update_fields=["state"])
-    for run in WarmRun.objects.active().filter(scope=publication.scope):
-        warming.cancel(run)
+    """Its words are drafts again, also those of a text that is deleted just now."""
+    Narrative.everything.filter(pending__publication=publication).update(pending=None)
+    set_aside(publication)
 
 
 # --- what is held ----------------------------------------------------------------------------------------
@@ -322,7 +340,7 @@ def warm_live_journeys(voices: Iterable[str] = (), *, asked_by: str = "") -> lis
 # --- what comes with this project ------------------------------------------------------------------------
 def load_default_content(path: Path = DEFAULT_CONTENT) -> Journey | None:
     """Create and publish the journey that comes with this project; None where there is a journey."""
-    if Journey.objects.exists():
+    if Journey.everything.exists():
         return None
     content = json.loads(path.read_text(encoding="utf-8"))
     return create_journey(content, is_default=True)

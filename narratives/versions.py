@@ -38,6 +38,11 @@ class Change:
         return changes(self.before.title if self.before else "", self.revision.title)
 
     @property
+    def differs_from_draft(self) -> bool:
+        draft = (self.narrative.title, self.narrative.text)
+        return draft != (self.revision.title, self.revision.text)
+
+    @property
     def is_only_sound(self) -> bool:
         """The same words and title, pronounced otherwise."""
         same = self.before is not None and (self.before.title, self.before.text)
@@ -51,7 +56,7 @@ def changes_of(publications: Iterable[Publication]) -> dict[int, list[Change]]:
         return {}
     journey = publications[0].journey_id
     revisions = list(
-        Revision.objects.filter(narrative__journey=journey)
+        Revision.objects.filter(narrative__journey=journey, narrative__deleted_at__isnull=True)
         .select_related("narrative", "publication")
         .order_by("publication__number", "narrative__position", "pk")
     )
@@ -91,8 +96,8 @@ def _players(revision: Revision, kept: dict[str, Clip]) -> list[SafeString]:
 
 
 # --- going back ------------------------------------------------------------------------------------------
-def words_as_of(publication: Publication) -> dict[Narrative, Revision]:
-    """What each text of the journey said in this version, for those that say something else by now."""
+def words_as_of(publication: Publication, text: int | None = None) -> dict[Narrative, Revision]:
+    """What each text of the journey, or that one, said in this version, if it says something else now."""
     journey: Journey = publication.journey
     heard_by_then = Q(publication__state=Publication.State.LIVE, publication__number__lt=publication.number)
     revisions = Revision.objects.filter(
@@ -103,15 +108,16 @@ def words_as_of(publication: Publication) -> dict[Narrative, Revision]:
         narrative: latest[narrative.pk]
         for narrative in journey.narratives.select_related("live", "pending", "journey")
         if narrative.pk in latest
+        and text in (None, narrative.pk)
         and (latest[narrative.pk].title, latest[narrative.pk].text) != (narrative.title, narrative.text)
     }
 
 
 @transaction.atomic
-def restore(publication: Publication) -> list[Narrative]:
+def restore(publication: Publication, text: int | None = None) -> list[Narrative]:
     """Write the words of this version into the drafts. Listeners notice nothing until they are published."""
     publishing.one_at_a_time()
-    restored = words_as_of(publication)
+    restored = words_as_of(publication, text)
     for narrative, revision in restored.items():
         narrative.title, narrative.text = revision.title, revision.text
         narrative.edited_at = timezone.now()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import patch_cache_control
 from django.views.generic import TemplateView
@@ -80,6 +81,7 @@ class ListenerPage(TemplateView):
         questions = [one for one in listed["narratives"] if one["kind"] == Narrative.Kind.QUESTION]
         return context | {
             "journey": journey,
+            "help_line": settings.HELP_LINE,
             "playlist": listed,
             "screens": screens(listed["narratives"]),
             "counted_questions": counted_questions(len(questions)),

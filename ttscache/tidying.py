@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,13 @@ RECEIPTS_KEPT = timedelta(days=30)  # far longer than any process waits for its 
 RUNS_KEPT = timedelta(days=30)
 BATCH = 500
 
+_others: list[Callable[[], None]] = []
+
+
+def register(tidies: Callable[[], None]) -> None:
+    """Have this called once a day, too. Whoever owns other rows registers at the start of the process."""
+    _others.append(tidies)
+
 
 def tidy() -> None:
     """Each step is done again tomorrow if it is cut off today."""
@@ -33,6 +41,8 @@ def tidy() -> None:
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
     Failure.objects.filter(stopped__lt=Now() - FAILURES_KEPT).delete()
     readiness.forget_the_dead()  # dead claims and refusals that no longer hold, too
+    for tidies in _others:
+        tidies()
 
 
 def forget_old_runs() -> None:

@@ -18,6 +18,7 @@ from django_q.models import Failure, OrmQ, Schedule, Task
 from harness.site import WebServer
 from lifereview.tests.holdings import query
 from narratives import publishing
+from narratives.deleting import delete_narratives
 from narratives.models import Journey, Narrative
 from ttscache.models import ApiToken, Clip, PruneRun, WarmRun
 from ttscache.tests.fakes import speech
@@ -186,6 +187,22 @@ def deletes_a_draft(client: Client) -> bool:
     return deletes_what_is_live(client)
 
 
+def undoes_what_listeners_lost(client: Client) -> bool:
+    delete_narratives([narrative()])
+    client.post(admin_page("narratives.narrative", "undelete"), {"pk": Narrative.everything.get().pk})
+    return bool(Narrative.objects.exists())
+
+
+def duplicates_a_text(client: Client) -> bool:
+    client.post(admin_page("narratives.narrative", "duplicate", narrative().pk), YES)
+    return Narrative.objects.count() > 1
+
+
+def duplicates_a_journey(client: Client) -> bool:
+    client.post(admin_page("narratives.journey", "duplicate", Journey.objects.get().pk), YES)
+    return Journey.objects.count() > 1
+
+
 def withdraws_a_token(client: Client) -> bool:
     token = ApiToken.objects.create(name="front end")
     client.post(admin_page("ttscache.apitoken", "delete", token.pk), {"post": "yes"})
@@ -254,6 +271,9 @@ MAY: dict[Callable[[Client], bool], str] = {
     deletes_what_is_live: "Publisher",
     deletes_what_is_live_among_others: "Publisher",
     deletes_a_draft: "Editor Publisher",
+    undoes_what_listeners_lost: "Publisher",
+    duplicates_a_text: "Editor Publisher",
+    duplicates_a_journey: "Editor Publisher",
     withdraws_a_token: "Operator",
     runs_a_failed_task_again: "Operator",
     moves_a_schedule: "Operator",

@@ -145,6 +145,16 @@ class TestVersions:
         assert heard_journey.narratives.get(kind="question").text == OLD
         assert heard(admin_client)[1] == ("Question", NEW)
 
+    def test_one_text_goes_back_alone(self, admin_client, heard_journey, waiting):
+        publishing.publish_anyway(waiting)
+        intro = heard_journey.narratives.get(kind="intro")
+        edit(intro, "Come in.")
+        address = f"{version(heard_journey, 1)}?text={intro.pk}"
+        assert address in self.versions(admin_client, heard_journey)
+        admin_client.post(address, YES)
+        drafts = list(heard_journey.narratives.values_list("text", flat=True))
+        assert drafts[:2] == ["Welcome.", NEW]
+
     def test_publishing_what_was_gone_back_to_is_free_while_the_clips_are_kept(
         self, admin_client, heard_journey, waiting, paid_voice
     ):

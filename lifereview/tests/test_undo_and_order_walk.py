@@ -1,0 +1,125 @@
+"""A walk through a journey's editor in a browser: delete and undo, move by keyboard and by hand, preview."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from harness import http
+from harness.axe import serious
+from harness.chromium import chromium
+from harness.optional import skipped_when_unavailable
+from harness.site import WebServer
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+PASSWORD = "quite-long-enough-1"
+PREPARE = f"""
+from django.contrib.auth.models import User
+from narratives import publishing
+from narratives.models import Journey, Narrative
+User.objects.create_superuser("ana", "", "{PASSWORD}")
+journey = Journey.objects.create(pk=1, slug="ours", title="Ours", is_live=True, is_default=True)
+texts = [("intro", "Welcome."), ("question", "Where?"), ("question", "When?"), ("outro", "Thank you.")]
+for place, (kind, text) in enumerate(texts):
+    Narrative.objects.create(
+        journey=journey, kind=kind, slug=f"text-{{place}}", title=text, text=text, position=place
+    )
+publishing.publish(journey.narratives.all())
+"""
+
+
+@pytest.fixture(scope="module")
+def site(
+    tmp_path_factory: pytest.TempPathFactory, with_static_files: Callable[[Path], None]
+) -> Iterator[WebServer]:
+    var_dir = tmp_path_factory.mktemp("editor") / "var"
+    with_static_files(var_dir)
+    site = WebServer(var_dir)
+    site.manage("migrate", "--verbosity", "0", check=True)
+    site.is_prepared = True
+    site.manage("shell", "--verbosity", "0", "-c", PREPARE, check=True)
+    site.manage("warm", check=True)
+    with site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=30_000)
+    with skipped_when_unavailable(), chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desk-light", "phone-dark"])
+def page(request: pytest.FixtureRequest, site: WebServer, browser: Browser) -> Iterator[Page]:
+    """Signed in, in the editor of the journey."""
+    width, scheme = request.param
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{site.url}/admin/login/?next=/admin/narratives/journey/1/change/")
+    page.fill("[name=username]", "ana")
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Save draft and stay")).to_be_visible()
+    yield page
+    context.close()
+
+
+def heard(site: WebServer) -> list[str]:
+    """What listeners get, in its order."""
+    return [one["text"] for one in http.get(f"{site.url}/api/narratives").json()["narratives"]]
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save draft and stay").press("Enter")
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+
+
+def test_what_is_deleted_by_keyboard_is_back_by_keyboard(page: Page, site: WebServer) -> None:
+    before = heard(site)
+    page.get_by_label("Delete: Where?").press("Space")
+    save(page)
+    assert heard(site) == [text for text in before if text != "Where?"]
+    page.get_by_role("button", name="Undo").press("Enter")
+    expect(page.get_by_text("“Where?” is back.")).to_be_visible()
+    assert heard(site) == before
+
+
+def test_arrows_change_the_order_by_keyboard(page: Page, site: WebServer) -> None:
+    first, second = heard(site)[1:3]
+    page.get_by_role("button", name=f"Move down: {first}").press("Enter")
+    expect(page.locator("[data-moved]")).to_have_text(f"{first} is now number 3 of 4.")
+    save(page)
+    assert heard(site)[1:3] == [second, first]
+
+
+def test_dragging_changes_the_order(page: Page, site: WebServer) -> None:
+    first, second = heard(site)[1:3]
+    handles = page.locator(".narratives .original .narrative-handle")
+    handles.nth(2).scroll_into_view_if_needed()
+    handles.nth(2).drag_to(handles.nth(1), target_position={"x": 4, "y": 2})
+    expect(page.locator(".narratives .original .narrative-title input").nth(1)).to_have_value(second)
+    save(page)
+    assert heard(site)[1:3] == [second, first]
+
+
+def test_nothing_serious_for_those_who_see_or_move_otherwise(page: Page, site: WebServer) -> None:
+    page.get_by_label("Delete: Thank you.").press("Space")
+    save(page)
+    with skipped_when_unavailable():
+        assert serious(page) == []
+        page.get_by_role("button", name="Undo").click()
+        for address in ("journey/1/preview/", "narrative/?deleted=yes", "journey/1/duplicate/"):
+            page.goto(f"{site.url}/admin/narratives/{address}")
+            assert serious(page) == []
+
+
+def test_the_whole_preview_plays_in_one_voice_one_text_after_the_other(page: Page, site: WebServer) -> None:
+    page.goto(f"{site.url}/admin/narratives/journey/1/preview/")
+    page.get_by_role("button", name="Play whole journey: onyx").press("Enter")
+    expect(page.locator("[data-playing]")).to_have_text("Clip 2 of 4")
+    assert page.locator("audio").evaluate_all("all => all.filter((one) => !one.paused).length") == 1

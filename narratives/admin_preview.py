@@ -1,0 +1,53 @@
+"""A journey as its drafts would be heard: in order, with the sound there is. Nothing is made."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.decorators import action
+
+from narratives.admin_deeds import Deeds
+from narratives.models import Narrative, share_lexicon
+from narratives.sounds import add_sounds, count_up_to_date, state_of
+from ttscache.admin_widgets import progress_bar
+from ttscache.conf import conf
+
+
+class PreviewPages(Deeds):
+    @action(description="Preview", url_path="preview", permissions=["view"], icon="visibility")  # type: ignore[untyped-decorator]
+    def preview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        journey = self.get_object(request, object_id)
+        if journey is None:
+            raise Http404
+        narratives = share_lexicon(journey.narratives.select_related("live", "pending", "journey"))
+        add_sounds(narratives)
+        for narrative in narratives:
+            narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Preview: {journey}",
+            "journey": journey,
+            "told": _placed(narratives),
+            "helping": [each for each in narratives if each.kind == Narrative.Kind.SYSTEM],
+            "voices": conf().listener_voices,
+            "readiness": progress_bar(*count_up_to_date(narratives)),
+            "back": reverse("admin:narratives_journey_change", args=[journey.pk]),
+        }
+        return TemplateResponse(request, "admin/narratives/journey/preview.html", context)
+
+
+def _placed(narratives: list[Narrative]) -> list[tuple[str, Narrative]]:
+    """What listeners are told one after the other, each with where they are."""
+    questions = [each for each in narratives if each.is_question]
+    return [
+        (
+            f"Question {questions.index(each) + 1} of {len(questions)}"
+            if each.is_question
+            else each.get_kind_display(),
+            each,
+        )
+        for each in narratives
+        if each.kind != Narrative.Kind.SYSTEM
+    ]
