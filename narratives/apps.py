@@ -7,9 +7,11 @@ class NarrativesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from narratives import needs
         from narratives.predicting import what_follows
         from narratives.publishing import switch_what_is_ready
         from ttscache import predicting, run_ends
 
         predicting.register(what_follows)
         run_ends.register(switch_what_is_ready)
+        needs.register()

@@ -26,7 +26,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """A link beside a reflection that is heard often, e.g. to put it into the bank."""
+    """A link beside a reflection of the model that is heard often, e.g. to put it into the bank."""
 
     label: str
     address: Callable[[Clip], str]
@@ -43,7 +43,7 @@ def add_needs(look: Callable[[], Iterable[Need]]) -> None:
 
 
 def add_reflection_link(link: Further) -> None:
-    """Have this link beside each reflection of the most heard. For apps, at their start."""
+    """Have this link beside each of the most heard that is not of the bank. For apps, at their start."""
     _further.append(link)
 
 
