@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from ttscache import charts, warming
+from ttscache.admin_making import make_missing_page, retry_page
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_stale import stale_page
 from ttscache.admin_widgets import OUTCOMES, RUN_BADGES, in_words, player, price
@@ -280,6 +281,8 @@ class DashboardPages:
         own = [
             path("figures.csv", site.admin_view(dashboard_csv), name="ttscache_dashboard_csv"),
             path("stale/", site.admin_view(stale_page), name="ttscache_clip_stale"),
+            path("missing/", site.admin_view(make_missing_page), name="ttscache_clip_make_missing"),
+            path("failed/", site.admin_view(retry_page), name="ttscache_clip_retry"),
             path("<uuid:pk>/speak/<str:voice>/", site.admin_view(speak_page), name="ttscache_clip_speak"),
             path("<uuid:pk>/hide/", site.admin_view(hide), name="ttscache_clip_hide"),
         ]

@@ -85,7 +85,7 @@ def _of_sound(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Sto
         yield Need(says, clips, "ttscache.view_clip", is_urgent=True, about=kind.STORAGE)
     if waiting.failed:
         says = _count(waiting.failed, "clip", "clips") + " could not be made in 24 hours"
-        yield Need(says, "admin:ttscache_warmrun_changelist?state=failed", "ttscache.view_warmrun")
+        yield Need(says, f"{clips}?made=failed", "ttscache.view_clip")
     if waiting.tasks_failed:
         says = _count(waiting.tasks_failed, "background task", "background tasks") + " failed in 24 hours"
         yield Need(says, "admin:django_q_failure_changelist", "django_q.view_failure")
