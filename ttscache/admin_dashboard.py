@@ -26,7 +26,7 @@ from ttscache.figures.asked import Kind, Source
 from ttscache.figures.heard import Heard, shareable_reflections
 from ttscache.figures.holdings import COVERAGE_TARGET, NEVER_HEARD_DAYS
 from ttscache.figures.lines import HEADINGS, lines
-from ttscache.figures.needs import Need, reflection_links
+from ttscache.figures.needs import Need, needs_without_figures, reflection_links
 from ttscache.figures.report import Report, report
 from ttscache.figures.scope import RANGES, VIEWS, Scope
 from ttscache.ledger import HITS, MISSES
@@ -52,9 +52,10 @@ TONES = {
 
 
 def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What Unfold's first page shows besides; nothing for those who may not see figures."""
+    """What Unfold's first page shows besides: figures, or only what needs those who may not see any."""
     if not request.user.has_perm("ttscache.view_usage"):
-        return context
+        needs = ((need, _address_for(need, request)) for need in needs_without_figures())
+        return context | {"needs": [(need, address) for need, address in needs if address]}
     scope = Scope.asked_for(request.GET.dict())
     shows_hidden = "hidden" in request.GET
     found = report(scope, hidden=shows_hidden)

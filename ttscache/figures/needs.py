@@ -54,8 +54,20 @@ def reflection_links() -> list[Further]:
 def needs(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Storage) -> list[Need]:
     found = list(_of_sound(covered, waiting, budget, space))
     found += _of_alerts({need.about for need in found})
+    return _in_order([*found, *_of_others()])
+
+
+def needs_without_figures() -> list[Need]:
+    """Those that others look for, for staff who do not see figures. Raises DatabaseError."""
+    return _in_order(_of_others())
+
+
+def _of_others() -> Iterable[Need]:
     for look in _needs:
-        found += look()
+        yield from look()
+
+
+def _in_order(found: Iterable[Need]) -> list[Need]:
     return sorted(found, key=lambda need: not need.is_urgent)
 
 
