@@ -53,9 +53,13 @@ class Rate:
     def tone(self) -> str:
         """ "none" where there is no target or hardly any traffic, else "good", "below" or "far"."""
         percent = self.percent
-        if percent is None or self.target is None or self.requests < ENOUGH_REQUESTS:
+        if percent is None or self.target is None or not self.is_telling:
             return "none"
         return tone_of(percent, self.target)
+
+    @property
+    def is_telling(self) -> bool:
+        return self.requests >= ENOUGH_REQUESTS
 
     @property
     def _counted(self) -> tuple[int, int]:

@@ -26,7 +26,7 @@ CLASSES = {
     "Too slow": ("provider_timeout",),
     "Text refused": ("text_refused",),
 }
-OTHER = "Other"
+TEXT_REFUSED, OTHER = "Text refused", "Other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +112,15 @@ def queue(asked: Asked) -> Queue:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Calls of the last 24 hours; those that failed, by class; when one succeeded last."""
+    """Calls of the last 24 hours; those that failed, by class, and under which codes; how it is just now."""
 
     calls: int
     failed: int
     classes: dict[str, int]
+    codes: dict[str, list[str]]
     last_ok: datetime | None
+    trouble: str  # the class of the last call of all, where the service did not do its part
+    trouble_at: datetime | None
 
     @property
     def error_percent(self) -> float | None:
@@ -133,14 +136,19 @@ def provider() -> Provider:
         .annotate(number=Sum("calls"))
     )
     classes = dict.fromkeys([*CLASSES, OTHER], 0)
+    codes: dict[str, list[str]] = {name: [] for name in classes}
     calls, failed = 0, 0
     for outcome, number in rows:
         calls += number
         if outcome != OK:
             failed += number
             classes[_class_of(outcome)] += number
-    last_ok = LastCall.objects.filter(outcome=OK).values_list("at", flat=True).first()
-    return Provider(calls, failed, classes, last_ok)
+            codes[_class_of(outcome)].append(outcome)
+    last = dict(LastCall.objects.values_list("outcome", "at"))
+    latest = max(last, key=lambda outcome: last[outcome], default=OK)
+    is_well = latest == OK or _class_of(latest) == TEXT_REFUSED  # it has answered, and was right to
+    trouble = "" if is_well else _class_of(latest)
+    return Provider(calls, failed, classes, codes, last.get(OK), trouble, last[latest] if trouble else None)
 
 
 def _class_of(code: str) -> str:

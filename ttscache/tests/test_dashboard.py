@@ -25,7 +25,7 @@ from ttscache.conf import conf
 from ttscache.figures import needs
 from ttscache.figures.demo import VOICES
 from ttscache.figures.scope import RANGES
-from ttscache.models import Clip, ClipDay, PruneRun, Spending, Usage, WarmItem, WarmRun
+from ttscache.models import Clip, ClipDay, LastCall, PruneRun, Spending, Usage, WarmItem, WarmRun
 from ttscache.tests.fakes import speech
 
 pytestmark = pytest.mark.django_db
@@ -170,6 +170,45 @@ class TestPage:
         usage(30)
         reflection("<script>alert(1)</script>")
         assert "<script>alert" not in text_of(admin_client.get(INDEX))
+
+    def test_the_service_says_how_it_is(self, admin_client):
+        assert "Voice service: not asked yet" in text_of(admin_client.get(INDEX))
+        LastCall.objects.create(outcome="ok", at=timezone.now() - DAY)
+        assert "Voice service: OK" in text_of(admin_client.get(INDEX))
+        LastCall.objects.create(outcome="provider_timeout", at=timezone.now())
+        assert "Voice service: too slow" in text_of(admin_client.get(INDEX))
+
+    def test_failed_calls_lead_to_exactly_these(self, admin_client):
+        outcomes = ("ok", "provider_busy", "provider_unavailable", "provider_timeout")
+        for outcome in outcomes:
+            Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=1)
+        page = text_of(admin_client.get(INDEX))
+        for name, failed in {"Failed": outcomes[1:], "Busy": outcomes[1:3]}.items():
+            found = re.search(rf'href="([^"]+)">{name}</a>', page)
+            rows = admin_client.get(found[1].replace("&amp;", "&")).context["cl"].result_list
+            assert sorted(row.outcome for row in rows) == sorted(failed)
+
+    def test_a_row_of_a_table_leads_to_the_figures_of_its_step(self, admin_client):
+        usage(30)
+        usage(30, hour=timezone.now() - DAY)
+        page = text_of(admin_client.get(INDEX))
+        table = page[page.index('aria-label="Hit rate by kind of text, in numbers"') :]
+        link = re.search(r'<th scope="row"><a href="([^"]+)"', table)[1].replace("&amp;", "&")
+        assert admin_client.get(link).context["cl"].result_count == 1
+
+    @pytest.mark.parametrize(
+        ("hits", "misses", "words"),
+        [(19, 0, []), (94, 6, ["Below target"]), (80, 20, ["Far below target"]), (10, 9, [])],
+        ids=["few", "below", "far", "few and bad"],
+    )
+    def test_what_is_below_its_target_has_a_word_once_there_is_traffic(
+        self, admin_client, hits, misses, words
+    ):
+        usage(hits)
+        if misses:
+            usage(misses, "generated")
+        tile = text_of(admin_client.get(INDEX)).partition('id="tile-rate"')[2].partition("</section>")[0]
+        assert re.findall(r"</span>([\w ]+ target): Question", tile) == words
 
     def test_others_may_add_needs_and_links(self, admin_client, monkeypatch):
         monkeypatch.setattr(needs, "_needs", [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +11,6 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from ttscache.figures import remembered as module
 from ttscache.figures.remembered import Remembered, remembered
 
 pytestmark = pytest.mark.django_db
@@ -30,13 +31,13 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     def start(thread: Any) -> None:
         begun.append(thread)
 
-    monkeypatch.setattr(module.threading.Thread, "start", start)
+    monkeypatch.setattr(threading.Thread, "start", start)
     return begun
 
 
 def test_a_look_that_took_two_seconds_is_good_for_eighty(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([10.0, 12.0])
-    monkeypatch.setattr(module.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
     assert remembered("sum", lambda: "found").good_for == timedelta(seconds=80)
 
 
