@@ -42,7 +42,7 @@ def remembered(name: str, find: Callable[[], Found], fresh: timedelta = FRESH) -
     It is good for as long as it is `fresh`, or longer where it took long to find. `find` may run in a thread
     of its own, one over all processes. Raises DatabaseError.
     """
-    key = f"figures:{name}"
+    key = f"figures-2:{name}"  # 2: of this shape; one that an earlier version has kept is another
     known: Remembered[Found] | None = cache.get(key)
     if known is None or timezone.now() - known.as_of > TOO_OLD:
         return _find(key, find)

@@ -15,12 +15,12 @@ from ttscache.figures.remembered import Remembered, remembered
 
 pytestmark = pytest.mark.django_db
 
-REFRESHING = "figures:sum:refreshing"
+REFRESHING = "figures-2:sum:refreshing"
 
 
 def known_since(minutes: int, **fields: Any) -> None:
     as_of = timezone.now() - timedelta(minutes=minutes)
-    cache.set("figures:sum", Remembered("known", as_of, **fields))
+    cache.set("figures-2:sum", Remembered("known", as_of, **fields))
 
 
 @pytest.fixture
