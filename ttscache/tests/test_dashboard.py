@@ -48,6 +48,12 @@ def figure(page: str, name: str) -> str:
     return found[1]
 
 
+def link_in(page: str, pattern: str) -> str:
+    found = re.search(pattern, page)
+    assert found is not None, pattern
+    return found[1].replace("&amp;", "&")
+
+
 def usage(requests: int = 1, outcome: str = "memory", **fields: Any) -> Usage:
     given: dict[str, Any] = {"hour": timezone.now().replace(minute=0, second=0, microsecond=0)}
     given |= {"content_type": "question", "voice": "nova", "latency_bucket": 1, "characters": 100 * requests}
@@ -184,8 +190,8 @@ class TestPage:
             Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=1)
         page = text_of(admin_client.get(INDEX))
         for name, failed in {"Failed": outcomes[1:], "Busy": outcomes[1:3]}.items():
-            found = re.search(rf'href="([^"]+)">{name}</a>', page)
-            rows = admin_client.get(found[1].replace("&amp;", "&")).context["cl"].result_list
+            link = link_in(page, rf'href="([^"]+)">{name}</a>')
+            rows = admin_client.get(link).context["cl"].result_list
             assert sorted(row.outcome for row in rows) == sorted(failed)
 
     def test_a_row_of_a_table_leads_to_the_figures_of_its_step(self, admin_client):
@@ -193,7 +199,7 @@ class TestPage:
         usage(30, hour=timezone.now() - DAY)
         page = text_of(admin_client.get(INDEX))
         table = page[page.index('aria-label="Hit rate by kind of text, in numbers"') :]
-        link = re.search(r'<th scope="row"><a href="([^"]+)"', table)[1].replace("&amp;", "&")
+        link = link_in(table, r'<th scope="row"><a href="([^"]+)"')
         assert admin_client.get(link).context["cl"].result_count == 1
 
     @pytest.mark.parametrize(
