@@ -56,11 +56,15 @@ def prune() -> None:
 
 
 def have_sound(narrative: Narrative) -> bool:
-    """Every published clip is on record, and there or about to be made."""
+    """Every clip of what was published is held and on record, and there or about to be made.
+
+    Where all of it was removed before it was published, listeners keep what they have until it is made.
+    """
+    held = Pin.objects.published() if narrative.pending is None else Pin.objects.in_force()
     hashes = [narrative.draft_speech(voice).content_hash for voice in conf().listener_voices]
     about_to_be_made = WarmItem.objects.filter(state__in=WarmItem.OPEN, run__state__in=WarmRun.ACTIVE)
     return all(
-        Pin.objects.published().filter(content_hash=content_hash).exists()
+        held.filter(content_hash=content_hash).exists()
         and Clip.objects.filter(content_hash=content_hash).exists()
         and (
             ClipFile.objects.filter(cache__content_hash=content_hash, cache__kept_at__isnull=False).exists()
