@@ -26,6 +26,7 @@ from narratives import (
     admin_bank,  # noqa: F401 - registers its page
     admin_lexicon,  # noqa: F401 - registers its page
     admin_published,  # noqa: F401 - registers its page
+    needs,
     publishing,
 )
 from narratives.admin_copies import CopyPages
@@ -226,11 +227,17 @@ class StateFilter(admin.SimpleListFilter):
             ("published", "Published"),
             ("changed", "Draft with changes"),
             ("unpublished", "Not published"),
+            ("ahead", "Changes not published yet"),
+            ("failed", "With a clip that could not be made"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> QuerySet[Narrative]:
         if self.value() == "unpublished":
             return queryset.filter(live__isnull=True)
+        look = {"ahead": needs.to_publish, "failed": needs.with_failed_clips}.get(self.value() or "")
+        if look is not None:
+            found = look(queryset.select_related("live", "pending", "journey"))
+            return queryset.filter(pk__in=[each.pk for each in found])
         if self.value() not in ("published", "changed"):
             return queryset
         # What the lexicon makes of a text, no database can say.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -18,11 +20,13 @@ from unfold.views import ChangeList
 from narratives import publishing
 from narratives.admin_deeds import shares_of
 from narratives.models import BankReflection
+from narratives.needs import of_the_bank
 from narratives.sounds import Sound
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import NOT_MADE, badges_of, in_words
-from ttscache.models import Clip
+from ttscache.figures.heard import shareable_reflections
+from ttscache.models import DEMO_MARK, Clip
 
 
 def add_bank_sounds(given: Iterable[BankReflection]) -> None:
@@ -73,6 +77,29 @@ class BankReflectionAdmin(StaffAdmin):
         sounds = reflection.sounds  # type: ignore[attr-defined]
         context = {"narrative": reflection, "sounds": sounds}
         return render_to_string("admin/narratives/sounds.html", context)
+
+    # --- a reflection of the model that is heard often, edited by a person ---------------------------------
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        clip = _heard_clip(request)
+        known = of_the_bank(clip.content_text) if clip is not None else None
+        if known is not None:
+            self.message_user(request, "The bank has these words already.", messages.INFO)
+            return redirect("admin:narratives_bankreflection_change", known.pk)
+        if clip is not None and request.method == "GET":
+            says = "Listeners hear these words often. Edit them until they suit any answer, then save."
+            self.message_user(request, says, messages.INFO)
+        return super().add_view(request, form_url, extra_context)  # type: ignore[no-any-return]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        clip = _heard_clip(request)
+        return {"text": clip.content_text} if clip is not None else {}
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        clip = _heard_clip(request)
+        said = message if clip is None else f"Added from the reflections that are heard most: {clip.pk}."
+        return super().log_addition(request, obj, said)
 
     # --- saving: whoever puts one in use has it made, as with what is published ----------------------------
     def save_model(self, request: HttpRequest, obj: BankReflection, form: Any, change: bool) -> None:
@@ -134,3 +161,14 @@ class BankReflectionAdmin(StaffAdmin):
             if share.missing:
                 self.log_change(request, reflection, f"Made missing clips. {in_words(share, 'being made')}")
         self.say_being_made(request, planned)
+
+
+def _heard_clip(request: HttpRequest) -> Clip | None:
+    """The reflection that the address names, for those who may see it."""
+    try:
+        named = UUID(request.GET.get("clip", ""))
+    except ValueError:
+        return None
+    if not request.user.has_perm("ttscache.view_clip"):
+        return None
+    return shareable_reflections().exclude(voice__endswith=DEMO_MARK).filter(pk=named).first()

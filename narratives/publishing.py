@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.utils import timezone
 
 from narratives.models import (
@@ -27,11 +27,13 @@ from narratives.models import (
 )
 from ttscache import warming
 from ttscache.conf import conf
-from ttscache.models import Clip, ContentType, Lane, Pin, WarmRun
+from ttscache.models import Clip, ContentType, Lane, Pin, WarmItem, WarmRun
 from ttscache.pinning import replace_pins
 from ttscache.warming import Wanted
 
 logger = logging.getLogger(__name__)
+
+MOST_TRIES = 24  # of a clip that a publication waits for: for a day, once an hour
 
 DEFAULT_CONTENT = Path(__file__).parent / "content" / "default_content.json"
 
@@ -152,9 +154,19 @@ def make(publication: Publication, *, asked_by: str = "") -> WarmRun:
 
 
 def make_what_waits(*, asked_by: str = "") -> None:
-    """The same for all that wait: with other settings the same words have other clips."""
+    """The same for all that wait: what failed may be made by now, and with other settings the same words have
+    other clips. A clip that has failed so often waits for somebody to ask, as each try may cost.
+    """
     for publication in Publication.objects.waiting().select_related("journey"):
-        make(publication, asked_by=asked_by)
+        if _is_worth_a_try(publication):
+            make(publication, asked_by=asked_by)
+
+
+def _is_worth_a_try(publication: Publication) -> bool:
+    missing = [clip.pk for clip in warming.plan(clips_of(publication)).missing]
+    failed = WarmItem.objects.filter(clip__in=missing, state=WarmItem.State.FAILED).order_by()
+    tried_out = failed.values("clip").annotate(tries=Count("pk")).filter(tries__gte=MOST_TRIES)
+    return tried_out.count() < len(missing)
 
 
 def switch_what_is_ready() -> None:

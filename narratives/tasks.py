@@ -6,12 +6,14 @@ from narratives import publishing
 
 
 def warm_published() -> None:
-    """Called every hour by schedule: what is published and not there is asked for, or asked for once more.
+    """Called every hour by schedule: what is published and not there is asked for, or asked for once more,
+    what listeners have first and then what waits for its sound.
 
     Where nothing is missing nothing is written, and a run that is under way, paused, or held up by an outage
     or the budget is joined, so that no more than one of a journey and voice ever waits.
     """
     publishing.warm_live_journeys(asked_by="schedule")
+    publishing.make_what_waits(asked_by="schedule")
 
 
 def switch_what_is_ready() -> None:

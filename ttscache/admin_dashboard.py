@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -17,6 +19,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from ttscache import charts, warming
+from ttscache.admin_making import make_missing_page, retry_page
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_stale import stale_page
 from ttscache.admin_widgets import OUTCOMES, RUN_BADGES, in_words, player, price
@@ -25,9 +28,10 @@ from ttscache.figures.asked import Kind, Source
 from ttscache.figures.heard import Heard, shareable_reflections
 from ttscache.figures.holdings import COVERAGE_TARGET, NEVER_HEARD_DAYS
 from ttscache.figures.lines import HEADINGS, lines
-from ttscache.figures.needs import Need, reflection_links
+from ttscache.figures.needs import Need, needs_without_figures, reflection_links
 from ttscache.figures.report import Report, report
-from ttscache.figures.scope import RANGES, VIEWS, Scope
+from ttscache.figures.scope import HOUR, RANGES, VIEWS, Scope
+from ttscache.figures.work import LATELY
 from ttscache.ledger import HITS, MISSES
 from ttscache.models import Clip, ContentType, WarmRun
 
@@ -52,9 +56,10 @@ TONES = {
 
 
 def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What Unfold's first page shows besides; nothing for those who may not see figures."""
+    """What Unfold's first page shows besides: figures, or only what needs those who may not see any."""
     if not request.user.has_perm("ttscache.view_usage"):
-        return context
+        needs = ((need, _address_for(need, request)) for need in needs_without_figures())
+        return context | {"needs": [(need, address) for need, address in needs if address]}
     scope = Scope.asked_for(request.GET.dict())
     shows_hidden = "hidden" in request.GET
     found = report(scope, hidden=shows_hidden)
@@ -68,7 +73,7 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
         "choices": _choices(found),
         "tile_tones": {
             "coverage": TONES[found.coverage.tone],
-            "rate": [kind.label for kind in found.asked.kinds if kind.rate.tone in ("below", "far")],
+            "rate": _below_target(found.asked.kinds),
         },
         "kind_charts": [KindChart.of(kind, scope) for kind in found.asked.kinds],
         "rate_rows": _rate_rows(found),
@@ -81,6 +86,7 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
         "runs": [(run, RUN_BADGES[WarmRun.State(run.run.state)]) for run in found.runs],
         "needs": [(need, _address_for(need, request)) for need in found.needs],
         "kinds_stored": _kinds_stored(found),
+        "error_rows": _error_rows(found),
         "never_heard_days": NEVER_HEARD_DAYS,
         "stale_days": conf().stale_days,
         "coverage_target": COVERAGE_TARGET,
@@ -126,8 +132,12 @@ def spending_list(scope: Scope, **narrowed: str) -> str:
 
 
 def _figures_list(model: str, scope: Scope, narrowed: dict[str, str]) -> str:
-    query = {"hour__gte": f"{scope.since:%Y-%m-%d %H:%M:%S+00:00}"} | scope.by_voice | narrowed
+    query = {"hour__gte": _written(scope.since)} | scope.by_voice | narrowed
     return f"{reverse(f'admin:ttscache_{model}_changelist')}?{urlencode(query)}"
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S+00:00}"
 
 
 def _address_for(need: Need, request: HttpRequest) -> str:
@@ -181,7 +191,7 @@ class MoneyChart:
     spent: str
     without: str
     marks: str
-    rows: list[tuple[Any, float, float]]
+    rows: list[tuple[Any, str, float, float]]
 
     @classmethod
     def of(cls, found: Report) -> MoneyChart:
@@ -193,7 +203,12 @@ class MoneyChart:
             charts.bars(money.spent_steps, scale),
             charts.line(money.without_steps, scale) if money.without else "",
             charts.marks(money.without_steps, scale) if money.without else "",
-            list(zip(found.scope.steps, money.spent_steps, money.without_steps, strict=True)),
+            [
+                (begin, spending_list(found.scope, **_of_step(begin, found.scope)), spent, without)
+                for begin, spent, without in zip(
+                    found.scope.steps, money.spent_steps, money.without_steps, strict=True
+                )
+            ],
         )
 
 
@@ -229,20 +244,56 @@ class HeardRow:
             (each.voice, price(each.price_usd), reverse("admin:ttscache_clip_speak", args=[pk, each.voice]))
             for each in row.missing
         ]
+        is_of_model = not row.is_demo and not row.is_of_the_bank
+        links = [(link.label, link.address(row.clip)) for link in reflection_links() if may(link.right)]
         return cls(
             row,
             [player(each.clip, voice=each.voice, says=row.clip.content_text[:60]) for each in row.voices],
             [] if row.is_demo else makes,
-            [(link.label, link.address(row.clip)) for link in reflection_links() if may(link.right)],
+            links if is_of_model else [],
             reverse("admin:ttscache_clip_hide", args=[pk]),
             "" if row.is_demo else reverse("admin:ttscache_clip_change", args=[pk]),
         )
 
 
-def _rate_rows(found: Report) -> list[tuple[Any, list[Any]]]:
-    """For the table: when each step began, and the rate of each kind in it; the latest first."""
+def _rate_rows(found: Report) -> list[tuple[Any, str, list[Any]]]:
+    """For the table: when each step began, its list, and the rate of each kind in it; the latest first."""
     kinds = [kind.steps for kind in found.asked.kinds]
-    return [(begin, list(cells)) for begin, *cells in zip(found.scope.steps, *kinds, strict=True)][::-1]
+    rows = zip(found.scope.steps, *kinds, strict=True)
+    return [
+        (begin, usage_list(found.scope, **_of_step(begin, found.scope)), cells) for begin, *cells in rows
+    ][::-1]
+
+
+def _of_step(begin: datetime, scope: Scope) -> dict[str, str]:
+    """For the list of figures: from its first hour to its last."""
+    end = begin + scope.range.step
+    return {"hour__gte": _written(begin), "hour__lt": _written(end)}
+
+
+def _below_target(kinds: Iterable[Kind]) -> list[tuple[str, str, str, list[str]]]:
+    """Tone, icon, word, and the kinds that are so; far below first."""
+    said = []
+    for tone in ("far", "below"):
+        if labels := [kind.label for kind in kinds if kind.rate.tone == tone]:
+            said.append((tone, *TONES[tone], labels))
+    return said
+
+
+def _error_rows(found: Report) -> list[tuple[str, int, str]]:
+    """Of the voice service: the class, how many calls, and their list; all failed ones under no name."""
+    service = found.provider
+    since = _written(timezone.now() - LATELY - HOUR)
+
+    def of(codes: Iterable[str]) -> str:
+        query = urlencode({"hour__gte": since, "outcome__in": ",".join(sorted(codes))})
+        return f"{reverse('admin:ttscache_spending_changelist')}?{query}"
+
+    every = [code for codes in service.codes.values() for code in codes]
+    rows = [("", service.failed, of(every) if every else "")]
+    return rows + [
+        (name, number, of(service.codes[name]) if number else "") for name, number in service.classes.items()
+    ]
 
 
 def _kinds_stored(found: Report) -> list[tuple[str, str, int, int]]:
@@ -280,6 +331,8 @@ class DashboardPages:
         own = [
             path("figures.csv", site.admin_view(dashboard_csv), name="ttscache_dashboard_csv"),
             path("stale/", site.admin_view(stale_page), name="ttscache_clip_stale"),
+            path("missing/", site.admin_view(make_missing_page), name="ttscache_clip_make_missing"),
+            path("failed/", site.admin_view(retry_page), name="ttscache_clip_retry"),
             path("<uuid:pk>/speak/<str:voice>/", site.admin_view(speak_page), name="ttscache_clip_speak"),
             path("<uuid:pk>/hide/", site.admin_view(hide), name="ttscache_clip_hide"),
         ]

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from ttscache.conf import conf
 from ttscache.figures.holdings import never_heard_clips, published_clips
+from ttscache.figures.work import failed_clips
 from ttscache.models import Clip
 
 
@@ -18,13 +19,16 @@ class MadeFilter(admin.SimpleListFilter):
     parameter_name = "made"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Made"), ("no", "Not made")]
+        return [("yes", "Made"), ("no", "Not made"), ("failed", "Failed in 24 hours, not made yet")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
         is_made = Q(kept_at__isnull=False, is_active=True)
-        return {"yes": queryset.filter(is_made), "no": queryset.exclude(is_made)}.get(
-            self.value() or "", queryset
-        )
+        narrowed = {
+            "yes": queryset.filter(is_made),
+            "no": queryset.exclude(is_made),
+            "failed": queryset.filter(pk__in=failed_clips().values("pk")),
+        }
+        return narrowed.get(self.value() or "", queryset)
 
 
 class PublishedFilter(admin.SimpleListFilter):

@@ -20,7 +20,7 @@ from unfold.enums import ActionVariant
 
 from ttscache import warming
 from ttscache.admin_pages import LookOnly, has_said_yes
-from ttscache.admin_widgets import ITEM_BADGES, RUN_BADGES, in_words, listed, moment, player, words_of
+from ttscache.admin_widgets import ITEM_BADGES, RUN_BADGES, fresh, in_words, listed, moment, player, words_of
 from ttscache.analytics import progress_of
 from ttscache.models import WarmItem, WarmRun
 from ttscache.warming import Plan
@@ -54,20 +54,15 @@ class WarmItemInline(TabularInline):  # type: ignore[misc]
     @admin.display(description="Sound")
     def sound(self, item: WarmItem) -> SafeString:
         heard = player(item.clip, voice=item.clip.voice, says=words_of(item.clip, 60))
-        return _fresh(f"sound-{item.pk}", heard)
+        return fresh(f"sound-{item.pk}", heard)
 
     @admin.display(description="State")
     def standing(self, item: WarmItem) -> SafeString:
-        return _fresh(f"state-{item.pk}", ITEM_BADGES[WarmItem.State(item.state)].html)
+        return fresh(f"state-{item.pk}", ITEM_BADGES[WarmItem.State(item.state)].html)
 
     @admin.display(description="Reason")
     def because(self, item: WarmItem) -> SafeString:
-        return _fresh(f"reason-{item.pk}", item.reason)
-
-
-def _fresh(name: str, content: str) -> SafeString:
-    """A part of the page that is brought up to date while something on it is being made."""
-    return format_html('<span id="{}" data-fresh>{}</span>', name, content)
+        return fresh(f"reason-{item.pk}", item.reason)
 
 
 # --- runs ------------------------------------------------------------------------------------------------

@@ -14,16 +14,16 @@ from django.db.models import Q, Sum
 from django.db.models.functions import Coalesce, Length
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from ttscache.admin_widgets import price, removed_in_words
+from ttscache.admin_widgets import price
 from ttscache.conf import conf
-from ttscache.errors import Busy
+from ttscache.hosts import hosts_at_work
 from ttscache.models import MOST_HASHES, Clip, ContentType, PruneRun
 from ttscache.prices import list_price_usd
-from ttscache.pruning import MOST_DAYS, Stale, alone, begin, find_stale, prune
-from ttscache.wiring import speech_cache
+from ttscache.pruning import MOST_DAYS, Stale, find_stale, hand_over
 
 MOST_AT_ONCE = 100_000  # what a form may carry
 LISTED = 200
@@ -31,7 +31,7 @@ HASH_BYTES = 16
 
 
 def stale_page(request: HttpRequest) -> HttpResponse:
-    """GET: a dry run, which writes nothing. POST: remove what it listed, as far as it is stale still."""
+    """GET: a dry run, which writes nothing. POST: have its list removed, as far as it is stale still."""
     if not request.user.has_perm("ttscache.prune_clip"):
         raise PermissionDenied
     if request.method == "POST":
@@ -61,31 +61,27 @@ def stale_page(request: HttpRequest) -> HttpResponse:
 
 
 def _remove(request: HttpRequest) -> HttpResponse:
+    """Have exactly these removed in the background, as far as they are stale still, and no others."""
     days = _days(request.POST.get("days"))
     listed = unpacked(request.POST.get("clips", ""))
-    try:
-        run = _prune(listed, days, asked_by=request.user.get_username())
-    except Busy as error:
-        messages.error(request, str(error))
-        return redirect("admin:ttscache_clip_stale")
-    said = removed_in_words(run)
+    totals = Totals.of(listed)
+    stale = Stale(tuple(listed), totals.stored_bytes, totals.usd, kept_back=0)
+    run = hand_over(stale, days, asked_by=request.user.get_username())
+    said = _handed_over_in_words(totals)
     site.get_model_admin(PruneRun).log_change(request, run, said)
-    messages.success(request, said)
-    if kept := len(listed) - run.removed:
-        messages.info(request, f"{kept:,} of the list stay: they were asked for, or are in use, by now.")
+    messages.success(request, f"{said} Whatever somebody asks for in the meantime stays.")
+    if not hosts_at_work():
+        messages.warning(request, "No background process is up just now. They are removed once one is.")
+    if request.user.has_perm("ttscache.view_prunerun"):
+        return redirect("admin:ttscache_prunerun_change", run.pk)
     return redirect("admin:index")
 
 
-def _prune(content_hashes: Sequence[str], days: int, asked_by: str) -> PruneRun:
-    """Remove these, as far as they are stale still, and no others. Raises Busy, DatabaseError."""
-    listed = Stale(tuple(content_hashes), freed_bytes=0, remake_cost_usd=0.0, kept_back=0)
-    cache = speech_cache()
-    with alone(cache):
-        run = begin(listed, days, asked_by)
-        for _ in prune(run, cache):
-            pass
-    run.refresh_from_db()
-    return run
+def _handed_over_in_words(totals: Totals) -> str:
+    """How many clips, in bytes and in money."""
+    clips = "1 clip is" if totals.clips == 1 else f"{totals.clips:,} clips are"
+    size = filesizeformat(totals.stored_bytes)
+    return f"{clips} being removed: {size}, to make again {price(totals.usd)}."
 
 
 def _days(given: str | None) -> int:

@@ -11,6 +11,7 @@ from django.db.models import Max, QuerySet
 from django.template.defaultfilters import filesizeformat, truncatechars
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
@@ -129,9 +130,15 @@ def waveform(clip: Clip) -> SafeString:
     return render_to_string("admin/clips/waveform.html", {"path": path, "width": len(peaks)})
 
 
-def progress_bar(ready: int, total: int) -> SafeString:
-    """How many of some clips are there, as a bar and in numbers."""
-    return render_to_string("admin/clips/progress.html", {"ready": ready, "total": total})
+def progress_bar(ready: int, total: int, label: str = "Clips that are there") -> SafeString:
+    """How many of some clips there are, as a bar and in numbers."""
+    context = {"ready": ready, "total": total, "label": label}
+    return render_to_string("admin/clips/progress.html", context)
+
+
+def fresh(name: str, content: str) -> SafeString:
+    """A part of the page that is brought up to date while something on it is under way."""
+    return format_html('<span id="{}" data-fresh>{}</span>', name, content)
 
 
 def moment(when: datetime | None) -> str:

@@ -366,7 +366,7 @@ class PruneRun(models.Model):
         ordering: ClassVar = ["-started_at"]
 
     def __str__(self) -> str:
-        return f"{self.started_at:%d %b %Y %H:%M}: {self.removed} of {self.listed} clips"
+        return f"{self.started_at:%d %b %Y %H:%M}, {self.listed} clips listed"
 
 
 class PruneBatch(models.Model):

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Length, Now
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -37,7 +38,7 @@ MOST_DAYS = 36_500  # what a database can subtract from now
 CLAIM = "prune"
 WAIT_SECONDS = 10.0  # for another prune to end; the claim of one that was killed runs out sooner
 BY_SCHEDULE = "schedule"  # who asked, where no person waits for it
-TAKEN_UP_WITHIN = timedelta(days=1)
+TAKEN_UP_WITHIN = timedelta(days=7)  # what was begun before that has been forgotten by whoever asked
 
 
 # --- what would go ----------------------------------------------------------------------------------------
@@ -117,11 +118,11 @@ def alone(cache: SpeechCache, wait_seconds: float = WAIT_SECONDS) -> Iterator[No
 
 @transaction.atomic
 def begin(stale: Stale, days: int, asked_by: str) -> PruneRun:
-    """A new run, which removes no clip but these; one that is not at an end was cut off, as whoever begins is
-    alone. Raises DatabaseError.
+    """A new run, which removes no clip but these: here and now, or in the cluster. Raises DatabaseError.
+
+    Others that are not at their end go on: their lists are fixed, and the cluster takes up what was cut off.
     """
-    for cut_off in PruneRun.objects.filter(state=PruneRun.State.RUNNING):
-        _end(cut_off, PruneRun.State.FAILED)
+    _end_what_is_outdated(asked_by)
     run = PruneRun.objects.create(
         days=days,
         asked_by=asked_by,
@@ -132,6 +133,15 @@ def begin(stale: Stale, days: int, asked_by: str) -> PruneRun:
     batches = (PruneBatch(run=run, content_hashes=page) for page in pages)
     PruneBatch.objects.bulk_create(batches, batch_size=100)
     return run
+
+
+def _end_what_is_outdated(asked_by: str) -> None:
+    """What nobody has taken up in all the time; and the list of the night before, which is made anew."""
+    outdated = Q(started_at__lt=timezone.now() - TAKEN_UP_WITHIN)
+    if asked_by == BY_SCHEDULE:
+        outdated |= Q(asked_by=BY_SCHEDULE)
+    for run in PruneRun.objects.filter(outdated, state=PruneRun.State.RUNNING):
+        _end(run, PruneRun.State.FAILED)
 
 
 def stop(run: PruneRun) -> bool:
@@ -234,11 +244,22 @@ def _sweep() -> None:
         logger.warning("Objects of removed clips stay for now: %s", error)
 
 
-# --- by schedule ------------------------------------------------------------------------------------------
-def prune_by_schedule(
+# --- in the cluster ---------------------------------------------------------------------------------------
+def hand_over(stale: Stale, days: int, asked_by: str) -> PruneRun:
+    """Have the cluster remove these, after what it is at; where none is up, once one is back."""
+    with transaction.atomic():
+        run = begin(stale, days, asked_by)
+        transaction.on_commit(partial(call_for_prune, run))
+    return run
+
+
+def prune_in_cluster(
     days: int, cache: SpeechCache, run_id: str, should_rest: Callable[[], bool]
 ) -> PruneRun | None:
-    """Begin a run, or go on with this one; the run, if it is not at its end. Raises Busy, DatabaseError."""
+    """Begin the nightly run, or go on with this one; the run, if it is not at its end.
+
+    Raises Busy, DatabaseError.
+    """
     with alone(cache, wait_seconds=0):
         if run_id:
             run = PruneRun.objects.filter(pk=run_id, state=PruneRun.State.RUNNING).first()
@@ -258,9 +279,8 @@ def call_for_prune(run: PruneRun) -> None:
 
 
 def cut_off() -> PruneRun | None:
-    """A run by schedule that nobody works on, as after a restart."""
+    """The longest waiting of those that nobody works on: it was handed over, or its process is gone."""
     if Claim.objects.filter(name=CLAIM, until__gt=Now()).exists():
         return None
-    lately = timezone.now() - TAKEN_UP_WITHIN
-    running = PruneRun.objects.filter(state=PruneRun.State.RUNNING, asked_by=BY_SCHEDULE)
-    return running.filter(started_at__gt=lately).first()
+    running = PruneRun.objects.filter(state=PruneRun.State.RUNNING)
+    return running.filter(started_at__gt=timezone.now() - TAKEN_UP_WITHIN).order_by("started_at").first()

@@ -64,7 +64,7 @@ def tend_clips() -> None:
 
 
 def prune(run_id: str = "") -> None:
-    """Called once a day by schedule, and by itself while its run is not at its end."""
+    """Called once a day by schedule, for a run that was handed over, and by itself until that has ended."""
     end = time.monotonic() + PRUNE_SECONDS
 
     def should_rest() -> bool:
@@ -73,9 +73,9 @@ def prune(run_id: str = "") -> None:
     if is_stopping():
         return
     try:
-        run = pruning.prune_by_schedule(conf().stale_days, speech_cache(), run_id, should_rest)
+        run = pruning.prune_in_cluster(conf().stale_days, speech_cache(), run_id, should_rest)
     except Busy:
-        return  # another one is at it
+        return  # another one is at it; a run that waits is taken up by the heartbeat
     if run is not None and not is_stopping():
         pruning.call_for_prune(run)
 

@@ -7,13 +7,16 @@ is. Figures that are remembered for a minute are found anew in between, beside t
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Any
+
+import psutil
 
 from bench.product import inside
 from bench.table import Row, figure
@@ -47,11 +50,13 @@ def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[Row
         cold = [_asked(site, f"/admin/?range={name}", headers) for name in RANGES]
         ours, baseline = [], []
         by_range: dict[str, list[float]] = {name: [] for name in RANGES}
+        cpu_ms = []
         for _ in range(ROUNDS):
-            took = []
+            took, before = [], _cpu_seconds(site)
             for name in islice(cycle(RANGES), PAGES):
                 took.append(_asked(site, f"/admin/?range={name}", headers))
                 by_range[name].append(took[-1])
+            cpu_ms.append((_cpu_seconds(site) - before) * 1_000 / PAGES)
             ours.append(_p95(took))
             baseline.append(_p95([_asked(site, "/admin/auth/group/", headers) for _ in range(PAGES)]))
     slowest = {name: figure(_p95(took)) for name, took in by_range.items()}
@@ -61,7 +66,9 @@ def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[Row
         baseline=baseline,
         unit="ms",
         notes=f"at most {MOST_MS[database]} ms; by range {json.dumps(slowest)}; each range's first look "
-        f"{figure(max(cold))} ms at most; {filled['usage']:,} usage rows, filled in {filled_seconds:.0f} s",
+        f"{figure(max(cold))} ms at most; CPU of the web server a page {figure(median(cpu_ms))} ms, "
+        f"load average {os.getloadavg()[0]:.1f}; {filled['usage']:,} usage rows, "
+        f"filled in {filled_seconds:.0f} s",
     )
 
 
@@ -71,6 +78,12 @@ def _asked(site: WebServer, address: str, headers: dict[str, str]) -> float:
     answer = http.get(f"{site.url}{address}", headers=headers, timeout_seconds=120)
     assert answer.status == 200, answer.status
     return (time.monotonic() - began) * 1_000
+
+
+def _cpu_seconds(site: WebServer) -> float:
+    """Of its workers, since they began; what they look up in the background is in it."""
+    times = [psutil.Process(pid).cpu_times() for pid in site.worker_pids()]
+    return sum(each.user + each.system for each in times)
 
 
 def _p95(took: list[float]) -> float:

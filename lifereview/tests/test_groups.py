@@ -19,7 +19,7 @@ from harness.site import WebServer
 from lifereview.tests.holdings import query
 from narratives import publishing
 from narratives.deleting import delete_narratives
-from narratives.models import Journey, Narrative
+from narratives.models import BankReflection, Journey, Narrative
 from ttscache.models import ApiToken, Clip, PruneRun, WarmRun
 from ttscache.tests.fakes import speech
 
@@ -156,6 +156,25 @@ def hides_a_reflection(client: Client) -> bool:
     return bool(Clip.objects.filter(is_hidden=True).exists())
 
 
+def makes_what_is_missing(client: Client) -> bool:
+    client.post(admin_page("ttscache.clip", "make_missing"), YES)
+    return bool(WarmRun.objects.exists())
+
+
+def tries_what_failed_again(client: Client) -> bool:
+    a_run().items.update(state="failed", finished_at=timezone.now())
+    WarmRun.objects.update(state="failed")
+    client.post(admin_page("ttscache.clip", "retry"), YES)
+    return bool(WarmRun.objects.active().exists())
+
+
+def adds_a_heard_reflection_to_the_bank(client: Client) -> bool:
+    address = f"{admin_page('narratives.bankreflection', 'add')}?clip={a_reflection().pk}"
+    form = {"text": "That was a good morning. Thank you for it.", "theme": "general", "occasion": "any"}
+    client.post(address, form)
+    return bool(BankReflection.objects.exists())
+
+
 def sees_the_dashboard(client: Client) -> bool:
     return 'class="dash"' in client.get(reverse("admin:index")).content.decode()
 
@@ -265,6 +284,9 @@ MAY: dict[Callable[[Client], bool], str] = {
     removes_what_was_listed: "Operator",
     makes_a_reflection_in_another_voice: "Publisher Operator",
     hides_a_reflection: "Publisher Operator",
+    makes_what_is_missing: "Publisher Operator",
+    tries_what_failed_again: "Publisher Operator",
+    adds_a_heard_reflection_to_the_bank: "Editor Publisher",
     sees_the_dashboard: "Publisher Analyst Operator",
     takes_figures_along: "Publisher Analyst Operator",
     takes_a_journey_off: "Publisher",
@@ -367,6 +389,19 @@ class TestTheLog:
         assert any(
             "2 clips are being made: 12 characters, about $0.001." in says for says in noted_of("publisher")
         )
+
+
+class TestTheFirstPage:
+    def test_an_editor_sees_what_the_texts_need_and_no_figures(self) -> None:
+        page = signed_in("Editor").get(reverse("admin:index")).content.decode()
+        assert "1 text has changes not published yet" in page
+        assert 'class="dash"' not in page
+
+    def test_nobody_sees_a_need_that_leads_where_they_may_not_go(self) -> None:
+        user = User.objects.create_user("looker", is_staff=True)
+        client = Client()
+        client.force_login(user)
+        assert "1 text has changes" not in client.get(reverse("admin:index")).content.decode()
 
 
 class TestTheGroups:

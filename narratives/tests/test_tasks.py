@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from narratives import publishing, tasks
-from narratives.models import Journey
+from narratives.models import Journey, Narrative, Publication
 from ttscache import warming
 from ttscache.models import Clip, Lane, WarmItem, WarmRun
 
@@ -106,3 +107,62 @@ def test_a_listeners_session_has_its_voice_made_before_others(client: Any, journ
     client.post("/api/pre-cache-narratives", {"voice": "onyx"}, content_type="application/json")
     lanes = {run.scope: set(run.items.values_list("lane", flat=True)) for run in WarmRun.objects.active()}
     assert lanes == {f"{journey.slug}, nova": {Lane.SCHEDULED}, f"{journey.slug}, onyx": {Lane.PREFETCH}}
+
+
+# --- what waits for its sound -----------------------------------------------------------------------------
+@pytest.fixture
+def waiting(heard_question: Narrative) -> Publication:
+    """A publication of one text, whose clips failed in both voices."""
+    heard_question.text = "Where did it all begin?"
+    heard_question.save()
+    (publication,) = publishing.publish([heard_question])
+    fail(publication)
+    return publication
+
+
+def fail(publication: Publication) -> None:
+    run = WarmRun.objects.active().get(scope=publication.scope)
+    run.items.update(state="failed", finished_at=timezone.now())
+    WarmRun.objects.filter(pk=run.pk).update(state="failed")
+
+
+def tries(publication: Publication) -> int:
+    return WarmRun.objects.filter(scope=publication.scope).count()
+
+
+@pytest.mark.parametrize(
+    "look",
+    [tasks.warm_published, lambda: publishing.make_what_waits(asked_by="the start of the service")],
+    ids=["hourly", "restart"],
+)
+def test_a_publication_whose_clips_failed_is_tried_again(look: Callable[[], None], waiting: Any) -> None:
+    look()
+    run = WarmRun.objects.active().get()
+    assert (run.scope, run.items.filter(state="queued").count()) == (waiting.scope, 2)
+    look()
+    assert tries(waiting) == 2  # the first one, and this one, which is joined
+
+
+def test_a_publication_is_not_tried_for_ever_because_each_time_may_cost(waiting: Publication) -> None:
+    for _ in range(publishing.MOST_TRIES + 2):
+        tasks.warm_published()
+        if WarmRun.objects.active().exists():
+            fail(waiting)
+    assert tries(waiting) == publishing.MOST_TRIES
+
+
+def test_then_whoever_asks_has_it_tried_once_more(waiting: Publication, monkeypatch: Any) -> None:
+    monkeypatch.setattr(publishing, "MOST_TRIES", 1)
+    tasks.warm_published()
+    assert not WarmRun.objects.active().exists()
+    publishing.make(waiting, asked_by="ana")
+    assert WarmRun.objects.active().get().asked_by == "ana"
+
+
+def test_with_other_settings_it_is_another_clip_and_tried_again(
+    waiting: Any, settings: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(publishing, "MOST_TRIES", 1)
+    settings.TTSCACHE = {**settings.TTSCACHE, "listener_voices": ("nova", "fable")}
+    tasks.warm_published()
+    assert WarmRun.objects.active().filter(scope=waiting.scope).exists()

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Sum
 
 from ttscache.conf import conf
 from ttscache.figures.histogram import Latency, percentile
-from ttscache.figures.remembered import remembered
-from ttscache.figures.scope import DAY, Scope
+from ttscache.figures.remembered import PAST_FRESH, remembered
+from ttscache.figures.scope import Scope
 from ttscache.figures.steps import StepOf
 from ttscache.ledger import HITS, LATENCY_BUCKETS_MS, OUTCOMES
 from ttscache.models import ContentType, Usage, kind_of
-from ttscache.rollup import start_of_day
 
 ENOUGH_REQUESTS = 20  # below that a rate says little, and has no colour
-PAST_FRESH = timedelta(minutes=10)
 FAR_BELOW = 5.0  # percentage points under a target
 
 
@@ -55,9 +53,13 @@ class Rate:
     def tone(self) -> str:
         """ "none" where there is no target or hardly any traffic, else "good", "below" or "far"."""
         percent = self.percent
-        if percent is None or self.target is None or self.requests < ENOUGH_REQUESTS:
+        if percent is None or self.target is None or not self.is_telling:
             return "none"
         return tone_of(percent, self.target)
+
+    @property
+    def is_telling(self) -> bool:
+        return self.requests >= ENOUGH_REQUESTS
 
     @property
     def _counted(self) -> tuple[int, int]:
@@ -138,11 +140,11 @@ class Asked:
 
 def asked(scope: Scope) -> Asked:
     """Grouped in the database; the last two days each time, what is before them every ten minutes."""
-    live = max(scope.since, start_of_day(scope.now) - DAY)
-    name = f"asked:{scope.range.name}:{scope.since:%Y%m%d%H}:{live:%Y%m%d}:{scope.voice}"
+    live = scope.live_since
     rows = _rows(scope, live, None)
     if live > scope.since:
-        rows += remembered(name, lambda: _rows(scope, scope.since, live), fresh=PAST_FRESH).found
+        past = remembered(f"asked:{scope.key}", lambda: _rows(scope, scope.since, live), fresh=PAST_FRESH)
+        rows += past.found
     number = len(scope.steps)
     rate = Rate(view=scope.view)
     kinds = {name: _rate(scope, name) for name in ContentType.values}
@@ -187,16 +189,21 @@ def is_anything_counted() -> bool:
 
 
 def _before(scope: Scope) -> Rate:
-    rows = (
+    rate = Rate(view=scope.view)
+    past = remembered(f"before:{scope.key}", lambda: _rows_before(scope), fresh=PAST_FRESH)
+    for outcome, requests, characters in past.found:
+        rate.add(outcome, requests, characters)
+    return rate
+
+
+def _rows_before(scope: Scope) -> list[Any]:
+    """Outcome; requests, characters."""
+    return list(
         Usage.objects.filter(hour__gte=scope.before, hour__lt=scope.since, **scope.by_voice)
         .order_by()
         .values_list("outcome")
         .annotate(requests_=Sum("requests"), characters_=Sum("characters"))
     )
-    rate = Rate(view=scope.view)
-    for outcome, requests, characters in rows:
-        rate.add(outcome, requests, characters)
-    return rate
 
 
 def _rate(scope: Scope, content_type: str) -> Rate:

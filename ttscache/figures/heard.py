@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
@@ -61,6 +61,7 @@ class Heard:
 @dataclass(frozen=True, slots=True)
 class MostHeard:
     rows: list[Heard]
+    as_of: datetime  # the moment of the counting
     others: int  # reflections on record that are rare or private
     hidden: int
 
@@ -72,9 +73,8 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     list price of its characters, as the first play pays for it. `hidden`: those that staff have hidden.
     """
     since, voice = scope.since.date(), scope.voice
-    plays: dict[str, int] = remembered(
-        f"heard:{scope.range.name}:{voice}", lambda: _top_plays(since, voice)
-    ).found
+    counted = remembered(f"heard:{scope.range.name}:{voice}", lambda: _top_plays(since, voice))
+    plays: dict[str, int] = counted.found
     clips = _clips_of(plays)
     texts = dict.fromkeys(clip.content_text for clip in clips.values())
     wanted = {text: {each: _hash_of(text, each) for each in conf().listener_voices} for text in texts}
@@ -91,7 +91,7 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     frequent = [row for row in rows if row.plays >= FEWEST_PLAYS and row.is_hidden == hidden]
     shown = sorted(frequent, key=lambda row: (-row.plays, row.clip.content_text))[:SHOWN]
     others = reflections_on_record - sum(row.on_record for row in shown)
-    return MostHeard(shown, max(0, others), _hidden_texts())
+    return MostHeard(shown, counted.as_of, max(0, others), _hidden_texts())
 
 
 def _heard(

@@ -50,6 +50,12 @@ def published_clips() -> QuerySet[Clip]:
     return Clip.objects.filter(content_hash__in=Pin.objects.published().values("content_hash"))
 
 
+def missing_clips(voice: str = "") -> QuerySet[Clip]:
+    """Those of them that are not there: what coverage lacks."""
+    is_there = Q(kept_at__isnull=False, is_active=True)
+    return published_clips().filter(~is_there, **({"voice": voice} if voice else {}))
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     """The clips of one kind in one voice. `at_rest` counts those with audio, `stored_bytes` theirs."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from django.db.models import Sum
 
+from ttscache.figures.remembered import PAST_FRESH, remembered
 from ttscache.figures.scope import Scope
 from ttscache.figures.steps import StepOf
 from ttscache.models import Spending
@@ -42,15 +45,25 @@ class Money:
 
 def money(scope: Scope, worth_microusd: list[int]) -> Money:
     """`worth_microusd`: of what was served, by step, as `asked` found it."""
-    rows = (
-        Spending.objects.filter(hour__gte=scope.since, **scope.by_voice)
-        .order_by()
-        .annotate(step=StepOf("hour", scope.since, scope.range.step))
-        .values_list("step")
-        .annotate(cost_=Sum("cost_microusd"), calls_=Sum("calls"))
-    )
+    live = scope.live_since
+    rows = _rows(scope, live, None)
+    if live > scope.since:
+        past = remembered(f"spent:{scope.key}", lambda: _rows(scope, scope.since, live), fresh=PAST_FRESH)
+        rows += past.found
     spent, calls = [0] * len(worth_microusd), 0
     for step, cost, number in rows:
         spent[min(step, len(spent) - 1)] += cost
         calls += number
     return Money([each / 1e6 for each in spent], [each / 1e6 for each in worth_microusd], calls)
+
+
+def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
+    """Step; cost, calls."""
+    within = {"hour__gte": since} | ({"hour__lt": until} if until else {}) | scope.by_voice
+    return list(
+        Spending.objects.filter(**within)
+        .order_by()
+        .annotate(step=StepOf("hour", scope.since, scope.range.step))
+        .values_list("step")
+        .annotate(cost_=Sum("cost_microusd"), calls_=Sum("calls"))
+    )

@@ -26,7 +26,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """A link beside a reflection that is heard often, e.g. to put it into the bank."""
+    """A link beside a reflection of the model that is heard often, e.g. to put it into the bank."""
 
     label: str
     address: Callable[[Clip], str]
@@ -43,7 +43,7 @@ def add_needs(look: Callable[[], Iterable[Need]]) -> None:
 
 
 def add_reflection_link(link: Further) -> None:
-    """Have this link beside each reflection of the most heard. For apps, at their start."""
+    """Have this link beside each of the most heard that is not of the bank. For apps, at their start."""
     _further.append(link)
 
 
@@ -54,8 +54,20 @@ def reflection_links() -> list[Further]:
 def needs(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Storage) -> list[Need]:
     found = list(_of_sound(covered, waiting, budget, space))
     found += _of_alerts({need.about for need in found})
+    return _in_order([*found, *_of_others()])
+
+
+def needs_without_figures() -> list[Need]:
+    """Those that others look for, for staff who do not see figures. Raises DatabaseError."""
+    return _in_order(_of_others())
+
+
+def _of_others() -> Iterable[Need]:
     for look in _needs:
-        found += look()
+        yield from look()
+
+
+def _in_order(found: Iterable[Need]) -> list[Need]:
     return sorted(found, key=lambda need: not need.is_urgent)
 
 
@@ -85,7 +97,7 @@ def _of_sound(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Sto
         yield Need(says, clips, "ttscache.view_clip", is_urgent=True, about=kind.STORAGE)
     if waiting.failed:
         says = _count(waiting.failed, "clip", "clips") + " could not be made in 24 hours"
-        yield Need(says, "admin:ttscache_warmrun_changelist?state=failed", "ttscache.view_warmrun")
+        yield Need(says, f"{clips}?made=failed", "ttscache.view_clip")
     if waiting.tasks_failed:
         says = _count(waiting.tasks_failed, "background task", "background tasks") + " failed in 24 hours"
         yield Need(says, "admin:django_q_failure_changelist", "django_q.view_failure")

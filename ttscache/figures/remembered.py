@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,32 +19,43 @@ logger = logging.getLogger(__name__)
 Found = TypeVar("Found")
 
 FRESH = timedelta(minutes=1)
+PAST_FRESH = timedelta(minutes=10)  # of what changes no more, but for counts that come late
 TOO_OLD = timedelta(days=1)  # to be shown at all
 REFRESH_SECONDS = 120  # after which another may try
 
 
+REST = 40  # a look that takes the database a second is good for forty, so that it never gets busy with it
+
+
 @dataclass(frozen=True, slots=True)
 class Remembered(Generic[Found]):
+    """What was found, when, and how long it is good for."""
+
     found: Found
     as_of: datetime
+    good_for: timedelta = timedelta()
 
 
 def remembered(name: str, find: Callable[[], Found], fresh: timedelta = FRESH) -> Remembered[Found]:
     """What `find` found lately; what is older, by a day at most, is shown while it is found anew.
 
-    `find` may run in a thread of its own, one over all processes. Raises DatabaseError.
+    It is good for as long as it is `fresh`, or longer where it took long to find. `find` may run in a thread
+    of its own, one over all processes. Raises DatabaseError.
     """
-    key = f"figures:{name}"
+    key = f"figures-2:{name}"  # 2: of this shape; one that an earlier version has kept is another
     known: Remembered[Found] | None = cache.get(key)
     if known is None or timezone.now() - known.as_of > TOO_OLD:
         return _find(key, find)
-    if timezone.now() - known.as_of > fresh and cache.add(f"{key}:refreshing", True, REFRESH_SECONDS):
+    if timezone.now() - known.as_of > max(fresh, known.good_for) and cache.add(
+        f"{key}:refreshing", True, REFRESH_SECONDS
+    ):
         threading.Thread(target=_refresh, args=[key, find], name="figures", daemon=True).start()
     return known
 
 
 def _find(key: str, find: Callable[[], Found]) -> Remembered[Found]:
-    result = Remembered(find(), timezone.now())
+    as_of, began = timezone.now(), time.monotonic()
+    result = Remembered(find(), as_of, timedelta(seconds=REST * (time.monotonic() - began)))
     cache.set(key, result, timeout=2 * TOO_OLD.total_seconds())
     return result
 

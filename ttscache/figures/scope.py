@@ -72,6 +72,16 @@ class Scope:
         return [self.since + place * self.range.step for place in range(number)]
 
     @property
+    def live_since(self) -> datetime:
+        """Yesterday's first hour at the latest: before it counts change no more, unless some come late."""
+        return max(self.since, start_of_day(self.now) - DAY)
+
+    @property
+    def key(self) -> str:
+        """Names its range and voice, and what of it is past."""
+        return f"{self.range.name}:{self.since:%Y%m%d%H}:{self.live_since:%Y%m%d%H}:{self.voice}"
+
+    @property
     def by_voice(self) -> dict[str, str]:
         """For filter()."""
         return {"voice": self.voice} if self.voice else {}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 from django_q.models import Failure
 
 from ttscache.conf import conf
 from ttscache.figures.asked import Asked
 from ttscache.holdings import tasks_waiting
-from ttscache.models import LastCall, Spending, WarmItem, WarmRun
+from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun
 
 RUNS_SHOWN = 5
 LATELY = timedelta(hours=24)
@@ -26,7 +26,7 @@ CLASSES = {
     "Too slow": ("provider_timeout",),
     "Text refused": ("text_refused",),
 }
-OTHER = "Other"
+TEXT_REFUSED, OTHER = "Text refused", "Other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,18 @@ def runs() -> list[Run]:
     return [Run(run, *counted.get(run.pk, (0, 0, 0))) for run in lately]
 
 
+def failures() -> QuerySet[WarmItem]:
+    """Clips of runs that could not be made in the last 24 hours, once for each try."""
+    since = timezone.now() - LATELY
+    return WarmItem.objects.filter(state=WarmItem.State.FAILED, finished_at__gte=since)
+
+
+def failed_clips() -> QuerySet[Clip]:
+    """The clips of these that are not there yet."""
+    is_there = Q(kept_at__isnull=False, is_active=True)
+    return Clip.objects.filter(~is_there, pk__in=failures().order_by().values("clip"))
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """Clips to be made ahead, and background tasks. Seconds; None where nothing is known."""
@@ -73,16 +85,16 @@ class Queue:
 
 
 def queue(asked: Asked) -> Queue:
-    """Clips that wait and are being made in runs under way; those that failed, and failed tasks, of 24 hours.
+    """Clips that wait and are being made in runs under way; those that failed in 24 hours and are not there
+    yet; tasks that failed in 24 hours.
 
     ETA = waiting x median time of a generation in the range / clips made at once.
     """
     state = WarmItem.State
     since = timezone.now() - LATELY
-    figures = WarmItem.objects.filter(Q(run__state__in=WarmRun.ACTIVE) | Q(finished_at__gte=since)).aggregate(
+    figures = WarmItem.objects.filter(run__state__in=WarmRun.ACTIVE, state__in=WarmItem.OPEN).aggregate(
         waiting=Count("pk", filter=Q(state=state.QUEUED)),
         running=Count("pk", filter=Q(state=state.MAKING)),
-        failed=Count("pk", filter=Q(state=state.FAILED, finished_at__gte=since)),
         oldest=Min("run__created_at", filter=Q(state=state.QUEUED)),
     )
     median = asked.source_of(["generated"]).p50
@@ -90,7 +102,7 @@ def queue(asked: Asked) -> Queue:
     return Queue(
         waiting,
         figures["running"],
-        figures["failed"],
+        failed_clips().count(),
         (timezone.now() - figures["oldest"]).total_seconds() if figures["oldest"] else None,
         waiting * median.ms / 1_000 / conf().warm_concurrency if median else None,
         tasks_waiting().waiting,
@@ -100,12 +112,15 @@ def queue(asked: Asked) -> Queue:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Calls of the last 24 hours; those that failed, by class; when one succeeded last."""
+    """Calls of the last 24 hours; those that failed, by class, and under which codes; how it is just now."""
 
     calls: int
     failed: int
     classes: dict[str, int]
+    codes: dict[str, list[str]]
     last_ok: datetime | None
+    trouble: str  # the class of the last call of all, where the service did not do its part
+    trouble_at: datetime | None
 
     @property
     def error_percent(self) -> float | None:
@@ -121,14 +136,19 @@ def provider() -> Provider:
         .annotate(number=Sum("calls"))
     )
     classes = dict.fromkeys([*CLASSES, OTHER], 0)
+    codes: dict[str, list[str]] = {name: [] for name in classes}
     calls, failed = 0, 0
     for outcome, number in rows:
         calls += number
         if outcome != OK:
             failed += number
             classes[_class_of(outcome)] += number
-    last_ok = LastCall.objects.filter(outcome=OK).values_list("at", flat=True).first()
-    return Provider(calls, failed, classes, last_ok)
+            codes[_class_of(outcome)].append(outcome)
+    last = dict(LastCall.objects.values_list("outcome", "at"))
+    latest = max(last, key=lambda outcome: last[outcome], default=OK)
+    is_well = latest == OK or _class_of(latest) == TEXT_REFUSED  # it has answered, and was right to
+    trouble = "" if is_well else _class_of(latest)
+    return Provider(calls, failed, classes, codes, last.get(OK), trouble, last[latest] if trouble else None)
 
 
 def _class_of(code: str) -> str:

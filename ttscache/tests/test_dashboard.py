@@ -17,13 +17,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django_q.models import OrmQ
 
+from ttscache import tasks
 from ttscache.admin_stale import packed, unpacked
 from ttscache.conf import conf
 from ttscache.figures import needs
 from ttscache.figures.demo import VOICES
 from ttscache.figures.scope import RANGES
-from ttscache.models import Clip, ClipDay, PruneRun, Spending, Usage, WarmItem, WarmRun
+from ttscache.models import Clip, ClipDay, LastCall, PruneRun, Spending, Usage, WarmItem, WarmRun
 from ttscache.tests.fakes import speech
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +46,12 @@ def figure(page: str, name: str) -> str:
     found = re.search(rf'data-figure="{name}">([^<]*)<', page)
     assert found is not None, name
     return found[1]
+
+
+def link_in(page: str, pattern: str) -> str:
+    found = re.search(pattern, page)
+    assert found is not None, pattern
+    return found[1].replace("&amp;", "&")
 
 
 def usage(requests: int = 1, outcome: str = "memory", **fields: Any) -> Usage:
@@ -169,6 +177,45 @@ class TestPage:
         reflection("<script>alert(1)</script>")
         assert "<script>alert" not in text_of(admin_client.get(INDEX))
 
+    def test_the_service_says_how_it_is(self, admin_client):
+        assert "Voice service: not asked yet" in text_of(admin_client.get(INDEX))
+        LastCall.objects.create(outcome="ok", at=timezone.now() - DAY)
+        assert "Voice service: OK" in text_of(admin_client.get(INDEX))
+        LastCall.objects.create(outcome="provider_timeout", at=timezone.now())
+        assert "Voice service: too slow" in text_of(admin_client.get(INDEX))
+
+    def test_failed_calls_lead_to_exactly_these(self, admin_client):
+        outcomes = ("ok", "provider_busy", "provider_unavailable", "provider_timeout")
+        for outcome in outcomes:
+            Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=1)
+        page = text_of(admin_client.get(INDEX))
+        for name, failed in {"Failed": outcomes[1:], "Busy": outcomes[1:3]}.items():
+            link = link_in(page, rf'href="([^"]+)">{name}</a>')
+            rows = admin_client.get(link).context["cl"].result_list
+            assert sorted(row.outcome for row in rows) == sorted(failed)
+
+    def test_a_row_of_a_table_leads_to_the_figures_of_its_step(self, admin_client):
+        usage(30)
+        usage(30, hour=timezone.now() - DAY)
+        page = text_of(admin_client.get(INDEX))
+        table = page[page.index('aria-label="Hit rate by kind of text, in numbers"') :]
+        link = link_in(table, r'<th scope="row"><a href="([^"]+)"')
+        assert admin_client.get(link).context["cl"].result_count == 1
+
+    @pytest.mark.parametrize(
+        ("hits", "misses", "words"),
+        [(19, 0, []), (94, 6, ["Below target"]), (80, 20, ["Far below target"]), (10, 9, [])],
+        ids=["few", "below", "far", "few and bad"],
+    )
+    def test_what_is_below_its_target_has_a_word_once_there_is_traffic(
+        self, admin_client, hits, misses, words
+    ):
+        usage(hits)
+        if misses:
+            usage(misses, "generated")
+        tile = text_of(admin_client.get(INDEX)).partition('id="tile-rate"')[2].partition("</section>")[0]
+        assert re.findall(r"</span>([\w ]+ target): Question", tile) == words
+
     def test_others_may_add_needs_and_links(self, admin_client, monkeypatch):
         monkeypatch.setattr(needs, "_needs", [])
         monkeypatch.setattr(needs, "_further", [])
@@ -264,23 +311,57 @@ class TestRemoving:
         assert "Nobody asks for this." in page
         assert (Clip.objects.count(), LogEntry.objects.count()) == (1, 0)
 
+    def confirmed(self, client: Client, page: str) -> PruneRun:
+        answer = client.post(STALE, {"days": "90", "clips": self.carried(page)})
+        run = PruneRun.objects.get()
+        assert answer["Location"] == reverse("admin:ttscache_prunerun_change", args=[run.pk])
+        return run
+
+    def test_the_cluster_is_asked_to_remove_them_and_the_request_removes_none(
+        self, admin_client, django_capture_on_commit_callbacks
+    ):
+        old_clip("Listed.")
+        page = text_of(admin_client.get(STALE))
+        with django_capture_on_commit_callbacks(execute=True):
+            run = self.confirmed(admin_client, page)
+        assert (run.state, run.asked_by, run.listed, Clip.objects.count()) == ("running", "admin", 1, 1)
+        assert [(each.func(), each.task["args"]) for each in OrmQ.objects.all()] == [
+            ("ttscache.tasks.prune", (str(run.pk),))
+        ]
+
+    def test_it_is_noted_with_count_size_and_price(self, admin_client):
+        old_clip("Listed.")
+        run = self.confirmed(admin_client, text_of(admin_client.get(STALE)))
+        entry = LogEntry.objects.get()
+        says = "1 clip is being removed: 1.0\xa0KB, to make again about $0.001."
+        assert (entry.get_change_message(), entry.object_id) == (says, str(run.pk))
+
     def test_exactly_what_was_listed_is_removed(self, admin_client):
         old_clip("Listed.")
         page = text_of(admin_client.get(STALE))
         later = old_clip("As old, and not on the list.")
-        admin_client.post(STALE, {"days": "90", "clips": self.carried(page)})
+        tasks.prune(str(self.confirmed(admin_client, page).pk))
         assert list(Clip.objects.all()) == [later]
-        entry, run = LogEntry.objects.get(), PruneRun.objects.get()
-        says = "1 clip is removed: 1.0\xa0KB, to make again about $0.001."
-        assert (entry.get_change_message(), entry.object_id) == (says, str(run.pk))
-        assert (run.asked_by, run.listed, run.removed, run.state) == ("admin", 1, 1, "done")
+        run = PruneRun.objects.get()
+        assert (run.listed, run.removed, run.state) == (1, 1, "done")
 
     def test_what_was_asked_for_meanwhile_stays(self, admin_client):
         clip = old_clip("Listed.")
-        page = text_of(admin_client.get(STALE))
+        run = self.confirmed(admin_client, text_of(admin_client.get(STALE)))
         Clip.objects.update(last_accessed_at=timezone.now())
-        admin_client.post(STALE, {"days": "90", "clips": self.carried(page)})
+        tasks.prune(str(run.pk))
         assert list(Clip.objects.all()) == [clip]
+
+    def test_its_page_shows_how_far_it_is_and_stops_it(self, admin_client):
+        old_clip("Listed.")
+        run = self.confirmed(admin_client, text_of(admin_client.get(STALE)))
+        page = text_of(admin_client.get(reverse("admin:ttscache_prunerun_change", args=[run.pk])))
+        stop = reverse("admin:ttscache_prunerun_stop_this", args=[run.pk])
+        assert "0 of 1" in page and "No background process is up" in page and stop in page
+        assert "all other clips stay" in text_of(admin_client.get(stop))
+        admin_client.post(stop, YES)
+        tasks.prune(str(run.pk))
+        assert (PruneRun.objects.get().state, Clip.objects.count()) == ("stopped", 1)
 
     def test_what_is_private_is_counted_and_not_listed(self, admin_client):
         clip = old_clip("So your mother's name was Rosa.")

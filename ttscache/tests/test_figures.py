@@ -433,6 +433,17 @@ class TestWork:
         said = {need.says for need in report(usual()).needs}
         assert said == {"1 published clip is not made", "Question: 12% were there."}
 
+    @pytest.mark.parametrize(
+        ("latest", "trouble"),
+        [("ok", ""), ("text_refused", ""), ("provider_busy", "Busy"), ("broken", "Other"), (None, "")],
+    )
+    def test_the_service_is_as_the_last_call_found_it(self, latest, trouble):
+        now = timezone.now()
+        before = {"ok": now - 2 * DAY, "key_refused": now - DAY} if latest else {}
+        for outcome, at in (before | ({latest: now} if latest else {})).items():
+            LastCall.objects.create(outcome=outcome, at=at)
+        assert work.provider().trouble == trouble
+
     def test_the_last_success_is_known_however_long_ago_it_was(self):
         long_ago = timezone.now() - 40 * DAY
         LastCall.objects.create(outcome="ok", at=long_ago)

@@ -142,6 +142,19 @@ def test_after_a_restart_the_heartbeat_calls_for_a_successor() -> None:
     assert "ttscache.tasks.prune" in queued()
 
 
+def test_what_was_handed_over_while_another_one_was_at_it_is_taken_up_by_the_next_heartbeat() -> None:
+    stale_clips(3)
+    run = pruning.hand_over(pruning.find_stale(90), 90, "ana")
+    claim = Claim.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
+    tasks.prune(str(run.pk))
+    OrmQ.objects.all().delete()
+    tasks.heartbeat()
+    assert "ttscache.tasks.prune" not in queued()
+    claim.delete()
+    tasks.heartbeat()
+    assert (str(run.pk),) in arguments()
+
+
 def test_a_run_that_was_stopped_or_overtaken_is_not_gone_on_with() -> None:
     stale_clips(3)
     run = PruneRun.objects.create(days=90, state=PruneRun.State.STOPPED)

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from harness.s3 import S3Server
-from ttscache import leftovers, pruning, warming, wiring
+from ttscache import leftovers, pruning, tasks, warming, wiring
 from ttscache.errors import Busy
 from ttscache.models import Claim, Clip, ClipFile, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
 from ttscache.pruning import Stale, begin, find_stale, prune
@@ -169,15 +169,43 @@ def begun(clips: int) -> tuple[PruneRun, Iterator[list[str]]]:
 
 
 @pytest.mark.usefixtures("pairs")
-def test_killed_between_two_batches_nothing_is_half_there_and_the_next_one_ends_it() -> None:
+def test_killed_between_two_batches_nothing_is_half_there_and_the_cluster_goes_on_with_it() -> None:
     run, batches = begun(5)
     next(batches)
     assert rows() == (3, 3, 2)
-    assert "3 clips were removed." in said()
+    assert pruning.cut_off() == run
+    tasks.prune(str(run.pk))
 
     run.refresh_from_db()
-    assert (run.state, run.removed) == ("failed", 2)
+    assert (run.state, run.removed) == ("done", 5)
     assert rows() == (0, 0, 5)
+
+
+@pytest.mark.usefixtures("pairs")
+def test_one_that_comes_in_between_removes_what_is_stale_and_leaves_nothing_to_do_twice() -> None:
+    run, batches = begun(5)
+    next(batches)
+    assert "3 clips were removed." in said()
+    tasks.prune(str(run.pk))
+
+    run.refresh_from_db()
+    assert (run.state, run.removed) == ("done", 2)
+    assert rows() == (0, 0, 5)
+
+
+@pytest.mark.usefixtures("pairs")
+def test_interrupted_at_the_keyboard_nobody_goes_on_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        keep(f"Text {number}.")
+    monkeypatch.setattr(time, "sleep", interrupted)  # between two batches
+    with pytest.raises(KeyboardInterrupt):
+        said()
+    assert (PruneRun.objects.get().state, rows()) == ("stopped", (1, 1, 2))
+    assert pruning.cut_off() is None
+
+
+def interrupted(_: float) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.usefixtures("pairs")
@@ -224,13 +252,21 @@ def test_stopped_in_the_pause_after_a_batch_it_removes_no_more(monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("pairs")
-def test_one_that_another_run_overtook_removes_no_more() -> None:
-    run, batches = begun(5)
-    next(batches)
+@pytest.mark.parametrize(("days", "goes_on"), [(6, True), (8, False)], ids=["six", "eight"])
+def test_what_was_begun_more_than_a_week_ago_is_given_up(days: int, goes_on: bool) -> None:
+    run, _ = begun(1)
+    PruneRun.objects.update(started_at=timezone.now() - timedelta(days=days))
     begin(find_stale(DAYS), DAYS, "another")
-    assert list(batches) == []
     run.refresh_from_db()
-    assert (run.state, rows()) == ("failed", (3, 3, 2))
+    assert (run.state == "running") is goes_on
+
+
+def test_the_list_of_the_night_before_is_made_anew_and_that_of_a_person_is_not() -> None:
+    before = begin(find_stale(DAYS), DAYS, pruning.BY_SCHEDULE)
+    by_ana = begin(find_stale(DAYS), DAYS, "ana")
+    begin(find_stale(DAYS), DAYS, pruning.BY_SCHEDULE)
+    states = {run.pk: run.state for run in PruneRun.objects.all()}
+    assert (states[before.pk], states[by_ana.pk]) == ("failed", "running")
 
 
 @pytest.mark.usefixtures("pairs")

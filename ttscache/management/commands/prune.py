@@ -52,11 +52,18 @@ class Command(BaseCommand):
             stale = pruning.find_stale(days)
             self._tell(stale, days)
             run = pruning.begin(stale, days, "manage.py prune")
-            removed = 0
-            for gone in pruning.prune(run, cache):
-                removed += len(gone)
-                self.stdout.write(f"  {removed} of {len(stale.content_hashes)}")
+            self._remove(run)
         run.refresh_from_db()
         self.stdout.write(f"{run.removed} clips were removed.")
         if run.state == PruneRun.State.STOPPED:
             self.stdout.write("Somebody stopped it; the next prune goes on.")
+
+    def _remove(self, run: PruneRun) -> None:
+        removed = 0
+        try:
+            for gone in pruning.prune(run, speech_cache()):
+                removed += len(gone)
+                self.stdout.write(f"  {removed} of {run.listed}")
+        except KeyboardInterrupt:
+            pruning.stop(run)  # or else the cluster would go on with it
+            raise
