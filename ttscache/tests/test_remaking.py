@@ -102,6 +102,29 @@ def test_other_processes_give_their_copies_up() -> None:
     assert elsewhere.find(REQUEST.content_hash).entry.audio == NEW  # type: ignore[union-attr]
 
 
+def test_a_copy_of_the_old_one_that_comes_late_is_given_up_as_well() -> None:
+    cache = speech_cache()
+    copies = LocalCopies(cache)
+    copies.forget_removed()
+    late = cache.find(REQUEST.content_hash)
+    make_again()
+    copies.forget_removed()
+    for tier in cache.local:
+        tier.put(late.entry)  # type: ignore[union-attr]
+    copies.forget_removed()
+    assert heard() == NEW
+
+
+def test_in_a_bucket_the_new_one_has_a_name_of_its_own(clips_bucket) -> None:
+    speech_cache().speaker = Speaker(FakeVoice(), speech_cache().ledger)
+    make_again()
+    first = Clip.objects.get()  # it has moved there
+    make_again()
+    assert (heard(), Clip.objects.get().kept_in) == (OLD, "storage")
+    assert Clip.objects.get().audio_file_path != first.audio_file_path
+    assert not speech_cache().permanent.has_bytes(first), "nobody else could have had its address"
+
+
 def test_an_item_whose_maker_died_after_the_clip_was_kept_is_not_paid_twice(voice) -> None:
     run = make_again()
     run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed")
