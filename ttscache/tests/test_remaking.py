@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -11,9 +12,10 @@ from django.utils import timezone
 from harness.waiting import wait_until
 from ttscache import pulling, remaking, warming
 from ttscache.cache import Hit
+from ttscache.claims import Claims
 from ttscache.errors import ProviderFailed
 from ttscache.local_copies import LocalCopies
-from ttscache.models import Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
+from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, hum, speech, spoken
 from ttscache.warming import Wanted
@@ -36,6 +38,19 @@ def voice() -> Iterator[FakeVoice]:
     yield voice
     voice.may_go_on.set()
     speech_cache().finish_recordings(5)
+
+
+class WatchedClaims(Claims):
+    """Tells when somebody has looked who holds one."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.is_asked = threading.Event()
+
+    def holder(self, name: str) -> Claim | None:
+        found = super().holder(name)
+        self.is_asked.set()
+        return found
 
 
 def make_again() -> WarmRun:
@@ -160,10 +175,12 @@ def test_what_is_not_made_yet_is_not_made_again() -> None:
 
 
 def test_whoever_follows_a_claim_that_only_looked_makes_it_all_the_same(voice) -> None:
-    held = speech_cache().claims.take(REQUEST.content_hash)
+    speech_cache().claims = claims = WatchedClaims(8)
+    held = claims.take(REQUEST.content_hash)
     assert held is not None
     making = speech_cache().record(REQUEST, "question", newer_than=timezone.now())
-    speech_cache().claims.give_back(held)
+    assert claims.is_asked.wait(30), "it follows"
+    claims.give_back(held)
     assert making.recording.whole().audio == NEW
 
 
