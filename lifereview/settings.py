@@ -300,6 +300,7 @@ TTSCACHE = {
     "max_chars": TTS_MAX_CHARS,
     "timeout_seconds": TTS_TIMEOUT_SECONDS,
     "daily_budget_usd": env.optional_number("TTS_DAILY_BUDGET_USD", least=0, most=1_000_000),
+    "ask_above_usd": env.number("TTS_ASK_ABOVE_USD", 1.0, least=0, most=1_000_000),
     "prices": PRICES,
     "hit_rate_targets": _hit_rate_targets(),
     "storage_limit_bytes": env.byte_count("TTS_STORAGE_LIMIT_BYTES", 0),

@@ -33,16 +33,25 @@ from narratives.admin_copies import CopyPages
 from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
 from narratives.admin_exchange import ExchangePages
 from narratives.admin_inline import NarrativeInline
+from narratives.admin_making import MakingPages
 from narratives.admin_preview import PreviewPages
 from narratives.admin_publications import PublicationPages
+from narratives.admin_voices import VoicePages
 from narratives.admin_writing import WritingPages
 from narratives.copying import duplicate_journey, duplicate_narrative
 from narratives.deleting import delete_journeys, delete_narratives, restore_journeys, restore_narratives
-from narratives.drafts import draft_clips, journey_clips, make_drafts, make_journey, save_draft
+from narratives.drafts import (
+    draft_clips,
+    journey_clips,
+    make_again,
+    make_drafts,
+    make_journey,
+    save_draft,
+)
 from narratives.estimates import estimate, paces
 from narratives.models import Journey, Narrative, share_lexicon
 from narratives.sounds import add_sounds, count_up_to_date, sounds_of, state_of
-from ttscache import warming
+from ttscache import remaking, warming
 from ttscache.admin_pages import has_said_yes
 from ttscache.admin_widgets import in_words, progress_bar
 
@@ -59,13 +68,16 @@ class JourneyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Journey)
-class JourneyAdmin(PublicationPages, ExchangePages, WritingPages, PreviewPages, CopyPages, DeletedPages):
+class JourneyAdmin(
+    PublicationPages, ExchangePages, WritingPages, PreviewPages, CopyPages, MakingPages, DeletedPages
+):
     form = JourneyForm
     inlines = (NarrativeInline,)
     list_display = ("title", "is_live", "is_default", "narrative_count", "changes", "readiness")
     deleted_list_display = ("title",)
     list_filter = (DeletedFilter,)
     search_fields = ("title",)
+    change_form_outer_before_template = "admin/narratives/journey/standing.html"
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
     fieldsets = (
         (None, {"fields": ("title", ("is_live", "is_default"))}),
@@ -73,7 +85,7 @@ class JourneyAdmin(PublicationPages, ExchangePages, WritingPages, PreviewPages, 
     )
     actions_detail = (
         "publish_changes",
-        "make_missing",
+        {"title": "Make audio", "items": ["make_missing", "make_all_again"]},
         "versions",
         "preview",
         {"title": "File", "items": ["duplicate", "export_json", "export_csv", "import_file"]},
@@ -172,6 +184,23 @@ class JourneyAdmin(PublicationPages, ExchangePages, WritingPages, PreviewPages, 
         return self._back_to(journey)
 
     @action(  # type: ignore[untyped-decorator]
+        description="Make all again", url_path="make-again", permissions=["make"], icon="autorenew"
+    )
+    def make_all_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        journey, narratives = self._found(request, object_id)
+        planned = remaking.plan(journey_clips(journey, narratives))
+        if not planned.missing:
+            self.say_nothing_to_make_again(request)
+            return self._back_to(journey)
+        if not has_said_yes(request):
+            title = f"Make all again: {journey}"
+            return self.ask_to_make_again(request, planned, title=title, back=self.page_of(journey))
+        make_again(planned, asked_by=request.user.get_username())
+        self.log_change(request, journey, f"Made all again. {in_words(planned, 'being made again')}")
+        self.say_being_made_again(request, planned)
+        return self._back_to(journey)
+
+    @action(  # type: ignore[untyped-decorator]
         description="Publish changes",
         url_path="publish",
         permissions=["publish"],
@@ -247,7 +276,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Narrative)
-class NarrativeAdmin(CopyPages, DeletedPages):
+class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
     list_display = ("title", "journey", "kind", "place", "state", "sound")
     deleted_list_display = ("title", "journey", "kind")
     list_filter = ("journey", "kind", StateFilter, DeletedFilter)
@@ -255,7 +284,7 @@ class NarrativeAdmin(CopyPages, DeletedPages):
     search_fields = ("title", "text")
     search_help_text = "Words of the title or the text"
     ordering = ("journey", "position", "pk")
-    actions = ("publish_chosen", "make_chosen")
+    actions = ("publish_chosen", "make_chosen", "make_chosen_again")
     actions_detail = ("duplicate",)
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
     readonly_fields = ("estimated", "state", "sound", "live_words", "edited_at", "published_at")
@@ -382,14 +411,31 @@ class NarrativeAdmin(CopyPages, DeletedPages):
             self.say_nothing_missing(request)
             return None
         if planned.cost_usd > 0 and not has_said_yes(request):
-            chosen = [narrative.pk for narrative in queryset]
-            hidden = [("action", "make_chosen"), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
-            back = reverse("admin:narratives_narrative_changelist")
-            return self.ask_to_make(request, planned, hidden=hidden, back=back)
+            return self.ask_to_make(request, planned, **self._sent_back(queryset, "make_chosen"))
         make_drafts(queryset, asked_by=request.user.get_username())
-        self.log_made(request, queryset, planned)
+        self.log_made(request, queryset, planned, "Made missing clips.", "being made")
         self.say_being_made(request, planned)
         return None
+
+    @admin.action(description="Make again", permissions=["make"])
+    def make_chosen_again(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
+        """Asks first, whatever it costs: the clips are good."""
+        planned = remaking.plan(draft_clips(queryset))
+        if not planned.missing:
+            self.say_nothing_to_make_again(request)
+            return None
+        if not has_said_yes(request):
+            sent_back = self._sent_back(queryset, "make_chosen_again")
+            return self.ask_to_make_again(request, planned, title="Make again", **sent_back)
+        make_again(planned, asked_by=request.user.get_username())
+        self.log_made(request, queryset, planned, "Made again.", "being made again")
+        self.say_being_made_again(request, planned)
+        return None
+
+    def _sent_back(self, chosen: Iterable[Narrative], action: str) -> dict[str, Any]:
+        """What a question on this page needs, to come back as an action of the list."""
+        hidden = [("action", action), *((ACTION_CHECKBOX_NAME, narrative.pk) for narrative in chosen)]
+        return {"hidden": hidden, "back": reverse("admin:narratives_narrative_changelist")}
 
 
 class NarrativeList(DeletedList):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from narratives import publishing
 from narratives.drafts import draft_clips
@@ -30,6 +32,9 @@ class Deeds(StaffAdmin):
     @abstractmethod
     def narratives_of(self, saved: Any) -> list[Narrative]:
         """What is published when this page is saved and published in one."""
+
+    def page_of(self, thing: Journey | Narrative) -> str:
+        return reverse(f"admin:narratives_{thing._meta.model_name}_change", args=[thing.pk])
 
     # who may
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -122,12 +127,14 @@ class Deeds(StaffAdmin):
         )
 
     # noting
-    def log_made(self, request: HttpRequest, narratives: Iterable[Narrative], planned: Plan) -> None:
-        """Note who had clips made, with what is missing of each narrative and its price."""
+    def log_made(
+        self, request: HttpRequest, narratives: Iterable[Narrative], planned: Plan, says: str, state: str
+    ) -> None:
+        """Note who had clips made, with what is made of each narrative and its price."""
         wanted = [(narrative, draft_clips([narrative])) for narrative in narratives]
         for narrative, share in shares_of(planned, wanted):
             if share.missing:
-                self.log_change(request, narrative, f"Made missing clips. {in_words(share, 'being made')}")
+                self.log_change(request, narrative, f"{says} {in_words(share, state)}")
 
 
 def has_listeners(thing: Journey | Narrative | None) -> bool:
@@ -143,7 +150,7 @@ def shares_of(
     clips = {clip.content_hash: clip for clip in planned.clips}
     for thing, its in wanted:
         hashes = [each.speech.content_hash for each in its]
-        yield thing, Plan(tuple(clips.pop(each) for each in hashes if each in clips))
+        yield thing, replace(planned, clips=tuple(clips.pop(each) for each in hashes if each in clips))
 
 
 def published_in_words(publication: Publication, planned: Plan) -> str:

@@ -14,8 +14,9 @@ from unfold.forms import PaginationInlineFormSet
 from narratives.drafts import save_draft
 from narratives.estimates import estimate, paces
 from narratives.models import Journey, Narrative
-from narratives.sounds import add_sounds, count_up_to_date, state_of
+from narratives.sounds import add_sounds, count_up_to_date, state_of, state_of_journey
 from narratives.writing_advice import questions_promised
+from ttscache.admin_widgets import Badge
 from ttscache.conf import conf
 
 NO_HELP_LINE = (
@@ -38,11 +39,20 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
         return narratives
 
     @property
+    def standing(self) -> Badge:
+        return state_of_journey(self.instance, self.get_queryset())
+
+    @property
+    def readiness(self) -> tuple[int, int]:
+        """Clips that are up to date, and all that there are."""
+        return count_up_to_date(self.get_queryset())
+
+    @property
     def summary(self) -> str:
         narratives = list(self.get_queryset())
         changed = sum(narrative.is_ahead for narrative in narratives)
         drafts = f", {changed} with changes not published yet" if changed else ""
-        ready, total = count_up_to_date(narratives)
+        ready, total = self.readiness
         return f"{len(narratives)} narratives{drafts}. {ready} of {total} clips up to date."
 
     @property

@@ -72,9 +72,6 @@ class Waiting:
 class PublicationPages(Deeds):
     """What the pages of a journey have of its publications."""
 
-    def page_of(self, journey: Journey) -> str:
-        return reverse("admin:narratives_journey_change", args=[journey.pk])
-
     def get_urls(self) -> list[Any]:
         waiting = path(
             "<int:object_id>/waiting/<slug:deed>/",

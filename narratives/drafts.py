@@ -11,10 +11,11 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from narratives import publishing
-from narratives.models import Journey, Narrative, share_lexicon
-from ttscache import warming
+from narratives.models import Journey, Narrative, Pronunciation, share_lexicon, tidied
+from ttscache import remaking, warming
 from ttscache.conf import conf
-from ttscache.warming import Wanted
+from ttscache.models import ContentType
+from ttscache.warming import Plan, Wanted
 
 
 # --- kept ------------------------------------------------------------------------------------------------
@@ -62,8 +63,23 @@ def put_in_order(narratives: Iterable[Narrative]) -> None:
 def draft_clips(narratives: Iterable[Narrative]) -> list[Wanted]:
     """The words on the page, published or not, in every listener voice."""
     return [
-        Wanted(narrative.draft_speech(voice), publishing.kind_of_clip(narrative))
+        draft_clip(narrative, voice)
         for narrative in share_lexicon(narratives)
+        for voice in conf().listener_voices
+    ]
+
+
+def draft_clip(narrative: Narrative, voice: str) -> Wanted:
+    return Wanted(narrative.draft_speech(voice), publishing.kind_of_clip(narrative))
+
+
+def clips_of_words(texts: Iterable[str]) -> list[Wanted]:
+    """The same of words that are not saved yet, to be counted; of which kind they are makes no difference."""
+    lexicon = Pronunciation.objects.lexicon()
+    return [
+        Wanted(conf().house_request(lexicon.spoken(text, voice), voice), ContentType.NARRATIVE)
+        for text in map(tidied, texts)
+        if text
         for voice in conf().listener_voices
     ]
 
@@ -75,9 +91,22 @@ def journey_clips(journey: Journey, narratives: Iterable[Narrative]) -> list[Wan
 
 def make_drafts(narratives: Iterable[Narrative], *, asked_by: str = "") -> None:
     """Make what is missing of the words on the page."""
-    # A run of its own: one that is under way would not try again what has failed in it.
-    scope = f"chosen texts, {timezone.now():%d %b %Y %H:%M:%S}"
-    warming.start_run(scope, draft_clips(narratives), asked_by=asked_by)
+    warming.start_run(_scope("chosen texts"), draft_clips(narratives), asked_by=asked_by)
+
+
+def make_clip(narrative: Narrative, voice: str, *, asked_by: str = "") -> None:
+    """The same in one voice."""
+    warming.start_run(_scope("chosen texts"), [draft_clip(narrative, voice)], asked_by=asked_by)
+
+
+def make_again(planned: Plan, *, asked_by: str = "") -> None:
+    """Have clips that are there replaced by fresh ones."""
+    remaking.start_run(_scope("made again"), planned, asked_by=asked_by)
+
+
+def _scope(what: str) -> str:
+    """A run of its own: one that is under way would not try again what has failed in it."""
+    return f"{what}, {timezone.now():%d %b %Y %H:%M:%S}"
 
 
 def make_journey(journey: Journey, narratives: Iterable[Narrative], *, asked_by: str = "") -> None:

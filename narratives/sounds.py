@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from django.utils.safestring import SafeString
 
-from narratives.models import Narrative, share_lexicon
-from ttscache.admin_widgets import MADE, NOT_MADE, Badge, badges_of, player
+from narratives.models import Journey, Narrative, share_lexicon
+from ttscache import remaking
+from ttscache.admin_widgets import FAILED, MADE, NOT_MADE, Badge, badges_of, player
 from ttscache.conf import conf
-from ttscache.models import Clip
+from ttscache.models import Clip, WarmItem
 
 UP_TO_DATE = Badge("Up to date", "check_circle", "success", "Listeners hear exactly these words.")
 READY = Badge(
@@ -22,6 +24,23 @@ READY_AND_WAITING = Badge(
 OUT_OF_DATE = Badge(
     "Out of date", "sync_problem", "warning", "The text has changed since; this is what listeners hear."
 )
+
+BEING_MADE_AGAIN = Badge(
+    "Being made again",
+    "autorenew",
+    "info",
+    "What is there plays until the new one is ready.",
+    is_settled=False,
+)
+NOT_MADE_AGAIN = Badge("Not made again", "error", "danger")
+
+MAKE_AGAIN = "Make again"
+DEEDS = {
+    FAILED.word: "Try again",
+    NOT_MADE.word: "Make now",
+    OUT_OF_DATE.word: "Make now",
+    **dict.fromkeys((UP_TO_DATE.word, READY.word, READY_AND_WAITING.word), MAKE_AGAIN),
+}
 
 LIVE = Badge("Live", "check_circle", "success")
 WAITING = Badge("Published", "check_circle", "neutral", "Listeners get it once the journey is live.")
@@ -35,6 +54,7 @@ COMING = Badge(
 CHANGED = Badge(
     "Draft with changes", "edit", "warning", "Listeners keep the published words until you publish."
 )
+NOT_LIVE = Badge("Not live", "visibility_off", "neutral", "Listeners cannot take this journey.")
 UNPUBLISHED = Badge("Not published", "visibility_off", "neutral", "Listeners do not get it yet.")
 
 
@@ -46,6 +66,21 @@ class Sound:
     badge: Badge
     clip: Clip | None
     title: str
+    remade: Badge | None = None  # where it is being made again, or that has failed
+
+    @property
+    def deed(self) -> str:
+        """What can be done about it, at a price; empty while it is being done."""
+        return "" if self.remade == BEING_MADE_AGAIN else DEEDS.get(self.badge.word, "")
+
+    @property
+    def is_to_be_made_again(self) -> bool:
+        return self.deed == MAKE_AGAIN
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why something could not be made."""
+        return [badge.note for badge in (self.badge, self.remade) if badge and badge.tone == "danger"]
 
     @property
     def player(self) -> SafeString:
@@ -57,14 +92,15 @@ class Sound:
 
 
 def add_sounds(narratives: Iterable[Narrative]) -> None:
-    """Give each narrative its `sounds`, one a listener voice: two queries, however many there are."""
+    """Give each narrative its `sounds`, one a listener voice: three queries, however many there are."""
     narratives = share_lexicon(narratives)
     hashes = {content_hash for narrative in narratives for content_hash in _hashes(narrative)}
     clips = Clip.objects.defer("waveform").in_bulk(hashes, field_name="content_hash")
     badges = badges_of(clips.values())
+    remakes = remaking.latest_remakes(clip for clip in clips.values() if clip.is_ready)
     for narrative in narratives:
         narrative.sounds = [  # type: ignore[attr-defined]
-            _sound(narrative, voice, clips, badges) for voice in conf().listener_voices
+            _sound(narrative, voice, clips, badges, remakes) for voice in conf().listener_voices
         ]
 
 
@@ -87,14 +123,32 @@ def _hashes(narrative: Narrative) -> Iterable[str]:
             yield narrative.live.speech(voice).content_hash
 
 
-def _sound(narrative: Narrative, voice: str, clips: dict[str, Clip], badges: dict[str, Badge]) -> Sound:
+def _sound(
+    narrative: Narrative,
+    voice: str,
+    clips: dict[str, Clip],
+    badges: dict[str, Badge],
+    remakes: dict[UUID, WarmItem],
+) -> Sound:
     draft = narrative.draft_speech(voice).content_hash
     live = narrative.live.speech(voice).content_hash if narrative.live is not None else ""
     badge = _standing(badges.get(draft, NOT_MADE), is_published=draft == live, was_published=bool(live))
     if badge == READY and not narrative.is_ahead:
         badge = READY_AND_WAITING
     heard = draft if badge in (UP_TO_DATE, READY, READY_AND_WAITING) else live
-    return Sound(voice, badge, clips.get(heard), narrative.title)
+    clip = clips.get(heard)
+    remake = remakes.get(clip.pk) if clip is not None and heard == draft else None
+    remade = _remade(clip, remake) if clip is not None and remake is not None else None
+    return Sound(voice, badge, clip, narrative.title, remade)
+
+
+def _remade(clip: Clip, remake: WarmItem) -> Badge | None:
+    if remaking.is_under_way(remake):
+        return BEING_MADE_AGAIN
+    has_failed = remake.state == WarmItem.State.FAILED
+    if not has_failed or remake.newer_than is None or not clip.kept_at or clip.kept_at > remake.newer_than:
+        return None
+    return replace(NOT_MADE_AGAIN, note=f"{remake.reason} What was there goes on playing.".strip())
 
 
 def _standing(badge: Badge, *, is_published: bool, was_published: bool) -> Badge:
@@ -117,3 +171,10 @@ def state_of(narrative: Narrative) -> Badge:
     if narrative.has_changes:
         return CHANGED
     return LIVE if narrative.journey.is_live else WAITING
+
+
+def state_of_journey(journey: Journey, narratives: Iterable[Narrative]) -> Badge:
+    """Whether its page has something to publish; else whether listeners can take it."""
+    if any(narrative.is_ahead for narrative in narratives):
+        return CHANGED
+    return LIVE if journey.is_live else NOT_LIVE

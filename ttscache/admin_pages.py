@@ -11,7 +11,10 @@ from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 
 from ttscache.admin_widgets import in_words, listed
+from ttscache.conf import conf
 from ttscache.warming import Plan
+
+ROUNDING_USD = 1e-9
 
 
 class StaffAdmin(ModelAdmin):  # type: ignore[misc]
@@ -34,9 +37,25 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
         words = {"title": "Make missing clips", "verb": "Make them", "summary": in_words(planned)}
         return self.ask(request, **words | question, planned=planned, clips=listed(planned))
 
+    def ask_to_make_again(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
+        words = {
+            "verb": "Make them again",
+            "summary": in_words(planned, "made again"),
+            "more": "Until a new one is there the old one plays, and if it cannot be made the old one stays.",
+        }
+        return self.ask(request, **words | question, planned=planned, clips=listed(planned))
+
     # saying afterwards
     def say_being_made(self, request: HttpRequest, planned: Plan) -> None:
         self.message_user(request, in_words(planned, "being made"), messages.SUCCESS)
+
+    def say_being_made_again(self, request: HttpRequest, planned: Plan) -> None:
+        self.message_user(request, in_words(planned, "being made again"), messages.SUCCESS)
+
+    def say_nothing_to_make_again(self, request: HttpRequest) -> None:
+        self.message_user(
+            request, "Nothing to make again: no clip is there, or it is being made already.", messages.INFO
+        )
 
     def say_nothing_missing(self, request: HttpRequest) -> None:
         self.message_user(request, "Every clip is there; nothing has to be made.", messages.SUCCESS)
@@ -55,6 +74,15 @@ class LookOnly(StaffAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+def is_asked_first(request: HttpRequest, planned: Plan) -> bool:
+    """Whether a press is not enough: it costs more than TTS_ASK_ABOVE_USD, or than the button has shown."""
+    try:
+        shown_usd = float(request.POST.get("shown_usd", ""))
+    except ValueError:
+        shown_usd = 0.0
+    return planned.cost_usd > min(shown_usd + ROUNDING_USD, conf().ask_above_usd)
 
 
 def has_said_yes(request: HttpRequest) -> bool:

@@ -288,8 +288,8 @@ class WarmRunAdmin(LookOnly):
 
 
 def _plan_of(run: WarmRun, states: Sequence[str]) -> Plan:
-    items = run.items.filter(state__in=states).select_related("clip").defer("clip__waveform")
-    return Plan(tuple(item.clip for item in items))
+    items = list(run.items.filter(state__in=states).select_related("clip").defer("clip__waveform"))
+    return Plan(tuple(item.clip for item in items), is_again=any(item.newer_than for item in items))
 
 
 def counts_in_words(told: dict[str, Any]) -> str:

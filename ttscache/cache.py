@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from operator import attrgetter
 
@@ -153,8 +154,13 @@ class SpeechCache:
         before_start: Callable[[], None] = lambda: None,
         parts_at_once: int = PARTS_AT_ONCE,
         is_ahead: bool = False,
+        newer_than: datetime | None = None,
     ) -> Playing:
-        """Join the recording of a clip that no tier has, or start it."""
+        """Join the recording of a clip that no tier has, or start it.
+
+        A clip that is there is made again if it is not `newer_than` this; it plays until the new one is kept,
+        and stays where that fails.
+        """
         content_hash = request.content_hash
         joined = self._recordings.get(content_hash)
         if joined is not None:
@@ -168,7 +174,14 @@ class SpeechCache:
             if joined is not None:
                 return Playing(joined, is_joined=True)
             recording = Recording(
-                partial(self._make, request, content_type, parts_at_once, is_ahead=is_ahead),
+                partial(
+                    self._make,
+                    request,
+                    content_type,
+                    parts_at_once,
+                    is_ahead=is_ahead,
+                    newer_than=newer_than,
+                ),
                 on_end=partial(self._ended, content_hash),
             )
             self._recordings[content_hash] = recording
@@ -232,6 +245,7 @@ class SpeechCache:
         recording: Recording,
         *,
         is_ahead: bool,
+        newer_than: datetime | None,
     ) -> Entry:
         try:
             if not Clip.objects.is_asked_for_now(request.content_hash):  # or else no prune takes it from us
@@ -240,9 +254,15 @@ class SpeechCache:
                 held = self.claims.take(request.content_hash)
                 if held is not None:
                     return self._lead(
-                        held, request, content_type, parts_at_once, recording, is_ahead=is_ahead
+                        held,
+                        request,
+                        content_type,
+                        parts_at_once,
+                        recording,
+                        is_ahead=is_ahead,
+                        newer_than=newer_than,
                     )
-                entry = self._follow(request.content_hash)
+                entry = self._follow(request.content_hash, newer_than)
                 if entry is not None:
                     return entry
         except DatabaseError as error:
@@ -259,23 +279,27 @@ class SpeechCache:
         recording: Recording,
         *,
         is_ahead: bool,
+        newer_than: datetime | None,
     ) -> Entry:
         failure: SpeechError | None = None
         try:
             # Somebody may have kept it between our look and our claim.
-            found = self.find_for_all(request.content_hash) or self._found_here_only(request.content_hash)
-            if found is not None:
-                return found.entry
+            if not self._is_to_be_made_again(request.content_hash, newer_than):
+                found = self.find_for_all(request.content_hash) or self._found_here_only(request.content_hash)
+                if found is not None:
+                    return found.entry
             recording.is_made_here = True
             spoken = self.speaker.speak(request, content_type, recording, parts_at_once)
             recording.all_is_spoken()
             entry = replace(self._entry(spoken, request, content_type), made_ahead=is_ahead)
-            if not self._still_ours(held):
+            if not (self._still_ours(held) or self._is_to_be_made_again(entry.content_hash, newer_than)):
                 # We were stopped for so long that another made it meanwhile; others have heard theirs.
                 found = self._find(entry.content_hash, self.permanents)
                 if found is not None:
                     return found.entry
             if not self._keep_for_all(entry):
+                if newer_than is not None:
+                    raise NotKept  # the old one plays everywhere else
                 return self._keep_here_at_least(entry)
         except SpeechError as error:
             failure = error
@@ -291,7 +315,15 @@ class SpeechCache:
             self._keep_for_all(found.entry)
         return found
 
-    def _follow(self, content_hash: str) -> Entry | None:
+    def _is_to_be_made_again(self, content_hash: str, newer_than: datetime | None) -> bool:
+        """Whether nobody has made it since somebody asked for that."""
+        if newer_than is None:
+            return False
+        return (
+            not Clip.objects.with_audio().filter(content_hash=content_hash, kept_at__gt=newer_than).exists()
+        )
+
+    def _follow(self, content_hash: str, newer_than: datetime | None) -> Entry | None:
         """Wait for whoever is making it, in another process or host; None when it is our turn to try."""
         holder = self.claims.holder(content_hash)
         owner = holder.owner if holder else ""
@@ -301,6 +333,8 @@ class SpeechCache:
             connections.close_all()
             time.sleep(FOLLOW_SECONDS)
             holder = self.claims.holder(content_hash)
+        if self._is_to_be_made_again(content_hash, newer_than):
+            return None  # whoever had the claim only looked
         found = self.find(content_hash)
         return found.entry if found else None
 

@@ -46,6 +46,7 @@ class Conf:
     timeout_seconds: float = 30.0
     first_byte_seconds: float = 10.0
     daily_budget_usd: float | None = None  # hard cap on provider spending in a day (UTC)
+    ask_above_usd: float = 1.0  # what staff have made at a price they have seen is asked about above this
     allow_anonymous_text: bool = False
     waiting_threads: int = 48  # of one process; see contract, WEB_THREADS
     claim_seconds: float = 8.0  # a claim that is not renewed for so long may be taken over

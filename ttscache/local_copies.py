@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import Max
 
 from ttscache.access import forget_decisions
 from ttscache.cache import SpeechCache
-from ttscache.models import Clip, ContentType, Removal
+from ttscache.models import Clip, ContentType, Removal, in_batches
 from ttscache.tiers import pages_of
 from ttscache.tiers.files import FileTier
 
@@ -26,6 +27,7 @@ class LocalCopies:
         self._cache = cache
         self._after: datetime | None = None  # on the database's clock; removals until then are known
         self._seen: set[int] = set()  # of those after it
+        self._dropped: list[str] = []  # at the last call
         self._all_seen_at = 0.0
         self._comparison_due = 0.0
 
@@ -43,6 +45,9 @@ class LocalCopies:
         self._follow()
 
     def _follow(self) -> None:
+        # One that was fetched before its removal may have been put here after we had dropped it.
+        drop_outdated_copies(self._cache, self._dropped)
+        self._dropped = []
         removals = Removal.objects.all()
         if self._after is not None:
             removals = removals.filter(removed_at__gt=self._after)
@@ -50,6 +55,7 @@ class LocalCopies:
         unseen = [content_hash for pk, content_hash, _ in found if pk not in self._seen]
         if unseen:
             self._cache.forget(unseen)
+            self._dropped = unseen
             forget_decisions()
             self._all_seen_at = time.monotonic()
         if found:
@@ -57,6 +63,19 @@ class LocalCopies:
             is_quiet = time.monotonic() - self._all_seen_at > LATE_SECONDS
             self._after = latest if is_quiet else latest - timedelta(seconds=LATE_SECONDS)
             self._seen = {pk for pk, _, removed_at in found if removed_at > self._after}
+
+
+def drop_outdated_copies(cache: SpeechCache, content_hashes: Sequence[str]) -> None:
+    """Those of other bytes than the record names, or without a record. Raises DatabaseError."""
+    for some in in_batches(content_hashes):
+        checksums = dict(Clip.objects.filter(content_hash__in=some).values_list("content_hash", "checksum"))
+        cache.forget(
+            content_hash
+            for content_hash in some
+            for tier in cache.local
+            if (copy := tier.get(content_hash)) is not None
+            and checksums.get(content_hash) not in {"", copy.checksum}
+        )
 
 
 def drop_copies_without_record(cache: SpeechCache) -> None:

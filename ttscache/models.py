@@ -332,7 +332,9 @@ class Identity(models.Model):
 
 
 class Removal(models.Model):
-    """A clip that was removed, for every process and host that may hold a copy of it. Kept for some days."""
+    """A clip that was removed or has other bytes now, for every process and host that may hold a copy of it.
+    Kept for some days.
+    """
 
     content_hash = models.CharField(max_length=32)
     removed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
@@ -705,6 +707,7 @@ class WarmItem(models.Model):
     owner = models.CharField(max_length=120, default="", blank=True)  # of the claim under which it is made
     characters = models.IntegerField()
     cost_microusd = models.BigIntegerField(default=0)
+    newer_than = models.DateTimeField(null=True, blank=True)  # a clip made before that is made again
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -23,7 +23,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from ttscache.cache import Hit, SpeechCache
+from ttscache.cache import Hit, Playing, SpeechCache
 from ttscache.claims import Held
 from ttscache.conf import conf
 from ttscache.errors import (
@@ -214,11 +214,8 @@ def _make_in_thread(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) ->
 
 def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
     """Whether it is worth going on with the next item. `spoken`: told once the voice is free for that."""
-    clip = item.clip
     try:
-        # A slot stands for one provider call at a time. Whoever records looks once more before he pays.
-        find_or_record = cache.play if clip.is_ready else cache.record
-        found = find_or_record(clip.request, clip.content_type, parts_at_once=1, is_ahead=True)
+        found = _found_or_recorded(cache, item)
         if isinstance(found, Hit):
             _finish(item, WarmItem.State.SKIPPED, WAS_THERE)
             return True
@@ -255,6 +252,16 @@ def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
             return False
         _finish(item, WarmItem.State.FAILED, str(error.args[0]))
     return True
+
+
+def _found_or_recorded(cache: SpeechCache, item: WarmItem) -> Hit | Playing:
+    """A slot stands for one provider call at a time. Whoever records looks once more before he pays."""
+    clip, newer_than = item.clip, item.newer_than
+    if clip.is_ready and newer_than is None:
+        return cache.play(clip.request, clip.content_type, parts_at_once=1, is_ahead=True)
+    return cache.record(
+        clip.request, clip.content_type, parts_at_once=1, is_ahead=True, newer_than=newer_than
+    )
 
 
 def _put_back(item: WarmItem, error: SpeechError, *, is_attempt: bool = False) -> None:

@@ -98,7 +98,10 @@ class Speaker:
             return self._part(calls[0], recording, is_heard=self.provider.is_streaming)
         spoken |= self._all_parts(calls, recording, parts_at_once)
         audio = sound.join([spoken[part].audio for part in parts], request.audio_format)
-        return _checked(audio, request)
+        whole = _checked(audio, request)
+        for part in parts:  # whoever asks for the clip once more wants it said anew
+            self._spare.pop(part, None)
+        return whole
 
     def book_unfinished(self) -> None:
         """Book what is still under way, for a process that ends: the calls may cost all the same."""

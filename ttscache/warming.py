@@ -9,8 +9,8 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import chain
 
 from django.db import IntegrityError, transaction
@@ -43,13 +43,15 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do, before anything is paid for."""
+    """What a run would do, before anything is paid for. `is_again`: what is there is made once more."""
 
     clips: tuple[Clip, ...]
+    is_again: bool = False
 
     @property
     def missing(self) -> list[Clip]:
-        return [clip for clip in self.clips if not clip.is_ready]
+        """What is to be made."""
+        return [clip for clip in self.clips if self.is_again or not clip.is_ready]
 
     @property
     def characters(self) -> int:
@@ -61,7 +63,7 @@ class Plan:
 
 
 # --- what there is to make --------------------------------------------------------------------------------
-def plan(wanted: Iterable[Wanted]) -> Plan:
+def plan(wanted: Iterable[Wanted], *, is_again: bool = False) -> Plan:
     """Which clips there are to make; nothing is written."""
     in_order = {item.speech.content_hash: item for item in wanted}
     known = _on_record(in_order)
@@ -69,7 +71,8 @@ def plan(wanted: Iterable[Wanted]) -> Plan:
         tuple(
             known.get(content_hash) or Clip.of(item.speech, item.content_type)
             for content_hash, item in in_order.items()
-        )
+        ),
+        is_again,
     )
 
 
@@ -92,14 +95,20 @@ def _on_record(content_hashes: Iterable[str]) -> dict[str, Clip]:
 
 # --- a run begins -----------------------------------------------------------------------------------------
 def start_run(
-    scope: str, wanted: Iterable[Wanted], *, lane: Lane = Lane.SCHEDULED, asked_by: str = ""
+    scope: str,
+    wanted: Iterable[Wanted],
+    *,
+    lane: Lane = Lane.SCHEDULED,
+    asked_by: str = "",
+    is_again: bool = False,
 ) -> WarmRun:
     """Queue what is missing, in the run of this scope that is under way or in a new one.
 
-    Where nothing is missing it is the last run of this scope that ended well; where there was none, one that
-    is done at once. In a run that is joined the clips change to the faster lane of the two. What failed
-    lately is not tried again for listeners, however many they are: it may cost each time. Work starts when
-    the transaction is committed.
+    `is_again`: what is there is made once more; it plays until then, and stays where that fails. Where
+    nothing is missing it is the last run of this scope that ended well; where there was none, one that is
+    done at once. In a run that is joined the clips change to the faster lane of the two. What failed lately
+    is not tried again for listeners, however many they are: it may cost each time. Work starts when the
+    transaction is committed.
     """
     listed = list(wanted)
     try:
@@ -107,7 +116,7 @@ def start_run(
             run = WarmRun.objects.active().select_for_update().filter(scope=scope).first()
             Clip.objects.keep_from_prune(item.speech.content_hash for item in listed)
             record(listed)
-            planned = plan(listed)
+            planned = plan(listed, is_again=is_again)
             failed = _failed_lately(planned.missing) if lane == Lane.PREFETCH else frozenset()
             if run is None and all(clip.pk in failed for clip in planned.missing):
                 # It may have ended a moment ago, between somebody's look at the clips and this one.
@@ -115,13 +124,13 @@ def start_run(
                 run = WarmRun.objects.filter(scope=scope, state__in=ended).first()
                 if run is not None:
                     return run
-            planned = Plan(tuple(clip for clip in planned.clips if clip.pk not in failed))
+            planned = replace(planned, clips=tuple(clip for clip in planned.clips if clip.pk not in failed))
             run = run or WarmRun.objects.create(scope=scope, asked_by=asked_by)
             added = _add_items(run, planned, lane)
             settle(run)
     except IntegrityError:
         # Somebody else started this scope in the same moment: this time it is there to join.
-        return start_run(scope, listed, lane=lane, asked_by=asked_by)
+        return start_run(scope, listed, lane=lane, asked_by=asked_by, is_again=is_again)
     run.refresh_from_db()
     if added:
         logger.info("Warming %s: %s (%s)", scope, _described(added), asked_by or "not said who asked")
@@ -195,8 +204,9 @@ def _add_items(run: WarmRun, planned: Plan, lane: Lane) -> list[WarmItem]:
         _queue_again(run.items.filter(pk__in=some))
     for some in in_batches([item.pk for item in slow]):
         run.items.filter(pk__in=some, state__in=WarmItem.OPEN).update(lane=lane)
+    newer_than = timezone.now() if planned.is_again else None
     new = [
-        _item_of(run, clip, lane, position)
+        _item_of(run, clip, lane, position, newer_than)
         for position, clip in enumerate(planned.clips)
         if clip.pk not in there
     ]
@@ -204,14 +214,16 @@ def _add_items(run: WarmRun, planned: Plan, lane: Lane) -> list[WarmItem]:
     return again + [item for item in new if item.state == WarmItem.State.QUEUED]
 
 
-def _item_of(run: WarmRun, clip: Clip, lane: Lane, position: int) -> WarmItem:
+def _item_of(run: WarmRun, clip: Clip, lane: Lane, position: int, newer_than: datetime | None) -> WarmItem:
+    was_there = clip.is_ready and newer_than is None
     return WarmItem(
         run=run,
         clip=clip,
         lane=lane,
         position=position,
-        state=WarmItem.State.SKIPPED if clip.is_ready else WarmItem.State.QUEUED,
-        reason=WAS_THERE if clip.is_ready else "",
+        state=WarmItem.State.SKIPPED if was_there else WarmItem.State.QUEUED,
+        reason=WAS_THERE if was_there else "",
+        newer_than=newer_than,
         characters=len(clip.content_text),
         cost_microusd=round(list_price_usd(clip.model, len(clip.content_text)) * 1e6),
     )
@@ -290,7 +302,8 @@ def retry_failed(run: WarmRun, *, asked_by: str = "") -> WarmRun:
     except IntegrityError:
         failed = run.items.filter(state=WarmItem.State.FAILED).select_related("clip")
         wanted = [Wanted(item.clip.request, item.clip.content_type) for item in failed]
-        return start_run(run.scope, wanted, asked_by=asked_by)
+        is_again = any(item.newer_than is not None for item in failed)
+        return start_run(run.scope, wanted, asked_by=asked_by, is_again=is_again)
     run.refresh_from_db()
     return run
 

@@ -43,6 +43,7 @@ WRONG = [
     ("DEBUG", "maybe", "true and false"),
     ("TTS_HIT_RATE_TARGETS", "question=101", "question=95"),
     ("TTS_STORAGE_LIMIT_BYTES", "plenty", "number of bytes"),
+    ("TTS_ASK_ABOVE_USD", "much", "number"),
     ("EMAIL_URL", "http://localhost", "smtp"),
     ("ALERT_EMAILS", "ana", "ana@example.org"),
     ("ALLOWED_HOSTS", "http://example.org/", "example.org"),

@@ -36,6 +36,22 @@ for text in texts:
 publishing.publish(texts)
 """
 
+OLD_SOUND = """
+from dataclasses import replace
+from ttscache.tiers import checksum_of
+from ttscache.wiring import speech_cache
+old = speech_cache().find("{old}").entry
+new = speech_cache().find("{content_hash}").entry
+speech_cache().permanent.put(replace(new, audio=old.audio, checksum=old.checksum))
+"""
+MAKE_AGAIN = """
+from ttscache import remaking
+from ttscache.models import Clip
+from ttscache.warming import Wanted
+clip = Clip.objects.get(content_hash="{content_hash}")
+remaking.start_run("again", remaking.plan([Wanted(clip.request, clip.content_type)]))
+"""
+
 
 @pytest.fixture(scope="module")
 def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
@@ -93,6 +109,34 @@ def test_what_is_heard_then_are_the_new_words(site: Site, openai: OpenAIServer, 
     assert len(new) == len(CHANGED)
     assert heard == [sound_of(each["text"], voice) for each in new]
     assert openai.calls() == []
+
+
+def test_a_clip_that_is_made_again_plays_the_old_one_until_the_new_one_is_there(
+    site: Site, openai: OpenAIServer
+) -> None:
+    caller = Caller(site)
+    text = questions(caller, "nova")[3]["text"]
+    old, new = sound_of(text, "onyx"), sound_of(text, "nova")
+    names = {"content_hash": hash_of(text, "nova"), "old": hash_of(text, "onyx")}
+
+    def address() -> str:
+        return str(questions(caller, "nova")[3]["audio"]["url"])
+
+    def heard_often() -> set[bytes]:
+        """In either web process."""
+        return {caller.get(address()).body for _ in range(10)}
+
+    site.manage("shell", "-c", OLD_SOUND.format(**names), check=True)
+    wait_until(lambda: heard_often() == {old}, "the old sound")
+    before = address()
+    openai.behave(gate_before_headers=True)
+    site.manage("shell", "-c", MAKE_AGAIN.format(**names), check=True)
+    wait_until(openai.calls, "the call for the new one")
+    assert (heard_often(), address()) == ({old}, before)
+    openai.release()
+    wait_until(lambda: heard_often() == {new}, "the new sound")
+    assert address() != before
+    assert len(openai.calls()) == 1
 
 
 def test_a_clip_that_fails_leaves_listeners_what_they_have(site: Site, openai: OpenAIServer) -> None:

@@ -168,7 +168,7 @@ class TestHowANarrativeSounds:
     def test_the_journey_and_the_lists_say_the_same(self, admin_client, journey, question):
         make_clips(question.text)
         page = admin_client.get(page_of(journey))
-        assert badges(page) == ["Not made"] * 2 + ["Up to date"] * 2 + ["Not made"] * 2
+        assert badges(page) == ["Live"] + ["Not made"] * 2 + ["Up to date"] * 2 + ["Not made"] * 2
         assert "2 of 6 clips up to date" in page.content.decode()
         assert badges(admin_client.get(NARRATIVES)).count("Up to date") == 2
         assert "2 of 6" in admin_client.get(JOURNEYS).content.decode()
@@ -430,7 +430,7 @@ class TestFewQueries:
     def test_a_journey_of_many_narratives(self, admin_client, django_assert_max_num_queries):
         with django_assert_max_num_queries(16):
             page = admin_client.get(page_of(Journey.objects.get()))
-        assert len(badges(page)) == 34
+        assert len(badges(page)) == 1 + 34
 
 
 def test_a_title_is_never_markup(admin_client, journey, question):

@@ -63,7 +63,7 @@ class TestWhatWaits:
 
     def test_it_tells_which_version_listeners_have(self, admin_client, heard_journey):
         page = admin_client.get(page_of(heard_journey)).content.decode()
-        assert re.search(r"Listeners have version 1, [^<]*, published by ana", page)
+        assert re.search(r"live: v1, \d+ \w+ \d{4}, ana<", page)
 
     def test_a_failed_clip_says_why_and_can_be_tried_again(self, admin_client, heard_journey, waiting):
         fail(waiting)

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ttscache", "0020_dashboard")]
+    dependencies = [("ttscache", "0021_remake")]
 
     operations = [
         migrations.CreateModel(

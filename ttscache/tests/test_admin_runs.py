@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from ttscache import warming
+from ttscache import remaking, warming
 from ttscache.conf import conf
 from ttscache.models import WarmItem, WarmRun
 from ttscache.tests.fakes import speech
@@ -166,6 +166,12 @@ class TestDeeds:
         assert offered(client, run) == (["try_again"] if done else [])
         client.post(page_of(run, "try_again"), {"confirmed": "yes"})
         assert (state_of(run) == "queued") is done
+
+    def test_what_is_made_again_costs_although_it_is_there(self, admin_client):
+        clip = made(clip_of("One"))
+        again = remaking.start_run("again", remaking.plan([Wanted(clip.request, clip.content_type)]))
+        says = f"1 clip is given up: {len(clip.content_text)} character"
+        assert says in text_of(admin_client.get(page_of(again, "cancel")))
 
     def test_each_is_noted_with_who_did_it(self, admin_client, run, admin_user):
         for name in ("pause", "go_on", "cancel"):

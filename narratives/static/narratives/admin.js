@@ -177,6 +177,7 @@
       const isHeard = [...old.querySelectorAll("audio")].some((audio) => !audio.paused);
       if (fresh && !isHeard && old.innerHTML !== fresh.innerHTML) old.innerHTML = fresh.innerHTML;
     }
+    document.dispatchEvent(new Event("clips-refreshed"));
   }
 
   async function keepFresh() {

@@ -1,0 +1,125 @@
+"""The price on the button while somebody writes, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from harness.axe import serious
+from harness.chromium import chromium
+from harness.optional import skipped_when_unavailable
+from narratives.models import Journey, Narrative
+from narratives.tests.test_admin import make_clips, page_of
+from ttscache.models import WarmItem
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
+NEW = "Where did it all begin?"
+PRICE = "Save and make audio: 2 clips, 46 chars, about $0.001, ~2 s"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=30_000)  # a busy machine may be slow to show
+    with pytest.MonkeyPatch.context() as patch, skipped_when_unavailable(), chromium() as browser:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests
+        yield browser
+
+
+@pytest.fixture
+def journey(heard_journey: Journey, paid_voice: None) -> Journey:
+    """In a voice that costs; all of its clips are there."""
+    for narrative in heard_journey.narratives.all():
+        make_clips(narrative.text)
+    return heard_journey
+
+
+@pytest.fixture
+def open_page(browser: Browser, live_server: Any, admin_client: Any) -> Iterator[Callable[..., Page]]:
+    contexts = []
+
+    def open_one(address: str, **options: Any) -> Page:
+        context = browser.new_context(base_url=live_server.url, **options)
+        contexts.append(context)
+        cookie = admin_client.cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        page.goto(address)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+
+
+def button(page: Page) -> Locator:
+    return page.get_by_role("button", name="Save and make audio")
+
+
+def words_of_the_question(page: Page) -> Locator:
+    """On its own page, and on that of its journey."""
+    return page.locator("textarea[name=text], textarea[name=narratives-1-text]")
+
+
+def to_be_made() -> int:
+    return WarmItem.objects.filter(state="queued").count()
+
+
+@pytest.mark.parametrize("place", ["journey", "narrative"])
+def test_it_follows_the_words_and_a_press_goes_ahead_at_it(
+    open_page: Callable[..., Page], journey: Journey, place: str
+) -> None:
+    question = journey.narratives.get(kind="question")
+    page = open_page(page_of(journey if place == "journey" else question))
+    expect(button(page)).to_contain_text("Save and make audio: every clip is there")
+    words_of_the_question(page).fill(NEW)
+    expect(button(page)).to_contain_text(PRICE)
+    button(page).press("Enter")
+    expect(page.get_by_text("2 clips are being made: 46 characters, about $0.001.")).to_be_visible()
+    assert (Narrative.objects.get(pk=question.pk).text, to_be_made()) == (NEW, 2)
+
+
+def test_while_somebody_writes_no_price_stands_that_is_not_true(
+    open_page: Callable[..., Page], journey: Journey
+) -> None:
+    page = open_page(page_of(journey.narratives.get(kind="question")))
+    expect(button(page)).to_contain_text("every clip is there")
+    page.route("**/price/", lambda route: route.abort())
+    words_of_the_question(page).fill(NEW)
+    expect(button(page)).to_contain_text("Save and make audio")
+    expect(button(page)).not_to_contain_text(":")
+    button(page).click()
+    expect(page.get_by_role("heading", name="Make audio: Question")).to_be_visible()
+    assert to_be_made() == 0, "nobody has seen a price, so it is asked about"
+
+
+def test_words_that_are_not_saved_are_not_lost_without_a_word(
+    open_page: Callable[..., Page], journey: Journey
+) -> None:
+    page = open_page(page_of(journey))
+    warned: list[str] = []
+
+    def stay(dialog: Any) -> None:
+        warned.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    text = words_of_the_question(page)
+    text.press_sequentially("!")
+    page.get_by_role("link", name="Make again, nova, Question").click(no_wait_after=True)
+    expect(text).to_have_value("!Where did it begin?")
+    assert warned == ["beforeunload"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_for_those_who_see_or_move_otherwise(
+    open_page: Callable[..., Page], journey: Journey, scheme: str
+) -> None:
+    Narrative.objects.filter(kind="question").update(text=NEW)
+    page = open_page(page_of(journey), viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    expect(page.get_by_role("link", name="Make now, nova, Question")).to_be_visible()
+    with skipped_when_unavailable():
+        assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
