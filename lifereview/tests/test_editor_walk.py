@@ -1,4 +1,4 @@
-"""A walk through the editor in a browser, while listeners listen: write, hear, publish, pronounce, reorder."""
+"""A walk through the editor in a browser, while listeners listen: write, publish, pronounce, reorder."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class Listeners(threading.Thread):
         is_whole = item["audio"]["ready"] and item["audio"]["content_hash"] == hash_of(said, voice)
         if not is_whole or heard(self.caller, item) != sound_of(said, voice):
             self.mismatches.append(f"{voice}: {item}")
-        return item["text"] == words
+        return bool(item["text"] == words)
 
     def __enter__(self) -> Listeners:
         self.start()
