@@ -286,3 +286,51 @@ class TestOrder:
         press(ana, "Save draft and stay")
         expect(ana.get_by_text("was changed successfully")).to_be_visible()
         assert self.titles(site) == [before[1], before[0], *before[2:]]
+
+
+# --- by keyboard alone --------------------------------------------------------------------------------------
+# What a person could click, but for those of a group of radio buttons or what is hidden now.
+CLICKABLE = """() => [...document.querySelectorAll(
+  "a[href], button, input, select, textarea, summary, [tabindex]"
+)].filter((each) => !each.disabled && each.type !== "hidden" && each.tabIndex >= 0
+  && each.checkVisibility({ visibilityProperty: true, opacityProperty: false })
+).map((each, place) => {
+  each.dataset.place = place;
+  each.dataset.unfocused = look(each);
+  return each.outerHTML.slice(0, 120);
+})"""
+# Its place, its name, and whether the look of it or of what holds it differs from before.
+FOCUSED = """() => {
+  const each = document.activeElement;
+  if (!each.dataset.place) return null;
+  return [Number(each.dataset.place), nameOf(each), look(each) !== each.dataset.unfocused];
+}"""
+HELP = """
+  window.look = (each) => [each, each.parentElement, each.closest("label")].map((one) => {
+    if (!one) return "";
+    const { outline, boxShadow, borderColor, backgroundColor } = getComputedStyle(one);
+    return [outline, boxShadow, borderColor, backgroundColor].join();
+  }).join("|");
+  window.nameOf = (each) => each.getAttribute("aria-label") || each.innerText?.trim() || each.title
+    || [...(each.labels ?? [])].map((label) => label.innerText).join(" ").trim();
+  undefined; // or else Playwright calls what comes last
+"""
+
+
+def test_tab_reaches_everything_that_can_be_clicked_and_shows_where_it_is(ana: Page, site: Site) -> None:
+    ana.goto(f"{site.url}/admin/narratives/journey/1/change/")
+    ana.add_style_tag(content="* { transition: none !important }")
+    ana.evaluate(HELP)
+    clickable = dict(enumerate(ana.evaluate(CLICKABLE)))
+    reached, nameless, unseen = set(), [], []
+    for _ in range(len(clickable) + 20):
+        ana.keyboard.press("Tab")
+        if (at := ana.evaluate(FOCUSED)) is None:
+            continue
+        place, name, is_seen = at
+        reached.add(place)
+        nameless += [] if name else [clickable[place]]
+        unseen += [] if is_seen else [clickable[place]]
+    assert len(reached) > 8 * 17
+    assert [html for place, html in clickable.items() if place not in reached] == []
+    assert (nameless, unseen) == ([], [])
