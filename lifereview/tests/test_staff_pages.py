@@ -171,6 +171,7 @@ def test_nothing_serious_on_any_page_and_none_is_wider_than_the_window(
     page: Page, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     found = {}
+    cache.clear()
     page.goto("/admin/")
     expect(page.get_by_text("Nobody has listened yet")).to_be_visible()
     found["dashboard, empty"] = problems(page)
