@@ -13,10 +13,13 @@ from harness.axe import serious
 from harness.chromium import chromium
 from harness.optional import skipped_when_unavailable
 from harness.site import WebServer
+from harness.waiting import wait_until
+from lifereview.tests.holdings import query
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 PASSWORD = "quite-long-enough-1"
+ASKED_FOR = "Nobody asks for number 1."
 PREPARE = f"""
 from datetime import timedelta
 from django.contrib.auth.models import User
@@ -71,6 +74,11 @@ def page(request: pytest.FixtureRequest, site: WebServer, browser: Browser) -> I
     context.close()
 
 
+def last_asked_for(site: WebServer) -> dict[str, str]:
+    """When, of each clip on record."""
+    return dict(query(site, "SELECT content_hash, last_accessed_at FROM tts_cache"))
+
+
 def requests_on(page: Page) -> int:
     return int(page.locator("[data-figure=requests]").inner_text().replace(",", ""))
 
@@ -114,14 +122,29 @@ class TestWalk:
     def test_made_up_figures_are_marked_as_such(self, page: Page) -> None:
         expect(page.get_by_role("note")).to_contain_text("Made-up figures.")
 
-    def test_what_the_dry_run_lists_is_what_goes(self, page: Page, site: WebServer) -> None:
+    def test_the_dry_run_writes_nothing(self, page: Page, site: WebServer) -> None:
+        before = last_asked_for(site)
         page.get_by_role("link", name="Check what could go (dry run)").click()
         expect(page.locator("[data-figure=stale]")).to_have_text("3 clips")
         expect(page.get_by_role("row", name="Nobody asks for number 2.")).to_be_visible()
+        assert last_asked_for(site) == before
+        assert query(site, "SELECT count(*) FROM ttscache_prunerun") == [(0,)]
+
+    def test_what_it_lists_is_what_goes_but_for_what_is_asked_for_in_between(
+        self, page: Page, site: WebServer
+    ) -> None:
+        wanted = f"SELECT content_hash FROM tts_cache WHERE content_text = '{ASKED_FOR}'"
+        (wanted_after_all,) = query(site, wanted)[0]
+        page.get_by_role("link", name="Check what could go (dry run)").click()
+        before = last_asked_for(site)
+        assert page.request.get(f"{site.url}/api/audio/{wanted_after_all}.mp3").ok
+        wait_until(lambda: last_asked_for(site) != before, "the books to be written")
         page.get_by_role("button", name="Remove 3 clips").click()
         expect(page.get_by_text("3 clips are being removed")).to_be_visible()
         expect(page.locator(".clip-progress")).to_contain_text("0 of 3")
         site.manage("shell", "--verbosity", "0", "-c", AS_THE_CLUSTER_DOES, check=True)
-        expect(page.locator(".clip-progress")).to_contain_text("3 of 3")  # without a reload
+        expect(page.locator(".clip-progress")).to_contain_text("2 of 3")  # without a reload
+        left = "SELECT content_text FROM tts_cache WHERE content_text LIKE 'Nobody asks for%'"
+        assert query(site, left) == [(ASKED_FOR,)]
         page.goto(f"{site.url}/admin/ttscache/clip/stale/")
         expect(page.locator("[data-figure=stale]")).to_have_text("0 clips")

@@ -1,0 +1,45 @@
+"""Pictures in a palette are the same pictures."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from harness.png import with_palette
+
+pytestmark = pytest.mark.any_database
+
+
+def a_picture(colours: int) -> np.ndarray:
+    """40 x 100 pixels, of so many colours."""
+    values = np.resize(np.arange(colours), (40, 100))
+    return np.stack([values % 256, values // 256, values % 7], axis=2).astype(np.uint8)
+
+
+def png_of(pixels: np.ndarray) -> bytes:
+    codec = av.CodecContext.create("png", "w")
+    codec.width, codec.height, codec.pix_fmt = pixels.shape[1], pixels.shape[0], "rgb24"
+    codec.time_base = Fraction(1)
+    frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+    return b"".join(bytes(packet) for packet in [*codec.encode(frame), *codec.encode(None)])
+
+
+def pixels_of(png: bytes) -> np.ndarray:
+    with av.open(io.BytesIO(png), "r") as picture:
+        return next(picture.decode(video=0)).to_ndarray(format="rgb24")
+
+
+def test_few_colours_are_kept_as_they_are():
+    picture = a_picture(200)
+    assert (pixels_of(with_palette(png_of(picture))) == picture).all()
+
+
+def test_of_many_colours_each_is_near_to_what_it_was():
+    picture = a_picture(300).astype(int)
+    seen = pixels_of(with_palette(png_of(picture.astype(np.uint8)))).astype(int)
+    assert seen.shape == picture.shape
+    assert abs(seen - picture).max() <= 50

@@ -1,0 +1,41 @@
+"""Members of staff in a browser: hired by the site, signed in, in front of one of its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect
+
+from harness.site import Site
+
+PASSWORD = "quite-long-enough-1"
+HIRE = """
+from django.contrib.auth.models import Group, User
+for name, group in {staff!r}.items():
+    user = User.objects.create_user(name, password="{password}", is_staff=True, is_superuser=not group)
+    user.groups.set(Group.objects.filter(name=group))
+"""
+
+
+def hire(site: Site, **groups: str) -> None:
+    """The group of each name; one without a group may do everything."""
+    site.manage("shell", "--verbosity", "0", "-c", HIRE.format(staff=groups, password=PASSWORD), check=True)
+
+
+@contextmanager
+def signed_in(browser: Browser, site: Site, name: str, **look: Any) -> Iterator[Page]:
+    """At the first page of the staff. `look`: of the browser, such as its viewport."""
+    context = browser.new_context(base_url=site.url, **look)
+    try:
+        page = context.new_page()
+        page.goto("/admin/")
+        page.get_by_label("Username").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_be_visible()
+        expect(page.get_by_label("Username")).to_have_count(0)
+        yield page
+    finally:
+        context.close()

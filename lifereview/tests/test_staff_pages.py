@@ -1,0 +1,188 @@
+"""Every page of the staff in a real browser: for those who see, hear or move otherwise, and on a phone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+
+from harness.axe import serious
+from harness.chromium import chromium
+from harness.optional import skipped_when_unavailable
+from narratives import publishing
+from narratives.models import BankReflection, Journey, Narrative, Pronunciation
+from narratives.shipped import load_shipped_content
+from ttscache.figures import demo
+from ttscache.models import Alert, Clip, PruneRun, WarmItem, WarmRun
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database, pytest.mark.timeout(300)]
+
+LOOKS = {
+    "390-dark": (390, 844),
+    "1440-light": (1440, 900),
+    "1440-dark": (1440, 900),
+    "1024-light": (1024, 768),
+    "1024-dark": (1024, 768),
+    "390-light": (390, 844),
+}
+EVERY_DAY = "390-dark"  # the narrowest, in the colours that nobody looks at by day
+JOURNEY = "/admin/narratives/journey/{journey}/"
+PAGES = {
+    "dashboard": "/admin/",
+    "journeys": "/admin/narratives/journey/",
+    "editor": JOURNEY + "change/",
+    "new journey": "/admin/narratives/journey/add/",
+    "versions": JOURNEY + "versions/",
+    "back to a version": JOURNEY + "versions/1/restore/",
+    "publish": JOURNEY + "publish/",
+    "publish anyway": JOURNEY + "waiting/anyway/",
+    "take it back": JOURNEY + "waiting/withdraw/",
+    "make": JOURNEY + "make/",
+    "import": JOURNEY + "import/",
+    "narratives": "/admin/narratives/narrative/",
+    "narrative": "/admin/narratives/narrative/{narrative}/change/",
+    "new narrative": "/admin/narratives/narrative/add/",
+    "lexicon": "/admin/narratives/pronunciation/",
+    "entry": "/admin/narratives/pronunciation/{entry}/change/",
+    "delete an entry": "/admin/narratives/pronunciation/{entry}/delete/",
+    "bank": "/admin/narratives/bankreflection/",
+    "reflection": "/admin/narratives/bankreflection/{reflection}/change/",
+    "new reflection": "/admin/narratives/bankreflection/add/",
+    "clips": "/admin/ttscache/clip/",
+    "clip": "/admin/ttscache/clip/{clip}/change/",
+    "stale": "/admin/ttscache/clip/stale/",
+    "warm runs": "/admin/ttscache/warmrun/",
+    "warm run": "/admin/ttscache/warmrun/{run}/change/",
+    "prune runs": "/admin/ttscache/prunerun/",
+    "prune run": "/admin/ttscache/prunerun/{prune}/change/",
+    "alerts": "/admin/ttscache/alert/",
+    "alert": "/admin/ttscache/alert/{alert}/change/",
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=30_000)
+    with pytest.MonkeyPatch.context() as patch, skipped_when_unavailable(), chromium() as browser:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests
+        yield browser
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(each, marks=() if each == EVERY_DAY else pytest.mark.long, id=each) for each in LOOKS
+    ]
+)
+def look(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: Any, admin_client: Any, look: str) -> Iterator[Page]:
+    width, height = LOOKS[look]
+    context = browser.new_context(
+        base_url=live_server.url,
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if look.endswith("dark") else "light",
+        reduced_motion="reduce",
+    )
+    cookie = admin_client.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+    page = context.new_page()
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def ids(settings: Any) -> dict[str, Any]:
+    """A journey in the middle of everything: clips made, failed, missing; drafts, a version on its way."""
+    settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
+    now = timezone.now()
+    load_shipped_content()
+    journey = Journey.objects.get(is_default=True)
+    Clip.objects.filter(content_type="narrative").update(
+        kept_at=now, checksum="0123456789abcdef", duration_ms=7_000, stored_size=9_000, audio_file_size=9_000
+    )
+    drafts = list(journey.narratives.filter(kind=Narrative.Kind.QUESTION)[:3])
+    for draft in drafts:
+        draft.text += " Dr. Nguyen may know."
+        draft.save(update_fields=["text"])
+    publishing.publish(drafts[:1], asked_by="ana")
+    entry = Pronunciation.objects.create(word="Nguyen", say_as="Win")
+    publishing.hold_clips()
+    run = WarmRun.objects.filter(items__isnull=False).latest("created_at")
+    WarmItem.objects.filter(pk=run.items.earliest("pk").pk).update(
+        state="failed", reason="The voice service was busy.", finished_at=now
+    )
+    old = Clip.objects.filter(content_type="analysis").order_by("pk")
+    Clip.objects.filter(pk__in=[each.pk for each in old[:2]]).update(
+        last_accessed_at=now - timedelta(days=200)
+    )
+    demo.seed(8)
+    prune = PruneRun.objects.create(days=90, state="done", listed=3, removed=3, freed_bytes=30_000)
+    alert = Alert.objects.create(kind="coverage", says="30 of 34 are there.", since=now, due_at=now)
+    cache.clear()
+    return {
+        "journey": journey.pk,
+        "narrative": drafts[1].pk,
+        "entry": entry.pk,
+        "reflection": BankReflection.objects.earliest("pk").pk,
+        "clip": Clip.objects.filter(content_type="narrative").earliest("created_at").pk,
+        "run": run.pk,
+        "prune": prune.pk,
+        "alert": alert.pk,
+    }
+
+
+def problems(page: Page) -> list[str]:
+    """What axe finds, and whether somebody has to move sideways to read."""
+    found = serious(page)
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"):
+        found.append("wider than the window")
+    return found
+
+
+def preview_of_an_entry(page: Page) -> None:
+    page.goto("/admin/narratives/pronunciation/add/")
+    page.get_by_label("Word", exact=False).first.fill("childhood")
+    page.get_by_label("Say as", exact=False).first.fill("chyle-hood")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.get_by_text("Captions keep the spelling.")).to_be_visible()
+
+
+def preview_of_a_file(page: Page, journey: int, folder: Path) -> None:
+    answer = page.request.get(f"/admin/narratives/journey/{journey}/export-json/")
+    file = folder / "journey.json"
+    file.write_text(re.sub(r"Where It Began", "Where it all began", answer.text()))
+    page.goto(f"/admin/narratives/journey/{journey}/import/")
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Look at the differences").click()
+    expect(page.get_by_text("Where it all began").first).to_be_visible()
+
+
+def test_nothing_serious_on_any_page_and_none_is_wider_than_the_window(
+    page: Page, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    found = {}
+    cache.clear()
+    page.goto("/admin/")
+    expect(page.get_by_text("Nobody has listened yet")).to_be_visible()
+    found["dashboard, empty"] = problems(page)
+    ids = request.getfixturevalue("ids")
+    for name, address in PAGES.items():
+        answer = page.goto(address.format(**ids))
+        assert answer is not None and answer.status == 200, name
+        assert answer.request.redirected_from is None, name
+        found[name] = problems(page)
+    preview_of_an_entry(page)
+    found["preview of an entry"] = problems(page)
+    preview_of_a_file(page, ids["journey"], tmp_path)
+    found["preview of a file"] = problems(page)
+    assert {name: problem for name, problem in found.items() if problem} == {}
