@@ -31,17 +31,11 @@ from ttscache.models import (
     WarmRun,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 HOUR = datetime(2026, 11, 22, 18, tzinfo=UTC)
 COUNTED = {"hour": HOUR, "content_type": "question", "voice": "nova"}
 FIGURES = {**COUNTED, "characters": 98}
-
-
-@pytest.fixture
-def _quick_passwords(settings: Any) -> None:
-    """Hashing the admin's password well would take longer than each of these tests."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def a_clip() -> Clip:

@@ -18,17 +18,11 @@ from narratives.models import Journey, Narrative
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin, WarmItem, WarmRun
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 NARRATIVES = reverse("admin:narratives_narrative_changelist")
 JOURNEYS = reverse("admin:narratives_journey_changelist")
 TEXTS = {"intro": "Welcome.", "question": "Where did it begin?", "outro": "Thank you."}
-
-
-@pytest.fixture
-def _quick_passwords(settings: Any) -> None:
-    """Hashing the admin's password well would take longer than each of these tests."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

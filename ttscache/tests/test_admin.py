@@ -29,16 +29,10 @@ from ttscache.models import (
     WarmRun,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_quick_passwords")]
+pytestmark = pytest.mark.django_db
 
 CLIPS = reverse("admin:ttscache_clip_changelist")
 PRUNES = reverse("admin:ttscache_prunerun_changelist")
-
-
-@pytest.fixture
-def _quick_passwords(settings: Any) -> None:
-    """Hashing the admin's password well would take longer than each of these tests."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def clip_of(text: str, voice: str = "nova", kind: str = ContentType.QUESTION) -> Clip:

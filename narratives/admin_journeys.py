@@ -1,0 +1,231 @@
+"""Journeys, for staff: what is in them, what is published of them, what is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+
+from narratives import (
+    publishing,
+)
+from narratives.admin_copies import CopyPages
+from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
+from narratives.admin_exchange import ExchangePages
+from narratives.admin_inline import NarrativeInline
+from narratives.admin_making import MakingPages
+from narratives.admin_narratives import NarrativeAdmin
+from narratives.admin_preview import PreviewPages
+from narratives.admin_publications import PublicationPages
+from narratives.admin_writing import WritingPages
+from narratives.copying import duplicate_journey
+from narratives.deleting import delete_journeys, delete_narratives, restore_journeys
+from narratives.drafts import (
+    journey_clips,
+    make_again,
+    make_journey,
+)
+from narratives.models import Journey, Narrative, share_lexicon
+from narratives.sounds import add_sounds, count_up_to_date
+from ttscache import remaking, warming
+from ttscache.admin_pages import has_said_yes
+from ttscache.admin_widgets import in_words, progress_bar
+
+
+class JourneyForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_is_default(self) -> bool:
+        """Taking it away from another journey is a decision of its own."""
+        is_default: bool = self.cleaned_data["is_default"]
+        other = Journey.objects.filter(is_default=True).exclude(pk=self.instance.pk).first()
+        if is_default and other is not None:
+            raise ValidationError(f"“{other}” is the default now. Take it off there first.")
+        return is_default
+
+
+@admin.register(Journey)
+class JourneyAdmin(
+    PublicationPages, ExchangePages, WritingPages, PreviewPages, CopyPages, MakingPages, DeletedPages
+):
+    form = JourneyForm
+    inlines = (NarrativeInline,)
+    list_display = ("title", "is_live", "is_default", "narrative_count", "changes", "readiness")
+    deleted_list_display = ("title",)
+    list_filter = (DeletedFilter,)
+    search_fields = ("title",)
+    change_form_outer_before_template = "admin/narratives/journey/standing.html"
+    prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
+    fieldsets = (
+        (None, {"fields": ("title", ("is_live", "is_default"))}),
+        ("Technical", {"classes": ["collapse"], "fields": (("slug", "language"),)}),
+    )
+    actions_detail = (
+        "publish_changes",
+        {"title": "Make audio", "items": ["make_missing", "make_all_again"]},
+        "versions",
+        "preview",
+        {"title": "File", "items": ["duplicate", "export_json", "export_csv", "import_file"]},
+    )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JourneyList]:
+        return JourneyList
+
+    @admin.display(description="Narratives")
+    def narrative_count(self, journey: Journey) -> int:
+        return len(journey.narratives.all())
+
+    @admin.display(description="Not published yet")
+    def changes(self, journey: Journey) -> str:
+        changed = sum(narrative.is_ahead for narrative in journey.narratives.all())
+        return f"{changed} with changes" if changed else ""
+
+    @admin.display(description="Clips up to date")
+    def readiness(self, journey: Journey) -> SafeString:
+        return progress_bar(*count_up_to_date(journey.narratives.all()))
+
+    # saving
+    def get_readonly_fields(self, request: HttpRequest, obj: Journey | None = None) -> tuple[str, ...]:
+        """What listeners get is for those to say who may publish."""
+        given = tuple(super().get_readonly_fields(request, obj))
+        return given if self.has_publish_permission(request) else (*given, "is_live", "is_default")
+
+    def save_model(self, request: HttpRequest, obj: Journey, form: Any, change: bool) -> None:
+        publishing.one_at_a_time()
+        super().save_model(request, obj, form, change)
+
+    def narratives_of(self, saved: Journey) -> list[Narrative]:
+        return share_lexicon(saved.narratives.select_related("live", "pending", "journey"))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if "is_live" in form.changed_data and form.instance.is_live:
+            self._go_live(request, form.instance)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """What was marked to go goes when all else is saved, in one, so that it can be undone in one."""
+        super().save_formset(request, form, formset, change)
+        if formset.deleted_objects:
+            delete_narratives(formset.deleted_objects, by=request.user.get_username())
+            self.narrative_pages.say_deleted(request, formset.deleted_objects, back=request.path)
+
+    @property
+    def narrative_pages(self) -> NarrativeAdmin:
+        pages = self.admin_site.get_model_admin(Narrative)
+        assert isinstance(pages, NarrativeAdmin)
+        return pages
+
+    # copying and deleting
+    def copy_of(self, thing: Journey) -> Journey:
+        return duplicate_journey(thing)
+
+    def copy_in_words(self, thing: Journey) -> str:
+        return (
+            f"A copy of “{thing}” with all of its texts as they are written now, as drafts. It is not live."
+        )
+
+    def deleted_things(self) -> QuerySet[Journey]:
+        return Journey.everything.filter(deleted_at__isnull=False)
+
+    def delete_things(self, things: Iterable[Journey], by: str) -> None:
+        delete_journeys(things, by=by)
+
+    def restore_things(self, things: Iterable[Journey], by: str) -> list[Journey]:
+        return restore_journeys(things, by=by)
+
+    def _go_live(self, request: HttpRequest, journey: Journey) -> None:
+        """Listeners can come from now on, so their clips are made."""
+        published = [narrative for narrative in self.narratives_of(journey) if narrative.live is not None]
+        planned = warming.plan(publishing.all_published_clips(journey))
+        publishing.warm_live_journeys(asked_by=request.user.get_username())
+        sound = in_words(planned, "being made") if planned.missing else "Their sound is there already."
+        says = f"Listeners can take it now: {len(published)} published texts. {sound}"
+        self.log_change(request, journey, says)
+        self.message_user(request, says)
+
+    # deeds
+    @action(description="Make missing clips", url_path="make", permissions=["make"], icon="graphic_eq")  # type: ignore[untyped-decorator]
+    def make_missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        journey, narratives = self._found(request, object_id)
+        planned = warming.plan(journey_clips(journey, narratives))
+        if not planned.missing:
+            self.say_nothing_missing(request)
+            return self._back_to(journey)
+        if not has_said_yes(request):
+            return self.ask_to_make(
+                request, planned, title=f"Make missing clips: {journey}", back=self.page_of(journey)
+            )
+        make_journey(journey, narratives, asked_by=request.user.get_username())
+        self.log_change(request, journey, f"Made missing clips. {in_words(planned, 'being made')}")
+        self.say_being_made(request, planned)
+        return self._back_to(journey)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Make all again", url_path="make-again", permissions=["make"], icon="autorenew"
+    )
+    def make_all_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        journey, narratives = self._found(request, object_id)
+        planned = remaking.plan(journey_clips(journey, narratives))
+        if not planned.missing:
+            self.say_nothing_to_make_again(request)
+            return self._back_to(journey)
+        if not has_said_yes(request):
+            title = f"Make all again: {journey}"
+            return self.ask_to_make_again(request, planned, title=title, back=self.page_of(journey))
+        make_again(planned, asked_by=request.user.get_username())
+        self.log_change(request, journey, f"Made all again. {in_words(planned, 'being made again')}")
+        self.say_being_made_again(request, planned)
+        return self._back_to(journey)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Publish changes",
+        url_path="publish",
+        permissions=["publish"],
+        icon="publish",
+        variant=ActionVariant.PRIMARY,
+    )
+    def publish_changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        journey, narratives = self._found(request, object_id)
+        if has_said_yes(request) or not any(narrative.is_ahead for narrative in narratives):
+            self.publish(request, narratives)
+            return self._back_to(journey)
+        return self.ask_to_publish(request, journey, narratives)
+
+    def ask_to_publish(
+        self, request: HttpRequest, saved: Journey, narratives: Sequence[Narrative]
+    ) -> HttpResponse:
+        action = reverse("admin:narratives_journey_publish_changes", args=[saved.pk])
+        return self.ask_about(
+            request, narratives, title=f"Publish changes: {saved}", action=action, back=self.page_of(saved)
+        )
+
+    def _found(self, request: HttpRequest, object_id: str) -> tuple[Journey, list[Narrative]]:
+        journey = self.get_object(request, object_id)
+        if journey is None:
+            raise Http404
+        return journey, self.narratives_of(journey)
+
+    def _back_to(self, journey: Journey) -> HttpResponse:
+        return redirect(self.page_of(journey))
+
+
+class JourneyList(DeletedList):
+    """Looks up the narratives and sounds of all journeys of a page at once."""
+
+    def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Journey]:
+        journeys: QuerySet[Journey] = super().get_queryset(*args, **options)
+        return journeys.prefetch_related(
+            Prefetch("narratives", Narrative.objects.select_related("live", "pending", "journey"))
+        )
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        add_sounds(narrative for journey in self.result_list for narrative in journey.narratives.all())
