@@ -7,11 +7,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.enums import ActionVariant
@@ -70,7 +70,7 @@ class JourneyAdmin(
     )
     actions_detail = (
         "publish_changes",
-        {"title": "Make audio", "items": ["make_missing", "make_all_again"]},
+        "make_missing",
         "versions",
         "preview",
         {"title": "File", "items": ["duplicate", "export_json", "export_csv", "import_file"]},
@@ -168,11 +168,16 @@ class JourneyAdmin(
         self.say_being_made(request, planned)
         return self._back_to(journey)
 
-    @action(  # type: ignore[untyped-decorator]
-        description="Make all again", url_path="make-again", permissions=["make"], icon="autorenew"
-    )
-    def make_all_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        journey, narratives = self._found(request, object_id)
+    def get_urls(self) -> list[Any]:
+        again = self.admin_site.admin_view(self.make_all_again)
+        address = path("<int:object_id>/make-again/", again, name="narratives_journey_make_all_again")
+        return [address, *super().get_urls()]
+
+    def make_all_again(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Every clip of it that is there; the link stands beside its readiness."""
+        if not self.has_make_permission(request):
+            raise PermissionDenied
+        journey, narratives = self._found(request, str(object_id))
         planned = remaking.plan(journey_clips(journey, narratives))
         if not planned.missing:
             self.say_nothing_to_make_again(request)
