@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
@@ -64,30 +64,43 @@ class ExchangePages(Deeds):
         journey = self.get_object(request, object_id)
         if journey is None:
             raise Http404
+        if not self.has_view_permission(request, journey):
+            raise PermissionDenied
         return journey  # type: ignore[no-any-return]
 
-    @action(description="Export as JSON", url_path="export-json", permissions=["view"])  # type: ignore[untyped-decorator]
+    def get_urls(self) -> list[Any]:
+        pages = {"export_json": self.export_json, "export_csv": self.export_csv}
+        own = [
+            path(
+                f"<path:object_id>/{name.replace('_', '-')}/",
+                self.admin_site.admin_view(page),
+                name=f"narratives_journey_{name}",
+            )
+            for name, page in pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
     def export_json(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey = self._journey_to_read(request, object_id)
         return _download(exchange.as_json(journey), f"{journey.slug}.json", "application/json")
 
-    @action(description="Export as CSV", url_path="export-csv", permissions=["view"])  # type: ignore[untyped-decorator]
     def export_csv(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey = self._journey_to_read(request, object_id)
         return _download(exchange.as_csv(journey), f"{journey.slug}.csv", "text/csv; charset=utf-8")
 
-    @action(description="Import …", url_path="import", permissions=["import"])  # type: ignore[untyped-decorator]
+    @action(description="Export and import", url_path="import", permissions=["view"])  # type: ignore[untyped-decorator]
     def import_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Shows what would change; writes it once that is sent back."""
+        """Downloads; and what a file would change, which is written once that is sent back."""
         journey = self._journey_to_read(request, object_id)
-        if not self.has_import_permission(request):
+        may_import = self.has_import_permission(request)
+        if request.method == "POST" and not may_import:
             raise PermissionDenied
         form = FileForm(request.POST or None, request.FILES or None)
         content = _sent_back(request)
         if content is None and request.method == "POST" and form.is_valid():
             content = form.cleaned_data["file"].read()
         if content is None:
-            return self._import_page(request, journey, form=form)
+            return self._import_page(request, journey, form=form if may_import else None)
         parsed = exchange.parse(content)
         difference = exchange.compare(journey, parsed)
         if has_said_yes(request) and not difference.problems:
@@ -117,7 +130,7 @@ class ExchangePages(Deeds):
         request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Import: {journey}",
+            "title": f"Export and import: {journey}",
             "journey": journey,
             "back": reverse("admin:narratives_journey_change", args=[journey.pk]),
             **more,

@@ -73,7 +73,8 @@ class JourneyAdmin(
         "make_missing",
         "versions",
         "preview",
-        {"title": "File", "items": ["duplicate", "export_json", "export_csv", "import_file"]},
+        "duplicate",
+        "import_file",
     )
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JourneyList]:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -164,3 +165,14 @@ class TestThePages:
         answer = admin_client.get(page_of(heard_journey, name))
         assert f'filename="ours.{name[-4:].lstrip("_")}"' in answer["Content-Disposition"]
         assert "Where did it begin?" in answer.content.decode()
+
+    def test_who_may_only_look_exports_and_does_not_import(self, client, heard_journey):
+        analyst = User.objects.create_user("ana", is_staff=True)
+        wanted = Permission.objects.filter(codename__in=["view_journey", "view_narrative"])
+        analyst.user_permissions.set(wanted)
+        client.force_login(analyst)
+        page = client.get(page_of(heard_journey, "import_file")).content.decode()
+        assert "Export as CSV" in page
+        assert 'type="file"' not in page
+        upload = {"file": SimpleUploadedFile("journey.json", b"[]")}
+        assert client.post(page_of(heard_journey, "import_file"), upload).status_code == 403
