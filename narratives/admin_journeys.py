@@ -7,12 +7,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.safestring import SafeString
+from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
@@ -68,14 +69,8 @@ class JourneyAdmin(
         (None, {"fields": ("title", ("is_live", "is_default"))}),
         ("Technical", {"classes": ["collapse"], "fields": (("slug", "language"),)}),
     )
-    actions_detail = (
-        "publish_changes",
-        "make_missing",
-        "versions",
-        "preview",
-        "duplicate",
-        "import_file",
-    )
+    further_actions = ("make_all_again", "duplicate", "import_file")  # links in the page's first line
+    actions_detail = ("publish_changes", "make_missing", "versions", "preview", *further_actions)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JourneyList]:
         return JourneyList
@@ -153,6 +148,32 @@ class JourneyAdmin(
         self.message_user(request, says)
 
     # deeds
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """Those of the bar, which has no room for all."""
+        return [each for each in self._may_do(request, object_id) if not self._is_further(each)]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        further = [each for each in self._may_do(request, object_id) if object_id and self._is_further(each)]
+        links = [
+            (each.description, reverse(f"admin:{each.action_name}", args=[object_id])) for each in further
+        ]
+        return super().changeform_view(
+            request, object_id, form_url, {**(extra_context or {}), "links": links}
+        )
+
+    def _may_do(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        actions: list[UnfoldAction] = super().get_actions_detail(request, object_id)
+        return actions
+
+    def _is_further(self, each: UnfoldAction) -> bool:
+        return each.action_name.removeprefix("narratives_journey_") in self.further_actions
+
     @action(description="Make missing clips", url_path="make", permissions=["make"], icon="graphic_eq")  # type: ignore[untyped-decorator]
     def make_missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey, narratives = self._found(request, object_id)
@@ -169,16 +190,10 @@ class JourneyAdmin(
         self.say_being_made(request, planned)
         return self._back_to(journey)
 
-    def get_urls(self) -> list[Any]:
-        again = self.admin_site.admin_view(self.make_all_again)
-        address = path("<int:object_id>/make-again/", again, name="narratives_journey_make_all_again")
-        return [address, *super().get_urls()]
-
-    def make_all_again(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Every clip of it that is there; the link stands beside its readiness."""
-        if not self.has_make_permission(request):
-            raise PermissionDenied
-        journey, narratives = self._found(request, str(object_id))
+    @action(description="Make all again …", url_path="make-again", permissions=["make"])  # type: ignore[untyped-decorator]
+    def make_all_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Every clip of it that is there."""
+        journey, narratives = self._found(request, object_id)
         planned = remaking.plan(journey_clips(journey, narratives))
         if not planned.missing:
             self.say_nothing_to_make_again(request)
