@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from narratives import publishing
 from narratives.drafts import draft_clips, make_drafts
@@ -71,7 +72,12 @@ class PronunciationAdmin(StaffAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         if db_field.name == "voice":
             voices = [("", "All voices"), *((voice, voice) for voice in conf().listener_voices)]
-            return forms.ChoiceField(choices=voices, required=False, help_text=db_field.help_text)
+            return forms.ChoiceField(
+                choices=voices,
+                required=False,
+                help_text=db_field.help_text,
+                widget=UnfoldAdminSelectWidget,
+            )
         return super().formfield_for_dbfield(db_field, request, **options)
 
     # --- asking first -------------------------------------------------------------------------------------

@@ -33,6 +33,11 @@ def entry(heard_question: Narrative) -> Pronunciation:
 
 
 class TestTheLexicon:
+    @pytest.mark.parametrize("model", ["pronunciation", "bankreflection"])
+    def test_what_is_no_draft_is_just_saved(self, admin_client, model):
+        page = admin_client.get(reverse(f"admin:narratives_{model}_add")).content.decode()
+        assert ("Save and stay" in page, "Save draft" in page) == (True, False)
+
     def test_what_it_changes_and_the_price_come_before_saving(self, admin_client, heard_question, paid_voice):
         page = admin_client.post(ADD, ENTRY).content.decode()
         assert "This changes 2 clips of 1 text; 2 would have to be made: 40 characters, about $0.001." in page
