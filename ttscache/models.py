@@ -499,7 +499,7 @@ class SoundStart(models.Model):
     starts = models.BigIntegerField(default=0)
 
     class Meta:
-        verbose_name = verbose_name_plural = "time to sound"
+        verbose_name, verbose_name_plural = "time to sound", "times to sound"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["hour", "content_type", "voice", "latency_bucket"], name="one_sound_start_row"

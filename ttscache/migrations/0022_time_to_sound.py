@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "time to sound",
-                "verbose_name_plural": "time to sound",
+                "verbose_name_plural": "times to sound",
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("hour", "content_type", "voice", "latency_bucket"),
