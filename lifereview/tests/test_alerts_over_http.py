@@ -15,7 +15,7 @@ from lifereview.tests.calling import Caller, phrase
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import query
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 LOOK = "from ttscache.tasks import look_for_trouble; look_for_trouble()"
 

@@ -23,7 +23,7 @@ from lifereview.tests.calling import Caller, sound_of
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import files_of, query, ready_clips
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 CLIPS_A_VOICE = 17
 MISSING = (("nova", 0), ("onyx", 17), ("sage", 17))  # where TestByHand begins
