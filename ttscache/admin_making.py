@@ -17,6 +17,7 @@ from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import in_words
 from ttscache.figures.holdings import missing_clips
+from ttscache.figures.scope import Scope
 from ttscache.figures.work import failed_clips, failures
 from ttscache.models import Clip, WarmRun
 from ttscache.warming import Plan, Wanted
@@ -26,7 +27,7 @@ Begin = Callable[[], Iterable[tuple[WarmRun, list[Clip]]]]
 
 def make_missing_page(request: HttpRequest) -> HttpResponse:
     """Published clips that are not made, in one voice or in all: the price first, then the deed."""
-    voice = request.GET.get("voice", "")[:50]
+    voice = Scope.asked_for(request.GET.dict()).voice
     clips = list(missing_clips(voice).defer("waveform"))
     asked_by = request.user.get_username()
 

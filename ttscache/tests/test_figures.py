@@ -460,5 +460,5 @@ def test_ranges_begin_with_a_whole_hour_or_day(name):
 
 @pytest.mark.any_database
 def test_what_is_not_known_is_as_usual():
-    scope = Scope.asked_for({"range": "1; DROP", "view": "<script>"}, NOW)
+    scope = Scope.asked_for({"range": "1; DROP", "view": "<script>", "voice": "no\0va"}, NOW)
     assert (scope.range, scope.view, scope.voice) == (RANGES[1], "requests", "")
