@@ -281,18 +281,22 @@ def _below_target(kinds: Iterable[Kind]) -> list[tuple[str, str, str, list[str]]
 
 
 def _error_rows(found: Report) -> list[tuple[str, int, str]]:
-    """Of the voice service: the class, how many calls, and their list; all failed ones under no name."""
+    """Of the voice service: all calls, all failed ones, and each class; how many, and their list."""
     service = found.provider
     since = _written(timezone.now() - LATELY - HOUR)
 
-    def of(codes: Iterable[str]) -> str:
-        query = urlencode({"hour__gte": since, "outcome__in": ",".join(sorted(codes))})
+    def of(**narrowed: str) -> str:
+        query = urlencode({"hour__gte": since} | found.scope.by_voice | narrowed)
         return f"{reverse('admin:ttscache_spending_changelist')}?{query}"
 
+    def failed_with(codes: Iterable[str]) -> str:
+        return of(outcome__in=",".join(sorted(codes)))
+
     every = [code for codes in service.codes.values() for code in codes]
-    rows = [("", service.failed, of(every) if every else "")]
+    rows = [("Calls", service.calls, of()), ("Failed", service.failed, failed_with(every) if every else "")]
     return rows + [
-        (name, number, of(service.codes[name]) if number else "") for name, number in service.classes.items()
+        (name, number, failed_with(service.codes[name]) if number else "")
+        for name, number in service.classes.items()
     ]
 
 

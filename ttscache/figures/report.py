@@ -31,6 +31,11 @@ class Report:
     is_anything_counted: bool
     has_demo: bool
 
+    @property
+    def shows_demo(self) -> bool:
+        """Whether some of these figures are made up."""
+        return self.has_demo and self.scope.voice in ("", *demo.VOICES)
+
 
 def report(scope: Scope, *, hidden: bool = False) -> Report:
     """The same number of queries however much there is. Raises DatabaseError."""
@@ -38,7 +43,7 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
     covered = holdings.coverage(scope)
     space = holdings.storage(scope)
     waiting = work.queue(requests)
-    service = work.provider()
+    service = work.provider(scope)
     budget = budget_today()
     has_demo = demo.is_there()
     return Report(

@@ -11,6 +11,7 @@ from django_q.models import Failure
 
 from ttscache.conf import conf
 from ttscache.figures.asked import Asked
+from ttscache.figures.scope import Scope
 from ttscache.holdings import tasks_waiting
 from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun
 
@@ -128,9 +129,10 @@ class Provider:
         return 100 * self.failed / self.calls if self.calls else None
 
 
-def provider() -> Provider:
+def provider(scope: Scope) -> Provider:
+    """Calls are of the voice that is looked at; how the service is just now is of all."""
     rows = (
-        Spending.objects.filter(hour__gte=timezone.now() - LATELY - timedelta(hours=1))
+        Spending.objects.filter(hour__gte=timezone.now() - LATELY - timedelta(hours=1), **scope.by_voice)
         .order_by()
         .values_list("outcome")
         .annotate(number=Sum("calls"))

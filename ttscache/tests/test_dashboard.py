@@ -194,6 +194,17 @@ class TestPage:
             rows = admin_client.get(link).context["cl"].result_list
             assert sorted(row.outcome for row in rows) == sorted(failed)
 
+    def test_calls_lead_to_those_of_the_last_day_in_the_voice_that_is_looked_at(self, admin_client):
+        for voice, hours in {"nova": 0, "onyx": 0, VOICES[0]: 0, "alloy": 50}.items():
+            hour = timezone.now() - timedelta(hours=hours)
+            Spending.objects.create(hour=hour, voice=voice, outcome="ok", calls=1)
+        for query, calls in {"": 3, "?voice=nova": 1}.items():
+            page = text_of(admin_client.get(f"{INDEX}{query}"))
+            found = re.search(r'href="([^"]+)">Calls</a></dt><dd>(\d+)', page)
+            assert found is not None
+            listed = admin_client.get(found[1].replace("&amp;", "&")).context["cl"].result_count
+            assert (int(found[2]), listed) == (calls, calls)
+
     def test_a_row_of_a_table_leads_to_the_figures_of_its_step(self, admin_client):
         usage(30)
         usage(30, hour=timezone.now() - DAY)

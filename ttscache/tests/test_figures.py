@@ -405,7 +405,7 @@ class TestWork:
     def test_errors_of_the_voice_service_are_told_by_class(self):
         for outcome, calls in {"ok": 6, "key_refused": 1, "provider_timeout": 2, "broken": 1}.items():
             Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=calls)
-        found = work.provider()
+        found = work.provider(usual())
         assert (found.calls, found.failed, found.error_percent) == (10, 4, 40)
         assert {name: number for name, number in found.classes.items() if number} == {
             "Key refused": 1,
@@ -442,12 +442,12 @@ class TestWork:
         before = {"ok": now - 2 * DAY, "key_refused": now - DAY} if latest else {}
         for outcome, at in (before | ({latest: now} if latest else {})).items():
             LastCall.objects.create(outcome=outcome, at=at)
-        assert work.provider().trouble == trouble
+        assert work.provider(usual()).trouble == trouble
 
     def test_the_last_success_is_known_however_long_ago_it_was(self):
         long_ago = timezone.now() - 40 * DAY
         LastCall.objects.create(outcome="ok", at=long_ago)
-        assert work.provider().last_ok == long_ago
+        assert work.provider(usual()).last_ok == long_ago
 
 
 @pytest.mark.any_database
