@@ -250,6 +250,15 @@ class TestCsv:
         assert lines["asked", "all", "hit rate"]["value"] == "98.0"
         assert lines["source", "generated", "requests"]["value"] == "2"
 
+    def test_a_line_for_each_number_of_the_tiles_and_cards(self, admin_client):
+        usage(8, worth_microusd=4_000_000)
+        for outcome, cost in {"ok": 1_000_000, "provider_busy": 0}.items():
+            Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=1, cost_microusd=cost)
+        lines = {(each["section"], each["figure"], each["unit"]): each for each in self.lines(admin_client)}
+        assert lines["money", "saved", "percent"]["value"] == "75.0"
+        assert lines["voice service", "error rate", "percent"]["value"] == "50.0"
+        assert lines["storage", "limit", "bytes"]["value"] == ""
+
     def test_a_text_is_no_formula(self, admin_client):
         reflection("=HYPERLINK(1)")
         assert [each["what"] for each in self.lines(admin_client) if each["figure"] == "plays"] == [
