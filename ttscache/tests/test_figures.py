@@ -413,6 +413,13 @@ class TestWork:
             "Other": 1,
         }
 
+    @pytest.mark.parametrize(("chosen", "also"), [("", []), ("ash", ["ash"])], ids=["all", "one of old"])
+    def test_every_voice_on_record_can_be_chosen(self, chosen, also):
+        Clip.objects.record(conf().house_request("By a program", "alloy"), "narrative")
+        cache.clear()
+        found = report(Scope.asked_for({"voice": chosen}))
+        assert found.voices == [*conf().listener_voices, "alloy", *also]
+
     def test_a_missing_published_clip_and_a_refused_key_need_somebody(self):
         clip = clip_of("Not made")
         Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
