@@ -31,7 +31,7 @@ from ttscache.figures.lines import HEADINGS, lines
 from ttscache.figures.needs import Need, needs_without_figures, reflection_links
 from ttscache.figures.report import Report, report
 from ttscache.figures.scope import HOUR, RANGES, VIEWS, Scope
-from ttscache.figures.work import LATELY
+from ttscache.figures.work import LATELY, failed_lately
 from ttscache.ledger import HITS, MISSES
 from ttscache.models import Clip, ContentType, WarmRun
 
@@ -87,6 +87,7 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
         "needs": [(need, _address_for(need, request)) for need in found.needs],
         "kinds_stored": _kinds_stored(found),
         "error_rows": _error_rows(found),
+        "tasks_failed_lately": failed_lately(),
         "never_heard_days": NEVER_HEARD_DAYS,
         "stale_days": conf().stale_days,
         "coverage_target": COVERAGE_TARGET,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
@@ -70,6 +71,11 @@ def failed_clips() -> QuerySet[Clip]:
     """The clips of these that are not there yet."""
     is_there = Q(kept_at__isnull=False, is_active=True)
     return Clip.objects.filter(~is_there, pk__in=failures().order_by().values("clip"))
+
+
+def failed_lately() -> str:
+    """The parameters of a list of just the tasks that failed in the last 24 hours."""
+    return urlencode({"stopped__gte": timezone.now() - LATELY})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from django_q.models import OrmQ
+from django_q.models import Failure, OrmQ
 
 from ttscache import tasks
 from ttscache.admin_stale import packed, unpacked
@@ -204,6 +204,15 @@ class TestPage:
             assert found is not None
             listed = admin_client.get(found[1].replace("&amp;", "&")).context["cl"].result_count
             assert (int(found[2]), listed) == (calls, calls)
+
+    def test_tasks_that_failed_lead_to_those_of_the_last_day(self, admin_client):
+        for name, days in {"lately": 0.5, "before": 2}.items():
+            at = timezone.now() - days * DAY
+            Failure.objects.create(id=name, name=name, func="f", started=at, stopped=at, success=False)
+        page = text_of(admin_client.get(INDEX))
+        for words in ("1 background task failed in 24 hours", "Background tasks failed in 24 hours"):
+            link = link_in(page, rf'href="([^"]+)">{words}</a>')
+            assert [task.name for task in admin_client.get(link).context["cl"].result_list] == ["lately"]
 
     def test_a_row_of_a_table_leads_to_the_figures_of_its_step(self, admin_client):
         usage(30)
