@@ -193,6 +193,16 @@ class TestFiveThousandRequests:
         assert found.change == pytest.approx(now - then)
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(("days_ago", "is_told"), [(8, False), (13, True), (40, True)])
+def test_a_change_is_told_once_counting_goes_back_to_the_beginning_of_the_range_before(days_ago, is_told):
+    cache.clear()
+    for hour in (NOW, BEGINS["7d"] - DAY, NOW - days_ago * DAY):
+        figures = {"content_type": "question", "voice": "nova", "outcome": "memory", "requests": 30}
+        Usage.objects.get_or_create(hour=hour, latency_bucket=1, defaults=figures)
+    assert (asked.asked(look("7d", "", "requests")).change is not None) is is_told
+
+
 def bucket_of(ms: float) -> int:
     ends = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
     return bisect_left(ends, round(ms, 6))
