@@ -23,7 +23,7 @@ from narratives.models import BankReflection
 from narratives.needs import of_the_bank
 from narratives.sounds import Sound
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.admin_pages import StaffAdmin, has_said_yes_to
 from ttscache.admin_widgets import NOT_MADE, badges_of, in_words
 from ttscache.figures.heard import shareable_reflections
 from ttscache.models import DEMO_MARK, Clip
@@ -143,7 +143,7 @@ class BankReflectionAdmin(StaffAdmin):
         if not planned.missing:
             self.say_nothing_missing(request)
             return None
-        if planned.cost_usd > 0 and not has_said_yes(request):
+        if planned.cost_usd > 0 and not has_said_yes_to(request, planned):
             return self._ask(request, [reflection.pk for reflection in chosen], planned)
         self._make(request, chosen)
         return None

@@ -39,7 +39,7 @@ from narratives.drafts import (
 from narratives.models import Journey, Narrative, share_lexicon
 from narratives.sounds import add_sounds, count_up_to_date
 from ttscache import remaking, warming
-from ttscache.admin_pages import has_said_yes
+from ttscache.admin_pages import has_said_yes, has_said_yes_to
 from ttscache.admin_widgets import in_words, progress_bar
 
 
@@ -181,7 +181,7 @@ class JourneyAdmin(
         if not planned.missing:
             self.say_nothing_missing(request)
             return self._back_to(journey)
-        if not has_said_yes(request):
+        if not has_said_yes_to(request, planned):
             return self.ask_to_make(
                 request, planned, title=f"Make missing clips: {journey}", back=self.page_of(journey)
             )
@@ -198,7 +198,7 @@ class JourneyAdmin(
         if not planned.missing:
             self.say_nothing_to_make_again(request)
             return self._back_to(journey)
-        if not has_said_yes(request):
+        if not has_said_yes_to(request, planned):
             title = f"Make all again: {journey}"
             return self.ask_to_make_again(request, planned, title=title, back=self.page_of(journey))
         make_again(planned, asked_by=request.user.get_username())

@@ -23,7 +23,7 @@ from narratives.models import Pronunciation
 from narratives.pronouncing import Effect, effect_of, lexicon_with, lexicon_without, said_with
 from narratives.sounds import add_sounds
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.admin_pages import StaffAdmin, has_said_yes, has_said_yes_to
 from ttscache.admin_widgets import in_words, price
 from ttscache.conf import conf
 
@@ -170,7 +170,7 @@ class PronunciationAdmin(StaffAdmin):
         page = reverse("admin:narratives_pronunciation_change", args=[entry.pk])
         if not planned.missing:
             self.say_nothing_missing(request)
-        elif not has_said_yes(request):
+        elif not has_said_yes_to(request, planned):
             return self.ask_to_make(request, planned, back=page)
         else:
             make_drafts(narratives, asked_by=request.user.get_username())

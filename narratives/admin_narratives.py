@@ -34,7 +34,7 @@ from narratives.estimates import estimate, paces
 from narratives.models import Narrative, share_lexicon
 from narratives.sounds import add_sounds, sounds_of, state_of
 from ttscache import remaking, warming
-from ttscache.admin_pages import has_said_yes
+from ttscache.admin_pages import has_said_yes, has_said_yes_to
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -200,7 +200,7 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
         if not planned.missing:
             self.say_nothing_missing(request)
             return None
-        if planned.cost_usd > 0 and not has_said_yes(request):
+        if planned.cost_usd > 0 and not has_said_yes_to(request, planned):
             return self.ask_to_make(request, planned, **self._sent_back(queryset, "make_chosen"))
         make_drafts(queryset, asked_by=request.user.get_username())
         self.log_made(request, queryset, planned, "Made missing clips.", "being made")
@@ -214,7 +214,7 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
         if not planned.missing:
             self.say_nothing_to_make_again(request)
             return None
-        if not has_said_yes(request):
+        if not has_said_yes_to(request, planned):
             sent_back = self._sent_back(queryset, "make_chosen_again")
             return self.ask_to_make_again(request, planned, title="Make again", **sent_back)
         make_again(planned, asked_by=request.user.get_username())

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from ttscache import charts, warming
 from ttscache.admin_making import make_missing_page, retry_page
-from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.admin_pages import StaffAdmin, has_said_yes_to
 from ttscache.admin_stale import stale_page
 from ttscache.admin_widgets import OUTCOMES, RUN_BADGES, in_words, player, price
 from ttscache.conf import conf
@@ -31,7 +31,7 @@ from ttscache.figures.lines import HEADINGS, lines
 from ttscache.figures.needs import Need, needs_without_figures, reflection_links
 from ttscache.figures.report import Report, report
 from ttscache.figures.scope import HOUR, RANGES, VIEWS, Scope
-from ttscache.figures.work import LATELY
+from ttscache.figures.work import LATELY, failed_lately
 from ttscache.ledger import HITS, MISSES
 from ttscache.models import Clip, ContentType, WarmRun
 
@@ -87,6 +87,7 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
         "needs": [(need, _address_for(need, request)) for need in found.needs],
         "kinds_stored": _kinds_stored(found),
         "error_rows": _error_rows(found),
+        "tasks_failed_lately": failed_lately(),
         "never_heard_days": NEVER_HEARD_DAYS,
         "stale_days": conf().stale_days,
         "coverage_target": COVERAGE_TARGET,
@@ -281,18 +282,22 @@ def _below_target(kinds: Iterable[Kind]) -> list[tuple[str, str, str, list[str]]
 
 
 def _error_rows(found: Report) -> list[tuple[str, int, str]]:
-    """Of the voice service: the class, how many calls, and their list; all failed ones under no name."""
+    """Of the voice service: all calls, all failed ones, and each class; how many, and their list."""
     service = found.provider
     since = _written(timezone.now() - LATELY - HOUR)
 
-    def of(codes: Iterable[str]) -> str:
-        query = urlencode({"hour__gte": since, "outcome__in": ",".join(sorted(codes))})
+    def of(**narrowed: str) -> str:
+        query = urlencode({"hour__gte": since} | found.scope.by_voice | narrowed)
         return f"{reverse('admin:ttscache_spending_changelist')}?{query}"
 
+    def failed_with(codes: Iterable[str]) -> str:
+        return of(outcome__in=",".join(sorted(codes)))
+
     every = [code for codes in service.codes.values() for code in codes]
-    rows = [("", service.failed, of(every) if every else "")]
+    rows = [("Calls", service.calls, of()), ("Failed", service.failed, failed_with(every) if every else "")]
     return rows + [
-        (name, number, of(service.codes[name]) if number else "") for name, number in service.classes.items()
+        (name, number, failed_with(service.codes[name]) if number else "")
+        for name, number in service.classes.items()
     ]
 
 
@@ -348,7 +353,7 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
         raise Http404
     wanted = warming.Wanted(conf().house_request(clip.content_text, voice), ContentType.ANALYSIS)
     planned = warming.plan([wanted])
-    if not has_said_yes(request):
+    if not has_said_yes_to(request, planned):
         summary = f"“{clip.content_text}” {in_words(planned)}"
         question = {"title": f"Make in {voice}", "verb": "Make it", "back": reverse("admin:index")}
         return _clip_admin().ask_to_make(request, planned, summary=summary, **question)

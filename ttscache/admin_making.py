@@ -14,9 +14,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.admin_pages import StaffAdmin, has_said_yes_to
 from ttscache.admin_widgets import in_words
 from ttscache.figures.holdings import missing_clips
+from ttscache.figures.scope import Scope
 from ttscache.figures.work import failed_clips, failures
 from ttscache.models import Clip, WarmRun
 from ttscache.warming import Plan, Wanted
@@ -26,7 +27,7 @@ Begin = Callable[[], Iterable[tuple[WarmRun, list[Clip]]]]
 
 def make_missing_page(request: HttpRequest) -> HttpResponse:
     """Published clips that are not made, in one voice or in all: the price first, then the deed."""
-    voice = request.GET.get("voice", "")[:50]
+    voice = Scope.asked_for(request.GET.dict()).voice
     clips = list(missing_clips(voice).defer("waveform"))
     asked_by = request.user.get_username()
 
@@ -57,7 +58,7 @@ def _page(request: HttpRequest, clips: list[Clip], begin: Begin, *, title: str, 
     if not request.user.has_perm("ttscache.make_clip"):
         raise PermissionDenied
     planned = Plan(tuple(clips))
-    if clips and not has_said_yes(request):
+    if clips and not has_said_yes_to(request, planned):
         asking = cast(StaffAdmin, site.get_model_admin(Clip))
         return asking.ask_to_make(request, planned, title=title, verb=verb, back=reverse("admin:index"))
     for run, share in begin() if clips else ():

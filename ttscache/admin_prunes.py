@@ -50,7 +50,11 @@ class PruneRunAdmin(LookOnly):
         return super().get_actions_detail(request, object_id) if is_under_way else []
 
     @action(  # type: ignore[untyped-decorator]
-        description="Stop", url_path="stop", permissions=["prune"], icon="stop_circle"
+        description="Stop",
+        url_path="stop",
+        permissions=["prune"],
+        icon="stop_circle",
+        attrs={"data-while-under-way": ""},  # gone once it has ended, also without a reload
     )
     def stop_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
         run = self.get_object(request, object_id)

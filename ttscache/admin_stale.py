@@ -123,13 +123,14 @@ class Totals:
 
     @classmethod
     def of(cls, content_hashes: Sequence[str]) -> Totals:
-        """The bytes of those that have sound, and what these cost to make again."""
+        """The bytes at rest of those that have sound, and what these cost to make again."""
         stored_bytes, usd = 0, 0.0
         for start in range(0, len(content_hashes), MOST_HASHES):
             part = Clip.objects.filter(content_hash__in=content_hashes[start : start + MOST_HASHES])
             made = part.filter(kept_at__isnull=False).order_by()
             rows = made.values_list("model").annotate(
-                characters=Sum(Length("content_text")), size=Sum(Coalesce("audio_file_size", 0))
+                characters=Sum(Length("content_text")),
+                size=Sum(Coalesce("stored_size", "audio_file_size", 0)),
             )
             for model, characters, size in rows:
                 stored_bytes += size

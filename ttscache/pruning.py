@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Length, Now
+from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -59,7 +59,7 @@ class _Row(NamedTuple):
     content_hash: str
     model: str
     characters: int
-    size: int | None
+    stored_bytes: int | None
     kept_at: datetime | None
     kept_in: str
     path: str | None
@@ -67,12 +67,13 @@ class _Row(NamedTuple):
 
 _FIELDS: tuple[Any, ...] = (
     *("pk", "content_hash", "model", Length("content_text")),
-    *("audio_file_size", "kept_at", "kept_in", "audio_file_path"),
+    Coalesce("stored_size", "audio_file_size"),
+    *("kept_at", "kept_in", "audio_file_path"),
 )
 
 
 class _Sum:
-    """The bytes that clips take, and the price to make them again."""
+    """The bytes that clips take at rest, and the price to make them again."""
 
     def __init__(self) -> None:
         self.freed_bytes = 0
@@ -80,7 +81,7 @@ class _Sum:
 
     def add(self, row: _Row) -> None:
         if row.kept_at is not None:
-            self.freed_bytes += row.size or 0
+            self.freed_bytes += row.stored_bytes or 0
             self._characters[row.model] += row.characters
 
     @property

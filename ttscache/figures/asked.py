@@ -123,7 +123,10 @@ class Asked:
 
     @property
     def change(self) -> float | None:
-        """Percentage points since the range before; None where one of the two has no requests."""
+        """Percentage points since the range before.
+
+        None where one of the two has no requests, or was not counted from its beginning.
+        """
         now, then = self.rate.percent, self.before.percent
         return None if now is None or then is None else now - then
 
@@ -197,7 +200,9 @@ def _before(scope: Scope) -> Rate:
 
 
 def _rows_before(scope: Scope) -> list[Any]:
-    """Outcome; requests, characters."""
+    """Outcome; requests, characters. Nothing where that range had begun before anything was counted."""
+    if not Usage.objects.filter(hour__lt=scope.before + scope.range.step, **scope.by_voice).exists():
+        return []
     return list(
         Usage.objects.filter(hour__gte=scope.before, hour__lt=scope.since, **scope.by_voice)
         .order_by()

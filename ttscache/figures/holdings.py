@@ -74,6 +74,7 @@ class Storage:
     clips: Mapping[str, int]
     bytes_by_kind: Mapping[str, int]
     reflections_on_record: int
+    voices: list[str]  # of all clips on record
     bytes_a_day: float
     limit_bytes: int | None
     used_bytes: int  # of all voices, as the limit is
@@ -114,7 +115,9 @@ def storage(scope: Scope) -> Storage:
         reflections += holding.on_record if kind == "analysis" else 0
     growth = remembered("growth", _bytes_a_day).found
     used = sum(holding.stored_bytes for holding in known.found)
-    return Storage(clips, sizes, reflections, growth, conf().storage_limit_bytes or None, used, known.as_of)
+    voices = sorted({holding.voice for holding in known.found})
+    limit = conf().storage_limit_bytes or None
+    return Storage(clips, sizes, reflections, voices, growth, limit, used, known.as_of)
 
 
 def _holdings() -> list[Holding]:

@@ -23,8 +23,8 @@ def _lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     voice = found.scope.voice or "all voices"
     yield "range", found.scope.range.label, since, "voice", voice, ""
     yield "range", found.scope.range.label, since, "rates by", found.scope.view, ""
-    yield "range", found.scope.range.label, since, "holds made-up figures", found.has_demo, ""
-    rate, money, space = found.asked.rate, found.money, found.storage
+    yield "range", found.scope.range.label, since, "holds made-up figures", found.shows_demo, ""
+    rate, money = found.asked.rate, found.money
     yield "asked", "all", since, "requests", rate.requests, ""
     yield "asked", "all", since, "hits", rate.hits, ""
     yield "asked", "all", since, "hit rate", rate.percent, "percent"
@@ -51,32 +51,55 @@ def _lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     yield "money", "all", since, "spent", round(money.spent, 6), "USD"
     yield "money", "all", since, "without the cache", round(money.without, 6), "USD"
     yield "money", "all", since, "saved", round(money.saved, 6), "USD"
+    yield "money", "all", since, "saved", money.saved_percent, "percent"
+    yield "money", "all", since, "calls", money.calls, ""
     yield "money", "today", "", "budget", found.budget.cap_usd, "USD"
     yield "money", "today", "", "committed", round(found.budget.committed_usd, 6), "USD"
     for begin, spent, without in zip(found.scope.steps, money.spent_steps, money.without_steps, strict=True):
         yield "money", "over time", begin.isoformat(), "spent", round(spent, 6), "USD"
         yield "money", "over time", begin.isoformat(), "without the cache", round(without, 6), "USD"
+    yield from _holdings(found)
+    yield from _heard(found, shows_texts=shows_texts)
+    yield from _work(found)
+
+
+def _holdings(found: Report) -> Iterator[Line]:
+    space = found.storage
     yield "coverage", "published", "", "clips", found.coverage.total, ""
     yield "coverage", "published", "", "made", found.coverage.ready, ""
     for name, size in space.bytes_by_kind.items():
         yield "storage", name, "", "clips", space.clips[name], ""
         yield "storage", name, "", "at rest", size, "bytes"
+    yield "storage", "all", "", "clips", space.total_clips, ""
+    yield "storage", "all", "", "at rest", space.total_bytes, "bytes"
+    yield "storage", "all", "", "limit", space.limit_bytes, "bytes"
     yield "storage", "all", "", "growth a day", round(space.bytes_a_day), "bytes"
     yield "storage", "all", "", "days left", space.days_left, "days"
     yield "never heard", "all", "", "clips", found.never_heard.found.clips, ""
     yield "never heard", "all", "", "paid", round(found.never_heard.found.usd, 6), "USD"
+
+
+def _heard(found: Report, *, shows_texts: bool) -> Iterator[Line]:
+    since = found.scope.since.isoformat()
     for row in found.heard.rows if shows_texts else []:
         yield "most heard", row.clip.content_text, since, "plays", row.plays, ""
         yield "most heard", row.clip.content_text, since, "saved", round(row.saved_usd, 6), "USD"
     yield "most heard", "rare or private", "", "clips", found.heard.others, ""
+
+
+def _work(found: Report) -> Iterator[Line]:
     waiting, service = found.queue, found.provider
     for figure in ("waiting", "running", "failed", "tasks_waiting", "tasks_failed"):
         yield "queue", "now", "", figure.replace("_", " "), getattr(waiting, figure), ""
+    yield "queue", "now", "", "oldest waits", waiting.oldest_seconds, "s"
+    yield "queue", "now", "", "done in about", waiting.eta_seconds, "s"
     yield "voice service", "24 hours", "", "calls", service.calls, ""
+    yield "voice service", "24 hours", "", "failed", service.failed, "failed calls"
+    yield "voice service", "24 hours", "", "error rate", service.error_percent, "percent"
     for name, failed in service.classes.items():
         yield "voice service", "24 hours", "", name, failed, "failed calls"
 
 
 def _as_text(value: Any) -> Any:
     """A text that a spreadsheet would take for a formula is marked as text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r\n" and value else value

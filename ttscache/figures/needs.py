@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.utils import timezone
 
 from ttscache import alerts
 from ttscache.analytics import BudgetToday
 from ttscache.figures.holdings import Coverage, Storage
-from ttscache.figures.work import Queue
+from ttscache.figures.work import Queue, failed_lately
 from ttscache.models import Alert, Clip
+from ttscache.rollup import start_of_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ def _of_sound(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Sto
         yield Need(says, address, "ttscache.view_spending", is_urgent=True, about=kind.KEY_REFUSED)
     if budget.is_spent:
         says = "Today's budget is spent"
-        yield Need(says, spending, "ttscache.view_spending", is_urgent=True, about=kind.BUDGET)
+        today = f"{spending}?{urlencode({'hour__gte': start_of_day(timezone.now())})}"
+        yield Need(says, today, "ttscache.view_spending", is_urgent=True, about=kind.BUDGET)
     if covered.missing:
         says = _count(covered.missing, "published clip is", "published clips are") + " not made"
         address = f"{clips}?published=yes&made=no"
@@ -100,7 +105,7 @@ def _of_sound(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Sto
         yield Need(says, f"{clips}?made=failed", "ttscache.view_clip")
     if waiting.tasks_failed:
         says = _count(waiting.tasks_failed, "background task", "background tasks") + " failed in 24 hours"
-        yield Need(says, "admin:django_q_failure_changelist", "django_q.view_failure")
+        yield Need(says, f"admin:django_q_failure_changelist?{failed_lately()}", "django_q.view_failure")
 
 
 def _count(number: int, one: str, many: str) -> str:

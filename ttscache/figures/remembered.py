@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -13,6 +14,7 @@ from typing import Generic, TypeVar
 from django.core.cache import cache
 from django.db import Error, connections
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +42,21 @@ def remembered(name: str, find: Callable[[], Found], fresh: timedelta = FRESH) -
     """What `find` found lately; what is older, by a day at most, is shown while it is found anew.
 
     It is good for as long as it is `fresh`, or longer where it took long to find. `find` may run in a thread
-    of its own, one over all processes. Raises DatabaseError.
+    of its own, one over all processes. Where the cache does not answer, all is found anew. Raises
+    DatabaseError.
     """
     key = f"figures-2:{name}"  # 2: of this shape; one that an earlier version has kept is another
+    try:
+        return _known(key, find, fresh) or _find(key, find)
+    except RedisError:
+        logger.warning("Figures are not remembered: the cache does not answer.")
+        return _looked_up(find)
+
+
+def _known(key: str, find: Callable[[], Found], fresh: timedelta) -> Remembered[Found] | None:
     known: Remembered[Found] | None = cache.get(key)
     if known is None or timezone.now() - known.as_of > TOO_OLD:
-        return _find(key, find)
+        return None
     if timezone.now() - known.as_of > max(fresh, known.good_for) and cache.add(
         f"{key}:refreshing", True, REFRESH_SECONDS
     ):
@@ -54,10 +65,14 @@ def remembered(name: str, find: Callable[[], Found], fresh: timedelta = FRESH) -
 
 
 def _find(key: str, find: Callable[[], Found]) -> Remembered[Found]:
-    as_of, began = timezone.now(), time.monotonic()
-    result = Remembered(find(), as_of, timedelta(seconds=REST * (time.monotonic() - began)))
+    result = _looked_up(find)
     cache.set(key, result, timeout=2 * TOO_OLD.total_seconds())
     return result
+
+
+def _looked_up(find: Callable[[], Found]) -> Remembered[Found]:
+    as_of, began = timezone.now(), time.monotonic()
+    return Remembered(find(), as_of, timedelta(seconds=REST * (time.monotonic() - began)))
 
 
 def _refresh(key: str, find: Callable[[], Found]) -> None:
@@ -65,6 +80,9 @@ def _refresh(key: str, find: Callable[[], Found]) -> None:
         _find(key, find)
     except Error:
         logger.warning("Some figures stay as they are; the database does not answer.")
+    except RedisError:
+        logger.warning("Some figures stay as they are; the cache does not answer.")
     finally:
-        cache.delete(f"{key}:refreshing")
         connections.close_all()
+        with suppress(RedisError):  # then it ends by itself
+            cache.delete(f"{key}:refreshing")

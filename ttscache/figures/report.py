@@ -10,6 +10,7 @@ from ttscache.figures import asked, demo, heard, holdings, needs, time_to_sound,
 from ttscache.figures import money as moneys
 from ttscache.figures.remembered import Remembered
 from ttscache.figures.scope import Scope
+from ttscache.models import DEMO_MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Report:
     is_anything_counted: bool
     has_demo: bool
 
+    @property
+    def shows_demo(self) -> bool:
+        """Whether some of these figures are made up."""
+        return self.has_demo and self.scope.voice in ("", *demo.VOICES)
+
 
 def report(scope: Scope, *, hidden: bool = False) -> Report:
     """The same number of queries however much there is. Raises DatabaseError."""
@@ -38,7 +44,7 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
     covered = holdings.coverage(scope)
     space = holdings.storage(scope)
     waiting = work.queue(requests)
-    service = work.provider()
+    service = work.provider(scope)
     budget = budget_today()
     has_demo = demo.is_there()
     return Report(
@@ -55,7 +61,15 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
         queue=waiting,
         provider=service,
         needs=needs.needs(covered, waiting, budget, space),
-        voices=[*conf().listener_voices, *(demo.VOICES if has_demo else ())],
+        voices=_voices(scope, space, has_demo=has_demo),
         is_anything_counted=bool(requests.rate.requests) or asked.is_anything_counted(),
         has_demo=has_demo,
     )
+
+
+def _voices(scope: Scope, space: holdings.Storage, *, has_demo: bool) -> list[str]:
+    """To choose from: those of listeners, further ones that clips are on record in, and the made-up ones."""
+    further = [voice for voice in space.voices if not voice.endswith(DEMO_MARK)]
+    made_up = demo.VOICES if has_demo else ()
+    chosen = [scope.voice] if scope.voice else []
+    return list(dict.fromkeys([*conf().listener_voices, *further, *made_up, *chosen]))

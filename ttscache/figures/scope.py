@@ -55,9 +55,13 @@ class Scope:
         """From the parameters of a page; what is not known is as usual."""
         now = now or timezone.now()
         chosen = next((each for each in RANGES if each.name == given.get("range")), USUAL)
-        view = given.get("view", "")
+        voice, view = given.get("voice", "")[:50], given.get("view", "")
         return cls(
-            chosen, chosen.since(now), now, given.get("voice", "")[:50], view if view in VIEWS else "requests"
+            chosen,
+            chosen.since(now),
+            now,
+            voice if voice.isprintable() else "",  # PostgreSQL takes no NUL
+            view if view in VIEWS else "requests",
         )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
@@ -11,6 +12,7 @@ from django_q.models import Failure
 
 from ttscache.conf import conf
 from ttscache.figures.asked import Asked
+from ttscache.figures.scope import Scope
 from ttscache.holdings import tasks_waiting
 from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun
 
@@ -71,6 +73,11 @@ def failed_clips() -> QuerySet[Clip]:
     return Clip.objects.filter(~is_there, pk__in=failures().order_by().values("clip"))
 
 
+def failed_lately() -> str:
+    """The parameters of a list of just the tasks that failed in the last 24 hours."""
+    return urlencode({"stopped__gte": timezone.now() - LATELY})
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """Clips to be made ahead, and background tasks. Seconds; None where nothing is known."""
@@ -128,9 +135,10 @@ class Provider:
         return 100 * self.failed / self.calls if self.calls else None
 
 
-def provider() -> Provider:
+def provider(scope: Scope) -> Provider:
+    """Calls are of the voice that is looked at; how the service is just now is of all."""
     rows = (
-        Spending.objects.filter(hour__gte=timezone.now() - LATELY - timedelta(hours=1))
+        Spending.objects.filter(hour__gte=timezone.now() - LATELY - timedelta(hours=1), **scope.by_voice)
         .order_by()
         .values_list("outcome")
         .annotate(number=Sum("calls"))

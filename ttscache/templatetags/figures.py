@@ -31,11 +31,14 @@ def points(value: float | None) -> str:
 
 @register.filter
 def usd(value: float) -> str:
-    """Cents where it is a dollar or more; below that as many digits as tell something."""
+    """Cents where it is about a dollar or more; below that as many digits as tell something."""
     sign, amount = ("-" if value < 0 else ""), abs(value)
     if not amount:
         return "$0"
-    return f"{sign}${amount:,.2f}" if amount >= 1 else f"{sign}${amount:.4f}".rstrip("0")
+    if amount >= 0.99995:
+        return f"{sign}${amount:,.2f}"
+    text = f"{max(amount, 0.0001):.4f}"  # what was paid is never shown as nothing
+    return f"{sign}${text[:4]}{text[4:].rstrip('0')}"
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -70,6 +71,15 @@ class TestMakingWhatIsMissing:
     def test_it_says_the_price_first_and_makes_nothing(self, admin_client):
         published("Not here.")
         assert "1 clip is missing: 9 characters, about $0.001." in text_of(admin_client.get(MISSING))
+        assert not WarmRun.objects.exists()
+
+    def test_what_costs_more_by_now_than_was_shown_is_asked_about_again(self, admin_client):
+        published("Not here.")
+        page = text_of(admin_client.get(MISSING))
+        shown = dict(re.findall(r'type="hidden" name="(shown_usd)" value="([^"]+)"', page))
+        published("Published meanwhile.")
+        again = text_of(admin_client.post(MISSING, YES | shown))
+        assert "2 clips are missing: 29 characters" in again
         assert not WarmRun.objects.exists()
 
     def test_then_it_is_made_and_noted_with_count_and_price(self, admin_client):

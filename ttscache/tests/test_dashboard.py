@@ -17,7 +17,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from django_q.models import OrmQ
+from django_q.models import Failure, OrmQ
 
 from ttscache import tasks
 from ttscache.admin_stale import packed, unpacked
@@ -194,6 +194,26 @@ class TestPage:
             rows = admin_client.get(link).context["cl"].result_list
             assert sorted(row.outcome for row in rows) == sorted(failed)
 
+    def test_calls_lead_to_those_of_the_last_day_in_the_voice_that_is_looked_at(self, admin_client):
+        for voice, hours in {"nova": 0, "onyx": 0, VOICES[0]: 0, "alloy": 50}.items():
+            hour = timezone.now() - timedelta(hours=hours)
+            Spending.objects.create(hour=hour, voice=voice, outcome="ok", calls=1)
+        for query, calls in {"": 3, "?voice=nova": 1}.items():
+            page = text_of(admin_client.get(f"{INDEX}{query}"))
+            found = re.search(r'href="([^"]+)">Calls</a></dt><dd>(\d+)', page)
+            assert found is not None
+            listed = admin_client.get(found[1].replace("&amp;", "&")).context["cl"].result_count
+            assert (int(found[2]), listed) == (calls, calls)
+
+    def test_tasks_that_failed_lead_to_those_of_the_last_day(self, admin_client):
+        for name, days in {"lately": 0.5, "before": 2}.items():
+            at = timezone.now() - days * DAY
+            Failure.objects.create(id=name, name=name, func="f", started=at, stopped=at, success=False)
+        page = text_of(admin_client.get(INDEX))
+        for words in ("1 background task failed in 24 hours", "Background tasks failed in 24 hours"):
+            link = link_in(page, rf'href="([^"]+)">{words}</a>')
+            assert [task.name for task in admin_client.get(link).context["cl"].result_list] == ["lately"]
+
     def test_a_row_of_a_table_leads_to_the_figures_of_its_step(self, admin_client):
         usage(30)
         usage(30, hour=timezone.now() - DAY)
@@ -238,6 +258,15 @@ class TestCsv:
         lines = {(each["section"], each["what"], each["figure"]): each for each in self.lines(admin_client)}
         assert lines["asked", "all", "hit rate"]["value"] == "98.0"
         assert lines["source", "generated", "requests"]["value"] == "2"
+
+    def test_a_line_for_each_number_of_the_tiles_and_cards(self, admin_client):
+        usage(8, worth_microusd=4_000_000)
+        for outcome, cost in {"ok": 1_000_000, "provider_busy": 0}.items():
+            Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=1, cost_microusd=cost)
+        lines = {(each["section"], each["figure"], each["unit"]): each for each in self.lines(admin_client)}
+        assert lines["money", "saved", "percent"]["value"] == "75.0"
+        assert lines["voice service", "error rate", "percent"]["value"] == "50.0"
+        assert lines["storage", "limit", "bytes"]["value"] == ""
 
     def test_a_text_is_no_formula(self, admin_client):
         reflection("=HYPERLINK(1)")

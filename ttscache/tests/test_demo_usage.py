@@ -141,6 +141,14 @@ def test_the_dashboard_says_so_until_it_is_gone(admin_client):
     assert "Made-up figures." not in admin_client.get(index).content.decode()
 
 
+def test_a_look_at_a_real_voice_has_none_of_it_and_does_not_say_so(admin_client):
+    run("--days", "3")
+    page = admin_client.get(f"{reverse('admin:index')}?voice=nova")
+    assert "Made-up figures." not in page.content.decode()
+    found = page.context["report"]
+    assert (found.asked.rate.requests, found.money.calls, found.provider.calls) == (0, 0, 0)
+
+
 def test_nobody_can_make_or_hear_it():
     run("--days", "3")
     assert not Clip.objects.filter(is_shareable=True).exists()

@@ -193,6 +193,16 @@ class TestFiveThousandRequests:
         assert found.change == pytest.approx(now - then)
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(("days_ago", "is_told"), [(8, False), (13, True), (40, True)])
+def test_a_change_is_told_once_counting_goes_back_to_the_beginning_of_the_range_before(days_ago, is_told):
+    cache.clear()
+    for hour in (NOW, BEGINS["7d"] - DAY, NOW - days_ago * DAY):
+        figures = {"content_type": "question", "voice": "nova", "outcome": "memory", "requests": 30}
+        Usage.objects.get_or_create(hour=hour, latency_bucket=1, defaults=figures)
+    assert (asked.asked(look("7d", "", "requests")).change is not None) is is_told
+
+
 def bucket_of(ms: float) -> int:
     ends = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
     return bisect_left(ends, round(ms, 6))
@@ -405,13 +415,20 @@ class TestWork:
     def test_errors_of_the_voice_service_are_told_by_class(self):
         for outcome, calls in {"ok": 6, "key_refused": 1, "provider_timeout": 2, "broken": 1}.items():
             Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=calls)
-        found = work.provider()
+        found = work.provider(usual())
         assert (found.calls, found.failed, found.error_percent) == (10, 4, 40)
         assert {name: number for name, number in found.classes.items() if number} == {
             "Key refused": 1,
             "Too slow": 2,
             "Other": 1,
         }
+
+    @pytest.mark.parametrize(("chosen", "also"), [("", []), ("ash", ["ash"])], ids=["all", "one of old"])
+    def test_every_voice_on_record_can_be_chosen(self, chosen, also):
+        Clip.objects.record(conf().house_request("By a program", "alloy"), "narrative")
+        cache.clear()
+        found = report(Scope.asked_for({"voice": chosen}))
+        assert found.voices == [*conf().listener_voices, "alloy", *also]
 
     def test_a_missing_published_clip_and_a_refused_key_need_somebody(self):
         clip = clip_of("Not made")
@@ -442,12 +459,12 @@ class TestWork:
         before = {"ok": now - 2 * DAY, "key_refused": now - DAY} if latest else {}
         for outcome, at in (before | ({latest: now} if latest else {})).items():
             LastCall.objects.create(outcome=outcome, at=at)
-        assert work.provider().trouble == trouble
+        assert work.provider(usual()).trouble == trouble
 
     def test_the_last_success_is_known_however_long_ago_it_was(self):
         long_ago = timezone.now() - 40 * DAY
         LastCall.objects.create(outcome="ok", at=long_ago)
-        assert work.provider().last_ok == long_ago
+        assert work.provider(usual()).last_ok == long_ago
 
 
 @pytest.mark.any_database
@@ -460,5 +477,5 @@ def test_ranges_begin_with_a_whole_hour_or_day(name):
 
 @pytest.mark.any_database
 def test_what_is_not_known_is_as_usual():
-    scope = Scope.asked_for({"range": "1; DROP", "view": "<script>"}, NOW)
+    scope = Scope.asked_for({"range": "1; DROP", "view": "<script>", "voice": "no\0va"}, NOW)
     assert (scope.range, scope.view, scope.voice) == (RANGES[1], "requests", "")

@@ -57,3 +57,11 @@ def test_it_is_shown_and_asked_anew_once_it_is_no_longer_good(
 def test_what_is_older_than_a_day_is_not_shown() -> None:
     known_since(24 * 60 + 1, good_for=timedelta(days=7))
     assert remembered("sum", lambda: "found").found == "found"
+
+
+@pytest.mark.any_database
+def test_where_the_cache_is_down_it_is_found_each_time(settings: Any) -> None:
+    nobody = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+    settings.CACHES = {**settings.CACHES, "default": nobody}
+    found = iter([1, 2])
+    assert [remembered("sum", lambda: next(found)).found for _ in range(2)] == [1, 2]

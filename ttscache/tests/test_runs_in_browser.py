@@ -10,8 +10,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from harness.chromium import chromium
 from harness.optional import skipped_when_unavailable
-from ttscache import warming
+from ttscache import pruning, warming
 from ttscache.models import WarmRun
+from ttscache.pruning import Stale
 from ttscache.tests.fakes import speech
 from ttscache.warming import Wanted
 
@@ -57,6 +58,15 @@ def test_bar_count_state_and_news_move_without_a_reload(page: Page, run: WarmRun
         "life-review, nova: Being made. 1 made."
     )
     assert page.evaluate("window.isTheSame")
+
+
+def test_a_prune_that_has_ended_can_no_longer_be_stopped(page: Page) -> None:
+    prune = pruning.begin(Stale((), 0, 0.0, 0), 90, "ana")
+    page.goto(f"/admin/ttscache/prunerun/{prune.pk}/change/")
+    expect(page.get_by_role("link", name="Stop")).to_be_visible()
+    pruning.stop(prune)
+    expect(page.get_by_role("link", name="Stop")).to_be_hidden()
+    expect(page.locator("body")).to_contain_text("Stopped")
 
 
 def test_what_can_no_longer_be_done_goes_and_nobody_asks_any_more(page: Page, run: WarmRun) -> None:

@@ -177,6 +177,9 @@
       const isHeard = [...old.querySelectorAll("audio")].some((audio) => !audio.paused);
       if (fresh && !isHeard && old.innerHTML !== fresh.innerHTML) old.innerHTML = fresh.innerHTML;
     }
+    for (const deed of document.querySelectorAll("[data-while-under-way]")) {
+      deed.closest("li").hidden = !page.querySelector("[data-while-under-way]");
+    }
     document.dispatchEvent(new Event("clips-refreshed"));
   }
 
