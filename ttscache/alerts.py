@@ -36,8 +36,8 @@ COVERAGE_PATIENCE = timedelta(minutes=15)  # a text that was just published is b
 FEWEST_LOOKUPS = 50
 HIT_RATE_HOURS = 24
 REFUSALS = {
-    "key_refused": "The voice service refuses our key (OPENAI_API_KEY): nothing new can be made.",
-    "quota_used_up": "The voice service says that our quota is used up: nothing new can be made.",
+    Kind.KEY_REFUSED: "The voice service refuses our key (OPENAI_API_KEY): nothing new can be made.",
+    Kind.QUOTA_USED_UP: "The voice service says that our quota is used up: nothing new can be made.",
 }
 
 
@@ -60,11 +60,11 @@ def open_alerts() -> list[Alert]:
     return list(Alert.objects.open())
 
 
-def refused_because() -> str:
-    """The outcome of the last call that the voice service refused; empty if one succeeded since."""
+def refused_because() -> Alert.Kind | None:
+    """Why the voice service refused the last call; None if one succeeded since."""
     last = dict(LastCall.objects.values_list("outcome", "at"))
-    refused = max((outcome for outcome in REFUSALS if outcome in last), key=lambda one: last[one], default="")
-    return refused if refused and ("ok" not in last or last["ok"] < last[refused]) else ""
+    refused = max((kind for kind in REFUSALS if kind in last), key=lambda kind: last[kind], default=None)
+    return refused if refused and ("ok" not in last or last["ok"] < last[refused]) else None
 
 
 def look() -> None:
@@ -121,7 +121,7 @@ def _trouble(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
 def _key_refused(_: set[tuple[str, str]]) -> Iterator[Trouble]:
     """Until a call succeeds again: only a call shows whether a key is good for speech."""
     if refused := refused_because():
-        yield Trouble(Kind.KEY_REFUSED, REFUSALS[refused])
+        yield Trouble(refused, REFUSALS[refused])
 
 
 def _budget(standing: set[tuple[str, str]]) -> Iterator[Trouble]:

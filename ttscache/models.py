@@ -608,6 +608,7 @@ class Alert(models.Model):
 
     class Kind(models.TextChoices):
         KEY_REFUSED = "key_refused", "The voice service refuses our key"
+        QUOTA_USED_UP = "quota_used_up", "Our quota with the voice service is used up"
         BUDGET = "budget", "Today's budget is nearly spent"
         COVERAGE = "coverage", "Published clips are missing"
         HIT_RATE = "hit_rate", "Listeners wait too often"

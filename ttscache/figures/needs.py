@@ -88,7 +88,7 @@ def _of_sound(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Sto
     spending, clips = "admin:ttscache_spending_changelist", "admin:ttscache_clip_changelist"
     if refused := alerts.refused_because():
         says, address = alerts.REFUSALS[refused], f"{spending}?outcome={refused}"
-        yield Need(says, address, "ttscache.view_spending", is_urgent=True, about=kind.KEY_REFUSED)
+        yield Need(says, address, "ttscache.view_spending", is_urgent=True, about=refused)
     if budget.is_spent:
         says = "Today's budget is spent"
         today = f"{spending}?{urlencode({'hour__gte': start_of_day(timezone.now())})}"

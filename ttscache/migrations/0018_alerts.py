@@ -46,6 +46,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("key_refused", "The voice service refuses our key"),
+                            ("quota_used_up", "Our quota with the voice service is used up"),
                             ("budget", "Today's budget is nearly spent"),
                             ("coverage", "Published clips are missing"),
                             ("hit_rate", "Listeners wait too often"),

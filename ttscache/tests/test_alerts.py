@@ -21,6 +21,7 @@ from ttscache.wiring import speech_cache
 pytestmark = pytest.mark.django_db(transaction=True)
 
 KEY, BUDGET = "The voice service refuses our key", "Today's budget is nearly spent"
+QUOTA = "Our quota with the voice service is used up"
 MISSING, WAITING = "Published clips are missing", "Listeners wait too often"
 SPACE = "Space runs out"
 
@@ -73,6 +74,7 @@ def ask(hits: int, misses: int, kind: str = "question", hours_ago: int = 1) -> N
 
 CAUSES: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
     KEY: (lambda: last_call("key_refused"), lambda: last_call("ok")),
+    QUOTA: (lambda: last_call("quota_used_up"), lambda: last_call("ok")),
     BUDGET: (lambda: commit(4.0), lambda: commit(1.0)),
     WAITING: (lambda: ask(90, 10), lambda: ask(900, 0)),
     SPACE: (lambda: clip("Long", size=9_500), lambda: Clip.objects.all().delete()),
