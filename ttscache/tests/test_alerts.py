@@ -81,7 +81,7 @@ CAUSES: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
 }
 
 
-@pytest.mark.parametrize("what", CAUSES, ids=["key", "budget", "hit-rate", "storage"])
+@pytest.mark.parametrize("what", CAUSES, ids=["key", "quota", "budget", "hit-rate", "storage"])
 def test_it_is_told_once_when_it_begins_and_once_when_it_is_over(what: str, mail: MailServer) -> None:
     begin, end = CAUSES[what]
     told = [subjects_after_a_look(mail)]
