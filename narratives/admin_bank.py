@@ -19,6 +19,7 @@ from unfold.views import ChangeList
 
 from narratives import publishing
 from narratives.admin_deeds import shares_of
+from narratives.admin_meanwhile import MeanwhileForm
 from narratives.models import BankReflection
 from narratives.needs import of_the_bank
 from narratives.sounds import Sound
@@ -57,6 +58,8 @@ class BankList(ChangeList):  # type: ignore[misc]
 
 @admin.register(BankReflection)
 class BankReflectionAdmin(StaffAdmin):
+    form = MeanwhileForm
+    change_form_before_template = "admin/narratives/seen.html"
     list_display = ("text", "theme", "occasion", "is_active", "sound")
     list_filter = ("is_active", "occasion", "theme")
     search_fields = ("text",)

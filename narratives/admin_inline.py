@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from unfold.admin import StackedInline
 from unfold.forms import PaginationInlineFormSet
 
+from narratives.admin_meanwhile import MeanwhileForm
 from narratives.drafts import save_draft
 from narratives.estimates import estimate, paces
 from narratives.models import Journey, Narrative
@@ -37,6 +38,17 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
                 narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
                 narrative.estimate = estimate(narrative.text, narrative.lexicon, pace)  # type: ignore[attr-defined]
         return narratives
+
+    def _construct_form(self, i: int, **options: Any) -> Any:
+        form = super()._construct_form(i, **options)
+        if self.is_bound and i < self.initial_form_count() and form.instance.pk is None:
+            form.is_gone = form.empty_permitted = True
+        return form
+
+    @property
+    def gone(self) -> list[tuple[str, str]]:
+        """Title and text of each row that was changed here, and deleted by somebody else meanwhile."""
+        return [form.words for form in self.initial_forms if form.is_gone and form.is_rewritten]
 
     @property
     def standing(self) -> Badge:
@@ -89,6 +101,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
 
 class NarrativeInline(StackedInline):  # type: ignore[misc]
     model = Narrative
+    form = MeanwhileForm
     formset = NarrativeForms
     template = "admin/narratives/journey/narratives.html"
     fields = ("title", "kind", "text", "position")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,6 +23,7 @@ from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
 from narratives.admin_exchange import ExchangePages
 from narratives.admin_inline import NarrativeInline
 from narratives.admin_making import MakingPages
+from narratives.admin_meanwhile import MeanwhileForm
 from narratives.admin_narratives import NarrativeAdmin
 from narratives.admin_preview import PreviewPages
 from narratives.admin_publications import PublicationPages
@@ -42,7 +42,7 @@ from ttscache.admin_pages import has_said_yes
 from ttscache.admin_widgets import in_words, progress_bar
 
 
-class JourneyForm(forms.ModelForm):  # type: ignore[type-arg]
+class JourneyForm(MeanwhileForm):
     def clean_is_default(self) -> bool:
         """Taking it away from another journey is a decision of its own."""
         is_default: bool = self.cleaned_data["is_default"]
@@ -62,6 +62,7 @@ class JourneyAdmin(
     deleted_list_display = ("title",)
     list_filter = (DeletedFilter,)
     search_fields = ("title",)
+    change_form_before_template = "admin/narratives/seen.html"
     change_form_outer_before_template = "admin/narratives/journey/standing.html"
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
     fieldsets = (
@@ -114,6 +115,9 @@ class JourneyAdmin(
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """What was marked to go goes when all else is saved, in one, so that it can be undone in one."""
         super().save_formset(request, form, formset, change)
+        for title, text in formset.gone:
+            says = f"“{title}” has been deleted since you opened the page; not saved: “{text}”"
+            self.message_user(request, says, messages.WARNING)
         if formset.deleted_objects:
             delete_narratives(formset.deleted_objects, by=request.user.get_username())
             self.narrative_pages.say_deleted(request, formset.deleted_objects, back=request.path)

@@ -21,6 +21,7 @@ from narratives import (
 from narratives.admin_copies import CopyPages
 from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
 from narratives.admin_making import MakingPages
+from narratives.admin_meanwhile import MeanwhileForm
 from narratives.admin_voices import VoicePages
 from narratives.copying import duplicate_narrative
 from narratives.deleting import delete_narratives, restore_narratives
@@ -67,6 +68,8 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(Narrative)
 class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
+    form = MeanwhileForm
+    change_form_before_template = "admin/narratives/seen.html"
     list_display = ("title", "journey", "kind", "place", "state", "sound")
     deleted_list_display = ("title", "journey", "kind")
     list_filter = ("journey", "kind", StateFilter, DeletedFilter)
