@@ -77,9 +77,14 @@ class MeanwhileForm(forms.ModelForm):  # type: ignore[type-arg]
     def _is_taken(self, name: str) -> bool:
         """Whether somebody else has saved something in this field that is not what is sent now."""
         saved = _mark(self._saved[name])
-        return name not in self.last_one_counts and saved not in (
-            self._opened.get(name, saved),
-            self._given(name),
+        return (
+            not self.fields[name].disabled
+            and name not in self.last_one_counts
+            and saved
+            not in (
+                self._opened.get(name, saved),
+                self._given(name),
+            )
         )
 
     def _given(self, name: str) -> str:

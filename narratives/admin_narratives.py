@@ -21,7 +21,7 @@ from narratives import (
 from narratives.admin_copies import CopyPages
 from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
 from narratives.admin_making import MakingPages
-from narratives.admin_meanwhile import MeanwhileForm
+from narratives.admin_narrative_form import NarrativeForm
 from narratives.admin_voices import VoicePages
 from narratives.copying import duplicate_narrative
 from narratives.deleting import delete_narratives, restore_narratives
@@ -68,7 +68,7 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(Narrative)
 class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
-    form = MeanwhileForm
+    form = NarrativeForm
     change_form_before_template = "admin/narratives/seen.html"
     list_display = ("title", "journey", "kind", "place", "state", "sound")
     deleted_list_display = ("title", "journey", "kind")
@@ -103,6 +103,11 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NarrativeList]:
         return NarrativeList
+
+    def get_form(self, request: HttpRequest, obj: Narrative | None = None, **options: Any) -> Any:
+        form = super().get_form(request, obj, **options)
+        form.may_publish = self.has_publish_permission(request)
+        return form
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **options)
