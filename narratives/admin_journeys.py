@@ -15,12 +15,10 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from narratives import (
-    publishing,
-)
 from narratives.admin_copies import CopyPages
 from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
 from narratives.admin_exchange import ExchangePages
+from narratives.admin_going_live import GoingLive
 from narratives.admin_inline import NarrativeInline
 from narratives.admin_making import MakingPages
 from narratives.admin_meanwhile import MeanwhileForm
@@ -54,7 +52,14 @@ class JourneyForm(MeanwhileForm):
 
 @admin.register(Journey)
 class JourneyAdmin(
-    PublicationPages, ExchangePages, WritingPages, PreviewPages, CopyPages, MakingPages, DeletedPages
+    GoingLive,
+    PublicationPages,
+    ExchangePages,
+    WritingPages,
+    PreviewPages,
+    CopyPages,
+    MakingPages,
+    DeletedPages,
 ):
     form = JourneyForm
     inlines = (NarrativeInline,)
@@ -100,17 +105,8 @@ class JourneyAdmin(
         given = tuple(super().get_readonly_fields(request, obj))
         return given if self.has_publish_permission(request) else (*given, "is_live", "is_default")
 
-    def save_model(self, request: HttpRequest, obj: Journey, form: Any, change: bool) -> None:
-        publishing.one_at_a_time()
-        super().save_model(request, obj, form, change)
-
     def narratives_of(self, saved: Journey) -> list[Narrative]:
         return share_lexicon(saved.narratives.select_related("live", "pending", "journey"))
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        if "is_live" in form.changed_data and form.instance.is_live:
-            self._go_live(request, form.instance)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """What was marked to go goes when all else is saved, in one, so that it can be undone in one."""
@@ -145,16 +141,6 @@ class JourneyAdmin(
 
     def restore_things(self, things: Iterable[Journey], by: str) -> list[Journey]:
         return restore_journeys(things, by=by)
-
-    def _go_live(self, request: HttpRequest, journey: Journey) -> None:
-        """Listeners can come from now on, so their clips are made."""
-        published = [narrative for narrative in self.narratives_of(journey) if narrative.live is not None]
-        planned = warming.plan(publishing.all_published_clips(journey))
-        publishing.warm_live_journeys(asked_by=request.user.get_username())
-        sound = in_words(planned, "being made") if planned.missing else "Their sound is there already."
-        says = f"Listeners can take it now: {len(published)} published texts. {sound}"
-        self.log_change(request, journey, says)
-        self.message_user(request, says)
 
     # deeds
     @action(description="Make missing clips", url_path="make", permissions=["make"], icon="graphic_eq")  # type: ignore[untyped-decorator]
