@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from narratives import publishing
 from narratives.lexicon import Lexicon
 from narratives.models import BankReflection, Narrative, Pronunciation
 from narratives.publishing import kind_of_clip
@@ -56,6 +57,15 @@ def effect_of(after: Lexicon) -> Effect:
     before = Pronunciation.objects.lexicon()
     changed = tuple(otherwise for text in _texts() if (otherwise := _otherwise(text, before, after)))
     return Effect(changed, warming.plan(clip for each in changed for clip in each.clips))
+
+
+def sounds_to_publish(after: Lexicon) -> Plan:
+    """The clips of all that would be published with it: also what earlier changes have left to publish."""
+    return warming.plan(
+        Wanted(conf().house_request(after.spoken(revision.text, voice), voice), kind_of_clip(narrative))
+        for narrative, revision in publishing.said_otherwise(after)
+        for voice in conf().listener_voices
+    )
 
 
 def lexicon_with(new: Pronunciation) -> Lexicon:

@@ -53,6 +53,16 @@ class TestTheLexicon:
         assert heard_journey.waiting.revisions.get().spoken_text == "Where did it beginn?"
         assert admin_user.logentry_set.filter(change_message__contains="free of charge").exists()
 
+    def test_what_publishing_makes_is_told_also_where_an_earlier_change_is_left(
+        self, admin_client, heard_journey, paid_voice
+    ):
+        Pronunciation.objects.create(word="welcome", say_as="well come")  # saved, and to be published later
+        page = admin_client.post(ADD, ENTRY).content.decode()
+        assert "If you publish the new sound now: 4 clips are made: 60 characters" in page
+        assert "includes what earlier changes of the lexicon left" in page
+        admin_client.post(ADD, ENTRY | YES | {"publish_sounds": "1"})
+        assert WarmItem.objects.count() == 4
+
     def test_drafts_count_beside_what_is_published(self, admin_client, heard_question):
         edit(heard_question, "Where did it all begin?")
         page = admin_client.post(ADD, ENTRY).content.decode()
