@@ -32,22 +32,9 @@ from narratives.pronouncing import (
 from narratives.sounds import add_sounds
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import in_words, price
+from ttscache.admin_widgets import in_words
 from ttscache.conf import conf
 from ttscache.warming import Plan
-
-
-def effect_in_words(effect: Effect) -> str:
-    """How many texts and clips, and what making them would cost."""
-    texts, planned = len(effect.changed), effect.planned
-    number = len(planned.clips)
-    clips = f"changes {number} clip{'' if number == 1 else 's'} of {texts} text{'' if texts == 1 else 's'}"
-    if not planned.missing:
-        return f"This {clips}. All of them are made already."
-    return (
-        f"This {clips}; {len(planned.missing)} would have to be made: "
-        f"{planned.characters:,} characters, {price(planned.cost_usd)}."
-    )
 
 
 def _brought_about(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
@@ -143,7 +130,7 @@ class PronunciationAdmin(StaffAdmin):
             request,
             title=title,
             verb=f"{verb}, publish later" if may_publish else verb,
-            summary=effect_in_words(effect),
+            summary=effect.in_words,
             more=" ".join(_brought_about(effect, sounds_to_publish(after) if may_publish else None)),
             effect=effect,
             hidden=[*sent.items(), *more.items()],
