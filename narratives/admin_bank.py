@@ -146,7 +146,7 @@ class BankReflectionAdmin(StaffAdmin):
         if not planned.missing:
             self.say_nothing_missing(request)
             return None
-        if planned.cost_usd > 0 and not has_said_yes(request):
+        if planned.cost_usd > 0 and not has_said_yes(request, planned):
             return self._ask(request, [reflection.pk for reflection in chosen], planned)
         self._make(request, chosen)
         return None

@@ -52,7 +52,7 @@ class GoingLive(Deeds):
             raise Http404
         if not self.has_publish_permission(request):
             raise PermissionDenied
-        if not has_said_yes(request):
+        if not has_said_yes(request, self._plan(journey)):
             return self._ask(request, journey)
         with transaction.atomic():
             publishing.one_at_a_time()

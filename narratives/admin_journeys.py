@@ -150,7 +150,7 @@ class JourneyAdmin(
         if not planned.missing:
             self.say_nothing_missing(request)
             return self._back_to(journey)
-        if not has_said_yes(request):
+        if not has_said_yes(request, planned):
             return self.ask_to_make(
                 request, planned, title=f"Make missing clips: {journey}", back=self.page_of(journey)
             )
@@ -173,7 +173,7 @@ class JourneyAdmin(
         if not planned.missing:
             self.say_nothing_to_make_again(request)
             return self._back_to(journey)
-        if not has_said_yes(request):
+        if not has_said_yes(request, planned):
             title = f"Make all again: {journey}"
             return self.ask_to_make_again(request, planned, title=title, back=self.page_of(journey))
         make_again(planned, asked_by=request.user.get_username())
@@ -190,7 +190,7 @@ class JourneyAdmin(
     )
     def publish_changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey, narratives = self._found(request, object_id)
-        if has_said_yes(request) or not any(narrative.is_ahead for narrative in narratives):
+        if not any(narrative.is_ahead for narrative in narratives) or self.has_agreed(request, narratives):
             self.publish(request, narratives)
             return self._back_to(journey)
         return self.ask_to_publish(request, journey, narratives)

@@ -174,7 +174,7 @@ class PronunciationAdmin(StaffAdmin):
         page = reverse("admin:narratives_pronunciation_change", args=[entry.pk])
         if not planned.missing:
             self.say_nothing_missing(request)
-        elif not has_said_yes(request):
+        elif not has_said_yes(request, planned):
             return self.ask_to_make(request, planned, back=page)
         else:
             make_drafts(narratives, asked_by=request.user.get_username())

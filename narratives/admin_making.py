@@ -90,7 +90,7 @@ class MakingPages(Deeds):
         if not self.has_write_and_make_permission(request):
             raise PermissionDenied
         planned = warming.plan(draft_clips(self.narratives_of(saved)))
-        if planned.missing and not has_said_yes(request):
+        if planned.missing and not has_said_yes(request, planned):
             return self._ask_about_drafts(request, saved, planned)
         return self._make_drafts(request, saved, planned)
 

@@ -181,7 +181,7 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
     def publish_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
         """Asks first when it costs money."""
         chosen = share_lexicon(queryset)
-        if not has_said_yes(request) and self.costs_money(chosen):
+        if (has_said_yes(request) or self.costs_money(chosen)) and not self.has_agreed(request, chosen):
             return self.ask_to_publish(request, None, chosen)
         self.publish(request, chosen)
         return None
@@ -208,7 +208,7 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
         if not planned.missing:
             self.say_nothing_missing(request)
             return None
-        if planned.cost_usd > 0 and not has_said_yes(request):
+        if planned.cost_usd > 0 and not has_said_yes(request, planned):
             return self.ask_to_make(request, planned, **self._sent_back(queryset, "make_chosen"))
         make_drafts(queryset, asked_by=request.user.get_username())
         self.log_made(request, queryset, planned, "Made missing clips.", "being made")
@@ -222,7 +222,7 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
         if not planned.missing:
             self.say_nothing_to_make_again(request)
             return None
-        if not has_said_yes(request):
+        if not has_said_yes(request, planned):
             sent_back = self._sent_back(queryset, "make_chosen_again")
             return self.ask_to_make_again(request, planned, title="Make again", **sent_back)
         make_again(planned, asked_by=request.user.get_username())

@@ -36,7 +36,7 @@ class PublishedRunsAdmin(WarmRunAdmin):
         planned = warming.plan(publishing.live_clips())
         if not planned.missing:
             self.say_nothing_missing(request)
-        elif not has_said_yes(request):
+        elif not has_said_yes(request, planned):
             return self.ask_to_make(
                 request, planned, title="Make what is missing of all that is published", back=runs
             )

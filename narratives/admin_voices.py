@@ -39,7 +39,7 @@ class VoicePages(Deeds):
         planned = warming.plan([draft_clip(narrative, voice)])
         if not planned.missing:
             self.say_nothing_missing(request)
-        elif not has_said_yes(request):
+        elif not has_said_yes(request, planned):
             title = f"Make clip, {voice}: {narrative}"
             return self.ask_to_make(
                 request, planned, title=title, verb="Make it", back=self._way_back(request, narrative)
@@ -57,7 +57,7 @@ class VoicePages(Deeds):
         planned = remaking.plan([draft_clip(narrative, voice)])
         if not planned.missing:
             self.say_nothing_to_make_again(request)
-        elif not has_said_yes(request):
+        elif not has_said_yes(request, planned):
             title = f"Make again, {voice}: {narrative}"
             return self.ask_to_make_again(
                 request, planned, title=title, verb="Make it again", back=self._way_back(request, narrative)

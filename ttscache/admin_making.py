@@ -57,7 +57,7 @@ def _page(request: HttpRequest, clips: list[Clip], begin: Begin, *, title: str, 
     if not request.user.has_perm("ttscache.make_clip"):
         raise PermissionDenied
     planned = Plan(tuple(clips))
-    if clips and not has_said_yes(request):
+    if clips and not has_said_yes(request, planned):
         asking = cast(StaffAdmin, site.get_model_admin(Clip))
         return asking.ask_to_make(request, planned, title=title, verb=verb, back=reverse("admin:index"))
     for run, share in begin() if clips else ():

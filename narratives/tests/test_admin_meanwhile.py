@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from narratives.deleting import delete_narratives
 from narratives.models import BankReflection, Journey, Narrative
+from ttscache.models import WarmRun
 
 pytestmark = pytest.mark.django_db
 
@@ -132,3 +133,42 @@ class TestTheSameText:
         BankReflection.objects.update(text="That was worth telling. Thank you.")
         told = admin_client.post(page_of(reflection), form | {"text": f"{words[:-1]} always."})
         assert "That was worth telling." in told.content.decode()
+
+
+class TestAQuestionThatWasAnsweredLater:
+    def answered(self, client: Client, address: str, asked: Any) -> str:
+        answer = dict(asked.context["hidden"]) | {"confirmed": "yes"}
+        return client.post(address, answer, follow=True).content.decode()
+
+    def test_nothing_is_published_that_was_not_on_the_page(
+        self, admin_client, heard_journey, heard_question, intro
+    ):
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
+        publish = reverse("admin:narratives_journey_publish_changes", args=[heard_journey.pk])
+        asked = admin_client.get(publish)
+        Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
+        page = self.answered(admin_client, publish, asked)
+        assert "The drafts have changed since you looked" in page
+        assert "<ins>Not seen.</ins>" in page
+        assert heard_journey.waiting is None
+
+    def test_chosen_texts_neither(self, admin_client, heard_question, paid_voice):
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
+        chosen = {"action": "publish_chosen", "_selected_action": heard_question.pk}
+        texts = reverse("admin:narratives_narrative_changelist")
+        asked = admin_client.post(texts, chosen)
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Not seen.")
+        assert "The drafts have changed" in self.answered(admin_client, texts, asked)
+        assert heard_question.journey.waiting is None
+
+    def test_nothing_is_made_that_costs_more_than_was_shown(
+        self, admin_client, heard_journey, heard_question, intro, paid_voice
+    ):
+        make = reverse("admin:narratives_journey_make_missing", args=[heard_journey.pk])
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
+        asked = admin_client.get(make)
+        Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
+        assert "It costs more by now" in self.answered(admin_client, make, asked)
+        assert not WarmRun.objects.exists()
+        self.answered(admin_client, make, admin_client.get(make))
+        assert WarmRun.objects.exists()
