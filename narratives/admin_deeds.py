@@ -53,7 +53,8 @@ class Deeds(StaffAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        context = {**(extra_context or {}), "can_publish": self.has_publish_permission(request)}
+        may_publish = self.has_publish_permission(request)
+        context = {**(extra_context or {}), "can_publish": may_publish, "is_draft": True}
         return super().changeform_view(request, object_id, form_url, context)  # type: ignore[no-any-return]
 
     # saving

@@ -32,6 +32,13 @@ def entry(heard_question: Narrative) -> Pronunciation:
     return Pronunciation.objects.create(word="begin", say_as="beginn")
 
 
+@pytest.mark.parametrize("address", [ADD, ADD_REFLECTION], ids=["lexicon", "bank"])
+def test_what_is_no_draft_is_not_called_one(admin_client, address):
+    page = admin_client.get(address).content.decode()
+    assert "Save and stay" in page
+    assert "Save draft" not in page
+
+
 class TestTheLexicon:
     def test_what_it_changes_and_the_price_come_before_saving(self, admin_client, heard_question, paid_voice):
         page = admin_client.post(ADD, ENTRY).content.decode()
