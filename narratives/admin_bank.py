@@ -19,11 +19,12 @@ from unfold.views import ChangeList
 
 from narratives import publishing
 from narratives.admin_deeds import shares_of
+from narratives.admin_meanwhile import MeanwhileForm
 from narratives.models import BankReflection
 from narratives.needs import of_the_bank
 from narratives.sounds import Sound
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes_to
+from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import NOT_MADE, badges_of, in_words
 from ttscache.figures.heard import shareable_reflections
 from ttscache.models import DEMO_MARK, Clip
@@ -57,6 +58,8 @@ class BankList(ChangeList):  # type: ignore[misc]
 
 @admin.register(BankReflection)
 class BankReflectionAdmin(StaffAdmin):
+    form = MeanwhileForm
+    change_form_before_template = "admin/narratives/seen.html"
     list_display = ("text", "theme", "occasion", "is_active", "sound")
     list_filter = ("is_active", "occasion", "theme")
     search_fields = ("text",)
@@ -143,7 +146,7 @@ class BankReflectionAdmin(StaffAdmin):
         if not planned.missing:
             self.say_nothing_missing(request)
             return None
-        if planned.cost_usd > 0 and not has_said_yes_to(request, planned):
+        if planned.cost_usd > 0 and not has_said_yes(request, planned):
             return self._ask(request, [reflection.pk for reflection in chosen], planned)
         self._make(request, chosen)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from narratives.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication
 from narratives.publishing import clips_of
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin
+from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import in_words
 from ttscache.warming import Plan, Wanted
 
@@ -52,7 +53,8 @@ class Deeds(StaffAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        context = {**(extra_context or {}), "can_publish": self.has_publish_permission(request)}
+        may_publish = self.has_publish_permission(request)
+        context = {**(extra_context or {}), "can_publish": may_publish, "is_draft": True}
         return super().changeform_view(request, object_id, form_url, context)  # type: ignore[no-any-return]
 
     # saving
@@ -102,6 +104,16 @@ class Deeds(StaffAdmin):
         ahead = [each for each in narratives if each.is_ahead and each.journey.is_live]
         return warming.plan(draft_clips(ahead)).cost_usd > 0
 
+    def has_agreed(self, request: HttpRequest, narratives: Iterable[Narrative]) -> bool:
+        """Whether somebody has said yes to just these words and clips; who saw others is told."""
+        ahead = [narrative for narrative in narratives if narrative.is_ahead]
+        if not has_said_yes(request) or request.POST.get("seen", "") in ("", fingerprint(ahead)):
+            return has_said_yes(request)
+        self.message_user(
+            request, "The drafts have changed since you looked. This is how it is now.", messages.WARNING
+        )
+        return False
+
     @abstractmethod
     def ask_to_publish(
         self, request: HttpRequest, saved: Any, narratives: Sequence[Narrative]
@@ -113,6 +125,7 @@ class Deeds(StaffAdmin):
     ) -> HttpResponse:
         ahead = [narrative for narrative in narratives if narrative.is_ahead]
         planned = warming.plan(draft_clips(ahead))
+        question["hidden"] = [*question.get("hidden", []), ("seen", fingerprint(ahead))]
         # Where nobody hears the old words there is nothing to keep until the new ones are ready.
         waits = any(each.journey.is_live for each in ahead) and bool(planned.missing)
         return self.ask(
@@ -135,6 +148,13 @@ class Deeds(StaffAdmin):
         for narrative, share in shares_of(planned, wanted):
             if share.missing:
                 self.log_change(request, narrative, f"{says} {in_words(share, state)}")
+
+
+def fingerprint(narratives: Sequence[Narrative]) -> str:
+    """Equal where the same words would be published in the same sound."""
+    clips = [wanted.speech.content_hash for wanted in draft_clips(narratives)]
+    titles = [(narrative.pk, narrative.title, narrative.text) for narrative in narratives]
+    return hashlib.sha256(repr((titles, clips)).encode()).hexdigest()
 
 
 def has_listeners(thing: Journey | Narrative | None) -> bool:

@@ -152,7 +152,7 @@ class DeletedPages(Deeds):
     def undelete_view(self, request: HttpRequest) -> HttpResponse:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        chosen = [int(pk) for pk in request.POST.getlist("pk") if pk.isdigit()]
+        chosen = [int(pk) for pk in request.POST.getlist("pk") if pk.isdecimal() and len(pk) < 19]
         self.restore(request, self.model.everything.filter(pk__in=chosen, deleted_at__isnull=False))
         back = request.POST.get("back", "")
         is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})

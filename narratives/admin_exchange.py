@@ -20,6 +20,7 @@ from narratives import exchange
 from narratives.admin_deeds import Deeds
 from narratives.exchange import Difference
 from narratives.models import Journey
+from narratives.pronouncing import effect_of, lexicon_with_all
 from narratives.word_diff import changes
 from ttscache.admin_pages import has_said_yes
 
@@ -123,6 +124,7 @@ class ExchangePages(Deeds):
             difference=difference,
             changed=changed,
             counted=counted(difference),
+            effect=effect_of(lexicon_with_all(difference.words_said_otherwise)),
             hidden=hidden,
         )
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from unfold.admin import StackedInline
 from unfold.forms import PaginationInlineFormSet
 
+from narratives.admin_narrative_form import NarrativeForm
 from narratives.drafts import save_draft
 from narratives.estimates import estimate, paces
 from narratives.models import Journey, Narrative
@@ -37,6 +38,22 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
                 narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
                 narrative.estimate = estimate(narrative.text, narrative.lexicon, pace)  # type: ignore[attr-defined]
         return narratives
+
+    def _construct_form(self, i: int, **options: Any) -> Any:
+        form = super()._construct_form(i, **options)
+        if self.is_bound and i < self.initial_form_count() and form.instance.pk is None:
+            form.is_gone = form.empty_permitted = True
+        return form
+
+    @property
+    def gone(self) -> list[tuple[str, str]]:
+        """Title and text of each row that was changed here, and deleted by somebody else meanwhile."""
+        return [form.words for form in self.initial_forms if form.is_gone and form.is_rewritten]
+
+    @property
+    def may_order(self) -> bool:
+        """Listeners get another order as soon as it is saved."""
+        return self.form.may_publish or not self.instance.is_live
 
     @property
     def standing(self) -> Badge:
@@ -89,6 +106,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
 
 class NarrativeInline(StackedInline):  # type: ignore[misc]
     model = Narrative
+    form = NarrativeForm
     formset = NarrativeForms
     template = "admin/narratives/journey/narratives.html"
     fields = ("title", "kind", "text", "position")
@@ -96,6 +114,13 @@ class NarrativeInline(StackedInline):  # type: ignore[misc]
     hide_ordering_field = True
     extra = 0
     show_change_link = True
+
+    def get_formset(
+        self, request: HttpRequest, obj: Journey | None = None, **options: Any
+    ) -> type[NarrativeForms]:
+        formset: type[NarrativeForms] = super().get_formset(request, obj, **options)
+        formset.form.may_publish = request.user.has_perm("narratives.publish_journey")
+        return formset
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
         found: QuerySet[Narrative] = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,14 +16,13 @@ from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from narratives import (
-    publishing,
-)
 from narratives.admin_copies import CopyPages
 from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
 from narratives.admin_exchange import ExchangePages
+from narratives.admin_going_live import GoingLive
 from narratives.admin_inline import NarrativeInline
 from narratives.admin_making import MakingPages
+from narratives.admin_meanwhile import MeanwhileForm
 from narratives.admin_narratives import NarrativeAdmin
 from narratives.admin_preview import PreviewPages
 from narratives.admin_publications import PublicationPages
@@ -39,11 +37,11 @@ from narratives.drafts import (
 from narratives.models import Journey, Narrative, share_lexicon
 from narratives.sounds import add_sounds, count_up_to_date
 from ttscache import remaking, warming
-from ttscache.admin_pages import has_said_yes, has_said_yes_to
+from ttscache.admin_pages import has_said_yes
 from ttscache.admin_widgets import in_words, progress_bar
 
 
-class JourneyForm(forms.ModelForm):  # type: ignore[type-arg]
+class JourneyForm(MeanwhileForm):
     def clean_is_default(self) -> bool:
         """Taking it away from another journey is a decision of its own."""
         is_default: bool = self.cleaned_data["is_default"]
@@ -55,7 +53,14 @@ class JourneyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Journey)
 class JourneyAdmin(
-    PublicationPages, ExchangePages, WritingPages, PreviewPages, CopyPages, MakingPages, DeletedPages
+    GoingLive,
+    PublicationPages,
+    ExchangePages,
+    WritingPages,
+    PreviewPages,
+    CopyPages,
+    MakingPages,
+    DeletedPages,
 ):
     form = JourneyForm
     inlines = (NarrativeInline,)
@@ -63,6 +68,7 @@ class JourneyAdmin(
     deleted_list_display = ("title",)
     list_filter = (DeletedFilter,)
     search_fields = ("title",)
+    change_form_before_template = "admin/narratives/seen.html"
     change_form_outer_before_template = "admin/narratives/journey/standing.html"
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
     fieldsets = (
@@ -94,21 +100,15 @@ class JourneyAdmin(
         given = tuple(super().get_readonly_fields(request, obj))
         return given if self.has_publish_permission(request) else (*given, "is_live", "is_default")
 
-    def save_model(self, request: HttpRequest, obj: Journey, form: Any, change: bool) -> None:
-        publishing.one_at_a_time()
-        super().save_model(request, obj, form, change)
-
     def narratives_of(self, saved: Journey) -> list[Narrative]:
         return share_lexicon(saved.narratives.select_related("live", "pending", "journey"))
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        if "is_live" in form.changed_data and form.instance.is_live:
-            self._go_live(request, form.instance)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """What was marked to go goes when all else is saved, in one, so that it can be undone in one."""
         super().save_formset(request, form, formset, change)
+        for title, text in formset.gone:
+            says = f"“{title}” has been deleted since you opened the page; not saved: “{text}”"
+            self.message_user(request, says, messages.WARNING)
         if formset.deleted_objects:
             delete_narratives(formset.deleted_objects, by=request.user.get_username())
             self.narrative_pages.say_deleted(request, formset.deleted_objects, back=request.path)
@@ -136,16 +136,6 @@ class JourneyAdmin(
 
     def restore_things(self, things: Iterable[Journey], by: str) -> list[Journey]:
         return restore_journeys(things, by=by)
-
-    def _go_live(self, request: HttpRequest, journey: Journey) -> None:
-        """Listeners can come from now on, so their clips are made."""
-        published = [narrative for narrative in self.narratives_of(journey) if narrative.live is not None]
-        planned = warming.plan(publishing.all_published_clips(journey))
-        publishing.warm_live_journeys(asked_by=request.user.get_username())
-        sound = in_words(planned, "being made") if planned.missing else "Their sound is there already."
-        says = f"Listeners can take it now: {len(published)} published texts. {sound}"
-        self.log_change(request, journey, says)
-        self.message_user(request, says)
 
     # deeds
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
@@ -181,7 +171,7 @@ class JourneyAdmin(
         if not planned.missing:
             self.say_nothing_missing(request)
             return self._back_to(journey)
-        if not has_said_yes_to(request, planned):
+        if not has_said_yes(request, planned):
             return self.ask_to_make(
                 request, planned, title=f"Make missing clips: {journey}", back=self.page_of(journey)
             )
@@ -198,7 +188,7 @@ class JourneyAdmin(
         if not planned.missing:
             self.say_nothing_to_make_again(request)
             return self._back_to(journey)
-        if not has_said_yes_to(request, planned):
+        if not has_said_yes(request, planned):
             title = f"Make all again: {journey}"
             return self.ask_to_make_again(request, planned, title=title, back=self.page_of(journey))
         make_again(planned, asked_by=request.user.get_username())
@@ -215,7 +205,7 @@ class JourneyAdmin(
     )
     def publish_changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey, narratives = self._found(request, object_id)
-        if has_said_yes(request) or not any(narrative.is_ahead for narrative in narratives):
+        if not any(narrative.is_ahead for narrative in narratives) or self.has_agreed(request, narratives):
             self.publish(request, narratives)
             return self._back_to(journey)
         return self.ask_to_publish(request, journey, narratives)

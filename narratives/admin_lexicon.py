@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -19,26 +20,37 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from narratives import publishing
 from narratives.drafts import draft_clips, make_drafts
+from narratives.lexicon import Lexicon
 from narratives.models import Pronunciation
-from narratives.pronouncing import Effect, effect_of, lexicon_with, lexicon_without, said_with
+from narratives.pronouncing import (
+    Effect,
+    effect_of,
+    lexicon_with,
+    lexicon_without,
+    said_with,
+    sounds_to_publish,
+)
 from narratives.sounds import add_sounds
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes, has_said_yes_to
-from ttscache.admin_widgets import in_words, price
+from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.admin_widgets import in_words
 from ttscache.conf import conf
+from ttscache.warming import Plan
 
 
-def effect_in_words(effect: Effect) -> str:
-    """How many texts and clips, and what making them would cost."""
-    texts, planned = len(effect.changed), effect.planned
-    number = len(planned.clips)
-    clips = f"changes {number} clip{'' if number == 1 else 's'} of {texts} text{'' if texts == 1 else 's'}"
-    if not planned.missing:
-        return f"This {clips}. All of them are made already."
-    return (
-        f"This {clips}; {len(planned.missing)} would have to be made: "
-        f"{planned.characters:,} characters, {price(planned.cost_usd)}."
+def _brought_about(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
+    yield "Captions keep the spelling."
+    if not effect.has_live:
+        yield "Nothing is made by saving."
+        return
+    yield (
+        "Nothing is made by saving; what is published keeps its sound until you publish it and its new "
+        "clips are there."
     )
+    if to_publish is not None:
+        yield f"If you publish the new sound now: {in_words(to_publish, 'made')}"
+        if {clip.content_hash for clip in to_publish.clips} - {c.content_hash for c in effect.planned.clips}:
+            yield "That includes what earlier changes of the lexicon left to publish."
 
 
 @admin.register(Pronunciation)
@@ -89,19 +101,19 @@ class PronunciationAdmin(StaffAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         if request.method == "POST" and not has_said_yes(request):
-            effect = self._effect_of_form(request, object_id)
-            if effect is not None and effect.changed:
-                return self._ask_about(request, effect, title="Say it otherwise", verb="Save")
+            after = self._lexicon_of_form(request, object_id)
+            if after is not None and effect_of(after).changed:
+                return self._ask_about(request, after, title="Say it otherwise", verb="Save")
         return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
 
-    def _effect_of_form(self, request: HttpRequest, object_id: str | None) -> Effect | None:
+    def _lexicon_of_form(self, request: HttpRequest, object_id: str | None) -> Lexicon | None:
         """None where the form is refused anyway."""
         entry = self.get_object(request, object_id) if object_id else None
         may = self.has_change_permission(request, entry) if entry else self.has_add_permission(request)
         form = self.get_form(request, entry, change=entry is not None)(
             request.POST, instance=copy.copy(entry)
         )
-        return effect_of(lexicon_with(form.instance)) if may and form.is_valid() else None
+        return lexicon_with(form.instance) if may and form.is_valid() else None
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -110,24 +122,22 @@ class PronunciationAdmin(StaffAdmin):
         if entry is not None and not has_said_yes(request):
             if not self.has_delete_permission(request, entry):
                 raise PermissionDenied
-            effect = effect_of(lexicon_without(entry))
-            return self._ask_about(request, effect, title=f"Delete: {entry}", verb="Delete", post="yes")
+            after = lexicon_without(entry)
+            return self._ask_about(request, after, title=f"Delete: {entry}", verb="Delete", post="yes")
         return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]
 
     def _ask_about(
-        self, request: HttpRequest, effect: Effect, *, title: str, verb: str, **more: str
+        self, request: HttpRequest, after: Lexicon, *, title: str, verb: str, **more: str
     ) -> HttpResponse:
+        effect = effect_of(after)
         sent = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
         may_publish = effect.has_live and request.user.has_perm("narratives.publish_journey")
         return self.ask(
             request,
             title=title,
             verb=f"{verb}, publish later" if may_publish else verb,
-            summary=effect_in_words(effect),
-            more="Captions keep the spelling. Nothing is made by saving; what is published keeps its sound "
-            "until you publish it and its new clips are there."
-            if effect.has_live
-            else "Captions keep the spelling. Nothing is made by saving.",
+            summary=effect.in_words,
+            more=" ".join(_brought_about(effect, sounds_to_publish(after) if may_publish else None)),
             effect=effect,
             hidden=[*sent.items(), *more.items()],
             second=("publish_sounds", f"{verb} and publish the new sound") if may_publish else None,
@@ -170,7 +180,7 @@ class PronunciationAdmin(StaffAdmin):
         page = reverse("admin:narratives_pronunciation_change", args=[entry.pk])
         if not planned.missing:
             self.say_nothing_missing(request)
-        elif not has_said_yes_to(request, planned):
+        elif not has_said_yes(request, planned):
             return self.ask_to_make(request, planned, back=page)
         else:
             make_drafts(narratives, asked_by=request.user.get_username())

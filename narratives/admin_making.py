@@ -16,7 +16,7 @@ from django.urls import path, reverse
 from narratives.admin_deeds import Deeds
 from narratives.drafts import clips_of_words, draft_clips, make_drafts
 from ttscache import warming
-from ttscache.admin_pages import has_said_yes_to, is_asked_first
+from ttscache.admin_pages import has_said_yes, is_asked_first
 from ttscache.admin_widgets import in_words, price
 from ttscache.pace import seconds_to_make
 from ttscache.warming import Plan
@@ -90,7 +90,7 @@ class MakingPages(Deeds):
         if not self.has_write_and_make_permission(request):
             raise PermissionDenied
         planned = warming.plan(draft_clips(self.narratives_of(saved)))
-        if planned.missing and not has_said_yes_to(request, planned):
+        if planned.missing and not has_said_yes(request, planned):
             return self._ask_about_drafts(request, saved, planned)
         return self._make_drafts(request, saved, planned)
 

@@ -21,6 +21,7 @@ from narratives import (
 from narratives.admin_copies import CopyPages
 from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
 from narratives.admin_making import MakingPages
+from narratives.admin_narrative_form import NarrativeForm
 from narratives.admin_voices import VoicePages
 from narratives.copying import duplicate_narrative
 from narratives.deleting import delete_narratives, restore_narratives
@@ -34,7 +35,7 @@ from narratives.estimates import estimate, paces
 from narratives.models import Narrative, share_lexicon
 from narratives.sounds import add_sounds, sounds_of, state_of
 from ttscache import remaking, warming
-from ttscache.admin_pages import has_said_yes, has_said_yes_to
+from ttscache.admin_pages import has_said_yes
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -67,6 +68,8 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(Narrative)
 class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
+    form = NarrativeForm
+    change_form_before_template = "admin/narratives/seen.html"
     list_display = ("title", "journey", "kind", "place", "state", "sound")
     deleted_list_display = ("title", "journey", "kind")
     list_filter = ("journey", "kind", StateFilter, DeletedFilter)
@@ -100,6 +103,11 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NarrativeList]:
         return NarrativeList
+
+    def get_form(self, request: HttpRequest, obj: Narrative | None = None, **options: Any) -> Any:
+        form = super().get_form(request, obj, **options)
+        form.may_publish = self.has_publish_permission(request)
+        return form
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **options)
@@ -173,7 +181,7 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
     def publish_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
         """Asks first when it costs money."""
         chosen = share_lexicon(queryset)
-        if not has_said_yes(request) and self.costs_money(chosen):
+        if (has_said_yes(request) or self.costs_money(chosen)) and not self.has_agreed(request, chosen):
             return self.ask_to_publish(request, None, chosen)
         self.publish(request, chosen)
         return None
@@ -200,7 +208,7 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
         if not planned.missing:
             self.say_nothing_missing(request)
             return None
-        if planned.cost_usd > 0 and not has_said_yes_to(request, planned):
+        if planned.cost_usd > 0 and not has_said_yes(request, planned):
             return self.ask_to_make(request, planned, **self._sent_back(queryset, "make_chosen"))
         make_drafts(queryset, asked_by=request.user.get_username())
         self.log_made(request, queryset, planned, "Made missing clips.", "being made")
@@ -214,7 +222,7 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
         if not planned.missing:
             self.say_nothing_to_make_again(request)
             return None
-        if not has_said_yes_to(request, planned):
+        if not has_said_yes(request, planned):
             sent_back = self._sent_back(queryset, "make_chosen_again")
             return self.ask_to_make_again(request, planned, title="Make again", **sent_back)
         make_again(planned, asked_by=request.user.get_username())

@@ -99,7 +99,7 @@ class PublicationPages(Deeds):
             context["version"] = journey.publications.heard().first()
         return super().changeform_view(request, object_id, form_url, context)
 
-    def _journey(self, request: HttpRequest, object_id: int, *, is_allowed: bool) -> Journey:
+    def _journey(self, request: HttpRequest, object_id: int | str, *, is_allowed: bool) -> Journey:
         journey = self.get_object(request, str(object_id))
         if journey is None:
             raise Http404
@@ -165,7 +165,7 @@ class PublicationPages(Deeds):
     @action(description="Versions", url_path="versions", permissions=["view"], icon="history")  # type: ignore[untyped-decorator]
     def versions(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What was published, by whom, when; the words that changed, and how they sounded."""
-        journey = self._journey(request, int(object_id), is_allowed=self.has_view_permission(request))
+        journey = self._journey(request, object_id, is_allowed=self.has_view_permission(request))
         page = Paginator(journey.publications.select_related("journey"), VERSIONS_A_PAGE).get_page(
             request.GET.get("page")
         )
@@ -189,7 +189,7 @@ class PublicationPages(Deeds):
         if publication is None:
             raise Http404
         chosen = request.GET.get("text", "")
-        text = int(chosen) if chosen.isdigit() else None  # one of its texts, or all
+        text = int(chosen) if chosen.isdecimal() else None  # one of its texts, or all
         words = words_as_of(publication, text)
         if words and not has_said_yes(request):
             for narrative, revision in words.items():

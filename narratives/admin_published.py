@@ -12,7 +12,7 @@ from unfold.decorators import action
 
 from narratives import publishing
 from ttscache import warming
-from ttscache.admin_pages import has_said_yes_to
+from ttscache.admin_pages import has_said_yes
 from ttscache.admin_runs import WarmRunAdmin
 from ttscache.admin_widgets import in_words
 from ttscache.models import WarmRun
@@ -36,7 +36,7 @@ class PublishedRunsAdmin(WarmRunAdmin):
         planned = warming.plan(publishing.live_clips())
         if not planned.missing:
             self.say_nothing_missing(request)
-        elif not has_said_yes_to(request, planned):
+        elif not has_said_yes(request, planned):
             return self.ask_to_make(
                 request, planned, title="Make what is missing of all that is published", back=runs
             )

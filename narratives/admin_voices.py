@@ -13,7 +13,7 @@ from narratives.admin_deeds import Deeds
 from narratives.drafts import draft_clip, make_again, make_clip
 from narratives.models import Narrative
 from ttscache import remaking, warming
-from ttscache.admin_pages import has_said_yes_to
+from ttscache.admin_pages import has_said_yes
 from ttscache.admin_widgets import in_words
 from ttscache.conf import conf
 
@@ -39,7 +39,7 @@ class VoicePages(Deeds):
         planned = warming.plan([draft_clip(narrative, voice)])
         if not planned.missing:
             self.say_nothing_missing(request)
-        elif not has_said_yes_to(request, planned):
+        elif not has_said_yes(request, planned):
             title = f"Make clip, {voice}: {narrative}"
             return self.ask_to_make(
                 request, planned, title=title, verb="Make it", back=self._way_back(request, narrative)
@@ -57,7 +57,7 @@ class VoicePages(Deeds):
         planned = remaking.plan([draft_clip(narrative, voice)])
         if not planned.missing:
             self.say_nothing_to_make_again(request)
-        elif not has_said_yes_to(request, planned):
+        elif not has_said_yes(request, planned):
             title = f"Make again, {voice}: {narrative}"
             return self.ask_to_make_again(
                 request, planned, title=title, verb="Make it again", back=self._way_back(request, narrative)

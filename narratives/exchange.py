@@ -94,7 +94,7 @@ def parse(content: bytes) -> Parsed:
         if text.lstrip().startswith(("{", "[")):
             return _checked(*_from_json(text))
         return _checked(_from_csv(text), [])
-    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, _Unreadable) as error:
+    except (ValueError, RecursionError, csv.Error) as error:  # not UTF-8, not JSON, nested without end
         says = str(error) if isinstance(error, _Unreadable) else "This is neither JSON nor CSV in UTF-8."
         return Parsed(problems=(Problem(0, "file", says),))
 
@@ -123,7 +123,7 @@ def _from_csv(text: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {name: _plain(cell) for name, cell in row.items() if name in COLUMNS} for row in reader
     ]
-    if all(str(row["position"]).isdigit() for row in rows):
+    if all(str(row["position"]).isdecimal() for row in rows):
         rows.sort(key=lambda row: int(row["position"]))
     return rows
 
@@ -136,7 +136,7 @@ def _plain(cell: str | None) -> str:
 def _checked(narratives: Sequence[dict[str, Any]], lexicon: Sequence[dict[str, Any]]) -> Parsed:
     rows = [_row(told) for told in narratives]
     entries = [
-        Pronunciation(**{name: str(told.get(name, "")) for name in ("word", "say_as", "voice", "note")})
+        Pronunciation(**{name: _said(told.get(name)) for name in ("word", "say_as", "voice", "note")})
         for told in lexicon
     ]
     problems = [*_problems(narratives, rows), *_problems_of(entries)]
@@ -144,9 +144,15 @@ def _checked(narratives: Sequence[dict[str, Any]], lexicon: Sequence[dict[str, A
 
 
 def _row(told: dict[str, Any]) -> Row:
-    more = {name: str(told[name]).strip() for name in ("stage", "theme") if told.get(name) is not None}
-    slug, kind, title, text = (str(told.get(name) or "") for name in ("slug", "kind", "title", "text"))
-    return Row(slug.strip(), kind.strip().lower(), " ".join(title.split()), tidied(text), **more)
+    more = {name: _said(told[name]) for name in ("stage", "theme") if told.get(name) is not None}
+    slug, kind, title, text = (_said(told.get(name)) for name in ("slug", "kind", "title", "text"))
+    return Row(slug, kind.lower(), " ".join(title.split()), tidied(text), **more)
+
+
+def _said(value: Any) -> str:
+    """Without what no database keeps: NUL, and halves of characters."""
+    words = "" if value is None else str(value)
+    return words.replace("\x00", "").encode("utf-8", "ignore").decode().strip()
 
 
 def _problems(told: Sequence[dict[str, Any]], rows: Sequence[Row]) -> Iterator[Problem]:
@@ -160,7 +166,7 @@ def _problems(told: Sequence[dict[str, Any]], rows: Sequence[Row]) -> Iterator[P
                 yield Problem(number, name, " ".join(messages))
         if row.slug in seen:
             yield Problem(number, "slug", f"“{row.slug}” is there twice.")
-        if "position" in raw and not str(raw["position"]).strip().isdigit():
+        if "position" in raw and not str(raw["position"]).strip().isdecimal():
             yield Problem(number, "position", "A position is a whole number from 0.")
         seen.add(row.slug)
 
@@ -168,6 +174,7 @@ def _problems(told: Sequence[dict[str, Any]], rows: Sequence[Row]) -> Iterator[P
 def _problems_of(entries: Iterable[Pronunciation]) -> Iterator[Problem]:
     for number, entry in enumerate(entries, start=1):
         try:
+            entry.clean()
             entry.clean_fields()
         except ValidationError as error:
             for name, messages in error.message_dict.items():

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from narratives import publishing
 from narratives.lexicon import Lexicon
 from narratives.models import BankReflection, Narrative, Pronunciation
 from narratives.publishing import kind_of_clip
 from narratives.word_diff import Piece, changes
 from ttscache import warming
+from ttscache.admin_widgets import price
 from ttscache.conf import conf
 from ttscache.models import ContentType
 from ttscache.warming import Plan, Wanted
@@ -47,6 +49,18 @@ class Effect:
     planned: Plan
 
     @property
+    def in_words(self) -> str:
+        """How many texts and clips, and what making them would cost."""
+        texts, number = len(self.changed), len(self.planned.clips)
+        clips = f"{number} clip{'' if number == 1 else 's'} of {texts} text{'' if texts == 1 else 's'}"
+        if not self.planned.missing:
+            return f"This changes {clips}. All of them are made already."
+        return (
+            f"This changes {clips}; {len(self.planned.missing)} would have to be made: "
+            f"{self.planned.characters:,} characters, {price(self.planned.cost_usd)}."
+        )
+
+    @property
     def has_live(self) -> bool:
         return any(each.text.is_live for each in self.changed)
 
@@ -58,10 +72,25 @@ def effect_of(after: Lexicon) -> Effect:
     return Effect(changed, warming.plan(clip for each in changed for clip in each.clips))
 
 
+def sounds_to_publish(after: Lexicon) -> Plan:
+    """The clips of all that would be published with it: also what earlier changes have left to publish."""
+    return warming.plan(
+        Wanted(conf().house_request(after.spoken(revision.text, voice), voice), kind_of_clip(narrative))
+        for narrative, revision in publishing.said_otherwise(after)
+        for voice in conf().listener_voices
+    )
+
+
 def lexicon_with(new: Pronunciation) -> Lexicon:
     """As it would be with this entry, changed or new."""
     others = Pronunciation.objects.exclude(pk=new.pk)
     return Lexicon.of([*(each.entry for each in others), new.entry])
+
+
+def lexicon_with_all(new: Iterable[Pronunciation]) -> Lexicon:
+    """The same with several, each instead of what there is for its word and voice."""
+    said = {(each.word.lower(), each.voice): each.entry for each in [*Pronunciation.objects.all(), *new]}
+    return Lexicon.of(said.values())
 
 
 def lexicon_without(old: Pronunciation) -> Lexicon:

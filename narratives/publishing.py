@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Count, F, Max, Q, QuerySet
 from django.utils import timezone
 
+from narratives.lexicon import Lexicon
 from narratives.models import (
     BankReflection,
     Journey,
@@ -66,15 +67,22 @@ def publish(
 def publish_sounds(*, asked_by: str = "publishing") -> list[Publication]:
     """Have published words said as the lexicon has it now. Drafts with other words stay drafts."""
     one_at_a_time()
-    upcoming = Narrative.objects.filter(Q(live__isnull=False) | Q(pending__isnull=False))
-    words = {
-        narrative: (revision.title, revision.text)
-        for narrative in share_lexicon(upcoming.select_related("live", "pending", "journey"))
-        if (revision := narrative.upcoming) is not None
-        and narrative.journey.is_live
-        and not revision.sounds_as(narrative.lexicon)
-    }
+    otherwise = said_otherwise(Pronunciation.objects.lexicon())
+    words = {narrative: (revision.title, revision.text) for narrative, revision in otherwise}
+    share_lexicon(words)
     return _publish(words, asked_by=asked_by)
+
+
+def said_otherwise(lexicon: Lexicon) -> list[tuple[Narrative, Revision]]:
+    """What listeners have, or are about to get, and this lexicon has said otherwise."""
+    upcoming = Narrative.objects.filter(
+        Q(live__isnull=False) | Q(pending__isnull=False), journey__is_live=True
+    )
+    return [
+        (narrative, revision)
+        for narrative in upcoming.select_related("live", "pending", "journey")
+        if (revision := narrative.upcoming) is not None and not revision.sounds_as(lexicon)
+    ]
 
 
 def _publish(

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from ttscache import charts, warming
 from ttscache.admin_making import make_missing_page, retry_page
-from ttscache.admin_pages import StaffAdmin, has_said_yes_to
+from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_stale import stale_page
 from ttscache.admin_widgets import OUTCOMES, RUN_BADGES, in_words, player, price
 from ttscache.conf import conf
@@ -353,7 +353,7 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
         raise Http404
     wanted = warming.Wanted(conf().house_request(clip.content_text, voice), ContentType.ANALYSIS)
     planned = warming.plan([wanted])
-    if not has_said_yes_to(request, planned):
+    if not has_said_yes(request, planned):
         summary = f"“{clip.content_text}” {in_words(planned)}"
         question = {"title": f"Make in {voice}", "verb": "Make it", "back": reverse("admin:index")}
         return _clip_admin().ask_to_make(request, planned, summary=summary, **question)

@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes_to
+from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import in_words
 from ttscache.figures.holdings import missing_clips
 from ttscache.figures.scope import Scope
@@ -58,7 +58,7 @@ def _page(request: HttpRequest, clips: list[Clip], begin: Begin, *, title: str, 
     if not request.user.has_perm("ttscache.make_clip"):
         raise PermissionDenied
     planned = Plan(tuple(clips))
-    if clips and not has_said_yes_to(request, planned):
+    if clips and not has_said_yes(request, planned):
         asking = cast(StaffAdmin, site.get_model_admin(Clip))
         return asking.ask_to_make(request, planned, title=title, verb=verb, back=reverse("admin:index"))
     for run, share in begin() if clips else ():

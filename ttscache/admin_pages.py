@@ -35,7 +35,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
 
     def ask_to_make(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
         words = {"title": "Make missing clips", "verb": "Make them", "summary": in_words(planned)}
-        return self._ask_to_pay(request, planned, **words | question)
+        return self._ask_at_a_price(request, planned, words | question)
 
     def ask_to_make_again(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
         words = {
@@ -43,12 +43,17 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
             "summary": in_words(planned, "made again"),
             "more": "Until a new one is there the old one plays, and if it cannot be made the old one stays.",
         }
-        return self._ask_to_pay(request, planned, **words | question)
+        return self._ask_at_a_price(request, planned, words | question)
 
-    def _ask_to_pay(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
-        """What is shown comes back with the yes; see has_said_yes_to."""
-        question["hidden"] = [*question.get("hidden", ()), ("shown_usd", f"{planned.cost_usd:.9f}")]
-        return self.ask(request, **question, planned=planned, clips=listed(planned))
+    def _ask_at_a_price(
+        self, request: HttpRequest, planned: Plan, question: dict[str, Any]
+    ) -> TemplateResponse:
+        if has_said_yes(request):
+            self.message_user(
+                request, "It costs more by now than when you looked. This is how it is now.", messages.WARNING
+            )
+        hidden = [*question.pop("hidden", []), ("shown_usd", f"{planned.cost_usd:.9f}")]
+        return self.ask(request, **question, hidden=hidden, planned=planned, clips=listed(planned))
 
     # saying afterwards
     def say_being_made(self, request: HttpRequest, planned: Plan) -> None:
@@ -83,21 +88,19 @@ class LookOnly(StaffAdmin):
 
 def is_asked_first(request: HttpRequest, planned: Plan) -> bool:
     """Whether a press is not enough: it costs more than TTS_ASK_ABOVE_USD, or than the button has shown."""
-    shown_usd = _shown_usd(request, otherwise=0.0)
-    return planned.cost_usd > min(shown_usd + ROUNDING_USD, conf().ask_above_usd)
+    return planned.cost_usd > min(_shown_usd(request) + ROUNDING_USD, conf().ask_above_usd)
 
 
-def has_said_yes(request: HttpRequest) -> bool:
-    return request.method == "POST" and "confirmed" in request.POST
+def has_said_yes(request: HttpRequest, planned: Plan | None = None) -> bool:
+    """Whether this is the answer to a question; with a plan, to one that has named at least its price."""
+    said = request.method == "POST" and "confirmed" in request.POST
+    if planned is None or "shown_usd" not in request.POST:
+        return said
+    return said and planned.cost_usd <= _shown_usd(request) + ROUNDING_USD
 
 
-def has_said_yes_to(request: HttpRequest, planned: Plan) -> bool:
-    """And it does not cost more by now than the page has shown."""
-    return has_said_yes(request) and planned.cost_usd <= _shown_usd(request, planned.cost_usd) + ROUNDING_USD
-
-
-def _shown_usd(request: HttpRequest, otherwise: float) -> float:
+def _shown_usd(request: HttpRequest) -> float:
     try:
         return float(request.POST.get("shown_usd", ""))
     except ValueError:
-        return otherwise
+        return 0.0

@@ -183,12 +183,38 @@ def takes_figures_along(client: Client) -> bool:
     return client.get(reverse("admin:ttscache_dashboard_csv")).status_code == 200
 
 
+def goes_live(client: Client) -> bool:
+    Journey.objects.update(is_live=False)
+    client.post(admin_page("narratives.journey", "go_live", Journey.objects.get().pk), YES)
+    return Journey.objects.get().is_live
+
+
 def takes_a_journey_off(client: Client) -> bool:
     journey = Journey.objects.get()
     fields = {"title": journey.title, "slug": journey.slug, "language": "en"}
     rows = {"narratives-TOTAL_FORMS": 0, "narratives-INITIAL_FORMS": 0}
     client.post(admin_page("narratives.journey", "change", journey.pk), fields | rows)
     return not Journey.objects.get().is_live
+
+
+def changes_the_order_of_what_is_live(client: Client) -> bool:
+    first, journey = narrative(), Journey.objects.get()
+    second = Narrative.objects.create(journey=journey, slug="b", title="B", text="b", position=1)
+    save_journey(client, [(first, {"position": 1}), (second, {"position": 0})])
+    return list(Narrative.objects.all()) == [second, first]
+
+
+def makes_a_live_question_a_system_clip(client: Client) -> bool:
+    save_journey(client, [(narrative(), {"kind": "system"})])
+    client.post(page_of(narrative()), form_of(narrative(), kind="system"))
+    return narrative().kind == "system"
+
+
+def renames_or_moves_away_what_is_live(client: Client) -> bool:
+    other = Journey.objects.create(slug="other", title="Other")
+    client.post(page_of(narrative()), form_of(narrative(), journey=other.pk, slug="else"))
+    moved = Narrative.objects.get(slug__in=["q", "else"])
+    return (moved.journey, moved.slug) == (other, "else")
 
 
 def deletes_what_is_live(client: Client) -> bool:
@@ -289,7 +315,11 @@ MAY: dict[Callable[[Client], bool], str] = {
     adds_a_heard_reflection_to_the_bank: "Editor Publisher",
     sees_the_dashboard: "Publisher Analyst Operator",
     takes_figures_along: "Publisher Analyst Operator",
+    goes_live: "Publisher",
     takes_a_journey_off: "Publisher",
+    changes_the_order_of_what_is_live: "Publisher",
+    makes_a_live_question_a_system_clip: "Publisher",
+    renames_or_moves_away_what_is_live: "Publisher",
     deletes_what_is_live: "Publisher",
     deletes_what_is_live_among_others: "Publisher",
     deletes_a_draft: "Editor Publisher",
@@ -339,6 +369,15 @@ def test_nobody_is_shown_a_button_that_is_not_theirs(group: str, journey: Journe
     assert {name for name in BUTTONS if name in page} == {n for n, who in BUTTONS.items() if group in who}
 
 
+@pytest.mark.parametrize(
+    ("group", "is_shown"), [("Editor", False), ("Publisher", True)], ids=["editor", "publisher"]
+)
+def test_only_who_may_order_is_shown_arrows(group: str, is_shown: bool, journey: Journey) -> None:
+    page = signed_in(group).get(admin_page("narratives.journey", "change", journey.pk)).content.decode()
+
+    assert ('data-move="1"' in page, "x-sort.ghost" in page) == (is_shown, is_shown)
+
+
 @pytest.mark.parametrize("deed", ["publish_changes", "make_missing"])
 def test_the_address_of_a_deed_that_is_not_theirs_answers_403(deed: str, journey: Journey) -> None:
     answer = signed_in("Editor").post(admin_page("narratives.journey", deed, journey.pk), YES)
@@ -380,11 +419,8 @@ class TestTheLog:
 
         assert noted_of("publisher") == [f"Made missing clips. {CLIPS_MADE}"]
 
-    def test_going_live_is_noted_with_count_and_price(self, journey: Journey) -> None:
-        Journey.objects.update(is_live=False)
-        rows = {"narratives-TOTAL_FORMS": 0, "narratives-INITIAL_FORMS": 0, "is_live": "on"}
-        fields = {"title": journey.title, "slug": journey.slug, "language": "en"}
-        signed_in("Publisher").post(admin_page("narratives.journey", "change", journey.pk), fields | rows)
+    def test_going_live_is_noted_with_count_and_price(self) -> None:
+        goes_live(signed_in("Publisher"))
 
         assert any(
             "2 clips are being made: 12 characters, about $0.001." in says for says in noted_of("publisher")
@@ -483,6 +519,17 @@ def form_of(narrative: Narrative, **changes: Any) -> dict[str, Any]:
     return (
         {field: getattr(narrative, field) for field in fields} | {"journey": narrative.journey_id} | changes
     )
+
+
+def save_journey(client: Client, rows: list[tuple[Narrative, dict[str, Any]]]) -> None:
+    journey = Journey.objects.get()
+    form: dict[str, Any] = {"title": journey.title, "slug": journey.slug, "language": "en", "is_live": "on"}
+    form |= {"narratives-TOTAL_FORMS": len(rows), "narratives-INITIAL_FORMS": len(rows)}
+    for row, (narrative, changes) in enumerate(rows):
+        fields = ("id", "title", "kind", "text", "position")
+        told = {field: getattr(narrative, field) for field in fields} | {"journey": journey.pk} | changes
+        form |= {f"narratives-{row}-{name}": value for name, value in told.items()}
+    client.post(admin_page("narratives.journey", "change", journey.pk), form)
 
 
 def a_run() -> WarmRun:

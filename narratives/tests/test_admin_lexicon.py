@@ -32,6 +32,13 @@ def entry(heard_question: Narrative) -> Pronunciation:
     return Pronunciation.objects.create(word="begin", say_as="beginn")
 
 
+@pytest.mark.parametrize("address", [ADD, ADD_REFLECTION], ids=["lexicon", "bank"])
+def test_what_is_no_draft_is_not_called_one(admin_client, address):
+    page = admin_client.get(address).content.decode()
+    assert "Save and stay" in page
+    assert "Save draft" not in page
+
+
 class TestTheLexicon:
     @pytest.mark.parametrize("model", ["pronunciation", "bankreflection"])
     def test_what_is_no_draft_is_just_saved(self, admin_client, model):
@@ -57,6 +64,16 @@ class TestTheLexicon:
         assert "Version 2, pronounced otherwise. 2 clips are being made" in said(page)
         assert heard_journey.waiting.revisions.get().spoken_text == "Where did it beginn?"
         assert admin_user.logentry_set.filter(change_message__contains="free of charge").exists()
+
+    def test_what_publishing_makes_is_told_also_where_an_earlier_change_is_left(
+        self, admin_client, heard_journey, paid_voice
+    ):
+        Pronunciation.objects.create(word="welcome", say_as="well come")  # saved, and to be published later
+        page = admin_client.post(ADD, ENTRY).content.decode()
+        assert "If you publish the new sound now: 4 clips are made: 60 characters" in page
+        assert "includes what earlier changes of the lexicon left" in page
+        admin_client.post(ADD, ENTRY | YES | {"publish_sounds": "1"})
+        assert WarmItem.objects.count() == 4
 
     def test_drafts_count_beside_what_is_published(self, admin_client, heard_question):
         edit(heard_question, "Where did it all begin?")

@@ -193,3 +193,19 @@ def test_a_wording_is_never_markup(admin_client, heard_journey, heard_question):
     publishing.publish([heard_question], at_once=True)
     page = admin_client.get(reverse("admin:narratives_journey_versions", args=[heard_journey.pk]))
     assert "<script>alert" not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["abc/versions/", "{pk}/versions/1/restore/?text=²", "{pk}/versions/?page=²", f"{'9' * 30}/make-again/"],
+    ids=["no number", "half a number", "a page", "a long number"],
+)
+def test_an_odd_address_is_not_found_or_read_past(admin_client, heard_journey, address):
+    answer = admin_client.get(f"/admin/narratives/journey/{address.format(pk=heard_journey.pk)}")
+    assert answer.status_code in (200, 302, 404)
+
+
+@pytest.mark.parametrize("pk", ["²", "9" * 30], ids=["half a number", "a long number"])
+def test_an_undo_of_nothing_says_so(admin_client, pk):
+    page = admin_client.post(reverse("admin:narratives_narrative_undelete"), {"pk": pk}, follow=True)
+    assert "nothing to undo" in page.content.decode()

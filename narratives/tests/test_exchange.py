@@ -97,9 +97,23 @@ GOOD = {"slug": "a", "kind": "question", "title": "A", "text": "Why?"}
         ([GOOD | {"slug": "no slug"}], [(1, "slug")]),
         ([GOOD, GOOD], [(2, "slug")]),
         ([GOOD | {"position": "first"}], [(1, "position")]),
+        ([GOOD | {"position": "²"}], [(1, "position")]),
+        ([GOOD | {"title": "\x00"}], [(1, "title")]),
+        ([GOOD | {"text": "\ud800"}], [(1, "text")]),
         ([GOOD | {"title": "", "kind": ""}], [(1, "kind"), (1, "title")]),
     ],
-    ids=["no words", "kind", "long title", "slug", "twice", "position", "two fields"],
+    ids=[
+        "no words",
+        "kind",
+        "long title",
+        "slug",
+        "twice",
+        "position",
+        "exponent",
+        "nul",
+        "half",
+        "two fields",
+    ],
 )
 def test_what_is_wrong_is_told_by_row_and_field(wrong: list[dict[str, Any]], where: Any) -> None:
     assert problems(a_file(wrong)) == where
@@ -108,11 +122,36 @@ def test_what_is_wrong_is_told_by_row_and_field(wrong: list[dict[str, Any]], whe
 @pytest.mark.any_database
 @pytest.mark.parametrize(
     "content",
-    [b"\xff\xfe\x00", b"[]", b"{", b'{"format": "other"}', b"slug,title\na,A\n", b"", a_file([1])],  # type: ignore[list-item]
-    ids=["bytes", "a list", "cut off", "another format", "columns", "nothing", "no objects"],
+    [
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b"[" + b"9" * 5_000,
+        b"[]",
+        b"{",
+        b'{"format": "other"}',
+        b"slug,title\na,A\n",
+        b"",
+        a_file([1]),  # type: ignore[list-item]
+    ],
+    ids=[
+        "bytes",
+        "without end",
+        "a long number",
+        "a list",
+        "cut off",
+        "another format",
+        "columns",
+        "nothing",
+        "no objects",
+    ],
 )
 def test_a_file_of_another_kind_is_refused_in_a_sentence(content: bytes) -> None:
     assert problems(content) == [(0, "file")]
+
+
+def test_a_spreadsheet_with_an_odd_position_is_told_so() -> None:
+    sheet = "slug,kind,position,title,text\na,question,²,A,Why?\n"
+    assert problems(sheet.encode()) == [(1, "position")]
 
 
 def test_a_text_that_listeners_have_keeps_its_kind(heard_journey: Journey) -> None:
@@ -154,6 +193,13 @@ class TestThePages:
         page = admin_client.post(page_of(heard_journey, "import_file"), answer).content.decode()
         assert "changed since you looked" in page
         assert heard_journey.narratives.get(slug="question").text == "Somebody was quicker?"
+
+    def test_words_said_otherwise_come_with_the_clips_they_change_and_the_price(
+        self, admin_client, heard_journey, paid_voice
+    ):
+        content = a_file(rows_of(heard_journey), lexicon=[{"word": "begin", "say_as": "beginn"}])
+        page = self.send(admin_client, heard_journey, content).content.decode()
+        assert "This changes 2 clips of 1 text; 2 would have to be made: 40 characters, about $0.001." in page
 
     def test_problems_are_listed_and_nothing_can_be_imported(self, admin_client, heard_journey):
         page = self.send(admin_client, heard_journey, a_file([GOOD | {"text": ""}])).content.decode()
