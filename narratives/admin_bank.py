@@ -81,6 +81,20 @@ class BankReflectionAdmin(StaffAdmin):
         context = {"narrative": reflection, "sounds": sounds}
         return render_to_string("admin/narratives/sounds.html", context)
 
+    # --- who may: what listeners can hear is for those to say who publish ----------------------------------
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("narratives.publish_journey")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: BankReflection | None = None) -> tuple[str, ...]:
+        if self.has_publish_permission(request):
+            return self.readonly_fields
+        is_heard = obj is not None and obj.is_active
+        return (*self.readonly_fields, "is_active", *(("text", "theme", "occasion") if is_heard else ()))
+
+    def has_delete_permission(self, request: HttpRequest, obj: BankReflection | None = None) -> bool:
+        may: bool = super().has_delete_permission(request, obj)
+        return may and ((obj is not None and not obj.is_active) or self.has_publish_permission(request))
+
     # --- a reflection of the model that is heard often, edited by a person ---------------------------------
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -108,6 +122,8 @@ class BankReflectionAdmin(StaffAdmin):
     def save_model(self, request: HttpRequest, obj: BankReflection, form: Any, change: bool) -> None:
         publishing.one_at_a_time()
         obj.edited_at = timezone.now()
+        if not change and not self.has_publish_permission(request):
+            obj.is_active = False
         super().save_model(request, obj, form, change)
         publishing.hold_clips()
 

@@ -97,6 +97,7 @@ class PublicationPages(Deeds):
         if journey is not None:
             context["waiting"] = Waiting.of(journey)
             context["version"] = journey.publications.heard().first()
+            context["next_number"] = journey.next_number
         return super().changeform_view(request, object_id, form_url, context)
 
     def _journey(self, request: HttpRequest, object_id: int | str, *, is_allowed: bool) -> Journey:

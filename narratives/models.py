@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -73,6 +73,12 @@ class Journey(Deletable):
     def waiting(self) -> Publication | None:
         """What was published and still waits for its sound."""
         return self.publications.waiting().first()
+
+    @property
+    def next_number(self) -> int:
+        """Of the version that would be published now."""
+        last: int | None = self.publications.aggregate(last=Max("number"))["last"]
+        return (last or 0) + 1
 
 
 class PublicationQuerySet(models.QuerySet["Publication"]):

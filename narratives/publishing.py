@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from narratives.lexicon import Lexicon
@@ -111,10 +111,9 @@ def _publish(
 def _fix(journey: Journey, words: Mapping[Narrative, tuple[str, str]], asked_by: str) -> Publication | None:
     """A publication of exactly these words, and of what waited besides. None where there is none left."""
     before = journey.waiting
-    number = (journey.publications.aggregate(last=Max("number"))["last"] or 0) + 1
     if before is not None:
         _give_up(before)
-    publication = Publication.objects.create(journey=journey, number=number, asked_by=asked_by)
+    publication = Publication.objects.create(journey=journey, number=journey.next_number, asked_by=asked_by)
     for narrative, (title, text) in words.items():
         spoken, by_voice = narrative.lexicon.spoken_forms(text, conf().listener_voices)
         said = {"title": title, "text": text, "spoken_text": spoken, "spoken_by_voice": by_voice}

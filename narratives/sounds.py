@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
 from narratives.models import Journey, Narrative, share_lexicon
 from ttscache import remaking
@@ -67,6 +68,7 @@ class Sound:
     clip: Clip | None
     title: str
     remade: Badge | None = None  # where it is being made again, or that has failed
+    changed: str = ""  # what makes it out of date, and when that was
 
     @property
     def deed(self) -> str:
@@ -79,8 +81,9 @@ class Sound:
 
     @property
     def reasons(self) -> list[str]:
-        """Why something could not be made."""
-        return [badge.note for badge in (self.badge, self.remade) if badge and badge.tone == "danger"]
+        """Why it is out of date, or could not be made."""
+        failed = [badge.note for badge in (self.badge, self.remade) if badge and badge.tone == "danger"]
+        return [self.changed, *failed] if self.changed else failed
 
     @property
     def player(self) -> SafeString:
@@ -139,7 +142,15 @@ def _sound(
     clip = clips.get(heard)
     remake = remakes.get(clip.pk) if clip is not None and heard == draft else None
     remade = _remade(clip, remake) if clip is not None and remake is not None else None
-    return Sound(voice, badge, clip, narrative.title, remade)
+    changed = _what_changed(narrative) if badge == OUT_OF_DATE else ""
+    return Sound(voice, badge, clip, narrative.title, remade, changed)
+
+
+def _what_changed(narrative: Narrative) -> str:
+    if narrative.live is not None and narrative.live.text == narrative.text:
+        return "the lexicon says it otherwise"
+    ago = timesince(narrative.edited_at, depth=1)
+    return "text changed just now" if ago.startswith("0") else f"text changed {ago} ago"
 
 
 def _remade(clip: Clip, remake: WarmItem) -> Badge | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from narratives import publishing
-from narratives.models import Journey, Narrative
+from narratives.models import Journey, Narrative, Pronunciation
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin, WarmItem, WarmRun
 
@@ -127,6 +128,16 @@ class TestHowANarrativeSounds:
         page = admin_client.get(page_of(question))
         assert badges(page) == ["Out of date", "Out of date", "Draft with changes"]
         assert f"/api/audio/{live}.mp3?v=01234567" in page.content.decode()
+        assert page.content.decode().count("text changed just now") == 2
+
+    def test_out_of_date_tells_since_when_or_that_it_is_the_lexicon(self, admin_client, question):
+        make_clips(question.text)
+        edit(question, "Where did it all begin?")
+        Narrative.objects.update(edited_at=timezone.now() - timedelta(minutes=2))
+        assert "text changed 2\xa0minutes ago" in admin_client.get(page_of(question)).content.decode()
+        edit(question, "Where did it begin?")
+        Pronunciation.objects.create(word="begin", say_as="beginn")
+        assert "the lexicon says it otherwise" in admin_client.get(page_of(question)).content.decode()
 
     def test_a_draft_that_is_made_is_ready_to_publish_and_plays_itself(self, admin_client, question):
         edit(question, "Where did it all begin?")

@@ -40,11 +40,6 @@ def test_what_is_no_draft_is_not_called_one(admin_client, address):
 
 
 class TestTheLexicon:
-    @pytest.mark.parametrize("model", ["pronunciation", "bankreflection"])
-    def test_what_is_no_draft_is_just_saved(self, admin_client, model):
-        page = admin_client.get(reverse(f"admin:narratives_{model}_add")).content.decode()
-        assert ("Save and stay" in page, "Save draft" in page) == (True, False)
-
     def test_what_it_changes_and_the_price_come_before_saving(self, admin_client, heard_question, paid_voice):
         page = admin_client.post(ADD, ENTRY).content.decode()
         assert "This changes 2 clips of 1 text; 2 would have to be made: 40 characters, about $0.001." in page
@@ -131,6 +126,16 @@ class TestTheLexicon:
         assert heard_question.journey.waiting is None
 
 
+@pytest.fixture
+def bank_writer() -> Client:
+    """Signed in as somebody who may write reflections, and not publish."""
+    user = User.objects.create(username="editor", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__endswith="_bankreflection"))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
 class TestTheBank:
     form: dict[str, Any] = {"text": GOOD, "theme": "general", "occasion": "any"}  # noqa: RUF012
 
@@ -155,6 +160,24 @@ class TestTheBank:
     def test_one_that_is_not_in_use_is_not_made(self, admin_client):
         admin_client.post(ADD_REFLECTION, self.form)
         assert (BankReflection.objects.count(), WarmRun.objects.count()) == (1, 0)
+
+    def test_who_may_not_publish_writes_those_that_are_not_in_use(self, bank_writer):
+        bank_writer.post(ADD_REFLECTION, self.form | {"is_active": "on"})
+        reflection = BankReflection.objects.get()
+        address = reverse("admin:narratives_bankreflection_change", args=[reflection.pk])
+        other = GOOD.replace("good", "long")
+        bank_writer.post(address, self.form | {"text": other, "is_active": "on"})
+        reflection.refresh_from_db()
+        assert (reflection.text, reflection.is_active) == (other, False)
+
+    def test_nor_does_one_in_use_change_or_go(self, bank_writer):
+        reflection = BankReflection.objects.create(text=GOOD)
+        page = reverse("admin:narratives_bankreflection_change", args=[reflection.pk])
+        bank_writer.post(page, self.form | {"text": GOOD.replace("good", "long")})
+        gone = bank_writer.post(reverse("admin:narratives_bankreflection_delete", args=[reflection.pk]), YES)
+        reflection.refresh_from_db()
+        assert (reflection.text, gone.status_code) == (GOOD, 403)
+        assert "delete_selected" not in bank_writer.get(BANK).content.decode()
 
     def test_the_list_shows_how_each_sounds_in_few_queries(self, admin_client, django_assert_max_num_queries):
         texts = [GOOD.replace("good", word) for word in ("calm", "warm", "full", "long", "slow")]

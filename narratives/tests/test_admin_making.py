@@ -147,6 +147,7 @@ class TestHowAJourneyStands:
     def test_live_with_its_version_and_its_readiness(self, admin_client, heard_journey):
         page = admin_client.get(page_of(heard_journey)).content.decode()
         assert "live: v1" in page
+        assert "Save and publish v2" in page
         assert "Readiness 6/6 clips" in page
 
     def test_a_draft_with_changes(self, admin_client, heard_journey, heard_question):
