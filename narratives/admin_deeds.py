@@ -46,16 +46,9 @@ class Deeds(StaffAdmin):
     def has_publish_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_view_permission(request) and request.user.has_perm("narratives.publish_journey")
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         may_publish = self.has_publish_permission(request)
-        context = {**(extra_context or {}), "can_publish": may_publish, "is_draft": True}
-        return super().changeform_view(request, object_id, form_url, context)  # type: ignore[no-any-return]
+        return super().page_context(request, object_id) | {"can_publish": may_publish, "is_draft": True}
 
     # saving
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -142,20 +142,12 @@ class JourneyAdmin(
         """Those of the bar, which has no room for all."""
         return [each for each in self._may_do(request, object_id) if not self._is_further(each)]
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         further = [each for each in self._may_do(request, object_id) if object_id and self._is_further(each)]
         links = [
             (each.description, reverse(f"admin:{each.action_name}", args=[object_id])) for each in further
         ]
-        return super().changeform_view(
-            request, object_id, form_url, {**(extra_context or {}), "links": links}
-        )
+        return super().page_context(request, object_id) | {"links": links}
 
     def _may_do(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         actions: list[UnfoldAction] = super().get_actions_detail(request, object_id)

@@ -40,17 +40,11 @@ class MakingPages(Deeds):
     def has_write_and_make_permission(self, request: HttpRequest) -> bool:
         return self.has_make_permission(request) and request.user.has_perm("narratives.change_narrative")
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = {**(extra_context or {}), "may_make": self.has_make_permission(request)}
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        context = super().page_context(request, object_id) | {"may_make": self.has_make_permission(request)}
         if self.has_write_and_make_permission(request):
             context["price_address"] = self._address("price")
-        return super().changeform_view(request, object_id, form_url, context)
+        return context
 
     # --- the price on the button --------------------------------------------------------------------------
     def price_view(self, request: HttpRequest) -> HttpResponse:

@@ -85,20 +85,14 @@ class PublicationPages(Deeds):
         )
         return [waiting, going_back, *super().get_urls()]
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = extra_context or {}
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        context = super().page_context(request, object_id)
         journey = self.get_object(request, object_id) if object_id else None
         if journey is not None:
             context["waiting"] = Waiting.of(journey)
             context["version"] = journey.publications.heard().first()
             context["next_number"] = journey.next_number
-        return super().changeform_view(request, object_id, form_url, context)
+        return context
 
     def _journey(self, request: HttpRequest, object_id: int | str, *, is_allowed: bool) -> Journey:
         journey = self.get_object(request, str(object_id))

@@ -26,6 +26,21 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
         """Have clips made, which costs money."""
         return self.has_view_permission(request) and request.user.has_perm("ttscache.make_clip")
 
+    # the page of one thing
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        """What the page of one thing shows besides its form; None where it is a new one."""
+        return {}
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        context = self.page_context(request, object_id) | (extra_context or {})
+        return super().changeform_view(request, object_id, form_url, context)
+
     # asking first
     def ask(self, request: HttpRequest, **question: Any) -> TemplateResponse:
         """A page that says what would happen, and goes ahead when it is sent back."""

@@ -116,14 +116,8 @@ class WarmRunAdmin(LookOnly):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().changelist_view(request, {**_looks(), **(extra_context or {})})
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        return super().changeform_view(request, object_id, form_url, {**_looks(), **(extra_context or {})})
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        return super().page_context(request, object_id) | _looks()
 
     # how it stands
     @admin.display(description="State", ordering="state")
