@@ -1,5 +1,6 @@
 # make run    install what is needed and serve, in the foreground
 # make test   install what the tests need and run them all, on SQLite and on PostgreSQL
+# make coverage  the suite on SQLite, and which lines it ran
 # make lint   formatter, linter, types, import direction, migrations, deployment check
 # make bench  measure, side by side with the baselines
 
@@ -8,23 +9,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-# Has every worker measure itself from its start; once is enough, and takes its time.
+# Has every worker measure itself from its start; it takes its time.
 MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml
 
-.PHONY: run test test-long lint bench
+.PHONY: run test test-long coverage lint bench
 
 run: $(VENV)/.installed
 	@$(BIN)/python manage.py serve --end-with-parent
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/coverage erase
-	@echo "== The suite on SQLite" && $(MEASURED) $(PYTEST)
+	@echo "== The suite on SQLite" && $(PYTEST)
 	@echo "== The suite on PostgreSQL" && TEST_DATABASE=postgres $(PYTEST)
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report --skip-covered
 
 test-long: export TEST_LONG = 1
 test-long: test
+
+coverage: $(VENV)/.installed-dev
+	@$(BIN)/coverage erase
+	@$(MEASURED) $(PYTEST)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff format --check .
