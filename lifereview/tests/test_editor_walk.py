@@ -19,7 +19,7 @@ from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import query, ready_clips
 from lifereview.tests.staff import hire, signed_in
 
-pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.site, pytest.mark.any_database, pytest.mark.timeout(300)]
 
 VOICES = ("nova", "onyx")
 CLIPS = 2 * 17
@@ -251,7 +251,6 @@ class TestLexicon:
         return [each["audio"]["content_hash"] for each in questions(Caller(site), voice)[2:4]]
 
 
-@pytest.mark.any_database
 class TestOrder:
     def titles(self, site: Site) -> list[str]:
         return [each["title"] for each in questions(Caller(site), "nova")]
@@ -318,7 +317,6 @@ HELP = """
 """
 
 
-@pytest.mark.any_database
 def test_tab_reaches_everything_that_can_be_clicked_and_shows_where_it_is(ana: Page, site: Site) -> None:
     ana.goto(f"{site.url}/admin/narratives/journey/1/change/")
     ana.add_style_tag(content="* { transition: none !important }")

@@ -11,7 +11,7 @@ from lifereview.tests.calling import Caller, hash_of, phrase
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import execute, files_of
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 
 def test_a_second_host_fetches_what_the_first_is_asked_for(make_site: MakeSite, openai: OpenAIServer) -> None:

@@ -16,7 +16,7 @@ from lifereview.tests.calling import Caller
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import query
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 CLIPS = 34
 WARM_LANES = "SELECT count(*) FROM ttscache_warmitem WHERE lane = 1"

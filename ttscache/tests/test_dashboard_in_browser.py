@@ -20,7 +20,7 @@ from ttscache.ledger import Asked, Ledger
 from ttscache.models import ContentType
 from ttscache.speech import SpeechRequest
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 HITS = {"memory": "from memory", "file": "this server's disk", "database": "from the database"}
 HITS |= {"storage": "from storage", "edge": "the network's edge"}
