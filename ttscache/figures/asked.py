@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import Sum
 
 from ttscache.conf import conf
 from ttscache.figures.histogram import Latency, percentile
-from ttscache.figures.remembered import PAST_FRESH, remembered
+from ttscache.figures.remembered import PAST_FRESH, remembered, rows_in
 from ttscache.figures.scope import Scope
 from ttscache.figures.steps import StepOf
 from ttscache.ledger import HITS, LATENCY_BUCKETS_MS, OUTCOMES
@@ -142,12 +143,8 @@ class Asked:
 
 
 def asked(scope: Scope) -> Asked:
-    """Grouped in the database; the last two days each time, what is before them every ten minutes."""
-    live = scope.live_since
-    rows = _rows(scope, live, None)
-    if live > scope.since:
-        past = remembered(f"asked:{scope.key}", lambda: _rows(scope, scope.since, live), fresh=PAST_FRESH)
-        rows += past.found
+    """Grouped in the database."""
+    rows = rows_in(scope, "asked", partial(_rows, scope))
     number = len(scope.steps)
     rate = Rate(view=scope.view)
     kinds = {name: _rate(scope, name) for name in ContentType.values}
@@ -176,9 +173,8 @@ def asked(scope: Scope) -> Asked:
 
 def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
     """Step, content type, outcome, bucket; requests, characters, worth."""
-    within = {"hour__gte": since} | ({"hour__lt": until} if until else {}) | scope.by_voice
     return list(
-        Usage.objects.filter(**within)
+        Usage.objects.filter(**scope.within(since, until))
         .order_by()
         .annotate(step=StepOf("hour", scope.since, scope.range.step))
         .values_list("step", "content_type", "outcome", "latency_bucket")
@@ -204,7 +200,7 @@ def _rows_before(scope: Scope) -> list[Any]:
     if not Usage.objects.filter(hour__lt=scope.before + scope.range.step, **scope.by_voice).exists():
         return []
     return list(
-        Usage.objects.filter(hour__gte=scope.before, hour__lt=scope.since, **scope.by_voice)
+        Usage.objects.filter(**scope.within(scope.before, scope.since))
         .order_by()
         .values_list("outcome")
         .annotate(requests_=Sum("requests"), characters_=Sum("characters"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import Sum
 
-from ttscache.figures.remembered import PAST_FRESH, remembered
+from ttscache.figures.remembered import rows_in
 from ttscache.figures.scope import Scope
 from ttscache.figures.steps import StepOf
 from ttscache.models import Spending
@@ -45,13 +46,8 @@ class Money:
 
 def money(scope: Scope, worth_microusd: list[int]) -> Money:
     """`worth_microusd`: of what was served, by step, as `asked` found it."""
-    live = scope.live_since
-    rows = _rows(scope, live, None)
-    if live > scope.since:
-        past = remembered(f"spent:{scope.key}", lambda: _rows(scope, scope.since, live), fresh=PAST_FRESH)
-        rows += past.found
     spent, calls = [0] * len(worth_microusd), 0
-    for step, cost, number in rows:
+    for step, cost, number in rows_in(scope, "spent", partial(_rows, scope)):
         spent[min(step, len(spent) - 1)] += cost
         calls += number
     return Money([each / 1e6 for each in spent], [each / 1e6 for each in worth_microusd], calls)
@@ -59,9 +55,8 @@ def money(scope: Scope, worth_microusd: list[int]) -> Money:
 
 def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
     """Step; cost, calls."""
-    within = {"hour__gte": since} | ({"hour__lt": until} if until else {}) | scope.by_voice
     return list(
-        Spending.objects.filter(**within)
+        Spending.objects.filter(**scope.within(since, until))
         .order_by()
         .annotate(step=StepOf("hour", scope.since, scope.range.step))
         .values_list("step")

@@ -16,6 +16,8 @@ from django.db import Error, connections
 from django.utils import timezone
 from redis.exceptions import RedisError
 
+from ttscache.figures.scope import Scope
+
 logger = logging.getLogger(__name__)
 
 Found = TypeVar("Found")
@@ -51,6 +53,19 @@ def remembered(name: str, find: Callable[[], Found], fresh: timedelta = FRESH) -
     except RedisError:
         logger.warning("Figures are not remembered: the cache does not answer.")
         return _looked_up(find)
+
+
+def rows_in(scope: Scope, name: str, look: Callable[[datetime, datetime | None], list[Found]]) -> list[Found]:
+    """What `look` finds in the range, from a moment on and before another.
+
+    The last two days are looked up each time, what is before them every ten minutes. Raises DatabaseError.
+    """
+    live = scope.live_since
+    rows = look(live, None)
+    if live > scope.since:
+        past = remembered(f"{name}:{scope.key}", lambda: look(scope.since, live), fresh=PAST_FRESH)
+        rows = rows + past.found
+    return rows
 
 
 def _known(key: str, find: Callable[[], Found], fresh: timedelta) -> Remembered[Found] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from django.utils import timezone
@@ -89,6 +90,10 @@ class Scope:
     def by_voice(self) -> dict[str, str]:
         """For filter()."""
         return {"voice": self.voice} if self.voice else {}
+
+    def within(self, since: datetime, until: datetime | None) -> dict[str, Any]:
+        """For filter(): from `since` on and before `until`, in its voice."""
+        return {"hour__gte": since} | ({"hour__lt": until} if until else {}) | self.by_voice
 
     @property
     def query(self) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
+from typing import Any
 
 from django.db.models import Sum
 
 from ttscache.figures.histogram import Latency, percentile
-from ttscache.figures.remembered import remembered
-from ttscache.figures.scope import DAY, Scope
+from ttscache.figures.remembered import rows_in
+from ttscache.figures.scope import Scope
 from ttscache.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import SoundStart
-from ttscache.rollup import start_of_day
-
-PAST_FRESH = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +37,13 @@ class TimeToSound:
 
 
 def time_to_sound(scope: Scope) -> TimeToSound:
-    """The last two days are looked up each time, what is before them every ten minutes."""
-    live = max(scope.since, start_of_day(scope.now) - DAY)
-    buckets = _buckets(scope, live, None)
-    if live > scope.since:
-        name = f"sound:{scope.since:%Y%m%d%H}:{live:%Y%m%d}:{scope.voice}"
-        past = remembered(name, lambda: _buckets(scope, scope.since, live), fresh=PAST_FRESH)
-        buckets = buckets + past.found
+    buckets: Counter[int] = Counter()
+    for bucket, starts in rows_in(scope, "sound", partial(_rows, scope)):
+        buckets[bucket] += starts
     return TimeToSound(buckets)
 
 
-def _buckets(scope: Scope, since: datetime, until: datetime | None) -> Counter[int]:
-    within = {"hour__gte": since} | ({"hour__lt": until} if until else {}) | scope.by_voice
-    rows = SoundStart.objects.filter(**within).order_by().values_list("latency_bucket")
-    return Counter(dict(rows.annotate(number=Sum("starts"))))
+def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
+    """Bucket; starts."""
+    rows = SoundStart.objects.filter(**scope.within(since, until)).order_by().values_list("latency_bucket")
+    return list(rows.annotate(number=Sum("starts")))
