@@ -142,7 +142,7 @@ class BankReflectionAdmin(StaffAdmin):
             return None
         if planned.cost_usd > 0:
             return self._ask(request, [obj.pk], planned)
-        self._make(request, [obj])
+        self._make(request, [obj], planned)
         return None
 
     def delete_model(self, request: HttpRequest, obj: BankReflection) -> None:
@@ -164,7 +164,7 @@ class BankReflectionAdmin(StaffAdmin):
             return None
         if planned.cost_usd > 0 and not has_said_yes(request, planned):
             return self._ask(request, [reflection.pk for reflection in chosen], planned)
-        self._make(request, chosen)
+        self._make(request, chosen, planned)
         return None
 
     def _ask(self, request: HttpRequest, chosen: Sequence[int], planned: warming.Plan) -> HttpResponse:
@@ -172,8 +172,7 @@ class BankReflectionAdmin(StaffAdmin):
         hidden = [("action", "make_chosen"), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
         return self.ask_to_make(request, planned, action=bank, hidden=hidden, back=bank)
 
-    def _make(self, request: HttpRequest, chosen: Sequence[BankReflection]) -> None:
-        planned = warming.plan(publishing.bank_clips(chosen))
+    def _make(self, request: HttpRequest, chosen: Sequence[BankReflection], planned: warming.Plan) -> None:
         publishing.make_bank(chosen, asked_by=request.user.get_username())
         wanted = [(reflection, publishing.bank_clips([reflection])) for reflection in chosen]
         for reflection, share in shares_of(planned, wanted):

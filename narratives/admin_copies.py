@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from unfold.decorators import action
 
 from narratives.admin_deeds import Deeds
@@ -34,16 +33,15 @@ class CopyPages(Deeds):
         thing = self.get_object(request, object_id)
         if thing is None:
             raise Http404
-        change = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
         if not has_said_yes(request):
             return self.ask(
                 request,
                 title=f"Duplicate: {thing}",
                 summary=self.copy_in_words(thing),
                 verb="Duplicate",
-                back=reverse(change, args=[thing.pk]),
+                back=self.page_of(thing),
             )
         copy = self.copy_of(thing)
         self.log_addition(request, copy, f"Copied from “{thing}”.")
         self.message_user(request, f"“{copy}” is a draft now.", messages.SUCCESS)
-        return redirect(reverse(change, args=[copy.pk]))
+        return redirect(self.page_of(copy))

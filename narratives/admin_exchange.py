@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
@@ -109,7 +109,7 @@ class ExchangePages(Deeds):
                 says = f"Imported: {counted(exchange.write(journey, parsed))}."
                 self.log_change(request, journey, says)
                 self.message_user(request, f"{says} They are drafts until you publish.", messages.SUCCESS)
-                return redirect(reverse("admin:narratives_journey_change", args=[journey.pk]))
+                return redirect(self.page_of(journey))
             self.message_user(
                 request, "The drafts have changed since you looked. This is how it is now.", messages.WARNING
             )
@@ -134,7 +134,7 @@ class ExchangePages(Deeds):
             **self.admin_site.each_context(request),
             "title": f"Export and import: {journey}",
             "journey": journey,
-            "back": reverse("admin:narratives_journey_change", args=[journey.pk]),
+            "back": self.page_of(journey),
             **more,
         }
         return TemplateResponse(request, "admin/narratives/journey/import.html", context)

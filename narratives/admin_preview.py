@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from unfold.decorators import action
 
 from narratives.admin_deeds import Deeds
@@ -33,7 +32,7 @@ class PreviewPages(Deeds):
             "helping": [each for each in narratives if each.kind == Narrative.Kind.SYSTEM],
             "voices": conf().listener_voices,
             "readiness": progress_bar(*count_up_to_date(narratives)),
-            "back": reverse("admin:narratives_journey_change", args=[journey.pk]),
+            "back": self.page_of(journey),
         }
         return TemplateResponse(request, "admin/narratives/journey/preview.html", context)
 
