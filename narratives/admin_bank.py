@@ -25,7 +25,7 @@ from narratives.needs import of_the_bank
 from narratives.sounds import Sound
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import NOT_MADE, badges_of, in_words
+from ttscache.admin_widgets import NOT_MADE, badges_of, being_made_in_words
 from ttscache.figures.heard import shareable_reflections
 from ttscache.models import DEMO_MARK, Clip
 
@@ -160,7 +160,7 @@ class BankReflectionAdmin(StaffAdmin):
         chosen = list(queryset)
         planned = warming.plan(publishing.bank_clips(chosen))
         if not planned.missing:
-            self.say_nothing_missing(request)
+            self.say_nothing_to_make(request, planned)
             return None
         if planned.cost_usd > 0 and not has_said_yes(request, planned):
             return self._ask(request, [reflection.pk for reflection in chosen], planned)
@@ -177,7 +177,7 @@ class BankReflectionAdmin(StaffAdmin):
         wanted = [(reflection, publishing.bank_clips([reflection])) for reflection in chosen]
         for reflection, share in shares_of(planned, wanted):
             if share.missing:
-                self.log_change(request, reflection, f"Made missing clips. {in_words(share, 'being made')}")
+                self.log_change(request, reflection, f"Made missing clips. {being_made_in_words(share)}")
         self.say_being_made(request, planned)
 
 

@@ -19,7 +19,7 @@ from narratives.models import Journey, Narrative, Publication
 from narratives.publishing import clips_of
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import in_words
+from ttscache.admin_widgets import being_made_in_words, in_words
 from ttscache.warming import Plan, Wanted
 
 FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about
@@ -134,13 +134,13 @@ class Deeds(StaffAdmin):
 
     # noting
     def log_made(
-        self, request: HttpRequest, narratives: Iterable[Narrative], planned: Plan, says: str, state: str
+        self, request: HttpRequest, narratives: Iterable[Narrative], planned: Plan, says: str
     ) -> None:
         """Note who had clips made, with what is made of each narrative and its price."""
         wanted = [(narrative, draft_clips([narrative])) for narrative in narratives]
         for narrative, share in shares_of(planned, wanted):
             if share.missing:
-                self.log_change(request, narrative, f"{says} {in_words(share, state)}")
+                self.log_change(request, narrative, f"{says} {being_made_in_words(share)}")
 
 
 def fingerprint(narratives: Sequence[Narrative]) -> str:
@@ -172,9 +172,9 @@ def published_in_words(publication: Publication, planned: Plan) -> str:
     if not publication.journey.is_live:
         return f"{count} Listeners get it once the journey is live."
     if publication.state == Publication.State.LIVE:
-        sound = in_words(planned, "being made") if planned.missing else "All of its sound is there."
+        sound = being_made_in_words(planned) if planned.missing else "All of its sound is there."
         return f"{count} Listeners have it now. {sound}"
     return (
-        f"{count} {in_words(planned, 'being made')} Listeners keep the old words and sound "
+        f"{count} {being_made_in_words(planned)} Listeners keep the old words and sound "
         "until every clip is there; then they get the new ones, all at once."
     )

@@ -15,7 +15,7 @@ from narratives.admin_deeds import Deeds
 from narratives.models import Journey
 from ttscache import warming
 from ttscache.admin_pages import has_said_yes
-from ttscache.admin_widgets import in_words
+from ttscache.admin_widgets import being_made_in_words
 from ttscache.conf import conf
 
 
@@ -82,7 +82,7 @@ class GoingLive(Deeds):
         texts, planned = journey.narratives.published().count(), self._plan(journey)
         for voice in conf().listener_voices:
             publishing.warm(journey, voice, asked_by=request.user.get_username())
-        sound = in_words(planned, "being made") if planned.missing else "Their sound is there already."
+        sound = being_made_in_words(planned) if planned.missing else "Their sound is there already."
         says = f"Listeners can take it now: {texts} published texts. {sound}"
         self.log_change(request, journey, says)
         self.message_user(request, says)

@@ -37,8 +37,7 @@ from narratives.drafts import (
 from narratives.models import Journey, Narrative, share_lexicon
 from narratives.sounds import add_sounds, count_up_to_date
 from ttscache import remaking, warming
-from ttscache.admin_pages import has_said_yes
-from ttscache.admin_widgets import in_words, progress_bar
+from ttscache.admin_widgets import being_made_in_words, progress_bar
 
 
 class JourneyForm(MeanwhileForm):
@@ -160,33 +159,26 @@ class JourneyAdmin(
     def make_missing(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey, narratives = self._found(request, object_id)
         planned = warming.plan(journey_clips(journey, narratives))
-        if not planned.missing:
-            self.say_nothing_missing(request)
-            return self._back_to(journey)
-        if not has_said_yes(request, planned):
-            return self.ask_to_make(
-                request, planned, title=f"Make missing clips: {journey}", back=self.page_of(journey)
-            )
-        make_journey(journey, narratives, asked_by=request.user.get_username())
-        self.log_change(request, journey, f"Made missing clips. {in_words(planned, 'being made')}")
-        self.say_being_made(request, planned)
-        return self._back_to(journey)
+
+        def make() -> None:
+            make_journey(journey, narratives, asked_by=request.user.get_username())
+            self.log_change(request, journey, f"Made missing clips. {being_made_in_words(planned)}")
+
+        title = f"Make missing clips: {journey}"
+        return self.make_after_a_yes(request, planned, make, title=title, back=self.page_of(journey))
 
     @action(description="Make all again …", url_path="make-again", permissions=["make"])  # type: ignore[untyped-decorator]
     def make_all_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Every clip of it that is there."""
         journey, narratives = self._found(request, object_id)
         planned = remaking.plan(journey_clips(journey, narratives))
-        if not planned.missing:
-            self.say_nothing_to_make_again(request)
-            return self._back_to(journey)
-        if not has_said_yes(request, planned):
-            title = f"Make all again: {journey}"
-            return self.ask_to_make_again(request, planned, title=title, back=self.page_of(journey))
-        make_again(planned, asked_by=request.user.get_username())
-        self.log_change(request, journey, f"Made all again. {in_words(planned, 'being made again')}")
-        self.say_being_made_again(request, planned)
-        return self._back_to(journey)
+
+        def make() -> None:
+            make_again(planned, asked_by=request.user.get_username())
+            self.log_change(request, journey, f"Made all again. {being_made_in_words(planned)}")
+
+        title = f"Make all again: {journey}"
+        return self.make_after_a_yes(request, planned, make, title=title, back=self.page_of(journey))
 
     @action(  # type: ignore[untyped-decorator]
         description="Publish changes",

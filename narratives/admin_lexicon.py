@@ -11,7 +11,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -33,7 +32,7 @@ from narratives.pronouncing import (
 from narratives.sounds import add_sounds
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import in_words
+from ttscache.admin_widgets import being_made_in_words, in_words
 from ttscache.conf import conf
 from ttscache.warming import Plan
 
@@ -163,7 +162,7 @@ class PronunciationAdmin(StaffAdmin):
             return
         for publication in publishing.publish_sounds(asked_by=request.user.get_username()):
             planned = warming.plan(publishing.clips_of(publication))
-            says = f"Version {publication.number}, pronounced otherwise. {in_words(planned, 'being made')}"
+            says = f"Version {publication.number}, pronounced otherwise. {being_made_in_words(planned)}"
             self.log_change(request, publication.journey, says)
             self.message_user(request, says, messages.SUCCESS)
 
@@ -177,13 +176,10 @@ class PronunciationAdmin(StaffAdmin):
             raise Http404
         narratives = said_with(entry)
         planned = warming.plan(draft_clips(narratives))
-        page = reverse("admin:narratives_pronunciation_change", args=[entry.pk])
-        if not planned.missing:
-            self.say_nothing_missing(request)
-        elif not has_said_yes(request, planned):
-            return self.ask_to_make(request, planned, back=page)
-        else:
+
+        def make() -> None:
             make_drafts(narratives, asked_by=request.user.get_username())
-            self.log_change(request, entry, f"Made missing clips. {in_words(planned, 'being made')}")
-            self.say_being_made(request, planned)
-        return redirect(page)
+            self.log_change(request, entry, f"Made missing clips. {being_made_in_words(planned)}")
+
+        page = reverse("admin:narratives_pronunciation_change", args=[entry.pk])
+        return self.make_after_a_yes(request, planned, make, back=page)

@@ -17,7 +17,7 @@ from narratives.admin_deeds import Deeds
 from narratives.drafts import clips_of_words, draft_clips, make_drafts
 from ttscache import warming
 from ttscache.admin_pages import has_said_yes, is_asked_first
-from ttscache.admin_widgets import in_words, price
+from ttscache.admin_widgets import being_made_in_words, price
 from ttscache.pace import seconds_to_make
 from ttscache.warming import Plan
 
@@ -101,10 +101,10 @@ class MakingPages(Deeds):
     def _make_drafts(self, request: HttpRequest, saved: Any, planned: Plan) -> HttpResponse:
         if planned.missing:
             make_drafts(self.narratives_of(saved), asked_by=request.user.get_username())
-            self.log_change(request, saved, f"Made audio. {in_words(planned, 'being made')}")
+            self.log_change(request, saved, f"Made audio. {being_made_in_words(planned)}")
             self.say_being_made(request, planned)
         else:
-            self.say_nothing_missing(request)
+            self.say_nothing_to_make(request, planned)
         return redirect(self.page_of(saved))
 
     def _address(self, page: str, *which: Any) -> str:

@@ -206,12 +206,12 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
         """Asks first when it costs money."""
         planned = warming.plan(draft_clips(queryset))
         if not planned.missing:
-            self.say_nothing_missing(request)
+            self.say_nothing_to_make(request, planned)
             return None
         if planned.cost_usd > 0 and not has_said_yes(request, planned):
             return self.ask_to_make(request, planned, **self._sent_back(queryset, "make_chosen"))
         make_drafts(queryset, asked_by=request.user.get_username())
-        self.log_made(request, queryset, planned, "Made missing clips.", "being made")
+        self.log_made(request, queryset, planned, "Made missing clips.")
         self.say_being_made(request, planned)
         return None
 
@@ -220,14 +220,14 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
         """Asks first, whatever it costs: the clips are good."""
         planned = remaking.plan(draft_clips(queryset))
         if not planned.missing:
-            self.say_nothing_to_make_again(request)
+            self.say_nothing_to_make(request, planned)
             return None
         if not has_said_yes(request, planned):
             sent_back = self._sent_back(queryset, "make_chosen_again")
-            return self.ask_to_make_again(request, planned, title="Make again", **sent_back)
+            return self.ask_to_make(request, planned, title="Make again", **sent_back)
         make_again(planned, asked_by=request.user.get_username())
-        self.log_made(request, queryset, planned, "Made again.", "being made again")
-        self.say_being_made_again(request, planned)
+        self.log_made(request, queryset, planned, "Made again.")
+        self.say_being_made(request, planned)
         return None
 
     def _sent_back(self, chosen: Iterable[Narrative], action: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from narratives.models import Journey, Publication
 from narratives.versions import changes_of, restore, words_as_of
 from ttscache import warming
 from ttscache.admin_pages import has_said_yes
-from ttscache.admin_widgets import FAILED, badges_of, in_words, progress_bar
+from ttscache.admin_widgets import FAILED, badges_of, being_made_in_words, in_words, progress_bar
 from ttscache.models import WarmRun
 from ttscache.warming import Plan
 
@@ -146,7 +146,7 @@ class PublicationPages(Deeds):
     def _make(self, request: HttpRequest, waiting: Waiting) -> str:
         publishing.make(waiting.publication, asked_by=request.user.get_username())
         publishing.switch_what_is_ready()  # what was missing may have come meanwhile
-        return f"Version {waiting.publication.number}: {in_words(waiting.planned, 'being made')}"
+        return f"Version {waiting.publication.number}: {being_made_in_words(waiting.planned)}"
 
     def _publish_anyway(self, request: HttpRequest, waiting: Waiting) -> str:
         publishing.publish_anyway(waiting.publication)

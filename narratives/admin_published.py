@@ -6,15 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.decorators import action
 
 from narratives import publishing
 from ttscache import warming
-from ttscache.admin_pages import has_said_yes
 from ttscache.admin_runs import WarmRunAdmin
-from ttscache.admin_widgets import in_words
+from ttscache.admin_widgets import being_made_in_words
 from ttscache.models import WarmRun
 from ttscache.warming import Plan
 
@@ -34,18 +32,14 @@ class PublishedRunsAdmin(WarmRunAdmin):
     def make_published(self, request: HttpRequest) -> HttpResponse:
         runs = reverse("admin:ttscache_warmrun_changelist")
         planned = warming.plan(publishing.live_clips())
-        if not planned.missing:
-            self.say_nothing_missing(request)
-        elif not has_said_yes(request, planned):
-            return self.ask_to_make(
-                request, planned, title="Make what is missing of all that is published", back=runs
-            )
-        else:
+
+        def make() -> None:
             begun = publishing.warm_live_journeys(asked_by=request.user.get_username())
             for run, share in shares_of(planned, begun):
-                self.log_change(request, run, f"Missing clips asked for. {in_words(share, 'being made')}")
-            self.say_being_made(request, planned)
-        return redirect(runs)
+                self.log_change(request, run, f"Missing clips asked for. {being_made_in_words(share)}")
+
+        title = "Make what is missing of all that is published"
+        return self.make_after_a_yes(request, planned, make, title=title, back=runs)
 
 
 def shares_of(planned: Plan, runs: Iterable[WarmRun]) -> Iterator[tuple[WarmRun, Plan]]:

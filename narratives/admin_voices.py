@@ -6,15 +6,13 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import path, reverse
 
 from narratives.admin_deeds import Deeds
 from narratives.drafts import draft_clip, make_again, make_clip
 from narratives.models import Narrative
 from ttscache import remaking, warming
-from ttscache.admin_pages import has_said_yes
-from ttscache.admin_widgets import in_words
+from ttscache.admin_widgets import being_made_in_words
 from ttscache.conf import conf
 
 
@@ -37,37 +35,27 @@ class VoicePages(Deeds):
         """The words as they are saved, in a voice that has no clip of them."""
         narrative = self._narrative(request, object_id, voice)
         planned = warming.plan([draft_clip(narrative, voice)])
-        if not planned.missing:
-            self.say_nothing_missing(request)
-        elif not has_said_yes(request, planned):
-            title = f"Make clip, {voice}: {narrative}"
-            return self.ask_to_make(
-                request, planned, title=title, verb="Make it", back=self._way_back(request, narrative)
-            )
-        else:
+
+        def make() -> None:
             make_clip(narrative, voice, asked_by=request.user.get_username())
-            says = in_words(planned, "being made")
-            self.log_change(request, narrative, f"Made in {voice}. {says}")
-            self.say_being_made(request, planned)
-        return redirect(self._way_back(request, narrative))
+            self.log_change(request, narrative, f"Made in {voice}. {being_made_in_words(planned)}")
+
+        title = f"Make clip, {voice}: {narrative}"
+        back = self._way_back(request, narrative)
+        return self.make_after_a_yes(request, planned, make, title=title, verb="Make it", back=back)
 
     def again_view(self, request: HttpRequest, object_id: int, voice: str) -> HttpResponse:
         """A clip that is there, replaced by a fresh one."""
         narrative = self._narrative(request, object_id, voice)
         planned = remaking.plan([draft_clip(narrative, voice)])
-        if not planned.missing:
-            self.say_nothing_to_make_again(request)
-        elif not has_said_yes(request, planned):
-            title = f"Make again, {voice}: {narrative}"
-            return self.ask_to_make_again(
-                request, planned, title=title, verb="Make it again", back=self._way_back(request, narrative)
-            )
-        else:
+
+        def make() -> None:
             make_again(planned, asked_by=request.user.get_username())
-            says = in_words(planned, "being made again")
-            self.log_change(request, narrative, f"Made again in {voice}. {says}")
-            self.say_being_made_again(request, planned)
-        return redirect(self._way_back(request, narrative))
+            self.log_change(request, narrative, f"Made again in {voice}. {being_made_in_words(planned)}")
+
+        title = f"Make again, {voice}: {narrative}"
+        back = self._way_back(request, narrative)
+        return self.make_after_a_yes(request, planned, make, title=title, verb="Make it again", back=back)
 
     def _narrative(self, request: HttpRequest, object_id: int, voice: str) -> Narrative:
         narrative: Narrative | None = self.get_object(request, str(object_id))

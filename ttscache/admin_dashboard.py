@@ -22,7 +22,7 @@ from ttscache import charts, warming
 from ttscache.admin_making import make_missing_page, retry_page
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_stale import stale_page
-from ttscache.admin_widgets import OUTCOMES, RUN_BADGES, in_words, player, price
+from ttscache.admin_widgets import OUTCOMES, RUN_BADGES, being_made_in_words, in_words, player, price
 from ttscache.conf import conf
 from ttscache.figures.asked import Kind, Source
 from ttscache.figures.heard import Heard, shareable_reflections
@@ -362,8 +362,8 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
         Clip.objects.filter(content_hash=wanted.speech.content_hash).update(is_shareable=True)
         who = request.user.get_username()
         warming.start_run(f"reflection {wanted.speech.content_hash[:12]}, {voice}", [wanted], asked_by=who)
-        _log(request, clip, f"Asked for in the voice {voice}. {in_words(planned, 'being made')}")
-    messages.success(request, in_words(planned, "being made"))
+        _log(request, clip, f"Asked for in the voice {voice}. {being_made_in_words(planned)}")
+    messages.success(request, being_made_in_words(planned))
     return redirect("admin:index")
 
 

@@ -14,8 +14,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import in_words
+from ttscache.admin_pages import NOTHING_MISSING, StaffAdmin, has_said_yes
+from ttscache.admin_widgets import being_made_in_words
 from ttscache.figures.holdings import missing_clips
 from ttscache.figures.scope import Scope
 from ttscache.figures.work import failed_clips, failures
@@ -62,9 +62,9 @@ def _page(request: HttpRequest, clips: list[Clip], begin: Begin, *, title: str, 
         asking = cast(StaffAdmin, site.get_model_admin(Clip))
         return asking.ask_to_make(request, planned, title=title, verb=verb, back=reverse("admin:index"))
     for run, share in begin() if clips else ():
-        said = f"{title}. {in_words(Plan(tuple(share)), 'being made')}"
+        said = f"{title}. {being_made_in_words(Plan(tuple(share)))}"
         site.get_model_admin(WarmRun).log_change(request, run, said)
-    said = in_words(planned, "being made") if clips else "Every clip is there; nothing has to be made."
+    said = being_made_in_words(planned) if clips else NOTHING_MISSING
     messages.success(request, said)
     return redirect("admin:index")
 

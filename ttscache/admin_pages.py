@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 
-from ttscache.admin_widgets import in_words, listed
+from ttscache.admin_widgets import being_made_in_words, in_words, listed
 from ttscache.conf import conf
 from ttscache.warming import Plan
 
 ROUNDING_USD = 1e-9
+ASK_TO_MAKE = {"title": "Make missing clips", "verb": "Make them"}
+ASK_TO_MAKE_AGAIN = {
+    "verb": "Make them again",
+    "more": "Until a new one is there the old one plays, and if it cannot be made the old one stays.",
+}
+NOTHING_MISSING = "Every clip is there; nothing has to be made."
 
 
 class StaffAdmin(ModelAdmin):  # type: ignore[misc]
@@ -49,41 +57,40 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
         return TemplateResponse(request, "admin/confirm.html", context)
 
     def ask_to_make(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
-        words = {"title": "Make missing clips", "verb": "Make them", "summary": in_words(planned)}
-        return self._ask_at_a_price(request, planned, words | question)
-
-    def ask_to_make_again(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
-        words = {
-            "verb": "Make them again",
-            "summary": in_words(planned, "made again"),
-            "more": "Until a new one is there the old one plays, and if it cannot be made the old one stays.",
-        }
-        return self._ask_at_a_price(request, planned, words | question)
-
-    def _ask_at_a_price(
-        self, request: HttpRequest, planned: Plan, question: dict[str, Any]
-    ) -> TemplateResponse:
+        """At the price of the plan, which comes back with the yes."""
         if has_said_yes(request):
             self.message_user(
                 request, "It costs more by now than when you looked. This is how it is now.", messages.WARNING
             )
+        words = ASK_TO_MAKE_AGAIN if planned.is_again else ASK_TO_MAKE
+        summary = in_words(planned, "made again" if planned.is_again else "missing")
         hidden = [*question.pop("hidden", []), ("shown_usd", f"{planned.cost_usd:.9f}")]
-        return self.ask(request, **question, hidden=hidden, planned=planned, clips=listed(planned))
+        given = {**words, "summary": summary, **question}
+        return self.ask(request, **given, hidden=hidden, planned=planned, clips=listed(planned))
+
+    def make_after_a_yes(
+        self, request: HttpRequest, planned: Plan, make: Callable[[], None], *, back: str, **question: Any
+    ) -> HttpResponse:
+        """Ask at the price of the plan; then `make`, which notes who did it, and go back."""
+        if not planned.missing:
+            self.say_nothing_to_make(request, planned)
+        elif not has_said_yes(request, planned):
+            return self.ask_to_make(request, planned, back=back, **question)
+        else:
+            make()
+            self.say_being_made(request, planned)
+        return redirect(back)
 
     # saying afterwards
     def say_being_made(self, request: HttpRequest, planned: Plan) -> None:
-        self.message_user(request, in_words(planned, "being made"), messages.SUCCESS)
+        self.message_user(request, being_made_in_words(planned), messages.SUCCESS)
 
-    def say_being_made_again(self, request: HttpRequest, planned: Plan) -> None:
-        self.message_user(request, in_words(planned, "being made again"), messages.SUCCESS)
-
-    def say_nothing_to_make_again(self, request: HttpRequest) -> None:
-        self.message_user(
-            request, "Nothing to make again: no clip is there, or it is being made already.", messages.INFO
-        )
-
-    def say_nothing_missing(self, request: HttpRequest) -> None:
-        self.message_user(request, "Every clip is there; nothing has to be made.", messages.SUCCESS)
+    def say_nothing_to_make(self, request: HttpRequest, planned: Plan) -> None:
+        if planned.is_again:
+            says = "Nothing to make again: no clip is there, or it is being made already."
+            self.message_user(request, says, messages.INFO)
+        else:
+            self.message_user(request, NOTHING_MISSING, messages.SUCCESS)
 
 
 class LookOnly(StaffAdmin):

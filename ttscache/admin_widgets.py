@@ -203,6 +203,10 @@ def in_words(planned: Plan, state: str = "missing") -> str:
     return f"{clips}: {planned.characters:,} characters, {price(planned.cost_usd)}."
 
 
+def being_made_in_words(planned: Plan) -> str:
+    return in_words(planned, "being made again" if planned.is_again else "being made")
+
+
 def removed_in_words(run: PruneRun) -> str:
     """How many clips, in bytes and in money."""
     clips = "1 clip is removed" if run.removed == 1 else f"{run.removed:,} clips are removed"
