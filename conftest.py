@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from harness import surroundings
+from harness.chromium import chromium
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.postgres import PostgresServer
@@ -107,6 +109,15 @@ def running_openai() -> Iterator[OpenAIServer]:
     """The speech service, started once."""
     with OpenAIServer() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real one. Who uses it beside the ORM may: Playwright's loop runs in the thread of the tests."""
+    expect.set_options(timeout=30_000)  # a busy machine may be slow to show
+    with pytest.MonkeyPatch.context() as patch, skipped_when_unavailable(), chromium() as browser:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield browser
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from harness.axe import serious
-from harness.chromium import chromium
 from harness.optional import skipped_when_unavailable
 from harness.site import WebServer
 from harness.waiting import wait_until
@@ -51,13 +50,6 @@ def site(
     site.manage("demo_usage", "--days", "60", check=True)
     with site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=30_000)
-    with skipped_when_unavailable(), chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(params=["light", "dark"])

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from harness.chromium import chromium
 from harness.openai_server import OpenAIServer
-from harness.optional import skipped_when_unavailable
 from harness.site import Site
 from harness.waiting import wait_until
 from lifereview.tests.calling import Caller, hash_of, sound_of
@@ -40,13 +38,6 @@ def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
         wait_until(lambda: ready_clips(site) == CLIPS, "all clips", seconds=120)
         yield site
     running_openai.reset()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=30_000)
-    with skipped_when_unavailable(), chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,6 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from harness.axe import serious
-from harness.chromium import chromium
-from harness.optional import skipped_when_unavailable
 from narratives import publishing
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation
 from narratives.shipped import load_shipped_content
@@ -65,14 +63,6 @@ PAGES = {
     "alerts": "/admin/ttscache/alert/",
     "alert": "/admin/ttscache/alert/{alert}/change/",
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=30_000)
-    with pytest.MonkeyPatch.context() as patch, skipped_when_unavailable(), chromium() as browser:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests
-        yield browser
 
 
 @pytest.fixture(

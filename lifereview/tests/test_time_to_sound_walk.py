@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
-from harness.chromium import chromium
-from harness.optional import skipped_when_unavailable
 from harness.site import WebServer
 from harness.waiting import wait_until
 from lifereview.tests.conftest import MakeSite
@@ -42,13 +40,6 @@ def site(make_site: MakeSite) -> Iterator[WebServer]:
     with make_site(WebServer, WEB_WORKERS="1") as site:
         site.manage("load_default_content", check=True)
         yield site
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=30_000)
-    with skipped_when_unavailable(), chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from harness import http
 from harness.axe import serious
-from harness.chromium import chromium
 from harness.optional import skipped_when_unavailable
 from harness.site import WebServer
 
@@ -45,13 +44,6 @@ def site(
     site.manage("warm", check=True)
     with site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=30_000)
-    with skipped_when_unavailable(), chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desk-light", "phone-dark"])

@@ -12,9 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, Route, expect
 
 from harness import http
-from harness.chromium import chromium
 from harness.openai_server import OpenAIServer
-from harness.optional import skipped_when_unavailable
 from harness.site import Site
 from harness.waiting import wait_until
 
@@ -59,13 +57,6 @@ def told(site: Site, voice: str = "nova") -> list[dict[str, Any]]:
 def sound_of(narrative: dict[str, Any]) -> str:
     """The address of its clip; until the clip is made, there is no version to it."""
     return f"/api/audio/{narrative['audio']['content_hash']}.mp3"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=30_000)  # a busy machine may be slow to show
-    with skipped_when_unavailable(), chromium() as browser:
-        yield browser
 
 
 class Visit:

@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from harness.axe import serious
-from harness.chromium import chromium
 from harness.optional import skipped_when_unavailable
 from narratives.models import Journey, Narrative
 from narratives.tests.test_admin import make_clips, page_of
@@ -18,14 +17,6 @@ from ttscache.models import WarmItem
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 NEW = "Where did it all begin?"
 PRICE = "Save and make audio: 2 clips, 46 chars, about $0.001, ~2 s"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=30_000)  # a busy machine may be slow to show
-    with pytest.MonkeyPatch.context() as patch, skipped_when_unavailable(), chromium() as browser:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests
-        yield browser
 
 
 @pytest.fixture

@@ -14,8 +14,6 @@ from django.core.cache import cache
 from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
-from harness.chromium import chromium
-from harness.optional import skipped_when_unavailable
 from ttscache.ledger import Asked, Ledger
 from ttscache.models import ContentType
 from ttscache.speech import SpeechRequest
@@ -45,13 +43,6 @@ class Request:
     @property
     def is_hit(self) -> bool:
         return self.outcome in HITS
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, skipped_when_unavailable(), chromium() as browser:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests
-        yield browser
 
 
 @pytest.fixture

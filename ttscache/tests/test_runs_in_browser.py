@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from harness.chromium import chromium
-from harness.optional import skipped_when_unavailable
 from ttscache import pruning, warming
 from ttscache.models import WarmRun
 from ttscache.pruning import Stale
@@ -19,14 +17,6 @@ from ttscache.warming import Wanted
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 PAGES = ["/admin/ttscache/warmrun/", "/admin/ttscache/warmrun/{}/change/"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=30_000)  # a busy machine may be slow to show
-    with pytest.MonkeyPatch.context() as patch, skipped_when_unavailable(), chromium() as browser:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests
-        yield browser
 
 
 @pytest.fixture
