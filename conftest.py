@@ -16,6 +16,7 @@ from harness import surroundings
 from harness.chromium import chromium
 from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
+from harness.other_host import Network
 from harness.postgres import PostgresServer
 from harness.s3 import S3Server
 from harness.site import WebServer
@@ -83,6 +84,13 @@ def running_s3() -> Iterator[S3Server]:
     """An object store, started once."""
     with skipped_when_unavailable(), S3Server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def network() -> Iterator[Network]:
+    """To which other hosts are connected, and this machine."""
+    with skipped_when_unavailable(), surroundings.network() as network:
+        yield network
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import ctypes
+import json
 import os
 import random
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import count
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,69 +23,82 @@ from harness.waiting import wait_until
 
 CLONE_NEWNET = 0x40000000  # setns(2)
 PROGRAMS = ("unshare", "nsenter", "ip", "hostname")
+SWITCH = "switch"
 
 
+@dataclass(frozen=True, slots=True)
 class Network:
-    """A switch on this machine, to which it is connected as `near` and other hosts by a cable each.
+    """A switch, to which this machine is connected as `near` and other hosts by a cable each.
 
-    Raises Unavailable where namespaces need root.
+    It lies in a namespace of its own: a host that comes or goes changes no device of this machine, upon which
+    Chromium would end all its connections (net::ERR_NETWORK_CHANGED).
     """
 
-    def __init__(self) -> None:
-        self._prefix = f"10.{random.randint(200, 250)}.{random.randint(0, 255)}"
-        self._switch = f"lr{random.randbytes(4).hex()}"
-        self._next = count(2)
-        self.near = f"{self._prefix}.1"
+    pid: int  # of the process that holds the namespace
+    prefix: str
 
-    def __enter__(self) -> Self:
-        _check_machine()
-        _run("ip", "link", "add", self._switch, "type", "bridge")
-        try:
-            _run("ip", "address", "add", f"{self.near}/24", "dev", self._switch)
-            _run("ip", "link", "set", self._switch, "up")
-        except BaseException:
-            self.close()
-            raise
-        atexit.register(self.close)
-        return self
+    @property
+    def near(self) -> str:
+        return f"{self.prefix}.1"
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def command(self, command: Sequence[str]) -> list[str]:
+        """The command, changed so that it runs there."""
+        return ["nsenter", "--target", str(self.pid), "--net", "--", *command]
 
-    def close(self) -> None:
-        atexit.unregister(self.close)
-        subprocess.run(["ip", "link", "delete", self._switch], capture_output=True)
+    def run(self, *command: str) -> str:
+        return _run(*self.command(command))
 
-    def address(self) -> str:
-        """One that nobody has yet."""
-        return f"{self._prefix}.{next(self._next)}"
+    def connect(self, cable: str, namespace: int) -> str:
+        """Lay a cable to the eth0 of that process's namespace; returns the address that is nobody else's.
 
-    def connect(self, cable: str) -> None:
-        _run("ip", "link", "set", cable, "master", self._switch)
+        Devices of a namespace are numbered as they come, and no number is given twice.
+        """
+        self.run("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", str(namespace))
+        self.run("ip", "link", "set", cable, "master", SWITCH)
+        self.run("ip", "link", "set", cable, "up")
+        number = int(json.loads(self.run("ip", "-json", "link", "show", cable))[0]["ifindex"])
+        return f"{self.prefix}.{number}"
+
+
+@contextmanager
+def new_network() -> Iterator[Network]:
+    """One that ends with the block, or with us. Raises Unavailable where namespaces need root."""
+    _check_machine()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-network-")))
+        holder = _holder(folder, "--net")
+        stack.callback(holder.kill)
+        made = Network(holder.pid, f"10.{random.randint(200, 250)}.{random.randint(0, 255)}")
+        made.run("ip", "link", "add", SWITCH, "type", "bridge")
+        made.run("ip", "link", "set", SWITCH, "up")
+        cable = f"lr{random.randbytes(4).hex()}"
+        made.run(
+            "ip", "link", "add", "near", "type", "veth", "peer", "name", cable, "netns", str(os.getpid())
+        )
+        made.run("ip", "link", "set", "near", "master", SWITCH)
+        made.run("ip", "link", "set", "near", "up")
+        _run("ip", "address", "add", f"{made.near}/24", "dev", cable)
+        _run("ip", "link", "set", cable, "up")
+        yield made
 
 
 class OtherHost:
     """Reached at `address`; from there this machine is `near`. All of it ends with the block, or with us.
 
-    It has a cable of its own to this machine, or one to a network that it shares with others. It shares this
-    machine's processes, folders and clock. Raises Unavailable where namespaces need root.
+    It shares this machine's processes, folders and clock. Raises Unavailable where namespaces need root.
     """
 
-    def __init__(self, network: Network | None = None) -> None:
+    def __init__(self, network: Network) -> None:
         self._network = network
-        prefix = f"10.{random.randint(200, 250)}.{random.randint(0, 255)}"
-        self.near = network.near if network else f"{prefix}.1"
-        self.address = network.address() if network else f"{prefix}.2"
+        self.near = network.near
+        self.address = ""  # known once it is connected
         self.name = f"far-{random.randbytes(3).hex()}"
-        self._cable = f"lr{random.randbytes(4).hex()}"
+        self.cable = f"lr{random.randbytes(4).hex()}"
         self._folder: Path | None = None
         # The namespaces, and the cable into them, last as long as it.
         self._holder: ServerProcess | None = None
 
     def __enter__(self) -> Self:
-        _check_machine()
         self._folder = Path(tempfile.mkdtemp(prefix="harness-host-"))
         try:
             self._start(self._folder)
@@ -111,10 +124,10 @@ class OtherHost:
 
     def pull_cable(self) -> None:
         """From now on nothing reaches it and nothing leaves it; no connection is told."""
-        _run("ip", "link", "set", self._cable, "down")
+        self._network.run("ip", "link", "set", self.cable, "down")
 
     def plug_in(self) -> None:
-        _run("ip", "link", "set", self._cable, "up")
+        self._network.run("ip", "link", "set", self.cable, "up")
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -132,17 +145,8 @@ class OtherHost:
         return self._holder.pid
 
     def _start(self, folder: Path) -> None:
-        self._holder = ServerProcess(
-            ["unshare", "--net", "--uts", "--", "sleep", "infinity"], log=folder / "log"
-        )
-        pid = self._holder.pid
-        wait_until(lambda: _namespace(pid) != _namespace(os.getpid()), "a network of its own")
-        _run("ip", "link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
-        if self._network is None:
-            _run("ip", "address", "add", f"{self.near}/24", "dev", self._cable)
-        else:
-            self._network.connect(self._cable)
-        self.plug_in()
+        self._holder = _holder(folder, "--net", "--uts")
+        self.address = self._network.connect(self.cable, self._holder.pid)
         _run(*self.command(["hostname", self.name]))
         _run(*self.command(["ip", "address", "add", f"{self.address}/24", "dev", "eth0"]))
         for device in ("lo", "eth0"):
@@ -175,6 +179,13 @@ def _check_machine() -> None:
         raise Unavailable("another host takes network namespaces, and these take root")
 
 
+def _holder(folder: Path, *namespaces: str) -> ServerProcess:
+    """A process with namespaces of its own, which last as long as it."""
+    holder = ServerProcess(["unshare", *namespaces, "--", "sleep", "infinity"], log=folder / "log")
+    wait_until(lambda: _namespace(holder.pid) != _namespace(os.getpid()), "a network of its own")
+    return holder
+
+
 def _enter(namespace: int) -> None:
     """With this thread alone (setns(2); in the os module from Python 3.12 on)."""
     if ctypes.CDLL(None, use_errno=True).setns(namespace, CLONE_NEWNET) != 0:
@@ -185,7 +196,8 @@ def _namespace(pid: int) -> str:
     return os.readlink(f"/proc/{pid}/ns/net")
 
 
-def _run(*command: str) -> None:
+def _run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise Unavailable(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout

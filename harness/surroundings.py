@@ -1,7 +1,8 @@
 """A pytest plugin that is loaded before Django reads its settings: nothing inherited, a folder of its own.
 
 TEST_DATABASE=postgres gives the suite a real PostgreSQL of its own instead of SQLite. With `-n` each worker
-has a folder and a PostgreSQL of its own; the process that hands out the tests needs neither.
+has a folder and a PostgreSQL of its own; the process that hands out the tests needs neither. The network of
+other hosts is one for all, and laid before the first browser starts, which would end its connections.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
+from harness import Unavailable
+from harness.other_host import Network, new_network
 from harness.postgres import PostgresServer
 
 OURS = ("OPENAI_", "TTS_", "AWS_", "DJANGO_SUPERUSER_", "WEB_")
+NETWORK = "HARNESS_NETWORK"
 OUR_NAMES = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "VAR_DIR")
 
 for name in list(os.environ):  # before Django reads its settings
@@ -39,6 +44,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     if server is not None and not _hands_out_tests(early_config):
         early_config.add_cleanup(server.close)
         server.start()
+    if not is_worker:
+        stack = ExitStack()
+        early_config.add_cleanup(stack.close)
+        with suppress(Unavailable):
+            laid = stack.enter_context(new_network())
+            os.environ[NETWORK] = f"{laid.pid} {laid.prefix}"
     return (yield)
 
 
@@ -46,6 +57,17 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 def pytest_xdist_auto_num_workers() -> int:
     """For `-n auto`: most tests wait for a server most of the time."""
     return 2 * len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def network() -> Iterator[Network]:
+    """That of this run. Raises Unavailable where namespaces need root."""
+    if NETWORK in os.environ:
+        pid, prefix = os.environ[NETWORK].split()
+        yield Network(int(pid), prefix)
+    else:
+        with new_network() as laid:
+            yield laid
 
 
 def _hands_out_tests(config: pytest.Config) -> bool:

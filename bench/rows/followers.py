@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 from bench.table import Row, figure
 from harness import Unavailable
 from harness.openai_server import OpenAIServer
-from harness.other_host import FarServer, OtherHost
+from harness.other_host import FarServer, OtherHost, new_network
 from harness.postgres import PostgresServer
 from harness.process import HOST
 from harness.site import WebServer
@@ -92,7 +92,7 @@ def _one_host(stack: ExitStack, var_dir: Path, voice: OpenAIServer, **given: str
 
 def _other_host(stack: ExitStack) -> tuple[OtherHost | None, Unavailable | None]:
     try:
-        return stack.enter_context(OtherHost()), None
+        return stack.enter_context(OtherHost(stack.enter_context(new_network()))), None
     except Unavailable as reason:
         return None, reason
 

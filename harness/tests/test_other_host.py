@@ -4,13 +4,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 
 import psycopg
 import pytest
 
 from harness.optional import skipped_when_unavailable
-from harness.other_host import Network, OtherHost
+from harness.other_host import Network, OtherHost, new_network
 from harness.postgres import PostgresServer
 from harness.process import HOST
 from harness.waiting import wait_until
@@ -20,11 +19,9 @@ CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.ar
 
 
 @pytest.fixture(scope="module")
-def host() -> Iterator[OtherHost]:
-    with skipped_when_unavailable():
-        host = OtherHost().__enter__()
-    yield host
-    host.close()
+def host(network: Network) -> Iterator[OtherHost]:
+    with OtherHost(network) as host:
+        yield host
 
 
 def there(host: OtherHost, *command: str) -> subprocess.CompletedProcess[str]:
@@ -51,11 +48,10 @@ def test_postgresql_answers_it(host: OtherHost) -> None:
     assert reached.returncode == 0
 
 
-def test_hosts_of_a_network_reach_it_until_their_cable_is_pulled_and_again_afterwards() -> None:
-    with skipped_when_unavailable():
-        network = Network().__enter__()
+def test_hosts_of_a_network_reach_it_until_their_cable_is_pulled_and_again_afterwards(
+    network: Network,
+) -> None:
     with (
-        closing(network),
         OtherHost(network) as one,
         OtherHost(network) as other,
         socket.create_server((network.near, 0)) as server,
@@ -69,11 +65,16 @@ def test_hosts_of_a_network_reach_it_until_their_cable_is_pulled_and_again_after
 
 
 def test_nothing_of_it_is_left() -> None:
-    with skipped_when_unavailable():
-        host = OtherHost().__enter__()
-    host.close()
-    wait_until(lambda: host.near not in addresses(), "the end of the cable")
+    with skipped_when_unavailable(), new_network() as network, OtherHost(network) as host:
+        assert network.near in devices()
+    wait_until(lambda: network.near not in devices(), "the end of the cable")
+    assert subprocess.run(host.command(["true"]), capture_output=True).returncode != 0
 
 
-def addresses() -> str:
+def test_its_cable_is_no_device_of_this_machine(network: Network, host: OtherHost) -> None:
+    assert host.cable not in devices()
+    assert host.cable in network.run("ip", "-brief", "link")
+
+
+def devices() -> str:
     return subprocess.run(["ip", "-brief", "address"], capture_output=True, text=True).stdout

@@ -60,10 +60,9 @@ print(*texts, sep="\\n")
 
 
 @contextmanager
-def three_hosts(folder: Path, with_static_files: Callable[[Path], None]) -> Iterator[Hosts]:
+def three_hosts(folder: Path, with_static_files: Callable[[Path], None], network: Network) -> Iterator[Hosts]:
     """Started at once, as after a power cut. Raises Unavailable."""
     with ExitStack() as stack:
-        network = stack.enter_context(Network())
         postgres = stack.enter_context(PostgresServer(also_on=network.near))
         redis = stack.enter_context(ValkeyServer(address=network.near))
         voice = stack.enter_context(OpenAIServer(address=network.near))

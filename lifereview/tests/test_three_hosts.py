@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.optional import skipped_when_unavailable
-from harness.other_host import FarSite
+from harness.other_host import FarSite, Network
 from harness.speech_api.calls import Call, peak_concurrency
 from harness.waiting import wait_until
 from lifereview.tests.calling import Caller, hash_of, phrase, sound_of
@@ -25,10 +25,12 @@ PRUNED = 12
 
 @pytest.fixture(scope="module")
 def hosts(
-    tmp_path_factory: pytest.TempPathFactory, with_static_files: Callable[[Path], None]
+    tmp_path_factory: pytest.TempPathFactory,
+    with_static_files: Callable[[Path], None],
+    network: Network,
 ) -> Iterator[Hosts]:
     with skipped_when_unavailable():
-        running = three_hosts(tmp_path_factory.mktemp("hosts"), with_static_files)
+        running = three_hosts(tmp_path_factory.mktemp("hosts"), with_static_files, network)
         started = running.__enter__()
     yield started
     running.__exit__(None, None, None)
