@@ -54,13 +54,15 @@ def make_site(
 ) -> Iterator[MakeSite]:
     """Makes a Site or a WebServer that speaks with the harness's voice; started by the caller, ended here.
 
-    `beside`: another one, whose database it shares as a second host would.
+    It has one web process unless it is told otherwise. `beside`: another one, whose database it shares as a
+    second host would.
     """
     postgres = request.getfixturevalue("postgres") if IS_ON_POSTGRESQL else None
     provider = {
         "OPENAI_API_KEY": "test",
         "OPENAI_BASE_URL": running_openai.base_url,
         "SECRET_KEY": SECRET_KEY,
+        "WEB_WORKERS": "1",
     }
     with ExitStack() as stack:
 

@@ -122,16 +122,19 @@ def test_the_form_for_a_new_one_answers_or_is_refused(model, admin_client):
     assert admin_client.get(page(model, "add")).status_code == (200 if may_add else 403)
 
 
+@pytest.mark.any_database
 def test_every_model_has_the_same_look(model):
     assert isinstance(admin.site._registry[model], ModelAdmin)
 
 
+@pytest.mark.any_database
 def test_every_model_is_in_the_sidebar(model, admin_client):
     index = admin_client.get(reverse("admin:index")).content.decode()
     sidebar = index[index.index("nav-sidebar-apps") : index.index("API documentation")]
     assert f'href="{page(model, "changelist")}"' in sidebar
 
 
+@pytest.mark.any_database
 def test_the_sidebar_shows_what_somebody_may_see(client: Client):
     client.force_login(staff_with("view_clip"))
     index = client.get(reverse("admin:index")).content.decode()
@@ -163,6 +166,7 @@ def test_staff_change_when_a_task_runs(admin_client, kind, named):
     assert {name: str(getattr(schedule, name)) for name in named} == named
 
 
+@pytest.mark.any_database
 def test_strangers_are_sent_to_the_door(model, client: Client):
     response = client.get(page(model, "changelist"))
     assert (response.status_code, response["Location"].split("?")[0]) == (302, reverse("admin:login"))

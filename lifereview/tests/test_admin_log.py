@@ -23,7 +23,7 @@ from ttscache.admin_stale import packed
 from ttscache.models import Clip
 from ttscache.tests.fakes import speech
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+pytestmark = pytest.mark.django_db
 
 __all__ = ["journey"]  # a fixture
 

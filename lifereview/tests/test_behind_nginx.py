@@ -33,7 +33,7 @@ class Front:
 
 @pytest.fixture(scope="module")
 def front(make_site: MakeSite) -> Iterator[Front]:
-    behind_tls = {"CSRF_TRUSTED_ORIGINS": "https://lifereview.example.org", "WEB_WORKERS": "1"}
+    behind_tls = {"CSRF_TRUSTED_ORIGINS": "https://lifereview.example.org"}
     one = make_site(WebServer, **behind_tls, TTS_ALLOW_ANONYMOUS_TEXT="true")
     other = make_site(WebServer, beside=one)
     addresses = [f"{HOST}:{site.port}" for site in (one, other)]

@@ -110,9 +110,7 @@ class TestEnvFile:
         copied = tmp_path / "project"
         folders = ("lifereview", "narratives", "ttscache", "templates")
         for folder in folders:
-            shutil.copytree(
-                Site.project / folder, copied / folder, ignore=shutil.ignore_patterns("__pycache__")
-            )
+            shutil.copytree(Site.project / folder, copied / folder)
         shutil.copy(Site.project / "manage.py", copied)
         monkeypatch.setattr(Site, "project", copied)
         monkeypatch.setattr("harness.site.dotenv_values", lambda _: {})

@@ -25,7 +25,7 @@ FOREVER = "public, max-age=31536000, immutable"
 @pytest.fixture(scope="module")
 def server(make_site: MakeSite) -> Iterator[WebServer]:
     """One process, so that what it has in memory is known; everything published is made."""
-    server = make_site(WebServer, WEB_WORKERS="1")
+    server = make_site(WebServer)
     server.prepare()
     server.manage("load_default_content", check=True)
     server.manage("warm", check=True)

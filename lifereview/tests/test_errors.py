@@ -31,7 +31,6 @@ def server(make_site: MakeSite) -> Iterator[WebServer]:
     """One process, whose circuit sees each voice in trouble come round."""
     with make_site(
         WebServer,
-        WEB_WORKERS="1",
         OPENAI_API_KEY=KEY,
         TTS_MAX_CHARS="2000",
         TTS_LISTENER_VOICES="nova,sage",

@@ -29,7 +29,7 @@ PLACES = ("the same process", "another process", "another host")
 @pytest.fixture(scope="module")
 def callers(make_site: MakeSite) -> Iterator[Callers]:
     """Servers of one process each. Two share their folders, as on one host, and all share the database."""
-    leading = make_site(WebServer, WEB_WORKERS="1")
+    leading = make_site(WebServer)
     beside = make_site(WebServer, beside=leading, TTS_FILES_DIR=str(leading.var_dir / "tts_cache"))
     far = make_site(WebServer, beside=leading)
     with leading, beside, far:

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 def test_a_second_host_fetches_what_the_first_is_asked_for(make_site: MakeSite, openai: OpenAIServer) -> None:
     text, private = phrase(), phrase()
-    with make_site(WebServer, TTS_LISTENER_VOICES="nova", WEB_WORKERS="1") as first:
+    with make_site(WebServer, TTS_LISTENER_VOICES="nova") as first:
         caller = Caller(first, first.api_token())
         for said in (text, private):
             assert caller.say(said, content_type="analysis").status == 200

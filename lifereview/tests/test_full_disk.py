@@ -34,7 +34,7 @@ def test_a_full_disk_for_files_costs_no_clip(
 ) -> None:
     texts = [phrase(20) for _ in range(8)]
     clips = disk.folder / "clips"
-    with make_site(WebServer, WEB_WORKERS="1", TTS_MEMORY_BYTES="1", TTS_FILES_DIR=str(clips)) as server:
+    with make_site(WebServer, TTS_MEMORY_BYTES="1", TTS_FILES_DIR=str(clips)) as server:
         caller = Caller(server, server.api_token())
         for text in texts:
             assert caller.say(text).body == sound_of(text)
@@ -58,7 +58,7 @@ if not IS_ON_POSTGRESQL:  # whose disk is its own affair
     def test_a_full_disk_for_everything_loses_nothing(
         make_site: MakeSite, openai: OpenAIServer, tmp_path: Path, note_fault: NoteFault
     ) -> None:
-        server = make_site(WebServer, WEB_WORKERS="1")
+        server = make_site(WebServer)
         token = server.api_token()
         with SmallDisk(tmp_path / "small", ENOUGH) as disk:
             server.var_dir = Path(shutil.copytree(server.var_dir, disk.folder / "var"))

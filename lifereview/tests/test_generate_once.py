@@ -36,7 +36,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair(make_site: MakeSite) -> Iterator[Pair]:
-    one = make_site(WebServer, WEB_THREADS=MANY_THREADS)
+    one = make_site(WebServer, WEB_WORKERS="2", WEB_THREADS=MANY_THREADS)
     other = make_site(WebServer, beside=one)
     with one, other:
         token = one.api_token()

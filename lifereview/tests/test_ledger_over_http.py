@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from collections import Counter
@@ -19,8 +20,8 @@ from lifereview.tests.holdings import query
 pytestmark = pytest.mark.site
 
 THREADS = 12
-ROUNDS_EACH = 25
-PLAYS_A_ROUND = 8
+ROUNDS_EACH = 25 if os.environ.get("TEST_LONG") == "1" else 8
+PLAYS_A_ROUND = 6
 HITS = {"memory", "file", "database"}
 
 
@@ -44,7 +45,7 @@ class Clerk:
 
 @pytest.fixture(scope="module")
 def server(make_site: MakeSite) -> Iterator[WebServer]:
-    with make_site(WebServer) as server:
+    with make_site(WebServer, WEB_WORKERS="2") as server:
         yield server
 
 

@@ -35,7 +35,6 @@ def server(make_site: MakeSite, running_s3: S3Server, bucket: str) -> Iterator[W
     """Its memory holds nothing, so that files and bucket are seen at work."""
     server = make_site(
         WebServer,
-        WEB_WORKERS="1",
         TTS_MEMORY_BYTES="1",
         TTS_PERMANENT="storage",
         TTS_COMPRESSION="gzip",

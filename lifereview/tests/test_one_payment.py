@@ -33,7 +33,7 @@ def wanted(make_site: MakeSite, openai: OpenAIServer) -> Iterator[tuple[str, tup
         "TTS_LISTENER_VOICES": "nova",
         "TTS_TIMEOUT_SECONDS": "120",
     }
-    one = make_site(Site, **env)
+    one = make_site(Site, WEB_WORKERS="2", **env)
     one.manage("load_default_content", check=True)
     (text,) = query(
         one, "SELECT content_text FROM tts_cache WHERE content_type = 'question' ORDER BY content_text"

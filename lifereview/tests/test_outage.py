@@ -47,7 +47,7 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
         @pytest.fixture(scope="class")
         @staticmethod
         def server(make_site: MakeSite, database: PostgresServer) -> Iterator[WebServer]:
-            server = make_site(WebServer, WEB_WORKERS="1", DATABASE_URL=database.create_database())
+            server = make_site(WebServer, DATABASE_URL=database.create_database())
             server.prepare()
             server.manage("load_default_content", check=True)
             server.manage("warm", check=True)

@@ -32,7 +32,7 @@ def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
 @pytest.fixture(scope="module")
 def site(make_site: MakeSite, openai: OpenAIServer) -> Iterator[Site]:
     """Its first start has all clips to make, two at a time."""
-    with make_site(Site, TTS_WARM_CONCURRENCY="2") as site:
+    with make_site(Site, WEB_WORKERS="2", TTS_WARM_CONCURRENCY="2") as site:
         yield site
 
 

@@ -30,7 +30,7 @@ FAILS_BEFORE_A_BYTE = {"html": 502, "empty": 502, "hang_up": 503}
 @pytest.fixture(scope="module")
 def server(make_site: MakeSite) -> Iterator[WebServer]:
     """One process, so that whoever joins a recording is sure to find it there."""
-    with make_site(WebServer, WEB_WORKERS="1") as server:
+    with make_site(WebServer) as server:
         yield server
 
 
@@ -41,7 +41,7 @@ def caller(server: WebServer) -> Caller:
 
 @pytest.fixture(scope="module")
 def impatient(make_site: MakeSite) -> Iterator[Caller]:
-    with make_site(WebServer, WEB_WORKERS="1", TTS_TIMEOUT_SECONDS="3") as server:
+    with make_site(WebServer, TTS_TIMEOUT_SECONDS="3") as server:
         yield Caller(server, server.api_token())
 
 

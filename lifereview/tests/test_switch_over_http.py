@@ -57,7 +57,7 @@ remaking.start_run("again", remaking.plan([Wanted(clip.request, clip.content_typ
 def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
     """Everything that listeners have is made."""
     running_openai.reset()
-    with make_site(Site) as site:
+    with make_site(Site, WEB_WORKERS="2") as site:
         wait_until(lambda: ready_clips(site) == 2 * 17, "all clips", seconds=120)
         yield site
     running_openai.reset()

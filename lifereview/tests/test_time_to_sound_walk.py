@@ -37,7 +37,7 @@ SHOW = """(isHidden) => {
 
 @pytest.fixture(scope="module")
 def site(make_site: MakeSite) -> Iterator[WebServer]:
-    with make_site(WebServer, WEB_WORKERS="1") as site:
+    with make_site(WebServer) as site:
         site.manage("load_default_content", check=True)
         yield site
 

@@ -19,7 +19,7 @@ from narratives.models import Journey, Narrative, Pronunciation
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin, WarmItem, WarmRun
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 NARRATIVES = reverse("admin:narratives_narrative_changelist")
 JOURNEYS = reverse("admin:narratives_journey_changelist")

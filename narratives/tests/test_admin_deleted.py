@@ -15,7 +15,7 @@ from narratives.deleting import delete_journeys, delete_narratives
 from narratives.models import Journey, Narrative
 from narratives.tests.test_admin import journey_form
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 NARRATIVES = reverse("admin:narratives_narrative_changelist")
 JOURNEYS = reverse("admin:narratives_journey_changelist")

@@ -9,7 +9,7 @@ from narratives.models import Journey
 from narratives.tests.test_admin import journey_form, page_of, said
 from ttscache.models import Clip, Pin, WarmItem, WarmRun
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 YES = {"confirmed": "yes"}
 
 

@@ -14,7 +14,7 @@ from narratives.models import BankReflection, Narrative, Pronunciation
 from narratives.tests.test_admin import edit, heard, said
 from ttscache.models import WarmItem, WarmRun
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 ADD = reverse("admin:narratives_pronunciation_add")
 ADD_REFLECTION = reverse("admin:narratives_bankreflection_add")
 BANK = reverse("admin:narratives_bankreflection_changelist")

@@ -14,7 +14,7 @@ from narratives.models import Journey, Narrative, Pronunciation
 from narratives.tests.test_admin import journey_form, make_clips, narrative_form, page_of, said
 from ttscache.models import Clip, WarmItem, WarmRun
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 NEW = "Where did it all begin?"
 PRICE_USD = 2 * len(NEW) * 30 / 1e6
 

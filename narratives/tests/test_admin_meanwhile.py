@@ -12,7 +12,7 @@ from narratives.deleting import delete_narratives
 from narratives.models import BankReflection, Journey, Narrative
 from ttscache.models import WarmRun
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def page_of(thing: Journey | Narrative | BankReflection) -> str:

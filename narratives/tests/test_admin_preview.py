@@ -11,7 +11,7 @@ from django.urls import reverse
 from narratives.models import Journey, Narrative
 from ttscache.models import WarmRun
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def preview(client: Client, journey: Journey) -> str:

@@ -17,7 +17,7 @@ from narratives.tests.test_admin import edit, heard, make_clips, page_of, said
 from ttscache import warming
 from ttscache.models import Pin, WarmRun
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 NEW, OLD = "Where did it all begin?", "Where did it begin?"
 YES = {"confirmed": "yes"}
 

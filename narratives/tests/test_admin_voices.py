@@ -16,7 +16,7 @@ from narratives.models import Journey, Narrative
 from narratives.tests.test_admin import NARRATIVES, badges, make_clips, page_of, said
 from ttscache.models import Clip, WarmItem, WarmRun
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 NEW = "Where did it all begin?"
 
 

@@ -29,7 +29,7 @@ from ttscache.models import (
     WarmRun,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 CLIPS = reverse("admin:ttscache_clip_changelist")
 PRUNES = reverse("admin:ttscache_prunerun_changelist")

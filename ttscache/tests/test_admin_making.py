@@ -18,7 +18,7 @@ from ttscache.conf import conf
 from ttscache.models import Clip, Pin, WarmItem, WarmRun
 from ttscache.tests.test_dashboard import INDEX, YES, figure, staff_with, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 MISSING = reverse("admin:ttscache_clip_make_missing")
 FAILED = reverse("admin:ttscache_clip_retry")

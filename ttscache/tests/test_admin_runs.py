@@ -17,7 +17,7 @@ from ttscache.tests.fakes import speech
 from ttscache.tests.test_admin import clip_of, made, run_of, text_of
 from ttscache.warming import Wanted
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 RUNS = reverse("admin:ttscache_warmrun_changelist")
 WANTED = [Wanted(speech(f"This is question {word}."), "question") for word in ("one", "two")]
 

@@ -57,6 +57,7 @@ def test_a_year_shows_in_every_range():
         assert all(kind.rate.requests for kind in found.kinds)
 
 
+@pytest.mark.any_database
 def test_it_is_the_same_each_time():
     run("--days", "10")
     first = rows()["usage"]
@@ -64,6 +65,7 @@ def test_it_is_the_same_each_time():
     assert rows()["usage"] == first
 
 
+@pytest.mark.any_database
 def test_clearing_removes_it_and_nothing_else():
     real = real_usage()
     run("--days", "3", "--force")
@@ -72,6 +74,7 @@ def test_clearing_removes_it_and_nothing_else():
     assert Usage.objects.get() == real
 
 
+@pytest.mark.any_database
 def test_it_refuses_beside_real_figures():
     real_usage()
     with pytest.raises(CommandError, match="There are real figures here"):
@@ -98,6 +101,7 @@ def real_figures() -> None:
     Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
 
 
+@pytest.mark.any_database
 def test_what_the_service_says_of_itself_to_others_is_the_same_with_it_and_without():
     real_figures()
     before = told_to_others()
@@ -108,6 +112,7 @@ def test_what_the_service_says_of_itself_to_others_is_the_same_with_it_and_witho
     assert Usage.objects.filter(voice__in=demo.VOICES).exists()
 
 
+@pytest.mark.any_database
 def test_misses_that_were_made_up_raise_no_alarm():
     misses = {"outcome": "failed", "latency_bucket": 1, "requests": 100}
     Usage.objects.create(hour=timezone.now(), content_type="question", voice=demo.VOICES[0], **misses)
@@ -115,6 +120,7 @@ def test_misses_that_were_made_up_raise_no_alarm():
     assert not Alert.objects.filter(kind="hit_rate").exists()
 
 
+@pytest.mark.any_database
 def test_time_to_sound_has_a_year_of_it_too():
     run("--days", "365")
     for name in ("24h", "7d", "365d"):
@@ -124,6 +130,7 @@ def test_time_to_sound_has_a_year_of_it_too():
     assert not SoundStart.objects.filter(content_type="response").exists()
 
 
+@pytest.mark.any_database
 def test_it_uses_up_nobody_s_budget(settings):
     settings.TTSCACHE = {**settings.TTSCACHE, "daily_budget_usd": 5}
     call = {"outcome": "ok", "calls": 1, "cost_microusd": 4_900_000}
@@ -132,6 +139,7 @@ def test_it_uses_up_nobody_s_budget(settings):
     assert budget_today().committed_usd == 1
 
 
+@pytest.mark.any_database
 def test_the_dashboard_says_so_until_it_is_gone(admin_client):
     run("--days", "3")
     index = reverse("admin:index")
@@ -141,6 +149,7 @@ def test_the_dashboard_says_so_until_it_is_gone(admin_client):
     assert "Made-up figures." not in admin_client.get(index).content.decode()
 
 
+@pytest.mark.any_database
 def test_a_look_at_a_real_voice_has_none_of_it_and_does_not_say_so(admin_client):
     run("--days", "3")
     page = admin_client.get(f"{reverse('admin:index')}?voice=nova")
@@ -149,6 +158,7 @@ def test_a_look_at_a_real_voice_has_none_of_it_and_does_not_say_so(admin_client)
     assert (found.asked.rate.requests, found.money.calls, found.provider.calls) == (0, 0, 0)
 
 
+@pytest.mark.any_database
 def test_nobody_can_make_or_hear_it():
     run("--days", "3")
     assert not Clip.objects.filter(is_shareable=True).exists()
