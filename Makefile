@@ -12,6 +12,9 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-re
 # Has every worker measure itself from its start; it takes its time.
 MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml
 
+# What a hundred processes import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-long coverage lint bench
 
 run: $(VENV)/.installed

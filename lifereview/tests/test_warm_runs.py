@@ -58,20 +58,23 @@ class TestKilled:
     """One site, killed twice in the middle of the same two runs."""
 
     @pytest.fixture(scope="class")
-    def openai(self, running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
+    @staticmethod
+    def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
         running_openai.reset()
-        self.let_pass_and_then_hold(running_openai, 6)
+        TestKilled.let_pass_and_then_hold(running_openai, 6)
         yield running_openai
         running_openai.reset()
 
     @pytest.fixture(scope="class")
-    def site(self, make_site: MakeSite, openai: OpenAIServer) -> Iterator[Site]:
+    @staticmethod
+    def site(make_site: MakeSite, openai: OpenAIServer) -> Iterator[Site]:
         site = started(make_site)
         yield site
         site.kill()
 
     @pytest.fixture(scope="class")
-    def cut(self) -> set[tuple[str, str]]:
+    @staticmethod
+    def cut() -> set[tuple[str, str]]:
         """The clips that were under way at a kill."""
         return set()
 
@@ -138,14 +141,16 @@ class TestLanes:
     """While every slot is held at a gate, and 200 clips wait besides those of the default journey."""
 
     @pytest.fixture(scope="class")
-    def openai(self, running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
+    @staticmethod
+    def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
         running_openai.reset()
         running_openai.behave(gate_after_chunks=1)
         yield running_openai
         running_openai.reset()
 
     @pytest.fixture(scope="class")
-    def caller(self, make_site: MakeSite, openai: OpenAIServer) -> Iterator[Caller]:
+    @staticmethod
+    def caller(make_site: MakeSite, openai: OpenAIServer) -> Iterator[Caller]:
         site = started(make_site)
         begin_run(site, f"[f'This is text number {{number}}.' for number in range({MANY})]")
         wait_until(lambda: len(under_way(openai)) == AT_ONCE, "work in every slot", seconds=60)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
+from urllib.parse import quote
 
 from django.core.cache import cache
 from django.db import Error, connections
@@ -47,7 +48,8 @@ def remembered(name: str, find: Callable[[], Found], fresh: timedelta = FRESH) -
     of its own, one over all processes. Where the cache does not answer, all is found anew. Raises
     DatabaseError.
     """
-    key = f"figures-2:{name}"  # 2: of this shape; one that an earlier version has kept is another
+    # 2: of this shape; one that an earlier version has kept is another. A voice may be named with a space.
+    key = f"figures-2:{quote(name, safe=':')}"
     try:
         return _known(key, find, fresh) or _find(key, find)
     except RedisError:
