@@ -15,7 +15,7 @@ from ttscache.conf import conf
 from ttscache.figures.asked import tone_of
 from ttscache.figures.remembered import Remembered, remembered
 from ttscache.figures.scope import DAY, Scope
-from ttscache.models import Clip, ClipDay, Pin, PruneRun, kind_of
+from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, kind_of
 from ttscache.prices import list_price_usd
 
 COVERAGE_TARGET = 100.0  # percent
@@ -139,13 +139,17 @@ def _holdings() -> list[Holding]:
 
 
 def _bytes_a_day() -> float:
-    """(bytes of clips made in 14 days - bytes freed by prunes in them) / 14."""
+    """(bytes of clips made in 14 days - bytes of older ones that they replaced - bytes freed by prunes) / 14."""
     since = timezone.now() - timedelta(days=GROWTH_DAYS)
     made = Clip.objects.filter(kept_at__gte=since).aggregate(
         total=Sum(Coalesce("stored_size", "audio_file_size"))
     )["total"]
     freed = PruneRun.objects.filter(started_at__gte=since).aggregate(total=Sum("freed_bytes"))["total"]
-    return ((made or 0) - (freed or 0)) / GROWTH_DAYS
+    # Of a clip that was made twice in them, the first was never counted, so it is not taken off either.
+    replaced = Replaced.objects.filter(replaced_at__gte=since, kept_at__lt=since).aggregate(
+        total=Sum("stored_bytes")
+    )["total"]
+    return ((made or 0) - (replaced or 0) - (freed or 0)) / GROWTH_DAYS
 
 
 @dataclass(frozen=True, slots=True)
