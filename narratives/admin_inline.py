@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -30,7 +29,7 @@ NO_HELP_LINE = (
 class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     """The narratives of one journey, each with its sounds."""
 
-    def get_queryset(self) -> Sequence[Narrative]:
+    def get_queryset(self) -> QuerySet[Narrative] | list[Narrative]:
         """As the page pairs them with its forms: of one that was sent, row by row, whatever others have
         deleted or moved since it was opened. Of a row that is gone there is no more than what was sent."""
         if self.is_bound and "forms" in self.__dict__:

@@ -201,6 +201,8 @@ def publish_anyway(publication: Publication) -> bool:
         return False
     _switch(publication)
     hold_clips()
+    for run in _runs_of(publication):  # what is published is made, and its price has been told
+        warming.resume(run, paused_because=WarmRun.Pause.STAFF)
     return True
 
 

@@ -238,6 +238,10 @@ class TestTheDeletionOfWhatWaitsUndone:
         admin_client.post(deed(heard_journey, "make"), YES)
         assert WarmRun.objects.active().get().state == "queued"
 
+    def test_who_publishes_it_anyway_has_said_so(self, admin_client, heard_journey, undone):
+        admin_client.post(deed(heard_journey, "anyway"), YES)
+        assert WarmRun.objects.active().get().state == "queued"
+
     def test_what_publishes_something_else_with_it_tells_its_price_too(
         self, admin_client, heard_journey, undone
     ):
