@@ -162,7 +162,7 @@ COUNTED = {  # the words that are the link, and what the list behind it counts
     "made live": 1,
     "Today": 7,
     "<strong>5 plays</strong>": 1,
-    '<strong data-figure="not-asked-for">1 clips</strong>': 1,
+    '<strong data-figure="not-asked-for">1 clip</strong>': 1,
     '<strong data-figure="never-heard">2 clips</strong>': 2,
 }
 
@@ -180,7 +180,7 @@ def test_the_oldest_is_that_of_the_run_that_was_begun_first(filled, admin_client
 
 def test_what_could_go_is_told_with_bytes_and_price(filled):
     card = filled[filled.index("Not asked for in 90 days") :].partition("</section>")[0]
-    assert "1 clips</strong></a>, 1.0\xa0KB, $0.0006" in card
+    assert "1 clip</strong></a>, 1.0\xa0KB, $0.0006" in card
 
 
 def test_what_failed_too_often_is_tried_again_by_a_press(filled, admin_client):
