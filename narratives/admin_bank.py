@@ -22,10 +22,10 @@ from narratives.admin_deeds import shares_of
 from narratives.admin_meanwhile import MeanwhileForm
 from narratives.models import BankReflection
 from narratives.needs import of_the_bank
-from narratives.sounds import Sound
+from narratives.sounds import Sound, clips_and_badges
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import NOT_MADE, badges_of, being_made_in_words
+from ttscache.admin_widgets import NOT_MADE, being_made_in_words
 from ttscache.figures.heard import shareable_reflections
 from ttscache.models import DEMO_MARK, Clip
 
@@ -34,9 +34,7 @@ def add_bank_sounds(given: Iterable[BankReflection]) -> None:
     """Give each its `sounds`, one a listener voice, all looked up at once."""
     reflections = list(given)
     wanted = publishing.bank_clips(reflections)
-    hashes = [each.speech.content_hash for each in wanted]
-    clips = Clip.objects.defer("waveform").in_bulk(hashes, field_name="content_hash")
-    badges = badges_of(clips.values())
+    clips, badges = clips_and_badges(each.speech.content_hash for each in wanted)
     for place, reflection in enumerate(reflections):
         own = wanted[place :: len(reflections)]
         reflection.sounds = [  # type: ignore[attr-defined]

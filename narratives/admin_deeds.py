@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.contrib import messages
@@ -25,6 +25,37 @@ from ttscache.warming import Plan, Wanted
 FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about
 
 Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What somebody wants published, looked at once: the texts that have changed, and what is to be made.
+
+    What waits already is taken along, and so are its clips.
+    """
+
+    narratives: Sequence[Narrative]
+    ahead: Sequence[Narrative]
+    planned: Plan
+
+    @classmethod
+    def of(cls, narratives: Sequence[Narrative]) -> Press:
+        ahead = [narrative for narrative in narratives if narrative.is_ahead]
+        return cls(
+            narratives, ahead, warming.plan([*draft_clips(ahead), *publishing.taken_along_with(ahead)])
+        )
+
+    @property
+    def costs_money(self) -> bool:
+        """Nothing is made for a journey that nobody can hear."""
+        return self.planned.cost_usd > 0 and any(each.journey.is_live for each in self.ahead)
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal where the same words would be published in the same sound."""
+        clips = [clip.content_hash for clip in self.planned.clips]
+        titles = [(narrative.pk, narrative.title, narrative.text) for narrative in self.ahead]
+        return hashlib.sha256(repr((titles, clips)).encode()).hexdigest()
 
 
 class Deeds(StaffAdmin):
@@ -56,30 +87,28 @@ class Deeds(StaffAdmin):
         super().save_related(request, form, formsets, change)
         publishing.hold_clips()
         if "_publish" in request.POST and self.has_publish_permission(request):
-            narratives = self.narratives_of(form.instance)
-            if not self.costs_money(narratives):
-                self.publish(request, narratives)
+            press = Press.of(self.narratives_of(form.instance))
+            if press.costs_money:
+                form.instance.to_be_asked = press
+            else:
+                self.publish(request, press)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         """Whoever publishes stays, to see the clips being made; what costs money is asked first."""
-        if "_publish" in request.POST and self.has_publish_permission(request):
-            narratives = self.narratives_of(obj)
-            if self.costs_money(narratives):
-                return self.ask_to_publish(request, obj, narratives)
-        if "_publish" in request.POST:
-            return redirect(request.path)
-        return super().response_change(request, obj)  # type: ignore[no-any-return]
+        if "_publish" not in request.POST:
+            return super().response_change(request, obj)  # type: ignore[no-any-return]
+        press: Press | None = getattr(obj, "to_be_asked", None)
+        return redirect(request.path) if press is None else self.ask_to_publish(request, obj, press)
 
     # publishing
-    def publish(self, request: HttpRequest, narratives: Iterable[Narrative]) -> None:
+    def publish(self, request: HttpRequest, press: Press) -> None:
         """Publish what has changed, note who did it and at what price, and say what it brings about."""
-        ahead = [narrative for narrative in narratives if narrative.is_ahead]
+        ahead, planned = press.ahead, press.planned
         if not ahead:
             self.message_user(
                 request, "There is nothing to publish: listeners have these words.", messages.INFO
             )
             return
-        planned = warming.plan(draft_clips(ahead))
         publications = publishing.publish(
             ahead, asked_by=request.user.get_username(), at_once="at_once" in request.POST
         )
@@ -92,15 +121,9 @@ class Deeds(StaffAdmin):
             self.log_change(request, ahead[0].journey, says)
             self.message_user(request, says, messages.SUCCESS)
 
-    def costs_money(self, narratives: Iterable[Narrative]) -> bool:
-        """Whether clips would be paid for if these were published."""
-        ahead = [each for each in narratives if each.is_ahead and each.journey.is_live]
-        return warming.plan(draft_clips(ahead)).cost_usd > 0
-
-    def has_agreed(self, request: HttpRequest, narratives: Iterable[Narrative]) -> bool:
+    def has_agreed(self, request: HttpRequest, press: Press) -> bool:
         """Whether somebody has said yes to just these words and clips; who saw others is told."""
-        ahead = [narrative for narrative in narratives if narrative.is_ahead]
-        if not has_said_yes(request) or request.POST.get("seen", "") in ("", fingerprint(ahead)):
+        if not has_said_yes(request) or request.POST.get("seen", "") in ("", press.fingerprint):
             return has_said_yes(request)
         self.message_user(
             request, "The drafts have changed since you looked. This is how it is now.", messages.WARNING
@@ -108,17 +131,12 @@ class Deeds(StaffAdmin):
         return False
 
     @abstractmethod
-    def ask_to_publish(
-        self, request: HttpRequest, saved: Any, narratives: Sequence[Narrative]
-    ) -> HttpResponse:
+    def ask_to_publish(self, request: HttpRequest, saved: Any, press: Press) -> HttpResponse:
         """A page that says what publishing these would bring about, and goes ahead when it is sent back."""
 
-    def ask_about(
-        self, request: HttpRequest, narratives: Iterable[Narrative], **question: Any
-    ) -> HttpResponse:
-        ahead = [narrative for narrative in narratives if narrative.is_ahead]
-        planned = warming.plan(draft_clips(ahead))
-        question["hidden"] = [*question.get("hidden", []), ("seen", fingerprint(ahead))]
+    def ask_about(self, request: HttpRequest, press: Press, **question: Any) -> HttpResponse:
+        ahead, planned = press.ahead, press.planned
+        question["hidden"] = [*question.get("hidden", []), ("seen", press.fingerprint)]
         # Where nobody hears the old words there is nothing to keep until the new ones are ready.
         waits = any(each.journey.is_live for each in ahead) and bool(planned.missing)
         return self.ask(
@@ -141,13 +159,6 @@ class Deeds(StaffAdmin):
         for narrative, share in shares_of(planned, wanted):
             if share.missing:
                 self.log_change(request, narrative, f"{says} {being_made_in_words(share)}")
-
-
-def fingerprint(narratives: Sequence[Narrative]) -> str:
-    """Equal where the same words would be published in the same sound."""
-    clips = [wanted.speech.content_hash for wanted in draft_clips(narratives)]
-    titles = [(narrative.pk, narrative.title, narrative.text) for narrative in narratives]
-    return hashlib.sha256(repr((titles, clips)).encode()).hexdigest()
 
 
 def has_listeners(thing: Journey | Narrative | None) -> bool:

@@ -20,13 +20,17 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
+from narratives import publishing
 from narratives.admin_deeds import Deeds, has_listeners
 from narratives.deleting import DAYS_KEPT
-from narratives.models import Journey, Narrative
+from narratives.models import Journey, Narrative, Publication
+from ttscache import warming
+from ttscache.admin_widgets import in_words
 
 Thing: TypeAlias = Journey | Narrative
 
 PARAMETER = "deleted"
+ON_ITS_PAGE = "Nothing is made before somebody presses “Go on” on the page of the journey."
 
 
 def is_about_deleted(request: HttpRequest) -> bool:
@@ -173,8 +177,18 @@ class DeletedPages(Deeds):
         if restored:
             says = f"{_named(restored)} {'is' if len(restored) == 1 else 'are'} back."
             self.message_user(request, says, messages.SUCCESS)
+            self._say_what_waits(request, restored)
         else:
             self.message_user(request, "There is nothing to undo any more.", messages.INFO)
+
+    def _say_what_waits(self, request: HttpRequest, restored: Iterable[Thing]) -> None:
+        """For its sound, and for somebody to agree to its price."""
+        journeys = {thing.journey if isinstance(thing, Narrative) else thing for thing in restored}
+        for publication in Publication.objects.waiting().filter(journey__in=journeys):
+            if publishing.is_paused(publication):
+                missing = in_words(warming.plan(publishing.clips_of(publication)))
+                says = f"{publication} waits for its sound again. {missing} {ON_ITS_PAGE}"
+                self.message_user(request, says, messages.WARNING)
 
     # --- the list of what is deleted ----------------------------------------------------------------------
     def changelist_view(

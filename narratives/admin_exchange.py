@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -19,10 +20,12 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 from narratives import exchange
 from narratives.admin_deeds import Deeds
 from narratives.exchange import Difference
-from narratives.models import Journey
-from narratives.pronouncing import effect_of, lexicon_with_all
+from narratives.models import Journey, Pronunciation
+from narratives.pronouncing import Effect, effect_of, lexicon_with_all
 from narratives.word_diff import changes
 from ttscache.admin_pages import has_said_yes
+
+MOST_WORDS = 50  # of the lexicon, to be named in the log
 
 
 class FileForm(forms.Form):
@@ -48,6 +51,17 @@ def counted(difference: Difference) -> str:
         (difference.words_said_otherwise, "words said otherwise"),
     )
     return ", ".join(f"{len(those)} {word}" for those, word in parts)
+
+
+def said_otherwise_in_words(entries: Sequence[Pronunciation], effect: Effect) -> str:
+    """Which words, what that has put out of date, and the price of making it anew; empty without any."""
+    if not entries:
+        return ""
+    named = ", ".join(
+        f"{entry}{f' in {entry.voice}' if entry.voice else ''}" for entry in entries[:MOST_WORDS]
+    )
+    more = f" and {len(entries) - MOST_WORDS} more" if len(entries) > MOST_WORDS else ""
+    return f"Lexicon: {named}{more}. {effect.in_words if effect.changed else 'No clip is changed by it.'}"
 
 
 class ExchangePages(Deeds):
@@ -106,8 +120,10 @@ class ExchangePages(Deeds):
         difference = exchange.compare(journey, parsed)
         if has_said_yes(request) and not difference.problems:
             if request.POST.get("seen") == difference.fingerprint:
+                effect = effect_of(lexicon_with_all(difference.words_said_otherwise))
                 says = f"Imported: {counted(exchange.write(journey, parsed))}."
-                self.log_change(request, journey, says)
+                told = said_otherwise_in_words(difference.words_said_otherwise, effect)
+                self.log_change(request, journey, f"{says} {told}".strip())
                 self.message_user(request, f"{says} They are drafts until you publish.", messages.SUCCESS)
                 return redirect(self.page_of(journey))
             self.message_user(

@@ -29,7 +29,16 @@ NO_HELP_LINE = (
 class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     """The narratives of one journey, each with its sounds."""
 
-    def get_queryset(self) -> QuerySet[Narrative]:
+    def get_queryset(self) -> QuerySet[Narrative] | list[Narrative]:
+        """As the page pairs them with its forms: of one that was sent, row by row, whatever others have
+        deleted or moved since it was opened. Of a row that is gone there is no more than what was sent."""
+        if self.is_bound and "forms" in self.__dict__:
+            return [form.instance for form in self.initial_forms]
+        return self.narratives
+
+    @property
+    def narratives(self) -> QuerySet[Narrative]:
+        """Those that there are."""
         narratives: QuerySet[Narrative] = super().get_queryset()
         if any(not hasattr(narrative, "sounds") for narrative in narratives):
             add_sounds(narratives)
@@ -57,16 +66,16 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
 
     @property
     def standing(self) -> Badge:
-        return state_of_journey(self.instance, self.get_queryset())
+        return state_of_journey(self.instance, self.narratives)
 
     @property
     def readiness(self) -> tuple[int, int]:
         """Clips that are up to date, and all that there are."""
-        return count_up_to_date(self.get_queryset())
+        return count_up_to_date(self.narratives)
 
     @property
     def summary(self) -> str:
-        narratives = list(self.get_queryset())
+        narratives = list(self.narratives)
         changed = sum(narrative.is_ahead for narrative in narratives)
         drafts = f", {changed} with changes not published yet" if changed else ""
         ready, total = self.readiness
@@ -79,7 +88,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     @property
     def notices(self) -> list[str]:
         """What does not fit together between the texts."""
-        narratives = list(self.get_queryset())
+        narratives = list(self.narratives)
         asked = sum(narrative.is_question for narrative in narratives)
         promises = [
             f"“{narrative.title}” speaks of {promised} questions, but there are {asked}."

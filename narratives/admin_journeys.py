@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,6 +17,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from narratives.admin_copies import CopyPages
+from narratives.admin_deeds import Press
 from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
 from narratives.admin_exchange import ExchangePages
 from narratives.admin_going_live import GoingLive
@@ -189,17 +190,16 @@ class JourneyAdmin(
     )
     def publish_changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey, narratives = self._found(request, object_id)
-        if not any(narrative.is_ahead for narrative in narratives) or self.has_agreed(request, narratives):
-            self.publish(request, narratives)
+        press = Press.of(narratives)
+        if not press.ahead or self.has_agreed(request, press):
+            self.publish(request, press)
             return self._back_to(journey)
-        return self.ask_to_publish(request, journey, narratives)
+        return self.ask_to_publish(request, journey, press)
 
-    def ask_to_publish(
-        self, request: HttpRequest, saved: Journey, narratives: Sequence[Narrative]
-    ) -> HttpResponse:
+    def ask_to_publish(self, request: HttpRequest, saved: Journey, press: Press) -> HttpResponse:
         action = reverse("admin:narratives_journey_publish_changes", args=[saved.pk])
         return self.ask_about(
-            request, narratives, title=f"Publish changes: {saved}", action=action, back=self.page_of(saved)
+            request, press, title=f"Publish changes: {saved}", action=action, back=self.page_of(saved)
         )
 
     def _found(self, request: HttpRequest, object_id: str) -> tuple[Journey, list[Narrative]]:

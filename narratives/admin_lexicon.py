@@ -18,6 +18,7 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from narratives import publishing
+from narratives.admin_meanwhile import MeanwhileForm
 from narratives.drafts import draft_clips, make_drafts
 from narratives.lexicon import Lexicon
 from narratives.models import Pronunciation
@@ -54,6 +55,8 @@ def _brought_about(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
 
 @admin.register(Pronunciation)
 class PronunciationAdmin(StaffAdmin):
+    form = MeanwhileForm
+    change_form_before_template = "admin/narratives/seen.html"
     list_display = ("word", "say_as", "in_voice", "note")
     search_fields = ("word", "say_as", "note")
     fields = (("word", "say_as"), ("voice", "note"))

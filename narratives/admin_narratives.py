@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -19,6 +19,7 @@ from narratives import (
     publishing,
 )
 from narratives.admin_copies import CopyPages
+from narratives.admin_deeds import Press
 from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
 from narratives.admin_making import MakingPages
 from narratives.admin_narrative_form import NarrativeForm
@@ -180,21 +181,19 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
     @admin.action(description="Publish", permissions=["publish"])
     def publish_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
         """Asks first when it costs money."""
-        chosen = share_lexicon(queryset)
-        if (has_said_yes(request) or self.costs_money(chosen)) and not self.has_agreed(request, chosen):
-            return self.ask_to_publish(request, None, chosen)
-        self.publish(request, chosen)
+        press = Press.of(share_lexicon(queryset))
+        if (has_said_yes(request) or press.costs_money) and not self.has_agreed(request, press):
+            return self.ask_to_publish(request, None, press)
+        self.publish(request, press)
         return None
 
-    def ask_to_publish(
-        self, request: HttpRequest, saved: Narrative | None, narratives: Sequence[Narrative]
-    ) -> HttpResponse:
+    def ask_to_publish(self, request: HttpRequest, saved: Narrative | None, press: Press) -> HttpResponse:
         """Sent back as the action of the list."""
-        chosen = [(ACTION_CHECKBOX_NAME, narrative.pk) for narrative in narratives]
+        chosen = [(ACTION_CHECKBOX_NAME, narrative.pk) for narrative in press.narratives]
         narratives_page = reverse("admin:narratives_narrative_changelist")
         return self.ask_about(
             request,
-            narratives,
+            press,
             title="Publish",
             action=narratives_page,
             back=request.path if saved else narratives_page,

@@ -62,7 +62,16 @@ class Waiting:
     @property
     def is_at_rest(self) -> bool:
         """Whether nobody makes what is missing: it failed, or somebody stopped it."""
-        return self.run is None or self.run.state not in WarmRun.ACTIVE
+        return self.run is None or self.run.state not in WarmRun.ACTIVE or self.is_paused
+
+    @property
+    def is_paused(self) -> bool:
+        """By staff, or because its deletion was undone: what costs money waits for somebody to say so."""
+        return self.run is not None and self.run.paused_because == WarmRun.Pause.STAFF
+
+    @property
+    def verb(self) -> str:
+        return "Go on" if self.is_paused else "Try again"
 
     @property
     def held_up(self) -> str:
@@ -125,7 +134,7 @@ class PublicationPages(Deeds):
     def _ask_about(self, request: HttpRequest, waiting: Waiting, deed: str) -> HttpResponse:
         missing, number = in_words(waiting.planned), waiting.publication.number
         asked = {
-            "make": ("Try again", f"{missing} Listeners get version {number} once all of them are there."),
+            "make": (waiting.verb, f"{missing} Listeners get version {number} once all of them are there."),
             "anyway": (
                 "Publish anyway",
                 f"{missing} Listeners get version {number} now, and the first listener of each missing clip "
@@ -144,7 +153,7 @@ class PublicationPages(Deeds):
         )
 
     def _make(self, request: HttpRequest, waiting: Waiting) -> str:
-        publishing.make(waiting.publication, asked_by=request.user.get_username())
+        publishing.go_on(waiting.publication, asked_by=request.user.get_username())
         publishing.switch_what_is_ready()  # what was missing may have come meanwhile
         return f"Version {waiting.publication.number}: {being_made_in_words(waiting.planned)}"
 

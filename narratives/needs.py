@@ -59,10 +59,12 @@ def _of_versions() -> Iterator[Need]:
         badges = badges_of(planned.missing)
         words = Counter(badges[clip.content_hash].word for clip in planned.missing)
         missing, failed = len(planned.missing), words[FAILED.word]
+        is_paused = publishing.is_paused(publication)
         count = "1 clip is missing" if missing == 1 else f"{missing} clips are missing"
         yield Need(
             f"Version {publication.number} of “{publication.journey}” waits: {count}"
-            + (f", {failed} could not be made" if failed else ""),
+            + (f", {failed} could not be made" if failed else "")
+            + (", and nothing is made before you let it go on" if is_paused else ""),
             reverse("admin:narratives_journey_change", args=[publication.journey_id]),
             "narratives.view_journey",
             is_urgent=bool(failed),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from narratives.lexicon import Lexicon
@@ -28,13 +28,11 @@ from narratives.models import (
 )
 from ttscache import warming
 from ttscache.conf import conf
-from ttscache.models import Clip, ContentType, Lane, Pin, WarmItem, WarmRun
+from ttscache.models import Clip, ContentType, Lane, Pin, WarmRun
 from ttscache.pinning import replace_pins
 from ttscache.warming import Wanted
 
 logger = logging.getLogger(__name__)
-
-MOST_TRIES = 24  # of a clip that a publication waits for: for a day, once an hour
 
 DEFAULT_CONTENT = Path(__file__).parent / "content" / "default_content.json"
 
@@ -160,20 +158,26 @@ def make(publication: Publication, *, asked_by: str = "") -> WarmRun:
     return warming.start_run(publication.scope, clips_of(publication), asked_by=asked_by)
 
 
+def taken_along_with(narratives: Iterable[Narrative]) -> list[Wanted]:
+    """What waits already and would be published with these: the clips of its other texts, where nobody makes
+    them just now, as that has been agreed to."""
+    narratives = list(narratives)
+    chosen = {narrative.pk for narrative in narratives}
+    return [
+        Wanted(revision.speech(voice), kind_of_clip(revision.narrative))
+        for before in Publication.objects.waiting().filter(journey__narratives__in=chosen).distinct()
+        if not _is_being_made(before)
+        for revision in given_by(before).exclude(narrative__in=chosen).select_related("narrative")
+        for voice in conf().listener_voices
+    ]
+
+
 def make_what_waits(*, asked_by: str = "") -> None:
     """The same for all that wait: what failed may be made by now, and with other settings the same words have
-    other clips. A clip that has failed so often waits for somebody to ask, as each try may cost.
+    other clips. What has failed too often waits for somebody to ask.
     """
     for publication in Publication.objects.waiting().select_related("journey"):
-        if _is_worth_a_try(publication):
-            make(publication, asked_by=asked_by)
-
-
-def _is_worth_a_try(publication: Publication) -> bool:
-    missing = [clip.pk for clip in warming.plan(clips_of(publication)).missing]
-    failed = WarmItem.objects.filter(clip__in=missing, state=WarmItem.State.FAILED).order_by()
-    tried_out = failed.values("clip").annotate(tries=Count("pk")).filter(tries__gte=MOST_TRIES)
-    return tried_out.count() < len(missing)
+        warming.start_by_itself(publication.scope, clips_of(publication), asked_by=asked_by)
 
 
 def switch_what_is_ready() -> None:
@@ -197,6 +201,8 @@ def publish_anyway(publication: Publication) -> bool:
         return False
     _switch(publication)
     hold_clips()
+    for run in _runs_of(publication):  # what is published is made, and its price has been told
+        warming.resume(run, paused_because=WarmRun.Pause.STAFF)
     return True
 
 
@@ -215,16 +221,42 @@ def set_aside(publication: Publication) -> None:
     """Nobody waits for it any more, so no more is made for it either."""
     publication.state = Publication.State.WITHDRAWN
     publication.save(update_fields=["state"])
-    for run in WarmRun.objects.active().filter(scope=publication.scope):
+    for run in _runs_of(publication):
         warming.cancel(run)
 
 
 def wait_again(publication: Publication, *, asked_by: str) -> None:
-    """Have listeners get what was set aside, as soon as its sound is there."""
+    """Have listeners get what was set aside, as soon as its sound is there. What is to be paid for is not
+    made before staff let it go on.
+    """
     publication.state = Publication.State.WAITING
     publication.save(update_fields=["state"])
-    if not _switch_if_ready(publication):
-        make(publication, asked_by=asked_by)
+    if _switch_if_ready(publication):
+        return
+    costs_money = warming.plan(clips_of(publication)).cost_usd > 0
+    run = make(publication, asked_by=asked_by)
+    if costs_money:
+        warming.pause(run, WarmRun.Pause.STAFF)
+
+
+def go_on(publication: Publication, *, asked_by: str = "") -> WarmRun:
+    """Have what is missing made, also where that was paused."""
+    run = make(publication, asked_by=asked_by)
+    warming.resume(run)
+    return run
+
+
+def is_paused(publication: Publication) -> bool:
+    """Whether what it waits for is not made before staff let it go on."""
+    return _runs_of(publication).filter(paused_because=WarmRun.Pause.STAFF).exists()
+
+
+def _is_being_made(publication: Publication) -> bool:
+    return _runs_of(publication).exclude(paused_because=WarmRun.Pause.STAFF).exists()
+
+
+def _runs_of(publication: Publication) -> QuerySet[WarmRun]:
+    return WarmRun.objects.active().filter(scope=publication.scope)
 
 
 def _is_ready(publication: Publication) -> bool:
@@ -354,6 +386,14 @@ def warm_live_journeys(voices: Iterable[str] = (), *, asked_by: str = "") -> lis
         for journey in Journey.objects.live()
         for voice in voices or conf().listener_voices
     ]
+
+
+def keep_live_journeys_warm(*, asked_by: str) -> None:
+    """The same where nobody has asked: what has failed too often is left until somebody does."""
+    for journey in Journey.objects.live():
+        for voice in conf().listener_voices:
+            wanted = published_clips(journey, voice)
+            warming.start_by_itself(_scope(journey, voice), wanted, asked_by=asked_by)
 
 
 # --- what comes with this project ------------------------------------------------------------------------

@@ -94,12 +94,16 @@ class Sound:
         return self.badge == UP_TO_DATE
 
 
+def clips_and_badges(content_hashes: Iterable[str]) -> tuple[dict[str, Clip], dict[str, Badge]]:
+    """Those that are on record, and how each stands, by hash: two queries, however many there are."""
+    clips = Clip.objects.defer("waveform").in_bulk(list(content_hashes), field_name="content_hash")
+    return clips, badges_of(clips.values())
+
+
 def add_sounds(narratives: Iterable[Narrative]) -> None:
     """Give each narrative its `sounds`, one a listener voice: three queries, however many there are."""
     narratives = share_lexicon(narratives)
-    hashes = {content_hash for narrative in narratives for content_hash in _hashes(narrative)}
-    clips = Clip.objects.defer("waveform").in_bulk(hashes, field_name="content_hash")
-    badges = badges_of(clips.values())
+    clips, badges = clips_and_badges({each for narrative in narratives for each in _hashes(narrative)})
     remakes = remaking.latest_remakes(clip for clip in clips.values() if clip.is_ready)
     for narrative in narratives:
         narrative.sounds = [  # type: ignore[attr-defined]

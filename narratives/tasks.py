@@ -9,10 +9,11 @@ def warm_published() -> None:
     """Called every hour by schedule: what is published and not there is asked for, or asked for once more,
     what listeners have first and then what waits for its sound.
 
-    Where nothing is missing nothing is written, and a run that is under way, paused, or held up by an outage
-    or the budget is joined, so that no more than one of a journey and voice ever waits.
+    What has failed MOST_TRIES times waits for staff, as each try may cost. Where nothing is missing nothing
+    is written, and a run that is under way, paused, or held up by an outage or the budget is joined, so that
+    no more than one of a journey and voice ever waits.
     """
-    publishing.warm_live_journeys(asked_by="schedule")
+    publishing.keep_live_journeys_warm(asked_by="schedule")
     publishing.make_what_waits(asked_by="schedule")
 
 

@@ -211,6 +211,7 @@ class UsageAdmin(WaitingAdmin):
         *("began", "kind", "voice", "came", "waited"),
         *("requests", "ahead", "characters", "sent", "worth"),
     )
+    list_before_template = "admin/clips/usage_note.html"
     list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
 
     @admin.display(description="How it came", ordering="outcome")

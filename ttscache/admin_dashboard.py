@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -26,14 +26,16 @@ from ttscache.admin_widgets import OUTCOMES, RUN_BADGES, being_made_in_words, in
 from ttscache.conf import conf
 from ttscache.figures.asked import Kind, Source
 from ttscache.figures.heard import Heard, shareable_reflections
-from ttscache.figures.holdings import COVERAGE_TARGET, NEVER_HEARD_DAYS
+from ttscache.figures.holdings import GROWTH_DAYS, NEVER_HEARD_DAYS
 from ttscache.figures.lines import HEADINGS, lines
 from ttscache.figures.needs import Need, needs_without_figures, reflection_links
 from ttscache.figures.report import Report, report
 from ttscache.figures.scope import HOUR, RANGES, VIEWS, Scope
-from ttscache.figures.work import LATELY, failed_lately
+from ttscache.figures.work import CLASSES, LATELY, OK, failed_lately
 from ttscache.ledger import HITS, MISSES
 from ttscache.models import Clip, ContentType, WarmRun
+from ttscache.rollup import start_of_day
+from ttscache.tries import MOST_TRIES
 
 RIGHTS = {  # what the page asks for, and what somebody may then see or do
     "spending": "ttscache.view_spending",
@@ -90,9 +92,17 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
         "tasks_failed_lately": failed_lately(),
         "never_heard_days": NEVER_HEARD_DAYS,
         "stale_days": conf().stale_days,
-        "coverage_target": COVERAGE_TARGET,
+        "in_voice": f"&{urlencode(scope.by_voice)}" if scope.voice else "",
         "usage_list": usage_list(scope),
         "spending_list": spending_list(scope),
+        "spending_today": _list_of("spending", {"hour__gte": _written(start_of_day(scope.now))}),
+        "last_success_list": _last_success(found),
+        "hits_list": usage_list(scope, outcome__in=",".join(sorted(HITS))),
+        "misses_list": usage_list(scope, outcome__in=",".join(sorted(MISSES))),
+        "grown_list": _list_of(
+            "clip", {"made": "yes", "kept_at__gte": _written(scope.now - timedelta(days=GROWTH_DAYS))}
+        ),
+        "most_tries": MOST_TRIES,
         "time_to_sound_list": _figures_list("soundstart", scope, {}),
         "csv": f"{reverse('admin:ttscache_dashboard_csv')}?{scope.query}",
     }
@@ -133,8 +143,18 @@ def spending_list(scope: Scope, **narrowed: str) -> str:
 
 
 def _figures_list(model: str, scope: Scope, narrowed: dict[str, str]) -> str:
-    query = {"hour__gte": _written(scope.since)} | scope.by_voice | narrowed
-    return f"{reverse(f'admin:ttscache_{model}_changelist')}?{urlencode(query)}"
+    return _list_of(model, {"hour__gte": _written(scope.since)} | scope.by_voice | narrowed)
+
+
+def _list_of(model: str, narrowed: Mapping[str, str]) -> str:
+    return f"{reverse(f'admin:ttscache_{model}_changelist')}?{urlencode(narrowed)}"
+
+
+def _last_success(found: Report) -> str:
+    """The calls that were made last: those of its day, the latest first."""
+    last = found.provider.last_ok
+    since = {"hour__gte": _written(start_of_day(last))} if last else {}
+    return _list_of("spending", {"outcome": OK} | since)
 
 
 def _written(moment: datetime) -> str:
@@ -234,6 +254,7 @@ class HeardRow:
     links: list[tuple[str, str]]
     hide: str
     page: str
+    listed: str
 
     @classmethod
     def of(cls, row: Heard, request: HttpRequest) -> HeardRow:
@@ -254,6 +275,7 @@ class HeardRow:
             links if is_of_model else [],
             reverse("admin:ttscache_clip_hide", args=[pk]),
             "" if row.is_demo else reverse("admin:ttscache_clip_change", args=[pk]),
+            _list_of("clip", {"id__in": ",".join(str(each) for each in row.clips)}),
         )
 
 
@@ -287,18 +309,15 @@ def _error_rows(found: Report) -> list[tuple[str, int, str]]:
     since = _written(timezone.now() - LATELY - HOUR)
 
     def of(**narrowed: str) -> str:
-        query = urlencode({"hour__gte": since} | found.scope.by_voice | narrowed)
-        return f"{reverse('admin:ttscache_spending_changelist')}?{query}"
+        return _list_of("spending", {"hour__gte": since} | found.scope.by_voice | narrowed)
 
     def failed_with(codes: Iterable[str]) -> str:
         return of(outcome__in=",".join(sorted(codes)))
 
-    every = [code for codes in service.codes.values() for code in codes]
-    rows = [("Calls", service.calls, of()), ("Failed", service.failed, failed_with(every) if every else "")]
-    return rows + [
-        (name, number, failed_with(service.codes[name]) if number else "")
-        for name, number in service.classes.items()
-    ]
+    codes = {name: service.codes[name] or CLASSES.get(name) or [name.lower()] for name in service.classes}
+    every = [code for those in codes.values() for code in those]
+    rows = [("Calls", service.calls, of()), ("Failed", service.failed, failed_with(every))]
+    return rows + [(name, number, failed_with(codes[name])) for name, number in service.classes.items()]
 
 
 def _kinds_stored(found: Report) -> list[tuple[str, str, int, int]]:

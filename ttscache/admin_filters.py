@@ -10,8 +10,9 @@ from django.http import HttpRequest
 
 from ttscache.conf import conf
 from ttscache.figures.holdings import never_heard_clips, published_clips
-from ttscache.figures.work import failed_clips
-from ttscache.models import Clip
+from ttscache.figures.work import failed_clips, open_items, tried_out_clips, waiting_longest
+from ttscache.models import Clip, WarmItem
+from ttscache.tries import MOST_TRIES
 
 
 class MadeFilter(admin.SimpleListFilter):
@@ -19,14 +20,27 @@ class MadeFilter(admin.SimpleListFilter):
     parameter_name = "made"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Made"), ("no", "Not made"), ("failed", "Failed in 24 hours, not made yet")]
+        return [
+            ("yes", "Made"),
+            ("no", "Not made"),
+            ("waiting", "Waits to be made"),
+            ("longest", "Waits longest to be made"),
+            ("making", "Being made"),
+            ("failed", "Failed in 24 hours, not made yet"),
+            ("tried_out", f"Failed {MOST_TRIES} times, not tried again"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
         is_made = Q(kept_at__isnull=False, is_active=True)
+        state = WarmItem.State
         narrowed = {
             "yes": queryset.filter(is_made),
             "no": queryset.exclude(is_made),
+            "waiting": queryset.filter(pk__in=open_items().filter(state=state.QUEUED).values("clip")),
+            "longest": queryset.filter(pk__in=waiting_longest().values("clip")),
+            "making": queryset.filter(pk__in=open_items().filter(state=state.MAKING).values("clip")),
             "failed": queryset.filter(pk__in=failed_clips().values("pk")),
+            "tried_out": queryset.filter(pk__in=tried_out_clips().values("pk")),
         }
         return narrowed.get(self.value() or "", queryset)
 

@@ -18,8 +18,8 @@ from ttscache.admin_pages import NOTHING_MISSING, StaffAdmin, has_said_yes
 from ttscache.admin_widgets import being_made_in_words
 from ttscache.figures.holdings import missing_clips
 from ttscache.figures.scope import Scope
-from ttscache.figures.work import failed_clips, failures
-from ttscache.models import Clip, WarmRun
+from ttscache.figures.work import clips_to_try_again
+from ttscache.models import Clip, WarmItem, WarmRun
 from ttscache.warming import Plan, Wanted
 
 Begin = Callable[[], Iterable[tuple[WarmRun, list[Clip]]]]
@@ -39,12 +39,14 @@ def make_missing_page(request: HttpRequest) -> HttpResponse:
 
 
 def retry_page(request: HttpRequest) -> HttpResponse:
-    """Clips that failed lately and are not there yet, each in a run of the same name as it failed in."""
-    clips = list(failed_clips().defer("waveform"))
+    """Clips that failed lately, or too often, and are not there yet, each in a run of the same name as it
+    failed in."""
+    clips = list(clips_to_try_again().defer("waveform"))
     asked_by = request.user.get_username()
 
     def begin() -> Iterator[tuple[WarmRun, list[Clip]]]:
-        last = dict(failures().order_by("finished_at").values_list("clip", "run__scope"))
+        failed = WarmItem.objects.filter(clip__in=clips, state=WarmItem.State.FAILED)
+        last = dict(failed.order_by("finished_at").values_list("clip", "run__scope"))
         by_scope: defaultdict[str, list[Clip]] = defaultdict(list)
         for clip in clips:
             by_scope[last[clip.pk]].append(clip)

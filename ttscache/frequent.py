@@ -70,7 +70,9 @@ def _make(texts: list[Frequent]) -> WarmRun | None:
     Clip.objects.record_all((each.speech for each in wanted), ContentType.ANALYSIS, are_shareable=True)
     wanted = _fit_for_others(wanted)
     replace_pins({Pin.Reason.FREQUENT: {each.speech.content_hash for each in wanted}})
-    return warming.start_run("frequent reflections", wanted, asked_by="schedule") if wanted else None
+    if not wanted:
+        return None
+    return warming.start_run("frequent reflections", wanted, asked_by="schedule", by_itself=True)
 
 
 def _fit_for_others(wanted: list[Wanted]) -> list[Wanted]:

@@ -343,6 +343,23 @@ class Removal(models.Model):
         return self.content_hash
 
 
+class Replaced(models.Model):
+    """The bytes at rest of a clip that was made again: how many there were, since when, and until when.
+
+    So what grows is told from what only changes. Kept for some weeks.
+    """
+
+    stored_bytes = models.BigIntegerField()
+    kept_at = models.DateTimeField(editable=False)
+    replaced_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "replaced"
+
+    def __str__(self) -> str:
+        return f"{self.stored_bytes} bytes, {self.replaced_at:%d %b %Y}"
+
+
 class PruneRun(models.Model):
     """One prune: what it found, and how much of it is gone. `asked_by`: a person, or what asked instead."""
 

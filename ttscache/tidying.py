@@ -6,18 +6,19 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.models import Failure, Success
 
 from ttscache import readiness
-from ttscache.models import Clip, ClipDay, Pin, PruneRun, Receipt, Removal, WarmItem, WarmRun
+from ttscache.models import Clip, ClipDay, Pin, PruneRun, Receipt, Removal, Replaced, WarmItem, WarmRun
 from ttscache.rollup import first_day_kept, roll_up, start_of_day
 
 SUCCESSES_KEPT = timedelta(days=7)
 FAILURES_KEPT = timedelta(days=30)
 REMOVALS_KEPT = timedelta(days=7)  # a process looks every few seconds; one that was away compares its files
+REPLACED_KEPT = timedelta(days=30)  # twice as long as growth looks back
 RECEIPTS_KEPT = timedelta(days=30)  # far longer than any process waits for its database
 RUNS_KEPT = timedelta(days=30)
 BATCH = 500
@@ -36,6 +37,7 @@ def tidy() -> None:
     forget_old_days_of_removed_clips()
     forget_old_runs()
     _delete(Pin.objects.filter(until__lt=Now()))
+    _delete(Replaced.objects.filter(replaced_at__lt=Now() - REPLACED_KEPT))
     _delete(Removal.objects.filter(removed_at__lt=Now() - REMOVALS_KEPT))
     Receipt.objects.filter(signed_at__lt=Now() - RECEIPTS_KEPT).delete()
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
@@ -46,9 +48,13 @@ def tidy() -> None:
 
 
 def forget_old_runs() -> None:
-    """What became of each clip long ago is in no list that anybody reads."""
+    """What became of each clip long ago is in no list that anybody reads; but what has failed and is not
+    there yet is remembered, as its tries are counted."""
     long_ago = timezone.now() - RUNS_KEPT
+    not_there = ~Q(clip__kept_at__isnull=False, clip__is_active=True)
+    failures = WarmItem.objects.filter(not_there, run=OuterRef("pk"), state=WarmItem.State.FAILED)
     ended = WarmRun.objects.filter(finished_at__lt=long_ago).exclude(state__in=WarmRun.ACTIVE)
+    ended = ended.exclude(Exists(failures))
     _delete(WarmItem.objects.filter(run__in=ended))
     _delete(ended)
     _delete(PruneRun.objects.filter(finished_at__lt=long_ago))

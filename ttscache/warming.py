@@ -24,6 +24,7 @@ from ttscache.budget import Budget
 from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
 from ttscache.prices import list_price_usd, most_usd
 from ttscache.speech import SpeechRequest
+from ttscache.tries import tried_out
 
 logger = logging.getLogger(__name__)
 
@@ -101,23 +102,26 @@ def start_run(
     lane: Lane = Lane.SCHEDULED,
     asked_by: str = "",
     is_again: bool = False,
+    by_itself: bool = False,
 ) -> WarmRun:
     """Queue what is missing, in the run of this scope that is under way or in a new one.
 
     `is_again`: what is there is made once more; it plays until then, and stays where that fails. Where
     nothing is missing it is the last run of this scope that ended well; where there was none, one that is
     done at once. In a run that is joined the clips change to the faster lane of the two. What failed lately
-    is not tried again for listeners, however many they are: it may cost each time. Work starts when the
-    transaction is committed.
+    is not tried again for listeners, however many they are, and what failed MOST_TRIES times not before
+    staff ask: it may cost each time. `by_itself`: nobody of the staff has asked for it. Work starts when
+    the transaction is committed.
     """
     listed = list(wanted)
+    by_itself = by_itself or lane == Lane.PREFETCH
     try:
         with transaction.atomic():
             run = WarmRun.objects.active().select_for_update().filter(scope=scope).first()
             Clip.objects.keep_from_prune(item.speech.content_hash for item in listed)
             record(listed)
             planned = plan(listed, is_again=is_again)
-            failed = _failed_lately(planned.missing) if lane == Lane.PREFETCH else frozenset()
+            failed = _left_alone(planned.missing, lane) if by_itself else frozenset()
             if run is None and all(clip.pk in failed for clip in planned.missing):
                 # It may have ended a moment ago, between somebody's look at the clips and this one.
                 ended = (WarmRun.State.DONE, *([WarmRun.State.FAILED] if failed else []))
@@ -126,16 +130,24 @@ def start_run(
                     return run
             planned = replace(planned, clips=tuple(clip for clip in planned.clips if clip.pk not in failed))
             run = run or WarmRun.objects.create(scope=scope, asked_by=asked_by)
-            added = _add_items(run, planned, lane)
+            added = _add_items(run, planned, lane, by_itself=by_itself)
             settle(run)
     except IntegrityError:
         # Somebody else started this scope in the same moment: this time it is there to join.
-        return start_run(scope, listed, lane=lane, asked_by=asked_by, is_again=is_again)
+        return start_run(scope, listed, lane=lane, asked_by=asked_by, is_again=is_again, by_itself=by_itself)
     run.refresh_from_db()
     if added:
         logger.info("Warming %s: %s (%s)", scope, _described(added), asked_by or "not said who asked")
         call_pullers_on_commit()
     return run
+
+
+def start_by_itself(scope: str, wanted: Iterable[Wanted], *, asked_by: str) -> None:
+    """The same where nobody of the staff has asked: nothing where all that is missing waits for them to."""
+    listed = list(wanted)
+    missing = plan(listed).missing
+    if len(tried_out(missing)) < len(missing):
+        start_run(scope, listed, asked_by=asked_by, by_itself=True)
 
 
 def hurry(scope: str, wanted: Iterable[Wanted], *, asked_by: str = "") -> None:
@@ -145,7 +157,7 @@ def hurry(scope: str, wanted: Iterable[Wanted], *, asked_by: str = "") -> None:
     """
     listed = list(wanted)
     clips = plan(listed).missing
-    failed = _failed_lately(clips)
+    failed = _left_alone(clips, Lane.PREFETCH)
     missing = {clip.content_hash for clip in clips if clip.pk not in failed}
     waiting = [item for some in in_batches(sorted(missing)) for item in _open_items(some)]
     slow = [item for item in waiting if item.lane > Lane.PREFETCH]
@@ -164,6 +176,12 @@ def _open_items(content_hashes: Sequence[str]) -> QuerySet[WarmItem]:
     return WarmItem.objects.filter(
         run__in=WarmRun.objects.active(), clip__content_hash__in=content_hashes, state__in=WarmItem.OPEN
     ).select_related("clip")
+
+
+def _left_alone(clips: Sequence[Clip], lane: Lane) -> frozenset[uuid.UUID]:
+    """Those of the clips that are not tried again just now, unless staff ask."""
+    often = tried_out(clips)
+    return often | _failed_lately(clips) if lane == Lane.PREFETCH else often
 
 
 def _failed_lately(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
@@ -192,13 +210,13 @@ def call_pullers_on_commit() -> None:
     transaction.on_commit(call_pullers)
 
 
-def _add_items(run: WarmRun, planned: Plan, lane: Lane) -> list[WarmItem]:
+def _add_items(run: WarmRun, planned: Plan, lane: Lane, *, by_itself: bool) -> list[WarmItem]:
     """Those that wait for their turn because of this: new ones, and what had failed. All are on record."""
     wanted = {clip.pk for clip in planned.clips}
     there = {item.clip_id: item for item in run.items.all()}
     known = [item for item in there.values() if item.clip_id in wanted]
-    # Who asks again for what failed wants it tried again.
-    again = [item for item in known if item.state == WarmItem.State.FAILED]
+    # Who asks again for what failed wants it tried again. By itself it has one try a run: they are counted.
+    again = [item for item in known if item.state == WarmItem.State.FAILED and not by_itself]
     slow = [item for item in known if item.lane > lane]
     for some in in_batches([item.pk for item in again]):
         _queue_again(run.items.filter(pk__in=some))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -77,6 +78,16 @@ def imports(client: Client) -> None:
     client.post(address, dict(asked.context["hidden"]) | YES)
 
 
+def imports_words(client: Client) -> None:
+    journey = Journey.objects.get()
+    address = admin_page("narratives.journey", "import_file", journey.pk)
+    said = json.loads(exchange.as_json(journey))
+    given = io.BytesIO(json.dumps(said | {"lexicon": [{"word": "Where", "say_as": "Ware"}]}).encode())
+    given.name = "ours.json"
+    asked = client.post(address, {"file": given})
+    client.post(address, dict(asked.context["hidden"]) | YES)
+
+
 def restores(client: Client) -> None:
     address = reverse("admin:narratives_journey_restore", args=[Journey.objects.get().pk, 1])
     client.post(address, YES)
@@ -124,6 +135,10 @@ DEEDS: dict[Deed, tuple[str, str]] = {  # who does it, and what the log says
     groups.adds_a_heard_reflection_to_the_bank: ("Publisher", r"from the reflections that are heard most"),
     groups.hides_a_reflection: ("Operator", r"Hidden from the most heard"),
     imports: ("Editor", r"Imported: 0 added, 1 changed"),
+    imports_words: (
+        "Editor",
+        r"Lexicon: Where → Ware\. This changes \d clips .* would have to be made: \d+ characters, about \$",
+    ),
     restores: ("Editor", r"Drafts as in version 1: 1 text"),
     removes_a_clip: ("Operator", REMOVED),
     clears_a_clip: ("Operator", REMOVED),

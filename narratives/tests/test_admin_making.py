@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from narratives.drafts import make_drafts
 from narratives.models import Journey, Narrative, Pronunciation
 from narratives.tests.test_admin import journey_form, make_clips, narrative_form, page_of, said
+from ttscache.conf import conf
 from ttscache.models import Clip, WarmItem, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -164,3 +167,12 @@ class TestHowAJourneyStands:
         make_drafts([heard_question])
         make_clips(NEW)
         assert "Readiness 4/6 clips" in admin_client.get(page_of(heard_journey)).content.decode()
+
+
+def test_a_press_that_costs_money_looks_its_clips_up_once(admin_client, changed, heard_journey, paid_voice):
+    with CaptureQueriesContext(connection) as captured:
+        asked = admin_client.post(page_of(heard_journey), changed | {"_publish": "1"})
+    assert "2 clips are missing" in asked.content.decode()
+    new = conf().house_request(NEW, "nova").content_hash
+    looks = [each["sql"] for each in captured if '"tts_cache"."content_text"' in each["sql"]]
+    assert len([sql for sql in looks if sql.startswith("SELECT") and new in sql]) == 1

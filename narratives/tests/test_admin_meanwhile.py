@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,19 +10,25 @@ from django.test import Client
 from django.urls import reverse
 
 from narratives.deleting import delete_narratives
-from narratives.models import BankReflection, Journey, Narrative
+from narratives.models import BankReflection, Journey, Narrative, Pronunciation
 from ttscache.models import WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
-def page_of(thing: Journey | Narrative | BankReflection) -> str:
+def page_of(thing: Journey | Narrative | BankReflection | Pronunciation) -> str:
     return reverse(f"admin:narratives_{thing._meta.model_name}_change", args=[thing.pk])
 
 
 def opened(client: Client, address: str) -> dict[str, Any]:
     """The form as a browser would send it back unchanged."""
     response = client.get(address)
+    form = form_of(response)
+    assert all(f'name="{name}"' in response.content.decode() for name in form if name.endswith("seen"))
+    return form
+
+
+def form_of(response: Any) -> dict[str, Any]:
     context = response.context
     forms = [context["adminform"].form]
     form = {}
@@ -31,7 +38,6 @@ def opened(client: Client, address: str) -> dict[str, Any]:
         for field in each:
             if field.value() is not None and field.value() is not False:
                 form[field.html_name] = field.value()
-    assert all(f'name="{name}"' in response.content.decode() for name in form if name.endswith("seen"))
     return form
 
 
@@ -99,6 +105,40 @@ class TestThePageOfAJourney:
         told = admin_client.post(page_of(heard_journey), sent, follow=True).content.decode()
         assert "“Question” has been deleted since you opened the page; not saved: “By Ana.”" in told
 
+    @pytest.fixture
+    def sent_back(self, admin_client: Client, heard_journey: Journey, heard_question: Narrative) -> Any:
+        """Ben has deleted the question, and Ana has left the title of the outro empty."""
+        outro = heard_journey.narratives.get(kind="outro")
+        form = opened(admin_client, page_of(heard_journey))
+        delete_narratives([heard_question])
+        sent = {f"{row_of(form, heard_question)}-text": "By Ana.", f"{row_of(form, outro)}-title": ""}
+        return admin_client.post(page_of(heard_journey), form | sent)
+
+    def test_rows_that_are_sent_back_stand_beside_their_own_sound(self, sent_back, heard_journey):
+        rows = re.findall(r'id="sounds-(\d+)"|<textarea[^>]*>\s*([^<]*)<', sent_back.content.decode())
+        written = [text or pk for pk, text in rows if pk or text]
+        intro, outro = heard_journey.narratives.all()
+        assert written == ["Welcome.", str(intro.pk), "Thank you.", str(outro.pk)]
+
+    def test_the_row_that_is_gone_says_so_and_its_words_come_along(
+        self, admin_client, sent_back, heard_journey
+    ):
+        assert "“Question” has been deleted since you opened the page." in sent_back.content.decode()
+        form = form_of(sent_back)
+        title = next(name for name, value in form.items() if name.endswith("-title") and not value)
+        told = admin_client.post(page_of(heard_journey), form | {title: "The end"}, follow=True)
+        assert "not saved: “By Ana.”" in told.content.decode()
+        assert [each.title for each in heard_journey.narratives.all()] == ["Intro", "The end"]
+
+    def test_rows_that_another_has_moved_keep_their_sound_as_well(self, admin_client, heard_journey, intro):
+        form = opened(admin_client, page_of(heard_journey))
+        Narrative.objects.filter(pk=intro.pk).update(position=7)
+        sent = admin_client.post(page_of(heard_journey), form | {f"{row_of(form, intro)}-title": ""})
+        (formset,) = sent.context["inline_admin_formsets"]
+        assert [row.original.pk for row in formset if row.original] == [
+            form.instance.pk for form in formset.formset.initial_forms
+        ]
+
 
 class TestTheSameText:
     @pytest.fixture
@@ -133,6 +173,25 @@ class TestTheSameText:
         BankReflection.objects.update(text="That was worth telling. Thank you.")
         told = admin_client.post(page_of(reflection), form | {"text": f"{words[:-1]} always."})
         assert "That was worth telling." in told.content.decode()
+
+    def test_a_word_of_the_lexicon_as_well(self, admin_client, heard_journey):
+        entry = Pronunciation.objects.create(word="Siobhan", say_as="Shivawn")
+        form = opened(admin_client, page_of(entry))
+        Pronunciation.objects.update(say_as="Shi vawn")
+        told = admin_client.post(page_of(entry), form | {"say_as": "Shevawn"}).content.decode()
+        assert "it says now: “Shi vawn”" in told
+        entry.refresh_from_db()
+        assert entry.say_as == "Shi vawn"
+
+    def test_who_was_asked_about_a_word_meanwhile_is_told_before_it_is_saved(
+        self, admin_client, heard_journey
+    ):
+        entry = Pronunciation.objects.create(word="begin", say_as="beginn")
+        form = opened(admin_client, page_of(entry)) | {"say_as": "begun"}
+        asked = admin_client.post(page_of(entry), form)
+        Pronunciation.objects.update(say_as="be gin")
+        told = admin_client.post(page_of(entry), dict(asked.context["hidden"]) | {"confirmed": "yes"})
+        assert "it says now: “be gin”" in told.content.decode()
 
 
 class TestAQuestionThatWasAnsweredLater:

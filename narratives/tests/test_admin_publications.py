@@ -11,11 +11,13 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from narratives import publishing
+from narratives import publishing, tasks
+from narratives.deleting import delete_narratives
 from narratives.models import Journey, Narrative, Publication
+from narratives.needs import needs_of_texts
 from narratives.tests.test_admin import edit, heard, make_clips, page_of, said
 from ttscache import warming
-from ttscache.models import Pin, WarmRun
+from ttscache.models import Pin, WarmItem, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 NEW, OLD = "Where did it all begin?", "Where did it begin?"
@@ -209,3 +211,43 @@ def test_an_odd_address_is_not_found_or_read_past(admin_client, heard_journey, a
 def test_an_undo_of_nothing_says_so(admin_client, pk):
     page = admin_client.post(reverse("admin:narratives_narrative_undelete"), {"pk": pk}, follow=True)
     assert "nothing to undo" in page.content.decode()
+
+
+class TestTheDeletionOfWhatWaitsUndone:
+    @pytest.fixture
+    def undone(self, admin_client: Client, waiting: Publication, heard_question: Narrative) -> str:
+        """What is said of it."""
+        delete_narratives([heard_question])
+        undelete = reverse("admin:narratives_narrative_undelete")
+        return said(admin_client.post(undelete, {"pk": heard_question.pk}, follow=True))
+
+    @pytest.fixture(autouse=True)
+    def _paid(self, paid_voice: None) -> None:
+        """Each clip costs money."""
+
+    def test_it_waits_again_and_nothing_is_paid_before_somebody_says_so(self, heard_journey, undone):
+        tasks.warm_published()
+        assert heard_journey.waiting.number == 2
+        assert "2 clips are missing: 46 characters, about $0.001. Nothing is made before" in undone
+        assert not WarmItem.objects.filter(run__state__in=["queued", "running"], state="queued").exists()
+
+    def test_the_price_is_asked_and_then_it_goes_on(self, admin_client, heard_journey, undone):
+        assert "Go on …" in admin_client.get(page_of(heard_journey)).content.decode()
+        asked = admin_client.get(deed(heard_journey, "make")).content.decode()
+        assert "46 characters, about $0.001" in asked
+        admin_client.post(deed(heard_journey, "make"), YES)
+        assert WarmRun.objects.active().get().state == "queued"
+
+    def test_who_publishes_it_anyway_has_said_so(self, admin_client, heard_journey, undone):
+        admin_client.post(deed(heard_journey, "anyway"), YES)
+        assert WarmRun.objects.active().get().state == "queued"
+
+    def test_what_publishes_something_else_with_it_tells_its_price_too(
+        self, admin_client, heard_journey, undone
+    ):
+        edit(heard_journey.narratives.get(kind="intro"), "Hello.")
+        publish = reverse("admin:narratives_journey_publish_changes", args=[heard_journey.pk])
+        assert "4 clips are missing: 58 characters" in admin_client.get(publish).content.decode()
+
+    def test_the_first_page_says_that_it_waits_for_somebody(self, undone):
+        assert "nothing is made before you let it go on" in next(needs_of_texts()).says

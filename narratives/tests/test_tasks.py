@@ -14,6 +14,7 @@ from django_q.models import OrmQ, Schedule
 
 from narratives import publishing, tasks
 from narratives.models import Journey, Narrative, Publication
+from ttscache import tries as clip_tries
 from ttscache import warming
 from ttscache.models import Clip, Lane, WarmItem, WarmRun
 
@@ -144,15 +145,15 @@ def test_a_publication_whose_clips_failed_is_tried_again(look: Callable[[], None
 
 
 def test_a_publication_is_not_tried_for_ever_because_each_time_may_cost(waiting: Publication) -> None:
-    for _ in range(publishing.MOST_TRIES + 2):
+    for _ in range(clip_tries.MOST_TRIES + 2):
         tasks.warm_published()
         if WarmRun.objects.active().exists():
             fail(waiting)
-    assert tries(waiting) == publishing.MOST_TRIES
+    assert tries(waiting) == clip_tries.MOST_TRIES
 
 
 def test_then_whoever_asks_has_it_tried_once_more(waiting: Publication, monkeypatch: Any) -> None:
-    monkeypatch.setattr(publishing, "MOST_TRIES", 1)
+    monkeypatch.setattr(clip_tries, "MOST_TRIES", 1)
     tasks.warm_published()
     assert not WarmRun.objects.active().exists()
     publishing.make(waiting, asked_by="ana")
@@ -162,7 +163,69 @@ def test_then_whoever_asks_has_it_tried_once_more(waiting: Publication, monkeypa
 def test_with_other_settings_it_is_another_clip_and_tried_again(
     waiting: Any, settings: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(publishing, "MOST_TRIES", 1)
+    monkeypatch.setattr(clip_tries, "MOST_TRIES", 1)
     settings.TTSCACHE = {**settings.TTSCACHE, "listener_voices": ("nova", "fable")}
     tasks.warm_published()
     assert WarmRun.objects.active().filter(scope=waiting.scope).exists()
+
+
+# --- what listeners have ----------------------------------------------------------------------------------
+def fails_in_a_run() -> None:
+    run = WarmRun.objects.active().get()
+    run.items.filter(state="queued").update(state="failed", finished_at=timezone.now())
+    WarmRun.objects.filter(pk=run.pk).update(state="failed", finished_at=timezone.now())
+
+
+def tries_of(clip: Clip) -> int:
+    return WarmItem.objects.filter(clip=clip).exclude(state="done").count()
+
+
+@pytest.fixture
+def tried_out(heard_journey: Journey) -> Clip:
+    """A clip that listeners have, and that could not be made, hour after hour."""
+    clip = Clip.objects.get(voice="nova", content_text="Welcome.")
+    lose(pk=clip.pk)
+    for _ in range(clip_tries.MOST_TRIES + 2):
+        tasks.warm_published()
+        if WarmRun.objects.active().exists():
+            fails_in_a_run()
+    return clip
+
+
+def test_a_clip_that_listeners_have_is_not_tried_for_ever_either(tried_out: Clip) -> None:
+    assert tries_of(tried_out) == clip_tries.MOST_TRIES
+
+
+def test_nor_for_each_who_comes_to_listen(tried_out: Clip, client: Any) -> None:
+    WarmItem.objects.update(finished_at=timezone.now() - timedelta(days=1))
+    client.post("/api/pre-cache-narratives", {"voice": "nova"}, content_type="application/json")
+    warming.hurry("ahead, nova", publishing.live_clips(["nova"]))
+    assert tries_of(tried_out) == clip_tries.MOST_TRIES
+
+
+def test_it_is_tried_again_once_staff_ask(tried_out: Clip, heard_journey: Journey) -> None:
+    publishing.warm(heard_journey, "nova", asked_by="ana")
+    assert tries_of(tried_out) == clip_tries.MOST_TRIES + 1
+
+
+def test_what_else_is_missing_is_made_beside_it(tried_out: Clip) -> None:
+    lose(voice="nova")
+    tasks.warm_published()
+    queued = WarmItem.objects.filter(run__in=WarmRun.objects.active(), state="queued")
+    assert set(queued.values_list("clip__content_text", flat=True)) == {"Where did it begin?", "Thank you."}
+
+
+def test_one_that_was_made_since_has_all_its_tries_again(tried_out: Clip) -> None:
+    run = WarmRun.objects.create(scope="by hand", state="done")
+    WarmItem.objects.create(run=run, clip=tried_out, position=0, characters=8, state="done")
+    tasks.warm_published()
+    assert WarmRun.objects.active().exists()
+
+
+def test_in_a_run_that_goes_on_it_is_tried_once_so_that_tries_are_counted(heard_journey: Journey) -> None:
+    lose(voice="nova")
+    tasks.warm_published()
+    failed = WarmRun.objects.active().get().items.filter(clip__content_text="Welcome.")
+    failed.update(state="failed")
+    tasks.warm_published()
+    assert failed.get().state == "failed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
@@ -43,7 +44,7 @@ class Heard:
     is_of_the_bank: bool
     is_hidden: bool
     saved_usd: float
-    on_record: int  # clips with these words
+    clips: list[UUID]  # those with these words
 
     @property
     def is_demo(self) -> bool:
@@ -90,7 +91,7 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     ]
     frequent = [row for row in rows if row.plays >= FEWEST_PLAYS and row.is_hidden == hidden]
     shown = sorted(frequent, key=lambda row: (-row.plays, row.clip.content_text))[:SHOWN]
-    others = reflections_on_record - sum(row.on_record for row in shown)
+    others = reflections_on_record - sum(len(row.clips) for row in shown)
     return MostHeard(shown, counted.as_of, max(0, others), _hidden_texts())
 
 
@@ -108,7 +109,7 @@ def _heard(
         is_of_the_bank=any(clip.content_hash in bank for clip in clips),
         is_hidden=any(clip.is_hidden for clip in clips),
         saved_usd=max(0, total - 1) * price,
-        on_record=len(clips),
+        clips=[clip.pk for clip in clips],
     )
 
 

@@ -15,7 +15,7 @@ from ttscache.conf import conf
 from ttscache.figures.asked import tone_of
 from ttscache.figures.remembered import Remembered, remembered
 from ttscache.figures.scope import DAY, Scope
-from ttscache.models import Clip, ClipDay, Pin, PruneRun, kind_of
+from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, kind_of
 from ttscache.prices import list_price_usd
 
 COVERAGE_TARGET = 100.0  # percent
@@ -139,13 +139,53 @@ def _holdings() -> list[Holding]:
 
 
 def _bytes_a_day() -> float:
-    """(bytes of clips made in 14 days - bytes freed by prunes in them) / 14."""
+    """(bytes of clips made in 14 days - of older ones that they replaced - freed by prunes in them) / 14."""
     since = timezone.now() - timedelta(days=GROWTH_DAYS)
     made = Clip.objects.filter(kept_at__gte=since).aggregate(
         total=Sum(Coalesce("stored_size", "audio_file_size"))
     )["total"]
     freed = PruneRun.objects.filter(started_at__gte=since).aggregate(total=Sum("freed_bytes"))["total"]
-    return ((made or 0) - (freed or 0)) / GROWTH_DAYS
+    # Of a clip that was made twice in them, the first was never counted, so it is not taken off either.
+    replaced = Replaced.objects.filter(replaced_at__gte=since, kept_at__lt=since).aggregate(
+        total=Sum("stored_bytes")
+    )["total"]
+    return ((made or 0) - (replaced or 0) - (freed or 0)) / GROWTH_DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class NotAskedFor:
+    """What a prune would remove: clips, their bytes at rest, and the price to make them again."""
+
+    clips: int
+    stored_bytes: int
+    usd: float
+
+
+def not_asked_for(scope: Scope) -> Remembered[NotAskedFor]:
+    """As the dry run tells it, counted now and then: nothing holds them, and nobody asked for them lately."""
+    voice, days = scope.voice, conf().stale_days
+    return remembered(f"not-asked-for:{days}:{voice}", lambda: _not_asked_for(days, voice))
+
+
+def _not_asked_for(days: int, voice: str) -> NotAskedFor:
+    has_bytes = Q(kept_at__isnull=False)
+    found = [
+        row
+        for stale in Clip.objects.stale_lists(days)
+        for row in stale.filter(**({"voice": voice} if voice else {}))
+        .order_by()
+        .values_list("model")
+        .annotate(
+            clips=Count("pk"),
+            stored=Sum(Coalesce("stored_size", "audio_file_size"), filter=has_bytes),
+            characters=Sum(Length("content_text"), filter=has_bytes),
+        )
+    ]
+    return NotAskedFor(
+        sum(clips for _, clips, _, _ in found),
+        sum(stored or 0 for _, _, stored, _ in found),
+        sum(list_price_usd(model, characters or 0) for model, _, _, characters in found),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,10 @@ def _holdings(found: Report) -> Iterator[Line]:
     yield "storage", "all", "", "days left", space.days_left, "days"
     yield "never heard", "all", "", "clips", found.never_heard.found.clips, ""
     yield "never heard", "all", "", "paid", round(found.never_heard.found.usd, 6), "USD"
+    stale = found.not_asked_for.found
+    yield "not asked for", "all", "", "clips", stale.clips, ""
+    yield "not asked for", "all", "", "at rest", stale.stored_bytes, "bytes"
+    yield "not asked for", "all", "", "to make again", round(stale.usd, 6), "USD"
 
 
 def _heard(found: Report, *, shows_texts: bool) -> Iterator[Line]:
@@ -89,7 +93,7 @@ def _heard(found: Report, *, shows_texts: bool) -> Iterator[Line]:
 
 def _work(found: Report) -> Iterator[Line]:
     waiting, service = found.queue, found.provider
-    for figure in ("waiting", "running", "failed", "tasks_waiting", "tasks_failed"):
+    for figure in ("waiting", "running", "failed", "tried_out", "tasks_waiting", "tasks_failed"):
         yield "queue", "now", "", figure.replace("_", " "), getattr(waiting, figure), ""
     yield "queue", "now", "", "oldest waits", waiting.oldest_seconds, "s"
     yield "queue", "now", "", "done in about", waiting.eta_seconds, "s"

@@ -14,6 +14,7 @@ from ttscache.figures.holdings import Coverage, Storage
 from ttscache.figures.work import Queue, failed_lately
 from ttscache.models import Alert, Clip
 from ttscache.rollup import start_of_day
+from ttscache.tries import MOST_TRIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,11 @@ def _of_sound(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Sto
         says = _count(covered.missing, "published clip is", "published clips are") + " not made"
         address = f"{clips}?published=yes&made=no"
         yield Need(says, address, "ttscache.view_clip", is_urgent=True, about=kind.COVERAGE)
+    if waiting.tried_out:
+        says = _count(waiting.tried_out, "published clip", "published clips") + f" failed {MOST_TRIES} times"
+        address = f"{clips}?made=tried_out"
+        what_next = ": nobody tries again before you do (Try again, under Queue)"
+        yield Need(says + what_next, address, "ttscache.view_clip", is_urgent=True)
     if space.is_nearly_full:
         says = "Storage is more than 90% full"
         yield Need(says, clips, "ttscache.view_clip", is_urgent=True, about=kind.STORAGE)

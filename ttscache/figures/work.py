@@ -12,9 +12,11 @@ from django_q.models import Failure
 
 from ttscache.conf import conf
 from ttscache.figures.asked import Asked
+from ttscache.figures.holdings import missing_clips
 from ttscache.figures.scope import Scope
 from ttscache.holdings import tasks_waiting
 from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun
+from ttscache.tries import those_tried_out
 
 RUNS_SHOWN = 5
 LATELY = timedelta(hours=24)
@@ -73,6 +75,29 @@ def failed_clips() -> QuerySet[Clip]:
     return Clip.objects.filter(~is_there, pk__in=failures().order_by().values("clip"))
 
 
+def tried_out_clips() -> QuerySet[Clip]:
+    """Published ones that failed so often that nobody tries again before staff ask."""
+    return those_tried_out(missing_clips())
+
+
+def clips_to_try_again() -> QuerySet[Clip]:
+    """All that failed and wait for a press."""
+    waits = Q(pk__in=failed_clips().values("pk")) | Q(pk__in=tried_out_clips().values("pk"))
+    return Clip.objects.filter(waits)
+
+
+def open_items() -> QuerySet[WarmItem]:
+    """Of runs under way: what waits to be made, or is being made."""
+    return WarmItem.objects.filter(run__state__in=WarmRun.ACTIVE, state__in=WarmItem.OPEN)
+
+
+def waiting_longest() -> QuerySet[WarmItem]:
+    """What waits in the run that was begun first of those that have such."""
+    waiting = open_items().filter(state=WarmItem.State.QUEUED)
+    first = waiting.order_by("run__created_at", "run").values("run")[:1]
+    return waiting.filter(run__in=first)
+
+
 def failed_lately() -> str:
     """The parameters of a list of just the tasks that failed in the last 24 hours."""
     return urlencode({"stopped__gte": timezone.now() - LATELY})
@@ -85,6 +110,7 @@ class Queue:
     waiting: int
     running: int
     failed: int
+    tried_out: int
     oldest_seconds: float | None
     eta_seconds: float | None
     tasks_waiting: int
@@ -93,15 +119,15 @@ class Queue:
 
 def queue(asked: Asked) -> Queue:
     """Clips that wait and are being made in runs under way; those that failed in 24 hours and are not there
-    yet; tasks that failed in 24 hours.
+    yet; those that failed too often; tasks that failed in 24 hours.
 
     ETA = waiting x median time of a generation in the range / clips made at once.
     """
     state = WarmItem.State
     since = timezone.now() - LATELY
-    figures = WarmItem.objects.filter(run__state__in=WarmRun.ACTIVE, state__in=WarmItem.OPEN).aggregate(
-        waiting=Count("pk", filter=Q(state=state.QUEUED)),
-        running=Count("pk", filter=Q(state=state.MAKING)),
+    figures = open_items().aggregate(
+        waiting=Count("clip", filter=Q(state=state.QUEUED), distinct=True),
+        running=Count("clip", filter=Q(state=state.MAKING), distinct=True),
         oldest=Min("run__created_at", filter=Q(state=state.QUEUED)),
     )
     median = asked.source_of(["generated"]).p50
@@ -110,6 +136,7 @@ def queue(asked: Asked) -> Queue:
         waiting,
         figures["running"],
         failed_clips().count(),
+        tried_out_clips().count(),
         (timezone.now() - figures["oldest"]).total_seconds() if figures["oldest"] else None,
         waiting * median.ms / 1_000 / conf().warm_concurrency if median else None,
         tasks_waiting().waiting,

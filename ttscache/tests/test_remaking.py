@@ -14,6 +14,7 @@ from ttscache import pulling, remaking, warming
 from ttscache.cache import Hit
 from ttscache.claims import Claims
 from ttscache.errors import ProviderFailed
+from ttscache.figures.holdings import GROWTH_DAYS, _bytes_a_day
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
 from ttscache.speaking import Speaker
@@ -219,3 +220,19 @@ def test_it_is_content_with_what_was_made_since_somebody_asked(voice) -> None:
     Clip.objects.update(kept_at=asked + timedelta(seconds=1))
     speech_cache().record(REQUEST, "question", newer_than=asked).recording.whole()
     assert voice.calls == []
+
+
+def grown() -> int:
+    return round(_bytes_a_day() * GROWTH_DAYS)
+
+
+def test_storage_has_grown_by_what_the_new_one_is_larger() -> None:
+    before = ClipFile.objects.get().file_size
+    Clip.objects.update(kept_at=timezone.now() - timedelta(days=GROWTH_DAYS + 1))
+    make_again()
+    assert grown() == ClipFile.objects.get().file_size - before
+
+
+def test_of_one_that_is_new_itself_by_all_of_it() -> None:
+    make_again()
+    assert grown() == ClipFile.objects.get().file_size

@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 from django_q.models import Failure, Schedule, Success, Task
 
 from ttscache import tasks
-from ttscache.models import Claim, Clip, ClipDay, ProcessReport, Receipt, Usage
+from ttscache.models import Claim, Clip, ClipDay, ProcessReport, Receipt, Usage, WarmItem, WarmRun
 from ttscache.tests.fakes import speech
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,3 +80,17 @@ def test_what_the_dead_left_behind_is_forgotten() -> None:
     assert ProcessReport.objects.get().process == "young"
     assert Claim.objects.get().name == "young"
     assert Receipt.objects.get().ledger == "young"
+
+
+@pytest.mark.parametrize(("kept_at", "runs"), [(None, 1), (timezone.now(), 0)], ids=["missing", "made since"])
+def test_what_failed_long_ago_is_remembered_until_its_clip_is_there(
+    kept_at: datetime | None, runs: int
+) -> None:
+    long_ago = timezone.now() - timedelta(days=40)
+    clip = Clip.objects.record(speech(), "question")
+    Clip.objects.update(kept_at=kept_at)
+    run = WarmRun.objects.create(scope="ours, nova", state="failed", finished_at=long_ago)
+    WarmItem.objects.create(run=run, clip=clip, position=0, characters=3, state="failed")
+    tasks.tidy()
+
+    assert WarmRun.objects.count() == runs

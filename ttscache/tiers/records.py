@@ -14,7 +14,7 @@ from django.utils import timezone
 from ttscache import audio as sound
 from ttscache import leftovers
 from ttscache.errors import BrokenAudio, TierError
-from ttscache.models import Clip, ClipFile, Keeper, Pin, Removal
+from ttscache.models import Clip, ClipFile, Keeper, Pin, Removal, Replaced
 from ttscache.tiers import Entry, Tier, checksum_of
 
 logger = logging.getLogger(__name__)
@@ -76,6 +76,9 @@ def is_now_kept(clip: Clip, entry: Entry, where: Mapping[str, Any]) -> None:
         **where,
     )
     _leave_what_was(clip, where)
+    if clip.kept_at is not None:
+        were = clip.audio_file_size if clip.stored_size is None else clip.stored_size
+        Replaced.objects.create(stored_bytes=were or 0, kept_at=clip.kept_at)
     if clip.kept_at is not None and clip.checksum != entry.checksum:
         # Others hold copies of the bytes that were here: they give them up, and come here for the new ones.
         Removal.objects.create(content_hash=clip.content_hash)

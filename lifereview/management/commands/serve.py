@@ -23,9 +23,9 @@ from django_q.tasks import async_task
 from lifereview.supervisor import Child, Supervisor
 from narratives.publishing import (
     hold_clips,
+    keep_live_journeys_warm,
     make_what_waits,
     switch_what_is_ready,
-    warm_live_journeys,
 )
 from narratives.shipped import load_shipped_content
 from ttscache.claims import forget_claims_of_dead_processes
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         load_shipped_content()
         forget_claims_of_dead_processes()
         hold_clips()  # with other settings the same words have other clips
-        warm_live_journeys(asked_by="the start of the service")
+        keep_live_journeys_warm(asked_by="the start of the service")
         make_what_waits(asked_by="the start of the service")
         switch_what_is_ready()
         password = self._create_first_user()
