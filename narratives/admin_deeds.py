@@ -23,6 +23,7 @@ from ttscache.admin_widgets import being_made_in_words, in_words
 from ttscache.warming import Plan, Wanted
 
 FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about
+CHANGED_SINCE = "The drafts have changed since you looked. This is how it is now."
 
 Thing = TypeVar("Thing")
 
@@ -102,9 +103,7 @@ class Deeds(StaffAdmin):
         ahead = [narrative for narrative in narratives if narrative.is_ahead]
         if not has_said_yes(request) or request.POST.get("seen", "") in ("", fingerprint(ahead)):
             return has_said_yes(request)
-        self.message_user(
-            request, "The drafts have changed since you looked. This is how it is now.", messages.WARNING
-        )
+        self.message_user(request, CHANGED_SINCE, messages.WARNING)
         return False
 
     @abstractmethod

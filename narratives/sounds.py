@@ -168,9 +168,9 @@ def _standing(badge: Badge, *, is_published: bool, was_published: bool) -> Badge
         return UP_TO_DATE if is_published else READY
     if badge == NOT_MADE and was_published and not is_published:
         return OUT_OF_DATE
-    if badge.note or is_published or not was_published:
+    if is_published or not was_published:
         return badge
-    return replace(badge, note="Until it is there, this is what listeners hear.")
+    return replace(badge, note=f"{badge.note} Until it is there, this is what listeners hear.".strip())
 
 
 def state_of(narrative: Narrative) -> Badge:
