@@ -27,7 +27,7 @@ class NarrativeForm(MeanwhileForm):
             self.fields[name].disabled = True
 
     def clean_journey(self) -> Journey:
-        """What is published goes along, so listeners of a live journey would get it as soon as it is saved."""
+        """What is published goes along: listeners of a live journey would get it as soon as it is saved."""
         chosen: Journey = self.cleaned_data["journey"]
         is_published = self.instance.live_id is not None or self.instance.pending_id is not None
         moves = self.instance.pk is not None and chosen.pk != self.initial["journey"]

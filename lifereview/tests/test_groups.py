@@ -536,10 +536,10 @@ def form_of(narrative: Narrative, **changes: Any) -> dict[str, Any]:
     )
 
 
-def save_journey(client: Client, rows: list[tuple[Narrative, dict[str, Any]]], **changes: str) -> None:
+def save_journey(client: Client, rows: list[tuple[Narrative, dict[str, Any]]], **journeys: str) -> None:
     journey = Journey.objects.get()
     form: dict[str, Any] = {"title": journey.title, "slug": journey.slug, "language": "en", "is_live": "on"}
-    form |= changes
+    form |= journeys
     form |= {"narratives-TOTAL_FORMS": len(rows), "narratives-INITIAL_FORMS": len(rows)}
     for row, (narrative, changes) in enumerate(rows):
         fields = ("id", "title", "kind", "text", "position")
