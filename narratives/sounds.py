@@ -81,9 +81,9 @@ class Sound:
 
     @property
     def reasons(self) -> list[str]:
-        """Why it is out of date, or could not be made."""
+        """Why it is out of date, could not be made, or is not being made just now."""
         failed = [badge.note for badge in (self.badge, self.remade) if badge and badge.tone == "danger"]
-        return [self.changed, *failed] if self.changed else failed
+        return [said for said in (self.changed, self.badge.held_up, *failed) if said]
 
     @property
     def player(self) -> SafeString:

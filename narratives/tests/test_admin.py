@@ -16,6 +16,7 @@ from django_q.models import OrmQ
 
 from narratives import drafts, publishing
 from narratives.models import Journey, Narrative, Pronunciation
+from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin, WarmItem, WarmRun
 
@@ -151,6 +152,12 @@ class TestHowANarrativeSounds:
         run = publishing.warm(question.journey, "nova")
         run.items.update(state=state)
         assert sounds(admin_client, question) == ["Being made", "Not made"]
+
+    def test_what_is_held_up_says_why(self, admin_client, question):
+        warming.pause(publishing.warm(question.journey, "nova"), WarmRun.Pause.BUDGET)
+        page = admin_client.get(page_of(question))
+        assert badges(page)[:2] == ["Being made", "Not made"]
+        assert "budget is spent; this goes on by itself" in page.content.decode()
 
     def test_failed_says_why(self, admin_client, question):
         run = publishing.warm(question.journey, "nova")
