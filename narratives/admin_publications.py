@@ -71,6 +71,20 @@ class Waiting:
         return self.run.get_paused_because_display() if self.run is not None else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a text says before it goes back to other words."""
+
+    title: str
+    text: str
+    is_unpublished: bool
+
+    @classmethod
+    def of(cls, narrative: Narrative) -> Draft:
+        live = narrative.live
+        return cls(narrative.title, narrative.text, live is None or live.text != narrative.text)
+
+
 class PublicationPages(Deeds):
     """What the pages of a journey have of its publications."""
 
@@ -191,8 +205,7 @@ class PublicationPages(Deeds):
         seen = _fingerprint(words)
         if words and not self._has_agreed_to_lose(request, seen):
             for narrative, revision in words.items():
-                if narrative.live is None or narrative.live.text != narrative.text:
-                    narrative.overwritten = narrative.text  # type: ignore[attr-defined]
+                narrative.draft = Draft.of(narrative)  # type: ignore[attr-defined]
                 narrative.title, narrative.text = revision.title, revision.text
             planned = warming.plan(draft_clips(words))
             sound = "All of its sound is kept." if not planned.missing else in_words(planned)

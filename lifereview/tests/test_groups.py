@@ -446,6 +446,7 @@ class TestTheFirstPage:
     def test_an_editor_sees_what_the_texts_need_and_no_figures(self) -> None:
         page = signed_in("Editor").get(reverse("admin:index")).content.decode()
         assert "1 text has changes not published yet" in page
+        assert "Site administration" not in page
         assert 'class="dash"' not in page
 
     def test_nobody_sees_a_need_that_leads_where_they_may_not_go(self) -> None:

@@ -167,7 +167,8 @@ class TestAQuestionThatWasAnsweredLater:
         Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
         back = reverse("admin:narratives_journey_restore", args=[heard_journey.pk, 1])
         asked = admin_client.get(back)
-        assert "instead of the draft “Seen.”" in asked.content.decode()
+        assert "<del>Seen.</del><ins>Where did it begin?</ins>" in asked.content.decode()
+        assert "a draft that is not published; it is overwritten" in asked.content.decode()
         Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
         assert "The drafts have changed" in self.answered(admin_client, back, asked)
         assert texts(heard_journey)[:2] == ["Not seen.", "Seen."]
