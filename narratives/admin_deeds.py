@@ -23,6 +23,7 @@ from ttscache.admin_widgets import being_made_in_words, in_words
 from ttscache.warming import Plan, Wanted
 
 FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about
+CHANGED_SINCE = "The drafts have changed since you looked. This is how it is now."
 
 Thing = TypeVar("Thing")
 
@@ -125,9 +126,7 @@ class Deeds(StaffAdmin):
         """Whether somebody has said yes to just these words and clips; who saw others is told."""
         if not has_said_yes(request) or request.POST.get("seen", "") in ("", press.fingerprint):
             return has_said_yes(request)
-        self.message_user(
-            request, "The drafts have changed since you looked. This is how it is now.", messages.WARNING
-        )
+        self.message_user(request, CHANGED_SINCE, messages.WARNING)
         return False
 
     @abstractmethod

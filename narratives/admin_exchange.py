@@ -18,7 +18,7 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from narratives import exchange
-from narratives.admin_deeds import Deeds
+from narratives.admin_deeds import CHANGED_SINCE, Deeds
 from narratives.exchange import Difference
 from narratives.models import Journey, Pronunciation
 from narratives.pronouncing import Effect, effect_of, lexicon_with_all
@@ -126,9 +126,7 @@ class ExchangePages(Deeds):
                 self.log_change(request, journey, f"{says} {told}".strip())
                 self.message_user(request, f"{says} They are drafts until you publish.", messages.SUCCESS)
                 return redirect(self.page_of(journey))
-            self.message_user(
-                request, "The drafts have changed since you looked. This is how it is now.", messages.WARNING
-            )
+            self.message_user(request, CHANGED_SINCE, messages.WARNING)
         hidden = [("content", base64.b64encode(content).decode()), ("seen", difference.fingerprint)]
         changed = [
             (each.narrative, changes(each.narrative.text, each.row.text), each.row)

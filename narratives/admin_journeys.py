@@ -42,6 +42,16 @@ from ttscache.admin_widgets import being_made_in_words, progress_bar
 
 
 class JourneyForm(MeanwhileForm):
+    """Who may not publish does not change what listeners get at once. `may_publish` is set by the page."""
+
+    may_publish = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.is_live and not self.may_publish:
+            for name in {"slug", "language"} & set(self.fields):
+                self.fields[name].disabled = True
+
     def clean_is_default(self) -> bool:
         """Taking it away from another journey is a decision of its own."""
         is_default: bool = self.cleaned_data["is_default"]
@@ -99,6 +109,11 @@ class JourneyAdmin(
         """What listeners get is for those to say who may publish."""
         given = tuple(super().get_readonly_fields(request, obj))
         return given if self.has_publish_permission(request) else (*given, "is_live", "is_default")
+
+    def get_form(self, request: HttpRequest, obj: Journey | None = None, **options: Any) -> Any:
+        form = super().get_form(request, obj, **options)
+        form.may_publish = self.has_publish_permission(request)
+        return form
 
     def narratives_of(self, saved: Journey) -> list[Narrative]:
         return share_lexicon(saved.narratives.select_related("live", "pending", "journey"))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
 from narratives.admin_meanwhile import MeanwhileForm
+from narratives.models import Journey
 
 OF_THE_ORDER = ("position",)
 AT_ONCE = ("kind", "slug", "journey")  # which screen it is, by which name it is asked for, and where
@@ -22,3 +25,14 @@ class NarrativeForm(MeanwhileForm):
         fixed = OF_THE_ORDER if self.instance.live_id is None else (*OF_THE_ORDER, *AT_ONCE)
         for name in set(fixed) & set(self.fields):
             self.fields[name].disabled = True
+
+    def clean_journey(self) -> Journey:
+        """What is published goes along: listeners of a live journey would get it as soon as it is saved."""
+        chosen: Journey = self.cleaned_data["journey"]
+        is_published = self.instance.live_id is not None or self.instance.pending_id is not None
+        moves = self.instance.pk is not None and chosen.pk != self.initial["journey"]
+        if moves and is_published and chosen.is_live and not self.may_publish:
+            raise ValidationError(
+                f"Listeners of “{chosen}” would get it at once. Ask somebody who publishes."
+            )
+        return chosen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +17,9 @@ from django.urls import path, reverse
 from unfold.decorators import action
 
 from narratives import publishing
-from narratives.admin_deeds import FIRST_WAIT_SECONDS, Deeds
+from narratives.admin_deeds import CHANGED_SINCE, FIRST_WAIT_SECONDS, Deeds
 from narratives.drafts import draft_clips
-from narratives.models import Journey, Publication
+from narratives.models import Journey, Narrative, Publication, Revision
 from narratives.versions import changes_of, restore, words_as_of
 from ttscache import warming
 from ttscache.admin_pages import has_said_yes
@@ -76,6 +78,20 @@ class Waiting:
     @property
     def held_up(self) -> str:
         return self.run.get_paused_because_display() if self.run is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a text says before it goes back to other words."""
+
+    title: str
+    text: str
+    is_unpublished: bool
+
+    @classmethod
+    def of(cls, narrative: Narrative) -> Draft:
+        live = narrative.live
+        return cls(narrative.title, narrative.text, live is None or live.text != narrative.text)
 
 
 class PublicationPages(Deeds):
@@ -195,8 +211,10 @@ class PublicationPages(Deeds):
         chosen = request.GET.get("text", "")
         text = int(chosen) if chosen.isdecimal() else None  # one of its texts, or all
         words = words_as_of(publication, text)
-        if words and not has_said_yes(request):
+        seen = _fingerprint(words)
+        if words and not self._has_agreed_to_lose(request, seen):
             for narrative, revision in words.items():
+                narrative.draft = Draft.of(narrative)  # type: ignore[attr-defined]
                 narrative.title, narrative.text = revision.title, revision.text
             planned = warming.plan(draft_clips(words))
             sound = "All of its sound is kept." if not planned.missing else in_words(planned)
@@ -207,6 +225,7 @@ class PublicationPages(Deeds):
                 narratives=list(words),
                 summary=f"{sound} Listeners get them once you publish; nothing is made until then.",
                 verb="Restore these drafts",
+                hidden=[("seen", seen)],
                 back=reverse("admin:narratives_journey_versions", args=[journey.pk]),
             )
         restored = restore(publication, text)
@@ -215,3 +234,16 @@ class PublicationPages(Deeds):
             self.log_change(request, journey, said)
         self.message_user(request, said if restored else "The drafts have these words already.")
         return redirect(self.page_of(journey))
+
+    def _has_agreed_to_lose(self, request: HttpRequest, seen: str) -> bool:
+        """Whether somebody has said yes to just these drafts being overwritten; who saw others is told."""
+        if has_said_yes(request) and request.POST.get("seen", seen) != seen:
+            self.message_user(request, CHANGED_SINCE, messages.WARNING)
+            return False
+        return has_said_yes(request)
+
+
+def _fingerprint(words: Mapping[Narrative, Revision]) -> str:
+    """Equal where the same drafts would become the same words."""
+    told = [(each.pk, each.title, each.text, revision.pk) for each, revision in words.items()]
+    return hashlib.sha256(repr(told).encode()).hexdigest()

@@ -3,7 +3,7 @@ from django.apps import AppConfig
 
 class NarrativesConfig(AppConfig):
     name = "narratives"
-    verbose_name = "Narratives"
+    verbose_name = "Stories"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -161,6 +161,7 @@ def _problems(told: Sequence[dict[str, Any]], rows: Sequence[Row]) -> Iterator[P
         narrative = Narrative(**{name: value for name, value in asdict(row).items() if value is not None})
         try:
             narrative.clean_fields(exclude=["journey", "live", "pending", "position", "edited_at"])
+            narrative.clean()
         except ValidationError as error:
             for name, messages in error.message_dict.items():
                 yield Problem(number, name, " ".join(messages))

@@ -217,6 +217,13 @@ class Narrative(Deletable):
         self.title, self.text = " ".join(self.title.split()), tidied(self.text)
         super().save(*args, **kwargs)
 
+    def clean(self) -> None:
+        """Raises ValidationError for what nobody can see, or no voice can say."""
+        written = {name: getattr(self, name) for name in ("title", "text")}
+        empty = [name for name, words in written.items() if words and not re.search(r"\w", words)]
+        if empty:
+            raise ValidationError(dict.fromkeys(empty, "It has no letter and no digit."))
+
     def draft_speech(self, voice: str) -> SpeechRequest:
         return conf().house_request(self.lexicon.spoken(self.text, voice), voice)
 

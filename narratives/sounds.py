@@ -81,9 +81,9 @@ class Sound:
 
     @property
     def reasons(self) -> list[str]:
-        """Why it is out of date, or could not be made."""
+        """Why it is out of date, could not be made, or is not being made just now."""
         failed = [badge.note for badge in (self.badge, self.remade) if badge and badge.tone == "danger"]
-        return [self.changed, *failed] if self.changed else failed
+        return [said for said in (self.changed, self.badge.held_up, *failed) if said]
 
     @property
     def player(self) -> SafeString:
@@ -172,9 +172,9 @@ def _standing(badge: Badge, *, is_published: bool, was_published: bool) -> Badge
         return UP_TO_DATE if is_published else READY
     if badge == NOT_MADE and was_published and not is_published:
         return OUT_OF_DATE
-    if badge.note or is_published or not was_published:
+    if is_published or not was_published:
         return badge
-    return replace(badge, note="Until it is there, this is what listeners hear.")
+    return replace(badge, note=f"{badge.note} Until it is there, this is what listeners hear.".strip())
 
 
 def state_of(narrative: Narrative) -> Badge:

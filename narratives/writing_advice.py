@@ -11,7 +11,9 @@ LONG_TEXT = 600  # characters
 LONG_SENTENCE = 25  # words
 MOST_AT_ONCE = 4096  # characters that the voice service takes in one request; longer texts are made in parts
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n+")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?…])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bProf\.)[\"'”’)]*\s+|\n+"
+)
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _ABBREVIATION = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Rd|Ave|etc|approx|vs|incl|no|tel|min|max)\.(?=\s|$)|\b(?:e\.g|i\.e|a\.m|p\.m)\.?",
@@ -23,7 +25,9 @@ _NUMBERS = (
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     "eleven", "twelve", "thirteen", "fourteen", "fifteen",
 )  # fmt: skip
-_QUESTIONS = re.compile(rf"\b({'|'.join(_NUMBERS)}|\d+)\s+(?:\w+\s+){{0,2}}?questions?\b", re.IGNORECASE)
+_QUESTIONS = re.compile(
+    rf"\b({'|'.join(_NUMBERS)}|\d{{1,4}})\s+(?:\w+\s+){{0,2}}?questions?\b", re.IGNORECASE
+)
 
 
 def sentences(text: str) -> list[str]:

@@ -61,7 +61,8 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
     """What Unfold's first page shows besides: figures, or only what needs those who may not see any."""
     if not request.user.has_perm("ttscache.view_usage"):
         needs = ((need, _address_for(need, request)) for need in needs_without_figures())
-        return context | {"needs": [(need, address) for need, address in needs if address]}
+        reachable = [(need, address) for need, address in needs if address]
+        return context | {"title": "Staff pages", "needs": reachable}
     scope = Scope.asked_for(request.GET.dict())
     shows_hidden = "hidden" in request.GET
     found = report(scope, hidden=shows_hidden)

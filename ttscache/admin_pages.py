@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Model
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import BadRequest, ValidationError
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -33,6 +35,16 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
     def has_make_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Have clips made, which costs money."""
         return self.has_view_permission(request) and request.user.has_perm("ttscache.make_clip")
+
+    # what was chosen in a list
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        key = self.opts.pk
+        try:
+            for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                key.run_validators(key.to_python(chosen))
+        except ValidationError as error:
+            raise BadRequest("what was chosen is not in this list") from error
+        return super().response_action(request, queryset)
 
     # the page of one thing
     def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:

@@ -25,13 +25,14 @@ MOST_LINES = 200  # of a list that staff are to read
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """An icon, a word and a colour; `note` says the rest in a sentence."""
+    """An icon, a word and a colour; `note` says the rest in a sentence, `held_up` why it does not go on."""
 
     word: str
     icon: str  # of Material Symbols
     tone: str  # success, info, warning, danger or neutral
     note: str = ""
     is_settled: bool = True  # whether it stays as it is until somebody does something
+    held_up: str = ""
 
     def __str__(self) -> str:
         return self.html
@@ -104,7 +105,9 @@ def _badge_of_missing(item: WarmItem) -> Badge:
     if item.state == WarmItem.State.FAILED:
         return replace(FAILED, note=item.reason or "The clip could not be made.")
     is_open = item.state in (WarmItem.State.QUEUED, WarmItem.State.MAKING)
-    return BEING_MADE if is_open and item.run.state in WarmRun.ACTIVE else NOT_MADE
+    if not is_open or item.run.state not in WarmRun.ACTIVE:
+        return NOT_MADE
+    return replace(BEING_MADE, held_up=item.run.get_paused_because_display())
 
 
 def length(milliseconds: int | None) -> str:

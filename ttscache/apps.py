@@ -7,7 +7,7 @@ from django.db.models.signals import post_migrate
 
 class TtsCacheConfig(AppConfig):
     name = "ttscache"
-    verbose_name = "Speech cache"
+    verbose_name = "Sound"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -217,6 +217,19 @@ def renames_or_moves_away_what_is_live(client: Client) -> bool:
     return (moved.journey, moved.slug) == (other, "else")
 
 
+def moves_what_is_published_to_listeners(client: Client) -> bool:
+    other = Journey.objects.create(slug="other", title="Other", is_live=True)
+    Journey.objects.filter(slug="ours").update(is_live=False)
+    client.post(page_of(narrative()), form_of(narrative(), journey=other.pk))
+    return narrative().journey == other
+
+
+def renames_a_live_journey(client: Client) -> bool:
+    save_journey(client, [], slug="theirs", language="fr")
+    journey = Journey.objects.get()
+    return (journey.slug, journey.language) == ("theirs", "fr")
+
+
 def deletes_what_is_live(client: Client) -> bool:
     client.post(page_of(narrative(), "delete"), {"post": "yes"})
     return not Narrative.objects.exists()
@@ -320,6 +333,8 @@ MAY: dict[Callable[[Client], bool], str] = {
     changes_the_order_of_what_is_live: "Publisher",
     makes_a_live_question_a_system_clip: "Publisher",
     renames_or_moves_away_what_is_live: "Publisher",
+    moves_what_is_published_to_listeners: "Publisher",
+    renames_a_live_journey: "Publisher",
     deletes_what_is_live: "Publisher",
     deletes_what_is_live_among_others: "Publisher",
     deletes_a_draft: "Editor Publisher",
@@ -431,6 +446,7 @@ class TestTheFirstPage:
     def test_an_editor_sees_what_the_texts_need_and_no_figures(self) -> None:
         page = signed_in("Editor").get(reverse("admin:index")).content.decode()
         assert "1 text has changes not published yet" in page
+        assert "Site administration" not in page
         assert 'class="dash"' not in page
 
     def test_nobody_sees_a_need_that_leads_where_they_may_not_go(self) -> None:
@@ -521,9 +537,10 @@ def form_of(narrative: Narrative, **changes: Any) -> dict[str, Any]:
     )
 
 
-def save_journey(client: Client, rows: list[tuple[Narrative, dict[str, Any]]]) -> None:
+def save_journey(client: Client, rows: list[tuple[Narrative, dict[str, Any]]], **journeys: str) -> None:
     journey = Journey.objects.get()
     form: dict[str, Any] = {"title": journey.title, "slug": journey.slug, "language": "en", "is_live": "on"}
+    form |= journeys
     form |= {"narratives-TOTAL_FORMS": len(rows), "narratives-INITIAL_FORMS": len(rows)}
     for row, (narrative, changes) in enumerate(rows):
         fields = ("id", "title", "kind", "text", "position")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
+from playwright.sync_api import Browser, Page
 
 from narratives import publishing
 from narratives.models import Journey, Narrative
@@ -42,3 +44,21 @@ def heard_question(heard_journey: Journey) -> Narrative:
 @pytest.fixture
 def paid_voice(settings: Any) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
+
+
+@pytest.fixture
+def open_page(browser: Browser, live_server: Any, admin_client: Any) -> Iterator[Callable[..., Page]]:
+    contexts = []
+
+    def open_one(address: str, **options: Any) -> Page:
+        context = browser.new_context(base_url=live_server.url, **options)
+        contexts.append(context)
+        cookie = admin_client.cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        page.goto(address)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()

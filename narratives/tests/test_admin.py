@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from narratives import publishing
+from narratives import drafts, publishing
 from narratives.models import Journey, Narrative, Pronunciation
+from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin, WarmItem, WarmRun
 
@@ -152,12 +153,30 @@ class TestHowANarrativeSounds:
         run.items.update(state=state)
         assert sounds(admin_client, question) == ["Being made", "Not made"]
 
+    def test_what_is_held_up_says_why(self, admin_client, question):
+        warming.pause(publishing.warm(question.journey, "nova"), WarmRun.Pause.BUDGET)
+        page = admin_client.get(page_of(question))
+        assert badges(page)[:2] == ["Being made", "Not made"]
+        assert "budget is spent; this goes on by itself" in page.content.decode()
+
     def test_failed_says_why(self, admin_client, question):
         run = publishing.warm(question.journey, "nova")
         run.items.update(state="failed", reason="The voice service is not available just now.")
         page = admin_client.get(page_of(question))
         assert badges(page)[0] == "Failed"
         assert "The voice service is not available just now." in page.content.decode()
+
+    def test_failed_says_that_what_plays_is_not_the_new_text(self, admin_client, question):
+        make_clips(question.text)
+        edit(question, "Where did it all begin?")
+        drafts.make_clip(question, "nova")
+        WarmRun.objects.get().items.update(state="failed", reason="The voice service was busy.")
+        page = admin_client.get(page_of(question))
+        assert badges(page)[:2] == ["Failed", "Out of date"]
+        assert (
+            "The voice service was busy. Until it is there, this is what listeners hear."
+            in page.content.decode()
+        )
 
     def test_what_was_never_published_is_not_made(self, admin_client, journey):
         new = Narrative.objects.create(journey=journey, slug="new", title="New", text="And then?")
@@ -227,6 +246,11 @@ class TestDrafts:
         }
         assert admin_client.post(reverse("admin:narratives_narrative_add"), form).status_code == 302
         assert journey.narratives.get(slug="more-of-it").position == 2
+
+    @pytest.mark.parametrize("field", ["title", "text"])
+    def test_what_nobody_can_see_or_say_is_refused(self, admin_client, question, field):
+        page = admin_client.post(page_of(question), narrative_form(question, **{field: "\u200b ?"}))
+        assert "It has no letter and no digit." in page.content.decode()
 
     def test_a_row_without_words_is_refused_and_keeps_the_page(self, admin_client, journey):
         response = admin_client.post(page_of(journey), journey_form(journey, **{"narratives-1-text": ""}))
@@ -436,6 +460,14 @@ class TestFewQueries:
         with django_assert_max_num_queries(16):
             page = admin_client.get(page_of(Journey.objects.get()))
         assert len(badges(page)) == 1 + 34
+
+
+@pytest.mark.parametrize("chosen", ["abc", "\x00", "9" * 30], ids=["a word", "nul", "a long number"])
+@pytest.mark.parametrize("of", ["narrative", "journey", "bankreflection"])
+def test_what_no_list_can_offer_is_refused_when_it_is_chosen(admin_client, of, chosen):
+    address = reverse(f"admin:narratives_{of}_changelist")
+    chosen_there = {"action": "delete_selected", "_selected_action": chosen}
+    assert admin_client.post(address, chosen_there).status_code == 400
 
 
 def test_a_title_is_never_markup(admin_client, journey, question):

@@ -220,6 +220,18 @@ class TestAQuestionThatWasAnsweredLater:
         assert "The drafts have changed" in self.answered(admin_client, texts, asked)
         assert heard_question.journey.waiting is None
 
+    def test_going_back_overwrites_no_draft_that_was_not_on_the_page(
+        self, admin_client, heard_journey, heard_question, intro
+    ):
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
+        back = reverse("admin:narratives_journey_restore", args=[heard_journey.pk, 1])
+        asked = admin_client.get(back)
+        assert "<del>Seen.</del><ins>Where did it begin?</ins>" in asked.content.decode()
+        assert "a draft that is not published; it is overwritten" in asked.content.decode()
+        Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
+        assert "The drafts have changed" in self.answered(admin_client, back, asked)
+        assert texts(heard_journey)[:2] == ["Not seen.", "Seen."]
+
     def test_nothing_is_made_that_costs_more_than_was_shown(
         self, admin_client, heard_journey, heard_question, intro, paid_voice
     ):

@@ -56,7 +56,10 @@ class TestWhatIsOffered:
         WarmItem.objects.create(run=run, clip=clip, position=9, state="failed", reason="Busy.", characters=1)
         page = admin_client.get(page_of(heard_question))
         assert deeds(page) == ["Try again, nova, Question", "Make now, onyx, Question"]
-        assert '<span class="narrative-reason">Busy.</span>' in page.content.decode()
+        assert (
+            '<span class="narrative-reason">Busy. Until it is there, this is what listeners hear.<'
+            in page.content.decode()
+        )
 
     def test_nothing_while_it_is_being_made(self, admin_client, heard_question):
         admin_client.post(deed_of(written(heard_question), "make"), {"confirmed": "yes"})

@@ -93,6 +93,7 @@ GOOD = {"slug": "a", "kind": "question", "title": "A", "text": "Why?"}
     [
         ([GOOD | {"text": " "}], [(1, "text")]),
         ([GOOD, GOOD | {"slug": "b", "kind": "answer"}], [(2, "kind")]),
+        ([GOOD | {"text": "\u200b"}], [(1, "text")]),
         ([GOOD | {"title": "x" * 201}], [(1, "title")]),
         ([GOOD | {"slug": "no slug"}], [(1, "slug")]),
         ([GOOD, GOOD], [(2, "slug")]),
@@ -104,6 +105,7 @@ GOOD = {"slug": "a", "kind": "question", "title": "A", "text": "Why?"}
     ],
     ids=[
         "no words",
+        "nothing to say",
         "kind",
         "long title",
         "slug",

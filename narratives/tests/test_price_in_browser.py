@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from harness.axe import serious
 from harness.optional import skipped_when_unavailable
@@ -25,24 +25,6 @@ def journey(heard_journey: Journey, paid_voice: None) -> Journey:
     for narrative in heard_journey.narratives.all():
         make_clips(narrative.text)
     return heard_journey
-
-
-@pytest.fixture
-def open_page(browser: Browser, live_server: Any, admin_client: Any) -> Iterator[Callable[..., Page]]:
-    contexts = []
-
-    def open_one(address: str, **options: Any) -> Page:
-        context = browser.new_context(base_url=live_server.url, **options)
-        contexts.append(context)
-        cookie = admin_client.cookies["sessionid"].value
-        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-        page = context.new_page()
-        page.goto(address)
-        return page
-
-    yield open_one
-    for context in contexts:
-        context.close()
 
 
 def button(page: Page) -> Locator:

@@ -43,6 +43,10 @@ def test_sentences_are_counted() -> None:
     assert len(sentences("How are you? I am well.\n\nLet us begin… now.")) == 4
 
 
+def test_a_title_ends_no_sentence() -> None:
+    assert len(sentences("Was it Dr. Nguyen? Or Prof. Ray and Mrs. Lee.")) == 2
+
+
 @pytest.mark.parametrize(
     ("text", "level"),
     [
@@ -61,7 +65,14 @@ def test_how_easy_it_is(text: str, level: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("I ask ten questions.", 10), ("Ten short questions", 10), ("12 questions", 12), ("None.", None)],
+    [
+        ("I ask ten questions.", 10),
+        ("Ten short questions", 10),
+        ("12 questions", 12),
+        ("None.", None),
+        ("9" * 5_000 + " questions", None),
+    ],
+    ids=["ten", "short", "digits", "none", "no number"],
 )
 def test_how_many_questions_a_text_promises(text: str, number: int | None) -> None:
     assert questions_promised(text) == number

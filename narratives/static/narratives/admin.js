@@ -74,9 +74,17 @@
   const GAP_MS = 1500;
   let whole = null; // what is played now: its button, and the clips still to come
 
+  // Looked up when its turn comes: by then a fresh one may stand in its place.
+  function playerAt({ row, voice }) {
+    const players = [...(document.getElementById(row)?.querySelectorAll("[data-player]") ?? [])];
+    return players.find((player) => player.querySelector(".clip-voice").textContent === voice);
+  }
+
   function playNext() {
-    const player = whole?.left.shift();
-    if (!player) return stopWhole("That was all of it.");
+    const place = whole?.left.shift();
+    if (!place) return stopWhole("That was all of it.");
+    const player = playerAt(place);
+    if (!player) return playNext();
     const number = whole.total - whole.left.length;
     tellWhole(`Clip ${number} of ${whole.total}`);
     whole.now = player.querySelector("audio");
@@ -103,9 +111,8 @@
     const isOn = whole?.button === button;
     if (whole) stopWhole("");
     if (isOn) return;
-    const left = [...document.querySelectorAll(".narratives .original [data-player]")].filter(
-      (player) => player.querySelector(".clip-voice").textContent === button.dataset.playAll,
-    );
+    const rows = [...document.querySelectorAll(".narratives .original [data-fresh]")].map(({ id }) => id);
+    const left = rows.map((row) => ({ row, voice: button.dataset.playAll })).filter(playerAt);
     whole = { button, left, total: left.length, now: null };
     button.setAttribute("aria-pressed", "true");
     left.length ? playNext() : stopWhole("No clip of this voice is made yet.");
@@ -120,7 +127,8 @@
 
   // --- what a text would be like, while it is written ---
   const ESTIMATE_MS = 400;
-  const waiting = new WeakMap();
+  const waiting = new WeakMap(); // the timer of each text
+  const asked = new WeakMap(); // how often it was asked about
 
   document.addEventListener("input", (event) => {
     const text = event.target.closest("textarea[name$='text']");
@@ -131,11 +139,15 @@
   });
 
   async function estimate(text, place) {
+    const mine = (asked.get(text) ?? 0) + 1;
+    asked.set(text, mine);
     const body = new FormData();
     body.append("text", text.value);
     body.append("csrfmiddlewaretoken", document.querySelector("[name=csrfmiddlewaretoken]").value);
     const answer = await fetch(place.dataset.estimate, { method: "POST", body }).catch(() => null);
-    if (answer?.ok && !answer.redirected) place.innerHTML = await answer.text();
+    if (!answer?.ok || answer.redirected) return;
+    const told = await answer.text();
+    if (asked.get(text) === mine) place.innerHTML = told; // else somebody has gone on writing
   }
 
   // --- moving a narrative with its arrows, for those who do not drag ---
@@ -175,12 +187,29 @@
     for (const old of document.querySelectorAll("[data-fresh]")) {
       const fresh = page.getElementById(old.id);
       const isHeard = [...old.querySelectorAll("audio")].some((audio) => !audio.paused);
-      if (fresh && !isHeard && old.innerHTML !== fresh.innerHTML) old.innerHTML = fresh.innerHTML;
+      if (fresh && !isHeard && old.innerHTML !== fresh.innerHTML) replace(old, fresh);
     }
     for (const deed of document.querySelectorAll("[data-while-under-way]")) {
       deed.closest("li").hidden = !page.querySelector("[data-while-under-way]");
     }
     document.dispatchEvent(new Event("clips-refreshed"));
+  }
+
+  // Who is on one of its buttons by keyboard stays there, or on the next one of the same voice.
+  function replace(old, fresh) {
+    const line = lines(old).findIndex((each) => each.contains(document.activeElement));
+    const place = line < 0 ? -1 : controls(lines(old)[line]).indexOf(document.activeElement);
+    old.innerHTML = fresh.innerHTML;
+    if (place < 0) return;
+    const there = controls(lines(old)[line] ?? old);
+    (there[place] ?? there.at(-1))?.focus();
+  }
+
+  const controls = (part) => [...part.querySelectorAll("a[href], button")];
+
+  function lines(part) {
+    const items = [...part.querySelectorAll("li")];
+    return items.length ? items : [part];
   }
 
   async function keepFresh() {
