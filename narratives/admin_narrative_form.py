@@ -8,6 +8,9 @@ from django.core.exceptions import ValidationError
 
 from narratives.admin_meanwhile import MeanwhileForm
 from narratives.models import Journey
+from narratives.publishing import clips_of_live
+from ttscache.admin_widgets import in_words
+from ttscache.warming import plan
 
 OF_THE_ORDER = ("position",)
 AT_ONCE = ("kind", "slug", "journey")  # which screen it is, by which name it is asked for, and where
@@ -27,12 +30,17 @@ class NarrativeForm(MeanwhileForm):
             self.fields[name].disabled = True
 
     def clean_journey(self) -> Journey:
-        """What is published goes along: listeners of a live journey would get it as soon as it is saved."""
+        """What is published goes along: listeners of a live journey get it as soon as it is saved, so its
+        sound, where it costs money, is to be there."""
         chosen: Journey = self.cleaned_data["journey"]
         is_published = self.instance.live_id is not None or self.instance.pending_id is not None
         moves = self.instance.pk is not None and chosen.pk != self.initial["journey"]
-        if moves and is_published and chosen.is_live and not self.may_publish:
-            raise ValidationError(
-                f"Listeners of “{chosen}” would get it at once. Ask somebody who publishes."
-            )
+        if not (moves and is_published and chosen.is_live):
+            return chosen
+        at_once = f"Listeners of “{chosen}” would get it at once."
+        if not self.may_publish:
+            raise ValidationError(f"{at_once} Ask somebody who publishes.")
+        planned = plan(clips_of_live(self.instance))
+        if planned.cost_usd > 0:
+            raise ValidationError(f"{at_once} {in_words(planned)} Make them first.")
         return chosen

@@ -302,6 +302,8 @@ class Pronunciation(models.Model):
     objects: ClassVar[models.Manager[Pronunciation]] = PronunciationQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "word"
+        verbose_name_plural = "lexicon"
         ordering: ClassVar = ["word", "voice"]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -351,7 +353,7 @@ class BankReflection(models.Model):
 
     class Meta:
         verbose_name = "reflection"
-        verbose_name_plural = "reflections"
+        verbose_name_plural = "reflection bank"
         ordering: ClassVar = ["theme", "pk"]
 
     def __str__(self) -> str:

@@ -347,6 +347,12 @@ def published_clips(journey: Journey, voice: str) -> Iterator[Wanted]:
             yield Wanted(narrative.live.speech(voice), kind_of_clip(narrative))
 
 
+def clips_of_live(narrative: Narrative) -> list[Wanted]:
+    """What listeners hear of one text, in every voice that they have."""
+    live, kind = narrative.live, kind_of_clip(narrative)
+    return [Wanted(live.speech(voice), kind) for voice in conf().listener_voices] if live else []
+
+
 def all_published_clips(journey: Journey) -> list[Wanted]:
     """The same in every voice that listeners have."""
     return [wanted for voice in conf().listener_voices for wanted in published_clips(journey, voice)]

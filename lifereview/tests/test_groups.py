@@ -220,6 +220,7 @@ def renames_or_moves_away_what_is_live(client: Client) -> bool:
 def moves_what_is_published_to_listeners(client: Client) -> bool:
     other = Journey.objects.create(slug="other", title="Other", is_live=True)
     Journey.objects.filter(slug="ours").update(is_live=False)
+    Clip.objects.update(kept_at=timezone.now())
     client.post(page_of(narrative()), form_of(narrative(), journey=other.pk))
     return narrative().journey == other
 

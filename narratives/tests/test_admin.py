@@ -345,6 +345,19 @@ class TestPublishing:
         assert "6 clips are being made" in said(page)
         assert WarmRun.objects.count() == 2
 
+    def test_what_is_published_moves_to_listeners_with_its_sound_only(
+        self, admin_client, journey, question, paid
+    ):
+        other = Journey.objects.create(slug="other", title="Other", is_live=True)
+        moved = narrative_form(question, journey=other.pk)
+        Journey.objects.filter(pk=journey.pk).update(is_live=False)
+        page = admin_client.post(page_of(question), moved)
+        assert "2 clips are missing: 38 characters, about $0.001. Make them first." in page.content.decode()
+        make_clips(question.text)
+        admin_client.post(page_of(question), moved)
+        question.refresh_from_db()
+        assert question.journey == other
+
 
 class TestMakingClips:
     def test_what_costs_money_asks_first(self, admin_client, question, paid):
