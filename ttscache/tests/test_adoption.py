@@ -18,7 +18,7 @@ from harness.postgres import PostgresServer
 from harness.waiting import wait_until
 from ttscache.tests.adoption_variants import VARIANTS, fill, found_clips
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 CLIPS = 500
 # Every clip through the real cache, whose voice counts the calls that it must not get.

@@ -13,7 +13,7 @@ from harness.postgres import PostgresServer
 from ttscache.tests.adoption_variants import fill, found_clips
 from ttscache.tests.test_adoption import Host, adoption_lines, ask
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 RELATIONS = "SELECT relname, relkind::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
 AS_ON_SUPABASE = """
