@@ -13,6 +13,7 @@ from ttscache import alerts, examining, frequent, moving, pruning, pulling, read
 from ttscache.claims import is_process_alive
 from ttscache.conf import conf
 from ttscache.errors import Busy, TierError
+from ttscache.figures.holdings import note_not_asked_for
 from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,9 @@ def prune(run_id: str = "") -> None:
         run = pruning.prune_in_cluster(conf().stale_days, speech_cache(), run_id, should_rest)
     except Busy:
         return  # another one is at it; a run that waits is taken up by the heartbeat
-    if run is not None and not is_stopping():
+    if run is None:
+        note_not_asked_for(conf().stale_days, pruning.find_stale(conf().stale_days))
+    elif not is_stopping():
         pruning.call_for_prune(run)
 
 

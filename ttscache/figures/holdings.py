@@ -13,10 +13,11 @@ from django.utils import timezone
 from ttscache import holdings
 from ttscache.conf import conf
 from ttscache.figures.asked import tone_of
-from ttscache.figures.remembered import Remembered, remembered
+from ttscache.figures.remembered import Remembered, note, noted, remembered
 from ttscache.figures.scope import DAY, Scope
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, kind_of
 from ttscache.prices import list_price_usd
+from ttscache.pruning import Stale
 
 COVERAGE_TARGET = 100.0  # percent
 GROWTH_DAYS = 14
@@ -161,31 +162,15 @@ class NotAskedFor:
     usd: float
 
 
-def not_asked_for(scope: Scope) -> Remembered[NotAskedFor]:
-    """As the dry run tells it, counted now and then: nothing holds them, and nobody asked for them lately."""
-    voice, days = scope.voice, conf().stale_days
-    return remembered(f"not-asked-for:{days}:{voice}", lambda: _not_asked_for(days, voice))
+def note_not_asked_for(days: int, found: Stale) -> None:
+    """What the look after a prune found."""
+    total = NotAskedFor(len(found.content_hashes), found.freed_bytes, found.remake_cost_usd)
+    note(f"not-asked-for:{days}", total)
 
 
-def _not_asked_for(days: int, voice: str) -> NotAskedFor:
-    has_bytes = Q(kept_at__isnull=False)
-    found = [
-        row
-        for stale in Clip.objects.stale_lists(days)
-        for row in stale.filter(**({"voice": voice} if voice else {}))
-        .order_by()
-        .values_list("model")
-        .annotate(
-            clips=Count("pk"),
-            stored=Sum(Coalesce("stored_size", "audio_file_size"), filter=has_bytes),
-            characters=Sum(Length("content_text"), filter=has_bytes),
-        )
-    ]
-    return NotAskedFor(
-        sum(clips for _, clips, _, _ in found),
-        sum(stored or 0 for _, _, stored, _ in found),
-        sum(list_price_usd(model, characters or 0) for model, _, _, characters in found),
-    )
+def not_asked_for() -> Remembered[NotAskedFor] | None:
+    """As it was noted last, in all voices; a million clips are not gone through for a page."""
+    return noted(f"not-asked-for:{conf().stale_days}")
 
 
 @dataclass(frozen=True, slots=True)

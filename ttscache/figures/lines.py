@@ -77,10 +77,11 @@ def _holdings(found: Report) -> Iterator[Line]:
     yield "storage", "all", "", "days left", space.days_left, "days"
     yield "never heard", "all", "", "clips", found.never_heard.found.clips, ""
     yield "never heard", "all", "", "paid", round(found.never_heard.found.usd, 6), "USD"
-    stale = found.not_asked_for.found
-    yield "not asked for", "all", "", "clips", stale.clips, ""
-    yield "not asked for", "all", "", "at rest", stale.stored_bytes, "bytes"
-    yield "not asked for", "all", "", "to make again", round(stale.usd, 6), "USD"
+    if found.not_asked_for is not None:
+        stale = found.not_asked_for.found
+        yield "not asked for", "all", "", "clips", stale.clips, ""
+        yield "not asked for", "all", "", "at rest", stale.stored_bytes, "bytes"
+        yield "not asked for", "all", "", "to make again", round(stale.usd, 6), "USD"
 
 
 def _heard(found: Report, *, shows_texts: bool) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from django.core.cache import cache
@@ -48,13 +48,27 @@ def remembered(name: str, find: Callable[[], Found], fresh: timedelta = FRESH) -
     of its own, one over all processes. Where the cache does not answer, all is found anew. Raises
     DatabaseError.
     """
-    # 2: of this shape; one that an earlier version has kept is another. A voice may be named with a space.
-    key = f"figures-2:{quote(name, safe=':')}"
+    key = _key(name)
     try:
         return _known(key, find, fresh) or _find(key, find)
     except RedisError:
         logger.warning("Figures are not remembered: the cache does not answer.")
         return _looked_up(find)
+
+
+def note(name: str, found: object) -> None:
+    """For `noted`, which never looks it up."""
+    with suppress(RedisError):
+        cache.set(_key(name), Remembered(found, timezone.now()), timeout=2 * TOO_OLD.total_seconds())
+
+
+def noted(name: str) -> Remembered[Any] | None:
+    """What was noted last, by two days ago at the earliest."""
+    try:
+        known: Remembered[Any] | None = cache.get(_key(name))
+    except RedisError:
+        return None
+    return known
 
 
 def rows_in(scope: Scope, name: str, look: Callable[[datetime, datetime | None], list[Found]]) -> list[Found]:
@@ -68,6 +82,11 @@ def rows_in(scope: Scope, name: str, look: Callable[[datetime, datetime | None],
         past = remembered(f"{name}:{scope.key}", lambda: look(scope.since, live), fresh=PAST_FRESH)
         rows = rows + past.found
     return rows
+
+
+def _key(name: str) -> str:
+    """2: of this shape; what an earlier version has kept is another. A voice may have a space."""
+    return f"figures-2:{quote(name, safe=':')}"
 
 
 def _known(key: str, find: Callable[[], Found], fresh: timedelta) -> Remembered[Found] | None:

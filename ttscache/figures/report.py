@@ -23,7 +23,7 @@ class Report:
     coverage: holdings.Coverage
     storage: holdings.Storage
     never_heard: Remembered[holdings.NeverHeard]
-    not_asked_for: Remembered[holdings.NotAskedFor]
+    not_asked_for: Remembered[holdings.NotAskedFor] | None
     heard: heard.MostHeard
     runs: list[work.Run]
     queue: work.Queue
@@ -57,7 +57,7 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
         coverage=covered,
         storage=space,
         never_heard=holdings.never_heard(scope),
-        not_asked_for=holdings.not_asked_for(scope),
+        not_asked_for=holdings.not_asked_for(),
         heard=heard.most_heard(scope, space.reflections_on_record, hidden=hidden),
         runs=work.runs(),
         queue=waiting,

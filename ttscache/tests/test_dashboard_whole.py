@@ -14,7 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure, OrmQ
 
+from ttscache.figures.holdings import note_not_asked_for
 from ttscache.models import Clip, LastCall, Pin, PruneRun, SoundStart, Spending, WarmItem, WarmRun
+from ttscache.pruning import find_stale
 from ttscache.tests.fakes import speech
 from ttscache.tests.test_dashboard import INDEX, STALE, link_in, old_clip, reflection, text_of, usage
 from ttscache.tries import MOST_TRIES
@@ -129,6 +131,7 @@ def filled(admin_client: Client, settings: Any) -> str:
     PruneRun.objects.create(days=90, freed_bytes=14)
     OrmQ.objects.create(key="q", payload="", lock=NOW - DAY)
     Failure.objects.create(id="f", name="f", func="f", started=NOW, stopped=NOW, success=False)
+    note_not_asked_for(90, find_stale(90))
     return text_of(admin_client.get(INDEX))
 
 
@@ -181,6 +184,11 @@ def test_the_oldest_is_that_of_the_run_that_was_begun_first(filled, admin_client
 def test_what_could_go_is_told_with_bytes_and_price(filled):
     card = filled[filled.index("Not asked for in 90 days") :].partition("</section>")[0]
     assert "1 clip</strong></a>, 1.0\xa0KB, $0.0006" in card
+
+
+def test_what_could_go_is_never_counted_for_the_page_alone(admin_client):
+    old_clip("Nobody asks for this.")
+    assert "Counted after old clips were removed" in text_of(admin_client.get(INDEX))
 
 
 def test_what_failed_too_often_is_tried_again_by_a_press(filled, admin_client):

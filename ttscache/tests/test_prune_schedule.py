@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.cache import cache
 from django.db import connections
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -17,6 +18,7 @@ from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
 from ttscache import pruning, tasks
+from ttscache.figures.holdings import NotAskedFor, not_asked_for
 from ttscache.models import Claim, Clip, Pin, PruneRun, Removal, WarmItem, WarmRun
 from ttscache.tests.fakes import speech
 
@@ -81,6 +83,16 @@ def closing(deed: Callable[[], object]) -> Callable[[], None]:
 
 
 # --- the task ---------------------------------------------------------------------------------------------
+def test_what_could_go_next_is_counted_at_its_end() -> None:
+    cache.clear()
+    stale_clips(2)
+    assert not_asked_for() is None
+    tasks.prune()
+    counted = not_asked_for()
+    assert counted is not None
+    assert counted.found == NotAskedFor(0, 0, 0)
+
+
 def test_it_removes_what_is_stale_and_says_so() -> None:
     stale_clips(3)
     tasks.prune()
