@@ -15,7 +15,7 @@ from lifereview.tests.calling import Caller, phrase, sound_of
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import execute, query
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 USD_A_CHARACTER = 30 / 1e6
 CAP_USD = 0.06  # of 2,000 characters; one voice of the journey has 2,512

@@ -43,7 +43,7 @@ def site(
 ) -> Iterator[WebServer]:
     var_dir = tmp_path_factory.mktemp("dashboard") / "var"
     with_static_files(var_dir)
-    site = WebServer(var_dir)
+    site = WebServer(var_dir, {"WEB_WORKERS": "1"})
     site.manage("migrate", "--verbosity", "0", check=True)
     site.is_prepared = True
     site.manage("shell", "--verbosity", "0", "-c", PREPARE, check=True)
@@ -52,7 +52,7 @@ def site(
         yield site
 
 
-@pytest.fixture(params=["light", "dark"])
+@pytest.fixture(params=["light", pytest.param("dark", marks=pytest.mark.long)])
 def page(request: pytest.FixtureRequest, site: WebServer, browser: Browser) -> Iterator[Page]:
     """Signed in, on a phone, so that what fits here fits anywhere."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=request.param)

@@ -24,8 +24,8 @@ from lifereview.tests.work import end_at_once
 
 pytestmark = pytest.mark.site
 
-ROUNDS = 20 if os.environ.get("TEST_LONG") == "1" else 3
-ROUNDS_WITH_BUCKET = 20 if os.environ.get("TEST_LONG") == "1" else 2
+ROUNDS = 20 if os.environ.get("TEST_LONG") == "1" else 2
+ROUNDS_WITH_BUCKET = 20 if os.environ.get("TEST_LONG") == "1" else 1
 WRITERS = 6
 KEPT = "SELECT audio_file_path, encoding FROM tts_cache WHERE kept_at IS NOT NULL AND kept_in = 'storage'"
 NAMED = "SELECT audio_file_path FROM tts_cache WHERE audio_file_path IS NOT NULL"

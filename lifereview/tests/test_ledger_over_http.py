@@ -17,7 +17,7 @@ from lifereview.tests.calling import Caller, clip_path, hash_of, long_phrase, ph
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import query
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 THREADS = 12
 ROUNDS_EACH = 25 if os.environ.get("TEST_LONG") == "1" else 8

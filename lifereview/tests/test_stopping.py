@@ -45,7 +45,7 @@ def test_who_has_not_ended_by_then_is_killed_in_time() -> None:
     [
         pytest.param(signal.SIGTERM, False, 1, id="a service manager"),
         pytest.param(signal.SIGINT, True, 4, id="Ctrl-C, impatiently"),
-        pytest.param(signal.SIGINT, True, 1, id="Ctrl-C"),
+        pytest.param(signal.SIGINT, True, 1, id="Ctrl-C", marks=pytest.mark.long),
         pytest.param(signal.SIGTERM, True, 2, id="SIGTERM to all, twice", marks=pytest.mark.long),
         pytest.param(signal.SIGHUP, True, 1, id="the terminal is closed", marks=pytest.mark.long),
     ],

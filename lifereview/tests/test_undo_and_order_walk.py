@@ -37,7 +37,7 @@ def site(
 ) -> Iterator[WebServer]:
     var_dir = tmp_path_factory.mktemp("editor") / "var"
     with_static_files(var_dir)
-    site = WebServer(var_dir)
+    site = WebServer(var_dir, {"WEB_WORKERS": "1"})
     site.manage("migrate", "--verbosity", "0", check=True)
     site.is_prepared = True
     site.manage("shell", "--verbosity", "0", "-c", PREPARE, check=True)
@@ -46,7 +46,12 @@ def site(
         yield site
 
 
-@pytest.fixture(params=[(1440, "light"), (390, "dark")], ids=["desk-light", "phone-dark"])
+@pytest.fixture(
+    params=[
+        pytest.param((1440, "light"), id="desk-light", marks=pytest.mark.long),
+        pytest.param((390, "dark"), id="phone-dark"),
+    ]
+)
 def page(request: pytest.FixtureRequest, site: WebServer, browser: Browser) -> Iterator[Page]:
     """Signed in, in the editor of the journey."""
     width, scheme = request.param

@@ -86,7 +86,7 @@ def test_words_that_are_not_saved_are_not_lost_without_a_word(
     assert warned == ["beforeunload"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.long), "dark"])
 def test_nothing_serious_for_those_who_see_or_move_otherwise(
     open_page: Callable[..., Page], journey: Journey, scheme: str
 ) -> None:
