@@ -48,14 +48,18 @@ class Network:
     def run(self, *command: str) -> str:
         return _run(*self.command(command))
 
+    def plug(self, cable: str) -> None:
+        """Into the switch."""
+        self.run("ip", "link", "set", cable, "master", SWITCH)
+        self.run("ip", "link", "set", cable, "up")
+
     def connect(self, cable: str, namespace: int) -> str:
         """Lay a cable to the eth0 of that process's namespace; returns the address that is nobody else's.
 
         Devices of a namespace are numbered as they come, and no number is given twice.
         """
         self.run("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", str(namespace))
-        self.run("ip", "link", "set", cable, "master", SWITCH)
-        self.run("ip", "link", "set", cable, "up")
+        self.plug(cable)
         number = int(json.loads(self.run("ip", "-json", "link", "show", cable))[0]["ifindex"])
         return f"{self.prefix}.{number}"
 
@@ -75,8 +79,7 @@ def new_network() -> Iterator[Network]:
         made.run(
             "ip", "link", "add", "near", "type", "veth", "peer", "name", cable, "netns", str(os.getpid())
         )
-        made.run("ip", "link", "set", "near", "master", SWITCH)
-        made.run("ip", "link", "set", "near", "up")
+        made.plug("near")
         _run("ip", "address", "add", f"{made.near}/24", "dev", cable)
         _run("ip", "link", "set", cable, "up")
         yield made

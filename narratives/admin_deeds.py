@@ -56,7 +56,7 @@ class Press:
         """Equal where the same words would be published in the same sound."""
         clips = [clip.content_hash for clip in self.planned.clips]
         titles = [(narrative.pk, narrative.title, narrative.text) for narrative in self.ahead]
-        return hashlib.sha256(repr((titles, clips)).encode()).hexdigest()
+        return fingerprint_of((titles, clips))
 
 
 class Deeds(StaffAdmin):
@@ -122,9 +122,9 @@ class Deeds(StaffAdmin):
             self.log_change(request, ahead[0].journey, says)
             self.message_user(request, says, messages.SUCCESS)
 
-    def has_agreed(self, request: HttpRequest, press: Press) -> bool:
-        """Whether somebody has said yes to just these words and clips; who saw others is told."""
-        if not has_said_yes(request) or request.POST.get("seen", "") in ("", press.fingerprint):
+    def has_agreed(self, request: HttpRequest, fingerprint: str) -> bool:
+        """Whether somebody has said yes to just what this is the fingerprint of; who saw other is told."""
+        if not has_said_yes(request) or request.POST.get("seen", fingerprint) == fingerprint:
             return has_said_yes(request)
         self.message_user(request, CHANGED_SINCE, messages.WARNING)
         return False
@@ -158,6 +158,11 @@ class Deeds(StaffAdmin):
         for narrative, share in shares_of(planned, wanted):
             if share.missing:
                 self.log_change(request, narrative, f"{says} {being_made_in_words(share)}")
+
+
+def fingerprint_of(seen: object) -> str:
+    """Equal where the same was seen, as far as its repr() tells."""
+    return hashlib.sha256(repr(seen).encode()).hexdigest()
 
 
 def has_listeners(thing: Journey | Narrative | None) -> bool:

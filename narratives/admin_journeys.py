@@ -206,7 +206,7 @@ class JourneyAdmin(
     def publish_changes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey, narratives = self._found(request, object_id)
         press = Press.of(narratives)
-        if not press.ahead or self.has_agreed(request, press):
+        if not press.ahead or self.has_agreed(request, press.fingerprint):
             self.publish(request, press)
             return self._back_to(journey)
         return self.ask_to_publish(request, journey, press)

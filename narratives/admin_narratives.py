@@ -182,7 +182,7 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
     def publish_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
         """Asks first when it costs money."""
         press = Press.of(share_lexicon(queryset))
-        if (has_said_yes(request) or press.costs_money) and not self.has_agreed(request, press):
+        if (has_said_yes(request) or press.costs_money) and not self.has_agreed(request, press.fingerprint):
             return self.ask_to_publish(request, None, press)
         self.publish(request, press)
         return None

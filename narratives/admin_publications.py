@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from django.urls import path, reverse
 from unfold.decorators import action
 
 from narratives import publishing
-from narratives.admin_deeds import CHANGED_SINCE, FIRST_WAIT_SECONDS, Deeds
+from narratives.admin_deeds import FIRST_WAIT_SECONDS, Deeds, fingerprint_of
 from narratives.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication, Revision
 from narratives.versions import changes_of, restore, words_as_of
@@ -212,7 +211,7 @@ class PublicationPages(Deeds):
         text = int(chosen) if chosen.isdecimal() else None  # one of its texts, or all
         words = words_as_of(publication, text)
         seen = _fingerprint(words)
-        if words and not self._has_agreed_to_lose(request, seen):
+        if words and not self.has_agreed(request, seen):
             for narrative, revision in words.items():
                 narrative.draft = Draft.of(narrative)  # type: ignore[attr-defined]
                 narrative.title, narrative.text = revision.title, revision.text
@@ -235,15 +234,7 @@ class PublicationPages(Deeds):
         self.message_user(request, said if restored else "The drafts have these words already.")
         return redirect(self.page_of(journey))
 
-    def _has_agreed_to_lose(self, request: HttpRequest, seen: str) -> bool:
-        """Whether somebody has said yes to just these drafts being overwritten; who saw others is told."""
-        if has_said_yes(request) and request.POST.get("seen", seen) != seen:
-            self.message_user(request, CHANGED_SINCE, messages.WARNING)
-            return False
-        return has_said_yes(request)
-
 
 def _fingerprint(words: Mapping[Narrative, Revision]) -> str:
     """Equal where the same drafts would become the same words."""
-    told = [(each.pk, each.title, each.text, revision.pk) for each, revision in words.items()]
-    return hashlib.sha256(repr(told).encode()).hexdigest()
+    return fingerprint_of([(each.pk, each.title, each.text, revision.pk) for each, revision in words.items()])
