@@ -13,6 +13,7 @@ from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, checksum_of
 
 KEY = "0123456789abcdef0123456789abcdef"
+OTHER = "f" * 32
 MOST_CHARACTERS = 500
 TEXT = "What place from your childhood comes to mind?"
 

@@ -21,8 +21,7 @@ from ttscache.errors import TierError
 from ttscache.models import Claim, Clip, ClipFile, Keeper, Leftover, Pin
 from ttscache.pinning import replace_pins
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import KEY, entry, hum
-from ttscache.tests.test_tiers import OTHER
+from ttscache.tests.fakes import KEY, OTHER, entry, hum
 from ttscache.tiers.database import DatabaseTier
 
 pytestmark = pytest.mark.django_db

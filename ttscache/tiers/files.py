@@ -5,12 +5,14 @@
     private/…              the same for clips that are not published
 
     kept                   the clips that others have to make room for, one content hash a line
+    lock                   held by the process that writes, so that no two change a clip at once
 
 A clip is there once its description is: the bytes are moved in first, the description last.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -20,7 +22,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -30,7 +32,7 @@ from ttscache.tiers import Entry, checksum_of
 
 logger = logging.getLogger(__name__)
 
-PUBLIC, PRIVATE, KEPT = "public", "private", "kept"
+PUBLIC, PRIVATE, KEPT, LOCK = "public", "private", "kept", "lock"
 _DESCRIBED = re.compile(r"([0-9a-f]{32})\.json")
 _TOUCH_SECONDS = 600  # how exactly "least recently used" is known
 _YOUNG_SECONDS = 60
@@ -58,20 +60,28 @@ class FileTier:
 
     def put(self, entry: Entry) -> None:
         if entry.size > self._max_bytes:
+            self.delete(entry.content_hash)  # an older form would be wrong
             return
-        kept, other = (PUBLIC, PRIVATE) if entry.is_published else (PRIVATE, PUBLIC)
         try:
-            self._write(self._path(kept, entry.content_hash, entry.audio_format), entry.audio)
-            self._write(self._path(kept, entry.content_hash, "json"), _describe(entry))
-            self._remove(other, entry.content_hash)
+            with self._alone():
+                self._put(entry)
             self._make_room(entry.size)
         except OSError as error:
             raise TierError(f"The file tier cannot keep a clip: {error.strerror}.") from error
 
+    def _put(self, entry: Entry) -> None:
+        kept, other = (PUBLIC, PRIVATE) if entry.is_published else (PRIVATE, PUBLIC)
+        self._write(self._path(kept, entry.content_hash, entry.audio_format), entry.audio)
+        self._write(self._path(kept, entry.content_hash, "json"), _describe(entry))
+        self._remove(other, entry.content_hash)
+
     def delete(self, content_hash: str) -> None:
+        if not self._folder.exists():
+            return
         try:
-            for access in (PUBLIC, PRIVATE):
-                self._remove(access, content_hash)
+            with self._alone():
+                for access in (PUBLIC, PRIVATE):
+                    self._remove(access, content_hash)
         except OSError as error:
             raise TierError(f"The file tier cannot remove a clip: {error.strerror}.") from error
 
@@ -95,9 +105,13 @@ class FileTier:
             is_published = description.parent.parent.name == PUBLIC
             if is_published == (description.stem in content_hashes):
                 continue
-            entry = self._read(description.parent.parent.name, description.stem)
-            if entry is not None:
-                self.put(replace(entry, is_published=not is_published))
+            try:
+                with self._alone():  # from the look to the move: nothing newer is written over
+                    entry = self._read(description.parent.parent.name, description.stem)
+                    if entry is not None:
+                        self._put(replace(entry, is_published=not is_published))
+            except OSError as error:
+                raise TierError(f"The file tier cannot move a clip: {error.strerror}.") from error
 
     @property
     def room_for_kept_bytes(self) -> int:
@@ -115,6 +129,14 @@ class FileTier:
     def has(self, content_hash: str) -> bool:
         """Whether it is here, good or damaged; its use is not noted."""
         return any(self._path(access, content_hash, "json").exists() for access in (PUBLIC, PRIVATE))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One writer at a time, over the threads and processes of this host."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed
+            yield
 
     def _kept(self) -> frozenset[str]:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -20,18 +21,21 @@ class MemoryTier:
 
     def __init__(self, max_bytes: int) -> None:
         self._clips: LRUCache[str, Entry] = LRUCache(max(1, max_bytes), getsizeof=_size_of)
+        self._writing = threading.Lock()  # the cache is thread-safe; to compare and replace takes two steps
 
     def get(self, content_hash: str) -> Entry | None:
         return self._clips.get(content_hash)
 
     def put(self, entry: Entry) -> None:
-        try:
-            self._clips[entry.content_hash] = entry
-        except OverflowError:
-            self.delete(entry.content_hash)  # larger than all of this tier; an older form would be wrong
+        with self._writing:
+            try:
+                self._clips[entry.content_hash] = entry
+            except OverflowError:  # larger than all of this tier; an older form would be wrong
+                self._clips.pop(entry.content_hash, None)
 
     def delete(self, content_hash: str) -> None:
-        self._clips.pop(content_hash, None)
+        with self._writing:
+            self._clips.pop(content_hash, None)
 
     def entries(self) -> Iterator[tuple[str, int]]:
         for content_hash, entry in list(self._clips.items()):
@@ -40,7 +44,11 @@ class MemoryTier:
     def set_published(self, content_hashes: frozenset[str]) -> None:
         for content_hash, entry in list(self._clips.items()):
             if entry.is_published != (content_hash in content_hashes):
-                self._clips[content_hash] = replace(entry, is_published=not entry.is_published)
+                marked = replace(entry, is_published=not entry.is_published)
+                with self._writing:
+                    # A clip that was put or deleted since we read this one must not be undone.
+                    if self._clips.peek(content_hash) is entry:
+                        self._clips[content_hash] = marked
 
     def __len__(self) -> int:
         return len(self._clips)

@@ -20,8 +20,8 @@ from ttscache.bucket import Bucket
 from ttscache.errors import TierError
 from ttscache.leftovers import GRACE
 from ttscache.models import Clip, ClipFile, Identity, Keeper, Leftover, Pin
-from ttscache.tests.fakes import KEY, entry, hum
-from ttscache.tests.test_tiers import OTHER, TierContract
+from ttscache.tests.fakes import KEY, OTHER, entry, hum
+from ttscache.tests.tiers.contract import TierContract
 from ttscache.tiers import storage
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.storage import StorageTier
