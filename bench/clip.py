@@ -40,6 +40,6 @@ def keep_published(text: str = TEXT) -> str:
         waveform=facts.waveform,
         is_published=True,
     )
-    for tier in speech_cache().tiers:
+    for tier in speech_cache().tiers.all:
         tier.put(entry)
     return speech.content_hash

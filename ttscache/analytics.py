@@ -38,7 +38,7 @@ class BudgetToday:
 
 def budget_today() -> BudgetToday:
     """Raises DatabaseError."""
-    committed = speech_cache().speaker.budget.committed_microusd() / 1e6
+    committed = speech_cache().synthesizer.budget.committed_microusd() / 1e6
     return BudgetToday(conf().daily_budget_usd, committed)
 
 

@@ -105,7 +105,7 @@ def answer_recording(
         release_connections()
         recording = playing.recording
         if is_to_be_whole:
-            recording.whole()  # a byte that nobody has had yet may still be replaced by a better one
+            recording.result()  # a byte that nobody has had yet may still be replaced by a better one
         else:
             recording.wait_for_sound()
         counting.sound_is_there()
@@ -119,7 +119,7 @@ def answer_recording(
                 on_end=_once_streamed(playing, counting, leave),
             )
         status = delivery.miss_status(playing.outcome)
-        return _deliver(request, recording.whole(), playing.outcome, status, counting, cache_control)
+        return _deliver(request, recording.result(), playing.outcome, status, counting, cache_control)
     except SpeechError:
         if delivery.asks_to_hear_it(request):
             counting.book("failed")

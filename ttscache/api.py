@@ -40,7 +40,7 @@ from ttscache.answering import (
 )
 from ttscache.audio import FORMATS
 from ttscache.authentication import IsTrustedUnlessOpen
-from ttscache.cache import Hit, Playing
+from ttscache.cache import GenerationJob, Hit, Playing
 from ttscache.conf import conf
 from ttscache.errors import (
     Busy,
@@ -271,7 +271,9 @@ class AudioView(APIView):
 
         return answer_recording(
             request._request,
-            lambda: speech_cache().record(speech, clip.content_type, before_start=check_rate),
+            lambda: speech_cache().generate(
+                GenerationJob(speech, clip.content_type), before_start=check_rate
+            ),
             Counting(asked_in_words(speech, clip.content_type)),
             extension,
             _cache_control(access, request, None),
@@ -319,8 +321,8 @@ class TextToSpeechView(APIView):
         def record() -> Playing:
             if content_type == ContentType.RESPONSE:
                 check_rate()
-                return speech_cache().record_privately(speech)
-            return speech_cache().record(speech, content_type, before_start=check_rate)
+                return speech_cache().generate_privately(speech)
+            return speech_cache().generate(GenerationJob(speech, content_type), before_start=check_rate)
 
         is_private = content_type == ContentType.RESPONSE
         cache_control = delivery.NEVER if is_private else delivery.PRIVATE

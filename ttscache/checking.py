@@ -37,16 +37,16 @@ class Finding:
 
 def findings(cache: SpeechCache) -> Iterator[Finding]:
     """One after the other; may take long, as every kept byte is read. Raises TierError."""
-    for tier in cache.permanents:
+    for tier in cache.tiers.permanents:
         if isinstance(tier, StorageTier):
             tier.check()
         yield from _records_without_good_bytes(cache, tier)
     yield from _records_of_no_tier(cache)
     yield from _rows_without_record()
-    for tier in cache.permanents:
+    for tier in cache.tiers.permanents:
         if isinstance(tier, StorageTier):
             yield from _objects_without_record(tier)
-    for local in cache.local:
+    for local in cache.tiers.local:
         if isinstance(local, FileTier):  # what is in memory goes with its process
             yield from _local_clips(cache, local)
             yield from _files_of_no_clip(local)
@@ -90,13 +90,13 @@ def _lost(cache: SpeechCache, tier: PermanentTier, clip: Clip) -> Finding:
     if copy is None:
         forget = partial(_forget, clip)
         return Finding(tier.name, problem, clip.content_hash, "is made again when asked for", forget)
-    put_back = partial(cache.permanent.put, copy)
+    put_back = partial(cache.tiers.permanent.put, copy)
     return Finding(tier.name, problem, clip.content_hash, "is put back from this host's files", put_back)
 
 
 def _local_copy(cache: SpeechCache, clip: Clip) -> Entry | None:
     """The bytes that the record asks for, if this host has them."""
-    found = (tier.get(clip.content_hash) for tier in cache.local)
+    found = (tier.get(clip.content_hash) for tier in cache.tiers.local)
     return next((entry for entry in found if entry and entry.checksum == clip.checksum), None)
 
 
@@ -108,14 +108,14 @@ def _forget(clip: Clip) -> None:
 def _forget_everywhere(cache: SpeechCache, clip: Clip) -> None:
     """Also what this host has of it, or it would come back from there."""
     _forget(clip)
-    for tier in cache.local:
+    for tier in cache.tiers.local:
         held = tier.get(clip.content_hash)
         if held is not None and held.checksum == clip.checksum:
             tier.delete(clip.content_hash)
 
 
 def _records_of_no_tier(cache: SpeechCache) -> Iterator[Finding]:
-    at_hand = {tier.name for tier in cache.permanents}
+    at_hand = {tier.name for tier in cache.tiers.permanents}
     out_of_reach = Clip.objects.filter(kept_at__isnull=False).exclude(kept_in__in=at_hand)
     for content_hash in _hashes(out_of_reach):
         yield Finding("records", "kept in a tier that is not set up here", content_hash, "set its bucket")
@@ -169,7 +169,7 @@ def _local_clip(
     elif clip.kept_at is None and (reason := why_too_short(entry, clip)):
         yield Finding(tier.name, f"short: {reason}", content_hash, "is removed", drop)
     elif clip.kept_at is None and clip.is_active:
-        keep = partial(cache.permanent.put, entry)
+        keep = partial(cache.tiers.permanent.put, entry)
         yield Finding(tier.name, "bytes that only this host has", content_hash, "are kept for all", keep)
     elif clip.checksum and entry.checksum != clip.checksum:
         yield Finding(tier.name, "other bytes than the record's", content_hash, "are removed", drop)

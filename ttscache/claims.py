@@ -12,17 +12,20 @@ import logging
 import os
 import secrets
 import threading
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db import DatabaseError, connection
-from django.db.models import Q
+from django.db.models import Expression, Q
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from ttscache.errors import Busy
 from ttscache.hosts import this_host
-from ttscache.models import Claim
+from ttscache.models import Claim, in_batches
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +45,15 @@ def _word() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A claim that is ours."""
+    """A claim that is ours. `remembers`: the error with which it was given back before, if there was one.
+
+    `taken_at` is a moment on this process's monotonic clock.
+    """
 
     name: str
     owner: str
+    remembers: str = ""
+    taken_at: float = 0.0
 
 
 class Claims:
@@ -63,9 +71,29 @@ class Claims:
 
     def take(self, name: str) -> Held | None:
         """The claim, or None while somebody else has it. Raises Busy where it could not be renewed."""
-        held = Held(name, f"{this_process()}:{secrets.token_hex(3)}")
-        if not (self._take_over(held) or self._create(held)):
-            return None
+        found = self.take_or_look(name)
+        return found if isinstance(found, Held) else None
+
+    def take_or_look(self, name: str) -> Held | Claim:
+        """The claim, or the row of whoever has it; where that row has an `error`, trying is no use now.
+
+        One statement where the claim is free and nothing is remembered. Raises Busy where it could not be
+        renewed.
+        """
+        owner = f"{this_process()}:{secrets.token_hex(3)}"
+        while True:
+            taken_at = time.monotonic()  # before the database's clock begins to count
+            if self._insert(name, owner):
+                return self._renewed(Held(name, owner, taken_at=taken_at))
+            claim = Claim.objects.annotate(is_over=Q(until__lte=Now())).filter(name=name).first()
+            if claim is None:
+                continue  # given back this moment
+            if not claim.is_over:
+                return claim
+            if self._take_over(claim, owner):
+                return self._renewed(Held(name, owner, claim.error, taken_at))
+
+    def _renewed(self, held: Held) -> Held:
         try:
             with self._lock:
                 self._held[held.owner] = held
@@ -100,6 +128,10 @@ class Claims:
         """Whether it is still ours: a process that was stopped for long may have lost it."""
         return Claim.objects.filter(name=held.name, owner=held.owner, until__gt=Now()).exists()
 
+    def is_surely_held(self, held: Held) -> bool:
+        """Whether it is still ours: without a query for as long as it cannot have run out."""
+        return time.monotonic() - held.taken_at < self._seconds or self.is_held(held)
+
     def holder(self, name: str) -> Claim | None:
         """Whoever has it now, or had it last and left an error; not one whose claim ran out: it is dead."""
         return Claim.objects.filter(Q(until__gt=Now()) | ~Q(error=""), name=name).first()
@@ -119,17 +151,25 @@ class Claims:
             renewer.join()
         self._is_closed.clear()
 
-    def _take_over(self, held: Held) -> bool:
-        taken = Claim.objects.filter(name=held.name, until__lte=Now()).update(
-            owner=held.owner, until=self._end(), error=""
-        )
-        return taken == 1
+    def _insert(self, name: str, owner: str) -> bool:
+        """A new row, or one whose owner died. The ORM knows no conditional upsert."""
+        end, end_values = _compiled(self._end())
+        now, now_values = _compiled(Now())
+        table = connection.ops.quote_name(Claim._meta.db_table)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                # The names and expressions are our own; every value is a parameter.
+                f"INSERT INTO {table} (name, owner, until, error) VALUES (%s, %s, {end}, '')"  # noqa: S608
+                " ON CONFLICT (name) DO UPDATE SET owner = EXCLUDED.owner, until = EXCLUDED.until"
+                f" WHERE {table}.until <= {now} AND {table}.error = ''",
+                [name, owner, *end_values, *now_values],
+            )
+            return bool(cursor.rowcount == 1)
 
-    def _create(self, held: Held) -> bool:
-        Claim.objects.bulk_create(
-            [Claim(name=held.name, owner=held.owner, until=self._end())], ignore_conflicts=True
-        )
-        return Claim.objects.filter(name=held.name, owner=held.owner).exists()
+    def _take_over(self, claim: Claim, owner: str) -> bool:
+        """Take one that was given back with an error; from now on only the caller knows what that was."""
+        free = Claim.objects.filter(name=claim.name, owner=claim.owner, until__lte=Now())
+        return free.update(owner=owner, until=self._end(), error="") == 1
 
     def _end(self) -> CombinedExpression:
         return Now() + timedelta(seconds=self._seconds)
@@ -157,6 +197,20 @@ class Claims:
                     connection.close()
         finally:
             connection.close()
+
+
+def clear_refusals(names: Iterable[str]) -> None:
+    """Staff ask: these may be tried at once. That they failed before is still known to the next failure."""
+    for some in in_batches(sorted(names)):
+        refused = Claim.objects.filter(name__in=some, until__gt=Now()).exclude(error="")
+        refused.update(until=Now())
+
+
+def _compiled(expression: Expression | CombinedExpression) -> tuple[str, Sequence[Any]]:
+    """As SQL of this database, with its values."""
+    query = Claim.objects.all().query
+    sql, values = query.get_compiler(connection=connection).compile(expression.resolve_expression(query))
+    return sql, values
 
 
 def forget_claims_of_dead_processes() -> int:

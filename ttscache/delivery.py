@@ -18,9 +18,9 @@ from django.utils.http import parse_etags
 
 from ttscache.audio import FORMATS
 from ttscache.conf import conf
+from ttscache.generation.recording import Recording
 from ttscache.leftovers import PUBLIC
 from ttscache.models import Clip, Keeper
-from ttscache.recording import Recording
 from ttscache.tiers import Entry
 
 FOREVER = "public, max-age=31536000, immutable"

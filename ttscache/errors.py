@@ -192,9 +192,14 @@ class ProviderFailed(ProviderError):
 
 
 class BrokenAudio(ProviderFailed):
-    """The bytes are not a whole clip. `reason` is for logs and holds no words of the text."""
+    """The bytes are not a whole clip. `reason` is for logs and holds no words of the text.
 
-    def __init__(self, reason: str) -> None:
+    Claims remember it by codes of their own: a text that came out broken twice waits until staff ask.
+    """
+
+    remembered_as, remembered_for_good_as = "broken_audio", "broken_audio_again"
+
+    def __init__(self, reason: str = "it came out broken before") -> None:
         super().__init__()
         self.reason = reason
 
@@ -219,4 +224,6 @@ _LEFT_BEHIND = (
 
 def error_of(code: str) -> SpeechError:
     """The error that another process met, from the code it left behind."""
+    if code.startswith(BrokenAudio.remembered_as):
+        return BrokenAudio()
     return next((kind for kind in _LEFT_BEHIND if kind.code == code), ProviderFailed)()

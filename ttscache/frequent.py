@@ -86,7 +86,7 @@ def _fit_for_others(wanted: list[Wanted]) -> list[Wanted]:
 # --- on this host -----------------------------------------------------------------------------------------
 def keep_at_hand(cache: SpeechCache) -> None:
     """Have the file tier keep them, and fetch some that it lacks. Nothing is made. Raises TierError."""
-    for tier in cache.local:
+    for tier in cache.tiers.local:
         if isinstance(tier, FileTier):
             kept = list(_that_find_room(tier.room_for_kept_bytes))
             tier.set_kept(frozenset(kept))
@@ -109,4 +109,4 @@ def _that_find_room(room_bytes: int) -> Iterator[str]:
 
 
 def _permanently_kept(cache: SpeechCache, content_hash: str) -> Entry | None:
-    return next((entry for tier in cache.permanents if (entry := tier.get(content_hash))), None)
+    return next((entry for tier in cache.tiers.permanents if (entry := tier.get(content_hash))), None)

@@ -132,7 +132,7 @@ class Files:
 @Remembered
 def files_here() -> Files:
     """The clips in the local files of this host. Raises OSError."""
-    sizes = [size for tier in speech_cache().local if tier.name == "file" for _, size in tier.entries()]
+    sizes = [size for tier in speech_cache().tiers.local if tier.name == "file" for _, size in tier.entries()]
     return Files(len(sizes), sum(sizes))
 
 

@@ -99,7 +99,7 @@ class Housekeeping:
             logger.warning("Frequent reflections are fetched later: %s", error)
 
     def _report(self) -> None:
-        clips = sum(1 for tier in self._cache.local if tier.name == "memory" for _ in tier.entries())
+        clips = sum(1 for tier in self._cache.tiers.local if tier.name == "memory" for _ in tier.entries())
         if clips != self._clips_reported or self._is_due("report", REPORT_SECONDS):
             report_process(clips)
             self._clips_reported = clips

@@ -72,7 +72,7 @@ def drop_outdated_copies(cache: SpeechCache, content_hashes: Sequence[str]) -> N
         cache.forget(
             content_hash
             for content_hash in some
-            for tier in cache.local
+            for tier in cache.tiers.local
             if (copy := tier.get(content_hash)) is not None
             and checksums.get(content_hash) not in {"", copy.checksum}
         )
@@ -80,7 +80,7 @@ def drop_outdated_copies(cache: SpeechCache, content_hashes: Sequence[str]) -> N
 
 def drop_copies_without_record(cache: SpeechCache) -> None:
     """And files of this host that belong to no clip. Raises DatabaseError."""
-    for tier in cache.local:
+    for tier in cache.tiers.local:
         for page in pages_of(tier, PAGE):
             records = Clip.objects.filter(content_hash__in=page).exclude(content_type=ContentType.RESPONSE)
             known = set(records.values_list("content_hash", flat=True))

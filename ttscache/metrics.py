@@ -130,7 +130,7 @@ def _service() -> Iterator[Metric]:
     says = "Spent today (UTC), or set aside for calls under way."
     yield _gauge("lifereview_budget_committed_usd", says, [], {(): budget.committed_usd})
     says = "1 while the process that answers calls no provider, because calls failed again and again."
-    is_open = speech_cache().speaker.circuit.is_open
+    is_open = speech_cache().synthesizer.circuit.is_open
     yield _gauge("lifereview_circuit_open", says, [], {(): int(is_open)})
     is_on = dict.fromkeys(Alert.Kind.values, 0)
     is_on |= dict.fromkeys(Alert.objects.open().values_list("kind", flat=True), 1)

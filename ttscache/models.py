@@ -86,8 +86,8 @@ def _is_held_for_good() -> Exists:
 
 
 def _is_claimed() -> Exists:
-    """Somebody makes it this moment."""
-    return Exists(Claim.objects.filter(name=OuterRef("content_hash"), until__gt=Now()))
+    """Somebody makes it this moment; a claim with an error says only that it could not be made."""
+    return Exists(Claim.objects.filter(name=OuterRef("content_hash"), until__gt=Now(), error=""))
 
 
 def _is_about_to_be_made() -> Exists:
@@ -158,6 +158,15 @@ class ClipQuerySet(models.QuerySet["Clip"]):
             for some in in_batches(sorted(clip.content_hash for clip in clips)):
                 unshared = self.filter(content_hash__in=some, is_shareable=False)
                 unshared.exclude(content_type=ContentType.RESPONSE).update(is_shareable=True)
+
+    def touch_or_record(self, request: SpeechRequest, content_type: str) -> None:
+        """Put it on record, or note that it was asked for now; one statement, which waits for a prune."""
+        self.bulk_create(
+            [Clip.of(request, content_type)],
+            update_conflicts=True,
+            unique_fields=["content_hash"],
+            update_fields=["last_accessed_at"],
+        )
 
     @transaction.atomic
     def were_asked_for(self, content_hashes: Iterable[str]) -> None:

@@ -65,7 +65,7 @@ def push_missing(cache: SpeechCache | None = None) -> int:
     """Keep permanently what a local tier has and no permanent one, as after an outage. Raises TierError."""
     cache = cache or speech_cache()
     pushed = 0
-    for tier in cache.local:
+    for tier in cache.tiers.local:
         for batch in pages_of(tier, BATCH):
             for clip in _without_bytes(batch):
                 entry = tier.get(clip.content_hash)
@@ -75,7 +75,7 @@ def push_missing(cache: SpeechCache | None = None) -> int:
                     logger.error("This host's copy of clip %s is short: %s.", clip.content_hash, reason)
                     tier.delete(clip.content_hash)
                     continue
-                cache.permanent.put(entry)
+                cache.tiers.permanent.put(entry)
                 pushed += 1
     return pushed
 

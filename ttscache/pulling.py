@@ -23,7 +23,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from ttscache.cache import Hit, Playing, SpeechCache
+from ttscache.cache import GenerationJob, Hit, Playing, SpeechCache
 from ttscache.claims import Held
 from ttscache.conf import conf
 from ttscache.errors import (
@@ -220,10 +220,10 @@ def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
             _finish(item, WarmItem.State.SKIPPED, WAS_THERE)
             return True
         connections.close_all()  # the voice takes seconds
-        found.recording.wait_until_spoken()
+        found.recording.wait_until_synthesized()
         if found.recording.error is None:
             spoken.set_result(True)
-        found.recording.whole()
+        found.recording.result()
         if found.outcome == "generated":
             _finish(item, WarmItem.State.DONE)
         else:
@@ -245,7 +245,7 @@ def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
     except SpeechError as error:
         # Late or broken answers of a provider that fails for all: this clip waits, but not for ever, because
         # such a call may cost.
-        is_down = isinstance(error, ProviderError) and cache.speaker.circuit.is_open
+        is_down = isinstance(error, ProviderError) and cache.synthesizer.circuit.is_open
         if is_down and item.attempts < MAX_ATTEMPTS:
             _put_back(item, error, is_attempt=True)
             _rest(cache, error)
@@ -257,11 +257,12 @@ def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
 def _found_or_recorded(cache: SpeechCache, item: WarmItem) -> Hit | Playing:
     """A slot stands for one provider call at a time. Whoever records looks once more before he pays."""
     clip, newer_than = item.clip, item.newer_than
-    if clip.is_ready and newer_than is None:
-        return cache.play(clip.request, clip.content_type, parts_at_once=1, is_ahead=True)
-    return cache.record(
-        clip.request, clip.content_type, parts_at_once=1, is_ahead=True, newer_than=newer_than
+    job = GenerationJob(
+        clip.request, clip.content_type, parts_at_once=1, made_ahead=True, newer_than=newer_than
     )
+    if clip.is_ready and newer_than is None:
+        return cache.get_or_generate(job)
+    return cache.generate(job)
 
 
 def _put_back(item: WarmItem, error: SpeechError, *, is_attempt: bool = False) -> None:
@@ -281,7 +282,7 @@ def _rest(cache: SpeechCache, error: SpeechError) -> None:
 
 
 def _is_beyond_any_day(cache: SpeechCache, item: WarmItem) -> bool:
-    return cache.speaker.budget.is_beyond(most_usd(item.clip.request))
+    return cache.synthesizer.budget.is_beyond(most_usd(item.clip.request))
 
 
 def _postpone(cache: SpeechCache, item: WarmItem) -> bool:

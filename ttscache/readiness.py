@@ -10,10 +10,11 @@ from datetime import timedelta
 from django.core import checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from ttscache.conf import conf
-from ttscache.errors import TierError
+from ttscache.errors import BrokenAudio, TierError
 from ttscache.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.models import Claim, ClipFile, ProcessReport
 from ttscache.wiring import storage_tier
@@ -53,7 +54,10 @@ def forget_the_dead() -> None:
     """Drop what processes that ended long ago said of themselves, and what they failed to give back."""
     long_ago = Now() - timedelta(hours=1)
     ProcessReport.objects.filter(reported_at__lt=long_ago).delete()
-    Claim.objects.filter(until__lt=long_ago).delete()
+    dead = Q(until__lt=long_ago)
+    # A text that came out broken is remembered for longer, or each day would pay for it anew.
+    broken = Q(error__startswith=BrokenAudio.remembered_as, until__gt=Now() - timedelta(days=90))
+    Claim.objects.filter(dead & ~broken).delete()
 
 
 def is_cluster_alive(host: str = "") -> bool:

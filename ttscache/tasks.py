@@ -28,7 +28,7 @@ def warm() -> None:
     with speech_cache().ledger.flushed_every(conf().flush_seconds):
         pulling.pull_share(should_stop=is_stopping, when_begun=_call_for_hands)
     # While the provider is down the heartbeat calls, every few seconds; a successor at once would only spin.
-    if not is_stopping() and not speech_cache().speaker.circuit.is_open:
+    if not is_stopping() and not speech_cache().synthesizer.circuit.is_open:
         _call_for_hands()
 
 
@@ -39,7 +39,7 @@ def heartbeat() -> None:
     """
     readiness.cluster_is_alive()
     readiness.forget_the_dead()
-    warming.resume_paused(speech_cache().speaker.budget)
+    warming.resume_paused(speech_cache().synthesizer.budget)
     _call_for_hands()
     if moving.is_upkeep_due():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)

@@ -21,6 +21,7 @@ from django_q.tasks import async_task
 
 from ttscache import run_ends
 from ttscache.budget import Budget
+from ttscache.claims import clear_refusals
 from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
 from ttscache.prices import list_price_usd, most_usd
 from ttscache.speech import SpeechRequest
@@ -130,6 +131,8 @@ def start_run(
                     return run
             planned = replace(planned, clips=tuple(clip for clip in planned.clips if clip.pk not in failed))
             run = run or WarmRun.objects.create(scope=scope, asked_by=asked_by)
+            if not by_itself:
+                clear_refusals(clip.content_hash for clip in planned.missing)
             added = _add_items(run, planned, lane, by_itself=by_itself)
             settle(run)
     except IntegrityError:
@@ -311,7 +314,9 @@ def retry_failed(run: WarmRun, *, asked_by: str = "") -> WarmRun:
         with transaction.atomic():
             WarmRun.objects.select_for_update().get(pk=run.pk)
             failed = run.items.filter(state=WarmItem.State.FAILED)
-            Clip.objects.keep_from_prune(failed.values_list("clip__content_hash", flat=True))
+            content_hashes = list(failed.values_list("clip__content_hash", flat=True))
+            Clip.objects.keep_from_prune(content_hashes)
+            clear_refusals(content_hashes)
             if _queue_again(failed):
                 WarmRun.objects.filter(pk=run.pk).exclude(state__in=WarmRun.ACTIVE).update(
                     state=WarmRun.State.QUEUED, finished_at=None

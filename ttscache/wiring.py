@@ -11,12 +11,13 @@ from ttscache.budget import Budget
 from ttscache.cache import SpeechCache
 from ttscache.claims import Claims
 from ttscache.conf import Conf, conf
+from ttscache.generation.synthesizer import Synthesizer
 from ttscache.ledger import Asked, Ledger
 from ttscache.prices import list_price_usd
 from ttscache.providers import Provider
 from ttscache.providers.embedded import EmbeddedProvider
 from ttscache.providers.openai import OpenAIProvider
-from ttscache.speaking import Speaker
+from ttscache.tiers.chain import TierChain
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.memory import MemoryTier
@@ -37,10 +38,12 @@ def _speech_cache(_process: int) -> SpeechCache:
     ledger = Ledger(_worth_usd)
     permanent, *elsewhere = _permanent_tiers(given)
     return SpeechCache(
-        local=[MemoryTier(given.memory_bytes), FileTier(given.files_dir, given.files_bytes)],
-        permanent=permanent,
-        elsewhere=elsewhere,
-        speaker=Speaker(_provider(given), ledger, Budget(given.daily_budget_usd)),
+        tiers=TierChain(
+            local=[MemoryTier(given.memory_bytes), FileTier(given.files_dir, given.files_bytes)],
+            permanent=permanent,
+            elsewhere=elsewhere,
+        ),
+        synthesizer=Synthesizer(_provider(given), ledger, Budget(given.daily_budget_usd)),
         claims=Claims(given.claim_seconds),
         ledger=ledger,
     )

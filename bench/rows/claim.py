@@ -1,7 +1,8 @@
 """What a claim over all processes adds to a miss; the baseline is the same miss with claims of this process.
 
-A miss is timed from `SpeechCache.play` until its clip is whole and kept in every tier. The voice has its clip
-at once, so that all the rest is ours: records, claim, check, tiers. Connections are the web's, from its pool.
+A miss is timed from `SpeechCache.get_or_generate` until its clip is whole and kept in every tier. The voice
+has its clip at once, so that all the rest is ours: records, claim, check, tiers. Connections are the web's,
+from its pool.
 """
 
 from __future__ import annotations
@@ -79,14 +80,14 @@ def _round(caches: dict[str, SpeechCache]) -> dict[str, float]:
 
 
 def miss_ms(cache: SpeechCache) -> float:
-    from ttscache.cache import Playing
+    from ttscache.cache import GenerationJob, Playing
     from ttscache.conf import conf
 
     speech = replace(conf().house_request(clip.TEXT, "nova"), instructions=uuid.uuid4().hex)
     began = time.perf_counter_ns()
-    playing = cache.play(speech, "question")
+    playing = cache.get_or_generate(GenerationJob(speech, "question"))
     assert isinstance(playing, Playing)
-    playing.recording.whole()
+    playing.recording.result()
     took = (time.perf_counter_ns() - began) / 1e6
     assert playing.outcome == "generated"
     return took
@@ -95,17 +96,19 @@ def miss_ms(cache: SpeechCache) -> float:
 def cache_with(claims: Claims, folder: Path) -> SpeechCache:
     """As wiring.py builds it, but for the voice, the claims and the place of the files."""
     from ttscache.cache import SpeechCache
+    from ttscache.generation.synthesizer import Synthesizer
     from ttscache.ledger import Ledger
-    from ttscache.speaking import Speaker
+    from ttscache.tiers.chain import TierChain
     from ttscache.tiers.database import DatabaseTier
     from ttscache.tiers.files import FileTier
     from ttscache.tiers.memory import MemoryTier
 
     ledger = Ledger(lambda _: 0.0)
     return SpeechCache(
-        local=[MemoryTier(100_000_000), FileTier(folder, 1_000_000_000)],
-        permanent=DatabaseTier(),
-        speaker=Speaker(InstantVoice(), ledger),
+        tiers=TierChain(
+            local=[MemoryTier(100_000_000), FileTier(folder, 1_000_000_000)], permanent=DatabaseTier()
+        ),
+        synthesizer=Synthesizer(InstantVoice(), ledger),
         claims=claims,
         ledger=ledger,
     )

@@ -97,8 +97,8 @@ def _cases_of(name: str, content_hash: str) -> list[Case]:
     from ttscache.wiring import speech_cache
 
     cache = speech_cache()
-    depth = [tier.name for tier in cache.tiers].index(name)
-    tier, faster = cache.tiers[depth], cache.tiers[:depth]
+    depth = [tier.name for tier in cache.tiers.all].index(name)
+    tier, faster = cache.tiers.all[depth], cache.tiers.all[:depth]
 
     def get() -> None:
         assert tier.get(content_hash) is not None

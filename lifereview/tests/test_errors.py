@@ -17,7 +17,7 @@ from harness.waiting import wait_until
 from lifereview.tests.calling import Caller, clip_path, hash_of, phrase, sound_of
 from lifereview.tests.conftest import MakeSite
 from lifereview.tests.holdings import query
-from ttscache.circuit import FAILURES_IN_A_ROW
+from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

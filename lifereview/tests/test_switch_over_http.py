@@ -42,7 +42,7 @@ from ttscache.tiers import checksum_of
 from ttscache.wiring import speech_cache
 old = speech_cache().find("{old}").entry
 new = speech_cache().find("{content_hash}").entry
-speech_cache().permanent.put(replace(new, audio=old.audio, checksum=old.checksum))
+speech_cache().tiers.permanent.put(replace(new, audio=old.audio, checksum=old.checksum))
 """
 MAKE_AGAIN = """
 from ttscache import remaking

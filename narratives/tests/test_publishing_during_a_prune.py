@@ -42,7 +42,7 @@ def make_stale(narrative: Narrative) -> None:
     for voice in conf().listener_voices:
         request = narrative.draft_speech(voice)
         Clip.objects.record(request, "question")
-        speech_cache().permanent.put(entry(request.content_hash))
+        speech_cache().tiers.permanent.put(entry(request.content_hash))
     Clip.objects.update(last_accessed_at=timezone.now() - timedelta(days=DAYS + 1))
 
 

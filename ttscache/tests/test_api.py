@@ -33,7 +33,7 @@ def voice(settings: Any) -> Iterator[FakeVoice]:
         "audio_format": "pcm",
     }
     voice = FakeVoice()
-    speech_cache().speaker.provider = voice
+    speech_cache().synthesizer.provider = voice
     django_cache.clear()  # which counts for throttles, in a table that no test flushes
     yield voice
     speech_cache().finish_recordings(5)
@@ -110,7 +110,7 @@ def test_a_stranger_may_not_have_any_text_spoken_unless_the_operator_says_so(
 ) -> None:
     assert say(Client()).status_code == 401
     settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}
-    speech_cache().speaker.provider = voice
+    speech_cache().synthesizer.provider = voice
 
     assert say(Client()).status_code == 200
 
@@ -127,7 +127,7 @@ def test_staff_may_and_other_users_may_not(
 def test_no_more_threads_wait_than_may(caller: Client, settings: Any, voice: FakeVoice) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "waiting_threads": 1}
     answering.waiting_room.cache_clear()
-    speech_cache().speaker.provider = voice
+    speech_cache().synthesizer.provider = voice
     waiting = say(caller, "The first text that is asked for.")
     busy = say(caller, "Another text, asked for meanwhile.")
     body(waiting)
@@ -167,7 +167,7 @@ def test_a_stranger_makes_only_so_many_clips(
 ) -> None:
     body(say(caller))
     address = published()
-    for tier in speech_cache().tiers:
+    for tier in speech_cache().tiers.all:
         tier.delete(Clip.objects.get().content_hash)
     monkeypatch.setattr(
         ScopedThrottle, "THROTTLE_RATES", {"generation": None, "anonymous_generation": "1/min"}
@@ -197,7 +197,7 @@ def test_json_deeper_than_anyone_means_is_a_parse_error(caller: Client) -> None:
 def test_kinds_of_the_earlier_system_are_counted_among_the_four(caller: Client) -> None:
     body(say(caller))
     Clip.objects.update(content_type="greeting")
-    for tier in speech_cache().local:
+    for tier in speech_cache().tiers.local:
         tier.delete(Clip.objects.get().content_hash)
     body(say(caller))
     figures = caller.get("/api/cache-stats").json()
@@ -258,7 +258,7 @@ def test_a_clip_was_last_asked_for_when_it_was_last_heard_from_its_start(
     speech_cache().ledger.flush()
     before = timezone.now() - timedelta(days=80)
     Clip.objects.update(last_accessed_at=before)
-    for faster in takewhile(lambda each: each.name != tier, speech_cache().tiers):
+    for faster in takewhile(lambda each: each.name != tier, speech_cache().tiers.all):
         faster.delete(Clip.objects.get().content_hash)
     response = Client().get(address, headers={"Range": asked} if asked else {})
     speech_cache().ledger.flush()
@@ -270,7 +270,7 @@ def test_a_clip_was_last_asked_for_when_it_was_last_heard_from_its_start(
 def test_a_known_clip_without_audio_is_made_when_it_is_asked_for(voice: FakeVoice, caller: Client) -> None:
     body(say(caller))
     address = published()
-    for tier in speech_cache().tiers:
+    for tier in speech_cache().tiers.all:
         tier.delete(Clip.objects.get().content_hash)
     headers = Client().head(address)
     part = Client().get(address, headers={"Range": "bytes=0-1"})
@@ -329,7 +329,7 @@ def test_what_nobody_foresaw_is_json_without_a_word_of_it(
     def explode(*_: object, **__: object) -> None:
         raise ValueError(words)
 
-    monkeypatch.setattr(speech_cache(), "record", explode)
+    monkeypatch.setattr(speech_cache(), "generate", explode)
     response = say(caller, words)
 
     assert (response.status_code, response.json()["code"]) == (500, "server_error")

@@ -40,8 +40,8 @@ def keep(number: int = 1) -> Entry:
     request = speech(f"This is clip number {number} of a long life.")
     Clip.objects.record(request, "question")
     kept = whole(request)
-    speech_cache().permanent.put(kept)
-    for tier in speech_cache().local:
+    speech_cache().tiers.permanent.put(kept)
+    for tier in speech_cache().tiers.local:
         tier.put(kept)
     return kept
 
@@ -68,17 +68,17 @@ def assert_found_and_mended(problem: str) -> None:
 
 
 def file_of(kept: Entry, suffix: str) -> Path:
-    (found,) = speech_cache().local[1]._folder.rglob(f"{kept.content_hash}.{suffix}")  # type: ignore[attr-defined]
+    (found,) = speech_cache().tiers.local[1]._folder.rglob(f"{kept.content_hash}.{suffix}")  # type: ignore[attr-defined]
     return Path(found)
 
 
 def forget_local(kept: Entry) -> None:
-    for tier in speech_cache().local:
+    for tier in speech_cache().tiers.local:
         tier.delete(kept.content_hash)
 
 
 def played(kept: Entry) -> bytes | None:
-    forget = speech_cache().local[0]
+    forget = speech_cache().tiers.local[0]
     forget.delete(kept.content_hash)
     hit = speech_cache().find(kept.content_hash)
     return hit.entry.audio if hit else None
@@ -127,7 +127,7 @@ def test_a_wrong_size_in_a_record_is_corrected() -> None:
 def test_a_clip_that_is_far_too_short_for_its_words_is_made_again() -> None:
     request = speech("This is a long text of which only the very beginning can be heard. " * 3)
     Clip.objects.record(request, "question")
-    speech_cache().permanent.put(whole(request, hum(0.5)))
+    speech_cache().tiers.permanent.put(whole(request, hum(0.5)))
     assert_found_and_mended("database: short")
     assert not Clip.objects.get().is_ready
 
@@ -137,7 +137,7 @@ def keep_short() -> Entry:
     request = speech("This is a long text of which only the very beginning can be heard. " * 3)
     Clip.objects.record(request, "question")
     kept = whole(request, hum(0.5))
-    for tier in (speech_cache().permanent, *speech_cache().local):
+    for tier in (speech_cache().tiers.permanent, *speech_cache().tiers.local):
         tier.put(kept)
     return kept
 
@@ -151,7 +151,7 @@ def test_a_short_clip_does_not_come_back_from_this_host() -> None:
 
 def test_a_short_clip_that_only_this_host_has_is_removed() -> None:
     kept = keep_short()
-    speech_cache().permanent.delete(kept.content_hash)
+    speech_cache().tiers.permanent.delete(kept.content_hash)
     assert_found_and_mended("file: short")
     assert not Clip.objects.get().is_ready
 
@@ -197,14 +197,14 @@ def test_a_damaged_local_file_is_removed_and_the_clip_plays() -> None:
 def test_other_bytes_than_those_of_the_record_are_removed() -> None:
     kept = keep()
     newer = whole(speech("This is clip number 1 of a long life."), hum(2.5))
-    speech_cache().permanent.put(newer)
+    speech_cache().tiers.permanent.put(newer)
     assert_found_and_mended("file: other bytes than the record's")
     assert played(kept) == newer.audio
 
 
 def test_what_only_this_host_has_is_kept_for_all() -> None:
     kept = keep()
-    speech_cache().permanent.delete(kept.content_hash)
+    speech_cache().tiers.permanent.delete(kept.content_hash)
     assert_found_and_mended("file: bytes that only this host has")
     forget_local(kept)
     assert played(kept) == kept.audio
@@ -231,7 +231,7 @@ def test_a_description_without_sound_is_removed() -> None:
 
 def test_a_clip_that_is_open_to_anyone_though_not_published_is_moved() -> None:
     kept = keep()
-    speech_cache().local[1].put(replace(kept, is_published=True))
+    speech_cache().tiers.local[1].put(replace(kept, is_published=True))
     assert_found_and_mended("file: open to anyone though not published")
     assert speech_cache().find_published(kept.content_hash) is None
     assert played(kept) == kept.audio

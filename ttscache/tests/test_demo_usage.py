@@ -135,7 +135,7 @@ def test_it_uses_up_nobody_s_budget(settings):
     settings.TTSCACHE = {**settings.TTSCACHE, "daily_budget_usd": 5}
     call = {"outcome": "ok", "calls": 1, "cost_microusd": 4_900_000}
     Spending.objects.create(hour=timezone.now(), voice=demo.VOICES[0], **call)
-    assert speech_cache().speaker.budget.reserve(1.0)
+    assert speech_cache().synthesizer.budget.reserve(1.0)
     assert budget_today().committed_usd == 1
 
 

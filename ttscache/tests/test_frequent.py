@@ -17,8 +17,8 @@ from ttscache.access import Access, access_to
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.frequent import FETCHED_AT_ONCE, Frequent, keep_at_hand, make_frequent, most_asked_for
+from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmItem, WarmRun
-from ttscache.speaking import Speaker
 from ttscache.speech import SpeechRequest
 from ttscache.tests.fakes import FakeVoice, entry
 from ttscache.tiers.files import FileTier
@@ -45,7 +45,7 @@ def _house_rendition(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def voice() -> Iterator[FakeVoice]:
     voice = FakeVoice()
-    speech_cache().speaker = Speaker(voice, speech_cache().ledger)
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
     yield voice
     speech_cache().finish_recordings(5)
 
@@ -236,13 +236,15 @@ class TestAtHand:
     @pytest.fixture
     def cache(self, tier: FileTier) -> SpeechCache:
         cache = speech_cache()
-        cache.local = (cache.local[0], tier)
+        cache.tiers.local = (cache.tiers.local[0], tier)
         return cache
 
     def frequent(self, number: int, size: int = 10_000) -> str:
         request = house(f"Reflection {number}.")
         Clip.objects.record_all([request], ContentType.ANALYSIS, are_shareable=True)
-        speech_cache().permanent.put(entry(request.content_hash, bytes([number]) * size, audio_format="pcm"))
+        speech_cache().tiers.permanent.put(
+            entry(request.content_hash, bytes([number]) * size, audio_format="pcm")
+        )
         Pin.objects.create(content_hash=request.content_hash, reason=Pin.Reason.FREQUENT)
         return request.content_hash
 
@@ -252,8 +254,8 @@ class TestAtHand:
         content_hash = self.frequent(1)
         keep_at_hand(cache)
 
-        assert tier.get(content_hash) == cache.permanent.get(content_hash)
-        assert list(cache.local[0].entries()) == []
+        assert tier.get(content_hash) == cache.tiers.permanent.get(content_hash)
+        assert list(cache.tiers.local[0].entries()) == []
         assert voice.calls == []
 
     def test_they_stay_when_room_is_made(self, cache: SpeechCache, tier: FileTier) -> None:

@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 from django_q.models import OrmQ
 
 from ttscache import tasks, warming
+from ttscache.generation.synthesizer import Synthesizer
 from ttscache.hosts import CLUSTER, hosts_at_work
 from ttscache.models import ProcessReport, WarmRun
-from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import Wanted
 from ttscache.wiring import speech_cache
@@ -24,7 +24,7 @@ WANTED = [Wanted(speech(f"This is question number {word}."), "question") for wor
 @pytest.fixture(autouse=True)
 def voice() -> Iterator[FakeVoice]:
     voice = FakeVoice()
-    speech_cache().speaker = Speaker(voice, speech_cache().ledger)
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
     yield voice
     speech_cache().finish_recordings(5)
 

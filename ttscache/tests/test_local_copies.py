@@ -35,13 +35,13 @@ def copies(cache: SpeechCache) -> LocalCopies:
 def held(cache: SpeechCache, words: str) -> str:
     """A clip that this process and host have, and that is on record; its hash."""
     content_hash = Clip.objects.record(speech(words), "question").content_hash
-    for tier in cache.local:
+    for tier in cache.tiers.local:
         tier.put(entry(content_hash))
     return content_hash
 
 
 def tiers_with(cache: SpeechCache, content_hash: str) -> list[str]:
-    return [tier.name for tier in cache.local if tier.get(content_hash)]
+    return [tier.name for tier in cache.tiers.local if tier.get(content_hash)]
 
 
 def remove(content_hash: str, *, seconds_ago: float = 0) -> None:

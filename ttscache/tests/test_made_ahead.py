@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from ttscache import moving, pulling, warming, wiring
 from ttscache.analytics import cache_stats
-from ttscache.cache import Playing, SpeechCache
+from ttscache.cache import GenerationJob, Playing, SpeechCache
+from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, ClipDay, ClipFile, Pin, Usage, WarmItem
-from ttscache.speaking import Speaker
 from ttscache.tests.fakes import TEXT, FakeVoice, entry, speech
 from ttscache.tiers.database import DatabaseTier
 from ttscache.warming import Wanted
@@ -35,7 +35,7 @@ def voice() -> FakeVoice:
 @pytest.fixture
 def cache(voice: FakeVoice) -> Iterator[SpeechCache]:
     cache = speech_cache()
-    cache.speaker = Speaker(voice, cache.ledger)
+    cache.generator.synthesizer = Synthesizer(voice, cache.ledger)
     yield cache
     cache.finish_recordings(5)
 
@@ -47,7 +47,7 @@ def make_ahead() -> None:
 
 def flags(cache: SpeechCache) -> set[bool]:
     """What each tier says, and the record."""
-    found = [tier.get(HASH) for tier in cache.tiers]
+    found = [tier.get(HASH) for tier in cache.tiers.all]
     assert all(found)
     return {each.made_ahead for each in found if each} | {Clip.objects.get().made_ahead}
 
@@ -75,9 +75,9 @@ def test_what_a_warm_run_makes_is_known_as_made_ahead_in_every_tier(cache: Speec
 
 
 def test_what_a_listener_asks_for_first_is_not(cache: SpeechCache) -> None:
-    found = cache.play(speech(), "question")
+    found = cache.get_or_generate(GenerationJob(speech(), "question"))
     assert isinstance(found, Playing)
-    found.recording.whole()
+    found.recording.result()
     cache.finish_recordings(5)
     make_ahead()
 
@@ -86,9 +86,9 @@ def test_what_a_listener_asks_for_first_is_not(cache: SpeechCache) -> None:
 
 def test_what_a_listener_has_made_anew_is_not_any_more(cache: SpeechCache) -> None:
     make_ahead()
-    for tier in cache.tiers:
+    for tier in cache.tiers.all:
         tier.delete(HASH)
-    cache.record(speech(), "question").recording.whole()
+    cache.generate(GenerationJob(speech(), "question")).recording.result()
     cache.finish_recordings(5)
 
     assert flags(cache) == {False}
@@ -98,11 +98,11 @@ def test_who_joins_the_recording_of_a_warm_run_is_a_miss_and_it_stays_made_ahead
     cache: SpeechCache, voice: FakeVoice
 ) -> None:
     voice.may_go_on.clear()
-    warmed = cache.record(speech(), "question", is_ahead=True)
+    warmed = cache.generate(GenerationJob(speech(), "question", made_ahead=True))
     warmed.recording.wait_for_sound()
-    joined = cache.record(speech(), "question")
+    joined = cache.generate(GenerationJob(speech(), "question"))
     voice.may_go_on.set()
-    joined.recording.whole()
+    joined.recording.result()
     cache.finish_recordings(5)
 
     assert joined.outcome == "collapsed"
@@ -137,7 +137,7 @@ def test_a_text_that_is_posted_is_counted_as_well(cache: SpeechCache, settings: 
 
 def test_a_hit_on_what_a_listener_had_made_is_a_hit_like_any_other(cache: SpeechCache) -> None:
     published()
-    cache.record(speech(), "question").recording.whole()
+    cache.generate(GenerationJob(speech(), "question")).recording.result()
     cache.finish_recordings(5)
     play()
 
@@ -151,7 +151,7 @@ class TestNeverPlayed:
         make_ahead()
         Clip.objects.record(speech("Not made."), "question")
         clip = Clip.objects.record(speech("Made for a listener."), "question")
-        cache.permanent.put(entry(clip.content_hash))
+        cache.tiers.permanent.put(entry(clip.content_hash))
 
         assert [clip.content_hash for clip in Clip.objects.never_played()] == [HASH]
         ClipDay.objects.create(content_hash=HASH, day=timezone.now() - timedelta(days=300), requests=1)
@@ -192,16 +192,16 @@ def test_a_clip_that_is_moved_to_the_bucket_is_still_known(clips_bucket: str, vo
     cache = wiring.speech_cache()
     Clip.objects.record(speech(), "question")
     DatabaseTier().put(entry(HASH, made_ahead=True))
-    assert [move.problem for move in moving.move_clips(DatabaseTier(), cache.permanent)] == [""]
+    assert [move.problem for move in moving.move_clips(DatabaseTier(), cache.tiers.permanent)] == [""]
 
-    assert cache.permanent.name == "storage"
-    assert cache.permanent.get(HASH).made_ahead  # type: ignore[union-attr]
+    assert cache.tiers.permanent.name == "storage"
+    assert cache.tiers.permanent.get(HASH).made_ahead  # type: ignore[union-attr]
 
 
 def test_an_item_that_found_its_clip_there_changes_nothing(cache: SpeechCache) -> None:
     Clip.objects.record(speech(), "question")
     run = warming.start_run("everything", [Wanted(speech(), "question")])
-    cache.permanent.put(entry(HASH))
+    cache.tiers.permanent.put(entry(HASH))
     pulling.pull(seconds=20)
 
     assert run.items.get().state == WarmItem.State.SKIPPED

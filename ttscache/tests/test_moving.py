@@ -65,7 +65,7 @@ class TestFinding:
     def test_what_lies_in_the_other_tier_is_a_hit_and_stays_there(self, cache: SpeechCache) -> None:
         DatabaseTier().put(entry())
         found = [cache.find(KEY) for _ in range(2)]
-        for tier in cache.local:
+        for tier in cache.tiers.local:
             tier.delete(KEY)
         again = cache.find(KEY)
 
@@ -73,16 +73,16 @@ class TestFinding:
         assert record().kept_in == Keeper.DATABASE
 
     def test_so_it_is_the_other_way_round(self, cache: SpeechCache, settings: Any) -> None:
-        cache.permanent.put(entry())
+        cache.tiers.permanent.put(entry())
         settings.TTSCACHE = {**settings.TTSCACHE, "permanent": "database"}
         wiring.forget()
         turned = wiring.speech_cache()
 
-        assert [tier.name for tier in turned.tiers] == ["memory", "file", "database", "storage"]
+        assert [tier.name for tier in turned.tiers.all] == ["memory", "file", "database", "storage"]
         assert turned.find(KEY).tier == "storage"  # type: ignore[union-attr]
 
     def test_without_a_bucket_there_is_one_permanent_tier(self) -> None:
-        assert [tier.name for tier in wiring.speech_cache().permanents] == ["database"]
+        assert [tier.name for tier in wiring.speech_cache().tiers.permanents] == ["database"]
         assert wiring.storage_tier() is None
 
 
@@ -90,7 +90,7 @@ class TestPins:
     def test_what_is_published_moves_to_the_public_side(
         self, cache: SpeechCache, s3: S3Server, clips_bucket: str
     ) -> None:
-        cache.permanent.put(entry())
+        cache.tiers.permanent.put(entry())
         replace_pins({LIVE: {KEY}, SYSTEM: set()})
         assert OrmQ.objects.get().task["func"] == "ttscache.tasks.tend_clips"
         tasks.tend_clips()
@@ -118,7 +118,7 @@ class TestPins:
         assert [task.task["func"] for task in OrmQ.objects.all()] == ["ttscache.tasks.tend_clips"]
 
     def test_a_store_that_is_down_is_tended_later(self, cache: SpeechCache, store: Bucket) -> None:
-        cache.permanent.put(entry())
+        cache.tiers.permanent.put(entry())
         Pin.objects.create(content_hash=KEY, reason=LIVE)
         store._pause()
         tasks.tend_clips()
@@ -130,26 +130,26 @@ class TestPins:
 
     def test_a_packed_clip_is_unpacked_once_there_is_a_cdn(self, cache: SpeechCache, settings: Any) -> None:
         Pin.objects.create(content_hash=KEY, reason=LIVE)
-        cache.permanent.put(entry(sound=bytes(20_000)))
+        cache.tiers.permanent.put(entry(sound=bytes(20_000)))
         assert record().encoding == "gzip"
         settings.TTSCACHE = {**settings.TTSCACHE, "cdn_url": CDN}
         wiring.forget()
         tasks.tend_clips()
 
         assert published_address(record()) == f"{CDN}{record().audio_file_path}"
-        assert wiring.speech_cache().permanent.get(KEY).audio == bytes(20_000)  # type: ignore[union-attr]
+        assert wiring.speech_cache().tiers.permanent.get(KEY).audio == bytes(20_000)  # type: ignore[union-attr]
 
 
 @pytest.mark.usefixtures("cdn")
 class TestAddresses:
     def test_what_the_cdn_has_is_there(self, cache: SpeechCache) -> None:
         Pin.objects.create(content_hash=KEY, reason=LIVE)
-        cache.permanent.put(entry())
+        cache.tiers.permanent.put(entry())
 
         assert published_address(record()) == f"{CDN}{record().audio_file_path}"
 
     def test_what_lies_on_the_private_side_is_here(self, cache: SpeechCache) -> None:
-        cache.permanent.put(entry())
+        cache.tiers.permanent.put(entry())
 
         assert published_address(record()) == audio_path(KEY, "mp3", entry().checksum)
 
@@ -161,40 +161,40 @@ class TestAddresses:
 
     def test_and_what_was_forgotten(self, cache: SpeechCache, s3: S3Server, clips_bucket: str) -> None:
         Pin.objects.create(content_hash=KEY, reason=LIVE)
-        cache.permanent.put(entry())
+        cache.tiers.permanent.put(entry())
         s3.lose(clips_bucket)
-        assert cache.permanent.get(KEY) is None
+        assert cache.tiers.permanent.get(KEY) is None
 
         assert published_address(record()) == audio_path(KEY, "mp3")
 
 
 class TestPushing:
     def test_what_only_this_host_has_is_kept_for_all(self, cache: SpeechCache) -> None:
-        for tier in cache.local:
+        for tier in cache.tiers.local:
             tier.put(entry())
-        cache.local[0].put(entry(OTHER))
+        cache.tiers.local[0].put(entry(OTHER))
 
         assert moving.push_missing() == 2
         assert moving.push_missing() == 0
-        assert cache.permanent.get(KEY) == entry()
-        assert cache.permanent.get(OTHER) == entry(OTHER)
+        assert cache.tiers.permanent.get(KEY) == entry()
+        assert cache.tiers.permanent.get(OTHER) == entry(OTHER)
 
     def test_what_has_no_record_or_is_out_of_use_is_not(self, cache: SpeechCache) -> None:
         Clip.objects.filter(content_hash=KEY).update(is_active=False)
         for content_hash in (KEY, "a" * 32):
-            cache.local[0].put(entry(content_hash))
+            cache.tiers.local[0].put(entry(content_hash))
 
         assert moving.push_missing() == 0
 
     def test_nor_is_one_that_is_far_too_short(self, cache: SpeechCache) -> None:
-        cache.local[0].put(entry(duration_ms=100))
+        cache.tiers.local[0].put(entry(duration_ms=100))
 
         assert moving.push_missing() == 0
-        assert cache.local[0].get(KEY) is None
+        assert cache.tiers.local[0].get(KEY) is None
 
     def test_nor_are_a_person_s_own_words(self, cache: SpeechCache) -> None:
         Clip.objects.update(content_type="response")
-        cache.local[0].put(entry())
+        cache.tiers.local[0].put(entry())
 
         assert moving.push_missing() == 0
 
@@ -214,7 +214,7 @@ class TestMoving:
 
         assert "2/2 clips" in self.move("storage")
         assert (ClipFile.objects.count(), len(s3.objects(clips_bucket))) == (0, 2)
-        assert cache.permanent.get(OTHER) == entry(OTHER, bytes(20_000))
+        assert cache.tiers.permanent.get(OTHER) == entry(OTHER, bytes(20_000))
         assert "2/2 clips" in self.move("database")
         assert (ClipFile.objects.count(), s3.objects(clips_bucket)) == (2, {})
         assert (database.get(KEY), database.get(OTHER)) == (entry(), entry(OTHER, bytes(20_000)))
@@ -223,7 +223,7 @@ class TestMoving:
     def test_what_is_removed_late_is_not_what_came_back(
         self, cache: SpeechCache, store: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        cache.permanent.put(entry())
+        cache.tiers.permanent.put(entry())
         remove = Bucket.delete
 
         def come_back_first(bucket: Bucket, name: str) -> None:
@@ -237,7 +237,7 @@ class TestMoving:
             self.move("database")
 
         assert record().kept_in == Keeper.STORAGE
-        assert cache.permanent.get(KEY) == entry()
+        assert cache.tiers.permanent.get(KEY) == entry()
 
     def test_a_dry_run_says_what_there_is_and_writes_nothing(self, cache: SpeechCache) -> None:
         DatabaseTier().put(entry())
@@ -263,7 +263,7 @@ class TestMoving:
 
         adopted.refresh_from_db()
         assert (adopted.kept_in, adopted.duration_ms) == ("storage", 2_000)
-        assert cache.permanent.get(adopted.content_hash).audio == hum(2)  # type: ignore[union-attr]
+        assert cache.tiers.permanent.get(adopted.content_hash).audio == hum(2)  # type: ignore[union-attr]
         assert bytes(record().file.file_data) == b"<html>"
         assert (record().kept_in, record().audio_file_path, record().is_ready) == ("database", "x.mp3", True)
 
@@ -290,7 +290,7 @@ class TestMoving:
         monkeypatch.setattr(DatabaseTier, "read", made_anew_after)
         self.move("storage")
 
-        assert cache.permanent.get(KEY).audio == b"newer"  # type: ignore[union-attr]
+        assert cache.tiers.permanent.get(KEY).audio == b"newer"  # type: ignore[union-attr]
 
     def test_what_does_not_come_back_as_it_went_is_not_left_here(
         self, cache: SpeechCache, store: Bucket, monkeypatch: pytest.MonkeyPatch
@@ -313,7 +313,7 @@ class TestMoving:
 def test_the_figures_compare_what_is_heard_with_what_is_stored(cache: SpeechCache) -> None:
     assert cache_stats()["compression"] == {"clips": 0, "saved_bytes": 0}
     DatabaseTier("gzip").put(entry(sound=bytes(20_000)))
-    cache.permanent.put(entry(OTHER))
+    cache.tiers.permanent.put(entry(OTHER))
 
     saved = 20_000 - ClipFile.objects.get().file_size
     assert cache_stats()["compression"] == {"clips": 1, "saved_bytes": saved}
@@ -348,7 +348,7 @@ def test_a_tier_that_is_away_is_waited_for(
     assert (record().kept_in, len(pauses)) == (Keeper.STORAGE, 1)
     store._pause()
     with pytest.raises(TierError):
-        cache.permanent.get(KEY)
+        cache.tiers.permanent.get(KEY)
 
 
 @pytest.mark.django_db(transaction=True)

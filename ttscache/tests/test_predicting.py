@@ -91,7 +91,7 @@ def test_what_is_scheduled_already_changes_its_lane(start_predictor: StartPredic
 def test_where_all_is_there_nothing_is_written(start_predictor: StartPredictor) -> None:
     for wanted in NEXT:
         Clip.objects.record(wanted.speech, "question")
-        speech_cache().permanent.put(entry(wanted.speech.content_hash))
+        speech_cache().tiers.permanent.put(entry(wanted.speech.content_hash))
     listening = Listening()
     start_predictor(lambda content_hash: [*listening(content_hash), *NEXT])
     predicting.asked(KEY)
@@ -166,7 +166,7 @@ class TestRequests:
         content_hash = speech().content_hash
         Clip.objects.record(speech(), "question")
         Pin.objects.create(content_hash=content_hash, reason=Pin.Reason.LIVE)
-        for tier in speech_cache().tiers:
+        for tier in speech_cache().tiers.all:
             tier.put(entry(content_hash, is_published=True))
         return content_hash
 

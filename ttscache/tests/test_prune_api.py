@@ -32,7 +32,7 @@ def clear(client: Client, **fields: object) -> Any:
 def keep(words: str, days: int) -> str:
     """A clip that was asked for so many days ago; its hash."""
     content_hash = Clip.objects.record(speech(words), "question").content_hash
-    speech_cache().permanent.put(entry(content_hash))
+    speech_cache().tiers.permanent.put(entry(content_hash))
     asked_for_at = timezone.now() - timedelta(days=days)
     Clip.objects.filter(content_hash=content_hash).update(last_accessed_at=asked_for_at)
     return content_hash

@@ -35,8 +35,8 @@ def keep(words: str, *, asked_for_at: object = LONG_AGO) -> str:
     request = speech(words)
     Clip.objects.record(request, "question")
     kept = entry(request.content_hash)
-    speech_cache().permanent.put(kept)
-    for tier in speech_cache().local:
+    speech_cache().tiers.permanent.put(kept)
+    for tier in speech_cache().tiers.local:
         tier.put(kept)
     Clip.objects.filter(content_hash=request.content_hash).update(last_accessed_at=asked_for_at)
     return request.content_hash
@@ -84,7 +84,7 @@ def test_what_is_stale_goes_from_every_tier_and_its_hash_is_unknown_afterwards()
 
     assert "1 clips were removed." in said()
     assert (is_known(stale), is_known(fresh)) == (False, True)
-    assert [tier.get(stale) for tier in speech_cache().tiers] == [None] * len(speech_cache().tiers)
+    assert [tier.get(stale) for tier in speech_cache().tiers.all] == [None] * len(speech_cache().tiers.all)
     assert ClipFile.objects.count() == 1
 
 

@@ -11,13 +11,14 @@ from django.db.models.functions import Now
 from django_q.models import OrmQ
 
 from harness.waiting import wait_until
-from ttscache import pulling, tasks, warming
+from ttscache import pulling, remaking, tasks, warming
 from ttscache.budget import Budget
-from ttscache.circuit import FAILURES_IN_A_ROW, Circuit
+from ttscache.cache import GenerationJob
 from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnavailable
+from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW, CircuitBreaker
+from ttscache.generation.synthesizer import Synthesizer
 from ttscache.hosts import this_host
-from ttscache.models import Claim, ProcessReport, WarmItem, WarmRun
-from ttscache.speaking import Speaker
+from ttscache.models import Claim, Clip, Lane, ProcessReport, WarmItem, WarmRun
 from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.tiers import Entry
 from ttscache.warming import Wanted
@@ -32,7 +33,7 @@ WANTED = [
 @pytest.fixture(autouse=True)
 def voice() -> Iterator[FakeVoice]:
     voice = FakeVoice()
-    speech_cache().speaker = Speaker(voice, speech_cache().ledger)
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
     yield voice
     speech_cache().finish_recordings(5)
 
@@ -119,8 +120,8 @@ def test_whoever_stops_takes_no_new_item(voice: FakeVoice) -> None:
 
 def budget_of(usd: float) -> Budget:
     """From now on, the cap of this process."""
-    speech_cache().speaker.budget = Budget(usd)
-    return speech_cache().speaker.budget
+    speech_cache().synthesizer.budget = Budget(usd)
+    return speech_cache().synthesizer.budget
 
 
 def test_past_the_budget_a_run_pauses_and_goes_on_when_there_is_room(voice: FakeVoice) -> None:
@@ -149,7 +150,7 @@ def test_who_asks_again_for_a_paused_run_joins_it(voice: FakeVoice) -> None:
 def test_while_the_provider_is_down_items_wait_and_lose_no_attempt(voice: FakeVoice) -> None:
     voice.is_in_good_health = False
     for _ in range(FAILURES_IN_A_ROW):
-        speech_cache().speaker.circuit.count(ProviderUnavailable())
+        speech_cache().synthesizer.circuit.count(ProviderUnavailable())
     run = finished(warming.start_run("here", WANTED))
 
     assert run.state in WarmRun.ACTIVE
@@ -157,7 +158,7 @@ def test_while_the_provider_is_down_items_wait_and_lose_no_attempt(voice: FakeVo
     assert set(run.items.values_list("attempts", flat=True)) == {0}
     assert voice.calls == []
     voice.is_in_good_health = True
-    speech_cache().speaker.circuit = Circuit(voice.is_well)  # by the next beat
+    speech_cache().synthesizer.circuit = CircuitBreaker(voice.is_well)  # by the next beat
     the_rest_is_over()
     assert finished(run).state == WarmRun.State.DONE
 
@@ -205,8 +206,8 @@ class TestAProviderWithoutRoom:
 
     def test_a_listener_may_still_try(self, run: WarmRun, voice: FakeVoice) -> None:
         voice.errors = []
-        playing = speech_cache().record(speech("A listener asks for this."), "question")
-        playing.recording.whole()
+        playing = speech_cache().generate(GenerationJob(speech("A listener asks for this."), "question"))
+        playing.recording.result()
         assert voice.calls[-1].text == "A listener asks for this."
 
     def test_all_is_made_afterwards(self, run: WarmRun, voice: FakeVoice) -> None:
@@ -223,15 +224,15 @@ class TestAProviderWithoutRoom:
 
 
 def test_late_answers_of_a_provider_that_fails_for_all_are_waited_out(voice: FakeVoice) -> None:
-    speech_cache().speaker.circuit = Circuit(voice.is_well)
+    speech_cache().synthesizer.circuit = CircuitBreaker(voice.is_well)
     voice.errors = [ProviderTimeout() for _ in range(FAILURES_IN_A_ROW)]
     run = warming.start_run("here", WANTED)
     for _ in range(FAILURES_IN_A_ROW - 1):
-        speech_cache().speaker.circuit.count(ProviderTimeout())
+        speech_cache().synthesizer.circuit.count(ProviderTimeout())
     finished(run)
     assert WarmItem.State.FAILED not in states(run)
     voice.errors = []
-    speech_cache().speaker.circuit = Circuit(voice.is_well)  # by the next beat
+    speech_cache().synthesizer.circuit = CircuitBreaker(voice.is_well)  # by the next beat
     the_rest_is_over()
     assert finished(run).state == WarmRun.State.DONE
 
@@ -239,12 +240,12 @@ def test_late_answers_of_a_provider_that_fails_for_all_are_waited_out(voice: Fak
 def test_but_not_for_ever_because_such_calls_may_cost(
     voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ttscache.circuit.FIRST_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr("ttscache.circuit.LONGEST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("ttscache.generation.circuit_breaker.FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("ttscache.generation.circuit_breaker.LONGEST_PAUSE_SECONDS", 0.0)
     voice.fails_on = "one"
     run = warming.start_run("here", WANTED[:1])
     for _ in range(FAILURES_IN_A_ROW):
-        speech_cache().speaker.circuit.count(ProviderFailed())
+        speech_cache().synthesizer.circuit.count(ProviderFailed())
     for _ in range(pulling.MAX_ATTEMPTS):
         the_rest_is_over()
         finished(run)
@@ -252,11 +253,48 @@ def test_but_not_for_ever_because_such_calls_may_cost(
     assert run.items.get().reason == ProviderFailed.sentence
 
 
+class TestATextThatComesOutBroken:
+    """It waits until staff ask; a listener or a schedule may ask as often as they like."""
+
+    CALLS = 3  # of one try
+
+    @pytest.fixture(autouse=True)
+    def refused(self, voice: FakeVoice) -> None:
+        voice.audio = b""
+        for _ in range(2):
+            finished(warming.start_run("here", WANTED[:1]))
+        voice.calls.clear()
+
+    def test_a_run_that_started_by_itself_pays_for_nothing(self, voice: FakeVoice) -> None:
+        run = finished(warming.start_run("by itself", WANTED[:1], by_itself=True))
+        assert (states(run), voice.calls) == (["failed"], [])
+        assert run.items.get().reason == ProviderFailed.sentence
+
+    def test_a_listener_s_session_pays_for_nothing(self, voice: FakeVoice) -> None:
+        finished(warming.start_run("prefetch", WANTED[:1], lane=Lane.PREFETCH))
+        assert voice.calls == []
+
+    def test_a_run_that_staff_start_tries_again(self, voice: FakeVoice) -> None:
+        finished(warming.start_run("staff", WANTED[:1]))
+        assert len(voice.calls) == self.CALLS
+
+    def test_a_run_that_staff_try_again_does(self, voice: FakeVoice) -> None:
+        voice.audio = None
+        run = warming.retry_failed(WarmRun.objects.filter(scope="here").latest("created_at"))
+        assert finished(run).state == WarmRun.State.DONE
+
+    def test_what_staff_have_made_again_is_tried(self, voice: FakeVoice) -> None:
+        Clip.objects.update(kept_at=Now())
+        voice.audio = None
+        finished(remaking.start_run("again", remaking.plan(WANTED[:1])))
+        assert len(voice.calls) == 1
+
+
 def test_a_process_without_a_thread_to_spare_fails_no_item(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_thread(*_: object, **__: object) -> None:
         raise Busy
 
-    monkeypatch.setattr(speech_cache(), "record", no_thread)
+    monkeypatch.setattr(speech_cache(), "generate", no_thread)
     assert states(finished(warming.start_run("here", WANTED))) == ["queued"] * 4
 
 
@@ -304,12 +342,12 @@ def test_the_voice_begins_with_the_next_clip_while_one_is_being_kept(
     voice: FakeVoice, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "warm_concurrency": 1}
-    keep = speech_cache().permanent.put
+    keep = speech_cache().tiers.permanent.put
 
     def keep_later(entry: Entry) -> None:
         wait_until(lambda: len(voice.calls) > 1, "the next call")
         keep(entry)
 
-    monkeypatch.setattr(speech_cache().permanent, "put", keep_later)
+    monkeypatch.setattr(speech_cache().tiers.permanent, "put", keep_later)
     assert finished(warming.start_run("here", WANTED)).state == WarmRun.State.DONE
     assert voice.peak == 1

@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from harness.waiting import wait_until
 from ttscache import pulling, remaking, warming
-from ttscache.cache import Hit
+from ttscache.cache import GenerationJob, Hit
 from ttscache.claims import Claims
 from ttscache.errors import ProviderFailed
 from ttscache.figures.holdings import GROWTH_DAYS, _bytes_a_day
+from ttscache.generation.synthesizer import Synthesizer
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
-from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, hum, speech, spoken
 from ttscache.warming import Wanted
 from ttscache.wiring import forget, speech_cache
@@ -32,8 +32,8 @@ OLD, NEW = spoken(REQUEST), hum(2, level=4_000)
 def voice() -> Iterator[FakeVoice]:
     """It has said the clip once, and would say it otherwise now."""
     voice = FakeVoice()
-    speech_cache().speaker = Speaker(voice, speech_cache().ledger)
-    speech_cache().record(REQUEST, "question").recording.whole()
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
+    speech_cache().generate(GenerationJob(REQUEST, "question")).recording.result()
     voice.calls.clear()
     voice.audio = NEW
     yield voice
@@ -84,12 +84,12 @@ def test_listeners_get_the_new_sound_under_a_new_address() -> None:
 def test_the_old_one_plays_while_the_new_one_is_made(voice) -> None:
     voice.may_go_on.clear()
     item = remaking.start_run("again", remaking.plan(WANTED)).items.get()
-    making = speech_cache().record(REQUEST, "question", newer_than=item.newer_than)
+    making = speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=item.newer_than))
     wait_until(lambda: voice.speaking == 1, "the voice speaks")
-    playing = speech_cache().play(REQUEST, "question")
+    playing = speech_cache().get_or_generate(GenerationJob(REQUEST, "question"))
     assert (isinstance(playing, Hit), heard()) == (True, OLD)
     voice.may_go_on.set()
-    assert making.recording.whole().audio == heard() == NEW
+    assert making.recording.result().audio == heard() == NEW
 
 
 def test_a_failure_leaves_the_old_one(voice) -> None:
@@ -101,7 +101,7 @@ def test_a_failure_leaves_the_old_one(voice) -> None:
 
 
 def test_what_nobody_can_keep_leaves_the_old_one(monkeypatch) -> None:
-    monkeypatch.setattr(speech_cache(), "permanents", ())  # none of them takes it
+    monkeypatch.setattr(speech_cache().tiers, "permanents", ())  # none of them takes it
     assert make_again().state == WarmRun.State.FAILED
     assert heard() == OLD
 
@@ -111,7 +111,7 @@ def test_other_processes_give_their_copies_up() -> None:
     copies = LocalCopies(elsewhere)
     copies.forget_removed()
     forget()  # this one is another process now
-    speech_cache().speaker = elsewhere.speaker
+    speech_cache().generator.synthesizer = elsewhere.synthesizer
     make_again()
     assert elsewhere.find(REQUEST.content_hash).entry.audio == OLD  # type: ignore[union-attr]
     copies.forget_removed()
@@ -125,20 +125,20 @@ def test_a_copy_of_the_old_one_that_comes_late_is_given_up_as_well() -> None:
     late = cache.find(REQUEST.content_hash)
     make_again()
     copies.forget_removed()
-    for tier in cache.local:
+    for tier in cache.tiers.local:
         tier.put(late.entry)  # type: ignore[union-attr]
     copies.forget_removed()
     assert heard() == NEW
 
 
 def test_in_a_bucket_the_new_one_has_a_name_of_its_own(clips_bucket) -> None:
-    speech_cache().speaker = Speaker(FakeVoice(), speech_cache().ledger)
+    speech_cache().generator.synthesizer = Synthesizer(FakeVoice(), speech_cache().ledger)
     make_again()
     first = Clip.objects.get()  # it has moved there
     make_again()
     assert (heard(), Clip.objects.get().kept_in) == (OLD, "storage")
     assert Clip.objects.get().audio_file_path != first.audio_file_path
-    assert not speech_cache().permanent.has_bytes(first), "nobody else could have had its address"
+    assert not speech_cache().tiers.permanent.has_bytes(first), "nobody else could have had its address"
 
 
 def test_an_item_whose_maker_died_after_the_clip_was_kept_is_not_paid_twice(voice) -> None:
@@ -176,21 +176,21 @@ def test_what_is_not_made_yet_is_not_made_again() -> None:
 
 
 def test_whoever_follows_a_claim_that_only_looked_makes_it_all_the_same(voice) -> None:
-    speech_cache().claims = claims = WatchedClaims(8)
+    speech_cache().generator.claims = claims = WatchedClaims(8)
     held = claims.take(REQUEST.content_hash)
     assert held is not None
-    making = speech_cache().record(REQUEST, "question", newer_than=timezone.now())
+    making = speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=timezone.now()))
     assert claims.is_asked.wait(30), "it follows"
     claims.give_back(held)
-    assert making.recording.whole().audio == NEW
+    assert making.recording.result().audio == NEW
 
 
 def test_a_clip_in_parts_is_said_anew_in_all_of_them(voice) -> None:
     long = speech("This sentence is said in one of its parts. " * 30)
     voice.audio = None
-    speech_cache().record(long, "question").recording.whole()
+    speech_cache().generate(GenerationJob(long, "question")).recording.result()
     first = len(voice.calls)
-    speech_cache().record(long, "question", newer_than=timezone.now()).recording.whole()
+    speech_cache().generate(GenerationJob(long, "question", newer_than=timezone.now())).recording.result()
     assert len(voice.calls) == 2 * first > 2
 
 
@@ -218,7 +218,7 @@ def test_the_same_bytes_once_more_disturb_nobody(voice) -> None:
 def test_it_is_content_with_what_was_made_since_somebody_asked(voice) -> None:
     asked = timezone.now()
     Clip.objects.update(kept_at=asked + timedelta(seconds=1))
-    speech_cache().record(REQUEST, "question", newer_than=asked).recording.whole()
+    speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=asked)).recording.result()
     assert voice.calls == []
 
 

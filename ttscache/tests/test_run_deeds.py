@@ -19,8 +19,8 @@ from ttscache import pulling, warming
 from ttscache.analytics import progress_of
 from ttscache.budget import Budget
 from ttscache.errors import ProviderFailed
+from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, Lane, WarmItem, WarmRun
-from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import Wanted
 from ttscache.wiring import speech_cache
@@ -36,7 +36,7 @@ STAFF, BUDGET = WarmRun.Pause.STAFF, WarmRun.Pause.BUDGET
 def voice(settings: Any) -> Iterator[FakeVoice]:
     settings.TTSCACHE = {**settings.TTSCACHE, "warm_concurrency": 1}  # one after another, so in order
     voice = FakeVoice()
-    speech_cache().speaker = Speaker(voice, speech_cache().ledger)
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
     yield voice
     voice.may_go_on.set()
     speech_cache().finish_recordings(5)

@@ -8,8 +8,8 @@ from django_q.models import OrmQ
 from ttscache import pulling, tasks, warming
 from ttscache.analytics import progress_of
 from ttscache.errors import TextRefused
+from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, WarmRun
-from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import Wanted
 from ttscache.wiring import speech_cache
@@ -23,7 +23,7 @@ WANTED = [
 @pytest.fixture(autouse=True)
 def voice() -> Iterator[FakeVoice]:
     voice = FakeVoice()
-    speech_cache().speaker = Speaker(voice, speech_cache().ledger)
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
     yield voice
     speech_cache().finish_recordings(5)
 

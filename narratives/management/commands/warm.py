@@ -109,7 +109,7 @@ class Command(BaseCommand):
                 ready = progress["ready"]
                 if progress["is_over"]:
                     break
-                if speech_cache().speaker.circuit.is_open:
+                if speech_cache().synthesizer.circuit.is_open:
                     raise CommandError("The voice service does not answer. The rest is made once it does.")
                 if pulling.is_resting():
                     raise CommandError("The voice service has no room now. The rest is made once it has.")

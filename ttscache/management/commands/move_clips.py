@@ -31,7 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="write nothing")
 
     def handle(self, *args: Any, to: str, dry_run: bool, **options: Any) -> None:
-        tiers: dict[str, PermanentTier] = {tier.name: tier for tier in speech_cache().permanents}
+        tiers: dict[str, PermanentTier] = {tier.name: tier for tier in speech_cache().tiers.permanents}
         if len(tiers) < len(PERMANENTS):
             raise CommandError("There is no object storage: set AWS_STORAGE_BUCKET_NAME and its kin.")
         target = tiers.pop(to)

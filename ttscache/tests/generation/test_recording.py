@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from ttscache.errors import ProviderFailed, ProviderTimeout, SpeechError
-from ttscache.recording import Recording
+from ttscache.generation.recording import Recording
 from ttscache.tests.fakes import entry
 from ttscache.tiers import Entry
 
@@ -22,12 +22,12 @@ class Studio:
 
     def __call__(self, recording: Recording) -> Entry:
         for chunk in self._chunks[:-1]:
-            recording.add(chunk)
+            recording.append(chunk)
         assert self.go_on.wait(60)
         if self._fails:
             raise self._fails
         for chunk in self._chunks[-1:]:
-            recording.add(chunk)
+            recording.append(chunk)
         return entry(sound=b"".join(self._chunks) or b"made elsewhere")
 
 
@@ -73,7 +73,7 @@ def test_what_goes_wrong_reaches_everyone() -> None:
     with pytest.raises(ProviderFailed):
         list(chunks)
     with pytest.raises(ProviderFailed):
-        recording.whole()
+        recording.result()
 
 
 def test_what_goes_wrong_before_the_first_byte_is_raised_while_waiting_for_it() -> None:
@@ -99,7 +99,7 @@ def test_it_goes_on_when_its_listener_leaves() -> None:
     chunks.close()  # type: ignore[attr-defined]
     studio.go_on.set()
 
-    assert recording.whole().audio == b"one two"
+    assert recording.result().audio == b"one two"
 
 
 def test_the_unexpected_is_an_error_without_its_message(caplog: pytest.LogCaptureFixture) -> None:
@@ -107,7 +107,7 @@ def test_the_unexpected_is_an_error_without_its_message(caplog: pytest.LogCaptur
     studio.go_on.set()
 
     with pytest.raises(SpeechError):
-        Recording(studio).start().whole()
+        Recording(studio).start().result()
     assert "ValueError" in caplog.text
     assert "the words of a person" not in caplog.text
 
@@ -117,7 +117,7 @@ def test_its_end_is_announced_before_anyone_is_told() -> None:
     studio = Studio()
     studio.go_on.set()
     recording = Recording(studio, on_end=lambda: told.append("ended")).start()
-    recording.whole()
+    recording.result()
 
     assert told == ["ended"]
 
@@ -126,15 +126,15 @@ def test_whoever_needs_only_the_voice_waits_until_all_is_spoken() -> None:
     may_keep = threading.Event()
 
     def make(recording: Recording) -> Entry:
-        recording.all_is_spoken()
+        recording.mark_synthesized()
         may_keep.wait(5)
         return entry()
 
     recording = Recording(make).start()
-    recording.wait_until_spoken()
-    assert not recording.is_over
+    recording.wait_until_synthesized()
+    assert not recording.done
     may_keep.set()
-    assert recording.whole() == entry()
+    assert recording.result() == entry()
 
 
 def test_whoever_needs_only_the_voice_does_not_wait_for_one_that_fails() -> None:
@@ -142,5 +142,5 @@ def test_whoever_needs_only_the_voice_does_not_wait_for_one_that_fails() -> None
         raise ProviderFailed
 
     recording = Recording(make).start()
-    recording.wait_until_spoken()
+    recording.wait_until_synthesized()
     assert isinstance(recording.error, ProviderFailed)

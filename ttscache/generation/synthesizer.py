@@ -1,4 +1,4 @@
-"""Speaker: a request in, the bytes of one whole clip out; calls, pays, checks, tries again, joins."""
+"""Synthesizer: a job in, the bytes of one whole clip out; calls, pays, checks, tries again, joins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from django.db import connections
 
 from ttscache import audio as sound
 from ttscache.budget import Budget, Reservation
-from ttscache.circuit import Circuit
 from ttscache.errors import (
     BrokenAudio,
     BudgetExhausted,
@@ -24,23 +23,24 @@ from ttscache.errors import (
     SpeechError,
     VoiceNotInUse,
 )
+from ttscache.generation.circuit_breaker import CircuitBreaker
+from ttscache.generation.job import GenerationJob
+from ttscache.generation.recording import Recording
 from ttscache.ledger import Ledger
 from ttscache.models import ContentType
 from ttscache.prices import cost_usd, is_priced, most_usd
 from ttscache.providers import Provider
-from ttscache.recording import Recording
 from ttscache.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 LONGEST_PAUSE_SECONDS = 4.0
-PARTS_AT_ONCE = 4
 SPARE_BYTES, SPARE_SECONDS = 32 * 1024**2, 600
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class SynthesizedClip:
     """A whole clip, checked once."""
 
     audio: bytes
@@ -56,31 +56,34 @@ class Call:
     reservation: Reservation
 
 
-class Speaker:
-    """Speaks for one process. Each call is asked of the circuit and the budget, and ends in the books."""
+class Synthesizer:
+    """Speaks for one process. Circuit breaker and budget have to allow each call, and the ledger shows it."""
 
     def __init__(
-        self, provider: Provider, ledger: Ledger, budget: Budget | None = None, circuit: Circuit | None = None
+        self,
+        provider: Provider,
+        ledger: Ledger,
+        budget: Budget | None = None,
+        circuit: CircuitBreaker | None = None,
     ) -> None:
         self.provider = provider
         self.budget = budget or Budget()
-        self.circuit = circuit or Circuit(provider.is_well)
+        self.circuit = circuit or CircuitBreaker(provider.is_well)
         self._ledger = ledger
         self._lock = threading.Lock()
         self._calls: set[Call] = set()
         # Parts that are paid for, should another one of their clip fail and the clip be asked for again.
-        self._spare: TTLCache[SpeechRequest, Spoken] = TTLCache(
+        self._spare: TTLCache[SpeechRequest, SynthesizedClip] = TTLCache(
             SPARE_BYTES, SPARE_SECONDS, getsizeof=lambda _, part: len(part.audio)
         )
 
-    def speak(
-        self, request: SpeechRequest, content_type: str, recording: Recording, parts_at_once: int
-    ) -> Spoken:
+    def synthesize(self, job: GenerationJob, recording: Recording) -> SynthesizedClip:
         """The whole clip; a text that is too long for one call is spoken in parts, so many at once.
 
         Listeners hear a clip grow where it is one call of a voice that streams. Money is set aside for all of
         it, or for nothing.
         """
+        request = job.request
         if not self.provider.can_speak(request):
             raise VoiceNotInUse
         if self.budget.is_capped and not is_priced(request.model):
@@ -91,12 +94,12 @@ class Speaker:
         reservations = self.budget.reserve(*map(most_usd, missing))
         connections.close_all()  # the voice takes seconds; others need the connection meanwhile
         calls = [
-            Call(part, content_type, reservation)
+            Call(part, job.content_type, reservation)
             for part, reservation in zip(missing, reservations, strict=True)
         ]
         if len(parts) == 1 and calls:
-            return self._part(calls[0], recording, is_heard=self.provider.is_streaming)
-        spoken |= self._all_parts(calls, recording, parts_at_once)
+            return self._with_retries(calls[0], recording, is_heard=self.provider.is_streaming)
+        spoken |= self._all_parts(calls, recording, job.parts_at_once)
         audio = sound.join([spoken[part].audio for part in parts], request.audio_format)
         whole = _checked(audio, request)
         for part in parts:  # whoever asks for the clip once more wants it said anew
@@ -112,7 +115,7 @@ class Speaker:
 
     def _all_parts(
         self, calls: list[Call], recording: Recording, at_once: int
-    ) -> dict[SpeechRequest, Spoken]:
+    ) -> dict[SpeechRequest, SynthesizedClip]:
         """All or none: once a part has failed, those that have not begun are not paid for any more."""
         with ThreadPoolExecutor(at_once, thread_name_prefix="part") as pool:
             spoken = {call: pool.submit(self._part_in_thread, call, recording) for call in calls}
@@ -124,9 +127,9 @@ class Speaker:
                         self.budget.settle(call.reservation, 0.0)
                 raise
 
-    def _part_in_thread(self, call: Call, recording: Recording) -> Spoken:
+    def _part_in_thread(self, call: Call, recording: Recording) -> SynthesizedClip:
         try:
-            spoken = self._part(call, recording, is_heard=False)
+            spoken = self._with_retries(call, recording, is_heard=False)
         finally:
             connections.close_all()  # a thread's connections end with it
         if call.content_type != ContentType.RESPONSE:
@@ -134,17 +137,17 @@ class Speaker:
                 self._spare[call.request] = spoken
         return spoken
 
-    def _part(self, call: Call, recording: Recording, *, is_heard: bool) -> Spoken:
+    def _with_retries(self, call: Call, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
         """A text that fits into a call; tried again while nobody has heard a byte and trouble may pass."""
         attempt = 1
         while True:
             try:
-                return self._made(call, recording, is_heard=is_heard)
+                return self._guarded_call(call, recording, is_heard=is_heard)
             except ProviderError as error:
                 is_last = attempt == MAX_ATTEMPTS or self.circuit.is_open or not _is_worth_retrying(error)
-                if is_last or (is_heard and not recording.take_back()):
+                if is_last or (is_heard and not recording.discard()):
                     if isinstance(error, BrokenAudio):
-                        self.circuit.count(error)
+                        self.circuit.count_broken(call.request.text)
                     raise
                 time.sleep(_pause_seconds(attempt, error))
             attempt += 1
@@ -152,7 +155,7 @@ class Speaker:
             connections.close_all()
             call = replace(call, reservation=reservation)
 
-    def _made(self, call: Call, recording: Recording, *, is_heard: bool) -> Spoken:
+    def _guarded_call(self, call: Call, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
         """One call, if it may be made; where not, its money goes back."""
         is_made = False
         try:
@@ -160,12 +163,12 @@ class Speaker:
                 raise recording.error  # broken off: nobody waits for another call
             with self.circuit.call():
                 is_made = True
-                return self._call(call, recording if is_heard else None)
+                return self._provider_call(call, recording if is_heard else None)
         finally:
             if not is_made:
                 self.budget.settle(call.reservation, 0.0)
 
-    def _call(self, call: Call, listeners: Recording | None) -> Spoken:
+    def _provider_call(self, call: Call, listeners: Recording | None) -> SynthesizedClip:
         """Booked however it ends; what gave no sound cost nothing."""
         chunks: list[bytes] = []
         with self._lock:
@@ -174,7 +177,7 @@ class Speaker:
             for chunk in self.provider.speak(call.request):
                 chunks.append(chunk)
                 if listeners is not None:
-                    listeners.add(chunk)
+                    listeners.append(chunk)
             spoken = _checked(b"".join(chunks), call.request)
         except BaseException as error:
             code = _booked_as(error)
@@ -195,10 +198,10 @@ class Speaker:
         self.budget.settle(call.reservation, usd)
 
 
-def _checked(audio: bytes, request: SpeechRequest) -> Spoken:
+def _checked(audio: bytes, request: SpeechRequest) -> SynthesizedClip:
     facts = sound.examine(audio, request.audio_format)
     sound.check_whole(facts, request.text, request.speed)
-    return Spoken(audio, facts)
+    return SynthesizedClip(audio, facts)
 
 
 def _booked_as(error: BaseException) -> str:

@@ -4,7 +4,6 @@ from contextlib import suppress
 
 import pytest
 
-from ttscache.circuit import FAILURES_IN_A_ROW, LONGEST_PAUSE_SECONDS, Circuit
 from ttscache.errors import (
     BrokenAudio,
     BudgetExhausted,
@@ -16,6 +15,7 @@ from ttscache.errors import (
     SpeechError,
     TextRefused,
 )
+from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW, LONGEST_PAUSE_SECONDS, CircuitBreaker
 
 pytestmark = pytest.mark.any_database
 
@@ -39,16 +39,16 @@ def provider() -> Provider:
 
 
 @pytest.fixture
-def circuit(provider: Provider) -> Circuit:
-    return Circuit(provider.look, clock=lambda: provider.now)
+def circuit(provider: Provider) -> CircuitBreaker:
+    return CircuitBreaker(provider.look, clock=lambda: provider.now)
 
 
-def fail(circuit: Circuit, times: int = FAILURES_IN_A_ROW, error: SpeechError | None = None) -> None:
+def fail(circuit: CircuitBreaker, times: int = FAILURES_IN_A_ROW, error: SpeechError | None = None) -> None:
     for _ in range(times):
         circuit.count(error or ProviderUnavailable())
 
 
-def call(circuit: Circuit, error: SpeechError | None = None) -> None:
+def call(circuit: CircuitBreaker, error: SpeechError | None = None) -> None:
     """A call that goes well, or ends with this error."""
     with suppress(type(error) if error else SpeechNever), circuit.call():
         if error:
@@ -59,21 +59,21 @@ class SpeechNever(Exception):
     """Raised by nobody."""
 
 
-def retry_after(circuit: Circuit) -> float:
+def retry_after(circuit: CircuitBreaker) -> float:
     with pytest.raises(ProviderDown) as refused, circuit.call():
         pytest.fail("a call was let through")
     assert refused.value.retry_after_seconds is not None
     return refused.value.retry_after_seconds
 
 
-def test_calls_go_through_while_all_is_well(circuit: Circuit, provider: Provider) -> None:
+def test_calls_go_through_while_all_is_well(circuit: CircuitBreaker, provider: Provider) -> None:
     fail(circuit, FAILURES_IN_A_ROW - 1)
     call(circuit)
     assert provider.looks == 0
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailable(), ProviderTimeout(), ProviderFailed(), KeyRefused()])
-def test_a_run_of_failures_stops_the_calls(circuit: Circuit, error: SpeechError) -> None:
+def test_a_run_of_failures_stops_the_calls(circuit: CircuitBreaker, error: SpeechError) -> None:
     for _ in range(FAILURES_IN_A_ROW):
         call(circuit, error)
     assert retry_after(circuit) >= 1
@@ -87,20 +87,22 @@ def a_wrong_model() -> ProviderFailed:
 
 @pytest.mark.parametrize("error", [TextRefused(), BrokenAudio("short"), BudgetExhausted(), a_wrong_model()])
 def test_what_tells_nothing_of_the_provider_as_a_whole_does_not_count(
-    circuit: Circuit, error: SpeechError
+    circuit: CircuitBreaker, error: SpeechError
 ) -> None:
     for _ in range(100):
         call(circuit, error)
     call(circuit)
 
 
-def test_a_success_between_begins_a_new_run(circuit: Circuit) -> None:
+def test_a_success_between_begins_a_new_run(circuit: CircuitBreaker) -> None:
     for _ in range(2):
         fail(circuit, FAILURES_IN_A_ROW - 1)
         call(circuit)
 
 
-def test_the_first_call_after_the_provider_is_well_goes_through(circuit: Circuit, provider: Provider) -> None:
+def test_the_first_call_after_the_provider_is_well_goes_through(
+    circuit: CircuitBreaker, provider: Provider
+) -> None:
     fail(circuit)
     retry_after(circuit)
     provider.is_well = True
@@ -110,7 +112,7 @@ def test_the_first_call_after_the_provider_is_well_goes_through(circuit: Circuit
 
 
 def test_it_is_looked_at_more_and_more_rarely_but_every_fifteen_seconds(
-    circuit: Circuit, provider: Provider
+    circuit: CircuitBreaker, provider: Provider
 ) -> None:
     fail(circuit)
     pauses = []
@@ -121,14 +123,16 @@ def test_it_is_looked_at_more_and_more_rarely_but_every_fifteen_seconds(
     assert provider.looks == 7
 
 
-def test_between_two_looks_nobody_looks(circuit: Circuit, provider: Provider) -> None:
+def test_between_two_looks_nobody_looks(circuit: CircuitBreaker, provider: Provider) -> None:
     fail(circuit)
     for _ in range(50):
         retry_after(circuit)
     assert provider.looks == 1
 
 
-def test_one_tries_at_a_time_and_others_are_refused_meanwhile(circuit: Circuit, provider: Provider) -> None:
+def test_one_tries_at_a_time_and_others_are_refused_meanwhile(
+    circuit: CircuitBreaker, provider: Provider
+) -> None:
     provider.is_well = True
     fail(circuit)
     with circuit.call():
@@ -137,7 +141,9 @@ def test_one_tries_at_a_time_and_others_are_refused_meanwhile(circuit: Circuit, 
     assert provider.looks == 1
 
 
-def test_a_trial_that_fails_makes_the_next_one_wait_longer(circuit: Circuit, provider: Provider) -> None:
+def test_a_trial_that_fails_makes_the_next_one_wait_longer(
+    circuit: CircuitBreaker, provider: Provider
+) -> None:
     provider.is_well = True
     fail(circuit)
     for seconds in (1, 2, 4):
@@ -148,7 +154,7 @@ def test_a_trial_that_fails_makes_the_next_one_wait_longer(circuit: Circuit, pro
 
 @pytest.mark.parametrize("error", [BrokenAudio("short"), BudgetExhausted()])
 def test_a_trial_that_tells_nothing_leaves_the_next_one_to_others(
-    circuit: Circuit, provider: Provider, error: SpeechError
+    circuit: CircuitBreaker, provider: Provider, error: SpeechError
 ) -> None:
     provider.is_well = True
     fail(circuit)
@@ -164,7 +170,7 @@ def test_a_look_that_goes_wrong_is_no_look_for_ever(provider: Provider) -> None:
             raise MemoryError
         return True
 
-    own = Circuit(look, clock=lambda: provider.now)
+    own = CircuitBreaker(look, clock=lambda: provider.now)
     fail(own)
     with pytest.raises(MemoryError):
         call(own)

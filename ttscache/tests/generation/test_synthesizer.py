@@ -6,7 +6,6 @@ import pytest
 
 from harness.waiting import wait_until
 from ttscache.budget import Budget
-from ttscache.circuit import FAILURES_IN_A_ROW
 from ttscache.errors import (
     BudgetExhausted,
     ProviderDown,
@@ -16,10 +15,12 @@ from ttscache.errors import (
     SpeechError,
     TextRefused,
 )
+from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
+from ttscache.generation.job import GenerationJob
+from ttscache.generation.recording import Recording
+from ttscache.generation.synthesizer import SynthesizedClip, Synthesizer
 from ttscache.ledger import Ledger
 from ttscache.models import BudgetDay, Spending
-from ttscache.recording import Recording
-from ttscache.speaking import Speaker, Spoken
 from ttscache.speech import SpeechRequest
 from ttscache.tests.fakes import MOST_CHARACTERS, FakeVoice, entry, free_ledger, speech, spoken
 
@@ -32,7 +33,7 @@ PARTS = 4
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ttscache.speaking.time.sleep", lambda _: threading.Event().wait(0.01))
+    monkeypatch.setattr("ttscache.generation.synthesizer.time.sleep", lambda _: threading.Event().wait(0.01))
 
 
 @pytest.fixture
@@ -40,12 +41,15 @@ def ledger() -> Ledger:
     return free_ledger()
 
 
-def speaker_of(voice: FakeVoice, ledger: Ledger, usd_a_day: float | None = None) -> Speaker:
-    return Speaker(voice, ledger, Budget(usd_a_day))
+def synthesizer_of(voice: FakeVoice, ledger: Ledger, usd_a_day: float | None = None) -> Synthesizer:
+    return Synthesizer(voice, ledger, Budget(usd_a_day))
 
 
-def speak(speaker: Speaker, request: SpeechRequest | None = None, parts_at_once: int = 2) -> Spoken:
-    return speaker.speak(request or speech(), "question", recording(), parts_at_once)
+def speak(
+    synthesizer: Synthesizer, request: SpeechRequest | None = None, parts_at_once: int = 2
+) -> SynthesizedClip:
+    job = GenerationJob(request or speech(), "question", parts_at_once)
+    return synthesizer.synthesize(job, recording())
 
 
 def recording() -> Recording:
@@ -59,7 +63,7 @@ def books(ledger: Ledger) -> dict[str, tuple[int, int, int]]:
 
 def test_a_long_text_is_spoken_in_parts_and_joined(ledger: Ledger) -> None:
     voice = FakeVoice()
-    made = speak(speaker_of(voice, ledger), speech(LONG))
+    made = speak(synthesizer_of(voice, ledger), speech(LONG))
 
     assert len(voice.calls) == PARTS
     assert all(len(call.text) <= MOST_CHARACTERS for call in voice.calls)
@@ -68,7 +72,7 @@ def test_a_long_text_is_spoken_in_parts_and_joined(ledger: Ledger) -> None:
 
 
 def test_each_part_is_a_call_in_the_books(ledger: Ledger) -> None:
-    speak(speaker_of(FakeVoice(), ledger), speech(LONG))
+    speak(synthesizer_of(FakeVoice(), ledger), speech(LONG))
 
     characters = len(LONG) - (PARTS - 1)  # the white space at the cuts
     assert books(ledger) == {"ok": (PARTS, characters, characters * 30)}
@@ -79,7 +83,7 @@ def test_so_many_parts_at_once_and_no_more(ledger: Ledger, at_once: int) -> None
     voice = FakeVoice()
     voice.may_go_on.clear()
     speaking = threading.Thread(
-        target=speak, args=(speaker_of(voice, ledger), speech(LONG)), kwargs={"parts_at_once": at_once}
+        target=speak, args=(synthesizer_of(voice, ledger), speech(LONG)), kwargs={"parts_at_once": at_once}
     )
     speaking.start()
     wait_until(lambda: voice.speaking == at_once, "so many calls")
@@ -90,36 +94,36 @@ def test_so_many_parts_at_once_and_no_more(ledger: Ledger, at_once: int) -> None
 
 def test_a_part_that_fails_is_made_again_and_the_others_are_not(ledger: Ledger) -> None:
     voice = FakeVoice(errors=[ProviderUnavailable()])
-    speak(speaker_of(voice, ledger), speech(LONG))
+    speak(synthesizer_of(voice, ledger), speech(LONG))
     assert len(voice.calls) == PARTS + 1
 
 
 def test_once_a_part_is_refused_no_further_one_is_paid_for(ledger: Ledger) -> None:
     voice = FakeVoice(errors=[TextRefused()])
     with pytest.raises(TextRefused):
-        speak(speaker_of(voice, ledger), speech(LONG), 1)
+        speak(synthesizer_of(voice, ledger), speech(LONG), 1)
     assert len(voice.calls) <= 2  # the next one may have begun
 
 
 def test_past_the_budget_nothing_is_called(ledger: Ledger) -> None:
     price = len(speech().text) * 30 / 1e6
     voice = FakeVoice()
-    speaker = speaker_of(voice, ledger, 1.5 * price)
-    speak(speaker)
+    synthesizer = synthesizer_of(voice, ledger, 1.5 * price)
+    speak(synthesizer)
     with pytest.raises(BudgetExhausted):
-        speak(speaker)
+        speak(synthesizer)
     assert len(voice.calls) == 1
 
 
 def test_a_call_that_brought_nothing_gives_its_money_back(ledger: Ledger) -> None:
     price = len(speech().text) * 30 / 1e6
-    speaker = speaker_of(FakeVoice(errors=[ProviderUnavailable()]), ledger, 1.5 * price)
-    speak(speaker)
+    synthesizer = synthesizer_of(FakeVoice(errors=[ProviderUnavailable()]), ledger, 1.5 * price)
+    speak(synthesizer)
     assert BudgetDay.objects.get().committed_microusd == round(price * 1e6)
 
 
 def test_a_call_that_timed_out_may_have_been_paid_for(ledger: Ledger) -> None:
-    speak(speaker_of(FakeVoice(errors=[ProviderTimeout()]), ledger))
+    speak(synthesizer_of(FakeVoice(errors=[ProviderTimeout()]), ledger))
     cost = len(speech().text) * 30
     assert books(ledger) == {
         "provider_timeout": (1, len(speech().text), cost),
@@ -128,7 +132,7 @@ def test_a_call_that_timed_out_may_have_been_paid_for(ledger: Ledger) -> None:
 
 
 def test_a_model_priced_by_sound_is_settled_by_its_seconds(ledger: Ledger) -> None:
-    made = speak(speaker_of(FakeVoice(), ledger, 1), speech(model="gpt-4o-mini-tts"))
+    made = speak(synthesizer_of(FakeVoice(), ledger, 1), speech(model="gpt-4o-mini-tts"))
     cost = round(made.facts.duration_ms / 1_000 * 0.00025 * 1e6)
     assert BudgetDay.objects.get().committed_microusd == cost
     assert books(ledger)["ok"][2] == cost
@@ -137,40 +141,40 @@ def test_a_model_priced_by_sound_is_settled_by_its_seconds(ledger: Ledger) -> No
 def test_a_run_of_failures_stops_the_calls_until_a_look_finds_all_well(ledger: Ledger) -> None:
     voice = FakeVoice(errors=[ProviderUnavailable()] * 100)
     voice.is_in_good_health = False
-    speaker = speaker_of(voice, ledger)
+    synthesizer = synthesizer_of(voice, ledger)
     for _ in range(5):
         with pytest.raises(ProviderUnavailable):
-            speak(speaker)
+            speak(synthesizer)
     assert len(voice.calls) == FAILURES_IN_A_ROW
     with pytest.raises(ProviderDown):
-        speak(speaker)
+        speak(synthesizer)
 
 
 def test_a_recording_that_was_broken_off_makes_no_further_call(ledger: Ledger) -> None:
     voice = FakeVoice(errors=[ProviderUnavailable()] * 3)
     broken_off = recording()
-    broken_off.break_off(ProviderTimeout())
+    broken_off.set_exception(ProviderTimeout())
     with pytest.raises(SpeechError):
-        speaker_of(voice, ledger).speak(speech(), "question", broken_off, 1)
+        synthesizer_of(voice, ledger).synthesize(GenerationJob(speech(), "question"), broken_off)
     assert voice.calls == []
 
 
 def test_parts_that_are_paid_for_are_not_paid_for_again(ledger: Ledger) -> None:
     voice = FakeVoice()
-    speaker = speaker_of(voice, ledger)
+    synthesizer = synthesizer_of(voice, ledger)
     voice.fails_on = LONG[-40:]
     with pytest.raises(ProviderFailed):
-        speak(speaker, speech(LONG), parts_at_once=1)
+        speak(synthesizer, speech(LONG), parts_at_once=1)
     done = books(ledger)["ok"][0]
     voice.fails_on = ""
     voice.calls.clear()
-    speak(speaker, speech(LONG))
+    speak(synthesizer, speech(LONG))
     assert (done, len(voice.calls)) == (PARTS - 1, 1)
 
 
 def test_a_persons_own_words_are_not_spared(ledger: Ledger) -> None:
     voice = FakeVoice()
-    speaker = speaker_of(voice, ledger)
+    synthesizer = synthesizer_of(voice, ledger)
     for _ in range(2):
-        speaker.speak(speech(LONG), "response", recording(), 2)
+        synthesizer.synthesize(GenerationJob(speech(LONG), "response"), recording())
     assert len(voice.calls) == 2 * PARTS

@@ -1,4 +1,4 @@
-"""Circuit: after a run of failures nobody calls the provider, until a look at it finds it well again.
+"""CircuitBreaker: after a run of failures nobody calls the provider until a look at it finds it well again.
 
 Nygard, "Release It!" (circuit breaker). Speech is paid for, so it is never the probe: a look costs nothing.
 """
@@ -20,15 +20,19 @@ FAILURES_IN_A_ROW = 5
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 15.0
 
 
-class Circuit:
-    """Of one process. Thread-safe. `look` says whether all is well; one caller at a time looks, and is then
-    the one who tries, before all others are let through."""
+class CircuitBreaker:
+    """Guards the calls of one process. Thread-safe.
+
+    `look` says whether all is well. One caller at a time looks, and then tries before all others are let
+    through. Broken clips count by their texts: one text that cannot be made says nothing about the provider.
+    """
 
     def __init__(self, look: Callable[[], bool], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._look = look
         self._clock = clock
         self._lock = threading.Lock()
         self._failures = 0
+        self._broken: set[int] = set()  # texts, by a hash that only this process knows
         self._is_trying = False
         self._pause_seconds = 0.0
         self._next_trial_at = 0.0
@@ -36,7 +40,7 @@ class Circuit:
     @property
     def is_open(self) -> bool:
         """Whether the provider is held to be down."""
-        return self._failures >= FAILURES_IN_A_ROW
+        return max(self._failures, len(self._broken)) >= FAILURES_IN_A_ROW
 
     @contextmanager
     def call(self) -> Iterator[None]:
@@ -65,9 +69,20 @@ class Circuit:
             return
         if not error.is_retryable and not isinstance(error, KeyRefused):
             return
-        with self._lock:
+        with self._noting():
             self._failures += 1
-            if self._failures == FAILURES_IN_A_ROW:
+
+    def count_broken(self, text: str) -> None:
+        """Note that every try at this text gave no whole clip."""
+        with self._noting():
+            self._broken.add(hash(text))
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        with self._lock:
+            was_open = self.is_open
+            yield
+            if self.is_open and not was_open:
                 logger.error("The speech provider fails again and again; no more calls until it is well.")
             if self.is_open and self._clock() >= self._next_trial_at:
                 self._wait()
@@ -100,6 +115,7 @@ class Circuit:
             if self.is_open:
                 logger.warning("The speech provider works again.")
             self._failures = 0
+            self._broken.clear()
             self._is_trying = False
             self._pause_seconds = 0.0
 

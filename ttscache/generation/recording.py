@@ -17,8 +17,9 @@ Make = Callable[["Recording"], Entry]
 class Recording:
     """A clip in the making, which listeners may join early or late.
 
-    `make` runs in a thread of its own, hands chunks over with `add` as they come, and returns the whole clip
-    once it has been checked and kept. It goes on when listeners leave. What it raises reaches all of them.
+    `make` runs in a thread of its own, hands chunks over with `append` as they come, and returns the whole
+    clip once it has been checked and kept. It goes on when listeners leave. What it raises reaches all of
+    them. The methods that end a recording are named as those of `concurrent.futures.Future`.
     """
 
     def __init__(self, make: Make, *, on_end: Callable[[], None] = lambda: None) -> None:
@@ -29,31 +30,31 @@ class Recording:
         self._entry: Entry | None = None
         self._error: SpeechError | None = None
         self._has_listeners = False  # who hear each byte as it comes
-        self._is_spoken = False
+        self._is_synthesized = False
         self.is_made_here = False  # set by `make` when this process, and no other, does the speaking
 
     def start(self) -> Recording:
         threading.Thread(target=self._run, name="recording", daemon=True).start()
         return self
 
-    def add(self, chunk: bytes) -> None:
+    def append(self, chunk: bytes) -> None:
         """The next bytes of the clip, for everyone who listens."""
         with self._changed:
             self._chunks.append(chunk)
             self._changed.notify_all()
 
-    def all_is_spoken(self) -> None:
+    def mark_synthesized(self) -> None:
         """The voice has done its part; what is left is to keep the clip."""
         with self._changed:
-            self._is_spoken = True
+            self._is_synthesized = True
             self._changed.notify_all()
 
-    def wait_until_spoken(self) -> None:
+    def wait_until_synthesized(self) -> None:
         """Return once no voice is needed for it any more, however it ends."""
         with self._changed:
-            self._changed.wait_for(lambda: self._is_spoken or self.is_over)
+            self._changed.wait_for(lambda: self._is_synthesized or self.done)
 
-    def take_back(self) -> bool:
+    def discard(self) -> bool:
         """Forget the bytes that have come; False when somebody listens who has been sent them."""
         with self._changed:
             if self._chunks and self._has_listeners:
@@ -61,10 +62,10 @@ class Recording:
             self._chunks.clear()
             return True
 
-    def break_off(self, error: SpeechError) -> None:
+    def set_exception(self, error: SpeechError) -> None:
         """End it for everyone who listens; what `make` still brings goes nowhere."""
         with self._changed:
-            if not self.is_over:
+            if not self.done:
                 self._error = error
                 self._changed.notify_all()
 
@@ -72,14 +73,14 @@ class Recording:
         """Return when there is something to send; raise what went wrong before there was."""
         with self._changed:
             self._has_listeners = True
-            self._changed.wait_for(lambda: self._chunks or self.is_over)
+            self._changed.wait_for(lambda: self._chunks or self.done)
             if self._error is not None and not self._chunks:
                 raise self._error
 
-    def whole(self) -> Entry:
+    def result(self) -> Entry:
         """The clip, once it has been checked and kept. Raises SpeechError where that fails."""
         with self._changed:
-            self._changed.wait_for(lambda: self.is_over)
+            self._changed.wait_for(lambda: self.done)
             return self._result()
 
     @property
@@ -105,11 +106,11 @@ class Recording:
         """What came since; waits for it, and is empty once there is no more to come."""
         with self._changed:
             self._has_listeners = True
-            self._changed.wait_for(lambda: len(self._chunks) > start or self.is_over)
+            self._changed.wait_for(lambda: len(self._chunks) > start or self.done)
             return self._chunks[start:]
 
     @property
-    def is_over(self) -> bool:
+    def done(self) -> bool:
         return self._entry is not None or self._error is not None
 
     def _result(self) -> Entry:
@@ -133,11 +134,11 @@ class Recording:
             error = SpeechError()
         self._on_end()
         with self._changed:
-            if not self.is_over:
+            if not self.done:
                 self._entry, self._error = entry, error
             self._changed.notify_all()
 
 
 def _without_message(error: BaseException) -> BaseException:
-    """The same place in the code, without words that a library may have put into the message."""
+    """Keep the place in the code, and leave out words that a library may have put into the message."""
     return RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
