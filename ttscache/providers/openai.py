@@ -9,11 +9,11 @@ import logging
 import re
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache, cached_property
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ttscache import audio as sound
@@ -27,7 +27,7 @@ from ttscache.errors import (
     SpeechError,
     TextRefused,
 )
-from ttscache.providers.deadline import Deadline, watch_connection
+from ttscache.providers.connection import Connections, Deadline
 from ttscache.speech import EMBEDDED_MODEL, SpeechRequest
 
 if TYPE_CHECKING:
@@ -66,15 +66,7 @@ class OpenAIProvider:
         self._base_url = base_url
         self._first_byte_seconds = min(first_byte_seconds, timeout_seconds)
         self._timeout_seconds = timeout_seconds
-
-    @cached_property
-    def _client(self) -> OpenAI:
-        import httpx2
-
-        # A connection for each call: its deadline is told of the connection, and shuts it when time is up.
-        return self._client_with(
-            limits=httpx2.Limits(max_keepalive_connections=0), event_hooks={"request": [watch_connection]}
-        )
+        self._connections = Connections(self._client_with)
 
     def _client_with(self, **how: Any) -> OpenAI:
         from openai import DefaultHttpx2Client, OpenAI
@@ -92,7 +84,7 @@ class OpenAIProvider:
         import httpx2
 
         nobody = httpx2.MockTransport(lambda _: httpx2.Response(200, content=b"."))
-        with self._answer(self._client_with(transport=nobody).audio.speech, REHEARSED) as response:
+        with self._request(self._client_with(transport=nobody).audio.speech, REHEARSED) as response:
             response.read()
 
     def can_speak(self, request: SpeechRequest) -> bool:
@@ -105,10 +97,12 @@ class OpenAIProvider:
         """Whether it lists its models, or at least answers."""
         import openai
 
-        models = self._client.models
         try:
-            with Deadline(CONNECT_SECONDS, CONNECT_SECONDS):
-                models.list(timeout=CONNECT_SECONDS)
+            with (
+                self._connections.borrowed() as connection,
+                Deadline(connection, CONNECT_SECONDS, CONNECT_SECONDS),
+            ):
+                connection.call(partial(connection.client.models.list, timeout=CONNECT_SECONDS))
         except openai.APIStatusError as answer:
             # Not every server has a list, and a key may be good for speech alone.
             return answer.status_code < 500 and answer.status_code != 429
@@ -119,24 +113,29 @@ class OpenAIProvider:
 
     def speak(self, request: SpeechRequest) -> Iterator[bytes]:
         total_seconds = self._timeout_seconds + len(request.text) / CHARACTERS_A_SECOND
-        voice = self._client.audio.speech  # loaded before its time begins to run
-        with (
-            Deadline(self._first_byte_seconds, total_seconds) as deadline,
-            _our_errors(deadline),
-            self._answer(voice, request) as response,
-        ):
-            _check_is_audio(response.headers.get("content-type", ""))
-            received, limit = 0, _most_bytes(request)
-            for chunk in response.iter_bytes():
-                if chunk:
-                    deadline.sound_came()
-                    received += len(chunk)
-                    if received > limit:
-                        raise BrokenAudio("more bytes than any voice needs")
-                    yield chunk
-            deadline.check()
+        with self._connections.borrowed() as connection:
+            voice = connection.client.audio.speech  # loaded before its time begins to run
+            with (
+                Deadline(connection, self._first_byte_seconds, total_seconds) as deadline,
+                _our_errors(deadline),
+                ExitStack() as answer,
+            ):
+                response = connection.call(lambda: answer.enter_context(self._request(voice, request)))
+                yield from self._chunks(response, request, deadline)
 
-    def _answer(self, voice: Speech, request: SpeechRequest) -> Any:
+    def _chunks(self, response: Any, request: SpeechRequest, deadline: Deadline) -> Iterator[bytes]:
+        _check_is_audio(response.headers.get("content-type", ""))
+        received, limit = 0, _most_bytes(request)
+        for chunk in response.iter_bytes():
+            if chunk:
+                deadline.sound_came()
+                received += len(chunk)
+                if received > limit:
+                    raise BrokenAudio("more bytes than any voice needs")
+                yield chunk
+        deadline.check()
+
+    def _request(self, voice: Speech, request: SpeechRequest) -> Any:
         import httpx2
 
         # Reading is bounded by the deadline; this catches what hangs before there is a connection.

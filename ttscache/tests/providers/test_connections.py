@@ -1,0 +1,153 @@
+"""Connections to the provider are kept: a handshake costs a listener as much as some calls' first byte."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.tls_speech import TLSSpeechServer
+from harness.waiting import wait_until
+from ttscache.errors import ProviderTimeout, ProviderUnavailable, SpeechError
+from ttscache.providers import openai
+from ttscache.providers.openai import OpenAIProvider
+from ttscache.speech import SpeechRequest
+
+pytestmark = pytest.mark.any_database
+
+CALLS = 5
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TLSSpeechServer]:
+    with TLSSpeechServer(tmp_path) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
+        openai._certificates.cache_clear()
+        yield server
+    openai._certificates.cache_clear()
+
+
+@pytest.fixture
+def voice(server: TLSSpeechServer) -> OpenAIProvider:
+    return OpenAIProvider(
+        api_key="sk-of-a-test", base_url=server.base_url, first_byte_seconds=5, timeout_seconds=5
+    )
+
+
+def hear(voice: OpenAIProvider, text: str = "Where did it begin?") -> bytes:
+    return b"".join(voice.speak(SpeechRequest(text=text, voice="nova", model="tts-1-hd")))
+
+
+def test_calls_one_after_the_other_share_one_handshake(
+    server: TLSSpeechServer, voice: OpenAIProvider
+) -> None:
+    clips = [hear(voice) for _ in range(CALLS)]
+    assert all(clips)
+    assert (len(server.calls()), server.connections) == (CALLS, 1)
+
+
+def test_calls_at_once_have_a_connection_each_and_keep_it(
+    server: TLSSpeechServer, voice: OpenAIProvider
+) -> None:
+    for _ in range(2):
+        server.behave(gate_after_chunks=1)
+        threads = [threading.Thread(target=hear, args=(voice,)) for _ in range(3)]
+        before = len(server.calls())
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: len(server.calls()) == before + 3, "three calls at once")  # noqa: B023
+        server.behave()
+        for thread in threads:
+            thread.join()
+    assert server.connections == 3
+
+
+def test_a_connection_that_the_server_closed_in_between_is_replaced(
+    server: TLSSpeechServer, voice: OpenAIProvider
+) -> None:
+    hear(voice)
+    server.close_idle_connections()
+    assert hear(voice)
+    assert (len(server.calls()), server.connections) == (2, 2)
+
+
+def test_a_server_that_hangs_up_on_a_kept_connection_is_asked_once_more(
+    server: TLSSpeechServer, voice: OpenAIProvider
+) -> None:
+    """It closes the connection in the moment when the next request is on its way."""
+    hear(voice)
+    server.behave(fault="hang_up", first_calls=1)
+    assert hear(voice)
+    assert (len(server.calls()), server.connections) == (3, 2)
+
+
+def test_a_server_that_hangs_up_on_a_new_connection_is_not_asked_again(
+    server: TLSSpeechServer, voice: OpenAIProvider
+) -> None:
+    """The caller decides about that: each further call may cost."""
+    server.behave(fault="hang_up")
+    with pytest.raises(ProviderUnavailable):
+        hear(voice)
+    assert len(server.calls()) == 1
+
+
+def test_on_a_kept_connection_a_server_that_hangs_up_each_time_is_asked_twice_at_most(
+    server: TLSSpeechServer, voice: OpenAIProvider
+) -> None:
+    hear(voice)
+    server.behave(fault="hang_up")
+    with pytest.raises(ProviderUnavailable):
+        hear(voice)
+    assert len(server.calls()) == 3
+
+
+@pytest.mark.parametrize("fault", ["break_off", "500"])
+def test_what_fails_after_its_answer_has_begun_is_not_asked_again(
+    server: TLSSpeechServer, voice: OpenAIProvider, fault: str
+) -> None:
+    hear(voice)
+    server.behave(fault=fault)
+    with pytest.raises(SpeechError):
+        hear(voice)
+    assert len(server.calls()) == 2
+
+
+@pytest.mark.parametrize("fault", ["never", "drip_headers", "drip"])
+def test_a_late_answer_on_a_kept_connection_is_given_up_in_time_and_not_asked_again(
+    server: TLSSpeechServer, fault: str
+) -> None:
+    voice = OpenAIProvider(api_key="sk", base_url=server.base_url, first_byte_seconds=0.5, timeout_seconds=1)
+    hear(voice)
+    server.behave(fault=fault)
+    began = time.monotonic()
+    with pytest.raises(ProviderTimeout):
+        hear(voice)
+    assert time.monotonic() - began < 4
+    assert (len(server.calls()), server.connections) == (2, 1)
+    server.behave()
+    assert hear(voice)
+
+
+def test_a_listener_who_leaves_leaves_no_half_read_connection(
+    server: TLSSpeechServer, voice: OpenAIProvider
+) -> None:
+    server.behave(gate_after_chunks=1)
+    leaving = voice.speak(SpeechRequest(text="Where did it begin?", voice="nova", model="tts-1-hd"))
+    next(leaving)
+    leaving.close()  # type: ignore[attr-defined]
+    server.behave()
+    assert hear(voice)
+
+
+def test_a_forked_process_has_connections_of_its_own(server: TLSSpeechServer, voice: OpenAIProvider) -> None:
+    hear(voice)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if hear(voice) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert hear(voice)
+    assert server.connections == 2, "the child made one, and the parent's was left alone"
