@@ -23,7 +23,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from ttscache.cache import GenerationJob, Hit, Playing, SpeechCache
+from ttscache.cache import GenerationJob, Hit, SpeechCache
 from ttscache.claims import Held
 from ttscache.conf import conf
 from ttscache.errors import (
@@ -215,54 +215,79 @@ def _make_in_thread(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) ->
 def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
     """Whether it is worth going on with the next item. `spoken`: told once the voice is free for that."""
     try:
-        found = _found_or_recorded(cache, item)
-        if isinstance(found, Hit):
-            _finish(item, WarmItem.State.SKIPPED, WAS_THERE)
-            return True
-        connections.close_all()  # the voice takes seconds
-        found.recording.wait_until_synthesized()
-        if found.recording.error is None:
-            spoken.set_result(True)
-        found.recording.result()
-        if found.outcome == "generated":
-            _finish(item, WarmItem.State.DONE)
-        else:
-            _finish(item, WarmItem.State.SKIPPED, MADE_BY_ANOTHER)
-    except (VoiceNotInUse, NotKept) as error:
-        _finish(item, WarmItem.State.FAILED, str(error.args[0]))
-    except (ProviderUnavailable, StoreUnavailable, Busy) as error:
-        _put_back(item, error)  # a matter of the provider, the database or this process, not of this clip
-        _rest(cache, error)
-        return False
-    except BudgetExhausted as error:
-        if not _is_beyond_any_day(cache, item):
-            _put_back(item, error)
-            pause(item.run, WarmRun.Pause.BUDGET)
-        elif _postpone(cache, item):
-            _put_back(item, error)
-        else:
-            _finish(item, WarmItem.State.FAILED, "It costs more than may be spent in a day.")
+        state, reason = _generate(cache, item, spoken)
     except SpeechError as error:
-        # Late or broken answers of a provider that fails for all: this clip waits, but not for ever, because
-        # such a call may cost.
-        is_down = isinstance(error, ProviderError) and cache.synthesizer.circuit.is_open
-        if is_down and item.attempts < MAX_ATTEMPTS:
-            _put_back(item, error, is_attempt=True)
-            _rest(cache, error)
-            return False
-        _finish(item, WarmItem.State.FAILED, str(error.args[0]))
+        response = next(ON_ERROR[kind] for kind in type(error).__mro__ if kind in ON_ERROR)
+        return response(cache, item, error)
+    _finish(item, state, reason)
     return True
 
 
-def _found_or_recorded(cache: SpeechCache, item: WarmItem) -> Hit | Playing:
-    """A slot stands for one provider call at a time. Whoever records looks once more before he pays."""
-    clip, newer_than = item.clip, item.newer_than
+def _generate(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> tuple[WarmItem.State, str]:
+    """How the clip came to be there. A slot stands for one provider call at a time."""
+    clip = item.clip
     job = GenerationJob(
-        clip.request, clip.content_type, parts_at_once=1, made_ahead=True, newer_than=newer_than
+        clip.request, clip.content_type, parts_at_once=1, made_ahead=True, newer_than=item.newer_than
     )
-    if clip.is_ready and newer_than is None:
-        return cache.get_or_generate(job)
-    return cache.generate(job)
+    # Whoever leads a generation looks once more before it pays, so a clip that was missing is not looked for.
+    found = cache.get_or_generate(job) if clip.is_ready and not item.newer_than else cache.generate(job)
+    if isinstance(found, Hit):
+        return WarmItem.State.SKIPPED, WAS_THERE
+    connections.close_all()  # the voice takes seconds
+    found.recording.wait_until_synthesized()
+    if found.recording.error is None:
+        spoken.set_result(True)
+    found.recording.result()
+    if found.outcome == "generated":
+        return WarmItem.State.DONE, ""
+    return WarmItem.State.SKIPPED, MADE_BY_ANOTHER
+
+
+# --- what an error means for an item: each says whether to go on with the next one ------------------------
+def _fail(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    _finish(item, WarmItem.State.FAILED, str(error.args[0]))
+    return True
+
+
+def _cool_down(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    """A matter of the provider, the database or this process, not of this clip."""
+    _put_back(item, error)
+    _rest(cache, error)
+    return False
+
+
+def _fail_unless_down(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    """Late or broken answers of a provider that fails for all: the clip waits, but not for ever, because such
+    a call may cost."""
+    if not cache.synthesizer.circuit.is_open or item.attempts >= MAX_ATTEMPTS:
+        return _fail(cache, item, error)
+    _put_back(item, error, is_attempt=True)
+    _rest(cache, error)
+    return False
+
+
+def _wait_for_money(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    if not _is_beyond_any_day(cache, item):
+        _put_back(item, error)
+        pause(item.run, WarmRun.Pause.BUDGET)
+    elif _postpone(cache, item):
+        _put_back(item, error)
+    else:
+        _finish(item, WarmItem.State.FAILED, "It costs more than may be spent in a day.")
+    return True
+
+
+# The most special kind decides.
+ON_ERROR: dict[type, Callable[[SpeechCache, WarmItem, SpeechError], bool]] = {
+    SpeechError: _fail,
+    ProviderError: _fail_unless_down,
+    ProviderUnavailable: _cool_down,
+    VoiceNotInUse: _fail,
+    StoreUnavailable: _cool_down,
+    NotKept: _fail,
+    Busy: _cool_down,
+    BudgetExhausted: _wait_for_money,
+}
 
 
 def _put_back(item: WarmItem, error: SpeechError, *, is_attempt: bool = False) -> None:
