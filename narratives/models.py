@@ -124,7 +124,11 @@ class Publication(models.Model):
 
     @property
     def scope(self) -> str:
-        """The name under which its clips are made."""
+        """The key of the run that makes its clips."""
+        return f"publication:{self.pk}"
+
+    @property
+    def run_name(self) -> str:
         return f"{self.journey.slug}, publication {self.number}"
 
 

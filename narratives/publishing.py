@@ -155,7 +155,9 @@ def clips_of(publication: Publication) -> list[Wanted]:
 
 def make(publication: Publication, *, asked_by: str = "") -> WarmRun:
     """Have what is missing made, also what could not be made before."""
-    return warming.start_run(publication.scope, clips_of(publication), asked_by=asked_by)
+    return warming.start_run(
+        publication.scope, clips_of(publication), name=publication.run_name, asked_by=asked_by
+    )
 
 
 def taken_along_with(narratives: Iterable[Narrative]) -> list[Wanted]:
@@ -177,7 +179,9 @@ def make_what_waits(*, asked_by: str = "") -> None:
     other clips. What has failed too often waits for somebody to ask.
     """
     for publication in Publication.objects.waiting().select_related("journey"):
-        warming.start_by_itself(publication.scope, clips_of(publication), asked_by=asked_by)
+        warming.start_by_itself(
+            publication.scope, clips_of(publication), name=publication.run_name, asked_by=asked_by
+        )
 
 
 def switch_what_is_ready() -> None:
@@ -374,7 +378,9 @@ def warm(journey: Journey, voice: str, *, lane: Lane = Lane.SCHEDULED, asked_by:
     Where nothing is missing: the last run that made this voice whole.
     """
     wanted = published_clips(journey, voice)
-    return warming.start_run(_scope(journey, voice), wanted, lane=lane, asked_by=asked_by)
+    return warming.start_run(
+        _scope(journey, voice), wanted, name=_run_name(journey, voice), lane=lane, asked_by=asked_by
+    )
 
 
 def is_warming(journey: Journey, voice: str) -> bool:
@@ -382,6 +388,10 @@ def is_warming(journey: Journey, voice: str) -> bool:
 
 
 def _scope(journey: Journey, voice: str) -> str:
+    return f"journey:{journey.pk}:{voice}"
+
+
+def _run_name(journey: Journey, voice: str) -> str:
     return f"{journey.slug}, {voice}"
 
 
@@ -399,7 +409,9 @@ def keep_live_journeys_warm(*, asked_by: str) -> None:
     for journey in Journey.objects.live():
         for voice in conf().listener_voices:
             wanted = published_clips(journey, voice)
-            warming.start_by_itself(_scope(journey, voice), wanted, asked_by=asked_by)
+            warming.start_by_itself(
+                _scope(journey, voice), wanted, name=_run_name(journey, voice), asked_by=asked_by
+            )
 
 
 # --- what comes with this project ------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def _while(*states: WarmRun.State) -> dict[str, str]:
 class WarmRunAdmin(LookOnly):
     list_display = ("makes", "standing", "progress", "failures", "asked_by", "asked_for", "ended")
     list_filter = ("state",)
-    search_fields = ("scope", "asked_by")
+    search_fields = ("name", "scope", "asked_by")
     fields = ("makes", "standing", "progress", "counts", "asked_by", "asked_for", "began", "ended")
     readonly_fields = fields
     inlines = (WarmItemInline,)
@@ -127,9 +127,9 @@ class WarmRunAdmin(LookOnly):
             '<span data-run-state="{}">{} {}</span>', run.pk, badge, run.get_paused_because_display()
         )
 
-    @admin.display(description="What is made", ordering="scope")
+    @admin.display(description="What is made", ordering="name")
     def makes(self, run: WarmRun) -> str:
-        return run.scope
+        return run.label
 
     @admin.display(description="Asked for", ordering="created_at")
     def asked_for(self, run: WarmRun) -> str:
@@ -267,7 +267,7 @@ class WarmRunAdmin(LookOnly):
         if name in deeds_for(run) and not has_said_yes(request):
             verb = getattr(self, name).short_description
             summary = f"{in_words(planned, state)} {question}" if concerning else question
-            title = f"{verb}: {run.scope}"
+            title = f"{verb}: {run.label}"
             return self.ask(
                 request, title=title, verb=verb, summary=summary, clips=listed(planned), back=page
             )

@@ -677,7 +677,9 @@ class WarmRun(models.Model):
     ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    scope = models.CharField(max_length=120, help_text="What is made, e.g. one journey in one voice.")
+    # Keys and not names: a journey that is renamed keeps its run, and what is paid for in it.
+    scope = models.CharField(max_length=120, help_text="The key of what is made, e.g. journey:1:nova.")
+    name = models.CharField(max_length=120, default="", blank=True, help_text="What is made, in words.")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -699,7 +701,12 @@ class WarmRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.scope} ({self.get_state_display().lower()})"
+        return f"{self.label} ({self.get_state_display().lower()})"
+
+    @property
+    def label(self) -> str:
+        """What is made, as staff read it."""
+        return self.name or self.scope
 
 
 class WarmItem(models.Model):

@@ -99,6 +99,7 @@ def start_run(
     scope: str,
     wanted: Iterable[Wanted],
     *,
+    name: str = "",
     lane: Lane = Lane.SCHEDULED,
     asked_by: str = "",
     is_again: bool = False,
@@ -106,6 +107,8 @@ def start_run(
 ) -> WarmRun:
     """Queue what is missing, in the run of this scope that is under way or in a new one.
 
+    `scope` is a key that stays the same when what it stands for is renamed; `name` says it in words, and a
+    run that is joined takes the latest.
     `is_again`: what is there is made once more; it plays until then, and stays where that fails. Where
     nothing is missing it is the last run of this scope that ended well; where there was none, one that is
     done at once. In a run that is joined the clips change to the faster lane of the two. What failed lately
@@ -130,24 +133,27 @@ def start_run(
                     return run
             planned = replace(planned, clips=tuple(clip for clip in planned.clips if clip.pk not in failed))
             run = run or WarmRun.objects.create(scope=scope, asked_by=asked_by)
+            WarmRun.objects.filter(pk=run.pk).update(name=name or scope)
             added = _add_items(run, planned, lane, by_itself=by_itself)
             settle(run)
     except IntegrityError:
         # Somebody else started this scope in the same moment: this time it is there to join.
-        return start_run(scope, listed, lane=lane, asked_by=asked_by, is_again=is_again, by_itself=by_itself)
+        return start_run(
+            scope, listed, name=name, lane=lane, asked_by=asked_by, is_again=is_again, by_itself=by_itself
+        )
     run.refresh_from_db()
     if added:
-        logger.info("Warming %s: %s (%s)", scope, _described(added), asked_by or "not said who asked")
+        logger.info("Warming %s: %s (%s)", name or scope, _described(added), asked_by or "not said who asked")
         call_pullers_on_commit()
     return run
 
 
-def start_by_itself(scope: str, wanted: Iterable[Wanted], *, asked_by: str) -> None:
+def start_by_itself(scope: str, wanted: Iterable[Wanted], *, name: str = "", asked_by: str) -> None:
     """The same where nobody of the staff has asked: nothing where all that is missing waits for them to."""
     listed = list(wanted)
     missing = plan(listed).missing
     if len(tried_out(missing)) < len(missing):
-        start_run(scope, listed, asked_by=asked_by, by_itself=True)
+        start_run(scope, listed, name=name, asked_by=asked_by, by_itself=True)
 
 
 def hurry(scope: str, wanted: Iterable[Wanted], *, asked_by: str = "") -> None:
@@ -266,7 +272,7 @@ def pause(run: WarmRun, because: WarmRun.Pause) -> bool:
     active = WarmRun.objects.active().filter(pk=run.pk).exclude(paused_because=WarmRun.Pause.STAFF)
     if not active.exclude(paused_because=because).update(state=WarmRun.State.PAUSED, paused_because=because):
         return False
-    logger.warning("Warming %s is paused: %s", run.scope, because.label)
+    logger.warning("Warming %s is paused: %s", run.label, because.label)
     return True
 
 
@@ -301,7 +307,7 @@ def cancel(run: WarmRun) -> bool:
         reason=Case(under_way, default=Value(CANCELLED)),
         finished_at=timezone.now(),
     )
-    logger.info("Warming %s is cancelled.", run.scope)
+    logger.info("Warming %s is cancelled.", run.label)
     return True
 
 
@@ -321,7 +327,7 @@ def retry_failed(run: WarmRun, *, asked_by: str = "") -> WarmRun:
         failed = run.items.filter(state=WarmItem.State.FAILED).select_related("clip")
         wanted = [Wanted(item.clip.request, item.clip.content_type) for item in failed]
         is_again = any(item.newer_than is not None for item in failed)
-        return start_run(run.scope, wanted, asked_by=asked_by, is_again=is_again)
+        return start_run(run.scope, wanted, name=run.name, asked_by=asked_by, is_again=is_again)
     run.refresh_from_db()
     return run
 

@@ -119,7 +119,7 @@ class TestWhatWaitsForItsSound:
         publish(edit(question))
 
         (run,) = WarmRun.objects.all()
-        assert run.scope == "life-review-default, publication 2"
+        assert run.name == "life-review-default, publication 2"
         assert {item.clip.voice for item in run.items.all()} == {"nova", "onyx"}
 
     @pytest.mark.parametrize("voice", ["nova", "onyx"])

@@ -58,7 +58,7 @@ def test_what_is_missing_is_asked_for_in_its_turn_and_said_who_asked(journey: Jo
     lose(voice="onyx", content_type="question")
     tasks.warm_published()
     run = WarmRun.objects.active().get()
-    assert (run.scope, run.asked_by) == (f"{journey.slug}, onyx", "schedule")
+    assert (run.name, run.asked_by) == (f"{journey.slug}, onyx", "schedule")
     assert run.items.filter(state="queued", lane=Lane.SCHEDULED).count() == 10
 
 
@@ -106,7 +106,7 @@ def test_a_listeners_session_has_its_voice_made_before_others(client: Any, journ
     lose()
     tasks.warm_published()
     client.post("/api/pre-cache-narratives", {"voice": "onyx"}, content_type="application/json")
-    lanes = {run.scope: set(run.items.values_list("lane", flat=True)) for run in WarmRun.objects.active()}
+    lanes = {run.name: set(run.items.values_list("lane", flat=True)) for run in WarmRun.objects.active()}
     assert lanes == {f"{journey.slug}, nova": {Lane.SCHEDULED}, f"{journey.slug}, onyx": {Lane.PREFETCH}}
 
 
