@@ -18,7 +18,7 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from ttscache import charts, warming
+from ttscache import charts, hooks, warming
 from ttscache.admin_making import make_missing_page, retry_page
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_stale import stale_page
@@ -28,10 +28,11 @@ from ttscache.figures.asked import Kind, Source
 from ttscache.figures.heard import Heard, shareable_reflections
 from ttscache.figures.holdings import GROWTH_DAYS, NEVER_HEARD_DAYS
 from ttscache.figures.lines import HEADINGS, lines
-from ttscache.figures.needs import Need, needs_without_figures, reflection_links
+from ttscache.figures.needs import needs_without_figures
 from ttscache.figures.report import Report, report
 from ttscache.figures.scope import HOUR, RANGES, VIEWS, Scope
 from ttscache.figures.work import CLASSES, LATELY, OK, failed_lately
+from ttscache.hooks import ActionItem
 from ttscache.ledger import HITS, MISSES
 from ttscache.models import Clip, ContentType, WarmRun
 from ttscache.rollup import start_of_day
@@ -162,7 +163,7 @@ def _written(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S+00:00}"
 
 
-def _address_for(need: Need, request: HttpRequest) -> str:
+def _address_for(need: ActionItem, request: HttpRequest) -> str:
     """Where it leads; nowhere for those who may not go there."""
     if need.right and not request.user.has_perm(need.right):
         return ""
@@ -268,7 +269,11 @@ class HeardRow:
             for each in row.missing
         ]
         is_of_model = not row.is_demo and not row.is_of_the_bank
-        links = [(link.label, link.address(row.clip)) for link in reflection_links() if may(link.right)]
+        links = [
+            (link.label, link.address(row.clip))
+            for link in hooks.installed().reflection_links()
+            if may(link.right)
+        ]
         return cls(
             row,
             [player(each.clip, voice=each.voice, says=row.clip.content_text[:60]) for each in row.voices],

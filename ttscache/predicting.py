@@ -1,4 +1,4 @@
-"""What a listener is about to ask for is made before they do; which clips those are, a registered hook says.
+"""What a listener is about to ask for is made before they do; an installed hook says which clips those are.
 
 A request only drops its key here; a thread of each web process, begun and ended by its housekeeping, asks
 what follows and has it made.
@@ -14,7 +14,7 @@ from queue import Full, Queue
 from cachebox import TTLCache
 from django.db import Error, connections
 
-from ttscache import warming
+from ttscache import hooks, warming
 from ttscache.conf import conf
 from ttscache.warming import Wanted
 
@@ -76,21 +76,14 @@ class Predictor:
             warming.hurry(scope, wanted, asked_by="a listener's question")
 
 
-_what_follows: WhatFollows | None = None
 _predictor: Predictor | None = None
-
-
-def register(what_follows: WhatFollows) -> None:
-    """For whoever knows what is said after what; called once, when the applications are ready."""
-    global _what_follows  # noqa: PLW0603 - there is one
-    _what_follows = what_follows
 
 
 def start() -> None:
     """Begin in this process, unless it is switched off."""
     global _predictor  # noqa: PLW0603 - one per process
-    if _predictor is None and _what_follows is not None and conf().predict_ahead:
-        _predictor = Predictor(_what_follows).start()
+    if _predictor is None and conf().predict_ahead:
+        _predictor = Predictor(hooks.installed().what_follows).start()
 
 
 def stop() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.models import Failure, Success
 
-from ttscache import readiness
+from ttscache import hooks, readiness
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Receipt, Removal, Replaced, WarmItem, WarmRun
 from ttscache.rollup import first_day_kept, roll_up, start_of_day
 
@@ -22,13 +21,6 @@ REPLACED_KEPT = timedelta(days=30)  # twice as long as growth looks back
 RECEIPTS_KEPT = timedelta(days=30)  # far longer than any process waits for its database
 RUNS_KEPT = timedelta(days=30)
 BATCH = 500
-
-_others: list[Callable[[], None]] = []
-
-
-def register(tidies: Callable[[], None]) -> None:
-    """Have this called once a day, too. Whoever owns other rows registers at the start of the process."""
-    _others.append(tidies)
 
 
 def tidy() -> None:
@@ -43,8 +35,7 @@ def tidy() -> None:
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
     Failure.objects.filter(stopped__lt=Now() - FAILURES_KEPT).delete()
     readiness.forget_the_dead()  # dead claims and refusals that no longer hold, too
-    for tidies in _others:
-        tidies()
+    hooks.installed().tidy_daily()
 
 
 def forget_old_runs() -> None:

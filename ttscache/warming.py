@@ -19,7 +19,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from ttscache import run_ends
+from ttscache import hooks
 from ttscache.budget import Budget
 from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
 from ttscache.prices import list_price_usd, most_usd
@@ -341,4 +341,5 @@ def settle(run: WarmRun) -> None:
     now = timezone.now()
     ended = WarmRun.objects.active().filter(pk=run.pk)
     if ended.update(state=state, paused_because="", started_at=Coalesce("started_at", now), finished_at=now):
-        run_ends.tell_on_commit()
+        # Robust: the run has ended, whatever becomes of this.
+        transaction.on_commit(hooks.installed().run_ended, robust=True)

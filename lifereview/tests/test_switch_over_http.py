@@ -24,7 +24,7 @@ LOOKS = 200
 IMPORTS = """
 from narratives import publishing
 from narratives.models import Publication
-from ttscache import pulling, run_ends
+from ttscache import hooks, pulling
 """
 PUBLISH = """
 from narratives import publishing
@@ -156,7 +156,7 @@ def test_a_switch_that_was_missed_is_made_up_for_at_the_next_start(site: Site, o
     publish(site, "Late", ("q05",))
     site.stop()
     openai.reset()
-    by_hand = f"{IMPORTS}run_ends._listeners.clear(); pulling.pull(seconds=30)"
+    by_hand = f"{IMPORTS}hooks.install(hooks.NoHooks()); pulling.pull(seconds=30)"
     site.manage("shell", "-c", by_hand, check=True)
     site.start()
     wait_until(

@@ -9,7 +9,8 @@ from django.db import OperationalError
 from django.test import Client
 
 from harness.waiting import wait_until
-from ttscache import predicting, warming
+from ttscache import hooks, predicting, warming
+from ttscache.hooks import NoHooks
 from ttscache.models import Clip, Lane, Pin, WarmItem, WarmRun
 from ttscache.predicting import MOST_WAITING, Predictor
 from ttscache.tests.fakes import KEY, entry, speech
@@ -45,7 +46,9 @@ def start_predictor(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartPredictor]
     """The one of this process, with another idea of what follows."""
 
     def start(what_follows: Callable[[str], Sequence[Wanted]]) -> Predictor:
-        monkeypatch.setattr(predicting, "_what_follows", what_follows)
+        following = NoHooks()
+        monkeypatch.setattr(following, "what_follows", what_follows)
+        monkeypatch.setattr(hooks, "_installed", following)
         predicting.start()
         assert predicting._predictor is not None
         return predicting._predictor
