@@ -163,7 +163,7 @@ class PronunciationAdmin(StaffAdmin):
         publishing.hold_clips()
         if "publish_sounds" not in request.POST or not request.user.has_perm("narratives.publish_journey"):
             return
-        for publication in publishing.publish_sounds(asked_by=request.user.get_username()):
+        for publication in publishing.publish_sounds(requested_by=request.user.get_username()):
             planned = warming.plan(publishing.clips_of(publication))
             says = f"Version {publication.number}, pronounced otherwise. {being_made_in_words(planned)}"
             self.log_change(request, publication.journey, says)
@@ -181,7 +181,7 @@ class PronunciationAdmin(StaffAdmin):
         planned = warming.plan(draft_clips(narratives))
 
         def make() -> None:
-            make_drafts(narratives, asked_by=request.user.get_username())
+            make_drafts(narratives, requested_by=request.user.get_username())
             self.log_change(request, entry, f"Made missing clips. {being_made_in_words(planned)}")
 
         page = reverse("admin:narratives_pronunciation_change", args=[entry.pk])

@@ -168,7 +168,7 @@ class PublicationPages(Deeds):
         )
 
     def _make(self, request: HttpRequest, waiting: Waiting) -> str:
-        publishing.go_on(waiting.publication, asked_by=request.user.get_username())
+        publishing.go_on(waiting.publication, requested_by=request.user.get_username())
         publishing.switch_what_is_ready()  # what was missing may have come meanwhile
         return f"Version {waiting.publication.number}: {being_made_in_words(waiting.planned)}"
 

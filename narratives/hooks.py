@@ -9,13 +9,13 @@ from narratives.needs import address_in_bank, needs_of_texts
 from narratives.predicting import what_follows
 from narratives.publishing import switch_what_is_ready
 from ttscache.hooks import ActionItem, ReflectionLink
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec
 
 
 class NarrativeHooks:
     """Implements ttscache.hooks.Hooks."""
 
-    def what_follows(self, content_hash: str) -> Sequence[Wanted]:
+    def what_follows(self, content_hash: str) -> Sequence[ClipSpec]:
         return what_follows(content_hash)
 
     def run_ended(self) -> None:

@@ -104,7 +104,7 @@ class Publication(models.Model):
     journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="publications")
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
-    asked_by = models.CharField(max_length=150, default="", blank=True)
+    requested_by = models.CharField(max_length=150, default="", blank=True)
     asked_at = models.DateTimeField(default=timezone.now, editable=False)
     live_at = models.DateTimeField(null=True, blank=True, editable=False)
 

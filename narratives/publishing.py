@@ -30,7 +30,7 @@ from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Lane, Pin, WarmRun
 from ttscache.pinning import replace_pins
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def kind_of_clip(narrative: Narrative) -> ContentType:
 # --- publishing ------------------------------------------------------------------------------------------
 @transaction.atomic
 def publish(
-    narratives: Iterable[Narrative], *, asked_by: str = "publishing", at_once: bool = False
+    narratives: Iterable[Narrative], *, requested_by: str = "publishing", at_once: bool = False
 ) -> list[Publication]:
     """Have listeners get the draft's words: a publication for each journey, its sound made at once.
 
@@ -58,17 +58,17 @@ def publish(
     )
     ahead = [narrative for narrative in share_lexicon(fresh) if narrative.is_ahead]
     words = {narrative: (narrative.title, narrative.text) for narrative in ahead}
-    return _publish(words, asked_by=asked_by, at_once=at_once)
+    return _publish(words, requested_by=requested_by, at_once=at_once)
 
 
 @transaction.atomic
-def publish_sounds(*, asked_by: str = "publishing") -> list[Publication]:
+def publish_sounds(*, requested_by: str = "publishing") -> list[Publication]:
     """Have published words said as the lexicon has it now. Drafts with other words stay drafts."""
     one_at_a_time()
     otherwise = said_otherwise(Pronunciation.objects.lexicon())
     words = {narrative: (revision.title, revision.text) for narrative, revision in otherwise}
     share_lexicon(words)
-    return _publish(words, asked_by=asked_by)
+    return _publish(words, requested_by=requested_by)
 
 
 def said_otherwise(lexicon: Lexicon) -> list[tuple[Narrative, Revision]]:
@@ -84,34 +84,38 @@ def said_otherwise(lexicon: Lexicon) -> list[tuple[Narrative, Revision]]:
 
 
 def _publish(
-    words: Mapping[Narrative, tuple[str, str]], *, asked_by: str, at_once: bool = False
+    words: Mapping[Narrative, tuple[str, str]], *, requested_by: str, at_once: bool = False
 ) -> list[Publication]:
     publications = []
     for journey in sorted({narrative.journey for narrative in words}, key=lambda journey: journey.pk):
         is_first = not journey.narratives.filter(live__isnull=False).exists()
         chosen = {narrative: said for narrative, said in words.items() if narrative.journey == journey}
-        publication = _fix(journey, chosen, asked_by)
+        publication = _fix(journey, chosen, requested_by)
         if publication is None:
             continue  # all of it had been published and is as before again
         publications.append(publication)
         if at_once or is_first:
             _switch(publication)
         elif not _switch_if_ready(publication):
-            make(publication, asked_by=asked_by)
+            make(publication, requested_by=requested_by)
     hold_clips()
     for publication in publications:
         if publication.state == Publication.State.LIVE and publication.journey.is_live:
             for voice in conf().listener_voices:
-                warm(publication.journey, voice, asked_by=asked_by)
+                warm(publication.journey, voice, requested_by=requested_by)
     return publications
 
 
-def _fix(journey: Journey, words: Mapping[Narrative, tuple[str, str]], asked_by: str) -> Publication | None:
+def _fix(
+    journey: Journey, words: Mapping[Narrative, tuple[str, str]], requested_by: str
+) -> Publication | None:
     """A publication of exactly these words, and of what waited besides. None where there is none left."""
     before = journey.waiting
     if before is not None:
         _give_up(before)
-    publication = Publication.objects.create(journey=journey, number=journey.next_number, asked_by=asked_by)
+    publication = Publication.objects.create(
+        journey=journey, number=journey.next_number, requested_by=requested_by
+    )
     for narrative, (title, text) in words.items():
         spoken, by_voice = narrative.lexicon.spoken_forms(text, conf().listener_voices)
         said = {"title": title, "text": text, "spoken_text": spoken, "spoken_by_voice": by_voice}
@@ -142,10 +146,10 @@ def given_by(publication: Publication) -> QuerySet[Revision]:
     return publication.revisions.filter(narrative__deleted_at__isnull=True)
 
 
-def clips_of(publication: Publication) -> list[Wanted]:
+def clips_of(publication: Publication) -> list[ClipSpec]:
     """All clips of its texts, in every voice that listeners have."""
     return [
-        Wanted(revision.speech(voice), kind_of_clip(revision.narrative))
+        ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
         for voice in conf().listener_voices
         for revision in given_by(publication)
         .select_related("narrative")
@@ -153,20 +157,20 @@ def clips_of(publication: Publication) -> list[Wanted]:
     ]
 
 
-def make(publication: Publication, *, asked_by: str = "") -> WarmRun:
+def make(publication: Publication, *, requested_by: str = "") -> WarmRun:
     """Have what is missing made, also what could not be made before."""
     return warming.start_run(
-        publication.scope, clips_of(publication), name=publication.run_name, asked_by=asked_by
+        publication.scope, clips_of(publication), name=publication.run_name, requested_by=requested_by
     )
 
 
-def taken_along_with(narratives: Iterable[Narrative]) -> list[Wanted]:
+def taken_along_with(narratives: Iterable[Narrative]) -> list[ClipSpec]:
     """What waits already and would be published with these: the clips of its other texts, where nobody makes
     them just now, as that has been agreed to."""
     narratives = list(narratives)
     chosen = {narrative.pk for narrative in narratives}
     return [
-        Wanted(revision.speech(voice), kind_of_clip(revision.narrative))
+        ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
         for before in Publication.objects.waiting().filter(journey__narratives__in=chosen).distinct()
         if not _is_being_made(before)
         for revision in given_by(before).exclude(narrative__in=chosen).select_related("narrative")
@@ -174,13 +178,13 @@ def taken_along_with(narratives: Iterable[Narrative]) -> list[Wanted]:
     ]
 
 
-def make_what_waits(*, asked_by: str = "") -> None:
+def make_what_waits(*, requested_by: str = "") -> None:
     """The same for all that wait: what failed may be made by now, and with other settings the same words have
     other clips. What has failed too often waits for somebody to ask.
     """
     for publication in Publication.objects.waiting().select_related("journey"):
-        warming.start_by_itself(
-            publication.scope, clips_of(publication), name=publication.run_name, asked_by=asked_by
+        warming.start_automatic_run(
+            publication.scope, clips_of(publication), name=publication.run_name, requested_by=requested_by
         )
 
 
@@ -229,7 +233,7 @@ def set_aside(publication: Publication) -> None:
         warming.cancel(run)
 
 
-def wait_again(publication: Publication, *, asked_by: str) -> None:
+def wait_again(publication: Publication, *, requested_by: str) -> None:
     """Have listeners get what was set aside, as soon as its sound is there. What is to be paid for is not
     made before staff let it go on.
     """
@@ -238,14 +242,14 @@ def wait_again(publication: Publication, *, asked_by: str) -> None:
     if _switch_if_ready(publication):
         return
     costs_money = warming.plan(clips_of(publication)).cost_usd > 0
-    run = make(publication, asked_by=asked_by)
+    run = make(publication, requested_by=requested_by)
     if costs_money:
         warming.pause(run, WarmRun.Pause.STAFF)
 
 
-def go_on(publication: Publication, *, asked_by: str = "") -> WarmRun:
+def go_on(publication: Publication, *, requested_by: str = "") -> WarmRun:
     """Have what is missing made, also where that was paused."""
-    run = make(publication, asked_by=asked_by)
+    run = make(publication, requested_by=requested_by)
     warming.resume(run)
     return run
 
@@ -308,14 +312,14 @@ def hold_clips() -> None:
         Pin.Reason.DRAFT: set(),
         Pin.Reason.BANK: {speech.content_hash for speech in bank},
     }
-    audible: list[Wanted] = []
+    audible: list[ClipSpec] = []
     for narrative in share_lexicon(Narrative.objects.select_related("live", "pending", "journey")):
         is_live = narrative.live is not None and narrative.journey.is_live
         has_changes = narrative.has_changes
         for voice in conf().listener_voices:
             if narrative.live is not None and is_live:
                 speech = narrative.live.speech(voice)
-                audible.append(Wanted(speech, kind_of_clip(narrative)))
+                audible.append(ClipSpec(speech, kind_of_clip(narrative)))
                 is_system = narrative.kind == Narrative.Kind.SYSTEM
                 wanted[Pin.Reason.SYSTEM if is_system else Pin.Reason.LIVE].add(speech.content_hash)
             if narrative.pending is not None:
@@ -328,41 +332,41 @@ def hold_clips() -> None:
     replace_pins(wanted)
 
 
-def bank_clips(reflections: Iterable[BankReflection]) -> list[Wanted]:
+def bank_clips(reflections: Iterable[BankReflection]) -> list[ClipSpec]:
     """What these reflections sound like in every voice that listeners have."""
     lexicon = Pronunciation.objects.lexicon()
     return [
-        Wanted(reflection.speech(voice, lexicon), ContentType.ANALYSIS)
+        ClipSpec(reflection.speech(voice, lexicon), ContentType.ANALYSIS)
         for voice in conf().listener_voices
         for reflection in reflections
     ]
 
 
-def make_bank(reflections: Iterable[BankReflection], *, asked_by: str = "") -> WarmRun:
+def make_bank(reflections: Iterable[BankReflection], *, requested_by: str = "") -> WarmRun:
     """Have what is missing of these made."""
-    return warming.start_run("reflection bank", bank_clips(reflections), asked_by=asked_by)
+    return warming.start_run("reflection bank", bank_clips(reflections), requested_by=requested_by)
 
 
 # --- what listeners may hear, made ahead -----------------------------------------------------------------
-def published_clips(journey: Journey, voice: str) -> Iterator[Wanted]:
+def published_clips(journey: Journey, voice: str) -> Iterator[ClipSpec]:
     """Everything of a journey that listeners may hear in this voice, in its order."""
     for narrative in journey.narratives.published():
         if narrative.live is not None:
-            yield Wanted(narrative.live.speech(voice), kind_of_clip(narrative))
+            yield ClipSpec(narrative.live.speech(voice), kind_of_clip(narrative))
 
 
-def clips_of_live(narrative: Narrative) -> list[Wanted]:
+def clips_of_live(narrative: Narrative) -> list[ClipSpec]:
     """What listeners hear of one text, in every voice that they have."""
     live, kind = narrative.live, kind_of_clip(narrative)
-    return [Wanted(live.speech(voice), kind) for voice in conf().listener_voices] if live else []
+    return [ClipSpec(live.speech(voice), kind) for voice in conf().listener_voices] if live else []
 
 
-def all_published_clips(journey: Journey) -> list[Wanted]:
+def all_published_clips(journey: Journey) -> list[ClipSpec]:
     """The same in every voice that listeners have."""
     return [wanted for voice in conf().listener_voices for wanted in published_clips(journey, voice)]
 
 
-def live_clips(voices: Iterable[str] = ()) -> list[Wanted]:
+def live_clips(voices: Iterable[str] = ()) -> list[ClipSpec]:
     """Everything of all live journeys, in these voices or in all that listeners have."""
     return [
         wanted
@@ -372,14 +376,14 @@ def live_clips(voices: Iterable[str] = ()) -> list[Wanted]:
     ]
 
 
-def warm(journey: Journey, voice: str, *, lane: Lane = Lane.SCHEDULED, asked_by: str = "") -> WarmRun:
+def warm(journey: Journey, voice: str, *, lane: Lane = Lane.SCHEDULED, requested_by: str = "") -> WarmRun:
     """Make what is missing of a journey in this voice, or join the run that does so already.
 
     Where nothing is missing: the last run that made this voice whole.
     """
     wanted = published_clips(journey, voice)
     return warming.start_run(
-        _scope(journey, voice), wanted, name=_run_name(journey, voice), lane=lane, asked_by=asked_by
+        _scope(journey, voice), wanted, name=_run_name(journey, voice), lane=lane, requested_by=requested_by
     )
 
 
@@ -395,22 +399,22 @@ def _run_name(journey: Journey, voice: str) -> str:
     return f"{journey.slug}, {voice}"
 
 
-def warm_live_journeys(voices: Iterable[str] = (), *, asked_by: str = "") -> list[WarmRun]:
+def warm_live_journeys(voices: Iterable[str] = (), *, requested_by: str = "") -> list[WarmRun]:
     """The same for all live journeys, in these voices or in all that listeners have."""
     return [
-        warm(journey, voice, asked_by=asked_by)
+        warm(journey, voice, requested_by=requested_by)
         for journey in Journey.objects.live()
         for voice in voices or conf().listener_voices
     ]
 
 
-def keep_live_journeys_warm(*, asked_by: str) -> None:
+def keep_live_journeys_warm(*, requested_by: str) -> None:
     """The same where nobody has asked: what has failed too often is left until somebody does."""
     for journey in Journey.objects.live():
         for voice in conf().listener_voices:
             wanted = published_clips(journey, voice)
-            warming.start_by_itself(
-                _scope(journey, voice), wanted, name=_run_name(journey, voice), asked_by=asked_by
+            warming.start_automatic_run(
+                _scope(journey, voice), wanted, name=_run_name(journey, voice), requested_by=requested_by
             )
 
 
@@ -439,7 +443,7 @@ def create_journey(content: dict[str, Any], *, is_default: bool = False) -> Jour
             Narrative.objects.create(journey=journey, position=position, **fields)
             for position, fields in enumerate(_narratives_in(content))
         ],
-        asked_by="first load",
+        requested_by="first load",
     )
     return journey
 

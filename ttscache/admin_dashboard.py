@@ -36,7 +36,7 @@ from ttscache.hooks import ActionItem
 from ttscache.ledger import HITS, MISSES
 from ttscache.models import Clip, ContentType, WarmRun
 from ttscache.rollup import start_of_day
-from ttscache.tries import MOST_TRIES
+from ttscache.warming.retry_limit import MOST_TRIES
 
 RIGHTS = {  # what the page asks for, and what somebody may then see or do
     "spending": "ttscache.view_spending",
@@ -376,7 +376,7 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
     clip = _reflection(pk)
     if voice not in conf().listener_voices or not clip.is_shareable:
         raise Http404
-    wanted = warming.Wanted(conf().house_request(clip.content_text, voice), ContentType.ANALYSIS)
+    wanted = warming.ClipSpec(conf().house_request(clip.content_text, voice), ContentType.ANALYSIS)
     planned = warming.plan([wanted])
     if not has_said_yes(request, planned):
         summary = f"“{clip.content_text}” {in_words(planned)}"
@@ -386,7 +386,9 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
         Clip.objects.record(wanted.speech, wanted.content_type)
         Clip.objects.filter(content_hash=wanted.speech.content_hash).update(is_shareable=True)
         who = request.user.get_username()
-        warming.start_run(f"reflection {wanted.speech.content_hash[:12]}, {voice}", [wanted], asked_by=who)
+        warming.start_run(
+            f"reflection {wanted.speech.content_hash[:12]}, {voice}", [wanted], requested_by=who
+        )
         _log(request, clip, f"Asked for in the voice {voice}. {being_made_in_words(planned)}")
     messages.success(request, being_made_in_words(planned))
     return redirect("admin:index")

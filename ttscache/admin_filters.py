@@ -12,7 +12,7 @@ from ttscache.conf import conf
 from ttscache.figures.holdings import never_heard_clips, published_clips
 from ttscache.figures.work import failed_clips, open_items, tried_out_clips, waiting_longest
 from ttscache.models import Clip, WarmItem
-from ttscache.tries import MOST_TRIES
+from ttscache.warming.retry_limit import MOST_TRIES
 
 
 class MadeFilter(admin.SimpleListFilter):

@@ -66,7 +66,7 @@ def _remove(request: HttpRequest) -> HttpResponse:
     listed = unpacked(request.POST.get("clips", ""))
     totals = Totals.of(listed)
     stale = Stale(tuple(listed), totals.stored_bytes, totals.usd, kept_back=0)
-    run = hand_over(stale, days, asked_by=request.user.get_username())
+    run = hand_over(stale, days, requested_by=request.user.get_username())
     said = _handed_over_in_words(totals)
     site.get_model_admin(PruneRun).log_change(request, run, said)
     messages.success(request, f"{said} Whatever somebody asks for in the meantime stays.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ttscache.models import Clip
-    from ttscache.warming import Wanted
+    from ttscache.warming import ClipSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ReflectionLink:
 class Hooks(Protocol):
     """What one app implements and installs once, in its AppConfig.ready()."""
 
-    def what_follows(self, content_hash: str) -> Sequence[Wanted]:
+    def what_follows(self, content_hash: str) -> Sequence[ClipSpec]:
         """The clips that a listener probably requests after this one. Called in a thread of its own."""
 
     def run_ended(self) -> None:
@@ -59,7 +59,7 @@ class Hooks(Protocol):
 class NoHooks:
     """The cache on its own: nothing follows, and nobody is told anything."""
 
-    def what_follows(self, content_hash: str) -> Sequence[Wanted]:
+    def what_follows(self, content_hash: str) -> Sequence[ClipSpec]:
         return ()
 
     def run_ended(self) -> None:

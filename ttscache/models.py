@@ -361,7 +361,7 @@ class Replaced(models.Model):
 
 
 class PruneRun(models.Model):
-    """One prune: what it found, and how much of it is gone. `asked_by`: a person, or what asked instead."""
+    """One prune: what it found, and how much of it is gone. `requested_by` is a person or a program."""
 
     class State(models.TextChoices):
         RUNNING = "running", "Running"
@@ -372,7 +372,7 @@ class PruneRun(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
     days = models.IntegerField()
-    asked_by = models.CharField(max_length=150, default="", blank=True)
+    requested_by = models.CharField(max_length=150, default="", blank=True)
     started_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
     listed = models.IntegerField(default=0)
@@ -686,7 +686,7 @@ class WarmRun(models.Model):
     at_work_since = models.DateTimeField(null=True, blank=True)  # later than its start where it was held up
     finished_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=200, choices=Pause, default="", blank=True)
-    asked_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead
+    requested_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead
 
     objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()
 

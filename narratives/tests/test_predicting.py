@@ -8,7 +8,7 @@ from narratives import publishing
 from narratives.models import Journey, Narrative
 from narratives.predicting import what_follows
 from ttscache.models import ContentType
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ def hash_of(journey: Journey, slug: str, voice: str = "nova") -> str:
     return narrative.live.speech(voice).content_hash
 
 
-def slugs(journey: Journey, wanted: list[Wanted], voice: str = "nova") -> list[str]:
+def slugs(journey: Journey, wanted: list[ClipSpec], voice: str = "nova") -> list[str]:
     known = {
         hash_of(journey, slug, voice): slug for slug in journey.narratives.values_list("slug", flat=True)
     }

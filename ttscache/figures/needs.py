@@ -14,7 +14,7 @@ from ttscache.figures.work import Queue, failed_lately
 from ttscache.hooks import ActionItem
 from ttscache.models import Alert
 from ttscache.rollup import start_of_day
-from ttscache.tries import MOST_TRIES
+from ttscache.warming.retry_limit import MOST_TRIES
 
 
 def needs(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Storage) -> list[ActionItem]:

@@ -16,7 +16,7 @@ from ttscache.figures.holdings import missing_clips
 from ttscache.figures.scope import Scope
 from ttscache.holdings import tasks_waiting
 from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun
-from ttscache.tries import those_tried_out
+from ttscache.warming.retry_limit import exhausted_clips
 
 RUNS_SHOWN = 5
 LATELY = timedelta(hours=24)
@@ -77,7 +77,7 @@ def failed_clips() -> QuerySet[Clip]:
 
 def tried_out_clips() -> QuerySet[Clip]:
     """Published ones that failed so often that nobody tries again before staff ask."""
-    return those_tried_out(missing_clips())
+    return exhausted_clips(missing_clips())
 
 
 def clips_to_try_again() -> QuerySet[Clip]:

@@ -298,7 +298,7 @@ class TestMaking:
     def test_then_it_is_made_fit_for_others_and_noted_with_its_price(self, admin_client):
         admin_client.post(self.address(reflection()), YES)
         item = WarmItem.objects.select_related("clip", "run").get()
-        assert (item.clip.voice, item.clip.is_shareable, item.run.asked_by) == ("onyx", True, "admin")
+        assert (item.clip.voice, item.clip.is_shareable, item.run.requested_by) == ("onyx", True, "admin")
         assert "21 characters, about $0.001" in LogEntry.objects.get().change_message
 
     @pytest.mark.parametrize(
@@ -357,7 +357,7 @@ class TestRemoving:
         page = text_of(admin_client.get(STALE))
         with django_capture_on_commit_callbacks(execute=True):
             run = self.confirmed(admin_client, page)
-        assert (run.state, run.asked_by, run.listed, Clip.objects.count()) == ("running", "admin", 1, 1)
+        assert (run.state, run.requested_by, run.listed, Clip.objects.count()) == ("running", "admin", 1, 1)
         assert [(each.func(), each.task["args"]) for each in OrmQ.objects.all()] == [
             ("ttscache.tasks.prune", (str(run.pk),))
         ]

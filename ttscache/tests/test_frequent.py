@@ -12,16 +12,23 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
-from ttscache import pulling, tasks
+from ttscache import tasks
 from ttscache.access import Access, access_to
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
-from ttscache.frequent import FETCHED_AT_ONCE, Frequent, keep_at_hand, make_frequent, most_asked_for
 from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmItem, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.speech import SpeechRequest
 from ttscache.tests.fakes import FakeVoice, entry
 from ttscache.tiers.files import FileTier
+from ttscache.warming import worker
+from ttscache.warming.popular import (
+    FETCHED_AT_ONCE,
+    PopularReflection,
+    keep_at_hand,
+    make_popular,
+    most_requested,
+)
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,7 +85,7 @@ def hashes(*texts: str) -> set[str]:
 
 def night() -> None:
     tasks.make_frequent_reflections()
-    pulling.pull(seconds=20)
+    worker.pull(seconds=20)
 
 
 class TestMostAskedFor:
@@ -87,7 +94,7 @@ class TestMostAskedFor:
             asked_for(house(MORNINGS, voice), 2)
         asked_for(house(HARBOUR), 11)
 
-        assert most_asked_for() == [Frequent(HARBOUR, 11), Frequent(MORNINGS, 10)]
+        assert most_requested() == [PopularReflection(HARBOUR, 11), PopularReflection(MORNINGS, 10)]
 
     def test_all_voices_renditions_and_days_of_a_text_add_up(self) -> None:
         asked_for(house(MORNINGS), 3, days_ago=29)
@@ -95,37 +102,37 @@ class TestMostAskedFor:
         asked_for(SpeechRequest(text=MORNINGS, voice="nova", model="tts-1", audio_format="opus"), 5)
         asked_for(house(HARBOUR), 11)
 
-        assert most_asked_for() == [Frequent(MORNINGS, 12), Frequent(HARBOUR, 11)]
+        assert most_requested() == [PopularReflection(MORNINGS, 12), PopularReflection(HARBOUR, 11)]
 
     def test_the_window_moves(self) -> None:
         asked_for(house(MORNINGS), 100, days_ago=30)
         asked_for(house(HARBOUR), 1, days_ago=29)
 
-        assert [frequent.text for frequent in most_asked_for()] == [HARBOUR]
-        assert [frequent.text for frequent in most_asked_for(days=31)] == [MORNINGS, HARBOUR]
+        assert [frequent.text for frequent in most_requested()] == [HARBOUR]
+        assert [frequent.text for frequent in most_requested(days=31)] == [MORNINGS, HARBOUR]
 
     def test_what_is_not_fit_for_others_is_not_counted(self) -> None:
         asked_for(house(PRIVATE), 100, is_shareable=False)
         asked_for(house(MORNINGS), 1)
 
-        assert most_asked_for() == [Frequent(MORNINGS, 1)]
+        assert most_requested() == [PopularReflection(MORNINGS, 1)]
 
     def test_only_reflections_are(self) -> None:
         for kind in (ContentType.NARRATIVE, ContentType.QUESTION, ContentType.RESPONSE):
             asked_for(house(f"This is a {kind}."), 100, kind=kind)
 
-        assert most_asked_for() == []
+        assert most_requested() == []
 
     def test_no_more_than_asked_for_and_ties_in_one_order(self) -> None:
         for number in (3, 1, 2, 0):
             asked_for(house(f"Reflection {number}."), 7)
 
-        assert [frequent.text[-2] for frequent in most_asked_for(limit=3)] == ["0", "1", "2"]
+        assert [frequent.text[-2] for frequent in most_requested(limit=3)] == ["0", "1", "2"]
 
     def test_it_takes_one_query(self, django_assert_num_queries: Any) -> None:
         asked_for(house(MORNINGS), 1)
         with django_assert_num_queries(1):
-            most_asked_for()
+            most_requested()
 
 
 class TestANight:
@@ -156,16 +163,16 @@ class TestANight:
 
     def test_the_run_says_what_it_is_and_is_in_no_hurry(self) -> None:
         asked_for(house(MORNINGS), 3)
-        run = make_frequent()
+        run = make_popular()
 
         assert run is not None
-        assert (run.scope, run.asked_by) == ("frequent reflections", "schedule")
+        assert (run.scope, run.requested_by) == ("frequent reflections", "schedule")
         assert set(run.items.values_list("lane", flat=True)) == {2}
 
     def test_every_voice_is_fit_for_others_before_it_is_spoken(self, voice: FakeVoice) -> None:
         asked_for(house(MORNINGS), 3)
         asked_for(house(MORNINGS, "onyx"), 1, kind=ContentType.NARRATIVE, is_shareable=False)
-        make_frequent()
+        make_popular()
 
         assert voice.calls == []
         assert set(Clip.objects.values_list("is_shareable", flat=True)) == {True}

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from ttscache import hooks, predicting, tidying, warming
+from ttscache import hooks, tidying, warming
 from ttscache.figures.needs import needs_without_figures
 from ttscache.hooks import Hooks, NoHooks
 from ttscache.tests.fakes import KEY
+from ttscache.warming import prefetch
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +66,6 @@ def test_without_an_app_above_runs_end_days_are_tidied_and_nothing_follows(
     with django_capture_on_commit_callbacks(execute=True):
         assert end_a_run() == "done"
     tidying.tidy()
-    predicting.Predictor(hooks.installed().what_follows)._predict(KEY)
+    prefetch.Prefetcher(hooks.installed().what_follows)._prefetch(KEY)
     assert needs_without_figures() == []
     assert list(hooks.installed().reflection_links()) == []

@@ -13,14 +13,14 @@ from django.db.models import Sum
 from django.test import Client
 from django.utils import timezone
 
-from ttscache import moving, pulling, warming, wiring
+from ttscache import moving, warming, wiring
 from ttscache.analytics import cache_stats
 from ttscache.cache import Playing, SpeechCache
 from ttscache.models import Clip, ClipDay, ClipFile, Pin, Usage, WarmItem
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import TEXT, FakeVoice, entry, speech
 from ttscache.tiers.database import DatabaseTier
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec, worker
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,8 +41,8 @@ def cache(voice: FakeVoice) -> Iterator[SpeechCache]:
 
 
 def make_ahead() -> None:
-    warming.start_run("everything", [Wanted(speech(), "question")])
-    pulling.pull(seconds=20)
+    warming.start_run("everything", [ClipSpec(speech(), "question")])
+    worker.pull(seconds=20)
 
 
 def flags(cache: SpeechCache) -> set[bool]:
@@ -200,9 +200,9 @@ def test_a_clip_that_is_moved_to_the_bucket_is_still_known(clips_bucket: str, vo
 
 def test_an_item_that_found_its_clip_there_changes_nothing(cache: SpeechCache) -> None:
     Clip.objects.record(speech(), "question")
-    run = warming.start_run("everything", [Wanted(speech(), "question")])
+    run = warming.start_run("everything", [ClipSpec(speech(), "question")])
     cache.permanent.put(entry(HASH))
-    pulling.pull(seconds=20)
+    worker.pull(seconds=20)
 
     assert run.items.get().state == WarmItem.State.SKIPPED
     assert not Clip.objects.get().made_ahead

@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from ttscache.models import Clip, WarmItem, WarmRun
-from ttscache.pace import FIRST_SECONDS, seconds_to_make
 from ttscache.tests.fakes import speech
+from ttscache.warming.time_estimate import FIRST_SECONDS, seconds_to_make
 
 pytestmark = pytest.mark.django_db
 

@@ -9,19 +9,19 @@ from django.db import OperationalError
 from django.test import Client
 
 from harness.waiting import wait_until
-from ttscache import hooks, predicting, warming
+from ttscache import hooks, warming
 from ttscache.hooks import NoHooks
 from ttscache.models import Clip, Lane, Pin, WarmItem, WarmRun
-from ttscache.predicting import MOST_WAITING, Predictor
 from ttscache.tests.fakes import KEY, entry, speech
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec, prefetch
+from ttscache.warming.prefetch import MOST_WAITING, Prefetcher
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NEXT = [Wanted(speech(f"This is question number {word}."), "question") for word in ("two", "three")]
+NEXT = [ClipSpec(speech(f"This is question number {word}."), "question") for word in ("two", "three")]
 OTHERS = [f"{number:032x}" for number in range(MOST_WAITING + 5)]
 
-StartPredictor = Callable[[Callable[[str], Sequence[Wanted]]], Predictor]
+StartPrefetcher = Callable[[Callable[[str], Sequence[ClipSpec]]], Prefetcher]
 
 
 class Listening:
@@ -33,7 +33,7 @@ class Listening:
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
-    def __call__(self, content_hash: str) -> list[Wanted]:
+    def __call__(self, content_hash: str) -> list[ClipSpec]:
         self.heard.append(content_hash)
         assert self.may_go_on.wait(60)
         if self.errors:
@@ -42,71 +42,71 @@ class Listening:
 
 
 @pytest.fixture
-def start_predictor(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartPredictor]:
+def start_prefetcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartPrefetcher]:
     """The one of this process, with another idea of what follows."""
 
-    def start(what_follows: Callable[[str], Sequence[Wanted]]) -> Predictor:
+    def start(what_follows: Callable[[str], Sequence[ClipSpec]]) -> Prefetcher:
         following = NoHooks()
         monkeypatch.setattr(following, "what_follows", what_follows)
         monkeypatch.setattr(hooks, "_installed", following)
-        predicting.start()
-        assert predicting._predictor is not None
-        return predicting._predictor
+        prefetch.start()
+        assert prefetch._prefetcher is not None
+        return prefetch._prefetcher
 
     yield start
-    predicting.stop()
+    prefetch.stop()
 
 
 @pytest.fixture
-def listening(start_predictor: StartPredictor) -> Listening:
+def listening(start_prefetcher: StartPrefetcher) -> Listening:
     listening = Listening()
-    start_predictor(listening)
+    start_prefetcher(listening)
     return listening
 
 
 def heard_before(listening: Listening, content_hash: str = "f" * 32) -> list[str]:
     """All that was heard before this, which is asked for last."""
-    predicting.asked(content_hash)
+    prefetch.note_request(content_hash)
     wait_until(lambda: content_hash in listening.heard, "the last one to be heard")
     return listening.heard[:-1]
 
 
-def test_what_follows_is_queued_before_all_that_is_scheduled(start_predictor: StartPredictor) -> None:
-    start_predictor(lambda _: NEXT)
-    predicting.asked(KEY)
+def test_what_follows_is_queued_before_all_that_is_scheduled(start_prefetcher: StartPrefetcher) -> None:
+    start_prefetcher(lambda _: NEXT)
+    prefetch.note_request(KEY)
     wait_until(lambda: WarmItem.objects.count() == 2, "both to be queued")
 
     run = WarmRun.objects.get()
-    assert (run.scope, run.asked_by) == ("ahead, nova", "a listener's question")
+    assert (run.scope, run.requested_by) == ("ahead, nova", "a listener's question")
     assert set(run.items.values_list("lane", "state")) == {(Lane.PREFETCH, "queued")}
 
 
-def test_what_is_scheduled_already_changes_its_lane(start_predictor: StartPredictor) -> None:
+def test_what_is_scheduled_already_changes_its_lane(start_prefetcher: StartPrefetcher) -> None:
     run = warming.start_run("everything", NEXT)
-    start_predictor(lambda _: NEXT[:1])
-    predicting.asked(KEY)
+    start_prefetcher(lambda _: NEXT[:1])
+    prefetch.note_request(KEY)
     wait_until(lambda: run.items.filter(lane=Lane.PREFETCH).exists(), "one to be hurried")
 
     assert list(run.items.values_list("lane", flat=True)) == [Lane.PREFETCH, Lane.SCHEDULED]
     assert WarmRun.objects.get() == run
 
 
-def test_where_all_is_there_nothing_is_written(start_predictor: StartPredictor) -> None:
+def test_where_all_is_there_nothing_is_written(start_prefetcher: StartPrefetcher) -> None:
     for wanted in NEXT:
         Clip.objects.record(wanted.speech, "question")
         speech_cache().permanent.put(entry(wanted.speech.content_hash))
     listening = Listening()
-    start_predictor(lambda content_hash: [*listening(content_hash), *NEXT])
-    predicting.asked(KEY)
+    start_prefetcher(lambda content_hash: [*listening(content_hash), *NEXT])
+    prefetch.note_request(KEY)
     heard_before(listening)
-    predicting.stop()
+    prefetch.stop()
 
     assert not WarmRun.objects.exists()
 
 
 def test_within_a_minute_the_same_is_looked_at_once(listening: Listening) -> None:
     for _ in range(20):
-        predicting.asked(KEY)
+        prefetch.note_request(KEY)
 
     assert heard_before(listening) == [KEY]
 
@@ -117,7 +117,7 @@ def test_to_ask_costs_no_query_and_waits_for_nobody(
     listening.may_go_on.clear()
     with django_assert_num_queries(0):
         for content_hash in OTHERS:
-            predicting.asked(content_hash)
+            prefetch.note_request(content_hash)
     listening.may_go_on.set()
 
     wait_until(lambda: len(listening.heard) >= MOST_WAITING, "those that found room")
@@ -127,10 +127,10 @@ def test_to_ask_costs_no_query_and_waits_for_nobody(
 def test_what_found_no_room_may_be_asked_for_again(listening: Listening) -> None:
     listening.may_go_on.clear()
     for content_hash in OTHERS:
-        predicting.asked(content_hash)
+        prefetch.note_request(content_hash)
     listening.may_go_on.set()
     wait_until(lambda: len(listening.heard) >= MOST_WAITING, "those that found room")
-    predicting.asked(OTHERS[-1])
+    prefetch.note_request(OTHERS[-1])
 
     wait_until(lambda: OTHERS[-1] in listening.heard, "the one that was let go")
 
@@ -140,7 +140,7 @@ def test_what_found_no_room_may_be_asked_for_again(listening: Listening) -> None
 )
 def test_an_error_ends_one_prediction_and_no_other(listening: Listening, error: Exception) -> None:
     listening.errors = [error]
-    predicting.asked(KEY)
+    prefetch.note_request(KEY)
 
     assert heard_before(listening) == [KEY]
 
@@ -149,7 +149,7 @@ def test_while_the_database_is_away_nothing_is_said_of_it(
     listening: Listening, caplog: pytest.LogCaptureFixture
 ) -> None:
     listening.errors = [OperationalError("gone")]
-    predicting.asked(KEY)
+    prefetch.note_request(KEY)
     heard_before(listening)
 
     assert caplog.records == []
@@ -157,9 +157,9 @@ def test_while_the_database_is_away_nothing_is_said_of_it(
 
 def test_switched_off_there_is_no_thread_for_it(settings: Any) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "predict_ahead": 0}
-    predicting.start()
+    prefetch.start()
 
-    assert predicting._predictor is None
+    assert prefetch._prefetcher is None
 
 
 class TestRequests:

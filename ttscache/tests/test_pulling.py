@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django_q.models import OrmQ
 
 from harness.waiting import wait_until
-from ttscache import pulling, tasks, warming
+from ttscache import tasks, warming
 from ttscache.budget import Budget
 from ttscache.circuit import FAILURES_IN_A_ROW, Circuit
 from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnavailable
@@ -20,12 +20,13 @@ from ttscache.models import Claim, ProcessReport, WarmItem, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.tiers import Entry
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec, worker
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WANTED = [
-    Wanted(speech(f"This is question number {word}."), "question") for word in ("one", "two", "three", "four")
+    ClipSpec(speech(f"This is question number {word}."), "question")
+    for word in ("one", "two", "three", "four")
 ]
 
 
@@ -42,7 +43,7 @@ def states(run: WarmRun) -> list[str]:
 
 
 def finished(run: WarmRun) -> WarmRun:
-    pulling.pull(seconds=20)
+    worker.pull(seconds=20)
     run.refresh_from_db()
     return run
 
@@ -52,7 +53,7 @@ def pullers_called() -> int:
 
 
 def the_rest_is_over() -> None:
-    Claim.objects.filter(name=pulling.REST).update(until=Now())
+    Claim.objects.filter(name=worker.REST).update(until=Now())
 
 
 def test_an_item_whose_maker_died_is_made_by_the_next(voice: FakeVoice) -> None:
@@ -76,7 +77,7 @@ def test_an_item_whose_maker_lives_is_left_alone() -> None:
 def test_an_item_that_ends_its_process_again_and_again_is_given_up() -> None:
     run = warming.start_run("here", WANTED)
     run.items.filter(position=0).update(
-        state=WarmItem.State.MAKING, owner="killed", attempts=pulling.MAX_ATTEMPTS
+        state=WarmItem.State.MAKING, owner="killed", attempts=worker.MAX_ATTEMPTS
     )
 
     assert finished(run).state == WarmRun.State.FAILED
@@ -104,17 +105,17 @@ def test_a_task_that_finds_every_slot_taken_calls_for_nobody() -> None:
 def test_who_pulls_for_one_run_pays_for_no_other(voice: FakeVoice) -> None:
     mine = warming.start_run("mine", WANTED[:1])
     warming.start_run("another", WANTED[1:])
-    pulling.pull(seconds=20, runs=[mine])
+    worker.pull(seconds=20, runs=[mine])
 
     assert [call.text for call in voice.calls] == [WANTED[0].speech.text]
 
 
 def test_whoever_stops_takes_no_new_item(voice: FakeVoice) -> None:
     warming.start_run("here", WANTED)
-    pulling.pull(seconds=20, should_stop=lambda: True)
+    worker.pull(seconds=20, should_stop=lambda: True)
 
     assert voice.calls == []
-    assert pulling.is_work_left()
+    assert worker.is_work_left()
 
 
 def budget_of(usd: float) -> Budget:
@@ -163,7 +164,7 @@ def test_while_the_provider_is_down_items_wait_and_lose_no_attempt(voice: FakeVo
 
 
 def test_a_clip_dearer_than_any_day_lets_the_others_go_first(voice: FakeVoice) -> None:
-    dear = Wanted(
+    dear = ClipSpec(
         speech("This is a text that is far too long for what may be spent in one day. " * 5), "question"
     )
     budget_of(4.5 * max(len(wanted.speech.text) for wanted in WANTED) * 30 / 1e6)
@@ -200,7 +201,7 @@ class TestAProviderWithoutRoom:
         OrmQ.objects.all().delete()
         tasks.warm()
         tasks.heartbeat()
-        assert Claim.objects.filter(name=pulling.REST, until__gt=Now() + timedelta(seconds=50)).exists()
+        assert Claim.objects.filter(name=worker.REST, until__gt=Now() + timedelta(seconds=50)).exists()
         assert (len(voice.calls), pullers_called()) == (asked, 0)
 
     def test_a_listener_may_still_try(self, run: WarmRun, voice: FakeVoice) -> None:
@@ -245,10 +246,10 @@ def test_but_not_for_ever_because_such_calls_may_cost(
     run = warming.start_run("here", WANTED[:1])
     for _ in range(FAILURES_IN_A_ROW):
         speech_cache().speaker.circuit.count(ProviderFailed())
-    for _ in range(pulling.MAX_ATTEMPTS):
+    for _ in range(worker.MAX_ATTEMPTS):
         the_rest_is_over()
         finished(run)
-    assert (run.state, len(voice.calls)) == (WarmRun.State.FAILED, pulling.MAX_ATTEMPTS)
+    assert (run.state, len(voice.calls)) == (WarmRun.State.FAILED, worker.MAX_ATTEMPTS)
     assert run.items.get().reason == ProviderFailed.sentence
 
 
@@ -276,11 +277,11 @@ def test_a_puller_with_a_share_leaves_the_other_slots_to_those_it_calls(voice: F
     free_then: list[bool] = []
 
     def look() -> None:
-        free_then.append(pulling.is_slot_free())
+        free_then.append(worker.is_slot_free())
         wait_until(lambda: len(voice.calls) == 1, "work in its own slot")
         voice.may_go_on.set()
 
-    pulling.pull_share(when_begun=look)
+    worker.pull_share(when_begun=look)
     assert (free_then, voice.peak) == ([True], 1)
 
 

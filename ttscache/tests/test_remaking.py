@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from harness.waiting import wait_until
-from ttscache import pulling, remaking, warming
+from ttscache import warming
 from ttscache.cache import Hit
 from ttscache.claims import Claims
 from ttscache.errors import ProviderFailed
@@ -19,12 +19,12 @@ from ttscache.local_copies import LocalCopies
 from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, hum, speech, spoken
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec, remaking, worker
 from ttscache.wiring import forget, speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
 REQUEST = speech("Where did it begin?")
-WANTED = [Wanted(REQUEST, "question")]
+WANTED = [ClipSpec(REQUEST, "question")]
 OLD, NEW = spoken(REQUEST), hum(2, level=4_000)
 
 
@@ -55,8 +55,8 @@ class WatchedClaims(Claims):
 
 
 def make_again() -> WarmRun:
-    run = remaking.start_run("again", remaking.plan(WANTED))
-    pulling.pull(seconds=20)
+    run = remaking.start_remake("again", remaking.plan_remakes(WANTED))
+    worker.pull(seconds=20)
     run.refresh_from_db()
     return run
 
@@ -83,7 +83,7 @@ def test_listeners_get_the_new_sound_under_a_new_address() -> None:
 
 def test_the_old_one_plays_while_the_new_one_is_made(voice) -> None:
     voice.may_go_on.clear()
-    item = remaking.start_run("again", remaking.plan(WANTED)).items.get()
+    item = remaking.start_remake("again", remaking.plan_remakes(WANTED)).items.get()
     making = speech_cache().record(REQUEST, "question", newer_than=item.newer_than)
     wait_until(lambda: voice.speaking == 1, "the voice speaks")
     playing = speech_cache().play(REQUEST, "question")
@@ -145,34 +145,34 @@ def test_an_item_whose_maker_died_after_the_clip_was_kept_is_not_paid_twice(voic
     run = make_again()
     run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed")
     WarmRun.objects.update(state=WarmRun.State.RUNNING)
-    pulling.pull(seconds=20)
+    worker.pull(seconds=20)
     assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.SKIPPED)
 
 
 def test_one_whose_maker_died_before_that_is_made_by_the_next(voice) -> None:
-    run = remaking.start_run("again", remaking.plan(WANTED))
+    run = remaking.start_remake("again", remaking.plan_remakes(WANTED))
     run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed", attempts=1)
-    pulling.pull(seconds=20)
+    worker.pull(seconds=20)
     assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.DONE)
 
 
 def test_two_who_ask_before_it_is_made_pay_once(voice) -> None:
-    planned = remaking.plan(WANTED)  # both have seen the same page
-    for asked_by in ("ana", "ben"):
-        remaking.start_run(f"again, {asked_by}", planned, asked_by=asked_by)
-    pulling.pull(seconds=20)
+    planned = remaking.plan_remakes(WANTED)  # both have seen the same page
+    for requested_by in ("ana", "ben"):
+        remaking.start_remake(f"again, {requested_by}", planned, requested_by=requested_by)
+    worker.pull(seconds=20)
     assert len(voice.calls) == 1
     assert sorted(WarmItem.objects.values_list("state", flat=True)) == ["done", "skipped"]
 
 
 def test_what_is_under_way_is_not_asked_for_again() -> None:
-    remaking.start_run("again", remaking.plan(WANTED))
-    assert remaking.plan(WANTED).clips == ()
+    remaking.start_remake("again", remaking.plan_remakes(WANTED))
+    assert remaking.plan_remakes(WANTED).clips == ()
 
 
 def test_what_is_not_made_yet_is_not_made_again() -> None:
-    missing = Wanted(speech("And then?"), "question")
-    assert remaking.plan([*WANTED, missing]).characters == len(REQUEST.text)
+    missing = ClipSpec(speech("And then?"), "question")
+    assert remaking.plan_remakes([*WANTED, missing]).characters == len(REQUEST.text)
 
 
 def test_whoever_follows_a_claim_that_only_looked_makes_it_all_the_same(voice) -> None:
@@ -205,7 +205,7 @@ def test_what_failed_can_be_tried_again(voice) -> None:
     run = make_again()
     assert run.state == WarmRun.State.FAILED
     warming.retry_failed(run)
-    pulling.pull(seconds=20)
+    worker.pull(seconds=20)
     assert (heard(), the_item()[0]) == (NEW, WarmItem.State.DONE)
 
 

@@ -15,19 +15,20 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from harness.waiting import wait_until
-from ttscache import pulling, warming
-from ttscache.analytics import progress_of
+from ttscache import warming
 from ttscache.budget import Budget
 from ttscache.errors import ProviderFailed
 from ttscache.models import Clip, Lane, WarmItem, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec, worker
+from ttscache.warming.progress import progress_of
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WANTED = [
-    Wanted(speech(f"This is question number {word}."), "question") for word in ("one", "two", "three", "four")
+    ClipSpec(speech(f"This is question number {word}."), "question")
+    for word in ("one", "two", "three", "four")
 ]
 STAFF, BUDGET = WarmRun.Pause.STAFF, WarmRun.Pause.BUDGET
 
@@ -57,7 +58,7 @@ def states(run: WarmRun) -> list[str]:
 
 
 def finished(run: WarmRun) -> WarmRun:
-    pulling.pull(seconds=20)
+    worker.pull(seconds=20)
     run.refresh_from_db()
     return run
 
@@ -68,7 +69,7 @@ def under_way(voice: FakeVoice) -> Iterator[None]:
 
     def pull() -> None:
         try:
-            pulling.pull(seconds=20)
+            worker.pull(seconds=20)
         finally:
             connections.close_all()
 
@@ -142,7 +143,7 @@ class TestCancel:
         assert finished(run).state == WarmRun.State.CANCELLED
         assert states(run) == ["cancelled"] * 4
         assert set(run.items.values_list("reason", flat=True)) == {warming.CANCELLED}
-        assert (voice.calls, pulling.is_work_left(), run.finished_at is None) == ([], False, False)
+        assert (voice.calls, worker.is_work_left(), run.finished_at is None) == ([], False, False)
 
     def test_a_clip_under_way_is_finished_kept_and_says_so(self, run: WarmRun, voice: FakeVoice) -> None:
         with under_way(voice):
@@ -182,7 +183,7 @@ class TestTryAgain:
         assert made(voice) == ["two"]
 
     def test_in_the_run_that_is_under_way_by_now(self, failed: WarmRun, voice: FakeVoice) -> None:
-        later = warming.start_run("here", [*WANTED[2:], Wanted(speech("This is number five."), "question")])
+        later = warming.start_run("here", [*WANTED[2:], ClipSpec(speech("This is number five."), "question")])
         assert warming.retry_failed(failed) == later
         assert finished(later).state == WarmRun.State.DONE
         failed.refresh_from_db()
@@ -198,15 +199,15 @@ class TestTryAgain:
     def test_not_for_listeners_however_often_they_ask(self, failed: WarmRun, voice: FakeVoice) -> None:
         before = len(voice.calls)
         for _ in range(3):
-            warming.hurry("ahead", WANTED)
+            warming.expedite("ahead", WANTED)
             assert warming.start_run("here", WANTED, lane=Lane.PREFETCH) == failed
-        pulling.pull(seconds=20)
+        worker.pull(seconds=20)
         assert (len(voice.calls), WarmRun.objects.count()) == (before, 1)
 
     def test_for_listeners_again_after_an_hour(self, failed: WarmRun, voice: FakeVoice) -> None:
         failed.items.update(finished_at=timezone.now() - timedelta(minutes=61))
-        warming.hurry("ahead", WANTED)
-        pulling.pull(seconds=20)
+        warming.expedite("ahead", WANTED)
+        worker.pull(seconds=20)
         assert Clip.objects.with_audio().count() == len(WANTED)
 
     def test_what_others_made_meanwhile_was_there_already(self, failed: WarmRun, voice: FakeVoice) -> None:
@@ -219,7 +220,7 @@ class TestTryAgain:
 class TestLanes:
     def test_the_faster_lane_is_taken_first(self, run: WarmRun, voice: FakeVoice) -> None:
         warming.start_run(
-            "listener", [Wanted(speech("A listener hears five."), "question")], lane=Lane.PREFETCH
+            "listener", [ClipSpec(speech("A listener hears five."), "question")], lane=Lane.PREFETCH
         )
         finished(run)
         assert made(voice) == ["five", "one", "two", "three", "four"]
@@ -239,7 +240,7 @@ class TestLanes:
     def test_a_hurry_moves_clips_that_wait_in_any_run_and_makes_no_second_item(
         self, run: WarmRun, voice: FakeVoice
     ) -> None:
-        warming.hurry("listener", WANTED[3:])
+        warming.expedite("listener", WANTED[3:])
         assert list(WarmRun.objects.all()) == [run]
         assert WarmItem.objects.count() == 4
         finished(run)
@@ -248,7 +249,7 @@ class TestLanes:
     def test_a_hurry_puts_what_waits_nowhere_into_a_run_of_its_own(
         self, run: WarmRun, voice: FakeVoice
     ) -> None:
-        warming.hurry("listener", [*WANTED[3:], Wanted(speech("A listener hears five."), "question")])
+        warming.expedite("listener", [*WANTED[3:], ClipSpec(speech("A listener hears five."), "question")])
         finished(run)
         assert [item.clip.content_text for item in WarmItem.objects.filter(run__scope="listener")] == [
             "A listener hears five."
@@ -259,7 +260,7 @@ class TestLanes:
         finished(run)
         OrmQ.objects.all().delete()
         with CaptureQueriesContext(connection) as queries:
-            warming.hurry("listener", WANTED)
+            warming.expedite("listener", WANTED)
         assert [query["sql"][:6] for query in queries] == ["SELECT"]
         assert (WarmRun.objects.count(), OrmQ.objects.count()) == (1, 0)
 
@@ -270,7 +271,7 @@ class TestLanes:
         OrmQ.objects.all().delete()
         warming.start_run("here", WANTED)
         assert OrmQ.objects.count() == 0
-        warming.start_run("here", [Wanted(speech("This is number five."), "question")])
+        warming.start_run("here", [ClipSpec(speech("This is number five."), "question")])
         assert OrmQ.objects.count() == 1
 
 

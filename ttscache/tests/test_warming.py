@@ -5,18 +5,19 @@ from collections.abc import Iterator
 import pytest
 from django_q.models import OrmQ
 
-from ttscache import pulling, tasks, warming
-from ttscache.analytics import progress_of
+from ttscache import tasks, warming
 from ttscache.errors import TextRefused
 from ttscache.models import Clip, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec, worker
+from ttscache.warming.progress import progress_of
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WANTED = [
-    Wanted(speech(f"This is question number {word}."), "question") for word in ("one", "two", "three", "four")
+    ClipSpec(speech(f"This is question number {word}."), "question")
+    for word in ("one", "two", "three", "four")
 ]
 
 
@@ -33,7 +34,7 @@ def states(run: WarmRun) -> list[str]:
 
 
 def finished(run: WarmRun) -> WarmRun:
-    pulling.pull(seconds=20)
+    worker.pull(seconds=20)
     run.refresh_from_db()
     return run
 
@@ -142,4 +143,4 @@ def test_the_heartbeat_takes_up_what_was_cut_off_and_calls_for_hands_only_then()
 
     assert pullers_called() == 1
     tasks.warm()
-    assert not pulling.is_work_left()
+    assert not worker.is_work_left()

@@ -56,8 +56,8 @@ class Command(BaseCommand):
         load_shipped_content()
         forget_claims_of_dead_processes()
         hold_clips()  # with other settings the same words have other clips
-        keep_live_journeys_warm(asked_by="the start of the service")
-        make_what_waits(asked_by="the start of the service")
+        keep_live_journeys_warm(requested_by="the start of the service")
+        make_what_waits(requested_by="the start of the service")
         switch_what_is_ready()
         password = self._create_first_user()
         connections.close_all()

@@ -14,12 +14,12 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from narratives import publishing
-from ttscache import pulling, warming
-from ttscache.analytics import progress_of
+from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, WarmItem, WarmRun
 from ttscache.prices import list_price_usd
-from ttscache.warming import Plan
+from ttscache.warming import Plan, worker
+from ttscache.warming.progress import progress_of
 from ttscache.wiring import speech_cache
 
 POLL_SECONDS = 0.2
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             self._list(planned.missing)
         if planned.missing and not dry_run:
             with speech_cache().ledger.flushed_every(conf().flush_seconds):
-                self._make(publishing.warm_live_journeys(voices, asked_by="manage.py warm"))
+                self._make(publishing.warm_live_journeys(voices, requested_by="manage.py warm"))
 
     # the plan
     def _tell(self, planned: Plan, voices: Sequence[str]) -> None:
@@ -111,7 +111,7 @@ class Command(BaseCommand):
                     break
                 if speech_cache().speaker.circuit.is_open:
                     raise CommandError("The voice service does not answer. The rest is made once it does.")
-                if pulling.is_resting():
+                if worker.is_resting():
                     raise CommandError("The voice service has no room now. The rest is made once it has.")
                 puller.wait(POLL_SECONDS)
                 progress = _progress(runs)
@@ -146,7 +146,7 @@ class Puller:
         self._pulling = self._begin()
 
     def _begin(self) -> Future[None]:
-        return self._pool.submit(pulling.pull, runs=self._runs, should_stop=self._is_stopping.is_set)
+        return self._pool.submit(worker.pull, runs=self._runs, should_stop=self._is_stopping.is_set)
 
     def wait(self, seconds: float) -> None:
         """And go on pulling where there was nothing to do for a while. Raises what went wrong meanwhile."""

@@ -39,7 +39,7 @@ from ttscache.errors import (
 from ttscache.hosts import hosts_at_work, this_host
 from ttscache.models import Claim, WarmItem, WarmRun
 from ttscache.prices import most_usd
-from ttscache.warming import WAS_THERE, pause, settle
+from ttscache.warming.runs import WAS_THERE, pause, settle
 from ttscache.wiring import speech_cache
 
 MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache

@@ -1,7 +1,7 @@
 """Clips made again: a good clip is replaced by a fresh one of the same words in the same voice.
 
-The old one plays until the new one is kept, and stays where that fails. Who asks twice pays once: what is
-under way is not asked for again, and an item is content with any clip that is newer than its own asking.
+The old clip plays until the new one is stored, and stays where that fails. Two requests pay once: a clip that
+is being remade is not planned again, and an item accepts any clip that is newer than its own request.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from uuid import UUID
 
 from django.db.models import Max, QuerySet
 
-from ttscache import warming
 from ttscache.models import Clip, WarmItem, WarmRun, in_batches
-from ttscache.warming import Plan, Wanted
+from ttscache.warming.plan import ClipSpec, Plan, plan
+from ttscache.warming.runs import start_run
 
 
-def plan(wanted: Iterable[Wanted]) -> Plan:
-    """Those that are there and that nobody makes again already; nothing is written."""
-    made = [clip for clip in warming.plan(wanted).clips if clip.is_ready]
+def plan_remakes(specs: Iterable[ClipSpec]) -> Plan:
+    """The clips that are there and are not being remade already. Writes nothing."""
+    made = [clip for clip in plan(specs).clips if clip.is_ready]
     under_way = {pk for pk, item in latest_remakes(made).items() if is_under_way(item)}
-    return Plan(tuple(clip for clip in made if clip.pk not in under_way), is_again=True)
+    return Plan(tuple(clip for clip in made if clip.pk not in under_way), remake=True)
 
 
-def start_run(scope: str, planned: Plan, *, asked_by: str = "") -> WarmRun:
-    """Have the clips of this plan made again."""
-    wanted = [Wanted(clip.request, clip.content_type) for clip in planned.clips]
-    return warming.start_run(scope, wanted, asked_by=asked_by, is_again=True)
+def start_remake(scope: str, planned: Plan, *, requested_by: str = "") -> WarmRun:
+    """Make the clips of this plan again."""
+    specs = [ClipSpec(clip.request, clip.content_type) for clip in planned.clips]
+    return start_run(scope, specs, requested_by=requested_by, remake=True)
 
 
 def latest_remakes(clips: Iterable[Clip]) -> dict[UUID, WarmItem]:
-    """The last time that each of these was to be made again, by the clip's id; not those that never were."""
+    """The latest remake of each of these clips, by the clip's id; clips never remade are left out."""
     remakes = WarmItem.objects.order_by().filter(newer_than__isnull=False)
     return {
         item.clip_id: item

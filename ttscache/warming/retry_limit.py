@@ -1,4 +1,4 @@
-"""How often a clip may fail before it waits for somebody to ask: each try may cost."""
+"""How often a clip may fail before it waits for staff to retry it: each try may cost."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ttscache.models import Clip, WarmItem, in_batches
 MOST_TRIES = 24  # for a day, once an hour
 
 
-def tried_out(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
-    """Those that could not be made so often since they were last there, whoever asked."""
+def exhausted(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
+    """The clips that failed MOST_TRIES times since they were last there, whoever requested them."""
     found = (
         _too_often(WarmItem.objects.filter(clip__in=some)) for some in in_batches([clip.pk for clip in clips])
     )
     return frozenset(chain.from_iterable(found))
 
 
-def those_tried_out(missing: QuerySet[Clip]) -> QuerySet[Clip]:
-    """The same of clips that are not there, in the database."""
+def exhausted_clips(missing: QuerySet[Clip]) -> QuerySet[Clip]:
+    """Those of these missing clips that failed MOST_TRIES times, looked up in one query."""
     return missing.filter(
         pk__in=_too_often(WarmItem.objects.filter(clip__in=missing.order_by().values("pk")))
     )

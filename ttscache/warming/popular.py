@@ -13,7 +13,6 @@ from datetime import timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
-from ttscache import warming
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmRun
@@ -21,7 +20,8 @@ from ttscache.pinning import replace_pins
 from ttscache.tiers import Entry
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import as_tier_error
-from ttscache.warming import Wanted
+from ttscache.warming.plan import ClipSpec
+from ttscache.warming.runs import protect, start_run
 
 MOST_TEXTS = 100
 WINDOW_DAYS = 30
@@ -29,14 +29,14 @@ FETCHED_AT_ONCE = 10  # whoever fetches has other things to do as well
 
 
 @dataclass(frozen=True, slots=True)
-class Frequent:
+class PopularReflection:
     """A reflection, and how often it was asked for, in whatever voice and rendition."""
 
     text: str
     requests: int
 
 
-def most_asked_for(limit: int = MOST_TEXTS, days: int = WINDOW_DAYS) -> list[Frequent]:
+def most_requested(limit: int = MOST_TEXTS, days: int = WINDOW_DAYS) -> list[PopularReflection]:
     """The texts asked for in the last so many days (UTC), most often first."""
     # The ORM knows no relation between the two tables: clips come and go, their days stay.
     quote = connection.ops.quote_name
@@ -50,37 +50,37 @@ def most_asked_for(limit: int = MOST_TEXTS, days: int = WINDOW_DAYS) -> list[Fre
     since = connection.ops.adapt_datefield_value(timezone.now().date() - timedelta(days=days))
     with connection.cursor() as cursor:
         cursor.execute(sql, [since, ContentType.ANALYSIS, limit])
-        return [Frequent(text, int(requests)) for text, requests in cursor.fetchall()]
+        return [PopularReflection(text, int(requests)) for text, requests in cursor.fetchall()]
 
 
-def make_frequent() -> WarmRun | None:
+def make_popular() -> WarmRun | None:
     """Make them in every listener voice, and hold exactly these clips; None where there are none."""
-    return _make(most_asked_for())  # counted before anything is locked
+    return _make(most_requested())  # counted before anything is locked
 
 
 @transaction.atomic
-def _make(texts: list[Frequent]) -> WarmRun | None:
-    wanted = [
-        Wanted(conf().house_request(frequent.text, voice), ContentType.ANALYSIS)
+def _make(texts: list[PopularReflection]) -> WarmRun | None:
+    specs = [
+        ClipSpec(conf().house_request(frequent.text, voice), ContentType.ANALYSIS)
         for frequent in texts
         for voice in conf().listener_voices
     ]
-    Clip.objects.keep_from_prune(each.speech.content_hash for each in wanted)
+    protect(specs)
     # A text is fit for others in any voice. Declared before it is spoken, for whoever asks for it meanwhile.
-    Clip.objects.record_all((each.speech for each in wanted), ContentType.ANALYSIS, are_shareable=True)
-    wanted = _fit_for_others(wanted)
-    replace_pins({Pin.Reason.FREQUENT: {each.speech.content_hash for each in wanted}})
-    if not wanted:
+    Clip.objects.record_all((spec.speech for spec in specs), ContentType.ANALYSIS, are_shareable=True)
+    specs = _fit_for_others(specs)
+    replace_pins({Pin.Reason.FREQUENT: {spec.speech.content_hash for spec in specs}})
+    if not specs:
         return None
-    return warming.start_run("frequent reflections", wanted, asked_by="schedule", by_itself=True)
+    return start_run("frequent reflections", specs, requested_by="schedule", automatic=True)
 
 
-def _fit_for_others(wanted: list[Wanted]) -> list[Wanted]:
+def _fit_for_others(specs: list[ClipSpec]) -> list[ClipSpec]:
     """Not what is on record as a person's own words: never kept, it would be paid for every night."""
     shareable = Clip.objects.filter(is_shareable=True)
-    found = shareable.filter(content_hash__in=[each.speech.content_hash for each in wanted])
+    found = shareable.filter(content_hash__in=[spec.speech.content_hash for spec in specs])
     hashes = set(found.values_list("content_hash", flat=True))
-    return [each for each in wanted if each.speech.content_hash in hashes]
+    return [spec for spec in specs if spec.speech.content_hash in hashes]
 
 
 # --- on this host -----------------------------------------------------------------------------------------
