@@ -7,10 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ttscache.audio.sentences import split_sentences
+
 MOST_CHARACTERS = 200
 SENTENCES = 2
 
-_SENTENCE_END = re.compile(r"[.!…]+(?:\s+|$)")
 _MARKS = {
     "a question mark": re.compile(r"[?？⁇]"),
     "a digit": re.compile(r"\d"),
@@ -43,19 +44,15 @@ _BANNED = {
 _BANNED_WORDS = {name: re.compile(rf"\b(?:{words})\b") for name, words in _BANNED.items()}
 
 
-def sentences(text: str) -> int:
-    """How many there are; what comes after the last full stop counts as one."""
-    return sum(1 for sentence in _SENTENCE_END.split(text) if sentence.strip())
-
-
 def problems(text: str) -> list[str]:
     """What is wrong with it, a sentence each; none where it may be spoken."""
     return list(_problems(text.strip()))
 
 
 def _problems(text: str) -> Iterator[str]:
-    if sentences(text) != SENTENCES:
-        yield f"A reflection has exactly two sentences; this has {sentences(text)}."
+    sentences = len(split_sentences(text, in_any_case=True))
+    if sentences != SENTENCES:
+        yield f"A reflection has exactly two sentences; this has {sentences}."
     if len(text) > MOST_CHARACTERS:
         yield f"A reflection has at most {MOST_CHARACTERS} characters; this has {len(text)}."
     for name, mark in _MARKS.items():

@@ -7,13 +7,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ttscache.audio.sentences import split_sentences
+
 LONG_TEXT = 600  # characters
 LONG_SENTENCE = 25  # words
 MOST_AT_ONCE = 4096  # characters that the voice service takes in one request; longer texts are made in parts
 
-_SENTENCE_END = re.compile(
-    r"(?<=[.!?…])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bProf\.)[\"'”’)]*\s+|\n+"
-)
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _ABBREVIATION = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Rd|Ave|etc|approx|vs|incl|no|tel|min|max)\.(?=\s|$)|\b(?:e\.g|i\.e|a\.m|p\.m)\.?",
@@ -31,7 +30,7 @@ _QUESTIONS = re.compile(
 
 
 def sentences(text: str) -> list[str]:
-    return [sentence for sentence in _SENTENCE_END.split(text) if sentence.strip()]
+    return split_sentences(text, in_any_case=True)
 
 
 def advice(text: str) -> list[str]:

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ttscache import audio
-from ttscache.audio import FORMATS, Cue
+from ttscache.audio import FORMATS, Cue, containers, inspection
+from ttscache.audio.sentences import split_sentences
 from ttscache.errors import BrokenAudio, UnknownFormat
 
 pytestmark = pytest.mark.any_database
@@ -78,7 +79,7 @@ class TestExamine:
     def test_a_whole_clip_tells_how_loud_it_is(self, name: str) -> None:
         sound = audio.examine(clip(name), name)
         assert -40 < sound.loudness_dbfs < sound.peak_dbfs <= 0.5
-        assert len(sound.waveform) == audio.WAVEFORM_PEAKS
+        assert len(sound.waveform) == inspection.WAVEFORM_PEAKS
         assert sound.channels == 1
 
     def test_the_waveform_follows_the_sound(self) -> None:
@@ -141,8 +142,8 @@ class TestCutOff:
     @settings(max_examples=25, deadline=None)
     def test_a_cut_within_a_frame_is_seen_without_a_marked_end(self, name: str, kept: float) -> None:
         whole = streamed_mp3() if name == "mp3" else clip("aac")
-        frame_starts = audio._frames(
-            whole, audio._mp3_frame_bytes if name == "mp3" else audio._adts_frame_bytes
+        frame_starts = containers._frames(
+            whole, containers._mp3_frame_bytes if name == "mp3" else containers._adts_frame_bytes
         )
         cut = int(len(whole) * kept)
         assert cut in frame_starts or is_refused(whole[:cut], name, text="Hm.")
@@ -156,7 +157,7 @@ class TestCutOff:
 
     def test_an_mp3_with_fewer_frames_than_its_header_counts_is_broken(self) -> None:
         whole = clip("mp3")
-        at_a_frame = audio._frames(whole, audio._mp3_frame_bytes)[-8]
+        at_a_frame = containers._frames(whole, containers._mp3_frame_bytes)[-8]
         with pytest.raises(BrokenAudio, match="promised"):
             audio.examine(whole[:at_a_frame], "mp3")
 
@@ -319,6 +320,20 @@ class TestSplitText:
     def test_titles_and_initials_do_not_end_a_sentence(self) -> None:
         text = "I knew Dr. Smith. He met J. B. Priestley."
         assert audio.split_text(text, 30) == ["I knew Dr. Smith.", "He met J. B. Priestley."]
+
+
+class TestSentences:
+    def test_a_mark_before_a_small_letter_ends_a_sentence_only_in_any_case(self) -> None:
+        text = "He waited\u2026 and left. \u201cYes.\u201d It rained"
+        rest = ["\u201cYes.\u201d", "It rained"]
+        assert split_sentences(text) == ["He waited\u2026 and left.", *rest]
+        assert split_sentences(text, in_any_case=True) == ["He waited\u2026", "and left.", *rest]
+
+    def test_a_line_ends_a_sentence_and_a_decimal_point_does_not(self) -> None:
+        assert split_sentences("A title\n\nAll of 3.5 miles. ", in_any_case=True) == [
+            "A title",
+            "All of 3.5 miles.",
+        ]
 
 
 class TestCues:
