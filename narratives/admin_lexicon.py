@@ -20,7 +20,6 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from narratives import publishing
 from narratives.admin_meanwhile import MeanwhileForm
 from narratives.drafts import draft_clips, make_drafts
-from narratives.lexicon import Lexicon
 from narratives.models import Pronunciation
 from narratives.pronouncing import (
     Effect,
@@ -31,6 +30,7 @@ from narratives.pronouncing import (
     sounds_to_publish,
 )
 from narratives.sounds import add_sounds
+from narratives.text.lexicon import Lexicon
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import being_made_in_words, in_words

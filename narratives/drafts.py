@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from narratives import publishing
-from narratives.models import Journey, Narrative, Pronunciation, share_lexicon, tidied
+from narratives.models import Journey, Narrative, Pronunciation, share_lexicon
+from narratives.text.tidying import tidied
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import ContentType

@@ -20,7 +20,8 @@ from django.utils import timezone
 
 from narratives import publishing
 from narratives.drafts import save_draft
-from narratives.models import Journey, Narrative, Pronunciation, tidied
+from narratives.models import Journey, Narrative, Pronunciation
+from narratives.text.tidying import tidied
 
 FORMAT = "life-review journey"
 COLUMNS = ("slug", "kind", "position", "title", "text")

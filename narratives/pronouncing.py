@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from narratives import publishing
-from narratives.lexicon import Lexicon
 from narratives.models import BankReflection, Narrative, Pronunciation
 from narratives.publishing import kind_of_clip
-from narratives.word_diff import Piece, changes
+from narratives.text.lexicon import Lexicon
+from narratives.text.word_diff import Piece, changes
 from ttscache import warming
 from ttscache.admin_widgets import price
 from ttscache.conf import conf

@@ -16,7 +16,6 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from narratives.lexicon import Lexicon
 from narratives.models import (
     BankReflection,
     Journey,
@@ -26,6 +25,7 @@ from narratives.models import (
     Revision,
     share_lexicon,
 )
+from narratives.text.lexicon import Lexicon
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Lane, Pin, WarmRun

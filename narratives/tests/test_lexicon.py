@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from narratives import publishing
-from narratives.lexicon import Entry, Lexicon
 from narratives.models import Journey, Narrative, Pronunciation, Publication
+from narratives.text.lexicon import Entry, Lexicon
 from ttscache.models import Clip, Pin
 
 

@@ -10,7 +10,8 @@ from django_q.models import OrmQ
 
 from narratives import publishing
 from narratives.drafts import save_draft
-from narratives.models import Journey, Narrative, Publication, tidied
+from narratives.models import Journey, Narrative, Publication
+from narratives.text.tidying import tidied
 from ttscache import warming
 from ttscache.models import Clip, Pin, WarmRun
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from narratives.publishing import DEFAULT_CONTENT
-from narratives.reflection_rules import problems
+from narratives.text.reflection_rules import problems
 
 pytestmark = pytest.mark.any_database
 BANK = json.loads(DEFAULT_CONTENT.read_text(encoding="utf-8"))["reflections"]

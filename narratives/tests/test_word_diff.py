@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from narratives.word_diff import changes
+from narratives.text.word_diff import changes
 
 pytestmark = pytest.mark.any_database
 

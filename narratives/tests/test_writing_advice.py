@@ -9,7 +9,7 @@ from django.test import Client
 from narratives.models import Journey, Pronunciation
 from narratives.publishing import DEFAULT_CONTENT
 from narratives.shipped import GENTLE_CONTENT
-from narratives.writing_advice import advice, questions_promised, reading, sentences
+from narratives.text.writing_advice import advice, questions_promised, reading, sentences
 from ttscache.models import Clip
 
 
