@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from harness.axe import serious
 from narratives import publishing
+from narratives.content.loading import load_shipped_content
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation
-from narratives.shipped import load_shipped_content
 from ttscache.figures import demo
 from ttscache.models import Alert, Clip, PruneRun, WarmItem, WarmRun
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from narratives import drafts, publishing
+from narratives.content import loading
 from narratives.models import Journey, Narrative, Pronunciation
 from ttscache import warming
 from ttscache.conf import conf
@@ -462,7 +463,7 @@ class TestThoseWhoMayOnlyLook:
 class TestFewQueries:
     @pytest.fixture(autouse=True)
     def _content(self) -> None:
-        publishing.load_default_content()
+        loading.load_default_content()
 
     @pytest.mark.parametrize("address", [JOURNEYS, NARRATIVES])
     def test_lists(self, admin_client, django_assert_max_num_queries, address):

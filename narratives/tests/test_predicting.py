@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from narratives import publishing
+from narratives.content import loading
 from narratives.models import Journey, Narrative
 from narratives.predicting import what_follows
 from ttscache.models import ContentType
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def journey() -> Journey:
-    loaded = publishing.load_default_content()
+    loaded = loading.load_default_content()
     assert loaded is not None
     return loaded
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from narratives import publishing
+from narratives.content import loading
 from narratives.drafts import save_draft
 from narratives.models import Journey, Narrative, Publication
 from narratives.text.tidying import tidied
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def journey() -> Journey:
-    loaded = publishing.load_default_content()
+    loaded = loading.load_default_content()
     assert loaded is not None
     return loaded
 
@@ -49,7 +50,7 @@ def test_the_default_journey_has_twelve_narratives_and_five_system_clips(journey
 
 
 def test_loading_again_changes_nothing(journey: Journey) -> None:
-    assert publishing.load_default_content() is None
+    assert loading.load_default_content() is None
     assert Journey.objects.count() == 1
 
 
@@ -61,7 +62,7 @@ def test_the_first_load_queues_every_clip_in_every_voice(journey: Journey) -> No
 
 def test_the_queue_is_called_only_when_all_is_committed(django_capture_on_commit_callbacks: Any) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        publishing.load_default_content()
+        loading.load_default_content()
         assert OrmQ.objects.count() == 0
 
     assert OrmQ.objects.count() == 2

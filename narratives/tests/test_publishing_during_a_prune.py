@@ -15,10 +15,12 @@ from django.utils import timezone
 
 from narratives import publishing
 from narratives.models import Journey, Narrative, Revision
-from ttscache import leftovers, pruning, warming
+from narratives.publishing import pins, publications
+from ttscache import leftovers, pruning
 from ttscache.conf import conf
 from ttscache.models import Clip, ClipFile, ClipQuerySet, Pin, WarmItem, WarmRun
 from ttscache.tests.fakes import entry
+from ttscache.warming import runs
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -96,6 +98,7 @@ class Meanwhile:
 
     def end(self) -> None:
         """Raises what went wrong."""
+        assert self._begun, "nothing came to the step"
         for future in self._begun:
             future.result(30)
         self._pool.shutdown()
@@ -130,13 +133,13 @@ def _a_moment(begun: Future[None]) -> None:
 @pytest.mark.parametrize(
     ("where", "step"),
     [
-        (publishing, "hold_clips"),
+        (publications, "hold_clips"),
         (ClipQuerySet, "keep_from_prune"),
         (ClipQuerySet, "record_all"),
-        (publishing, "replace_pins"),
-        (publishing, "warm"),
-        (warming, "plan"),
-        (warming, "settle"),
+        (pins, "replace_pins"),
+        (publications, "warm"),
+        (runs, "plan"),
+        (runs, "settle"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
@@ -153,7 +156,7 @@ def test_a_prune_while_listeners_get_a_version_takes_none_of_its_sound(narrative
     narrative.text = "What did you do for a living?"
     narrative.save()
     make_stale(narrative)
-    meanwhile = before_step(publishing, "_switch", prune)
+    meanwhile = before_step(publications, "_switch", prune)
     publish(narrative)
     meanwhile.end()
     assert have_sound(narrative)

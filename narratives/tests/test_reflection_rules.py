@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from narratives.publishing import DEFAULT_CONTENT
+from narratives.content.loading import DEFAULT_CONTENT
 from narratives.text.reflection_rules import problems
 
 pytestmark = pytest.mark.any_database

@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 
 from narratives import publishing
+from narratives.content import loading
+from narratives.content.loading import load_shipped_content
 from narratives.models import BankReflection, Journey, Narrative, ShippedContent
-from narratives.shipped import load_shipped_content
 from ttscache.models import Clip, Pin, WarmRun
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +40,7 @@ def test_what_was_deleted_stays_deleted() -> None:
 
 
 def test_an_installation_from_before_gets_what_it_never_had_and_keeps_what_it_has() -> None:
-    publishing.load_default_content()
+    loading.load_default_content()
     Narrative.objects.filter(slug="q01").update(text="Our own question?")
     assert load_shipped_content() == LOADED[1:]
     assert Narrative.objects.filter(text="Our own question?").exists()

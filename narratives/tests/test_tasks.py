@@ -13,6 +13,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from narratives import publishing, tasks
+from narratives.content import loading
 from narratives.models import Journey, Narrative, Publication
 from ttscache import warming
 from ttscache.models import Clip, Lane, WarmItem, WarmRun
@@ -28,7 +29,7 @@ def journey() -> Journey:
 
 def all_made() -> Journey:
     """The default journey, made in two runs that are done."""
-    journey = publishing.load_default_content()
+    journey = loading.load_default_content()
     assert journey is not None
     Clip.objects.update(kept_at=timezone.now())
     WarmItem.objects.update(state="done")

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from narratives.content.loading import DEFAULT_CONTENT, GENTLE_CONTENT
 from narratives.models import Journey, Pronunciation
-from narratives.publishing import DEFAULT_CONTENT
-from narratives.shipped import GENTLE_CONTENT
 from narratives.text.writing_advice import advice, questions_promised, reading, sentences
 from ttscache.models import Clip
 

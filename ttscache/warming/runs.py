@@ -71,7 +71,7 @@ def start_run(
 def queue_missing(
     scope: str, specs: Iterable[ClipSpec], *, name: str = "", requested_by: str = ""
 ) -> WarmRun | None:
-    """Protect, record, plan and queue these clips. None, and no run, where every clip is there."""
+    """Protect, record, plan and queue these clips; None, and nothing queued, where every clip is there."""
     return _queue(
         scope, list(specs), _How(name=name or scope, requested_by=requested_by, only_if_missing=True)
     )
@@ -136,9 +136,9 @@ def _queue(scope: str, specs: Sequence[ClipSpec], how: _How) -> WarmRun | None:
             planned = plan(specs, remake=how.remake)
             left_out = _left_out(planned.missing, how.lane) if how.automatic else frozenset()
             planned = replace(planned, clips=tuple(clip for clip in planned.clips if clip.pk not in left_out))
+            if how.only_if_missing and not planned.missing:
+                return None
             if run is None and not planned.missing:
-                if how.only_if_missing:
-                    return None
                 # It may have ended a moment ago, between somebody's look at the clips and this one.
                 ended = (WarmRun.State.DONE, *([WarmRun.State.FAILED] if left_out else []))
                 last = WarmRun.objects.filter(scope=scope, state__in=ended).first()
