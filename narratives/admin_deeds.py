@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from narratives.publishing import clips_of
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import being_made_in_words, in_words
+from ttscache.fingerprint import fingerprint_of
 from ttscache.warming import ClipSpec, Plan
 
 FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about
@@ -158,11 +158,6 @@ class Deeds(StaffAdmin):
         for narrative, share in shares_of(planned, wanted):
             if share.missing:
                 self.log_change(request, narrative, f"{says} {being_made_in_words(share)}")
-
-
-def fingerprint_of(seen: object) -> str:
-    """Equal where the same was seen, as far as its repr() tells."""
-    return hashlib.sha256(repr(seen).encode()).hexdigest()
 
 
 def has_listeners(thing: Journey | Narrative | None) -> bool:

@@ -16,13 +16,14 @@ from django.urls import path, reverse
 from unfold.decorators import action
 
 from narratives import publishing
-from narratives.admin_deeds import FIRST_WAIT_SECONDS, Deeds, fingerprint_of
+from narratives.admin_deeds import FIRST_WAIT_SECONDS, Deeds
 from narratives.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication, Revision
 from narratives.versions import changes_of, restore, words_as_of
 from ttscache import warming
 from ttscache.admin_pages import has_said_yes
 from ttscache.admin_widgets import FAILED, badges_of, being_made_in_words, in_words, progress_bar
+from ttscache.fingerprint import fingerprint_of
 from ttscache.models import WarmRun
 from ttscache.warming import Plan
 

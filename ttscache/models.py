@@ -53,7 +53,7 @@ def kind_of(content_type: str) -> str:
 DEMO_MARK = " (demo)"  # ends the voice of made-up figures; no real voice has such a name
 IS_REAL = ~Q(voice__endswith=DEMO_MARK)  # of what is counted by voice: real, not made up for a demonstration
 ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
-MOST_HASHES = 900  # in one statement; SQLite may be built for no more than 999 parameters
+MOST_PARAMETERS = 900  # of one statement; SQLite may be built for no more than 999 parameters
 OUT_OF_USE_DAYS = 7  # after which a clip goes that was taken out of use
 
 
@@ -62,7 +62,12 @@ T = TypeVar("T")
 
 def in_batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
     """As many as one statement takes."""
-    return (values[start : start + MOST_HASHES] for start in range(0, len(values), MOST_HASHES))
+    return (values[start : start + MOST_PARAMETERS] for start in range(0, len(values), MOST_PARAMETERS))
+
+
+def has_audio(path: str = "") -> Q:
+    """The clips that play without a provider call. `path` leads to them from another table, e.g. `clip__`."""
+    return Q(**{f"{path}kept_at__isnull": False, f"{path}is_active": True})
 
 
 def _is_held() -> Exists:
@@ -98,7 +103,7 @@ def _is_about_to_be_made() -> Exists:
 class ClipQuerySet(models.QuerySet["Clip"]):
     def with_audio(self) -> Self:
         """Those that play without a provider call."""
-        return self.filter(kept_at__isnull=False, is_active=True)
+        return self.filter(has_audio())
 
     def kept_by(self, keeper: Keeper) -> Self:
         """Those whose bytes are there, in use or not."""
@@ -240,7 +245,7 @@ class Clip(models.Model):
             models.Index(fields=["last_accessed_at"], name="clip_last_accessed"),
             models.Index(  # all that is asked about what is held, without reading a row
                 fields=["content_type", "kept_in", "encoding", "stored_size", "audio_file_size"],
-                condition=Q(kept_at__isnull=False, is_active=True),
+                condition=has_audio(),
                 name="clip_held",
             ),
             # Enough to count clips and their bytes without reading a clip.

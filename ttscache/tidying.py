@@ -5,13 +5,24 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.models import Failure, Success
 
 from ttscache import hooks, readiness
-from ttscache.models import Clip, ClipDay, Pin, PruneRun, Receipt, Removal, Replaced, WarmItem, WarmRun
+from ttscache.models import (
+    Clip,
+    ClipDay,
+    Pin,
+    PruneRun,
+    Receipt,
+    Removal,
+    Replaced,
+    WarmItem,
+    WarmRun,
+    has_audio,
+)
 from ttscache.rollup import first_day_kept, roll_up, start_of_day
 
 SUCCESSES_KEPT = timedelta(days=7)
@@ -42,8 +53,7 @@ def forget_old_runs() -> None:
     """What became of each clip long ago is in no list that anybody reads; but what has failed and is not
     there yet is remembered, as its tries are counted."""
     long_ago = timezone.now() - RUNS_KEPT
-    not_there = ~Q(clip__kept_at__isnull=False, clip__is_active=True)
-    failures = WarmItem.objects.filter(not_there, run=OuterRef("pk"), state=WarmItem.State.FAILED)
+    failures = WarmItem.objects.filter(~has_audio("clip__"), run=OuterRef("pk"), state=WarmItem.State.FAILED)
     ended = WarmRun.objects.filter(finished_at__lt=long_ago).exclude(state__in=WarmRun.ACTIVE)
     ended = ended.exclude(Exists(failures))
     _delete(WarmItem.objects.filter(run__in=ended))

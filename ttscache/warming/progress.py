@@ -8,6 +8,7 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from ttscache.models import WarmItem, WarmRun
+from ttscache.warming.time_estimate import seconds_left
 
 
 def progress_of(run: WarmRun) -> dict[str, Any]:
@@ -35,16 +36,5 @@ def progress_of(run: WarmRun) -> dict[str, Any]:
         "cost_usd": (figures["cost"] or 0) / 1e6,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
-        "eta_seconds": _eta_seconds(run, figures["ended_lately"], figures["left"]),
+        "eta_seconds": seconds_left(run, figures["ended_lately"], figures["left"]),
     }
-
-
-def _eta_seconds(run: WarmRun, ended: int, left: int) -> int | None:
-    """By the pace since it began, or went on, with as many at once as there were; None before the first clip
-    and while it is held up."""
-    if run.state not in WarmRun.ACTIVE:
-        return 0
-    if run.state == WarmRun.State.PAUSED or run.at_work_since is None or not ended:
-        return None
-    elapsed = (timezone.now() - run.at_work_since).total_seconds()
-    return round(elapsed / ended * left)

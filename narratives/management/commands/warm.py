@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
@@ -11,11 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
 
 from narratives import publishing
 from ttscache import warming
 from ttscache.conf import conf
+from ttscache.management.terminal import clip_bar
 from ttscache.models import Clip, WarmItem, WarmRun
 from ttscache.prices import list_price_usd
 from ttscache.warming import Plan, worker
@@ -23,7 +22,6 @@ from ttscache.warming.progress import progress_of
 from ttscache.wiring import speech_cache
 
 POLL_SECONDS = 0.2
-BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} clips [{elapsed}, {remaining} left, {rate_fmt}{postfix}]"
 FIRST_WORDS = 40  # characters of a text in the list of clips
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended
 
@@ -94,12 +92,7 @@ class Command(BaseCommand):
     def _follow(self, runs: list[WarmRun], puller: Puller) -> None:
         """Show how far they are until there is nothing left to wait for."""
         ready, progress = 0, _progress(runs)
-        with tqdm(
-            total=progress["total"],
-            unit="clip",
-            disable=not sys.stderr.isatty(),
-            bar_format=BAR,
-        ) as bar:
+        with clip_bar(progress["total"]) as bar:
             while True:
                 bar.total = progress["total"]
                 bar.set_postfix_str(f"{progress['spent_usd']:.4f} USD", refresh=False)
