@@ -1,4 +1,4 @@
-"""One value that is equal where the facts are: for what somebody saw and agreed to, or what was done already."""
+"""A value that is equal where the facts are: for what somebody agreed to, or what was done already."""
 
 from __future__ import annotations
 

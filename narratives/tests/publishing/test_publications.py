@@ -12,7 +12,6 @@ from narratives import publishing
 from narratives.content import loading
 from narratives.drafts import save_draft
 from narratives.models import Journey, Narrative, Publication
-from narratives.text.tidying import tidied
 from ttscache import warming
 from ttscache.models import Clip, Pin, WarmRun
 
@@ -328,11 +327,3 @@ def test_pre_cache_of_what_is_there_queues_nothing(journey: Journey) -> None:
 
     assert (answer.status_code, answer.json()["queued_count"]) == (200, 0)
     assert Client().get(answer.json()["status_url"]).json()["state"] == "done"
-
-
-@pytest.mark.parametrize(
-    ("written", "kept"),
-    [("  Hello   there. ", "Hello there."), ("One.\r\n\r\n\r\n\r\nTwo.", "One.\n\nTwo."), ("a\x00b", "ab")],
-)
-def test_texts_are_tidied_when_they_are_saved(written: str, kept: str) -> None:
-    assert tidied(written) == kept

@@ -1,55 +1,18 @@
+"""What the lexicon changes in texts that are written and published."""
+
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
 from narratives import publishing
 from narratives.models import Journey, Narrative, Pronunciation, Publication
-from narratives.text.lexicon import Entry, Lexicon
 from ttscache.models import Clip, Pin
 
 
-@pytest.mark.any_database
-@pytest.mark.parametrize(
-    ("written", "spoken"),
-    [
-        ("Ask Siobhan.", "Ask Shivawn."),
-        ("siobhan and SIOBHAN", "Shivawn and Shivawn"),
-        ("Siobhan's house", "Shivawn's house"),
-        ("Siobhana, MacSiobhan", "Siobhana, MacSiobhan"),
-        ("Dr. Lee at 9 a.m.", "Doctor Lee at 9 in the morning"),
-        ("New York, York", "Noo Yawk, Yorick"),
-        ("Nothing to say otherwise", "Nothing to say otherwise"),
-    ],
-    ids=["a word", "any case", "possessive", "part of a word", "with marks", "the longest first", "none"],
-)
-def test_whole_words_are_said_otherwise(written: str, spoken: str) -> None:
-    words = {"Siobhan": "Shivawn", "Dr.": "Doctor", "a.m.": "in the morning", "York": "Yorick"}
-    words["New York"] = "Noo Yawk"
-    assert Lexicon.of(Entry(word, say_as) for word, say_as in words.items()).spoken(written) == spoken
-
-
-@pytest.mark.any_database
-def test_what_was_replaced_is_not_replaced_again() -> None:
-    assert Lexicon.of([Entry("a", "b"), Entry("b", "a")]).spoken("a b") == "b a"
-
-
-@pytest.mark.any_database
-def test_a_say_as_is_taken_as_it_is() -> None:
-    assert Lexicon.of([Entry("C++", r"C \1 plus")]).spoken("C++ it is") == r"C \1 plus it is"
-
-
-@pytest.mark.any_database
-def test_a_voice_has_its_own_before_the_one_for_all() -> None:
-    lexicon = Lexicon.of([Entry("tea", "tee"), Entry("tea", "tay", "onyx")])
-    assert lexicon.spoken_forms("tea", ["nova", "onyx"]) == ("tee", {"onyx": "tay"})
-
-
-# --- applied to what is written and published ------------------------------------------------------------
 @pytest.fixture
 def question(db: None) -> Narrative:
     """Published, its clips made."""
@@ -118,9 +81,3 @@ def test_what_it_does_not_touch_is_not_published_again(question: Narrative) -> N
     Pronunciation.objects.create(word="Niamh", say_as="Neev")
     assert publishing.publish_sounds() == []
     assert not question.has_changes
-
-
-def test_a_word_has_one_entry_a_voice_whatever_its_case(shivawn: Pronunciation) -> None:
-    with pytest.raises(ValidationError, match="an entry for this word"):
-        Pronunciation(word="SIOBHAN", say_as="Sinead").full_clean()
-    Pronunciation(word="SIOBHAN", say_as="Sinead", voice="onyx").full_clean()
