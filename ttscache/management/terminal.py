@@ -11,4 +11,5 @@ BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} clips [{elapsed}, {remaining} left, {ra
 
 def clip_bar(total: int) -> tqdm[None]:
     """A bar on stderr; silent where that is no terminal, so that logs get sentences and no bars."""
-    return tqdm(total=total, unit="clip", disable=not sys.stderr.isatty(), bar_format=BAR)
+    bar: tqdm[None] = tqdm(total=total, unit="clip", disable=not sys.stderr.isatty(), bar_format=BAR)
+    return bar

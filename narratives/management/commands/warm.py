@@ -77,9 +77,9 @@ class Command(BaseCommand):
 
     # making
     def _make(self, runs: list[WarmRun]) -> None:
-        with _pulling(runs) as puller:
+        with _working(runs) as background:
             try:
-                self._follow(runs, puller)
+                self._follow(runs, background)
             except KeyboardInterrupt:
                 raise CommandError(
                     f"Stopped here; a clip under way is finished. The cluster goes on with "
@@ -89,7 +89,7 @@ class Command(BaseCommand):
                 ) from None
         self._tell_the_end(runs)
 
-    def _follow(self, runs: list[WarmRun], puller: Puller) -> None:
+    def _follow(self, runs: list[WarmRun], background: BackgroundWorker) -> None:
         """Show how far they are until there is nothing left to wait for."""
         ready, progress = 0, _progress(runs)
         with clip_bar(progress["total"]) as bar:
@@ -106,7 +106,7 @@ class Command(BaseCommand):
                     raise CommandError("The voice service does not answer. The rest is made once it does.")
                 if worker.is_resting():
                     raise CommandError("The voice service has no room now. The rest is made once it has.")
-                puller.wait(POLL_SECONDS)
+                background.wait(POLL_SECONDS)
                 progress = _progress(runs)
 
     def _say(self, progress: dict[str, Any]) -> None:
@@ -129,38 +129,38 @@ class Command(BaseCommand):
             raise CommandError("Cancelled; what was made until then is kept.")
 
 
-class Puller:
+class BackgroundWorker:
     """Makes clips in the background of this process until it is told to stop."""
 
     def __init__(self, pool: ThreadPoolExecutor, runs: list[WarmRun]) -> None:
         self._pool = pool
         self._runs = runs
         self._is_stopping = threading.Event()
-        self._pulling = self._begin()
+        self._working = self._begin()
 
     def _begin(self) -> Future[None]:
         return self._pool.submit(worker.pull, runs=self._runs, should_stop=self._is_stopping.is_set)
 
     def wait(self, seconds: float) -> None:
-        """And go on pulling where there was nothing to do for a while. Raises what went wrong meanwhile."""
+        """Wait, and start again where there was nothing to do. Raises what went wrong meanwhile."""
         self._is_stopping.wait(seconds)
-        if self._pulling.done():
-            self._pulling.result()
-            self._pulling = self._begin()
+        if self._working.done():
+            self._working.result()
+            self._working = self._begin()
 
     def stop(self) -> None:
         self._is_stopping.set()
 
 
 @contextmanager
-def _pulling(runs: list[WarmRun]) -> Iterator[Puller]:
-    """At its end what is under way is finished: it is paid for."""
-    with ThreadPoolExecutor(1, thread_name_prefix="puller") as pool:
-        puller = Puller(pool, runs)
+def _working(runs: list[WarmRun]) -> Iterator[BackgroundWorker]:
+    """Clips under way at its end are finished: they are paid for."""
+    with ThreadPoolExecutor(1, thread_name_prefix="worker") as pool:
+        background = BackgroundWorker(pool, runs)
         try:
-            yield puller
+            yield background
         finally:
-            puller.stop()
+            background.stop()
 
 
 def _progress(runs: list[WarmRun]) -> dict[str, Any]:

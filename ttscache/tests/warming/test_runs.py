@@ -130,17 +130,17 @@ def test_progress_is_told_in_the_words_of_the_contract() -> None:
     assert after["cost_usd"] == pytest.approx(after["characters"] * 30 / 1e6)
 
 
-def pullers_called() -> int:
+def workers_enqueued() -> int:
     return sum(task.task["func"] == "ttscache.tasks.warm" for task in OrmQ.objects.all())
 
 
 def test_the_heartbeat_takes_up_what_was_cut_off_and_calls_for_hands_only_then() -> None:
     tasks.heartbeat()
-    assert pullers_called() == 0
+    assert workers_enqueued() == 0
     warming.start_run("here", WANTED)
     OrmQ.objects.all().delete()
     tasks.heartbeat()
 
-    assert pullers_called() == 1
+    assert workers_enqueued() == 1
     tasks.warm()
     assert not worker.is_work_left()

@@ -1,4 +1,4 @@
-"""What pullers take, leave and put back: slots, dead makers, no money, a provider without room."""
+"""What workers take, leave and put back: slots, dead makers, no money, a provider without room."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def finished(run: WarmRun) -> WarmRun:
     return run
 
 
-def pullers_called() -> int:
+def workers_enqueued() -> int:
     return sum(task.task["func"] == "ttscache.tasks.warm" for task in OrmQ.objects.all())
 
 
@@ -202,7 +202,7 @@ class TestAProviderWithoutRoom:
         tasks.warm()
         tasks.heartbeat()
         assert Claim.objects.filter(name=worker.REST, until__gt=Now() + timedelta(seconds=50)).exists()
-        assert (len(voice.calls), pullers_called()) == (asked, 0)
+        assert (len(voice.calls), workers_enqueued()) == (asked, 0)
 
     def test_a_listener_may_still_try(self, run: WarmRun, voice: FakeVoice) -> None:
         voice.errors = []
@@ -298,7 +298,7 @@ def test_a_worker_takes_half_of_its_hosts_share_of_the_slots_and_calls_for_anoth
     OrmQ.objects.all().delete()
     tasks.warm()
     assert voice.peak <= at_once
-    assert pullers_called() == 1
+    assert workers_enqueued() == 1
 
 
 def test_the_voice_begins_with_the_next_clip_while_one_is_being_kept(
