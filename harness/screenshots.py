@@ -45,7 +45,7 @@ failed.text = "Who was it that you could always go to? Dr. Nguyen, perhaps, at t
 for text in (new, failed):
     text.save(update_fields=["text"])
 publishing.hold_clips()
-make_drafts([failed], asked_by="ana")
+make_drafts([failed], requested_by="ana")
 """
 LOOK_AT_RUNS = """
 from ttscache.models import WarmRun

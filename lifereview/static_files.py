@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+from ttscache.fingerprint import fingerprint_of
 
 MARK = ".named-and-compressed"
 
@@ -33,4 +34,4 @@ def _fingerprint(paths: dict[str, Any]) -> str:
     """Of what collectstatic found: where from, how large, how old."""
     stats = ((path, os.stat(storage.path(source))) for path, (storage, source) in paths.items())
     facts = sorted((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
-    return hashlib.sha256(repr(facts).encode()).hexdigest()
+    return fingerprint_of(facts)

@@ -171,7 +171,7 @@ class BankReflectionAdmin(StaffAdmin):
         return self.ask_to_make(request, planned, action=bank, hidden=hidden, back=bank)
 
     def _make(self, request: HttpRequest, chosen: Sequence[BankReflection], planned: warming.Plan) -> None:
-        publishing.make_bank(chosen, asked_by=request.user.get_username())
+        publishing.make_bank(chosen, requested_by=request.user.get_username())
         wanted = [(reflection, publishing.bank_clips([reflection])) for reflection in chosen]
         for reflection, share in shares_of(planned, wanted):
             if share.missing:

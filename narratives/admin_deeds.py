@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,8 @@ from narratives.publishing import clips_of
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import being_made_in_words, in_words
-from ttscache.warming import Plan, Wanted
+from ttscache.fingerprint import fingerprint_of
+from ttscache.warming import ClipSpec, Plan
 
 FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about
 CHANGED_SINCE = "The drafts have changed since you looked. This is how it is now."
@@ -111,7 +111,7 @@ class Deeds(StaffAdmin):
             )
             return
         publications = publishing.publish(
-            ahead, asked_by=request.user.get_username(), at_once="at_once" in request.POST
+            ahead, requested_by=request.user.get_username(), at_once="at_once" in request.POST
         )
         for publication, share in shares_of(planned, [(each, clips_of(each)) for each in publications]):
             says = published_in_words(publication, share)
@@ -160,11 +160,6 @@ class Deeds(StaffAdmin):
                 self.log_change(request, narrative, f"{says} {being_made_in_words(share)}")
 
 
-def fingerprint_of(seen: object) -> str:
-    """Equal where the same was seen, as far as its repr() tells."""
-    return hashlib.sha256(repr(seen).encode()).hexdigest()
-
-
 def has_listeners(thing: Journey | Narrative | None) -> bool:
     if isinstance(thing, Narrative):
         return thing.live is not None and thing.journey.is_live
@@ -172,7 +167,7 @@ def has_listeners(thing: Journey | Narrative | None) -> bool:
 
 
 def shares_of(
-    planned: Plan, wanted: Iterable[tuple[Thing, Iterable[Wanted]]]
+    planned: Plan, wanted: Iterable[tuple[Thing, Iterable[ClipSpec]]]
 ) -> Iterator[tuple[Thing, Plan]]:
     """Each thing with its own clips of a plan. What several want is counted with the first."""
     clips = {clip.content_hash: clip for clip in planned.clips}

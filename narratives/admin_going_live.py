@@ -81,7 +81,7 @@ class GoingLive(Deeds):
         """Listeners can come from now on, so their clips are made."""
         texts, planned = journey.narratives.published().count(), self._plan(journey)
         for voice in conf().listener_voices:
-            publishing.warm(journey, voice, asked_by=request.user.get_username())
+            publishing.warm(journey, voice, requested_by=request.user.get_username())
         sound = being_made_in_words(planned) if planned.missing else "Their sound is there already."
         says = f"Listeners can take it now: {texts} published texts. {sound}"
         self.log_change(request, journey, says)

@@ -16,7 +16,7 @@ from narratives.drafts import save_draft
 from narratives.estimates import estimate, paces
 from narratives.models import Journey, Narrative
 from narratives.sounds import add_sounds, count_up_to_date, state_of, state_of_journey
-from narratives.writing_advice import questions_promised
+from narratives.text.writing_advice import questions_promised
 from ttscache.admin_widgets import Badge
 from ttscache.conf import conf
 

@@ -37,8 +37,9 @@ from narratives.drafts import (
 )
 from narratives.models import Journey, Narrative, share_lexicon
 from narratives.sounds import add_sounds, count_up_to_date
-from ttscache import remaking, warming
+from ttscache import warming
 from ttscache.admin_widgets import being_made_in_words, progress_bar
+from ttscache.warming import remaking
 
 
 class JourneyForm(MeanwhileForm):
@@ -177,7 +178,7 @@ class JourneyAdmin(
         planned = warming.plan(journey_clips(journey, narratives))
 
         def make() -> None:
-            make_journey(journey, narratives, asked_by=request.user.get_username())
+            make_journey(journey, narratives, requested_by=request.user.get_username())
             self.log_change(request, journey, f"Made missing clips. {being_made_in_words(planned)}")
 
         title = f"Make missing clips: {journey}"
@@ -187,10 +188,10 @@ class JourneyAdmin(
     def make_all_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Every clip of it that is there."""
         journey, narratives = self._found(request, object_id)
-        planned = remaking.plan(journey_clips(journey, narratives))
+        planned = remaking.plan_remakes(journey_clips(journey, narratives))
 
         def make() -> None:
-            make_again(planned, asked_by=request.user.get_username())
+            make_again(planned, requested_by=request.user.get_username())
             self.log_change(request, journey, f"Made all again. {being_made_in_words(planned)}")
 
         title = f"Make all again: {journey}"

@@ -20,7 +20,6 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from narratives import publishing
 from narratives.admin_meanwhile import MeanwhileForm
 from narratives.drafts import draft_clips, make_drafts
-from narratives.lexicon import Lexicon
 from narratives.models import Pronunciation
 from narratives.pronouncing import (
     Effect,
@@ -31,6 +30,7 @@ from narratives.pronouncing import (
     sounds_to_publish,
 )
 from narratives.sounds import add_sounds
+from narratives.text.lexicon import Lexicon
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import being_made_in_words, in_words
@@ -163,7 +163,7 @@ class PronunciationAdmin(StaffAdmin):
         publishing.hold_clips()
         if "publish_sounds" not in request.POST or not request.user.has_perm("narratives.publish_journey"):
             return
-        for publication in publishing.publish_sounds(asked_by=request.user.get_username()):
+        for publication in publishing.publish_sounds(requested_by=request.user.get_username()):
             planned = warming.plan(publishing.clips_of(publication))
             says = f"Version {publication.number}, pronounced otherwise. {being_made_in_words(planned)}"
             self.log_change(request, publication.journey, says)
@@ -181,7 +181,7 @@ class PronunciationAdmin(StaffAdmin):
         planned = warming.plan(draft_clips(narratives))
 
         def make() -> None:
-            make_drafts(narratives, asked_by=request.user.get_username())
+            make_drafts(narratives, requested_by=request.user.get_username())
             self.log_change(request, entry, f"Made missing clips. {being_made_in_words(planned)}")
 
         page = reverse("admin:narratives_pronunciation_change", args=[entry.pk])

@@ -18,8 +18,8 @@ from narratives.drafts import clips_of_words, draft_clips, make_drafts
 from ttscache import warming
 from ttscache.admin_pages import has_said_yes, is_asked_first
 from ttscache.admin_widgets import being_made_in_words, price
-from ttscache.pace import seconds_to_make
 from ttscache.warming import Plan
+from ttscache.warming.time_estimate import seconds_to_make
 
 TEXT_FIELD = re.compile(r"(\w+-\d+-)?text")  # of a narrative's form, or of a row of its journey's
 
@@ -100,7 +100,7 @@ class MakingPages(Deeds):
 
     def _make_drafts(self, request: HttpRequest, saved: Any, planned: Plan) -> HttpResponse:
         if planned.missing:
-            make_drafts(self.narratives_of(saved), asked_by=request.user.get_username())
+            make_drafts(self.narratives_of(saved), requested_by=request.user.get_username())
             self.log_change(request, saved, f"Made audio. {being_made_in_words(planned)}")
             self.say_being_made(request, planned)
         else:

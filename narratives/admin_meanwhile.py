@@ -10,7 +10,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.text import Truncator
 
-from narratives.models import tidied
+from narratives.text.tidying import tidied
 
 MOST_WORDS = 60  # of what somebody else has written, to be read beside one's own
 

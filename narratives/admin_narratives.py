@@ -35,8 +35,9 @@ from narratives.drafts import (
 from narratives.estimates import estimate, paces
 from narratives.models import Narrative, share_lexicon
 from narratives.sounds import add_sounds, sounds_of, state_of
-from ttscache import remaking, warming
+from ttscache import warming
 from ttscache.admin_pages import has_said_yes
+from ttscache.warming import remaking
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -209,7 +210,7 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
             return None
         if planned.cost_usd > 0 and not has_said_yes(request, planned):
             return self.ask_to_make(request, planned, **self._sent_back(queryset, "make_chosen"))
-        make_drafts(queryset, asked_by=request.user.get_username())
+        make_drafts(queryset, requested_by=request.user.get_username())
         self.log_made(request, queryset, planned, "Made missing clips.")
         self.say_being_made(request, planned)
         return None
@@ -217,14 +218,14 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
     @admin.action(description="Make again", permissions=["make"])
     def make_chosen_again(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
         """Asks first, whatever it costs: the clips are good."""
-        planned = remaking.plan(draft_clips(queryset))
+        planned = remaking.plan_remakes(draft_clips(queryset))
         if not planned.missing:
             self.say_nothing_to_make(request, planned)
             return None
         if not has_said_yes(request, planned):
             sent_back = self._sent_back(queryset, "make_chosen_again")
             return self.ask_to_make(request, planned, title="Make again", **sent_back)
-        make_again(planned, asked_by=request.user.get_username())
+        make_again(planned, requested_by=request.user.get_username())
         self.log_made(request, queryset, planned, "Made again.")
         self.say_being_made(request, planned)
         return None

@@ -16,13 +16,14 @@ from django.urls import path, reverse
 from unfold.decorators import action
 
 from narratives import publishing
-from narratives.admin_deeds import FIRST_WAIT_SECONDS, Deeds, fingerprint_of
+from narratives.admin_deeds import FIRST_WAIT_SECONDS, Deeds
 from narratives.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication, Revision
 from narratives.versions import changes_of, restore, words_as_of
 from ttscache import warming
 from ttscache.admin_pages import has_said_yes
 from ttscache.admin_widgets import FAILED, badges_of, being_made_in_words, in_words, progress_bar
+from ttscache.fingerprint import fingerprint_of
 from ttscache.models import WarmRun
 from ttscache.warming import Plan
 
@@ -168,7 +169,7 @@ class PublicationPages(Deeds):
         )
 
     def _make(self, request: HttpRequest, waiting: Waiting) -> str:
-        publishing.go_on(waiting.publication, asked_by=request.user.get_username())
+        publishing.go_on(waiting.publication, requested_by=request.user.get_username())
         publishing.switch_what_is_ready()  # what was missing may have come meanwhile
         return f"Version {waiting.publication.number}: {being_made_in_words(waiting.planned)}"
 

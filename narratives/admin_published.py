@@ -34,7 +34,7 @@ class PublishedRunsAdmin(WarmRunAdmin):
         planned = warming.plan(publishing.live_clips())
 
         def make() -> None:
-            begun = publishing.warm_live_journeys(asked_by=request.user.get_username())
+            begun = publishing.warm_live_journeys(requested_by=request.user.get_username())
             for run, share in shares_of(planned, begun):
                 self.log_change(request, run, f"Missing clips asked for. {being_made_in_words(share)}")
 

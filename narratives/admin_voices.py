@@ -11,9 +11,10 @@ from django.urls import path, reverse
 from narratives.admin_deeds import Deeds
 from narratives.drafts import draft_clip, make_again, make_clip
 from narratives.models import Narrative
-from ttscache import remaking, warming
+from ttscache import warming
 from ttscache.admin_widgets import being_made_in_words
 from ttscache.conf import conf
+from ttscache.warming import remaking
 
 
 class VoicePages(Deeds):
@@ -37,7 +38,7 @@ class VoicePages(Deeds):
         planned = warming.plan([draft_clip(narrative, voice)])
 
         def make() -> None:
-            make_clip(narrative, voice, asked_by=request.user.get_username())
+            make_clip(narrative, voice, requested_by=request.user.get_username())
             self.log_change(request, narrative, f"Made in {voice}. {being_made_in_words(planned)}")
 
         title = f"Make clip, {voice}: {narrative}"
@@ -47,10 +48,10 @@ class VoicePages(Deeds):
     def again_view(self, request: HttpRequest, object_id: int, voice: str) -> HttpResponse:
         """A clip that is there, replaced by a fresh one."""
         narrative = self._narrative(request, object_id, voice)
-        planned = remaking.plan([draft_clip(narrative, voice)])
+        planned = remaking.plan_remakes([draft_clip(narrative, voice)])
 
         def make() -> None:
-            make_again(planned, asked_by=request.user.get_username())
+            make_again(planned, requested_by=request.user.get_username())
             self.log_change(request, narrative, f"Made again in {voice}. {being_made_in_words(planned)}")
 
         title = f"Make again, {voice}: {narrative}"

@@ -11,7 +11,8 @@ from django.urls import path
 
 from narratives.admin_deeds import Deeds
 from narratives.estimates import estimate, paces
-from narratives.models import Pronunciation, tidied
+from narratives.models import Pronunciation
+from narratives.text.tidying import tidied
 from ttscache.conf import conf
 
 

@@ -125,7 +125,7 @@ def _go_on_waiting(journey: Journey, by: str) -> None:
     interrupted = Publication.objects.filter(revisions__in=pending).exclude(state=Publication.State.WAITING)
     for publication in interrupted.distinct().order_by("-number"):
         if publication.state == Publication.State.WITHDRAWN and journey.waiting is None:
-            publishing.wait_again(publication, asked_by=by)
+            publishing.wait_again(publication, requested_by=by)
         else:
             publication.revisions.filter(pk__in=pending).delete()  # nobody ever heard them
 

@@ -11,11 +11,12 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from narratives import publishing
-from narratives.models import Journey, Narrative, Pronunciation, share_lexicon, tidied
-from ttscache import remaking, warming
+from narratives.models import Journey, Narrative, Pronunciation, share_lexicon
+from narratives.text.tidying import tidied
+from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import ContentType
-from ttscache.warming import Plan, Wanted
+from ttscache.warming import ClipSpec, Plan, remaking
 
 
 # --- kept ------------------------------------------------------------------------------------------------
@@ -60,7 +61,7 @@ def put_in_order(narratives: Iterable[Narrative]) -> None:
 
 
 # --- spoken ----------------------------------------------------------------------------------------------
-def draft_clips(narratives: Iterable[Narrative]) -> list[Wanted]:
+def draft_clips(narratives: Iterable[Narrative]) -> list[ClipSpec]:
     """The words on the page, published or not, in every listener voice."""
     return [
         draft_clip(narrative, voice)
@@ -69,39 +70,39 @@ def draft_clips(narratives: Iterable[Narrative]) -> list[Wanted]:
     ]
 
 
-def draft_clip(narrative: Narrative, voice: str) -> Wanted:
-    return Wanted(narrative.draft_speech(voice), publishing.kind_of_clip(narrative))
+def draft_clip(narrative: Narrative, voice: str) -> ClipSpec:
+    return ClipSpec(narrative.draft_speech(voice), publishing.kind_of_clip(narrative))
 
 
-def clips_of_words(texts: Iterable[str]) -> list[Wanted]:
+def clips_of_words(texts: Iterable[str]) -> list[ClipSpec]:
     """The same of words that are not saved yet, to be counted; of which kind they are makes no difference."""
     lexicon = Pronunciation.objects.lexicon()
     return [
-        Wanted(conf().house_request(lexicon.spoken(text, voice), voice), ContentType.NARRATIVE)
+        ClipSpec(conf().house_request(lexicon.spoken(text, voice), voice), ContentType.NARRATIVE)
         for text in map(tidied, texts)
         if text
         for voice in conf().listener_voices
     ]
 
 
-def journey_clips(journey: Journey, narratives: Iterable[Narrative]) -> list[Wanted]:
+def journey_clips(journey: Journey, narratives: Iterable[Narrative]) -> list[ClipSpec]:
     """What listeners hear of it, then the words on its page."""
     return [*publishing.all_published_clips(journey), *draft_clips(narratives)]
 
 
-def make_drafts(narratives: Iterable[Narrative], *, asked_by: str = "") -> None:
+def make_drafts(narratives: Iterable[Narrative], *, requested_by: str = "") -> None:
     """Make what is missing of the words on the page."""
-    warming.start_run(_scope("chosen texts"), draft_clips(narratives), asked_by=asked_by)
+    warming.start_run(_scope("chosen texts"), draft_clips(narratives), requested_by=requested_by)
 
 
-def make_clip(narrative: Narrative, voice: str, *, asked_by: str = "") -> None:
+def make_clip(narrative: Narrative, voice: str, *, requested_by: str = "") -> None:
     """The same in one voice."""
-    warming.start_run(_scope("chosen texts"), [draft_clip(narrative, voice)], asked_by=asked_by)
+    warming.start_run(_scope("chosen texts"), [draft_clip(narrative, voice)], requested_by=requested_by)
 
 
-def make_again(planned: Plan, *, asked_by: str = "") -> None:
+def make_again(planned: Plan, *, requested_by: str = "") -> None:
     """Have clips that are there replaced by fresh ones."""
-    remaking.start_run(_scope("made again"), planned, asked_by=asked_by)
+    remaking.start_remake(_scope("made again"), planned, requested_by=requested_by)
 
 
 def _scope(what: str) -> str:
@@ -109,10 +110,10 @@ def _scope(what: str) -> str:
     return f"{what}, {timezone.now():%d %b %Y %H:%M:%S}"
 
 
-def make_journey(journey: Journey, narratives: Iterable[Narrative], *, asked_by: str = "") -> None:
+def make_journey(journey: Journey, narratives: Iterable[Narrative], *, requested_by: str = "") -> None:
     """The same for all of a journey. Its published words first, in the runs that others may have begun."""
     for voice in conf().listener_voices:
-        publishing.warm(journey, voice, asked_by=asked_by)
+        publishing.warm(journey, voice, requested_by=requested_by)
     changed = [narrative for narrative in narratives if narrative.has_changes]
     if warming.plan(draft_clips(changed)).missing:
-        make_drafts(changed, asked_by=asked_by)
+        make_drafts(changed, requested_by=requested_by)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.db.models import Sum
 from django.db.models.functions import Length
 
-from narratives.lexicon import Lexicon
-from narratives.writing_advice import advice, reading, sentences
+from narratives.text.lexicon import Lexicon
+from narratives.text.writing_advice import advice, reading, sentences
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin
 from ttscache.prices import list_price_usd

@@ -15,29 +15,24 @@ from narratives.models import BankReflection, Narrative, Publication, share_lexi
 from narratives.sounds import add_sounds, sounds_of
 from ttscache import warming
 from ttscache.admin_widgets import FAILED, badges_of
-from ttscache.figures import needs
-from ttscache.figures.needs import Further, Need
+from ttscache.hooks import ActionItem
 from ttscache.models import Clip
 
 
-def register() -> None:
-    """At the start of every process."""
-    needs.add_needs(needs_of_texts)
-    needs.add_reflection_link(Further("Add to bank…", address_in_bank, "narratives.add_bankreflection"))
-
-
-def needs_of_texts() -> Iterator[Need]:
+def needs_of_texts() -> Iterator[ActionItem]:
     """Each leads to exactly the texts it counts. Raises DatabaseError."""
     narratives = list(Narrative.objects.select_related("live", "pending", "journey"))
     texts = "admin:narratives_narrative_changelist"
     if failed := len(with_failed_clips(narratives)):
         says = "1 text has a clip" if failed == 1 else f"{failed} texts have clips"
         address = f"{texts}?state=failed"
-        yield Need(f"{says} that could not be made", address, "narratives.view_narrative", is_urgent=True)
+        yield ActionItem(
+            f"{says} that could not be made", address, "narratives.view_narrative", is_urgent=True
+        )
     yield from _of_versions()
     if ahead := len(to_publish(narratives)):
         says = "1 text has changes" if ahead == 1 else f"{ahead} texts have changes"
-        yield Need(f"{says} not published yet", f"{texts}?state=ahead", "narratives.view_narrative")
+        yield ActionItem(f"{says} not published yet", f"{texts}?state=ahead", "narratives.view_narrative")
 
 
 def to_publish(narratives: Iterable[Narrative]) -> list[Narrative]:
@@ -53,7 +48,7 @@ def with_failed_clips(narratives: Iterable[Narrative]) -> list[Narrative]:
     return [each for each in found if any(sound.badge.word == FAILED.word for sound in sounds_of(each))]
 
 
-def _of_versions() -> Iterator[Need]:
+def _of_versions() -> Iterator[ActionItem]:
     for publication in Publication.objects.waiting().select_related("journey"):
         planned = warming.plan(publishing.clips_of(publication))
         badges = badges_of(planned.missing)
@@ -61,7 +56,7 @@ def _of_versions() -> Iterator[Need]:
         missing, failed = len(planned.missing), words[FAILED.word]
         is_paused = publishing.is_paused(publication)
         count = "1 clip is missing" if missing == 1 else f"{missing} clips are missing"
-        yield Need(
+        yield ActionItem(
             f"Version {publication.number} of “{publication.journey}” waits: {count}"
             + (f", {failed} could not be made" if failed else "")
             + (", and nothing is made before you let it go on" if is_paused else ""),

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from narratives.models import Narrative
 from narratives.publishing import kind_of_clip
 from ttscache.conf import conf
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec
 
 
-def what_follows(content_hash: str) -> list[Wanted]:
+def what_follows(content_hash: str) -> list[ClipSpec]:
     """The next questions in the same voice; at the first question also the outro. One query.
 
     Nothing for an outro, a system clip, or what is no part of a live journey.
@@ -20,7 +20,7 @@ def what_follows(content_hash: str) -> list[Wanted]:
     for narrative in Narrative.objects.published().filter(journey__is_live=True):
         journeys[narrative.journey_id].append(narrative)
     return [
-        Wanted(following.live.speech(voice), kind_of_clip(following))
+        ClipSpec(following.live.speech(voice), kind_of_clip(following))
         for narratives in journeys.values()
         for narrative, voice in _said_by(content_hash, narratives)
         for following in _after(narrative, narratives)

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from narratives import publishing
-from narratives.lexicon import Lexicon
 from narratives.models import BankReflection, Narrative, Pronunciation
 from narratives.publishing import kind_of_clip
-from narratives.word_diff import Piece, changes
+from narratives.text.lexicon import Lexicon
+from narratives.text.word_diff import Piece, changes
 from ttscache import warming
 from ttscache.admin_widgets import price
 from ttscache.conf import conf
 from ttscache.models import ContentType
-from ttscache.warming import Plan, Wanted
+from ttscache.warming import ClipSpec, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Otherwise:
     text: Text
     voices: tuple[str, ...]
     spoken: str
-    clips: tuple[Wanted, ...]
+    clips: tuple[ClipSpec, ...]
 
     @property
     def difference(self) -> list[Piece]:
@@ -75,7 +75,7 @@ def effect_of(after: Lexicon) -> Effect:
 def sounds_to_publish(after: Lexicon) -> Plan:
     """The clips of all that would be published with it: also what earlier changes have left to publish."""
     return warming.plan(
-        Wanted(conf().house_request(after.spoken(revision.text, voice), voice), kind_of_clip(narrative))
+        ClipSpec(conf().house_request(after.spoken(revision.text, voice), voice), kind_of_clip(narrative))
         for narrative, revision in publishing.said_otherwise(after)
         for voice in conf().listener_voices
     )
@@ -130,6 +130,6 @@ def _otherwise(text: Text, before: Lexicon, after: Lexicon) -> Otherwise | None:
     if not spoken:
         return None
     clips = tuple(
-        Wanted(conf().house_request(said, voice), text.content_type) for voice, said in spoken.items()
+        ClipSpec(conf().house_request(said, voice), text.content_type) for voice, said in spoken.items()
     )
     return Otherwise(text, tuple(spoken), next(iter(spoken.values())), clips)

@@ -13,8 +13,8 @@ def warm_published() -> None:
     is written, and a run that is under way, paused, or held up by an outage or the budget is joined, so that
     no more than one of a journey and voice ever waits.
     """
-    publishing.keep_live_journeys_warm(asked_by="schedule")
-    publishing.make_what_waits(asked_by="schedule")
+    publishing.keep_live_journeys_warm(requested_by="schedule")
+    publishing.make_what_waits(requested_by="schedule")
 
 
 def switch_what_is_ready() -> None:

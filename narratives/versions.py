@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from narratives import publishing
 from narratives.drafts import save_draft
 from narratives.models import Journey, Narrative, Publication, Revision
-from narratives.word_diff import Piece, changes
+from narratives.text.word_diff import Piece, changes
 from ttscache.admin_widgets import player
 from ttscache.conf import conf
 from ttscache.models import Clip

@@ -18,7 +18,7 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from ttscache import charts, warming
+from ttscache import charts, hooks, warming
 from ttscache.admin_making import make_missing_page, retry_page
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_stale import stale_page
@@ -28,14 +28,15 @@ from ttscache.figures.asked import Kind, Source
 from ttscache.figures.heard import Heard, shareable_reflections
 from ttscache.figures.holdings import GROWTH_DAYS, NEVER_HEARD_DAYS
 from ttscache.figures.lines import HEADINGS, lines
-from ttscache.figures.needs import Need, needs_without_figures, reflection_links
+from ttscache.figures.needs import needs_without_figures
 from ttscache.figures.report import Report, report
 from ttscache.figures.scope import HOUR, RANGES, VIEWS, Scope
 from ttscache.figures.work import CLASSES, LATELY, OK, failed_lately
+from ttscache.hooks import ActionItem
 from ttscache.ledger import HITS, MISSES
 from ttscache.models import Clip, ContentType, WarmRun
 from ttscache.rollup import start_of_day
-from ttscache.tries import MOST_TRIES
+from ttscache.warming.retry_limit import MOST_TRIES
 
 RIGHTS = {  # what the page asks for, and what somebody may then see or do
     "spending": "ttscache.view_spending",
@@ -162,7 +163,7 @@ def _written(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S+00:00}"
 
 
-def _address_for(need: Need, request: HttpRequest) -> str:
+def _address_for(need: ActionItem, request: HttpRequest) -> str:
     """Where it leads; nowhere for those who may not go there."""
     if need.right and not request.user.has_perm(need.right):
         return ""
@@ -268,7 +269,11 @@ class HeardRow:
             for each in row.missing
         ]
         is_of_model = not row.is_demo and not row.is_of_the_bank
-        links = [(link.label, link.address(row.clip)) for link in reflection_links() if may(link.right)]
+        links = [
+            (link.label, link.address(row.clip))
+            for link in hooks.installed().reflection_links()
+            if may(link.right)
+        ]
         return cls(
             row,
             [player(each.clip, voice=each.voice, says=row.clip.content_text[:60]) for each in row.voices],
@@ -371,7 +376,7 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
     clip = _reflection(pk)
     if voice not in conf().listener_voices or not clip.is_shareable:
         raise Http404
-    wanted = warming.Wanted(conf().house_request(clip.content_text, voice), ContentType.ANALYSIS)
+    wanted = warming.ClipSpec(conf().house_request(clip.content_text, voice), ContentType.ANALYSIS)
     planned = warming.plan([wanted])
     if not has_said_yes(request, planned):
         summary = f"“{clip.content_text}” {in_words(planned)}"
@@ -381,7 +386,9 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
         Clip.objects.record(wanted.speech, wanted.content_type)
         Clip.objects.filter(content_hash=wanted.speech.content_hash).update(is_shareable=True)
         who = request.user.get_username()
-        warming.start_run(f"reflection {wanted.speech.content_hash[:12]}, {voice}", [wanted], asked_by=who)
+        warming.start_run(
+            f"reflection {wanted.speech.content_hash[:12]}, {voice}", [wanted], requested_by=who
+        )
         _log(request, clip, f"Asked for in the voice {voice}. {being_made_in_words(planned)}")
     messages.success(request, being_made_in_words(planned))
     return redirect("admin:index")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ttscache.conf import conf
 from ttscache.figures.holdings import never_heard_clips, published_clips
 from ttscache.figures.work import failed_clips, open_items, tried_out_clips, waiting_longest
-from ttscache.models import Clip, WarmItem
-from ttscache.tries import MOST_TRIES
+from ttscache.models import Clip, WarmItem, has_audio
+from ttscache.warming.retry_limit import MOST_TRIES
 
 
 class MadeFilter(admin.SimpleListFilter):
@@ -31,7 +31,7 @@ class MadeFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
-        is_made = Q(kept_at__isnull=False, is_active=True)
+        is_made = has_audio()
         state = WarmItem.State
         narrowed = {
             "yes": queryset.filter(is_made),

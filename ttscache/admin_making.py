@@ -20,7 +20,7 @@ from ttscache.figures.holdings import missing_clips
 from ttscache.figures.scope import Scope
 from ttscache.figures.work import clips_to_try_again
 from ttscache.models import Clip, WarmItem, WarmRun
-from ttscache.warming import Plan, Wanted
+from ttscache.warming import ClipSpec, Plan
 
 Begin = Callable[[], Iterable[tuple[WarmRun, list[Clip]]]]
 
@@ -29,11 +29,11 @@ def make_missing_page(request: HttpRequest) -> HttpResponse:
     """Published clips that are not made, in one voice or in all: the price first, then the deed."""
     voice = Scope.asked_for(request.GET.dict()).voice
     clips = list(missing_clips(voice).defer("waveform"))
-    asked_by = request.user.get_username()
+    requested_by = request.user.get_username()
 
     def begin() -> Iterator[tuple[WarmRun, list[Clip]]]:
         scope = f"published clips, {voice or 'all voices'}"
-        yield warming.start_run(scope, _wanted(clips), asked_by=asked_by), clips
+        yield warming.start_run(scope, _wanted(clips), requested_by=requested_by), clips
 
     return _page(request, clips, begin, title="Make what is published and missing", verb="Make them")
 
@@ -42,7 +42,7 @@ def retry_page(request: HttpRequest) -> HttpResponse:
     """Clips that failed lately, or too often, and are not there yet, each in a run of the same name as it
     failed in."""
     clips = list(clips_to_try_again().defer("waveform"))
-    asked_by = request.user.get_username()
+    requested_by = request.user.get_username()
 
     def begin() -> Iterator[tuple[WarmRun, list[Clip]]]:
         failed = WarmItem.objects.filter(clip__in=clips, state=WarmItem.State.FAILED)
@@ -51,7 +51,7 @@ def retry_page(request: HttpRequest) -> HttpResponse:
         for clip in clips:
             by_scope[last[clip.pk]].append(clip)
         for scope, those in by_scope.items():
-            yield warming.start_run(scope, _wanted(those), asked_by=asked_by), those
+            yield warming.start_run(scope, _wanted(those), requested_by=requested_by), those
 
     return _page(request, clips, begin, title="Try again what failed", verb="Try again")
 
@@ -71,5 +71,5 @@ def _page(request: HttpRequest, clips: list[Clip], begin: Begin, *, title: str, 
     return redirect("admin:index")
 
 
-def _wanted(clips: Iterable[Clip]) -> list[Wanted]:
-    return [Wanted(clip.request, clip.content_type) for clip in clips]
+def _wanted(clips: Iterable[Clip]) -> list[ClipSpec]:
+    return [ClipSpec(clip.request, clip.content_type) for clip in clips]

@@ -74,8 +74,8 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
             self.message_user(
                 request, "It costs more by now than when you looked. This is how it is now.", messages.WARNING
             )
-        words = ASK_TO_MAKE_AGAIN if planned.is_again else ASK_TO_MAKE
-        summary = in_words(planned, "made again" if planned.is_again else "missing")
+        words = ASK_TO_MAKE_AGAIN if planned.remake else ASK_TO_MAKE
+        summary = in_words(planned, "made again" if planned.remake else "missing")
         hidden = [*question.pop("hidden", []), ("shown_usd", f"{planned.cost_usd:.9f}")]
         given = {**words, "summary": summary, **question}
         return self.ask(request, **given, hidden=hidden, planned=planned, clips=listed(planned))
@@ -98,7 +98,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
         self.message_user(request, being_made_in_words(planned), messages.SUCCESS)
 
     def say_nothing_to_make(self, request: HttpRequest, planned: Plan) -> None:
-        if planned.is_again:
+        if planned.remake:
             says = "Nothing to make again: no clip is there, or it is being made already."
             self.message_user(request, says, messages.INFO)
         else:

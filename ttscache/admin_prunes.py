@@ -23,7 +23,7 @@ from ttscache.models import PruneRun
 class PruneRunAdmin(LookOnly):
     """When clips were removed that nobody asked for any more, and what it would cost to make them again."""
 
-    list_display = ("began", "standing", "progress", "freed", "cost", "kept", "age", "asked_by", "ended")
+    list_display = ("began", "standing", "progress", "freed", "cost", "kept", "age", "requested_by", "ended")
     list_filter = ("state",)
     list_before_template = "admin/clips/prune_note.html"
     fields = list_display

@@ -21,9 +21,9 @@ from unfold.enums import ActionVariant
 from ttscache import warming
 from ttscache.admin_pages import LookOnly, has_said_yes
 from ttscache.admin_widgets import ITEM_BADGES, RUN_BADGES, fresh, in_words, listed, moment, player, words_of
-from ttscache.analytics import progress_of
 from ttscache.models import WarmItem, WarmRun
 from ttscache.warming import Plan
+from ttscache.warming.progress import progress_of
 
 
 # --- the clips of a run ----------------------------------------------------------------------------------
@@ -88,10 +88,10 @@ def _while(*states: WarmRun.State) -> dict[str, str]:
 
 @admin.register(WarmRun)
 class WarmRunAdmin(LookOnly):
-    list_display = ("makes", "standing", "progress", "failures", "asked_by", "asked_for", "ended")
+    list_display = ("makes", "standing", "progress", "failures", "requested_by", "asked_for", "ended")
     list_filter = ("state",)
-    search_fields = ("scope", "asked_by")
-    fields = ("makes", "standing", "progress", "counts", "asked_by", "asked_for", "began", "ended")
+    search_fields = ("name", "scope", "requested_by")
+    fields = ("makes", "standing", "progress", "counts", "requested_by", "asked_for", "began", "ended")
     readonly_fields = fields
     inlines = (WarmItemInline,)
     actions_detail = DEEDS
@@ -127,9 +127,9 @@ class WarmRunAdmin(LookOnly):
             '<span data-run-state="{}">{} {}</span>', run.pk, badge, run.get_paused_because_display()
         )
 
-    @admin.display(description="What is made", ordering="scope")
+    @admin.display(description="What is made", ordering="name")
     def makes(self, run: WarmRun) -> str:
-        return run.scope
+        return run.label
 
     @admin.display(description="Asked for", ordering="created_at")
     def asked_for(self, run: WarmRun) -> str:
@@ -215,7 +215,7 @@ class WarmRunAdmin(LookOnly):
             request,
             object_id,
             "try_again",
-            lambda run: bool(warming.retry_failed(run, asked_by=request.user.get_username())),
+            lambda run: bool(warming.retry_failed(run, requested_by=request.user.get_username())),
             concerning=(WarmItem.State.FAILED,),
             state="tried again",
             said="Failed ones get another try.",
@@ -267,7 +267,7 @@ class WarmRunAdmin(LookOnly):
         if name in deeds_for(run) and not has_said_yes(request):
             verb = getattr(self, name).short_description
             summary = f"{in_words(planned, state)} {question}" if concerning else question
-            title = f"{verb}: {run.scope}"
+            title = f"{verb}: {run.label}"
             return self.ask(
                 request, title=title, verb=verb, summary=summary, clips=listed(planned), back=page
             )
@@ -283,7 +283,7 @@ class WarmRunAdmin(LookOnly):
 
 def _plan_of(run: WarmRun, states: Sequence[str]) -> Plan:
     items = list(run.items.filter(state__in=states).select_related("clip").defer("clip__waveform"))
-    return Plan(tuple(item.clip for item in items), is_again=any(item.newer_than for item in items))
+    return Plan(tuple(item.clip for item in items), remake=any(item.newer_than for item in items))
 
 
 def counts_in_words(told: dict[str, Any]) -> str:

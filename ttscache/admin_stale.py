@@ -21,7 +21,7 @@ from django.urls import reverse
 from ttscache.admin_widgets import price
 from ttscache.conf import conf
 from ttscache.hosts import hosts_at_work
-from ttscache.models import MOST_HASHES, Clip, ContentType, PruneRun
+from ttscache.models import Clip, ContentType, PruneRun, in_batches
 from ttscache.prices import list_price_usd
 from ttscache.pruning import MOST_DAYS, Stale, find_stale, hand_over
 
@@ -66,7 +66,7 @@ def _remove(request: HttpRequest) -> HttpResponse:
     listed = unpacked(request.POST.get("clips", ""))
     totals = Totals.of(listed)
     stale = Stale(tuple(listed), totals.stored_bytes, totals.usd, kept_back=0)
-    run = hand_over(stale, days, asked_by=request.user.get_username())
+    run = hand_over(stale, days, requested_by=request.user.get_username())
     said = _handed_over_in_words(totals)
     site.get_model_admin(PruneRun).log_change(request, run, said)
     messages.success(request, f"{said} Whatever somebody asks for in the meantime stays.")
@@ -125,9 +125,8 @@ class Totals:
     def of(cls, content_hashes: Sequence[str]) -> Totals:
         """The bytes at rest of those that have sound, and what these cost to make again."""
         stored_bytes, usd = 0, 0.0
-        for start in range(0, len(content_hashes), MOST_HASHES):
-            part = Clip.objects.filter(content_hash__in=content_hashes[start : start + MOST_HASHES])
-            made = part.filter(kept_at__isnull=False).order_by()
+        for some in in_batches(content_hashes):
+            made = Clip.objects.filter(content_hash__in=some).filter(kept_at__isnull=False).order_by()
             rows = made.values_list("model").annotate(
                 characters=Sum(Length("content_text")),
                 size=Sum(Coalesce("stored_size", "audio_file_size", 0)),

@@ -207,7 +207,7 @@ def in_words(planned: Plan, state: str = "missing") -> str:
 
 
 def being_made_in_words(planned: Plan) -> str:
-    return in_words(planned, "being made again" if planned.is_again else "being made")
+    return in_words(planned, "being made again" if planned.remake else "being made")
 
 
 def removed_in_words(run: PruneRun) -> str:

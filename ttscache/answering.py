@@ -9,7 +9,7 @@ from functools import cache
 
 from django.http import HttpRequest, HttpResponseBase
 
-from ttscache import delivery, predicting
+from ttscache import delivery
 from ttscache.cache import Hit, Playing
 from ttscache.conf import conf
 from ttscache.connections import release_connections
@@ -18,6 +18,7 @@ from ttscache.ledger import Asked
 from ttscache.models import ContentType, kind_of
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
+from ttscache.warming import prefetch
 from ttscache.wiring import speech_cache
 
 
@@ -63,7 +64,7 @@ class Counting:
     def is_asked_for(self, request: HttpRequest) -> None:
         """Let what follows be made: also beside a generation that this request waits for."""
         if self._asked.content_hash and delivery.asks_to_hear_it(request):
-            predicting.asked(self._asked.content_hash)
+            prefetch.note_request(self._asked.content_hash)
 
     def sound_is_there(self) -> None:
         self._seconds = time.monotonic() - self._started

@@ -56,6 +56,7 @@ from ttscache.models import Clip, ContentType, WarmRun
 from ttscache.speech import SpeechRequest
 from ttscache.throttling import check_generation_rate
 from ttscache.tiers import Entry
+from ttscache.warming.progress import progress_of
 from ttscache.wiring import speech_cache
 
 logger = logging.getLogger(__name__)
@@ -387,9 +388,7 @@ class WarmRunView(PublicView):
         run = WarmRun.objects.filter(pk=run_id).first()
         if run is None:
             raise Http404
-        return Response(
-            WarmRunSerializer(analytics.progress_of(run)).data, headers={"Cache-Control": delivery.NEVER}
-        )
+        return Response(WarmRunSerializer(progress_of(run)).data, headers={"Cache-Control": delivery.NEVER})
 
 
 class CacheStatsView(APIView):

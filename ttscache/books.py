@@ -9,9 +9,7 @@ from typing import Any
 
 from django.db import connection, models
 
-from ttscache.models import ClipDay, SoundStart, Spending, Usage
-
-MOST_PARAMETERS = 900  # of one statement; SQLite may be built for no more than 999
+from ttscache.models import MOST_PARAMETERS, ClipDay, SoundStart, Spending, Usage
 
 Key = tuple[Any, ...]
 

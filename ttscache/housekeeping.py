@@ -13,7 +13,6 @@ import time
 
 from django.db import DatabaseError, connections
 
-from ttscache import frequent, predicting
 from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
@@ -21,6 +20,7 @@ from ttscache.errors import TierError
 from ttscache.ledger import report_process
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Pin
+from ttscache.warming import popular, prefetch
 from ttscache.wiring import load_libraries, speech_cache
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Housekeeping:
         # The first listener of a clip that is not there would wait for them, seconds on a busy machine.
         threading.Thread(target=load_libraries, name="libraries", daemon=True).start()
         self._thread.start()
-        predicting.start()
+        prefetch.start()
         atexit.register(self.stop)
         return self
 
@@ -58,7 +58,7 @@ class Housekeeping:
         May be called again for what was counted meanwhile.
         """
         self._is_over.set()
-        predicting.stop()
+        prefetch.stop()
         self._thread.join(timeout=2)
         self._cache.finish_recordings(LAST_RECORDINGS_SECONDS)
         waiting_room().wait_until_empty(LAST_BOOKINGS_SECONDS)
@@ -94,7 +94,7 @@ class Housekeeping:
         if not self._is_due("frequent", PINS_SECONDS):
             return
         try:
-            frequent.keep_at_hand(self._cache)
+            popular.keep_at_hand(self._cache)
         except TierError as error:
             logger.warning("Frequent reflections are fetched later: %s", error)
 

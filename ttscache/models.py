@@ -53,7 +53,7 @@ def kind_of(content_type: str) -> str:
 DEMO_MARK = " (demo)"  # ends the voice of made-up figures; no real voice has such a name
 IS_REAL = ~Q(voice__endswith=DEMO_MARK)  # of what is counted by voice: real, not made up for a demonstration
 ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
-MOST_HASHES = 900  # in one statement; SQLite may be built for no more than 999 parameters
+MOST_PARAMETERS = 900  # of one statement; SQLite may be built for no more than 999 parameters
 OUT_OF_USE_DAYS = 7  # after which a clip goes that was taken out of use
 
 
@@ -62,7 +62,12 @@ T = TypeVar("T")
 
 def in_batches(values: Sequence[T]) -> Iterator[Sequence[T]]:
     """As many as one statement takes."""
-    return (values[start : start + MOST_HASHES] for start in range(0, len(values), MOST_HASHES))
+    return (values[start : start + MOST_PARAMETERS] for start in range(0, len(values), MOST_PARAMETERS))
+
+
+def has_audio(path: str = "") -> Q:
+    """The clips that play without a provider call. `path` leads to them from another table, e.g. `clip__`."""
+    return Q(**{f"{path}kept_at__isnull": False, f"{path}is_active": True})
 
 
 def _is_held() -> Exists:
@@ -98,7 +103,7 @@ def _is_about_to_be_made() -> Exists:
 class ClipQuerySet(models.QuerySet["Clip"]):
     def with_audio(self) -> Self:
         """Those that play without a provider call."""
-        return self.filter(kept_at__isnull=False, is_active=True)
+        return self.filter(has_audio())
 
     def kept_by(self, keeper: Keeper) -> Self:
         """Those whose bytes are there, in use or not."""
@@ -249,7 +254,7 @@ class Clip(models.Model):
             models.Index(fields=["last_accessed_at"], name="clip_last_accessed"),
             models.Index(  # all that is asked about what is held, without reading a row
                 fields=["content_type", "kept_in", "encoding", "stored_size", "audio_file_size"],
-                condition=Q(kept_at__isnull=False, is_active=True),
+                condition=has_audio(),
                 name="clip_held",
             ),
             # Enough to count clips and their bytes without reading a clip.
@@ -370,7 +375,7 @@ class Replaced(models.Model):
 
 
 class PruneRun(models.Model):
-    """One prune: what it found, and how much of it is gone. `asked_by`: a person, or what asked instead."""
+    """One prune: what it found, and how much of it is gone. `requested_by` is a person or a program."""
 
     class State(models.TextChoices):
         RUNNING = "running", "Running"
@@ -381,7 +386,7 @@ class PruneRun(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
     days = models.IntegerField()
-    asked_by = models.CharField(max_length=150, default="", blank=True)
+    requested_by = models.CharField(max_length=150, default="", blank=True)
     started_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
     listed = models.IntegerField(default=0)
@@ -686,14 +691,16 @@ class WarmRun(models.Model):
     ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    scope = models.CharField(max_length=120, help_text="What is made, e.g. one journey in one voice.")
+    # Keys and not names: a journey that is renamed keeps its run, and what is paid for in it.
+    scope = models.CharField(max_length=120, help_text="The key of what is made, e.g. journey:1:nova.")
+    name = models.CharField(max_length=120, default="", blank=True, help_text="What is made, in words.")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
     at_work_since = models.DateTimeField(null=True, blank=True)  # later than its start where it was held up
     finished_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=200, choices=Pause, default="", blank=True)
-    asked_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead
+    requested_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead
 
     objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()
 
@@ -708,7 +715,12 @@ class WarmRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.scope} ({self.get_state_display().lower()})"
+        return f"{self.label} ({self.get_state_display().lower()})"
+
+    @property
+    def label(self) -> str:
+        """What is made, as staff read it."""
+        return self.name or self.scope
 
 
 class WarmItem(models.Model):

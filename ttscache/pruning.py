@@ -118,15 +118,15 @@ def alone(cache: SpeechCache, wait_seconds: float = WAIT_SECONDS) -> Iterator[No
 
 
 @transaction.atomic
-def begin(stale: Stale, days: int, asked_by: str) -> PruneRun:
+def begin(stale: Stale, days: int, requested_by: str) -> PruneRun:
     """A new run, which removes no clip but these: here and now, or in the cluster. Raises DatabaseError.
 
     Others that are not at their end go on: their lists are fixed, and the cluster takes up what was cut off.
     """
-    _end_what_is_outdated(asked_by)
+    _end_what_is_outdated(requested_by)
     run = PruneRun.objects.create(
         days=days,
-        asked_by=asked_by,
+        requested_by=requested_by,
         listed=len(stale.content_hashes),
         kept_back=stale.kept_back,
     )
@@ -136,11 +136,11 @@ def begin(stale: Stale, days: int, asked_by: str) -> PruneRun:
     return run
 
 
-def _end_what_is_outdated(asked_by: str) -> None:
+def _end_what_is_outdated(requested_by: str) -> None:
     """What nobody has taken up in all the time; and the list of the night before, which is made anew."""
     outdated = Q(started_at__lt=timezone.now() - TAKEN_UP_WITHIN)
-    if asked_by == BY_SCHEDULE:
-        outdated |= Q(asked_by=BY_SCHEDULE)
+    if requested_by == BY_SCHEDULE:
+        outdated |= Q(requested_by=BY_SCHEDULE)
     for run in PruneRun.objects.filter(outdated, state=PruneRun.State.RUNNING):
         _end(run, PruneRun.State.FAILED)
 
@@ -182,10 +182,10 @@ def prune(
     _end(run, PruneRun.State.DONE)
 
 
-def prune_now(days: int, asked_by: str, cache: SpeechCache) -> PruneRun:
+def prune_now(days: int, requested_by: str, cache: SpeechCache) -> PruneRun:
     """List and remove, from beginning to end, and tell how it went. Raises Busy, DatabaseError."""
     with alone(cache):
-        run = begin(find_stale(days), days, asked_by)
+        run = begin(find_stale(days), days, requested_by)
         for _ in prune(run, cache):
             pass
     run.refresh_from_db()
@@ -246,10 +246,10 @@ def _sweep() -> None:
 
 
 # --- in the cluster ---------------------------------------------------------------------------------------
-def hand_over(stale: Stale, days: int, asked_by: str) -> PruneRun:
+def hand_over(stale: Stale, days: int, requested_by: str) -> PruneRun:
     """Have the cluster remove these, after what it is at; where none is up, once one is back."""
     with transaction.atomic():
-        run = begin(stale, days, asked_by)
+        run = begin(stale, days, requested_by)
         transaction.on_commit(partial(call_for_prune, run))
     return run
 

@@ -15,7 +15,8 @@ from django.db import models, transaction
 from django.db.models.functions import ExtractDay, ExtractHour
 from django.utils import timezone
 
-from ttscache.books import CLIP_DAYS, MOST_PARAMETERS, SOUND_STARTS, SPENDING, USAGE, Book, Key
+from ttscache.books import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Book, Key
+from ttscache.models import MOST_PARAMETERS
 
 HOURS_KEPT = timedelta(days=90)
 CLIP_DAYS_KEPT = timedelta(days=400)  # a year of figures, and the month in which it begins

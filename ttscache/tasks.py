@@ -9,11 +9,12 @@ from pathlib import Path
 
 from django_q.tasks import async_task
 
-from ttscache import alerts, examining, frequent, moving, pruning, pulling, readiness, tidying, warming
+from ttscache import alerts, examining, moving, pruning, readiness, tidying, warming
 from ttscache.claims import is_process_alive
 from ttscache.conf import conf
 from ttscache.errors import Busy, TierError
 from ttscache.figures.holdings import note_not_asked_for
+from ttscache.warming import popular, worker
 from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
@@ -26,10 +27,10 @@ def warm() -> None:
     if is_stopping():
         return
     with speech_cache().ledger.flushed_every(conf().flush_seconds):
-        pulling.pull_share(should_stop=is_stopping, when_begun=_call_for_hands)
+        worker.pull_share(should_stop=is_stopping, when_begun=enqueue_workers)
     # While the provider is down the heartbeat calls, every few seconds; a successor at once would only spin.
     if not is_stopping() and not speech_cache().synthesizer.circuit.is_open:
-        _call_for_hands()
+        enqueue_workers()
 
 
 def heartbeat() -> None:
@@ -40,7 +41,7 @@ def heartbeat() -> None:
     readiness.cluster_is_alive()
     readiness.forget_the_dead()
     warming.resume_paused(speech_cache().synthesizer.budget)
-    _call_for_hands()
+    enqueue_workers()
     if moving.is_upkeep_due():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
     pruning_cut_off = pruning.cut_off()
@@ -90,7 +91,7 @@ def tidy() -> None:
 
 def make_frequent_reflections() -> None:
     """Called every night by schedule."""
-    frequent.make_frequent()
+    popular.make_popular()
 
 
 def examine_adopted() -> None:
@@ -121,10 +122,10 @@ def look_for_trouble() -> None:
         claims.give_back(held)
 
 
-def _call_for_hands() -> None:
+def enqueue_workers() -> None:
     """Whoever holds the slots calls for a successor in turn; one more would only find them taken."""
-    if pulling.is_work_left() and pulling.is_slot_free() and not pulling.is_resting():
-        warming.call_pullers()
+    if worker.is_work_left() and worker.is_slot_free() and not worker.is_resting():
+        warming.enqueue_worker()
 
 
 def is_stopping() -> bool:

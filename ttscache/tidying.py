@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.models import Failure, Success
 
-from ttscache import readiness
-from ttscache.models import Clip, ClipDay, Pin, PruneRun, Receipt, Removal, Replaced, WarmItem, WarmRun
+from ttscache import hooks, readiness
+from ttscache.models import (
+    Clip,
+    ClipDay,
+    Pin,
+    PruneRun,
+    Receipt,
+    Removal,
+    Replaced,
+    WarmItem,
+    WarmRun,
+    has_audio,
+)
 from ttscache.rollup import first_day_kept, roll_up, start_of_day
 
 SUCCESSES_KEPT = timedelta(days=7)
@@ -22,13 +32,6 @@ REPLACED_KEPT = timedelta(days=30)  # twice as long as growth looks back
 RECEIPTS_KEPT = timedelta(days=30)  # far longer than any process waits for its database
 RUNS_KEPT = timedelta(days=30)
 BATCH = 500
-
-_others: list[Callable[[], None]] = []
-
-
-def register(tidies: Callable[[], None]) -> None:
-    """Have this called once a day, too. Whoever owns other rows registers at the start of the process."""
-    _others.append(tidies)
 
 
 def tidy() -> None:
@@ -43,16 +46,14 @@ def tidy() -> None:
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
     Failure.objects.filter(stopped__lt=Now() - FAILURES_KEPT).delete()
     readiness.forget_the_dead()  # dead claims and refusals that no longer hold, too
-    for tidies in _others:
-        tidies()
+    hooks.installed().tidy_daily()
 
 
 def forget_old_runs() -> None:
     """What became of each clip long ago is in no list that anybody reads; but what has failed and is not
     there yet is remembered, as its tries are counted."""
     long_ago = timezone.now() - RUNS_KEPT
-    not_there = ~Q(clip__kept_at__isnull=False, clip__is_active=True)
-    failures = WarmItem.objects.filter(not_there, run=OuterRef("pk"), state=WarmItem.State.FAILED)
+    failures = WarmItem.objects.filter(~has_audio("clip__"), run=OuterRef("pk"), state=WarmItem.State.FAILED)
     ended = WarmRun.objects.filter(finished_at__lt=long_ago).exclude(state__in=WarmRun.ACTIVE)
     ended = ended.exclude(Exists(failures))
     _delete(WarmItem.objects.filter(run__in=ended))

@@ -173,12 +173,12 @@ def planning_and_listing() -> Figures:
     from ttscache.conf import conf
     from ttscache.models import ContentType
     from ttscache.pruning import find_stale
-    from ttscache.warming import Wanted, plan
+    from ttscache.warming import ClipSpec, plan
 
     took: Figures = {}
     for texts in PLANNED:
         requests = [conf().house_request(f"Planned text {number}?", "nova") for number in range(texts)]
-        wanted = [Wanted(request, ContentType.QUESTION) for request in requests]
+        wanted = [ClipSpec(request, ContentType.QUESTION) for request in requests]
         hashes = [request.content_hash for request in requests]
         marks = ", ".join(["%s"] * texts)
         select = f"SELECT * FROM tts_cache WHERE content_hash IN ({marks})"

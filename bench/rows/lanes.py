@@ -100,10 +100,10 @@ def begin_warm(*, words: str) -> str:
     """In the product."""
     from ttscache.conf import conf
     from ttscache.models import ContentType
-    from ttscache.warming import Wanted, start_run
+    from ttscache.warming import ClipSpec, start_run
 
     wanted = [
-        Wanted(conf().house_request(f"Question {number} of {words}?", "nova"), ContentType.QUESTION)
+        ClipSpec(conf().house_request(f"Question {number} of {words}?", "nova"), ContentType.QUESTION)
         for number in range(CLIPS)
     ]
     return str(start_run(f"bench:{words}", wanted).pk)

@@ -83,7 +83,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Pronunciation: lambda: Pronunciation.objects.create(word="Siobhan", say_as="Shivawn"),
     Clip: a_clip,
     WarmRun: a_run,
-    PruneRun: lambda: PruneRun.objects.create(days=90, listed=3, removed=2, asked_by="schedule"),
+    PruneRun: lambda: PruneRun.objects.create(days=90, listed=3, removed=2, requested_by="schedule"),
     Usage: lambda: Usage.objects.create(**FIGURES, outcome="memory", latency_bucket=2, requests=3),
     SoundStart: lambda: SoundStart.objects.create(**COUNTED, latency_bucket=7, starts=3),
     Spending: lambda: Spending.objects.create(**FIGURES, model="tts-1-hd", outcome="ok", calls=1),

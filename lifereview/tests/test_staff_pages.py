@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from harness.axe import serious
 from narratives import publishing
+from narratives.content.loading import load_shipped_content
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation
-from narratives.shipped import load_shipped_content
 from ttscache.figures import demo
 from ttscache.models import Alert, Clip, PruneRun, WarmItem, WarmRun
 
@@ -104,7 +104,7 @@ def ids(settings: Any) -> dict[str, Any]:
     for draft in drafts:
         draft.text += " Dr. Nguyen may know."
         draft.save(update_fields=["text"])
-    publishing.publish(drafts[:1], asked_by="ana")
+    publishing.publish(drafts[:1], requested_by="ana")
     entry = Pronunciation.objects.create(word="Nguyen", say_as="Win")
     publishing.hold_clips()
     run = WarmRun.objects.filter(items__isnull=False).latest("created_at")

@@ -24,7 +24,8 @@ LOOKS = 200
 IMPORTS = """
 from narratives import publishing
 from narratives.models import Publication
-from ttscache import pulling, run_ends
+from ttscache import hooks
+from ttscache.warming import worker
 """
 PUBLISH = """
 from narratives import publishing
@@ -45,11 +46,11 @@ new = speech_cache().find("{content_hash}").entry
 speech_cache().tiers.permanent.put(replace(new, audio=old.audio, checksum=old.checksum))
 """
 MAKE_AGAIN = """
-from ttscache import remaking
+from ttscache.warming import remaking
 from ttscache.models import Clip
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec
 clip = Clip.objects.get(content_hash="{content_hash}")
-remaking.start_run("again", remaking.plan([Wanted(clip.request, clip.content_type)]))
+remaking.start_remake("again", remaking.plan_remakes([ClipSpec(clip.request, clip.content_type)]))
 """
 
 
@@ -156,7 +157,7 @@ def test_a_switch_that_was_missed_is_made_up_for_at_the_next_start(site: Site, o
     publish(site, "Late", ("q05",))
     site.stop()
     openai.reset()
-    by_hand = f"{IMPORTS}run_ends._listeners.clear(); pulling.pull(seconds=30)"
+    by_hand = f"{IMPORTS}hooks.install(hooks.NoHooks()); worker.pull(seconds=30)"
     site.manage("shell", "-c", by_hand, check=True)
     site.start()
     wait_until(

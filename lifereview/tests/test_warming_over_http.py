@@ -206,7 +206,7 @@ class TestByHand:
             assert command.returncode == 130
             assert "The cluster goes on with" in screen.text()
             assert "Traceback" not in screen.text()
-        run = query(workshop, "SELECT state, asked_by FROM ttscache_warmrun ORDER BY created_at DESC")[0]
+        run = query(workshop, "SELECT state, requested_by FROM ttscache_warmrun ORDER BY created_at DESC")[0]
         assert run == ("running", "manage.py warm")
         assert {call.outcome for call in openai.calls()} == {"completed"}  # what is paid for is finished
         assert ready_clips(workshop) == CLIPS_A_VOICE + len(openai.calls())

@@ -28,7 +28,7 @@ def heard_journey(db: None) -> Journey:
             )
             for position, (kind, text) in enumerate(TEXTS.items())
         ],
-        asked_by="ana",
+        requested_by="ana",
     )
     Clip.objects.update(kept_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
     WarmRun.objects.all().delete()

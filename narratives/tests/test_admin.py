@@ -15,6 +15,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from narratives import drafts, publishing
+from narratives.content import loading
 from narratives.models import Journey, Narrative, Pronunciation
 from ttscache import warming
 from ttscache.conf import conf
@@ -462,7 +463,7 @@ class TestThoseWhoMayOnlyLook:
 class TestFewQueries:
     @pytest.fixture(autouse=True)
     def _content(self) -> None:
-        publishing.load_default_content()
+        loading.load_default_content()
 
     @pytest.mark.parametrize("address", [JOURNEYS, NARRATIVES])
     def test_lists(self, admin_client, django_assert_max_num_queries, address):
@@ -511,7 +512,7 @@ class TestMakingAllThatIsPublished:
 
     def test_who_confirms_it_is_named_and_noted(self, admin_client, journey, admin_user):
         admin_client.post(self.ADDRESS, {"confirmed": "yes"})
-        assert {run.asked_by for run in WarmRun.objects.all()} == {admin_user.get_username()}
+        assert {run.requested_by for run in WarmRun.objects.all()} == {admin_user.get_username()}
         made = "Missing clips asked for. 3 clips are being made: 37 characters, free of charge."
         noted = sorted((entry.object_repr, entry.get_change_message()) for entry in LogEntry.objects.all())
         assert noted == [("ours, nova (queued)", made), ("ours, onyx (queued)", made)]

@@ -45,7 +45,7 @@ def words(html: str) -> str:
 @pytest.fixture
 def waiting(heard_question: Narrative) -> Publication:
     edit(heard_question, NEW)
-    (publication,) = publishing.publish([heard_question], asked_by="ben")
+    (publication,) = publishing.publish([heard_question], requested_by="ben")
     return publication
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from narratives import exchange, publishing
+from narratives.content import loading
 from narratives.deleting import (
     DAYS_KEPT,
     delete_journeys,
@@ -127,7 +128,7 @@ class TestNowhere:
 
     def test_what_comes_with_the_project_does_not_come_again(self, heard_journey):
         delete_journeys([heard_journey])
-        assert publishing.load_default_content() is None
+        assert loading.load_default_content() is None
 
 
 def slugs_of(journey: Journey) -> set[str]:

@@ -5,17 +5,18 @@ from typing import Any
 import pytest
 
 from narratives import publishing
+from narratives.content import loading
 from narratives.models import Journey, Narrative
 from narratives.predicting import what_follows
 from ttscache.models import ContentType
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def journey() -> Journey:
-    loaded = publishing.load_default_content()
+    loaded = loading.load_default_content()
     assert loaded is not None
     return loaded
 
@@ -26,7 +27,7 @@ def hash_of(journey: Journey, slug: str, voice: str = "nova") -> str:
     return narrative.live.speech(voice).content_hash
 
 
-def slugs(journey: Journey, wanted: list[Wanted], voice: str = "nova") -> list[str]:
+def slugs(journey: Journey, wanted: list[ClipSpec], voice: str = "nova") -> list[str]:
     known = {
         hash_of(journey, slug, voice): slug for slug in journey.narratives.values_list("slug", flat=True)
     }

@@ -13,10 +13,11 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from narratives import publishing, tasks
+from narratives.content import loading
 from narratives.models import Journey, Narrative, Publication
-from ttscache import tries as clip_tries
 from ttscache import warming
 from ttscache.models import Clip, Lane, WarmItem, WarmRun
+from ttscache.warming import retry_limit as clip_tries
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +29,7 @@ def journey() -> Journey:
 
 def all_made() -> Journey:
     """The default journey, made in two runs that are done."""
-    journey = publishing.load_default_content()
+    journey = loading.load_default_content()
     assert journey is not None
     Clip.objects.update(kept_at=timezone.now())
     WarmItem.objects.update(state="done")
@@ -58,7 +59,7 @@ def test_what_is_missing_is_asked_for_in_its_turn_and_said_who_asked(journey: Jo
     lose(voice="onyx", content_type="question")
     tasks.warm_published()
     run = WarmRun.objects.active().get()
-    assert (run.scope, run.asked_by) == (f"{journey.slug}, onyx", "schedule")
+    assert (run.name, run.requested_by) == (f"{journey.slug}, onyx", "schedule")
     assert run.items.filter(state="queued", lane=Lane.SCHEDULED).count() == 10
 
 
@@ -95,7 +96,7 @@ def test_what_failed_is_tried_again_by_the_next_hour_and_by_nobody_before(journe
     failed = WarmRun.objects.active().get()
     failed.items.filter(state="queued").update(state="failed")
     WarmRun.objects.filter(pk=failed.pk).update(state="failed")
-    warming.hurry("here", [])
+    warming.expedite("here", [])
     assert not WarmRun.objects.active().exists()
     tasks.warm_published()
     assert WarmRun.objects.active().get() != failed
@@ -106,7 +107,7 @@ def test_a_listeners_session_has_its_voice_made_before_others(client: Any, journ
     lose()
     tasks.warm_published()
     client.post("/api/pre-cache-narratives", {"voice": "onyx"}, content_type="application/json")
-    lanes = {run.scope: set(run.items.values_list("lane", flat=True)) for run in WarmRun.objects.active()}
+    lanes = {run.name: set(run.items.values_list("lane", flat=True)) for run in WarmRun.objects.active()}
     assert lanes == {f"{journey.slug}, nova": {Lane.SCHEDULED}, f"{journey.slug}, onyx": {Lane.PREFETCH}}
 
 
@@ -133,7 +134,7 @@ def tries(publication: Publication) -> int:
 
 @pytest.mark.parametrize(
     "look",
-    [tasks.warm_published, lambda: publishing.make_what_waits(asked_by="the start of the service")],
+    [tasks.warm_published, lambda: publishing.make_what_waits(requested_by="the start of the service")],
     ids=["hourly", "restart"],
 )
 def test_a_publication_whose_clips_failed_is_tried_again(look: Callable[[], None], waiting: Any) -> None:
@@ -156,8 +157,8 @@ def test_then_whoever_asks_has_it_tried_once_more(waiting: Publication, monkeypa
     monkeypatch.setattr(clip_tries, "MOST_TRIES", 1)
     tasks.warm_published()
     assert not WarmRun.objects.active().exists()
-    publishing.make(waiting, asked_by="ana")
-    assert WarmRun.objects.active().get().asked_by == "ana"
+    publishing.make(waiting, requested_by="ana")
+    assert WarmRun.objects.active().get().requested_by == "ana"
 
 
 def test_with_other_settings_it_is_another_clip_and_tried_again(
@@ -199,12 +200,12 @@ def test_a_clip_that_listeners_have_is_not_tried_for_ever_either(tried_out: Clip
 def test_nor_for_each_who_comes_to_listen(tried_out: Clip, client: Any) -> None:
     WarmItem.objects.update(finished_at=timezone.now() - timedelta(days=1))
     client.post("/api/pre-cache-narratives", {"voice": "nova"}, content_type="application/json")
-    warming.hurry("ahead, nova", publishing.live_clips(["nova"]))
+    warming.expedite("ahead, nova", publishing.live_clips(["nova"]))
     assert tries_of(tried_out) == clip_tries.MOST_TRIES
 
 
 def test_it_is_tried_again_once_staff_ask(tried_out: Clip, heard_journey: Journey) -> None:
-    publishing.warm(heard_journey, "nova", asked_by="ana")
+    publishing.warm(heard_journey, "nova", requested_by="ana")
     assert tries_of(tried_out) == clip_tries.MOST_TRIES + 1
 
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.test import Client
 
 from narratives import publishing
+from narratives.content import loading
 from narratives.models import Journey
 from narratives.views import paragraphs
 
@@ -21,7 +22,7 @@ MARKUP = "<b>Mum & Dad</b></script>"
 
 @pytest.fixture
 def journey(db: None) -> Journey:
-    loaded = publishing.load_default_content()
+    loaded = loading.load_default_content()
     assert loaded is not None
     return loaded
 

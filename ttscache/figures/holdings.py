@@ -15,7 +15,7 @@ from ttscache.conf import conf
 from ttscache.figures.asked import tone_of
 from ttscache.figures.remembered import Remembered, note, noted, remembered
 from ttscache.figures.scope import DAY, Scope
-from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, kind_of
+from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, has_audio, kind_of
 from ttscache.prices import list_price_usd
 from ttscache.pruning import Stale
 
@@ -53,8 +53,7 @@ def published_clips() -> QuerySet[Clip]:
 
 def missing_clips(voice: str = "") -> QuerySet[Clip]:
     """Those of them that are not there: what coverage lacks."""
-    is_there = Q(kept_at__isnull=False, is_active=True)
-    return published_clips().filter(~is_there, **({"voice": voice} if voice else {}))
+    return published_clips().filter(~has_audio(), **({"voice": voice} if voice else {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +127,7 @@ def _holdings() -> list[Holding]:
         .annotate(
             on_record=Count("*"),  # not the key, which is not in the index that has all the rest
             at_rest=Count("kept_at", filter=Q(is_active=True)),
-            stored=Sum(
-                Coalesce("stored_size", "audio_file_size"), filter=Q(kept_at__isnull=False, is_active=True)
-            ),
+            stored=Sum(Coalesce("stored_size", "audio_file_size"), filter=has_audio()),
         )
     )
     return [

@@ -10,6 +10,7 @@ from ttscache.figures import asked, demo, heard, holdings, needs, time_to_sound,
 from ttscache.figures import money as moneys
 from ttscache.figures.remembered import Remembered
 from ttscache.figures.scope import Scope
+from ttscache.hooks import ActionItem
 from ttscache.models import DEMO_MARK
 
 
@@ -28,7 +29,7 @@ class Report:
     runs: list[work.Run]
     queue: work.Queue
     provider: work.Provider
-    needs: list[needs.Need]
+    needs: list[ActionItem]
     voices: list[str]
     is_anything_counted: bool
     has_demo: bool

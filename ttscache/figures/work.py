@@ -10,13 +10,13 @@ from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 from django_q.models import Failure
 
-from ttscache.conf import conf
 from ttscache.figures.asked import Asked
 from ttscache.figures.holdings import missing_clips
 from ttscache.figures.scope import Scope
 from ttscache.holdings import tasks_waiting
-from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun
-from ttscache.tries import those_tried_out
+from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun, has_audio
+from ttscache.warming.retry_limit import exhausted_clips
+from ttscache.warming.time_estimate import seconds_of_queue
 
 RUNS_SHOWN = 5
 LATELY = timedelta(hours=24)
@@ -71,13 +71,12 @@ def failures() -> QuerySet[WarmItem]:
 
 def failed_clips() -> QuerySet[Clip]:
     """The clips of these that are not there yet."""
-    is_there = Q(kept_at__isnull=False, is_active=True)
-    return Clip.objects.filter(~is_there, pk__in=failures().order_by().values("clip"))
+    return Clip.objects.filter(~has_audio(), pk__in=failures().order_by().values("clip"))
 
 
 def tried_out_clips() -> QuerySet[Clip]:
     """Published ones that failed so often that nobody tries again before staff ask."""
-    return those_tried_out(missing_clips())
+    return exhausted_clips(missing_clips())
 
 
 def clips_to_try_again() -> QuerySet[Clip]:
@@ -138,7 +137,7 @@ def queue(asked: Asked) -> Queue:
         failed_clips().count(),
         tried_out_clips().count(),
         (timezone.now() - figures["oldest"]).total_seconds() if figures["oldest"] else None,
-        waiting * median.ms / 1_000 / conf().warm_concurrency if median else None,
+        seconds_of_queue(waiting, median.ms / 1_000) if median else None,
         tasks_waiting().waiting,
         Failure.objects.filter(stopped__gte=since).count(),
     )

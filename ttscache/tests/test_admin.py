@@ -244,7 +244,7 @@ class TestPrunes:
     @pytest.fixture
     def run(self):
         return PruneRun.objects.create(
-            days=90, listed=1_000, removed=400, freed_bytes=24_000_000, asked_by="schedule", kept_back=12
+            days=90, listed=1_000, removed=400, freed_bytes=24_000_000, requested_by="schedule", kept_back=12
         )
 
     def test_a_prune_is_told_in_words(self, admin_client, run):

@@ -40,7 +40,7 @@ def published(text: str, voice: str = "nova", **fields: Any) -> Clip:
 
 def failed(*texts: str, scope: str = "chosen texts", hours_ago: int = 1) -> WarmRun:
     """A run that ended, in which these could not be made."""
-    wanted = [warming.Wanted(conf().house_request(text, "nova"), "question") for text in texts]
+    wanted = [warming.ClipSpec(conf().house_request(text, "nova"), "question") for text in texts]
     run = warming.start_run(scope, wanted)
     ended = timezone.now() - timedelta(hours=hours_ago)
     run.items.update(state="failed", reason=REASON, finished_at=ended)

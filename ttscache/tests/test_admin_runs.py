@@ -10,21 +10,21 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from ttscache import remaking, warming
+from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import WarmItem, WarmRun
 from ttscache.tests.fakes import speech
 from ttscache.tests.test_admin import clip_of, made, run_of, text_of
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec, remaking
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 RUNS = reverse("admin:ttscache_warmrun_changelist")
-WANTED = [Wanted(speech(f"This is question {word}."), "question") for word in ("one", "two")]
+WANTED = [ClipSpec(speech(f"This is question {word}."), "question") for word in ("one", "two")]
 
 
 @pytest.fixture
 def run() -> WarmRun:
-    return warming.start_run("life-review, nova", WANTED, asked_by="rosa")
+    return warming.start_run("life-review, nova", WANTED, requested_by="rosa")
 
 
 def page_of(run: WarmRun, name: str = "change") -> str:
@@ -169,7 +169,9 @@ class TestDeeds:
 
     def test_what_is_made_again_costs_although_it_is_there(self, admin_client):
         clip = made(clip_of("One"))
-        again = remaking.start_run("again", remaking.plan([Wanted(clip.request, clip.content_type)]))
+        again = remaking.start_remake(
+            "again", remaking.plan_remakes([ClipSpec(clip.request, clip.content_type)])
+        )
         says = f"1 clip is given up: {len(clip.content_text)} character"
         assert says in text_of(admin_client.get(page_of(again, "cancel")))
 
@@ -189,7 +191,7 @@ class TestDeeds:
         assert (state_of(run), LogEntry.objects.count()) == ("done", 0)
 
     def test_reflections_that_are_private_are_not_named(self, admin_client):
-        private = Wanted(conf().house_request("So your mother's name was Rosa.", "nova"), "analysis")
+        private = ClipSpec(conf().house_request("So your mother's name was Rosa.", "nova"), "analysis")
         run = warming.start_run("reflections", [private])
         for name in ("change", "cancel"):
             assert "Rosa" not in text_of(admin_client.get(page_of(run, name)))

@@ -19,12 +19,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure, OrmQ
 
-from ttscache import tasks
+from ttscache import hooks, tasks
 from ttscache.admin_stale import packed, unpacked
 from ttscache.conf import conf
-from ttscache.figures import needs
 from ttscache.figures.demo import VOICES
 from ttscache.figures.scope import RANGES
+from ttscache.hooks import ActionItem, NoHooks, ReflectionLink
 from ttscache.models import Clip, ClipDay, LastCall, PruneRun, Spending, Usage, WarmItem, WarmRun
 from ttscache.tests.fakes import speech
 
@@ -236,13 +236,17 @@ class TestPage:
         tile = text_of(admin_client.get(INDEX)).partition('id="tile-rate"')[2].partition("</section>")[0]
         assert re.findall(r"</span>([\w ]+ target): Question", tile) == words
 
-    def test_others_may_add_needs_and_links(self, admin_client, monkeypatch):
-        monkeypatch.setattr(needs, "_needs", [])
-        monkeypatch.setattr(needs, "_further", [])
+    def test_an_app_above_may_add_action_items_and_links(self, admin_client, monkeypatch):
+        class AppAbove(NoHooks):
+            def action_items(self):
+                return [ActionItem("2 drafts wait", "admin:narratives_narrative_changelist")]
+
+            def reflection_links(self):
+                return [ReflectionLink("Add to bank…", lambda clip: f"/bank/{clip.pk}")]
+
+        monkeypatch.setattr(hooks, "_installed", AppAbove())
         usage(30)
         reflection()
-        needs.add_needs(lambda: [needs.Need("2 drafts wait", "admin:narratives_narrative_changelist")])
-        needs.add_reflection_link(needs.Further("Add to bank…", lambda clip: f"/bank/{clip.pk}"))
         page = text_of(admin_client.get(INDEX))
         assert f'href="{reverse("admin:narratives_narrative_changelist")}">2 drafts wait' in page
         assert "Add to bank…" in page
@@ -294,7 +298,7 @@ class TestMaking:
     def test_then_it_is_made_fit_for_others_and_noted_with_its_price(self, admin_client):
         admin_client.post(self.address(reflection()), YES)
         item = WarmItem.objects.select_related("clip", "run").get()
-        assert (item.clip.voice, item.clip.is_shareable, item.run.asked_by) == ("onyx", True, "admin")
+        assert (item.clip.voice, item.clip.is_shareable, item.run.requested_by) == ("onyx", True, "admin")
         assert "21 characters, about $0.001" in LogEntry.objects.get().change_message
 
     @pytest.mark.parametrize(
@@ -353,7 +357,7 @@ class TestRemoving:
         page = text_of(admin_client.get(STALE))
         with django_capture_on_commit_callbacks(execute=True):
             run = self.confirmed(admin_client, page)
-        assert (run.state, run.asked_by, run.listed, Clip.objects.count()) == ("running", "admin", 1, 1)
+        assert (run.state, run.requested_by, run.listed, Clip.objects.count()) == ("running", "admin", 1, 1)
         assert [(each.func(), each.task["args"]) for each in OrmQ.objects.all()] == [
             ("ttscache.tasks.prune", (str(run.pk),))
         ]

@@ -19,7 +19,7 @@ from ttscache.models import Clip, LastCall, Pin, PruneRun, SoundStart, Spending,
 from ttscache.pruning import find_stale
 from ttscache.tests.fakes import speech
 from ttscache.tests.test_dashboard import INDEX, STALE, link_in, old_clip, reflection, text_of, usage
-from ttscache.tries import MOST_TRIES
+from ttscache.warming.retry_limit import MOST_TRIES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 

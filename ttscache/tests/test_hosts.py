@@ -14,11 +14,13 @@ from ttscache.generation.synthesizer import Synthesizer
 from ttscache.hosts import CLUSTER, hosts_at_work
 from ttscache.models import ProcessReport, WarmRun
 from ttscache.tests.fakes import FakeVoice, speech
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WANTED = [Wanted(speech(f"This is question number {word}."), "question") for word in ("one", "two", "three")]
+WANTED = [
+    ClipSpec(speech(f"This is question number {word}."), "question") for word in ("one", "two", "three")
+]
 
 
 @pytest.fixture(autouse=True)

@@ -74,7 +74,7 @@ def test_days_are_as_many_as_are_said(operator: Client) -> None:
 def test_a_run_says_who_asked(operator: Client) -> None:
     clear(operator)
     clear(staff("prune_clip"), days=7)
-    assert list(PruneRun.objects.values_list("asked_by", "days").order_by("started_at")) == [
+    assert list(PruneRun.objects.values_list("requested_by", "days").order_by("started_at")) == [
         ("night watch", 90),
         ("ana", 7),
     ]

@@ -97,7 +97,7 @@ def test_it_removes_what_is_stale_and_says_so() -> None:
     stale_clips(3)
     tasks.prune()
     run = PruneRun.objects.get()
-    assert (run.asked_by, run.days, run.state, run.removed) == ("schedule", 90, "done", 3)
+    assert (run.requested_by, run.days, run.state, run.removed) == ("schedule", 90, "done", 3)
     assert not Clip.objects.exists() and not OrmQ.objects.exists()
 
 

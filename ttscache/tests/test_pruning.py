@@ -135,7 +135,7 @@ def test_a_clip_out_of_use_goes_after_a_week_unless_something_holds_it() -> None
 
 
 def test_a_clip_that_a_run_is_about_to_make_stays_until_the_run_has_ended() -> None:
-    wanted = keep("Wanted.")
+    wanted = keep("ClipSpec.")
     run = WarmRun.objects.create(scope="a scope")
     WarmItem.objects.create(run=run, clip=Clip.objects.get(), position=0, characters=7)
     assert "0 clips were removed." in said()
@@ -305,7 +305,7 @@ def test_a_run_says_what_went() -> None:
     list(batches)
     run.refresh_from_db()
 
-    assert (run.state, run.asked_by, run.days) == ("done", "ana", DAYS)
+    assert (run.state, run.requested_by, run.days) == ("done", "ana", DAYS)
     assert (run.listed, run.removed, run.kept_back, run.freed_bytes) == (3, 3, 1, 15)
     assert run.remake_cost_microusd == 3 * len("Text 0.") * 30
     assert run.finished_at is not None

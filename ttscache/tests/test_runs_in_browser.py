@@ -12,7 +12,7 @@ from ttscache import pruning, warming
 from ttscache.models import WarmRun
 from ttscache.pruning import Stale
 from ttscache.tests.fakes import speech
-from ttscache.warming import Wanted
+from ttscache.warming import ClipSpec
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
@@ -22,7 +22,7 @@ PAGES = ["/admin/ttscache/warmrun/", "/admin/ttscache/warmrun/{}/change/"]
 @pytest.fixture
 def run() -> WarmRun:
     texts = [f"This is question {word}." for word in ("one", "two", "three", "four")]
-    return warming.start_run("life-review, nova", [Wanted(speech(text), "question") for text in texts])
+    return warming.start_run("life-review, nova", [ClipSpec(speech(text), "question") for text in texts])
 
 
 @pytest.fixture

@@ -21,13 +21,13 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from lifereview.supervisor import Child, Supervisor
+from narratives.content.loading import load_shipped_content
 from narratives.publishing import (
     hold_clips,
     keep_live_journeys_warm,
     make_what_waits,
     switch_what_is_ready,
 )
-from narratives.shipped import load_shipped_content
 from ttscache.claims import forget_claims_of_dead_processes
 from ttscache.hosts import HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.readiness import HEARTBEAT_SECONDS, is_cluster_alive
@@ -56,8 +56,8 @@ class Command(BaseCommand):
         load_shipped_content()
         forget_claims_of_dead_processes()
         hold_clips()  # with other settings the same words have other clips
-        keep_live_journeys_warm(asked_by="the start of the service")
-        make_what_waits(asked_by="the start of the service")
+        keep_live_journeys_warm(requested_by="the start of the service")
+        make_what_waits(requested_by="the start of the service")
         switch_what_is_ready()
         password = self._create_first_user()
         connections.close_all()

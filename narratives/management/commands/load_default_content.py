@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from narratives.shipped import load_shipped_content
+from narratives.content.loading import load_shipped_content
 
 
 class Command(BaseCommand):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
@@ -11,19 +10,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
+from ttscache.management.terminal import clip_bar
+from ttscache.warming.progress import progress_of
 
 from narratives import publishing
-from ttscache import pulling, warming
-from ttscache.analytics import progress_of
+from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, WarmItem, WarmRun
 from ttscache.prices import list_price_usd
-from ttscache.warming import Plan
+from ttscache.warming import Plan, worker
 from ttscache.wiring import speech_cache
 
 POLL_SECONDS = 0.2
-BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} clips [{elapsed}, {remaining} left, {rate_fmt}{postfix}]"
 FIRST_WORDS = 40  # characters of a text in the list of clips
 INTERRUPTED = 130  # the exit status of what Ctrl-C ended
 
@@ -52,7 +50,7 @@ class Command(BaseCommand):
             self._list(planned.missing)
         if planned.missing and not dry_run:
             with speech_cache().ledger.flushed_every(conf().flush_seconds):
-                self._make(publishing.warm_live_journeys(voices, asked_by="manage.py warm"))
+                self._make(publishing.warm_live_journeys(voices, requested_by="manage.py warm"))
 
     # the plan
     def _tell(self, planned: Plan, voices: Sequence[str]) -> None:
@@ -79,9 +77,9 @@ class Command(BaseCommand):
 
     # making
     def _make(self, runs: list[WarmRun]) -> None:
-        with _pulling(runs) as puller:
+        with _working(runs) as background:
             try:
-                self._follow(runs, puller)
+                self._follow(runs, background)
             except KeyboardInterrupt:
                 raise CommandError(
                     f"Stopped here; a clip under way is finished. The cluster goes on with "
@@ -91,15 +89,10 @@ class Command(BaseCommand):
                 ) from None
         self._tell_the_end(runs)
 
-    def _follow(self, runs: list[WarmRun], puller: Puller) -> None:
+    def _follow(self, runs: list[WarmRun], background: BackgroundWorker) -> None:
         """Show how far they are until there is nothing left to wait for."""
         ready, progress = 0, _progress(runs)
-        with tqdm(
-            total=progress["total"],
-            unit="clip",
-            disable=not sys.stderr.isatty(),
-            bar_format=BAR,
-        ) as bar:
+        with clip_bar(progress["total"]) as bar:
             while True:
                 bar.total = progress["total"]
                 bar.set_postfix_str(f"{progress['spent_usd']:.4f} USD", refresh=False)
@@ -111,9 +104,9 @@ class Command(BaseCommand):
                     break
                 if speech_cache().synthesizer.circuit.is_open:
                     raise CommandError("The voice service does not answer. The rest is made once it does.")
-                if pulling.is_resting():
+                if worker.is_resting():
                     raise CommandError("The voice service has no room now. The rest is made once it has.")
-                puller.wait(POLL_SECONDS)
+                background.wait(POLL_SECONDS)
                 progress = _progress(runs)
 
     def _say(self, progress: dict[str, Any]) -> None:
@@ -136,38 +129,38 @@ class Command(BaseCommand):
             raise CommandError("Cancelled; what was made until then is kept.")
 
 
-class Puller:
+class BackgroundWorker:
     """Makes clips in the background of this process until it is told to stop."""
 
     def __init__(self, pool: ThreadPoolExecutor, runs: list[WarmRun]) -> None:
         self._pool = pool
         self._runs = runs
         self._is_stopping = threading.Event()
-        self._pulling = self._begin()
+        self._working = self._begin()
 
     def _begin(self) -> Future[None]:
-        return self._pool.submit(pulling.pull, runs=self._runs, should_stop=self._is_stopping.is_set)
+        return self._pool.submit(worker.pull, runs=self._runs, should_stop=self._is_stopping.is_set)
 
     def wait(self, seconds: float) -> None:
-        """And go on pulling where there was nothing to do for a while. Raises what went wrong meanwhile."""
+        """Wait, and start again where there was nothing to do. Raises what went wrong meanwhile."""
         self._is_stopping.wait(seconds)
-        if self._pulling.done():
-            self._pulling.result()
-            self._pulling = self._begin()
+        if self._working.done():
+            self._working.result()
+            self._working = self._begin()
 
     def stop(self) -> None:
         self._is_stopping.set()
 
 
 @contextmanager
-def _pulling(runs: list[WarmRun]) -> Iterator[Puller]:
-    """At its end what is under way is finished: it is paid for."""
-    with ThreadPoolExecutor(1, thread_name_prefix="puller") as pool:
-        puller = Puller(pool, runs)
+def _working(runs: list[WarmRun]) -> Iterator[BackgroundWorker]:
+    """Clips under way at its end are finished: they are paid for."""
+    with ThreadPoolExecutor(1, thread_name_prefix="worker") as pool:
+        background = BackgroundWorker(pool, runs)
         try:
-            yield puller
+            yield background
         finally:
-            puller.stop()
+            background.stop()
 
 
 def _progress(runs: list[WarmRun]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -13,11 +12,10 @@ from django.template.defaultfilters import filesizeformat
 from ttscache import moving
 from ttscache.conf import PERMANENTS, conf
 from ttscache.errors import TierError
+from ttscache.management.terminal import clip_bar
 from ttscache.models import Clip, ContentType, Keeper
 from ttscache.tiers.records import PermanentTier
 from ttscache.wiring import speech_cache, storage_tier
-
-BAR_WIDTH = 30
 
 
 class Command(BaseCommand):
@@ -63,18 +61,23 @@ class Command(BaseCommand):
         total = moving.to_move(source).count()
         moved, moved_bytes, broken = 0, 0, 0
         try:
-            for move in moving.move_clips(source, target):
-                if move.problem:
-                    broken += 1
-                    self.stderr.write(f"Not moved: {move.clip.content_hash}: {move.problem}.")
-                else:
-                    moved += 1
-                    moved_bytes += move.clip.audio_file_size or 0
-                self._show(moved + broken, total, moved_bytes)
+            with clip_bar(total) as bar:
+                for move in moving.move_clips(source, target):
+                    if move.problem:
+                        broken += 1
+                        bar.clear()
+                        self.stderr.write(f"Not moved: {move.clip.content_hash}: {move.problem}.")
+                    else:
+                        moved += 1
+                        moved_bytes += move.clip.audio_file_size or 0
+                    bar.total = max(total, moved + broken)  # clips made meanwhile are moved as well
+                    bar.set_postfix_str(filesizeformat(moved_bytes), refresh=False)
+                    bar.update()
             self._sweep()
         except TierError as error:
             raise CommandError(f"{error} {moved} clips were moved; run this again for the others.") from error
-        self._show(moved + broken, total, moved_bytes, is_over=True)
+        done = moved + broken
+        self.stdout.write(f"{done}/{max(total, done)} clips, {filesizeformat(moved_bytes)}")
         if broken:
             raise CommandError(f"{broken} clips could not be moved; they are where they were.")
 
@@ -82,14 +85,3 @@ class Command(BaseCommand):
         storage = storage_tier()
         while storage is not None and storage.sweep():
             pass
-
-    def _show(self, done: int, total: int, size: int, *, is_over: bool = False) -> None:
-        total = max(done, total)
-        filled = BAR_WIDTH * done // max(1, total)
-        bar = "#" * filled + "." * (BAR_WIDTH - filled)
-        line = f"[{bar}] {done}/{total} clips, {filesizeformat(size)}"
-        if sys.stdout.isatty():
-            self.stdout.write(f"\r{line}", ending="\n" if is_over else "")
-            self.stdout.flush()
-        elif is_over:
-            self.stdout.write(line)

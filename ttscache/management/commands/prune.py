@@ -12,6 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from ttscache import pruning
 from ttscache.conf import conf
 from ttscache.errors import Busy
+from ttscache.management.terminal import clip_bar
 from ttscache.models import PruneRun
 from ttscache.wiring import speech_cache
 
@@ -59,11 +60,10 @@ class Command(BaseCommand):
             self.stdout.write("Somebody stopped it; the next prune goes on.")
 
     def _remove(self, run: PruneRun) -> None:
-        removed = 0
         try:
-            for gone in pruning.prune(run, speech_cache()):
-                removed += len(gone)
-                self.stdout.write(f"  {removed} of {run.listed}")
+            with clip_bar(run.listed) as bar:
+                for gone in pruning.prune(run, speech_cache()):
+                    bar.update(len(gone))
         except KeyboardInterrupt:
-            pruning.stop(run)  # or else the cluster would go on with it
+            pruning.stop(run)  # otherwise the cluster would continue it
             raise

@@ -1,0 +1,106 @@
+"""What comes with this project, loaded once: the default journey, a gentle one, and the reflection bank.
+
+Each is remembered by its name, so what staff have deleted since stays deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from narratives import publishing
+from narratives.models import BankReflection, Journey, Narrative, ShippedContent
+
+DEFAULT_CONTENT = Path(__file__).parent / "default_content.json"
+GENTLE_CONTENT = Path(__file__).parent / "gentle_content.json"
+
+
+def load_shipped_content() -> list[str]:
+    """Load what was never here before; returns what that was, in words. Only what is live is made."""
+    return list(_load())
+
+
+def _load() -> Iterator[str]:
+    default = _content(DEFAULT_CONTENT)
+    deeds: list[tuple[str, Callable[[], object]]] = [
+        (default["narrative"]["slug"], load_default_content),
+        (_content(GENTLE_CONTENT)["narrative"]["slug"], _load_gentle_journey),
+        ("reflection-bank", lambda: _load_bank(default)),
+    ]
+    for name, load in deeds:
+        with transaction.atomic():
+            publishing.one_at_a_time()
+            if not ShippedContent.objects.get_or_create(name=name)[1]:
+                continue
+            loaded = load()
+        if loaded:
+            yield str(loaded)
+
+
+def load_default_content(path: Path = DEFAULT_CONTENT) -> Journey | None:
+    """Create and publish the journey that comes with this project; None where there is a journey."""
+    if Journey.everything.exists():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return create_journey(content, is_default=True)
+
+
+@transaction.atomic
+def create_journey(content: dict[str, Any], *, is_default: bool = False) -> Journey:
+    """A journey as it is written down in content/. Nothing is made for one that is not live."""
+    described = content["narrative"]
+    journey = Journey.objects.create(
+        slug=described["slug"],
+        title=described["title"],
+        language=described["language"],
+        is_live=described["status"] == "published",
+        is_default=is_default,
+    )
+    publishing.publish(
+        [
+            Narrative.objects.create(journey=journey, position=position, **fields)
+            for position, fields in enumerate(_narratives_in(content))
+        ],
+        requested_by="first load",
+    )
+    return journey
+
+
+def _narratives_in(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    kinds = Narrative.Kind
+    yield {"kind": kinds.INTRO, "slug": "intro", "title": "Welcome", "text": content["narrative"]["intro"]}
+    for question in sorted(content["questions"], key=lambda question: question["order"]):
+        known = ("slug", "title", "text", "stage", "theme")
+        fields = {name: question[name] for name in known if name in question}
+        yield {"kind": kinds.QUESTION, **fields}
+    yield {"kind": kinds.OUTRO, "slug": "outro", "title": "Thank you", "text": content["narrative"]["outro"]}
+    for slug, text in content["system_clips"].items():
+        yield {"kind": kinds.SYSTEM, "slug": slug, "title": slug.replace("_", " ").capitalize(), "text": text}
+
+
+def _load_gentle_journey() -> Journey | None:
+    content = _content(GENTLE_CONTENT)
+    if Journey.everything.filter(slug=content["narrative"]["slug"]).exists():
+        return None
+    return create_journey(content)
+
+
+def _load_bank(content: dict[str, Any]) -> str:
+    if BankReflection.objects.exists():
+        return ""
+    reflections = [
+        BankReflection(text=each["text"], theme=each["theme"], occasion=each["when"])
+        for each in content["reflections"]
+    ]
+    BankReflection.objects.bulk_create(reflections)
+    publishing.hold_clips()
+    return f"{len(reflections)} reflections"
+
+
+def _content(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content

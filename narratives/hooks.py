@@ -1,0 +1,32 @@
+"""What the narratives do for the speech cache when it asks or tells them something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from narratives.deleting import remove_for_good
+from narratives.needs import address_in_bank, needs_of_texts
+from narratives.predicting import what_follows
+from narratives.publishing import switch_what_is_ready
+from ttscache.hooks import ActionItem, ReflectionLink
+from ttscache.warming import ClipSpec
+
+
+class NarrativeHooks:
+    """Implements ttscache.hooks.Hooks."""
+
+    def what_follows(self, content_hash: str) -> Sequence[ClipSpec]:
+        return what_follows(content_hash)
+
+    def run_ended(self) -> None:
+        """The last clip of a version may be there now."""
+        switch_what_is_ready()
+
+    def tidy_daily(self) -> None:
+        remove_for_good()
+
+    def action_items(self) -> Iterable[ActionItem]:
+        return needs_of_texts()
+
+    def reflection_links(self) -> Sequence[ReflectionLink]:
+        return (ReflectionLink("Add to bank…", address_in_bank, "narratives.add_bankreflection"),)

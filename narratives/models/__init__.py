@@ -1,0 +1,18 @@
+"""The rows of the narratives, one file a topic."""
+
+from narratives.models.journeys import Journey, Publication
+from narratives.models.lexicon import Pronunciation
+from narratives.models.narratives import Narrative, Revision, share_lexicon
+from narratives.models.reflections import BankReflection
+from narratives.models.shipped_content import ShippedContent
+
+__all__ = [
+    "BankReflection",
+    "Journey",
+    "Narrative",
+    "Pronunciation",
+    "Publication",
+    "Revision",
+    "ShippedContent",
+    "share_lexicon",
+]

@@ -1,0 +1,117 @@
+"""Journey, and its Publications: the versions that listeners get."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Max, Q
+from django.utils import timezone
+
+from narratives.models.soft_delete import Deletable, Present
+
+
+class JourneyQuerySet(models.QuerySet["Journey"]):
+    def live(self) -> Self:
+        return self.filter(is_live=True)
+
+
+PresentJourneys = Present.from_queryset(JourneyQuerySet)
+
+
+class Journey(Deletable):
+    """A guided life story: an intro, questions, an outro, and the short clips that help along the way."""
+
+    slug = models.SlugField()
+    title = models.CharField(max_length=200)
+    language = models.CharField(max_length=20, default="en")
+    is_live = models.BooleanField("live", default=False, help_text="Listeners can take this journey.")
+    is_default = models.BooleanField(
+        "default", default=False, help_text="The journey that listeners get when they ask for none by name."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = PresentJourneys()
+    everything: ClassVar[models.Manager[Journey]] = JourneyQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-is_default", "title"]
+        permissions: ClassVar = [("publish_journey", "Can publish: change what listeners get")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["slug"],
+                condition=Q(deleted_at__isnull=True),
+                name="one_journey_a_slug",
+                violation_error_message="There is a journey with this slug already.",
+            ),
+            models.UniqueConstraint(
+                fields=["is_default"],
+                condition=Q(is_default=True, deleted_at__isnull=True),
+                name="one_default_journey",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def waiting(self) -> Publication | None:
+        """What was published and still waits for its sound."""
+        return self.publications.waiting().first()
+
+    @property
+    def next_number(self) -> int:
+        """Of the version that would be published now."""
+        last: int | None = self.publications.aggregate(last=Max("number"))["last"]
+        return (last or 0) + 1
+
+
+class PublicationQuerySet(models.QuerySet["Publication"]):
+    def waiting(self) -> Self:
+        return self.filter(state=Publication.State.WAITING)
+
+    def heard(self) -> Self:
+        """Those that listeners have or had."""
+        return self.filter(state=Publication.State.LIVE)
+
+
+class Publication(models.Model):
+    """Some texts of a journey that listeners get at once: all of them, words and sound, or none yet.
+
+    `number` is the journey's version. It waits until every clip is there; one journey has one that waits.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting for its sound"
+        LIVE = "live", "Published"
+        WITHDRAWN = "withdrawn", "Taken back"
+
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="publications")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    requested_by = models.CharField(max_length=150, default="", blank=True)
+    asked_at = models.DateTimeField(default=timezone.now, editable=False)
+    live_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar[models.Manager[Publication]] = PublicationQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["journey", "number"], name="one_number_a_journey"),
+            models.UniqueConstraint(
+                fields=["journey"], condition=Q(state="waiting"), name="one_waiting_publication_a_journey"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.journey}, v{self.number}"
+
+    @property
+    def scope(self) -> str:
+        """The key of the run that makes its clips."""
+        return f"publication:{self.pk}"
+
+    @property
+    def run_name(self) -> str:
+        return f"{self.journey.slug}, publication {self.number}"

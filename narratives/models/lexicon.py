@@ -1,0 +1,60 @@
+"""How words are pronounced."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Lower
+
+from narratives.text.lexicon import Entry, Lexicon
+
+
+class PronunciationQuerySet(models.QuerySet["Pronunciation"]):
+    def lexicon(self) -> Lexicon:
+        return Lexicon.of(each.entry for each in self)
+
+
+class Pronunciation(models.Model):
+    """Say a word otherwise than it is written. Captions keep the spelling."""
+
+    word = models.CharField(
+        max_length=100,
+        validators=[RegexValidator(r"\w", "A word has a letter or a digit.")],
+        help_text="As it is written; capitals or not is the same. Whole words only.",
+    )
+    say_as = models.CharField(
+        max_length=200,
+        validators=[RegexValidator(r"\w", "There has to be something to say.")],
+        help_text="Spelled so that a voice says it right, for example “Shivawn” for “Siobhan”.",
+    )
+    voice = models.CharField(
+        max_length=50, default="", blank=True, help_text="Only in this voice; empty: in all."
+    )
+    note = models.CharField(max_length=200, default="", blank=True)
+
+    objects: ClassVar[models.Manager[Pronunciation]] = PronunciationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "word"
+        verbose_name_plural = "lexicon"
+        ordering: ClassVar = ["word", "voice"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                Lower("word"),
+                "voice",
+                name="one_pronunciation_a_word_and_voice",
+                violation_error_message="There is an entry for this word already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.word} → {self.say_as}"
+
+    def clean(self) -> None:
+        self.word, self.say_as = " ".join(self.word.split()), " ".join(self.say_as.split())
+
+    @property
+    def entry(self) -> Entry:
+        return Entry(self.word, self.say_as, self.voice)

@@ -1,0 +1,168 @@
+"""A Narrative, its draft, and the Revisions that were published."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from narratives.models.journeys import Journey, Publication
+from narratives.models.lexicon import Pronunciation
+from narratives.models.soft_delete import Deletable, Present
+from narratives.text.lexicon import Lexicon
+from narratives.text.tidying import tidied
+from ttscache.conf import conf
+from ttscache.speech import SpeechRequest
+
+
+class NarrativeQuerySet(models.QuerySet["Narrative"]):
+    def published(self) -> Self:
+        """What listeners get, in order, each with its live words."""
+        return self.filter(live__isnull=False).select_related("live").order_by("position", "pk")
+
+
+PresentNarratives = Present.from_queryset(NarrativeQuerySet)
+
+
+class Narrative(Deletable):
+    """A place in a journey. `title` and `text` are the draft; `live` is what listeners get."""
+
+    class Kind(models.TextChoices):
+        INTRO = "intro", "Intro"
+        QUESTION = "question", "Question"
+        OUTRO = "outro", "Outro"
+        SYSTEM = "system", "System clip"
+
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="narratives")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.QUESTION)
+    position = models.PositiveIntegerField(default=0, db_index=True)
+    slug = models.SlugField()
+    title = models.CharField(max_length=200)
+    text = models.TextField(help_text="What the voice says. Listeners hear it once it is published.")
+    stage = models.CharField(max_length=100, default="", blank=True)
+    theme = models.CharField(max_length=100, default="", blank=True)
+    live = models.ForeignKey(
+        "Revision", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    pending = models.ForeignKey(
+        "Revision", on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    edited_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    # What staff write. The pointers to what listeners get are moved by publishing alone, which may happen
+    # while somebody has this narrative's page open.
+    DRAFT_FIELDS = ("kind", "position", "slug", "title", "text", "stage", "theme", "edited_at", "journey")
+
+    objects = PresentNarratives()
+    everything: ClassVar[models.Manager[Narrative]] = NarrativeQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["position", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["journey", "slug"],
+                condition=Q(deleted_at__isnull=True),
+                name="one_slug_a_journey",
+                violation_error_message="The journey has a narrative with this slug already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def is_question(self) -> bool:
+        return self.kind == self.Kind.QUESTION
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """The one in force, asked for anew each time; or the one that `share_lexicon` gave."""
+        return self.__dict__.get("_lexicon") or Pronunciation.objects.lexicon()
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether the draft says something else than listeners get, or would sound different."""
+        return self._differs_from(self.live)
+
+    @property
+    def upcoming(self) -> Revision | None:
+        """What listeners will have once all that was published is heard."""
+        return self.pending or self.live
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether there is something to publish."""
+        return self._differs_from(self.upcoming)
+
+    def _differs_from(self, revision: Revision | None) -> bool:
+        if revision is None or (revision.title, revision.text) != (self.title, self.text):
+            return True
+        return not revision.sounds_as(self.lexicon)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Authors' texts are tidied when they are saved; from then on they are spoken as they are."""
+        self.title, self.text = " ".join(self.title.split()), tidied(self.text)
+        super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        """Raises ValidationError for what nobody can see, or no voice can say."""
+        written = {name: getattr(self, name) for name in ("title", "text")}
+        empty = [name for name, words in written.items() if words and not re.search(r"\w", words)]
+        if empty:
+            raise ValidationError(dict.fromkeys(empty, "It has no letter and no digit."))
+
+    def draft_speech(self, voice: str) -> SpeechRequest:
+        return conf().house_request(self.lexicon.spoken(self.text, voice), voice)
+
+
+def share_lexicon(narratives: Iterable[Narrative]) -> list[Narrative]:
+    """Look the lexicon up once for all of them."""
+    given, lexicon = list(narratives), Pronunciation.objects.lexicon()
+    for narrative in given:
+        narrative.__dict__["_lexicon"] = lexicon
+    return given
+
+
+class Revision(models.Model):
+    """What was published, word for word. Never changed: publishing makes a new one and moves the pointer."""
+
+    narrative = models.ForeignKey(Narrative, on_delete=models.CASCADE, related_name="revisions")
+    title = models.CharField(max_length=200)
+    text = models.TextField()
+    spoken_text = models.TextField(help_text="The text as it is said aloud.")
+    spoken_by_voice = models.JSONField(default=dict, blank=True, help_text="Where a voice says it otherwise.")
+    publication = models.ForeignKey(
+        Publication, on_delete=models.CASCADE, null=True, blank=True, related_name="revisions"
+    )
+    published_at = models.DateTimeField(default=timezone.now, editable=False)
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-published_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.title}, {self.published_at:%d %b %Y}"
+
+    def speech(self, voice: str) -> SpeechRequest:
+        """These words in the house rendition: the one key under which their sound is kept."""
+        return conf().house_request(self.spoken_in(voice), voice)
+
+    def sounds_as(self, lexicon: Lexicon) -> bool:
+        """Whether this lexicon has it said in the same way, in every voice that listeners have."""
+        return all(
+            self.spoken_in(voice) == lexicon.spoken(self.text, voice) for voice in conf().listener_voices
+        )
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What it consists of, to compare and to copy."""
+        return {name: getattr(self, name) for name in ("title", "text", "spoken_text", "spoken_by_voice")}
+
+    def spoken_in(self, voice: str) -> str:
+        own: str | None = self.spoken_by_voice.get(voice)
+        return self.spoken_text if own is None else own

@@ -1,0 +1,59 @@
+"""The bank of reflections that people wrote."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+
+from narratives.text import reflection_rules
+from narratives.text.lexicon import Lexicon
+from narratives.text.tidying import tidied
+from ttscache.conf import conf
+from ttscache.speech import SpeechRequest
+
+
+class BankReflectionQuerySet(models.QuerySet["BankReflection"]):
+    def active(self) -> Self:
+        return self.filter(is_active=True)
+
+
+class BankReflection(models.Model):
+    """A reflection that a person wrote, for any answer to a question of its theme."""
+
+    class Occasion(models.TextChoices):
+        ANY = "any", "Any answer"
+        SHORT = "short", "A very short answer"
+        SKIPPED = "skipped", "No answer"
+        SAD = "sad", "A sad answer"
+        GLAD = "glad", "A glad answer"
+
+    text = models.TextField(help_text="Two plain sentences, at most 200 characters.")
+    theme = models.SlugField(
+        default="general", help_text="The theme of the questions it suits; “general” for all of them."
+    )
+    occasion = models.CharField(max_length=10, choices=Occasion, default=Occasion.ANY)
+    is_active = models.BooleanField("in use", default=True, help_text="May be spoken to listeners.")
+    edited_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[models.Manager[BankReflection]] = BankReflectionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "reflection"
+        verbose_name_plural = "reflection bank"
+        ordering: ClassVar = ["theme", "pk"]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+    def clean(self) -> None:
+        """Raises ValidationError for what the rules do not allow to be spoken."""
+        self.text = tidied(self.text)
+        wrong = reflection_rules.problems(self.text) if self.text else []
+        if wrong:
+            raise ValidationError({"text": wrong})
+
+    def speech(self, voice: str, lexicon: Lexicon) -> SpeechRequest:
+        return conf().house_request(lexicon.spoken(self.text, voice), voice)

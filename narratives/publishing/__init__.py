@@ -1,0 +1,66 @@
+"""What listeners get: publications, their clips, the pins that hold them, and what is made ahead."""
+
+from narratives.publishing.clips import (
+    all_published_clips,
+    bank_clips,
+    clips_of,
+    clips_of_live,
+    given_by,
+    kind_of_clip,
+    live_clips,
+    published_clips,
+)
+from narratives.publishing.pins import hold_clips, one_at_a_time
+from narratives.publishing.publications import (
+    go_on,
+    is_paused,
+    make,
+    make_what_waits,
+    publish,
+    publish_anyway,
+    publish_sounds,
+    said_otherwise,
+    set_aside,
+    switch_what_is_ready,
+    taken_along_with,
+    wait_again,
+    withdraw,
+)
+from narratives.publishing.warming import (
+    is_warming,
+    keep_live_journeys_warm,
+    make_bank,
+    warm,
+    warm_live_journeys,
+)
+
+__all__ = [
+    "all_published_clips",
+    "bank_clips",
+    "clips_of",
+    "clips_of_live",
+    "given_by",
+    "go_on",
+    "hold_clips",
+    "is_paused",
+    "is_warming",
+    "keep_live_journeys_warm",
+    "kind_of_clip",
+    "live_clips",
+    "make",
+    "make_bank",
+    "make_what_waits",
+    "one_at_a_time",
+    "publish",
+    "publish_anyway",
+    "publish_sounds",
+    "published_clips",
+    "said_otherwise",
+    "set_aside",
+    "switch_what_is_ready",
+    "taken_along_with",
+    "wait_again",
+    "warm",
+    "warm_live_journeys",
+    "withdraw",
+]

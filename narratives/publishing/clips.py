@@ -1,0 +1,70 @@
+"""The clips of what is published or about to be, and of the bank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from django.db.models import QuerySet
+
+from narratives.models import BankReflection, Journey, Narrative, Pronunciation, Publication, Revision
+from ttscache.conf import conf
+from ttscache.models import ContentType
+from ttscache.warming import ClipSpec
+
+
+def kind_of_clip(narrative: Narrative) -> ContentType:
+    return ContentType.QUESTION if narrative.is_question else ContentType.NARRATIVE
+
+
+def given_by(publication: Publication) -> QuerySet[Revision]:
+    """Its texts, without those that have been deleted since."""
+    return publication.revisions.filter(narrative__deleted_at__isnull=True)
+
+
+def clips_of(publication: Publication) -> list[ClipSpec]:
+    """All clips of its texts, in every voice that listeners have."""
+    return [
+        ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
+        for voice in conf().listener_voices
+        for revision in given_by(publication)
+        .select_related("narrative")
+        .order_by("narrative__position", "pk")
+    ]
+
+
+def published_clips(journey: Journey, voice: str) -> Iterator[ClipSpec]:
+    """Everything of a journey that listeners may hear in this voice, in its order."""
+    for narrative in journey.narratives.published():
+        if narrative.live is not None:
+            yield ClipSpec(narrative.live.speech(voice), kind_of_clip(narrative))
+
+
+def clips_of_live(narrative: Narrative) -> list[ClipSpec]:
+    """What listeners hear of one text, in every voice that they have."""
+    live, kind = narrative.live, kind_of_clip(narrative)
+    return [ClipSpec(live.speech(voice), kind) for voice in conf().listener_voices] if live else []
+
+
+def all_published_clips(journey: Journey) -> list[ClipSpec]:
+    """The same in every voice that listeners have."""
+    return [wanted for voice in conf().listener_voices for wanted in published_clips(journey, voice)]
+
+
+def live_clips(voices: Iterable[str] = ()) -> list[ClipSpec]:
+    """Everything of all live journeys, in these voices or in all that listeners have."""
+    return [
+        wanted
+        for journey in Journey.objects.live()
+        for voice in voices or conf().listener_voices
+        for wanted in published_clips(journey, voice)
+    ]
+
+
+def bank_clips(reflections: Iterable[BankReflection]) -> list[ClipSpec]:
+    """What these reflections sound like in every voice that listeners have."""
+    lexicon = Pronunciation.objects.lexicon()
+    return [
+        ClipSpec(reflection.speech(voice, lexicon), ContentType.ANALYSIS)
+        for voice in conf().listener_voices
+        for reflection in reflections
+    ]

@@ -1,0 +1,49 @@
+"""Keep the pins in step with the texts: which clips no prune may delete, and why."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from narratives.models import BankReflection, Journey, Narrative, share_lexicon
+from narratives.publishing.clips import bank_clips, kind_of_clip
+from ttscache import warming
+from ttscache.conf import conf
+from ttscache.models import Clip, ContentType, Pin
+from ttscache.pinning import replace_pins
+from ttscache.warming import ClipSpec
+
+
+def one_at_a_time() -> None:
+    """Whoever changes what listeners get waits here for those who do so already."""
+    list(Journey.everything.select_for_update().order_by("pk"))
+
+
+@transaction.atomic
+def hold_clips() -> None:
+    """Put every published text on record and set the pins: what is live, what is a draft or waits."""
+    one_at_a_time()  # the last word is the latest
+    bank = [wanted.speech for wanted in bank_clips(BankReflection.objects.active())]
+    wanted: dict[Pin.Reason, set[str]] = {
+        Pin.Reason.LIVE: set(),
+        Pin.Reason.SYSTEM: set(),
+        Pin.Reason.DRAFT: set(),
+        Pin.Reason.BANK: {speech.content_hash for speech in bank},
+    }
+    audible: list[ClipSpec] = []
+    for narrative in share_lexicon(Narrative.objects.select_related("live", "pending", "journey")):
+        is_live = narrative.live is not None and narrative.journey.is_live
+        has_changes = narrative.has_changes
+        for voice in conf().listener_voices:
+            if narrative.live is not None and is_live:
+                speech = narrative.live.speech(voice)
+                audible.append(ClipSpec(speech, kind_of_clip(narrative)))
+                is_system = narrative.kind == Narrative.Kind.SYSTEM
+                wanted[Pin.Reason.SYSTEM if is_system else Pin.Reason.LIVE].add(speech.content_hash)
+            if narrative.pending is not None:
+                wanted[Pin.Reason.DRAFT].add(narrative.pending.speech(voice).content_hash)
+            if has_changes or not is_live:
+                wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
+    Clip.objects.keep_from_prune(set().union(*wanted.values()))
+    warming.record(audible)
+    Clip.objects.record_all(bank, ContentType.ANALYSIS, are_shareable=True)
+    replace_pins(wanted)

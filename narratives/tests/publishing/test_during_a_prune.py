@@ -1,0 +1,192 @@
+"""Never a moment in which a published narrative has no sound: publishing and pruning, really at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from narratives import publishing
+from narratives.models import Journey, Narrative, Revision
+from narratives.publishing import pins, publications
+from ttscache import leftovers, pruning
+from ttscache.conf import conf
+from ttscache.models import Clip, ClipFile, ClipQuerySet, Pin, WarmItem, WarmRun
+from ttscache.tests.fakes import entry
+from ttscache.warming import runs
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DAYS = 90
+MEANWHILE_SECONDS = 0.2  # for the other one to do what it can before it has to wait
+
+
+@pytest.fixture
+def narrative() -> Narrative:
+    """Not published; what it sounds like was made long ago and is held by nothing."""
+    journey = Journey.objects.create(slug="ours", title="Ours", is_live=True, is_default=True)
+    narrative = Narrative.objects.create(
+        journey=journey, slug="q01", title="Work", text="What was your work?"
+    )
+    make_stale(narrative)
+    return narrative
+
+
+def make_stale(narrative: Narrative) -> None:
+    for voice in conf().listener_voices:
+        request = narrative.draft_speech(voice)
+        Clip.objects.record(request, "question")
+        speech_cache().tiers.permanent.put(entry(request.content_hash))
+    Clip.objects.update(last_accessed_at=timezone.now() - timedelta(days=DAYS + 1))
+
+
+def publish(narrative: Narrative) -> None:
+    publishing.publish([Narrative.objects.get(pk=narrative.pk)])
+
+
+def prune() -> None:
+    run = pruning.begin(pruning.find_stale(DAYS), DAYS, "a test")
+    list(pruning.prune(run, speech_cache()))
+
+
+def have_sound(narrative: Narrative) -> bool:
+    """What listeners get is held, and there or about to be made; so is what waits for its sound."""
+    narrative.refresh_from_db()
+    live, coming = hashes_of(narrative.live), hashes_of(narrative.pending)
+    held = set(Pin.objects.published().values_list("content_hash", flat=True))
+    return bool(live) and live <= held and all(is_there_or_comes(each) for each in live | coming)
+
+
+def hashes_of(revision: Revision | None) -> set[str]:
+    if revision is None:
+        return set()
+    return {revision.speech(voice).content_hash for voice in conf().listener_voices}
+
+
+def is_there_or_comes(content_hash: str) -> bool:
+    about_to_be_made = WarmItem.objects.filter(state__in=WarmItem.OPEN, run__state__in=WarmRun.ACTIVE)
+    return Clip.objects.filter(content_hash=content_hash).exists() and (
+        ClipFile.objects.filter(cache__content_hash=content_hash, cache__kept_at__isnull=False).exists()
+        or about_to_be_made.filter(clip__content_hash=content_hash).exists()
+    )
+
+
+class Meanwhile:
+    """Somebody else at work in a connection of their own."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(4)
+        self._begun: list[Future[None]] = []
+
+    def begin(self, deed: Callable[[], None]) -> Future[None]:
+        def done_and_closed() -> None:
+            try:
+                deed()
+            finally:
+                connections.close_all()
+
+        self._begun.append(self._pool.submit(done_and_closed))
+        return self._begun[-1]
+
+    def end(self) -> None:
+        """Raises what went wrong."""
+        assert self._begun, "nothing came to the step"
+        for future in self._begun:
+            future.result(30)
+        self._pool.shutdown()
+
+
+@pytest.fixture
+def before_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str, Callable[[], None]], Meanwhile]:
+    """Begins another deed when this one comes to a step, once, and gives it a moment."""
+
+    def arrange(where: Any, step: str, deed: Callable[[], None]) -> Meanwhile:
+        meanwhile, done = Meanwhile(), getattr(where, step)
+
+        def with_another(*args: Any, **named: Any) -> Any:
+            monkeypatch.setattr(where, step, done)
+            begun = meanwhile.begin(deed)
+            _a_moment(begun)
+            return done(*args, **named)
+
+        monkeypatch.setattr(where, step, with_another)
+        return meanwhile
+
+    return arrange
+
+
+def _a_moment(begun: Future[None]) -> None:
+    try:
+        begun.exception(MEANWHILE_SECONDS)
+    except TimeoutError:
+        return  # it waits for us
+
+
+@pytest.mark.parametrize(
+    ("where", "step"),
+    [
+        (publications, "hold_clips"),
+        (ClipQuerySet, "keep_from_prune"),
+        (ClipQuerySet, "record_all"),
+        (pins, "replace_pins"),
+        (publications, "warm"),
+        (runs, "plan"),
+        (runs, "settle"),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_a_prune_between_any_two_steps_of_publishing(narrative, before_step, where, step) -> None:
+    meanwhile = before_step(where, step, prune)
+    publish(narrative)
+    meanwhile.end()
+    assert have_sound(narrative)
+
+
+def test_a_prune_while_listeners_get_a_version_takes_none_of_its_sound(narrative, before_step) -> None:
+    publish(narrative)
+    narrative.refresh_from_db()
+    narrative.text = "What did you do for a living?"
+    narrative.save()
+    make_stale(narrative)
+    meanwhile = before_step(publications, "_switch", prune)
+    publish(narrative)
+    meanwhile.end()
+    assert have_sound(narrative)
+    assert not WarmItem.objects.filter(state__in=WarmItem.OPEN).exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "step"),
+    [(pruning, "_remove_next"), (pruning, "_delete_records"), (leftovers, "discard"), (pruning, "_sweep")],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_publishing_between_any_two_steps_of_a_prune(narrative, before_step, where, step) -> None:
+    meanwhile = before_step(where, step, lambda: publish(narrative))
+    prune()
+    meanwhile.end()
+    assert have_sound(narrative)
+
+
+def at_the_sign(start: threading.Barrier, deed: Callable[[], None]) -> None:
+    start.wait()
+    deed()
+
+
+def test_again_and_again_at_the_same_time(narrative) -> None:
+    for number in range(10):
+        narrative.text = f"What was your work? {number}"
+        narrative.save()
+        make_stale(narrative)
+        meanwhile, start = Meanwhile(), threading.Barrier(2)
+        meanwhile.begin(partial(at_the_sign, start, prune))
+        meanwhile.begin(partial(at_the_sign, start, partial(publish, narrative)))
+        meanwhile.end()
+        assert have_sound(narrative)

@@ -1,0 +1,83 @@
+"""What the lexicon changes in texts that are written and published."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from narratives import publishing
+from narratives.models import Journey, Narrative, Pronunciation, Publication
+from ttscache.models import Clip, Pin
+
+
+@pytest.fixture
+def question(db: None) -> Narrative:
+    """Published, its clips made."""
+    journey = Journey.objects.create(slug="ours", title="Ours", is_live=True, is_default=True)
+    question = Narrative.objects.create(journey=journey, slug="q", title="Q", text="How is Siobhan?")
+    publishing.publish([question])
+    Clip.objects.update(kept_at=timezone.now())
+    return Narrative.objects.get()
+
+
+@pytest.fixture
+def shivawn(question: Narrative) -> Pronunciation:
+    return Pronunciation.objects.create(word="siobhan", say_as="Shivawn")
+
+
+def heard(voice: str = "nova") -> dict[str, Any]:
+    told: dict[str, Any] = Client().get("/api/narratives", {"voice": voice}).json()["narratives"][0]
+    return told
+
+
+def test_it_is_part_of_the_key_and_not_of_the_caption(question: Narrative, shivawn: Pronunciation) -> None:
+    assert question.draft_speech("nova").text == "How is Shivawn?"
+    publishing.publish_sounds()
+    assert Publication.objects.waiting().get().revisions.get().text == "How is Siobhan?"
+
+
+def test_what_sounds_otherwise_has_changes_and_listeners_notice_nothing(
+    question: Narrative, shivawn: Pronunciation
+) -> None:
+    before = heard()
+    publishing.hold_clips()
+    assert (question.has_changes, question.is_ahead, heard()) == (True, True, before)
+    drafts = Pin.objects.filter(reason=Pin.Reason.DRAFT).values_list("content_hash", flat=True)
+    assert question.draft_speech("nova").content_hash in drafts
+
+
+def test_published_words_get_their_new_sound_when_it_is_there(
+    question: Narrative, shivawn: Pronunciation
+) -> None:
+    before = heard()
+    (publication,) = publishing.publish_sounds()
+    assert (publication.state, heard()) == ("waiting", before)
+    Clip.objects.update(kept_at=timezone.now())
+    publishing.switch_what_is_ready()
+    assert (heard()["text"], heard()["audio"]["ready"]) == ("How is Siobhan?", True)
+    assert heard()["audio"]["content_hash"] == question.draft_speech("nova").content_hash
+
+
+def test_a_draft_with_other_words_stays_a_draft(question: Narrative, shivawn: Pronunciation) -> None:
+    Narrative.objects.update(text="Who is Siobhan?")
+    (publication,) = publishing.publish_sounds()
+    assert publication.revisions.get().text == "How is Siobhan?"
+
+
+def test_a_voice_of_its_own_changes_that_voice_alone(question: Narrative) -> None:
+    Pronunciation.objects.create(word="Siobhan", say_as="Shivvy", voice="onyx")
+    nova = heard()["audio"]["content_hash"]
+    publishing.publish_sounds()
+    Clip.objects.update(kept_at=timezone.now())
+    publishing.switch_what_is_ready()
+    assert heard()["audio"]["content_hash"] == nova
+    assert heard("onyx")["audio"]["content_hash"] == question.draft_speech("onyx").content_hash
+
+
+def test_what_it_does_not_touch_is_not_published_again(question: Narrative) -> None:
+    Pronunciation.objects.create(word="Niamh", say_as="Neev")
+    assert publishing.publish_sounds() == []
+    assert not question.has_changes

@@ -1,0 +1,1 @@
+"""Words in, words out: nothing here knows the database or a request."""

@@ -1,0 +1,80 @@
+"""What makes a text hard to say or hard to follow, told in sentences for whoever writes it."""
+
+# ruff: noqa: RUF001 - typographic marks are what this is about
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ttscache.audio.sentences import split_sentences
+
+LONG_TEXT = 600  # characters
+LONG_SENTENCE = 25  # words
+MOST_AT_ONCE = 4096  # characters that the voice service takes in one request; longer texts are made in parts
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_ABBREVIATION = re.compile(
+    r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|Rd|Ave|etc|approx|vs|incl|no|tel|min|max)\.(?=\s|$)|\b(?:e\.g|i\.e|a\.m|p\.m)\.?",
+    re.IGNORECASE,
+)
+_ALL_CAPS = re.compile(r"\b[A-Z]{2,}\b")
+_KNOWN_MARKS = set(" \n.,;:!?'\"()-–—…’‘“”/%&$£€°") | set("0123456789")
+_NUMBERS = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen",
+)  # fmt: skip
+_QUESTIONS = re.compile(
+    rf"\b({'|'.join(_NUMBERS)}|\d{{1,4}})\s+(?:\w+\s+){{0,2}}?questions?\b", re.IGNORECASE
+)
+
+
+def sentences(text: str) -> list[str]:
+    return split_sentences(text, in_any_case=True)
+
+
+def advice(text: str) -> list[str]:
+    """What to look at again, the gravest first; none where there is nothing."""
+    return list(_advice(text))
+
+
+def _advice(text: str) -> Iterator[str]:
+    if len(text) > MOST_AT_ONCE:
+        yield f"More than {MOST_AT_ONCE:,} characters: it is made in parts and joined."
+    elif len(text) > LONG_TEXT:
+        yield f"More than {LONG_TEXT} characters: long to listen to without a pause."
+    longest = max((len(_WORD.findall(sentence)) for sentence in sentences(text)), default=0)
+    if longest > LONG_SENTENCE:
+        yield f"A sentence of {longest} words: hard to follow by ear. Two shorter ones are easier."
+    if re.search(r"\d", text):
+        yield "Digits: write numbers and years as words, so that they are said as you mean them."
+    abbreviations = sorted({found.group() for found in _ABBREVIATION.finditer(text)})
+    if abbreviations:
+        yield f"Abbreviations ({', '.join(abbreviations)}): write them out, or add them to the lexicon."
+    capitals = sorted(set(_ALL_CAPS.findall(text)))
+    if capitals:
+        yield f"Capitals ({', '.join(capitals)}): a voice may spell them letter by letter."
+    symbols = sorted({char for char in text if not char.isalpha() and char not in _KNOWN_MARKS})
+    if symbols:
+        yield f"Symbols ({' '.join(symbols)}): a voice may leave them out or read their names."
+
+
+def reading(text: str) -> str:
+    """How easy it is to follow, by the length of its sentences and words (Flesch, English)."""
+    words = _WORD.findall(text)
+    if not words:
+        return ""
+    syllables = sum(max(1, len(re.findall(r"[aeiouy]+", re.sub(r"e\b", "", word.lower())))) for word in words)
+    ease = 206.835 - 1.015 * len(words) / max(1, len(sentences(text))) - 84.6 * syllables / len(words)
+    if ease >= 70:
+        return "easy to read"
+    return "fairly easy to read" if ease >= 50 else "hard to read"
+
+
+def questions_promised(text: str) -> int | None:
+    """How many questions a text says there are; None where it does not say."""
+    found = _QUESTIONS.search(text)
+    if found is None:
+        return None
+    number = found[1].lower()
+    return _NUMBERS.index(number) + 1 if number in _NUMBERS else int(number)

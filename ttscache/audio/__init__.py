@@ -1,0 +1,26 @@
+"""Is a clip whole, what is it, how long; make, join and cut clips. All of it on bytes in memory."""
+
+from ttscache.audio.codecs import encode
+from ttscache.audio.formats import FORMATS, PCM_RATE, AudioFormat, format_named
+from ttscache.audio.inspection import Sound, check_whole, examine, examine_adopted
+from ttscache.audio.joining import join
+from ttscache.audio.plausibility import check_duration, longest_seconds
+from ttscache.audio.sentences import Cue, cues, split_text
+
+__all__ = [
+    "FORMATS",
+    "PCM_RATE",
+    "AudioFormat",
+    "Cue",
+    "Sound",
+    "check_duration",
+    "check_whole",
+    "cues",
+    "encode",
+    "examine",
+    "examine_adopted",
+    "format_named",
+    "join",
+    "longest_seconds",
+    "split_text",
+]

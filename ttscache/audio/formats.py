@@ -1,0 +1,71 @@
+"""The six audio formats: their names, media types, encoders and what FFmpeg calls them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttscache.errors import UnknownFormat
+
+PCM_RATE = 24_000  # what OpenAI's `pcm` means: s16le, 24 kHz, mono, no header
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioFormat:
+    """How clips of one kind are named, sent, read and made.
+
+    `muxer`, `demuxer` and `codec` are FFmpeg's names; `rates` the sample rates in Hz that the encoder takes
+    (none listed: any); `bit_rate` in bits per second suits one voice and is None where it follows from the
+    codec. Frames of a `frames_can_move` format may be moved to another file without decoding them.
+    """
+
+    name: str
+    media_type: str
+    muxer: str
+    demuxer: str
+    codec: str
+    bit_rate: int | None = None
+    rates: tuple[int, ...] = ()
+    frames_can_move: bool = False
+
+    @property
+    def extension(self) -> str:
+        return self.name
+
+    def nearest_rate(self, sample_rate: int) -> int:
+        """The lowest rate that loses nothing of `sample_rate`, or the highest there is."""
+        if not self.rates:
+            return sample_rate
+        return min((rate for rate in self.rates if rate >= sample_rate), default=max(self.rates))
+
+
+_MPEG_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+FORMATS = {
+    kind.name: kind
+    for kind in (
+        AudioFormat(
+            name="mp3", media_type="audio/mpeg", muxer="mp3", demuxer="mp3", codec="libmp3lame",
+            bit_rate=64_000, rates=_MPEG_RATES, frames_can_move=True,
+        ),
+        AudioFormat(
+            name="opus", media_type="audio/ogg", muxer="ogg", demuxer="ogg", codec="libopus",
+            bit_rate=32_000, rates=(8_000, 12_000, 16_000, 24_000, 48_000), frames_can_move=True,
+        ),
+        AudioFormat(
+            name="aac", media_type="audio/aac", muxer="adts", demuxer="aac", codec="aac",
+            bit_rate=64_000, rates=_MPEG_RATES, frames_can_move=True,
+        ),
+        AudioFormat(name="flac", media_type="audio/flac", muxer="flac", demuxer="flac", codec="flac"),
+        AudioFormat(name="wav", media_type="audio/wav", muxer="wav", demuxer="wav", codec="pcm_s16le"),
+        AudioFormat(
+            name="pcm", media_type="audio/pcm", muxer="s16le", demuxer="s16le", codec="pcm_s16le",
+            rates=(PCM_RATE,),
+        ),
+    )
+}  # fmt: skip
+
+
+def format_named(name: str) -> AudioFormat:
+    """Raises UnknownFormat."""
+    if name not in FORMATS:
+        raise UnknownFormat
+    return FORMATS[name]

@@ -1,0 +1,96 @@
+"""Is a clip whole, what is it, how long is it: one full decode, and what its container promises."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ttscache.audio.codecs import Decoded, decode, frames_that_decode
+from ttscache.audio.containers import promised_samples
+from ttscache.audio.formats import format_named
+from ttscache.audio.plausibility import check_duration
+from ttscache.errors import BrokenAudio
+
+WAVEFORM_PEAKS = 100
+SILENCE_DBFS = -60.0
+SILENT_PEAK_DBFS = -50.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sound:
+    """What one full decode of a clip shows.
+
+    Levels are in dB relative to full scale (0 is the loudest there is), `loudness_dbfs` as root mean square.
+    `waveform` is WAVEFORM_PEAKS bytes: the peak of each equal stretch of the clip, 255 at full scale.
+    """
+
+    duration_ms: int
+    sample_rate: int
+    channels: int
+    loudness_dbfs: float
+    peak_dbfs: float
+    waveform: bytes
+
+
+def examine(audio: bytes, audio_format: str) -> Sound:
+    """Decode all of a clip and look at what its container promises.
+
+    Raises BrokenAudio where the bytes are not that format, are damaged or cut off, or hold silence. An MP3
+    without a Xing header, ADTS and PCM say nowhere how long they are: cut exactly between two frames they
+    look whole, and only `check_whole` may notice.
+    """
+    kind = format_named(audio_format)
+    if not audio:
+        raise BrokenAudio("no bytes")
+    promised = promised_samples(audio, kind.name)
+    stream = decode(audio, kind)
+    if len(stream.samples) < promised:
+        raise BrokenAudio(f"{len(stream.samples)} samples where {promised} are promised")
+    return _measure(stream)
+
+
+def examine_adopted(audio: bytes, audio_format: str) -> Sound:
+    """Examine a clip of the earlier system more leniently: it has to decode, no more.
+
+    An MP3 plays in spite of what follows its last frame, a tag of another kind or padding, and of a last
+    frame that is cut off. Raises BrokenAudio where hardly anything decodes, or all of it is silence.
+    """
+    try:
+        return examine(audio, audio_format)
+    except BrokenAudio:
+        if audio_format != "mp3":
+            raise
+    return _measure(decode(audio, format_named(audio_format), frames=frames_that_decode))
+
+
+def check_whole(sound: Sound, text: str, speed: float = 1.0) -> None:
+    """Raise BrokenAudio for a clip that is far too short, or absurdly long, for its text.
+
+    `speed` is that of the request, 1 being the voice's own. Some models ignore it, so a slow speed does not
+    raise the shortest time that is allowed, nor a quick one lower the longest.
+    """
+    check_duration(sound.duration_ms, text, speed)
+
+
+def _measure(stream: Decoded) -> Sound:
+    import numpy as np
+
+    levels = np.abs(stream.samples)
+    loudness = _dbfs(float(np.sqrt(np.mean(np.square(levels, dtype=np.float64)))))
+    peak = _dbfs(float(levels.max()))
+    if loudness < SILENCE_DBFS or peak < SILENT_PEAK_DBFS:
+        raise BrokenAudio("silence")
+    starts = np.linspace(0, len(levels), WAVEFORM_PEAKS, endpoint=False).astype(int)
+    peaks = np.maximum.reduceat(levels, starts)
+    return Sound(
+        duration_ms=round(len(levels) * 1000 / stream.sample_rate),
+        sample_rate=stream.sample_rate,
+        channels=stream.channels,
+        loudness_dbfs=round(loudness, 2),
+        peak_dbfs=round(peak, 2),
+        waveform=np.minimum(peaks * 255, 255).astype(np.uint8).tobytes(),
+    )
+
+
+def _dbfs(amplitude: float) -> float:
+    return 20 * math.log10(max(amplitude, 1e-9))

@@ -1,0 +1,78 @@
+"""One clip of several."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ttscache.audio.codecs import created, decode, encode, opened
+from ttscache.audio.containers import promised_samples
+from ttscache.audio.formats import AudioFormat, format_named
+
+if TYPE_CHECKING:
+    import av
+
+
+def join(parts: Sequence[bytes], audio_format: str) -> bytes:
+    """One clip of several, each a whole file of that format. Raises BrokenAudio for one that is not.
+
+    Frames of MP3, Opus and AAC are moved as they are where all parts are alike, which keeps the quality and
+    leaves the encoder's padding, at most 80 ms of silence, between two parts. All else is decoded, brought to
+    the highest sample rate among the parts, and encoded once.
+    """
+    kind = format_named(audio_format)
+    for part in parts:
+        promised_samples(part, kind.name)
+    if len(parts) == 1:
+        return parts[0]
+    if kind.frames_can_move and len({_shape(part, kind) for part in parts}) == 1:
+        return _with_moved_frames(parts, kind)
+    rate = max(_shape(part, kind)[0] for part in parts)
+    return encode(b"".join(_pcm(part, kind, rate) for part in parts), rate, kind.name)
+
+
+def _shape(audio: bytes, kind: AudioFormat) -> tuple[int, int, str]:
+    """Sample rate, channels, codec."""
+    with opened(audio, kind) as container:
+        codec = container.streams.audio[0].codec_context
+        return codec.sample_rate, codec.channels, codec.name
+
+
+def _pcm(audio: bytes, kind: AudioFormat, sample_rate: int) -> bytes:
+    import numpy as np
+
+    samples = decode(audio, kind, sample_rate).samples
+    return np.clip(np.rint(samples * 32_768), -32_768, 32_767).astype("<i2").tobytes()
+
+
+def _with_moved_frames(parts: Sequence[bytes], kind: AudioFormat) -> bytes:
+    file = io.BytesIO()
+    with created(file, kind) as output:
+        stream, now = None, 0
+        for part in parts:
+            with opened(part, kind) as container:
+                source = container.streams.audio[0]
+                stream = stream or output.add_stream_from_template(source)
+                now = _move_frames(container.demux(source), stream, output, now)
+    return file.getvalue()
+
+
+def _move_frames(
+    packets: Iterator[av.Packet[av.AudioStream]],
+    stream: av.AudioStream,
+    output: av.container.OutputContainer,
+    now: int,
+) -> int:
+    """Append the frames from the time `now` on, in units of the stream, and return the time they end."""
+    frame_time = 0
+    for packet in packets:
+        if not packet.size:  # the demuxer's way to say that this was all
+            continue
+        # The end of an Opus stream is trimmed by a short last duration; moved, its frame is played in full.
+        frame_time = max(frame_time, packet.duration or 0)
+        packet.pts = packet.dts = now
+        packet.stream = stream
+        now += frame_time
+        output.mux(packet)
+    return now

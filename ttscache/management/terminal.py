@@ -1,0 +1,15 @@
+"""The progress bar of every command that works on clips."""
+
+from __future__ import annotations
+
+import sys
+
+from tqdm import tqdm
+
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} clips [{elapsed}, {remaining} left, {rate_fmt}{postfix}]"
+
+
+def clip_bar(total: int) -> tqdm[None]:
+    """A bar on stderr; silent where that is no terminal, so that logs get sentences and no bars."""
+    bar: tqdm[None] = tqdm(total=total, unit="clip", disable=not sys.stderr.isatty(), bar_format=BAR)
+    return bar

@@ -1,0 +1,71 @@
+"""The cache tells and asks the app above it through one object, and works without one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ttscache import hooks, tidying, warming
+from ttscache.figures.needs import needs_without_figures
+from ttscache.hooks import Hooks, NoHooks
+from ttscache.tests.fakes import KEY
+from ttscache.warming import prefetch
+
+pytestmark = pytest.mark.django_db
+
+
+class Telling(NoHooks):
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def run_ended(self) -> None:
+        self.told.append("run ended")
+        raise RuntimeError("The app above fails.")
+
+    def tidy_daily(self) -> None:
+        self.told.append("tidied")
+
+
+@pytest.fixture
+def telling(monkeypatch: pytest.MonkeyPatch) -> Telling:
+    telling = Telling()
+    monkeypatch.setattr(hooks, "_installed", telling)
+    return telling
+
+
+def end_a_run() -> str:
+    return str(warming.start_run("nothing to make", []).state)
+
+
+def test_the_end_of_a_run_is_told_after_the_commit_and_stands_whatever_becomes_of_that(
+    telling: Telling, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        assert end_a_run() == "done"
+        assert telling.told == []
+    assert telling.told == ["run ended"]
+
+
+def test_the_app_above_tidies_once_a_day_too(telling: Telling) -> None:
+    tidying.tidy()
+    assert telling.told == ["tidied"]
+
+
+def test_the_last_installed_hooks_are_the_ones_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "_installed", hooks.installed())  # put back after the test
+    mine: Hooks = Telling()
+    hooks.install(mine)
+    assert hooks.installed() is mine
+
+
+def test_without_an_app_above_runs_end_days_are_tidied_and_nothing_follows(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(hooks, "_installed", NoHooks())
+    with django_capture_on_commit_callbacks(execute=True):
+        assert end_a_run() == "done"
+    tidying.tidy()
+    prefetch.Prefetcher(hooks.installed().what_follows)._prefetch(KEY)
+    assert needs_without_figures() == []
+    assert list(hooks.installed().reflection_links()) == []

@@ -1,0 +1,208 @@
+"""Clips that were made before anybody asked for them: known as such in every tier, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db.models import Sum
+from django.test import Client
+from django.utils import timezone
+from ttscache.generation.synthesizer import Synthesizer
+
+from ttscache import moving, warming, wiring
+from ttscache.analytics import cache_stats
+from ttscache.cache import GenerationJob, Playing, SpeechCache
+from ttscache.models import Clip, ClipDay, ClipFile, Pin, Usage, WarmItem
+from ttscache.tests.fakes import TEXT, FakeVoice, entry, speech
+from ttscache.tiers.database import DatabaseTier
+from ttscache.warming import ClipSpec, worker
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HASH = speech().content_hash
+
+
+@pytest.fixture
+def voice() -> FakeVoice:
+    return FakeVoice()
+
+
+@pytest.fixture
+def cache(voice: FakeVoice) -> Iterator[SpeechCache]:
+    cache = speech_cache()
+    cache.generator.synthesizer = Synthesizer(voice, cache.ledger)
+    yield cache
+    cache.finish_recordings(5)
+
+
+def make_ahead() -> None:
+    warming.start_run("everything", [ClipSpec(speech(), "question")])
+    worker.pull(seconds=20)
+
+
+def flags(cache: SpeechCache) -> set[bool]:
+    """What each tier says, and the record."""
+    found = [tier.get(HASH) for tier in cache.tiers.all]
+    assert all(found)
+    return {each.made_ahead for each in found if each} | {Clip.objects.get().made_ahead}
+
+
+def published() -> None:
+    Pin.objects.create(content_hash=HASH, reason=Pin.Reason.LIVE)
+
+
+def play() -> None:
+    assert Client().get(f"/api/audio/{HASH}.pcm").status_code == 200
+
+
+def usage() -> dict[str, tuple[int, int]]:
+    """Requests and hits on what was made ahead, by outcome."""
+    speech_cache().ledger.flush()
+    by_outcome = Usage.objects.order_by().values_list("outcome")  # a slow one stands in a row of its own
+    rows = by_outcome.annotate(Sum("requests"), Sum("warmed_hits"))
+    return {outcome: (requests, warmed) for outcome, requests, warmed in rows}
+
+
+def test_what_a_warm_run_makes_is_known_as_made_ahead_in_every_tier(cache: SpeechCache) -> None:
+    make_ahead()
+
+    assert flags(cache) == {True}
+
+
+def test_what_a_listener_asks_for_first_is_not(cache: SpeechCache) -> None:
+    found = cache.get_or_generate(GenerationJob(speech(), "question"))
+    assert isinstance(found, Playing)
+    found.recording.result()
+    cache.finish_recordings(5)
+    make_ahead()
+
+    assert flags(cache) == {False}
+
+
+def test_what_a_listener_has_made_anew_is_not_any_more(cache: SpeechCache) -> None:
+    make_ahead()
+    for tier in cache.tiers.all:
+        tier.delete(HASH)
+    cache.generate(GenerationJob(speech(), "question")).recording.result()
+    cache.finish_recordings(5)
+
+    assert flags(cache) == {False}
+
+
+def test_who_joins_the_recording_of_a_warm_run_is_a_miss_and_it_stays_made_ahead(
+    cache: SpeechCache, voice: FakeVoice
+) -> None:
+    voice.may_go_on.clear()
+    warmed = cache.generate(GenerationJob(speech(), "question", made_ahead=True))
+    warmed.recording.wait_for_sound()
+    joined = cache.generate(GenerationJob(speech(), "question"))
+    voice.may_go_on.set()
+    joined.recording.result()
+    cache.finish_recordings(5)
+
+    assert joined.outcome == "collapsed"
+    assert flags(cache) == {True}
+
+
+def test_a_published_hit_on_it_is_counted_without_a_query(
+    cache: SpeechCache, django_assert_num_queries: Any
+) -> None:
+    published()
+    make_ahead()
+    with django_assert_num_queries(0):
+        play()
+        play()
+
+    assert usage() == {"memory": (2, 2)}
+
+
+def test_a_text_that_is_posted_is_counted_as_well(cache: SpeechCache, settings: Any) -> None:
+    settings.TTSCACHE = {
+        **settings.TTSCACHE,
+        "allow_anonymous_text": True,
+        "provider": "openai",
+        "openai_api_key": "k",
+        "audio_format": "pcm",
+    }
+    make_ahead()
+    Client().post("/api/text-to-speech", {"text": TEXT, "voice": "nova"}, content_type="application/json")
+
+    assert usage() == {"memory": (1, 1)}
+
+
+def test_a_hit_on_what_a_listener_had_made_is_a_hit_like_any_other(cache: SpeechCache) -> None:
+    published()
+    cache.generate(GenerationJob(speech(), "question")).recording.result()
+    cache.finish_recordings(5)
+    play()
+
+    assert usage() == {"memory": (1, 0)}
+
+
+class TestNeverPlayed:
+    def test_it_is_made_ahead_has_sound_and_no_day_on_which_it_was_asked_for(
+        self, cache: SpeechCache
+    ) -> None:
+        make_ahead()
+        Clip.objects.record(speech("Not made."), "question")
+        clip = Clip.objects.record(speech("Made for a listener."), "question")
+        cache.tiers.permanent.put(entry(clip.content_hash))
+
+        assert [clip.content_hash for clip in Clip.objects.never_played()] == [HASH]
+        ClipDay.objects.create(content_hash=HASH, day=timezone.now() - timedelta(days=300), requests=1)
+        assert not Clip.objects.never_played().exists()
+
+    def test_the_figures_say_how_many_there_are_and_what_they_cost(self, cache: SpeechCache) -> None:
+        published()
+        make_ahead()
+        cost = len(TEXT) * 30 / 1e6
+        assert cache_stats()["warmed"] == {
+            "hits": 0,
+            "clips": 1,
+            "never_played": 1,
+            "never_played_usd": pytest.approx(cost),
+        }
+        play()
+        cache.ledger.flush()
+
+        assert cache_stats()["warmed"] == {
+            "hits": 1,
+            "clips": 1,
+            "never_played": 0,
+            "never_played_usd": 0,
+        }
+        assert cache_stats()["by_content_type"]["question"]["warmed_hits"] == 1
+
+
+def test_a_clip_that_check_cache_puts_back_is_still_known(cache: SpeechCache) -> None:
+    make_ahead()
+    ClipFile.objects.all().delete()
+    call_command("check_cache", "--fix", stdout=StringIO())
+
+    assert ClipFile.objects.count() == 1
+    assert flags(cache) == {True}
+
+
+def test_a_clip_that_is_moved_to_the_bucket_is_still_known(clips_bucket: str, voice: FakeVoice) -> None:
+    cache = wiring.speech_cache()
+    Clip.objects.record(speech(), "question")
+    DatabaseTier().put(entry(HASH, made_ahead=True))
+    assert [move.problem for move in moving.move_clips(DatabaseTier(), cache.tiers.permanent)] == [""]
+
+    assert cache.tiers.permanent.name == "storage"
+    assert cache.tiers.permanent.get(HASH).made_ahead  # type: ignore[union-attr]
+
+
+def test_an_item_that_found_its_clip_there_changes_nothing(cache: SpeechCache) -> None:
+    Clip.objects.record(speech(), "question")
+    run = warming.start_run("everything", [ClipSpec(speech(), "question")])
+    cache.tiers.permanent.put(entry(HASH))
+    worker.pull(seconds=20)
+
+    assert run.items.get().state == WarmItem.State.SKIPPED
+    assert not Clip.objects.get().made_ahead

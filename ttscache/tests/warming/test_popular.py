@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_q.models import Schedule
+from ttscache.generation.synthesizer import Synthesizer
+from ttscache.warming.popular import (
+    FETCHED_AT_ONCE,
+    PopularReflection,
+    keep_at_hand,
+    make_popular,
+    most_requested,
+)
+
+from ttscache import tasks
+from ttscache.access import Access, access_to
+from ttscache.cache import SpeechCache
+from ttscache.conf import conf
+from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmItem, WarmRun
+from ttscache.speech import SpeechRequest
+from ttscache.tests.fakes import FakeVoice, entry
+from ttscache.tiers.files import FileTier
+from ttscache.warming import worker
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MORNINGS = "It sounds as though those mornings stayed with you."
+HARBOUR = "The harbour was where your life took a turn."
+PRIVATE = "Rosa was the one you trusted."
+
+
+@pytest.fixture(autouse=True)
+def _house_rendition(settings: Any) -> None:
+    """What the voice of these tests speaks."""
+    settings.TTSCACHE = {
+        **settings.TTSCACHE,
+        "provider": "openai",
+        "openai_api_key": "k",
+        "audio_format": "pcm",
+    }
+
+
+@pytest.fixture(autouse=True)
+def voice() -> Iterator[FakeVoice]:
+    voice = FakeVoice()
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
+    yield voice
+    speech_cache().finish_recordings(5)
+
+
+def house(text: str, voice: str = "nova") -> SpeechRequest:
+    return conf().house_request(text, voice)
+
+
+def asked_for(
+    request: SpeechRequest,
+    requests: int,
+    *,
+    days_ago: int = 0,
+    kind: str = ContentType.ANALYSIS,
+    is_shareable: bool = True,
+) -> None:
+    clip = Clip.objects.record(request, kind)
+    Clip.objects.filter(pk=clip.pk).update(is_shareable=is_shareable)
+    day = timezone.now().date() - timedelta(days=days_ago)
+    ClipDay.objects.create(content_hash=request.content_hash, day=day, requests=requests)
+
+
+def held() -> set[str]:
+    return set(Pin.objects.filter(reason=Pin.Reason.FREQUENT).values_list("content_hash", flat=True))
+
+
+def hashes(*texts: str) -> set[str]:
+    return {house(text, voice).content_hash for text in texts for voice in ("nova", "onyx")}
+
+
+def night() -> None:
+    tasks.make_frequent_reflections()
+    worker.pull(seconds=20)
+
+
+class TestMostAskedFor:
+    def test_requests_count_and_not_rows(self) -> None:
+        for voice in ("nova", "onyx", "sage", "echo", "fable"):
+            asked_for(house(MORNINGS, voice), 2)
+        asked_for(house(HARBOUR), 11)
+
+        assert most_requested() == [PopularReflection(HARBOUR, 11), PopularReflection(MORNINGS, 10)]
+
+    def test_all_voices_renditions_and_days_of_a_text_add_up(self) -> None:
+        asked_for(house(MORNINGS), 3, days_ago=29)
+        asked_for(house(MORNINGS, "onyx"), 4)
+        asked_for(SpeechRequest(text=MORNINGS, voice="nova", model="tts-1", audio_format="opus"), 5)
+        asked_for(house(HARBOUR), 11)
+
+        assert most_requested() == [PopularReflection(MORNINGS, 12), PopularReflection(HARBOUR, 11)]
+
+    def test_the_window_moves(self) -> None:
+        asked_for(house(MORNINGS), 100, days_ago=30)
+        asked_for(house(HARBOUR), 1, days_ago=29)
+
+        assert [frequent.text for frequent in most_requested()] == [HARBOUR]
+        assert [frequent.text for frequent in most_requested(days=31)] == [MORNINGS, HARBOUR]
+
+    def test_what_is_not_fit_for_others_is_not_counted(self) -> None:
+        asked_for(house(PRIVATE), 100, is_shareable=False)
+        asked_for(house(MORNINGS), 1)
+
+        assert most_requested() == [PopularReflection(MORNINGS, 1)]
+
+    def test_only_reflections_are(self) -> None:
+        for kind in (ContentType.NARRATIVE, ContentType.QUESTION, ContentType.RESPONSE):
+            asked_for(house(f"This is a {kind}."), 100, kind=kind)
+
+        assert most_requested() == []
+
+    def test_no_more_than_asked_for_and_ties_in_one_order(self) -> None:
+        for number in (3, 1, 2, 0):
+            asked_for(house(f"Reflection {number}."), 7)
+
+        assert [frequent.text[-2] for frequent in most_requested(limit=3)] == ["0", "1", "2"]
+
+    def test_it_takes_one_query(self, django_assert_num_queries: Any) -> None:
+        asked_for(house(MORNINGS), 1)
+        with django_assert_num_queries(1):
+            most_requested()
+
+
+class TestANight:
+    def test_they_are_made_once_in_every_listener_voice(self, voice: FakeVoice) -> None:
+        asked_for(house(MORNINGS), 3)
+        asked_for(house(HARBOUR, "onyx"), 2)
+        night()
+
+        assert sorted((call.text, call.voice) for call in voice.calls) == sorted(
+            (text, speaker) for text in (MORNINGS, HARBOUR) for speaker in ("nova", "onyx")
+        )
+        assert set(Clip.objects.with_audio().values_list("content_hash", flat=True)) == hashes(
+            MORNINGS, HARBOUR
+        )
+
+    def test_the_next_one_pays_nothing(self, voice: FakeVoice) -> None:
+        asked_for(house(MORNINGS), 3)
+        night()
+        night()
+
+        assert len(voice.calls) == 2
+        assert WarmRun.objects.count() == 1
+
+    def test_where_nothing_was_asked_for_nothing_is_begun(self) -> None:
+        night()
+
+        assert not WarmRun.objects.exists()
+
+    def test_the_run_says_what_it_is_and_is_in_no_hurry(self) -> None:
+        asked_for(house(MORNINGS), 3)
+        run = make_popular()
+
+        assert run is not None
+        assert (run.scope, run.requested_by) == ("frequent reflections", "schedule")
+        assert set(run.items.values_list("lane", flat=True)) == {2}
+
+    def test_every_voice_is_fit_for_others_before_it_is_spoken(self, voice: FakeVoice) -> None:
+        asked_for(house(MORNINGS), 3)
+        asked_for(house(MORNINGS, "onyx"), 1, kind=ContentType.NARRATIVE, is_shareable=False)
+        make_popular()
+
+        assert voice.calls == []
+        assert set(Clip.objects.values_list("is_shareable", flat=True)) == {True}
+
+    def test_what_is_not_fit_for_others_is_never_touched(
+        self, voice: FakeVoice, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        asked_for(house(PRIVATE), 100, is_shareable=False)
+        asked_for(house(MORNINGS), 1)
+        before = Clip.objects.filter(content_text=PRIVATE).values().get()
+        night()
+
+        assert Clip.objects.filter(content_text=PRIVATE).values().get() == before
+        assert not WarmItem.objects.filter(clip__content_text=PRIVATE).exists()
+        assert held() == hashes(MORNINGS)
+        assert PRIVATE not in caplog.text + str([call.text for call in voice.calls])
+
+    def test_a_persons_own_words_stay_what_they_are_even_where_they_are_the_same(
+        self, voice: FakeVoice
+    ) -> None:
+        asked_for(house(MORNINGS), 3)
+        own = house(MORNINGS, "onyx")
+        asked_for(own, 1, kind=ContentType.RESPONSE, is_shareable=False)
+        night()
+
+        assert [call.voice for call in voice.calls] == ["nova"]
+        assert not Clip.objects.get(content_hash=own.content_hash).is_shareable
+
+    def test_exactly_these_are_held(self) -> None:
+        asked_for(house(MORNINGS), 3)
+        night()
+        assert held() == hashes(MORNINGS)
+        ClipDay.objects.update(day=timezone.now().date() - timedelta(days=31))
+        asked_for(house(HARBOUR), 2)
+        night()
+
+        assert held() == hashes(HARBOUR)
+        assert not Pin.objects.exclude(reason=Pin.Reason.FREQUENT).exists()
+
+    def test_to_be_frequent_publishes_nothing_and_lets_nobody_hear_more(self) -> None:
+        asked_for(house(MORNINGS), 3)
+        night()
+        content_hash = house(MORNINGS).content_hash
+        assert access_to(content_hash) is Access.AUDIBLE
+        Clip.objects.update(is_shareable=False)
+
+        assert not Pin.objects.published().exists()
+        assert access_to(house(MORNINGS, "onyx").content_hash) is Access.RESTRICTED
+
+    def test_it_is_at_2_41_by_schedule_and_never_at_once(self) -> None:
+        migration = import_module("ttscache.migrations.0015_schedule_reflections")
+        migration.schedule_reflections(apps, None)
+        schedule = Schedule.objects.get(name="frequent reflections")
+
+        assert import_string(schedule.func) is tasks.make_frequent_reflections
+        assert (schedule.schedule_type, schedule.cron) == (Schedule.CRON, "41 2 * * *")
+        assert (schedule.next_run.hour, schedule.next_run.minute) == (2, 41)
+        assert datetime.now(UTC) < schedule.next_run <= datetime.now(UTC) + timedelta(days=1)
+
+
+class TestAtHand:
+    """On a second host, whose own files are few."""
+
+    @pytest.fixture
+    def tier(self, tmp_path: Path) -> FileTier:
+        return FileTier(tmp_path / "second host", 100_000)
+
+    @pytest.fixture
+    def cache(self, tier: FileTier) -> SpeechCache:
+        cache = speech_cache()
+        cache.tiers.local = (cache.tiers.local[0], tier)
+        return cache
+
+    def frequent(self, number: int, size: int = 10_000) -> str:
+        request = house(f"Reflection {number}.")
+        Clip.objects.record_all([request], ContentType.ANALYSIS, are_shareable=True)
+        speech_cache().tiers.permanent.put(
+            entry(request.content_hash, bytes([number]) * size, audio_format="pcm")
+        )
+        Pin.objects.create(content_hash=request.content_hash, reason=Pin.Reason.FREQUENT)
+        return request.content_hash
+
+    def test_they_are_fetched_into_the_files_alone_and_nothing_is_made(
+        self, cache: SpeechCache, tier: FileTier, voice: FakeVoice
+    ) -> None:
+        content_hash = self.frequent(1)
+        keep_at_hand(cache)
+
+        assert tier.get(content_hash) == cache.tiers.permanent.get(content_hash)
+        assert list(cache.tiers.local[0].entries()) == []
+        assert voice.calls == []
+
+    def test_they_stay_when_room_is_made(self, cache: SpeechCache, tier: FileTier) -> None:
+        kept = {self.frequent(number) for number in range(3)}
+        keep_at_hand(cache)
+        for number in range(20):
+            tier.put(entry(f"{number:032x}", bytes(10_000)))
+
+        assert kept <= {content_hash for content_hash, _ in tier.entries()}
+
+    def test_what_is_not_held_any_more_makes_room_like_all_others(
+        self, cache: SpeechCache, tier: FileTier
+    ) -> None:
+        content_hash = self.frequent(1)
+        keep_at_hand(cache)
+        Pin.objects.all().delete()
+        keep_at_hand(cache)
+        for number in range(20):
+            tier.put(entry(f"{number:032x}", bytes(10_000)))
+
+        assert not tier.has(content_hash)
+
+    def test_a_few_are_fetched_at_a_time(self, cache: SpeechCache, tier: FileTier) -> None:
+        for number in range(FETCHED_AT_ONCE + 2):
+            self.frequent(number, size=100)
+        keep_at_hand(cache)
+        assert len(list(tier.entries())) == FETCHED_AT_ONCE
+        keep_at_hand(cache)
+
+        assert len(list(tier.entries())) == FETCHED_AT_ONCE + 2
+
+    def test_more_than_fit_do_not_push_each_other_out(self, cache: SpeechCache, tier: FileTier) -> None:
+        for number in range(FETCHED_AT_ONCE):
+            self.frequent(number, size=20_000)
+        keep_at_hand(cache)
+        held = set(tier.entries())
+        keep_at_hand(cache)
+
+        assert set(tier.entries()) == held
+        assert len(held) == 4
+
+    def test_what_is_there_costs_one_query(
+        self, cache: SpeechCache, tier: FileTier, django_assert_num_queries: Any
+    ) -> None:
+        self.frequent(1)
+        keep_at_hand(cache)
+        with django_assert_num_queries(1):
+            keep_at_hand(cache)
+
+    def test_what_is_held_for_another_reason_is_left_where_it_is(
+        self, cache: SpeechCache, tier: FileTier
+    ) -> None:
+        self.frequent(1)
+        Pin.objects.update(reason=Pin.Reason.LIVE)
+        keep_at_hand(cache)
+
+        assert list(tier.entries()) == []

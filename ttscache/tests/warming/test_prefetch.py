@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from ttscache.hooks import NoHooks
+from ttscache.warming.prefetch import MOST_WAITING, Prefetcher
+
+from harness.waiting import wait_until
+from ttscache import hooks, warming
+from ttscache.models import Clip, Lane, Pin, WarmItem, WarmRun
+from ttscache.tests.fakes import KEY, entry, speech
+from ttscache.warming import ClipSpec, prefetch
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NEXT = [ClipSpec(speech(f"This is question number {word}."), "question") for word in ("two", "three")]
+OTHERS = [f"{number:032x}" for number in range(MOST_WAITING + 5)]
+
+StartPrefetcher = Callable[[Callable[[str], Sequence[ClipSpec]]], Prefetcher]
+
+
+class Listening:
+    """Notes what was asked for; `may_go_on` holds its predictor up."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.errors: list[Exception] = []
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+
+    def __call__(self, content_hash: str) -> list[ClipSpec]:
+        self.heard.append(content_hash)
+        assert self.may_go_on.wait(60)
+        if self.errors:
+            raise self.errors.pop()
+        return []
+
+
+@pytest.fixture
+def start_prefetcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartPrefetcher]:
+    """The one of this process, with another idea of what follows."""
+
+    def start(what_follows: Callable[[str], Sequence[ClipSpec]]) -> Prefetcher:
+        following = NoHooks()
+        monkeypatch.setattr(following, "what_follows", what_follows)
+        monkeypatch.setattr(hooks, "_installed", following)
+        prefetch.start()
+        assert prefetch._prefetcher is not None
+        return prefetch._prefetcher
+
+    yield start
+    prefetch.stop()
+
+
+@pytest.fixture
+def listening(start_prefetcher: StartPrefetcher) -> Listening:
+    listening = Listening()
+    start_prefetcher(listening)
+    return listening
+
+
+def heard_before(listening: Listening, content_hash: str = "f" * 32) -> list[str]:
+    """All that was heard before this, which is asked for last."""
+    prefetch.note_request(content_hash)
+    wait_until(lambda: content_hash in listening.heard, "the last one to be heard")
+    return listening.heard[:-1]
+
+
+def test_what_follows_is_queued_before_all_that_is_scheduled(start_prefetcher: StartPrefetcher) -> None:
+    start_prefetcher(lambda _: NEXT)
+    prefetch.note_request(KEY)
+    wait_until(lambda: WarmItem.objects.count() == 2, "both to be queued")
+
+    run = WarmRun.objects.get()
+    assert (run.scope, run.requested_by) == ("ahead, nova", "a listener's question")
+    assert set(run.items.values_list("lane", "state")) == {(Lane.PREFETCH, "queued")}
+
+
+def test_what_is_scheduled_already_changes_its_lane(start_prefetcher: StartPrefetcher) -> None:
+    run = warming.start_run("everything", NEXT)
+    start_prefetcher(lambda _: NEXT[:1])
+    prefetch.note_request(KEY)
+    wait_until(lambda: run.items.filter(lane=Lane.PREFETCH).exists(), "one to be hurried")
+
+    assert list(run.items.values_list("lane", flat=True)) == [Lane.PREFETCH, Lane.SCHEDULED]
+    assert WarmRun.objects.get() == run
+
+
+def test_where_all_is_there_nothing_is_written(start_prefetcher: StartPrefetcher) -> None:
+    for wanted in NEXT:
+        Clip.objects.record(wanted.speech, "question")
+        speech_cache().tiers.permanent.put(entry(wanted.speech.content_hash))
+    listening = Listening()
+    start_prefetcher(lambda content_hash: [*listening(content_hash), *NEXT])
+    prefetch.note_request(KEY)
+    heard_before(listening)
+    prefetch.stop()
+
+    assert not WarmRun.objects.exists()
+
+
+def test_within_a_minute_the_same_is_looked_at_once(listening: Listening) -> None:
+    for _ in range(20):
+        prefetch.note_request(KEY)
+
+    assert heard_before(listening) == [KEY]
+
+
+def test_to_ask_costs_no_query_and_waits_for_nobody(
+    listening: Listening, django_assert_num_queries: Any
+) -> None:
+    listening.may_go_on.clear()
+    with django_assert_num_queries(0):
+        for content_hash in OTHERS:
+            prefetch.note_request(content_hash)
+    listening.may_go_on.set()
+
+    wait_until(lambda: len(listening.heard) >= MOST_WAITING, "those that found room")
+    assert len(listening.heard) <= MOST_WAITING + 1
+
+
+def test_what_found_no_room_may_be_asked_for_again(listening: Listening) -> None:
+    listening.may_go_on.clear()
+    for content_hash in OTHERS:
+        prefetch.note_request(content_hash)
+    listening.may_go_on.set()
+    wait_until(lambda: len(listening.heard) >= MOST_WAITING, "those that found room")
+    prefetch.note_request(OTHERS[-1])
+
+    wait_until(lambda: OTHERS[-1] in listening.heard, "the one that was let go")
+
+
+@pytest.mark.parametrize(
+    "error", [OperationalError("gone"), KeyError("a mistake")], ids=["outage", "mistake"]
+)
+def test_an_error_ends_one_prediction_and_no_other(listening: Listening, error: Exception) -> None:
+    listening.errors = [error]
+    prefetch.note_request(KEY)
+
+    assert heard_before(listening) == [KEY]
+
+
+def test_while_the_database_is_away_nothing_is_said_of_it(
+    listening: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    listening.errors = [OperationalError("gone")]
+    prefetch.note_request(KEY)
+    heard_before(listening)
+
+    assert caplog.records == []
+
+
+def test_switched_off_there_is_no_thread_for_it(settings: Any) -> None:
+    settings.TTSCACHE = {**settings.TTSCACHE, "predict_ahead": 0}
+    prefetch.start()
+
+    assert prefetch._prefetcher is None
+
+
+class TestRequests:
+    @pytest.fixture
+    def there(self) -> str:
+        """A published clip that every tier has."""
+        content_hash = speech().content_hash
+        Clip.objects.record(speech(), "question")
+        Pin.objects.create(content_hash=content_hash, reason=Pin.Reason.LIVE)
+        for tier in speech_cache().tiers.all:
+            tier.put(entry(content_hash, is_published=True))
+        return content_hash
+
+    @pytest.mark.parametrize(
+        ("method", "headers", "is_noted"),
+        [
+            ("get", {}, True),
+            ("get", {"Range": "bytes=0-"}, True),
+            ("get", {"Range": "bytes=0-1"}, False),
+            ("get", {"Range": "bytes=500-"}, False),
+            ("head", {}, False),
+        ],
+        ids=["whole", "from the start", "probe", "later part", "head"],
+    )
+    def test_what_counts_as_a_request_is_noted(
+        self, listening: Listening, there: str, method: str, headers: dict[str, str], is_noted: bool
+    ) -> None:
+        getattr(Client(), method)(f"/api/audio/{there}.mp3", headers=headers)
+
+        assert heard_before(listening) == [there] * is_noted
+
+    def test_a_published_hit_stays_without_a_query(
+        self, listening: Listening, there: str, django_assert_num_queries: Any
+    ) -> None:
+        with django_assert_num_queries(0):
+            assert Client().get(f"/api/audio/{there}.mp3").status_code == 200
+
+        assert heard_before(listening) == [there]
+
+    def test_a_clip_that_others_may_not_hear_is_not(self, listening: Listening) -> None:
+        Clip.objects.record(speech(), "question")
+        assert Client().get(f"/api/audio/{speech().content_hash}.mp3").status_code == 404
+
+        assert heard_before(listening) == []
+
+    @pytest.mark.parametrize(("kind", "is_noted"), [("question", True), ("response", False)])
+    def test_a_text_that_is_posted_is_noted_by_its_key_and_a_persons_own_words_never(
+        self, listening: Listening, settings: Any, kind: str, is_noted: bool
+    ) -> None:
+        settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}
+        body = {"text": "Where did you grow up?", "voice": "nova", "content_type": kind}
+        answer = Client().post("/api/text-to-speech", body, content_type="application/json")
+        assert answer.status_code == 200
+        assert answer.getvalue()
+
+        assert len(heard_before(listening)) == is_noted

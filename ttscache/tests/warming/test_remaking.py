@@ -1,0 +1,238 @@
+"""A clip that is made again: the old one plays until the new one is kept, and nobody pays twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from ttscache.generation.synthesizer import Synthesizer
+
+from harness.waiting import wait_until
+from ttscache import warming
+from ttscache.cache import GenerationJob, Hit
+from ttscache.claims import Claims
+from ttscache.errors import ProviderFailed
+from ttscache.figures.holdings import GROWTH_DAYS, _bytes_a_day
+from ttscache.local_copies import LocalCopies
+from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
+from ttscache.tests.fakes import FakeVoice, hum, speech, spoken
+from ttscache.warming import ClipSpec, remaking, worker
+from ttscache.wiring import forget, speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+REQUEST = speech("Where did it begin?")
+WANTED = [ClipSpec(REQUEST, "question")]
+OLD, NEW = spoken(REQUEST), hum(2, level=4_000)
+
+
+@pytest.fixture(autouse=True)
+def voice() -> Iterator[FakeVoice]:
+    """It has said the clip once, and would say it otherwise now."""
+    voice = FakeVoice()
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
+    speech_cache().generate(GenerationJob(REQUEST, "question")).recording.result()
+    voice.calls.clear()
+    voice.audio = NEW
+    yield voice
+    voice.may_go_on.set()
+    speech_cache().finish_recordings(5)
+
+
+class WatchedClaims(Claims):
+    """Tells when somebody has looked who holds one."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.is_asked = threading.Event()
+
+    def holder(self, name: str) -> Claim | None:
+        found = super().holder(name)
+        self.is_asked.set()
+        return found
+
+
+def make_again() -> WarmRun:
+    run = remaking.start_remake("again", remaking.plan_remakes(WANTED))
+    worker.pull(seconds=20)
+    run.refresh_from_db()
+    return run
+
+
+def heard() -> bytes:
+    found = speech_cache().find(REQUEST.content_hash)
+    assert isinstance(found, Hit)
+    return found.entry.audio
+
+
+def the_item() -> tuple[str, str]:
+    item = WarmItem.objects.get()
+    return item.state, item.reason
+
+
+def test_listeners_get_the_new_sound_under_a_new_address() -> None:
+    before = Clip.objects.get()
+    assert make_again().state == WarmRun.State.DONE
+    after = Clip.objects.get()
+    assert heard() == NEW
+    assert after.checksum != before.checksum, "the address ends in it"
+    assert (after.pk, after.duration_ms) == (before.pk, 2_000)
+
+
+def test_the_old_one_plays_while_the_new_one_is_made(voice) -> None:
+    voice.may_go_on.clear()
+    item = remaking.start_remake("again", remaking.plan_remakes(WANTED)).items.get()
+    making = speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=item.newer_than))
+    wait_until(lambda: voice.speaking == 1, "the voice speaks")
+    playing = speech_cache().get_or_generate(GenerationJob(REQUEST, "question"))
+    assert (isinstance(playing, Hit), heard()) == (True, OLD)
+    voice.may_go_on.set()
+    assert making.recording.result().audio == heard() == NEW
+
+
+def test_a_failure_leaves_the_old_one(voice) -> None:
+    voice.fails_on = REQUEST.text
+    assert make_again().state == WarmRun.State.FAILED
+    assert heard() == OLD
+    assert Clip.objects.get().is_ready
+    assert not Removal.objects.exists()
+
+
+def test_what_nobody_can_keep_leaves_the_old_one(monkeypatch) -> None:
+    monkeypatch.setattr(speech_cache().tiers, "permanents", ())  # none of them takes it
+    assert make_again().state == WarmRun.State.FAILED
+    assert heard() == OLD
+
+
+def test_other_processes_give_their_copies_up() -> None:
+    elsewhere = speech_cache()
+    copies = LocalCopies(elsewhere)
+    copies.forget_removed()
+    forget()  # this one is another process now
+    speech_cache().generator.synthesizer = elsewhere.synthesizer
+    make_again()
+    assert elsewhere.find(REQUEST.content_hash).entry.audio == OLD  # type: ignore[union-attr]
+    copies.forget_removed()
+    assert elsewhere.find(REQUEST.content_hash).entry.audio == NEW  # type: ignore[union-attr]
+
+
+def test_a_copy_of_the_old_one_that_comes_late_is_given_up_as_well() -> None:
+    cache = speech_cache()
+    copies = LocalCopies(cache)
+    copies.forget_removed()
+    late = cache.find(REQUEST.content_hash)
+    make_again()
+    copies.forget_removed()
+    for tier in cache.tiers.local:
+        tier.put(late.entry)  # type: ignore[union-attr]
+    copies.forget_removed()
+    assert heard() == NEW
+
+
+def test_in_a_bucket_the_new_one_has_a_name_of_its_own(clips_bucket) -> None:
+    speech_cache().generator.synthesizer = Synthesizer(FakeVoice(), speech_cache().ledger)
+    make_again()
+    first = Clip.objects.get()  # it has moved there
+    make_again()
+    assert (heard(), Clip.objects.get().kept_in) == (OLD, "storage")
+    assert Clip.objects.get().audio_file_path != first.audio_file_path
+    assert not speech_cache().tiers.permanent.has_bytes(first), "nobody else could have had its address"
+
+
+def test_an_item_whose_maker_died_after_the_clip_was_kept_is_not_paid_twice(voice) -> None:
+    run = make_again()
+    run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed")
+    WarmRun.objects.update(state=WarmRun.State.RUNNING)
+    worker.pull(seconds=20)
+    assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.SKIPPED)
+
+
+def test_one_whose_maker_died_before_that_is_made_by_the_next(voice) -> None:
+    run = remaking.start_remake("again", remaking.plan_remakes(WANTED))
+    run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed", attempts=1)
+    worker.pull(seconds=20)
+    assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.DONE)
+
+
+def test_two_who_ask_before_it_is_made_pay_once(voice) -> None:
+    planned = remaking.plan_remakes(WANTED)  # both have seen the same page
+    for requested_by in ("ana", "ben"):
+        remaking.start_remake(f"again, {requested_by}", planned, requested_by=requested_by)
+    worker.pull(seconds=20)
+    assert len(voice.calls) == 1
+    assert sorted(WarmItem.objects.values_list("state", flat=True)) == ["done", "skipped"]
+
+
+def test_what_is_under_way_is_not_asked_for_again() -> None:
+    remaking.start_remake("again", remaking.plan_remakes(WANTED))
+    assert remaking.plan_remakes(WANTED).clips == ()
+
+
+def test_what_is_not_made_yet_is_not_made_again() -> None:
+    missing = ClipSpec(speech("And then?"), "question")
+    assert remaking.plan_remakes([*WANTED, missing]).characters == len(REQUEST.text)
+
+
+def test_whoever_follows_a_claim_that_only_looked_makes_it_all_the_same(voice) -> None:
+    speech_cache().generator.claims = claims = WatchedClaims(8)
+    held = claims.take(REQUEST.content_hash)
+    assert held is not None
+    making = speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=timezone.now()))
+    assert claims.is_asked.wait(30), "it follows"
+    claims.give_back(held)
+    assert making.recording.result().audio == NEW
+
+
+def test_a_clip_in_parts_is_said_anew_in_all_of_them(voice) -> None:
+    long = speech("This sentence is said in one of its parts. " * 30)
+    voice.audio = None
+    speech_cache().generate(GenerationJob(long, "question")).recording.result()
+    first = len(voice.calls)
+    speech_cache().generate(GenerationJob(long, "question", newer_than=timezone.now())).recording.result()
+    assert len(voice.calls) == 2 * first > 2
+
+
+def test_it_is_booked_as_spending(voice) -> None:
+    make_again()
+    speech_cache().ledger.flush()
+    assert sum(Spending.objects.values_list("calls", flat=True)) == 2
+
+
+def test_what_failed_can_be_tried_again(voice) -> None:
+    voice.errors = [ProviderFailed()] * 3
+    run = make_again()
+    assert run.state == WarmRun.State.FAILED
+    warming.retry_failed(run)
+    worker.pull(seconds=20)
+    assert (heard(), the_item()[0]) == (NEW, WarmItem.State.DONE)
+
+
+def test_the_same_bytes_once_more_disturb_nobody(voice) -> None:
+    voice.audio = OLD
+    make_again()
+    assert (heard(), Removal.objects.count(), ClipFile.objects.count()) == (OLD, 0, 1)
+
+
+def test_it_is_content_with_what_was_made_since_somebody_asked(voice) -> None:
+    asked = timezone.now()
+    Clip.objects.update(kept_at=asked + timedelta(seconds=1))
+    speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=asked)).recording.result()
+    assert voice.calls == []
+
+
+def grown() -> int:
+    return round(_bytes_a_day() * GROWTH_DAYS)
+
+
+def test_storage_has_grown_by_what_the_new_one_is_larger() -> None:
+    before = ClipFile.objects.get().file_size
+    Clip.objects.update(kept_at=timezone.now() - timedelta(days=GROWTH_DAYS + 1))
+    make_again()
+    assert grown() == ClipFile.objects.get().file_size - before
+
+
+def test_of_one_that_is_new_itself_by_all_of_it() -> None:
+    make_again()
+    assert grown() == ClipFile.objects.get().file_size

@@ -1,0 +1,323 @@
+"""A run's life: paused, let go on, given up, tried again; and whose turn it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django_q.models import OrmQ
+from ttscache.generation.synthesizer import Synthesizer
+from ttscache.warming.progress import progress_of
+
+from harness.waiting import wait_until
+from ttscache import warming
+from ttscache.budget import Budget
+from ttscache.errors import ProviderFailed
+from ttscache.models import Clip, Lane, WarmItem, WarmRun
+from ttscache.tests.fakes import FakeVoice, speech
+from ttscache.warming import ClipSpec, worker
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WANTED = [
+    ClipSpec(speech(f"This is question number {word}."), "question")
+    for word in ("one", "two", "three", "four")
+]
+STAFF, BUDGET = WarmRun.Pause.STAFF, WarmRun.Pause.BUDGET
+
+
+@pytest.fixture(autouse=True)
+def voice(settings: Any) -> Iterator[FakeVoice]:
+    settings.TTSCACHE = {**settings.TTSCACHE, "warm_concurrency": 1}  # one after another, so in order
+    voice = FakeVoice()
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
+    yield voice
+    voice.may_go_on.set()
+    speech_cache().finish_recordings(5)
+
+
+@pytest.fixture
+def run() -> WarmRun:
+    return warming.start_run("here", WANTED)
+
+
+def made(voice: FakeVoice) -> list[str]:
+    """The words, in the order of the calls: one, two, three, four."""
+    return [call.text.rstrip(".").split()[-1] for call in voice.calls]
+
+
+def states(run: WarmRun) -> list[str]:
+    return list(run.items.values_list("state", flat=True))
+
+
+def finished(run: WarmRun) -> WarmRun:
+    worker.pull(seconds=20)
+    run.refresh_from_db()
+    return run
+
+
+@contextmanager
+def under_way(voice: FakeVoice) -> Iterator[None]:
+    """While the first clip is in the making; afterwards it is made, and whatever may follow it."""
+
+    def pull() -> None:
+        try:
+            worker.pull(seconds=20)
+        finally:
+            connections.close_all()
+
+    voice.may_go_on.clear()
+    with ThreadPoolExecutor(1) as thread:
+        pulling_now = thread.submit(pull)
+        wait_until(lambda: voice.calls, "a clip under way")
+        try:
+            yield
+        finally:
+            voice.may_go_on.set()
+            pulling_now.result()
+
+
+class TestPause:
+    def test_a_clip_under_way_is_finished_and_no_further_one_begun(
+        self, run: WarmRun, voice: FakeVoice
+    ) -> None:
+        with under_way(voice):
+            assert warming.pause(run, STAFF)
+        run.refresh_from_db()
+        assert (run.state, run.paused_because) == ("paused", "staff")
+        assert states(run) == ["done", "queued", "queued", "queued"]
+        assert Clip.objects.with_audio().count() == len(voice.calls) == 1
+
+    def test_what_staff_paused_goes_on_only_when_they_say_so(self, run: WarmRun) -> None:
+        warming.pause(run, STAFF)
+        warming.resume_paused(Budget(None))
+        assert finished(run).state == WarmRun.State.PAUSED
+        assert warming.resume(run)
+        assert finished(run).state == WarmRun.State.DONE
+
+    def test_who_asks_again_joins_it_and_it_stays_paused(self, run: WarmRun, voice: FakeVoice) -> None:
+        warming.pause(run, STAFF)
+        assert warming.start_run("here", WANTED) == run
+        assert finished(run).state == WarmRun.State.PAUSED
+        assert voice.calls == []
+
+    def test_what_waits_for_money_can_be_paused_by_staff_but_not_the_other_way_round(
+        self, run: WarmRun
+    ) -> None:
+        assert warming.pause(run, BUDGET)
+        assert warming.pause(run, STAFF)
+        assert not warming.pause(run, BUDGET)
+        run.refresh_from_db()
+        assert run.paused_because == STAFF
+
+    def test_money_that_is_there_again_does_not_undo_what_staff_paused_meanwhile(self, run: WarmRun) -> None:
+        warming.pause(run, BUDGET)
+        seen = WarmRun.objects.get(pk=run.pk)
+        warming.pause(run, STAFF)
+        assert not warming.resume(seen, paused_because=BUDGET)
+        run.refresh_from_db()
+        assert (run.state, run.paused_because) == (WarmRun.State.PAUSED, STAFF)
+
+    def test_what_has_ended_is_neither_paused_nor_resumed(self, run: WarmRun) -> None:
+        finished(run)
+        assert not warming.pause(run, STAFF)
+        assert not warming.resume(run)
+
+    def test_going_on_calls_for_hands(self, run: WarmRun) -> None:
+        warming.pause(run, STAFF)
+        OrmQ.objects.all().delete()
+        warming.resume(run)
+        assert OrmQ.objects.count() == 1
+
+
+class TestCancel:
+    def test_nothing_is_left_queued_or_taken(self, run: WarmRun, voice: FakeVoice) -> None:
+        assert warming.cancel(run)
+        assert finished(run).state == WarmRun.State.CANCELLED
+        assert states(run) == ["cancelled"] * 4
+        assert set(run.items.values_list("reason", flat=True)) == {warming.CANCELLED}
+        assert (voice.calls, worker.is_work_left(), run.finished_at is None) == ([], False, False)
+
+    def test_a_clip_under_way_is_finished_kept_and_says_so(self, run: WarmRun, voice: FakeVoice) -> None:
+        with under_way(voice):
+            assert warming.cancel(run)
+            assert states(run) == ["cancelled"] * 4
+        assert states(run) == ["done", "cancelled", "cancelled", "cancelled"]
+        assert "finished and kept" in run.items.get(state="done").reason
+        assert Clip.objects.with_audio().count() == len(voice.calls) == 1
+        run.refresh_from_db()
+        assert run.state == WarmRun.State.CANCELLED
+
+    def test_what_has_ended_is_not_cancelled(self, run: WarmRun) -> None:
+        assert not warming.cancel(finished(run))
+        assert states(run) == ["done"] * 4
+
+    def test_who_asks_afterwards_gets_a_run_of_their_own(self, run: WarmRun) -> None:
+        warming.cancel(run)
+        again = warming.start_run("here", WANTED)
+        assert again != run
+        assert finished(again).state == WarmRun.State.DONE
+
+
+class TestTryAgain:
+    @pytest.fixture
+    def failed(self, run: WarmRun, voice: FakeVoice) -> WarmRun:
+        voice.fails_on = "two"
+        finished(run)
+        assert (run.state, states(run)) == ("failed", ["done", "failed", "done", "done"])
+        assert run.items.get(state="failed").reason == ProviderFailed.sentence
+        voice.fails_on = ""
+        voice.calls.clear()
+        return run
+
+    def test_in_the_same_run_and_only_what_failed(self, failed: WarmRun, voice: FakeVoice) -> None:
+        assert warming.retry_failed(failed) == failed
+        assert finished(failed).state == WarmRun.State.DONE
+        assert made(voice) == ["two"]
+
+    def test_in_the_run_that_is_under_way_by_now(self, failed: WarmRun, voice: FakeVoice) -> None:
+        later = warming.start_run("here", [*WANTED[2:], ClipSpec(speech("This is number five."), "question")])
+        assert warming.retry_failed(failed) == later
+        assert finished(later).state == WarmRun.State.DONE
+        failed.refresh_from_db()
+        assert failed.state == WarmRun.State.FAILED
+        assert sorted(made(voice)) == ["five", "two"]
+
+    def test_where_nothing_failed_nothing_happens(self, run: WarmRun) -> None:
+        finished(run)
+        OrmQ.objects.all().delete()
+        assert warming.retry_failed(run).state == WarmRun.State.DONE
+        assert OrmQ.objects.count() == 0
+
+    def test_not_for_listeners_however_often_they_ask(self, failed: WarmRun, voice: FakeVoice) -> None:
+        before = len(voice.calls)
+        for _ in range(3):
+            warming.expedite("ahead", WANTED)
+            assert warming.start_run("here", WANTED, lane=Lane.PREFETCH) == failed
+        worker.pull(seconds=20)
+        assert (len(voice.calls), WarmRun.objects.count()) == (before, 1)
+
+    def test_for_listeners_again_after_an_hour(self, failed: WarmRun, voice: FakeVoice) -> None:
+        failed.items.update(finished_at=timezone.now() - timedelta(minutes=61))
+        warming.expedite("ahead", WANTED)
+        worker.pull(seconds=20)
+        assert Clip.objects.with_audio().count() == len(WANTED)
+
+    def test_what_others_made_meanwhile_was_there_already(self, failed: WarmRun, voice: FakeVoice) -> None:
+        finished(warming.start_run("there", WANTED))
+        finished(warming.retry_failed(failed))
+        assert made(voice) == ["two"]
+        assert failed.items.get(position=1).reason == warming.WAS_THERE
+
+
+class TestLanes:
+    def test_the_faster_lane_is_taken_first(self, run: WarmRun, voice: FakeVoice) -> None:
+        warming.start_run(
+            "listener", [ClipSpec(speech("A listener hears five."), "question")], lane=Lane.PREFETCH
+        )
+        finished(run)
+        assert made(voice) == ["five", "one", "two", "three", "four"]
+
+    def test_who_joins_in_the_faster_lane_takes_their_clips_along(
+        self, run: WarmRun, voice: FakeVoice
+    ) -> None:
+        warming.start_run("here", WANTED[2:], lane=Lane.PREFETCH)
+        finished(run)
+        assert made(voice) == ["three", "four", "one", "two"]
+
+    def test_who_joins_in_the_slower_lane_slows_nobody_down(self) -> None:
+        run = warming.start_run("here", WANTED[:2], lane=Lane.PREFETCH)
+        warming.start_run("here", WANTED)
+        assert list(run.items.values_list("lane", flat=True)) == [1, 1, 2, 2]
+
+    def test_a_hurry_moves_clips_that_wait_in_any_run_and_makes_no_second_item(
+        self, run: WarmRun, voice: FakeVoice
+    ) -> None:
+        warming.expedite("listener", WANTED[3:])
+        assert list(WarmRun.objects.all()) == [run]
+        assert WarmItem.objects.count() == 4
+        finished(run)
+        assert made(voice) == ["four", "one", "two", "three"]
+
+    def test_a_hurry_puts_what_waits_nowhere_into_a_run_of_its_own(
+        self, run: WarmRun, voice: FakeVoice
+    ) -> None:
+        warming.expedite("listener", [*WANTED[3:], ClipSpec(speech("A listener hears five."), "question")])
+        finished(run)
+        assert [item.clip.content_text for item in WarmItem.objects.filter(run__scope="listener")] == [
+            "A listener hears five."
+        ]
+        assert set(made(voice)[:2]) == {"four", "five"}
+
+    def test_a_hurry_writes_nothing_where_nothing_is_missing(self, run: WarmRun) -> None:
+        finished(run)
+        OrmQ.objects.all().delete()
+        with CaptureQueriesContext(connection) as queries:
+            warming.expedite("listener", WANTED)
+        assert [query["sql"][:6] for query in queries] == ["SELECT"]
+        assert (WarmRun.objects.count(), OrmQ.objects.count()) == (1, 0)
+
+    def test_who_joins_with_something_new_calls_for_hands_and_who_does_not_calls_nobody(
+        self, run: WarmRun
+    ) -> None:
+        WarmRun.objects.update(state=WarmRun.State.RUNNING)
+        OrmQ.objects.all().delete()
+        warming.start_run("here", WANTED)
+        assert OrmQ.objects.count() == 0
+        warming.start_run("here", [ClipSpec(speech("This is number five."), "question")])
+        assert OrmQ.objects.count() == 1
+
+
+class TestProgress:
+    def at_work_for(self, run: WarmRun, seconds: float, **since: float) -> None:
+        """Two clips made in that time, two left."""
+        now = timezone.now()
+        WarmRun.objects.filter(pk=run.pk).update(
+            state=WarmRun.State.RUNNING,
+            started_at=now - timedelta(**(since or {"seconds": seconds})),
+            at_work_since=now - timedelta(seconds=seconds),
+        )
+        run.items.filter(position__lt=2).update(state="done", finished_at=now)
+        run.refresh_from_db()
+
+    def test_the_time_left_follows_the_pace(self, run: WarmRun) -> None:
+        self.at_work_for(run, 20)
+        assert progress_of(run)["eta_seconds"] == 20
+
+    def test_a_time_in_which_it_was_held_up_does_not_count(self, run: WarmRun) -> None:
+        self.at_work_for(run, 20, days=2)
+        assert progress_of(run)["eta_seconds"] == 20
+
+    def test_clips_of_an_earlier_try_do_not_count(self, run: WarmRun) -> None:
+        self.at_work_for(run, 20)
+        run.items.filter(position=0).update(finished_at=timezone.now() - timedelta(days=2))
+        assert progress_of(run)["eta_seconds"] == 40
+
+    def test_while_it_is_paused_nobody_knows(self, run: WarmRun) -> None:
+        self.at_work_for(run, 20)
+        warming.pause(run, STAFF)
+        run.refresh_from_db()
+        told = progress_of(run)
+        assert (told["state"], told["paused_because"], told["eta_seconds"]) == ("paused", "staff", None)
+
+    def test_what_was_cancelled_is_counted(self, run: WarmRun) -> None:
+        self.at_work_for(run, 20)
+        warming.cancel(run)
+        run.refresh_from_db()
+        told = progress_of(run)
+        assert (told["done"], told["cancelled"], told["total"], told["eta_seconds"]) == (2, 2, 4, 0)
+
+    def test_its_start_is_its_first_one(self, run: WarmRun, voice: FakeVoice) -> None:
+        voice.fails_on = "two"
+        begun = finished(run).started_at
+        voice.fails_on = ""
+        again = finished(warming.retry_failed(run))
+        assert again.started_at == begun
+        assert begun and again.at_work_since and again.at_work_since > begun

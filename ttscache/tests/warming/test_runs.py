@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django_q.models import OrmQ
+from ttscache.generation.synthesizer import Synthesizer
+from ttscache.warming.progress import progress_of
+
+from ttscache import tasks, warming
+from ttscache.errors import TextRefused
+from ttscache.models import Clip, WarmRun
+from ttscache.tests.fakes import FakeVoice, speech
+from ttscache.warming import ClipSpec, worker
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WANTED = [
+    ClipSpec(speech(f"This is question number {word}."), "question")
+    for word in ("one", "two", "three", "four")
+]
+
+
+@pytest.fixture(autouse=True)
+def voice() -> Iterator[FakeVoice]:
+    voice = FakeVoice()
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
+    yield voice
+    speech_cache().finish_recordings(5)
+
+
+def states(run: WarmRun) -> list[str]:
+    return list(run.items.values_list("state", flat=True))
+
+
+def finished(run: WarmRun) -> WarmRun:
+    worker.pull(seconds=20)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_plan_says_what_there_is_to_make_and_writes_nothing() -> None:
+    planned = warming.plan(WANTED)
+
+    assert (len(planned.clips), len(planned.missing)) == (4, 4)
+    assert planned.characters == sum(len(wanted.speech.text) for wanted in WANTED)
+    assert planned.cost_usd == pytest.approx(planned.characters * 30 / 1e6)
+    assert not Clip.objects.exists()
+
+
+def test_a_run_makes_every_clip(voice: FakeVoice) -> None:
+    run = finished(warming.start_run("here", WANTED))
+
+    assert run.state == WarmRun.State.DONE
+    assert states(run) == ["done"] * 4
+    assert Clip.objects.with_audio().count() == len(voice.calls) == 4
+
+
+def test_who_starts_the_same_again_joins_and_another_scope_gets_its_own() -> None:
+    run = warming.start_run("here", WANTED)
+
+    assert warming.start_run("here", WANTED) == run
+    assert warming.start_run("there", WANTED) != run
+
+
+def test_who_joins_with_further_clips_has_them_made_as_well(voice: FakeVoice) -> None:
+    run = warming.start_run("here", WANTED[:2])
+    assert warming.start_run("here", WANTED) == run
+    finished(run)
+
+    assert states(run) == ["done"] * 4
+    assert len(voice.calls) == 4
+
+
+def test_who_joins_has_what_failed_tried_again(voice: FakeVoice) -> None:
+    run = warming.start_run("here", WANTED)
+    run.items.filter(position=0).update(state="failed", reason="busy", attempts=3)
+    warming.start_run("here", WANTED)
+    finished(run)
+
+    assert (run.state, states(run)) == (WarmRun.State.DONE, ["done"] * 4)
+
+
+def test_where_nothing_is_missing_the_run_is_the_one_that_made_it(voice: FakeVoice) -> None:
+    made = finished(warming.start_run("here", WANTED))
+    OrmQ.objects.all().delete()
+    run = warming.start_run("here", WANTED)
+
+    assert (run, run.state) == (made, WarmRun.State.DONE)
+    assert not OrmQ.objects.exists()
+
+
+def test_where_others_have_made_it_all_the_run_is_done_at_once(voice: FakeVoice) -> None:
+    finished(warming.start_run("there", WANTED))
+    run = warming.start_run("here", WANTED)
+
+    assert (run.state, states(run)) == (WarmRun.State.DONE, ["skipped"] * 4)
+    assert run.started_at == run.finished_at is not None
+
+
+def test_two_runs_that_share_a_clip_pay_for_it_once(voice: FakeVoice) -> None:
+    warming.start_run("here", WANTED)
+    finished(warming.start_run("there", WANTED))
+
+    assert len(voice.calls) == 4
+
+
+def test_a_clip_that_cannot_be_made_fails_its_item_with_a_reason_and_not_the_others(voice: FakeVoice) -> None:
+    voice.errors = [TextRefused()]
+    run = finished(warming.start_run("here", WANTED))
+
+    assert run.state == WarmRun.State.FAILED
+    assert sorted(states(run)) == ["done", "done", "done", "failed"]
+    assert run.items.get(state="failed").reason == TextRefused.sentence
+
+
+def test_progress_is_told_in_the_words_of_the_contract() -> None:
+    run = warming.start_run("here", WANTED)
+    before = progress_of(run)
+    after = progress_of(finished(run))
+
+    assert (before["state"], before["total"], before["done"], before["eta_seconds"]) == ("queued", 4, 0, None)
+    assert (after["state"], after["done"], after["skipped"], after["failed"], after["eta_seconds"]) == (
+        "done",
+        4,
+        0,
+        0,
+        0,
+    )
+    assert after["cost_usd"] == pytest.approx(after["characters"] * 30 / 1e6)
+
+
+def workers_enqueued() -> int:
+    return sum(task.task["func"] == "ttscache.tasks.warm" for task in OrmQ.objects.all())
+
+
+def test_the_heartbeat_takes_up_what_was_cut_off_and_calls_for_hands_only_then() -> None:
+    tasks.heartbeat()
+    assert workers_enqueued() == 0
+    warming.start_run("here", WANTED)
+    OrmQ.objects.all().delete()
+    tasks.heartbeat()
+
+    assert workers_enqueued() == 1
+    tasks.warm()
+    assert not worker.is_work_left()

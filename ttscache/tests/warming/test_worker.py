@@ -1,0 +1,355 @@
+"""What workers take, leave and put back: slots, dead makers, no money, a provider without room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+from django_q.models import OrmQ
+from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW, CircuitBreaker
+from ttscache.generation.synthesizer import Synthesizer
+
+from harness.waiting import wait_until
+from ttscache import tasks, warming
+from ttscache.warming import remaking
+from ttscache.budget import Budget
+from ttscache.cache import GenerationJob
+from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnavailable
+from ttscache.hosts import this_host
+from ttscache.models import Claim, Clip, Lane, ProcessReport, WarmItem, WarmRun
+from ttscache.tests.fakes import FakeVoice, speech
+from ttscache.tiers import Entry
+from ttscache.warming import ClipSpec, worker
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WANTED = [
+    ClipSpec(speech(f"This is question number {word}."), "question")
+    for word in ("one", "two", "three", "four")
+]
+
+
+@pytest.fixture(autouse=True)
+def voice() -> Iterator[FakeVoice]:
+    voice = FakeVoice()
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
+    yield voice
+    speech_cache().finish_recordings(5)
+
+
+def states(run: WarmRun) -> list[str]:
+    return list(run.items.values_list("state", flat=True))
+
+
+def finished(run: WarmRun) -> WarmRun:
+    worker.pull(seconds=20)
+    run.refresh_from_db()
+    return run
+
+
+def workers_enqueued() -> int:
+    return sum(task.task["func"] == "ttscache.tasks.warm" for task in OrmQ.objects.all())
+
+
+def the_rest_is_over() -> None:
+    Claim.objects.filter(name=worker.REST).update(until=Now())
+
+
+def test_an_item_whose_maker_died_is_made_by_the_next(voice: FakeVoice) -> None:
+    run = warming.start_run("here", WANTED)
+    run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed", attempts=1)
+
+    assert finished(run).state == WarmRun.State.DONE
+    assert len(voice.calls) == 4
+
+
+def test_an_item_whose_maker_lives_is_left_alone() -> None:
+    run = warming.start_run("here", WANTED)
+    Claim.objects.create(name="warm-slot:99", owner="somebody", until=Now() + timedelta(seconds=60))
+    run.items.filter(position=0).update(state=WarmItem.State.MAKING, owner="somebody")
+    finished(run)
+
+    assert states(run) == ["making", "done", "done", "done"]
+    assert run.state == WarmRun.State.RUNNING
+
+
+def test_an_item_that_ends_its_process_again_and_again_is_given_up() -> None:
+    run = warming.start_run("here", WANTED)
+    run.items.filter(position=0).update(
+        state=WarmItem.State.MAKING, owner="killed", attempts=worker.MAX_ATTEMPTS
+    )
+
+    assert finished(run).state == WarmRun.State.FAILED
+    assert states(run) == ["failed", "done", "done", "done"]
+
+
+def test_nothing_is_made_while_others_hold_every_slot(voice: FakeVoice) -> None:
+    for lane in range(5):
+        Claim.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
+    finished(warming.start_run("here", WANTED))
+
+    assert voice.calls == []
+
+
+def test_a_task_that_finds_every_slot_taken_calls_for_nobody() -> None:
+    warming.start_run("here", WANTED)
+    OrmQ.objects.all().delete()
+    for lane in range(5):
+        Claim.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
+    tasks.warm()
+
+    assert OrmQ.objects.count() == 0
+
+
+def test_who_pulls_for_one_run_pays_for_no_other(voice: FakeVoice) -> None:
+    mine = warming.start_run("mine", WANTED[:1])
+    warming.start_run("another", WANTED[1:])
+    worker.pull(seconds=20, runs=[mine])
+
+    assert [call.text for call in voice.calls] == [WANTED[0].speech.text]
+
+
+def test_whoever_stops_takes_no_new_item(voice: FakeVoice) -> None:
+    warming.start_run("here", WANTED)
+    worker.pull(seconds=20, should_stop=lambda: True)
+
+    assert voice.calls == []
+    assert worker.is_work_left()
+
+
+def budget_of(usd: float) -> Budget:
+    """From now on, the cap of this process."""
+    speech_cache().synthesizer.budget = Budget(usd)
+    return speech_cache().synthesizer.budget
+
+
+def test_past_the_budget_a_run_pauses_and_goes_on_when_there_is_room(voice: FakeVoice) -> None:
+    budget = budget_of(2.5 * max(len(wanted.speech.text) for wanted in WANTED) * 30 / 1e6)
+    run = finished(warming.start_run("here", WANTED))
+
+    assert (run.state, run.paused_because) == (WarmRun.State.PAUSED, WarmRun.Pause.BUDGET)
+    assert sorted(states(run)) == ["done", "done", "queued", "queued"]
+    warming.resume_paused(budget)
+    run.refresh_from_db()
+    assert run.state == WarmRun.State.PAUSED, "there is no room yet"
+    warming.resume_paused(budget_of(1))
+    assert finished(run).state == WarmRun.State.DONE
+    assert run.paused_because == ""
+    assert len(voice.calls) == len(WANTED)
+
+
+def test_who_asks_again_for_a_paused_run_joins_it(voice: FakeVoice) -> None:
+    budget_of(1.5 * max(len(wanted.speech.text) for wanted in WANTED) * 30 / 1e6)
+    run = finished(warming.start_run("here", WANTED))
+
+    assert warming.start_run("here", WANTED) == run
+    assert len(voice.calls) == 1
+
+
+def test_while_the_provider_is_down_items_wait_and_lose_no_attempt(voice: FakeVoice) -> None:
+    voice.is_in_good_health = False
+    for _ in range(FAILURES_IN_A_ROW):
+        speech_cache().synthesizer.circuit.count(ProviderUnavailable())
+    run = finished(warming.start_run("here", WANTED))
+
+    assert run.state in WarmRun.ACTIVE
+    assert states(run) == ["queued"] * 4
+    assert set(run.items.values_list("attempts", flat=True)) == {0}
+    assert voice.calls == []
+    voice.is_in_good_health = True
+    speech_cache().synthesizer.circuit = CircuitBreaker(voice.is_well)  # by the next beat
+    the_rest_is_over()
+    assert finished(run).state == WarmRun.State.DONE
+
+
+def test_a_clip_dearer_than_any_day_lets_the_others_go_first(voice: FakeVoice) -> None:
+    dear = ClipSpec(
+        speech("This is a text that is far too long for what may be spent in one day. " * 5), "question"
+    )
+    budget_of(4.5 * max(len(wanted.speech.text) for wanted in WANTED) * 30 / 1e6)
+    run = finished(warming.start_run("here", [dear, *WANTED]))
+
+    assert run.state == WarmRun.State.FAILED
+    assert sorted(states(run)) == ["done"] * 4 + ["failed"]
+    assert run.items.get(state="failed").reason == "It costs more than may be spent in a day."
+
+
+def test_a_provider_that_does_not_answer_costs_no_item_its_place(voice: FakeVoice) -> None:
+    voice.errors = [ProviderUnavailable(retry_after_seconds=60)] * 5
+    run = finished(warming.start_run("here", WANTED))
+
+    assert run.state in WarmRun.ACTIVE
+    assert WarmItem.State.FAILED not in states(run)
+
+
+class TestAProviderWithoutRoom:
+    @pytest.fixture
+    def run(self, voice: FakeVoice) -> WarmRun:
+        voice.errors = [ProviderUnavailable(retry_after_seconds=60)] * 5
+        return finished(warming.start_run("here", WANTED))
+
+    def test_no_item_fails_for_it_and_each_says_why_it_waits(self, run: WarmRun) -> None:
+        assert states(run) == ["queued"] * 4
+        assert f"Waits: {ProviderUnavailable.sentence}" in run.items.values_list("reason", flat=True)
+        assert set(run.items.values_list("attempts", flat=True)) == {0}
+
+    def test_it_is_left_alone_by_all_background_work_for_as_long_as_it_asks(
+        self, run: WarmRun, voice: FakeVoice
+    ) -> None:
+        asked = len(voice.calls)
+        OrmQ.objects.all().delete()
+        tasks.warm()
+        tasks.heartbeat()
+        assert Claim.objects.filter(name=worker.REST, until__gt=Now() + timedelta(seconds=50)).exists()
+        assert (len(voice.calls), workers_enqueued()) == (asked, 0)
+
+    def test_a_listener_may_still_try(self, run: WarmRun, voice: FakeVoice) -> None:
+        voice.errors = []
+        playing = speech_cache().generate(GenerationJob(speech("A listener asks for this."), "question"))
+        playing.recording.result()
+        assert voice.calls[-1].text == "A listener asks for this."
+
+    def test_all_is_made_afterwards(self, run: WarmRun, voice: FakeVoice) -> None:
+        voice.errors = []
+
+        def is_done() -> (
+            bool
+        ):  # while one slot tries whether the provider is well, others ask for another rest
+            the_rest_is_over()
+            return finished(run).state == WarmRun.State.DONE
+
+        wait_until(is_done, "the end of the run")
+        assert set(run.items.values_list("reason", flat=True)) == {""}
+
+
+def test_late_answers_of_a_provider_that_fails_for_all_are_waited_out(voice: FakeVoice) -> None:
+    speech_cache().synthesizer.circuit = CircuitBreaker(voice.is_well)
+    voice.errors = [ProviderTimeout() for _ in range(FAILURES_IN_A_ROW)]
+    run = warming.start_run("here", WANTED)
+    for _ in range(FAILURES_IN_A_ROW - 1):
+        speech_cache().synthesizer.circuit.count(ProviderTimeout())
+    finished(run)
+    assert WarmItem.State.FAILED not in states(run)
+    voice.errors = []
+    speech_cache().synthesizer.circuit = CircuitBreaker(voice.is_well)  # by the next beat
+    the_rest_is_over()
+    assert finished(run).state == WarmRun.State.DONE
+
+
+def test_but_not_for_ever_because_such_calls_may_cost(
+    voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ttscache.generation.circuit_breaker.FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("ttscache.generation.circuit_breaker.LONGEST_PAUSE_SECONDS", 0.0)
+    voice.fails_on = "one"
+    run = warming.start_run("here", WANTED[:1])
+    for _ in range(FAILURES_IN_A_ROW):
+        speech_cache().synthesizer.circuit.count(ProviderFailed())
+    for _ in range(worker.MAX_ATTEMPTS):
+        the_rest_is_over()
+        finished(run)
+    assert (run.state, len(voice.calls)) == (WarmRun.State.FAILED, worker.MAX_ATTEMPTS)
+    assert run.items.get().reason == ProviderFailed.sentence
+
+
+class TestATextThatComesOutBroken:
+    """It waits until staff ask; a listener or a schedule may ask as often as they like."""
+
+    CALLS = 3  # of one try
+
+    @pytest.fixture(autouse=True)
+    def refused(self, voice: FakeVoice) -> None:
+        voice.audio = b""
+        for _ in range(2):
+            finished(warming.start_run("here", WANTED[:1]))
+        voice.calls.clear()
+
+    def test_a_run_that_started_by_itself_pays_for_nothing(self, voice: FakeVoice) -> None:
+        run = finished(warming.start_run("by itself", WANTED[:1], by_itself=True))
+        assert (states(run), voice.calls) == (["failed"], [])
+        assert run.items.get().reason == ProviderFailed.sentence
+
+    def test_a_listener_s_session_pays_for_nothing(self, voice: FakeVoice) -> None:
+        finished(warming.start_run("prefetch", WANTED[:1], lane=Lane.PREFETCH))
+        assert voice.calls == []
+
+    def test_a_run_that_staff_start_tries_again(self, voice: FakeVoice) -> None:
+        finished(warming.start_run("staff", WANTED[:1]))
+        assert len(voice.calls) == self.CALLS
+
+    def test_a_run_that_staff_try_again_does(self, voice: FakeVoice) -> None:
+        voice.audio = None
+        run = warming.retry_failed(WarmRun.objects.filter(scope="here").latest("created_at"))
+        assert finished(run).state == WarmRun.State.DONE
+
+    def test_what_staff_have_made_again_is_tried(self, voice: FakeVoice) -> None:
+        Clip.objects.update(kept_at=Now())
+        voice.audio = None
+        finished(remaking.start_run("again", remaking.plan(WANTED[:1])))
+        assert len(voice.calls) == 1
+
+
+def test_a_process_without_a_thread_to_spare_fails_no_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(*_: object, **__: object) -> None:
+        raise Busy
+
+    monkeypatch.setattr(speech_cache(), "generate", no_thread)
+    assert states(finished(warming.start_run("here", WANTED))) == ["queued"] * 4
+
+
+def test_who_lost_its_slot_takes_nothing_more(voice: FakeVoice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped for so long, or cut off, that another works in it by now."""
+    monkeypatch.setattr(speech_cache().claims, "is_held", lambda held: False)
+    finished(warming.start_run("here", WANTED))
+    assert voice.calls == []
+
+
+def test_a_puller_with_a_share_leaves_the_other_slots_to_those_it_calls(voice: FakeVoice) -> None:
+    """They may be on other hosts, or the other worker of this one's cluster."""
+    for host in ("another", "a third"):
+        ProcessReport.objects.create(host=host, process="cluster", reported_at=Now())
+    warming.start_run("here", WANTED)
+    voice.may_go_on.clear()
+    free_then: list[bool] = []
+
+    def look() -> None:
+        free_then.append(worker.is_slot_free())
+        wait_until(lambda: len(voice.calls) == 1, "work in its own slot")
+        voice.may_go_on.set()
+
+    worker.pull_share(when_begun=look)
+    assert (free_then, voice.peak) == ([True], 1)
+
+
+@pytest.mark.parametrize(("hosts", "at_once"), [(0, 3), (1, 3), (2, 2), (5, 1)])
+def test_a_worker_takes_half_of_its_hosts_share_of_the_slots_and_calls_for_another(
+    voice: FakeVoice, hosts: int, at_once: int
+) -> None:
+    for host in [this_host(), *(f"host {number}" for number in range(1, hosts))][:hosts]:
+        ProcessReport.objects.create(host=host, process="cluster", reported_at=Now())
+    ProcessReport.objects.create(
+        host="long gone", process="cluster", reported_at=Now() - timedelta(seconds=60)
+    )
+    warming.start_run("here", WANTED)
+    OrmQ.objects.all().delete()
+    tasks.warm()
+    assert voice.peak <= at_once
+    assert workers_enqueued() == 1
+
+
+def test_the_voice_begins_with_the_next_clip_while_one_is_being_kept(
+    voice: FakeVoice, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TTSCACHE = {**settings.TTSCACHE, "warm_concurrency": 1}
+    keep = speech_cache().tiers.permanent.put
+
+    def keep_later(entry: Entry) -> None:
+        wait_until(lambda: len(voice.calls) > 1, "the next call")
+        keep(entry)
+
+    monkeypatch.setattr(speech_cache().tiers.permanent, "put", keep_later)
+    assert finished(warming.start_run("here", WANTED)).state == WarmRun.State.DONE
+    assert voice.peak == 1

@@ -1,0 +1,40 @@
+"""Clips made ahead: plan them, start runs, see runs to their end. Other modules here are imported by name."""
+
+from ttscache.warming.plan import ClipSpec, Plan, plan, record
+from ttscache.warming.runs import (
+    CANCELLED,
+    WAS_THERE,
+    cancel,
+    enqueue_worker,
+    expedite,
+    pause,
+    protect,
+    queue_missing,
+    resume,
+    resume_paused,
+    retry_failed,
+    settle,
+    start_automatic_run,
+    start_run,
+)
+
+__all__ = [
+    "CANCELLED",
+    "WAS_THERE",
+    "ClipSpec",
+    "Plan",
+    "cancel",
+    "enqueue_worker",
+    "expedite",
+    "pause",
+    "plan",
+    "protect",
+    "queue_missing",
+    "record",
+    "resume",
+    "resume_paused",
+    "retry_failed",
+    "settle",
+    "start_automatic_run",
+    "start_run",
+]

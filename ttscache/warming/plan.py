@@ -1,0 +1,70 @@
+"""Which clips there are to make, and what that costs, before anything is paid for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ttscache.models import Clip, in_batches
+from ttscache.prices import list_price_usd
+from ttscache.speech import SpeechRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSpec:
+    """A clip to make ahead: what it says and how, and the kind of text that it is counted under."""
+
+    speech: SpeechRequest
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do. With `remake`, clips that are there are made once more."""
+
+    clips: tuple[Clip, ...]
+    remake: bool = False
+
+    @property
+    def missing(self) -> list[Clip]:
+        """The clips to make."""
+        return [clip for clip in self.clips if self.remake or not clip.is_ready]
+
+    @property
+    def characters(self) -> int:
+        return sum(len(clip.content_text) for clip in self.missing)
+
+    @property
+    def cost_usd(self) -> float:
+        return sum(list_price_usd(clip.model, len(clip.content_text)) for clip in self.missing)
+
+
+def plan(specs: Iterable[ClipSpec], *, remake: bool = False) -> Plan:
+    """Look up each clip once, in the order given. Writes nothing: clips not on record are unsaved."""
+    in_order = {spec.speech.content_hash: spec for spec in specs}
+    known = _on_record(in_order)
+    return Plan(
+        tuple(
+            known.get(content_hash) or Clip.of(spec.speech, spec.content_type)
+            for content_hash, spec in in_order.items()
+        ),
+        remake,
+    )
+
+
+def record(specs: Iterable[ClipSpec]) -> None:
+    """Put on record what is new; in one order, so that two callers do not wait for each other."""
+    by_type: defaultdict[str, list[SpeechRequest]] = defaultdict(list)
+    for spec in specs:
+        by_type[spec.content_type].append(spec.speech)
+    for content_type in sorted(by_type):
+        Clip.objects.record_all(by_type[content_type], content_type)
+
+
+def _on_record(content_hashes: Iterable[str]) -> dict[str, Clip]:
+    return {
+        clip.content_hash: clip
+        for some in in_batches(list(content_hashes))
+        for clip in Clip.objects.filter(content_hash__in=some).defer("waveform")
+    }

@@ -1,0 +1,112 @@
+"""The reflections that are asked for most: spoken in every listener voice, and at hand on every host.
+
+Only texts that were declared fit for others are looked at: what was said to one person is not counted, listed
+or made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+from ttscache.warming.plan import ClipSpec
+from ttscache.warming.runs import protect, start_run
+
+from ttscache.cache import SpeechCache
+from ttscache.conf import conf
+from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmRun
+from ttscache.pinning import replace_pins
+from ttscache.tiers import Entry
+from ttscache.tiers.files import FileTier
+from ttscache.tiers.records import as_tier_error
+
+MOST_TEXTS = 100
+WINDOW_DAYS = 30
+FETCHED_AT_ONCE = 10  # whoever fetches has other things to do as well
+
+
+@dataclass(frozen=True, slots=True)
+class PopularReflection:
+    """A reflection, and how often it was asked for, in whatever voice and rendition."""
+
+    text: str
+    requests: int
+
+
+def most_requested(limit: int = MOST_TEXTS, days: int = WINDOW_DAYS) -> list[PopularReflection]:
+    """The texts asked for in the last so many days (UTC), most often first."""
+    # The ORM knows no relation between the two tables: clips come and go, their days stay.
+    quote = connection.ops.quote_name
+    sql = (
+        "SELECT clip.content_text, SUM(clip_day.requests) AS asked_for"  # noqa: S608 - names of tables
+        f" FROM {quote(ClipDay._meta.db_table)} clip_day"
+        f" JOIN {quote(Clip._meta.db_table)} clip ON clip.content_hash = clip_day.content_hash"
+        " WHERE clip_day.day > %s AND clip.content_type = %s AND clip.is_shareable"
+        " GROUP BY clip.content_text ORDER BY asked_for DESC, clip.content_text LIMIT %s"
+    )
+    since = connection.ops.adapt_datefield_value(timezone.now().date() - timedelta(days=days))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [since, ContentType.ANALYSIS, limit])
+        return [PopularReflection(text, int(requests)) for text, requests in cursor.fetchall()]
+
+
+def make_popular() -> WarmRun | None:
+    """Make them in every listener voice, and hold exactly these clips; None where there are none."""
+    return _make(most_requested())  # counted before anything is locked
+
+
+@transaction.atomic
+def _make(texts: list[PopularReflection]) -> WarmRun | None:
+    specs = [
+        ClipSpec(conf().house_request(frequent.text, voice), ContentType.ANALYSIS)
+        for frequent in texts
+        for voice in conf().listener_voices
+    ]
+    protect(specs)
+    # A text is fit for others in any voice. Declared before it is spoken, for whoever asks for it meanwhile.
+    Clip.objects.record_all((spec.speech for spec in specs), ContentType.ANALYSIS, are_shareable=True)
+    specs = _fit_for_others(specs)
+    replace_pins({Pin.Reason.FREQUENT: {spec.speech.content_hash for spec in specs}})
+    if not specs:
+        return None
+    return start_run("frequent reflections", specs, requested_by="schedule", automatic=True)
+
+
+def _fit_for_others(specs: list[ClipSpec]) -> list[ClipSpec]:
+    """Not what is on record as a person's own words: never kept, it would be paid for every night."""
+    shareable = Clip.objects.filter(is_shareable=True)
+    found = shareable.filter(content_hash__in=[spec.speech.content_hash for spec in specs])
+    hashes = set(found.values_list("content_hash", flat=True))
+    return [spec for spec in specs if spec.speech.content_hash in hashes]
+
+
+# --- on this host -----------------------------------------------------------------------------------------
+def keep_at_hand(cache: SpeechCache) -> None:
+    """Have the file tier keep them, and fetch some that it lacks. Nothing is made. Raises TierError."""
+    for tier in cache.tiers.local:
+        if isinstance(tier, FileTier):
+            kept = list(_that_find_room(tier.room_for_kept_bytes))
+            tier.set_kept(frozenset(kept))
+            for content_hash in [each for each in kept if not tier.has(each)][:FETCHED_AT_ONCE]:
+                entry = _permanently_kept(cache, content_hash)
+                if entry is not None:
+                    tier.put(entry)
+
+
+def _that_find_room(room_bytes: int) -> Iterator[str]:
+    """Those that are made, in a fixed order, as many as fit: more would push each other out for ever."""
+    with as_tier_error():
+        held = Pin.objects.in_force().filter(reason=Pin.Reason.FREQUENT).values("content_hash")
+        clips = Clip.objects.with_audio().filter(content_hash__in=held)
+        rows = list(clips.order_by("content_hash").values_list("content_hash", "audio_file_size"))
+    for content_hash, size in rows:
+        if (size or 0) <= room_bytes:
+            room_bytes -= size or 0
+            yield content_hash
+
+
+def _permanently_kept(cache: SpeechCache, content_hash: str) -> Entry | None:
+    return next((entry for tier in cache.tiers.permanents if (entry := tier.get(content_hash))), None)

@@ -1,0 +1,101 @@
+"""Makes the clips that a listener will probably request next; an installed hook says which those are.
+
+A request only drops its key here. One thread of each web process, which housekeeping starts and stops, looks
+up what follows and queues it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from queue import Full, Queue
+
+from cachebox import TTLCache
+from django.db import Error, connections
+
+from ttscache import hooks
+from ttscache.conf import conf
+from ttscache.warming.plan import ClipSpec
+from ttscache.warming.runs import expedite
+
+logger = logging.getLogger(__name__)
+
+WhatFollows = Callable[[str], Sequence[ClipSpec]]
+
+MOST_WAITING = 1_000
+MOST_SEEN, SEEN_SECONDS = 10_000, 60
+
+
+class Prefetcher:
+    """One thread, from `start` to `stop`. `what_follows` is given a content hash."""
+
+    def __init__(self, what_follows: WhatFollows) -> None:
+        self._what_follows = what_follows
+        self._seen: TTLCache[str, bool] = TTLCache(MOST_SEEN, SEEN_SECONDS)
+        self._waiting: Queue[str] = Queue(MOST_WAITING)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
+
+    def start(self) -> Prefetcher:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self.note_request("")  # wakes it
+        self._thread.join(timeout=1)
+
+    def note_request(self, content_hash: str) -> None:
+        """A listener requests this clip now. No query, no wait, no error: if too many wait, it is dropped."""
+        if content_hash in self._seen:
+            return
+        try:
+            self._waiting.put_nowait(content_hash)
+        except Full:
+            return
+        self._seen[content_hash] = True
+
+    def _run(self) -> None:
+        while True:
+            content_hash = self._waiting.get()
+            if self._is_over.is_set():
+                return
+            try:
+                self._prefetch(content_hash)
+            except Error:
+                logger.debug("Nothing is made ahead of listeners while the database is away.")
+            except Exception:
+                logger.exception("Prefetching failed; it goes on.")
+            finally:
+                connections.close_all()
+
+    def _prefetch(self, content_hash: str) -> None:
+        specs = self._what_follows(content_hash)
+        if specs:
+            scope = f"ahead, {specs[0].speech.voice}"
+            expedite(scope, specs, requested_by="a listener's question")
+
+
+_prefetcher: Prefetcher | None = None
+
+
+def start() -> None:
+    """Begin in this process, unless it is switched off."""
+    global _prefetcher  # noqa: PLW0603 - one per process
+    if _prefetcher is None and conf().predict_ahead:
+        _prefetcher = Prefetcher(hooks.installed().what_follows).start()
+
+
+def stop() -> None:
+    global _prefetcher
+    prefetcher, _prefetcher = _prefetcher, None
+    if prefetcher is not None:
+        prefetcher.stop()
+
+
+def note_request(content_hash: str) -> None:
+    """Tell the prefetcher of this process, if it has one."""
+    prefetcher = _prefetcher  # which is gone when the process ends
+    if prefetcher is not None:
+        prefetcher.note_request(content_hash)

@@ -1,0 +1,38 @@
+"""How often a clip may fail before it waits for staff to retry it: each try may cost."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from itertools import chain
+
+from django.db.models import Count, Exists, OuterRef, QuerySet
+
+from ttscache.models import Clip, WarmItem, in_batches
+
+MOST_TRIES = 24  # for a day, once an hour
+
+
+def exhausted(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
+    """The clips that failed MOST_TRIES times since they were last there, whoever requested them."""
+    found = (
+        _too_often(WarmItem.objects.filter(clip__in=some)) for some in in_batches([clip.pk for clip in clips])
+    )
+    return frozenset(chain.from_iterable(found))
+
+
+def exhausted_clips(missing: QuerySet[Clip]) -> QuerySet[Clip]:
+    """Those of these missing clips that failed MOST_TRIES times, looked up in one query."""
+    return missing.filter(
+        pk__in=_too_often(WarmItem.objects.filter(clip__in=missing.order_by().values("pk")))
+    )
+
+
+def _too_often(items: QuerySet[WarmItem]) -> QuerySet[WarmItem, uuid.UUID]:
+    state = WarmItem.State
+    there_since = WarmItem.objects.filter(
+        clip=OuterRef("clip"), pk__gt=OuterRef("pk"), state__in=[state.DONE, state.SKIPPED]
+    )
+    failed = items.filter(~Exists(there_since), state=state.FAILED).order_by()
+    often = failed.values("clip").annotate(tries=Count("pk")).filter(tries__gte=MOST_TRIES)
+    return often.values_list("clip", flat=True)

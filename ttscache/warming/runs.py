@@ -1,0 +1,329 @@
+"""Many clips made ahead: the life of a run from its start to its end.
+
+A run is a list of items in the database, each a clip with a lane, a state and a reason. `worker` makes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from django.db import IntegrityError, transaction
+from django.db.models import Case, QuerySet, Value, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django_q.tasks import async_task
+from itertools import chain
+from ttscache import hooks
+from ttscache.budget import Budget
+from ttscache.claims import clear_refusals
+from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
+from ttscache.prices import list_price_usd, most_usd
+from ttscache.warming.plan import ClipSpec, Plan, plan, record
+from ttscache.warming.retry_limit import exhausted
+
+
+logger = logging.getLogger(__name__)
+
+FAILED_LATELY = timedelta(hours=1)
+WAS_THERE = "Was there already."
+CANCELLED = "The run was cancelled before its turn came."
+CANCELLED_UNDER_WAY = "The run was cancelled while this was being made."
+
+
+# --- a run begins -----------------------------------------------------------------------------------------
+def start_run(
+    scope: str,
+    specs: Iterable[ClipSpec],
+    *,
+    name: str = "",
+    lane: Lane = Lane.SCHEDULED,
+    requested_by: str = "",
+    remake: bool = False,
+    automatic: bool = False,
+) -> WarmRun:
+    """Protect, record, plan and queue these clips: in the active run of this scope, or in a new one.
+
+    `scope` is a key that stays the same when what it stands for is renamed; `name` says it in words, and a
+    run that is joined takes the latest. A joined run's clips change to the faster lane of the two.
+
+    `remake` makes clips again that are there: the old clip plays until then, and stays where that fails.
+    `automatic` means that no staff member requested it: clips that failed MOST_TRIES times are left out, as
+    each try may cost, and in the lane of listeners also those that failed within the last hour.
+
+    Where nothing is missing, this returns the last run of the scope that ended well, or else a new one that
+    has ended. Workers are called when the transaction is committed.
+    """
+    how = _How(
+        name=name or scope,
+        lane=lane,
+        requested_by=requested_by,
+        remake=remake,
+        automatic=automatic or lane == Lane.PREFETCH,
+    )
+    run = _queue(scope, list(specs), how)
+    assert run is not None
+    return run
+
+
+def queue_missing(
+    scope: str, specs: Iterable[ClipSpec], *, name: str = "", requested_by: str = ""
+) -> WarmRun | None:
+    """Protect, record, plan and queue these clips; None, and nothing queued, where every clip is there."""
+    return _queue(
+        scope, list(specs), _How(name=name or scope, requested_by=requested_by, only_if_missing=True)
+    )
+
+
+def protect(specs: Iterable[ClipSpec]) -> None:
+    """Touch the clips on record, so that no prune deletes them meanwhile."""
+    Clip.objects.keep_from_prune(spec.speech.content_hash for spec in specs)
+
+
+def start_automatic_run(
+    scope: str, specs: Iterable[ClipSpec], *, name: str = "", requested_by: str
+) -> WarmRun | None:
+    """Start a run that no staff member requested; None where every missing clip waits for them to."""
+    listed = list(specs)
+    missing = plan(listed).missing
+    if len(exhausted(missing)) == len(missing):
+        return None
+    return start_run(scope, listed, name=name, requested_by=requested_by, automatic=True)
+
+
+def expedite(scope: str, specs: Iterable[ClipSpec], *, requested_by: str = "") -> None:
+    """Move these clips before all that is only scheduled, in whatever run they wait.
+
+    The others start in this scope. Nothing is written where nothing is missing.
+    """
+    listed = list(specs)
+    clips = plan(listed).missing
+    failed = _left_out(clips, Lane.PREFETCH)
+    missing = {clip.content_hash for clip in clips if clip.pk not in failed}
+    waiting = [item for some in in_batches(sorted(missing)) for item in _open_items(some)]
+    slow = [item for item in waiting if item.lane > Lane.PREFETCH]
+    if slow:
+        with transaction.atomic():
+            _lock_runs(item.run_id for item in slow)
+            for some in in_batches([item.pk for item in slow]):
+                WarmItem.objects.filter(pk__in=some).update(lane=Lane.PREFETCH)
+    missing -= {item.clip.content_hash for item in waiting}
+    if missing:
+        rest = [spec for spec in listed if spec.speech.content_hash in missing]
+        start_run(scope, rest, lane=Lane.PREFETCH, requested_by=requested_by)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _How:
+    """See start_run and queue_missing."""
+
+    name: str
+    lane: Lane = Lane.SCHEDULED
+    requested_by: str = ""
+    remake: bool = False
+    automatic: bool = False
+    only_if_missing: bool = False
+
+
+def _queue(scope: str, specs: Sequence[ClipSpec], how: _How) -> WarmRun | None:
+    try:
+        with transaction.atomic():
+            run = WarmRun.objects.active().select_for_update().filter(scope=scope).first()
+            protect(specs)
+            record(specs)
+            planned = plan(specs, remake=how.remake)
+            left_out = _left_out(planned.missing, how.lane) if how.automatic else frozenset()
+            planned = replace(planned, clips=tuple(clip for clip in planned.clips if clip.pk not in left_out))
+            if how.only_if_missing and not planned.missing:
+                return None
+            if run is None and not planned.missing:
+                # It may have ended a moment ago, between somebody's look at the clips and this one.
+                ended = (WarmRun.State.DONE, *([WarmRun.State.FAILED] if left_out else []))
+                last = WarmRun.objects.filter(scope=scope, state__in=ended).first()
+                if last is not None:
+                    return last
+            run = run or WarmRun.objects.create(scope=scope, requested_by=how.requested_by)
+            WarmRun.objects.filter(pk=run.pk).update(name=how.name)
+            if not how.automatic:
+                clear_refusals(clip.content_hash for clip in planned.missing)
+            added = _add_items(run, planned, how)
+            settle(run)
+    except IntegrityError:
+        # Another process started this scope in the same moment: now there is a run to join.
+        return _queue(scope, specs, how)
+    run.refresh_from_db()
+    if added:
+        who = how.requested_by or "not said who asked"
+        logger.info("Warming %s: %s (%s)", how.name, _described(added), who)
+        enqueue_worker_on_commit()
+    return run
+
+
+def _open_items(content_hashes: Sequence[str]) -> QuerySet[WarmItem]:
+    return WarmItem.objects.filter(
+        run__in=WarmRun.objects.active(), clip__content_hash__in=content_hashes, state__in=WarmItem.OPEN
+    ).select_related("clip")
+
+
+def _left_out(clips: Sequence[Clip], lane: Lane) -> frozenset[uuid.UUID]:
+    """The clips that are not tried again now unless staff request it."""
+    often = exhausted(clips)
+    return often | _failed_lately(clips) if lane == Lane.PREFETCH else often
+
+
+def _failed_lately(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
+    """The clips that a run failed to make within the last hour."""
+    failed = WarmItem.objects.filter(
+        state=WarmItem.State.FAILED, finished_at__gt=timezone.now() - FAILED_LATELY
+    ).order_by()
+    found = (
+        failed.filter(clip__pk__in=some).values_list("clip", flat=True)
+        for some in in_batches([clip.pk for clip in clips])
+    )
+    return frozenset(chain.from_iterable(found))
+
+
+def _lock_runs(runs: Iterable[uuid.UUID]) -> None:
+    """Lock the runs before their items change, and always in this order: two callers would deadlock."""
+    list(WarmRun.objects.filter(pk__in=set(runs)).order_by("pk").select_for_update())
+
+
+def enqueue_worker() -> None:
+    """Queue one task that makes clips; it enqueues the next while there is work and a free slot."""
+    async_task("ttscache.tasks.warm", task_name="warm clips", save=False)  # the run says how it went
+
+
+def enqueue_worker_on_commit() -> None:
+    transaction.on_commit(enqueue_worker)
+
+
+def _add_items(run: WarmRun, planned: Plan, how: _How) -> list[WarmItem]:
+    """Add these clips, all on record. Returns the items that wait because of this, retried ones included."""
+    planned_clips = {clip.pk for clip in planned.clips}
+    there = {item.clip_id: item for item in run.items.all()}
+    known = [item for item in there.values() if item.clip_id in planned_clips]
+    # Staff who request a failed clip want it retried. Without them it has one try a run: tries are counted.
+    again = [item for item in known if item.state == WarmItem.State.FAILED and not how.automatic]
+    slow = [item for item in known if item.lane > how.lane]
+    for some in in_batches([item.pk for item in again]):
+        _queue_again(run.items.filter(pk__in=some))
+    for some in in_batches([item.pk for item in slow]):
+        run.items.filter(pk__in=some, state__in=WarmItem.OPEN).update(lane=how.lane)
+    newer_than = timezone.now() if planned.remake else None
+    new = [
+        _item_of(run, clip, how.lane, position, newer_than)
+        for position, clip in enumerate(planned.clips)
+        if clip.pk not in there
+    ]
+    WarmItem.objects.bulk_create(new)
+    return again + [item for item in new if item.state == WarmItem.State.QUEUED]
+
+
+def _item_of(run: WarmRun, clip: Clip, lane: Lane, position: int, newer_than: datetime | None) -> WarmItem:
+    was_there = clip.is_ready and newer_than is None
+    return WarmItem(
+        run=run,
+        clip=clip,
+        lane=lane,
+        position=position,
+        state=WarmItem.State.SKIPPED if was_there else WarmItem.State.QUEUED,
+        reason=WAS_THERE if was_there else "",
+        newer_than=newer_than,
+        characters=len(clip.content_text),
+        cost_microusd=round(list_price_usd(clip.model, len(clip.content_text)) * 1e6),
+    )
+
+
+def _queue_again(items: QuerySet[WarmItem]) -> int:
+    return items.update(state=WarmItem.State.QUEUED, owner="", attempts=0, reason="", finished_at=None)
+
+
+def _described(items: Sequence[WarmItem]) -> str:
+    characters = sum(item.characters for item in items)
+    usd = sum(item.cost_microusd for item in items) / 1e6
+    return f"{len(items)} clips, {characters} characters, {usd:.4f} USD"
+
+
+# --- a run is paused, resumed, cancelled ------------------------------------------------------------------
+def pause(run: WarmRun, because: WarmRun.Pause) -> bool:
+    """Begin no further clip of this run; clips under way are finished. False where that changes nothing.
+
+    A run that staff have paused stays so; staff can also pause a run that waits for money.
+    """
+    active = WarmRun.objects.active().filter(pk=run.pk).exclude(paused_because=WarmRun.Pause.STAFF)
+    if not active.exclude(paused_because=because).update(state=WarmRun.State.PAUSED, paused_because=because):
+        return False
+    logger.warning("Warming %s is paused: %s", run.label, because.label)
+    return True
+
+
+def resume(run: WarmRun, **paused_as: WarmRun.Pause) -> bool:
+    """Continue a paused run; False where it was not paused, or not `paused_because` of this."""
+    paused = WarmRun.objects.filter(pk=run.pk, state=WarmRun.State.PAUSED, **paused_as)
+    if not paused.update(state=WarmRun.State.QUEUED, paused_because=""):
+        return False
+    enqueue_worker_on_commit()
+    return True
+
+
+def resume_paused(budget: Budget) -> None:
+    """Resume the runs that wait for money once the budget covers their next clip."""
+    for run in WarmRun.objects.filter(state=WarmRun.State.PAUSED, paused_because=WarmRun.Pause.BUDGET):
+        item = run.items.filter(state=WarmItem.State.QUEUED).select_related("clip").first()
+        if item is None or budget.can_afford(most_usd(item.clip.request)):
+            resume(run, paused_because=WarmRun.Pause.BUDGET)
+
+
+@transaction.atomic
+def cancel(run: WarmRun) -> bool:
+    """End a run; False where it had ended. A clip under way is paid for, so it is finished and kept."""
+    active = WarmRun.objects.active().filter(pk=run.pk)
+    if not active.update(state=WarmRun.State.CANCELLED, paused_because="", finished_at=timezone.now()):
+        return False
+    # The worker that makes one of them still owns it, and reports when it is done.
+    under_way = When(state=WarmItem.State.MAKING, then=Value(CANCELLED_UNDER_WAY))
+    run.items.filter(state__in=WarmItem.OPEN).update(
+        state=WarmItem.State.CANCELLED,
+        reason=Case(under_way, default=Value(CANCELLED)),
+        finished_at=timezone.now(),
+    )
+    logger.info("Warming %s is cancelled.", run.label)
+    return True
+
+
+def retry_failed(run: WarmRun, *, requested_by: str = "") -> WarmRun:
+    """Retry the failed clips: in this run, or in the active run of its scope if there is one by now."""
+    try:
+        with transaction.atomic():
+            WarmRun.objects.select_for_update().get(pk=run.pk)
+            failed = run.items.filter(state=WarmItem.State.FAILED)
+            content_hashes = list(failed.values_list("clip__content_hash", flat=True))
+            Clip.objects.keep_from_prune(content_hashes)
+            clear_refusals(content_hashes)
+            if _queue_again(failed):
+                WarmRun.objects.filter(pk=run.pk).exclude(state__in=WarmRun.ACTIVE).update(
+                    state=WarmRun.State.QUEUED, finished_at=None
+                )
+                enqueue_worker_on_commit()
+    except IntegrityError:
+        failed = run.items.filter(state=WarmItem.State.FAILED).select_related("clip")
+        specs = [ClipSpec(item.clip.request, item.clip.content_type) for item in failed]
+        remake = any(item.newer_than is not None for item in failed)
+        return start_run(run.scope, specs, name=run.name, requested_by=requested_by, remake=remake)
+    run.refresh_from_db()
+    return run
+
+
+def settle(run: WarmRun) -> None:
+    """End the run once no item is open. The caller holds its lock, so that nobody adds items meanwhile."""
+    if run.items.filter(state__in=WarmItem.OPEN).exists():
+        return
+    has_failures = run.items.filter(state=WarmItem.State.FAILED).exists()
+    state = WarmRun.State.FAILED if has_failures else WarmRun.State.DONE
+    now = timezone.now()
+    ended = WarmRun.objects.active().filter(pk=run.pk)
+    if ended.update(state=state, paused_because="", started_at=Coalesce("started_at", now), finished_at=now):
+        # Robust: the run has ended, whatever becomes of this.
+        transaction.on_commit(hooks.installed().run_ended, robust=True)

@@ -1,0 +1,54 @@
+"""How long it takes until clips are made: before a run, during a run, and for all that waits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet
+from django.utils import timezone
+
+from ttscache.conf import conf
+from ttscache.models import WarmItem, WarmRun
+
+RUNS = 10
+FIRST_SECONDS = 2.0  # of a round, before any run was measured
+
+
+def seconds_to_make(clips: int) -> float:
+    """Before a run: rounds of as many clips as are made at once, at the pace of the last runs. One query."""
+    return _rounds(clips) * _seconds_a_round()
+
+
+def seconds_left(run: WarmRun, ended: int, left: int) -> int | None:
+    """During a run: at the pace since it started or resumed. None before the first clip and while paused.
+
+    `ended` counts the clips that ended since then, `left` those that are open.
+    """
+    if run.state not in WarmRun.ACTIVE:
+        return 0
+    if run.state == WarmRun.State.PAUSED or run.at_work_since is None or not ended:
+        return None
+    elapsed = (timezone.now() - run.at_work_since).total_seconds()
+    return round(elapsed / ended * left)
+
+
+def seconds_of_queue(waiting: int, seconds_a_clip: float) -> float:
+    """For all that waits: clips times seconds a clip, divided by the clips that are made at once."""
+    return waiting * seconds_a_clip / conf().warm_concurrency
+
+
+def _seconds_a_round() -> float:
+    made = Count("items", filter=Q(items__state=WarmItem.State.DONE))
+    # The duration of a run that was paused does not show how long its clips took.
+    ended = WarmRun.objects.filter(finished_at__isnull=False, at_work_since=F("started_at"))
+    seconds = rounds = 0.0
+    runs: QuerySet[Any] = ended.annotate(made=made).filter(made__gt=0).order_by("-finished_at")
+    for run in runs[:RUNS]:
+        seconds += (run.finished_at - run.started_at).total_seconds()
+        rounds += _rounds(run.made)
+    return seconds / rounds if rounds else FIRST_SECONDS
+
+
+def _rounds(clips: int) -> int:
+    return math.ceil(clips / conf().warm_concurrency)

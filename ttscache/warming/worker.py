@@ -1,0 +1,334 @@
+"""Pullers make the clips of warm runs, in parallel over the whole cluster.
+
+In django-q2 tasks or at the command line, they take one item at a time, and only while they hold one of the
+cluster's slots: TTS_WARM_CONCURRENCY claims that live as long as their process does. An item whose puller
+died is free again as soon as that puller's slot has run out. Whoever changes a run and its items locks the
+run first.
+
+When the provider has no room, no puller on any host takes an item for as long as it asks. A listener's own
+request still tries.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+
+from django.db import connections, transaction
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+from ttscache.warming.runs import WAS_THERE, pause, settle
+
+from ttscache.cache import GenerationJob, Hit, SpeechCache
+from ttscache.claims import Held
+from ttscache.conf import conf
+from ttscache.errors import (
+    BudgetExhausted,
+    Busy,
+    NotKept,
+    ProviderError,
+    ProviderUnavailable,
+    SpeechError,
+    StoreUnavailable,
+    VoiceNotInUse,
+)
+from ttscache.hosts import hosts_at_work, this_host
+from ttscache.models import Claim, WarmItem, WarmRun
+from ttscache.prices import most_usd
+from ttscache.wiring import speech_cache
+
+MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache
+PULL_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
+HAND_ON_SECONDS = 0.5  # in which the clusters of other hosts look for tasks, which they do every 0.1 s
+MADE_BY_ANOTHER = "Was being made already, for somebody else who asked for it."
+AT_WORK = (WarmRun.State.QUEUED, WarmRun.State.RUNNING)
+REST = "warm-rest"  # the claim that nobody gets while the provider has no room
+REST_SECONDS, LONGEST_REST_SECONDS = 5.0, 3600.0  # where the provider does not say for how long; at most
+
+_turn = threading.Lock()  # threads of one process that look at once would find the same item
+
+
+# --- whether there is anything to do ----------------------------------------------------------------------
+def is_work_left() -> bool:
+    """Whether there is an item that somebody could take."""
+    return _takeable().exists()
+
+
+def is_slot_free() -> bool:
+    slots = _slots()
+    return Claim.objects.filter(name__in=slots, until__gt=Now()).count() < len(slots)
+
+
+def is_resting() -> bool:
+    """Whether the provider has asked to be left alone for a while."""
+    return bool(speech_cache().claims.refusal(REST))
+
+
+def _slots() -> list[str]:
+    return [f"warm-slot:{number}" for number in range(conf().warm_concurrency)]
+
+
+# --- at work ----------------------------------------------------------------------------------------------
+
+
+def pull(
+    *,
+    seconds: float = PULL_SECONDS,
+    runs: Sequence[WarmRun] = (),
+    should_stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Make queued clips, of these runs or of all, until none is left or the time is over.
+
+    Several are made at once, as slots are free.
+    """
+    _work_in(_free_slots(conf().warm_concurrency), seconds, runs, should_stop)
+
+
+def pull_share(
+    *, should_stop: Callable[[], bool] = lambda: False, when_begun: Callable[[], None] = lambda: None
+) -> None:
+    """The same with this host's share of the slots, so that work is spread over all hosts.
+
+    The others may be called for `when_begun`. A host that has its share leaves the work to the next.
+    """
+    slots = _share_of_slots()
+    if slots:
+        _work_in(slots, PULL_SECONDS, (), should_stop, when_begun)
+    elif is_slot_free():
+        time.sleep(HAND_ON_SECONDS)  # or else this host would be the next as well
+
+
+def _work_in(
+    slots: Sequence[Held],
+    seconds: float,
+    runs: Sequence[WarmRun],
+    should_stop: Callable[[], bool],
+    when_begun: Callable[[], None] = lambda: None,
+) -> None:
+    end = time.monotonic() + seconds
+    with ThreadPoolExecutor(len(slots) or 1, thread_name_prefix="warm") as pool:
+        at_work = [pool.submit(_pull_in, slot, end, runs, should_stop) for slot in slots]
+        when_begun()
+        connections.close_all()  # the voice takes seconds
+        for done in at_work:
+            done.result()
+
+
+def _share_of_slots() -> list[Held]:
+    """What this host may have now of its part of them all, already ours."""
+    claims, host = speech_cache().claims, this_host()
+    counting = claims.take(f"warm-share:{host}")
+    if counting is None:
+        return []  # two pullers of one host that count at once would take its share twice
+    try:
+        held = Claim.objects.filter(name__in=_slots(), owner__startswith=f"{host}:", until__gt=Now()).count()
+        share = math.ceil(conf().warm_concurrency / (1 + len(hosts_at_work() - {host})))
+        # At most half of it: a worker's threads take turns on one processor, and a cluster has two workers.
+        return _free_slots(min(share - held, math.ceil(share / 2)))
+    finally:
+        claims.give_back(counting)
+
+
+def _free_slots(most: int) -> list[Held]:
+    """So many at most, now ours."""
+    found = (speech_cache().claims.take(name) for name in _slots())
+    return list(islice(filter(None, found), max(0, most)))
+
+
+def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
+    cache = speech_cache()
+    try:
+        # A slot stands for one call at a time: while a clip is kept, the voice begins with the next.
+        with ThreadPoolExecutor(2, thread_name_prefix="warm-item") as making:
+            made: list[Future[bool]] = []
+            # One that was stopped for long may have lost its slot to another.
+            while time.monotonic() < end and not should_stop() and cache.claims.is_held(slot):
+                with _turn:
+                    item = None if is_resting() else _take(slot, runs)
+                if item is None:
+                    break
+                spoken: Future[bool] = Future()
+                made.append(making.submit(_make_in_thread, cache, item, spoken))
+                wait([spoken, made[-1]], return_when=FIRST_COMPLETED)
+                if made[-1].done() and not made[-1].result():
+                    break
+            for each in made:
+                each.result()  # raises what nobody reckoned with
+    finally:
+        try:
+            cache.claims.give_back(slot)
+        finally:
+            connections.close_all()
+
+
+def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
+    """Queued items, and those whose puller is gone; the faster lane first."""
+    alive = Claim.objects.filter(owner=OuterRef("owner"), until__gt=Now())
+    items = WarmItem.objects.filter(run__in=runs) if runs else WarmItem.objects.all()
+    return (
+        items.filter(run__state__in=AT_WORK)
+        .filter(Q(state=WarmItem.State.QUEUED) | Q(state=WarmItem.State.MAKING) & ~Exists(alive))
+        .order_by("lane", "run__created_at", "position")
+    )
+
+
+def _take(slot: Held, runs: Sequence[WarmRun]) -> WarmItem | None:
+    """The next item, now ours. Two pullers may see the same one; the row count says who has it."""
+    while True:
+        item = _takeable(runs).select_related("clip", "run").first()
+        if item is None:
+            return None
+        if item.attempts >= MAX_ATTEMPTS:
+            _finish(item, WarmItem.State.FAILED, "Making it ended its process again and again.")
+            continue
+        # The run may have been paused since. It is asked in a subquery: with a join the row count of a lost
+        # race would not be 0 on PostgreSQL.
+        taken = WarmItem.objects.filter(
+            Exists(WarmRun.objects.filter(pk=OuterRef("run"), state__in=AT_WORK)),
+            pk=item.pk,
+            state=item.state,
+            owner=item.owner,
+            attempts=item.attempts,
+        ).update(state=WarmItem.State.MAKING, owner=slot.owner, attempts=F("attempts") + 1, reason="")
+        if taken:
+            item.owner, item.attempts = slot.owner, item.attempts + 1
+            if item.run.state == WarmRun.State.QUEUED:
+                now = timezone.now()
+                WarmRun.objects.filter(pk=item.run_id, state=WarmRun.State.QUEUED).update(
+                    state=WarmRun.State.RUNNING, started_at=Coalesce("started_at", now), at_work_since=now
+                )
+            return item
+
+
+def _make_in_thread(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
+    try:
+        return _make(cache, item, spoken)
+    finally:
+        connections.close_all()
+
+
+def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
+    """Whether it is worth going on with the next item. `spoken`: told once the voice is free for that."""
+    try:
+        state, reason = _generate(cache, item, spoken)
+    except SpeechError as error:
+        response = next(ON_ERROR[kind] for kind in type(error).__mro__ if kind in ON_ERROR)
+        return response(cache, item, error)
+    _finish(item, state, reason)
+    return True
+
+
+def _generate(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> tuple[WarmItem.State, str]:
+    """How the clip came to be there. A slot stands for one provider call at a time."""
+    clip = item.clip
+    job = GenerationJob(
+        clip.request, clip.content_type, parts_at_once=1, made_ahead=True, newer_than=item.newer_than
+    )
+    # Whoever leads a generation looks once more before it pays, so a clip that was missing is not looked for.
+    found = cache.get_or_generate(job) if clip.is_ready and not item.newer_than else cache.generate(job)
+    if isinstance(found, Hit):
+        return WarmItem.State.SKIPPED, WAS_THERE
+    connections.close_all()  # the voice takes seconds
+    found.recording.wait_until_synthesized()
+    if found.recording.error is None:
+        spoken.set_result(True)
+    found.recording.result()
+    if found.outcome == "generated":
+        return WarmItem.State.DONE, ""
+    return WarmItem.State.SKIPPED, MADE_BY_ANOTHER
+
+
+# --- what an error means for an item: each says whether to go on with the next one ------------------------
+def _fail(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    _finish(item, WarmItem.State.FAILED, str(error.args[0]))
+    return True
+
+
+def _cool_down(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    """A matter of the provider, the database or this process, not of this clip."""
+    _put_back(item, error)
+    _rest(cache, error)
+    return False
+
+
+def _fail_unless_down(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    """Late or broken answers of a provider that fails for all: the clip waits, but not for ever, because such
+    a call may cost."""
+    if not cache.synthesizer.circuit.is_open or item.attempts >= MAX_ATTEMPTS:
+        return _fail(cache, item, error)
+    _put_back(item, error, is_attempt=True)
+    _rest(cache, error)
+    return False
+
+
+def _wait_for_money(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    if not _is_beyond_any_day(cache, item):
+        _put_back(item, error)
+        pause(item.run, WarmRun.Pause.BUDGET)
+    elif _postpone(cache, item):
+        _put_back(item, error)
+    else:
+        _finish(item, WarmItem.State.FAILED, "It costs more than may be spent in a day.")
+    return True
+
+
+# The most special kind decides.
+ON_ERROR: dict[type, Callable[[SpeechCache, WarmItem, SpeechError], bool]] = {
+    SpeechError: _fail,
+    ProviderError: _fail_unless_down,
+    ProviderUnavailable: _cool_down,
+    VoiceNotInUse: _fail,
+    StoreUnavailable: _cool_down,
+    NotKept: _fail,
+    Busy: _cool_down,
+    BudgetExhausted: _wait_for_money,
+}
+
+
+def _put_back(item: WarmItem, error: SpeechError, *, is_attempt: bool = False) -> None:
+    """The item waits for better days, and says why."""
+    WarmItem.objects.filter(pk=item.pk, owner=item.owner, state=WarmItem.State.MAKING).update(
+        state=WarmItem.State.QUEUED,
+        owner="",
+        attempts=F("attempts") - (0 if is_attempt else 1),
+        reason=f"Waits: {error.args[0]}"[:200],
+    )
+
+
+def _rest(cache: SpeechCache, error: SpeechError) -> None:
+    """Nobody takes an item for so long, on whatever host."""
+    seconds = min(max(error.retry_after_seconds or 0, REST_SECONDS), LONGEST_REST_SECONDS)
+    cache.claims.shut(REST, seconds, error=error.code)
+
+
+def _is_beyond_any_day(cache: SpeechCache, item: WarmItem) -> bool:
+    return cache.synthesizer.budget.is_beyond(most_usd(item.clip.request))
+
+
+def _postpone(cache: SpeechCache, item: WarmItem) -> bool:
+    """Let the others go first; False where there are none that a day's budget can pay."""
+    others = item.run.items.filter(state=WarmItem.State.QUEUED).exclude(pk=item.pk).select_related("clip")
+    if all(_is_beyond_any_day(cache, other) for other in others):
+        return False
+    last = item.run.items.aggregate(last=Max("position"))["last"]
+    WarmItem.objects.filter(pk=item.pk).update(position=last + 1)
+    return True
+
+
+def _finish(item: WarmItem, state: WarmItem.State, reason: str = "") -> None:
+    """Close the item, unless another puller took it over meanwhile."""
+    with transaction.atomic():
+        run = WarmRun.objects.select_for_update().filter(pk=item.run_id).first()
+        if run is None:
+            return
+        if run.state == WarmRun.State.CANCELLED and state == WarmItem.State.DONE:
+            reason = "Was being made when the run was cancelled; finished and kept."
+        WarmItem.objects.filter(pk=item.pk, owner=item.owner).update(
+            state=state, reason=reason[:200], finished_at=timezone.now()
+        )
+        settle(run)
