@@ -21,10 +21,10 @@ from django.utils import timezone
 from narratives import publishing
 from narratives.drafts import save_draft
 from narratives.models import Journey, Narrative, Pronunciation, tidied
+from ttscache import csv_cells
 
 FORMAT = "life-review journey"
 COLUMNS = ("slug", "kind", "position", "title", "text")
-FORMULA_SIGNS = ("=", "+", "-", "@")  # a spreadsheet would take such a cell for a formula
 MOST_BYTES = 1_000_000
 
 
@@ -74,11 +74,7 @@ def as_json(journey: Journey) -> str:
 def as_csv(journey: Journey) -> str:
     """Words, order and kinds, for a spreadsheet."""
     sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow(COLUMNS)
-    for narrative in journey.narratives.all():
-        cells = (narrative.slug, narrative.kind, narrative.position, narrative.title, narrative.text)
-        writer.writerow(f"'{cell}" if str(cell).startswith(FORMULA_SIGNS) else cell for cell in cells)
+    csv_cells.write_rows(sheet, [COLUMNS, *journey.narratives.values_list(*COLUMNS)])
     return sheet.getvalue()
 
 
@@ -121,16 +117,11 @@ def _from_csv(text: str) -> list[dict[str, Any]]:
     if missing:
         raise _Unreadable(f"The first line has to name the columns; missing: {', '.join(missing)}.")
     rows: list[dict[str, Any]] = [
-        {name: _plain(cell) for name, cell in row.items() if name in COLUMNS} for row in reader
+        {name: csv_cells.unguarded(row[name] or "") for name in COLUMNS} for row in reader
     ]
     if all(str(row["position"]).isdecimal() for row in rows):
         rows.sort(key=lambda row: int(row["position"]))
     return rows
-
-
-def _plain(cell: str | None) -> str:
-    cell = cell or ""
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(FORMULA_SIGNS) else cell
 
 
 def _checked(narratives: Sequence[dict[str, Any]], lexicon: Sequence[dict[str, Any]]) -> Parsed:

@@ -40,6 +40,15 @@ def test_what_was_exported_is_imported_without_a_difference(heard_journey: Journ
     assert len(difference.unchanged) == 3
 
 
+@pytest.mark.parametrize("text", ["'=Where?", "''=Where?", "'-so", "'Tis so."])
+def test_an_apostrophe_at_the_start_of_a_text_survives_a_csv_round_trip(
+    heard_journey: Journey, text: str
+) -> None:
+    Narrative.objects.filter(kind="question").update(text=text, title=text)
+    difference = exchange.compare(heard_journey, exchange.parse(exchange.as_csv(heard_journey).encode()))
+    assert (difference.is_empty, difference.problems) == (True, ())
+
+
 def test_a_spreadsheet_takes_no_text_for_a_formula(heard_journey: Journey) -> None:
     Narrative.objects.filter(kind="question").update(text="=HYPERLINK(1)")
     cells = [row["text"] for row in csv.DictReader(io.StringIO(exchange.as_csv(heard_journey)))]
