@@ -21,8 +21,8 @@ from narratives import publishing
 from narratives.admin_deeds import shares_of
 from narratives.admin_meanwhile import MeanwhileForm
 from narratives.models import BankReflection
-from narratives.needs import of_the_bank
-from narratives.sounds import Sound, clips_and_badges
+from narratives.staff.action_items import of_the_bank
+from narratives.staff.clip_status import Sound, clips_and_badges
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import NOT_MADE, being_made_in_words

@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from narratives import publishing
-from narratives.drafts import draft_clips
+from narratives.editing.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication
 from narratives.publishing import clips_of
 from ttscache import warming

@@ -22,7 +22,7 @@ from unfold.views import ChangeList
 
 from narratives import publishing
 from narratives.admin_deeds import Deeds, has_listeners
-from narratives.deleting import DAYS_KEPT
+from narratives.editing.deleting import DAYS_KEPT
 from narratives.models import Journey, Narrative, Publication
 from ttscache import warming
 from ttscache.admin_widgets import in_words

@@ -17,11 +17,11 @@ from django.urls import path
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from narratives import exchange
 from narratives.admin_deeds import CHANGED_SINCE, Deeds
-from narratives.exchange import Difference
+from narratives.editing import import_export
+from narratives.editing.import_export import Difference
+from narratives.editing.lexicon_changes import Effect, effect_of, lexicon_with_all
 from narratives.models import Journey, Pronunciation
-from narratives.pronouncing import Effect, effect_of, lexicon_with_all
 from narratives.word_diff import changes
 from ttscache.admin_pages import has_said_yes
 
@@ -37,7 +37,7 @@ class FileForm(forms.Form):
 
     def clean_file(self) -> Any:
         given = self.cleaned_data["file"]
-        if given.size > exchange.MOST_BYTES:
+        if given.size > import_export.MOST_BYTES:
             raise forms.ValidationError("The file is larger than a journey can be (1 MB).")
         return given
 
@@ -97,11 +97,11 @@ class ExchangePages(Deeds):
 
     def export_json(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey = self._journey_to_read(request, object_id)
-        return _download(exchange.as_json(journey), f"{journey.slug}.json", "application/json")
+        return _download(import_export.as_json(journey), f"{journey.slug}.json", "application/json")
 
     def export_csv(self, request: HttpRequest, object_id: str) -> HttpResponse:
         journey = self._journey_to_read(request, object_id)
-        return _download(exchange.as_csv(journey), f"{journey.slug}.csv", "text/csv; charset=utf-8")
+        return _download(import_export.as_csv(journey), f"{journey.slug}.csv", "text/csv; charset=utf-8")
 
     @action(description="Export and import", url_path="import", permissions=["view"])  # type: ignore[untyped-decorator]
     def import_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -116,12 +116,12 @@ class ExchangePages(Deeds):
             content = form.cleaned_data["file"].read()
         if content is None:
             return self._import_page(request, journey, form=form if may_import else None)
-        parsed = exchange.parse(content)
-        difference = exchange.compare(journey, parsed)
+        parsed = import_export.parse(content)
+        difference = import_export.compare(journey, parsed)
         if has_said_yes(request) and not difference.problems:
             if request.POST.get("seen") == difference.fingerprint:
                 effect = effect_of(lexicon_with_all(difference.words_said_otherwise))
-                says = f"Imported: {counted(exchange.write(journey, parsed))}."
+                says = f"Imported: {counted(import_export.write(journey, parsed))}."
                 told = said_otherwise_in_words(difference.words_said_otherwise, effect)
                 self.log_change(request, journey, f"{says} {told}".strip())
                 self.message_user(request, f"{says} They are drafts until you publish.", messages.SUCCESS)

@@ -12,10 +12,10 @@ from unfold.admin import StackedInline
 from unfold.forms import PaginationInlineFormSet
 
 from narratives.admin_narrative_form import NarrativeForm
-from narratives.drafts import save_draft
-from narratives.estimates import estimate, paces
+from narratives.editing.drafts import save_draft
 from narratives.models import Journey, Narrative
-from narratives.sounds import add_sounds, count_up_to_date, state_of, state_of_journey
+from narratives.staff.clip_status import add_sounds, count_up_to_date, state_of, state_of_journey
+from narratives.staff.estimates import estimate, paces
 from narratives.writing_advice import questions_promised
 from ttscache.admin_widgets import Badge
 from ttscache.conf import conf

@@ -28,15 +28,15 @@ from narratives.admin_narratives import NarrativeAdmin
 from narratives.admin_preview import PreviewPages
 from narratives.admin_publications import PublicationPages
 from narratives.admin_writing import WritingPages
-from narratives.copying import duplicate_journey
-from narratives.deleting import delete_journeys, delete_narratives, restore_journeys
-from narratives.drafts import (
+from narratives.editing.copying import duplicate_journey
+from narratives.editing.deleting import delete_journeys, delete_narratives, restore_journeys
+from narratives.editing.drafts import (
     journey_clips,
     make_again,
     make_journey,
 )
 from narratives.models import Journey, Narrative, share_lexicon
-from narratives.sounds import add_sounds, count_up_to_date
+from narratives.staff.clip_status import add_sounds, count_up_to_date
 from ttscache import remaking, warming
 from ttscache.admin_widgets import being_made_in_words, progress_bar
 

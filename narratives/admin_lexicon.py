@@ -19,10 +19,8 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from narratives import publishing
 from narratives.admin_meanwhile import MeanwhileForm
-from narratives.drafts import draft_clips, make_drafts
-from narratives.lexicon import Lexicon
-from narratives.models import Pronunciation
-from narratives.pronouncing import (
+from narratives.editing.drafts import draft_clips, make_drafts
+from narratives.editing.lexicon_changes import (
     Effect,
     effect_of,
     lexicon_with,
@@ -30,7 +28,9 @@ from narratives.pronouncing import (
     said_with,
     sounds_to_publish,
 )
-from narratives.sounds import add_sounds
+from narratives.lexicon import Lexicon
+from narratives.models import Pronunciation
+from narratives.staff.clip_status import add_sounds
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import being_made_in_words, in_words

@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 
 from narratives.admin_deeds import Deeds
-from narratives.drafts import clips_of_words, draft_clips, make_drafts
+from narratives.editing.drafts import clips_of_words, draft_clips, make_drafts
 from ttscache import warming
 from ttscache.admin_pages import has_said_yes, is_asked_first
 from ttscache.admin_widgets import being_made_in_words, price

@@ -14,27 +14,25 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from narratives import (
-    needs,
-    publishing,
-)
+from narratives import publishing
 from narratives.admin_copies import CopyPages
 from narratives.admin_deeds import Press
 from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
 from narratives.admin_making import MakingPages
 from narratives.admin_narrative_form import NarrativeForm
 from narratives.admin_voices import VoicePages
-from narratives.copying import duplicate_narrative
-from narratives.deleting import delete_narratives, restore_narratives
-from narratives.drafts import (
+from narratives.editing.copying import duplicate_narrative
+from narratives.editing.deleting import delete_narratives, restore_narratives
+from narratives.editing.drafts import (
     draft_clips,
     make_again,
     make_drafts,
     save_draft,
 )
-from narratives.estimates import estimate, paces
 from narratives.models import Narrative, share_lexicon
-from narratives.sounds import add_sounds, sounds_of, state_of
+from narratives.staff import action_items
+from narratives.staff.clip_status import add_sounds, sounds_of, state_of
+from narratives.staff.estimates import estimate, paces
 from ttscache import remaking, warming
 from ttscache.admin_pages import has_said_yes
 
@@ -55,7 +53,8 @@ class StateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> QuerySet[Narrative]:
         if self.value() == "unpublished":
             return queryset.filter(live__isnull=True)
-        look = {"ahead": needs.to_publish, "failed": needs.with_failed_clips}.get(self.value() or "")
+        looks = {"ahead": action_items.to_publish, "failed": action_items.with_failed_clips}
+        look = looks.get(self.value() or "")
         if look is not None:
             found = look(queryset.select_related("live", "pending", "journey"))
             return queryset.filter(pk__in=[each.pk for each in found])

@@ -8,7 +8,7 @@ from unfold.decorators import action
 
 from narratives.admin_deeds import Deeds
 from narratives.models import Narrative, share_lexicon
-from narratives.sounds import add_sounds, count_up_to_date, state_of
+from narratives.staff.clip_status import add_sounds, count_up_to_date, state_of
 from ttscache.admin_widgets import progress_bar
 from ttscache.conf import conf
 

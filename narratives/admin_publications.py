@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +13,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.safestring import SafeString
 from unfold.decorators import action
 
 from narratives import publishing
 from narratives.admin_deeds import FIRST_WAIT_SECONDS, Deeds, fingerprint_of
-from narratives.drafts import draft_clips
+from narratives.editing.drafts import draft_clips
+from narratives.editing.history import Change, VoiceClip, changes_of, restore, words_as_of
 from narratives.models import Journey, Narrative, Publication, Revision
-from narratives.versions import changes_of, restore, words_as_of
 from ttscache import warming
 from ttscache.admin_pages import has_said_yes
-from ttscache.admin_widgets import FAILED, badges_of, being_made_in_words, in_words, progress_bar
+from ttscache.admin_widgets import FAILED, badges_of, being_made_in_words, in_words, player, progress_bar
 from ttscache.models import WarmRun
 from ttscache.warming import Plan
 
@@ -195,7 +196,10 @@ class PublicationPages(Deeds):
             "title": f"Versions: {journey}",
             "journey": journey,
             "page": page,
-            "versions": [(publication, changes[publication.pk]) for publication in page.object_list],
+            "versions": [
+                (publication, [_with_players(each) for each in changes[publication.pk]])
+                for publication in page.object_list
+            ],
             "may_restore": self.has_change_permission(request, journey)
             and request.user.has_perm("narratives.change_narrative"),
         }
@@ -233,6 +237,16 @@ class PublicationPages(Deeds):
             self.log_change(request, journey, said)
         self.message_user(request, said if restored else "The drafts have these words already.")
         return redirect(self.page_of(journey))
+
+
+def _with_players(change: Change) -> tuple[Change, list[SafeString], list[SafeString]]:
+    """The change, its players, and those of the words before it."""
+    before = change.before.title if change.before is not None else ""
+    return change, _players(change.clips, change.revision.title), _players(change.clips_before, before)
+
+
+def _players(clips: Iterable[VoiceClip], title: str) -> list[SafeString]:
+    return [player(clip, voice=voice, says=title) for voice, clip in clips]
 
 
 def _fingerprint(words: Mapping[Narrative, Revision]) -> str:

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 
 from narratives.admin_deeds import Deeds
-from narratives.drafts import draft_clip, make_again, make_clip
+from narratives.editing.drafts import draft_clip, make_again, make_clip
 from narratives.models import Narrative
 from ttscache import remaking, warming
 from ttscache.admin_widgets import being_made_in_words

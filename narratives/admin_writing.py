@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.urls import path
 
 from narratives.admin_deeds import Deeds
-from narratives.estimates import estimate, paces
 from narratives.models import Pronunciation, tidied
+from narratives.staff.estimates import estimate, paces
 from ttscache.conf import conf
 
 

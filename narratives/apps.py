@@ -7,13 +7,13 @@ class NarrativesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from narratives import needs
-        from narratives.deleting import remove_for_good
+        from narratives.editing.deleting import remove_for_good
         from narratives.predicting import what_follows
         from narratives.publishing import switch_what_is_ready
+        from narratives.staff import action_items
         from ttscache import predicting, run_ends, tidying
 
         predicting.register(what_follows)
         run_ends.register(switch_what_is_ready)
         tidying.register(remove_for_good)
-        needs.register()
+        action_items.register()

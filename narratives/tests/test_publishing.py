@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from narratives import publishing
-from narratives.drafts import save_draft
+from narratives.editing.drafts import save_draft
 from narratives.models import Journey, Narrative, Publication, tidied
 from ttscache import warming
 from ttscache.models import Clip, Pin, WarmRun

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from narratives import publishing
-from narratives.drafts import free_slug, put_in_order
+from narratives.editing.drafts import free_slug, put_in_order
 from narratives.models import Journey, Narrative, Publication
 from ttscache.pinning import RECENT_DAYS
 

@@ -28,7 +28,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Otherwise:
+class ChangedPronunciation:
     """A text that would be said otherwise in these voices. `clips` has one for each of them."""
 
     text: Text
@@ -45,7 +45,7 @@ class Otherwise:
 class Effect:
     """All texts that a lexicon says otherwise than the one in force, and what their clips would cost."""
 
-    changed: tuple[Otherwise, ...]
+    changed: tuple[ChangedPronunciation, ...]
     planned: Plan
 
     @property
@@ -68,7 +68,7 @@ class Effect:
 def effect_of(after: Lexicon) -> Effect:
     """Nothing is written."""
     before = Pronunciation.objects.lexicon()
-    changed = tuple(otherwise for text in _texts() if (otherwise := _otherwise(text, before, after)))
+    changed = tuple(change for text in _texts() if (change := _changed_pronunciation(text, before, after)))
     return Effect(changed, warming.plan(clip for each in changed for clip in each.clips))
 
 
@@ -121,7 +121,7 @@ def _texts() -> Iterator[Text]:
         yield Text("Reflection bank", reflection.text, ContentType.ANALYSIS, is_live=False)
 
 
-def _otherwise(text: Text, before: Lexicon, after: Lexicon) -> Otherwise | None:
+def _changed_pronunciation(text: Text, before: Lexicon, after: Lexicon) -> ChangedPronunciation | None:
     spoken = {
         voice: after.spoken(text.words, voice)
         for voice in conf().listener_voices
@@ -132,4 +132,4 @@ def _otherwise(text: Text, before: Lexicon, after: Lexicon) -> Otherwise | None:
     clips = tuple(
         Wanted(conf().house_request(said, voice), text.content_type) for voice, said in spoken.items()
     )
-    return Otherwise(text, tuple(spoken), next(iter(spoken.values())), clips)
+    return ChangedPronunciation(text, tuple(spoken), next(iter(spoken.values())), clips)

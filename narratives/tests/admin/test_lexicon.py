@@ -9,9 +9,9 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from harness.admin_pages import YES, edit, heard, page_of, said
 from narratives import publishing
 from narratives.models import BankReflection, Narrative, Pronunciation
-from narratives.tests.test_admin import edit, heard, said
 from ttscache.models import WarmItem, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -19,12 +19,7 @@ ADD = reverse("admin:narratives_pronunciation_add")
 ADD_REFLECTION = reverse("admin:narratives_bankreflection_add")
 BANK = reverse("admin:narratives_bankreflection_changelist")
 ENTRY = {"word": "begin", "say_as": "beginn", "voice": "", "note": ""}
-YES = {"confirmed": "yes"}
 GOOD = "It sounds as though that was a good day. Thank you for sharing it."
-
-
-def page_of(entry: Pronunciation, name: str = "change") -> str:
-    return reverse(f"admin:narratives_pronunciation_{name}", args=[entry.pk])
 
 
 @pytest.fixture

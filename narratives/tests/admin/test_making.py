@@ -11,9 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from narratives.drafts import make_drafts
+from harness.admin_pages import journey_form, make_clips, narrative_form, page_of, said
+from narratives.editing.drafts import make_drafts
 from narratives.models import Journey, Narrative, Pronunciation
-from narratives.tests.test_admin import journey_form, make_clips, narrative_form, page_of, said
 from ttscache.conf import conf
 from ttscache.models import Clip, WarmItem, WarmRun
 

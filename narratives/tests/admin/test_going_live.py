@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from harness.admin_pages import YES, journey_form, page_of, said
 from narratives.models import Journey
-from narratives.tests.test_admin import journey_form, page_of, said
 from ttscache.models import Clip, Pin, WarmItem, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
-YES = {"confirmed": "yes"}
 
 
 @pytest.fixture

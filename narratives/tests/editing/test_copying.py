@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
-from narratives.copying import duplicate_journey, duplicate_narrative
+from narratives.editing.copying import duplicate_journey, duplicate_narrative
 from narratives.models import Journey, Narrative
 from ttscache.models import WarmRun
 

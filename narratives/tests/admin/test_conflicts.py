@@ -9,15 +9,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from narratives.deleting import delete_narratives
+from harness.admin_pages import page_of
+from narratives.editing.deleting import delete_narratives
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation
 from ttscache.models import WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
-
-
-def page_of(thing: Journey | Narrative | BankReflection | Pronunciation) -> str:
-    return reverse(f"admin:narratives_{thing._meta.model_name}_change", args=[thing.pk])
 
 
 def opened(client: Client, address: str) -> dict[str, Any]:

@@ -10,32 +10,32 @@ from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from narratives import exchange
+from harness.admin_pages import heard, page_of, said
+from narratives.editing import import_export
 from narratives.models import Journey, Narrative, Pronunciation
-from narratives.tests.test_admin import heard, page_of, said
 from ttscache.models import Clip, WarmRun
 
 pytestmark = pytest.mark.django_db
 
 
 def rows_of(journey: Journey) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(exchange.as_json(journey))["narratives"]
+    rows: list[dict[str, Any]] = json.loads(import_export.as_json(journey))["narratives"]
     return rows
 
 
 def a_file(rows: list[dict[str, Any]], **more: Any) -> bytes:
-    return json.dumps({"format": exchange.FORMAT, "version": 1, "narratives": rows, **more}).encode()
+    return json.dumps({"format": import_export.FORMAT, "version": 1, "narratives": rows, **more}).encode()
 
 
 def problems(content: bytes) -> list[tuple[int, str]]:
-    return [(problem.row, problem.field) for problem in exchange.parse(content).problems]
+    return [(problem.row, problem.field) for problem in import_export.parse(content).problems]
 
 
-@pytest.mark.parametrize("write", [exchange.as_json, exchange.as_csv], ids=["JSON", "CSV"])
+@pytest.mark.parametrize("write", [import_export.as_json, import_export.as_csv], ids=["JSON", "CSV"])
 def test_what_was_exported_is_imported_without_a_difference(heard_journey: Journey, write: Any) -> None:
     Narrative.objects.filter(kind="question").update(text='=Where, "there"?\n\nIt began, so.')
     Pronunciation.objects.create(word="Siobhan", say_as="Shivawn")
-    difference = exchange.compare(heard_journey, exchange.parse(write(heard_journey).encode()))
+    difference = import_export.compare(heard_journey, import_export.parse(write(heard_journey).encode()))
     assert (difference.is_empty, difference.problems) == (True, ())
     assert len(difference.unchanged) == 3
 
@@ -45,13 +45,14 @@ def test_an_apostrophe_at_the_start_of_a_text_survives_a_csv_round_trip(
     heard_journey: Journey, text: str
 ) -> None:
     Narrative.objects.filter(kind="question").update(text=text, title=text)
-    difference = exchange.compare(heard_journey, exchange.parse(exchange.as_csv(heard_journey).encode()))
+    sheet = import_export.as_csv(heard_journey).encode()
+    difference = import_export.compare(heard_journey, import_export.parse(sheet))
     assert (difference.is_empty, difference.problems) == (True, ())
 
 
 def test_a_spreadsheet_takes_no_text_for_a_formula(heard_journey: Journey) -> None:
     Narrative.objects.filter(kind="question").update(text="=HYPERLINK(1)")
-    cells = [row["text"] for row in csv.DictReader(io.StringIO(exchange.as_csv(heard_journey)))]
+    cells = [row["text"] for row in csv.DictReader(io.StringIO(import_export.as_csv(heard_journey)))]
     assert "'=HYPERLINK(1)" in cells
 
 
@@ -59,7 +60,7 @@ def test_added_changed_not_in_the_file_and_unchanged_are_told_apart(heard_journe
     rows = rows_of(heard_journey)
     rows[1]["text"] = "Where did it all begin?"
     rows[2] = {"slug": "new", "kind": "question", "title": "New", "text": "And then?"}
-    told = exchange.compare(heard_journey, exchange.parse(a_file(rows)))
+    told = import_export.compare(heard_journey, import_export.parse(a_file(rows)))
     assert [each.slug for each in told.added] == ["new"]
     assert [each.narrative.slug for each in told.changed] == ["question"]
     assert [each.slug for each in told.not_in_file] == ["outro"]
@@ -71,7 +72,7 @@ def test_it_writes_drafts_and_listeners_notice_nothing(heard_journey: Journey) -
     rows = list(reversed(rows_of(heard_journey)))
     rows[1]["text"] = "Where did it all begin?"
     rows.insert(1, {"slug": "new", "kind": "question", "title": "New", "text": "And then?"})
-    exchange.write(heard_journey, exchange.parse(a_file(rows)))
+    import_export.write(heard_journey, import_export.parse(a_file(rows)))
     assert heard(Client()) == before
     assert (Clip.objects.count(), WarmRun.objects.count()) == (clips, 0)
     assert heard_journey.narratives.get(slug="question").text == "Where did it all begin?"
@@ -81,14 +82,16 @@ def test_it_writes_drafts_and_listeners_notice_nothing(heard_journey: Journey) -
 def test_where_nobody_can_hear_it_the_order_of_the_file_counts(heard_journey: Journey) -> None:
     Journey.objects.update(is_live=False)
     heard_journey.refresh_from_db()
-    exchange.write(heard_journey, exchange.parse(a_file(list(reversed(rows_of(heard_journey))))))
+    import_export.write(heard_journey, import_export.parse(a_file(list(reversed(rows_of(heard_journey))))))
     assert [each.slug for each in heard_journey.narratives.all()] == ["outro", "question", "intro"]
 
 
 def test_the_lexicon_comes_along(heard_journey: Journey) -> None:
     Pronunciation.objects.create(word="siobhan", say_as="Shivvy")
     lexicon = [{"word": "Siobhan", "say_as": "Shivawn"}, {"word": "Niamh", "say_as": "Neev", "voice": "onyx"}]
-    told = exchange.write(heard_journey, exchange.parse(a_file(rows_of(heard_journey), lexicon=lexicon)))
+    told = import_export.write(
+        heard_journey, import_export.parse(a_file(rows_of(heard_journey), lexicon=lexicon))
+    )
     assert len(told.words_said_otherwise) == 2
     assert sorted(Pronunciation.objects.values_list("say_as", flat=True)) == ["Neev", "Shivawn"]
 
@@ -168,7 +171,7 @@ def test_a_spreadsheet_with_an_odd_position_is_told_so() -> None:
 def test_a_text_that_listeners_have_keeps_its_kind(heard_journey: Journey) -> None:
     rows = rows_of(heard_journey)
     rows[1]["kind"] = "outro"
-    told = exchange.compare(heard_journey, exchange.parse(a_file(rows)))
+    told = import_export.compare(heard_journey, import_export.parse(a_file(rows)))
     assert [(problem.row, problem.field) for problem in told.problems] == [(2, "kind")]
 
 

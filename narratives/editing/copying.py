@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from narratives import publishing
-from narratives.drafts import free_slug, put_in_order, save_draft
+from narratives.editing.drafts import free_slug, put_in_order, save_draft
 from narratives.models import Journey, Narrative
 
 COPY = "{} (copy)"

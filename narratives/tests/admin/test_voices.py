@@ -11,9 +11,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from harness.admin_pages import NARRATIVES, badges, make_clips, page_of, said
 from narratives import publishing
 from narratives.models import Journey, Narrative
-from narratives.tests.test_admin import NARRATIVES, badges, make_clips, page_of, said
 from ttscache.models import Clip, WarmItem, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from harness.admin_pages import make_clips, page_of
 from harness.axe import serious
 from harness.optional import skipped_when_unavailable
 from narratives.models import Journey, Narrative
-from narratives.tests.test_admin import make_clips, page_of
 from ttscache.models import WarmItem
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]

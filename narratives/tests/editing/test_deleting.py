@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from narratives import exchange, publishing
-from narratives.deleting import (
+from narratives import publishing
+from narratives.editing import import_export
+from narratives.editing.deleting import (
     DAYS_KEPT,
     delete_journeys,
     delete_narratives,
@@ -20,9 +21,9 @@ from narratives.deleting import (
     restore_journeys,
     restore_narratives,
 )
+from narratives.editing.lexicon_changes import said_with
 from narratives.models import Journey, Narrative, Pronunciation, Publication
 from narratives.predicting import what_follows
-from narratives.pronouncing import said_with
 from ttscache import tidying
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin, WarmRun
@@ -86,7 +87,7 @@ class TestNowhere:
 
     def test_it_is_in_no_file(self, heard_journey, heard_question):
         delete_narratives([heard_question])
-        assert "Where did it begin?" not in exchange.as_json(heard_journey)
+        assert "Where did it begin?" not in import_export.as_json(heard_journey)
 
     def test_it_is_not_published(self, heard_journey, heard_question):
         Narrative.objects.filter(pk=heard_question.pk).update(text="Anything else?")

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.safestring import SafeString
 
 from narratives import publishing
-from narratives.drafts import save_draft
+from narratives.editing.drafts import save_draft
 from narratives.models import Journey, Narrative, Publication, Revision
 from narratives.word_diff import Piece, changes
-from ttscache.admin_widgets import player
 from ttscache.conf import conf
 from ttscache.models import Clip
+
+VoiceClip: TypeAlias = tuple[str, Clip | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a version made of one text: the words before and after, and what is kept of their sound."""
+    """What a version made of one text: the words before and after, and the clips that are kept of both.
+
+    Each listener voice has a pair in `clips`; its clip is None where the sound is not kept.
+    """
 
     narrative: Narrative
     revision: Revision
     before: Revision | None
-    sounds: Sequence[SafeString]
-    sounds_before: Sequence[SafeString]
+    clips: Sequence[VoiceClip]
+    clips_before: Sequence[VoiceClip]
 
     @property
     def words(self) -> list[Piece]:
@@ -72,8 +76,8 @@ def changes_of(publications: Iterable[Publication]) -> dict[int, list[Change]]:
                     revision.narrative,
                     revision,
                     before,
-                    _players(revision, kept),
-                    _players(before, kept) if before is not None else (),
+                    _clips_of(revision, kept),
+                    _clips_of(before, kept) if before is not None else (),
                 )
             )
         if publication is None or publication.state == Publication.State.LIVE:
@@ -88,11 +92,8 @@ def _kept(revisions: Iterable[Revision]) -> dict[str, Clip]:
     return Clip.objects.with_audio().defer("waveform").in_bulk(hashes, field_name="content_hash")
 
 
-def _players(revision: Revision, kept: dict[str, Clip]) -> list[SafeString]:
-    return [
-        player(kept.get(revision.speech(voice).content_hash), voice=voice, says=revision.title)
-        for voice in conf().listener_voices
-    ]
+def _clips_of(revision: Revision, kept: dict[str, Clip]) -> list[VoiceClip]:
+    return [(voice, kept.get(revision.speech(voice).content_hash)) for voice in conf().listener_voices]
 
 
 # --- going back ------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from narratives import publishing
-from narratives.drafts import save_draft
+from narratives.editing.drafts import save_draft
 from narratives.models import Journey, Narrative, Pronunciation, tidied
 from ttscache import csv_cells
 

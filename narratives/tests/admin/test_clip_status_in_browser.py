@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from narratives import drafts
+from harness.admin_pages import make_clips, page_of
+from narratives.editing import drafts
 from narratives.models import Journey, Narrative
-from narratives.tests.test_admin import make_clips, page_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from narratives import publishing
 from narratives.models import BankReflection, Narrative, Publication, share_lexicon
-from narratives.sounds import add_sounds, sounds_of
+from narratives.staff.clip_status import add_sounds, sounds_of
 from ttscache import warming
 from ttscache.admin_widgets import FAILED, badges_of
 from ttscache.figures import needs

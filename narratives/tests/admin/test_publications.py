@@ -7,21 +7,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
+from harness.admin_pages import YES, edit, fail, heard, make_clips, page_of, said
 from narratives import publishing, tasks
-from narratives.deleting import delete_narratives
+from narratives.editing.deleting import delete_narratives
 from narratives.models import Journey, Narrative, Publication
-from narratives.needs import needs_of_texts
-from narratives.tests.test_admin import edit, heard, make_clips, page_of, said
-from ttscache import warming
+from narratives.staff.action_items import needs_of_texts
 from ttscache.models import Pin, WarmItem, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 NEW, OLD = "Where did it all begin?", "Where did it begin?"
-YES = {"confirmed": "yes"}
 
 
 def deed(journey: Journey, name: str) -> str:
@@ -47,13 +44,6 @@ def waiting(heard_question: Narrative) -> Publication:
     edit(heard_question, NEW)
     (publication,) = publishing.publish([heard_question], asked_by="ben")
     return publication
-
-
-def fail(publication: Publication) -> None:
-    run = WarmRun.objects.get(scope=publication.scope)
-    run.items.update(state="failed", reason="The voice service was busy.")
-    with transaction.atomic():
-        warming.settle(run)
 
 
 class TestWhatWaits:

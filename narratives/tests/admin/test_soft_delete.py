@@ -11,19 +11,13 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from narratives.deleting import delete_journeys, delete_narratives
+from harness.admin_pages import JOURNEYS, NARRATIVES, journey_form, page_of
+from narratives.editing.deleting import delete_journeys, delete_narratives
 from narratives.models import Journey, Narrative
-from narratives.tests.test_admin import journey_form
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-NARRATIVES = reverse("admin:narratives_narrative_changelist")
-JOURNEYS = reverse("admin:narratives_journey_changelist")
 UNDELETE = reverse("admin:narratives_narrative_undelete")
-
-
-def page_of(thing: Journey | Narrative, name: str = "change") -> str:
-    return reverse(f"admin:narratives_{thing._meta.model_name}_{name}", args=[thing.pk])
 
 
 def delete_on_its_page(client: Client, thing: Journey | Narrative) -> Any:

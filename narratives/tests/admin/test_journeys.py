@@ -14,7 +14,21 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from narratives import drafts, publishing
+from harness.admin_pages import (
+    JOURNEYS,
+    NARRATIVES,
+    badges,
+    edit,
+    heard,
+    journey_form,
+    make_clip,
+    make_clips,
+    narrative_form,
+    page_of,
+    said,
+)
+from narratives import publishing
+from narratives.editing import drafts
 from narratives.models import Journey, Narrative, Pronunciation
 from ttscache import warming
 from ttscache.conf import conf
@@ -22,8 +36,6 @@ from ttscache.models import Clip, Pin, WarmItem, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
-NARRATIVES = reverse("admin:narratives_narrative_changelist")
-JOURNEYS = reverse("admin:narratives_journey_changelist")
 TEXTS = {"intro": "Welcome.", "question": "Where did it begin?", "outro": "Thank you."}
 
 
@@ -54,64 +66,8 @@ def paid(settings: Any) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
 
 
-def page_of(thing: Journey | Narrative, name: str = "change") -> str:
-    return reverse(f"admin:narratives_{thing._meta.model_name}_{name}", args=[thing.pk])
-
-
-def journey_form(journey: Journey, **changes: Any) -> dict[str, Any]:
-    """What the browser sends when the journey's page is saved."""
-    narratives = list(journey.narratives.all())
-    form: dict[str, Any] = {"title": journey.title, "slug": journey.slug, "language": "en", "is_live": "on"}
-    form |= {"is_default": "on"} if journey.is_default else {}
-    form |= {"narratives-TOTAL_FORMS": len(narratives), "narratives-INITIAL_FORMS": len(narratives)}
-    for row, narrative in enumerate(narratives):
-        for field in ("id", "title", "kind", "text", "position"):
-            form[f"narratives-{row}-{field}"] = getattr(narrative, field)
-        form[f"narratives-{row}-journey"] = journey.pk
-    return form | changes
-
-
-def narrative_form(narrative: Narrative, **changes: Any) -> dict[str, Any]:
-    fields = ("title", "kind", "text", "slug", "stage", "theme")
-    return (
-        {field: getattr(narrative, field) for field in fields} | {"journey": narrative.journey_id} | changes
-    )
-
-
-def make_clip(text: str, voice: str) -> Clip:
-    clip = Clip.objects.record(conf().house_request(text, voice), "question")
-    clip.kept_at, clip.checksum, clip.duration_ms = timezone.now(), "0123456789abcdef", 7_000
-    clip.save()
-    return clip
-
-
-def make_clips(text: str) -> None:
-    for voice in conf().listener_voices:
-        make_clip(text, voice)
-
-
-def edit(narrative: Narrative, text: str) -> None:
-    narrative.text = text
-    narrative.save()
-
-
-def badges(response: Any) -> list[str]:
-    """Their words, in the order of the page."""
-    assert response.status_code == 200
-    return re.findall(r'class="clip-badge[^>]*><span[^>]*>\w+</span>([^<]+)<', response.content.decode())
-
-
 def sounds(client: Client, narrative: Narrative) -> list[str]:
     return badges(client.get(page_of(narrative)))[: len(conf().listener_voices)]
-
-
-def heard(client: Client) -> list[tuple[str, str]]:
-    return [(one["title"], one["text"]) for one in client.get("/api/narratives").json()["narratives"]]
-
-
-def said(response: Any) -> str:
-    """The messages of the page that an answer leads to."""
-    return " ".join(str(message) for message in response.context["messages"])
 
 
 class TestHowANarrativeSounds:

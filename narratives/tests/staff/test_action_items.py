@@ -12,11 +12,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from harness.admin_pages import edit, fail
 from narratives import publishing
 from narratives.models import BankReflection, Narrative
-from narratives.needs import needs_of_texts
-from narratives.tests.test_admin import edit
-from narratives.tests.test_admin_publications import fail
+from narratives.staff.action_items import needs_of_texts
 from ttscache.conf import conf
 from ttscache.models import Clip, ClipDay, Usage, WarmItem, WarmRun
 
