@@ -7,7 +7,6 @@ they are where the journey is live; and it deletes nothing.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from django.utils import timezone
 
 from narratives import publishing
 from narratives.editing.drafts import save_draft
+from narratives.editing.fingerprints import fingerprint_of
 from narratives.models import Journey, Narrative, Pronunciation, tidied
 from ttscache import csv_cells
 
@@ -204,7 +204,7 @@ class Difference:
         before = [(each.narrative.title, each.narrative.text) for each in self.changed]
         told = (self.added, before, [each.row for each in self.changed], self.is_order_changed)
         entries = [(each.word, each.say_as, each.voice) for each in self.words_said_otherwise]
-        return hashlib.sha256(repr((told, entries)).encode()).hexdigest()
+        return fingerprint_of((told, entries))
 
 
 def compare(journey: Journey, parsed: Parsed) -> Difference:

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from narratives import publishing
-from narratives.admin_copies import CopyPages
-from narratives.admin_deeds import Press
-from narratives.admin_deleted import DeletedFilter, DeletedList, DeletedPages
-from narratives.admin_making import MakingPages
-from narratives.admin_narrative_form import NarrativeForm
-from narratives.admin_voices import VoicePages
-from narratives.editing.copying import duplicate_narrative
-from narratives.editing.deleting import delete_narratives, restore_narratives
-from narratives.editing.drafts import (
-    draft_clips,
-    make_again,
-    make_drafts,
-    save_draft,
-)
+from narratives.admin import making, publishing, soft_delete, voices
+from narratives.admin.base import PublishingAdmin
+from narratives.admin.forms import NarrativeForm
+from narratives.editing.drafts import save_draft
 from narratives.models import Narrative, share_lexicon
+from narratives.publishing import one_at_a_time
 from narratives.staff import action_items
 from narratives.staff.clip_status import add_sounds, sounds_of, state_of
 from narratives.staff.estimates import estimate, paces
-from ttscache import remaking, warming
-from ttscache.admin_pages import has_said_yes
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -67,17 +53,16 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Narrative)
-class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
+class NarrativeAdmin(PublishingAdmin):
     form = NarrativeForm
-    change_form_before_template = "admin/narratives/seen.html"
     list_display = ("title", "journey", "kind", "place", "state", "sound")
     deleted_list_display = ("title", "journey", "kind")
-    list_filter = ("journey", "kind", StateFilter, DeletedFilter)
+    list_filter = ("journey", "kind", StateFilter, soft_delete.DeletedFilter)
     list_select_related = ("journey", "live", "pending")
     search_fields = ("title", "text")
     search_help_text = "Words of the title or the text"
     ordering = ("journey", "position", "pk")
-    actions = ("publish_chosen", "make_chosen", "make_chosen_again")
+    actions = (publishing.publish_chosen, making.make_chosen, making.make_chosen_again)
     actions_detail = ("duplicate",)
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
     readonly_fields = ("estimated", "state", "sound", "live_words", "edited_at", "published_at")
@@ -98,8 +83,21 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
         ("Technical", {"classes": ["collapse"], "fields": ("slug",)}),
     )
 
+    def get_urls(self) -> list[Any]:
+        return [
+            self.view("<int:object_id>/make/<slug:voice>/", voices.make_voice_view, "make"),
+            self.view("<int:object_id>/make-again/<slug:voice>/", voices.make_voice_again_view, "make_again"),
+            *super().get_urls(),
+        ]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
         return super().get_queryset(request).select_related("live", "pending", "journey")  # type: ignore[no-any-return]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.may_make = self.has_make_permission(request)  # sounds.html offers to make clips
+        return found
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NarrativeList]:
         return NarrativeList
@@ -148,93 +146,12 @@ class NarrativeAdmin(VoicePages, MakingPages, CopyPages, DeletedPages):
     def published_at(self, narrative: Narrative) -> Any:
         return narrative.live and narrative.live.published_at
 
-    # saving
     def save_model(self, request: HttpRequest, obj: Narrative, form: Any, change: bool) -> None:
-        publishing.one_at_a_time()
+        one_at_a_time()
         save_draft(obj, form.changed_data)
 
-    def narratives_of(self, saved: Narrative) -> list[Narrative]:
-        return share_lexicon([saved])
 
-    # copying and deleting
-    def copy_of(self, thing: Narrative) -> Narrative:
-        return duplicate_narrative(thing)
-
-    def copy_in_words(self, thing: Narrative) -> str:
-        return (
-            f"A copy of “{thing}” right behind it in “{thing.journey}”, as a draft that listeners do not get."
-        )
-
-    def deleted_things(self) -> QuerySet[Narrative]:
-        """Those of a deleted journey come back with it."""
-        deleted = Narrative.everything.filter(deleted_at__isnull=False, journey__deleted_at__isnull=True)
-        return deleted.select_related("live", "pending", "journey")
-
-    def delete_things(self, things: Iterable[Narrative], by: str) -> None:
-        delete_narratives(things, by=by)
-
-    def restore_things(self, things: Iterable[Narrative], by: str) -> list[Narrative]:
-        return restore_narratives(things, by=by)
-
-    # deeds
-    @admin.action(description="Publish", permissions=["publish"])
-    def publish_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
-        """Asks first when it costs money."""
-        press = Press.of(share_lexicon(queryset))
-        if (has_said_yes(request) or press.costs_money) and not self.has_agreed(request, press.fingerprint):
-            return self.ask_to_publish(request, None, press)
-        self.publish(request, press)
-        return None
-
-    def ask_to_publish(self, request: HttpRequest, saved: Narrative | None, press: Press) -> HttpResponse:
-        """Sent back as the action of the list."""
-        chosen = [(ACTION_CHECKBOX_NAME, narrative.pk) for narrative in press.narratives]
-        narratives_page = reverse("admin:narratives_narrative_changelist")
-        return self.ask_about(
-            request,
-            press,
-            title="Publish",
-            action=narratives_page,
-            back=request.path if saved else narratives_page,
-            hidden=[("action", "publish_chosen"), *chosen],
-        )
-
-    @admin.action(description="Make missing clips", permissions=["make"])
-    def make_chosen(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
-        """Asks first when it costs money."""
-        planned = warming.plan(draft_clips(queryset))
-        if not planned.missing:
-            self.say_nothing_to_make(request, planned)
-            return None
-        if planned.cost_usd > 0 and not has_said_yes(request, planned):
-            return self.ask_to_make(request, planned, **self._sent_back(queryset, "make_chosen"))
-        make_drafts(queryset, asked_by=request.user.get_username())
-        self.log_made(request, queryset, planned, "Made missing clips.")
-        self.say_being_made(request, planned)
-        return None
-
-    @admin.action(description="Make again", permissions=["make"])
-    def make_chosen_again(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> HttpResponse | None:
-        """Asks first, whatever it costs: the clips are good."""
-        planned = remaking.plan(draft_clips(queryset))
-        if not planned.missing:
-            self.say_nothing_to_make(request, planned)
-            return None
-        if not has_said_yes(request, planned):
-            sent_back = self._sent_back(queryset, "make_chosen_again")
-            return self.ask_to_make(request, planned, title="Make again", **sent_back)
-        make_again(planned, asked_by=request.user.get_username())
-        self.log_made(request, queryset, planned, "Made again.")
-        self.say_being_made(request, planned)
-        return None
-
-    def _sent_back(self, chosen: Iterable[Narrative], action: str) -> dict[str, Any]:
-        """What a question on this page needs, to come back as an action of the list."""
-        hidden = [("action", action), *((ACTION_CHECKBOX_NAME, narrative.pk) for narrative in chosen)]
-        return {"hidden": hidden, "back": reverse("admin:narratives_narrative_changelist")}
-
-
-class NarrativeList(DeletedList):
+class NarrativeList(soft_delete.DeletedList):
     """Looks up the sounds of a page of narratives at once."""
 
     def get_results(self, request: HttpRequest) -> None:

@@ -18,7 +18,8 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from narratives import publishing
-from narratives.admin_meanwhile import MeanwhileForm
+from narratives.admin.conflicts import ConflictAwareForm
+from narratives.admin.permissions import has_publish_right
 from narratives.editing.drafts import draft_clips, make_drafts
 from narratives.editing.lexicon_changes import (
     Effect,
@@ -55,7 +56,7 @@ def _brought_about(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
 
 @admin.register(Pronunciation)
 class PronunciationAdmin(StaffAdmin):
-    form = MeanwhileForm
+    form = ConflictAwareForm
     change_form_before_template = "admin/narratives/seen.html"
     list_display = ("word", "say_as", "in_voice", "note")
     search_fields = ("word", "say_as", "note")
@@ -133,7 +134,7 @@ class PronunciationAdmin(StaffAdmin):
     ) -> HttpResponse:
         effect = effect_of(after)
         sent = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
-        may_publish = effect.has_live and request.user.has_perm("narratives.publish_journey")
+        may_publish = effect.has_live and has_publish_right(request)
         return self.ask(
             request,
             title=title,
@@ -161,7 +162,7 @@ class PronunciationAdmin(StaffAdmin):
     def _settle(self, request: HttpRequest) -> None:
         """The drafts have other clips from now on; what is published gets them if that was asked for."""
         publishing.hold_clips()
-        if "publish_sounds" not in request.POST or not request.user.has_perm("narratives.publish_journey"):
+        if "publish_sounds" not in request.POST or not has_publish_right(request):
             return
         for publication in publishing.publish_sounds(asked_by=request.user.get_username()):
             planned = warming.plan(publishing.clips_of(publication))

@@ -1,4 +1,4 @@
-"""The form of a text: its words are drafts, but some of it listeners get as soon as it is saved."""
+"""The forms of texts and journeys. Words are drafts; some other fields reach listeners as soon as saved."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from narratives.admin_meanwhile import MeanwhileForm
+from narratives.admin.conflicts import ConflictAwareForm
 from narratives.models import Journey
 from narratives.publishing import clips_of_live
 from ttscache.admin_widgets import in_words
@@ -16,7 +16,7 @@ OF_THE_ORDER = ("position",)
 AT_ONCE = ("kind", "slug", "journey")  # which screen it is, by which name it is asked for, and where
 
 
-class NarrativeForm(MeanwhileForm):
+class NarrativeForm(ConflictAwareForm):
     """Who may not publish does not change what listeners get at once. `may_publish` is set by the page."""
 
     may_publish = True
@@ -44,3 +44,23 @@ class NarrativeForm(MeanwhileForm):
         if planned.cost_usd > 0:
             raise ValidationError(f"{at_once} {in_words(planned)} Make them first.")
         return chosen
+
+
+class JourneyForm(ConflictAwareForm):
+    """Who may not publish does not change what listeners get at once. `may_publish` is set by the page."""
+
+    may_publish = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.is_live and not self.may_publish:
+            for name in {"slug", "language"} & set(self.fields):
+                self.fields[name].disabled = True
+
+    def clean_is_default(self) -> bool:
+        """Taking it away from another journey is a decision of its own."""
+        is_default: bool = self.cleaned_data["is_default"]
+        other = Journey.objects.filter(is_default=True).exclude(pk=self.instance.pk).first()
+        if is_default and other is not None:
+            raise ValidationError(f"“{other}” is the default now. Take it off there first.")
+        return is_default

@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from unfold.admin import StackedInline
 from unfold.forms import PaginationInlineFormSet
 
-from narratives.admin_narrative_form import NarrativeForm
+from narratives.admin.forms import NarrativeForm
+from narratives.admin.permissions import has_publish_right
 from narratives.editing.drafts import save_draft
 from narratives.models import Journey, Narrative
 from narratives.staff.clip_status import add_sounds, count_up_to_date, state_of, state_of_journey
@@ -128,7 +129,7 @@ class NarrativeInline(StackedInline):  # type: ignore[misc]
         self, request: HttpRequest, obj: Journey | None = None, **options: Any
     ) -> type[NarrativeForms]:
         formset: type[NarrativeForms] = super().get_formset(request, obj, **options)
-        formset.form.may_publish = request.user.has_perm("narratives.publish_journey")
+        formset.form.may_publish = has_publish_right(request)
         return formset
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
@@ -141,7 +142,7 @@ class NarrativeInline(StackedInline):  # type: ignore[misc]
         """What listeners have is taken from them only by who may publish."""
         may: bool = super().has_delete_permission(request, obj)
         has_listeners = obj is not None and obj.is_live
-        return may and (not has_listeners or request.user.has_perm("narratives.publish_journey"))
+        return may and (not has_listeners or has_publish_right(request))
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         if db_field.name == "position":

@@ -35,14 +35,14 @@ class PublishedRunsAdmin(WarmRunAdmin):
 
         def make() -> None:
             begun = publishing.warm_live_journeys(asked_by=request.user.get_username())
-            for run, share in shares_of(planned, begun):
+            for run, share in shares_of_runs(planned, begun):
                 self.log_change(request, run, f"Missing clips asked for. {being_made_in_words(share)}")
 
         title = "Make what is missing of all that is published"
         return self.make_after_a_yes(request, planned, make, title=title, back=runs)
 
 
-def shares_of(planned: Plan, runs: Iterable[WarmRun]) -> Iterator[tuple[WarmRun, Plan]]:
+def shares_of_runs(planned: Plan, runs: Iterable[WarmRun]) -> Iterator[tuple[WarmRun, Plan]]:
     """Each run that makes something of a plan, with what; what several would make is counted once."""
     missing = {clip.content_hash: clip for clip in planned.missing}
     for run in runs:

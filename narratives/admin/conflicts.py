@@ -15,7 +15,7 @@ from narratives.models import tidied
 MOST_WORDS = 60  # of what somebody else has written, to be read beside one's own
 
 
-class MeanwhileForm(forms.ModelForm):  # type: ignore[type-arg]
+class ConflictAwareForm(forms.ModelForm):  # type: ignore[type-arg]
     """Comes back with a mark of each value that was on the page when it was opened.
 
     Who leaves a field alone leaves what others have made of it since; who changes it after somebody else did

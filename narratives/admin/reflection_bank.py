@@ -18,8 +18,9 @@ from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
 from narratives import publishing
-from narratives.admin_deeds import shares_of
-from narratives.admin_meanwhile import MeanwhileForm
+from narratives.admin.conflicts import ConflictAwareForm
+from narratives.admin.permissions import has_publish_right
+from narratives.admin.publishing import shares_of
 from narratives.models import BankReflection
 from narratives.staff.action_items import of_the_bank
 from narratives.staff.clip_status import Sound, clips_and_badges
@@ -56,7 +57,7 @@ class BankList(ChangeList):  # type: ignore[misc]
 
 @admin.register(BankReflection)
 class BankReflectionAdmin(StaffAdmin):
-    form = MeanwhileForm
+    form = ConflictAwareForm
     change_form_before_template = "admin/narratives/seen.html"
     list_display = ("text", "theme", "occasion", "is_active", "sound")
     list_filter = ("is_active", "occasion", "theme")
@@ -81,7 +82,7 @@ class BankReflectionAdmin(StaffAdmin):
 
     # --- who may: what listeners can hear is for those to say who publish ----------------------------------
     def has_publish_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("narratives.publish_journey")
+        return has_publish_right(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: BankReflection | None = None) -> tuple[str, ...]:
         if self.has_publish_permission(request):
