@@ -54,6 +54,11 @@ def badges(response: Any) -> list[str]:
     return re.findall(r'class="clip-badge[^>]*><span[^>]*>\w+</span>([^<]+)<', response.content.decode())
 
 
+def sounds(client: Client, narrative: Narrative) -> list[str]:
+    """The badge of each listener voice on the page of a text."""
+    return badges(client.get(page_of(narrative)))[: len(conf().listener_voices)]
+
+
 def said(response: Any) -> str:
     """The messages of the page that an answer leads to."""
     return " ".join(str(message) for message in response.context["messages"])

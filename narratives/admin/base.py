@@ -49,7 +49,8 @@ class PublishingAdmin(StaffAdmin):
     def view(self, route: str, view: Any, name: str) -> URLPattern:
         """A view function of these pages, for staff, at an address under theirs."""
         full_name = f"narratives_{self.opts.model_name}_{name}"
-        return path(route, self.admin_site.admin_view(partial(view, self)), name=full_name)
+        pattern: URLPattern = path(route, self.admin_site.admin_view(partial(view, self)), name=full_name)
+        return pattern
 
     # --- who may ------------------------------------------------------------------------------------------
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

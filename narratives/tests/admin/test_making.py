@@ -11,7 +11,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from harness.admin_pages import journey_form, make_clips, narrative_form, page_of, said
+from harness.admin_pages import (
+    NARRATIVES,
+    edit,
+    journey_form,
+    make_clips,
+    narrative_form,
+    page_of,
+    said,
+    sounds,
+)
 from narratives.editing.drafts import make_drafts
 from narratives.models import Journey, Narrative, Pronunciation
 from ttscache.conf import conf
@@ -176,3 +185,36 @@ def test_a_press_that_costs_money_looks_its_clips_up_once(admin_client, changed,
     new = conf().house_request(NEW, "nova").content_hash
     looks = [each["sql"] for each in captured if '"tts_cache"."content_text"' in each["sql"]]
     assert len([sql for sql in looks if sql.startswith("SELECT") and new in sql]) == 1
+
+
+class TestMakingClips:
+    def test_what_costs_money_asks_first(self, admin_client, question, paid_voice):
+        chosen = {"action": "make_chosen", "_selected_action": question.pk}
+        page = admin_client.post(NARRATIVES, chosen)
+        assert "2 clips are missing: 38 characters, about $0.001." in page.content.decode()
+        assert not WarmRun.objects.exists()
+        page = admin_client.post(NARRATIVES, chosen | {"confirmed": "yes"}, follow=True)
+        assert "2 clips are being made" in said(page)
+        assert sounds(admin_client, question) == ["Being made", "Being made"]
+
+    def test_what_is_free_is_made_at_once(self, admin_client, question):
+        page = admin_client.post(
+            NARRATIVES, {"action": "make_chosen", "_selected_action": question.pk}, follow=True
+        )
+        assert "2 clips are being made: 38 characters, free of charge." in said(page)
+
+    def test_the_words_on_the_page_are_made_also_when_they_are_a_draft(self, admin_client, journey, question):
+        edit(question, "Where did it all begin?")
+        assert b"8 clips are missing" in admin_client.get(page_of(journey, "make_missing")).content
+        admin_client.post(page_of(journey, "make_missing"), {"confirmed": "yes"})
+        assert sounds(admin_client, question) == ["Being made", "Being made"]
+        assert WarmItem.objects.values("clip").distinct().count() == 8
+
+    def test_nothing_missing_is_said(self, admin_client, journey):
+        for narrative in journey.narratives.all():
+            make_clips(narrative.text)
+        assert "Every clip is there" in said(admin_client.get(page_of(journey, "make_missing"), follow=True))
+
+    def test_looking_makes_nothing(self, admin_client, journey):
+        admin_client.get(page_of(journey, "make_missing"))
+        assert not WarmRun.objects.exists()

@@ -11,9 +11,10 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from harness.admin_pages import JOURNEYS, NARRATIVES, journey_form, page_of
+from harness.admin_pages import JOURNEYS, NARRATIVES, heard, journey_form, page_of
 from narratives.editing.deleting import delete_journeys, delete_narratives
 from narratives.models import Journey, Narrative
+from ttscache.models import Pin
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -170,3 +171,31 @@ def test_rows_that_move_while_one_goes_keep_their_order(admin_client, heard_jour
     form |= {"narratives-0-position": 1, "narratives-1-position": 2, "narratives-2-position": 0}
     admin_client.post(page_of(heard_journey), form)
     assert list(heard_journey.narratives.values_list("slug", "position")) == [("outro", 0), ("intro", 1)]
+
+
+class TestDeleting:
+    def test_it_asks_then_lets_go_of_the_clips(self, admin_client, question):
+        content_hash = question.live.speech("nova").content_hash
+        assert b"Are you sure" in admin_client.get(page_of(question, "delete")).content
+        admin_client.post(page_of(question, "delete"), {"post": "yes"})
+        assert [title for title, _ in heard(admin_client)] == ["Intro", "Outro"]
+        assert [pin.reason for pin in Pin.objects.filter(content_hash=content_hash)] == [Pin.Reason.RECENT]
+
+    @pytest.mark.parametrize("address", [NARRATIVES, JOURNEYS])
+    def test_many_at_once(self, admin_client, journey, address):
+        model = Narrative if address == NARRATIVES else Journey
+        chosen = {"action": "delete_selected", "_selected_action": [row.pk for row in model.objects.all()]}
+        admin_client.post(address, chosen | {"post": "yes"})
+        assert not Narrative.objects.exists()
+        assert not Pin.objects.exclude(reason=Pin.Reason.RECENT).exists()
+
+    def test_a_row_of_the_journey(self, admin_client, journey):
+        admin_client.post(page_of(journey), journey_form(journey, **{"narratives-1-DELETE": "on"}))
+        assert [title for title, _ in heard(admin_client)] == ["Intro", "Outro"]
+        assert not Pin.objects.filter(reason=Pin.Reason.DRAFT).exists()
+
+
+@pytest.mark.parametrize("pk", ["²", "9" * 30], ids=["half a number", "a long number"])
+def test_an_undo_of_nothing_says_so(admin_client, pk):
+    page = admin_client.post(reverse("admin:narratives_narrative_undelete"), {"pk": pk}, follow=True)
+    assert "nothing to undo" in page.content.decode()

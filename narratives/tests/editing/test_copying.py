@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
-from django.urls import reverse
 
 from narratives.editing.copying import duplicate_journey, duplicate_narrative
-from narratives.models import Journey, Narrative
 from ttscache.models import WarmRun
 
 pytestmark = pytest.mark.django_db
-
-YES = {"confirmed": "yes"}
-
-
-def page_of(thing: Journey | Narrative, name: str) -> str:
-    return reverse(f"admin:narratives_{thing._meta.model_name}_{name}", args=[thing.pk])
 
 
 class TestNarrative:
@@ -69,28 +59,3 @@ class TestJourney:
     def test_nothing_is_made(self, heard_journey):
         duplicate_journey(heard_journey)
         assert not WarmRun.objects.exists()
-
-
-class TestStaff:
-    @pytest.mark.parametrize("model", [Journey, Narrative])
-    def test_it_asks_then_leads_to_the_copy(self, admin_client, heard_journey, model):
-        thing = model.objects.first()
-        page = page_of(thing, "duplicate")
-        assert "draft" in admin_client.get(page).content.decode()
-        assert not model.objects.filter(title__endswith="(copy)").exists()
-        answer = admin_client.post(page, YES)
-        assert answer.url == page_of(model.objects.get(title=f"{thing.title} (copy)"), "change")
-
-    def test_who_did_it_is_in_the_log(self, admin_client, heard_question):
-        admin_client.post(page_of(heard_question, "duplicate"), YES)
-        assert "Copied from “Question”." in [str(entry.change_message) for entry in LogEntry.objects.all()]
-
-    @pytest.mark.parametrize("model", [Journey, Narrative])
-    def test_it_takes_the_right_to_add(self, client, heard_journey, model):
-        looks = User.objects.create_user("otto", is_staff=True)
-        looks.user_permissions.set(
-            Permission.objects.filter(codename__in=["view_journey", "view_narrative", "change_narrative"])
-        )
-        client.force_login(looks)
-        assert client.post(page_of(model.objects.first(), "duplicate"), YES).status_code == 403
-        assert not model.objects.filter(title__endswith="(copy)").exists()
