@@ -108,7 +108,7 @@ def _import(
 ) -> HttpResponse:
     pronunciations = difference.words_said_otherwise
     effect = effect_of(lexicon_with_all(pronunciations))  # before it is written: afterwards nothing changes
-    says = f"Imported: {counted(import_export.write(journey, parsed))}."
+    says = f"Imported: {counted(import_export.import_into_drafts(journey, parsed))}."
     told = said_otherwise_in_words(pronunciations, effect)
     pages.log_change(request, journey, f"{says} {told}".strip())
     pages.message_user(request, f"{says} They are drafts until you publish.", messages.SUCCESS)

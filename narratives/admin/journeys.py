@@ -53,7 +53,7 @@ class JourneyAdmin(PublishingAdmin):
     make_missing = making.make_missing
     make_all_again = making.make_all_again
     versions = versions.versions
-    preview = preview.preview
+    preview = preview.preview_journey
     import_file = import_export.import_file
 
     def get_urls(self) -> list[Any]:

@@ -10,7 +10,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from narratives import publishing
 from narratives.admin.conflicts import ConflictAwareForm
+from narratives.admin.lookups import get_or_404
 from narratives.admin.permissions import has_publish_right
 from narratives.editing.drafts import draft_clips, make_drafts
 from narratives.editing.lexicon_changes import (
@@ -175,9 +176,7 @@ class PronunciationAdmin(StaffAdmin):
         description="Make where it is said", url_path="make", permissions=["make"], icon="graphic_eq"
     )
     def make_examples(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        entry = self.get_object(request, object_id)
-        if entry is None:
-            raise Http404
+        entry: Pronunciation = get_or_404(self, request, object_id)
         narratives = said_with(entry)
         planned = warming.plan(draft_clips(narratives))
 

@@ -12,7 +12,7 @@ from ttscache.admin_pages import StaffAdmin
 
 
 def get_or_404(pages: StaffAdmin, request: HttpRequest, object_id: int | str) -> Any:
-    """The journey or the text of an address."""
+    """The row of an address."""
     found = pages.get_object(request, str(object_id))
     if found is None:
         raise Http404

@@ -15,7 +15,7 @@ from ttscache.conf import conf
 
 
 @action(description="Preview", url_path="preview", permissions=["view"], icon="visibility")  # type: ignore[untyped-decorator]
-def preview(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+def preview_journey(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     journey: Journey = get_or_404(pages, request, object_id)
     narratives = narratives_of(journey)
     add_sounds(narratives)

@@ -75,7 +75,7 @@ def publish_changes(pages: StaffAdmin, request: HttpRequest, object_id: str) -> 
     journey: Journey = get_or_404(pages, request, object_id)
     wanted = PublishRequest.of(narratives_of(journey))
     if not wanted.ahead or confirmed_this(pages, request, wanted.fingerprint):
-        publish(pages, request, wanted)
+        publish_and_tell(pages, request, wanted)
         return redirect(page_of(journey))
     return _ask_about_journey(pages, request, journey, wanted)
 
@@ -100,7 +100,7 @@ def publish_chosen(
         return _ask_about_chosen(
             pages, request, wanted, back=reverse("admin:narratives_narrative_changelist")
         )
-    publish(pages, request, wanted)
+    publish_and_tell(pages, request, wanted)
     return None
 
 
@@ -130,7 +130,7 @@ def publish_saved(pages: StaffAdmin, request: HttpRequest, saved: Journey | Narr
     if wanted.costs_money:
         saved.to_be_asked = wanted  # type: ignore[union-attr]
     else:
-        publish(pages, request, wanted)
+        publish_and_tell(pages, request, wanted)
 
 
 def answer_after_saving(
@@ -165,7 +165,7 @@ def _ask(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, **ques
     )
 
 
-def publish(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest) -> None:
+def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest) -> None:
     """Publish what has changed, note who did it and at what price, and say what it brings about."""
     ahead, planned = wanted.ahead, wanted.planned
     if not ahead:

@@ -23,7 +23,7 @@ from narratives.admin.permissions import has_publish_right
 from narratives.admin.publishing import shares_of
 from narratives.models import BankReflection
 from narratives.staff.action_items import of_the_bank
-from narratives.staff.clip_status import Sound, clips_and_badges
+from narratives.staff.clip_status import ClipStatus, clips_and_badges
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import NOT_MADE, being_made_in_words
@@ -39,7 +39,7 @@ def add_bank_sounds(given: Iterable[BankReflection]) -> None:
     for place, reflection in enumerate(reflections):
         own = wanted[place :: len(reflections)]
         reflection.sounds = [  # type: ignore[attr-defined]
-            Sound(
+            ClipStatus(
                 each.speech.voice,
                 badges.get(each.speech.content_hash, NOT_MADE),
                 clips.get(each.speech.content_hash),
@@ -80,7 +80,7 @@ class BankReflectionAdmin(StaffAdmin):
         context = {"narrative": reflection, "sounds": sounds}
         return render_to_string("admin/narratives/sounds.html", context)
 
-    # --- who may: what listeners can hear is for those to say who publish ----------------------------------
+    # --- who may: only those who publish change what listeners can hear ------------------------------------
     def has_publish_permission(self, request: HttpRequest) -> bool:
         return has_publish_right(request)
 
@@ -117,7 +117,7 @@ class BankReflectionAdmin(StaffAdmin):
         said = message if clip is None else f"Added from the reflections that are heard most: {clip.pk}."
         return super().log_addition(request, obj, said)
 
-    # --- saving: whoever puts one in use has it made, as with what is published ----------------------------
+    # --- saving: a reflection that is put in use has its clips made, as published texts have ---------------
     def save_model(self, request: HttpRequest, obj: BankReflection, form: Any, change: bool) -> None:
         publishing.one_at_a_time()
         obj.edited_at = timezone.now()
@@ -127,13 +127,13 @@ class BankReflectionAdmin(StaffAdmin):
         publishing.hold_clips()
 
     def response_add(self, request: HttpRequest, obj: BankReflection, *args: Any, **options: Any) -> Any:
-        return self._asked_to_make(request, obj) or super().response_add(request, obj, *args, **options)
+        return self._make_if_in_use(request, obj) or super().response_add(request, obj, *args, **options)
 
     def response_change(self, request: HttpRequest, obj: BankReflection) -> Any:
-        return self._asked_to_make(request, obj) or super().response_change(request, obj)
+        return self._make_if_in_use(request, obj) or super().response_change(request, obj)
 
-    def _asked_to_make(self, request: HttpRequest, obj: BankReflection) -> HttpResponse | None:
-        """What is in use is made ahead: at once where that is free, else after a yes."""
+    def _make_if_in_use(self, request: HttpRequest, obj: BankReflection) -> HttpResponse | None:
+        """Have its clips made ahead, at once if that is free. Returns the question about what costs money."""
         if not obj.is_active or not self.has_make_permission(request):
             return None
         planned = warming.plan(publishing.bank_clips([obj]))

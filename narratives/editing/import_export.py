@@ -237,7 +237,7 @@ def _differs(narrative: Narrative, row: Row) -> bool:
 
 # --- written to the drafts -------------------------------------------------------------------------------
 @transaction.atomic
-def write(journey: Journey, parsed: Parsed) -> Difference:
+def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
     """Do what `compare` told. Raises ValueError for a file with problems."""
     publishing.one_at_a_time()
     difference = compare(journey, parsed)

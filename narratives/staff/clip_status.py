@@ -60,7 +60,7 @@ UNPUBLISHED = Badge("Not published", "visibility_off", "neutral", "Listeners do 
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class ClipStatus:
     """A narrative in one voice: how its sound stands to the text, and what can be heard now."""
 
     voice: str
@@ -111,7 +111,7 @@ def add_sounds(narratives: Iterable[Narrative]) -> None:
         ]
 
 
-def sounds_of(narrative: Narrative) -> list[Sound]:
+def sounds_of(narrative: Narrative) -> list[ClipStatus]:
     if not hasattr(narrative, "sounds"):
         add_sounds([narrative])
     return narrative.sounds  # type: ignore[attr-defined, no-any-return]
@@ -136,7 +136,7 @@ def _sound(
     clips: dict[str, Clip],
     badges: dict[str, Badge],
     remakes: dict[UUID, WarmItem],
-) -> Sound:
+) -> ClipStatus:
     draft = narrative.draft_speech(voice).content_hash
     live = narrative.live.speech(voice).content_hash if narrative.live is not None else ""
     badge = _standing(badges.get(draft, NOT_MADE), is_published=draft == live, was_published=bool(live))
@@ -147,7 +147,7 @@ def _sound(
     remake = remakes.get(clip.pk) if clip is not None and heard == draft else None
     remade = _remade(clip, remake) if clip is not None and remake is not None else None
     changed = _what_changed(narrative) if badge == OUT_OF_DATE else ""
-    return Sound(voice, badge, clip, narrative.title, remade, changed)
+    return ClipStatus(voice, badge, clip, narrative.title, remade, changed)
 
 
 def _what_changed(narrative: Narrative) -> str:

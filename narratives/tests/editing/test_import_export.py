@@ -61,7 +61,7 @@ def test_it_writes_drafts_and_listeners_notice_nothing(heard_journey: Journey) -
     rows = list(reversed(rows_of(heard_journey)))
     rows[1]["text"] = "Where did it all begin?"
     rows.insert(1, {"slug": "new", "kind": "question", "title": "New", "text": "And then?"})
-    import_export.write(heard_journey, import_export.parse(a_file(rows)))
+    import_export.import_into_drafts(heard_journey, import_export.parse(a_file(rows)))
     assert heard(Client()) == before
     assert (Clip.objects.count(), WarmRun.objects.count()) == (clips, 0)
     assert heard_journey.narratives.get(slug="question").text == "Where did it all begin?"
@@ -71,14 +71,16 @@ def test_it_writes_drafts_and_listeners_notice_nothing(heard_journey: Journey) -
 def test_where_nobody_can_hear_it_the_order_of_the_file_counts(heard_journey: Journey) -> None:
     Journey.objects.update(is_live=False)
     heard_journey.refresh_from_db()
-    import_export.write(heard_journey, import_export.parse(a_file(list(reversed(rows_of(heard_journey))))))
+    import_export.import_into_drafts(
+        heard_journey, import_export.parse(a_file(list(reversed(rows_of(heard_journey)))))
+    )
     assert [each.slug for each in heard_journey.narratives.all()] == ["outro", "question", "intro"]
 
 
 def test_the_lexicon_comes_along(heard_journey: Journey) -> None:
     Pronunciation.objects.create(word="siobhan", say_as="Shivvy")
     lexicon = [{"word": "Siobhan", "say_as": "Shivawn"}, {"word": "Niamh", "say_as": "Neev", "voice": "onyx"}]
-    told = import_export.write(
+    told = import_export.import_into_drafts(
         heard_journey, import_export.parse(a_file(rows_of(heard_journey), lexicon=lexicon))
     )
     assert len(told.words_said_otherwise) == 2
