@@ -35,7 +35,7 @@ USER, PASSWORD = "ana", "quite-long-enough-1"
 # What an editor is in the middle of: one draft that is new, and one whose clips failed.
 PREPARE = """
 from narratives import publishing
-from narratives.drafts import make_drafts
+from narratives.editing.drafts import make_drafts
 from narratives.models import Narrative, Pronunciation
 Pronunciation.objects.create(word="Nguyen", say_as="Win")
 texts = Narrative.objects.filter(journey__is_default=True, kind="question").order_by("position")

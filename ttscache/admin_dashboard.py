@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from ttscache import charts, hooks, warming
+from ttscache import charts, csv_cells, hooks, warming
 from ttscache.admin_making import make_missing_page, retry_page
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_stale import stale_page
@@ -345,11 +344,8 @@ def dashboard_csv(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     name = f"sound-{scope.range.name}-{timezone.now():%Y-%m-%d}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    writer = csv.writer(response)
-    writer.writerow(HEADINGS)
     shows_texts = request.user.has_perm("ttscache.view_clip")
-    for line in lines(report(scope), shows_texts=shows_texts):
-        writer.writerow(line)
+    csv_cells.write_rows(response, [HEADINGS, *lines(report(scope), shows_texts=shows_texts)])
     return response
 
 

@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from lifereview.tests import test_groups as groups
 from lifereview.tests.test_groups import YES, admin_page, choose, journey, narrative, signed_in, waiting_is
-from narratives import exchange, publishing
+from narratives import publishing
+from narratives.editing import import_export
 from narratives.models import BankReflection, Journey, Pronunciation
 from ttscache.admin_stale import packed
 from ttscache.models import Clip
@@ -72,7 +73,7 @@ def has_a_word_said_otherwise(client: Client) -> None:
 def imports(client: Client) -> None:
     journey = Journey.objects.get()
     address = admin_page("narratives.journey", "import_file", journey.pk)
-    given = io.BytesIO(exchange.as_json(journey).replace(groups.NEW, "And then?").encode())
+    given = io.BytesIO(import_export.as_json(journey).replace(groups.NEW, "And then?").encode())
     given.name = "ours.json"
     asked = client.post(address, {"file": given})
     client.post(address, dict(asked.context["hidden"]) | YES)
@@ -81,7 +82,7 @@ def imports(client: Client) -> None:
 def imports_words(client: Client) -> None:
     journey = Journey.objects.get()
     address = admin_page("narratives.journey", "import_file", journey.pk)
-    said = json.loads(exchange.as_json(journey))
+    said = json.loads(import_export.as_json(journey))
     given = io.BytesIO(json.dumps(said | {"lexicon": [{"word": "Where", "say_as": "Ware"}]}).encode())
     given.name = "ours.json"
     asked = client.post(address, {"file": given})

@@ -18,7 +18,7 @@ from django_q.models import Failure, OrmQ, Schedule, Task
 from harness.site import WebServer
 from lifereview.tests.holdings import query
 from narratives import publishing
-from narratives.deleting import delete_narratives
+from narratives.editing.deleting import delete_narratives
 from narratives.models import BankReflection, Journey, Narrative
 from ttscache.models import ApiToken, Clip, PruneRun, WarmRun
 from ttscache.tests.fakes import speech

@@ -17,9 +17,8 @@ from ttscache.models import Clip, WarmRun
 TEXTS = {"intro": "Welcome.", "question": "Where did it begin?", "outro": "Thank you."}
 
 
-@pytest.fixture
-def heard_journey(db: None) -> Journey:
-    """Live, with an intro, a question and an outro; version 1, all of its clips are made."""
+def published_journey() -> Journey:
+    """Live, with an intro, a question and an outro; version 1, published by ana; no clip is made yet."""
     journey = Journey.objects.create(slug="ours", title="Ours", is_live=True, is_default=True)
     publishing.publish(
         [
@@ -30,9 +29,27 @@ def heard_journey(db: None) -> Journey:
         ],
         requested_by="ana",
     )
-    Clip.objects.update(kept_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
     WarmRun.objects.all().delete()
     OrmQ.objects.all().delete()
+    return journey
+
+
+@pytest.fixture
+def journey(db: None) -> Journey:
+    """A published journey whose clips are still to be made."""
+    return published_journey()
+
+
+@pytest.fixture
+def question(journey: Journey) -> Narrative:
+    return journey.narratives.get(kind="question")
+
+
+@pytest.fixture
+def heard_journey(db: None) -> Journey:
+    """A published journey whose clips are all made."""
+    journey = published_journey()
+    Clip.objects.update(kept_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
     return journey
 
 

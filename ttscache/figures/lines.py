@@ -12,13 +12,8 @@ HEADINGS = ("section", "what", "from (UTC)", "figure", "value", "unit")
 Line = tuple[str, str, str, str, Any, str]
 
 
-def lines(found: Report, *, shows_texts: bool) -> Iterator[tuple[Any, ...]]:
+def lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     """A line under these headings for each figure."""
-    for line in _lines(found, shows_texts=shows_texts):
-        yield tuple(_as_text(each) for each in line)
-
-
-def _lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     since = found.scope.since.isoformat()
     voice = found.scope.voice or "all voices"
     yield "range", found.scope.range.label, since, "voice", voice, ""
@@ -103,8 +98,3 @@ def _work(found: Report) -> Iterator[Line]:
     yield "voice service", "24 hours", "", "error rate", service.error_percent, "percent"
     for name, failed in service.classes.items():
         yield "voice service", "24 hours", "", name, failed, "failed calls"
-
-
-def _as_text(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula is marked as text."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r\n" and value else value

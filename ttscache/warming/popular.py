@@ -12,8 +12,6 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 from django.utils import timezone
-from ttscache.warming.plan import ClipSpec
-from ttscache.warming.runs import protect, start_run
 
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
@@ -22,6 +20,8 @@ from ttscache.pinning import replace_pins
 from ttscache.tiers import Entry
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import as_tier_error
+from ttscache.warming.plan import ClipSpec
+from ttscache.warming.runs import protect, start_run
 
 MOST_TEXTS = 100
 WINDOW_DAYS = 30

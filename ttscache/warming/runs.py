@@ -10,12 +10,14 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
+
 from django.db import IntegrityError, transaction
 from django.db.models import Case, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django_q.tasks import async_task
-from itertools import chain
+
 from ttscache import hooks
 from ttscache.budget import Budget
 from ttscache.claims import clear_refusals
@@ -23,7 +25,6 @@ from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
 from ttscache.prices import list_price_usd, most_usd
 from ttscache.warming.plan import ClipSpec, Plan, plan, record
 from ttscache.warming.retry_limit import exhausted
-
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,6 @@ from django.db import connections, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
-from ttscache.warming.runs import WAS_THERE, pause, settle
 
 from ttscache.cache import GenerationJob, Hit, SpeechCache
 from ttscache.claims import Held
@@ -40,6 +39,7 @@ from ttscache.errors import (
 from ttscache.hosts import hosts_at_work, this_host
 from ttscache.models import Claim, WarmItem, WarmRun
 from ttscache.prices import most_usd
+from ttscache.warming.runs import WAS_THERE, pause, settle
 from ttscache.wiring import speech_cache
 
 MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from ttscache.management.terminal import clip_bar
-from ttscache.warming.progress import progress_of
 
 from narratives import publishing
 from ttscache import warming
 from ttscache.conf import conf
+from ttscache.management.terminal import clip_bar
 from ttscache.models import Clip, WarmItem, WarmRun
 from ttscache.prices import list_price_usd
 from ttscache.warming import Plan, worker
+from ttscache.warming.progress import progress_of
 from ttscache.wiring import speech_cache
 
 POLL_SECONDS = 0.2

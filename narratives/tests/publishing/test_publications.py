@@ -10,7 +10,7 @@ from django_q.models import OrmQ
 
 from narratives import publishing
 from narratives.content import loading
-from narratives.drafts import save_draft
+from narratives.editing.drafts import save_draft
 from narratives.models import Journey, Narrative, Publication
 from ttscache import warming
 from ttscache.models import Clip, Pin, WarmRun

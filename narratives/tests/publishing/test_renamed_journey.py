@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from narratives import publishing
-from narratives.admin_publications import Waiting
+from narratives.admin.publications import Waiting
 from narratives.models import Journey, Narrative, Publication
 from ttscache.models import Clip, WarmItem, WarmRun
 

@@ -12,11 +12,11 @@ from django.core.management import call_command
 from django.db.models import Sum
 from django.test import Client
 from django.utils import timezone
-from ttscache.generation.synthesizer import Synthesizer
 
 from ttscache import moving, warming, wiring
 from ttscache.analytics import cache_stats
 from ttscache.cache import GenerationJob, Playing, SpeechCache
+from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, ClipDay, ClipFile, Pin, Usage, WarmItem
 from ttscache.tests.fakes import TEXT, FakeVoice, entry, speech
 from ttscache.tiers.database import DatabaseTier

@@ -11,7 +11,17 @@ from django.apps import apps
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
+
+from ttscache import tasks
+from ttscache.access import Access, access_to
+from ttscache.cache import SpeechCache
+from ttscache.conf import conf
 from ttscache.generation.synthesizer import Synthesizer
+from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmItem, WarmRun
+from ttscache.speech import SpeechRequest
+from ttscache.tests.fakes import FakeVoice, entry
+from ttscache.tiers.files import FileTier
+from ttscache.warming import worker
 from ttscache.warming.popular import (
     FETCHED_AT_ONCE,
     PopularReflection,
@@ -19,16 +29,6 @@ from ttscache.warming.popular import (
     make_popular,
     most_requested,
 )
-
-from ttscache import tasks
-from ttscache.access import Access, access_to
-from ttscache.cache import SpeechCache
-from ttscache.conf import conf
-from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmItem, WarmRun
-from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import FakeVoice, entry
-from ttscache.tiers.files import FileTier
-from ttscache.warming import worker
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)

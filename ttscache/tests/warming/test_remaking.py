@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from ttscache.generation.synthesizer import Synthesizer
 
 from harness.waiting import wait_until
 from ttscache import warming
@@ -16,6 +15,7 @@ from ttscache.cache import GenerationJob, Hit
 from ttscache.claims import Claims
 from ttscache.errors import ProviderFailed
 from ttscache.figures.holdings import GROWTH_DAYS, _bytes_a_day
+from ttscache.generation.synthesizer import Synthesizer
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
 from ttscache.tests.fakes import FakeVoice, hum, speech, spoken

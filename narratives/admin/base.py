@@ -1,0 +1,141 @@
+"""What the pages of journeys and of texts have in common: save, publish, make, duplicate, delete, restore.
+
+This only wires the hooks of Django's ModelAdmin to the modules that know what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from django.forms import Script
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+
+from narratives.admin import duplicating, making, publishing, soft_delete
+from narratives.admin.permissions import (
+    has_listeners,
+    may_delete_all,
+    may_duplicate,
+    may_publish,
+    may_write_and_make,
+)
+from narratives.models import Journey, Narrative
+from narratives.publishing import hold_clips
+from ttscache.admin_pages import StaffAdmin
+
+
+class PublishingAdmin(StaffAdmin):
+    list_before_template = "admin/narratives/deleted_note.html"
+    change_form_before_template = "admin/narratives/seen.html"
+    delete_confirmation_template = "admin/confirm.html"
+    deleted_list_display: ClassVar[Sequence[str]] = ("title",)
+
+    duplicate = duplicating.duplicate
+
+    class Media:
+        js = (Script("narratives/price.js", type="module"),)
+
+    def get_urls(self) -> list[Any]:
+        return [
+            self.view("price/", making.price_view, "price"),
+            self.view("<int:object_id>/make-drafts/", making.make_drafts_view, "make_drafts"),
+            self.view("undelete/", soft_delete.undelete_view, "undelete"),
+            *super().get_urls(),
+        ]
+
+    def view(self, route: str, view: Any, name: str) -> URLPattern:
+        """A view function of these pages, for staff, at an address under theirs."""
+        full_name = f"narratives_{self.opts.model_name}_{name}"
+        pattern: URLPattern = path(route, self.admin_site.admin_view(partial(view, self)), name=full_name)
+        return pattern
+
+    # --- who may ------------------------------------------------------------------------------------------
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What listeners have is taken from them only by who may publish."""
+        may: bool = super().has_delete_permission(request, obj)
+        return may and (not has_listeners(obj) or self.has_publish_permission(request))
+
+    def has_publish_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_publish(self, request)
+
+    def has_duplicate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_duplicate(self, request)
+
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        context = super().page_context(request, object_id) | {
+            "is_draft": True,
+            "can_publish": self.has_publish_permission(request),
+            "may_make": self.has_make_permission(request),
+        }
+        if may_write_and_make(self, request):
+            context["price_address"] = reverse(f"admin:narratives_{self.opts.model_name}_price")
+        return context
+
+    # --- saving -------------------------------------------------------------------------------------------
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Everything is saved now, and nothing committed."""
+        super().save_related(request, form, formsets, change)
+        hold_clips()
+        if "_publish" in request.POST and self.has_publish_permission(request):
+            publishing.publish_saved(self, request, form.instance)
+
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any, **options: Any) -> HttpResponse:
+        return making.make_saved(self, request, obj) or super().response_add(request, obj, *args, **options)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        return (
+            making.make_saved(self, request, obj)
+            or publishing.answer_after_saving(self, request, obj)
+            or super().response_change(request, obj)
+        )
+
+    # --- deleting and restoring ---------------------------------------------------------------------------
+    def get_deleted_objects(
+        self, objs: Iterable[Journey | Narrative], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Nothing is lost with them: what belongs to them comes back with them."""
+        named = [str(thing) for thing in objs]
+        refused = set() if may_delete_all(self, request, objs) else {str(self.opts.verbose_name)}
+        return named, {str(self.opts.verbose_name_plural): len(named)}, refused, []
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        thing = self.get_object(request, object_id)
+        asked = {} if thing is None else soft_delete.question_about([thing]) | {"back": "../change/"}
+        return super().delete_view(request, object_id, asked | (extra_context or {}))  # type: ignore[no-any-return]
+
+    def delete_model(self, request: HttpRequest, obj: Journey | Narrative) -> None:
+        soft_delete.delete(self, request, [obj])
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
+        soft_delete.say_deleted(self, request, self.model, self.model.everything.filter(pk=obj_id))
+        return redirect(f"admin:narratives_{self.opts.model_name}_changelist")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        if soft_delete.is_about_deleted(request):
+            return soft_delete.actions_for_deleted(self, request)
+        actions: dict[str, Any] = super().get_actions(request)
+        if "delete_selected" in actions:
+            actions["delete_selected"] = self.get_action(soft_delete.delete_selected)
+        return actions
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = soft_delete.note_above_list(self, request) | (extra_context or {})
+        return super().changelist_view(request, context)  # type: ignore[no-any-return]
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        if not soft_delete.is_about_deleted(request):
+            return super().get_list_display(request)  # type: ignore[no-any-return]
+        told = (*self.deleted_list_display, "deleted_at", "deleted_by", soft_delete.kept_until)
+        return (*told, soft_delete.restoring) if self.has_delete_permission(request) else told
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Sequence[Any]) -> Any:
+        if soft_delete.is_about_deleted(request):
+            return None
+        return super().get_list_display_links(request, list_display)

@@ -1,0 +1,109 @@
+"""Two people at one page: what somebody else saved meanwhile is neither lost nor overwritten unseen."""
+
+from __future__ import annotations
+
+import zlib
+from functools import cached_property
+from typing import Any, cast
+
+from django import forms
+from django.http import QueryDict
+from django.utils.text import Truncator
+
+from narratives.text.tidying import tidied
+
+MOST_WORDS = 60  # of what somebody else has written, to be read beside one's own
+
+
+class ConflictAwareForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Comes back with a mark of each value that was on the page when it was opened.
+
+    Who leaves a field alone leaves what others have made of it since; who changes it after somebody else did
+    is told what it says by now, and saves again to have it otherwise. Of an order, the last one counts.
+    """
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    last_one_counts = ("position",)
+    is_gone = False  # of a row: somebody else has deleted what it is about, so nothing of it is saved
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        own = [field.name for field in self._meta.model._meta.concrete_fields if not field.is_relation]
+        # Taken now: what is sent is written into the instance before anybody asks.
+        self._saved = {name: getattr(self.instance, name) for name in own if name in self.fields}
+        if self.instance.pk is not None:
+            self.initial["seen"] = _written({name: _mark(value) for name, value in self._saved.items()})
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        if self.is_gone:
+            return []
+        changed = forms.ModelForm.changed_data.__get__(self)
+        return [name for name in changed if name != "seen" and not self._is_left_alone(name)]
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        marks = dict(self._opened)
+        for name, saved in self._saved.items():
+            if self._is_left_alone(name):
+                given[name] = saved
+            elif self._is_taken(name):
+                marks[name] = _mark(saved)
+                self.add_error(name, _told(saved))
+        if marks != self._opened:  # the next time they have seen it
+            data = cast(QueryDict, self.data).copy()
+            data[self.add_prefix("seen")] = _written(marks)
+            self.data = data
+        return given
+
+    @property
+    def is_rewritten(self) -> bool:
+        return not all(self._is_left_alone(name) for name in ("title", "text"))
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Title and text as they are sent."""
+        return self["title"].value(), self["text"].value()
+
+    @cached_property
+    def _opened(self) -> dict[str, str]:
+        """By field; empty where the page does not say."""
+        sent = str(self.data.get(self.add_prefix("seen"), "")).split()
+        return dict(part.split(":", 1) for part in sent if ":" in part)
+
+    def _is_left_alone(self, name: str) -> bool:
+        return name in self._saved and self._opened.get(name) == self._given(name)
+
+    def _is_taken(self, name: str) -> bool:
+        """Whether somebody else has saved something in this field that is not what is sent now."""
+        saved = _mark(self._saved[name])
+        return (
+            not self.fields[name].disabled
+            and name not in self.last_one_counts
+            and saved
+            not in (
+                self._opened.get(name, saved),
+                self._given(name),
+            )
+        )
+
+    def _given(self, name: str) -> str:
+        widget = self.fields[name].widget
+        return _mark(widget.value_from_datadict(self.data, self.files, self.add_prefix(name)))
+
+
+def _mark(value: Any) -> str:
+    return f"{zlib.crc32(tidied(str('' if value is None else value)).encode()):08x}"
+
+
+def _written(marks: dict[str, str]) -> str:
+    return " ".join(f"{name}:{mark}" for name, mark in marks.items())
+
+
+def _told(saved: Any) -> str:
+    told = saved if isinstance(saved, str) else {True: "yes", False: "no"}.get(saved, str(saved))
+    words = Truncator(told).words(MOST_WORDS)
+    return (
+        f"Somebody else has saved this since you opened the page; it says now: “{words}” "
+        "What you wrote is still here. Save again to have it as you wrote it."
+    )

@@ -1,0 +1,38 @@
+"""Duplicating a text within its journey, or a whole journey."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from unfold.decorators import action
+
+from narratives.admin.lookups import get_or_404, page_of
+from narratives.editing.copying import duplicate_journey, duplicate_narrative
+from narratives.models import Journey, Narrative
+from ttscache.admin_pages import StaffAdmin, has_said_yes
+
+
+@action(description="Duplicate …", url_path="duplicate", permissions=["duplicate"], icon="content_copy")  # type: ignore[untyped-decorator]
+def duplicate(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    thing: Journey | Narrative = get_or_404(pages, request, object_id)
+    if not has_said_yes(request):
+        return pages.ask(
+            request,
+            title=f"Duplicate: {thing}",
+            summary=_copy_in_words(thing),
+            verb="Duplicate",
+            back=page_of(thing),
+        )
+    copy = duplicate_journey(thing) if isinstance(thing, Journey) else duplicate_narrative(thing)
+    pages.log_addition(request, copy, f"Copied from “{thing}”.")
+    pages.message_user(request, f"“{copy}” is a draft now.", messages.SUCCESS)
+    return redirect(page_of(copy))
+
+
+def _copy_in_words(thing: Journey | Narrative) -> str:
+    if isinstance(thing, Journey):
+        return (
+            f"A copy of “{thing}” with all of its texts as they are written now, as drafts. It is not live."
+        )
+    return f"A copy of “{thing}” right behind it in “{thing.journey}”, as a draft that listeners do not get."

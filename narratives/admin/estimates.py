@@ -1,0 +1,21 @@
+"""What is told beneath a text while somebody writes it: length, price, what is hard to say."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from narratives.models import Pronunciation
+from narratives.staff.estimates import estimate, paces
+from narratives.text.tidying import tidied
+from ttscache.conf import conf
+
+
+def estimate_view(request: HttpRequest) -> HttpResponse:
+    """The line for the words that are sent. Nothing is kept of them."""
+    if not request.user.has_perm("narratives.view_narrative"):
+        raise PermissionDenied
+    text = tidied(request.POST.get("text", ""))[: conf().max_chars]
+    told = estimate(text, Pronunciation.objects.lexicon(), paces())
+    return render(request, "admin/narratives/estimate.html", {"estimate": told})

@@ -1,0 +1,66 @@
+"""The forms of texts and journeys. Words are drafts; some other fields reach listeners as soon as saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from narratives.admin.conflicts import ConflictAwareForm
+from narratives.models import Journey
+from narratives.publishing import clips_of_live
+from ttscache.admin_widgets import in_words
+from ttscache.warming import plan
+
+OF_THE_ORDER = ("position",)
+AT_ONCE = ("kind", "slug", "journey")  # which screen it is, by which name it is asked for, and where
+
+
+class NarrativeForm(ConflictAwareForm):
+    """Who may not publish does not change what listeners get at once. `may_publish` is set by the page."""
+
+    may_publish = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.may_publish or self.instance.pk is None or not self.instance.journey.is_live:
+            return
+        fixed = OF_THE_ORDER if self.instance.live_id is None else (*OF_THE_ORDER, *AT_ONCE)
+        for name in set(fixed) & set(self.fields):
+            self.fields[name].disabled = True
+
+    def clean_journey(self) -> Journey:
+        """What is published goes along: listeners of a live journey get it as soon as it is saved, so its
+        sound, where it costs money, is to be there."""
+        chosen: Journey = self.cleaned_data["journey"]
+        is_published = self.instance.live_id is not None or self.instance.pending_id is not None
+        moves = self.instance.pk is not None and chosen.pk != self.initial["journey"]
+        if not (moves and is_published and chosen.is_live):
+            return chosen
+        at_once = f"Listeners of “{chosen}” would get it at once."
+        if not self.may_publish:
+            raise ValidationError(f"{at_once} Ask somebody who publishes.")
+        planned = plan(clips_of_live(self.instance))
+        if planned.cost_usd > 0:
+            raise ValidationError(f"{at_once} {in_words(planned)} Make them first.")
+        return chosen
+
+
+class JourneyForm(ConflictAwareForm):
+    """Who may not publish does not change what listeners get at once. `may_publish` is set by the page."""
+
+    may_publish = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.is_live and not self.may_publish:
+            for name in {"slug", "language"} & set(self.fields):
+                self.fields[name].disabled = True
+
+    def clean_is_default(self) -> bool:
+        """Taking it away from another journey is a decision of its own."""
+        is_default: bool = self.cleaned_data["is_default"]
+        other = Journey.objects.filter(is_default=True).exclude(pk=self.instance.pk).first()
+        if is_default and other is not None:
+            raise ValidationError(f"“{other}” is the default now. Take it off there first.")
+        return is_default

@@ -1,0 +1,82 @@
+"""A journey that listeners can take from now on: what of its sound costs money is asked first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from narratives import publishing
+from narratives.admin.lookups import get_or_404, page_of
+from narratives.admin.permissions import may_publish
+from narratives.models import Journey
+from ttscache import warming
+from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.admin_widgets import being_made_in_words
+from ttscache.conf import conf
+
+
+def goes_live(form: Any) -> bool:
+    return "is_live" in form.changed_data and form.instance.is_live
+
+
+def keep_off_if_it_costs(journey: Journey, form: Any) -> None:
+    """Before saving: everything else is saved; it stays off until somebody has said yes to the price."""
+    if goes_live(form) and _plan(journey).cost_usd > 0:
+        journey.is_live = False
+        journey.asks_to_go_live = True  # type: ignore[attr-defined]
+        form.changed_data.remove("is_live")
+
+
+def ask_after_saving(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpResponse | None:
+    """The question about what was kept off; None where nothing was."""
+    return _ask(pages, request, journey) if getattr(journey, "asks_to_go_live", False) else None
+
+
+def go_live_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> HttpResponse:
+    """The question that is asked after saving, when it is sent back."""
+    journey: Journey = get_or_404(pages, request, object_id)
+    if not may_publish(pages, request):
+        raise PermissionDenied
+    if not has_said_yes(request, _plan(journey)):
+        return _ask(pages, request, journey)
+    with transaction.atomic():
+        publishing.one_at_a_time()
+        # Another answer may have opened it meanwhile: only one of them has its clips made.
+        if Journey.objects.filter(pk=journey.pk, is_live=False).update(is_live=True):
+            journey.is_live = True
+            publishing.hold_clips()
+            open_to_listeners(pages, request, journey)
+    return redirect(page_of(journey))
+
+
+def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> None:
+    """They can come from now on, so the clips they would hear are made."""
+    texts, planned = journey.narratives.published().count(), _plan(journey)
+    for voice in conf().listener_voices:
+        publishing.warm(journey, voice, requested_by=request.user.get_username())
+    sound = being_made_in_words(planned) if planned.missing else "Their sound is there already."
+    says = f"Listeners can take it now: {texts} published texts. {sound}"
+    pages.log_change(request, journey, says)
+    pages.message_user(request, says)
+
+
+def _plan(journey: Journey) -> warming.Plan:
+    return warming.plan(publishing.all_published_clips(journey))
+
+
+def _ask(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpResponse:
+    return pages.ask_to_make(
+        request,
+        _plan(journey),
+        title=f"Let listeners take it: {journey}",
+        verb="Go live and make them",
+        more="All else is saved as it is, whatever you choose. Listeners can take the journey at once; "
+        "who comes before a clip is there waits for it.",
+        action=reverse("admin:narratives_journey_go_live", args=[journey.pk]),
+        back=page_of(journey),
+    )

@@ -1,0 +1,157 @@
+"""Journeys as files: downloaded, uploaded, compared, and written to the drafts after a yes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminFileFieldWidget
+
+from narratives.admin.confirmation import CHANGED_SINCE
+from narratives.admin.lookups import get_or_404, page_of
+from narratives.admin.permissions import may_import
+from narratives.editing import import_export
+from narratives.editing.import_export import Difference, Parsed
+from narratives.editing.lexicon_changes import Effect, effect_of, lexicon_with_all
+from narratives.models import Journey, Pronunciation
+from narratives.text.word_diff import changes
+from ttscache.admin_pages import StaffAdmin, has_said_yes
+
+MOST_WORDS = 50  # of the lexicon, to be named in the log
+
+
+class FileForm(forms.Form):
+    file = forms.FileField(
+        label="JSON or CSV file",
+        max_length=200,
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".json,.csv"}),
+    )
+
+    def clean_file(self) -> Any:
+        given = self.cleaned_data["file"]
+        if given.size > import_export.MOST_BYTES:
+            raise forms.ValidationError("The file is larger than a journey can be (1 MB).")
+        return given
+
+
+# --- downloads --------------------------------------------------------------------------------------------
+def export_json(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    journey = _journey_to_read(pages, request, object_id)
+    return _download(import_export.as_json(journey), f"{journey.slug}.json", "application/json")
+
+
+def export_csv(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    journey = _journey_to_read(pages, request, object_id)
+    return _download(import_export.as_csv(journey), f"{journey.slug}.csv", "text/csv; charset=utf-8")
+
+
+def _journey_to_read(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Journey:
+    journey: Journey = get_or_404(pages, request, object_id)
+    if not pages.has_view_permission(request, journey):
+        raise PermissionDenied
+    return journey
+
+
+def _download(content: str, name: str, media_type: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type=media_type, headers=headers)
+
+
+# --- the page ---------------------------------------------------------------------------------------------
+@action(description="Export and import", url_path="import", permissions=["view"])  # type: ignore[untyped-decorator]
+def import_file(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    """Downloads; and what a file would change, which is written once that is sent back."""
+    journey = _journey_to_read(pages, request, object_id)
+    is_allowed = may_import(pages, request)
+    if request.method == "POST" and not is_allowed:
+        raise PermissionDenied
+    form = FileForm(request.POST or None, request.FILES or None)
+    content = _sent_back(request)
+    if content is None and request.method == "POST" and form.is_valid():
+        content = form.cleaned_data["file"].read()
+    if content is None:
+        return _page(pages, request, journey, form=form if is_allowed else None)
+    parsed = import_export.parse(content)
+    difference = import_export.compare(journey, parsed)
+    if has_said_yes(request) and not difference.problems:
+        # The file comes back from the browser, so a yes counts only with the mark of what it was said to.
+        if request.POST.get("seen") == difference.fingerprint:
+            return _import(pages, request, journey, parsed, difference)
+        pages.message_user(request, CHANGED_SINCE, messages.WARNING)
+    hidden = [("content", base64.b64encode(content).decode()), ("seen", difference.fingerprint)]
+    changed = [
+        (each.narrative, changes(each.narrative.text, each.row.text), each.row) for each in difference.changed
+    ]
+    return _page(
+        pages,
+        request,
+        journey,
+        difference=difference,
+        changed=changed,
+        counted=counted(difference),
+        effect=effect_of(lexicon_with_all(difference.words_said_otherwise)),
+        hidden=hidden,
+    )
+
+
+def _import(
+    pages: StaffAdmin, request: HttpRequest, journey: Journey, parsed: Parsed, difference: Difference
+) -> HttpResponse:
+    pronunciations = difference.words_said_otherwise
+    effect = effect_of(lexicon_with_all(pronunciations))  # before it is written: afterwards nothing changes
+    says = f"Imported: {counted(import_export.import_into_drafts(journey, parsed))}."
+    told = said_otherwise_in_words(pronunciations, effect)
+    pages.log_change(request, journey, f"{says} {told}".strip())
+    pages.message_user(request, f"{says} They are drafts until you publish.", messages.SUCCESS)
+    return redirect(page_of(journey))
+
+
+def _page(pages: StaffAdmin, request: HttpRequest, journey: Journey, **more: Any) -> HttpResponse:
+    request.current_app = pages.admin_site.name
+    context = {
+        **pages.admin_site.each_context(request),
+        "title": f"Export and import: {journey}",
+        "journey": journey,
+        "back": page_of(journey),
+        **more,
+    }
+    return TemplateResponse(request, "admin/narratives/journey/import.html", context)
+
+
+def _sent_back(request: HttpRequest) -> bytes | None:
+    """The file that was looked at, where this is the answer to that."""
+    try:
+        return base64.b64decode(request.POST["content"], validate=True) if has_said_yes(request) else None
+    except (KeyError, binascii.Error):
+        return None
+
+
+def counted(difference: Difference) -> str:
+    parts = (
+        (difference.added, "added"),
+        (difference.changed, "changed"),
+        (difference.not_in_file, "not in the file"),
+        (difference.unchanged, "unchanged"),
+        (difference.words_said_otherwise, "words said otherwise"),
+    )
+    return ", ".join(f"{len(those)} {word}" for those, word in parts)
+
+
+def said_otherwise_in_words(entries: Sequence[Pronunciation], effect: Effect) -> str:
+    """Which words, what that has put out of date, and the price of making it anew; empty without any."""
+    if not entries:
+        return ""
+    named = ", ".join(
+        f"{entry}{f' in {entry.voice}' if entry.voice else ''}" for entry in entries[:MOST_WORDS]
+    )
+    more = f" and {len(entries) - MOST_WORDS} more" if len(entries) > MOST_WORDS else ""
+    return f"Lexicon: {named}{more}. {effect.in_words if effect.changed else 'No clip is changed by it.'}"

@@ -1,0 +1,150 @@
+"""The narratives on the page of their journey: a row each, with its sounds, saved as drafts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import StackedInline
+from unfold.forms import PaginationInlineFormSet
+
+from narratives.admin.forms import NarrativeForm
+from narratives.admin.permissions import has_publish_right
+from narratives.editing.drafts import save_draft
+from narratives.models import Journey, Narrative
+from narratives.staff.clip_status import add_sounds, count_up_to_date, state_of, state_of_journey
+from narratives.staff.estimates import estimate, paces
+from narratives.text.writing_advice import questions_promised
+from ttscache.admin_widgets import Badge
+from ttscache.conf import conf
+
+NO_HELP_LINE = (
+    "No help line is set: listeners are told nobody to call in a hard moment. "
+    "Whoever runs this site sets it (HELP_LINE)."
+)
+
+
+class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
+    """The narratives of one journey, each with its sounds."""
+
+    def get_queryset(self) -> QuerySet[Narrative] | list[Narrative]:
+        """As the page pairs them with its forms: of one that was sent, row by row, whatever others have
+        deleted or moved since it was opened. Of a row that is gone there is no more than what was sent."""
+        if self.is_bound and "forms" in self.__dict__:
+            return [form.instance for form in self.initial_forms]
+        return self.narratives
+
+    @property
+    def narratives(self) -> QuerySet[Narrative]:
+        """Those that there are."""
+        narratives: QuerySet[Narrative] = super().get_queryset()
+        if any(not hasattr(narrative, "sounds") for narrative in narratives):
+            add_sounds(narratives)
+            pace = paces()
+            for narrative in narratives:
+                narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
+                narrative.estimate = estimate(narrative.text, narrative.lexicon, pace)  # type: ignore[attr-defined]
+        return narratives
+
+    def _construct_form(self, i: int, **options: Any) -> Any:
+        form = super()._construct_form(i, **options)
+        if self.is_bound and i < self.initial_form_count() and form.instance.pk is None:
+            form.is_gone = form.empty_permitted = True
+        return form
+
+    @property
+    def gone(self) -> list[tuple[str, str]]:
+        """Title and text of each row that was changed here, and deleted by somebody else meanwhile."""
+        return [form.words for form in self.initial_forms if form.is_gone and form.is_rewritten]
+
+    @property
+    def may_order(self) -> bool:
+        """Listeners get another order as soon as it is saved."""
+        return self.form.may_publish or not self.instance.is_live
+
+    @property
+    def standing(self) -> Badge:
+        return state_of_journey(self.instance, self.narratives)
+
+    @property
+    def readiness(self) -> tuple[int, int]:
+        """Clips that are up to date, and all that there are."""
+        return count_up_to_date(self.narratives)
+
+    @property
+    def summary(self) -> str:
+        narratives = list(self.narratives)
+        changed = sum(narrative.is_ahead for narrative in narratives)
+        drafts = f", {changed} with changes not published yet" if changed else ""
+        ready, total = self.readiness
+        return f"{len(narratives)} narratives{drafts}. {ready} of {total} clips up to date."
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        return conf().listener_voices
+
+    @property
+    def notices(self) -> list[str]:
+        """What does not fit together between the texts."""
+        narratives = list(self.narratives)
+        asked = sum(narrative.is_question for narrative in narratives)
+        promises = [
+            f"“{narrative.title}” speaks of {promised} questions, but there are {asked}."
+            for narrative in narratives
+            if narrative.kind in (Narrative.Kind.INTRO, Narrative.Kind.OUTRO)
+            and (promised := questions_promised(narrative.text)) not in (None, asked)
+        ]
+        return promises if settings.HELP_LINE else [*promises, NO_HELP_LINE]
+
+    def save_new(self, form: Any, commit: bool = True) -> Any:
+        return self._save_draft(super().save_new(form, commit=False), form, commit)
+
+    def save_existing(self, form: Any, obj: Narrative, commit: bool = True) -> Any:
+        return self._save_draft(super().save_existing(form, obj, commit=False), form, commit)
+
+    def delete_existing(self, obj: Narrative, commit: bool = True) -> None:
+        """Left to the page, which deletes them together when the others are saved."""
+
+    def _save_draft(self, narrative: Narrative, form: Any, commit: bool) -> Narrative:
+        if commit:
+            save_draft(narrative, form.changed_data)
+        return narrative
+
+
+class NarrativeInline(StackedInline):  # type: ignore[misc]
+    model = Narrative
+    form = NarrativeForm
+    formset = NarrativeForms
+    template = "admin/narratives/journey/narratives.html"
+    fields = ("title", "kind", "text", "position")
+    ordering_field = "position"
+    hide_ordering_field = True
+    extra = 0
+    show_change_link = True
+
+    def get_formset(
+        self, request: HttpRequest, obj: Journey | None = None, **options: Any
+    ) -> type[NarrativeForms]:
+        formset: type[NarrativeForms] = super().get_formset(request, obj, **options)
+        formset.form.may_publish = has_publish_right(request)
+        return formset
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
+        found: QuerySet[Narrative] = (
+            super().get_queryset(request).select_related("live", "pending", "journey")
+        )
+        return found.order_by("position", "pk")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Journey | None = None) -> bool:
+        """What listeners have is taken from them only by who may publish."""
+        may: bool = super().has_delete_permission(request, obj)
+        has_listeners = obj is not None and obj.is_live
+        return may and (not has_listeners or has_publish_right(request))
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if db_field.name == "position":
+            return db_field.formfield(widget=forms.HiddenInput)
+        return super().formfield_for_dbfield(db_field, request, **options)

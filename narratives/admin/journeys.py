@@ -1,0 +1,163 @@
+"""Journeys, for staff: what is in them, what is published of them, what is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.safestring import SafeString
+from unfold.dataclasses import UnfoldAction
+
+from narratives.admin import (
+    estimates,
+    going_live,
+    import_export,
+    making,
+    preview,
+    publications,
+    publishing,
+    soft_delete,
+    versions,
+)
+from narratives.admin.base import PublishingAdmin
+from narratives.admin.forms import JourneyForm
+from narratives.admin.inlines import NarrativeInline
+from narratives.admin.permissions import may_import
+from narratives.editing.deleting import delete_narratives
+from narratives.models import Journey, Narrative
+from narratives.publishing import one_at_a_time
+from narratives.staff.clip_status import add_sounds, count_up_to_date
+from ttscache.admin_widgets import progress_bar
+
+
+@admin.register(Journey)
+class JourneyAdmin(PublishingAdmin):
+    form = JourneyForm
+    inlines = (NarrativeInline,)
+    list_display = ("title", "is_live", "is_default", "narrative_count", "changes", "readiness")
+    list_filter = (soft_delete.DeletedFilter,)
+    search_fields = ("title",)
+    change_form_outer_before_template = "admin/narratives/journey/standing.html"
+    prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
+    fieldsets = (
+        (None, {"fields": ("title", ("is_live", "is_default"))}),
+        ("Technical", {"classes": ["collapse"], "fields": (("slug", "language"),)}),
+    )
+    further_actions = ("make_all_again", "duplicate", "import_file")  # links in the page's first line
+    actions_detail = ("publish_changes", "make_missing", "versions", "preview", *further_actions)
+
+    publish_changes = publishing.publish_changes
+    make_missing = making.make_missing
+    make_all_again = making.make_all_again
+    versions = versions.versions
+    preview = preview.preview_journey
+    import_file = import_export.import_file
+
+    def get_urls(self) -> list[Any]:
+        estimate = self.admin_site.admin_view(estimates.estimate_view)
+        return [
+            self.view("<int:object_id>/go-live/", going_live.go_live_view, "go_live"),
+            self.view("<int:object_id>/waiting/<slug:deed>/", publications.waiting_view, "waiting"),
+            self.view(
+                "<int:object_id>/versions/<int:number>/restore/", versions.restore_version_view, "restore"
+            ),
+            self.view("<path:object_id>/export-json/", import_export.export_json, "export_json"),
+            self.view("<path:object_id>/export-csv/", import_export.export_csv, "export_csv"),
+            path("estimate/", estimate, name="narratives_estimate"),
+            *super().get_urls(),
+        ]
+
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        context = super().page_context(request, object_id)
+        further = [each for each in self._may_do(request, object_id) if object_id and self._is_further(each)]
+        context["links"] = [
+            (each.description, reverse(f"admin:{each.action_name}", args=[object_id])) for each in further
+        ]
+        journey: Journey | None = self.get_object(request, object_id) if object_id else None
+        if journey is not None:
+            context["waiting"] = publications.Waiting.of(journey)
+            context["version"] = journey.publications.heard().first()
+            context["next_number"] = journey.next_number
+        return context
+
+    # --- the list -----------------------------------------------------------------------------------------
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JourneyList]:
+        return JourneyList
+
+    @admin.display(description="Narratives")
+    def narrative_count(self, journey: Journey) -> int:
+        return len(journey.narratives.all())
+
+    @admin.display(description="Not published yet")
+    def changes(self, journey: Journey) -> str:
+        changed = sum(narrative.is_ahead for narrative in journey.narratives.all())
+        return f"{changed} with changes" if changed else ""
+
+    @admin.display(description="Clips up to date")
+    def readiness(self, journey: Journey) -> SafeString:
+        return progress_bar(*count_up_to_date(journey.narratives.all()))
+
+    # --- saving: what listeners get is for those to say who may publish -----------------------------------
+    def has_import_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_import(self, request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Journey | None = None) -> tuple[str, ...]:
+        given = tuple(super().get_readonly_fields(request, obj))
+        return given if self.has_publish_permission(request) else (*given, "is_live", "is_default")
+
+    def get_form(self, request: HttpRequest, obj: Journey | None = None, **options: Any) -> Any:
+        form = super().get_form(request, obj, **options)
+        form.may_publish = self.has_publish_permission(request)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Journey, form: Any, change: bool) -> None:
+        one_at_a_time()
+        if change:
+            going_live.keep_off_if_it_costs(obj, form)
+        super().save_model(request, obj, form, change)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """What was marked to go goes when all else is saved, in one, so that it can be undone in one."""
+        super().save_formset(request, form, formset, change)
+        for title, text in formset.gone:
+            says = f"“{title}” has been deleted since you opened the page; not saved: “{text}”"
+            self.message_user(request, says, messages.WARNING)
+        if formset.deleted_objects:
+            delete_narratives(formset.deleted_objects, by=request.user.get_username())
+            soft_delete.say_deleted(self, request, Narrative, formset.deleted_objects, back=request.path)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if going_live.goes_live(form):
+            going_live.open_to_listeners(self, request, form.instance)
+
+    def response_change(self, request: HttpRequest, obj: Journey) -> HttpResponse:
+        return going_live.ask_after_saving(self, request, obj) or super().response_change(request, obj)
+
+    # --- the bar of buttons, which has no room for all ----------------------------------------------------
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        return [each for each in self._may_do(request, object_id) if not self._is_further(each)]
+
+    def _may_do(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        actions: list[UnfoldAction] = super().get_actions_detail(request, object_id)
+        return actions
+
+    def _is_further(self, each: UnfoldAction) -> bool:
+        return each.action_name.removeprefix("narratives_journey_") in self.further_actions
+
+
+class JourneyList(soft_delete.DeletedList):
+    """Looks up the narratives and sounds of all journeys of a page at once."""
+
+    def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Journey]:
+        journeys: QuerySet[Journey] = super().get_queryset(*args, **options)
+        return journeys.prefetch_related(
+            Prefetch("narratives", Narrative.objects.select_related("live", "pending", "journey"))
+        )
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        add_sounds(narrative for journey in self.result_list for narrative in journey.narratives.all())

@@ -1,0 +1,188 @@
+"""The lexicon for staff: how words are said. What a change costs is shown before it is saved."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from narratives import publishing
+from narratives.admin.conflicts import ConflictAwareForm
+from narratives.admin.lookups import get_or_404
+from narratives.admin.permissions import has_publish_right
+from narratives.editing.drafts import draft_clips, make_drafts
+from narratives.editing.lexicon_changes import (
+    Effect,
+    effect_of,
+    lexicon_with,
+    lexicon_without,
+    said_with,
+    sounds_to_publish,
+)
+from narratives.models import Pronunciation
+from narratives.staff.clip_status import add_sounds
+from narratives.text.lexicon import Lexicon
+from ttscache import warming
+from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.admin_widgets import being_made_in_words, in_words
+from ttscache.conf import conf
+from ttscache.warming import Plan
+
+
+def _brought_about(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
+    yield "Captions keep the spelling."
+    if not effect.has_live:
+        yield "Nothing is made by saving."
+        return
+    yield (
+        "Nothing is made by saving; what is published keeps its sound until you publish it and its new "
+        "clips are there."
+    )
+    if to_publish is not None:
+        yield f"If you publish the new sound now: {in_words(to_publish, 'made')}"
+        if {clip.content_hash for clip in to_publish.clips} - {c.content_hash for c in effect.planned.clips}:
+            yield "That includes what earlier changes of the lexicon left to publish."
+
+
+@admin.register(Pronunciation)
+class PronunciationAdmin(StaffAdmin):
+    form = ConflictAwareForm
+    change_form_before_template = "admin/narratives/seen.html"
+    list_display = ("word", "say_as", "in_voice", "note")
+    search_fields = ("word", "say_as", "note")
+    fields = (("word", "say_as"), ("voice", "note"))
+    actions_detail = ("make_examples",)
+    list_before_template = "admin/narratives/lexicon_note.html"
+
+    @admin.display(description="Voice", ordering="voice")
+    def in_voice(self, entry: Pronunciation) -> str:
+        return entry.voice or "All"
+
+    @admin.display(description="Where it is said")
+    def examples(self, entry: Pronunciation) -> SafeString:
+        narratives = said_with(entry)
+        add_sounds(narratives)
+        return render_to_string("admin/narratives/examples.html", {"narratives": narratives})
+
+    def get_fields(self, request: HttpRequest, obj: Pronunciation | None = None) -> Any:
+        return (*self.fields, "examples") if obj is not None else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Pronunciation | None = None) -> Any:
+        return ("examples",) if obj is not None else ()
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Each deletion is asked with its price, so none is done by the dozen."""
+        return {}
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if db_field.name == "voice":
+            voices = [("", "All voices"), *((voice, voice) for voice in conf().listener_voices)]
+            return forms.ChoiceField(
+                choices=voices,
+                required=False,
+                help_text=db_field.help_text,
+                widget=UnfoldAdminSelectWidget,
+            )
+        return super().formfield_for_dbfield(db_field, request, **options)
+
+    # --- asking first -------------------------------------------------------------------------------------
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if request.method == "POST" and not has_said_yes(request):
+            after = self._lexicon_of_form(request, object_id)
+            if after is not None and effect_of(after).changed:
+                return self._ask_about(request, after, title="Say it otherwise", verb="Save")
+        return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
+
+    def _lexicon_of_form(self, request: HttpRequest, object_id: str | None) -> Lexicon | None:
+        """None where the form is refused anyway."""
+        entry = self.get_object(request, object_id) if object_id else None
+        may = self.has_change_permission(request, entry) if entry else self.has_add_permission(request)
+        form = self.get_form(request, entry, change=entry is not None)(
+            request.POST, instance=copy.copy(entry)
+        )
+        return lexicon_with(form.instance) if may and form.is_valid() else None
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        entry = self.get_object(request, object_id)
+        if entry is not None and not has_said_yes(request):
+            if not self.has_delete_permission(request, entry):
+                raise PermissionDenied
+            after = lexicon_without(entry)
+            return self._ask_about(request, after, title=f"Delete: {entry}", verb="Delete", post="yes")
+        return super().delete_view(request, object_id, extra_context)  # type: ignore[no-any-return]
+
+    def _ask_about(
+        self, request: HttpRequest, after: Lexicon, *, title: str, verb: str, **more: str
+    ) -> HttpResponse:
+        effect = effect_of(after)
+        sent = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
+        may_publish = effect.has_live and has_publish_right(request)
+        return self.ask(
+            request,
+            title=title,
+            verb=f"{verb}, publish later" if may_publish else verb,
+            summary=effect.in_words,
+            more=" ".join(_brought_about(effect, sounds_to_publish(after) if may_publish else None)),
+            effect=effect,
+            hidden=[*sent.items(), *more.items()],
+            second=("publish_sounds", f"{verb} and publish the new sound") if may_publish else None,
+            back=request.path if "/delete/" not in request.path else "../change/",
+        )
+
+    # --- saving -------------------------------------------------------------------------------------------
+    def save_model(self, request: HttpRequest, obj: Pronunciation, form: Any, change: bool) -> None:
+        publishing.one_at_a_time()
+        super().save_model(request, obj, form, change)
+        self._settle(request)
+
+    @transaction.atomic
+    def delete_model(self, request: HttpRequest, obj: Pronunciation) -> None:
+        publishing.one_at_a_time()
+        super().delete_model(request, obj)
+        self._settle(request)
+
+    def _settle(self, request: HttpRequest) -> None:
+        """The drafts have other clips from now on; what is published gets them if that was asked for."""
+        publishing.hold_clips()
+        if "publish_sounds" not in request.POST or not has_publish_right(request):
+            return
+        for publication in publishing.publish_sounds(requested_by=request.user.get_username()):
+            planned = warming.plan(publishing.clips_of(publication))
+            says = f"Version {publication.number}, pronounced otherwise. {being_made_in_words(planned)}"
+            self.log_change(request, publication.journey, says)
+            self.message_user(request, says, messages.SUCCESS)
+
+    # --- hearing it ---------------------------------------------------------------------------------------
+    @action(  # type: ignore[untyped-decorator]
+        description="Make where it is said", url_path="make", permissions=["make"], icon="graphic_eq"
+    )
+    def make_examples(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        entry: Pronunciation = get_or_404(self, request, object_id)
+        narratives = said_with(entry)
+        planned = warming.plan(draft_clips(narratives))
+
+        def make() -> None:
+            make_drafts(narratives, requested_by=request.user.get_username())
+            self.log_change(request, entry, f"Made missing clips. {being_made_in_words(planned)}")
+
+        page = reverse("admin:narratives_pronunciation_change", args=[entry.pk])
+        return self.make_after_a_yes(request, planned, make, back=page)

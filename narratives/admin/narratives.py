@@ -1,0 +1,159 @@
+"""Narratives, for staff: one by one, and the list of all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from narratives.admin import making, publishing, soft_delete, voices
+from narratives.admin.base import PublishingAdmin
+from narratives.admin.forms import NarrativeForm
+from narratives.editing.drafts import save_draft
+from narratives.models import Narrative, share_lexicon
+from narratives.publishing import one_at_a_time
+from narratives.staff import action_items
+from narratives.staff.clip_status import add_sounds, sounds_of, state_of
+from narratives.staff.estimates import estimate, paces
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("published", "Published"),
+            ("changed", "Draft with changes"),
+            ("unpublished", "Not published"),
+            ("ahead", "Changes not published yet"),
+            ("failed", "With a clip that could not be made"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> QuerySet[Narrative]:
+        if self.value() == "unpublished":
+            return queryset.filter(live__isnull=True)
+        looks = {"ahead": action_items.to_publish, "failed": action_items.with_failed_clips}
+        look = looks.get(self.value() or "")
+        if look is not None:
+            found = look(queryset.select_related("live", "pending", "journey"))
+            return queryset.filter(pk__in=[each.pk for each in found])
+        if self.value() not in ("published", "changed"):
+            return queryset
+        # What the lexicon makes of a text, no database can say.
+        published = share_lexicon(queryset.filter(live__isnull=False).select_related("live", "pending"))
+        is_wanted = self.value() == "changed"
+        return queryset.filter(pk__in=[each.pk for each in published if each.has_changes == is_wanted])
+
+
+@admin.register(Narrative)
+class NarrativeAdmin(PublishingAdmin):
+    form = NarrativeForm
+    list_display = ("title", "journey", "kind", "place", "state", "sound")
+    deleted_list_display = ("title", "journey", "kind")
+    list_filter = ("journey", "kind", StateFilter, soft_delete.DeletedFilter)
+    list_select_related = ("journey", "live", "pending")
+    search_fields = ("title", "text")
+    search_help_text = "Words of the title or the text"
+    ordering = ("journey", "position", "pk")
+    actions = (publishing.publish_chosen, making.make_chosen, making.make_chosen_again)
+    actions_detail = ("duplicate",)
+    prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
+    readonly_fields = ("estimated", "state", "sound", "live_words", "edited_at", "published_at")
+    fieldsets = (
+        (None, {"fields": (("title", "kind"), "text", "estimated", "sound", "state", "live_words")}),
+        (
+            "More",
+            {
+                "classes": ["collapse"],
+                "fields": ("journey", ("stage", "theme"), ("edited_at", "published_at")),
+            },
+        ),
+        ("Technical", {"classes": ["collapse"], "fields": ("slug",)}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("journey", ("title", "kind"), "text")}),
+        ("More", {"classes": ["collapse"], "fields": (("stage", "theme"),)}),
+        ("Technical", {"classes": ["collapse"], "fields": ("slug",)}),
+    )
+
+    def get_urls(self) -> list[Any]:
+        return [
+            self.view("<int:object_id>/make/<slug:voice>/", voices.make_voice_view, "make"),
+            self.view("<int:object_id>/make-again/<slug:voice>/", voices.make_voice_again_view, "make_again"),
+            *super().get_urls(),
+        ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
+        return super().get_queryset(request).select_related("live", "pending", "journey")  # type: ignore[no-any-return]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.may_make = self.has_make_permission(request)  # sounds.html offers to make clips
+        return found
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NarrativeList]:
+        return NarrativeList
+
+    def get_form(self, request: HttpRequest, obj: Narrative | None = None, **options: Any) -> Any:
+        form = super().get_form(request, obj, **options)
+        form.may_publish = self.has_publish_permission(request)
+        return form
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if db_field.name == "slug":
+            field.required = False  # made from the title where it is left empty
+        return field
+
+    @admin.display(description="State")
+    def state(self, narrative: Narrative) -> SafeString:
+        return state_of(narrative).html
+
+    @admin.display(description="Sound")
+    def sound(self, narrative: Narrative) -> SafeString:
+        return render_to_string(
+            "admin/narratives/sounds.html", {"narrative": narrative, "sounds": sounds_of(narrative)}
+        )
+
+    @admin.display(description="As it is written")
+    def estimated(self, narrative: Narrative) -> SafeString:
+        told = estimate(narrative.text, narrative.lexicon, paces())
+        return format_html(
+            '<div data-estimate="{}">{}</div>',
+            reverse("admin:narratives_estimate"),
+            render_to_string("admin/narratives/estimate.html", {"estimate": told}),
+        )
+
+    @admin.display(description="Place", ordering="position")
+    def place(self, narrative: Narrative) -> int:
+        return narrative.position + 1
+
+    @admin.display(description="What listeners get now")
+    def live_words(self, narrative: Narrative) -> str:
+        if narrative.live is None:
+            return "Nothing yet."
+        return narrative.live.text if narrative.has_changes else "The same words."
+
+    @admin.display(description="Published")
+    def published_at(self, narrative: Narrative) -> Any:
+        return narrative.live and narrative.live.published_at
+
+    def save_model(self, request: HttpRequest, obj: Narrative, form: Any, change: bool) -> None:
+        one_at_a_time()
+        save_draft(obj, form.changed_data)
+
+
+class NarrativeList(soft_delete.DeletedList):
+    """Looks up the sounds of a page of narratives at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        add_sounds(self.result_list)

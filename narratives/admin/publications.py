@@ -1,0 +1,126 @@
+"""The publication of a journey that waits for its sound: made, published anyway, or taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from narratives import publishing
+from narratives.admin.lookups import get_or_404, page_of
+from narratives.admin.permissions import may_publish
+from narratives.admin.publishing import FIRST_WAIT_SECONDS
+from narratives.models import Journey, Publication
+from ttscache import warming
+from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.admin_widgets import FAILED, badges_of, being_made_in_words, in_words, progress_bar
+from ttscache.models import WarmRun
+from ttscache.warming import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A publication on its way: how much of its sound is there, and what keeps the rest."""
+
+    publication: Publication
+    planned: Plan
+    run: WarmRun | None
+
+    @classmethod
+    def of(cls, journey: Journey) -> Waiting | None:
+        publication = journey.waiting
+        if publication is None:
+            return None
+        runs = WarmRun.objects.filter(scope=publication.scope)
+        return cls(publication, warming.plan(publishing.clips_of(publication)), runs.first())
+
+    @property
+    def progress(self) -> str:
+        total = len(self.planned.clips)
+        return progress_bar(total - len(self.planned.missing), total)
+
+    @property
+    def failures(self) -> list[tuple[str, str, str]]:
+        """Voice, words and reason of each clip that could not be made."""
+        badges = badges_of(self.planned.missing)
+        return [
+            (clip.voice, clip.content_text, badges[clip.content_hash].note)
+            for clip in self.planned.missing
+            if badges[clip.content_hash].word == FAILED.word
+        ]
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nobody makes what is missing: it failed, or somebody stopped it."""
+        return self.run is None or self.run.state not in WarmRun.ACTIVE or self.is_paused
+
+    @property
+    def is_paused(self) -> bool:
+        """By staff, or because its deletion was undone: what costs money waits for somebody to say so."""
+        return self.run is not None and self.run.paused_because == WarmRun.Pause.STAFF
+
+    @property
+    def verb(self) -> str:
+        return "Go on" if self.is_paused else "Try again"
+
+    @property
+    def held_up(self) -> str:
+        return self.run.get_paused_because_display() if self.run is not None else ""
+
+
+def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, deed: str) -> HttpResponse:
+    journey: Journey = get_or_404(pages, request, object_id)
+    if not may_publish(pages, request) or (deed == "make" and not pages.has_make_permission(request)):
+        raise PermissionDenied
+    deeds = {"make": _make, "anyway": _publish_anyway, "withdraw": _withdraw}
+    waiting = Waiting.of(journey)
+    if deed not in deeds:
+        raise Http404
+    if waiting is None:
+        pages.message_user(request, "Nothing waits any more: listeners have it all.", messages.INFO)
+        return redirect(page_of(journey))
+    if not has_said_yes(request):
+        return _ask(pages, request, waiting, deed)
+    said = deeds[deed](request, waiting)
+    pages.log_change(request, journey, said)
+    pages.message_user(request, said, messages.SUCCESS)
+    return redirect(page_of(journey))
+
+
+def _ask(pages: StaffAdmin, request: HttpRequest, waiting: Waiting, deed: str) -> HttpResponse:
+    missing, number = in_words(waiting.planned), waiting.publication.number
+    asked = {
+        "make": (waiting.verb, f"{missing} Listeners get version {number} once all of them are there."),
+        "anyway": (
+            "Publish anyway",
+            f"{missing} Listeners get version {number} now, and the first listener of each missing clip "
+            f"waits about {FIRST_WAIT_SECONDS} s for it.",
+        ),
+        "withdraw": (
+            "Take it back",
+            f"Listeners keep what they have. The words of version {number} stay as drafts, "
+            "and what is not made yet is not made.",
+        ),
+    }
+    verb, summary = asked[deed]
+    journey = waiting.publication.journey
+    return pages.ask(request, title=f"{verb}: {journey}", verb=verb, summary=summary, back=page_of(journey))
+
+
+def _make(request: HttpRequest, waiting: Waiting) -> str:
+    publishing.go_on(waiting.publication, requested_by=request.user.get_username())
+    publishing.switch_what_is_ready()  # what was missing may have come meanwhile
+    return f"Version {waiting.publication.number}: {being_made_in_words(waiting.planned)}"
+
+
+def _publish_anyway(request: HttpRequest, waiting: Waiting) -> str:
+    publishing.publish_anyway(waiting.publication)
+    return f"Listeners have version {waiting.publication.number} now. {in_words(waiting.planned)}"
+
+
+def _withdraw(request: HttpRequest, waiting: Waiting) -> str:
+    publishing.withdraw(waiting.publication)
+    return f"Version {waiting.publication.number} is taken back; its words are drafts."

@@ -1,0 +1,191 @@
+"""The reflection bank for staff: what may be said to any answer, how it sounds, whether it is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.views import ChangeList
+
+from narratives import publishing
+from narratives.admin.conflicts import ConflictAwareForm
+from narratives.admin.permissions import has_publish_right
+from narratives.admin.publishing import shares_of
+from narratives.models import BankReflection
+from narratives.staff.action_items import of_the_bank
+from narratives.staff.clip_status import ClipStatus, clips_and_badges
+from ttscache import warming
+from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.admin_widgets import NOT_MADE, being_made_in_words
+from ttscache.figures.heard import shareable_reflections
+from ttscache.models import DEMO_MARK, Clip
+
+
+def add_bank_sounds(given: Iterable[BankReflection]) -> None:
+    """Give each its `sounds`, one a listener voice, all looked up at once."""
+    reflections = list(given)
+    wanted = publishing.bank_clips(reflections)
+    clips, badges = clips_and_badges(each.speech.content_hash for each in wanted)
+    for place, reflection in enumerate(reflections):
+        own = wanted[place :: len(reflections)]
+        reflection.sounds = [  # type: ignore[attr-defined]
+            ClipStatus(
+                each.speech.voice,
+                badges.get(each.speech.content_hash, NOT_MADE),
+                clips.get(each.speech.content_hash),
+                reflection.text[:60],
+            )
+            for each in own
+        ]
+
+
+class BankList(ChangeList):  # type: ignore[misc]
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        add_bank_sounds(self.result_list)
+
+
+@admin.register(BankReflection)
+class BankReflectionAdmin(StaffAdmin):
+    form = ConflictAwareForm
+    change_form_before_template = "admin/narratives/seen.html"
+    list_display = ("text", "theme", "occasion", "is_active", "sound")
+    list_filter = ("is_active", "occasion", "theme")
+    search_fields = ("text",)
+    fields = ("text", ("theme", "occasion"), "is_active", "sound")
+    readonly_fields = ("sound",)
+    actions = ("make_chosen",)
+    list_before_template = "admin/narratives/bank_note.html"
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[BankList]:
+        return BankList
+
+    @admin.display(description="Sound")
+    def sound(self, reflection: BankReflection) -> SafeString | str:
+        if reflection.pk is None:
+            return "You can hear it once it is saved and its clips are made."
+        if not hasattr(reflection, "sounds"):
+            add_bank_sounds([reflection])
+        sounds = reflection.sounds  # type: ignore[attr-defined]
+        context = {"narrative": reflection, "sounds": sounds}
+        return render_to_string("admin/narratives/sounds.html", context)
+
+    # --- who may: only those who publish change what listeners can hear ------------------------------------
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        return has_publish_right(request)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: BankReflection | None = None) -> tuple[str, ...]:
+        if self.has_publish_permission(request):
+            return self.readonly_fields
+        is_heard = obj is not None and obj.is_active
+        return (*self.readonly_fields, "is_active", *(("text", "theme", "occasion") if is_heard else ()))
+
+    def has_delete_permission(self, request: HttpRequest, obj: BankReflection | None = None) -> bool:
+        may: bool = super().has_delete_permission(request, obj)
+        return may and ((obj is not None and not obj.is_active) or self.has_publish_permission(request))
+
+    # --- a reflection of the model that is heard often, edited by a person ---------------------------------
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        clip = _heard_clip(request)
+        known = of_the_bank(clip.content_text) if clip is not None else None
+        if known is not None:
+            self.message_user(request, "The bank has these words already.", messages.INFO)
+            return redirect("admin:narratives_bankreflection_change", known.pk)
+        if clip is not None and request.method == "GET":
+            says = "Listeners hear these words often. Edit them until they suit any answer, then save."
+            self.message_user(request, says, messages.INFO)
+        return super().add_view(request, form_url, extra_context)  # type: ignore[no-any-return]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        clip = _heard_clip(request)
+        return {"text": clip.content_text} if clip is not None else {}
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        clip = _heard_clip(request)
+        said = message if clip is None else f"Added from the reflections that are heard most: {clip.pk}."
+        return super().log_addition(request, obj, said)
+
+    # --- saving: a reflection that is put in use has its clips made, as published texts have ---------------
+    def save_model(self, request: HttpRequest, obj: BankReflection, form: Any, change: bool) -> None:
+        publishing.one_at_a_time()
+        obj.edited_at = timezone.now()
+        if not change and not self.has_publish_permission(request):
+            obj.is_active = False
+        super().save_model(request, obj, form, change)
+        publishing.hold_clips()
+
+    def response_add(self, request: HttpRequest, obj: BankReflection, *args: Any, **options: Any) -> Any:
+        return self._make_if_in_use(request, obj) or super().response_add(request, obj, *args, **options)
+
+    def response_change(self, request: HttpRequest, obj: BankReflection) -> Any:
+        return self._make_if_in_use(request, obj) or super().response_change(request, obj)
+
+    def _make_if_in_use(self, request: HttpRequest, obj: BankReflection) -> HttpResponse | None:
+        """Have its clips made ahead, at once if that is free. Returns the question about what costs money."""
+        if not obj.is_active or not self.has_make_permission(request):
+            return None
+        planned = warming.plan(publishing.bank_clips([obj]))
+        if not planned.missing:
+            return None
+        if planned.cost_usd > 0:
+            return self._ask(request, [obj.pk], planned)
+        self._make(request, [obj], planned)
+        return None
+
+    def delete_model(self, request: HttpRequest, obj: BankReflection) -> None:
+        super().delete_model(request, obj)
+        publishing.hold_clips()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[BankReflection]) -> None:
+        super().delete_queryset(request, queryset)
+        publishing.hold_clips()
+
+    # --- making -------------------------------------------------------------------------------------------
+    @admin.action(description="Make missing clips", permissions=["make"])
+    def make_chosen(self, request: HttpRequest, queryset: QuerySet[BankReflection]) -> HttpResponse | None:
+        """Asks first when it costs money."""
+        chosen = list(queryset)
+        planned = warming.plan(publishing.bank_clips(chosen))
+        if not planned.missing:
+            self.say_nothing_to_make(request, planned)
+            return None
+        if planned.cost_usd > 0 and not has_said_yes(request, planned):
+            return self._ask(request, [reflection.pk for reflection in chosen], planned)
+        self._make(request, chosen, planned)
+        return None
+
+    def _ask(self, request: HttpRequest, chosen: Sequence[int], planned: warming.Plan) -> HttpResponse:
+        bank = reverse("admin:narratives_bankreflection_changelist")
+        hidden = [("action", "make_chosen"), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
+        return self.ask_to_make(request, planned, action=bank, hidden=hidden, back=bank)
+
+    def _make(self, request: HttpRequest, chosen: Sequence[BankReflection], planned: warming.Plan) -> None:
+        publishing.make_bank(chosen, requested_by=request.user.get_username())
+        wanted = [(reflection, publishing.bank_clips([reflection])) for reflection in chosen]
+        for reflection, share in shares_of(planned, wanted):
+            if share.missing:
+                self.log_change(request, reflection, f"Made missing clips. {being_made_in_words(share)}")
+        self.say_being_made(request, planned)
+
+
+def _heard_clip(request: HttpRequest) -> Clip | None:
+    """The reflection that the address names, for those who may see it."""
+    try:
+        named = UUID(request.GET.get("clip", ""))
+    except ValueError:
+        return None
+    if not request.user.has_perm("ttscache.view_clip"):
+        return None
+    return shareable_reflections().exclude(voice__endswith=DEMO_MARK).filter(pk=named).first()

@@ -1,0 +1,227 @@
+"""Deleting: asked once, undone with a press; and a list of what can still be restored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString
+from unfold.views import ChangeList
+
+from narratives import publishing
+from narratives.admin.permissions import has_listeners, may_delete_all
+from narratives.editing.deleting import (
+    DAYS_KEPT,
+    delete_journeys,
+    delete_narratives,
+    restore_journeys,
+    restore_narratives,
+)
+from narratives.models import Journey, Narrative, Publication
+from ttscache import warming
+from ttscache.admin_pages import StaffAdmin
+from ttscache.admin_widgets import in_words
+
+Thing: TypeAlias = Journey | Narrative
+
+PARAMETER = "deleted"
+ON_ITS_PAGE = "Nothing is made before somebody presses “Go on” on the page of the journey."
+
+
+# --- what there is of each model --------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """How rows of a model are deleted and restored; `restorable` finds those that can be restored alone."""
+
+    delete: Callable[..., None]
+    restore: Callable[..., Sequence[Thing]]
+    restorable: Callable[[], QuerySet[Any]]
+
+
+def deleted_journeys() -> QuerySet[Journey]:
+    return Journey.everything.filter(deleted_at__isnull=False)
+
+
+def deleted_narratives() -> QuerySet[Narrative]:
+    """Those of a deleted journey come back with it."""
+    deleted = Narrative.everything.filter(deleted_at__isnull=False, journey__deleted_at__isnull=True)
+    return deleted.select_related("live", "pending", "journey")
+
+
+DELETIONS: dict[type[Model], Deletion] = {
+    Journey: Deletion(delete_journeys, restore_journeys, deleted_journeys),
+    Narrative: Deletion(delete_narratives, restore_narratives, deleted_narratives),
+}
+
+
+# --- deleting ---------------------------------------------------------------------------------------------
+def delete(pages: StaffAdmin, request: HttpRequest, things: Iterable[Thing]) -> None:
+    DELETIONS[pages.model].delete(things, by=request.user.get_username())
+
+
+def question_about(things: Sequence[Thing]) -> dict[str, Any]:
+    lose = [thing for thing in things if has_listeners(thing)]
+    listeners = "Listeners lose it at once." if len(things) == 1 else f"Listeners lose {len(lose)} at once."
+    return {
+        "title": f"Delete {_named(things)}",
+        "summary": f"Are you sure you want to delete {_named(things)}?",
+        "more": f"{listeners if lose else ''} You can undo this for {DAYS_KEPT} days.",
+        "verb": "Delete",
+    }
+
+
+@admin.action(description="Delete", permissions=["delete"])
+def delete_selected(pages: StaffAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    things = list(queryset)
+    if not may_delete_all(pages, request, things):
+        raise PermissionDenied
+    if "post" not in request.POST:
+        chosen = [(ACTION_CHECKBOX_NAME, str(thing.pk)) for thing in things]
+        hidden = [("action", "delete_selected"), ("post", "yes"), *chosen]
+        return pages.ask(request, **question_about(things), hidden=hidden, back=_list_of(pages.model))
+    pages.log_deletions(request, things)
+    delete(pages, request, things)
+    say_deleted(pages, request, pages.model, things)
+    return None
+
+
+def say_deleted(
+    pages: StaffAdmin, request: HttpRequest, model: type[Model], things: Iterable[Thing], back: str = ""
+) -> None:
+    """With a button that undoes it, wherever the message is read."""
+    things = list(things)
+    context = {
+        "says": f"{_named(things)} {'is' if len(things) == 1 else 'are'} deleted.",
+        "action": _undelete_address(model),
+        "things": things,
+        "back": back or _list_of(model),
+    }
+    html = render_to_string("admin/narratives/undo.html", context, request=request)
+    pages.message_user(request, html, messages.SUCCESS)
+
+
+# --- restoring --------------------------------------------------------------------------------------------
+def undelete_view(pages: StaffAdmin, request: HttpRequest) -> HttpResponse:
+    """The button of the message, and of each row in the list of what is deleted."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    # A key of 19 digits may be more than a database's integer holds.
+    chosen = [int(pk) for pk in request.POST.getlist("pk") if pk.isdecimal() and len(pk) < 19]
+    _restore(pages, request, pages.model.everything.filter(pk__in=chosen, deleted_at__isnull=False))
+    back = request.POST.get("back", "")
+    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
+    return redirect(back if is_ours else f"{_list_of(pages.model)}?{PARAMETER}=yes")
+
+
+@admin.action(description="Restore", permissions=["delete"])
+def restore_chosen(pages: StaffAdmin, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    _restore(pages, request, queryset)
+
+
+def _restore(pages: StaffAdmin, request: HttpRequest, things: Iterable[Thing]) -> None:
+    things = list(things)
+    if not may_delete_all(pages, request, things):
+        raise PermissionDenied
+    restored = DELETIONS[pages.model].restore(things, by=request.user.get_username())
+    for thing in restored:
+        pages.log_change(request, thing, "Deletion undone.")
+    if restored:
+        says = f"{_named(restored)} {'is' if len(restored) == 1 else 'are'} back."
+        pages.message_user(request, says, messages.SUCCESS)
+        _say_what_waits(pages, request, restored)
+    else:
+        pages.message_user(request, "There is nothing to undo any more.", messages.INFO)
+
+
+def _say_what_waits(pages: StaffAdmin, request: HttpRequest, restored: Iterable[Thing]) -> None:
+    """Publications that wait for their sound again, and for somebody to agree to its price."""
+    journeys = {thing.journey if isinstance(thing, Narrative) else thing for thing in restored}
+    for publication in Publication.objects.waiting().filter(journey__in=journeys):
+        if publishing.is_paused(publication):
+            missing = in_words(warming.plan(publishing.clips_of(publication)))
+            says = f"{publication} waits for its sound again. {missing} {ON_ITS_PAGE}"
+            pages.message_user(request, says, messages.WARNING)
+
+
+# --- the list of what is deleted --------------------------------------------------------------------------
+def is_about_deleted(request: HttpRequest) -> bool:
+    return PARAMETER in request.GET
+
+
+def actions_for_deleted(pages: StaffAdmin, request: HttpRequest) -> dict[str, Any]:
+    """What is deleted can only be restored."""
+    if not pages.has_delete_permission(request):
+        return {}
+    return {"restore_chosen": pages.get_action(restore_chosen)}
+
+
+def note_above_list(pages: StaffAdmin, request: HttpRequest) -> dict[str, Any]:
+    """What deleted_note.html shows."""
+    return {
+        "deleted_count": DELETIONS[pages.model].restorable().count(),
+        "is_about_deleted": is_about_deleted(request),
+        "days_kept": DAYS_KEPT,
+    }
+
+
+@admin.display(description="Can be restored until", ordering="deleted_at")
+def kept_until(thing: Thing) -> Any:
+    return thing.deleted_at and (thing.deleted_at + timedelta(days=DAYS_KEPT)).date()
+
+
+@admin.display(description="Restore")
+def restoring(thing: Thing) -> SafeString:
+    return format_html(
+        '<button type="submit" class="text-link" name="pk" value="{}" formaction="{}"'
+        ' aria-label="Restore: {}">Restore</button>',
+        thing.pk,
+        _undelete_address(type(thing)),
+        thing,
+    )
+
+
+class DeletedFilter(admin.SimpleListFilter):
+    title = "deleted"
+    parameter_name = PARAMETER
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", f"Deleted in the last {DAYS_KEPT} days")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset  # the list has begun with these already
+
+
+class DeletedList(ChangeList):  # type: ignore[misc]
+    """Of what there is, or of what is deleted, and never of both."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> QuerySet[Any]:
+        if is_about_deleted(request):
+            self.root_queryset = DELETIONS[self.model].restorable()
+        found: QuerySet[Any] = super().get_queryset(request, *args, **options)
+        return found
+
+
+def _undelete_address(model: type[Model]) -> str:
+    return reverse(f"admin:narratives_{model._meta.model_name}_undelete")
+
+
+def _list_of(model: type[Model]) -> str:
+    return reverse(f"admin:narratives_{model._meta.model_name}_changelist")
+
+
+def _named(things: Sequence[Thing]) -> str:
+    if len(things) == 1:
+        return f"“{things[0]}”"
+    return f"{len(things)} {things[0]._meta.verbose_name_plural if things else 'texts'}"

@@ -1,0 +1,126 @@
+"""The versions of a journey: what was published, by whom, when, how it sounded; and going back to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.decorators import action
+
+from narratives.admin.confirmation import confirmed_this
+from narratives.admin.lookups import get_or_404, page_of
+from narratives.admin.permissions import may_restore_versions
+from narratives.editing.drafts import draft_clips
+from narratives.editing.history import Change, VoiceClip, changes_of, restore, words_as_of
+from narratives.models import Journey, Narrative, Publication, Revision
+from ttscache import warming
+from ttscache.admin_pages import StaffAdmin
+from ttscache.admin_widgets import in_words, player
+from ttscache.fingerprint import fingerprint_of
+
+VERSIONS_A_PAGE = 20
+
+
+# --- the page ---------------------------------------------------------------------------------------------
+@action(description="Versions", url_path="versions", permissions=["view"], icon="history")  # type: ignore[untyped-decorator]
+def versions(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    """What was published, by whom, when; the words that changed, and how they sounded."""
+    journey: Journey = get_or_404(pages, request, object_id)
+    page = Paginator(journey.publications.select_related("journey"), VERSIONS_A_PAGE).get_page(
+        request.GET.get("page")
+    )
+    changes = changes_of(page.object_list)
+    request.current_app = pages.admin_site.name
+    context = {
+        **pages.admin_site.each_context(request),
+        "title": f"Versions: {journey}",
+        "journey": journey,
+        "page": page,
+        "versions": [
+            (publication, [_with_players(each) for each in changes[publication.pk]])
+            for publication in page.object_list
+        ],
+        "may_restore": may_restore_versions(pages, request, journey),
+    }
+    return TemplateResponse(request, "admin/narratives/journey/versions.html", context)
+
+
+def _with_players(change: Change) -> tuple[Change, list[SafeString], list[SafeString]]:
+    """The change, its players, and those of the words before it."""
+    before = change.before.title if change.before is not None else ""
+    return change, _players(change.clips, change.revision.title), _players(change.clips_before, before)
+
+
+def _players(clips: Iterable[VoiceClip], title: str) -> list[SafeString]:
+    return [player(clip, voice=voice, says=title) for voice, clip in clips]
+
+
+# --- going back -------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a text says before it goes back to other words."""
+
+    title: str
+    text: str
+    is_unpublished: bool
+
+    @classmethod
+    def of(cls, narrative: Narrative) -> Draft:
+        live = narrative.live
+        return cls(narrative.title, narrative.text, live is None or live.text != narrative.text)
+
+
+def restore_version_view(
+    pages: StaffAdmin, request: HttpRequest, object_id: int, number: int
+) -> HttpResponse:
+    """Write the words of a version into the drafts: all of them, or those of the text that is named."""
+    journey: Journey = get_or_404(pages, request, object_id)
+    if not may_restore_versions(pages, request):
+        raise PermissionDenied
+    publication = journey.publications.filter(number=number).select_related("journey").first()
+    if publication is None:
+        raise Http404
+    chosen = request.GET.get("text", "")
+    text = int(chosen) if chosen.isdecimal() else None
+    words = words_as_of(publication, text)
+    if words and not confirmed_this(pages, request, _fingerprint(words)):
+        return _ask(pages, request, publication, words)
+    restored = restore(publication, text)
+    said = f"Drafts as in version {number}: {len(restored)} text{'' if len(restored) == 1 else 's'}."
+    if restored:
+        pages.log_change(request, journey, said)
+    pages.message_user(request, said if restored else "The drafts have these words already.")
+    return redirect(page_of(journey))
+
+
+def _ask(
+    pages: StaffAdmin, request: HttpRequest, publication: Publication, words: Mapping[Narrative, Revision]
+) -> HttpResponse:
+    seen = _fingerprint(words)  # of the drafts as they are, so before they are shown with other words
+    for narrative, revision in words.items():
+        narrative.draft = Draft.of(narrative)  # type: ignore[attr-defined]
+        narrative.title, narrative.text = revision.title, revision.text
+    planned = warming.plan(draft_clips(words))
+    sound = "All of its sound is kept." if not planned.missing else in_words(planned)
+    return pages.ask(
+        request,
+        title=f"Back to version {publication.number}: {publication.journey}",
+        heading="These words become drafts again:",
+        narratives=list(words),
+        summary=f"{sound} Listeners get them once you publish; nothing is made until then.",
+        verb="Restore these drafts",
+        hidden=[("seen", seen)],
+        back=reverse("admin:narratives_journey_versions", args=[publication.journey_id]),
+    )
+
+
+def _fingerprint(words: Mapping[Narrative, Revision]) -> str:
+    """Equal where the same drafts would become the same words."""
+    return fingerprint_of([(each.pk, each.title, each.text, revision.pk) for each, revision in words.items()])

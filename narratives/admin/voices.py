@@ -1,0 +1,63 @@
+"""One text in one voice: its clip made, tried again, or made again; always after a question."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+
+from narratives.admin.lookups import get_or_404, page_of
+from narratives.editing.drafts import draft_clip, make_again, make_clip
+from narratives.models import Narrative
+from ttscache import warming
+from ttscache.admin_pages import StaffAdmin
+from ttscache.admin_widgets import being_made_in_words
+from ttscache.conf import conf
+from ttscache.warming import remaking
+
+
+def make_voice_view(pages: StaffAdmin, request: HttpRequest, object_id: int, voice: str) -> HttpResponse:
+    """The words as they are saved, in a voice that has no clip of them."""
+    narrative = _narrative(pages, request, object_id, voice)
+    planned = warming.plan([draft_clip(narrative, voice)])
+
+    def make() -> None:
+        make_clip(narrative, voice, requested_by=request.user.get_username())
+        pages.log_change(request, narrative, f"Made in {voice}. {being_made_in_words(planned)}")
+
+    title = f"Make clip, {voice}: {narrative}"
+    back = _way_back(request, narrative)
+    return pages.make_after_a_yes(request, planned, make, title=title, verb="Make it", back=back)
+
+
+def make_voice_again_view(
+    pages: StaffAdmin, request: HttpRequest, object_id: int, voice: str
+) -> HttpResponse:
+    """A clip that is there, replaced by a fresh one."""
+    narrative = _narrative(pages, request, object_id, voice)
+    planned = remaking.plan_remakes([draft_clip(narrative, voice)])
+
+    def make() -> None:
+        make_again(planned, requested_by=request.user.get_username())
+        pages.log_change(request, narrative, f"Made again in {voice}. {being_made_in_words(planned)}")
+
+    title = f"Make again, {voice}: {narrative}"
+    back = _way_back(request, narrative)
+    return pages.make_after_a_yes(request, planned, make, title=title, verb="Make it again", back=back)
+
+
+def _narrative(pages: StaffAdmin, request: HttpRequest, object_id: int, voice: str) -> Narrative:
+    narrative: Narrative = get_or_404(pages, request, object_id)
+    if voice not in conf().listener_voices:
+        raise Http404
+    if not pages.has_make_permission(request):
+        raise PermissionDenied
+    return narrative
+
+
+def _way_back(request: HttpRequest, narrative: Narrative) -> str:
+    """To the page that had the link."""
+    if request.GET.get("from") != "journey":
+        return page_of(narrative)
+    journey = reverse("admin:narratives_journey_change", args=[narrative.journey_id])
+    return f"{journey}#sounds-{narrative.pk}"

@@ -1,0 +1,52 @@
+"""What staff can have made from the list of warm runs: all that is published and not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold.decorators import action
+
+from narratives import publishing
+from ttscache import warming
+from ttscache.admin_runs import WarmRunAdmin
+from ttscache.admin_widgets import being_made_in_words
+from ttscache.models import WarmRun
+from ttscache.warming import Plan
+
+admin.site.unregister(WarmRun)  # ttscache knows of nothing that could be published
+
+
+@admin.register(WarmRun)
+class PublishedRunsAdmin(WarmRunAdmin):
+    actions_list = ("make_published",)
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Make what is missing",
+        url_path="make-published",
+        permissions=["make"],
+        icon="graphic_eq",
+    )
+    def make_published(self, request: HttpRequest) -> HttpResponse:
+        runs = reverse("admin:ttscache_warmrun_changelist")
+        planned = warming.plan(publishing.live_clips())
+
+        def make() -> None:
+            begun = publishing.warm_live_journeys(requested_by=request.user.get_username())
+            for run, share in shares_of_runs(planned, begun):
+                self.log_change(request, run, f"Missing clips asked for. {being_made_in_words(share)}")
+
+        title = "Make what is missing of all that is published"
+        return self.make_after_a_yes(request, planned, make, title=title, back=runs)
+
+
+def shares_of_runs(planned: Plan, runs: Iterable[WarmRun]) -> Iterator[tuple[WarmRun, Plan]]:
+    """Each run that makes something of a plan, with what; what several would make is counted once."""
+    missing = {clip.content_hash: clip for clip in planned.missing}
+    for run in runs:
+        hashes = run.items.values_list("clip__content_hash", flat=True)
+        share = Plan(tuple(missing.pop(each) for each in hashes if each in missing))
+        if share.missing:
+            yield run, share

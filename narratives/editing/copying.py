@@ -1,0 +1,47 @@
+"""Duplicate a text or a whole journey. A copy is a draft that listeners do not get."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from narratives import publishing
+from narratives.editing.drafts import free_slug, put_in_order, save_draft
+from narratives.models import Journey, Narrative
+
+COPY = "{} (copy)"
+WORDS = ("kind", "text", "stage", "theme")
+
+
+@transaction.atomic
+def duplicate_narrative(narrative: Narrative) -> Narrative:
+    """Right behind the one it is a copy of."""
+    publishing.one_at_a_time()
+    copy = Narrative(journey=narrative.journey, title=_titled(narrative), **_words(narrative))
+    save_draft(copy, ["title", "text"])
+    order = [each for each in narrative.journey.narratives.all() if each != copy]
+    order.insert(order.index(narrative) + 1, copy)
+    put_in_order(order)
+    publishing.hold_clips()
+    return copy
+
+
+@transaction.atomic
+def duplicate_journey(journey: Journey) -> Journey:
+    """With all of its texts as they are written now. Neither live nor the default."""
+    publishing.one_at_a_time()
+    slug = free_slug(f"{journey.slug[:40]}-copy", Journey.objects.all())
+    copy = Journey.objects.create(slug=slug, title=_titled(journey), language=journey.language)
+    for narrative in journey.narratives.all():
+        place = {"slug": narrative.slug, "position": narrative.position, "title": narrative.title}
+        Narrative.objects.create(journey=copy, **place, **_words(narrative))
+    publishing.hold_clips()
+    return copy
+
+
+def _titled(thing: Journey | Narrative) -> str:
+    longest = 200 - len(COPY.format(""))
+    return COPY.format(thing.title[:longest])
+
+
+def _words(narrative: Narrative) -> dict[str, str]:
+    return {name: getattr(narrative, name) for name in WORDS}

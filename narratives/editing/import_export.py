@@ -1,0 +1,284 @@
+"""A journey as a file (JSON or CSV), and back: read, compared, and only then written to the drafts.
+
+An import makes and publishes nothing. Order and kind are what listeners get at once, so it leaves both as
+they are where the journey is live; and it deletes nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from narratives import publishing
+from narratives.editing.drafts import save_draft
+from narratives.models import Journey, Narrative, Pronunciation
+from narratives.text.tidying import tidied
+from ttscache import csv_cells
+from ttscache.fingerprint import fingerprint_of
+
+FORMAT = "life-review journey"
+COLUMNS = ("slug", "kind", "position", "title", "text")
+MOST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A text as a file has it. `stage` and `theme` are None where the file does not say."""
+
+    slug: str
+    kind: str
+    title: str
+    text: str
+    stage: str | None = None
+    theme: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a file: in which row (the first is 1, 0 is the file itself) and field."""
+
+    row: int
+    field: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a file says, in its order."""
+
+    rows: tuple[Row, ...] = ()
+    lexicon: tuple[Pronunciation, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+# --- written ---------------------------------------------------------------------------------------------
+def as_json(journey: Journey) -> str:
+    """Words, order, kinds and the lexicon."""
+    told = {
+        "format": FORMAT,
+        "version": 1,
+        "journey": {name: getattr(journey, name) for name in ("slug", "title", "language")},
+        "narratives": [asdict(_row_of(narrative)) for narrative in journey.narratives.all()],
+        "lexicon": list(Pronunciation.objects.values("word", "say_as", "voice", "note")),
+    }
+    return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+
+
+def as_csv(journey: Journey) -> str:
+    """Words, order and kinds, for a spreadsheet."""
+    sheet = io.StringIO()
+    csv_cells.write_rows(sheet, [COLUMNS, *journey.narratives.values_list(*COLUMNS)])
+    return sheet.getvalue()
+
+
+def _row_of(narrative: Narrative) -> Row:
+    return Row(**{name: getattr(narrative, name) for name in Row.__slots__})
+
+
+# --- read ------------------------------------------------------------------------------------------------
+def parse(content: bytes) -> Parsed:
+    """What a file says, JSON or CSV; with problems where it cannot be read."""
+    try:
+        text = content.decode("utf-8-sig")
+        if text.lstrip().startswith(("{", "[")):
+            return _checked(*_from_json(text))
+        return _checked(_from_csv(text), [])
+    except (ValueError, RecursionError, csv.Error) as error:  # not UTF-8, not JSON, nested without end
+        says = str(error) if isinstance(error, _Unreadable) else "This is neither JSON nor CSV in UTF-8."
+        return Parsed(problems=(Problem(0, "file", says),))
+
+
+class _Unreadable(ValueError):
+    """The file is of no form that is known here; the message is for a person."""
+
+
+def _from_json(text: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    told = json.loads(text)
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise _Unreadable(f"The file does not say that it is a “{FORMAT}”.")
+    narratives, lexicon = told.get("narratives", []), told.get("lexicon", [])
+    if not all(isinstance(part, list) for part in (narratives, lexicon)) or not all(
+        isinstance(row, dict) for row in [*narratives, *lexicon]
+    ):
+        raise _Unreadable("“narratives” and “lexicon” are lists of objects.")
+    return narratives, lexicon
+
+
+def _from_csv(text: str) -> list[dict[str, Any]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+    if missing:
+        raise _Unreadable(f"The first line has to name the columns; missing: {', '.join(missing)}.")
+    rows: list[dict[str, Any]] = [
+        {name: csv_cells.unguarded(row[name] or "") for name in COLUMNS} for row in reader
+    ]
+    if all(str(row["position"]).isdecimal() for row in rows):
+        rows.sort(key=lambda row: int(row["position"]))
+    return rows
+
+
+def _checked(narratives: Sequence[dict[str, Any]], lexicon: Sequence[dict[str, Any]]) -> Parsed:
+    rows = [_row(told) for told in narratives]
+    entries = [
+        Pronunciation(**{name: _said(told.get(name)) for name in ("word", "say_as", "voice", "note")})
+        for told in lexicon
+    ]
+    problems = [*_problems(narratives, rows), *_problems_of(entries)]
+    return Parsed(tuple(rows), tuple(entries), tuple(problems))
+
+
+def _row(told: dict[str, Any]) -> Row:
+    more = {name: _said(told[name]) for name in ("stage", "theme") if told.get(name) is not None}
+    slug, kind, title, text = (_said(told.get(name)) for name in ("slug", "kind", "title", "text"))
+    return Row(slug, kind.lower(), " ".join(title.split()), tidied(text), **more)
+
+
+def _said(value: Any) -> str:
+    """Without what no database keeps: NUL, and halves of characters."""
+    words = "" if value is None else str(value)
+    return words.replace("\x00", "").encode("utf-8", "ignore").decode().strip()
+
+
+def _problems(told: Sequence[dict[str, Any]], rows: Sequence[Row]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for number, (raw, row) in enumerate(zip(told, rows, strict=True), start=1):
+        narrative = Narrative(**{name: value for name, value in asdict(row).items() if value is not None})
+        try:
+            narrative.clean_fields(exclude=["journey", "live", "pending", "position", "edited_at"])
+            narrative.clean()
+        except ValidationError as error:
+            for name, messages in error.message_dict.items():
+                yield Problem(number, name, " ".join(messages))
+        if row.slug in seen:
+            yield Problem(number, "slug", f"“{row.slug}” is there twice.")
+        if "position" in raw and not str(raw["position"]).strip().isdecimal():
+            yield Problem(number, "position", "A position is a whole number from 0.")
+        seen.add(row.slug)
+
+
+def _problems_of(entries: Iterable[Pronunciation]) -> Iterator[Problem]:
+    for number, entry in enumerate(entries, start=1):
+        try:
+            entry.clean()
+            entry.clean_fields()
+        except ValidationError as error:
+            for name, messages in error.message_dict.items():
+                yield Problem(number, f"lexicon: {name}", " ".join(messages))
+
+
+# --- compared --------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A text of the journey and what the file says instead."""
+
+    narrative: Narrative
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What an import would do; nothing is written yet."""
+
+    added: tuple[Row, ...] = ()
+    changed: tuple[Changed, ...] = ()
+    unchanged: tuple[Narrative, ...] = ()
+    not_in_file: tuple[Narrative, ...] = ()
+    is_order_changed: bool = False
+    words_said_otherwise: tuple[Pronunciation, ...] = field(default=())
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.added or self.changed or self.is_order_changed or self.words_said_otherwise)
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal differences: what somebody has seen and said yes to."""
+        before = [(each.narrative.title, each.narrative.text) for each in self.changed]
+        told = (self.added, before, [each.row for each in self.changed], self.is_order_changed)
+        entries = [(each.word, each.say_as, each.voice) for each in self.words_said_otherwise]
+        return fingerprint_of((told, entries))
+
+
+def compare(journey: Journey, parsed: Parsed) -> Difference:
+    narratives = {narrative.slug: narrative for narrative in journey.narratives.select_related("live")}
+    rows = {row.slug: row for row in parsed.rows}
+    both = [(narratives[slug], row) for slug, row in rows.items() if slug in narratives]
+    fixed = [
+        Problem(number, "kind", f"Listeners have this text as a {narratives[row.slug].kind}; it stays one.")
+        for number, row in enumerate(parsed.rows, start=1)
+        if row.slug in narratives and narratives[row.slug].live and narratives[row.slug].kind != row.kind
+    ]
+    known = [slug for slug in narratives if slug in rows]
+    entries = {(each.word.lower(), each.voice): each.say_as for each in Pronunciation.objects.all()}
+    return Difference(
+        added=tuple(row for row in parsed.rows if row.slug not in narratives),
+        changed=tuple(Changed(narrative, row) for narrative, row in both if _differs(narrative, row)),
+        unchanged=tuple(narrative for narrative, row in both if not _differs(narrative, row)),
+        not_in_file=tuple(narrative for slug, narrative in narratives.items() if slug not in rows),
+        is_order_changed=known != [slug for slug in rows if slug in narratives],
+        words_said_otherwise=tuple(
+            each for each in parsed.lexicon if entries.get((each.word.lower(), each.voice)) != each.say_as
+        ),
+        problems=(*parsed.problems, *fixed),
+    )
+
+
+def _differs(narrative: Narrative, row: Row) -> bool:
+    return any(value is not None and getattr(narrative, name) != value for name, value in asdict(row).items())
+
+
+# --- written to the drafts -------------------------------------------------------------------------------
+@transaction.atomic
+def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
+    """Do what `compare` told. Raises ValueError for a file with problems."""
+    publishing.one_at_a_time()
+    difference = compare(journey, parsed)
+    if difference.problems:
+        raise ValueError("a file with problems is not imported")
+    for changed in difference.changed:
+        _write(changed.narrative, changed.row)
+    for row in difference.added:
+        _write(Narrative(journey=journey, slug=row.slug), row)
+    for entry in difference.words_said_otherwise:
+        _say_otherwise(entry)
+    _put_in_order(journey, [row.slug for row in parsed.rows])
+    publishing.hold_clips()
+    return difference
+
+
+def _write(narrative: Narrative, row: Row) -> None:
+    for name, value in asdict(row).items():
+        if value is not None:
+            setattr(narrative, name, value)
+    narrative.edited_at = timezone.now()
+    save_draft(narrative, ["title", "text"])
+
+
+def _say_otherwise(entry: Pronunciation) -> None:
+    known = Pronunciation.objects.filter(word__iexact=entry.word, voice=entry.voice)
+    if not known.update(say_as=entry.say_as, note=entry.note):
+        entry.save()
+
+
+def _put_in_order(journey: Journey, slugs: Sequence[str]) -> None:
+    """As in the file; where the journey is live, what listeners have keeps its order, and only new texts
+    take their place, each behind the one that it follows in the file."""
+    narratives = {narrative.slug: narrative for narrative in journey.narratives.all()}
+    order = [slug for slug in narratives if narratives[slug].live_id] if journey.is_live else []
+    for place, slug in enumerate(slugs):
+        if slug in order:
+            continue
+        before = [earlier for earlier in slugs[:place] if earlier in order]
+        order.insert(order.index(before[-1]) + 1 if before else 0, slug)
+    order += [slug for slug in narratives if slug not in order]
+    for position, slug in enumerate(order):
+        Narrative.objects.filter(pk=narratives[slug].pk).update(position=position)

@@ -1,0 +1,77 @@
+"""What staff should look at, of the texts: drafts to publish, versions that wait, clips that failed.
+
+The dashboard asks for it each time it is shown, and knows nothing of narratives.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from django.urls import reverse
+
+from narratives import publishing
+from narratives.models import BankReflection, Narrative, Publication, share_lexicon
+from narratives.staff.clip_status import add_sounds, sounds_of
+from ttscache import warming
+from ttscache.admin_widgets import FAILED, badges_of
+from ttscache.hooks import ActionItem
+from ttscache.models import Clip
+
+
+def needs_of_texts() -> Iterator[ActionItem]:
+    """Each leads to exactly the texts it counts. Raises DatabaseError."""
+    narratives = list(Narrative.objects.select_related("live", "pending", "journey"))
+    texts = "admin:narratives_narrative_changelist"
+    if failed := len(with_failed_clips(narratives)):
+        says = "1 text has a clip" if failed == 1 else f"{failed} texts have clips"
+        address = f"{texts}?state=failed"
+        yield ActionItem(
+            f"{says} that could not be made", address, "narratives.view_narrative", is_urgent=True
+        )
+    yield from _of_versions()
+    if ahead := len(to_publish(narratives)):
+        says = "1 text has changes" if ahead == 1 else f"{ahead} texts have changes"
+        yield ActionItem(f"{says} not published yet", f"{texts}?state=ahead", "narratives.view_narrative")
+
+
+def to_publish(narratives: Iterable[Narrative]) -> list[Narrative]:
+    """Those whose draft is ahead of all that was published, new ones included."""
+    return [narrative for narrative in share_lexicon(narratives) if narrative.is_ahead]
+
+
+def with_failed_clips(narratives: Iterable[Narrative]) -> list[Narrative]:
+    """Those whose words on the page could not be made in some voice, but for versions that wait: they say so
+    themselves."""
+    found = [narrative for narrative in narratives if narrative.pending is None]
+    add_sounds(found)
+    return [each for each in found if any(sound.badge.word == FAILED.word for sound in sounds_of(each))]
+
+
+def _of_versions() -> Iterator[ActionItem]:
+    for publication in Publication.objects.waiting().select_related("journey"):
+        planned = warming.plan(publishing.clips_of(publication))
+        badges = badges_of(planned.missing)
+        words = Counter(badges[clip.content_hash].word for clip in planned.missing)
+        missing, failed = len(planned.missing), words[FAILED.word]
+        is_paused = publishing.is_paused(publication)
+        count = "1 clip is missing" if missing == 1 else f"{missing} clips are missing"
+        yield ActionItem(
+            f"Version {publication.number} of “{publication.journey}” waits: {count}"
+            + (f", {failed} could not be made" if failed else "")
+            + (", and nothing is made before you let it go on" if is_paused else ""),
+            reverse("admin:narratives_journey_change", args=[publication.journey_id]),
+            "narratives.view_journey",
+            is_urgent=bool(failed),
+        )
+
+
+# --- reflections that are heard often ---------------------------------------------------------------------
+def address_in_bank(clip: Clip) -> str:
+    """The form for a new one, which takes the words from the clip: no address has them."""
+    return f"{reverse('admin:narratives_bankreflection_add')}?clip={clip.pk}"
+
+
+def of_the_bank(text: str) -> BankReflection | None:
+    """The one with these words, in use or not."""
+    return BankReflection.objects.filter(text=text).first()

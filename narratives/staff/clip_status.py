@@ -1,0 +1,195 @@
+"""How a narrative stands, for staff: what its draft sounds like in each voice, what listeners get of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from narratives.models import Journey, Narrative, share_lexicon
+from ttscache.admin_widgets import FAILED, MADE, NOT_MADE, Badge, badges_of, player
+from ttscache.conf import conf
+from ttscache.models import Clip, WarmItem
+from ttscache.warming import remaking
+
+UP_TO_DATE = Badge("Up to date", "check_circle", "success", "Listeners hear exactly these words.")
+READY = Badge(
+    "Ready to publish", "task_alt", "info", "This is the new text; listeners get it when you publish."
+)
+READY_AND_WAITING = Badge(
+    "Ready", "task_alt", "info", "Published; listeners get it together with the other new clips."
+)
+OUT_OF_DATE = Badge(
+    "Out of date", "sync_problem", "warning", "The text has changed since; this is what listeners hear."
+)
+
+BEING_MADE_AGAIN = Badge(
+    "Being made again",
+    "autorenew",
+    "info",
+    "What is there plays until the new one is ready.",
+    is_settled=False,
+)
+NOT_MADE_AGAIN = Badge("Not made again", "error", "danger")
+
+MAKE_AGAIN = "Make again"
+DEEDS = {
+    FAILED.word: "Try again",
+    NOT_MADE.word: "Make now",
+    OUT_OF_DATE.word: "Make now",
+    **dict.fromkeys((UP_TO_DATE.word, READY.word, READY_AND_WAITING.word), MAKE_AGAIN),
+}
+
+LIVE = Badge("Live", "check_circle", "success")
+WAITING = Badge("Published", "check_circle", "neutral", "Listeners get it once the journey is live.")
+COMING = Badge(
+    "Waiting for its sound",
+    "hourglass_top",
+    "info",
+    "Published. Listeners keep the old words and sound until every new clip is there.",
+    is_settled=False,
+)
+CHANGED = Badge(
+    "Draft with changes", "edit", "warning", "Listeners keep the published words until you publish."
+)
+NOT_LIVE = Badge("Not live", "visibility_off", "neutral", "Listeners cannot take this journey.")
+UNPUBLISHED = Badge("Not published", "visibility_off", "neutral", "Listeners do not get it yet.")
+
+
+@dataclass(frozen=True, slots=True)
+class ClipStatus:
+    """A narrative in one voice: how its sound stands to the text, and what can be heard now."""
+
+    voice: str
+    badge: Badge
+    clip: Clip | None
+    title: str
+    remade: Badge | None = None  # where it is being made again, or that has failed
+    changed: str = ""  # what makes it out of date, and when that was
+
+    @property
+    def deed(self) -> str:
+        """What can be done about it, at a price; empty while it is being done."""
+        return "" if self.remade == BEING_MADE_AGAIN else DEEDS.get(self.badge.word, "")
+
+    @property
+    def is_to_be_made_again(self) -> bool:
+        return self.deed == MAKE_AGAIN
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is out of date, could not be made, or is not being made just now."""
+        failed = [badge.note for badge in (self.badge, self.remade) if badge and badge.tone == "danger"]
+        return [said for said in (self.changed, self.badge.held_up, *failed) if said]
+
+    @property
+    def player(self) -> SafeString:
+        return player(self.clip, voice=self.voice, says=self.title)
+
+    @property
+    def is_up_to_date(self) -> bool:
+        return self.badge == UP_TO_DATE
+
+
+def clips_and_badges(content_hashes: Iterable[str]) -> tuple[dict[str, Clip], dict[str, Badge]]:
+    """Those that are on record, and how each stands, by hash: two queries, however many there are."""
+    clips = Clip.objects.defer("waveform").in_bulk(list(content_hashes), field_name="content_hash")
+    return clips, badges_of(clips.values())
+
+
+def add_sounds(narratives: Iterable[Narrative]) -> None:
+    """Give each narrative its `sounds`, one a listener voice: three queries, however many there are."""
+    narratives = share_lexicon(narratives)
+    clips, badges = clips_and_badges({each for narrative in narratives for each in _hashes(narrative)})
+    remakes = remaking.latest_remakes(clip for clip in clips.values() if clip.is_ready)
+    for narrative in narratives:
+        narrative.sounds = [  # type: ignore[attr-defined]
+            _sound(narrative, voice, clips, badges, remakes) for voice in conf().listener_voices
+        ]
+
+
+def sounds_of(narrative: Narrative) -> list[ClipStatus]:
+    if not hasattr(narrative, "sounds"):
+        add_sounds([narrative])
+    return narrative.sounds  # type: ignore[attr-defined, no-any-return]
+
+
+def count_up_to_date(narratives: Iterable[Narrative]) -> tuple[int, int]:
+    """How many of their sounds are up to date, and how many sounds there are."""
+    sounds = [sound for narrative in narratives for sound in sounds_of(narrative)]
+    return sum(sound.is_up_to_date for sound in sounds), len(sounds)
+
+
+def _hashes(narrative: Narrative) -> Iterable[str]:
+    for voice in conf().listener_voices:
+        yield narrative.draft_speech(voice).content_hash
+        if narrative.live is not None:
+            yield narrative.live.speech(voice).content_hash
+
+
+def _sound(
+    narrative: Narrative,
+    voice: str,
+    clips: dict[str, Clip],
+    badges: dict[str, Badge],
+    remakes: dict[UUID, WarmItem],
+) -> ClipStatus:
+    draft = narrative.draft_speech(voice).content_hash
+    live = narrative.live.speech(voice).content_hash if narrative.live is not None else ""
+    badge = _standing(badges.get(draft, NOT_MADE), is_published=draft == live, was_published=bool(live))
+    if badge == READY and not narrative.is_ahead:
+        badge = READY_AND_WAITING
+    heard = draft if badge in (UP_TO_DATE, READY, READY_AND_WAITING) else live
+    clip = clips.get(heard)
+    remake = remakes.get(clip.pk) if clip is not None and heard == draft else None
+    remade = _remade(clip, remake) if clip is not None and remake is not None else None
+    changed = _what_changed(narrative) if badge == OUT_OF_DATE else ""
+    return ClipStatus(voice, badge, clip, narrative.title, remade, changed)
+
+
+def _what_changed(narrative: Narrative) -> str:
+    if narrative.live is not None and narrative.live.text == narrative.text:
+        return "the lexicon says it otherwise"
+    ago = timesince(narrative.edited_at, depth=1)
+    return "text changed just now" if ago.startswith("0") else f"text changed {ago} ago"
+
+
+def _remade(clip: Clip, remake: WarmItem) -> Badge | None:
+    if remaking.is_under_way(remake):
+        return BEING_MADE_AGAIN
+    has_failed = remake.state == WarmItem.State.FAILED
+    if not has_failed or remake.newer_than is None or not clip.kept_at or clip.kept_at > remake.newer_than:
+        return None
+    return replace(NOT_MADE_AGAIN, note=f"{remake.reason} What was there goes on playing.".strip())
+
+
+def _standing(badge: Badge, *, is_published: bool, was_published: bool) -> Badge:
+    """What the state of the draft's clip means to whoever reads the draft beside it."""
+    if badge == MADE:
+        return UP_TO_DATE if is_published else READY
+    if badge == NOT_MADE and was_published and not is_published:
+        return OUT_OF_DATE
+    if is_published or not was_published:
+        return badge
+    return replace(badge, note=f"{badge.note} Until it is there, this is what listeners hear.".strip())
+
+
+def state_of(narrative: Narrative) -> Badge:
+    """What listeners get of it."""
+    if narrative.pending is not None and not narrative.is_ahead:
+        return COMING
+    if narrative.live is None:
+        return UNPUBLISHED
+    if narrative.has_changes:
+        return CHANGED
+    return LIVE if narrative.journey.is_live else WAITING
+
+
+def state_of_journey(journey: Journey, narratives: Iterable[Narrative]) -> Badge:
+    """Whether its page has something to publish; else whether listeners can take it."""
+    if any(narrative.is_ahead for narrative in narratives):
+        return CHANGED
+    return LIVE if journey.is_live else NOT_LIVE

@@ -1,0 +1,242 @@
+"""Two people have the same page open; both save."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from harness.admin_pages import page_of
+from narratives.editing.deleting import delete_narratives
+from narratives.models import BankReflection, Journey, Narrative, Pronunciation
+from ttscache.models import WarmRun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+
+
+def opened(client: Client, address: str) -> dict[str, Any]:
+    """The form as a browser would send it back unchanged."""
+    response = client.get(address)
+    form = form_of(response)
+    assert all(f'name="{name}"' in response.content.decode() for name in form if name.endswith("seen"))
+    return form
+
+
+def form_of(response: Any) -> dict[str, Any]:
+    context = response.context
+    forms = [context["adminform"].form]
+    form = {}
+    for formset in context["inline_admin_formsets"]:
+        forms += [formset.formset.management_form, *formset.formset.initial_forms]
+    for each in forms:
+        for field in each:
+            if field.value() is not None and field.value() is not False:
+                form[field.html_name] = field.value()
+    return form
+
+
+def row_of(form: dict[str, Any], narrative: Narrative) -> str:
+    return next(name[:-3] for name, value in form.items() if name.endswith("-id") and value == narrative.pk)
+
+
+@pytest.fixture
+def intro(heard_journey: Journey) -> Narrative:
+    return heard_journey.narratives.get(kind="intro")
+
+
+def texts(journey: Journey) -> list[str]:
+    return [narrative.text for narrative in journey.narratives.all()]
+
+
+class TestThePageOfAJourney:
+    def test_who_changes_one_text_leaves_the_words_that_another_wrote_in_the_next(
+        self, admin_client, heard_journey, heard_question, intro
+    ):
+        form = opened(admin_client, page_of(heard_journey))
+        Narrative.objects.filter(pk=heard_question.pk).update(text="By Ben.")
+        admin_client.post(page_of(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
+        assert texts(heard_journey) == ["Hello.", "By Ben.", "Thank you."]
+
+    def test_the_title_of_one_and_the_words_of_the_other_are_both_kept(
+        self, admin_client, heard_journey, heard_question
+    ):
+        form = opened(admin_client, page_of(heard_journey))
+        Narrative.objects.filter(pk=heard_question.pk).update(text="By Ben.")
+        title = f"{row_of(form, heard_question)}-title"
+        admin_client.post(page_of(heard_journey), form | {title: "By Ana"})
+        heard_question.refresh_from_db()
+        assert (heard_question.title, heard_question.text) == ("By Ana", "By Ben.")
+
+    def test_who_does_not_move_anything_leaves_the_order_that_another_made(
+        self, admin_client, heard_journey, intro
+    ):
+        form = opened(admin_client, page_of(heard_journey))
+        Narrative.objects.filter(pk=intro.pk).update(position=7)
+        admin_client.post(page_of(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
+        assert texts(heard_journey)[-1] == "Hello."
+
+    def test_a_journey_that_another_took_off_stays_off(self, admin_client, heard_journey, intro):
+        form = opened(admin_client, page_of(heard_journey))
+        Journey.objects.update(is_live=False)
+        admin_client.post(page_of(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
+        assert texts(heard_journey)[0] == "Hello."
+        assert not Journey.objects.get().is_live
+
+    def test_what_another_deleted_does_not_keep_the_rest_from_being_saved(
+        self, admin_client, heard_journey, heard_question, intro
+    ):
+        form = opened(admin_client, page_of(heard_journey))
+        delete_narratives([heard_question])
+        admin_client.post(page_of(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
+        assert texts(heard_journey) == ["Hello.", "Thank you."]
+
+    def test_what_somebody_wrote_in_a_deleted_one_is_given_back_to_them(
+        self, admin_client, heard_journey, heard_question
+    ):
+        form = opened(admin_client, page_of(heard_journey))
+        delete_narratives([heard_question])
+        sent = form | {f"{row_of(form, heard_question)}-text": "By Ana."}
+        told = admin_client.post(page_of(heard_journey), sent, follow=True).content.decode()
+        assert "“Question” has been deleted since you opened the page; not saved: “By Ana.”" in told
+
+    @pytest.fixture
+    def sent_back(self, admin_client: Client, heard_journey: Journey, heard_question: Narrative) -> Any:
+        """Ben has deleted the question, and Ana has left the title of the outro empty."""
+        outro = heard_journey.narratives.get(kind="outro")
+        form = opened(admin_client, page_of(heard_journey))
+        delete_narratives([heard_question])
+        sent = {f"{row_of(form, heard_question)}-text": "By Ana.", f"{row_of(form, outro)}-title": ""}
+        return admin_client.post(page_of(heard_journey), form | sent)
+
+    def test_rows_that_are_sent_back_stand_beside_their_own_sound(self, sent_back, heard_journey):
+        rows = re.findall(r'id="sounds-(\d+)"|<textarea[^>]*>\s*([^<]*)<', sent_back.content.decode())
+        written = [text or pk for pk, text in rows if pk or text]
+        intro, outro = heard_journey.narratives.all()
+        assert written == ["Welcome.", str(intro.pk), "Thank you.", str(outro.pk)]
+
+    def test_the_row_that_is_gone_says_so_and_its_words_come_along(
+        self, admin_client, sent_back, heard_journey
+    ):
+        assert "“Question” has been deleted since you opened the page." in sent_back.content.decode()
+        form = form_of(sent_back)
+        title = next(name for name, value in form.items() if name.endswith("-title") and not value)
+        told = admin_client.post(page_of(heard_journey), form | {title: "The end"}, follow=True)
+        assert "not saved: “By Ana.”" in told.content.decode()
+        assert [each.title for each in heard_journey.narratives.all()] == ["Intro", "The end"]
+
+    def test_rows_that_another_has_moved_keep_their_sound_as_well(self, admin_client, heard_journey, intro):
+        form = opened(admin_client, page_of(heard_journey))
+        Narrative.objects.filter(pk=intro.pk).update(position=7)
+        sent = admin_client.post(page_of(heard_journey), form | {f"{row_of(form, intro)}-title": ""})
+        (formset,) = sent.context["inline_admin_formsets"]
+        assert [row.original.pk for row in formset if row.original] == [
+            form.instance.pk for form in formset.formset.initial_forms
+        ]
+
+
+class TestTheSameText:
+    @pytest.fixture
+    def refused(self, admin_client: Client, heard_question: Narrative) -> Any:
+        """Ana's words, after Ben has saved his."""
+        form = opened(admin_client, page_of(heard_question))
+        Narrative.objects.update(text="By <b>Ben</b>.")
+        return admin_client.post(page_of(heard_question), form | {"text": "By Ana."})
+
+    def test_is_told_with_what_it_says_now_and_nothing_is_lost(self, refused, heard_question):
+        shown = refused.content.decode()
+        assert "Somebody else has saved this" in shown
+        assert "it says now: “By &lt;b&gt;Ben&lt;/b&gt;.”" in shown
+        assert "By Ana." in shown
+        heard_question.refresh_from_db()
+        assert heard_question.text == "By <b>Ben</b>."
+
+    def test_is_saved_by_who_saves_again(self, admin_client, refused, heard_question):
+        form = {
+            field.html_name: field.value()
+            for field in refused.context["adminform"].form
+            if field.value() is not None
+        }
+        admin_client.post(page_of(heard_question), form)
+        heard_question.refresh_from_db()
+        assert heard_question.text == "By Ana."
+
+    def test_a_reflection_of_the_bank_as_well(self, admin_client):
+        words = "Thank you for telling me. It stays with me."
+        reflection = BankReflection.objects.create(text=words, is_active=False)
+        form = opened(admin_client, page_of(reflection))
+        BankReflection.objects.update(text="That was worth telling. Thank you.")
+        told = admin_client.post(page_of(reflection), form | {"text": f"{words[:-1]} always."})
+        assert "That was worth telling." in told.content.decode()
+
+    def test_a_word_of_the_lexicon_as_well(self, admin_client, heard_journey):
+        entry = Pronunciation.objects.create(word="Siobhan", say_as="Shivawn")
+        form = opened(admin_client, page_of(entry))
+        Pronunciation.objects.update(say_as="Shi vawn")
+        told = admin_client.post(page_of(entry), form | {"say_as": "Shevawn"}).content.decode()
+        assert "it says now: “Shi vawn”" in told
+        entry.refresh_from_db()
+        assert entry.say_as == "Shi vawn"
+
+    def test_who_was_asked_about_a_word_meanwhile_is_told_before_it_is_saved(
+        self, admin_client, heard_journey
+    ):
+        entry = Pronunciation.objects.create(word="begin", say_as="beginn")
+        form = opened(admin_client, page_of(entry)) | {"say_as": "begun"}
+        asked = admin_client.post(page_of(entry), form)
+        Pronunciation.objects.update(say_as="be gin")
+        told = admin_client.post(page_of(entry), dict(asked.context["hidden"]) | {"confirmed": "yes"})
+        assert "it says now: “be gin”" in told.content.decode()
+
+
+class TestAQuestionThatWasAnsweredLater:
+    def answered(self, client: Client, address: str, asked: Any) -> str:
+        answer = dict(asked.context["hidden"]) | {"confirmed": "yes"}
+        return client.post(address, answer, follow=True).content.decode()
+
+    def test_nothing_is_published_that_was_not_on_the_page(
+        self, admin_client, heard_journey, heard_question, intro
+    ):
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
+        publish = reverse("admin:narratives_journey_publish_changes", args=[heard_journey.pk])
+        asked = admin_client.get(publish)
+        Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
+        page = self.answered(admin_client, publish, asked)
+        assert "The drafts have changed since you looked" in page
+        assert "<ins>Not seen.</ins>" in page
+        assert heard_journey.waiting is None
+
+    def test_chosen_texts_neither(self, admin_client, heard_question, paid_voice):
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
+        chosen = {"action": "publish_chosen", "_selected_action": heard_question.pk}
+        texts = reverse("admin:narratives_narrative_changelist")
+        asked = admin_client.post(texts, chosen)
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Not seen.")
+        assert "The drafts have changed" in self.answered(admin_client, texts, asked)
+        assert heard_question.journey.waiting is None
+
+    def test_going_back_overwrites_no_draft_that_was_not_on_the_page(
+        self, admin_client, heard_journey, heard_question, intro
+    ):
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
+        back = reverse("admin:narratives_journey_restore", args=[heard_journey.pk, 1])
+        asked = admin_client.get(back)
+        assert "<del>Seen.</del><ins>Where did it begin?</ins>" in asked.content.decode()
+        assert "a draft that is not published; it is overwritten" in asked.content.decode()
+        Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
+        assert "The drafts have changed" in self.answered(admin_client, back, asked)
+        assert texts(heard_journey)[:2] == ["Not seen.", "Seen."]
+
+    def test_nothing_is_made_that_costs_more_than_was_shown(
+        self, admin_client, heard_journey, heard_question, intro, paid_voice
+    ):
+        make = reverse("admin:narratives_journey_make_missing", args=[heard_journey.pk])
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
+        asked = admin_client.get(make)
+        Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
+        assert "It costs more by now" in self.answered(admin_client, make, asked)
+        assert not WarmRun.objects.exists()
+        self.answered(admin_client, make, admin_client.get(make))
+        assert WarmRun.objects.exists()

@@ -1,0 +1,52 @@
+"""A journey that listeners can take from now on."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from harness.admin_pages import YES, journey_form, page_of, said
+from narratives.models import Journey
+from ttscache.models import Clip, Pin, WarmItem, WarmRun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+
+
+@pytest.fixture
+def silent(heard_journey: Journey) -> Journey:
+    """Published, without any sound, and taken off."""
+    Journey.objects.update(is_live=False)
+    Clip.objects.update(kept_at=None)
+    heard_journey.refresh_from_db()
+    return heard_journey
+
+
+def go_live(journey: Journey) -> str:
+    return reverse("admin:narratives_journey_go_live", args=[journey.pk])
+
+
+class TestWhatCosts:
+    def test_is_asked_first_and_all_else_is_saved(self, admin_client, silent, paid_voice):
+        form = journey_form(silent, title="A new title")
+        page = admin_client.post(page_of(silent), form).content.decode()
+        assert "6 clips are missing: 74 characters, about $0.002." in page
+        silent.refresh_from_db()
+        assert (silent.title, silent.is_live) == ("A new title", False)
+        assert not WarmRun.objects.exists()
+
+    def test_is_made_after_a_yes_and_noted(self, admin_client, admin_user, silent, paid_voice):
+        admin_client.post(go_live(silent), YES)
+        assert (Journey.objects.get().is_live, WarmItem.objects.count()) == (True, 6)
+        assert Pin.objects.filter(reason=Pin.Reason.LIVE).count() == 6
+        assert "6 clips are being made" in admin_user.logentry_set.get().change_message
+
+    def test_a_second_yes_does_nothing(self, admin_client, admin_user, silent, paid_voice):
+        admin_client.post(go_live(silent), YES)
+        admin_client.post(go_live(silent), YES)
+        assert admin_user.logentry_set.count() == 1
+
+
+def test_what_is_free_goes_live_at_once(admin_client, silent):
+    page = admin_client.post(page_of(silent), journey_form(silent), follow=True)
+    assert "Listeners can take it now: 3 published texts. 6 clips are being made" in said(page)
+    assert Journey.objects.get().is_live

@@ -1,0 +1,115 @@
+"""The lexicon, as staff keep it."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from harness.admin_pages import YES, edit, heard, page_of, said
+from narratives.models import Narrative, Pronunciation
+from ttscache.models import WarmItem, WarmRun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+ADD = reverse("admin:narratives_pronunciation_add")
+ENTRY = {"word": "begin", "say_as": "beginn", "voice": "", "note": ""}
+
+
+@pytest.fixture
+def entry(heard_question: Narrative) -> Pronunciation:
+    return Pronunciation.objects.create(word="begin", say_as="beginn")
+
+
+@pytest.mark.parametrize("model", ["pronunciation", "bankreflection"])
+def test_what_is_no_draft_is_not_called_one(admin_client, model):
+    page = admin_client.get(reverse(f"admin:narratives_{model}_add")).content.decode()
+    assert "Save and stay" in page
+    assert "Save draft" not in page
+
+
+class TestTheLexicon:
+    def test_what_it_changes_and_the_price_come_before_saving(self, admin_client, heard_question, paid_voice):
+        page = admin_client.post(ADD, ENTRY).content.decode()
+        assert "This changes 2 clips of 1 text; 2 would have to be made: 40 characters, about $0.001." in page
+        assert '<ins><span class="sr-only">added: </span>beginn?</ins>' in page
+        assert not Pronunciation.objects.exists()
+
+    def test_a_yes_saves_it_and_listeners_keep_what_they_have(self, admin_client, heard_question):
+        before = heard(admin_client)
+        assert admin_client.post(ADD, ENTRY | YES).status_code == 302
+        assert heard_question.draft_speech("nova").text == "Where did it beginn?"
+        assert (heard(admin_client), WarmItem.objects.count()) == (before, 0)
+
+    def test_the_new_sound_is_published_if_that_is_asked_for(
+        self, admin_client, admin_user, heard_journey, heard_question
+    ):
+        page = admin_client.post(ADD, ENTRY | YES | {"publish_sounds": "1"}, follow=True)
+        assert "Version 2, pronounced otherwise. 2 clips are being made" in said(page)
+        assert heard_journey.waiting.revisions.get().spoken_text == "Where did it beginn?"
+        assert admin_user.logentry_set.filter(change_message__contains="free of charge").exists()
+
+    def test_what_publishing_makes_is_told_also_where_an_earlier_change_is_left(
+        self, admin_client, heard_journey, paid_voice
+    ):
+        Pronunciation.objects.create(word="welcome", say_as="well come")  # saved, and to be published later
+        page = admin_client.post(ADD, ENTRY).content.decode()
+        assert "If you publish the new sound now: 4 clips are made: 60 characters" in page
+        assert "includes what earlier changes of the lexicon left" in page
+        admin_client.post(ADD, ENTRY | YES | {"publish_sounds": "1"})
+        assert WarmItem.objects.count() == 4
+
+    def test_drafts_count_beside_what_is_published(self, admin_client, heard_question):
+        edit(heard_question, "Where did it all begin?")
+        page = admin_client.post(ADD, ENTRY).content.decode()
+        assert "changes 4 clips of 2 texts" in page
+
+    def test_what_changes_nothing_is_saved_at_once(self, admin_client, heard_question):
+        assert admin_client.post(ADD, ENTRY | {"word": "Siobhan"}).status_code == 302
+
+    @pytest.mark.parametrize(
+        ("changed", "says"),
+        [
+            ({"word": ""}, "required"),
+            ({"say_as": "…"}, "something to say"),
+            ({"voice": "hal"}, "valid choice"),
+        ],
+        ids=["no word", "nothing to say", "no such voice"],
+    )
+    def test_what_is_wrong_is_said_before_anything_is_asked(
+        self, admin_client, heard_question, changed, says
+    ):
+        assert says in admin_client.post(ADD, ENTRY | changed).content.decode()
+
+    def test_changing_one_asks_too(self, admin_client, entry):
+        page = admin_client.post(page_of(entry), ENTRY | {"say_as": "begun"}).content.decode()
+        assert "begun?</ins>" in page
+        entry.refresh_from_db()
+        assert entry.say_as == "beginn"
+
+    def test_deleting_one_asks_and_says_what_is_there_already(self, admin_client, entry, heard_question):
+        page = admin_client.get(page_of(entry, "delete")).content.decode()
+        assert "changes 2 clips of 1 text. All of them are made already." in page
+        admin_client.post(page_of(entry, "delete"), YES | {"post": "yes"})
+        assert not Pronunciation.objects.exists()
+        assert not heard_question.has_changes
+
+    def test_its_page_shows_where_it_is_said_and_makes_that_after_a_yes(
+        self, admin_client, entry, paid_voice
+    ):
+        assert "Where did it begin?" in admin_client.get(page_of(entry)).content.decode()
+        make = reverse("admin:narratives_pronunciation_make_examples", args=[entry.pk])
+        assert "40 characters" in admin_client.get(make).content.decode()
+        assert not WarmRun.objects.exists()
+        admin_client.post(make, YES)
+        assert WarmItem.objects.count() == 2
+
+    def test_who_may_write_but_not_publish_is_not_offered_to(self, heard_question):
+        user = User.objects.create(username="editor", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__endswith="_pronunciation"))
+        client = Client()
+        client.force_login(user)
+        assert "publish_sounds" not in client.post(ADD, ENTRY).content.decode()
+        client.post(ADD, ENTRY | YES | {"publish_sounds": "1"})
+        assert Pronunciation.objects.exists()
+        assert heard_question.journey.waiting is None

@@ -1,0 +1,126 @@
+"""What waits for its sound, and the versions before it: what staff see of them, and can do about them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from harness.admin_pages import YES, edit, fail, heard, make_clips, page_of, said
+from narratives import publishing, tasks
+from narratives.editing.deleting import delete_narratives
+from narratives.models import Journey, Narrative, Publication
+from narratives.staff.action_items import needs_of_texts
+from ttscache.models import WarmItem, WarmRun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+NEW, OLD = "Where did it all begin?", "Where did it begin?"
+
+
+def deed(journey: Journey, name: str) -> str:
+    return reverse("admin:narratives_journey_waiting", args=[journey.pk, name])
+
+
+@pytest.fixture
+def waiting(heard_question: Narrative) -> Publication:
+    edit(heard_question, NEW)
+    (publication,) = publishing.publish([heard_question], requested_by="ben")
+    return publication
+
+
+class TestWhatWaits:
+    def test_the_journey_tells_how_much_is_there(self, admin_client, heard_journey, waiting):
+        page = admin_client.get(page_of(heard_journey)).content.decode()
+        assert "Version 2 waits for its sound." in page
+        assert "0 of 2" in page
+        assert "Asked for by ben" in page
+
+    def test_it_tells_which_version_listeners_have(self, admin_client, heard_journey):
+        page = admin_client.get(page_of(heard_journey)).content.decode()
+        assert re.search(r"live: v1, \d+ \w+ \d{4}, ana<", page)
+
+    def test_a_failed_clip_says_why_and_can_be_tried_again(self, admin_client, heard_journey, waiting):
+        fail(waiting)
+        page = admin_client.get(page_of(heard_journey)).content.decode()
+        assert page.count("The voice service was busy.") >= 2
+        assert deed(heard_journey, "make") in page
+        asked = admin_client.get(deed(heard_journey, "make")).content.decode()
+        assert "2 clips are missing: 46 characters, free of charge." in asked
+        admin_client.post(deed(heard_journey, "make"), YES)
+        assert WarmRun.objects.active().get(scope=waiting.scope).items.filter(state="queued").count() == 2
+
+    def test_publish_anyway_says_what_it_costs_and_asks(self, admin_client, heard_journey, waiting):
+        asked = admin_client.get(deed(heard_journey, "anyway")).content.decode()
+        assert "waits about 2 s" in asked
+        assert heard(admin_client)[1] == ("Question", OLD)
+        admin_client.post(deed(heard_journey, "anyway"), YES)
+        assert heard(admin_client)[1] == ("Question", NEW)
+
+    def test_it_can_be_taken_back_and_stays_a_draft(self, admin_client, heard_journey, waiting):
+        admin_client.post(deed(heard_journey, "withdraw"), YES)
+        make_clips(NEW)
+        publishing.switch_what_is_ready()
+        assert heard(admin_client)[1] == ("Question", OLD)
+        assert heard_journey.narratives.get(kind="question").text == NEW
+
+    def test_every_deed_is_noted(self, admin_client, admin_user, heard_journey, waiting):
+        admin_client.post(deed(heard_journey, "anyway"), YES)
+        noted = admin_user.logentry_set.get().get_change_message()
+        assert noted == ("Listeners have version 2 now. 2 clips are missing: 46 characters, free of charge.")
+
+    def test_what_waits_no_more_is_said(self, admin_client, heard_journey):
+        page = admin_client.post(deed(heard_journey, "anyway"), YES, follow=True)
+        assert "Nothing waits any more" in said(page)
+
+    @pytest.mark.parametrize("name", ["make", "anyway", "withdraw"])
+    def test_who_may_not_publish_may_do_none_of_it(self, heard_journey, waiting, name):
+        user = User.objects.create(username="editor", is_staff=True)
+        allowed = ["view_journey", "change_journey", "view_narrative", "change_narrative"]
+        user.user_permissions.set(Permission.objects.filter(codename__in=allowed))
+        client = Client()
+        client.force_login(user)
+        assert client.post(deed(heard_journey, name), YES).status_code == 403
+        assert deed(heard_journey, name) not in client.get(page_of(heard_journey)).content.decode()
+
+
+class TestTheDeletionOfWhatWaitsUndone:
+    @pytest.fixture
+    def undone(self, admin_client: Client, waiting: Publication, heard_question: Narrative) -> str:
+        """What is said of it."""
+        delete_narratives([heard_question])
+        undelete = reverse("admin:narratives_narrative_undelete")
+        return said(admin_client.post(undelete, {"pk": heard_question.pk}, follow=True))
+
+    @pytest.fixture(autouse=True)
+    def _paid(self, paid_voice: None) -> None:
+        """Each clip costs money."""
+
+    def test_it_waits_again_and_nothing_is_paid_before_somebody_says_so(self, heard_journey, undone):
+        tasks.warm_published()
+        assert heard_journey.waiting.number == 2
+        assert "2 clips are missing: 46 characters, about $0.001. Nothing is made before" in undone
+        assert not WarmItem.objects.filter(run__state__in=["queued", "running"], state="queued").exists()
+
+    def test_the_price_is_asked_and_then_it_goes_on(self, admin_client, heard_journey, undone):
+        assert "Go on …" in admin_client.get(page_of(heard_journey)).content.decode()
+        asked = admin_client.get(deed(heard_journey, "make")).content.decode()
+        assert "46 characters, about $0.001" in asked
+        admin_client.post(deed(heard_journey, "make"), YES)
+        assert WarmRun.objects.active().get().state == "queued"
+
+    def test_who_publishes_it_anyway_has_said_so(self, admin_client, heard_journey, undone):
+        admin_client.post(deed(heard_journey, "anyway"), YES)
+        assert WarmRun.objects.active().get().state == "queued"
+
+    def test_what_publishes_something_else_with_it_tells_its_price_too(
+        self, admin_client, heard_journey, undone
+    ):
+        edit(heard_journey.narratives.get(kind="intro"), "Hello.")
+        publish = reverse("admin:narratives_journey_publish_changes", args=[heard_journey.pk])
+        assert "4 clips are missing: 58 characters" in admin_client.get(publish).content.decode()
+
+    def test_the_first_page_says_that_it_waits_for_somebody(self, undone):
+        assert "nothing is made before you let it go on" in next(needs_of_texts()).says

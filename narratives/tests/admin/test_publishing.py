@@ -1,0 +1,122 @@
+"""Publishing what has changed: the question before it, the note after it, what listeners get meanwhile."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django_q.models import OrmQ
+
+from harness.admin_pages import (
+    NARRATIVES,
+    edit,
+    heard,
+    journey_form,
+    make_clips,
+    narrative_form,
+    page_of,
+    said,
+    sounds,
+)
+from narratives.models import Journey
+from ttscache.models import WarmRun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+
+
+class TestPublishing:
+    def test_the_button_asks_first(self, admin_client, journey, question):
+        edit(question, "Where did it all begin?")
+        page = admin_client.get(page_of(journey, "publish_changes"))
+        assert "Where did it all begin?" in page.content.decode()
+        assert "2 clips are missing: 46 characters, free of charge." in page.content.decode()
+        assert "Where did it begin?" in heard(admin_client)[1]
+
+    def test_then_it_is_made_while_listeners_keep_the_old_words(
+        self, admin_client, journey, question, django_capture_on_commit_callbacks
+    ):
+        edit(question, "Where did it all begin?")
+        make_clips("Where did it begin?")
+        with django_capture_on_commit_callbacks(execute=True):
+            page = admin_client.post(page_of(journey, "publish_changes"), {"confirmed": "yes"}, follow=True)
+        assert "Version 2: 1 text. 2 clips are being made" in said(page)
+        assert heard(admin_client)[1] == ("Question", "Where did it begin?")
+        assert sounds(admin_client, question) == ["Being made", "Being made"]
+        assert OrmQ.objects.exists()
+
+    def test_publish_anyway_gives_the_new_words_at_once(self, admin_client, journey, question):
+        edit(question, "Where did it all begin?")
+        page = admin_client.get(page_of(journey, "publish_changes")).content.decode()
+        assert "waits about 2 s" in page
+        admin_client.post(page_of(journey, "publish_changes"), {"confirmed": "yes", "at_once": "1"})
+        assert heard(admin_client)[1] == ("Question", "Where did it all begin?")
+
+    def test_nothing_to_publish_is_said(self, admin_client, journey):
+        page = admin_client.get(page_of(journey, "publish_changes"), follow=True)
+        assert "nothing to publish" in said(page)
+
+    def test_saving_and_publishing_in_one(self, admin_client, journey):
+        form = journey_form(journey, **{"narratives-1-text": "Where did it all begin?", "_publish": "1"})
+        page = admin_client.post(page_of(journey), form, follow=True)
+        assert "Version 2: 1 text." in said(page)
+        assert journey.waiting.revisions.get().text == "Where did it all begin?"
+
+    def test_saving_and_publishing_one_narrative(self, admin_client, journey, question):
+        form = narrative_form(question, text="Where did it all begin?", _publish="1")
+        admin_client.post(page_of(question), form)
+        assert journey.waiting.revisions.get().text == "Where did it all begin?"
+
+    def test_what_costs_money_is_saved_then_asked_then_published(
+        self, admin_client, journey, question, paid_voice
+    ):
+        form = narrative_form(question, text="Where did it all begin?", _publish="1")
+        page = admin_client.post(page_of(question), form)
+        assert "2 clips are missing: 46 characters, about $0.001." in page.content.decode()
+        assert (journey.narratives.get(kind="question").text, journey.waiting) == (form["text"], None)
+        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="(\w+)"', page.content.decode()))
+        admin_client.post(page.context["action"], hidden)
+        assert journey.waiting.revisions.get().text == form["text"]
+
+    def test_the_action_publishes_what_was_chosen_and_names_the_price(
+        self, admin_client, journey, question, paid_voice
+    ):
+        edit(question, "Where did it all begin?")
+        chosen = {"action": "publish_chosen", "_selected_action": question.pk}
+        asked = admin_client.post(NARRATIVES, chosen)
+        assert "46 characters, about $0.001." in asked.content.decode()
+        assert question.revisions.count() == 1
+        page = admin_client.post(NARRATIVES, chosen | {"confirmed": "yes"}, follow=True)
+        assert "46 characters, about $0.001." in said(page)
+        assert question.revisions.count() == 2
+
+    def test_it_is_noted_who_did_it_and_at_what_price(self, admin_client, admin_user, question):
+        edit(question, "Where did it all begin?")
+        admin_client.post(NARRATIVES, {"action": "publish_chosen", "_selected_action": question.pk})
+        noted = admin_user.logentry_set.get().get_change_message()
+        assert "Version 2: 1 text. 2 clips are being made: 46 characters, free of charge." in noted
+
+    def test_a_journey_that_is_not_live_has_nothing_made(self, admin_client, journey, question):
+        Journey.objects.update(is_live=False)
+        edit(question, "Where did it all begin?")
+        chosen = {"action": "publish_chosen", "_selected_action": question.pk}
+        assert "once the journey is live" in said(admin_client.post(NARRATIVES, chosen, follow=True))
+        assert not WarmRun.objects.exists()
+
+    def test_going_live_has_the_clips_made(self, admin_client, journey):
+        Journey.objects.update(is_live=False)
+        page = admin_client.post(page_of(journey), journey_form(journey), follow=True)
+        assert "6 clips are being made" in said(page)
+        assert WarmRun.objects.count() == 2
+
+    def test_what_is_published_moves_to_listeners_with_its_sound_only(
+        self, admin_client, journey, question, paid_voice
+    ):
+        other = Journey.objects.create(slug="other", title="Other", is_live=True)
+        moved = narrative_form(question, journey=other.pk)
+        Journey.objects.filter(pk=journey.pk).update(is_live=False)
+        page = admin_client.post(page_of(question), moved)
+        assert "2 clips are missing: 38 characters, about $0.001. Make them first." in page.content.decode()
+        make_clips(question.text)
+        admin_client.post(page_of(question), moved)
+        question.refresh_from_db()
+        assert question.journey == other

@@ -1,0 +1,261 @@
+"""What is deleted is nowhere, and comes back as it was."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from narratives import publishing
+from narratives.content import loading
+from narratives.editing import import_export
+from narratives.editing.deleting import (
+    DAYS_KEPT,
+    delete_journeys,
+    delete_narratives,
+    remove_for_good,
+    restore_journeys,
+    restore_narratives,
+)
+from narratives.editing.lexicon_changes import said_with
+from narratives.models import Journey, Narrative, Pronunciation, Publication
+from narratives.predicting import what_follows
+from ttscache import tidying
+from ttscache.conf import conf
+from ttscache.models import Clip, Pin, WarmRun
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def five(heard_journey: Journey) -> list[Narrative]:
+    """The texts of a journey of five, in their order."""
+    for number in (2, 3):
+        Narrative.objects.create(
+            journey=heard_journey, slug=f"q{number}", title=f"Q{number}", text="And then?", position=number
+        )
+    Narrative.objects.filter(slug="outro").update(position=4)
+    return list(heard_journey.narratives.all())
+
+
+def slugs(journey: Journey) -> list[str]:
+    places = journey.narratives.values_list("slug", "position")
+    assert [position for _, position in places] == list(range(len(places)))
+    return [slug for slug, _ in places]
+
+
+def heard(client: Client) -> list[tuple[str, int, str]]:
+    told = client.get("/api/narratives").json()["narratives"]
+    return [(one["text"], one["position"], one["audio"]["content_hash"]) for one in told]
+
+
+def published(narrative: Narrative, text: str) -> Publication:
+    """Its new words wait for their sound."""
+    Narrative.objects.filter(pk=narrative.pk).update(text=text)
+    (publication,) = publishing.publish([narrative])
+    assert publication.state == Publication.State.WAITING
+    return publication
+
+
+def made(publication: Publication) -> None:
+    Clip.objects.record_all([wanted.speech for wanted in publishing.clips_of(publication)], "question")
+    Clip.objects.update(kept_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
+
+
+class TestNowhere:
+    def test_listeners_lose_it_at_once(self, client, heard_question):
+        delete_narratives([heard_question])
+        assert [text for text, _, _ in heard(client)] == ["Welcome.", "Thank you."]
+
+    def test_the_places_have_no_gap(self, heard_journey, heard_question):
+        delete_narratives([heard_question])
+        assert slugs(heard_journey) == ["intro", "outro"]
+
+    def test_it_follows_on_nothing(self, heard_journey, heard_question):
+        intro = heard_journey.narratives.get(kind="intro").live.speech("nova").content_hash
+        assert what_follows(intro)
+        delete_narratives([heard_question])
+        assert not what_follows(intro)
+
+    def test_it_is_not_made_ahead(self, heard_journey, heard_question):
+        delete_narratives([heard_question])
+        assert "Where did it begin?" not in [each.speech.text for each in publishing.live_clips()]
+
+    def test_it_is_in_no_file(self, heard_journey, heard_question):
+        delete_narratives([heard_question])
+        assert "Where did it begin?" not in import_export.as_json(heard_journey)
+
+    def test_it_is_not_published(self, heard_journey, heard_question):
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Anything else?")
+        delete_narratives([heard_question])
+        assert publishing.publish([heard_question]) == []
+
+    def test_the_next_publication_does_not_take_it_along(self, heard_journey, heard_question):
+        Narrative.objects.filter(slug__in=["intro", "question"]).update(text="Come in.")
+        publishing.publish(heard_journey.narratives.all())
+        delete_narratives([heard_question])
+        Narrative.objects.filter(slug="outro").update(text="Good bye.")
+        (publication,) = publishing.publish(heard_journey.narratives.all())
+        assert set(publication.revisions.values_list("narrative__slug", flat=True)) == {"intro", "outro"}
+
+    def test_the_lexicon_does_not_know_it(self, heard_question):
+        delete_narratives([heard_question])
+        assert said_with(Pronunciation(word="begin", say_as="start")) == []
+
+    def test_another_text_may_have_its_name(self, heard_journey, heard_question):
+        delete_narratives([heard_question])
+        new = Narrative(journey=heard_journey, slug="question", title="New", text="New?", position=9)
+        new.full_clean()
+        new.save()
+        assert "question" in slugs_of(heard_journey)
+
+    def test_a_journey_takes_its_texts_along(self, client, heard_journey):
+        delete_journeys([heard_journey])
+        assert client.get("/api/narratives").status_code == 404
+        assert not Narrative.objects.exists()
+
+    def test_a_journey_that_is_deleted_publishes_nothing(self, heard_journey, heard_question):
+        publication = published(heard_question, "Anything else?")
+        made(publication)
+        delete_journeys([heard_journey])
+        publishing.switch_what_is_ready()
+        publication.refresh_from_db()
+        assert publication.state == Publication.State.WITHDRAWN
+
+    def test_what_comes_with_the_project_does_not_come_again(self, heard_journey):
+        delete_journeys([heard_journey])
+        assert loading.load_default_content() is None
+
+
+def slugs_of(journey: Journey) -> set[str]:
+    return set(journey.narratives.values_list("slug", flat=True))
+
+
+def test_of_those_that_are_there_each_has_a_name_of_its_own(heard_journey: Journey) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Narrative.objects.create(journey=heard_journey, slug="question", title="Again", text="Again?")
+
+
+class TestBack:
+    def test_listeners_have_it_again_with_its_sound(self, client, heard_question):
+        before = heard(client)
+        delete_narratives([heard_question])
+        restore_narratives([heard_question])
+        assert heard(client) == before
+        nova = heard_question.live.speech("nova").content_hash
+        assert set(Pin.objects.filter(content_hash=nova).values_list("reason", flat=True)) == {"live"}
+
+    def test_its_sound_is_kept_for_as_long_as_it_can_come_back(self, heard_question):
+        nova = heard_question.live.speech("nova").content_hash
+        delete_narratives([heard_question])
+        until = Pin.objects.get(content_hash=nova).until
+        assert until is not None
+        assert abs(until - timezone.now() - timedelta(days=DAYS_KEPT)) < timedelta(minutes=5)
+
+    @pytest.mark.parametrize("first", [1, 2, 3], ids=["first", "second", "third"])
+    @pytest.mark.parametrize("is_one_deed", [True, False], ids=["at-once", "one-by-one"])
+    def test_each_is_in_its_place_whatever_comes_first(self, five, first, is_one_deed):
+        journey, before = five[0].journey, slugs(five[0].journey)
+        for those in [five[1:4]] if is_one_deed else [[five[3]], [five[1]], [five[2]]]:
+            delete_narratives(those)
+        for one in [five[first], *(each for each in five[1:4] if each != five[first])]:
+            restore_narratives([one])
+        assert slugs(journey) == before
+
+    def test_together_they_are_in_their_places(self, five):
+        before = slugs(five[0].journey)
+        delete_narratives(five[1:4])
+        restore_narratives(five[1:4])
+        assert slugs(five[0].journey) == before
+
+    def test_its_draft_is_as_it_was(self, heard_question):
+        Narrative.objects.filter(pk=heard_question.pk).update(text="Anything else?")
+        delete_narratives([heard_question])
+        (back,) = restore_narratives([heard_question])
+        assert (back.text, back.live_id) == ("Anything else?", heard_question.live_id)
+
+    def test_what_waited_for_its_sound_waits_again(self, heard_question):
+        publication = published(heard_question, "Anything else?")
+        delete_narratives([heard_question])
+        assert not WarmRun.objects.active().exists()
+        restore_narratives([heard_question])
+        heard_question.refresh_from_db()
+        assert heard_question.journey.waiting == publication == heard_question.pending.publication
+
+    def test_what_waited_among_others_still_does(self, heard_journey, heard_question):
+        Narrative.objects.filter(kind="intro").update(text="Come in.")
+        publication = published(heard_question, "Anything else?")
+        publishing.publish(heard_journey.narratives.all())
+        delete_narratives([heard_question])
+        assert {each.speech.text for each in publishing.clips_of(heard_journey.waiting)} == {"Come in."}
+        restore_narratives([heard_question])
+        assert heard_journey.waiting.pk != publication.pk
+        assert len(publishing.clips_of(heard_journey.waiting)) == 2 * len(conf().listener_voices)
+
+    def test_what_others_got_meanwhile_is_a_draft_to_publish(self, heard_journey, heard_question):
+        Narrative.objects.filter(slug__in=["intro", "question"]).update(text="Come in.")
+        (publication,) = publishing.publish(heard_journey.narratives.all())
+        delete_narratives([heard_question])
+        made(publication)
+        publishing.switch_what_is_ready()
+        (back,) = restore_narratives([heard_question])
+        back.refresh_from_db()
+        assert back.live is not None
+        assert (back.live.text, back.pending, back.is_ahead) == ("Where did it begin?", None, True)
+
+    def test_a_name_that_is_taken_gets_a_number(self, heard_journey, heard_question):
+        delete_narratives([heard_question])
+        Narrative.objects.create(journey=heard_journey, slug="question", title="New", text="New?", position=9)
+        (back,) = restore_narratives([heard_question])
+        assert back.slug == "question-2"
+
+    def test_a_journey_comes_with_its_texts(self, client, heard_journey):
+        before = heard(client)
+        delete_journeys([heard_journey])
+        restore_journeys([heard_journey])
+        assert heard(client) == before
+        assert Journey.objects.get().is_default
+
+    def test_what_was_deleted_before_its_journey_stays_deleted(self, heard_journey, heard_question):
+        delete_narratives([heard_question])
+        delete_journeys([heard_journey])
+        assert restore_narratives([heard_question]) == []
+        restore_journeys([heard_journey])
+        assert slugs(heard_journey) == ["intro", "outro"]
+
+    def test_a_journey_is_not_the_default_beside_another(self, heard_journey):
+        delete_journeys([heard_journey])
+        Journey.objects.create(slug="ours", title="New", is_default=True)
+        (back,) = restore_journeys([heard_journey])
+        assert (back.is_default, back.slug) == (False, "ours-2")
+
+    def test_nothing_is_made_for_it(self, heard_journey, heard_question):
+        delete_narratives([heard_question])
+        restore_narratives([heard_question])
+        assert not OrmQ.objects.exists()
+
+
+class TestForGood:
+    @pytest.mark.parametrize(("days", "is_kept"), [(DAYS_KEPT - 1, True), (DAYS_KEPT + 1, False)])
+    @pytest.mark.parametrize("model", [Journey, Narrative])
+    def test_a_month_later(self, heard_journey: Journey, model: Any, days: int, is_kept: bool) -> None:
+        delete_journeys([heard_journey])
+        then = timezone.now() - timedelta(days=days)
+        model.everything.update(deleted_at=then)
+        remove_for_good()
+        assert model.everything.exists() is is_kept
+
+    def test_what_is_not_deleted_stays(self, heard_journey):
+        remove_for_good()
+        assert slugs(heard_journey) == ["intro", "question", "outro"]
+
+    def test_it_is_done_every_night(self, heard_journey):
+        delete_journeys([heard_journey])
+        Journey.everything.update(deleted_at=timezone.now() - timedelta(days=DAYS_KEPT + 1))
+        tidying.tidy()
+        assert not Journey.everything.exists()

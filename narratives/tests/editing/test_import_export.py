@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from harness.admin_pages import heard
+from harness.journey_files import A_ROW, a_file, rows_of
+from narratives.editing import import_export
+from narratives.models import Journey, Narrative, Pronunciation
+from ttscache.models import Clip, WarmRun
+
+pytestmark = pytest.mark.django_db
+
+
+def problems(content: bytes) -> list[tuple[int, str]]:
+    return [(problem.row, problem.field) for problem in import_export.parse(content).problems]
+
+
+@pytest.mark.parametrize("write", [import_export.as_json, import_export.as_csv], ids=["JSON", "CSV"])
+def test_what_was_exported_is_imported_without_a_difference(heard_journey: Journey, write: Any) -> None:
+    Narrative.objects.filter(kind="question").update(text='=Where, "there"?\n\nIt began, so.')
+    Pronunciation.objects.create(word="Siobhan", say_as="Shivawn")
+    difference = import_export.compare(heard_journey, import_export.parse(write(heard_journey).encode()))
+    assert (difference.is_empty, difference.problems) == (True, ())
+    assert len(difference.unchanged) == 3
+
+
+@pytest.mark.parametrize("text", ["'=Where?", "''=Where?", "'-so", "'Tis so."])
+def test_an_apostrophe_at_the_start_of_a_text_survives_a_csv_round_trip(
+    heard_journey: Journey, text: str
+) -> None:
+    Narrative.objects.filter(kind="question").update(text=text, title=text)
+    sheet = import_export.as_csv(heard_journey).encode()
+    difference = import_export.compare(heard_journey, import_export.parse(sheet))
+    assert (difference.is_empty, difference.problems) == (True, ())
+
+
+def test_a_spreadsheet_takes_no_text_for_a_formula(heard_journey: Journey) -> None:
+    Narrative.objects.filter(kind="question").update(text="=HYPERLINK(1)")
+    cells = [row["text"] for row in csv.DictReader(io.StringIO(import_export.as_csv(heard_journey)))]
+    assert "'=HYPERLINK(1)" in cells
+
+
+def test_added_changed_not_in_the_file_and_unchanged_are_told_apart(heard_journey: Journey) -> None:
+    rows = rows_of(heard_journey)
+    rows[1]["text"] = "Where did it all begin?"
+    rows[2] = {"slug": "new", "kind": "question", "title": "New", "text": "And then?"}
+    told = import_export.compare(heard_journey, import_export.parse(a_file(rows)))
+    assert [each.slug for each in told.added] == ["new"]
+    assert [each.narrative.slug for each in told.changed] == ["question"]
+    assert [each.slug for each in told.not_in_file] == ["outro"]
+    assert [each.slug for each in told.unchanged] == ["intro"]
+
+
+def test_it_writes_drafts_and_listeners_notice_nothing(heard_journey: Journey) -> None:
+    before, clips = heard(Client()), Clip.objects.count()
+    rows = list(reversed(rows_of(heard_journey)))
+    rows[1]["text"] = "Where did it all begin?"
+    rows.insert(1, {"slug": "new", "kind": "question", "title": "New", "text": "And then?"})
+    import_export.import_into_drafts(heard_journey, import_export.parse(a_file(rows)))
+    assert heard(Client()) == before
+    assert (Clip.objects.count(), WarmRun.objects.count()) == (clips, 0)
+    assert heard_journey.narratives.get(slug="question").text == "Where did it all begin?"
+    assert [each.slug for each in heard_journey.narratives.all()] == ["intro", "question", "outro", "new"]
+
+
+def test_where_nobody_can_hear_it_the_order_of_the_file_counts(heard_journey: Journey) -> None:
+    Journey.objects.update(is_live=False)
+    heard_journey.refresh_from_db()
+    import_export.import_into_drafts(
+        heard_journey, import_export.parse(a_file(list(reversed(rows_of(heard_journey)))))
+    )
+    assert [each.slug for each in heard_journey.narratives.all()] == ["outro", "question", "intro"]
+
+
+def test_the_lexicon_comes_along(heard_journey: Journey) -> None:
+    Pronunciation.objects.create(word="siobhan", say_as="Shivvy")
+    lexicon = [{"word": "Siobhan", "say_as": "Shivawn"}, {"word": "Niamh", "say_as": "Neev", "voice": "onyx"}]
+    told = import_export.import_into_drafts(
+        heard_journey, import_export.parse(a_file(rows_of(heard_journey), lexicon=lexicon))
+    )
+    assert len(told.words_said_otherwise) == 2
+    assert sorted(Pronunciation.objects.values_list("say_as", flat=True)) == ["Neev", "Shivawn"]
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ([A_ROW | {"text": " "}], [(1, "text")]),
+        ([A_ROW, A_ROW | {"slug": "b", "kind": "answer"}], [(2, "kind")]),
+        ([A_ROW | {"text": "\u200b"}], [(1, "text")]),
+        ([A_ROW | {"title": "x" * 201}], [(1, "title")]),
+        ([A_ROW | {"slug": "no slug"}], [(1, "slug")]),
+        ([A_ROW, A_ROW], [(2, "slug")]),
+        ([A_ROW | {"position": "first"}], [(1, "position")]),
+        ([A_ROW | {"position": "²"}], [(1, "position")]),
+        ([A_ROW | {"title": "\x00"}], [(1, "title")]),
+        ([A_ROW | {"text": "\ud800"}], [(1, "text")]),
+        ([A_ROW | {"title": "", "kind": ""}], [(1, "kind"), (1, "title")]),
+    ],
+    ids=[
+        "no words",
+        "nothing to say",
+        "kind",
+        "long title",
+        "slug",
+        "twice",
+        "position",
+        "exponent",
+        "nul",
+        "half",
+        "two fields",
+    ],
+)
+def test_what_is_wrong_is_told_by_row_and_field(wrong: list[dict[str, Any]], where: Any) -> None:
+    assert problems(a_file(wrong)) == where
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b"[" + b"9" * 5_000,
+        b"[]",
+        b"{",
+        b'{"format": "other"}',
+        b"slug,title\na,A\n",
+        b"",
+        a_file([1]),  # type: ignore[list-item]
+    ],
+    ids=[
+        "bytes",
+        "without end",
+        "a long number",
+        "a list",
+        "cut off",
+        "another format",
+        "columns",
+        "nothing",
+        "no objects",
+    ],
+)
+def test_a_file_of_another_kind_is_refused_in_a_sentence(content: bytes) -> None:
+    assert problems(content) == [(0, "file")]
+
+
+def test_a_spreadsheet_with_an_odd_position_is_told_so() -> None:
+    sheet = "slug,kind,position,title,text\na,question,²,A,Why?\n"
+    assert problems(sheet.encode()) == [(1, "position")]
+
+
+def test_a_text_that_listeners_have_keeps_its_kind(heard_journey: Journey) -> None:
+    rows = rows_of(heard_journey)
+    rows[1]["kind"] = "outro"
+    told = import_export.compare(heard_journey, import_export.parse(a_file(rows)))
+    assert [(problem.row, problem.field) for problem in told.problems] == [(2, "kind")]

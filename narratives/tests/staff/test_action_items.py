@@ -1,0 +1,144 @@
+"""What the dashboard says of texts, and where it leads; reflections on their way into the bank."""
+
+from __future__ import annotations
+
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from harness.admin_pages import edit, fail
+from narratives import publishing
+from narratives.models import BankReflection, Narrative
+from narratives.staff.action_items import needs_of_texts
+from ttscache.conf import conf
+from ttscache.models import Clip, ClipDay, Usage, WarmItem, WarmRun
+
+pytestmark = pytest.mark.django_db
+
+INDEX = reverse("admin:index")
+TEXTS = reverse("admin:narratives_narrative_changelist")
+BANK = reverse("admin:narratives_bankreflection_add")
+NEW = "Where did it all begin?"
+HEARD = "It sounds as though those mornings were a quiet kind of home."
+
+
+def said() -> list[str]:
+    return [need.says for need in needs_of_texts()]
+
+
+def listed(client: Client, state: str) -> list[str]:
+    page = client.get(TEXTS, {"state": state})
+    return [str(narrative) for narrative in page.context["cl"].result_list]
+
+
+class TestNeeds:
+    def test_where_all_is_published_and_made_there_is_none(self, heard_journey):
+        assert said() == []
+
+    def test_changes_that_nobody_published_are_counted_and_listed(self, heard_question, admin_client):
+        edit(heard_question, NEW)
+        assert said() == ["1 text has changes not published yet"]
+        assert listed(admin_client, "ahead") == ["Question"]
+
+    def test_a_new_text_counts_as_one_with_changes(self, heard_journey, admin_client):
+        Narrative.objects.create(journey=heard_journey, slug="new", title="New", text="And then?")
+        assert said() == ["1 text has changes not published yet"]
+        assert listed(admin_client, "ahead") == ["New"]
+
+    def test_a_version_that_waits_says_what_is_missing_and_leads_to_its_journey(self, heard_question):
+        edit(heard_question, NEW)
+        (publication,) = publishing.publish([heard_question])
+        (need,) = needs_of_texts()
+        assert need.says == "Version 2 of “Ours” waits: 2 clips are missing"
+        assert need.address == reverse("admin:narratives_journey_change", args=[publication.journey_id])
+        assert not need.is_urgent
+
+    def test_a_version_whose_clips_failed_is_urgent(self, heard_question):
+        edit(heard_question, NEW)
+        (publication,) = publishing.publish([heard_question])
+        fail(publication)
+        (need,) = needs_of_texts()
+        assert need.says.endswith("2 clips are missing, 2 could not be made")
+        assert need.is_urgent
+
+    def test_a_draft_whose_clip_failed_is_counted_and_listed(self, heard_question, admin_client):
+        edit(heard_question, NEW)
+        clip = Clip.objects.record(heard_question.draft_speech("onyx"), "question")
+        run = WarmRun.objects.create(scope="chosen texts", state="failed")
+        WarmItem.objects.create(run=run, clip=clip, position=0, characters=23, state="failed")
+        assert said()[0] == "1 text has a clip that could not be made"
+        assert listed(admin_client, "failed") == ["Question"]
+
+    def test_the_dashboard_shows_them_as_links(self, heard_question, admin_client):
+        edit(heard_question, NEW)
+        page = admin_client.get(INDEX).content.decode()
+        assert f'href="{TEXTS}?state=ahead">1 text has changes not published yet' in page
+
+
+def heard(text: str = HEARD, **fields: Any) -> Clip:
+    """A reflection that is on the dashboard, unless it is private."""
+    clip = Clip.objects.record(conf().house_request(text, "nova"), "analysis")
+    Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
+    ClipDay.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=5)
+    Usage.objects.create(
+        hour=timezone.now(), content_type="analysis", voice="nova", outcome="memory", latency_bucket=1
+    )
+    return clip
+
+
+def address_for(clip: Clip) -> str:
+    return f"{BANK}?clip={clip.pk}"
+
+
+class TestAddingToTheBank:
+    def test_the_dashboard_leads_to_a_form_by_the_clip_and_not_by_its_words(self, admin_client):
+        clip = heard()
+        page = admin_client.get(INDEX).content.decode()
+        assert f'href="{address_for(clip)}">Add to bank…' in page
+
+    def test_the_form_has_the_words_for_somebody_to_edit_and_adds_nothing(self, admin_client):
+        page = unescape(admin_client.get(address_for(heard())).content.decode())
+        assert HEARD in page and "Edit them until they suit any answer" in page
+        assert not BankReflection.objects.exists()
+
+    def test_once_saved_it_is_in_the_bank_and_the_log_says_where_it_came_from(self, admin_client):
+        clip = heard()
+        form = {"text": "That was a good morning. Thank you for it.", "theme": "general", "occasion": "any"}
+        admin_client.post(address_for(clip), form)
+        assert BankReflection.objects.get().text == form["text"]
+        says = f"Added from the reflections that are heard most: {clip.pk}."
+        assert LogEntry.objects.get().get_change_message() == says
+
+    def test_what_the_bank_has_is_marked_so_and_not_offered_again(self, admin_client):
+        clip = heard()
+        reflection = BankReflection.objects.create(text=HEARD)
+        publishing.hold_clips()
+        page = admin_client.get(INDEX).content.decode()
+        assert "Add to bank…" not in page and "| bank |" in page
+        answer = admin_client.get(address_for(clip))
+        assert answer["Location"] == reverse("admin:narratives_bankreflection_change", args=[reflection.pk])
+
+    @pytest.mark.parametrize(
+        "fields", [{"is_shareable": False}, {"voice": "nova (demo)"}, {"content_type": "response"}]
+    )
+    def test_words_that_are_private_or_made_up_are_in_no_form(self, admin_client, fields):
+        clip = heard(**{"is_shareable": False} | fields)
+        assert HEARD not in unescape(admin_client.get(address_for(clip)).content.decode())
+
+    @pytest.mark.parametrize(
+        ("rights", "status"), [(["view_clip"], 403), (["add_bankreflection"], 200)], ids=["look", "add"]
+    )
+    def test_it_takes_the_right_to_add_and_to_see_clips(self, rights, status):
+        user = User.objects.create(username="ben", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+        client = Client()
+        client.force_login(user)
+        answer = client.get(address_for(heard()))
+        assert answer.status_code == status
+        assert HEARD not in unescape(answer.content.decode())
