@@ -19,7 +19,7 @@ from harness.admin_pages import (
     narrative_form,
     page_of,
 )
-from narratives import publishing
+from narratives.content.loading import load_default_content
 from narratives.models import Journey
 from ttscache.models import Clip, Pin, WarmItem
 
@@ -160,7 +160,7 @@ def test_a_title_is_never_markup(admin_client, journey, question):
 class TestFewQueries:
     @pytest.fixture(autouse=True)
     def _content(self) -> None:
-        publishing.load_default_content()
+        load_default_content()
 
     @pytest.mark.parametrize("address", [JOURNEYS, NARRATIVES])
     def test_lists(self, admin_client, django_assert_max_num_queries, address):

@@ -267,7 +267,7 @@ class TestATextThatComesOutBroken:
         voice.calls.clear()
 
     def test_a_run_that_started_by_itself_pays_for_nothing(self, voice: FakeVoice) -> None:
-        run = finished(warming.start_run("by itself", WANTED[:1], by_itself=True))
+        run = finished(warming.start_run("by itself", WANTED[:1], automatic=True))
         assert (states(run), voice.calls) == (["failed"], [])
         assert run.items.get().reason == ProviderFailed.sentence
 
@@ -287,7 +287,7 @@ class TestATextThatComesOutBroken:
     def test_what_staff_have_made_again_is_tried(self, voice: FakeVoice) -> None:
         Clip.objects.update(kept_at=Now())
         voice.audio = None
-        finished(remaking.start_run("again", remaking.plan(WANTED[:1])))
+        finished(remaking.start_remake("again", remaking.plan_remakes(WANTED[:1])))
         assert len(voice.calls) == 1
 
 
