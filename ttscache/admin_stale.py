@@ -2,74 +2,67 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import uuid
 
 from django.contrib import messages
 from django.contrib.admin.sites import site
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db.models import Q, Sum
-from django.db.models.functions import Coalesce, Length
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from ttscache import pruning
 from ttscache.admin_widgets import price
 from ttscache.conf import conf
 from ttscache.hosts import hosts_at_work
-from ttscache.models import MOST_HASHES, Clip, ContentType, PruneRun
-from ttscache.prices import list_price_usd
-from ttscache.pruning import MOST_DAYS, Stale, find_stale, hand_over
+from ttscache.models import Clip, ContentType, PruneRun
 
-MOST_AT_ONCE = 100_000  # what a form may carry
-LISTED = 200
-HASH_BYTES = 16
+MOST_CLIPS_SHOWN = 200
 
 
 def stale_page(request: HttpRequest) -> HttpResponse:
-    """GET: a dry run, which writes nothing. POST: have its list removed, as far as it is stale still."""
+    """GET: a dry run, which touches no clip and plans a prune of what it lists. POST: confirm that plan."""
     if not request.user.has_perm("ttscache.prune_clip"):
         raise PermissionDenied
-    if request.method == "POST":
-        return _remove(request)
+    return _confirm(request) if request.method == "POST" else _plan(request)
+
+
+def _plan(request: HttpRequest) -> HttpResponse:
     days = _days(request.GET.get("days"))
-    found = find_stale(days)
-    chosen = tuple(each for each in found.content_hashes if len(each) == 2 * HASH_BYTES)[:MOST_AT_ONCE]
-    listed = Clip.objects.filter(content_hash__in=chosen[:LISTED]).defer("waveform")
+    stale = pruning.find_stale(days)
+    plan = pruning.plan(stale, days, asked_by=request.user.get_username())
     is_private = Q(content_type=ContentType.ANALYSIS, is_shareable=False) | Q(
         content_type=ContentType.RESPONSE
     )
+    listed = Clip.objects.filter(content_hash__in=stale.content_hashes[:MOST_CLIPS_SHOWN]).defer("waveform")
     shown = list(listed.exclude(is_private).order_by("last_accessed_at"))
-    totals = Totals.of(chosen) if len(chosen) < len(found.content_hashes) else Totals.found(found)
     context = site.each_context(request) | {
         "title": "Clips that nobody asks for",
-        "days": days,
-        "found": found,
-        "totals": totals,
-        "price": price(totals.usd),
+        "plan": plan,
+        "price": _price_of(plan),
         "shown": shown,
-        "not_shown": totals.clips - len(shown),
-        "left_over": len(found.content_hashes) - len(chosen),
-        "packed": packed(chosen),
+        "not_shown": plan.listed - len(shown),
         "back": reverse("admin:index"),
     }
     return TemplateResponse(request, "admin/stale.html", context)
 
 
-def _remove(request: HttpRequest) -> HttpResponse:
-    """Have exactly these removed in the background, as far as they are stale still, and no others."""
-    days = _days(request.POST.get("days"))
-    listed = unpacked(request.POST.get("clips", ""))
-    totals = Totals.of(listed)
-    stale = Stale(tuple(listed), totals.stored_bytes, totals.usd, kept_back=0)
-    run = hand_over(stale, days, asked_by=request.user.get_username())
-    said = _handed_over_in_words(totals)
+def _confirm(request: HttpRequest) -> HttpResponse:
+    """Have exactly the clips of the plan removed in the background, but for those asked for meanwhile."""
+    try:
+        run_id = uuid.UUID(request.POST.get("run", ""))
+    except ValueError as error:
+        raise BadRequest("run is the id of a planned prune") from error
+    run = pruning.confirm(run_id, asked_by=request.user.get_username())
+    if run is None:
+        messages.warning(request, "That list is no longer there. This is how it is now; nothing was removed.")
+        return redirect("admin:ttscache_clip_stale")
+    said = _being_removed_in_words(run)
     site.get_model_admin(PruneRun).log_change(request, run, said)
-    messages.success(request, f"{said} Whatever somebody asks for in the meantime stays.")
+    messages.success(request, f"{said} Clips that somebody asks for in the meantime stay.")
     if not hosts_at_work():
         messages.warning(request, "No background process is up just now. They are removed once one is.")
     if request.user.has_perm("ttscache.view_prunerun"):
@@ -77,11 +70,14 @@ def _remove(request: HttpRequest) -> HttpResponse:
     return redirect("admin:index")
 
 
-def _handed_over_in_words(totals: Totals) -> str:
+def _being_removed_in_words(run: PruneRun) -> str:
     """How many clips, in bytes and in money."""
-    clips = "1 clip is" if totals.clips == 1 else f"{totals.clips:,} clips are"
-    size = filesizeformat(totals.stored_bytes)
-    return f"{clips} being removed: {size}, to make again {price(totals.usd)}."
+    clips = "1 clip is" if run.listed == 1 else f"{run.listed:,} clips are"
+    return f"{clips} being removed: {filesizeformat(run.listed_bytes)}, to make again {_price_of(run)}."
+
+
+def _price_of(run: PruneRun) -> str:
+    return price(run.listed_cost_microusd / 1e6)
 
 
 def _days(given: str | None) -> int:
@@ -89,50 +85,6 @@ def _days(given: str | None) -> int:
         days = int(given) if given else conf().stale_days
     except ValueError:
         days = 0
-    if not 1 <= days <= MOST_DAYS:
+    if not 1 <= days <= pruning.MOST_DAYS:
         raise BadRequest("days is a whole number from 1")
     return days
-
-
-# --- the list, as a form carries it -----------------------------------------------------------------------
-def packed(content_hashes: Iterable[str]) -> str:
-    """16 bytes a clip, in letters that a form sends as they are: 100,000 clips are 2.1 MB."""
-    return base64.urlsafe_b64encode(b"".join(bytes.fromhex(each) for each in content_hashes)).decode()
-
-
-def unpacked(given: str) -> list[str]:
-    try:
-        raw = base64.b64decode(given.encode(), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise BadRequest("the list is damaged") from error
-    if len(raw) % HASH_BYTES or len(raw) > MOST_AT_ONCE * HASH_BYTES:
-        raise BadRequest("the list is damaged")
-    return [raw[start : start + HASH_BYTES].hex() for start in range(0, len(raw), HASH_BYTES)]
-
-
-# --- what it comes to -------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Totals:
-    clips: int = 0
-    stored_bytes: int = 0
-    usd: float = 0.0
-
-    @classmethod
-    def found(cls, stale: Stale) -> Totals:
-        return cls(len(stale.content_hashes), stale.freed_bytes, stale.remake_cost_usd)
-
-    @classmethod
-    def of(cls, content_hashes: Sequence[str]) -> Totals:
-        """The bytes at rest of those that have sound, and what these cost to make again."""
-        stored_bytes, usd = 0, 0.0
-        for start in range(0, len(content_hashes), MOST_HASHES):
-            part = Clip.objects.filter(content_hash__in=content_hashes[start : start + MOST_HASHES])
-            made = part.filter(kept_at__isnull=False).order_by()
-            rows = made.values_list("model").annotate(
-                characters=Sum(Length("content_text")),
-                size=Sum(Coalesce("stored_size", "audio_file_size", 0)),
-            )
-            for model, characters, size in rows:
-                stored_bytes += size
-                usd += list_price_usd(model, characters)
-        return cls(len(content_hashes), stored_bytes, usd)

@@ -66,6 +66,7 @@ RUN_BADGES = {
     WarmRun.State.CANCELLED: CANCELLED,
 }
 PRUNE_BADGES = {
+    PruneRun.State.PLANNED: Badge("Planned", "checklist", "neutral", "Nothing goes before staff confirm it."),
     PruneRun.State.RUNNING: Badge("Under way", "hourglass_top", "info", is_settled=False),
     PruneRun.State.DONE: Badge("Done", "check_circle", "success"),
     PruneRun.State.STOPPED: Badge("Stopped", "stop_circle", "neutral"),

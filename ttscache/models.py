@@ -361,9 +361,14 @@ class Replaced(models.Model):
 
 
 class PruneRun(models.Model):
-    """One prune: what it found, and how much of it is gone. `asked_by`: a person, or what asked instead."""
+    """One prune: what it found, and how much of it is gone. `asked_by`: a person, or what asked instead.
+
+    A planned run removes nothing: it is a list that staff look at, and `started_at` is when it was made.
+    The figures that begin with `listed` are those of the list, the others those of what is gone.
+    """
 
     class State(models.TextChoices):
+        PLANNED = "planned", "Planned"
         RUNNING = "running", "Running"
         DONE = "done", "Done"
         STOPPED = "stopped", "Stopped"
@@ -376,6 +381,8 @@ class PruneRun(models.Model):
     started_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
     listed = models.IntegerField(default=0)
+    listed_bytes = models.BigIntegerField(default=0)
+    listed_cost_microusd = models.BigIntegerField(default=0)
     removed = models.IntegerField(default=0)
     freed_bytes = models.BigIntegerField(default=0)
     remake_cost_microusd = models.BigIntegerField(default=0)
@@ -389,7 +396,7 @@ class PruneRun(models.Model):
 
 
 class PruneBatch(models.Model):
-    """Clips that a prune listed when it began and has not looked at again. Gone when it is at its end."""
+    """Clips on the list of a prune that it has not looked at yet. None are left when it is at its end."""
 
     run = models.ForeignKey(PruneRun, models.CASCADE, related_name="batches")
     content_hashes = models.JSONField()

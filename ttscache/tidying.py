@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.models import Failure, Success
 
-from ttscache import readiness
+from ttscache import pruning, readiness
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Receipt, Removal, Replaced, WarmItem, WarmRun
 from ttscache.rollup import first_day_kept, roll_up, start_of_day
 
@@ -58,6 +58,7 @@ def forget_old_runs() -> None:
     _delete(WarmItem.objects.filter(run__in=ended))
     _delete(ended)
     _delete(PruneRun.objects.filter(finished_at__lt=long_ago))
+    pruning.discard_unconfirmed_plans()
 
 
 def _delete(rows: QuerySet[Any]) -> None:

@@ -20,12 +20,11 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ
 
 from ttscache import tasks
-from ttscache.admin_stale import packed, unpacked
 from ttscache.conf import conf
 from ttscache.figures import needs
 from ttscache.figures.demo import VOICES
 from ttscache.figures.scope import RANGES
-from ttscache.models import Clip, ClipDay, LastCall, PruneRun, Spending, Usage, WarmItem, WarmRun
+from ttscache.models import Clip, ClipDay, LastCall, PruneBatch, PruneRun, Spending, Usage, WarmItem, WarmRun
 from ttscache.tests.fakes import speech
 
 pytestmark = pytest.mark.django_db
@@ -328,7 +327,7 @@ class TestHiding:
 
 class TestRemoving:
     def carried(self, page: str) -> str:
-        found = re.search(r'name="clips" value="([^"]*)"', page)
+        found = re.search(r'name="run" value="([^"]*)"', page)
         assert found is not None
         return found[1]
 
@@ -341,7 +340,7 @@ class TestRemoving:
         assert (Clip.objects.count(), LogEntry.objects.count()) == (1, 0)
 
     def confirmed(self, client: Client, page: str) -> PruneRun:
-        answer = client.post(STALE, {"days": "90", "clips": self.carried(page)})
+        answer = client.post(STALE, {"run": self.carried(page)})
         run = PruneRun.objects.get()
         assert answer["Location"] == reverse("admin:ttscache_prunerun_change", args=[run.pk])
         return run
@@ -400,15 +399,53 @@ class TestRemoving:
         assert "Rosa" not in page
         assert "And 1 more" in page
 
+    def test_a_hash_that_an_adopted_database_holds_need_not_be_hexadecimal(self, admin_client):
+        clip = old_clip("Adopted.")
+        Clip.objects.filter(pk=clip.pk).update(content_hash="not-hexadecimal-but-32-letters!!")
+        run = self.confirmed(admin_client, text_of(admin_client.get(STALE)))
+        tasks.prune(str(run.pk))
+        assert not Clip.objects.exists()
+
     def test_it_takes_the_right_to_remove(self):
         assert staff_with("view_usage", "view_clip").get(STALE).status_code == 403
 
-    @pytest.mark.parametrize("given", [{"days": "0"}, {"days": "x"}, {"days": "90", "clips": "!"}])
-    def test_what_is_no_list_or_no_number_is_refused(self, admin_client, given):
+    @pytest.mark.parametrize("days", ["0", "x"])
+    def test_days_that_are_no_number_from_1_are_refused(self, admin_client, days):
+        assert admin_client.get(STALE, {"days": days}).status_code == 400
+
+    @pytest.mark.parametrize("given", [{}, {"run": "!"}])
+    def test_a_form_without_the_id_of_a_plan_is_refused(self, admin_client, given):
         assert admin_client.post(STALE, given).status_code == 400
 
-    def test_a_list_of_100_000_clips_fits_into_a_form(self, settings):
-        hashes = [f"{number:032x}" for number in range(100_000)]
-        carried = packed(hashes)
-        assert len(carried) < settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        assert unpacked(carried) == hashes
+    def test_the_plan_may_be_confirmed_once_only(self, admin_client):
+        old_clip("Listed.")
+        page = text_of(admin_client.get(STALE))
+        self.confirmed(admin_client, page)
+        again = admin_client.post(STALE, {"run": self.carried(page)}, follow=True)
+        assert "That list is no longer there." in text_of(again)
+        assert PruneRun.objects.filter(state="running").count() == 1
+
+    def test_a_plan_of_yesterday_removes_nothing(self, admin_client):
+        old_clip("Listed.")
+        page = text_of(admin_client.get(STALE))
+        PruneRun.objects.update(started_at=timezone.now() - DAY)
+        admin_client.post(STALE, {"run": self.carried(page)})
+        assert not PruneRun.objects.filter(state="running").exists()
+
+    def test_nobody_confirms_the_plan_of_somebody_else(self, admin_client):
+        old_clip("Listed.")
+        page = text_of(admin_client.get(STALE))
+        staff_with("prune_clip").post(STALE, {"run": self.carried(page)})
+        assert PruneRun.objects.get(asked_by="admin").state == "planned"
+
+    def test_looking_again_replaces_the_plan_and_its_list(self, admin_client):
+        old_clip("Listed.")
+        for _ in range(3):
+            admin_client.get(STALE)
+        assert (PruneRun.objects.count(), PruneBatch.objects.count()) == (1, 1)
+
+    def test_the_heartbeat_does_not_take_up_a_plan(self, admin_client):
+        old_clip("Listed.")
+        admin_client.get(STALE)
+        tasks.heartbeat()
+        assert "ttscache.tasks.prune" not in {each.func() for each in OrmQ.objects.all()}
