@@ -26,8 +26,8 @@ from narratives.sounds import Sound, clips_and_badges
 from ttscache import warming
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_widgets import NOT_MADE, being_made_in_words
-from ttscache.figures.heard import shareable_reflections
 from ttscache.models import DEMO_MARK, Clip
+from ttscache.reports.most_heard import shareable_reflections
 
 
 def add_bank_sounds(given: Iterable[BankReflection]) -> None:

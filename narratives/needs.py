@@ -15,15 +15,14 @@ from narratives.models import BankReflection, Narrative, Publication, share_lexi
 from narratives.sounds import add_sounds, sounds_of
 from ttscache import warming
 from ttscache.admin_widgets import FAILED, badges_of
-from ttscache.figures import needs
-from ttscache.figures.needs import Further, Need
 from ttscache.models import Clip
+from ttscache.reports.action_items import Further, Need, add_needs, add_reflection_link
 
 
 def register() -> None:
     """At the start of every process."""
-    needs.add_needs(needs_of_texts)
-    needs.add_reflection_link(Further("Add to bank…", address_in_bank, "narratives.add_bankreflection"))
+    add_needs(needs_of_texts)
+    add_reflection_link(Further("Add to bank…", address_in_bank, "narratives.add_bankreflection"))
 
 
 def needs_of_texts() -> Iterator[Need]:

@@ -24,16 +24,16 @@ from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_stale import stale_page
 from ttscache.admin_widgets import OUTCOMES, RUN_BADGES, being_made_in_words, in_words, player, price
 from ttscache.conf import conf
-from ttscache.figures.asked import Kind, Source
-from ttscache.figures.heard import Heard, shareable_reflections
-from ttscache.figures.holdings import GROWTH_DAYS, NEVER_HEARD_DAYS
-from ttscache.figures.lines import HEADINGS, lines
-from ttscache.figures.needs import Need, needs_without_figures, reflection_links
-from ttscache.figures.report import Report, report
-from ttscache.figures.scope import HOUR, RANGES, VIEWS, Scope
-from ttscache.figures.work import CLASSES, LATELY, OK, failed_lately
 from ttscache.ledger import HITS, MISSES
 from ttscache.models import Clip, ContentType, WarmRun
+from ttscache.reports.action_items import Need, needs_without_figures, reflection_links
+from ttscache.reports.background_work import CLASSES, LATELY, OK, failed_lately
+from ttscache.reports.csv_export import HEADINGS, lines
+from ttscache.reports.most_heard import Heard, shareable_reflections
+from ttscache.reports.report import Report, report
+from ttscache.reports.requests import Kind, Source
+from ttscache.reports.scope import HOUR, RANGES, VIEWS, Scope
+from ttscache.reports.storage import GROWTH_DAYS, NEVER_HEARD_DAYS
 from ttscache.rollup import start_of_day
 from ttscache.tries import MOST_TRIES
 

@@ -9,9 +9,9 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from ttscache.conf import conf
-from ttscache.figures.holdings import never_heard_clips, published_clips
-from ttscache.figures.work import failed_clips, open_items, tried_out_clips, waiting_longest
 from ttscache.models import Clip, WarmItem
+from ttscache.reports.background_work import failed_clips, open_items, tried_out_clips, waiting_longest
+from ttscache.reports.storage import never_heard_clips, published_clips
 from ttscache.tries import MOST_TRIES
 
 

@@ -16,10 +16,10 @@ from django.urls import reverse
 from ttscache import warming
 from ttscache.admin_pages import NOTHING_MISSING, StaffAdmin, has_said_yes
 from ttscache.admin_widgets import being_made_in_words
-from ttscache.figures.holdings import missing_clips
-from ttscache.figures.scope import Scope
-from ttscache.figures.work import clips_to_try_again
 from ttscache.models import Clip, WarmItem, WarmRun
+from ttscache.reports.background_work import clips_to_try_again
+from ttscache.reports.scope import Scope
+from ttscache.reports.storage import missing_clips
 from ttscache.warming import Plan, Wanted
 
 Begin = Callable[[], Iterable[tuple[WarmRun, list[Clip]]]]

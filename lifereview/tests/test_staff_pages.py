@@ -17,8 +17,8 @@ from harness.axe import serious
 from narratives import publishing
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation
 from narratives.shipped import load_shipped_content
-from ttscache.figures import demo
 from ttscache.models import Alert, Clip, PruneRun, WarmItem, WarmRun
+from ttscache.reports import demo
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database, pytest.mark.timeout(300)]
 

@@ -21,10 +21,10 @@ from django_q.models import Failure, OrmQ
 
 from ttscache import tasks
 from ttscache.conf import conf
-from ttscache.figures import needs
-from ttscache.figures.demo import VOICES
-from ttscache.figures.scope import RANGES
 from ttscache.models import Clip, ClipDay, LastCall, PruneBatch, PruneRun, Spending, Usage, WarmItem, WarmRun
+from ttscache.reports import action_items
+from ttscache.reports.demo import VOICES
+from ttscache.reports.scope import RANGES
 from ttscache.tests.fakes import speech
 
 pytestmark = pytest.mark.django_db
@@ -236,12 +236,16 @@ class TestPage:
         assert re.findall(r"</span>([\w ]+ target): Question", tile) == words
 
     def test_others_may_add_needs_and_links(self, admin_client, monkeypatch):
-        monkeypatch.setattr(needs, "_needs", [])
-        monkeypatch.setattr(needs, "_further", [])
+        monkeypatch.setattr(action_items, "_needs", [])
+        monkeypatch.setattr(action_items, "_further", [])
         usage(30)
         reflection()
-        needs.add_needs(lambda: [needs.Need("2 drafts wait", "admin:narratives_narrative_changelist")])
-        needs.add_reflection_link(needs.Further("Add to bank…", lambda clip: f"/bank/{clip.pk}"))
+        action_items.add_needs(
+            lambda: [action_items.Need("2 drafts wait", "admin:narratives_narrative_changelist")]
+        )
+        action_items.add_reflection_link(
+            action_items.Further("Add to bank…", lambda clip: f"/bank/{clip.pk}")
+        )
         page = text_of(admin_client.get(INDEX))
         assert f'href="{reverse("admin:narratives_narrative_changelist")}">2 drafts wait' in page
         assert "Add to bank…" in page

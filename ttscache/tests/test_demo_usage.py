@@ -15,11 +15,12 @@ from prometheus_client import generate_latest
 from ttscache import alerts
 from ttscache.analytics import budget_today, cache_stats
 from ttscache.conf import conf
-from ttscache.figures import asked, demo
-from ttscache.figures.scope import Scope
-from ttscache.figures.time_to_sound import time_to_sound
 from ttscache.metrics import Figures
 from ttscache.models import Alert, Clip, ClipDay, Pin, SoundStart, Spending, Usage
+from ttscache.reports import demo
+from ttscache.reports.requests import asked
+from ttscache.reports.scope import Scope
+from ttscache.reports.time_to_sound import time_to_sound
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +53,7 @@ def rows() -> dict[str, list[Any]]:
 def test_a_year_shows_in_every_range():
     run("--days", "365")
     for name in ("24h", "7d", "30d", "90d", "365d"):
-        found = asked.asked(Scope.asked_for({"range": name}))
+        found = asked(Scope.asked_for({"range": name}))
         assert found.rate.requests > 100
         assert all(kind.rate.requests for kind in found.kinds)
 

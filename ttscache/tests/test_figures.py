@@ -15,11 +15,6 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from ttscache.conf import conf
-from ttscache.figures import asked, heard, holdings, work
-from ttscache.figures.histogram import Latency, percentile
-from ttscache.figures.money import money
-from ttscache.figures.report import report
-from ttscache.figures.scope import RANGES, VIEWS, Scope
 from ttscache.ledger import Asked, Ledger
 from ttscache.models import (
     Alert,
@@ -34,6 +29,13 @@ from ttscache.models import (
     WarmItem,
     WarmRun,
 )
+from ttscache.reports import background_work, storage
+from ttscache.reports.costs import money
+from ttscache.reports.most_heard import MostHeard, most_heard
+from ttscache.reports.percentiles import Latency, percentile
+from ttscache.reports.report import report
+from ttscache.reports.requests import Rate, asked
+from ttscache.reports.scope import RANGES, VIEWS, Scope
 from ttscache.rollup import roll_up
 from ttscache.speech import SpeechRequest
 from ttscache.tests.fakes import speech
@@ -132,7 +134,7 @@ def rate_of(requests: list[Request], view: str) -> float | None:
 class TestFiveThousandRequests:
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
     def test_hit_rates_are_those_of_the_ledger(self, recorded, name, voice, view):
-        found, mine = asked.asked(look(name, voice, view)), chosen(recorded, name, voice)
+        found, mine = asked(look(name, voice, view)), chosen(recorded, name, voice)
         assert found.rate.requests == len(mine) > 0
         assert found.rate.percent == pytest.approx(rate_of(mine, view))
         for kind in found.kinds:
@@ -143,7 +145,7 @@ class TestFiveThousandRequests:
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
     def test_money_is_that_of_the_ledger(self, recorded, name, voice, view):
         scope = look(name, voice, view)
-        found = money(scope, asked.asked(scope).worth_microusd)
+        found = money(scope, asked(scope).worth_microusd)
         spent = sum(each.microusd for each in chosen(recorded, name, voice, calls=True))
         without = sum(each.microusd for each in chosen(recorded, name, voice))
         assert found.spent == pytest.approx(spent / 1e6)
@@ -154,7 +156,7 @@ class TestFiveThousandRequests:
     def test_every_step_is_that_of_the_ledger(self, recorded, name, view):
         """Days of long ago are kept as days, so they are weighed as days."""
         scope = look(name, "", view)
-        for kind in asked.asked(scope).kinds:
+        for kind in asked(scope).kinds:
             for begin, step in zip(scope.steps, kind.steps, strict=True):
                 end = begin + scope.range.step
                 mine = [each for each in chosen(recorded, name, "") if begin <= each.at < end]
@@ -165,7 +167,7 @@ class TestFiveThousandRequests:
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
     def test_sources_are_those_of_the_ledger(self, recorded, name, voice, view):
         mine = chosen(recorded, name, voice)
-        for source in asked.asked(look(name, voice, view)).sources:
+        for source in asked(look(name, voice, view)).sources:
             of_source = [each for each in mine if each.outcome == source.outcome]
             weigh: Callable[[list[Request]], int] = (
                 len if view == "requests" else lambda all_: sum(each.characters for each in all_)
@@ -175,7 +177,7 @@ class TestFiveThousandRequests:
 
     @pytest.mark.parametrize("name", BEGINS)
     def test_percentiles_lie_in_the_bucket_of_the_real_ones(self, recorded, name):
-        for source in asked.asked(look(name, "", "requests")).sources:
+        for source in asked(look(name, "", "requests")).sources:
             waited = sorted(each.ms for each in chosen(recorded, name, "") if each.outcome == source.outcome)
             for share, found in ((0.5, source.p50), (0.95, source.p95), (0.99, source.p99)):
                 real = waited[max(0, -(-len(waited) * share // 1).__int__() - 1)]
@@ -184,7 +186,7 @@ class TestFiveThousandRequests:
                 assert bucket_of(found.ms) == bucket_of(min(real, 30_000))
 
     def test_the_change_is_since_the_range_before(self, recorded):
-        found = asked.asked(look("7d", "nova", "requests"))
+        found = asked(look("7d", "nova", "requests"))
         begin = BEGINS["7d"]
         before = [each for each in recorded if begin - 7 * DAY <= each.at < begin and not each.is_call]
         then = rate_of([each for each in before if each.voice == "nova"], "requests")
@@ -200,7 +202,7 @@ def test_a_change_is_told_once_counting_goes_back_to_the_beginning_of_the_range_
     for hour in (NOW, BEGINS["7d"] - DAY, NOW - days_ago * DAY):
         figures = {"content_type": "question", "voice": "nova", "outcome": "memory", "requests": 30}
         Usage.objects.get_or_create(hour=hour, latency_bucket=1, defaults=figures)
-    assert (asked.asked(look("7d", "", "requests")).change is not None) is is_told
+    assert (asked(look("7d", "", "requests")).change is not None) is is_told
 
 
 def bucket_of(ms: float) -> int:
@@ -240,7 +242,7 @@ def test_percentiles_are_read_from_buckets(counts, share, found):
     ],
 )
 def test_a_rate_has_a_colour_only_with_traffic_and_by_its_distance_from_the_target(hits, requests, tone):
-    assert asked.Rate(requests=requests, hits=hits, target=95.0).tone == tone
+    assert Rate(requests=requests, hits=hits, target=95.0).tone == tone
 
 
 def clip_of(text: str, voice: str = "nova", kind: str = "question", **fields: Any) -> Clip:
@@ -265,7 +267,7 @@ class TestHoldings:
             clip = clip_of(f"Text {number}", **fields)
             reason = Pin.Reason.DRAFT if number == 2 else Pin.Reason.LIVE
             Pin.objects.create(content_hash=clip.content_hash, reason=reason)
-        covered = holdings.coverage(usual())
+        covered = storage.coverage(usual())
         assert (covered.ready, covered.total, covered.tone) == (1, 2, "far")
 
     @pytest.mark.parametrize(
@@ -279,21 +281,21 @@ class TestHoldings:
             ("Not", reason, {}),
         ):
             Pin.objects.create(content_hash=clip_of(text, **fields).content_hash, reason=of)
-        covered = holdings.coverage(usual(voice=voice))
+        covered = storage.coverage(usual(voice=voice))
         assert (covered.ready, covered.total) == (1, 1)
-        assert holdings.published_clips().count() == 1
+        assert storage.published_clips().count() == 1
 
     def test_a_clip_that_is_published_twice_is_covered_once(self):
         clip = clip_of("In the bank and in a journey.", **made())
         for reason in (Pin.Reason.LIVE, Pin.Reason.SYSTEM, Pin.Reason.BANK):
             Pin.objects.create(content_hash=clip.content_hash, reason=reason)
-        assert holdings.coverage(usual()).total == 1
+        assert storage.coverage(usual()).total == 1
 
     def test_coverage_of_one_voice_is_of_its_clips(self):
         for voice, fields in (("nova", made()), ("onyx", {})):
             clip = clip_of("Text", voice, **fields)
             Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
-        covered = holdings.coverage(usual(voice="nova"))
+        covered = storage.coverage(usual(voice="nova"))
         assert (covered.ready, covered.total, covered.tone) == (1, 1, "good")
 
     def test_storage_is_bytes_at_rest_by_kind(self):
@@ -301,26 +303,26 @@ class TestHoldings:
         clip_of("Two", voice="onyx", **made(size=500))
         clip_of("Three", kind="analysis", **made(size=100))
         clip_of("Not made")
-        assert holdings.storage(usual()).bytes_by_kind == {"question": 800, "analysis": 100}
-        assert holdings.storage(usual(voice="nova")).bytes_by_kind == {"question": 300, "analysis": 100}
+        assert storage.storage(usual()).bytes_by_kind == {"question": 800, "analysis": 100}
+        assert storage.storage(usual(voice="nova")).bytes_by_kind == {"question": 300, "analysis": 100}
 
     def test_days_left_come_from_two_weeks_of_growth(self, settings):
         settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 30_000}
         clip_of("Old", **made(20, size=2_000))
         clip_of("New", **made(1, size=28_000))
         PruneRun.objects.create(days=90, freed_bytes=14_000)
-        space = holdings.storage(usual())
+        space = storage.storage(usual())
         assert (space.bytes_a_day, space.days_left, space.is_nearly_full) == (1_000, 0, True)
 
     def test_the_room_that_is_left_is_that_of_all_voices(self, settings):
         settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 30_000}
         clip_of("New", **made(1, size=14_000))
         clip_of("New", "onyx", **made(1, size=14_000))
-        assert holdings.storage(usual(voice="nova")).days_left == 1
+        assert storage.storage(usual(voice="nova")).days_left == 1
 
     def test_without_a_limit_there_are_no_days_left(self):
         clip_of("New", **made(1))
-        assert holdings.storage(usual()).days_left is None
+        assert storage.storage(usual()).days_left is None
 
     def test_never_heard_is_what_was_made_long_ago_and_not_asked_for_since(self):
         clip_of("Never heard", **made(31))
@@ -328,7 +330,7 @@ class TestHoldings:
         clip_of("Taken over lately", adopted_at=timezone.now(), **made(300))
         played = clip_of("Heard", **made(31))
         ClipDay.objects.create(content_hash=played.content_hash, day=timezone.now().date(), requests=1)
-        found = holdings.never_heard(usual()).found
+        found = storage.never_heard(usual()).found
         assert found.clips == 1
         assert found.usd == pytest.approx(len("Never heard") * 30 / 1e6)
 
@@ -346,9 +348,9 @@ def heard_of(text: str, *plays: int, voice: str = "nova", **fields: Any) -> Clip
     return clip
 
 
-def most_heard(**given: Any) -> heard.MostHeard:
+def heard_lately(**given: Any) -> MostHeard:
     scope = usual(**given)
-    return heard.most_heard(scope, holdings.storage(scope).reflections_on_record)
+    return most_heard(scope, storage.storage(scope).reflections_on_record)
 
 
 @pytest.mark.django_db
@@ -357,7 +359,7 @@ class TestMostHeard:
         heard_of("A quiet kind of home.", 3, 2)
         heard_of("A quiet kind of home.", 4, voice="onyx", **made())
         heard_of("A lot of care.", 8)
-        rows = most_heard().rows
+        rows = heard_lately().rows
         assert [(row.clip.content_text, row.plays) for row in rows] == [
             ("A quiet kind of home.", 9),
             ("A lot of care.", 8),
@@ -367,26 +369,26 @@ class TestMostHeard:
     def test_plays_are_those_of_the_days_of_the_range(self):
         heard_of("Often, long ago.", 0, 0, 0, 0, 0, 0, 0, 50)
         heard_of("Often, now.", 0, 0, 0, 0, 0, 0, 3)
-        assert [row.clip.content_text for row in most_heard(range="7d").rows] == ["Often, now."]
-        assert len(most_heard(range="30d").rows) == 2
+        assert [row.clip.content_text for row in heard_lately(range="7d").rows] == ["Often, now."]
+        assert len(heard_lately(range="30d").rows) == 2
 
     def test_what_was_made_for_one_person_is_counted_and_never_shown(self):
         heard_of("So your mother's name was Rosa.", 40, is_shareable=False)
         heard_of("Twice only.", 2)
         heard_of("Thank you.", 3)
-        found = most_heard()
+        found = heard_lately()
         assert ([row.clip.content_text for row in found.rows], found.others) == (["Thank you."], 2)
 
     def test_what_is_hidden_is_shown_when_it_is_asked_for(self):
         heard_of("Hidden.", 3, is_hidden=True)
-        assert most_heard().rows == []
+        assert heard_lately().rows == []
         scope = usual()
-        assert len(heard.most_heard(scope, 1, hidden=True).rows) == 1
+        assert len(most_heard(scope, 1, hidden=True).rows) == 1
 
     def test_saved_is_every_play_after_the_first(self, settings):
         settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
         heard_of("Ten chars.", 5)
-        assert most_heard().rows[0].saved_usd == pytest.approx(4 * 10 * 30 / 1e6)
+        assert heard_lately().rows[0].saved_usd == pytest.approx(4 * 10 * 30 / 1e6)
 
 
 @pytest.mark.django_db
@@ -407,7 +409,7 @@ class TestWork:
         Usage.objects.create(
             hour=timezone.now(), content_type="question", outcome="generated", latency_bucket=9, requests=1
         )
-        queue = work.queue(asked.asked(usual()))
+        queue = background_work.queue(asked(usual()))
         assert (queue.waiting, queue.running, queue.failed) == (2, 1, 1)
         assert queue.oldest_seconds == pytest.approx(40, abs=30)
         assert queue.eta_seconds == pytest.approx(2 * 0.75 / conf().warm_concurrency)
@@ -415,7 +417,7 @@ class TestWork:
     def test_errors_of_the_voice_service_are_told_by_class(self):
         for outcome, calls in {"ok": 6, "key_refused": 1, "provider_timeout": 2, "broken": 1}.items():
             Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=calls)
-        found = work.provider(usual())
+        found = background_work.provider(usual())
         assert (found.calls, found.failed, found.error_percent) == (10, 4, 40)
         assert {name: number for name, number in found.classes.items() if number} == {
             "Key refused": 1,
@@ -459,12 +461,12 @@ class TestWork:
         before = {"ok": now - 2 * DAY, "key_refused": now - DAY} if latest else {}
         for outcome, at in (before | ({latest: now} if latest else {})).items():
             LastCall.objects.create(outcome=outcome, at=at)
-        assert work.provider(usual()).trouble == trouble
+        assert background_work.provider(usual()).trouble == trouble
 
     def test_the_last_success_is_known_however_long_ago_it_was(self):
         long_ago = timezone.now() - 40 * DAY
         LastCall.objects.create(outcome="ok", at=long_ago)
-        assert work.provider(usual()).last_ok == long_ago
+        assert background_work.provider(usual()).last_ok == long_ago
 
 
 @pytest.mark.any_database

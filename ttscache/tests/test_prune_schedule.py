@@ -18,8 +18,8 @@ from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
 from ttscache import pruning, tasks
-from ttscache.figures.holdings import NotAskedFor, not_asked_for
 from ttscache.models import Claim, Clip, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
+from ttscache.reports.storage import NotAskedFor, not_asked_for
 from ttscache.tests.fakes import speech
 
 pytestmark = pytest.mark.django_db(transaction=True)

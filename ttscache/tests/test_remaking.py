@@ -14,9 +14,9 @@ from ttscache import pulling, remaking, warming
 from ttscache.cache import Hit
 from ttscache.claims import Claims
 from ttscache.errors import ProviderFailed
-from ttscache.figures.holdings import GROWTH_DAYS, _bytes_a_day
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
+from ttscache.reports.storage import GROWTH_DAYS, _bytes_a_day
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, hum, speech, spoken
 from ttscache.warming import Wanted

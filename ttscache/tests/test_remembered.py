@@ -11,7 +11,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from ttscache.figures.remembered import Remembered, remembered
+from ttscache.reports.cached import Remembered, remembered
 
 pytestmark = pytest.mark.django_db
 

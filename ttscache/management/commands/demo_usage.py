@@ -7,7 +7,7 @@ from typing import Any
 from django.core.cache import cache
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ttscache.figures import demo
+from ttscache.reports import demo
 
 
 class Command(BaseCommand):

@@ -10,11 +10,11 @@ from typing import Any
 
 from django.db.models import Sum
 
-from ttscache.figures.histogram import Latency, percentile
-from ttscache.figures.remembered import rows_in
-from ttscache.figures.scope import Scope
 from ttscache.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import SoundStart
+from ttscache.reports.cached import rows_in
+from ttscache.reports.percentiles import Latency, percentile
+from ttscache.reports.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)

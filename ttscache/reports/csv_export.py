@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ttscache.figures.report import Report
+from ttscache.reports.report import Report
 
 HEADINGS = ("section", "what", "from (UTC)", "figure", "value", "unit")
 

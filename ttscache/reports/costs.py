@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db.models import Sum
 
-from ttscache.figures.remembered import rows_in
-from ttscache.figures.scope import Scope
-from ttscache.figures.steps import StepOf
 from ttscache.models import Spending
+from ttscache.reports.cached import rows_in
+from ttscache.reports.scope import Scope
+from ttscache.reports.time_steps import StepOf
 
 
 @dataclass(frozen=True, slots=True)

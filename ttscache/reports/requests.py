@@ -12,12 +12,12 @@ from typing import Any
 from django.db.models import Sum
 
 from ttscache.conf import conf
-from ttscache.figures.histogram import Latency, percentile
-from ttscache.figures.remembered import PAST_FRESH, remembered, rows_in
-from ttscache.figures.scope import Scope
-from ttscache.figures.steps import StepOf
 from ttscache.ledger import HITS, LATENCY_BUCKETS_MS, OUTCOMES
 from ttscache.models import ContentType, Usage, kind_of
+from ttscache.reports.cached import PAST_FRESH, remembered, rows_in
+from ttscache.reports.percentiles import Latency, percentile
+from ttscache.reports.scope import Scope
+from ttscache.reports.time_steps import StepOf
 
 ENOUGH_REQUESTS = 20  # below that a rate says little, and has no colour
 FAR_BELOW = 5.0  # percentage points under a target

@@ -17,7 +17,7 @@ from django.db import Error, connections
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from ttscache.figures.scope import Scope
+from ttscache.reports.scope import Scope
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from ttscache.conf import conf
-from ttscache.figures import demo
-from ttscache.figures.remembered import remembered
-from ttscache.figures.scope import Scope
 from ttscache.models import Clip, ClipDay, ContentType, Pin
 from ttscache.prices import list_price_usd
+from ttscache.reports import demo
+from ttscache.reports.cached import remembered
+from ttscache.reports.scope import Scope
 
 FEWEST_PLAYS = 3
 SHOWN = 10

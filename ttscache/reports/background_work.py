@@ -11,11 +11,11 @@ from django.utils import timezone
 from django_q.models import Failure
 
 from ttscache.conf import conf
-from ttscache.figures.asked import Asked
-from ttscache.figures.holdings import missing_clips
-from ttscache.figures.scope import Scope
 from ttscache.holdings import tasks_waiting
 from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun
+from ttscache.reports.requests import Asked
+from ttscache.reports.scope import Scope
+from ttscache.reports.storage import missing_clips
 from ttscache.tries import those_tried_out
 
 RUNS_SHOWN = 5

@@ -12,12 +12,12 @@ from django.utils import timezone
 
 from ttscache import holdings
 from ttscache.conf import conf
-from ttscache.figures.asked import tone_of
-from ttscache.figures.remembered import Remembered, note, noted, remembered
-from ttscache.figures.scope import DAY, Scope
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, kind_of
 from ttscache.prices import list_price_usd
 from ttscache.pruning import Stale
+from ttscache.reports.cached import Remembered, note, noted, remembered
+from ttscache.reports.requests import tone_of
+from ttscache.reports.scope import DAY, Scope
 
 COVERAGE_TARGET = 100.0  # percent
 GROWTH_DAYS = 14

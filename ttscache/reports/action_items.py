@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from ttscache import alerts
 from ttscache.analytics import BudgetToday
-from ttscache.figures.holdings import Coverage, Storage
-from ttscache.figures.work import Queue, failed_lately
 from ttscache.models import Alert, Clip
+from ttscache.reports.background_work import Queue, failed_lately
+from ttscache.reports.storage import Coverage, Storage
 from ttscache.rollup import start_of_day
 from ttscache.tries import MOST_TRIES
 
