@@ -267,15 +267,14 @@ class HeardRow:
             (each.voice, price(each.price_usd), reverse("admin:ttscache_clip_speak", args=[pk, each.voice]))
             for each in row.missing
         ]
-        is_of_model = not row.is_demo and not row.is_of_the_bank
         links = [(link.label, link.address(row.clip)) for link in reflection_links() if may(link.right)]
         return cls(
             row,
             [player(each.clip, voice=each.voice, says=row.clip.content_text[:60]) for each in row.voices],
-            [] if row.is_demo else makes,
-            links if is_of_model else [],
+            makes,
+            [] if row.is_of_the_bank else links,
             reverse("admin:ttscache_clip_hide", args=[pk]),
-            "" if row.is_demo else reverse("admin:ttscache_clip_change", args=[pk]),
+            reverse("admin:ttscache_clip_change", args=[pk]),
             _list_of("clip", {"id__in": ",".join(str(each) for each in row.clips)}),
         )
 

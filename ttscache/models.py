@@ -50,8 +50,6 @@ def kind_of(content_type: str) -> str:
     return content_type if content_type in _KINDS else ContentType.NARRATIVE
 
 
-DEMO_MARK = " (demo)"  # ends the voice of made-up figures; no real voice has such a name
-IS_REAL = ~Q(voice__endswith=DEMO_MARK)  # of what is counted by voice: real, not made up for a demonstration
 ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
 MOST_HASHES = 900  # in one statement; SQLite may be built for no more than 999 parameters
 OUT_OF_USE_DAYS = 7  # after which a clip goes that was taken out of use

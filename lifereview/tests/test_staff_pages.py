@@ -14,11 +14,11 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from harness.axe import serious
+from harness.demo_figures import seed
 from narratives import publishing
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation
 from narratives.shipped import load_shipped_content
 from ttscache.models import Alert, Clip, PruneRun, WarmItem, WarmRun
-from ttscache.reports import demo
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database, pytest.mark.timeout(300)]
 
@@ -115,7 +115,7 @@ def ids(settings: Any) -> dict[str, Any]:
     Clip.objects.filter(pk__in=[each.pk for each in old[:2]]).update(
         last_accessed_at=now - timedelta(days=200)
     )
-    demo.seed(8)
+    seed(8)
     prune = PruneRun.objects.create(days=90, state="done", listed=3, removed=3, freed_bytes=30_000)
     alert = Alert.objects.create(kind="coverage", says="30 of 34 are there.", since=now, due_at=now)
     cache.clear()

@@ -13,5 +13,4 @@ csv_export       the report as lines of a CSV
 percentiles      from counts by latency bucket                       pure
 time_steps       grouping by steps of time, in the database
 cached           results of slow queries, refreshed now and then
-demo             made-up figures for demonstrations, and how they are told from real ones
 """

@@ -23,7 +23,6 @@ def _lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     voice = found.scope.voice or "all voices"
     yield "range", found.scope.range.label, since, "voice", voice, ""
     yield "range", found.scope.range.label, since, "rates by", found.scope.view, ""
-    yield "range", found.scope.range.label, since, "holds made-up figures", found.shows_demo, ""
     rate, money = found.asked.rate, found.money
     yield "asked", "all", since, "requests", rate.requests, ""
     yield "asked", "all", since, "hits", rate.hits, ""

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from ttscache.conf import conf
 from ttscache.models import Clip, ClipDay, ContentType, Pin
 from ttscache.prices import list_price_usd
-from ttscache.reports import demo
 from ttscache.reports.cached import remembered
 from ttscache.reports.scope import Scope
 
@@ -45,10 +44,6 @@ class Heard:
     is_hidden: bool
     saved_usd: float
     clips: list[UUID]  # those with these words
-
-    @property
-    def is_demo(self) -> bool:
-        return self.clip.voice in demo.VOICES
 
     @property
     def characters(self) -> int:
@@ -140,9 +135,8 @@ def _clips_of(content_hashes: Iterable[str]) -> dict[str, Clip]:
 
 
 def shareable_reflections() -> QuerySet[Clip]:
-    """Those that staff may see: fit for others, or made up."""
-    may_be_seen = Q(is_shareable=True) | Q(voice__in=demo.VOICES)
-    return Clip.objects.filter(may_be_seen, content_type=ContentType.ANALYSIS)
+    """Those that staff may see, because they are fit for others."""
+    return Clip.objects.filter(is_shareable=True, content_type=ContentType.ANALYSIS)
 
 
 def _hash_of(text: str, voice: str) -> str:

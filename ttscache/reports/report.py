@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from ttscache.analytics import BudgetToday, budget_today
 from ttscache.conf import conf
-from ttscache.models import DEMO_MARK
-from ttscache.reports import demo
 from ttscache.reports.action_items import Need, needs
 from ttscache.reports.background_work import Provider, Queue, Run, provider, queue, runs
 from ttscache.reports.cached import Remembered
@@ -46,12 +44,6 @@ class Report:
     needs: list[Need]
     voices: list[str]
     is_anything_counted: bool
-    has_demo: bool
-
-    @property
-    def shows_demo(self) -> bool:
-        """Whether some of these figures are made up."""
-        return self.has_demo and self.scope.voice in ("", *demo.VOICES)
 
 
 def report(scope: Scope, *, hidden: bool = False) -> Report:
@@ -61,7 +53,6 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
     space = storage(scope)
     waiting = queue(requests)
     budget = budget_today()
-    has_demo = demo.is_there()
     return Report(
         scope=scope,
         asked=requests,
@@ -77,15 +68,12 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
         queue=waiting,
         provider=provider(scope),
         needs=needs(covered, waiting, budget, space),
-        voices=_voices(scope, space, has_demo=has_demo),
+        voices=_voices(scope, space),
         is_anything_counted=bool(requests.rate.requests) or is_anything_counted(),
-        has_demo=has_demo,
     )
 
 
-def _voices(scope: Scope, space: Storage, *, has_demo: bool) -> list[str]:
-    """To choose from: those of listeners, further ones that clips are on record in, and the made-up ones."""
-    further = [voice for voice in space.voices if not voice.endswith(DEMO_MARK)]
-    made_up = demo.VOICES if has_demo else ()
+def _voices(scope: Scope, space: Storage) -> list[str]:
+    """To choose from: those of listeners, and further ones that clips are on record in."""
     chosen = [scope.voice] if scope.voice else []
-    return list(dict.fromkeys([*conf().listener_voices, *further, *made_up, *chosen]))
+    return list(dict.fromkeys([*conf().listener_voices, *space.voices, *chosen]))

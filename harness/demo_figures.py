@@ -1,8 +1,7 @@
 """A year of made-up figures, to show the dashboard with.
 
-They are told from real ones by their voice: "nova (demo)" is a name that no setting and no caller can give a
-voice. So they stand beside real figures without touching them, are left out of what the service says about
-itself to others, and are cleared exactly.
+Nothing marks them as made up, so they belong into the database of a throw-away site and nowhere else; see
+`harness.demo_site`.
 """
 
 from __future__ import annotations
@@ -13,16 +12,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
 from ttscache.books import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
+from ttscache.conf import conf
 from ttscache.ledger import MISSES
-from ttscache.models import DEMO_MARK, Clip, ClipDay, ContentType, SoundStart, Spending, Usage
+from ttscache.models import Clip, ContentType
 from ttscache.rollup import HOURS_KEPT, start_of_day
-from ttscache.speech import SpeechRequest
 
-VOICES = (f"nova{DEMO_MARK}", f"onyx{DEMO_MARK}")
+VOICES = ("nova", "onyx")
 MODEL = "tts-1-hd"
 USD_A_MILLION = 30
 SEED = 2026
@@ -63,33 +63,12 @@ REFLECTIONS = (
 )
 
 
-def is_there() -> bool:
-    """Looked up by an index; there are plays on its first day, and they outlast the clips."""
-    return ClipDay.objects.filter(content_hash__in=_hashes()).exists()
-
-
-def are_real_figures_there() -> bool:
-    return Usage.objects.exclude(voice__in=VOICES).exists()
-
-
-@transaction.atomic
-def clear() -> int:
-    """Remove all of it and nothing else; returns the number of rows."""
-    clips = Clip.objects.filter(voice__in=VOICES)
-    removed = ClipDay.objects.filter(content_hash__in=_hashes()).delete()[0]
-    counted = [model._default_manager.filter(voice__in=VOICES) for model in (Usage, Spending, SoundStart)]
-    for rows in (*counted, clips):
-        removed += rows.delete()[0]
-    return removed
-
-
-@transaction.atomic
 def seed(days: int, now: datetime | None = None) -> int:
-    """Replace what there is of it by so many days of figures; returns the number of requests in them.
+    """Add so many days of figures; returns the number of requests in them.
 
-    The same on each day it is called. Hours where the books have hours, days where they have days.
+    Two calls at one `now` add equal figures. Recent ones are by the hour and old ones by the day, as real
+    figures are.
     """
-    clear()
     chance = random.Random(SEED)
     now = now or timezone.now()
     usage: Counts = defaultdict(lambda: [0, 0, 0, 0, 0])
@@ -101,10 +80,13 @@ def seed(days: int, now: datetime | None = None) -> int:
             _fill_hour(
                 chance, hour, voice, progress=progress, requests=part * requests, books=(usage, spending)
             )
-    USAGE.add(usage)
-    SPENDING.add(spending)
-    SOUND_STARTS.add(_sound_starts(usage))
-    _seed_reflections(chance, days, now)
+    starts = _sound_starts(usage)
+    with transaction.atomic():
+        USAGE.add(usage)
+        SPENDING.add(spending)
+        SOUND_STARTS.add(starts)
+        _seed_reflections(chance, days, now)
+    cache.clear()  # the dashboard remembers what it counted before
     return sum(figures[0] for figures in usage.values())
 
 
@@ -172,9 +154,9 @@ def _sound_starts(usage: Counts) -> Counts:
 
 
 def _seed_reflections(chance: random.Random, days: int, now: datetime) -> None:
-    """On record, without sound, and not declared fit for others: nobody shall make or hear them for real."""
-    requests = _reflections()
-    Clip.objects.record_all(requests, ContentType.ANALYSIS)
+    """On record, without sound, and declared fit for others, so that the dashboard lists them."""
+    requests = [conf().house_request(text, voice) for text in REFLECTIONS for voice in VOICES]
+    Clip.objects.record_all(requests, ContentType.ANALYSIS, are_shareable=True)
     today = start_of_day(now).date()
     rows: dict[Key, list[int]] = {}
     for place, request in enumerate(requests):
@@ -183,11 +165,3 @@ def _seed_reflections(chance: random.Random, days: int, now: datetime) -> None:
             if plays:
                 rows[today - timedelta(days=age), request.content_hash] = [plays]
     CLIP_DAYS.add(rows)
-
-
-def _reflections() -> list[SpeechRequest]:
-    return [SpeechRequest(text=text, voice=voice, model=MODEL) for text in REFLECTIONS for voice in VOICES]
-
-
-def _hashes() -> list[str]:
-    return [request.content_hash for request in _reflections()]
