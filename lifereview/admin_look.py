@@ -104,7 +104,7 @@ UNFOLD = {
     "SITE_URL": reverse_lazy("listener"),
     "SHOW_BACK_BUTTON": True,
     "ENVIRONMENT": "lifereview.admin_look.budget_badge",
-    "DASHBOARD_CALLBACK": "ttscache.admin_dashboard.dashboard_callback",
+    "DASHBOARD_CALLBACK": "ttscache.admin.dashboard.page.dashboard_callback",
     "STYLES": [
         lambda request: static("narratives/admin.css"),
         lambda request: static("ttscache/dashboard.css"),

@@ -24,10 +24,10 @@ from narratives.models import BankReflection
 from narratives.needs import of_the_bank
 from narratives.sounds import Sound, clips_and_badges
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import NOT_MADE, being_made_in_words
 from ttscache.models import Clip
 from ttscache.reports.most_heard import shareable_reflections
+from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.wording import NOT_MADE, being_made_in_words
 
 
 def add_bank_sounds(given: Iterable[BankReflection]) -> None:

@@ -12,7 +12,7 @@ from unfold.decorators import action
 
 from narratives.admin_deeds import Deeds
 from narratives.models import Journey, Narrative
-from ttscache.admin_pages import has_said_yes
+from ttscache.staff.pages import has_said_yes
 
 
 class CopyPages(Deeds):

@@ -18,8 +18,8 @@ from narratives.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication
 from narratives.publishing import clips_of
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import being_made_in_words, in_words
+from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import Plan, Wanted
 
 FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about

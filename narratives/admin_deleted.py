@@ -25,7 +25,7 @@ from narratives.admin_deeds import Deeds, has_listeners
 from narratives.deleting import DAYS_KEPT
 from narratives.models import Journey, Narrative, Publication
 from ttscache import warming
-from ttscache.admin_widgets import in_words
+from ttscache.staff.wording import in_words
 
 Thing: TypeAlias = Journey | Narrative
 

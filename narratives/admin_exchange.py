@@ -23,7 +23,7 @@ from narratives.exchange import Difference
 from narratives.models import Journey, Pronunciation
 from narratives.pronouncing import Effect, effect_of, lexicon_with_all
 from narratives.word_diff import changes
-from ttscache.admin_pages import has_said_yes
+from ttscache.staff.pages import has_said_yes
 
 MOST_WORDS = 50  # of the lexicon, to be named in the log
 

@@ -14,9 +14,9 @@ from narratives import publishing
 from narratives.admin_deeds import Deeds
 from narratives.models import Journey
 from ttscache import warming
-from ttscache.admin_pages import has_said_yes
-from ttscache.admin_widgets import being_made_in_words
 from ttscache.conf import conf
+from ttscache.staff.pages import has_said_yes
+from ttscache.staff.wording import being_made_in_words
 
 
 class GoingLive(Deeds):

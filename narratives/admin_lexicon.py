@@ -32,9 +32,9 @@ from narratives.pronouncing import (
 )
 from narratives.sounds import add_sounds
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import being_made_in_words, in_words
 from ttscache.conf import conf
+from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import Plan
 
 

@@ -16,9 +16,9 @@ from django.urls import path, reverse
 from narratives.admin_deeds import Deeds
 from narratives.drafts import clips_of_words, draft_clips, make_drafts
 from ttscache import warming
-from ttscache.admin_pages import has_said_yes, is_asked_first
-from ttscache.admin_widgets import being_made_in_words, price
 from ttscache.pace import seconds_to_make
+from ttscache.staff.pages import has_said_yes, is_asked_first
+from ttscache.staff.wording import being_made_in_words, price
 from ttscache.warming import Plan
 
 TEXT_FIELD = re.compile(r"(\w+-\d+-)?text")  # of a narrative's form, or of a row of its journey's

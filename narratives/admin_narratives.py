@@ -36,7 +36,7 @@ from narratives.estimates import estimate, paces
 from narratives.models import Narrative, share_lexicon
 from narratives.sounds import add_sounds, sounds_of, state_of
 from ttscache import remaking, warming
-from ttscache.admin_pages import has_said_yes
+from ttscache.staff.pages import has_said_yes
 
 
 class StateFilter(admin.SimpleListFilter):

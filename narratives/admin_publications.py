@@ -21,9 +21,9 @@ from narratives.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication, Revision
 from narratives.versions import changes_of, restore, words_as_of
 from ttscache import warming
-from ttscache.admin_pages import has_said_yes
-from ttscache.admin_widgets import FAILED, badges_of, being_made_in_words, in_words, progress_bar
 from ttscache.models import WarmRun
+from ttscache.staff.pages import has_said_yes
+from ttscache.staff.wording import FAILED, badges_of, being_made_in_words, in_words, progress_bar
 from ttscache.warming import Plan
 
 VERSIONS_A_PAGE = 20

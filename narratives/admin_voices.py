@@ -12,8 +12,8 @@ from narratives.admin_deeds import Deeds
 from narratives.drafts import draft_clip, make_again, make_clip
 from narratives.models import Narrative
 from ttscache import remaking, warming
-from ttscache.admin_widgets import being_made_in_words
 from ttscache.conf import conf
+from ttscache.staff.wording import being_made_in_words
 
 
 class VoicePages(Deeds):

@@ -14,9 +14,9 @@ from narratives import publishing
 from narratives.models import BankReflection, Narrative, Publication, share_lexicon
 from narratives.sounds import add_sounds, sounds_of
 from ttscache import warming
-from ttscache.admin_widgets import FAILED, badges_of
 from ttscache.models import Clip
 from ttscache.reports.action_items import Further, Need, add_needs, add_reflection_link
+from ttscache.staff.wording import FAILED, badges_of
 
 
 def register() -> None:

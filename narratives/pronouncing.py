@@ -11,9 +11,9 @@ from narratives.models import BankReflection, Narrative, Pronunciation
 from narratives.publishing import kind_of_clip
 from narratives.word_diff import Piece, changes
 from ttscache import warming
-from ttscache.admin_widgets import price
 from ttscache.conf import conf
 from ttscache.models import ContentType
+from ttscache.staff.wording import price
 from ttscache.warming import Plan, Wanted
 
 

@@ -11,9 +11,9 @@ from django.utils.timesince import timesince
 
 from narratives.models import Journey, Narrative, share_lexicon
 from ttscache import remaking
-from ttscache.admin_widgets import FAILED, MADE, NOT_MADE, Badge, badges_of, player
 from ttscache.conf import conf
 from ttscache.models import Clip, WarmItem
+from ttscache.staff.wording import FAILED, MADE, NOT_MADE, Badge, badges_of, player
 
 UP_TO_DATE = Badge("Up to date", "check_circle", "success", "Listeners hear exactly these words.")
 READY = Badge(

@@ -14,9 +14,9 @@ from narratives import publishing
 from narratives.drafts import save_draft
 from narratives.models import Journey, Narrative, Publication, Revision
 from narratives.word_diff import Piece, changes
-from ttscache.admin_widgets import player
 from ttscache.conf import conf
 from ttscache.models import Clip
+from ttscache.staff.wording import player
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from ttscache import admin_widgets
 from ttscache.conf import conf
 from ttscache.models import (
     ApiToken,
@@ -28,6 +27,7 @@ from ttscache.models import (
     WarmItem,
     WarmRun,
 )
+from ttscache.staff import wording
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -142,23 +142,23 @@ class TestClips:
 
 
 class TestBadges:
-    def badge(self, clip: Clip) -> admin_widgets.Badge:
-        return admin_widgets.badges_of([clip])[clip.content_hash]
+    def badge(self, clip: Clip) -> wording.Badge:
+        return wording.badges_of([clip])[clip.content_hash]
 
     def test_made_and_not_made(self):
-        assert self.badge(clip_of("One")) == admin_widgets.NOT_MADE
-        assert self.badge(made(clip_of("Two"))) == admin_widgets.MADE
+        assert self.badge(clip_of("One")) == wording.NOT_MADE
+        assert self.badge(made(clip_of("Two"))) == wording.MADE
 
     @pytest.mark.parametrize("state", [WarmItem.State.QUEUED, WarmItem.State.MAKING])
     def test_being_made(self, state):
         clip = clip_of("One")
         run_of(clip, state)
-        assert self.badge(clip) == admin_widgets.BEING_MADE
+        assert self.badge(clip) == wording.BEING_MADE
 
     def test_what_a_cancelled_run_left_is_not_being_made(self):
         clip = clip_of("One")
         run_of(clip, WarmItem.State.QUEUED, run_state=WarmRun.State.CANCELLED)
-        assert self.badge(clip) == admin_widgets.NOT_MADE
+        assert self.badge(clip) == wording.NOT_MADE
 
     def test_a_failure_says_why(self):
         clip = clip_of("One")
@@ -170,12 +170,12 @@ class TestBadges:
         clip = clip_of("One")
         run_of(clip, WarmItem.State.FAILED, run_state=WarmRun.State.FAILED)
         run_of(clip, WarmItem.State.QUEUED)
-        assert self.badge(clip) == admin_widgets.BEING_MADE
+        assert self.badge(clip) == wording.BEING_MADE
 
     def test_many_clips_take_one_query(self, django_assert_num_queries):
         clips = [clip_of(f"Text {number}") for number in range(20)]
         with django_assert_num_queries(1):
-            admin_widgets.badges_of(clips)
+            wording.badges_of(clips)
 
 
 class TestFigures:
@@ -230,14 +230,14 @@ def test_a_token_can_be_withdrawn_and_nothing_else(admin_client):
     [(0, "free of charge"), (0.00001, "about $0.001"), (0.0294, "about $0.029"), (12.5, "about $12.50")],
 )
 def test_prices_in_words(usd, said):
-    assert admin_widgets.price(usd) == said
+    assert wording.price(usd) == said
 
 
 @pytest.mark.parametrize(
     ("milliseconds", "said"), [(None, ""), (7_400, "0:07"), (59_600, "1:00"), (600_000, "10:00")]
 )
 def test_lengths_as_a_clock_shows_them(milliseconds, said):
-    assert admin_widgets.length(milliseconds) == said
+    assert wording.length(milliseconds) == said
 
 
 class TestPrunes:

@@ -15,10 +15,10 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from ttscache import pruning
-from ttscache.admin_widgets import price
 from ttscache.conf import conf
 from ttscache.hosts import hosts_at_work
 from ttscache.models import Clip, ContentType, PruneRun
+from ttscache.staff.wording import price
 
 MOST_CLIPS_SHOWN = 200
 

@@ -18,11 +18,10 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from ttscache import charts, warming
-from ttscache.admin_making import make_missing_page, retry_page
-from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_stale import stale_page
-from ttscache.admin_widgets import OUTCOMES, RUN_BADGES, being_made_in_words, in_words, player, price
+from ttscache import warming
+from ttscache.admin.dashboard import charts
+from ttscache.admin.dashboard.making import make_missing_page, retry_page
+from ttscache.admin.dashboard.stale_clips import stale_page
 from ttscache.conf import conf
 from ttscache.ledger import HITS, MISSES
 from ttscache.models import Clip, ContentType, WarmRun
@@ -35,6 +34,8 @@ from ttscache.reports.requests import Kind, Source
 from ttscache.reports.scope import HOUR, RANGES, VIEWS, Scope
 from ttscache.reports.storage import GROWTH_DAYS, NEVER_HEARD_DAYS
 from ttscache.rollup import start_of_day
+from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.wording import OUTCOMES, RUN_BADGES, being_made_in_words, in_words, player, price
 from ttscache.tries import MOST_TRIES
 
 RIGHTS = {  # what the page asks for, and what somebody may then see or do

@@ -14,8 +14,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 
-from ttscache.admin_widgets import being_made_in_words, in_words, listed
 from ttscache.conf import conf
+from ttscache.staff.wording import being_made_in_words, in_words, listed
 from ttscache.warming import Plan
 
 ROUNDING_USD = 1e-9

@@ -14,12 +14,12 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from ttscache import warming
-from ttscache.admin_pages import NOTHING_MISSING, StaffAdmin, has_said_yes
-from ttscache.admin_widgets import being_made_in_words
 from ttscache.models import Clip, WarmItem, WarmRun
 from ttscache.reports.background_work import clips_to_try_again
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import missing_clips
+from ttscache.staff.pages import NOTHING_MISSING, StaffAdmin, has_said_yes
+from ttscache.staff.wording import being_made_in_words
 from ttscache.warming import Plan, Wanted
 
 Begin = Callable[[], Iterable[tuple[WarmRun, list[Clip]]]]

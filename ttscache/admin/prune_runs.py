@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action
 
 from ttscache import pruning
-from ttscache.admin_pages import LookOnly, has_said_yes
-from ttscache.admin_widgets import PRUNE_BADGES, dollars, fresh, moment, progress_bar
 from ttscache.models import PruneRun
+from ttscache.staff.pages import LookOnly, has_said_yes
+from ttscache.staff.wording import PRUNE_BADGES, dollars, fresh, moment, progress_bar
 
 
 @admin.register(PruneRun)

@@ -14,11 +14,15 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
-from ttscache import admin_prunes, admin_runs  # noqa: F401 - register their pages
-from ttscache.admin_dashboard import DashboardPages
-from ttscache.admin_filters import HeardFilter, MadeFilter, PublishedFilter, UnheardFilter
-from ttscache.admin_pages import LookOnly, StaffAdmin
-from ttscache.admin_widgets import (
+from ttscache.admin import prune_runs, warm_runs  # noqa: F401 - register their pages
+from ttscache.admin.clip_filters import HeardFilter, MadeFilter, PublishedFilter, UnheardFilter
+from ttscache.admin.dashboard.page import DashboardPages
+from ttscache.analytics import budget_today
+from ttscache.ledger import LATENCY_BUCKETS_MS
+from ttscache.models import Alert, ApiToken, Clip, ContentType, Pin, SoundStart, Spending, Usage
+from ttscache.rollup import is_whole_day
+from ttscache.staff.pages import LookOnly, StaffAdmin
+from ttscache.staff.wording import (
     OUTCOMES,
     Badge,
     badges_of,
@@ -28,10 +32,6 @@ from ttscache.admin_widgets import (
     player,
     waveform,
 )
-from ttscache.analytics import budget_today
-from ttscache.ledger import LATENCY_BUCKETS_MS
-from ttscache.models import Alert, ApiToken, Clip, ContentType, Pin, SoundStart, Spending, Usage
-from ttscache.rollup import is_whole_day
 
 
 # --- clips -----------------------------------------------------------------------------------------------
