@@ -26,8 +26,9 @@ from narratives.sounds import Sound, clips_and_badges
 from ttscache import warming
 from ttscache.models import Clip
 from ttscache.reports.most_heard import shareable_reflections
+from ttscache.staff.badges import NOT_MADE
 from ttscache.staff.pages import StaffAdmin, has_said_yes
-from ttscache.staff.wording import NOT_MADE, being_made_in_words
+from ttscache.staff.wording import being_made_in_words
 
 
 def add_bank_sounds(given: Iterable[BankReflection]) -> None:

@@ -18,7 +18,7 @@ from narratives.models import Journey, Narrative
 from narratives.sounds import add_sounds, count_up_to_date, state_of, state_of_journey
 from narratives.writing_advice import questions_promised
 from ttscache.conf import conf
-from ttscache.staff.wording import Badge
+from ttscache.staff.badges import Badge
 
 NO_HELP_LINE = (
     "No help line is set: listeners are told nobody to call in a hard moment. "

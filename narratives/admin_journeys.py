@@ -38,7 +38,8 @@ from narratives.drafts import (
 from narratives.models import Journey, Narrative, share_lexicon
 from narratives.sounds import add_sounds, count_up_to_date
 from ttscache import remaking, warming
-from ttscache.staff.wording import being_made_in_words, progress_bar
+from ttscache.staff.clip_widgets import progress_bar
+from ttscache.staff.wording import being_made_in_words
 
 
 class JourneyForm(MeanwhileForm):

@@ -10,7 +10,7 @@ from narratives.admin_deeds import Deeds
 from narratives.models import Narrative, share_lexicon
 from narratives.sounds import add_sounds, count_up_to_date, state_of
 from ttscache.conf import conf
-from ttscache.staff.wording import progress_bar
+from ttscache.staff.clip_widgets import progress_bar
 
 
 class PreviewPages(Deeds):

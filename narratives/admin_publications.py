@@ -22,8 +22,10 @@ from narratives.models import Journey, Narrative, Publication, Revision
 from narratives.versions import changes_of, restore, words_as_of
 from ttscache import warming
 from ttscache.models import WarmRun
+from ttscache.staff.badges import FAILED, badges_of
+from ttscache.staff.clip_widgets import progress_bar
 from ttscache.staff.pages import has_said_yes
-from ttscache.staff.wording import FAILED, badges_of, being_made_in_words, in_words, progress_bar
+from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import Plan
 
 VERSIONS_A_PAGE = 20

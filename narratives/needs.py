@@ -16,7 +16,7 @@ from narratives.sounds import add_sounds, sounds_of
 from ttscache import warming
 from ttscache.models import Clip
 from ttscache.reports.action_items import Further, Need, add_needs, add_reflection_link
-from ttscache.staff.wording import FAILED, badges_of
+from ttscache.staff.badges import FAILED, badges_of
 
 
 def register() -> None:

@@ -13,7 +13,8 @@ from narratives.models import Journey, Narrative, share_lexicon
 from ttscache import remaking
 from ttscache.conf import conf
 from ttscache.models import Clip, WarmItem
-from ttscache.staff.wording import FAILED, MADE, NOT_MADE, Badge, badges_of, player
+from ttscache.staff.badges import FAILED, MADE, NOT_MADE, Badge, badges_of
+from ttscache.staff.clip_widgets import player
 
 UP_TO_DATE = Badge("Up to date", "check_circle", "success", "Listeners hear exactly these words.")
 READY = Badge(

@@ -16,7 +16,7 @@ from narratives.models import Journey, Narrative, Publication, Revision
 from narratives.word_diff import Piece, changes
 from ttscache.conf import conf
 from ttscache.models import Clip
-from ttscache.staff.wording import player
+from ttscache.staff.clip_widgets import player
 
 
 @dataclass(frozen=True, slots=True)

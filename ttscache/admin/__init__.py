@@ -1,3 +1,3 @@
-"""The registered staff pages."""
+"""The registered staff pages: one module for each kind of page."""
 
-from ttscache.admin import clips  # noqa: F401 - it registers them
+from ttscache.admin import alerts, api_tokens, clips, prune_runs, usage, warm_runs  # noqa: F401 - they register

@@ -1,40 +1,26 @@
-"""Clips, usage, spending and API tokens for staff; runs and prunes have files of their own."""
+"""Clips for staff: every text on record, and how it sounds."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat, truncatechars
-from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
-from ttscache.admin import prune_runs, warm_runs  # noqa: F401 - register their pages
 from ttscache.admin.clip_filters import HeardFilter, MadeFilter, PublishedFilter, UnheardFilter
-from ttscache.admin.dashboard.page import DashboardPages
-from ttscache.analytics import budget_today
-from ttscache.ledger import LATENCY_BUCKETS_MS
-from ttscache.models import Alert, ApiToken, Clip, ContentType, Pin, SoundStart, Spending, Usage
-from ttscache.rollup import is_whole_day
-from ttscache.staff.pages import LookOnly, StaffAdmin
-from ttscache.staff.wording import (
-    OUTCOMES,
-    Badge,
-    badges_of,
-    dollars,
-    length,
-    moment,
-    player,
-    waveform,
-)
+from ttscache.admin.dashboard.actions import DashboardPages
+from ttscache.models import Clip, ContentType, Pin
+from ttscache.staff.badges import Badge, badges_of
+from ttscache.staff.clip_widgets import length, player, waveform
+from ttscache.staff.pages import ReadOnlyAdmin
+from ttscache.staff.wording import moment
 
 
-# --- clips -----------------------------------------------------------------------------------------------
 class ClipList(ChangeList):  # type: ignore[misc]
     """Looks up how the clips of a page stand, all at once."""
 
@@ -46,7 +32,7 @@ class ClipList(ChangeList):  # type: ignore[misc]
 
 
 @admin.register(Clip)
-class ClipAdmin(DashboardPages, LookOnly):
+class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     """Every text on record, and how it sounds.
 
     Reflections on what somebody said are left out until a person has declared them fit for others.
@@ -149,161 +135,3 @@ class ClipAdmin(DashboardPages, LookOnly):
     def held_because(self, clip: Clip) -> SafeString:
         pins = Pin.objects.in_force().filter(content_hash=clip.content_hash)
         return format_html_join(", ", "{}", ((pin.get_reason_display(),) for pin in pins))
-
-
-# --- figures: the lists behind the dashboard ---------------------------------------------------------------
-
-
-def kind_in_words(content_type: str) -> str:
-    return ContentType(content_type).label if content_type in ContentType.values else content_type
-
-
-ALERT_OPEN = Badge("Open", "notification_important", "danger")
-ALERT_WATCHED = Badge("Watched", "visibility", "neutral", "It may pass by itself; otherwise staff are told.")
-ALERT_OVER = Badge("Over", "check_circle", "success")
-
-
-class OpenFilter(admin.SimpleListFilter):
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Open"), ("over", "Over")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
-        if self.value() in ("open", "over"):
-            return queryset.filter(over_at__isnull=self.value() == "open")
-        return queryset
-
-
-class FiguresAdmin(LookOnly):
-    """One row an hour (a day, once it is old) and kind; there is nothing more to see behind it."""
-
-    list_display_links = None
-    date_hierarchy = "hour"
-    ordering = ("-hour",)
-
-    @admin.display(description="Hour", ordering="hour")
-    def began(self, row: Usage | SoundStart | Spending) -> str:
-        return f"{row.hour:%-d %b %Y}, all day" if is_whole_day(row.hour) else moment(row.hour)
-
-    @admin.display(description="Kind", ordering="content_type")
-    def kind(self, row: Usage | SoundStart | Spending) -> str:
-        return kind_in_words(row.content_type)
-
-
-class WaitingAdmin(FiguresAdmin):
-    """Figures by latency bucket."""
-
-    @admin.display(description="Waited", ordering="latency_bucket")
-    def waited(self, row: Usage | SoundStart) -> str:
-        """The upper end of the bucket; the last one is open."""
-        ends = LATENCY_BUCKETS_MS
-        if row.latency_bucket >= len(ends):
-            return f"over {ends[-1] / 1000:g} s"
-        end = ends[row.latency_bucket]
-        return f"up to {end / 1000:g} s" if end >= 1000 else f"up to {end} ms"
-
-
-@admin.register(Usage)
-class UsageAdmin(WaitingAdmin):
-    list_display = (
-        *("began", "kind", "voice", "came", "waited"),
-        *("requests", "ahead", "characters", "sent", "worth"),
-    )
-    list_before_template = "admin/clips/usage_note.html"
-    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
-
-    @admin.display(description="How it came", ordering="outcome")
-    def came(self, row: Usage) -> str:
-        return OUTCOMES.get(row.outcome, row.outcome)
-
-    @admin.display(description="Of these made ahead", ordering="warmed_hits")
-    def ahead(self, row: Usage) -> str:
-        return str(row.warmed_hits or "")
-
-    @admin.display(description="Sent", ordering="audio_bytes")
-    def sent(self, row: Usage) -> str:
-        return filesizeformat(row.audio_bytes)
-
-    @admin.display(description="Worth", ordering="worth_microusd")
-    def worth(self, row: Usage) -> str:
-        return dollars(row.worth_microusd)
-
-
-@admin.register(SoundStart)
-class SoundStartAdmin(WaitingAdmin):
-    list_display = ("began", "kind", "voice", "waited", "starts")
-    list_before_template = "admin/clips/time_to_sound_note.html"
-    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter))
-
-
-@admin.register(Spending)
-class SpendingAdmin(FiguresAdmin):
-    list_display = ("began", "kind", "voice", "model", "ended", "calls", "characters", "cost")
-    list_before_template = "admin/clips/budget_note.html"
-    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().changelist_view(request, {**(extra_context or {}), "budget": budget_today()})
-
-    @admin.display(description="Result", ordering="outcome")
-    def ended(self, row: Spending) -> str:
-        return "Made" if row.outcome == "ok" else row.outcome.replace("_", " ").capitalize()
-
-    @admin.display(description="Cost", ordering="cost_microusd")
-    def cost(self, row: Spending) -> str:
-        return dollars(row.cost_microusd)
-
-
-@admin.register(Alert)
-class AlertAdmin(LookOnly):
-    """Trouble, open and over; the system notes both by itself."""
-
-    list_display = ("what", "standing", "says", "began", "ended", "mailed")
-    list_display_links = None
-    list_filter = ("kind", OpenFilter)
-    list_before_template = "admin/clips/alert_note.html"
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        told = {"recipients": settings.ALERT_EMAILS}
-        return super().changelist_view(request, {**(extra_context or {}), **told})
-
-    @admin.display(description="What", ordering="kind")
-    def what(self, alert: Alert) -> str:
-        return alert.get_kind_display()
-
-    @admin.display(description="State", ordering="over_at")
-    def standing(self, alert: Alert) -> SafeString:
-        if alert.over_at is not None:
-            return ALERT_OVER.html
-        return (ALERT_OPEN if alert.due_at <= timezone.now() else ALERT_WATCHED).html
-
-    @admin.display(description="Since", ordering="since")
-    def began(self, alert: Alert) -> str:
-        return moment(alert.since)
-
-    @admin.display(description="Over", ordering="over_at")
-    def ended(self, alert: Alert) -> str:
-        return moment(alert.over_at)
-
-    @admin.display(description="Staff told", ordering="mailed_at")
-    def mailed(self, alert: Alert) -> str:
-        return moment(alert.mailed_at)
-
-
-# --- API tokens ------------------------------------------------------------------------------------------
-@admin.register(ApiToken)
-class ApiTokenAdmin(StaffAdmin):
-    """Tokens are made with `manage.py api_token`, which shows them once; here they are withdrawn."""
-
-    list_display = ("name", "is_admin", "created_at")
-    search_fields = ("name",)
-    fields = ("name", "is_admin", "created_at")
-    list_before_template = "admin/clips/token_note.html"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False

@@ -15,12 +15,14 @@ from unfold.decorators import action
 
 from ttscache import pruning
 from ttscache.models import PruneRun
-from ttscache.staff.pages import LookOnly, has_said_yes
-from ttscache.staff.wording import PRUNE_BADGES, dollars, fresh, moment, progress_bar
+from ttscache.staff.badges import PRUNE_BADGES
+from ttscache.staff.clip_widgets import fresh, progress_bar
+from ttscache.staff.pages import ReadOnlyAdmin, has_said_yes
+from ttscache.staff.wording import dollars, moment
 
 
 @admin.register(PruneRun)
-class PruneRunAdmin(LookOnly):
+class PruneRunAdmin(ReadOnlyAdmin):
     """When clips were removed that nobody asked for any more, and what it would cost to make them again."""
 
     list_display = ("began", "standing", "progress", "freed", "cost", "kept", "age", "asked_by", "ended")

@@ -21,8 +21,10 @@ from unfold.enums import ActionVariant
 from ttscache import warming
 from ttscache.analytics import progress_of
 from ttscache.models import WarmItem, WarmRun
-from ttscache.staff.pages import LookOnly, has_said_yes
-from ttscache.staff.wording import ITEM_BADGES, RUN_BADGES, fresh, in_words, listed, moment, player, words_of
+from ttscache.staff.badges import ITEM_BADGES, RUN_BADGES
+from ttscache.staff.clip_widgets import fresh, player
+from ttscache.staff.pages import ReadOnlyAdmin, has_said_yes
+from ttscache.staff.wording import in_words, listed, moment, words_of
 from ttscache.warming import Plan
 
 
@@ -87,7 +89,7 @@ def _while(*states: WarmRun.State) -> dict[str, str]:
 
 
 @admin.register(WarmRun)
-class WarmRunAdmin(LookOnly):
+class WarmRunAdmin(ReadOnlyAdmin):
     list_display = ("makes", "standing", "progress", "failures", "asked_by", "asked_for", "ended")
     list_filter = ("state",)
     search_fields = ("scope", "asked_by")

@@ -105,7 +105,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
             self.message_user(request, NOTHING_MISSING, messages.SUCCESS)
 
 
-class LookOnly(StaffAdmin):
+class ReadOnlyAdmin(StaffAdmin):
     """Pages that show what the system wrote; nobody edits it by hand."""
 
     warn_unsaved_form = False

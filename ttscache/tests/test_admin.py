@@ -27,7 +27,9 @@ from ttscache.models import (
     WarmItem,
     WarmRun,
 )
-from ttscache.staff import wording
+from ttscache.staff import badges
+from ttscache.staff.clip_widgets import length
+from ttscache.staff.wording import price
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -142,23 +144,23 @@ class TestClips:
 
 
 class TestBadges:
-    def badge(self, clip: Clip) -> wording.Badge:
-        return wording.badges_of([clip])[clip.content_hash]
+    def badge(self, clip: Clip) -> badges.Badge:
+        return badges.badges_of([clip])[clip.content_hash]
 
     def test_made_and_not_made(self):
-        assert self.badge(clip_of("One")) == wording.NOT_MADE
-        assert self.badge(made(clip_of("Two"))) == wording.MADE
+        assert self.badge(clip_of("One")) == badges.NOT_MADE
+        assert self.badge(made(clip_of("Two"))) == badges.MADE
 
     @pytest.mark.parametrize("state", [WarmItem.State.QUEUED, WarmItem.State.MAKING])
     def test_being_made(self, state):
         clip = clip_of("One")
         run_of(clip, state)
-        assert self.badge(clip) == wording.BEING_MADE
+        assert self.badge(clip) == badges.BEING_MADE
 
     def test_what_a_cancelled_run_left_is_not_being_made(self):
         clip = clip_of("One")
         run_of(clip, WarmItem.State.QUEUED, run_state=WarmRun.State.CANCELLED)
-        assert self.badge(clip) == wording.NOT_MADE
+        assert self.badge(clip) == badges.NOT_MADE
 
     def test_a_failure_says_why(self):
         clip = clip_of("One")
@@ -170,12 +172,12 @@ class TestBadges:
         clip = clip_of("One")
         run_of(clip, WarmItem.State.FAILED, run_state=WarmRun.State.FAILED)
         run_of(clip, WarmItem.State.QUEUED)
-        assert self.badge(clip) == wording.BEING_MADE
+        assert self.badge(clip) == badges.BEING_MADE
 
     def test_many_clips_take_one_query(self, django_assert_num_queries):
         clips = [clip_of(f"Text {number}") for number in range(20)]
         with django_assert_num_queries(1):
-            wording.badges_of(clips)
+            badges.badges_of(clips)
 
 
 class TestFigures:
@@ -230,14 +232,14 @@ def test_a_token_can_be_withdrawn_and_nothing_else(admin_client):
     [(0, "free of charge"), (0.00001, "about $0.001"), (0.0294, "about $0.029"), (12.5, "about $12.50")],
 )
 def test_prices_in_words(usd, said):
-    assert wording.price(usd) == said
+    assert price(usd) == said
 
 
 @pytest.mark.parametrize(
     ("milliseconds", "said"), [(None, ""), (7_400, "0:07"), (59_600, "1:00"), (600_000, "10:00")]
 )
 def test_lengths_as_a_clock_shows_them(milliseconds, said):
-    assert wording.length(milliseconds) == said
+    assert length(milliseconds) == said
 
 
 class TestPrunes:
