@@ -62,6 +62,8 @@ class Press:
 class Deeds(StaffAdmin):
     """What the pages of journeys and of narratives can have done, and how they keep the pins in step."""
 
+    confirmation_template = "admin/narratives/confirm.html"
+
     @abstractmethod
     def narratives_of(self, saved: Any) -> list[Narrative]:
         """What is published when this page is saved and published in one."""

@@ -60,7 +60,7 @@ class DeletedList(ChangeList):  # type: ignore[misc]
 
 class DeletedPages(Deeds):
     deleted_list_display: Sequence[str] = ()
-    delete_confirmation_template = "admin/confirm.html"
+    delete_confirmation_template = "ttscache/staff/confirm.html"
     list_before_template = "admin/narratives/deleted_note.html"
 
     # --- what it is about, for those who know it -----------------------------------------------------------

@@ -55,6 +55,7 @@ def _brought_about(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
 
 @admin.register(Pronunciation)
 class PronunciationAdmin(StaffAdmin):
+    confirmation_template = "admin/narratives/confirm.html"
     form = MeanwhileForm
     change_form_before_template = "admin/narratives/seen.html"
     list_display = ("word", "say_as", "in_voice", "note")

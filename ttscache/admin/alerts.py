@@ -41,7 +41,7 @@ class AlertAdmin(ReadOnlyAdmin):
     list_display = ("what", "standing", "says", "began", "ended", "mailed")
     list_display_links = None
     list_filter = ("kind", OpenFilter)
-    list_before_template = "admin/clips/alert_note.html"
+    list_before_template = "ttscache/admin/alert_note.html"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         told = {"recipients": settings.ALERT_EMAILS}

@@ -17,7 +17,7 @@ class ApiTokenAdmin(StaffAdmin):
     list_display = ("name", "is_admin", "created_at")
     search_fields = ("name",)
     fields = ("name", "is_admin", "created_at")
-    list_before_template = "admin/clips/token_note.html"
+    list_before_template = "ttscache/admin/token_note.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

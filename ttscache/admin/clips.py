@@ -49,7 +49,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     )
     search_fields = ("content_text",)
     search_help_text = "Words of the text"
-    list_before_template = "admin/clips/private_note.html"
+    list_before_template = "ttscache/admin/private_note.html"
     fieldsets = (
         (
             None,

@@ -27,7 +27,7 @@ class PruneRunAdmin(ReadOnlyAdmin):
 
     list_display = ("began", "standing", "progress", "freed", "cost", "kept", "age", "asked_by", "ended")
     list_filter = ("state",)
-    list_before_template = "admin/clips/prune_note.html"
+    list_before_template = "ttscache/admin/prune_note.html"
     fields = list_display
     actions = ("stop",)
     actions_detail = ("stop_this",)

@@ -55,7 +55,7 @@ class UsageAdmin(WaitingAdmin):
         *("began", "kind", "voice", "came", "waited"),
         *("requests", "ahead", "characters", "sent", "worth"),
     )
-    list_before_template = "admin/clips/usage_note.html"
+    list_before_template = "ttscache/admin/usage_note.html"
     list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
 
     @admin.display(description="How it came", ordering="outcome")
@@ -78,14 +78,14 @@ class UsageAdmin(WaitingAdmin):
 @admin.register(SoundStart)
 class SoundStartAdmin(WaitingAdmin):
     list_display = ("began", "kind", "voice", "waited", "starts")
-    list_before_template = "admin/clips/time_to_sound_note.html"
+    list_before_template = "ttscache/admin/time_to_sound_note.html"
     list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter))
 
 
 @admin.register(Spending)
 class SpendingAdmin(FiguresAdmin):
     list_display = ("began", "kind", "voice", "model", "ended", "calls", "characters", "cost")
-    list_before_template = "admin/clips/budget_note.html"
+    list_before_template = "ttscache/admin/budget_note.html"
     list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -97,7 +97,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
     readonly_fields = fields
     inlines = (WarmItemInline,)
     actions_detail = DEEDS
-    list_before_template = change_form_outer_before_template = "admin/runs/live.html"
+    list_before_template = change_form_outer_before_template = "ttscache/admin/warm_runs_live.html"
 
     class Media:
         js = (Script("ttscache/runs.js", type="module"),)
@@ -148,7 +148,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
     @admin.display(description="Progress")
     def progress(self, run: Any) -> SafeString:
         return render_to_string(
-            "admin/runs/progress.html", {"run": run, "is_active": run.state in WarmRun.ACTIVE}
+            "ttscache/admin/warm_run_progress.html", {"run": run, "is_active": run.state in WarmRun.ACTIVE}
         )
 
     @admin.display(description="Failed")

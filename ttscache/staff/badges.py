@@ -29,7 +29,7 @@ class Badge:
 
     @property
     def html(self) -> SafeString:
-        return render_to_string("admin/clips/badge.html", {"badge": self})
+        return render_to_string("ttscache/staff/badge.html", {"badge": self})
 
 
 MADE = Badge("Made", "check_circle", "success")

@@ -24,7 +24,7 @@ def player(clip: Clip | None, *, voice: str, says: str, template: str = "player"
     if clip is not None and clip.is_ready:
         context["url"] = audio_path(clip.content_hash, clip.audio_format, clip.checksum)
         context["length"] = length(clip.duration_ms)
-    return render_to_string(f"admin/clips/{template}.html", context)
+    return render_to_string(f"ttscache/staff/{template}.html", context)
 
 
 def waveform(clip: Clip) -> SafeString:
@@ -32,13 +32,13 @@ def waveform(clip: Clip) -> SafeString:
     peaks = bytes(clip.waveform or b"")
     heights = ((x, max(peak / 255 * 30, 0.5)) for x, peak in enumerate(peaks))
     path = " ".join(f"M{x + 0.5:g} {32 - height:.1f}V{32 + height:.1f}" for x, height in heights)
-    return render_to_string("admin/clips/waveform.html", {"path": path, "width": len(peaks)})
+    return render_to_string("ttscache/staff/waveform.html", {"path": path, "width": len(peaks)})
 
 
 def progress_bar(ready: int, total: int, label: str = "Clips that are there") -> SafeString:
     """How many of some clips there are, as a bar and in numbers."""
     context = {"ready": ready, "total": total, "label": label}
-    return render_to_string("admin/clips/progress.html", context)
+    return render_to_string("ttscache/staff/progress.html", context)
 
 
 def fresh(name: str, content: str) -> SafeString:

@@ -30,6 +30,7 @@ NOTHING_MISSING = "Every clip is there; nothing has to be made."
 class StaffAdmin(ModelAdmin):  # type: ignore[misc]
     list_per_page = 50
     warn_unsaved_form = True
+    confirmation_template = "ttscache/staff/confirm.html"  # an app's own may extend it, to say more
 
     # who may
     def has_make_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -66,7 +67,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
         """A page that says what would happen, and goes ahead when it is sent back."""
         request.current_app = self.admin_site.name
         context = {**self.admin_site.each_context(request), **question}
-        return TemplateResponse(request, "admin/confirm.html", context)
+        return TemplateResponse(request, self.confirmation_template, context)
 
     def ask_to_make(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
         """At the price of the plan, which comes back with the yes."""

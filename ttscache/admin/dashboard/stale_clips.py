@@ -47,7 +47,7 @@ def _plan(request: HttpRequest) -> HttpResponse:
         "not_shown": plan.listed - len(shown),
         "back": reverse("admin:index"),
     }
-    return TemplateResponse(request, "admin/stale.html", context)
+    return TemplateResponse(request, "ttscache/dashboard/stale_clips.html", context)
 
 
 def _confirm(request: HttpRequest) -> HttpResponse:
