@@ -8,7 +8,6 @@ starts a site of its own with the default content, real clips and made-up figure
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -17,6 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from harness.chromium import chromium
+from harness.demo_site import PASSWORD, USER, demo_site
 from harness.openai_server import OpenAIServer
 from harness.png import with_palette
 from harness.process import PROJECT
@@ -30,7 +30,6 @@ PAGES = {  # address, and how many CSS pixels of it are enough: all of the dashb
     "dashboard": ("/admin/?range=365d", 10_000),
     "editor": ("/admin/narratives/journey/1/change/", 1_800),
 }
-USER, PASSWORD = "ana", "quite-long-enough-1"
 
 # What an editor is in the middle of: one draft that is new, and one whose clips failed.
 PREPARE = """
@@ -71,18 +70,15 @@ def main() -> None:
 @contextmanager
 def furnished_site() -> Iterator[Site]:
     """With all that is published made, a draft that has failed, and a year of made-up figures."""
-    with tempfile.TemporaryDirectory() as folder, OpenAIServer() as openai:
+    with OpenAIServer() as openai:
         env = {
             "OPENAI_API_KEY": "test",
             "OPENAI_BASE_URL": openai.base_url,
-            "DJANGO_SUPERUSER_USERNAME": USER,
-            "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
             "TTS_DAILY_BUDGET_USD": "20",
             "TTS_STORAGE_LIMIT_BYTES": "2GiB",
         }
-        with Site(Path(folder) / "var", env) as site:
+        with demo_site(env=env) as site:
             wait_until(lambda: _is_at_rest(site), "all published clips", seconds=180, every=1)
-            site.manage("demo_usage", "--force", check=True)
             openai.behave(fault=400, on_text="end of the street")
             site.manage("shell", "--verbosity", "0", "-c", PREPARE, check=True)
             wait_until(lambda: _is_at_rest(site), "the draft to fail", seconds=60, every=1)

@@ -104,12 +104,16 @@ UNFOLD = {
     "SITE_URL": reverse_lazy("listener"),
     "SHOW_BACK_BUTTON": True,
     "ENVIRONMENT": "lifereview.admin_look.budget_badge",
-    "DASHBOARD_CALLBACK": "ttscache.admin_dashboard.dashboard_callback",
+    "DASHBOARD_CALLBACK": "ttscache.admin.dashboard.page.dashboard_callback",
     "STYLES": [
-        lambda request: static("narratives/admin.css"),
+        lambda request: static("ttscache/staff.css"),
         lambda request: static("ttscache/dashboard.css"),
+        lambda request: static("narratives/admin.css"),
     ],
-    "SCRIPTS": [lambda request: static("narratives/admin.js")],
+    "SCRIPTS": [
+        lambda request: static("ttscache/staff.js"),
+        lambda request: static("narratives/admin.js"),
+    ],
     "COLORS": {"primary": GREEN},
     "SIDEBAR": {"navigation": SIDEBAR},
 }

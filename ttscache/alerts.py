@@ -24,7 +24,7 @@ from ttscache.analytics import budget_today
 from ttscache.conf import conf
 from ttscache.hosts import this_host
 from ttscache.ledger import HITS
-from ttscache.models import IS_REAL, Alert, ContentType, LastCall, Usage
+from ttscache.models import Alert, ContentType, LastCall, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ def _hit_rates(_: set[tuple[str, str]]) -> Iterator[Trouble]:
     """Of each kind of text that has a target and was asked for often enough to tell."""
     since = timezone.now() - timedelta(hours=HIT_RATE_HOURS)
     counted = (
-        Usage.objects.filter(IS_REAL, hour__gt=since)
+        Usage.objects.filter(hour__gt=since)
         .order_by()
         .values_list("content_type")
         .annotate(lookups=Sum("requests"), hits=Sum("requests", filter=Q(outcome__in=HITS), default=0))

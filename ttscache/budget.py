@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.db.models import F, Sum
 
 from ttscache.errors import BudgetExhausted, StoreUnavailable
-from ttscache.models import IS_REAL, BudgetDay, Spending
+from ttscache.models import BudgetDay, Spending
 
 logger = logging.getLogger(__name__)
 
@@ -111,5 +111,5 @@ def _microusd(usd: float) -> int:
 
 def _spent_microusd(day: date) -> int:
     begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    spent = Spending.objects.filter(IS_REAL, hour__gte=begin, hour__lt=begin + timedelta(days=1))
+    spent = Spending.objects.filter(hour__gte=begin, hour__lt=begin + timedelta(days=1))
     return spent.aggregate(total=Sum("cost_microusd"))["total"] or 0

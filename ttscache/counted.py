@@ -1,7 +1,7 @@
 """All that was ever counted, in sums: what lies days back is added up now and then, the rest at each look.
 
 So a year of figures is quick to read, and no process is behind another: a counter that fell back a little
-would pass for one that began anew. What was made up for a demonstration is not in it.
+would pass for one that began anew.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from ttscache.cache import SpeechCache
-from ttscache.models import IS_REAL, SoundStart, Spending, Usage
+from ttscache.models import SoundStart, Spending, Usage
 from ttscache.rollup import start_of_day
 from ttscache.wiring import speech_cache
 
@@ -58,7 +58,7 @@ class AllTime:
     """The sums of a table by its first dimensions. Calling it raises DatabaseError."""
 
     def __init__(self, model: type[models.Model], sums: Any, dimensions: int) -> None:
-        self._rows = model._default_manager.filter(IS_REAL).order_by()
+        self._rows = model._default_manager.order_by()
         self._sums = sums
         self._by, self._counts = sums._fields[:dimensions], sums._fields[dimensions:]
         self._lock = threading.Lock()

@@ -50,8 +50,6 @@ def kind_of(content_type: str) -> str:
     return content_type if content_type in _KINDS else ContentType.NARRATIVE
 
 
-DEMO_MARK = " (demo)"  # ends the voice of made-up figures; no real voice has such a name
-IS_REAL = ~Q(voice__endswith=DEMO_MARK)  # of what is counted by voice: real, not made up for a demonstration
 ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
 MOST_PARAMETERS = 900  # of one statement; SQLite may be built for no more than 999 parameters
 OUT_OF_USE_DAYS = 7  # after which a clip goes that was taken out of use
@@ -375,9 +373,14 @@ class Replaced(models.Model):
 
 
 class PruneRun(models.Model):
-    """One prune: what it found, and how much of it is gone. `requested_by` is a person or a program."""
+    """One prune: what it found, and how much of it is gone. `requested_by` is a person or a program.
+
+    A planned run removes nothing: it is a list that staff look at, and `started_at` is when it was made.
+    The figures that begin with `listed` are those of the list, the others those of what is gone.
+    """
 
     class State(models.TextChoices):
+        PLANNED = "planned", "Planned"
         RUNNING = "running", "Running"
         DONE = "done", "Done"
         STOPPED = "stopped", "Stopped"
@@ -390,6 +393,8 @@ class PruneRun(models.Model):
     started_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
     listed = models.IntegerField(default=0)
+    listed_bytes = models.BigIntegerField(default=0)
+    listed_cost_microusd = models.BigIntegerField(default=0)
     removed = models.IntegerField(default=0)
     freed_bytes = models.BigIntegerField(default=0)
     remake_cost_microusd = models.BigIntegerField(default=0)
@@ -403,7 +408,7 @@ class PruneRun(models.Model):
 
 
 class PruneBatch(models.Model):
-    """Clips that a prune listed when it began and has not looked at again. Gone when it is at its end."""
+    """Clips on the list of a prune that it has not looked at yet. None are left when it is at its end."""
 
     run = models.ForeignKey(PruneRun, models.CASCADE, related_name="batches")
     content_hashes = models.JSONField()

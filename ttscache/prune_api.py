@@ -14,11 +14,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ttscache import delivery, pruning
-from ttscache.admin_widgets import removed_in_words
 from ttscache.api import ErrorSerializer, JsonOnly
 from ttscache.authentication import MayPrune
 from ttscache.conf import conf
 from ttscache.models import ApiToken, PruneRun
+from ttscache.staff.wording import removed_in_words
 from ttscache.wiring import speech_cache
 
 

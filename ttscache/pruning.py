@@ -38,6 +38,7 @@ MOST_DAYS = 36_500  # what a database can subtract from now
 CLAIM = "prune"
 WAIT_SECONDS = 10.0  # for another prune to end; the claim of one that was killed runs out sooner
 BY_SCHEDULE = "schedule"  # who asked, where no person waits for it
+PLANS_KEPT = timedelta(days=1)  # how long staff may think about a list
 TAKEN_UP_WITHIN = timedelta(days=7)  # what was begun before that has been forgotten by whoever asked
 
 
@@ -124,10 +125,17 @@ def begin(stale: Stale, days: int, requested_by: str) -> PruneRun:
     Others that are not at their end go on: their lists are fixed, and the cluster takes up what was cut off.
     """
     _end_what_is_outdated(requested_by)
+    return _create_run(stale, days, requested_by, PruneRun.State.RUNNING)
+
+
+def _create_run(stale: Stale, days: int, requested_by: str, state: PruneRun.State) -> PruneRun:
     run = PruneRun.objects.create(
+        state=state,
         days=days,
         requested_by=requested_by,
         listed=len(stale.content_hashes),
+        listed_bytes=stale.freed_bytes,
+        listed_cost_microusd=round(stale.remake_cost_usd * 1e6),
         kept_back=stale.kept_back,
     )
     pages = (stale.content_hashes[start : start + BATCH] for start in range(0, run.listed, BATCH))
@@ -245,15 +253,49 @@ def _sweep() -> None:
         logger.warning("Objects of removed clips stay for now: %s", error)
 
 
-# --- in the cluster ---------------------------------------------------------------------------------------
-def hand_over(stale: Stale, days: int, requested_by: str) -> PruneRun:
-    """Have the cluster remove these, after what it is at; where none is up, once one is back."""
-    with transaction.atomic():
-        run = begin(stale, days, requested_by)
-        transaction.on_commit(partial(call_for_prune, run))
+# --- planned by staff, who confirm it later ---------------------------------------------------------------
+@transaction.atomic
+def plan(stale: Stale, days: int, requested_by: str) -> PruneRun:
+    """Keep this list for PLANS_KEPT, for the same person to confirm. Touches no clip. Raises DatabaseError.
+
+    It replaces the person's earlier plans, so that looking again and again leaves one list behind.
+    """
+    _discard_plans(requested_by=requested_by)
+    return _create_run(stale, days, requested_by, PruneRun.State.PLANNED)
+
+
+@transaction.atomic
+def confirm(run_id: uuid.UUID, requested_by: str) -> PruneRun | None:
+    """Have the cluster remove what the plan lists, after its present work; where none is up, once one is.
+
+    None if the plan is gone: too old, replaced, confirmed already, or another person's. Raises DatabaseError.
+    """
+    now = timezone.now()
+    plans = PruneRun.objects.filter(
+        pk=run_id, requested_by=requested_by, state=PruneRun.State.PLANNED, started_at__gt=now - PLANS_KEPT
+    )
+    # The row count decides: a form that is sent twice starts its plan once.
+    if not plans.update(state=PruneRun.State.RUNNING, started_at=now):
+        return None
+    _end_what_is_outdated(requested_by)
+    run = PruneRun.objects.get(pk=run_id)
+    transaction.on_commit(partial(call_for_prune, run))
     return run
 
 
+def discard_unconfirmed_plans() -> None:
+    """Delete the plans that can no longer be confirmed."""
+    _discard_plans(started_at__lte=timezone.now() - PLANS_KEPT)
+
+
+@transaction.atomic
+def _discard_plans(**which: Any) -> None:
+    # Locked first: a plan that is being confirmed at this moment is a running prune by the time it is read.
+    plans = PruneRun.objects.filter(state=PruneRun.State.PLANNED, **which).select_for_update()
+    PruneRun.objects.filter(pk__in=[plan.pk for plan in plans]).delete()
+
+
+# --- in the cluster ---------------------------------------------------------------------------------------
 def prune_in_cluster(
     days: int, cache: SpeechCache, run_id: str, should_rest: Callable[[], bool]
 ) -> PruneRun | None:

@@ -13,7 +13,7 @@ from ttscache import alerts, examining, moving, pruning, readiness, tidying, war
 from ttscache.claims import is_process_alive
 from ttscache.conf import conf
 from ttscache.errors import Busy, TierError
-from ttscache.figures.holdings import note_not_asked_for
+from ttscache.reports.storage import note_not_asked_for
 from ttscache.warming import popular, worker
 from ttscache.wiring import speech_cache, storage_tier
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.models import Failure, Success
 
-from ttscache import hooks, readiness
+from ttscache import hooks, pruning, readiness
 from ttscache.models import (
     Clip,
     ClipDay,
@@ -59,6 +59,7 @@ def forget_old_runs() -> None:
     _delete(WarmItem.objects.filter(run__in=ended))
     _delete(ended)
     _delete(PruneRun.objects.filter(finished_at__lt=long_ago))
+    pruning.discard_unconfirmed_plans()
 
 
 def _delete(rows: QuerySet[Any]) -> None:

@@ -98,8 +98,8 @@ def fill(clips: int) -> dict[str, Any]:
     from django.contrib.sessions.backends.db import SessionStore
     from django.db import connection
 
-    from ttscache.figures.scope import DAY
     from ttscache.models import Usage
+    from ttscache.reports.scope import DAY
     from ttscache.rollup import HOURS_KEPT
 
     _fill_clips(clips)

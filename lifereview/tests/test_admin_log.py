@@ -21,7 +21,6 @@ from lifereview.tests.test_groups import YES, admin_page, choose, journey, narra
 from narratives import publishing
 from narratives.editing import import_export
 from narratives.models import BankReflection, Journey, Pronunciation
-from ttscache.admin_stale import packed
 from ttscache.models import Clip
 from ttscache.tests.fakes import speech
 
@@ -102,8 +101,10 @@ def an_old_clip() -> Clip:
 
 
 def removes_a_clip(client: Client) -> None:
-    listed = packed([an_old_clip().content_hash])
-    client.post(admin_page("ttscache.clip", "stale"), {"days": 90, "clips": listed})
+    an_old_clip()
+    address = admin_page("ttscache.clip", "stale")
+    plan = client.get(address).context["plan"]
+    client.post(address, {"run": plan.pk})
 
 
 def clears_a_clip(client: Client) -> None:

@@ -142,8 +142,11 @@ def clears_old_clips(client: Client) -> bool:
 
 
 def removes_what_was_listed(client: Client) -> bool:
-    client.post(admin_page("ttscache.clip", "stale"), {"days": 90, "clips": ""})
-    return bool(PruneRun.objects.exists())
+    address = admin_page("ttscache.clip", "stale")
+    client.get(address)
+    plan = PruneRun.objects.first() or PruneRun()
+    client.post(address, {"run": plan.pk})
+    return bool(PruneRun.objects.filter(state="running").exists())
 
 
 def makes_a_reflection_in_another_voice(client: Client) -> bool:

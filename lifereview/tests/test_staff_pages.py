@@ -14,10 +14,10 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from harness.axe import serious
+from harness.demo_figures import seed
 from narratives import publishing
 from narratives.content.loading import load_shipped_content
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation
-from ttscache.figures import demo
 from ttscache.models import Alert, Clip, PruneRun, WarmItem, WarmRun
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database, pytest.mark.timeout(300)]
@@ -115,7 +115,7 @@ def ids(settings: Any) -> dict[str, Any]:
     Clip.objects.filter(pk__in=[each.pk for each in old[:2]]).update(
         last_accessed_at=now - timedelta(days=200)
     )
-    demo.seed(8)
+    seed(8)
     prune = PruneRun.objects.create(days=90, state="done", listed=3, removed=3, freed_bytes=30_000)
     alert = Alert.objects.create(kind="coverage", says="30 of 34 are there.", since=now, due_at=now)
     cache.clear()

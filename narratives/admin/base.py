@@ -24,13 +24,14 @@ from narratives.admin.permissions import (
 )
 from narratives.models import Journey, Narrative
 from narratives.publishing import hold_clips
-from ttscache.admin_pages import StaffAdmin
+from ttscache.staff.pages import StaffAdmin
 
 
 class PublishingAdmin(StaffAdmin):
     list_before_template = "admin/narratives/deleted_note.html"
     change_form_before_template = "admin/narratives/seen.html"
-    delete_confirmation_template = "admin/confirm.html"
+    confirmation_template = "admin/narratives/confirm.html"
+    delete_confirmation_template = "ttscache/staff/confirm.html"
     deleted_list_display: ClassVar[Sequence[str]] = ("title",)
 
     duplicate = duplicating.duplicate

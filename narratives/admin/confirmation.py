@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest
 
-from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, has_said_yes
 
 CHANGED_SINCE = "The drafts have changed since you looked. This is how it is now."
 

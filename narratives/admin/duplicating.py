@@ -10,7 +10,7 @@ from unfold.decorators import action
 from narratives.admin.lookups import get_or_404, page_of
 from narratives.editing.copying import duplicate_journey, duplicate_narrative
 from narratives.models import Journey, Narrative
-from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, has_said_yes
 
 
 @action(description="Duplicate …", url_path="duplicate", permissions=["duplicate"], icon="content_copy")  # type: ignore[untyped-decorator]

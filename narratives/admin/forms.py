@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from narratives.admin.conflicts import ConflictAwareForm
 from narratives.models import Journey
 from narratives.publishing import clips_of_live
-from ttscache.admin_widgets import in_words
+from ttscache.staff.wording import in_words
 from ttscache.warming import plan
 
 OF_THE_ORDER = ("position",)

@@ -15,9 +15,9 @@ from narratives.admin.lookups import get_or_404, page_of
 from narratives.admin.permissions import may_publish
 from narratives.models import Journey
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import being_made_in_words
 from ttscache.conf import conf
+from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.wording import being_made_in_words
 
 
 def goes_live(form: Any) -> bool:

@@ -24,7 +24,7 @@ from narratives.editing.import_export import Difference, Parsed
 from narratives.editing.lexicon_changes import Effect, effect_of, lexicon_with_all
 from narratives.models import Journey, Pronunciation
 from narratives.text.word_diff import changes
-from ttscache.admin_pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin, has_said_yes
 
 MOST_WORDS = 50  # of the lexicon, to be named in the log
 

@@ -18,8 +18,8 @@ from narratives.models import Journey, Narrative
 from narratives.staff.clip_status import add_sounds, count_up_to_date, state_of, state_of_journey
 from narratives.staff.estimates import estimate, paces
 from narratives.text.writing_advice import questions_promised
-from ttscache.admin_widgets import Badge
 from ttscache.conf import conf
+from ttscache.staff.badges import Badge
 
 NO_HELP_LINE = (
     "No help line is set: listeners are told nobody to call in a hard moment. "

@@ -30,7 +30,7 @@ from narratives.editing.deleting import delete_narratives
 from narratives.models import Journey, Narrative
 from narratives.publishing import one_at_a_time
 from narratives.staff.clip_status import add_sounds, count_up_to_date
-from ttscache.admin_widgets import progress_bar
+from ttscache.staff.clip_widgets import progress_bar
 
 
 @admin.register(Journey)

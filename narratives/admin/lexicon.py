@@ -34,9 +34,9 @@ from narratives.models import Pronunciation
 from narratives.staff.clip_status import add_sounds
 from narratives.text.lexicon import Lexicon
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import being_made_in_words, in_words
 from ttscache.conf import conf
+from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import Plan
 
 
@@ -57,6 +57,7 @@ def _brought_about(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
 
 @admin.register(Pronunciation)
 class PronunciationAdmin(StaffAdmin):
+    confirmation_template = "admin/narratives/confirm.html"
     form = ConflictAwareForm
     change_form_before_template = "admin/narratives/seen.html"
     list_display = ("word", "say_as", "in_voice", "note")

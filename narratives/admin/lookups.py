@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest
 from django.urls import reverse
 
 from narratives.models import Journey, Narrative, share_lexicon
-from ttscache.admin_pages import StaffAdmin
+from ttscache.staff.pages import StaffAdmin
 
 
 def get_or_404(pages: StaffAdmin, request: HttpRequest, object_id: int | str) -> Any:

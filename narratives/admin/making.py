@@ -32,8 +32,8 @@ from narratives.editing.drafts import (
 )
 from narratives.models import Journey, Narrative
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes, is_asked_first
-from ttscache.admin_widgets import being_made_in_words, price
+from ttscache.staff.pages import StaffAdmin, has_said_yes, is_asked_first
+from ttscache.staff.wording import being_made_in_words, price
 from ttscache.warming import Plan, remaking
 from ttscache.warming.time_estimate import seconds_to_make
 

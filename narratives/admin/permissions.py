@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from django.http import HttpRequest
 
 from narratives.models import Journey, Narrative
-from ttscache.admin_pages import StaffAdmin
+from ttscache.staff.pages import StaffAdmin
 
 
 def has_publish_right(request: HttpRequest) -> bool:

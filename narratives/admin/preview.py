@@ -9,9 +9,9 @@ from unfold.decorators import action
 from narratives.admin.lookups import get_or_404, narratives_of, page_of
 from narratives.models import Journey, Narrative
 from narratives.staff.clip_status import add_sounds, count_up_to_date, state_of
-from ttscache.admin_pages import StaffAdmin
-from ttscache.admin_widgets import progress_bar
 from ttscache.conf import conf
+from ttscache.staff.clip_widgets import progress_bar
+from ttscache.staff.pages import StaffAdmin
 
 
 @action(description="Preview", url_path="preview", permissions=["view"], icon="visibility")  # type: ignore[untyped-decorator]

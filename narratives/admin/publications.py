@@ -15,9 +15,11 @@ from narratives.admin.permissions import may_publish
 from narratives.admin.publishing import FIRST_WAIT_SECONDS
 from narratives.models import Journey, Publication
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import FAILED, badges_of, being_made_in_words, in_words, progress_bar
 from ttscache.models import WarmRun
+from ttscache.staff.badges import FAILED, badges_of
+from ttscache.staff.clip_widgets import progress_bar
+from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import Plan
 
 

@@ -22,9 +22,9 @@ from narratives.editing.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication, share_lexicon
 from narratives.publishing import clips_of
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin, has_said_yes
-from ttscache.admin_widgets import being_made_in_words, in_words
 from ttscache.fingerprint import fingerprint_of
+from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import ClipSpec, Plan
 
 FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about

@@ -31,8 +31,8 @@ from narratives.editing.deleting import (
 )
 from narratives.models import Journey, Narrative, Publication
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin
-from ttscache.admin_widgets import in_words
+from ttscache.staff.pages import StaffAdmin
+from ttscache.staff.wording import in_words
 
 Thing: TypeAlias = Journey | Narrative
 

@@ -21,9 +21,10 @@ from narratives.editing.drafts import draft_clips
 from narratives.editing.history import Change, VoiceClip, changes_of, restore, words_as_of
 from narratives.models import Journey, Narrative, Publication, Revision
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin
-from ttscache.admin_widgets import in_words, player
 from ttscache.fingerprint import fingerprint_of
+from ttscache.staff.clip_widgets import player
+from ttscache.staff.pages import StaffAdmin
+from ttscache.staff.wording import in_words
 
 VERSIONS_A_PAGE = 20
 

@@ -10,9 +10,9 @@ from narratives.admin.lookups import get_or_404, page_of
 from narratives.editing.drafts import draft_clip, make_again, make_clip
 from narratives.models import Narrative
 from ttscache import warming
-from ttscache.admin_pages import StaffAdmin
-from ttscache.admin_widgets import being_made_in_words
 from ttscache.conf import conf
+from ttscache.staff.pages import StaffAdmin
+from ttscache.staff.wording import being_made_in_words
 from ttscache.warming import remaking
 
 

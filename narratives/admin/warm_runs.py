@@ -11,9 +11,9 @@ from unfold.decorators import action
 
 from narratives import publishing
 from ttscache import warming
-from ttscache.admin_runs import WarmRunAdmin
-from ttscache.admin_widgets import being_made_in_words
+from ttscache.admin.warm_runs import WarmRunAdmin
 from ttscache.models import WarmRun
+from ttscache.staff.wording import being_made_in_words
 from ttscache.warming import Plan
 
 admin.site.unregister(WarmRun)  # ttscache knows of nothing that could be published

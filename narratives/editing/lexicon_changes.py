@@ -11,9 +11,9 @@ from narratives.publishing import kind_of_clip
 from narratives.text.lexicon import Lexicon
 from narratives.text.word_diff import Piece, changes
 from ttscache import warming
-from ttscache.admin_widgets import price
 from ttscache.conf import conf
 from ttscache.models import ContentType
+from ttscache.staff.wording import price
 from ttscache.warming import ClipSpec, Plan
 
 

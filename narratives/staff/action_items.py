@@ -14,9 +14,9 @@ from narratives import publishing
 from narratives.models import BankReflection, Narrative, Publication, share_lexicon
 from narratives.staff.clip_status import add_sounds, sounds_of
 from ttscache import warming
-from ttscache.admin_widgets import FAILED, badges_of
 from ttscache.hooks import ActionItem
 from ttscache.models import Clip
+from ttscache.staff.badges import FAILED, badges_of
 
 
 def needs_of_texts() -> Iterator[ActionItem]:

@@ -10,9 +10,10 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from narratives.models import Journey, Narrative, share_lexicon
-from ttscache.admin_widgets import FAILED, MADE, NOT_MADE, Badge, badges_of, player
 from ttscache.conf import conf
 from ttscache.models import Clip, WarmItem
+from ttscache.staff.badges import FAILED, MADE, NOT_MADE, Badge, badges_of
+from ttscache.staff.clip_widgets import player
 from ttscache.warming import remaking
 
 UP_TO_DATE = Badge("Up to date", "check_circle", "success", "Listeners hear exactly these words.")

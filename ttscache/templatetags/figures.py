@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django import template
 from django.utils.formats import date_format
 
-from ttscache.figures.scope import HOUR, WEEK, Scope
+from ttscache.reports.scope import HOUR, WEEK, Scope
 
 register = template.Library()
 

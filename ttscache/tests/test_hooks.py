@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ttscache import hooks, tidying, warming
-from ttscache.figures.needs import needs_without_figures
 from ttscache.hooks import Hooks, NoHooks
+from ttscache.reports.action_items import needs_without_figures
 from ttscache.tests.fakes import KEY
 from ttscache.warming import prefetch
 

@@ -18,8 +18,8 @@ from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
 from ttscache import pruning, tasks
-from ttscache.figures.holdings import NotAskedFor, not_asked_for
-from ttscache.models import Claim, Clip, Pin, PruneRun, Removal, WarmItem, WarmRun
+from ttscache.models import Claim, Clip, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
+from ttscache.reports.storage import NotAskedFor, not_asked_for
 from ttscache.tests.fakes import speech
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -156,7 +156,9 @@ def test_after_a_restart_the_heartbeat_calls_for_a_successor() -> None:
 
 def test_what_was_handed_over_while_another_one_was_at_it_is_taken_up_by_the_next_heartbeat() -> None:
     stale_clips(3)
-    run = pruning.hand_over(pruning.find_stale(90), 90, "ana")
+    plan = pruning.plan(pruning.find_stale(90), 90, "ana")
+    run = pruning.confirm(plan.pk, "ana")
+    assert run is not None
     claim = Claim.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
     tasks.prune(str(run.pk))
     OrmQ.objects.all().delete()
@@ -208,3 +210,13 @@ def test_runs_pins_and_removals_of_long_ago_are_forgotten(monkeypatch: pytest.Mo
     assert [run.days for run in PruneRun.objects.all()] == [29]
     assert [removal.content_hash for removal in Removal.objects.all()] == ["29"]
     assert [pin.content_hash for pin in Pin.objects.all()] == ["held"]
+
+
+def test_plans_that_nobody_confirmed_within_a_day_are_tidied_away_and_no_running_prune_is() -> None:
+    stale_clips(2)
+    plans = [pruning.plan(pruning.find_stale(90), 90, name) for name in ("new", "old", "confirmed")]
+    pruning.confirm(plans[2].pk, "confirmed")
+    PruneRun.objects.exclude(requested_by="new").update(started_at=timezone.now() - timedelta(hours=25))
+    tasks.tidy()
+    assert {run.requested_by for run in PruneRun.objects.all()} == {"new", "confirmed"}
+    assert {batch.run.requested_by for batch in PruneBatch.objects.all()} == {"new", "confirmed"}

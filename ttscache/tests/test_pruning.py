@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from harness.s3 import S3Server
 from ttscache import leftovers, pruning, tasks, warming, wiring
-from ttscache.admin_stale import Totals
 from ttscache.errors import Busy
 from ttscache.models import Claim, Clip, ClipFile, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
 from ttscache.pruning import Stale, begin, find_stale, prune
@@ -290,7 +289,7 @@ def test_a_run_that_has_ended_keeps_no_list() -> None:
 def test_what_is_freed_are_the_bytes_at_rest_packed_as_they_were() -> None:
     keep("Text.")
     Clip.objects.update(audio_file_size=1_000, stored_size=400)
-    assert find_stale(DAYS).freed_bytes == Totals.of([speech("Text.").content_hash]).stored_bytes == 400
+    assert pruning.plan(find_stale(DAYS), DAYS, "ana").listed_bytes == 400
     run, batches = begun(0)
     list(batches)
     run.refresh_from_db()

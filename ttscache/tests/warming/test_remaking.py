@@ -14,10 +14,10 @@ from ttscache import warming
 from ttscache.cache import GenerationJob, Hit
 from ttscache.claims import Claims
 from ttscache.errors import ProviderFailed
-from ttscache.figures.holdings import GROWTH_DAYS, _bytes_a_day
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
+from ttscache.reports.storage import GROWTH_DAYS, _bytes_a_day
 from ttscache.tests.fakes import FakeVoice, hum, speech, spoken
 from ttscache.warming import ClipSpec, remaking, worker
 from ttscache.wiring import forget, speech_cache

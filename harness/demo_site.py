@@ -1,0 +1,53 @@
+"""A throw-away site with a year of made-up figures, for a look at the dashboard:
+
+    python -m harness.demo_site
+
+starts it with a database, clips and staff user of its own, says where it is, and removes it with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from harness.site import Site
+
+USER, PASSWORD = "ana", "quite-long-enough-1"
+SEED = "from harness.demo_figures import seed; seed({days})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description="Show the dashboard with made-up figures, on a site of its own."
+    )
+    parser.add_argument("--days", type=int, default=365, help="how far back they reach (default: 365)")
+    with demo_site(parser.parse_args().days) as site:
+        print(f"{site.url}/admin/ as {USER}, password {PASSWORD}. Ctrl-C ends it and removes all of it.")
+        with suppress(KeyboardInterrupt):
+            while site.is_running:
+                time.sleep(1)
+
+
+@contextmanager
+def demo_site(days: int = 365, env: Mapping[str, str] | None = None) -> Iterator[Site]:
+    """The whole product, with the default content and so many days of figures, in a temporary folder."""
+    staff = {"DJANGO_SUPERUSER_USERNAME": USER, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Site(Path(folder) / "var", {**staff, **(env or {})}) as site,
+    ):
+        seed_figures(site, days)
+        yield site
+
+
+def seed_figures(site: Site, days: int = 365) -> None:
+    """Put made-up figures into the database of a site that is thrown away later, beside real ones."""
+    site.manage("shell", "--verbosity", "0", "-c", SEED.format(days=days), check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""A year of made-up figures for a throw-away site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from harness.demo_figures import REFLECTIONS, VOICES, seed
+from ttscache.models import ClipDay, SoundStart, Spending, Usage
+from ttscache.reports.requests import asked
+from ttscache.reports.scope import Scope
+from ttscache.reports.time_to_sound import time_to_sound
+
+pytestmark = pytest.mark.django_db
+
+
+def rows() -> dict[str, list[Any]]:
+    counts = ("hour", "voice", "content_type", "outcome", "requests")
+    calls = ("hour", "voice", "content_type", "outcome", "calls")
+    return {
+        "usage": sorted(Usage.objects.values_list(*counts)),
+        "spending": sorted(Spending.objects.values_list(*calls)),
+        "days": sorted(ClipDay.objects.values_list("content_hash", "day", "requests")),
+    }
+
+
+def test_a_year_shows_in_every_range():
+    seed(365)
+    for name in ("24h", "7d", "30d", "90d", "365d"):
+        found = asked(Scope.asked_for({"range": name}))
+        assert found.rate.requests > 100
+        assert all(kind.rate.requests for kind in found.kinds)
+
+
+@pytest.mark.any_database
+def test_the_figures_are_equal_each_time():
+    now = timezone.now()
+    seed(10, now)
+    first = rows()
+    for model in (Usage, Spending, SoundStart, ClipDay):
+        model.objects.all().delete()
+    seed(10, now)
+    assert rows() == first
+
+
+@pytest.mark.any_database
+def test_time_to_sound_has_a_year_of_figures_too():
+    seed(365)
+    for name in ("24h", "7d", "365d"):
+        found = time_to_sound(Scope.asked_for({"range": name, "voice": VOICES[0]}))
+        assert found.starts > 50
+        assert found.p95 is not None and 100 < found.p95.ms < 5_000
+    assert not SoundStart.objects.filter(content_type="response").exists()
+
+
+@pytest.mark.any_database
+def test_the_dashboard_lists_the_reflections_as_most_heard(admin_client):
+    seed(30)
+    assert REFLECTIONS[0] in admin_client.get(reverse("admin:index")).content.decode()

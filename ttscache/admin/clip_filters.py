@@ -1,0 +1,85 @@
+"""Further ways to narrow the list of clips; the dashboard's numbers link to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from ttscache.conf import conf
+from ttscache.models import Clip, WarmItem, has_audio
+from ttscache.reports.background_work import failed_clips, open_items, tried_out_clips, waiting_longest
+from ttscache.reports.storage import never_heard_clips, published_clips
+from ttscache.warming.retry_limit import MOST_TRIES
+
+
+class MadeFilter(admin.SimpleListFilter):
+    title = "sound"
+    parameter_name = "made"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("yes", "Made"),
+            ("no", "Not made"),
+            ("waiting", "Waits to be made"),
+            ("longest", "Waits longest to be made"),
+            ("making", "Being made"),
+            ("failed", "Failed in 24 hours, not made yet"),
+            ("tried_out", f"Failed {MOST_TRIES} times, not tried again"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        is_made = has_audio()
+        state = WarmItem.State
+        narrowed = {
+            "yes": queryset.filter(is_made),
+            "no": queryset.exclude(is_made),
+            "waiting": queryset.filter(pk__in=open_items().filter(state=state.QUEUED).values("clip")),
+            "longest": queryset.filter(pk__in=waiting_longest().values("clip")),
+            "making": queryset.filter(pk__in=open_items().filter(state=state.MAKING).values("clip")),
+            "failed": queryset.filter(pk__in=failed_clips().values("pk")),
+            "tried_out": queryset.filter(pk__in=tried_out_clips().values("pk")),
+        }
+        return narrowed.get(self.value() or "", queryset)
+
+
+class PublishedFilter(admin.SimpleListFilter):
+    title = "listeners"
+    parameter_name = "published"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Published")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        return queryset.filter(pk__in=published_clips().values("pk")) if self.value() else queryset
+
+
+class UnheardFilter(admin.SimpleListFilter):
+    title = "made ahead"
+    parameter_name = "unheard"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Made ahead, never heard")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        return queryset.filter(pk__in=Clip.objects.never_played()) if self.value() == "yes" else queryset
+
+
+class HeardFilter(admin.SimpleListFilter):
+    title = "use"
+    parameter_name = "heard"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("never", "Never heard, made over 30 days ago"),
+            ("stale", f"Not asked for in {conf().stale_days} days"),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
+        if self.value() == "never":
+            return queryset.filter(pk__in=never_heard_clips().values("pk"))
+        if self.value() == "stale":
+            return queryset.filter(pk__in=Clip.objects.stale(conf().stale_days).values("pk"))
+        return queryset

@@ -1,0 +1,48 @@
+"""The lists behind the dashboard's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from ttscache.reports.background_work import OK
+from ttscache.reports.report import Report
+from ttscache.reports.scope import Scope
+from ttscache.rollup import start_of_day
+
+
+def usage_list(scope: Scope, **narrowed: str) -> str:
+    return figures_list("usage", scope, narrowed)
+
+
+def spending_list(scope: Scope, **narrowed: str) -> str:
+    return figures_list("spending", scope, narrowed)
+
+
+def figures_list(model: str, scope: Scope, narrowed: dict[str, str]) -> str:
+    return list_of(model, {"hour__gte": as_parameter(scope.since)} | scope.by_voice | narrowed)
+
+
+def list_of(model: str, narrowed: Mapping[str, str]) -> str:
+    return f"{reverse(f'admin:ttscache_{model}_changelist')}?{urlencode(narrowed)}"
+
+
+def last_success_list(found: Report) -> str:
+    """The calls that were made last: those of its day, the latest first."""
+    last = found.provider.last_ok
+    since = {"hour__gte": as_parameter(start_of_day(last))} if last else {}
+    return list_of("spending", {"outcome": OK} | since)
+
+
+def as_parameter(moment: datetime) -> str:
+    """A moment as the filters of the lists read it, in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M:%S+00:00}"
+
+
+def of_step(begin: datetime, scope: Scope) -> dict[str, str]:
+    """For the list of figures: from its first hour to its last."""
+    end = begin + scope.range.step
+    return {"hour__gte": as_parameter(begin), "hour__lt": as_parameter(end)}

@@ -1,0 +1,75 @@
+"""What the dashboard can have made: all that is published and missing, and what could not be made lately."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.admin.sites import site
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from ttscache import warming
+from ttscache.models import Clip, WarmItem, WarmRun
+from ttscache.reports.background_work import clips_to_try_again
+from ttscache.reports.scope import Scope
+from ttscache.reports.storage import missing_clips
+from ttscache.staff.pages import NOTHING_MISSING, StaffAdmin, has_said_yes
+from ttscache.staff.wording import being_made_in_words
+from ttscache.warming import ClipSpec, Plan
+
+Begin = Callable[[], Iterable[tuple[WarmRun, list[Clip]]]]
+
+
+def make_missing_page(request: HttpRequest) -> HttpResponse:
+    """Published clips that are not made, in one voice or in all: the price first, then the deed."""
+    voice = Scope.asked_for(request.GET.dict()).voice
+    clips = list(missing_clips(voice).defer("waveform"))
+    requested_by = request.user.get_username()
+
+    def begin() -> Iterator[tuple[WarmRun, list[Clip]]]:
+        scope = f"published clips, {voice or 'all voices'}"
+        yield warming.start_run(scope, _wanted(clips), requested_by=requested_by), clips
+
+    return _page(request, clips, begin, title="Make what is published and missing", verb="Make them")
+
+
+def retry_page(request: HttpRequest) -> HttpResponse:
+    """Clips that failed lately, or too often, and are not there yet, each in a run of the same name as it
+    failed in."""
+    clips = list(clips_to_try_again().defer("waveform"))
+    requested_by = request.user.get_username()
+
+    def begin() -> Iterator[tuple[WarmRun, list[Clip]]]:
+        failed = WarmItem.objects.filter(clip__in=clips, state=WarmItem.State.FAILED)
+        last = dict(failed.order_by("finished_at").values_list("clip", "run__scope"))
+        by_scope: defaultdict[str, list[Clip]] = defaultdict(list)
+        for clip in clips:
+            by_scope[last[clip.pk]].append(clip)
+        for scope, those in by_scope.items():
+            yield warming.start_run(scope, _wanted(those), requested_by=requested_by), those
+
+    return _page(request, clips, begin, title="Try again what failed", verb="Try again")
+
+
+def _page(request: HttpRequest, clips: list[Clip], begin: Begin, *, title: str, verb: str) -> HttpResponse:
+    if not request.user.has_perm("ttscache.make_clip"):
+        raise PermissionDenied
+    planned = Plan(tuple(clips))
+    if clips and not has_said_yes(request, planned):
+        asking = cast(StaffAdmin, site.get_model_admin(Clip))
+        return asking.ask_to_make(request, planned, title=title, verb=verb, back=reverse("admin:index"))
+    for run, share in begin() if clips else ():
+        said = f"{title}. {being_made_in_words(Plan(tuple(share)))}"
+        site.get_model_admin(WarmRun).log_change(request, run, said)
+    said = being_made_in_words(planned) if clips else NOTHING_MISSING
+    messages.success(request, said)
+    return redirect("admin:index")
+
+
+def _wanted(clips: Iterable[Clip]) -> list[ClipSpec]:
+    return [ClipSpec(clip.request, clip.content_type) for clip in clips]

@@ -1,0 +1,144 @@
+"""The staff's first page: how sound fares, in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from ttscache.admin.dashboard.links import (
+    as_parameter,
+    figures_list,
+    last_success_list,
+    list_of,
+    spending_list,
+    usage_list,
+)
+from ttscache.admin.dashboard.rows import (
+    TONES,
+    HeardRow,
+    KindChart,
+    MoneyChart,
+    SourceRow,
+    below_target,
+    error_rows,
+    kinds_stored,
+    rate_rows,
+)
+from ttscache.conf import conf
+from ttscache.hooks import ActionItem
+from ttscache.ledger import HITS, MISSES
+from ttscache.models import WarmRun
+from ttscache.reports.action_items import needs_without_figures
+from ttscache.reports.background_work import failed_lately
+from ttscache.reports.report import Report, report
+from ttscache.reports.scope import RANGES, VIEWS, Scope
+from ttscache.reports.storage import GROWTH_DAYS, NEVER_HEARD_DAYS
+from ttscache.rollup import start_of_day
+from ttscache.staff.badges import RUN_BADGES
+from ttscache.warming.retry_limit import MOST_TRIES
+
+RIGHTS = {  # what the page asks for, and what somebody may then see or do
+    "spending": "ttscache.view_spending",
+    "time_to_sound": "ttscache.view_soundstart",
+    "clips": "ttscache.view_clip",
+    "runs": "ttscache.view_warmrun",
+    "tasks": "django_q.view_ormq",
+    "failures": "django_q.view_failure",
+    "make": "ttscache.make_clip",
+    "hide": "ttscache.change_clip",
+    "prune": "ttscache.prune_clip",
+    "prunes": "ttscache.view_prunerun",
+}
+
+
+def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What Unfold's first page shows besides: figures, or only what needs those who may not see any."""
+    if not request.user.has_perm("ttscache.view_usage"):
+        needs = ((need, _address_for(need, request)) for need in needs_without_figures())
+        reachable = [(need, address) for need, address in needs if address]
+        return context | {"title": "Staff pages", "needs": reachable}
+    scope = Scope.asked_for(request.GET.dict())
+    shows_hidden = "hidden" in request.GET
+    found = report(scope, hidden=shows_hidden)
+    may = {name: request.user.has_perm(right) for name, right in RIGHTS.items()}
+    return context | {
+        "title": "Sound dashboard",
+        "report": found,
+        "scope": scope,
+        "may": may,
+        "shows_hidden": shows_hidden,
+        "choices": _choices(found),
+        "tile_tones": {
+            "coverage": TONES[found.coverage.tone],
+            "rate": below_target(found.asked.kinds),
+        },
+        "kind_charts": [KindChart.of(kind, scope) for kind in found.asked.kinds],
+        "rate_rows": rate_rows(found),
+        "money_chart": MoneyChart.of(found),
+        "growth": abs(found.storage.bytes_a_day),
+        "sources": [SourceRow.of(source, scope) for source in found.asked.sources],
+        "hits": found.asked.source_of(HITS),
+        "misses": found.asked.source_of(MISSES),
+        "heard_rows": [HeardRow.of(row, request) for row in found.heard.rows],
+        "runs": [(run, RUN_BADGES[WarmRun.State(run.run.state)]) for run in found.runs],
+        "needs": [(need, _address_for(need, request)) for need in found.needs],
+        "kinds_stored": kinds_stored(found),
+        "error_rows": error_rows(found),
+        "tasks_failed_lately": failed_lately(),
+        "never_heard_days": NEVER_HEARD_DAYS,
+        "stale_days": conf().stale_days,
+        "in_voice": f"&{urlencode(scope.by_voice)}" if scope.voice else "",
+        "usage_list": usage_list(scope),
+        "spending_list": spending_list(scope),
+        "spending_today": list_of("spending", {"hour__gte": as_parameter(start_of_day(scope.now))}),
+        "last_success_list": last_success_list(found),
+        "hits_list": usage_list(scope, outcome__in=",".join(sorted(HITS))),
+        "misses_list": usage_list(scope, outcome__in=",".join(sorted(MISSES))),
+        "grown_list": list_of(
+            "clip", {"made": "yes", "kept_at__gte": as_parameter(scope.now - timedelta(days=GROWTH_DAYS))}
+        ),
+        "most_tries": MOST_TRIES,
+        "time_to_sound_list": figures_list("soundstart", scope, {}),
+        "csv": f"{reverse('admin:ttscache_dashboard_csv')}?{scope.query}",
+    }
+
+
+# --- what may be chosen -----------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Choice:
+    label: str
+    address: str
+    is_chosen: bool
+
+
+def _choices(found: Report) -> dict[str, list[Choice]]:
+    scope = found.scope
+    now = {"range": scope.range.name, "voice": scope.voice, "view": scope.view}
+    given = {
+        "range": {each.name: each.label for each in RANGES},
+        "voice": {"": "All voices"} | {voice: voice for voice in found.voices},
+        "view": VIEWS,
+    }
+    return {
+        name: [
+            Choice(label, f"?{urlencode(now | {name: value})}", now[name] == value)
+            for value, label in values.items()
+        ]
+        for name, values in given.items()
+    }
+
+
+def _address_for(need: ActionItem, request: HttpRequest) -> str:
+    """Where it leads; nowhere for those who may not go there."""
+    if need.right and not request.user.has_perm(need.right):
+        return ""
+    route, _, query = need.address.partition("?")
+    try:
+        return f"{reverse(route)}?{query}" if query else reverse(route)
+    except NoReverseMatch:
+        return need.address

@@ -1,0 +1,183 @@
+"""The dashboard's charts and tables, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from ttscache import hooks
+from ttscache.admin.dashboard import charts
+from ttscache.admin.dashboard.links import as_parameter, list_of, of_step, spending_list, usage_list
+from ttscache.models import ContentType
+from ttscache.reports.background_work import CLASSES, LATELY
+from ttscache.reports.most_heard import Heard
+from ttscache.reports.report import Report
+from ttscache.reports.requests import Kind, Source
+from ttscache.reports.scope import HOUR, Scope
+from ttscache.staff.clip_widgets import player
+from ttscache.staff.wording import OUTCOMES, price
+
+TONES = {
+    "none": ("", ""),
+    "good": ("check_circle", "On target"),
+    "below": ("warning", "Below target"),
+    "far": ("error", "Far below target"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KindChart:
+    """The hit rate of one content type, step by step, with its target as a dashed line."""
+
+    kind: Kind
+    icon: str
+    word: str
+    low: float
+    line: str
+    marks: str
+    target_line: str
+    link: str
+
+    @classmethod
+    def of(cls, kind: Kind, scope: Scope) -> KindChart:
+        values = [rate.percent for rate in kind.steps]
+        target = kind.rate.target
+        scale = charts.Scale(charts.floor_for(values, target), 100.0)
+        icon, word = TONES[kind.rate.tone]
+        return cls(
+            kind,
+            icon,
+            word,
+            scale.low,
+            charts.line(values, scale),
+            charts.marks(values, scale),
+            charts.level(target, scale) if target else "",
+            usage_list(scope, content_type__exact=kind.name),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyChart:
+    """Spent as bars, and what it would have been without the cache as a dashed line."""
+
+    high: float
+    spent: str
+    without: str
+    marks: str
+    rows: list[tuple[Any, str, float, float]]
+
+    @classmethod
+    def of(cls, found: Report) -> MoneyChart:
+        money = found.money
+        high = max([*money.spent_steps, *money.without_steps, 0.0])
+        scale = charts.Scale(0.0, high or 1.0)
+        return cls(
+            high,
+            charts.bars(money.spent_steps, scale),
+            charts.line(money.without_steps, scale) if money.without else "",
+            charts.marks(money.without_steps, scale) if money.without else "",
+            [
+                (begin, spending_list(found.scope, **of_step(begin, found.scope)), spent, without)
+                for begin, spent, without in zip(
+                    found.scope.steps, money.spent_steps, money.without_steps, strict=True
+                )
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    source: Source
+    label: str
+    width: float  # of its bar, of 100
+    link: str
+
+    @classmethod
+    def of(cls, source: Source, scope: Scope) -> SourceRow:
+        label = OUTCOMES.get(source.outcome, source.outcome)
+        return cls(source, label, source.share or 0.0, usage_list(scope, outcome=source.outcome))
+
+
+@dataclass(frozen=True, slots=True)
+class HeardRow:
+    heard: Heard
+    players: list[Any]
+    makes: list[tuple[str, str, str]]  # voice, price, address
+    links: list[tuple[str, str]]
+    hide: str
+    page: str
+    listed: str
+
+    @classmethod
+    def of(cls, row: Heard, request: HttpRequest) -> HeardRow:
+        def may(right: str) -> bool:
+            return not right or request.user.has_perm(right)
+
+        pk = row.clip.pk
+        makes = [
+            (each.voice, price(each.price_usd), reverse("admin:ttscache_clip_speak", args=[pk, each.voice]))
+            for each in row.missing
+        ]
+        links = [
+            (link.label, link.address(row.clip))
+            for link in hooks.installed().reflection_links()
+            if may(link.right)
+        ]
+        return cls(
+            row,
+            [player(each.clip, voice=each.voice, says=row.clip.content_text[:60]) for each in row.voices],
+            makes,
+            [] if row.is_of_the_bank else links,
+            reverse("admin:ttscache_clip_hide", args=[pk]),
+            reverse("admin:ttscache_clip_change", args=[pk]),
+            list_of("clip", {"id__in": ",".join(str(each) for each in row.clips)}),
+        )
+
+
+def rate_rows(found: Report) -> list[tuple[Any, str, list[Any]]]:
+    """For the table: when each step began, its list, and the rate of each kind in it; the latest first."""
+    kinds = [kind.steps for kind in found.asked.kinds]
+    rows = zip(found.scope.steps, *kinds, strict=True)
+    return [(begin, usage_list(found.scope, **of_step(begin, found.scope)), cells) for begin, *cells in rows][
+        ::-1
+    ]
+
+
+def below_target(kinds: Iterable[Kind]) -> list[tuple[str, str, str, list[str]]]:
+    """Tone, icon, word, and the kinds that are so; far below first."""
+    said = []
+    for tone in ("far", "below"):
+        if labels := [kind.label for kind in kinds if kind.rate.tone == tone]:
+            said.append((tone, *TONES[tone], labels))
+    return said
+
+
+def error_rows(found: Report) -> list[tuple[str, int, str]]:
+    """Of the voice service: all calls, all failed ones, and each class; how many, and their list."""
+    service = found.provider
+    since = as_parameter(timezone.now() - LATELY - HOUR)
+
+    def of(**narrowed: str) -> str:
+        return list_of("spending", {"hour__gte": since} | found.scope.by_voice | narrowed)
+
+    def failed_with(codes: Iterable[str]) -> str:
+        return of(outcome__in=",".join(sorted(codes)))
+
+    codes = {name: service.codes[name] or CLASSES.get(name) or [name.lower()] for name in service.classes}
+    every = [code for those in codes.values() for code in those]
+    rows = [("Calls", service.calls, of()), ("Failed", service.failed, failed_with(every))]
+    return rows + [(name, number, failed_with(codes[name])) for name, number in service.classes.items()]
+
+
+def kinds_stored(found: Report) -> list[tuple[str, str, int, int]]:
+    """Label, name, clips, bytes."""
+    return [
+        (kind.label, kind.value, found.storage.clips.get(kind, 0), found.storage.bytes_by_kind.get(kind, 0))
+        for kind in ContentType
+        if kind != ContentType.RESPONSE
+    ]

@@ -1,0 +1,103 @@
+"""Prunes for staff: what was removed, what it would cost to make again, and a way to stop one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.decorators import action
+
+from ttscache import pruning
+from ttscache.models import PruneRun
+from ttscache.staff.badges import PRUNE_BADGES
+from ttscache.staff.clip_widgets import fresh, progress_bar
+from ttscache.staff.pages import ReadOnlyAdmin, has_said_yes
+from ttscache.staff.wording import dollars, moment
+
+
+@admin.register(PruneRun)
+class PruneRunAdmin(ReadOnlyAdmin):
+    """When clips were removed that nobody asked for any more, and what it would cost to make them again."""
+
+    list_display = ("began", "standing", "progress", "freed", "cost", "kept", "age", "requested_by", "ended")
+    list_filter = ("state",)
+    list_before_template = "ttscache/admin/prune_note.html"
+    fields = list_display
+    actions = ("stop",)
+    actions_detail = ("stop_this",)
+
+    def has_prune_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("ttscache.prune_clip")
+
+    # deeds
+    @admin.action(description="Stop", permissions=["prune"])
+    def stop(self, request: HttpRequest, runs: QuerySet[PruneRun]) -> None:
+        stopped = [run for run in runs if pruning.stop(run)]
+        for run in stopped:
+            self.log_change(request, run, "Stopped.")
+        if stopped:
+            self.message_user(request, "Stopped. What is removed already is gone; all other clips stay.")
+        else:
+            self.message_user(request, "It had ended already.", messages.WARNING)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        run = self.get_object(request, object_id)
+        is_under_way = run is not None and run.state == PruneRun.State.RUNNING
+        return super().get_actions_detail(request, object_id) if is_under_way else []
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Stop",
+        url_path="stop",
+        permissions=["prune"],
+        icon="stop_circle",
+        attrs={"data-while-under-way": ""},  # gone once it has ended, also without a reload
+    )
+    def stop_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        run = self.get_object(request, object_id)
+        if run is None:
+            raise Http404
+        page = reverse("admin:ttscache_prunerun_change", args=[run.pk])
+        if not has_said_yes(request):
+            summary = "What is removed already is gone; all other clips stay."
+            return self.ask(request, title=f"Stop: {run}", verb="Stop", summary=summary, back=page)
+        self.stop(request, PruneRun.objects.filter(pk=run.pk))
+        return redirect(page)
+
+    # how it stands, brought up to date while somebody looks
+    @admin.display(description="Began", ordering="started_at")
+    def began(self, run: PruneRun) -> str:
+        return moment(run.started_at)
+
+    @admin.display(description="State", ordering="state")
+    def standing(self, run: PruneRun) -> SafeString:
+        return fresh(f"state-{run.pk}", PRUNE_BADGES[PruneRun.State(run.state)].html)
+
+    @admin.display(description="Clips removed", ordering="removed")
+    def progress(self, run: PruneRun) -> SafeString:
+        return fresh(f"removed-{run.pk}", progress_bar(run.removed, run.listed, "Clips removed"))
+
+    @admin.display(description="Space freed", ordering="freed_bytes")
+    def freed(self, run: PruneRun) -> SafeString:
+        return fresh(f"freed-{run.pk}", filesizeformat(run.freed_bytes))
+
+    @admin.display(description="To make them again", ordering="remake_cost_microusd")
+    def cost(self, run: PruneRun) -> SafeString:
+        return fresh(f"cost-{run.pk}", dollars(run.remake_cost_microusd))
+
+    @admin.display(description="As old, kept for a text", ordering="kept_back")
+    def kept(self, run: PruneRun) -> str:
+        return str(run.kept_back or "")
+
+    @admin.display(description="Not asked for in", ordering="days")
+    def age(self, run: PruneRun) -> str:
+        return f"{run.days} days"
+
+    @admin.display(description="Ended", ordering="finished_at")
+    def ended(self, run: PruneRun) -> SafeString:
+        return fresh(f"ended-{run.pk}", moment(run.finished_at))

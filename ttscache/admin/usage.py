@@ -1,0 +1,100 @@
+"""The lists behind the dashboard's figures: requests, waiting times and spending."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+
+from ttscache.analytics import budget_today
+from ttscache.ledger import LATENCY_BUCKETS_MS
+from ttscache.models import ContentType, SoundStart, Spending, Usage
+from ttscache.rollup import is_whole_day
+from ttscache.staff.pages import ReadOnlyAdmin
+from ttscache.staff.wording import OUTCOMES, dollars, moment
+
+
+def kind_in_words(content_type: str) -> str:
+    return ContentType(content_type).label if content_type in ContentType.values else content_type
+
+
+class FiguresAdmin(ReadOnlyAdmin):
+    """One row an hour (a day, once it is old) and kind; there is nothing more to see behind it."""
+
+    list_display_links = None
+    date_hierarchy = "hour"
+    ordering = ("-hour",)
+
+    @admin.display(description="Hour", ordering="hour")
+    def began(self, row: Usage | SoundStart | Spending) -> str:
+        return f"{row.hour:%-d %b %Y}, all day" if is_whole_day(row.hour) else moment(row.hour)
+
+    @admin.display(description="Kind", ordering="content_type")
+    def kind(self, row: Usage | SoundStart | Spending) -> str:
+        return kind_in_words(row.content_type)
+
+
+class WaitingAdmin(FiguresAdmin):
+    """Figures by latency bucket."""
+
+    @admin.display(description="Waited", ordering="latency_bucket")
+    def waited(self, row: Usage | SoundStart) -> str:
+        """The upper end of the bucket; the last one is open."""
+        ends = LATENCY_BUCKETS_MS
+        if row.latency_bucket >= len(ends):
+            return f"over {ends[-1] / 1000:g} s"
+        end = ends[row.latency_bucket]
+        return f"up to {end / 1000:g} s" if end >= 1000 else f"up to {end} ms"
+
+
+@admin.register(Usage)
+class UsageAdmin(WaitingAdmin):
+    list_display = (
+        *("began", "kind", "voice", "came", "waited"),
+        *("requests", "ahead", "characters", "sent", "worth"),
+    )
+    list_before_template = "ttscache/admin/usage_note.html"
+    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
+
+    @admin.display(description="How it came", ordering="outcome")
+    def came(self, row: Usage) -> str:
+        return OUTCOMES.get(row.outcome, row.outcome)
+
+    @admin.display(description="Of these made ahead", ordering="warmed_hits")
+    def ahead(self, row: Usage) -> str:
+        return str(row.warmed_hits or "")
+
+    @admin.display(description="Sent", ordering="audio_bytes")
+    def sent(self, row: Usage) -> str:
+        return filesizeformat(row.audio_bytes)
+
+    @admin.display(description="Worth", ordering="worth_microusd")
+    def worth(self, row: Usage) -> str:
+        return dollars(row.worth_microusd)
+
+
+@admin.register(SoundStart)
+class SoundStartAdmin(WaitingAdmin):
+    list_display = ("began", "kind", "voice", "waited", "starts")
+    list_before_template = "ttscache/admin/time_to_sound_note.html"
+    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter))
+
+
+@admin.register(Spending)
+class SpendingAdmin(FiguresAdmin):
+    list_display = ("began", "kind", "voice", "model", "ended", "calls", "characters", "cost")
+    list_before_template = "ttscache/admin/budget_note.html"
+    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {**(extra_context or {}), "budget": budget_today()})
+
+    @admin.display(description="Result", ordering="outcome")
+    def ended(self, row: Spending) -> str:
+        return "Made" if row.outcome == "ok" else row.outcome.replace("_", " ").capitalize()
+
+    @admin.display(description="Cost", ordering="cost_microusd")
+    def cost(self, row: Spending) -> str:
+        return dollars(row.cost_microusd)

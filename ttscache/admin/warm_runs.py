@@ -1,0 +1,299 @@
+"""Warm runs for staff: how far they are, while one looks; paused, let go on, given up, tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, Model, Q, QuerySet
+from django.forms import Script
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import TabularInline
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+
+from ttscache import warming
+from ttscache.models import WarmItem, WarmRun
+from ttscache.staff.badges import ITEM_BADGES, RUN_BADGES
+from ttscache.staff.clip_widgets import fresh, player
+from ttscache.staff.pages import ReadOnlyAdmin, has_said_yes
+from ttscache.staff.wording import in_words, listed, moment, words_of
+from ttscache.warming import Plan
+from ttscache.warming.progress import progress_of
+
+
+# --- the clips of a run ----------------------------------------------------------------------------------
+class WarmItemInline(TabularInline):  # type: ignore[misc]
+    model = WarmItem
+    fields = readonly_fields = ("says", "sound", "standing", "because")
+    per_page = 100
+    hide_title = True
+    can_delete = False
+    verbose_name_plural = "clips of this run"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WarmItem]:
+        return super().get_queryset(request).select_related("clip").defer("clip__waveform")  # type: ignore[no-any-return]
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm("ttscache.view_warmrun")
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @admin.display(description="Text")
+    def says(self, item: WarmItem) -> str:
+        return words_of(item.clip, 90)
+
+    @admin.display(description="Sound")
+    def sound(self, item: WarmItem) -> SafeString:
+        heard = player(item.clip, voice=item.clip.voice, says=words_of(item.clip, 60))
+        return fresh(f"sound-{item.pk}", heard)
+
+    @admin.display(description="State")
+    def standing(self, item: WarmItem) -> SafeString:
+        return fresh(f"state-{item.pk}", ITEM_BADGES[WarmItem.State(item.state)].html)
+
+    @admin.display(description="Reason")
+    def because(self, item: WarmItem) -> SafeString:
+        return fresh(f"reason-{item.pk}", item.reason)
+
+
+# --- runs ------------------------------------------------------------------------------------------------
+DEEDS = ("pause", "go_on", "cancel", "try_again")
+
+
+def deeds_for(run: WarmRun) -> set[str]:
+    """What makes sense for a run as it stands."""
+    is_active = run.state in WarmRun.ACTIVE
+    sense = {
+        "pause": is_active and run.paused_because != WarmRun.Pause.STAFF,
+        "go_on": run.state == WarmRun.State.PAUSED,
+        "cancel": is_active,
+        "try_again": run.items.filter(state=WarmItem.State.FAILED).exists(),
+    }
+    return {deed for deed, makes_sense in sense.items() if makes_sense}
+
+
+def _while(*states: WarmRun.State) -> dict[str, str]:
+    """The button goes when the run is in another state, also without a reload."""
+    return {"data-while": " ".join(states)}
+
+
+@admin.register(WarmRun)
+class WarmRunAdmin(ReadOnlyAdmin):
+    list_display = ("makes", "standing", "progress", "failures", "requested_by", "asked_for", "ended")
+    list_filter = ("state",)
+    search_fields = ("name", "scope", "requested_by")
+    fields = ("makes", "standing", "progress", "counts", "requested_by", "asked_for", "began", "ended")
+    readonly_fields = fields
+    inlines = (WarmItemInline,)
+    actions_detail = DEEDS
+    list_before_template = change_form_outer_before_template = "ttscache/admin/warm_runs_live.html"
+
+    class Media:
+        js = (Script("ttscache/runs.js", type="module"),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WarmRun]:
+        ready = Q(items__state__in=[WarmItem.State.DONE, WarmItem.State.SKIPPED])
+        counted: QuerySet[WarmRun] = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                total=Count("items"),
+                ready=Count("items", filter=ready),
+                failed=Count("items", filter=Q(items__state=WarmItem.State.FAILED)),
+            )
+        )
+        return counted
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {**_looks(), **(extra_context or {})})
+
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        return super().page_context(request, object_id) | _looks()
+
+    # how it stands
+    @admin.display(description="State", ordering="state")
+    def standing(self, run: WarmRun) -> SafeString:
+        badge = RUN_BADGES[WarmRun.State(run.state)].html
+        return format_html(
+            '<span data-run-state="{}">{} {}</span>', run.pk, badge, run.get_paused_because_display()
+        )
+
+    @admin.display(description="What is made", ordering="name")
+    def makes(self, run: WarmRun) -> str:
+        return run.label
+
+    @admin.display(description="Asked for", ordering="created_at")
+    def asked_for(self, run: WarmRun) -> str:
+        return moment(run.created_at)
+
+    @admin.display(description="Begun", ordering="started_at")
+    def began(self, run: WarmRun) -> str:
+        return moment(run.started_at)
+
+    @admin.display(description="Ended", ordering="finished_at")
+    def ended(self, run: WarmRun) -> str:
+        return moment(run.finished_at)
+
+    @admin.display(description="Progress")
+    def progress(self, run: Any) -> SafeString:
+        return render_to_string(
+            "ttscache/admin/warm_run_progress.html", {"run": run, "is_active": run.state in WarmRun.ACTIVE}
+        )
+
+    @admin.display(description="Failed")
+    def failures(self, run: Any) -> SafeString:
+        return format_html('<span data-run-failed="{}">{}</span>', run.pk, run.failed or "")
+
+    @admin.display(description="Clips")
+    def counts(self, run: WarmRun) -> SafeString:
+        return format_html('<span data-run-counts="{}">{}</span>', run.pk, counts_in_words(progress_of(run)))
+
+    # deeds
+    def has_steer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("ttscache.change_warmrun")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        run = self.get_object(request, object_id)
+        sensible = deeds_for(run) if run is not None else set()
+        offered = super().get_actions_detail(request, object_id)
+        return [each for each in offered if each.action_name.removeprefix("ttscache_warmrun_") in sensible]
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Pause",
+        url_path="pause",
+        permissions=["steer"],
+        icon="pause",
+        attrs=_while(WarmRun.State.QUEUED, WarmRun.State.RUNNING, WarmRun.State.PAUSED),
+    )
+    def pause(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._do(
+            request,
+            object_id,
+            "pause",
+            lambda run: warming.pause(run, WarmRun.Pause.STAFF),
+            question="No further clip is begun until somebody lets it go on. "
+            "A clip that is being made now is finished and kept.",
+            said="Paused.",
+        )
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Go on",
+        url_path="go-on",
+        permissions=["steer"],
+        icon="play_arrow",
+        variant=ActionVariant.PRIMARY,
+        attrs=_while(WarmRun.State.PAUSED),
+    )
+    def go_on(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._do(
+            request,
+            object_id,
+            "go_on",
+            warming.resume,
+            concerning=WarmItem.OPEN,
+            state="still to be made",
+            said="Let go on.",
+        )
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Try failed ones again",
+        url_path="try-again",
+        permissions=["make"],
+        icon="replay",
+    )
+    def try_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._do(
+            request,
+            object_id,
+            "try_again",
+            lambda run: bool(warming.retry_failed(run, requested_by=request.user.get_username())),
+            concerning=(WarmItem.State.FAILED,),
+            state="tried again",
+            said="Failed ones get another try.",
+        )
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Cancel",
+        url_path="cancel",
+        permissions=["steer"],
+        icon="cancel",
+        variant=ActionVariant.DANGER,
+        attrs=_while(WarmRun.State.QUEUED, WarmRun.State.RUNNING, WarmRun.State.PAUSED),
+    )
+    def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._do(
+            request,
+            object_id,
+            "cancel",
+            warming.cancel,
+            concerning=WarmItem.OPEN,
+            state="given up",
+            question="What was made stays, and a clip that is being made now is finished and kept. "
+            "What is published is asked for again by the hourly schedule: "
+            "to hold it up for longer, pause the run instead.",
+            said="Cancelled.",
+        )
+
+    def _do(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        name: str,
+        deed: Callable[[WarmRun], bool],
+        *,
+        said: str,
+        question: str = "",
+        concerning: Sequence[str] = (),
+        state: str = "",
+    ) -> HttpResponse:
+        """Ask, then do it, and note who did; a run may have gone on since the page was shown.
+
+        `concerning`: the clips of which states, and `state`: what becomes of them.
+        """
+        run = self.get_object(request, object_id)
+        if run is None:
+            raise Http404
+        page = reverse("admin:ttscache_warmrun_change", args=[run.pk])
+        planned = _plan_of(run, concerning)
+        if name in deeds_for(run) and not has_said_yes(request):
+            verb = getattr(self, name).short_description
+            summary = f"{in_words(planned, state)} {question}" if concerning else question
+            title = f"{verb}: {run.label}"
+            return self.ask(
+                request, title=title, verb=verb, summary=summary, clips=listed(planned), back=page
+            )
+        if name in deeds_for(run) and deed(run):
+            self.log_change(request, run, f"{said} {in_words(planned, state)}" if concerning else said)
+            self.message_user(request, said, messages.SUCCESS)
+        else:
+            run.refresh_from_db()
+            word = RUN_BADGES[WarmRun.State(run.state)].word
+            self.message_user(request, f"Nothing was changed: by now it says “{word}”.", messages.WARNING)
+        return redirect(page)
+
+
+def _plan_of(run: WarmRun, states: Sequence[str]) -> Plan:
+    items = list(run.items.filter(state__in=states).select_related("clip").defer("clip__waveform"))
+    return Plan(tuple(item.clip for item in items), remake=any(item.newer_than for item in items))
+
+
+def counts_in_words(told: dict[str, Any]) -> str:
+    """As runs.js says it too."""
+    words = {"done": "made", "skipped": "there already", "failed": "failed", "cancelled": "cancelled"}
+    return ", ".join(f"{told[name]} {word}" for name, word in words.items() if told[name]) or "none yet"
+
+
+def _looks() -> dict[str, Any]:
+    """What runs.js puts in place when a run changes its state."""
+    return {"run_badges": RUN_BADGES.items(), "run_pauses": WarmRun.Pause.choices}

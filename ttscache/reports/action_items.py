@@ -1,0 +1,76 @@
+"""What staff should look at."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from urllib.parse import urlencode
+
+from django.utils import timezone
+
+from ttscache import alerts, hooks
+from ttscache.analytics import BudgetToday
+from ttscache.hooks import ActionItem
+from ttscache.models import Alert
+from ttscache.reports.background_work import Queue, failed_lately
+from ttscache.reports.storage import Coverage, Storage
+from ttscache.rollup import start_of_day
+from ttscache.warming.retry_limit import MOST_TRIES
+
+
+def needs(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Storage) -> list[ActionItem]:
+    found = list(_of_sound(covered, waiting, budget, space))
+    found += _of_alerts({need.about for need in found})
+    return _in_order([*found, *hooks.installed().action_items()])
+
+
+def needs_without_figures() -> list[ActionItem]:
+    """Those of the app above, for staff who do not see figures. Raises DatabaseError."""
+    return _in_order(hooks.installed().action_items())
+
+
+def _in_order(found: Iterable[ActionItem]) -> list[ActionItem]:
+    return sorted(found, key=lambda need: not need.is_urgent)
+
+
+def _of_alerts(said: Container[str]) -> Iterable[ActionItem]:
+    """The open ones, but for those that are said already."""
+    for alert in alerts.open_alerts():
+        if alert.kind not in said:
+            address = "admin:ttscache_alert_changelist?state=open"
+            yield ActionItem(alert.says, address, "ttscache.view_alert", is_urgent=True)
+
+
+def _of_sound(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Storage) -> Iterable[ActionItem]:
+    kind = Alert.Kind
+    spending, clips = "admin:ttscache_spending_changelist", "admin:ttscache_clip_changelist"
+    if refused := alerts.refused_because():
+        says, address = alerts.REFUSALS[refused], f"{spending}?outcome={refused}"
+        yield ActionItem(says, address, "ttscache.view_spending", is_urgent=True, about=refused)
+    if budget.is_spent:
+        says = "Today's budget is spent"
+        today = f"{spending}?{urlencode({'hour__gte': start_of_day(timezone.now())})}"
+        yield ActionItem(says, today, "ttscache.view_spending", is_urgent=True, about=kind.BUDGET)
+    if covered.missing:
+        says = _count(covered.missing, "published clip is", "published clips are") + " not made"
+        address = f"{clips}?published=yes&made=no"
+        yield ActionItem(says, address, "ttscache.view_clip", is_urgent=True, about=kind.COVERAGE)
+    if waiting.tried_out:
+        says = _count(waiting.tried_out, "published clip", "published clips") + f" failed {MOST_TRIES} times"
+        address = f"{clips}?made=tried_out"
+        what_next = ": nobody tries again before you do (Try again, under Queue)"
+        yield ActionItem(says + what_next, address, "ttscache.view_clip", is_urgent=True)
+    if space.is_nearly_full:
+        says = "Storage is more than 90% full"
+        yield ActionItem(says, clips, "ttscache.view_clip", is_urgent=True, about=kind.STORAGE)
+    if waiting.failed:
+        says = _count(waiting.failed, "clip", "clips") + " could not be made in 24 hours"
+        yield ActionItem(says, f"{clips}?made=failed", "ttscache.view_clip")
+    if waiting.tasks_failed:
+        says = _count(waiting.tasks_failed, "background task", "background tasks") + " failed in 24 hours"
+        yield ActionItem(
+            says, f"admin:django_q_failure_changelist?{failed_lately()}", "django_q.view_failure"
+        )
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"1 {one}" if number == 1 else f"{number:,} {many}"

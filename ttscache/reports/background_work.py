@@ -1,0 +1,189 @@
+"""What goes on in the background, and how the voice service behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from django.db.models import Count, Min, Q, QuerySet, Sum
+from django.utils import timezone
+from django_q.models import Failure
+
+from ttscache.holdings import tasks_waiting
+from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun, has_audio
+from ttscache.reports.requests import Asked
+from ttscache.reports.scope import Scope
+from ttscache.reports.storage import missing_clips
+from ttscache.warming.retry_limit import exhausted_clips
+from ttscache.warming.time_estimate import seconds_of_queue
+
+RUNS_SHOWN = 5
+LATELY = timedelta(hours=24)
+OK = "ok"
+
+# Codes of errors -> what staff call them; whatever else there is, is "Other".
+CLASSES = {
+    "Key refused": ("key_refused",),
+    "Quota used up": ("quota_used_up",),
+    "Busy": ("provider_busy", "provider_unavailable"),
+    "Too slow": ("provider_timeout",),
+    "Text refused": ("text_refused",),
+}
+TEXT_REFUSED, OTHER = "Text refused", "Other"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One of the runs that are under way, or that ended last."""
+
+    run: WarmRun
+    total: int
+    ready: int
+    failed: int
+
+
+def runs() -> list[Run]:
+    """Those under way first, then the latest."""
+    state = WarmItem.State
+    lately = list(WarmRun.objects.active()[:RUNS_SHOWN])
+    if len(lately) < RUNS_SHOWN:
+        lately += WarmRun.objects.exclude(state__in=WarmRun.ACTIVE)[: RUNS_SHOWN - len(lately)]
+    counted = {
+        run: counts
+        for run, *counts in WarmItem.objects.filter(run__in=lately)
+        .order_by()
+        .values_list("run")
+        .annotate(
+            total=Count("pk"),
+            ready=Count("pk", filter=Q(state__in=[state.DONE, state.SKIPPED])),
+            failed=Count("pk", filter=Q(state=state.FAILED)),
+        )
+    }
+    return [Run(run, *counted.get(run.pk, (0, 0, 0))) for run in lately]
+
+
+def failures() -> QuerySet[WarmItem]:
+    """Clips of runs that could not be made in the last 24 hours, once for each try."""
+    since = timezone.now() - LATELY
+    return WarmItem.objects.filter(state=WarmItem.State.FAILED, finished_at__gte=since)
+
+
+def failed_clips() -> QuerySet[Clip]:
+    """The clips of these that are not there yet."""
+    return Clip.objects.filter(~has_audio(), pk__in=failures().order_by().values("clip"))
+
+
+def tried_out_clips() -> QuerySet[Clip]:
+    """Published ones that failed so often that nobody tries again before staff ask."""
+    return exhausted_clips(missing_clips())
+
+
+def clips_to_try_again() -> QuerySet[Clip]:
+    """All that failed and wait for a press."""
+    waits = Q(pk__in=failed_clips().values("pk")) | Q(pk__in=tried_out_clips().values("pk"))
+    return Clip.objects.filter(waits)
+
+
+def open_items() -> QuerySet[WarmItem]:
+    """Of runs under way: what waits to be made, or is being made."""
+    return WarmItem.objects.filter(run__state__in=WarmRun.ACTIVE, state__in=WarmItem.OPEN)
+
+
+def waiting_longest() -> QuerySet[WarmItem]:
+    """What waits in the run that was begun first of those that have such."""
+    waiting = open_items().filter(state=WarmItem.State.QUEUED)
+    first = waiting.order_by("run__created_at", "run").values("run")[:1]
+    return waiting.filter(run__in=first)
+
+
+def failed_lately() -> str:
+    """The parameters of a list of just the tasks that failed in the last 24 hours."""
+    return urlencode({"stopped__gte": timezone.now() - LATELY})
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Clips to be made ahead, and background tasks. Seconds; None where nothing is known."""
+
+    waiting: int
+    running: int
+    failed: int
+    tried_out: int
+    oldest_seconds: float | None
+    eta_seconds: float | None
+    tasks_waiting: int
+    tasks_failed: int
+
+
+def queue(asked: Asked) -> Queue:
+    """Clips that wait and are being made in runs under way; those that failed in 24 hours and are not there
+    yet; those that failed too often; tasks that failed in 24 hours.
+
+    ETA = waiting x median time of a generation in the range / clips made at once.
+    """
+    state = WarmItem.State
+    since = timezone.now() - LATELY
+    figures = open_items().aggregate(
+        waiting=Count("clip", filter=Q(state=state.QUEUED), distinct=True),
+        running=Count("clip", filter=Q(state=state.MAKING), distinct=True),
+        oldest=Min("run__created_at", filter=Q(state=state.QUEUED)),
+    )
+    median = asked.source_of(["generated"]).p50
+    waiting = figures["waiting"]
+    return Queue(
+        waiting,
+        figures["running"],
+        failed_clips().count(),
+        tried_out_clips().count(),
+        (timezone.now() - figures["oldest"]).total_seconds() if figures["oldest"] else None,
+        seconds_of_queue(waiting, median.ms / 1_000) if median else None,
+        tasks_waiting().waiting,
+        Failure.objects.filter(stopped__gte=since).count(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Calls of the last 24 hours; those that failed, by class, and under which codes; how it is just now."""
+
+    calls: int
+    failed: int
+    classes: dict[str, int]
+    codes: dict[str, list[str]]
+    last_ok: datetime | None
+    trouble: str  # the class of the last call of all, where the service did not do its part
+    trouble_at: datetime | None
+
+    @property
+    def error_percent(self) -> float | None:
+        """Failed calls / calls."""
+        return 100 * self.failed / self.calls if self.calls else None
+
+
+def provider(scope: Scope) -> Provider:
+    """Calls are of the voice that is looked at; how the service is just now is of all."""
+    rows = (
+        Spending.objects.filter(hour__gte=timezone.now() - LATELY - timedelta(hours=1), **scope.by_voice)
+        .order_by()
+        .values_list("outcome")
+        .annotate(number=Sum("calls"))
+    )
+    classes = dict.fromkeys([*CLASSES, OTHER], 0)
+    codes: dict[str, list[str]] = {name: [] for name in classes}
+    calls, failed = 0, 0
+    for outcome, number in rows:
+        calls += number
+        if outcome != OK:
+            failed += number
+            classes[_class_of(outcome)] += number
+            codes[_class_of(outcome)].append(outcome)
+    last = dict(LastCall.objects.values_list("outcome", "at"))
+    latest = max(last, key=lambda outcome: last[outcome], default=OK)
+    is_well = latest == OK or _class_of(latest) == TEXT_REFUSED  # it has answered, and was right to
+    trouble = "" if is_well else _class_of(latest)
+    return Provider(calls, failed, classes, codes, last.get(OK), trouble, last[latest] if trouble else None)
+
+
+def _class_of(code: str) -> str:
+    return next((name for name, codes in CLASSES.items() if code in codes), OTHER)

@@ -1,0 +1,99 @@
+"""The report line by line, as a spreadsheet takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ttscache.reports.report import Report
+
+HEADINGS = ("section", "what", "from (UTC)", "figure", "value", "unit")
+
+Line = tuple[str, str, str, str, Any, str]
+
+
+def lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
+    """A line under these headings for each figure."""
+    since = found.scope.since.isoformat()
+    voice = found.scope.voice or "all voices"
+    yield "range", found.scope.range.label, since, "voice", voice, ""
+    yield "range", found.scope.range.label, since, "rates by", found.scope.view, ""
+    rate, money = found.asked.rate, found.money
+    yield "asked", "all", since, "requests", rate.requests, ""
+    yield "asked", "all", since, "hits", rate.hits, ""
+    yield "asked", "all", since, "hit rate", rate.percent, "percent"
+    yield "asked", "all", since, "change", found.asked.change, "points"
+    for kind in found.asked.kinds:
+        yield "asked", kind.name, since, "requests", kind.rate.requests, ""
+        yield "asked", kind.name, since, "hits", kind.rate.hits, ""
+        yield "asked", kind.name, since, "hit rate", kind.rate.percent, "percent"
+        yield "asked", kind.name, since, "target", kind.rate.target, "percent"
+    for kind in found.asked.kinds:
+        for begin, step in zip(found.scope.steps, kind.steps, strict=True):
+            yield "over time", kind.name, begin.isoformat(), "requests", step.requests, ""
+            yield "over time", kind.name, begin.isoformat(), "hit rate", step.percent, "percent"
+    for source in found.asked.sources:
+        yield "source", source.outcome, since, "requests", source.requests, ""
+        yield "source", source.outcome, since, "share", source.share, "percent"
+        for name in ("p50", "p95", "p99"):
+            latency = getattr(source, name)
+            yield "source", source.outcome, since, name, latency and round(latency.ms, 1), "ms"
+    sound = found.time_to_sound
+    yield "time to sound", "all", since, "starts", sound.starts, ""
+    for name, latency in (("p50", sound.p50), ("p95", sound.p95)):
+        yield "time to sound", "all", since, name, latency and round(latency.ms, 1), "ms"
+    yield "money", "all", since, "spent", round(money.spent, 6), "USD"
+    yield "money", "all", since, "without the cache", round(money.without, 6), "USD"
+    yield "money", "all", since, "saved", round(money.saved, 6), "USD"
+    yield "money", "all", since, "saved", money.saved_percent, "percent"
+    yield "money", "all", since, "calls", money.calls, ""
+    yield "money", "today", "", "budget", found.budget.cap_usd, "USD"
+    yield "money", "today", "", "committed", round(found.budget.committed_usd, 6), "USD"
+    for begin, spent, without in zip(found.scope.steps, money.spent_steps, money.without_steps, strict=True):
+        yield "money", "over time", begin.isoformat(), "spent", round(spent, 6), "USD"
+        yield "money", "over time", begin.isoformat(), "without the cache", round(without, 6), "USD"
+    yield from _holdings(found)
+    yield from _heard(found, shows_texts=shows_texts)
+    yield from _work(found)
+
+
+def _holdings(found: Report) -> Iterator[Line]:
+    space = found.storage
+    yield "coverage", "published", "", "clips", found.coverage.total, ""
+    yield "coverage", "published", "", "made", found.coverage.ready, ""
+    for name, size in space.bytes_by_kind.items():
+        yield "storage", name, "", "clips", space.clips[name], ""
+        yield "storage", name, "", "at rest", size, "bytes"
+    yield "storage", "all", "", "clips", space.total_clips, ""
+    yield "storage", "all", "", "at rest", space.total_bytes, "bytes"
+    yield "storage", "all", "", "limit", space.limit_bytes, "bytes"
+    yield "storage", "all", "", "growth a day", round(space.bytes_a_day), "bytes"
+    yield "storage", "all", "", "days left", space.days_left, "days"
+    yield "never heard", "all", "", "clips", found.never_heard.found.clips, ""
+    yield "never heard", "all", "", "paid", round(found.never_heard.found.usd, 6), "USD"
+    if found.not_asked_for is not None:
+        stale = found.not_asked_for.found
+        yield "not asked for", "all", "", "clips", stale.clips, ""
+        yield "not asked for", "all", "", "at rest", stale.stored_bytes, "bytes"
+        yield "not asked for", "all", "", "to make again", round(stale.usd, 6), "USD"
+
+
+def _heard(found: Report, *, shows_texts: bool) -> Iterator[Line]:
+    since = found.scope.since.isoformat()
+    for row in found.heard.rows if shows_texts else []:
+        yield "most heard", row.clip.content_text, since, "plays", row.plays, ""
+        yield "most heard", row.clip.content_text, since, "saved", round(row.saved_usd, 6), "USD"
+    yield "most heard", "rare or private", "", "clips", found.heard.others, ""
+
+
+def _work(found: Report) -> Iterator[Line]:
+    waiting, service = found.queue, found.provider
+    for figure in ("waiting", "running", "failed", "tried_out", "tasks_waiting", "tasks_failed"):
+        yield "queue", "now", "", figure.replace("_", " "), getattr(waiting, figure), ""
+    yield "queue", "now", "", "oldest waits", waiting.oldest_seconds, "s"
+    yield "queue", "now", "", "done in about", waiting.eta_seconds, "s"
+    yield "voice service", "24 hours", "", "calls", service.calls, ""
+    yield "voice service", "24 hours", "", "failed", service.failed, "failed calls"
+    yield "voice service", "24 hours", "", "error rate", service.error_percent, "percent"
+    for name, failed in service.classes.items():
+        yield "voice service", "24 hours", "", name, failed, "failed calls"

@@ -1,0 +1,152 @@
+"""The reflections that are heard most, of those fit for others: how often, and in which voices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, QuerySet, Sum
+
+from ttscache.conf import conf
+from ttscache.models import Clip, ClipDay, ContentType, Pin
+from ttscache.prices import list_price_usd
+from ttscache.reports.cached import remembered
+from ttscache.reports.scope import Scope
+
+FEWEST_PLAYS = 3
+SHOWN = 10
+LOOKED_AT = 100  # clips; a text that is heard in two voices may be put together from two of them
+
+
+@dataclass(frozen=True, slots=True)
+class InVoice:
+    """The reflection in one listener voice; `clip` may be on record or not. `price_usd`: to make it."""
+
+    voice: str
+    clip: Clip | None
+    price_usd: float
+
+    @property
+    def is_made(self) -> bool:
+        return self.clip is not None and self.clip.is_ready
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """`clip`: the one in the voice it is heard most in."""
+
+    clip: Clip
+    plays: int
+    voices: list[InVoice]
+    is_of_the_bank: bool
+    is_hidden: bool
+    saved_usd: float
+    clips: list[UUID]  # those with these words
+
+    @property
+    def characters(self) -> int:
+        return len(self.clip.content_text)
+
+    @property
+    def missing(self) -> list[InVoice]:
+        return [each for each in self.voices if not each.is_made]
+
+
+@dataclass(frozen=True, slots=True)
+class MostHeard:
+    rows: list[Heard]
+    as_of: datetime  # the moment of the counting
+    others: int  # reflections on record that are rare or private
+    hidden: int
+
+
+def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False) -> MostHeard:
+    """Shareable reflections with three plays or more on the days of the range, most plays first.
+
+    A play is one request for the clip, whatever came of it, counted by day (UTC). Saved: (plays - 1) x the
+    list price of its characters, as the first play pays for it. `hidden`: those that staff have hidden.
+    """
+    since, voice = scope.since.date(), scope.voice
+    counted = remembered(f"heard:{scope.range.name}:{voice}", lambda: _top_plays(since, voice))
+    plays: dict[str, int] = counted.found
+    clips = _clips_of(plays)
+    texts = dict.fromkeys(clip.content_text for clip in clips.values())
+    wanted = {text: {each: _hash_of(text, each) for each in conf().listener_voices} for text in texts}
+    siblings = {key for by_voice in wanted.values() for key in by_voice.values()} - clips.keys()
+    plays = plays | _plays_of(siblings, since, voice)
+    clips |= _clips_of(siblings)
+    bank = set(_bank_hashes(clips))
+    rows = [
+        _heard(
+            text, [clip for clip in clips.values() if clip.content_text == text], plays, wanted[text], bank
+        )
+        for text in texts
+    ]
+    frequent = [row for row in rows if row.plays >= FEWEST_PLAYS and row.is_hidden == hidden]
+    shown = sorted(frequent, key=lambda row: (-row.plays, row.clip.content_text))[:SHOWN]
+    others = reflections_on_record - sum(len(row.clips) for row in shown)
+    return MostHeard(shown, counted.as_of, max(0, others), _hidden_texts())
+
+
+def _heard(
+    text: str, clips: list[Clip], plays: Mapping[str, int], wanted: Mapping[str, str], bank: set[str]
+) -> Heard:
+    by_hash = {clip.content_hash: clip for clip in clips}
+    most = max(clips, key=lambda clip: plays.get(clip.content_hash, 0))
+    total = sum(plays.get(clip.content_hash, 0) for clip in clips)
+    price = list_price_usd(conf().house_model, len(text))
+    return Heard(
+        clip=most,
+        plays=total,
+        voices=[InVoice(voice, by_hash.get(key), price) for voice, key in wanted.items()],
+        is_of_the_bank=any(clip.content_hash in bank for clip in clips),
+        is_hidden=any(clip.is_hidden for clip in clips),
+        saved_usd=max(0, total - 1) * price,
+        clips=[clip.pk for clip in clips],
+    )
+
+
+def _top_plays(since: date, voice: str) -> dict[str, int]:
+    """The clips with most plays, and how many; in the database's order."""
+    fit = shareable_reflections().filter(
+        content_hash=OuterRef("content_hash"), **({"voice": voice} if voice else {})
+    )
+    rows = (
+        ClipDay.objects.filter(Exists(fit), day__gte=since)
+        .order_by()
+        .values_list("content_hash")
+        .annotate(plays=Sum("requests"))
+        .order_by("-plays", "content_hash")
+    )
+    return dict(rows[:LOOKED_AT])
+
+
+def _plays_of(content_hashes: Iterable[str], since: date, voice: str) -> dict[str, int]:
+    heard = Clip.objects.filter(content_hash__in=content_hashes, **({"voice": voice} if voice else {}))
+    rows = ClipDay.objects.filter(content_hash__in=heard.values("content_hash"), day__gte=since)
+    return dict(rows.order_by().values_list("content_hash").annotate(plays=Sum("requests")))
+
+
+def _clips_of(content_hashes: Iterable[str]) -> dict[str, Clip]:
+    found = shareable_reflections().filter(content_hash__in=list(content_hashes)).defer("waveform")
+    return {clip.content_hash: clip for clip in found}
+
+
+def shareable_reflections() -> QuerySet[Clip]:
+    """Those that staff may see, because they are fit for others."""
+    return Clip.objects.filter(is_shareable=True, content_type=ContentType.ANALYSIS)
+
+
+def _hash_of(text: str, voice: str) -> str:
+    return conf().house_request(text, voice).content_hash
+
+
+def _bank_hashes(content_hashes: Iterable[str]) -> Iterable[str]:
+    bank = Pin.objects.in_force().filter(reason=Pin.Reason.BANK, content_hash__in=list(content_hashes))
+    return bank.values_list("content_hash", flat=True)
+
+
+def _hidden_texts() -> int:
+    return Clip.objects.filter(is_hidden=True).values("content_text").distinct().count()

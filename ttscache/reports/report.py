@@ -1,0 +1,80 @@
+"""Report: everything the dashboard shows for one look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttscache.analytics import BudgetToday, budget_today
+from ttscache.conf import conf
+from ttscache.hooks import ActionItem
+from ttscache.reports.action_items import needs
+from ttscache.reports.background_work import Provider, Queue, Run, provider, queue, runs
+from ttscache.reports.cached import Remembered
+from ttscache.reports.costs import Money, money
+from ttscache.reports.most_heard import MostHeard, most_heard
+from ttscache.reports.requests import Asked, asked, is_anything_counted
+from ttscache.reports.scope import Scope
+from ttscache.reports.storage import (
+    Coverage,
+    NeverHeard,
+    NotAskedFor,
+    Storage,
+    coverage,
+    never_heard,
+    not_asked_for,
+    storage,
+)
+from ttscache.reports.time_to_sound import TimeToSound, time_to_sound
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    scope: Scope
+    asked: Asked
+    time_to_sound: TimeToSound
+    money: Money
+    budget: BudgetToday
+    coverage: Coverage
+    storage: Storage
+    never_heard: Remembered[NeverHeard]
+    not_asked_for: Remembered[NotAskedFor] | None
+    heard: MostHeard
+    runs: list[Run]
+    queue: Queue
+    provider: Provider
+    needs: list[ActionItem]
+    voices: list[str]
+    is_anything_counted: bool
+
+
+def report(scope: Scope, *, hidden: bool = False) -> Report:
+    """The number of queries does not depend on how much there is. Raises DatabaseError."""
+    requests = asked(scope)
+    covered = coverage(scope)
+    space = storage(scope)
+    waiting = queue(requests)
+    budget = budget_today()
+    return Report(
+        scope=scope,
+        asked=requests,
+        time_to_sound=time_to_sound(scope),
+        money=money(scope, requests.worth_microusd),
+        budget=budget,
+        coverage=covered,
+        storage=space,
+        never_heard=never_heard(scope),
+        not_asked_for=not_asked_for(),
+        heard=most_heard(scope, space.reflections_on_record, hidden=hidden),
+        runs=runs(),
+        queue=waiting,
+        provider=provider(scope),
+        needs=needs(covered, waiting, budget, space),
+        voices=_voices(scope, space),
+        is_anything_counted=bool(requests.rate.requests) or is_anything_counted(),
+    )
+
+
+def _voices(scope: Scope, space: Storage) -> list[str]:
+    """To choose from: those of listeners, and further ones that clips are on record in."""
+    chosen = [scope.voice] if scope.voice else []
+    return list(dict.fromkeys([*conf().listener_voices, *space.voices, *chosen]))

@@ -1,0 +1,221 @@
+"""How clips were asked for, from Usage: hit rates, where sound came from, how long it took."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db.models import Sum
+
+from ttscache.conf import conf
+from ttscache.ledger import HITS, LATENCY_BUCKETS_MS, OUTCOMES
+from ttscache.models import ContentType, Usage, kind_of
+from ttscache.reports.cached import PAST_FRESH, remembered, rows_in
+from ttscache.reports.percentiles import Latency, percentile
+from ttscache.reports.scope import Scope
+from ttscache.reports.time_steps import StepOf
+
+ENOUGH_REQUESTS = 20  # below that a rate says little, and has no colour
+FAR_BELOW = 5.0  # percentage points under a target
+
+
+@dataclass(slots=True)
+class Rate:
+    """Hits of all requests, by requests and by money."""
+
+    requests: int = 0
+    hits: int = 0
+    characters: int = 0
+    hit_characters: int = 0
+    view: str = "requests"
+    target: float | None = None
+
+    def add(self, outcome: str, requests: int, characters: int) -> None:
+        self.requests += requests
+        self.characters += characters
+        if outcome in HITS:
+            self.hits += requests
+            self.hit_characters += characters
+
+    @property
+    def percent(self) -> float | None:
+        """By requests: hits / all requests. By money: characters of hits / characters of all requests.
+
+        None without any.
+        """
+        part, whole = self._counted
+        return 100 * part / whole if whole else None
+
+    @property
+    def tone(self) -> str:
+        """ "none" where there is no target or hardly any traffic, else "good", "below" or "far"."""
+        percent = self.percent
+        if percent is None or self.target is None or not self.is_telling:
+            return "none"
+        return tone_of(percent, self.target)
+
+    @property
+    def is_telling(self) -> bool:
+        return self.requests >= ENOUGH_REQUESTS
+
+    @property
+    def _counted(self) -> tuple[int, int]:
+        if self.view == "money":
+            return self.hit_characters, self.characters
+        return self.hits, self.requests
+
+
+def tone_of(percent: float, target: float) -> str:
+    if percent >= target:
+        return "good"
+    return "below" if percent >= target - FAR_BELOW else "far"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One content type over the range, and step by step."""
+
+    name: str
+    label: str
+    rate: Rate
+    steps: list[Rate]
+
+
+@dataclass(slots=True)
+class Source:
+    """Where sound came from: one outcome."""
+
+    outcome: str
+    share: float | None = None  # of all requests (or characters), in percent
+    requests: int = 0
+    characters: int = 0
+    buckets: Counter[int] = field(default_factory=Counter)
+
+    def within(self, share: float) -> Latency | None:
+        """Server time from the request to the first byte: this share of requests took no longer."""
+        return percentile(self.buckets, share, LATENCY_BUCKETS_MS)
+
+    @property
+    def p50(self) -> Latency | None:
+        return self.within(0.50)
+
+    @property
+    def p95(self) -> Latency | None:
+        return self.within(0.95)
+
+    @property
+    def p99(self) -> Latency | None:
+        return self.within(0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All that was asked for in the range. `worth_microusd`: of what was served, by step."""
+
+    rate: Rate
+    before: Rate
+    kinds: list[Kind]
+    sources: list[Source]
+    worth_microusd: list[int]
+
+    @property
+    def change(self) -> float | None:
+        """Percentage points since the range before.
+
+        None where one of the two has no requests, or was not counted from its beginning.
+        """
+        now, then = self.rate.percent, self.before.percent
+        return None if now is None or then is None else now - then
+
+    def source_of(self, outcomes: Iterable[str]) -> Source:
+        """Several outcomes as one: their histograms add up."""
+        total = Source("")
+        for source in self.sources:
+            if source.outcome in outcomes:
+                total.requests += source.requests
+                total.characters += source.characters
+                total.buckets.update(source.buckets)
+        return total
+
+
+def asked(scope: Scope) -> Asked:
+    """Grouped in the database."""
+    rows = rows_in(scope, "asked", partial(_rows, scope))
+    number = len(scope.steps)
+    rate = Rate(view=scope.view)
+    kinds = {name: _rate(scope, name) for name in ContentType.values}
+    steps = {name: [_rate(scope, name) for _ in range(number)] for name in ContentType.values}
+    sources = {outcome: Source(outcome) for outcome in OUTCOMES}
+    worth = [0] * number
+    for step, content_type, outcome, bucket, requests, characters, microusd in rows:
+        kind, place = kind_of(content_type), min(step, number - 1)
+        for each in (rate, kinds[kind], steps[kind][place]):
+            each.add(outcome, requests, characters)
+        source = sources[outcome]
+        source.requests += requests
+        source.characters += characters
+        source.buckets[bucket] += requests
+        if outcome != "failed":
+            worth[place] += microusd
+    _share(sources.values(), scope.view)
+    return Asked(
+        rate,
+        _before(scope),
+        [Kind(name, ContentType(name).label, kinds[name], steps[name]) for name in ContentType.values],
+        list(sources.values()),
+        worth,
+    )
+
+
+def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
+    """Step, content type, outcome, bucket; requests, characters, worth."""
+    return list(
+        Usage.objects.filter(**scope.within(since, until))
+        .order_by()
+        .annotate(step=StepOf("hour", scope.since, scope.range.step))
+        .values_list("step", "content_type", "outcome", "latency_bucket")
+        .annotate(requests_=Sum("requests"), characters_=Sum("characters"), worth_=Sum("worth_microusd"))
+    )
+
+
+def is_anything_counted() -> bool:
+    """Whether any clip was ever asked for."""
+    return Usage.objects.exists()
+
+
+def _before(scope: Scope) -> Rate:
+    rate = Rate(view=scope.view)
+    past = remembered(f"before:{scope.key}", lambda: _rows_before(scope), fresh=PAST_FRESH)
+    for outcome, requests, characters in past.found:
+        rate.add(outcome, requests, characters)
+    return rate
+
+
+def _rows_before(scope: Scope) -> list[Any]:
+    """Outcome; requests, characters. Nothing where that range had begun before anything was counted."""
+    if not Usage.objects.filter(hour__lt=scope.before + scope.range.step, **scope.by_voice).exists():
+        return []
+    return list(
+        Usage.objects.filter(**scope.within(scope.before, scope.since))
+        .order_by()
+        .values_list("outcome")
+        .annotate(requests_=Sum("requests"), characters_=Sum("characters"))
+    )
+
+
+def _rate(scope: Scope, content_type: str) -> Rate:
+    target = conf().hit_rate_targets.get(content_type)  # a type without one has none
+    return Rate(view=scope.view, target=None if target is None else round(100 * target, 6))
+
+
+def _share(sources: Iterable[Source], view: str) -> None:
+    counted = {
+        source.outcome: source.characters if view == "money" else source.requests for source in sources
+    }
+    whole = sum(counted.values())
+    for source in sources:
+        source.share = 100 * counted[source.outcome] / whole if whole else None

@@ -1,0 +1,49 @@
+"""How long people waited for sound, as their browsers report it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db.models import Sum
+
+from ttscache.ledger import LATENCY_BUCKETS_MS
+from ttscache.models import SoundStart
+from ttscache.reports.cached import rows_in
+from ttscache.reports.percentiles import Latency, percentile
+from ttscache.reports.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class TimeToSound:
+    """Starts by bucket: from the press, or from when a clip starts by itself, to the event `playing`."""
+
+    buckets: Counter[int]
+
+    @property
+    def starts(self) -> int:
+        return self.buckets.total()
+
+    @property
+    def p50(self) -> Latency | None:
+        return percentile(self.buckets, 0.50, LATENCY_BUCKETS_MS)
+
+    @property
+    def p95(self) -> Latency | None:
+        return percentile(self.buckets, 0.95, LATENCY_BUCKETS_MS)
+
+
+def time_to_sound(scope: Scope) -> TimeToSound:
+    buckets: Counter[int] = Counter()
+    for bucket, starts in rows_in(scope, "sound", partial(_rows, scope)):
+        buckets[bucket] += starts
+    return TimeToSound(buckets)
+
+
+def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
+    """Bucket; starts."""
+    rows = SoundStart.objects.filter(**scope.within(since, until)).order_by().values_list("latency_bucket")
+    return list(rows.annotate(number=Sum("starts")))

@@ -1,0 +1,90 @@
+"""How a clip or a run stands: an icon, a word and a colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.models import Max, QuerySet
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from ttscache.models import Clip, PruneRun, WarmItem, WarmRun
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """An icon, a word and a colour; `note` says the rest in a sentence, `held_up` why it does not go on."""
+
+    word: str
+    icon: str  # of Material Symbols
+    tone: str  # success, info, warning, danger or neutral
+    note: str = ""
+    is_settled: bool = True  # whether it stays as it is until somebody does something
+    held_up: str = ""
+
+    def __str__(self) -> str:
+        return self.html
+
+    @property
+    def html(self) -> SafeString:
+        return render_to_string("ttscache/staff/badge.html", {"badge": self})
+
+
+MADE = Badge("Made", "check_circle", "success")
+NOT_MADE = Badge("Not made", "circle", "neutral")
+BEING_MADE = Badge("Being made", "hourglass_top", "info", is_settled=False)
+WAITING = Badge("Waiting", "schedule", "neutral", is_settled=False)
+FAILED = Badge("Failed", "error", "danger")
+CANCELLED = Badge("Cancelled", "cancel", "neutral")
+
+ITEM_BADGES = {
+    WarmItem.State.QUEUED: WAITING,
+    WarmItem.State.MAKING: BEING_MADE,
+    WarmItem.State.DONE: MADE,
+    WarmItem.State.SKIPPED: Badge("Was there", "check", "success"),
+    WarmItem.State.FAILED: FAILED,
+    WarmItem.State.CANCELLED: CANCELLED,
+}
+RUN_BADGES = {
+    WarmRun.State.QUEUED: WAITING,
+    WarmRun.State.RUNNING: BEING_MADE,
+    WarmRun.State.PAUSED: Badge("Paused", "pause_circle", "warning"),
+    WarmRun.State.DONE: Badge("Done", "check_circle", "success"),
+    WarmRun.State.FAILED: FAILED,
+    WarmRun.State.CANCELLED: CANCELLED,
+}
+PRUNE_BADGES = {
+    PruneRun.State.PLANNED: Badge("Planned", "checklist", "neutral", "Nothing goes before staff confirm it."),
+    PruneRun.State.RUNNING: Badge("Under way", "hourglass_top", "info", is_settled=False),
+    PruneRun.State.DONE: Badge("Done", "check_circle", "success"),
+    PruneRun.State.STOPPED: Badge("Stopped", "stop_circle", "neutral"),
+    PruneRun.State.FAILED: Badge("Cut off", "error", "warning", "The next one goes on where it ended."),
+}
+
+
+def badges_of(clips: Iterable[Clip]) -> dict[str, Badge]:
+    """How each clip stands, by its hash: one query, for those that are not there."""
+    clips = list(clips)
+    missing = {clip.pk: clip.content_hash for clip in clips if not clip.is_ready}
+    badges = {clip.content_hash: MADE if clip.is_ready else NOT_MADE for clip in clips}
+    for item in _latest_items(missing):
+        badges[missing[item.clip_id]] = _badge_of_missing(item)
+    return badges
+
+
+def _latest_items(clip_ids: Iterable[Any]) -> QuerySet[WarmItem]:
+    latest = (
+        WarmItem.objects.order_by().filter(clip__in=list(clip_ids)).values("clip").annotate(last=Max("pk"))
+    )
+    return WarmItem.objects.order_by().filter(pk__in=latest.values("last")).select_related("run")
+
+
+def _badge_of_missing(item: WarmItem) -> Badge:
+    if item.state == WarmItem.State.FAILED:
+        return replace(FAILED, note=item.reason or "The clip could not be made.")
+    is_open = item.state in (WarmItem.State.QUEUED, WarmItem.State.MAKING)
+    if not is_open or item.run.state not in WarmRun.ACTIVE:
+        return NOT_MADE
+    return replace(BEING_MADE, held_up=item.run.get_paused_because_display())

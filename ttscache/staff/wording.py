@@ -1,0 +1,105 @@
+"""Moments, prices and plans, as staff pages word them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.template.defaultfilters import filesizeformat, truncatechars
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+
+from ttscache.models import Clip, ContentType, PruneRun
+from ttscache.prices import list_price_usd
+from ttscache.warming import Plan
+
+MOST_LINES = 200  # of a list that staff are to read
+
+OUTCOMES = {
+    "memory": "At once, from memory",
+    "file": "At once, from this server's disk",
+    "database": "At once, from the database",
+    "storage": "At once, from storage",
+    "edge": "At once, from the network's edge",
+    "collapsed": "Joined one being made",
+    "generated": "Made while the listener waited",
+    "failed": "Failed",
+}
+
+
+def moment(when: datetime | None) -> str:
+    return date_format(localtime(when), "j M Y, H:i") if when else ""
+
+
+def price(usd: float) -> str:
+    """For people: rounded up to a tenth of a cent, and never a price of nothing."""
+    if usd <= 0:
+        return "free of charge"
+    return f"about ${usd:,.2f}" if usd >= 1 else f"about ${max(usd, 0.001):.3f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A clip that would be made."""
+
+    voice: str
+    kind: str
+    says: str
+    characters: int
+    price: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a plan would make, clip by clip; `more` are not named."""
+
+    lines: tuple[Line, ...]
+    more: int
+
+
+def listed(planned: Plan) -> Listing:
+    missing = planned.missing
+    lines = tuple(_line(clip) for clip in missing[:MOST_LINES])
+    return Listing(lines, len(missing) - len(lines))
+
+
+def words_of(clip: Clip, most_characters: int) -> str:
+    """The beginning of its text; none where it was made of what one person said."""
+    is_private = clip.content_type == ContentType.ANALYSIS and not clip.is_shareable
+    return "(private)" if is_private else truncatechars(clip.content_text, most_characters)
+
+
+def _line(clip: Clip) -> Line:
+    characters = len(clip.content_text)
+    return Line(
+        voice=clip.voice,
+        kind=clip.get_content_type_display(),
+        says=words_of(clip, 60),
+        characters=characters,
+        price=price(list_price_usd(clip.model, characters)),
+    )
+
+
+def in_words(planned: Plan, state: str = "missing") -> str:
+    """How many clips, in characters and money."""
+    number = len(planned.missing)
+    if not number:
+        return f"No clip is {state}."
+    clips = f"1 clip is {state}" if number == 1 else f"{number:,} clips are {state}"
+    return f"{clips}: {planned.characters:,} characters, {price(planned.cost_usd)}."
+
+
+def being_made_in_words(planned: Plan) -> str:
+    return in_words(planned, "being made again" if planned.remake else "being made")
+
+
+def removed_in_words(run: PruneRun) -> str:
+    """How many clips, in bytes and in money."""
+    clips = "1 clip is removed" if run.removed == 1 else f"{run.removed:,} clips are removed"
+    cost = price(run.remake_cost_microusd / 1e6)
+    return f"{clips}: {filesizeformat(run.freed_bytes)}, to make again {cost}."
+
+
+def dollars(microusd: int) -> str:
+    """To the hundredth of a cent; empty where there is none."""
+    return f"${microusd / 1e6:,.4f}" if microusd else ""

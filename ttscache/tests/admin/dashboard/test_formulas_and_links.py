@@ -1,0 +1,214 @@
+"""Each number of the dashboard says how it is counted, and each row leads to what it counts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django_q.models import Failure, OrmQ
+
+from harness.staff_pages import INDEX, STALE, link_in, old_clip, reflection, text_of, usage
+from ttscache.models import Clip, LastCall, Pin, PruneRun, SoundStart, Spending, WarmItem, WarmRun
+from ttscache.pruning import find_stale
+from ttscache.reports.storage import note_not_asked_for
+from ttscache.tests.fakes import speech
+from ttscache.warming.retry_limit import MOST_TRIES
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+
+NOW, DAY = timezone.now(), timedelta(days=1)
+VOID = {"input", "br", "link", "meta", "img", "path", "rect", "hr"}
+PARTS = ("section", "h3")  # each has its formulas at its end
+NOT_READ = {"nav", "svg", "time"}
+
+
+@dataclass
+class Row:
+    """What stands together: a paragraph, a line of a list or of a table."""
+
+    tag: str
+    is_of_a_list: bool
+    words: list[str] = field(default_factory=list)
+    has_link: bool = False
+
+
+class Walk(HTMLParser):
+    """Through the page; `wrong` are rows without a link, and numbers without a formula behind them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrong: list[str] = []
+        self.numbers: list[str] = []  # for which a formula has to follow
+        self.numbers_seen = 0
+        self.rows: list[Row] = []
+        self.path: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attributes}
+        classes = given.get("class", "").split()
+        if tag in VOID:
+            return
+        if tag in PARTS:
+            self._ends_a_part()
+        mark = "unread" if given.get("aria-hidden") == "true" or "dash-bar" in classes else ""
+        if "how" in classes:
+            self.numbers, mark = [], "unread"
+        self.path.append((tag, mark))
+        if tag in ("p", "li", "tr") or (tag == "div" and self._is_in("dl")):
+            self.rows.append(Row(tag, is_of_a_list=tag == "li" or (tag != "p" and not self._is_in("thead"))))
+        if tag == "a" and given.get("href"):
+            for row in self.rows:
+                row.has_link = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        while self.path:
+            ended, _ = self.path.pop()
+            if ended == tag:
+                break
+        if tag == "section":
+            self._ends_a_part()
+        if self.rows and self.rows[-1].tag == tag and not (tag == "div" and self._is_in("dt")):
+            self._ends_a_row(self.rows.pop())
+
+    def handle_data(self, words: str) -> None:
+        is_read = not any(mark or tag in NOT_READ for tag, mark in self.path)
+        if not is_read or not re.search(r"\d", words) or not self._is_in("section") or self._is_in("thead"):
+            return
+        if (self._is_in("h2") and not self._is_in("a")) or self._is_in("h3"):
+            return  # a name, such as "last 24 hours"
+        self.numbers.append(words.strip())
+        self.numbers_seen += 1
+        for row in self.rows:
+            row.words.append(words.strip())
+
+    def _is_in(self, tag: str) -> bool:
+        return any(name == tag for name, _ in self.path)
+
+    def _ends_a_part(self) -> None:
+        self.wrong += [f"not said how it is counted: {each}" for each in self.numbers]
+        self.numbers = []
+
+    def _ends_a_row(self, row: Row) -> None:
+        if not row.has_link and (row.words or row.is_of_a_list):
+            self.wrong.append(f"a <{row.tag}> without a link: {' '.join(row.words)}")
+
+
+@pytest.fixture
+def filled(admin_client: Client, settings: Any) -> str:
+    """The page with something of everything."""
+    settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 10_000_000, "daily_budget_usd": 5.0}
+    for outcome in ("memory", "generated", "failed"):
+        usage(30, outcome, worth_microusd=90_000)
+        usage(30, outcome, hour=NOW - 8 * DAY)
+    SoundStart.objects.create(hour=NOW, content_type="question", voice="nova", latency_bucket=3, starts=9)
+    codes = ("ok", "key_refused", "quota_used_up", "provider_busy", "provider_timeout", "text_refused", "odd")
+    for code in codes:
+        Spending.objects.create(hour=NOW, voice="nova", outcome=code, calls=3, cost_microusd=4_000)
+        LastCall.objects.create(outcome=code, at=NOW - DAY)
+    reflection()
+    reflection("Rare.", plays=1)
+    old_clip("Nobody asks for this.")
+    never = old_clip("Never heard.", days=40)
+    Pin.objects.create(content_hash=never.content_hash, reason="draft")
+    runs = [WarmRun.objects.create(scope=f"run {number}", state="running") for number in (1, 2)]
+    WarmRun.objects.filter(pk=runs[0].pk).update(created_at=NOW - DAY)
+    for number, (run, state) in enumerate([(0, "queued"), (1, "queued"), (1, "making"), (1, "failed")]):
+        clip = Clip.objects.record(speech(f"Text {number}"), "question")
+        item(runs[run], clip, state)
+    published = Clip.objects.record(speech("Published."), "question")
+    Pin.objects.create(content_hash=published.content_hash, reason="live")
+    for hour in range(MOST_TRIES):
+        item(WarmRun.objects.create(scope=f"hour {hour}", state="failed"), published, "failed")
+    PruneRun.objects.create(days=90, freed_bytes=14)
+    OrmQ.objects.create(key="q", payload="", lock=NOW - DAY)
+    Failure.objects.create(id="f", name="f", func="f", started=NOW, stopped=NOW, success=False)
+    note_not_asked_for(90, find_stale(90))
+    return text_of(admin_client.get(INDEX))
+
+
+def item(run: WarmRun, clip: Clip, state: str) -> None:
+    position = run.items.count()
+    WarmItem.objects.create(
+        run=run, clip=clip, position=position, characters=6, state=state, finished_at=NOW - timedelta(hours=1)
+    )
+
+
+def test_every_number_says_how_it_is_counted_and_every_row_leads_somewhere(filled):
+    walk = Walk()
+    walk.feed(filled[filled.index('<main class="dash">') : filled.index("</main>")])
+    assert walk.wrong == []
+    assert walk.numbers_seen > 80
+
+
+COUNTED = {  # the words that are the link, and what the list behind it counts
+    "Clips waiting": 2,
+    "Being made": 1,
+    "Oldest waits": 1,
+    "Done in about": 2,
+    "Clips failed in 24 hours": 2,
+    f"Published clips failed {MOST_TRIES} times": 1,
+    "Background tasks waiting": 1,
+    "Last success": 1,
+    f"1 published clip failed {MOST_TRIES} times: .*": 1,
+    "1 missing": 1,
+    "0 / 1": 1,
+    "kept": 1,
+    "made live": 1,
+    "Today": 7,
+    "<strong>5 plays</strong>": 1,
+    '<strong data-figure="not-asked-for">1 clip</strong>': 1,
+    '<strong data-figure="never-heard">2 clips</strong>': 2,
+}
+
+
+@pytest.mark.parametrize("words", COUNTED, ids=lambda words: re.sub(r"<[^>]+>", "", words))
+def test_what_is_counted_is_in_the_list(filled, admin_client, words):
+    link = link_in(filled, rf'href="([^"]+)"[^>]*>{words}</a>')
+    assert admin_client.get(link).context["cl"].result_count == COUNTED[words]
+
+
+def test_the_oldest_is_that_of_the_run_that_was_begun_first(filled, admin_client):
+    link = link_in(filled, r'href="([^"]+)">Oldest waits</a>')
+    assert [clip.content_text for clip in admin_client.get(link).context["cl"].result_list] == ["Text 0"]
+
+
+def test_what_could_go_is_told_with_bytes_and_price(filled):
+    card = filled[filled.index("Not asked for in 90 days") :].partition("</section>")[0]
+    assert "1 clip</strong></a>, 1.0\xa0KB, $0.0006" in card
+
+
+def test_what_could_go_is_never_counted_for_the_page_alone(admin_client):
+    old_clip("Nobody asks for this.")
+    assert "Counted after old clips were removed" in text_of(admin_client.get(INDEX))
+
+
+def test_what_failed_too_often_is_tried_again_by_a_press(filled, admin_client):
+    WarmItem.objects.filter(clip__content_text="Published.").update(finished_at=NOW - 2 * DAY)
+    retry = link_in(filled, r'class="dash-deed" href="([^"]+)">Try again')
+    assert "Published." in text_of(admin_client.get(retry))
+    admin_client.post(retry, {"confirmed": "yes"})
+    assert WarmItem.objects.filter(clip__content_text="Published.", state="queued").exists()
+
+
+REACHED = [
+    *(f"ttscache_{name}_changelist" for name in ("clip", "usage", "spending", "soundstart", "warmrun")),
+    *("ttscache_prunerun_changelist", "ttscache_clip_make_missing", "ttscache_clip_retry"),
+]
+
+
+@pytest.mark.parametrize("name", REACHED)
+def test_the_pages_it_leads_to_say_how_they_count(filled, admin_client, name):
+    assert "How is this counted?" in text_of(admin_client.get(reverse(f"admin:{name}")))
+
+
+def test_so_does_the_dry_run(filled, admin_client):
+    assert "How is this counted?" in text_of(admin_client.get(STALE))

@@ -1,0 +1,106 @@
+"""Clips, as staff see them."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from harness.staff_pages import clip_of, made, text_of
+from ttscache.models import (
+    Clip,
+    ClipDay,
+    ClipFile,
+    ContentType,
+    Pin,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+
+CLIPS = reverse("admin:ttscache_clip_changelist")
+
+
+class TestClips:
+    def test_what_is_made_can_be_played(self, admin_client):
+        clip = made(clip_of("What place comes to mind?"))
+        page = text_of(admin_client.get(CLIPS))
+        assert f'src="/api/audio/{clip.content_hash}.mp3?v=01234567"' in page
+        assert "Play in the voice nova, 0:07: What place comes to mind?" in page
+
+    def test_what_is_not_made_says_so_and_has_nothing_to_press(self, admin_client):
+        clip_of("What place comes to mind?")
+        page = text_of(admin_client.get(CLIPS))
+        assert "Not made" in page
+        assert "<audio" not in page
+
+    def test_reflections_on_what_somebody_said_are_not_shown(self, admin_client):
+        private = clip_of("So your mother's name was Rosa.", kind=ContentType.ANALYSIS)
+        assert "Rosa" not in text_of(admin_client.get(CLIPS))
+        page = admin_client.get(reverse("admin:ttscache_clip_change", args=[private.pk]), follow=True)
+        assert "Rosa" not in text_of(page)
+
+    def test_reflections_fit_for_others_are(self, admin_client):
+        shared = clip_of("Those mornings stayed with you.", kind=ContentType.ANALYSIS)
+        Clip.objects.filter(pk=shared.pk).update(is_shareable=True)
+        assert "Those mornings" in text_of(admin_client.get(CLIPS))
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("q=childhood", "childhood"),
+            ("made=yes", "childhood"),
+            ("made=no", "later"),
+            ("voice=onyx", "later"),
+        ],
+    )
+    def test_searching_and_filtering(self, admin_client, query, found):
+        made(clip_of("About childhood"))
+        clip_of("About later", voice="onyx")
+        page = text_of(admin_client.get(f"{CLIPS}?{query}"))
+        assert [word for word in ("childhood", "later") if f">About {word}<" in page] == [found]
+
+    def test_what_was_made_ahead_and_nobody_heard_is_found(self, admin_client):
+        for text in ("About childhood", "About later"):
+            clip = made(clip_of(text))
+            Clip.objects.filter(pk=clip.pk).update(made_ahead=True)
+        ClipDay.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=1)
+        page = text_of(admin_client.get(f"{CLIPS}?unheard=yes"))
+        assert [word for word in ("childhood", "later") if f">About {word}<" in page] == ["childhood"]
+
+    def test_the_list_reads_neither_sound_nor_shape(self, admin_client):
+        clip = made(clip_of("What place comes to mind?"))
+        ClipFile.objects.create(cache=clip, file_data=b"sound", file_size=5)
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            admin_client.get(CLIPS)
+        assert not [query for query in queries if "waveform" in query["sql"] or "file_data" in query["sql"]]
+
+    def test_a_long_list_takes_no_more_queries(self, admin_client, django_assert_max_num_queries):
+        for number in range(40):
+            clip_of(f"Text {number}")
+        with django_assert_max_num_queries(14):
+            admin_client.get(CLIPS)
+
+    def test_one_clip_shows_its_shape_and_its_technical_side(self, admin_client):
+        clip = made(clip_of("What place comes to mind?"))
+        Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
+        page = text_of(admin_client.get(reverse("admin:ttscache_clip_change", args=[clip.pk])))
+        assert "<svg" in page
+        assert '<audio controls preload="none"' in page
+        assert page.index("Technical") < page.index(clip.content_hash + "</div>")
+        assert ">Live<" in page
+
+    @pytest.mark.parametrize("deed", ["change", "delete"])
+    def test_nothing_can_be_changed_or_deleted(self, admin_client, deed):
+        clip = clip_of("What place comes to mind?")
+        address = reverse(f"admin:ttscache_clip_{deed}", args=[clip.pk])
+        assert admin_client.post(address, {"content_text": "Else", "post": "yes"}).status_code == 403
+        assert Clip.objects.get().content_text == "What place comes to mind?"
+
+    def test_a_text_is_never_markup(self, admin_client):
+        clip = made(clip_of("<script>alert(1)</script>"))
+        for address in (CLIPS, reverse("admin:ttscache_clip_change", args=[clip.pk])):
+            assert "<script>alert" not in text_of(admin_client.get(address))

@@ -1,0 +1,197 @@
+"""Warm runs as staff see them, and what they can have done about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from harness.staff_pages import clip_of, made, run_of, text_of
+from ttscache import warming
+from ttscache.conf import conf
+from ttscache.models import WarmItem, WarmRun
+from ttscache.tests.fakes import speech
+from ttscache.warming import ClipSpec, remaking
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
+RUNS = reverse("admin:ttscache_warmrun_changelist")
+WANTED = [ClipSpec(speech(f"This is question {word}."), "question") for word in ("one", "two")]
+
+
+@pytest.fixture
+def run() -> WarmRun:
+    return warming.start_run("life-review, nova", WANTED, requested_by="rosa")
+
+
+def page_of(run: WarmRun, name: str = "change") -> str:
+    return reverse(f"admin:ttscache_warmrun_{name}", args=[run.pk])
+
+
+def offered(client: Client, run: WarmRun) -> list[str]:
+    """The deeds whose buttons are on its page."""
+    page = text_of(client.get(page_of(run)))
+    deeds = ("pause", "go_on", "cancel", "try_again")
+    return [name for name in deeds if f'href="{page_of(run, name)}"' in page]
+
+
+def said(response: Any) -> str:
+    return " ".join(str(message) for message in response.context["messages"])
+
+
+def state_of(run: WarmRun) -> str:
+    run.refresh_from_db()
+    return run.state
+
+
+class TestRuns:
+    def test_a_run_shows_how_far_it_is_and_what_failed(self, admin_client):
+        run = run_of(clip_of("One"), WarmItem.State.FAILED, "The voice service is not available just now.")
+        WarmItem.objects.create(run=run, clip=made(clip_of("Two")), position=1, state="done", characters=3)
+        assert "1 of 2" in text_of(admin_client.get(RUNS))
+        page = text_of(admin_client.get(reverse("admin:ttscache_warmrun_change", args=[run.pk])))
+        assert "The voice service is not available just now." in page
+        assert "<audio" in page
+
+    def test_many_runs_and_items_take_no_more_queries(self, admin_client, django_assert_max_num_queries):
+        runs = [run_of(clip_of(f"Text {number}"), "done", run_state="done") for number in range(20)]
+        for number in range(20):
+            WarmItem.objects.create(
+                run=runs[0], clip=clip_of(f"More {number}"), position=number + 1, characters=5
+            )
+        with django_assert_max_num_queries(12):
+            admin_client.get(RUNS)
+        with django_assert_max_num_queries(14):
+            admin_client.get(reverse("admin:ttscache_warmrun_change", args=[runs[0].pk]))
+
+    def test_who_asked_is_shown(self, admin_client, run):
+        assert "rosa" in text_of(admin_client.get(RUNS))
+        assert "rosa" in text_of(admin_client.get(page_of(run)))
+
+    def test_one_at_work_tells_the_page_where_to_look_for_news(self, admin_client, run):
+        for address in (RUNS, page_of(run)):
+            page = text_of(admin_client.get(address))
+            assert f'data-run-url="/api/warm-runs/{run.pk}"' in page
+            assert 'src="/static/ttscache/runs.js" type="module"' in page
+            assert 'aria-live="polite"' in page
+
+    def test_one_that_has_ended_does_not(self, admin_client, run):
+        warming.cancel(run)
+        assert "data-run-url" not in text_of(admin_client.get(RUNS))
+
+    def test_its_clips_are_counted_in_words(self, admin_client, run):
+        run.items.filter(position=0).update(state="skipped", reason=warming.WAS_THERE)
+        warming.cancel(run)
+        page = text_of(admin_client.get(page_of(run)))
+        for words in ("1 there already, 1 cancelled", warming.WAS_THERE, warming.CANCELLED):
+            assert words in page
+
+
+class TestWhatIsOffered:
+    @pytest.mark.parametrize(
+        ("state", "pause", "deeds"),
+        [
+            pytest.param("queued", "", ["pause", "cancel"], id="queued"),
+            pytest.param("running", "", ["pause", "cancel"], id="running"),
+            pytest.param("paused", "staff", ["go_on", "cancel"], id="paused by staff"),
+            pytest.param("paused", "budget", ["pause", "go_on", "cancel"], id="without money"),
+            pytest.param("done", "", [], id="done"),
+            pytest.param("cancelled", "", [], id="cancelled"),
+        ],
+    )
+    def test_only_what_makes_sense(self, admin_client, run, state, pause, deeds):
+        WarmRun.objects.update(state=state, paused_because=pause)
+        assert offered(admin_client, run) == deeds
+
+    def test_another_try_where_something_failed(self, admin_client, run):
+        run.items.update(state="failed")
+        WarmRun.objects.update(state="failed")
+        assert offered(admin_client, run) == ["try_again"]
+
+    def test_nothing_to_whoever_may_only_look(self, client, run):
+        looker = User.objects.create_user("looker", is_staff=True)
+        looker.user_permissions.add(Permission.objects.get(codename="view_warmrun"))
+        client.force_login(looker)
+        assert offered(client, run) == []
+        for name in ("pause", "go_on", "cancel", "try_again", "make_published"):
+            address = (
+                page_of(run, name) if name != "make_published" else reverse(f"admin:ttscache_warmrun_{name}")
+            )
+            assert client.post(address, {"confirmed": "yes"}).status_code == 403
+        assert state_of(run) == "queued"
+
+
+class TestDeeds:
+    def do(self, client: Client, run: WarmRun, name: str) -> str:
+        return said(client.post(page_of(run, name), {"confirmed": "yes"}, follow=True))
+
+    def test_nothing_is_done_before_the_question_is_answered(self, admin_client, run):
+        page = text_of(admin_client.get(page_of(run, "cancel")))
+        for words in ("2 clips are given up", "finished and kept", "Which clips", "This is question one."):
+            assert words in page
+        assert state_of(run) == "queued"
+
+    def test_pausing_and_going_on(self, admin_client, run):
+        assert self.do(admin_client, run, "pause") == "Paused."
+        assert state_of(run) == "paused"
+        assert "2 clips are still to be made" in text_of(admin_client.get(page_of(run, "go_on")))
+        assert self.do(admin_client, run, "go_on") == "Let go on."
+        assert state_of(run) == "queued"
+
+    def test_cancelling(self, admin_client, run):
+        assert self.do(admin_client, run, "cancel") == "Cancelled."
+        assert state_of(run) == "cancelled"
+
+    def test_trying_again_says_first_what_it_costs(self, admin_client, run):
+        run.items.filter(position=0).update(state="failed")
+        WarmRun.objects.update(state="failed")
+        assert "1 clip is tried again: 21 characters" in text_of(admin_client.get(page_of(run, "try_again")))
+        self.do(admin_client, run, "try_again")
+        assert state_of(run) == "queued"
+        assert run.items.get(position=0).state == "queued"
+        assert LogEntry.objects.get().get_change_message() == (
+            "Failed ones get another try. 1 clip is tried again: 21 characters, about $0.001."
+        )
+
+    @pytest.mark.parametrize(("right", "done"), [("make_clip", True), ("change_warmrun", False)])
+    def test_trying_again_is_for_those_who_may_have_clips_made(self, client, run, right, done):
+        run.items.update(state="failed")
+        WarmRun.objects.update(state="failed")
+        staff = User.objects.create_user("ana", is_staff=True)
+        staff.user_permissions.set(Permission.objects.filter(codename__in=["view_warmrun", right]))
+        client.force_login(staff)
+        assert offered(client, run) == (["try_again"] if done else [])
+        client.post(page_of(run, "try_again"), {"confirmed": "yes"})
+        assert (state_of(run) == "queued") is done
+
+    def test_what_is_made_again_costs_although_it_is_there(self, admin_client):
+        clip = made(clip_of("One"))
+        again = remaking.start_remake(
+            "again", remaking.plan_remakes([ClipSpec(clip.request, clip.content_type)])
+        )
+        says = f"1 clip is given up: {len(clip.content_text)} character"
+        assert says in text_of(admin_client.get(page_of(again, "cancel")))
+
+    def test_each_is_noted_with_who_did_it(self, admin_client, run, admin_user):
+        for name in ("pause", "go_on", "cancel"):
+            self.do(admin_client, run, name)
+        notes = LogEntry.objects.filter(object_id=str(run.pk), user=admin_user).order_by("pk")
+        assert [note.get_change_message() for note in notes] == [
+            "Paused.",
+            "Let go on. 2 clips are still to be made: 42 characters, about $0.001.",
+            "Cancelled. 2 clips are given up: 42 characters, about $0.001.",
+        ]
+
+    def test_what_comes_too_late_changes_nothing_and_says_so(self, admin_client, run):
+        WarmRun.objects.update(state="done")
+        assert self.do(admin_client, run, "cancel") == "Nothing was changed: by now it says “Done”."
+        assert (state_of(run), LogEntry.objects.count()) == ("done", 0)
+
+    def test_reflections_that_are_private_are_not_named(self, admin_client):
+        private = ClipSpec(conf().house_request("So your mother's name was Rosa.", "nova"), "analysis")
+        run = warming.start_run("reflections", [private])
+        for name in ("change", "cancel"):
+            assert "Rosa" not in text_of(admin_client.get(page_of(run, name)))

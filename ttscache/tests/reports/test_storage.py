@@ -1,0 +1,93 @@
+"""Coverage, bytes at rest and how they grow, and clips that nobody ever heard."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from harness.report_rows import clip_with, sound, usual
+from ttscache.models import (
+    ClipDay,
+    Pin,
+    PruneRun,
+)
+from ttscache.reports import storage
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.django_db
+class TestHoldings:
+    def test_coverage_is_of_what_is_published(self):
+        for number, fields in enumerate([sound(), {}, sound()]):
+            clip = clip_with(f"Text {number}", **fields)
+            reason = Pin.Reason.DRAFT if number == 2 else Pin.Reason.LIVE
+            Pin.objects.create(content_hash=clip.content_hash, reason=reason)
+        covered = storage.coverage(usual())
+        assert (covered.ready, covered.total, covered.tone) == (1, 2, "far")
+
+    @pytest.mark.parametrize(
+        "reason", [Pin.Reason.BANK, Pin.Reason.RECENT, Pin.Reason.FREQUENT, Pin.Reason.DRAFT]
+    )
+    @pytest.mark.parametrize("voice", ["", "nova"], ids=["all-voices", "one-voice"])
+    def test_what_is_held_for_other_reasons_is_not_covered_nor_missing(self, reason, voice):
+        for text, of, fields in (
+            ("Live", Pin.Reason.LIVE, sound()),
+            ("Made", reason, sound()),
+            ("Not", reason, {}),
+        ):
+            Pin.objects.create(content_hash=clip_with(text, **fields).content_hash, reason=of)
+        covered = storage.coverage(usual(voice=voice))
+        assert (covered.ready, covered.total) == (1, 1)
+        assert storage.published_clips().count() == 1
+
+    def test_a_clip_that_is_published_twice_is_covered_once(self):
+        clip = clip_with("In the bank and in a journey.", **sound())
+        for reason in (Pin.Reason.LIVE, Pin.Reason.SYSTEM, Pin.Reason.BANK):
+            Pin.objects.create(content_hash=clip.content_hash, reason=reason)
+        assert storage.coverage(usual()).total == 1
+
+    def test_coverage_of_one_voice_is_of_its_clips(self):
+        for voice, fields in (("nova", sound()), ("onyx", {})):
+            clip = clip_with("Text", voice, **fields)
+            Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
+        covered = storage.coverage(usual(voice="nova"))
+        assert (covered.ready, covered.total, covered.tone) == (1, 1, "good")
+
+    def test_storage_is_bytes_at_rest_by_kind(self):
+        clip_with("One", **sound(size=300))
+        clip_with("Two", voice="onyx", **sound(size=500))
+        clip_with("Three", kind="analysis", **sound(size=100))
+        clip_with("Not made")
+        assert storage.storage(usual()).bytes_by_kind == {"question": 800, "analysis": 100}
+        assert storage.storage(usual(voice="nova")).bytes_by_kind == {"question": 300, "analysis": 100}
+
+    def test_days_left_come_from_two_weeks_of_growth(self, settings):
+        settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 30_000}
+        clip_with("Old", **sound(20, size=2_000))
+        clip_with("New", **sound(1, size=28_000))
+        PruneRun.objects.create(days=90, freed_bytes=14_000)
+        space = storage.storage(usual())
+        assert (space.bytes_a_day, space.days_left, space.is_nearly_full) == (1_000, 0, True)
+
+    def test_the_room_that_is_left_is_that_of_all_voices(self, settings):
+        settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 30_000}
+        clip_with("New", **sound(1, size=14_000))
+        clip_with("New", "onyx", **sound(1, size=14_000))
+        assert storage.storage(usual(voice="nova")).days_left == 1
+
+    def test_without_a_limit_there_are_no_days_left(self):
+        clip_with("New", **sound(1))
+        assert storage.storage(usual()).days_left is None
+
+    def test_never_heard_is_what_was_made_long_ago_and_not_asked_for_since(self):
+        clip_with("Never heard", **sound(31))
+        clip_with("Young", **sound(29))
+        clip_with("Taken over lately", adopted_at=timezone.now(), **sound(300))
+        played = clip_with("Heard", **sound(31))
+        ClipDay.objects.create(content_hash=played.content_hash, day=timezone.now().date(), requests=1)
+        found = storage.never_heard(usual()).found
+        assert found.clips == 1
+        assert found.usd == pytest.approx(len("Never heard") * 30 / 1e6)

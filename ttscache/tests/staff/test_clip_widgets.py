@@ -1,0 +1,16 @@
+"""Lengths of clips in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from ttscache.staff.clip_widgets import length
+
+pytestmark = pytest.mark.any_database
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "said"), [(None, ""), (7_400, "0:07"), (59_600, "1:00"), (600_000, "10:00")]
+)
+def test_lengths_as_a_clock_shows_them(milliseconds, said):
+    assert length(milliseconds) == said
