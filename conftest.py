@@ -182,3 +182,18 @@ def clips_bucket(s3: S3Server, emptied_bucket: str, settings: Any) -> str:
     settings.TTSCACHE = {**settings.TTSCACHE, "permanent": "storage", "bucket": name}
     wiring.forget()
     return name
+
+
+@pytest.fixture
+def pool(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The pool of four connections that this process uses, as a web process does; PostgreSQL only."""
+    from django.db import connection
+
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+    monkeypatch.setitem(
+        connection.settings_dict["OPTIONS"], "pool", {"min_size": 1, "max_size": 4, "timeout": 1}
+    )
+    yield connection.pool  # type: ignore[attr-defined]
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]

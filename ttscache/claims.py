@@ -15,11 +15,12 @@ import threading
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import DatabaseError, connection
+from django.db import Error
 from django.db.models import Q
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
+from ttscache.connections import OrmThread, returning_connections
 from ttscache.errors import Busy
 from ttscache.hosts import this_host
 from ttscache.models import Claim
@@ -136,27 +137,23 @@ class Claims:
 
     def _keep_renewing(self) -> None:
         if self._renewer is None or not self._renewer.is_alive():
-            renewer = threading.Thread(target=self._renew_while_any, name="claims", daemon=True)
+            renewer = OrmThread(target=self._renew_while_any, name="claims", daemon=True)
             renewer.start()
             self._renewer = renewer
 
     def _renew_while_any(self) -> None:
-        try:
-            while True:
-                self._is_closed.wait(self._seconds / 4)
-                with self._lock:
-                    owners = list(self._held)
-                    if not owners:
-                        self._renewer = None  # decided under the lock, so no claim is left without a renewer
-                        return
-                try:
+        while True:
+            self._is_closed.wait(self._seconds / 4)
+            with self._lock:
+                owners = list(self._held)
+                if not owners:
+                    self._renewer = None  # decided under the lock, so no claim is left without a renewer
+                    return
+            try:
+                with returning_connections():
                     Claim.objects.filter(owner__in=owners, error="").update(until=self._end())
-                except DatabaseError:
-                    logger.warning("Claims could not be renewed; the database cannot be reached.")
-                finally:
-                    connection.close()
-        finally:
-            connection.close()
+            except Error:
+                logger.warning("Claims could not be renewed; the database cannot be reached.")
 
 
 def forget_claims_of_dead_processes() -> int:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from queue import Full, Queue
 
 from cachebox import TTLCache
-from django.db import Error, connections
+from django.db import Error
 
 from ttscache import warming
 from ttscache.conf import conf
+from ttscache.connections import OrmThread, returning_connections
 from ttscache.warming import Wanted
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class Predictor:
         self._seen: TTLCache[str, bool] = TTLCache(MOST_SEEN, SEEN_SECONDS)
         self._waiting: Queue[str] = Queue(MOST_WAITING)
         self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="predictor", daemon=True)
+        self._thread = OrmThread(target=self._run, name="predictor", daemon=True)
 
     def start(self) -> Predictor:
         self._thread.start()
@@ -61,13 +62,12 @@ class Predictor:
             if self._is_over.is_set():
                 return
             try:
-                self._predict(content_hash)
+                with returning_connections():  # the next key may be long in coming
+                    self._predict(content_hash)
             except Error:
                 logger.debug("Nothing is predicted while the database is away.")
             except Exception:
                 logger.exception("Predicting failed; it goes on.")
-            finally:
-                connections.close_all()
 
     def _predict(self, content_hash: str) -> None:
         wanted = self._what_follows(content_hash)

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from django.core.cache import cache
-from django.db import Error, connections
+from django.db import Error
 from django.utils import timezone
 from redis.exceptions import RedisError
 
+from ttscache.connections import start_thread
 from ttscache.figures.scope import Scope
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,9 @@ FRESH = timedelta(minutes=1)
 PAST_FRESH = timedelta(minutes=10)  # of what changes no more, but for counts that come late
 TOO_OLD = timedelta(days=1)  # to be shown at all
 REFRESH_SECONDS = 120  # after which another may try
+
+# So that however many figures are old, this takes one connection of a pool that has few.
+_one_at_a_time = threading.Lock()
 
 
 REST = 40  # a look that takes the database a second is good for forty, so that it never gets busy with it
@@ -96,7 +101,7 @@ def _known(key: str, find: Callable[[], Found], fresh: timedelta) -> Remembered[
     if timezone.now() - known.as_of > max(fresh, known.good_for) and cache.add(
         f"{key}:refreshing", True, REFRESH_SECONDS
     ):
-        threading.Thread(target=_refresh, args=[key, find], name="figures", daemon=True).start()
+        start_thread(partial(_refresh, key, find), name="figures")
     return known
 
 
@@ -113,12 +118,12 @@ def _looked_up(find: Callable[[], Found]) -> Remembered[Found]:
 
 def _refresh(key: str, find: Callable[[], Found]) -> None:
     try:
-        _find(key, find)
+        with _one_at_a_time:
+            _find(key, find)
     except Error:
         logger.warning("Some figures stay as they are; the database does not answer.")
     except RedisError:
         logger.warning("Some figures stay as they are; the cache does not answer.")
     finally:
-        connections.close_all()
         with suppress(RedisError):  # then it ends by itself
             cache.delete(f"{key}:refreshing")

@@ -6,7 +6,7 @@ import sys
 import threading
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from narratives import publishing
 from ttscache import pulling, warming
 from ttscache.analytics import progress_of
 from ttscache.conf import conf
+from ttscache.connections import OrmThreadPool
 from ttscache.models import Clip, WarmItem, WarmRun
 from ttscache.prices import list_price_usd
 from ttscache.warming import Plan
@@ -139,7 +140,7 @@ class Command(BaseCommand):
 class Puller:
     """Makes clips in the background of this process until it is told to stop."""
 
-    def __init__(self, pool: ThreadPoolExecutor, runs: list[WarmRun]) -> None:
+    def __init__(self, pool: OrmThreadPool, runs: list[WarmRun]) -> None:
         self._pool = pool
         self._runs = runs
         self._is_stopping = threading.Event()
@@ -162,7 +163,7 @@ class Puller:
 @contextmanager
 def _pulling(runs: list[WarmRun]) -> Iterator[Puller]:
     """At its end what is under way is finished: it is paid for."""
-    with ThreadPoolExecutor(1, thread_name_prefix="puller") as pool:
+    with OrmThreadPool(1, thread_name_prefix="puller") as pool:
         puller = Puller(pool, runs)
         try:
             yield puller

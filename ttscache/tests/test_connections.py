@@ -1,0 +1,66 @@
+"""Threads return their database connections to the pool, which has few."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from conftest import IS_ON_POSTGRESQL
+from harness.waiting import wait_until
+from ttscache.connections import OrmThreadPool, start_thread
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def figures_are_being_refreshed() -> bool:
+    return any(thread.name == "figures" for thread in threading.enumerate())
+
+
+def assert_has_all_its_connections(pool: Any) -> None:
+    """And nobody asked it in vain. A new one counts before it is open."""
+    wait_until(
+        lambda: (figures := pool.get_stats())["pool_available"] == figures["pool_size"],
+        "all connections to be returned",
+        seconds=5,
+    )
+    assert pool.get_stats().get("requests_errors", 0) == 0
+
+
+if IS_ON_POSTGRESQL:
+
+    def test_refreshing_the_dashboard_returns_every_connection_to_the_pool(
+        pool: Any, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cache.clear()
+        begin = timezone.now()
+        for look in range(pool.max_size + 2):
+            monkeypatch.setattr(timezone, "now", lambda hours=look: begin + timedelta(hours=hours))
+            assert admin_client.get(reverse("admin:index")).status_code == 200
+            wait_until(lambda: not figures_are_being_refreshed(), "the figures")
+        connection.close()
+
+        assert_has_all_its_connections(pool)
+
+    def test_a_thread_that_ends_returns_its_connection(pool: Any) -> None:
+        for _ in range(pool.max_size + 1):
+            start_thread(lambda: cache.get("anything"), name="asking").join()
+
+        assert_has_all_its_connections(pool)
+
+    def test_a_worker_returns_its_connection_after_each_piece_of_work_that_fails_too(pool: Any) -> None:
+        def ask() -> None:
+            cache.get("anything")
+            raise LookupError
+
+        with OrmThreadPool(pool.max_size + 1) as workers:
+            for done in [workers.submit(ask) for _ in range(20)]:
+                assert isinstance(done.exception(), LookupError)
+            assert_has_all_its_connections(pool)
