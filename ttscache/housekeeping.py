@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
+import signal
 import threading
 import time
 
@@ -17,7 +19,7 @@ from ttscache import frequent, predicting
 from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
-from ttscache.connections import OrmThread, returning_connections, start_thread
+from ttscache.connections import OrmThread, PoolWatch, returning_connections, start_thread
 from ttscache.errors import TierError
 from ttscache.ledger import report_process
 from ttscache.local_copies import LocalCopies
@@ -41,6 +43,7 @@ class Housekeeping:
         self._is_over = threading.Event()
         self._thread = OrmThread(target=self._run, name="housekeeping", daemon=True)
         self._copies = LocalCopies(cache)
+        self._pool_watch = PoolWatch()
         self._due: dict[str, float] = {}
         self._published: frozenset[str] | None = None
         self._clips_reported = -1
@@ -71,11 +74,14 @@ class Housekeeping:
         while not self._is_over.wait(self._flush_seconds):
             try:
                 with returning_connections():
+                    self._pool_watch.look()
                     self._work()
             except Error:
                 logger.warning("Housekeeping waits for the database.")
             except Exception:
                 logger.exception("Housekeeping failed; it goes on.")
+            if self._pool_watch.is_lost:
+                self._have_this_process_replaced()
 
     def _work(self) -> None:
         self._cache.ledger.flush()
@@ -83,6 +89,13 @@ class Housekeeping:
         self._copies.forget_removed()
         self._report()
         self._keep_frequent_at_hand()
+
+    def _have_this_process_replaced(self) -> None:
+        """Only web processes have a pool, and they are gunicorn's: at SIGTERM one answers what it has begun,
+        and the master starts another."""
+        logger.error("The pool has lost its database connections; this web process is replaced.")
+        self._pool_watch.start_anew()  # so that this one can still write its counts
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _look_at_pins(self) -> None:
         if not self._is_due("pins", PINS_SECONDS):
