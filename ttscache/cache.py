@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from operator import attrgetter
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 from ttscache.claims import Claims, Held
 from ttscache.errors import (
@@ -191,7 +191,7 @@ class SpeechCache:
         """Raises what is remembered of this text."""
         try:
             code = self.claims.refusal(content_hash)
-        except DatabaseError as error:
+        except Error as error:
             raise StoreUnavailable from error
         if code:
             raise error_of(code)
@@ -265,7 +265,7 @@ class SpeechCache:
                 entry = self._follow(request.content_hash, newer_than)
                 if entry is not None:
                     return entry
-        except DatabaseError as error:
+        except Error as error:
             raise StoreUnavailable from error
         finally:
             connections.close_all()  # a thread's connections end with it
@@ -381,21 +381,21 @@ class SpeechCache:
     def _with_publicity(self, entry: Entry) -> Entry:
         try:
             is_published = Pin.objects.published().filter(content_hash=entry.content_hash).exists()
-        except DatabaseError:
+        except Error:
             return entry
         return replace(entry, is_published=is_published)
 
     def _still_ours(self, held: Held) -> bool:
         try:
             return self.claims.is_held(held)
-        except DatabaseError:
+        except Error:
             return True
 
     def _give_back(self, held: Held, failure: SpeechError | None) -> None:
         code = failure.code if failure else ""
         try:
             self.claims.give_back(held, error=code, for_seconds=REMEMBERED_SECONDS.get(type(failure), 0))
-        except DatabaseError:
+        except Error:
             logger.warning("The claim of clip %s runs out by itself.", held.name)
 
     # --- tiers that may be broken -------------------------------------------------------------------------
