@@ -12,6 +12,6 @@ lines       the same as lines of a CSV
 report      all of it for one look, for the page and for the CSV
 histogram   percentiles from counts by latency bucket                       pure
 steps       grouping by steps of time, in the database
-remembered  what takes the database long is asked now and then
+remembered  which figures are kept between two looks, and for how long
 demo        made-up figures for demonstrations, and how they are told from real ones
 """

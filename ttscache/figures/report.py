@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ttscache.adaptive_cache import CachedResult
 from ttscache.analytics import BudgetToday, budget_today
 from ttscache.conf import conf
 from ttscache.figures import asked, demo, heard, holdings, needs, time_to_sound, work
 from ttscache.figures import money as moneys
-from ttscache.figures.remembered import Remembered
 from ttscache.figures.scope import Scope
 from ttscache.models import DEMO_MARK
 
@@ -22,8 +22,8 @@ class Report:
     budget: BudgetToday
     coverage: holdings.Coverage
     storage: holdings.Storage
-    never_heard: Remembered[holdings.NeverHeard]
-    not_asked_for: Remembered[holdings.NotAskedFor] | None
+    never_heard: CachedResult[holdings.NeverHeard]
+    not_asked_for: CachedResult[holdings.NotAskedFor] | None
     heard: heard.MostHeard
     runs: list[work.Run]
     queue: work.Queue
