@@ -53,7 +53,7 @@ class SoundStartSum(NamedTuple):
 
 
 class AllTime:
-    """The sums of a table by its first dimensions. Calling it raises DatabaseError."""
+    """The sums of a table by its first dimensions. Calling it raises Error."""
 
     def __init__(self, model: type[models.Model], sums: Any, dimensions: int) -> None:
         self._rows = model._default_manager.filter(IS_REAL).order_by()

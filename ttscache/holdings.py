@@ -39,7 +39,7 @@ class Held:
 
 @cached_in_process(FRESH)
 def clips_held() -> list[Held]:
-    """Those that play without a provider call. Raises DatabaseError."""
+    """Those that play without a provider call. Raises Error."""
     audio = Coalesce(F("audio_file_size"), 0)
     rows = (
         Clip.objects.with_audio()
@@ -65,7 +65,7 @@ class MadeAhead:
 
 @cached_in_process(FRESH)
 def clips_made_ahead() -> MadeAhead:
-    """Raises DatabaseError."""
+    """Raises Error."""
     unheard = Clip.objects.never_played().order_by().values_list("model")
     by_model = list(unheard.annotate(clips=Count("pk"), characters=Sum(Length("content_text"))))
     return MadeAhead(
@@ -88,7 +88,7 @@ class Coverage:
 
 
 def coverage(voice: str = "") -> Coverage:
-    """In one voice, or in all. Raises DatabaseError."""
+    """In one voice, or in all. Raises Error."""
     wanted = Pin.objects.published().order_by().values("content_hash").distinct()
     if voice:
         spoken = Clip.objects.filter(content_hash=OuterRef("content_hash"), voice=voice)
@@ -128,13 +128,13 @@ class Queue:
 
 
 def clips_waiting() -> Queue:
-    """To be made ahead. Raises DatabaseError."""
+    """To be made ahead. Raises Error."""
     waiting = WarmItem.objects.filter(state=WarmItem.State.QUEUED, run__in=WarmRun.objects.active())
     return _queue(waiting.order_by().aggregate(n=Count("pk"), since=Min("run__created_at")))
 
 
 def tasks_waiting() -> Queue:
-    """For a hand of the cluster. Raises DatabaseError."""
+    """For a hand of the cluster. Raises Error."""
     # A task's lock is the moment it was queued until it is taken, and then one in the future.
     return _queue(OrmQ.objects.filter(lock__lte=timezone.now()).aggregate(n=Count("pk"), since=Min("lock")))
 
@@ -145,13 +145,13 @@ def _queue(figures: dict[str, Any]) -> Queue:
 
 
 def runs_by_state() -> dict[str, int]:
-    """Every state is named. Raises DatabaseError."""
+    """Every state is named. Raises Error."""
     counted = dict(WarmRun.objects.order_by().values_list("state").annotate(Count("pk")))
     return {state: counted.get(state, 0) for state in WarmRun.State.values}
 
 
 def heartbeats() -> Iterable[tuple[str, float]]:
-    """Each host, and the seconds since its cluster last ended a task. Raises DatabaseError."""
+    """Each host, and the seconds since its cluster last ended a task. Raises Error."""
     reports = ProcessReport.objects.filter(process=CLUSTER).order_by("host")
     now = timezone.now()
     for host, at in reports.values_list("host").annotate(Max("reported_at")):

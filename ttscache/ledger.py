@@ -179,7 +179,7 @@ class Ledger:
 
 
 def report_process(clips_in_memory: int) -> None:
-    """Say how this process is doing, for the figures of its host. Raises DatabaseError."""
+    """Say how this process is doing, for the figures of its host. Raises Error."""
     ProcessReport.objects.update_or_create(
         host=this_host(),
         process=str(os.getpid()),

@@ -63,7 +63,7 @@ def needs(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Storage
 
 
 def needs_without_figures() -> list[Need]:
-    """Those that others look for, for staff who do not see figures. Raises DatabaseError."""
+    """Those that others look for, for staff who do not see figures. Raises Error."""
     return _in_order(_of_others())
 
 

@@ -40,7 +40,7 @@ class Report:
 
 
 def report(scope: Scope, *, hidden: bool = False) -> Report:
-    """The same number of queries however much there is. Raises DatabaseError."""
+    """The same number of queries however much there is. Raises Error."""
     requests = asked.asked(scope)
     covered = holdings.coverage(scope)
     space = holdings.storage(scope)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from conftest import IS_ON_POSTGRESQL
 from harness.waiting import wait_until
-from ttscache.connections import OrmThreadPool, start_thread
+from ttscache.connections import OrmThreadPool, PoolWatch, start_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,3 +65,36 @@ if IS_ON_POSTGRESQL:
             for done in [workers.submit(ask) for _ in range(20)]:
                 assert isinstance(done.exception(), LookupError)
             assert_has_all_its_connections(pool)
+
+    @pytest.fixture
+    def taken(pool: Any) -> Iterator[list[Any]]:
+        """All that the pool has."""
+        pool.open()
+        taken = [pool.getconn() for _ in range(pool.max_size)]
+        yield taken
+        for each in taken:
+            pool.putconn(each)
+
+    def look_in_vain(watch: PoolWatch) -> None:
+        with pytest.raises(OperationalError):
+            watch.look()
+
+    def test_a_pool_that_gave_nobody_a_connection_for_three_looks_is_lost(taken: list[Any]) -> None:
+        watch = PoolWatch()
+        look_in_vain(watch)  # until then it gave some
+        for _ in range(watch.LOOKS):
+            assert not watch.is_lost
+            look_in_vain(watch)
+        assert watch.is_lost
+
+        watch.start_anew()
+        watch.look()
+        assert not watch.is_lost
+
+    def test_a_busy_pool_is_not_lost(pool: Any, taken: list[Any]) -> None:
+        watch = PoolWatch()
+        for _ in range(watch.LOOKS + 1):
+            look_in_vain(watch)
+            pool.putconn(taken.pop())
+            taken.append(pool.getconn())
+        assert not watch.is_lost
