@@ -139,7 +139,7 @@ def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
 @pytest.fixture(autouse=True)
 def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     """Plain static files, local clips in a folder of the test's own, and a cache that starts empty."""
-    from ttscache import access, answering, wiring
+    from ttscache import access, adaptive_cache, answering, wiring
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick to check
     settings.STORAGES = {
@@ -148,7 +148,12 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     }
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
     settings.TTSCACHE = {**settings.TTSCACHE, "files_dir": tmp_path / "clips"}
-    for forget in (wiring.forget, access.forget_decisions, answering.waiting_room.cache_clear):
+    for forget in (
+        wiring.forget,
+        access.forget_decisions,
+        adaptive_cache.forget_process_results,
+        answering.waiting_room.cache_clear,
+    ):
         forget()
     yield
     wiring.forget()
@@ -182,3 +187,18 @@ def clips_bucket(s3: S3Server, emptied_bucket: str, settings: Any) -> str:
     settings.TTSCACHE = {**settings.TTSCACHE, "permanent": "storage", "bucket": name}
     wiring.forget()
     return name
+
+
+@pytest.fixture
+def pool(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The pool of four connections that this process uses, as a web process does; PostgreSQL only."""
+    from django.db import connection
+
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+    monkeypatch.setitem(
+        connection.settings_dict["OPTIONS"], "pool", {"min_size": 1, "max_size": 4, "timeout": 1}
+    )
+    yield connection.pool  # type: ignore[attr-defined]
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from django.db import DatabaseError
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template import loader
 from django.views import defaults
@@ -28,7 +28,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    if isinstance(sys.exception(), DatabaseError):
+    if isinstance(sys.exception(), Error):
         return _store_unavailable(request)
     if _is_program(request):
         return error_response(500, "server_error", "Something went wrong on this server.")

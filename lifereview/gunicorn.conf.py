@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 from typing import Any
 
 os.environ["LIFEREVIEW_PROCESS"] = "web"  # before the settings are read: they give the web its pool
@@ -31,12 +30,13 @@ def post_worker_init(worker: Any) -> None:
     """When the worker is asked to end, what it records is ended as well: or else it would wait for that in
     vain, be killed, and its last requests would be in no book."""
     from ttscache import housekeeping
+    from ttscache.connections import start_thread
 
     asked_to_exit: Any = signal.getsignal(signal.SIGTERM)
 
     def exit_soon(number: int, frame: Any) -> None:
         asked_to_exit(number, frame)
-        threading.Thread(target=housekeeping.stop, name="stopping", daemon=True).start()
+        start_thread(housekeeping.stop, name="stopping")
 
     signal.signal(signal.SIGTERM, exit_soon)
 

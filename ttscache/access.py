@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from cachebox import TTLCache
-from django.db import DatabaseError
+from django.db import Error
 from rest_framework.request import Request
 
 from ttscache.errors import StoreUnavailable
@@ -30,7 +30,7 @@ def access_to(content_hash: str) -> Access:
         return remembered
     try:
         found = _look_up(content_hash)
-    except DatabaseError as error:
+    except Error as error:
         raise StoreUnavailable from error
     if found is not Access.RESTRICTED:
         _allowed[content_hash] = found

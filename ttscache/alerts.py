@@ -56,7 +56,7 @@ class Trouble:
 
 
 def open_alerts() -> list[Alert]:
-    """What staff have to know now, the latest first. Raises DatabaseError."""
+    """What staff have to know now, the latest first. Raises Error."""
     return list(Alert.objects.open())
 
 
@@ -68,7 +68,7 @@ def refused_because() -> Alert.Kind | None:
 
 
 def look() -> None:
-    """Note what begins and what is over, and tell of it. Raises DatabaseError.
+    """Note what begins and what is over, and tell of it. Raises Error.
 
     One caller at a time, over all hosts; see tasks.look_for_trouble.
     """

@@ -34,7 +34,7 @@ class BudgetToday:
 
 
 def budget_today() -> BudgetToday:
-    """Raises DatabaseError."""
+    """Raises Error."""
     committed = speech_cache().synthesizer.budget.committed_microusd() / 1e6
     return BudgetToday(conf().daily_budget_usd, committed)
 

@@ -25,7 +25,7 @@ class Book:
     def add(self, figures: Mapping[Key, Sequence[int]]) -> None:
         """Add to each row its figures, in the order of `counts`; a row that is new begins with them.
 
-        Safe beside any number of others who do the same. Raises DatabaseError.
+        Safe beside any number of others who do the same. Raises Error.
         """
         # In one order everywhere, so that two who add to the same rows do not wait for each other.
         rows = iter([(*key, *figures[key]) for key in sorted(figures)])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import F, Sum
 
 from ttscache.errors import BudgetExhausted, StoreUnavailable
@@ -51,7 +51,7 @@ class Budget:
             try:
                 if not self._take(total):
                     raise BudgetExhausted
-            except DatabaseError as error:
+            except Error as error:
                 raise StoreUnavailable from error
         return reservations
 
@@ -64,7 +64,7 @@ class Budget:
             BudgetDay.objects.filter(day=reservation.day).update(
                 committed_microusd=F("committed_microusd") + difference
             )
-        except DatabaseError:
+        except Error:
             logger.warning("A call's reservation stays in the budget; the database does not answer.")
 
     @property
@@ -76,13 +76,13 @@ class Budget:
         return self._cap_microusd is not None and _microusd(usd) > self._cap_microusd
 
     def can_afford(self, usd: float) -> bool:
-        """Whether a call at this price would be granted just now. Raises DatabaseError."""
+        """Whether a call at this price would be granted just now. Raises Error."""
         if self._cap_microusd is None:
             return True
         return self.committed_microusd() + _microusd(usd) <= self._cap_microusd
 
     def committed_microusd(self) -> int:
-        """Spent and reserved today. Raises DatabaseError."""
+        """Spent and reserved today. Raises Error."""
         today = self._clock().date()
         found = BudgetDay.objects.filter(day=today).first()
         return max(found.committed_microusd if found else 0, _spent_microusd(today))

@@ -13,16 +13,17 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.models import Expression, Q
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
+from ttscache.connections import OrmThread, returning_connections
 from ttscache.errors import Busy
 from ttscache.hosts import this_host
 from ttscache.models import Claim, in_batches
@@ -56,18 +57,25 @@ class Held:
     taken_at: float = 0.0
 
 
+class _Renewer(OrmThread):
+    """Renews until nothing is held, or until it `is_over`."""
+
+    def __init__(self, renew: Callable[[threading.Event], None]) -> None:
+        self.is_over = threading.Event()
+        super().__init__(target=renew, args=[self.is_over], name="claims", daemon=True)
+
+
 class Claims:
     """Takes, renews and gives back claims for one process. `seconds`: how long a claim lives unrenewed.
 
-    Every method raises DatabaseError while the database cannot be reached.
+    Every method raises django.db.Error while the database cannot be reached.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._held: dict[str, Held] = {}
-        self._renewer: threading.Thread | None = None
-        self._is_closed = threading.Event()
+        self._renewer: _Renewer | None = None
 
     def take(self, name: str) -> Held | None:
         """The claim, or None while somebody else has it. Raises Busy where it could not be renewed."""
@@ -142,14 +150,15 @@ class Claims:
         return claims.values_list("error", flat=True).first() or ""
 
     def close(self) -> None:
-        """Renew nothing any more; what is still held runs out by itself."""
+        """Renew nothing any more that is held now: it runs out by itself. A claim that is taken during or
+        after this has a renewer of its own."""
         with self._lock:
             self._held.clear()
-            renewer = self._renewer
-        self._is_closed.set()
+            renewer, self._renewer = self._renewer, None
+            if renewer is not None:
+                renewer.is_over.set()
         if renewer is not None:
             renewer.join()
-        self._is_closed.clear()
 
     def _insert(self, name: str, owner: str) -> bool:
         """A new row, or one whose owner died. The ORM knows no conditional upsert."""
@@ -176,27 +185,24 @@ class Claims:
 
     def _keep_renewing(self) -> None:
         if self._renewer is None or not self._renewer.is_alive():
-            renewer = threading.Thread(target=self._renew_while_any, name="claims", daemon=True)
+            renewer = _Renewer(self._renew_while_any)
             renewer.start()
             self._renewer = renewer
 
-    def _renew_while_any(self) -> None:
-        try:
-            while True:
-                self._is_closed.wait(self._seconds / 4)
-                with self._lock:
-                    owners = list(self._held)
-                    if not owners:
-                        self._renewer = None  # decided under the lock, so no claim is left without a renewer
-                        return
-                try:
+    def _renew_while_any(self, is_over: threading.Event) -> None:
+        while not is_over.wait(self._seconds / 4):
+            with self._lock:
+                if is_over.is_set():
+                    return
+                owners = list(self._held)
+                if not owners:
+                    self._renewer = None  # decided under the lock, so no claim is left without a renewer
+                    return
+            try:
+                with returning_connections():
                     Claim.objects.filter(owner__in=owners, error="").update(until=self._end())
-                except DatabaseError:
-                    logger.warning("Claims could not be renewed; the database cannot be reached.")
-                finally:
-                    connection.close()
-        finally:
-            connection.close()
+            except Error:
+                logger.warning("Claims could not be renewed; the database cannot be reached.")
 
 
 def clear_refusals(names: Iterable[str]) -> None:

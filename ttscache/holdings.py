@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Sum
 from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from ttscache.cache import SpeechCache
+from ttscache.adaptive_cache import Freshness, cached_in_process
 from ttscache.claims import is_process_alive
 from ttscache.hosts import CLUSTER, this_host
 from ttscache.models import Clip, Pin, ProcessReport, WarmItem, WarmRun, kind_of
@@ -23,30 +21,7 @@ from ttscache.prices import list_price_usd
 from ttscache.wiring import speech_cache
 
 REPORT_SECONDS = 90  # a process that has not reported for so long is gone
-SLOW_SECONDS = 0.2
-REST = 20  # a slow look that takes a second is good for twenty
-
-T = TypeVar("T")
-
-
-class Remembered(Generic[T]):
-    """What a look found: of now where it is quick, else good for so many times as long as it took."""
-
-    def __init__(self, look: Callable[[], T]) -> None:
-        self._look = look
-        self._lock = threading.Lock()
-        self._of: SpeechCache | None = None
-        self._good_until = 0.0
-
-    def __call__(self) -> T:
-        with self._lock:
-            if self._of is not speech_cache() or time.monotonic() >= self._good_until:
-                began = time.monotonic()
-                self._found = self._look()
-                self._of = speech_cache()
-                took = time.monotonic() - began
-                self._good_until = time.monotonic() + (REST * took if took > SLOW_SECONDS else 0)
-            return self._found
+FRESH = Freshness(times=20)  # a slow look that takes a second is good for twenty
 
 
 # --- clips -----------------------------------------------------------------------------------------------
@@ -62,9 +37,9 @@ class Held:
     audio_bytes: int
 
 
-@Remembered
+@cached_in_process(FRESH)
 def clips_held() -> list[Held]:
-    """Those that play without a provider call. Raises DatabaseError."""
+    """Those that play without a provider call. Raises Error."""
     audio = Coalesce(F("audio_file_size"), 0)
     rows = (
         Clip.objects.with_audio()
@@ -88,9 +63,9 @@ class MadeAhead:
     never_played_usd: float
 
 
-@Remembered
+@cached_in_process(FRESH)
 def clips_made_ahead() -> MadeAhead:
-    """Raises DatabaseError."""
+    """Raises Error."""
     unheard = Clip.objects.never_played().order_by().values_list("model")
     by_model = list(unheard.annotate(clips=Count("pk"), characters=Sum(Length("content_text"))))
     return MadeAhead(
@@ -113,7 +88,7 @@ class Coverage:
 
 
 def coverage(voice: str = "") -> Coverage:
-    """In one voice, or in all. Raises DatabaseError."""
+    """In one voice, or in all. Raises Error."""
     wanted = Pin.objects.published().order_by().values("content_hash").distinct()
     if voice:
         spoken = Clip.objects.filter(content_hash=OuterRef("content_hash"), voice=voice)
@@ -129,7 +104,7 @@ class Files:
     bytes: int
 
 
-@Remembered
+@cached_in_process(FRESH)
 def files_here() -> Files:
     """The clips in the local files of this host. Raises OSError."""
     sizes = [size for tier in speech_cache().tiers.local if tier.name == "file" for _, size in tier.entries()]
@@ -153,13 +128,13 @@ class Queue:
 
 
 def clips_waiting() -> Queue:
-    """To be made ahead. Raises DatabaseError."""
+    """To be made ahead. Raises Error."""
     waiting = WarmItem.objects.filter(state=WarmItem.State.QUEUED, run__in=WarmRun.objects.active())
     return _queue(waiting.order_by().aggregate(n=Count("pk"), since=Min("run__created_at")))
 
 
 def tasks_waiting() -> Queue:
-    """For a hand of the cluster. Raises DatabaseError."""
+    """For a hand of the cluster. Raises Error."""
     # A task's lock is the moment it was queued until it is taken, and then one in the future.
     return _queue(OrmQ.objects.filter(lock__lte=timezone.now()).aggregate(n=Count("pk"), since=Min("lock")))
 
@@ -170,13 +145,13 @@ def _queue(figures: dict[str, Any]) -> Queue:
 
 
 def runs_by_state() -> dict[str, int]:
-    """Every state is named. Raises DatabaseError."""
+    """Every state is named. Raises Error."""
     counted = dict(WarmRun.objects.order_by().values_list("state").annotate(Count("pk")))
     return {state: counted.get(state, 0) for state in WarmRun.State.values}
 
 
 def heartbeats() -> Iterable[tuple[str, float]]:
-    """Each host, and the seconds since its cluster last ended a task. Raises DatabaseError."""
+    """Each host, and the seconds since its cluster last ended a task. Raises Error."""
     reports = ProcessReport.objects.filter(process=CLUSTER).order_by("host")
     now = timezone.now()
     for host, at in reports.values_list("host").annotate(Max("reported_at")):

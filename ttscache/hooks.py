@@ -50,7 +50,7 @@ class Hooks(Protocol):
         """Called once a day, after the cache has deleted its own old rows."""
 
     def action_items(self) -> Iterable[ActionItem]:
-        """Called each time somebody opens the dashboard. Raises DatabaseError."""
+        """Called each time somebody opens the dashboard. Raises Error."""
 
     def reflection_links(self) -> Sequence[ReflectionLink]:
         """Links beside each of the most heard reflections that is not in a bank."""

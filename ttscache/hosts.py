@@ -20,7 +20,7 @@ def this_host() -> str:
 
 
 def hosts_at_work() -> set[str]:
-    """Those whose cluster ended a heartbeat, and that were heard of just now. Raises DatabaseError."""
+    """Those whose cluster ended a heartbeat, and that were heard of just now. Raises Error."""
     heard_of = ProcessReport.objects.filter(reported_at__gt=_ago(AT_WORK_SECONDS))
     clusters = ProcessReport.objects.filter(process=CLUSTER, reported_at__gt=_ago(HEARTBEAT_LOST_SECONDS))
     return set(clusters.filter(host__in=heard_of.values("host")).values_list("host", flat=True))

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
+import signal
 import threading
 import time
 
-from django.db import DatabaseError, connections
+from django.db import Error
 
 from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
+from ttscache.connections import OrmThread, PoolWatch, returning_connections, start_thread
 from ttscache.errors import TierError
 from ttscache.ledger import report_process
 from ttscache.local_copies import LocalCopies
@@ -38,20 +41,22 @@ class Housekeeping:
         self._cache = cache
         self._flush_seconds = flush_seconds
         self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        self._thread = OrmThread(target=self._run, name="housekeeping", daemon=True)
         self._copies = LocalCopies(cache)
+        self._pool_watch = PoolWatch()
         self._due: dict[str, float] = {}
         self._published: frozenset[str] | None = None
         self._clips_reported = -1
 
     def start(self) -> Housekeeping:
         # The first listener of a clip that is not there would wait for them, seconds on a busy machine.
-        threading.Thread(target=load_libraries, name="libraries", daemon=True).start()
+        start_thread(load_libraries, name="libraries")
         self._thread.start()
         prefetch.start()
         atexit.register(self.stop)
         return self
 
+    @returning_connections()
     def stop(self) -> None:
         """Let recordings end or break them off, so that their requests end and are counted; write the counts.
 
@@ -64,22 +69,33 @@ class Housekeeping:
         waiting_room().wait_until_empty(LAST_BOOKINGS_SECONDS)
         self._cache.claims.close()
         self._cache.ledger.flush()
-        connections.close_all()
 
     def _run(self) -> None:
         while not self._is_over.wait(self._flush_seconds):
             try:
-                self._cache.ledger.flush()
-                self._look_at_pins()
-                self._copies.forget_removed()
-                self._report()
-                self._keep_frequent_at_hand()
-            except DatabaseError:
+                with returning_connections():
+                    self._pool_watch.look()
+                    self._work()
+            except Error:
                 logger.warning("Housekeeping waits for the database.")
             except Exception:
                 logger.exception("Housekeeping failed; it goes on.")
-            finally:
-                connections.close_all()
+            if self._pool_watch.is_lost:
+                self._have_this_process_replaced()
+
+    def _work(self) -> None:
+        self._cache.ledger.flush()
+        self._look_at_pins()
+        self._copies.forget_removed()
+        self._report()
+        self._keep_frequent_at_hand()
+
+    def _have_this_process_replaced(self) -> None:
+        """Only web processes have a pool, and they are gunicorn's: at SIGTERM one answers what it has begun,
+        and the master starts another."""
+        logger.error("The pool has lost its database connections; this web process is replaced.")
+        self._pool_watch.start_anew()  # so that this one can still write its counts
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _look_at_pins(self) -> None:
         if not self._is_due("pins", PINS_SECONDS):

@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from django.db import Error, connections, transaction
+from django.db import Error, transaction
 from django.db.models.functions import Now
 
 from ttscache.books import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
+from ttscache.connections import returning_connections, start_thread
 from ttscache.hosts import this_host
 from ttscache.models import Clip, LastCall, ProcessReport, Receipt
 from ttscache.speech import SpeechRequest
@@ -146,11 +147,10 @@ class Ledger:
 
         def flush_until_over() -> None:
             while not is_over.wait(seconds):
-                self.flush()
-                connections.close_all()
+                with returning_connections():
+                    self.flush()
 
-        thread = threading.Thread(target=flush_until_over, name="ledger", daemon=True)
-        thread.start()
+        thread = start_thread(flush_until_over, name="ledger")
         try:
             yield
         finally:
@@ -179,7 +179,7 @@ class Ledger:
 
 
 def report_process(clips_in_memory: int) -> None:
-    """Say how this process is doing, for the figures of its host. Raises DatabaseError."""
+    """Say how this process is doing, for the figures of its host. Raises Error."""
     ProcessReport.objects.update_or_create(
         host=this_host(),
         process=str(os.getpid()),

@@ -32,7 +32,7 @@ class LocalCopies:
         self._comparison_due = 0.0
 
     def forget_removed(self) -> None:
-        """Drop what was removed since the last call. Raises DatabaseError; what is left is done by the next.
+        """Drop what was removed since the last call. Raises Error; what is left is done by the next.
 
         At first and once a day, the local tiers are compared with the records: this process may have been
         away for longer than removals are kept.
@@ -66,7 +66,7 @@ class LocalCopies:
 
 
 def drop_outdated_copies(cache: SpeechCache, content_hashes: Sequence[str]) -> None:
-    """Those of other bytes than the record names, or without a record. Raises DatabaseError."""
+    """Those of other bytes than the record names, or without a record. Raises Error."""
     for some in in_batches(content_hashes):
         checksums = dict(Clip.objects.filter(content_hash__in=some).values_list("content_hash", "checksum"))
         cache.forget(
@@ -79,7 +79,7 @@ def drop_outdated_copies(cache: SpeechCache, content_hashes: Sequence[str]) -> N
 
 
 def drop_copies_without_record(cache: SpeechCache) -> None:
-    """And files of this host that belong to no clip. Raises DatabaseError."""
+    """And files of this host that belong to no clip. Raises Error."""
     for tier in cache.tiers.local:
         for page in pages_of(tier, PAGE):
             records = Clip.objects.filter(content_hash__in=page).exclude(content_type=ContentType.RESPONSE)

@@ -33,7 +33,7 @@ Rows = Sequence[tuple[Any, ...]]
 
 
 class Figures(Collector):
-    """Collecting raises DatabaseError, and no half of an answer is given."""
+    """Collecting raises Error, and no half of an answer is given."""
 
     def collect(self) -> Iterator[Metric]:
         yield from _requests(counted.usage())

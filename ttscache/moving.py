@@ -56,7 +56,7 @@ def call_for_upkeep() -> None:
 
 
 def is_upkeep_due() -> bool:
-    """Once a minute, whoever asks first. Raises DatabaseError."""
+    """Once a minute, whoever asks first. Raises Error."""
     return speech_cache().claims.shut("upkeep", UPKEEP_SECONDS, error="done")
 
 

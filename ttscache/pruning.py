@@ -91,7 +91,7 @@ class _Sum:
 
 
 def find_stale(days: int) -> Stale:
-    """Nothing is written. Raises DatabaseError."""
+    """Nothing is written. Raises Error."""
     hashes: list[str] = []
     found = _Sum()
     for stale in Clip.objects.stale_lists(days):
@@ -120,7 +120,7 @@ def alone(cache: SpeechCache, wait_seconds: float = WAIT_SECONDS) -> Iterator[No
 
 @transaction.atomic
 def begin(stale: Stale, days: int, requested_by: str) -> PruneRun:
-    """A new run, which removes no clip but these: here and now, or in the cluster. Raises DatabaseError.
+    """A new run, which removes no clip but these: here and now, or in the cluster. Raises Error.
 
     Others that are not at their end go on: their lists are fixed, and the cluster takes up what was cut off.
     """
@@ -175,7 +175,7 @@ def prune(
     Whatever was asked for, pinned or taken up since it was listed stays. Between two batches it pauses for
     as long as the last one took, so that the database has time for listeners. Once it `should_rest`, what is
     left is left to another, and the run stays open; but a batch goes first, or none would ever come to its
-    end whose listing takes all its time. Raises DatabaseError.
+    end whose listing takes all its time. Raises Error.
     """
     begun = time.monotonic()
     while (gone := _remove_next(run)) is not None:
@@ -256,7 +256,7 @@ def _sweep() -> None:
 # --- planned by staff, who confirm it later ---------------------------------------------------------------
 @transaction.atomic
 def plan(stale: Stale, days: int, requested_by: str) -> PruneRun:
-    """Keep this list for PLANS_KEPT, for the same person to confirm. Touches no clip. Raises DatabaseError.
+    """Keep this list for PLANS_KEPT, for the same person to confirm. Touches no clip. Raises Error.
 
     It replaces the person's earlier plans, so that looking again and again leaves one list behind.
     """
@@ -268,7 +268,7 @@ def plan(stale: Stale, days: int, requested_by: str) -> PruneRun:
 def confirm(run_id: uuid.UUID, requested_by: str) -> PruneRun | None:
     """Have the cluster remove what the plan lists, after its present work; where none is up, once one is.
 
-    None if the plan is gone: too old, replaced, confirmed already, or another person's. Raises DatabaseError.
+    None if the plan is gone: too old, replaced, confirmed already, or another person's. Raises Error.
     """
     now = timezone.now()
     plans = PruneRun.objects.filter(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from typing import Any
 
 from django.core import checks
-from django.db import DatabaseError, connection
+from django.core.signals import setting_changed
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -20,6 +24,7 @@ from ttscache.models import Claim, ClipFile, ProcessReport
 from ttscache.wiring import storage_tier
 
 HEARTBEAT_SECONDS = 10
+PENDING_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ def parts() -> list[Part]:
 
 
 def cluster_is_alive() -> None:
-    """A task of this host's cluster says so. Raises DatabaseError."""
+    """A task of this host's cluster says so. Raises Error."""
     ProcessReport.objects.update_or_create(host=this_host(), process=CLUSTER, defaults={"reported_at": Now()})
 
 
@@ -61,7 +66,7 @@ def forget_the_dead() -> None:
 
 
 def is_cluster_alive(host: str = "") -> bool:
-    """Whether a task ended lately, on this host or on any. Raises DatabaseError."""
+    """Whether a task ended lately, on this host or on any. Raises Error."""
     reports = ProcessReport.objects.filter(
         process=CLUSTER, reported_at__gt=Now() - timedelta(seconds=HEARTBEAT_LOST_SECONDS)
     )
@@ -77,10 +82,32 @@ def _look(name: str, look: Callable[[], str]) -> Part:
         return Part(name, True, look())
     except _NotReadyError as problem:
         return Part(name, False, str(problem))
-    except DatabaseError:
+    except Error:
         return Part(name, False, "the database does not answer")
     except OSError as error:
         return Part(name, False, error.strerror or "not usable")
+
+
+class Migrations:
+    """Whether all are applied. Once they are, they stay so while this process runs.
+
+    Finding out takes the graph of all migrations, so it is done every few seconds at most.
+    """
+
+    def __init__(self) -> None:
+        self._are_applied = False
+        self._look_again_at = 0.0
+
+    def are_waiting(self) -> bool:
+        """Raises Error. Several threads may look at once, so that none waits for another's timeout."""
+        if not self._are_applied and time.monotonic() >= self._look_again_at:
+            executor = MigrationExecutor(connection)
+            self._are_applied = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+            self._look_again_at = time.monotonic() + PENDING_SECONDS
+        return not self._are_applied
+
+
+migrations = Migrations()
 
 
 def _without_database(name: str, _: Callable[[], str]) -> Part:
@@ -88,9 +115,10 @@ def _without_database(name: str, _: Callable[[], str]) -> Part:
 
 
 def _database() -> str:
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if migrations.are_waiting():
         raise _NotReadyError("migrations are waiting: run manage.py migrate")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
     return str(connection.vendor)
 
 
@@ -122,7 +150,20 @@ def _task_cluster() -> str:
 
 
 def _provider_settings() -> str:
-    for problem in checks.run_checks():
-        if problem.id and problem.id.startswith("ttscache.E"):
-            raise _NotReadyError(str(problem.msg))
+    if problem := problem_with_settings():
+        raise _NotReadyError(problem)
     return f"{conf().provider}, {conf().house_model}"
+
+
+@cache
+def problem_with_settings() -> str:
+    """The first one that keeps us from speaking, or nothing. Settings do not change while a process runs."""
+    problems = (problem for problem in checks.run_checks() if (problem.id or "").startswith("ttscache.E"))
+    return next((str(problem.msg) for problem in problems), "")
+
+
+def _forget(**_: Any) -> None:
+    problem_with_settings.cache_clear()
+
+
+setting_changed.connect(_forget)  # sent by override_settings in tests only

@@ -6,7 +6,7 @@ import logging
 from typing import cast
 
 from django.core.cache import BaseCache, caches
-from django.db import DatabaseError
+from django.db import Error
 from django.utils.connection import ConnectionProxy
 from redis.exceptions import RedisError
 from rest_framework.request import Request
@@ -60,7 +60,7 @@ def check_rate(scope: str, request: Request, view: APIView) -> None:
     throttle = ScopedThrottle(scope)
     try:
         is_allowed = throttle.allow_request(request, view)
-    except (DatabaseError, RedisError):
+    except (Error, RedisError):
         logger.warning("Nobody is throttled: the cache that counts does not answer.")
         return
     if not is_allowed:

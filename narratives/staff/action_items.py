@@ -20,7 +20,7 @@ from ttscache.staff.badges import FAILED, badges_of
 
 
 def needs_of_texts() -> Iterator[ActionItem]:
-    """Each leads to exactly the texts it counts. Raises DatabaseError."""
+    """Each leads to exactly the texts it counts. Raises Error."""
     narratives = list(Narrative.objects.select_related("live", "pending", "journey"))
     texts = "admin:narratives_narrative_changelist"
     if failed := len(with_failed_clips(narratives)):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 from ttscache.claims import Claims, Held
 from ttscache.errors import (
@@ -132,7 +132,7 @@ class Generator:
                 self._check_not_refused(self.claims.refusal(content_hash))
                 circuit.check()
             found = self.claims.take_or_look(content_hash)
-        except DatabaseError as error:
+        except Error as error:
             raise StoreUnavailable from error
         if isinstance(found, Held):
             return found
@@ -147,7 +147,7 @@ class Generator:
         """Let others try, after so many seconds, and leave the code of what went wrong behind."""
         try:
             self.claims.give_back(held, error=code, for_seconds=seconds)
-        except DatabaseError:
+        except Error:
             logger.warning("The claim of clip %s runs out by itself.", held.name)
 
     # --- in the recording's thread ------------------------------------------------------------------------
@@ -159,7 +159,7 @@ class Generator:
                     return entry
                 held = self.claims.take(job.content_hash)
             return self._lead(job, held, recording)
-        except DatabaseError as error:
+        except Error as error:
             raise StoreUnavailable from error
         finally:
             connections.close_all()  # a thread's connections end with it
@@ -216,7 +216,7 @@ class Generator:
     def _still_ours(self, held: Held) -> bool:
         try:
             return self.claims.is_surely_held(held)
-        except DatabaseError:
+        except Error:
             return True
 
     def _follow(self, job: GenerationJob) -> Entry | None:

@@ -6,7 +6,6 @@ import logging
 import random
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from django.db import connections
 
 from ttscache import audio as sound
 from ttscache.budget import Budget, Reservation
+from ttscache.connections import OrmThreadPool
 from ttscache.errors import (
     BrokenAudio,
     BudgetExhausted,
@@ -117,8 +117,8 @@ class Synthesizer:
         self, calls: list[Call], recording: Recording, at_once: int
     ) -> dict[SpeechRequest, SynthesizedClip]:
         """All or none: once a part has failed, those that have not begun are not paid for any more."""
-        with ThreadPoolExecutor(at_once, thread_name_prefix="part") as pool:
-            spoken = {call: pool.submit(self._part_in_thread, call, recording) for call in calls}
+        with OrmThreadPool(at_once, thread_name_prefix="part") as pool:
+            spoken = {call: pool.submit(self._synthesize_part, call, recording) for call in calls}
             try:
                 return {call.request: part.result() for call, part in spoken.items()}
             except BaseException:
@@ -127,11 +127,8 @@ class Synthesizer:
                         self.budget.settle(call.reservation, 0.0)
                 raise
 
-    def _part_in_thread(self, call: Call, recording: Recording) -> SynthesizedClip:
-        try:
-            spoken = self._with_retries(call, recording, is_heard=False)
-        finally:
-            connections.close_all()  # a thread's connections end with it
+    def _synthesize_part(self, call: Call, recording: Recording) -> SynthesizedClip:
+        spoken = self._with_retries(call, recording, is_heard=False)
         if call.content_type != ContentType.RESPONSE:
             with suppress(OverflowError):  # larger than all that may be spared
                 self._spare[call.request] = spoken

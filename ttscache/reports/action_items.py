@@ -24,7 +24,7 @@ def needs(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Storage
 
 
 def needs_without_figures() -> list[ActionItem]:
-    """Those of the app above, for staff who do not see figures. Raises DatabaseError."""
+    """Those of the app above, for staff who do not see figures. Raises Error."""
     return _in_order(hooks.installed().action_items())
 
 

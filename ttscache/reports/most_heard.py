@@ -69,8 +69,10 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     list price of its characters, as the first play pays for it. `hidden`: those that staff have hidden.
     """
     since, voice = scope.since.date(), scope.voice
-    counted = remembered(f"heard:{scope.range.name}:{voice}", lambda: _top_plays(since, voice))
-    plays: dict[str, int] = counted.found
+    counted = remembered(
+        f"heard:{scope.range.name}:{voice}", lambda: _top_plays(since, voice), read=dict[str, int]
+    )
+    plays = counted.found
     clips = _clips_of(plays)
     texts = dict.fromkeys(clip.content_text for clip in clips.values())
     wanted = {text: {each: _hash_of(text, each) for each in conf().listener_voices} for text in texts}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ttscache.adaptive_cache import CachedResult
 from ttscache.analytics import BudgetToday, budget_today
 from ttscache.conf import conf
 from ttscache.hooks import ActionItem
 from ttscache.reports.action_items import needs
 from ttscache.reports.background_work import Provider, Queue, Run, provider, queue, runs
-from ttscache.reports.cached import Remembered
 from ttscache.reports.costs import Money, money
 from ttscache.reports.most_heard import MostHeard, most_heard
 from ttscache.reports.requests import Asked, asked, is_anything_counted
@@ -36,8 +36,8 @@ class Report:
     budget: BudgetToday
     coverage: Coverage
     storage: Storage
-    never_heard: Remembered[NeverHeard]
-    not_asked_for: Remembered[NotAskedFor] | None
+    never_heard: CachedResult[NeverHeard]
+    not_asked_for: CachedResult[NotAskedFor] | None
     heard: MostHeard
     runs: list[Run]
     queue: Queue
@@ -48,7 +48,7 @@ class Report:
 
 
 def report(scope: Scope, *, hidden: bool = False) -> Report:
-    """The number of queries does not depend on how much there is. Raises DatabaseError."""
+    """The number of queries does not depend on how much there is. Raises Error."""
     requests = asked(scope)
     covered = coverage(scope)
     space = storage(scope)

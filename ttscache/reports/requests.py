@@ -189,7 +189,7 @@ def is_anything_counted() -> bool:
 
 def _before(scope: Scope) -> Rate:
     rate = Rate(view=scope.view)
-    past = remembered(f"before:{scope.key}", lambda: _rows_before(scope), fresh=PAST_FRESH)
+    past = remembered(f"before:{scope.key}", lambda: _rows_before(scope), PAST_FRESH, list[Any])
     for outcome, requests, characters in past.found:
         rate.add(outcome, requests, characters)
     return rate

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from ttscache import holdings
+from ttscache.adaptive_cache import CachedResult, keep_result, kept_result
 from ttscache.conf import conf
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, has_audio, kind_of
 from ttscache.prices import list_price_usd
 from ttscache.pruning import Stale
-from ttscache.reports.cached import Remembered, note, noted, remembered
+from ttscache.reports.cached import remembered
 from ttscache.reports.requests import tone_of
 from ttscache.reports.scope import DAY, Scope
 
@@ -102,7 +105,7 @@ class Storage:
 
 def storage(scope: Scope) -> Storage:
     """The sum of bytes at rest of all clips with audio. Growth is of all voices, as is the limit."""
-    known = remembered("holdings", _holdings)
+    known = remembered("holdings", _holdings, read=lambda rows: [Holding(*row) for row in rows])
     clips: dict[str, int] = {}
     sizes: dict[str, int] = {}
     reflections = 0
@@ -113,14 +116,14 @@ def storage(scope: Scope) -> Storage:
         clips[kind] = clips.get(kind, 0) + holding.at_rest
         sizes[kind] = sizes.get(kind, 0) + holding.stored_bytes
         reflections += holding.on_record if kind == "analysis" else 0
-    growth = remembered("growth", _bytes_a_day).found
+    growth = remembered("growth", _bytes_a_day, read=float).found
     used = sum(holding.stored_bytes for holding in known.found)
     voices = sorted({holding.voice for holding in known.found})
     limit = conf().storage_limit_bytes or None
     return Storage(clips, sizes, reflections, voices, growth, limit, used, known.as_of)
 
 
-def _holdings() -> list[Holding]:
+def _holdings() -> list[tuple[str, str, int, int, int]]:
     rows = (
         Clip.objects.order_by()
         .values_list("content_type", "voice")
@@ -131,8 +134,7 @@ def _holdings() -> list[Holding]:
         )
     )
     return [
-        Holding(kind, voice, on_record, at_rest, stored or 0)
-        for kind, voice, on_record, at_rest, stored in rows
+        (kind, voice, on_record, at_rest, stored or 0) for kind, voice, on_record, at_rest, stored in rows
     ]
 
 
@@ -162,12 +164,18 @@ class NotAskedFor:
 def note_not_asked_for(days: int, found: Stale) -> None:
     """What the look after a prune found."""
     total = NotAskedFor(len(found.content_hashes), found.freed_bytes, found.remake_cost_usd)
-    note(f"not-asked-for:{days}", total)
+    keep_result(_not_asked_for(days), asdict(total))
 
 
-def not_asked_for() -> Remembered[NotAskedFor] | None:
-    """As it was noted last, in all voices; a million clips are not gone through for a page."""
-    return noted(f"not-asked-for:{conf().stale_days}")
+def not_asked_for() -> CachedResult[NotAskedFor] | None:
+    """As it was noted last, in all voices; a million clips are not gone through for a page. Raises Error."""
+    with suppress(RedisError):
+        return kept_result(_not_asked_for(conf().stale_days), lambda plain: NotAskedFor(**plain))
+    return None
+
+
+def _not_asked_for(days: int) -> str:
+    return f"figures:not-asked-for:{days}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +184,15 @@ class NeverHeard:
     usd: float
 
 
-def never_heard(scope: Scope) -> Remembered[NeverHeard]:
+def never_heard(scope: Scope) -> CachedResult[NeverHeard]:
     """Clips with audio, made (or taken over) more than 30 days ago, that nobody has asked for since, and what
     making them costs at today's prices."""
     voice = scope.voice
-    return remembered(f"never-heard:{voice}", lambda: _never_heard(voice))
+    return remembered(
+        f"never-heard:{voice}",
+        lambda: asdict(_never_heard(voice)),
+        read=lambda plain: NeverHeard(**plain),
+    )
 
 
 def _never_heard(voice: str) -> NeverHeard:

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -132,6 +133,38 @@ def test_a_restart_frees_what_the_dead_of_this_host_left_and_nothing_else() -> N
     forget_claims_of_dead_processes()
 
     assert set(Claim.objects.values_list("name", flat=True)) == {"alive", "away"}
+
+
+class SlowToRenew(ttscache.claims.Claims):
+    """Whose renewals begin and then wait until they are let go on."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.renewing, self.may_go_on = threading.Event(), threading.Event()
+
+    def _end(self) -> Any:
+        if threading.current_thread().name == "claims":
+            self.renewing.set()
+            assert self.may_go_on.wait(30)
+        return super()._end()
+
+
+def test_closing_ends_although_another_claim_is_taken_meanwhile() -> None:
+    claims = SlowToRenew(0.4)
+    claims.take("one")
+    assert claims.renewing.wait(30)
+    closing = threading.Thread(target=claims.close, daemon=True)
+    closing.start()
+    wait_until(lambda: not claims._held, "close() to let go of the first")
+    held = claims.take("two")
+    claims.may_go_on.set()
+    closing.join(10)
+
+    assert not closing.is_alive()
+    assert held
+    Claim.objects.filter(name="two").update(until=Now())
+    wait_until(lambda: claims.is_held(held), "the other claim to be renewed")
+    claims.close()
 
 
 def test_giving_back_what_was_never_ours_is_harmless() -> None:

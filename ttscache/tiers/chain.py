@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from django.db import DatabaseError
+from django.db import Error
 
 from ttscache.errors import NotKept, TierError
 from ttscache.models import ContentType, Pin
@@ -84,7 +84,7 @@ class TierChain:
         try:
             pins = Pin.objects.published().filter(content_hash=entry.content_hash)
             entry = replace(entry, is_published=pins.exists())
-        except DatabaseError:
+        except Error:
             logger.warning("Whether clip %s is published is not known for now.", entry.content_hash)
         self._put(entry, self.local)
         return entry

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
@@ -132,7 +132,7 @@ def why_too_short(entry: Entry, clip: Clip) -> str:
 def as_tier_error() -> Iterator[None]:
     try:
         yield
-    except DatabaseError as error:
+    except Error as error:
         raise TierError("The database cannot be reached or refuses.") from error
 
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from queue import Full, Queue
 
 from cachebox import TTLCache
-from django.db import Error, connections
+from django.db import Error
 
 from ttscache import hooks
 from ttscache.conf import conf
+from ttscache.connections import OrmThread, returning_connections
 from ttscache.warming.plan import ClipSpec
 from ttscache.warming.runs import expedite
 
@@ -35,7 +36,7 @@ class Prefetcher:
         self._seen: TTLCache[str, bool] = TTLCache(MOST_SEEN, SEEN_SECONDS)
         self._waiting: Queue[str] = Queue(MOST_WAITING)
         self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="prefetch", daemon=True)
+        self._thread = OrmThread(target=self._run, name="prefetch", daemon=True)
 
     def start(self) -> Prefetcher:
         self._thread.start()
@@ -62,13 +63,12 @@ class Prefetcher:
             if self._is_over.is_set():
                 return
             try:
-                self._prefetch(content_hash)
+                with returning_connections():  # the next key may be long in coming
+                    self._prefetch(content_hash)
             except Error:
                 logger.debug("Nothing is made ahead of listeners while the database is away.")
             except Exception:
                 logger.exception("Prefetching failed; it goes on.")
-            finally:
-                connections.close_all()
 
     def _prefetch(self, content_hash: str) -> None:
         specs = self._what_follows(content_hash)

@@ -15,7 +15,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import islice
 
 from django.db import connections, transaction
@@ -26,6 +26,7 @@ from django.utils import timezone
 from ttscache.cache import GenerationJob, Hit, SpeechCache
 from ttscache.claims import Held
 from ttscache.conf import conf
+from ttscache.connections import OrmThreadPool
 from ttscache.errors import (
     BudgetExhausted,
     Busy,
@@ -111,7 +112,7 @@ def _work_in(
     when_begun: Callable[[], None] = lambda: None,
 ) -> None:
     end = time.monotonic() + seconds
-    with ThreadPoolExecutor(len(slots) or 1, thread_name_prefix="warm") as pool:
+    with OrmThreadPool(len(slots) or 1, thread_name_prefix="warm") as pool:
         at_work = [pool.submit(_pull_in, slot, end, runs, should_stop) for slot in slots]
         when_begun()
         connections.close_all()  # the voice takes seconds
@@ -144,7 +145,7 @@ def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Calla
     cache = speech_cache()
     try:
         # A slot stands for one call at a time: while a clip is kept, the voice begins with the next.
-        with ThreadPoolExecutor(2, thread_name_prefix="warm-item") as making:
+        with OrmThreadPool(2, thread_name_prefix="warm-item") as making:
             made: list[Future[bool]] = []
             # One that was stopped for long may have lost its slot to another.
             while time.monotonic() < end and not should_stop() and cache.claims.is_held(slot):
@@ -153,17 +154,14 @@ def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Calla
                 if item is None:
                     break
                 spoken: Future[bool] = Future()
-                made.append(making.submit(_make_in_thread, cache, item, spoken))
+                made.append(making.submit(_make, cache, item, spoken))
                 wait([spoken, made[-1]], return_when=FIRST_COMPLETED)
                 if made[-1].done() and not made[-1].result():
                     break
             for each in made:
                 each.result()  # raises what nobody reckoned with
     finally:
-        try:
-            cache.claims.give_back(slot)
-        finally:
-            connections.close_all()
+        cache.claims.give_back(slot)
 
 
 def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
@@ -203,13 +201,6 @@ def _take(slot: Held, runs: Sequence[WarmRun]) -> WarmItem | None:
                     state=WarmRun.State.RUNNING, started_at=Coalesce("started_at", now), at_work_since=now
                 )
             return item
-
-
-def _make_in_thread(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
-    try:
-        return _make(cache, item, spoken)
-    finally:
-        connections.close_all()
 
 
 def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:

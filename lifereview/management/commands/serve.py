@@ -16,18 +16,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, IntegrityError, connections
+from django.db import Error, IntegrityError, connections
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from lifereview.supervisor import Child, Supervisor
 from narratives.content.loading import load_shipped_content
-from narratives.publishing import (
-    hold_clips,
-    keep_live_journeys_warm,
-    make_what_waits,
-    switch_what_is_ready,
-)
+from narratives.publishing import hold_clips, keep_live_journeys_warm, make_what_waits, switch_what_is_ready
 from ttscache.claims import forget_claims_of_dead_processes
 from ttscache.hosts import HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.readiness import HEARTBEAT_SECONDS, is_cluster_alive
@@ -145,7 +140,7 @@ class Heart:
             if OrmQ.objects.count() < LONG_QUEUE:  # or else beats would pile up where nobody takes them
                 async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
             return uptime_seconds < HEARTBEAT_LOST_SECONDS or is_cluster_alive(this_host())
-        except DatabaseError:
+        except Error:
             return True  # nobody's fault here; it says so itself
         finally:
             connections.close_all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from narratives import publishing
 from ttscache import warming
 from ttscache.conf import conf
+from ttscache.connections import OrmThreadPool
 from ttscache.management.terminal import clip_bar
 from ttscache.models import Clip, WarmItem, WarmRun
 from ttscache.prices import list_price_usd
@@ -132,7 +133,7 @@ class Command(BaseCommand):
 class BackgroundWorker:
     """Makes clips in the background of this process until it is told to stop."""
 
-    def __init__(self, pool: ThreadPoolExecutor, runs: list[WarmRun]) -> None:
+    def __init__(self, pool: OrmThreadPool, runs: list[WarmRun]) -> None:
         self._pool = pool
         self._runs = runs
         self._is_stopping = threading.Event()
@@ -155,7 +156,7 @@ class BackgroundWorker:
 @contextmanager
 def _working(runs: list[WarmRun]) -> Iterator[BackgroundWorker]:
     """Clips under way at its end are finished: they are paid for."""
-    with ThreadPoolExecutor(1, thread_name_prefix="worker") as pool:
+    with OrmThreadPool(1, thread_name_prefix="worker") as pool:
         background = BackgroundWorker(pool, runs)
         try:
             yield background

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import Error
 from django.template.defaultfilters import filesizeformat
 
 from ttscache import pruning
@@ -35,7 +35,7 @@ class Command(BaseCommand):
                 self._prune(days)
         except Busy as error:
             raise CommandError(str(error)) from error
-        except DatabaseError as error:
+        except Error as error:
             raise CommandError(
                 "The database cannot be reached. What is left is removed by the next prune."
             ) from error

@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from datetime import timedelta
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from ttscache.reports.cached import Remembered, remembered
+from ttscache.adaptive_cache import key_of
+from ttscache.pruning import Stale
+from ttscache.reports.cached import remembered
+from ttscache.reports.storage import NotAskedFor, not_asked_for, note_not_asked_for
 
 pytestmark = pytest.mark.django_db
 
-REFRESHING = "figures-2:sum:refreshing"
+KEY = key_of("figures:sum")
+REFRESHING = f"{KEY}:refreshing"
 
 
-def known_since(minutes: int, **fields: Any) -> None:
-    as_of = timezone.now() - timedelta(minutes=minutes)
-    cache.set("figures-2:sum", Remembered("known", as_of, **fields))
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def find_slowly(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Any]:
+    """Has "known" found, in so many seconds."""
+
+    def find(seconds: float) -> Any:
+        moments = iter([10.0, 10.0 + seconds])
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "monotonic", lambda: next(moments))
+            return remembered("sum", lambda: "known")
+
+    return find
+
+
+@pytest.fixture
+def go_forward(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Moves the clock on."""
+    real: Callable[[], datetime] = timezone.now
+
+    def go(ahead: timedelta) -> None:
+        monkeypatch.setattr(timezone, "now", lambda: real() + ahead)
+
+    return go
 
 
 @pytest.fixture
@@ -35,28 +69,44 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return begun
 
 
-def test_a_look_that_took_two_seconds_is_good_for_eighty(monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = iter([10.0, 12.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
-    assert remembered("sum", lambda: "found").good_for == timedelta(seconds=80)
+def test_a_look_that_took_two_seconds_is_good_for_eighty(find_slowly: Callable[[float], Any]) -> None:
+    assert find_slowly(2).good_for == timedelta(seconds=80)
 
 
 @pytest.mark.parametrize(
-    ("minutes", "good_for", "is_asked_anew"),
-    [(2, 0, True), (2, 3, False), (4, 3, True), (0, 0, False)],
+    ("age", "is_asked_anew"),
+    [((2, 0), True), ((2, 4.5), False), ((4, 4.5), True), ((0, 0), False)],
     ids=["quick and old", "slow and young", "slow and old", "quick and young"],
 )
 def test_it_is_shown_and_asked_anew_once_it_is_no_longer_good(
-    minutes: int, good_for: int, is_asked_anew: bool, started: list[Any]
+    age: tuple[int, float],
+    is_asked_anew: bool,
+    started: list[Any],
+    find_slowly: Callable[[float], Any],
+    go_forward: Callable[[timedelta], None],
 ) -> None:
-    known_since(minutes, good_for=timedelta(minutes=good_for))
+    minutes, took_seconds = age
+    find_slowly(took_seconds)
+    go_forward(timedelta(minutes=minutes))
     assert remembered("sum", lambda: "found").found == "known"
     assert bool(started) is bool(cache.get(REFRESHING)) is is_asked_anew
 
 
-def test_what_is_older_than_a_day_is_not_shown() -> None:
-    known_since(24 * 60 + 1, good_for=timedelta(days=7))
+def test_what_is_older_than_a_day_is_not_shown(
+    find_slowly: Callable[[float], Any], go_forward: Callable[[timedelta], None]
+) -> None:
+    find_slowly(timedelta(days=7).total_seconds())
+    go_forward(timedelta(days=1, minutes=1))
     assert remembered("sum", lambda: "found").found == "found"
+
+
+def test_a_clock_that_was_set_back_makes_nothing_good_for_longer(
+    started: list[Any], find_slowly: Callable[[float], Any], go_forward: Callable[[timedelta], None]
+) -> None:
+    find_slowly(0)
+    go_forward(timedelta(hours=-2))
+    remembered("sum", lambda: "found")
+    assert started
 
 
 @pytest.mark.any_database
@@ -65,3 +115,48 @@ def test_where_the_cache_is_down_it_is_found_each_time(settings: Any) -> None:
     settings.CACHES = {**settings.CACHES, "default": nobody}
     found = iter([1, 2])
     assert [remembered("sum", lambda: next(found)).found for _ in range(2)] == [1, 2]
+
+
+# --- after an upgrade --------------------------------------------------------------------------------------
+# As Django's database cache stores it.
+PICKLE_OF_A_CLASS_THAT_IS_GONE = b64encode(b"cttscache.vanished\nNotAskedFor\n.").decode()
+
+
+def make_unreadable() -> None:
+    """Every value that the cache has."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE django_cache SET value = %s", [PICKLE_OF_A_CLASS_THAT_IS_GONE])
+
+
+def test_what_is_stored_is_plain_data(find_slowly: Callable[[float], Any]) -> None:
+    find_slowly(2)
+    stored = json.loads(cache.get(KEY))
+    assert (stored["found"], stored["good_for"]) == ("known", 80.0)
+
+
+def test_a_pickle_of_a_class_that_is_gone_is_looked_up_anew(find_slowly: Callable[[float], Any]) -> None:
+    find_slowly(1000)
+    make_unreadable()
+    with pytest.raises(ModuleNotFoundError):
+        cache.get(KEY)
+    assert remembered("sum", lambda: "found").found == "found"
+
+
+@pytest.mark.parametrize("stored", ["no JSON", "[]", "{}", '{"found": 1, "as_of": 1, "good_for": ""}', 7])
+def test_what_has_another_shape_is_looked_up_anew(stored: object) -> None:
+    cache.set(KEY, stored)
+    assert remembered("sum", lambda: "found").found == "found"
+
+
+def test_what_was_noted_and_cannot_be_read_was_not_noted() -> None:
+    note_not_asked_for(90, Stale((), 0, 0.0, 0))
+    assert (noted := not_asked_for()) is not None
+    assert noted.found == NotAskedFor(0, 0, 0.0)
+    make_unreadable()
+    assert not_asked_for() is None
+
+
+def test_the_dashboard_opens_although_nothing_kept_can_be_read(admin_client: Client) -> None:
+    for _ in range(2):
+        assert admin_client.get(reverse("admin:index")).status_code == 200
+        make_unreadable()

@@ -1,0 +1,213 @@
+"""Results that take the database long, kept the longer the longer they took.
+
+`ProcessCache` keeps the latest answer to one question in this process. `shared_result` keeps answers in
+Django's cache, for all processes, and shows an old one while a thread looks anew.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial, wraps
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+from weakref import WeakSet
+
+from django.core.cache import cache
+from django.db import Error
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from ttscache.connections import start_thread
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+QUICK_SECONDS = 0.2  # what a process finds within this it looks up each time
+TOO_OLD = timedelta(days=1)  # to be shown while a thread looks anew
+KEPT_SECONDS = 2 * TOO_OLD.total_seconds()
+REFRESH_SECONDS = 120  # after which another process may try
+FORMAT = 1  # of what is stored; with another number, what earlier versions stored is not found
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How long a result is good for: `times` as long as the look took, and `at_least` so long.
+
+    So repeating a look takes the database one part in `times` of its time, however slow it gets.
+    """
+
+    times: float
+    at_least: timedelta = timedelta()
+
+    def after(self, took_seconds: float) -> timedelta:
+        return max(self.at_least, timedelta(seconds=self.times * took_seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class CachedResult(Generic[T]):
+    """What a look found, when it began, and how long that is good for."""
+
+    found: T
+    as_of: datetime
+    good_for: timedelta = timedelta()
+
+    @property
+    def age(self) -> timedelta:
+        """Never below zero: with a clock that was set back, nothing would be good for ever."""
+        return abs(timezone.now() - self.as_of)
+
+    @property
+    def is_good(self) -> bool:
+        return self.age < self.good_for
+
+
+def _look_up(look: Callable[[], T], freshness: Freshness, quick_seconds: float = 0.0) -> CachedResult[T]:
+    as_of, began = timezone.now(), time.monotonic()
+    found = look()
+    took_seconds = time.monotonic() - began
+    return CachedResult(
+        found, as_of, freshness.after(took_seconds) if took_seconds >= quick_seconds else timedelta()
+    )
+
+
+# --- in this process ---------------------------------------------------------------------------------------
+class ProcessCache(Generic[T]):
+    """The latest answer to one question. Threads that ask at once wait for one look."""
+
+    def __init__(self, freshness: Freshness) -> None:
+        self._freshness = freshness
+        self._lock = threading.Lock()
+        self._subject: Hashable = None
+        self._latest: CachedResult[T] | None = None
+        _process_caches.add(self)
+
+    def get(self, look: Callable[[], T], *, subject: Hashable = None) -> T:
+        """What `look` finds or found; an answer about another `subject` counts as none."""
+        with self._lock:
+            latest = self._latest
+            if latest is None or self._subject != subject or not latest.is_good:
+                latest = _look_up(look, self._freshness, QUICK_SECONDS)
+                self._latest, self._subject = latest, subject
+            return latest.found
+
+    def forget(self) -> None:
+        with self._lock:
+            self._latest = None
+
+
+_process_caches: WeakSet[ProcessCache[Any]] = WeakSet()
+
+
+def cached_in_process(freshness: Freshness) -> Callable[[Callable[[], T]], Callable[[], T]]:
+    """Decorates a question without arguments."""
+
+    def decorate(look: Callable[[], T]) -> Callable[[], T]:
+        results: ProcessCache[T] = ProcessCache(freshness)
+        return wraps(look)(partial(results.get, look))
+
+    return decorate
+
+
+def forget_process_results() -> None:
+    """Look everything up anew, as a new process does."""
+    for results in list(_process_caches):
+        results.forget()
+
+
+# --- for all processes -------------------------------------------------------------------------------------
+# However many results are old, refreshing them takes one connection of a pool that has few.
+_one_refresh_at_a_time = threading.Lock()
+
+
+def shared_result(
+    name: str, look: Callable[[], Any], freshness: Freshness, read: Callable[[Any], T] = lambda plain: plain
+) -> CachedResult[T]:
+    """What `look` found lately in any process; an older answer, of a day at most, while a thread looks anew.
+
+    `look` returns what JSON can hold, and `read` makes the result of that, with lists where there were
+    tuples. What `read` fails on counts as not there. Without a cache each call looks. Raises Error.
+    """
+    key = key_of(name)
+    renew = partial(_renew, key, look, freshness)
+    try:
+        kept = kept_result(name, read)
+        if kept is None or kept.age > TOO_OLD:
+            return _readable(renew(), read)
+        if not kept.is_good and cache.add(f"{key}:refreshing", True, REFRESH_SECONDS):
+            with suppress(RuntimeError):  # no thread to be had: somebody else tries in two minutes
+                start_thread(partial(_refresh, key, renew), name="figures")
+    except RedisError:
+        logger.warning("Figures are not kept: the cache does not answer.")
+        return _readable(_stored(_look_up(look, freshness)), read)
+    return kept
+
+
+def keep_result(name: str, plain: Any) -> None:
+    """For `kept_result`. Where the cache does not answer, what was kept before stays. Raises Error."""
+    with suppress(RedisError):
+        cache.set(key_of(name), _stored(CachedResult(plain, timezone.now())), timeout=KEPT_SECONDS)
+
+
+def kept_result(name: str, read: Callable[[Any], T]) -> CachedResult[T] | None:
+    """What was kept under this name during the last two days, if it can be read. Raises Error, RedisError."""
+    try:
+        stored = cache.get(key_of(name))
+        return None if stored is None else _readable(stored, read)
+    except (Error, RedisError):
+        raise
+    except Exception as error:
+        # Another version's value: unpickling may raise anything, and so may `read`.
+        logger.info("A kept result cannot be read and is looked up anew (%s).", type(error).__name__)
+        return None
+
+
+def key_of(name: str) -> str:
+    """In Django's cache. A voice may have a space."""
+    return f"results-{FORMAT}:{quote(name, safe=':')}"
+
+
+def _renew(key: str, look: Callable[[], Any], freshness: Freshness) -> str:
+    stored = _stored(_look_up(look, freshness))
+    cache.set(key, stored, timeout=KEPT_SECONDS)
+    return stored
+
+
+def _refresh(key: str, renew: Callable[[], object]) -> None:
+    try:
+        with _one_refresh_at_a_time:
+            renew()
+    except Error:
+        logger.warning("Some figures stay as they are; the database does not answer.")
+    except RedisError:
+        logger.warning("Some figures stay as they are; the cache does not answer.")
+    finally:
+        with suppress(Error, RedisError):  # then it ends by itself
+            cache.delete(f"{key}:refreshing")
+
+
+# Plain data in JSON: a pickled class could not be read any more after an upgrade that moves it.
+def _stored(result: CachedResult[Any]) -> str:
+    return json.dumps(
+        {
+            "found": result.found,
+            "as_of": result.as_of.isoformat(),
+            "good_for": result.good_for.total_seconds(),
+        }
+    )
+
+
+def _readable(stored: str, read: Callable[[Any], T]) -> CachedResult[T]:
+    kept = json.loads(stored)
+    return CachedResult(
+        read(kept["found"]),
+        datetime.fromisoformat(kept["as_of"]).astimezone(UTC),
+        timedelta(seconds=kept["good_for"]),
+    )

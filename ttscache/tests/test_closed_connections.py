@@ -1,0 +1,79 @@
+"""A connection that was closed under us (InterfaceError, no DatabaseError) is a store that is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import InterfaceError, connection
+from django.test import Client
+
+from ttscache.access import access_to
+from ttscache.budget import Budget
+from ttscache.errors import StoreUnavailable, TierError
+from ttscache.models import ApiToken
+from ttscache.readiness import parts
+from ttscache.tests.fakes import TEXT, entry
+from ttscache.tiers.database import DatabaseTier
+
+pytestmark = pytest.mark.django_db
+
+RUN = "5f0c2ad6-3c44-4c9c-9d9c-6f1f0d3f4a77"
+
+
+@pytest.fixture
+def caller() -> Client:
+    return Client(
+        headers={"Authorization": f"Bearer {ApiToken.issue('tests')}"}, raise_request_exception=False
+    )
+
+
+@pytest.fixture
+def closed_connection(caller: Client) -> Iterator[None]:
+    def refuse(*_: object) -> None:
+        raise InterfaceError("the connection is closed")
+
+    with connection.execute_wrapper(refuse):
+        yield
+
+
+@pytest.mark.usefixtures("closed_connection")
+class TestConnectionIsClosed:
+    @pytest.mark.parametrize(
+        "path", ["/api/narratives", "/api/cache-stats", f"/api/audio/{'0' * 32}.mp3", f"/api/warm-runs/{RUN}"]
+    )
+    def test_the_api_answers_that_the_store_is_away(self, caller: Client, path: str) -> None:
+        response = caller.get(path)
+        assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")
+
+    def test_a_text_is_not_spoken_that_could_not_be_kept(self, caller: Client) -> None:
+        response = caller.post("/api/text-to-speech", {"text": TEXT}, content_type="application/json")
+        assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")
+
+    def test_a_page_asks_for_a_moment(self, caller: Client) -> None:
+        response = caller.get("/")
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+
+    def test_readyz_says_so(self) -> None:
+        assert [part.detail for part in parts() if part.name == "database"] == [
+            "the database does not answer"
+        ]
+
+    def test_nobody_is_let_in(self) -> None:
+        with pytest.raises(StoreUnavailable):
+            access_to("0" * 32)
+
+    def test_a_tier_fails_as_a_tier(self) -> None:
+        with pytest.raises(TierError):
+            DatabaseTier().get("0" * 32)
+        with pytest.raises(TierError):
+            DatabaseTier().put(entry())
+
+    def test_no_money_is_set_aside(self) -> None:
+        with pytest.raises(StoreUnavailable):
+            Budget(1.0).reserve(0.01)
+
+    def test_the_prune_command_says_so_in_one_line(self) -> None:
+        with pytest.raises(CommandError):
+            call_command("prune", "--dry-run")
