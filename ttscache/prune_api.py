@@ -17,7 +17,6 @@ from ttscache import delivery, pruning
 from ttscache.admin_widgets import removed_in_words
 from ttscache.api import ErrorSerializer, JsonOnly
 from ttscache.authentication import MayPrune
-from ttscache.conf import conf
 from ttscache.models import ApiToken, PruneRun
 from ttscache.wiring import speech_cache
 
@@ -41,11 +40,9 @@ class TrueOrFalse(serializers.BooleanField):
 
 
 class ClearOldCacheSerializer(serializers.Serializer[Any]):
+    # Required, so that a body that was lost on its way deletes nothing.
     days = WholeNumber(
-        required=False,
-        min_value=1,
-        max_value=pruning.MOST_DAYS,
-        help_text="How long nobody asked for a clip; TTS_STALE_DAYS where it is not given.",
+        min_value=1, max_value=pruning.MOST_DAYS, help_text="How long nobody has asked for a clip."
     )
     dry_run = TrueOrFalse(default=False, help_text="Only count.")
 
@@ -72,10 +69,10 @@ class ClearOldCacheView(APIView):
     def post(self, request: Request) -> Response:
         """Removes the clips that nobody asked for in so many days and that no text holds."""
         if not isinstance(request.data, dict):
-            raise ParseError  # also where it is empty: what is not understood removes nothing
+            raise ParseError
         form = ClearOldCacheSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        days = form.validated_data.get("days", conf().stale_days)
+        days = form.validated_data["days"]
         is_dry = form.validated_data["dry_run"]
         figures = _would_remove(days) if is_dry else _remove(days, request)
         answer = {"success": True, "dry_run": is_dry, **figures}

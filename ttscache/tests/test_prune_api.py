@@ -58,11 +58,11 @@ def test_a_dry_run_tells_what_the_real_one_does(operator: Client) -> None:
         "remake_cost_usd": 0.00063,
     }
 
-    assert clear(operator, dry_run=True).json() == {**figures, "dry_run": True}
+    assert clear(operator, days=90, dry_run=True).json() == {**figures, "dry_run": True}
     assert Clip.objects.count() == 3
-    assert clear(operator).json() == {**figures, "dry_run": False}
+    assert clear(operator, days=90).json() == {**figures, "dry_run": False}
     assert Clip.objects.count() == 2
-    assert clear(operator).json()["deleted_entries"] == 0
+    assert clear(operator, days=90).json()["deleted_entries"] == 0
 
 
 def test_days_are_as_many_as_are_said(operator: Client) -> None:
@@ -72,7 +72,7 @@ def test_days_are_as_many_as_are_said(operator: Client) -> None:
 
 
 def test_a_run_says_who_asked(operator: Client) -> None:
-    clear(operator)
+    clear(operator, days=90)
     clear(staff("prune_clip"), days=7)
     assert list(PruneRun.objects.values_list("asked_by", "days").order_by("started_at")) == [
         ("night watch", 90),
@@ -83,21 +83,23 @@ def test_a_run_says_who_asked(operator: Client) -> None:
 def test_staff_who_asked_are_in_the_admin_log_with_count_and_price() -> None:
     keep("Nobody asks for this.", 91)
     client = staff("prune_clip")
-    clear(client, dry_run=True)
-    clear(client)
+    clear(client, days=90, dry_run=True)
+    clear(client, days=90)
     noted = LogEntry.objects.get()
     assert (noted.user.username, noted.object_id) == ("ana", str(PruneRun.objects.get().pk))
     assert noted.get_change_message() == "1 clip is removed: 5\xa0bytes, to make again about $0.001."
 
 
 def test_a_token_is_nobody_who_could_be_in_the_admin_log(operator: Client) -> None:
-    clear(operator)
+    clear(operator, days=90)
     assert not LogEntry.objects.exists()
 
 
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
+        ({}, "days"),
+        ({"dry_run": False}, "days"),
         ({"days": 0}, "days"),
         ({"days": -1}, "days"),
         ({"days": 36_501}, "days"),
@@ -105,9 +107,9 @@ def test_a_token_is_nobody_who_could_be_in_the_admin_log(operator: Client) -> No
         ({"days": "90"}, "days"),
         ({"days": True}, "days"),
         ({"days": None}, "days"),
-        ({"dry_run": "false"}, "dry_run"),
-        ({"dry_run": 1}, "dry_run"),
-        ({"dry_run": None}, "dry_run"),
+        ({"days": 90, "dry_run": "false"}, "dry_run"),
+        ({"days": 90, "dry_run": 1}, "dry_run"),
+        ({"days": 90, "dry_run": None}, "dry_run"),
     ],
     ids=str,
 )
@@ -119,7 +121,7 @@ def test_a_wrong_value_is_refused_and_nothing_goes(operator: Client, fields: Any
     assert Clip.objects.count() == 1
 
 
-@pytest.mark.parametrize("body", ["[]", "1", '"days"', "{", '{"days": 1e400}'])
+@pytest.mark.parametrize("body", ["", "[]", "1", '"days"', "{", '{"days": 1e400}'])
 def test_what_is_no_object_is_refused(operator: Client, body: str) -> None:
     response = operator.post(ADDRESS, body, content_type="application/json")
     assert (response.status_code, set(response.json())) == (400, {"error", "code"})
@@ -151,7 +153,7 @@ def test_a_session_has_to_show_its_csrf_token() -> None:
 def test_while_another_prune_is_at_work_it_is_asked_to_wait(operator: Client, monkeypatch) -> None:
     monkeypatch.setattr("ttscache.pruning.alone.__wrapped__.__defaults__", (0.0,))
     Claim.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
-    response = clear(operator)
+    response = clear(operator, days=90)
     assert (response.status_code, response.json()["code"]) == (503, "busy")
     assert int(response["Retry-After"]) > 0
 
