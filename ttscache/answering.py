@@ -60,9 +60,9 @@ class Counting:
         self._started = time.monotonic() if started is None else started
         self._seconds: float | None = None
 
-    def is_asked_for(self, request: HttpRequest) -> None:
+    def is_asked_for(self, request: HttpRequest, entry: Entry | None = None) -> None:
         """Let what follows be made: also beside a generation that this request waits for."""
-        if self._asked.content_hash and delivery.asks_to_hear_it(request):
+        if self._asked.content_hash and delivery.asks_to_hear_it(request, entry):
             predicting.asked(self._asked.content_hash)
 
     def sound_is_there(self) -> None:
@@ -105,7 +105,9 @@ def answer_recording(
         release_connections()
         recording = playing.recording
         if is_to_be_whole:
-            recording.whole()  # a byte that nobody has had yet may still be replaced by a better one
+            # A byte that nobody has had yet may still be replaced by a better one. Only now is it known
+            # where a suffix range begins.
+            counting.is_asked_for(request, recording.whole())
         else:
             recording.wait_for_sound()
         counting.sound_is_there()
@@ -140,7 +142,7 @@ def _once_streamed(playing: Playing, counting: Counting, leave: Callable[[], Non
 
 
 def answer_hit(request: HttpRequest, hit: Hit, counting: Counting, cache_control: str) -> HttpResponseBase:
-    counting.is_asked_for(request)
+    counting.is_asked_for(request, hit.entry)
     return _deliver(request, hit.entry, hit.tier, delivery.hit_status(hit.tier), counting, cache_control)
 
 

@@ -108,21 +108,37 @@ def requested_range(request: HttpRequest, size: int, etag: str) -> ByteRange | N
 
 
 def is_counted(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether this is one request for the clip: players that look at two bytes first, or come back for a
-    later part, are still hearing it once."""
+    """Whether this is one request for the clip: a player that probes two bytes first, or comes back for a
+    later part, still hears it once."""
     if request.method == "HEAD" or response.status_code not in (200, 206):
         return False
     content_range = re.match(r"bytes (\d+)-(\d+)/", response.get("Content-Range", ""))
-    return content_range is None or (int(content_range[1]) == 0 and int(content_range[2]) > 1)
+    return content_range is None or _is_start(int(content_range[1]), int(content_range[2]))
 
 
-def asks_to_hear_it(request: HttpRequest) -> bool:
-    """The same of a request that has no answer yet."""
+def asks_to_hear_it(request: HttpRequest, entry: Entry | None = None) -> bool:
+    """Whether the clip will be heard from its start.
+
+    Give the entry where there is one: only its size and ETag tell what a suffix range or an If-Range means.
+    Without it, a suffix range counts as a later part.
+    """
+    if request.method == "HEAD":
+        return False
+    if entry is not None:
+        try:
+            part = requested_range(request, entry.size, etag_of(entry))
+        except Unsatisfiable:
+            return False
+        return part is None or _is_start(part.first, part.last)
     match = _RANGE.fullmatch(request.headers.get("Range", "")) if request.method == "GET" else None
     if match is None:
-        return request.method != "HEAD"
-    first, last, _suffix = match.groups()
-    return first is not None and int(first) == 0 and (not last or int(last) > 1)
+        return True
+    first, last, suffix = match.groups()
+    return suffix is None and _is_start(int(first), int(last) if last else None)
+
+
+def _is_start(first: int, last: int | None) -> bool:
+    return first == 0 and (last is None or last > 1)
 
 
 def deliver(request: HttpRequest, entry: Entry, *, cache_status: str, cache_control: str) -> HttpResponseBase:

@@ -111,6 +111,9 @@ def test_the_tag_changes_with_the_bytes() -> None:
         ({"Range": "bytes=0-"}, True),
         ({"Range": "bytes=0-2"}, True),
         ({"Range": "bytes=-100"}, True),
+        ({"Range": "bytes=-999999"}, True),
+        ({"Range": "bytes=-99"}, False),
+        ({"Range": "bytes=5-", "If_Range": '"other"'}, True),
         ({"Range": "bytes=0-1"}, False),
         ({"Range": "bytes=3-"}, False),
         ({"Range": "bytes=100-"}, False),
@@ -129,3 +132,22 @@ def test_head_does_not_count() -> None:
     response, request = ask(method="head")
 
     assert not delivery.is_counted(request, response)
+    assert not delivery.asks_to_hear_it(request, CLIP)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        *(
+            {"Range": f"bytes={asked}"}
+            for asked in ("0-", "0-2", "0-1", "3-", "100-", "-100", "-999999", "-99")
+        ),
+        {"Range": "bytes=5-", "If_Range": '"other"'},
+    ],
+    ids=str,
+)
+def test_a_request_that_counts_is_one_to_hear_the_clip(headers: dict[str, Any]) -> None:
+    response, request = ask(**headers)
+
+    assert delivery.asks_to_hear_it(request, CLIP) is delivery.is_counted(request, response)

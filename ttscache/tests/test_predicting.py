@@ -177,9 +177,10 @@ class TestRequests:
             ("get", {"Range": "bytes=0-"}, True),
             ("get", {"Range": "bytes=0-1"}, False),
             ("get", {"Range": "bytes=500-"}, False),
+            ("get", {"Range": "bytes=-999999"}, True),
             ("head", {}, False),
         ],
-        ids=["whole", "from the start", "probe", "later part", "head"],
+        ids=["whole", "from the start", "probe", "later part", "more than there is", "head"],
     )
     def test_what_counts_as_a_request_is_noted(
         self, listening: Listening, there: str, method: str, headers: dict[str, str], is_noted: bool
