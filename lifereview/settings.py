@@ -107,7 +107,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "lifereview.middleware.bodiless_head",
     "lifereview.middleware.content_security_policy",
-    "ttscache.middleware.published_clips",
+    "ttscache.delivery.middleware.published_clips",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -324,13 +324,13 @@ HELP_LINE = env.text(
 # --- HTTP API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "ttscache.authentication.ApiTokenAuthentication",
+        "ttscache.api.authentication.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "ttscache.api.answer_error",
+    "EXCEPTION_HANDLER": "ttscache.api.errors.answer_error",
     "DEFAULT_THROTTLE_RATES": {
         "generation": "600/min",
         "anonymous_generation": "60/min",

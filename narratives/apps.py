@@ -9,7 +9,7 @@ class NarrativesConfig(AppConfig):
     def ready(self) -> None:
         from narratives import needs
         from narratives.deleting import remove_for_good
-        from narratives.predicting import what_follows
+        from narratives.listener.prefetch import what_follows
         from narratives.publishing import switch_what_is_ready
         from ttscache import predicting, run_ends, tidying
 

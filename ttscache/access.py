@@ -6,10 +6,9 @@ from enum import Enum
 
 from cachebox import TTLCache
 from django.db import DatabaseError
-from rest_framework.request import Request
 
 from ttscache.errors import StoreUnavailable
-from ttscache.models import ApiToken, Clip, Pin
+from ttscache.models import Clip, Pin
 
 REMEMBER_SECONDS = 10
 
@@ -44,11 +43,6 @@ def _look_up(content_hash: str) -> Access:
     if reasons or Clip.objects.filter(content_hash=content_hash, is_shareable=True).exists():
         return Access.AUDIBLE
     return Access.RESTRICTED
-
-
-def is_trusted(request: Request) -> bool:
-    """Whether staff or the holder of a token is asking."""
-    return isinstance(request.auth, ApiToken) or bool(request.user and request.user.is_staff)
 
 
 def forget_decisions() -> None:

@@ -28,7 +28,7 @@ from ttscache.admin_widgets import (
     player,
     waveform,
 )
-from ttscache.analytics import budget_today
+from ttscache.budget import budget_today
 from ttscache.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import Alert, ApiToken, Clip, ContentType, Pin, SoundStart, Spending, Usage
 from ttscache.rollup import is_whole_day

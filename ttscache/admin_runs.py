@@ -21,8 +21,8 @@ from unfold.enums import ActionVariant
 from ttscache import warming
 from ttscache.admin_pages import LookOnly, has_said_yes
 from ttscache.admin_widgets import ITEM_BADGES, RUN_BADGES, fresh, in_words, listed, moment, player, words_of
-from ttscache.analytics import progress_of
 from ttscache.models import WarmItem, WarmRun
+from ttscache.progress import progress_of
 from ttscache.warming import Plan
 
 

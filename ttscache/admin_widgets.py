@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from ttscache.delivery import audio_path
+from ttscache.delivery.clip_urls import audio_path
 from ttscache.models import Clip, ContentType, PruneRun, WarmItem, WarmRun
 from ttscache.prices import list_price_usd
 from ttscache.warming import Plan

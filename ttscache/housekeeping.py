@@ -14,9 +14,9 @@ import time
 from django.db import DatabaseError, connections
 
 from ttscache import frequent, predicting
-from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
+from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import TierError
 from ttscache.ledger import report_process
 from ttscache.local_copies import LocalCopies

@@ -102,9 +102,9 @@ def _warm(site: Site, voice: OpenAIServer) -> Warmed:
 
 def warm(*, words: str) -> dict[str, Any]:
     """In the product: ask for the run as a published journey does, and watch it. Times are time.time()."""
-    from ttscache.analytics import progress_of
     from ttscache.conf import conf
     from ttscache.models import ContentType
+    from ttscache.progress import progress_of
     from ttscache.warming import Wanted, start_run
 
     wanted = [

@@ -20,8 +20,8 @@ from narratives.deleting import (
     restore_journeys,
     restore_narratives,
 )
+from narratives.listener.prefetch import what_follows
 from narratives.models import Journey, Narrative, Pronunciation, Publication
-from narratives.predicting import what_follows
 from narratives.pronouncing import said_with
 from ttscache import tidying
 from ttscache.conf import conf

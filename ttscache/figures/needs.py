@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.utils import timezone
 
 from ttscache import alerts
-from ttscache.analytics import BudgetToday
+from ttscache.budget import BudgetToday
 from ttscache.figures.holdings import Coverage, Storage
 from ttscache.figures.work import Queue, failed_lately
 from ttscache.models import Alert, Clip

@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from ttscache import moving, pulling, warming, wiring
-from ttscache.analytics import cache_stats
+from ttscache.api.stats import cache_stats
 from ttscache.cache import Playing, SpeechCache
 from ttscache.models import Clip, ClipDay, ClipFile, Pin, Usage, WarmItem
 from ttscache.speaking import Speaker

@@ -16,10 +16,10 @@ from django_q.models import OrmQ
 
 from harness.waiting import wait_until
 from ttscache import pulling, warming
-from ttscache.analytics import progress_of
 from ttscache.budget import Budget
 from ttscache.errors import ProviderFailed
 from ttscache.models import Clip, Lane, WarmItem, WarmRun
+from ttscache.progress import progress_of
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import Wanted

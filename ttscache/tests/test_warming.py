@@ -6,9 +6,9 @@ import pytest
 from django_q.models import OrmQ
 
 from ttscache import pulling, tasks, warming
-from ttscache.analytics import progress_of
 from ttscache.errors import TextRefused
 from ttscache.models import Clip, WarmRun
+from ttscache.progress import progress_of
 from ttscache.speaking import Speaker
 from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import Wanted

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from narratives import publishing
+from narratives.listener.prefetch import what_follows
 from narratives.models import Journey, Narrative
-from narratives.predicting import what_follows
 from ttscache.models import ContentType
 from ttscache.warming import Wanted
 

@@ -17,12 +17,12 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse
 from rest_framework.settings import api_settings
 
+from ttscache.api.throttling import ReportThrottle
 from ttscache.figures.histogram import Latency
 from ttscache.figures.scope import RANGES, Scope
 from ttscache.figures.time_to_sound import time_to_sound
 from ttscache.metrics import Figures
 from ttscache.models import SoundStart
-from ttscache.throttling import ReportThrottle
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)

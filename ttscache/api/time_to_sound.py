@@ -1,4 +1,4 @@
-"""DRF: what browsers report of how long people waited for sound. Open to anyone, so it proves nothing."""
+"""POST /api/time-to-sound: browsers report how long people waited. Open to anyone, so it proves nothing."""
 
 from __future__ import annotations
 
@@ -9,31 +9,24 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ttscache import delivery
-from ttscache.api import ErrorSerializer, PublicView, StrictCharField, checked_voice, json_object
+from ttscache.api.base import PublicView
+from ttscache.api.errors import ErrorSerializer
+from ttscache.api.throttling import check_report_rate
+from ttscache.api.validation import StrictCharField, StrictIntegerField, checked_voice, json_object
 from ttscache.conf import conf
+from ttscache.delivery.http import NEVER
 from ttscache.errors import UnknownContentType
 from ttscache.models import ContentType
-from ttscache.throttling import check_report_rate
 from ttscache.wiring import speech_cache
 
 KINDS = tuple(kind.value for kind in ContentType if kind != ContentType.RESPONSE)
 LONGEST_MS = 60_000
 
 
-class WholeNumberField(serializers.IntegerField):
-    """A number as JSON has it: no text that looks like one, and no fraction."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if type(data) is not int:  # a bool is an int, too
-            self.fail("invalid")
-        return data
-
-
 class TimeToSoundSerializer(serializers.Serializer[Any]):
     voice = StrictCharField(allow_blank=False)
     content_type = serializers.ChoiceField(choices=KINDS)
-    milliseconds = WholeNumberField(
+    milliseconds = StrictIntegerField(
         min_value=0, max_value=LONGEST_MS, help_text="From the press to the sound."
     )
 
@@ -56,4 +49,4 @@ class TimeToSoundView(PublicView):
         started = form.validated_data
         voice = checked_voice(started["voice"], conf().listener_voices)
         speech_cache().ledger.sounded(started["content_type"], voice, started["milliseconds"])
-        return Response(status=204, headers={"Cache-Control": delivery.NEVER})
+        return Response(status=204, headers={"Cache-Control": NEVER})

@@ -9,7 +9,7 @@ from django.db.models import Prefetch
 from narratives.models import Journey, Narrative
 from ttscache.audio import FORMATS
 from ttscache.conf import conf
-from ttscache.delivery import audio_path, published_address
+from ttscache.delivery.clip_urls import audio_path, published_address
 from ttscache.errors import SpeechError
 from ttscache.models import Clip
 from ttscache.speech import SpeechRequest

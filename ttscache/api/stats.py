@@ -1,45 +1,39 @@
-"""The dashboard's questions, one function or query each."""
+"""GET /api/cache-stats: what the cache holds, what it was asked for, and what that cost and saved."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q, Sum
-from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from ttscache import counted
-from ttscache.conf import conf
+from ttscache.api.authentication import IsTrustedUnlessOpen
+from ttscache.api.base import JsonOnly
+from ttscache.budget import budget_today
 from ttscache.counted import UsageSum
+from ttscache.delivery.http import NEVER
 from ttscache.holdings import Held, clips_held, clips_in_memory, clips_made_ahead, files_here
 from ttscache.ledger import HITS, OUTCOMES
-from ttscache.models import ContentType, WarmItem, WarmRun, kind_of
-from ttscache.prices import list_price_usd
+from ttscache.models import ContentType, kind_of
 from ttscache.wiring import speech_cache
 
-SENTENCE_CHARACTERS = 100
 
+class CacheStatsView(APIView):
+    """What the cache holds, what it was asked for, and what that cost and saved."""
 
-@dataclass(frozen=True, slots=True)
-class BudgetToday:
-    """What may be spent today (UTC), and what is spent or set aside for calls under way."""
+    content_negotiation_class = JsonOnly
+    permission_classes = (IsTrustedUnlessOpen,)
 
-    cap_usd: float | None
-    committed_usd: float
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether not even an ordinary sentence can be paid for any more."""
-        sentence_usd = list_price_usd(conf().house_model, SENTENCE_CHARACTERS)
-        return self.cap_usd is not None and self.committed_usd + sentence_usd > self.cap_usd
-
-
-def budget_today() -> BudgetToday:
-    """Raises DatabaseError."""
-    committed = speech_cache().speaker.budget.committed_microusd() / 1e6
-    return BudgetToday(conf().daily_budget_usd, committed)
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        speech_cache().ledger.flush()
+        return Response(cache_stats(), headers={"Cache-Control": NEVER})
 
 
 def cache_stats() -> dict[str, Any]:
@@ -90,46 +84,6 @@ def _warmed(usage: Iterable[UsageSum]) -> dict[str, Any]:
         "never_played": ahead.never_played,
         "never_played_usd": round(ahead.never_played_usd, 6),
     }
-
-
-def progress_of(run: WarmRun) -> dict[str, Any]:
-    """How far a run has come. `characters` and `cost_usd` are of the clips that were not there before it."""
-    state = WarmItem.State
-    ended = Q(state__in=[state.DONE, state.SKIPPED, state.FAILED])
-    lately = Q(finished_at__gte=run.at_work_since or timezone.now())
-    figures = run.items.aggregate(
-        total=Count("pk"),
-        done=Count("pk", filter=Q(state=state.DONE)),
-        skipped=Count("pk", filter=Q(state=state.SKIPPED)),
-        failed=Count("pk", filter=Q(state=state.FAILED)),
-        cancelled=Count("pk", filter=Q(state=state.CANCELLED)),
-        left=Count("pk", filter=Q(state__in=WarmItem.OPEN)),
-        ended_lately=Count("pk", filter=ended & lately),
-        characters=Sum("characters", filter=~Q(state=state.SKIPPED)),
-        cost=Sum("cost_microusd", filter=~Q(state=state.SKIPPED)),
-    )
-    return {
-        "run": run.pk,
-        "state": run.state,
-        "paused_because": run.paused_because,
-        **{name: figures[name] for name in ("total", "done", "skipped", "failed", "cancelled")},
-        "characters": figures["characters"] or 0,
-        "cost_usd": (figures["cost"] or 0) / 1e6,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "eta_seconds": _eta_seconds(run, figures["ended_lately"], figures["left"]),
-    }
-
-
-def _eta_seconds(run: WarmRun, ended: int, left: int) -> int | None:
-    """By the pace since it began, or went on, with as many at once as there were; None before the first clip
-    and while it is held up."""
-    if run.state not in WarmRun.ACTIVE:
-        return 0
-    if run.state == WarmRun.State.PAUSED or run.at_work_since is None or not ended:
-        return None
-    elapsed = (timezone.now() - run.at_work_since).total_seconds()
-    return round(elapsed / ended * left)
 
 
 def _by_content_type(usage: Iterable[UsageSum]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.test import Client
 
 from narratives import publishing
+from narratives.listener.views import paragraphs
 from narratives.models import Journey
-from narratives.views import paragraphs
 
 STYLES = Path(settings.BASE_DIR) / "narratives" / "static" / "narratives" / "listener.css"
 MARKUP = "<b>Mum & Dad</b></script>"

@@ -14,11 +14,11 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.settings import api_settings
 
-from ttscache import answering
+from ttscache.api.throttling import ScopedThrottle
+from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import ProviderFailed, ProviderUnavailable
 from ttscache.models import ApiToken, Clip, Pin, Usage
 from ttscache.tests.fakes import TEXT, FakeVoice, spoken
-from ttscache.throttling import ScopedThrottle
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -126,7 +126,7 @@ def test_staff_may_and_other_users_may_not(
 
 def test_no_more_threads_wait_than_may(caller: Client, settings: Any, voice: FakeVoice) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "waiting_threads": 1}
-    answering.waiting_room.cache_clear()
+    waiting_room.cache_clear()
     speech_cache().speaker.provider = voice
     waiting = say(caller, "The first text that is asked for.")
     busy = say(caller, "Another text, asked for meanwhile.")

@@ -1,4 +1,4 @@
-"""DRF: remove what nobody asks for any more."""
+"""POST /api/admin/clear-old-cache: remove clips that nobody asks for any more."""
 
 from __future__ import annotations
 
@@ -13,38 +13,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ttscache import delivery, pruning
+from ttscache import pruning
 from ttscache.admin_widgets import removed_in_words
-from ttscache.api import ErrorSerializer, JsonOnly
-from ttscache.authentication import MayPrune
+from ttscache.api.authentication import MayPrune
+from ttscache.api.base import JsonOnly
+from ttscache.api.errors import ErrorSerializer
+from ttscache.api.validation import StrictBooleanField, StrictIntegerField
+from ttscache.delivery.http import NEVER
 from ttscache.models import ApiToken, PruneRun
 from ttscache.wiring import speech_cache
 
 
-class WholeNumber(serializers.IntegerField):
-    """A number of JSON: no text that looks like one, and neither true nor 1.5."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool) or not isinstance(data, int):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class TrueOrFalse(serializers.BooleanField):
-    """A truth of JSON: "false" in quotes is none, and nobody's clips go by mistake."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid")
-        return data
-
-
 class ClearOldCacheSerializer(serializers.Serializer[Any]):
     # Required, so that a body that was lost on its way deletes nothing.
-    days = WholeNumber(
+    days = StrictIntegerField(
         min_value=1, max_value=pruning.MOST_DAYS, help_text="How long nobody has asked for a clip."
     )
-    dry_run = TrueOrFalse(default=False, help_text="Only count.")
+    dry_run = StrictBooleanField(default=False, help_text="Only count.")
 
 
 class ClearedSerializer(serializers.Serializer[Any]):
@@ -76,7 +61,7 @@ class ClearOldCacheView(APIView):
         is_dry = form.validated_data["dry_run"]
         figures = _would_remove(days) if is_dry else _remove(days, request)
         answer = {"success": True, "dry_run": is_dry, **figures}
-        return Response(ClearedSerializer(answer).data, headers={"Cache-Control": delivery.NEVER})
+        return Response(ClearedSerializer(answer).data, headers={"Cache-Control": NEVER})
 
 
 def _would_remove(days: int) -> dict[str, Any]:

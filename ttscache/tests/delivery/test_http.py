@@ -8,21 +8,22 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttscache import delivery
+from ttscache.delivery import http
+from ttscache.delivery.metering import asks_to_hear_it, is_counted
 from ttscache.tests.fakes import entry
 from ttscache.tiers import Entry
 
 pytestmark = pytest.mark.any_database
 
 CLIP = entry(sound=bytes(range(100)))
-ETAG = delivery.etag_of(CLIP)
+ETAG = http.etag_of(CLIP)
 
 
 def ask(clip: Entry = CLIP, method: str = "get", **headers: str):
     request = getattr(RequestFactory(), method)(
         "/", headers={name.replace("_", "-"): v for name, v in headers.items()}
     )
-    return delivery.deliver(request, clip, cache_status="x", cache_control=delivery.A_WHILE), request
+    return http.deliver(request, clip, cache_status="x", cache_control=http.A_WHILE), request
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_who_has_the_bytes_gets_304(tag: str) -> None:
     response, _ = ask(If_None_Match=tag, Range="bytes=500-")
 
     assert (response.status_code, response.content) == (304, b"")
-    assert (response["ETag"], response["Cache-Control"]) == (ETAG, delivery.A_WHILE)
+    assert (response["ETag"], response["Cache-Control"]) == (ETAG, http.A_WHILE)
 
 
 def test_who_has_other_bytes_gets_these() -> None:
@@ -101,11 +102,11 @@ def test_head_tells_all_but_the_bytes() -> None:
 
 
 def test_the_tag_changes_with_the_bytes() -> None:
-    assert delivery.etag_of(entry(sound=b"a")) != delivery.etag_of(entry(sound=b"b"))
+    assert http.etag_of(entry(sound=b"a")) != http.etag_of(entry(sound=b"b"))
 
 
 @pytest.mark.parametrize(
-    ("headers", "is_counted"),
+    ("headers", "counts"),
     [
         ({}, True),
         ({"Range": "bytes=0-"}, True),
@@ -120,19 +121,17 @@ def test_the_tag_changes_with_the_bytes() -> None:
         ({"If_None_Match": ETAG}, False),
     ],
 )
-def test_a_clip_is_counted_once_however_a_player_asks_for_it(
-    headers: dict[str, Any], is_counted: bool
-) -> None:
+def test_a_clip_is_counted_once_however_a_player_asks_for_it(headers: dict[str, Any], counts: bool) -> None:
     response, request = ask(**headers)
 
-    assert delivery.is_counted(request, response) is is_counted
+    assert is_counted(request, response) is counts
 
 
 def test_head_does_not_count() -> None:
     response, request = ask(method="head")
 
-    assert not delivery.is_counted(request, response)
-    assert not delivery.asks_to_hear_it(request, CLIP)
+    assert not is_counted(request, response)
+    assert not asks_to_hear_it(request, CLIP)
 
 
 @pytest.mark.parametrize(
@@ -150,4 +149,4 @@ def test_head_does_not_count() -> None:
 def test_a_request_that_counts_is_one_to_hear_the_clip(headers: dict[str, Any]) -> None:
     response, request = ask(**headers)
 
-    assert delivery.asks_to_hear_it(request, CLIP) is delivery.is_counted(request, response)
+    assert asks_to_hear_it(request, CLIP) is is_counted(request, response)

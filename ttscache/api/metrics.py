@@ -10,9 +10,9 @@ from prometheus_client.exposition import choose_encoder
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from ttscache import delivery
-from ttscache.api import JsonOnly
-from ttscache.authentication import IsTrusted
+from ttscache.api.authentication import IsTrusted
+from ttscache.api.base import JsonOnly
+from ttscache.delivery.http import NEVER
 from ttscache.metrics import Figures
 from ttscache.wiring import speech_cache
 
@@ -29,5 +29,5 @@ class MetricsView(APIView):
         registry = CollectorRegistry()
         registry.register(Figures())
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        headers = {"Cache-Control": delivery.NEVER}
+        headers = {"Cache-Control": NEVER}
         return HttpResponse(encode(registry), content_type=content_type, headers=headers)

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import patch_cache_control
 from django.views.generic import TemplateView
 
+from narratives.listener.playlist import UnknownJourney, live_journey, playlist
 from narratives.models import Narrative
-from narratives.playlist import UnknownJourney, live_journey, playlist
 from ttscache.audio import cues
 from ttscache.conf import conf
 

@@ -17,9 +17,7 @@ from django.http import (
 from django.utils.http import parse_etags
 
 from ttscache.audio import FORMATS
-from ttscache.conf import conf
-from ttscache.leftovers import PUBLIC
-from ttscache.models import Clip, Keeper
+from ttscache.delivery.clip_urls import version_of
 from ttscache.recording import Recording
 from ttscache.tiers import Entry
 
@@ -28,31 +26,12 @@ A_WHILE = "public, max-age=300"
 PRIVATE = "private, max-age=3600"
 NEVER = "no-store"
 
-_RANGE = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*", re.ASCII | re.IGNORECASE)
+RANGE = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*", re.ASCII | re.IGNORECASE)
 
 
 def etag_of(entry: Entry) -> str:
     """A strong validator: it changes with the bytes, whatever their address."""
     return f'"{entry.checksum[:32]}"'
-
-
-def version_of(checksum: str) -> str:
-    return checksum[:8]
-
-
-def audio_path(content_hash: str, audio_format: str, checksum: str = "") -> str:
-    """The address of a clip on this site; with its version it may be kept for ever."""
-    version = f"?v={version_of(checksum)}" if checksum else ""
-    return f"/api/audio/{content_hash}.{audio_format}{version}"
-
-
-def published_address(clip: Clip) -> str:
-    """Where anyone may fetch a published clip: at the CDN, if it has it as it is heard; else on this site."""
-    name = clip.audio_file_path or ""
-    is_at_cdn = clip.kept_in == Keeper.STORAGE and name.startswith(PUBLIC) and not clip.encoding
-    if conf().cdn_url and clip.is_ready and is_at_cdn:
-        return conf().cdn_url + name
-    return audio_path(clip.content_hash, clip.audio_format, clip.checksum if clip.is_ready else "")
 
 
 def published_cache_control(request: HttpRequest, entry: Entry | None) -> str:
@@ -90,7 +69,7 @@ def requested_range(request: HttpRequest, size: int, etag: str) -> ByteRange | N
     As RFC 9110 section 14.2 allows, a header that is malformed or names several ranges is ignored, and so is
     one whose If-Range names other bytes. Raises Unsatisfiable.
     """
-    match = _RANGE.fullmatch(request.headers.get("Range", ""))
+    match = RANGE.fullmatch(request.headers.get("Range", ""))
     if match is None or request.method != "GET":
         return None
     if request.headers.get("If-Range", etag) != etag:
@@ -105,40 +84,6 @@ def requested_range(request: HttpRequest, size: int, etag: str) -> ByteRange | N
     if int(first) >= size:
         raise Unsatisfiable
     return ByteRange(int(first), min(int(last), size - 1) if last else size - 1)
-
-
-def is_counted(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether this is one request for the clip: a player that probes two bytes first, or comes back for a
-    later part, still hears it once."""
-    if request.method == "HEAD" or response.status_code not in (200, 206):
-        return False
-    content_range = re.match(r"bytes (\d+)-(\d+)/", response.get("Content-Range", ""))
-    return content_range is None or _is_start(int(content_range[1]), int(content_range[2]))
-
-
-def asks_to_hear_it(request: HttpRequest, entry: Entry | None = None) -> bool:
-    """Whether the clip will be heard from its start.
-
-    Give the entry where there is one: only its size and ETag tell what a suffix range or an If-Range means.
-    Without it, a suffix range counts as a later part.
-    """
-    if request.method == "HEAD":
-        return False
-    if entry is not None:
-        try:
-            part = requested_range(request, entry.size, etag_of(entry))
-        except Unsatisfiable:
-            return False
-        return part is None or _is_start(part.first, part.last)
-    match = _RANGE.fullmatch(request.headers.get("Range", "")) if request.method == "GET" else None
-    if match is None:
-        return True
-    first, last, suffix = match.groups()
-    return suffix is None and _is_start(int(first), int(last) if last else None)
-
-
-def _is_start(first: int, last: int | None) -> bool:
-    return first == 0 and (last is None or last > 1)
 
 
 def deliver(request: HttpRequest, entry: Entry, *, cache_status: str, cache_control: str) -> HttpResponseBase:

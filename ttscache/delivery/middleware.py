@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponseBase
 
-from ttscache.answering import answer_published
+from ttscache.delivery.clip_urls import AUDIO
+from ttscache.delivery.responses import answer_published
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
-
-AUDIO = re.compile(r"/api/audio/(?P<content_hash>[0-9a-f]{32})\.(?P<extension>[a-z0-9]{1,5})")
 
 
 def published_clips(get_response: Handler) -> Handler:

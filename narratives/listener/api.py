@@ -1,4 +1,4 @@
-"""DRF: published narratives and pre-cache."""
+"""The published narratives, and having them made ahead."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from narratives import publishing
-from narratives.playlist import live_journey, playlist
-from ttscache.api import PublicView, StrictCharField, checked_voice, json_object
+from narratives.listener.playlist import live_journey, playlist
+from ttscache.api.base import PublicView
+from ttscache.api.throttling import check_rate
+from ttscache.api.validation import StrictCharField, checked_voice, json_object
 from ttscache.conf import conf
 from ttscache.models import Clip, Lane
-from ttscache.throttling import check_rate
 
 
 class AudioSerializer(serializers.Serializer[Any]):
