@@ -25,6 +25,7 @@ from ttscache.errors import (
     TierError,
     error_of,
 )
+from ttscache.generation.generator import GenerationJob
 from ttscache.ledger import Ledger
 from ttscache.models import Clip, ContentType, Pin
 from ttscache.recording import Recording
@@ -146,6 +147,18 @@ class SpeechCache:
             is_ahead=is_ahead,
         )
 
+    def generate(self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None) -> Playing:
+        """Join the recording of a clip that no tier has, or start it. `before_start` may refuse a new one."""
+        return self.record(
+            job.request,
+            job.content_type,
+            before_start=before_start,
+            parts_at_once=job.parts_at_once,
+            is_ahead=job.made_ahead,
+            newer_than=job.newer_than,
+            is_on_record=job.is_on_record,
+        )
+
     def record(
         self,
         request: SpeechRequest,
@@ -155,6 +168,7 @@ class SpeechCache:
         parts_at_once: int = PARTS_AT_ONCE,
         is_ahead: bool = False,
         newer_than: datetime | None = None,
+        is_on_record: bool = False,
     ) -> Playing:
         """Join the recording of a clip that no tier has, or start it.
 
@@ -181,6 +195,7 @@ class SpeechCache:
                     parts_at_once,
                     is_ahead=is_ahead,
                     newer_than=newer_than,
+                    is_on_record=is_on_record,
                 ),
                 on_end=partial(self._ended, content_hash),
             )
@@ -196,7 +211,7 @@ class SpeechCache:
         if code:
             raise error_of(code)
 
-    def record_privately(self, request: SpeechRequest) -> Playing:
+    def generate_privately(self, request: SpeechRequest) -> Playing:
         """Speak a person's own words: never kept in a tier, never shared, never keyed."""
         nameless = uuid.uuid4().hex  # its words are no key
         recording = Recording(partial(self._make_privately, request), on_end=partial(self._ended, nameless))
@@ -246,9 +261,11 @@ class SpeechCache:
         *,
         is_ahead: bool,
         newer_than: datetime | None,
+        is_on_record: bool,
     ) -> Entry:
         try:
-            if not Clip.objects.is_asked_for_now(request.content_hash):  # or else no prune takes it from us
+            # Touched first, so that a prune cannot delete it meanwhile.
+            if not (is_on_record or Clip.objects.is_asked_for_now(request.content_hash)):
                 Clip.objects.record_all([request], content_type)
             while True:
                 held = self.claims.take(request.content_hash)

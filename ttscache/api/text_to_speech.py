@@ -64,7 +64,7 @@ class TextToSpeechView(APIView):
         def record() -> Playing:
             if content_type == ContentType.RESPONSE:
                 check_rate()
-                return speech_cache().record_privately(speech)
+                return speech_cache().generate_privately(speech)
             return speech_cache().record(speech, content_type, before_start=check_rate)
 
         is_private = content_type == ContentType.RESPONSE

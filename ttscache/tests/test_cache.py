@@ -315,7 +315,7 @@ def test_a_process_that_ends_breaks_off_what_is_late_and_books_it(
 
 
 def test_a_persons_own_words_leave_no_trace(cache: SpeechCache, voice: FakeVoice) -> None:
-    assert cache.record_privately(speech("My own words.")).recording.whole().audio
+    assert cache.generate_privately(speech("My own words.")).recording.whole().audio
 
     assert not Clip.objects.exists()
     assert [list(tier.entries()) for tier in cache.tiers] == [[], [], []]
