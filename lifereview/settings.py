@@ -107,8 +107,9 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "lifereview.middleware.bodiless_head",
     "lifereview.middleware.content_security_policy",
-    "ttscache.delivery.middleware.published_clips",
-    "corsheaders.middleware.CorsMiddleware",
+    # Without other origins it would only make every response vary by Origin.
+    *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
+    "ttscache.delivery.middleware.published_clips",  # inside of CORS, whose headers its responses need
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -32,7 +32,7 @@ from ttscache.recording import Recording
 from ttscache.speaking import PARTS_AT_ONCE, Speaker, Spoken
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, LocalTier, Tier, checksum_of
-from ttscache.tiers.records import PermanentTier
+from ttscache.tiers.records import PermanentTier, as_tier_error
 
 logger = logging.getLogger(__name__)
 
@@ -94,9 +94,34 @@ class SpeechCache:
         """A published clip that this process or host has: no query, so it plays without the database."""
         return self._find(content_hash, self.local, is_wanted=attrgetter("is_published"))
 
-    def find(self, content_hash: str) -> Hit | None:
-        """Ask each tier in turn, and refill the faster ones of this host that missed."""
-        return self._find(content_hash, self.tiers)
+    def find(self, content_hash: str, *, loaded: Clip | None = None) -> Hit | None:
+        """Ask each tier in turn, and refill the faster ones of this host that missed.
+
+        `loaded` is the clip's record, just read: it spares the permanent tiers another look at it.
+        """
+        if loaded is None:
+            return self._find(content_hash, self.tiers)
+        return self._find(content_hash, self.local) or self._read(loaded)
+
+    def is_here(self, content_hash: str) -> bool:
+        """Whether this host may have it without a query; its bytes are not read."""
+        return any(tier.has(content_hash) for tier in self.local)
+
+    def _read(self, clip: Clip) -> Hit | None:
+        """From the permanent tier that the record names."""
+        for tier in self.permanents:
+            if clip.is_ready and clip.kept_in == tier.name:
+                try:
+                    with as_tier_error():
+                        entry = tier.read(clip)
+                except TierError as error:
+                    logger.warning("The %s tier missed clip %s: %s", tier.name, clip.content_hash, error)
+                    return None
+                if entry is None:  # damaged, or moved meanwhile: the record as it is now tells which
+                    return self._find(clip.content_hash, self.tiers)
+                self._put(entry, self.local)
+                return Hit(entry, tier.name)
+        return None
 
     def _find(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from django.http import Http404, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -10,73 +11,67 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from ttscache.access import Access, access_to
+from ttscache.access import Access
 from ttscache.api.authentication import is_trusted
 from ttscache.api.base import JsonOnly
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.throttling import check_generation_rate
 from ttscache.audio import FORMATS
 from ttscache.delivery import http
-from ttscache.delivery.metering import Meter, asked_for, asked_in_words
-from ttscache.delivery.responses import answer_hit, answer_published, answer_recording
-from ttscache.models import Clip
+from ttscache.delivery.metering import Meter, asked_by_clip
+from ttscache.delivery.playback import PlaybackRecord, load_for_playback
+from ttscache.delivery.responses import respond_while_generating, respond_with_hit
+from ttscache.generation.generator import GenerationJob
 from ttscache.tiers import Entry
 from ttscache.wiring import speech_cache
 
 
 class AudioView(APIView):
-    """A clip, read through all tiers, and made where no tier has it."""
+    """A clip, read through all tiers, and made where no tier has it.
+
+    Published clips that this host holds never come here: the middleware has answered them.
+    """
 
     content_negotiation_class = JsonOnly
 
     def perform_authentication(self, request: Request) -> None:
-        """Later, and only for a clip that is not published: a published one needs no query at all."""
+        """Later, and only for a clip that is not published: no other one needs to know its caller."""
 
     @extend_schema(
         responses={(200, "audio/mpeg"): OpenApiTypes.BINARY, 404: OpenApiResponse(ErrorSerializer)}
     )
     def get(self, request: Request, content_hash: str, extension: str) -> HttpResponseBase:
         """Plays a clip (GET, HEAD, ranges)."""
-        published = answer_published(request._request, content_hash, extension)
-        if published is not None:
-            return published
         started = time.monotonic()
-        access = access_to(content_hash)
-        if access is Access.RESTRICTED and not is_trusted(request):
-            raise Http404
-        # Before its bytes are looked for: from here on no prune takes it. What was removed is unknown at
-        # once, whatever this host may still hold of it.
-        if access is not Access.PUBLISHED and not Clip.objects.is_asked_for_now(content_hash):
-            raise Http404
-        hit = speech_cache().find(content_hash)
-        if hit is None:
-            return self._miss(request, content_hash, extension, access)
-        if hit.entry.audio_format != extension:
-            raise Http404
-        meter = Meter(asked_for(hit.entry), started)
-        return answer_hit(request._request, hit, meter, _cache_control(access, request, hit.entry))
+        record = load_for_playback(content_hash)
+        if record is None or not _is_playable(record, request, extension):
+            raise Http404  # a clip that one may not hear looks like one that does not exist
+        clip = record.clip
+        with Meter(request._request, asked_by_clip(clip), started) as meter:
+            hit = speech_cache().find(content_hash, loaded=clip)
+            if hit is not None:
+                return respond_with_hit(meter, hit, _cache_control(record, request, hit.entry))
+            if not clip.is_active:
+                raise Http404
+            if request.method == "HEAD":
+                return _headers_of_a_miss(extension)
+            job = GenerationJob(request=clip.request, content_type=clip.content_type, is_on_record=True)
+            before_start = partial(check_generation_rate, request, self)
+            generate = partial(speech_cache().generate, job, before_start=before_start)
+            return respond_while_generating(meter, generate, extension, _cache_control(record, request, None))
 
     def head(self, request: Request, content_hash: str, extension: str) -> HttpResponseBase:
         return self.get(request, content_hash, extension)
 
-    def _miss(self, request: Request, content_hash: str, extension: str, access: Access) -> HttpResponseBase:
-        clip = Clip.objects.filter(content_hash=content_hash, audio_format=extension, is_active=True).first()
-        if clip is None:
-            raise Http404
-        if request.method == "HEAD":
-            return _headers_of_a_miss(extension)
-        speech = clip.request
 
-        def check_rate() -> None:
-            check_generation_rate(request, self)
-
-        return answer_recording(
-            request._request,
-            lambda: speech_cache().record(speech, clip.content_type, before_start=check_rate),
-            Meter(asked_in_words(speech, clip.content_type)),
-            extension,
-            _cache_control(access, request, None),
-        )
+def _is_playable(record: PlaybackRecord, request: Request, extension: str) -> bool:
+    if record.clip.audio_format != extension:
+        return False
+    if record.access is Access.PUBLISHED:
+        return True  # its pin holds it: no prune takes it
+    if record.access is Access.RESTRICTED and not is_trusted(request):
+        return False
+    return record.touch()
 
 
 def _headers_of_a_miss(extension: str) -> HttpResponseBase:
@@ -88,6 +83,6 @@ def _headers_of_a_miss(extension: str) -> HttpResponseBase:
     return response
 
 
-def _cache_control(access: Access, request: Request, entry: Entry | None) -> str:
-    is_published = access is Access.PUBLISHED
+def _cache_control(record: PlaybackRecord, request: Request, entry: Entry | None) -> str:
+    is_published = record.access is Access.PUBLISHED
     return http.published_cache_control(request._request, entry) if is_published else http.PRIVATE

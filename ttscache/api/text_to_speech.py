@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from django.http import HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -16,13 +19,15 @@ from ttscache.api.base import JsonOnly
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.throttling import check_generation_rate
 from ttscache.api.validation import StrictCharField, checked_voice, json_object
-from ttscache.cache import Hit, Playing
+from ttscache.cache import Playing
 from ttscache.conf import conf
 from ttscache.delivery import http
-from ttscache.delivery.metering import Meter, asked_in_words
-from ttscache.delivery.responses import answer_hit, answer_recording
+from ttscache.delivery.metering import Meter, asked_by_text
+from ttscache.delivery.playback import load_for_playback
+from ttscache.delivery.responses import respond_while_generating, respond_with_hit
 from ttscache.errors import EmptyText, TextTooLong, UnknownContentType
-from ttscache.models import Clip, ContentType
+from ttscache.generation.generator import GenerationJob
+from ttscache.models import ContentType
 from ttscache.speech import SpeechRequest
 from ttscache.wiring import speech_cache
 
@@ -55,32 +60,37 @@ class TextToSpeechView(APIView):
     )
     def post(self, request: Request) -> HttpResponseBase:
         """Speaks a text; streamed while it is made."""
+        started = time.monotonic()
         speech, content_type = _spoken_request(json_object(request))
-        meter = Meter(asked_in_words(speech, content_type))
+        before_start = partial(check_generation_rate, request, self)
+        if content_type == ContentType.RESPONSE:
+            return _speak_privately(request._request, speech, before_start, started)
+        # Touched before its bytes are looked for, so that a prune cannot delete it meanwhile.
+        record = load_for_playback(speech.content_hash)
+        is_on_record = record is not None and record.touch()
+        with Meter(request._request, asked_by_text(speech, content_type), started) as meter:
+            if record is not None and is_on_record:
+                hit = speech_cache().find(speech.content_hash, loaded=record.clip)
+                if hit is not None:
+                    return respond_with_hit(meter, hit, http.PRIVATE)
+            else:
+                speech_cache().forget([speech.content_hash])  # this host may hold a clip that was removed
+            job = GenerationJob(request=speech, content_type=content_type, is_on_record=is_on_record)
+            generate = partial(speech_cache().generate, job, before_start=before_start)
+            return respond_while_generating(meter, generate, speech.audio_format, http.PRIVATE)
 
-        def check_rate() -> None:
-            check_generation_rate(request, self)
 
-        def record() -> Playing:
-            if content_type == ContentType.RESPONSE:
-                check_rate()
-                return speech_cache().generate_privately(speech)
-            return speech_cache().record(speech, content_type, before_start=check_rate)
+def _speak_privately(
+    request: HttpRequest, speech: SpeechRequest, before_start: Callable[[], None], started: float
+) -> HttpResponseBase:
+    """A person's own words: spoken, never kept."""
 
-        is_private = content_type == ContentType.RESPONSE
-        cache_control = http.NEVER if is_private else http.PRIVATE
-        hit = None if is_private else _kept(speech)
-        if hit is not None:
-            return answer_hit(request._request, hit, meter, cache_control)
-        return answer_recording(request._request, record, meter, speech.audio_format, cache_control)
+    def generate() -> Playing:
+        before_start()
+        return speech_cache().generate_privately(speech)
 
-
-def _kept(speech: SpeechRequest) -> Hit | None:
-    """The clip, if it is on record and there."""
-    if Clip.objects.is_asked_for_now(speech.content_hash):
-        return speech_cache().find(speech.content_hash)
-    speech_cache().forget([speech.content_hash])  # in case it was removed
-    return None
+    with Meter(request, asked_by_text(speech, ContentType.RESPONSE), started) as meter:
+        return respond_while_generating(meter, generate, speech.audio_format, http.NEVER)
 
 
 def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType]:

@@ -4,44 +4,69 @@ from __future__ import annotations
 
 import re
 import time
+from types import TracebackType
+from typing import Self
 
 from django.http import HttpRequest, HttpResponseBase
 
 from ttscache import predicting
 from ttscache.delivery.http import RANGE, Unsatisfiable, etag_of, requested_range
+from ttscache.errors import SpeechError
 from ttscache.ledger import Asked
-from ttscache.models import ContentType, kind_of
+from ttscache.models import Clip, ContentType, kind_of
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
 from ttscache.wiring import speech_cache
 
 
 class Meter:
-    """Books one request: what was asked for, and once only how it went."""
+    """Records one request in the ledger, and how long it took to the first byte.
 
-    def __init__(self, asked: Asked, started: float | None = None) -> None:
+    The clock runs from the start; as a context manager it records a SpeechError as a failed request.
+    """
+
+    def __init__(self, request: HttpRequest, asked: Asked, started: float | None = None) -> None:
+        self.request = request
         self._asked = asked
         self._started = time.monotonic() if started is None else started
-        self._seconds: float | None = None
+        self._first_byte_seconds: float | None = None
 
-    def is_asked_for(self, request: HttpRequest, entry: Entry | None = None) -> None:
-        """Let what follows be made: also beside a generation that this request waits for."""
-        if self._asked.content_hash and asks_to_hear_it(request, entry):
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, SpeechError) and asks_to_hear_it(self.request):
+            self.record("failed")
+
+    def announce(self, entry: Entry | None = None) -> None:
+        """Have what follows this clip made ahead, beside a generation that this request may wait for."""
+        if self._asked.content_hash and asks_to_hear_it(self.request, entry):
             predicting.asked(self._asked.content_hash)
 
-    def sound_is_there(self) -> None:
-        self._seconds = time.monotonic() - self._started
+    def mark_first_byte(self) -> None:
+        self._first_byte_seconds = time.monotonic() - self._started
 
-    def book(self, outcome: str, audio_bytes: int = 0, *, made_ahead: bool = False) -> None:
-        seconds = self._seconds if self._seconds is not None else time.monotonic() - self._started
+    def record(self, outcome: str, audio_bytes: int = 0, *, made_ahead: bool = False) -> None:
+        """Call it once for each request."""
+        seconds = self._first_byte_seconds
+        if seconds is None:
+            seconds = time.monotonic() - self._started
         speech_cache().ledger.asked(self._asked, outcome, seconds, audio_bytes, made_ahead=made_ahead)
 
 
-def asked_for(entry: Entry) -> Asked:
+def asked_by_entry(entry: Entry) -> Asked:
     return Asked(entry.content_hash, kind_of(entry.content_type), entry.voice, entry.model, entry.characters)
 
 
-def asked_in_words(speech: SpeechRequest, content_type: str) -> Asked:
+def asked_by_clip(clip: Clip) -> Asked:
+    kind = kind_of(clip.content_type)
+    return Asked(clip.content_hash, kind, clip.voice, clip.model, len(clip.content_text))
+
+
+def asked_by_text(speech: SpeechRequest, content_type: str) -> Asked:
+    """A person's own words are counted without their hash."""
     is_private = content_type == ContentType.RESPONSE
     content_hash = "" if is_private else speech.content_hash
     return Asked(content_hash, kind_of(content_type), speech.voice, speech.model, len(speech.text))

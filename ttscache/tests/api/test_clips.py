@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import takewhile
 from typing import Any
 
 import pytest
-from django.core.cache import cache as django_cache
 from django.db.models import Sum
 from django.test import Client
 from django.utils import timezone
 from rest_framework.settings import api_settings
 
+from harness.api_calls import body_of, say
 from ttscache.api.throttling import ScopedThrottle
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import ProviderFailed, ProviderUnavailable
-from ttscache.models import ApiToken, Clip, Pin, Usage
+from ttscache.models import Clip, Pin, Usage
 from ttscache.tests.fakes import TEXT, FakeVoice, spoken
 from ttscache.wiring import speech_cache
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def voice(settings: Any) -> Iterator[FakeVoice]:
-    settings.TTSCACHE = {
-        **settings.TTSCACHE,
-        "provider": "openai",
-        "openai_api_key": "k",
-        "audio_format": "pcm",
-    }
-    voice = FakeVoice()
-    speech_cache().speaker.provider = voice
-    django_cache.clear()  # which counts for throttles, in a table that no test flushes
-    yield voice
-    speech_cache().finish_recordings(5)
-
-
-@pytest.fixture
-def caller() -> Client:
-    return Client(headers={"Authorization": f"Bearer {ApiToken.issue('tests')}"})
-
-
-def say(client: Client, text: object = TEXT, **fields: object) -> Any:
-    return client.post("/api/text-to-speech", {"text": text, **fields}, content_type="application/json")
-
-
-def body(response: Any) -> bytes:
-    return b"".join(response.streaming_content) if response.streaming else response.content
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
 
 
 def outcomes() -> dict[str, int]:
@@ -58,20 +29,20 @@ def outcomes() -> dict[str, int]:
 
 
 def test_a_text_is_spoken_and_the_second_time_it_is_there(caller: Client, voice: FakeVoice) -> None:
-    first, second = say(caller), None
-    assert body(first) == spoken(voice.calls[0])
-    second = say(caller)
+    first, second = say(caller, TEXT), None
+    assert body_of(first) == spoken(voice.calls[0])
+    second = say(caller, TEXT)
 
     assert first["Cache-Status"] == "lifereview; fwd=miss; detail=generated"
     assert second["Cache-Status"] == "lifereview; hit; detail=memory"
-    assert body(second) == spoken(voice.calls[0])
+    assert body_of(second) == spoken(voice.calls[0])
     assert outcomes() == {"generated": 1, "memory": 1}
 
 
 def test_a_persons_own_words_are_spoken_and_forgotten(caller: Client, voice: FakeVoice) -> None:
-    responses = [say(caller, content_type="response") for _ in range(2)]
+    responses = [say(caller, TEXT, content_type="response") for _ in range(2)]
 
-    assert [body(response) for response in responses] == [spoken(voice.calls[0])] * 2
+    assert [body_of(response) for response in responses] == [spoken(voice.calls[0])] * 2
     assert {response["Cache-Control"] for response in responses} == {"no-store"}
     assert len(voice.calls) == 2
     assert not Clip.objects.exists()
@@ -82,14 +53,14 @@ def test_a_persons_own_words_are_spoken_and_forgotten(caller: Client, voice: Fak
     ("said", "kind"), [("greeting", "narrative"), ("outro", "narrative"), ("analysis", "analysis")]
 )
 def test_a_clip_is_filed_under_its_kind(caller: Client, said: str, kind: str) -> None:
-    body(say(caller, content_type=said))
+    body_of(say(caller, TEXT, content_type=said))
 
     assert Clip.objects.get().content_type == kind
 
 
 def test_an_error_before_the_first_byte_has_its_status(caller: Client, voice: FakeVoice) -> None:
     voice.errors = [ProviderUnavailable(retry_after_seconds=30)]
-    response = say(caller)
+    response = say(caller, TEXT)
 
     assert (response.status_code, response.json()["code"]) == (503, "provider_unavailable")
     assert (response["Retry-After"], response["Cache-Control"]) == ("30", "no-store")
@@ -98,21 +69,21 @@ def test_an_error_before_the_first_byte_has_its_status(caller: Client, voice: Fa
 
 def test_after_the_first_byte_the_connection_is_cut(caller: Client, voice: FakeVoice) -> None:
     voice.breaks_off = ProviderFailed()
-    response = say(caller)
+    response = say(caller, TEXT)
 
     with pytest.raises(ProviderFailed):
-        body(response)
+        body_of(response)
     assert outcomes() == {"failed": 1}
 
 
 def test_a_stranger_may_not_have_any_text_spoken_unless_the_operator_says_so(
     voice: FakeVoice, settings: Any
 ) -> None:
-    assert say(Client()).status_code == 401
+    assert say(Client(), TEXT).status_code == 401
     settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}
     speech_cache().speaker.provider = voice
 
-    assert say(Client()).status_code == 200
+    assert say(Client(), TEXT).status_code == 200
 
 
 def test_staff_may_and_other_users_may_not(
@@ -120,8 +91,8 @@ def test_staff_may_and_other_users_may_not(
 ) -> None:
     client.force_login(django_user_model.objects.create_user("somebody"))
 
-    assert say(client).status_code == 403
-    assert say(admin_client).status_code == 200
+    assert say(client, TEXT).status_code == 403
+    assert say(admin_client, TEXT).status_code == 200
 
 
 def test_no_more_threads_wait_than_may(caller: Client, settings: Any, voice: FakeVoice) -> None:
@@ -130,20 +101,20 @@ def test_no_more_threads_wait_than_may(caller: Client, settings: Any, voice: Fak
     speech_cache().speaker.provider = voice
     waiting = say(caller, "The first text that is asked for.")
     busy = say(caller, "Another text, asked for meanwhile.")
-    body(waiting)
+    body_of(waiting)
     after = say(caller, "Another text, asked for meanwhile.")
 
     assert (busy.status_code, busy.json()["code"], "Retry-After" in busy) == (503, "busy", True)
     assert after.status_code == 200
-    body(after)
+    body_of(after)
     assert outcomes() == {"generated": 2, "failed": 1}, "who was sent away asked as well"
 
 
 def test_only_generations_are_throttled(caller: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {"generation": "1/min", "anonymous_generation": "1/min"}
     monkeypatch.setattr(ScopedThrottle, "THROTTLE_RATES", rates)
-    body(say(caller))
-    hit, other = say(caller), say(caller, "A second text that nobody has asked for.")
+    body_of(say(caller, TEXT))
+    hit, other = say(caller, TEXT), say(caller, "A second text that nobody has asked for.")
 
     assert hit.status_code == 200
     assert (other.status_code, other.json()["code"]) == (429, "throttled")
@@ -159,13 +130,13 @@ def test_nobody_is_sent_away_because_redis_is_gone(caller: Client, settings: Any
         }
     }
 
-    assert say(caller).status_code == 200
+    assert say(caller, TEXT).status_code == 200
 
 
 def test_a_stranger_makes_only_so_many_clips(
     voice: FakeVoice, caller: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body(say(caller))
+    body_of(say(caller, TEXT))
     address = published()
     for tier in speech_cache().tiers:
         tier.delete(Clip.objects.get().content_hash)
@@ -174,14 +145,14 @@ def test_a_stranger_makes_only_so_many_clips(
     )
     voice.breaks_off = ProviderFailed()
     with pytest.raises(ProviderFailed):
-        body(Client().get(address))
+        body_of(Client().get(address))
 
     assert Client().get(address).status_code == 429
     assert caller.get(address).status_code == 200
 
 
 def test_a_part_that_the_clip_does_not_have_is_refused_in_json(caller: Client) -> None:
-    body(say(caller))
+    body_of(say(caller, TEXT))
     response = Client().get(published(), headers={"Range": "bytes=99999999-"})
 
     assert (response.status_code, response.json()["code"]) == (416, "range_not_satisfiable")
@@ -195,18 +166,18 @@ def test_json_deeper_than_anyone_means_is_a_parse_error(caller: Client) -> None:
 
 
 def test_kinds_of_the_earlier_system_are_counted_among_the_four(caller: Client) -> None:
-    body(say(caller))
+    body_of(say(caller, TEXT))
     Clip.objects.update(content_type="greeting")
     for tier in speech_cache().local:
         tier.delete(Clip.objects.get().content_hash)
-    body(say(caller))
+    body_of(say(caller, TEXT))
     figures = caller.get("/api/cache-stats").json()
 
     assert sum(kind["requests"] for kind in figures["by_content_type"].values()) == 2
 
 
 def test_a_clip_that_is_not_published_is_like_one_that_does_not_exist(caller: Client) -> None:
-    body(say(caller))
+    body_of(say(caller, TEXT))
     address = f"/api/audio/{Clip.objects.get().content_hash}.pcm"
     unknown = Client().get(f"/api/audio/{'0' * 32}.pcm")
     hidden = Client().get(address)
@@ -226,7 +197,7 @@ def published() -> str:
 
 
 def test_a_published_clip_may_be_kept_for_ever_under_the_address_of_its_bytes(caller: Client) -> None:
-    body(say(caller))
+    body_of(say(caller, TEXT))
     address, checksum = published(), Clip.objects.get().checksum
     said = {
         v: Client().get(f"{address}{v}")["Cache-Control"] for v in ("", "?v=00000000", f"?v={checksum[:8]}")
@@ -240,7 +211,7 @@ def test_a_published_clip_may_be_kept_for_ever_under_the_address_of_its_bytes(ca
 
 
 def test_a_published_hit_makes_no_query(caller: Client, django_assert_num_queries: Any) -> None:
-    body(say(caller))
+    body_of(say(caller, TEXT))
     address = published()
     with django_assert_num_queries(0):
         assert Client().get(address).status_code == 200
@@ -253,7 +224,7 @@ def test_a_published_hit_makes_no_query(caller: Client, django_assert_num_querie
 def test_a_clip_was_last_asked_for_when_it_was_last_heard_from_its_start(
     caller: Client, tier: str, asked: str, is_asked_for: bool
 ) -> None:
-    body(say(caller))
+    body_of(say(caller, TEXT))
     address = published()
     speech_cache().ledger.flush()
     before = timezone.now() - timedelta(days=80)
@@ -268,7 +239,7 @@ def test_a_clip_was_last_asked_for_when_it_was_last_heard_from_its_start(
 
 
 def test_a_known_clip_without_audio_is_made_when_it_is_asked_for(voice: FakeVoice, caller: Client) -> None:
-    body(say(caller))
+    body_of(say(caller, TEXT))
     address = published()
     for tier in speech_cache().tiers:
         tier.delete(Clip.objects.get().content_hash)
@@ -281,14 +252,14 @@ def test_a_known_clip_without_audio_is_made_when_it_is_asked_for(voice: FakeVoic
 
 
 def test_another_extension_is_another_address(caller: Client) -> None:
-    body(say(caller))
+    body_of(say(caller, TEXT))
 
     assert Client().get(published().replace(".pcm", ".mp3")).status_code == 404
 
 
 def test_figures_are_for_those_who_may_see_them(caller: Client, voice: FakeVoice) -> None:
     for _ in range(2):
-        body(say(caller))
+        body_of(say(caller, TEXT))
     figures = caller.get("/api/cache-stats").json()
 
     assert Client().get("/api/cache-stats").status_code == 401
@@ -329,7 +300,7 @@ def test_what_nobody_foresaw_is_json_without_a_word_of_it(
     def explode(*_: object, **__: object) -> None:
         raise ValueError(words)
 
-    monkeypatch.setattr(speech_cache(), "record", explode)
+    monkeypatch.setattr(speech_cache(), "generate", explode)
     response = say(caller, words)
 
     assert (response.status_code, response.json()["code"]) == (500, "server_error")
