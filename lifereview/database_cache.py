@@ -35,7 +35,7 @@ class UpsertCache(DatabaseCache):
         expires = for_ever if ends_at is None else datetime.fromtimestamp(ends_at, tz=UTC)
         pickled = pickle.dumps(value, self.pickle_protocol)
         connection = connections[router.db_for_write(self.cache_model_class)]
-        table = connection.ops.quote_name(self._table)
+        table = connection.ops.quote_name(self._table)  # type: ignore[attr-defined]
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO {table} (cache_key, value, expires) VALUES (%s, %s, %s)"  # noqa: S608 - from settings

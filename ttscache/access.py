@@ -19,8 +19,8 @@ def with_access(clips: QuerySet[Clip]) -> QuerySet[Clip]:
     """The clips with what their pins say, which `access_to` reads."""
     pins = Pin.objects.filter(content_hash=OuterRef("content_hash"))
     return clips.annotate(
-        is_published=Exists(pins.published()),  # type: ignore[attr-defined]
-        is_audible=Exists(pins.audible()),  # type: ignore[attr-defined]
+        is_published=Exists(pins.published()),
+        is_audible=Exists(pins.audible()),
     )
 
 

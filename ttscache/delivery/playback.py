@@ -46,9 +46,9 @@ def load_for_playback(content_hash: str) -> PlaybackRecord | None:
     if not speech_cache().is_here(content_hash):
         clips = clips.select_related("file")
     try:
-        clip = clips.order_by().first()
+        clip = clips.first()
     except Error as error:
         raise StoreUnavailable from error
     if clip is None:
         return None
-    return PlaybackRecord(clip, access_to(clip), clip.is_touched)  # type: ignore[attr-defined]
+    return PlaybackRecord(clip, access_to(clip), clip.is_touched)
