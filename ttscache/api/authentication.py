@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -33,8 +34,15 @@ class ApiTokenAuthentication(BaseAuthentication):
         return "Bearer"
 
 
+def has_credentials(request: Request) -> bool:
+    """Whether the caller sent any, good or bad. Costs no query."""
+    return "Authorization" in request.headers or settings.SESSION_COOKIE_NAME in request.COOKIES
+
+
 def is_trusted(request: Request) -> bool:
     """Whether the caller is staff or holds a token."""
+    if not has_credentials(request):
+        return False  # not looked up: to read the session would add `Vary: Cookie` to the response
     return isinstance(request.auth, ApiToken) or bool(request.user and request.user.is_staff)
 
 

@@ -12,14 +12,14 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from ttscache.access import Access
-from ttscache.api.authentication import is_trusted
+from ttscache.api.authentication import has_credentials, is_trusted
 from ttscache.api.base import JsonOnly
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.throttling import check_generation_rate
 from ttscache.audio import FORMATS
 from ttscache.delivery import http
 from ttscache.delivery.metering import Meter, asked_by_clip
-from ttscache.delivery.playback import PlaybackRecord, load_for_playback
+from ttscache.delivery.playback import load_for_playback
 from ttscache.delivery.responses import respond_while_generating, respond_with_hit
 from ttscache.generation.generator import GenerationJob
 from ttscache.tiers import Entry
@@ -43,14 +43,23 @@ class AudioView(APIView):
     def get(self, request: Request, content_hash: str, extension: str) -> HttpResponseBase:
         """Plays a clip (GET, HEAD, ranges)."""
         started = time.monotonic()
-        record = load_for_playback(content_hash)
-        if record is None or not _is_playable(record, request, extension):
-            raise Http404  # a clip that one may not hear looks like one that does not exist
+        # For a caller without credentials a hidden clip is not even loaded: neither the time nor a header of
+        # the response tells it from an unknown one.
+        record = load_for_playback(content_hash, hidden_too=has_credentials(request))
+        access = record.access if record is not None else Access.RESTRICTED
+        if access is Access.RESTRICTED and not is_trusted(request):
+            raise Http404
+        if record is None or record.clip.audio_format != extension:
+            raise Http404
+        # What is published is pinned. Everything else is touched before its bytes are looked for, so that a
+        # prune cannot delete it meanwhile.
+        if access is not Access.PUBLISHED and not record.touch():
+            raise Http404
         clip = record.clip
         with Meter(request._request, asked_by_clip(clip), started) as meter:
             hit = speech_cache().find(content_hash, loaded=clip)
             if hit is not None:
-                return respond_with_hit(meter, hit, _cache_control(record, request, hit.entry))
+                return respond_with_hit(meter, hit, _cache_control(access, request, hit.entry))
             if not clip.is_active:
                 raise Http404
             if request.method == "HEAD":
@@ -58,20 +67,10 @@ class AudioView(APIView):
             job = GenerationJob(request=clip.request, content_type=clip.content_type, is_on_record=True)
             before_start = partial(check_generation_rate, request, self)
             generate = partial(speech_cache().generate, job, before_start=before_start)
-            return respond_while_generating(meter, generate, extension, _cache_control(record, request, None))
+            return respond_while_generating(meter, generate, extension, _cache_control(access, request, None))
 
     def head(self, request: Request, content_hash: str, extension: str) -> HttpResponseBase:
         return self.get(request, content_hash, extension)
-
-
-def _is_playable(record: PlaybackRecord, request: Request, extension: str) -> bool:
-    if record.clip.audio_format != extension:
-        return False
-    if record.access is Access.PUBLISHED:
-        return True  # its pin holds it: no prune takes it
-    if record.access is Access.RESTRICTED and not is_trusted(request):
-        return False
-    return record.touch()
 
 
 def _headers_of_a_miss(extension: str) -> HttpResponseBase:
@@ -83,6 +82,6 @@ def _headers_of_a_miss(extension: str) -> HttpResponseBase:
     return response
 
 
-def _cache_control(record: PlaybackRecord, request: Request, entry: Entry | None) -> str:
-    is_published = record.access is Access.PUBLISHED
+def _cache_control(access: Access, request: Request, entry: Entry | None) -> str:
+    is_published = access is Access.PUBLISHED
     return http.published_cache_control(request._request, entry) if is_published else http.PRIVATE

@@ -66,7 +66,7 @@ class TextToSpeechView(APIView):
         if content_type == ContentType.RESPONSE:
             return _speak_privately(request._request, speech, before_start, started)
         # Touched before its bytes are looked for, so that a prune cannot delete it meanwhile.
-        record = load_for_playback(speech.content_hash)
+        record = load_for_playback(speech.content_hash, hidden_too=True)
         is_on_record = record is not None and record.touch()
         with Meter(request._request, asked_by_text(speech, content_type), started) as meter:
             if record is not None and is_on_record:

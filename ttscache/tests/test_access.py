@@ -27,7 +27,7 @@ def clip() -> Clip:
 
 
 def access_to(clip: Clip) -> Access:
-    record = load_for_playback(clip.content_hash)
+    record = load_for_playback(clip.content_hash, hidden_too=True)
     assert record is not None
     return record.access
 
@@ -55,6 +55,15 @@ def test_a_clip_without_a_pin_is_for_staff_unless_it_may_be_shared(clip: Clip) -
     assert access_to(clip) is Access.AUDIBLE
 
 
+def test_a_hidden_clip_is_not_loaded_for_everyone(clip: Clip) -> None:
+    assert load_for_playback(clip.content_hash, hidden_too=False) is None
+    Pin.objects.create(content_hash=clip.content_hash, reason=DRAFT)
+    assert load_for_playback(clip.content_hash, hidden_too=False) is None
+    Pin.objects.create(content_hash=clip.content_hash, reason=RECENT)
+
+    assert load_for_playback(clip.content_hash, hidden_too=False) is not None
+
+
 def test_a_decision_is_made_anew_each_time(clip: Clip) -> None:
     assert access_to(clip) is Access.RESTRICTED
     Pin.objects.create(content_hash=clip.content_hash, reason=LIVE)
@@ -67,7 +76,7 @@ def test_a_decision_is_made_anew_each_time(clip: Clip) -> None:
 def test_a_clip_that_is_not_on_record_cannot_be_played() -> None:
     Pin.objects.create(content_hash=KEY, reason=LIVE)
 
-    assert load_for_playback(KEY) is None
+    assert load_for_playback(KEY, hidden_too=True) is None
 
 
 def test_nobody_is_let_in_while_the_database_cannot_be_asked(clip: Clip) -> None:

@@ -56,7 +56,7 @@ def house(text: str, voice: str = "nova") -> SpeechRequest:
 
 
 def access_to(content_hash: str) -> Access:
-    record = load_for_playback(content_hash)
+    record = load_for_playback(content_hash, hidden_too=True)
     assert record is not None
     return record.access
 

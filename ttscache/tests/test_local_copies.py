@@ -105,7 +105,7 @@ def test_files_of_no_clip_go_once_they_are_old(cache, settings, monkeypatch) -> 
 
 def test_what_was_removed_elsewhere_is_unknown_before_its_copies_are_dropped(cache) -> None:
     content_hash = held(cache, "Shared.")
-    assert load_for_playback(content_hash) is not None
+    assert load_for_playback(content_hash, hidden_too=True) is not None
     remove(content_hash)
     assert tiers_with(cache, content_hash) == ["memory", "file"]
-    assert load_for_playback(content_hash) is None
+    assert load_for_playback(content_hash, hidden_too=True) is None

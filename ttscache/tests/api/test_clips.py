@@ -59,6 +59,18 @@ def test_a_clip_that_is_not_published_is_like_one_that_does_not_exist(caller: Cl
     assert caller.get(address)["Cache-Control"] == "private, max-age=3600"
 
 
+@pytest.mark.parametrize("cookies", [{}, {"sessionid": "nobody"}], ids=["no cookie", "a cookie"])
+def test_no_header_tells_a_hidden_clip_from_an_unknown_one(caller: Client, cookies: dict[str, str]) -> None:
+    body_of(say(caller, TEXT))
+    stranger = Client()
+    stranger.cookies.load(cookies)
+    hashes = [Clip.objects.get().content_hash, "0" * 32]
+    hidden, unknown = (stranger.get(f"/api/audio/{content_hash}.pcm") for content_hash in hashes)
+
+    assert hidden.status_code == unknown.status_code == 404
+    assert dict(hidden.headers) == dict(unknown.headers)
+
+
 def published() -> str:
     clip = Clip.objects.get()
     Pin.objects.get_or_create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
