@@ -139,7 +139,8 @@ def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
 @pytest.fixture(autouse=True)
 def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     """Plain static files, local clips in a folder of the test's own, and a cache that starts empty."""
-    from ttscache import access, adaptive_cache, answering, wiring
+    from ttscache import adaptive_cache, wiring
+    from ttscache.delivery.waiting_room import waiting_room
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick to check
     settings.STORAGES = {
@@ -148,12 +149,7 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     }
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
     settings.TTSCACHE = {**settings.TTSCACHE, "files_dir": tmp_path / "clips"}
-    for forget in (
-        wiring.forget,
-        access.forget_decisions,
-        adaptive_cache.forget_process_results,
-        answering.waiting_room.cache_clear,
-    ):
+    for forget in (wiring.forget, adaptive_cache.forget_process_results, waiting_room.cache_clear):
         forget()
     yield
     wiring.forget()

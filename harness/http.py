@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -84,10 +84,13 @@ def stream(
     *,
     method: str = "GET",
     headers: Headers | None = None,
-    body: bytes | None = None,
+    body: bytes | Iterable[bytes] | None = None,
     timeout_seconds: float = 30,
 ) -> Stream:
-    """Send the request and return once the headers are here. Redirects are not followed."""
+    """Send the request and return once the headers are here. Redirects are not followed.
+
+    A body that is given piece by piece is sent in chunks, without a Content-Length.
+    """
     parts = urlsplit(url)
     assert parts.hostname is not None
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -105,7 +108,7 @@ def request(
     method: str,
     url: str,
     headers: Headers | None = None,
-    body: bytes | None = None,
+    body: bytes | Iterable[bytes] | None = None,
     timeout_seconds: float = 30,
 ) -> Response:
     """The whole response, whatever its status; BrokenTransfer when it is not whole."""

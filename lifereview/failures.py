@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template import loader
 from django.views import defaults
 
-from ttscache.api import error_response
+from ttscache.api.errors import error_response
 from ttscache.errors import StoreUnavailable
 
 RETRY_SECONDS = 5

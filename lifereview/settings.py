@@ -107,8 +107,9 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "lifereview.middleware.bodiless_head",
     "lifereview.middleware.content_security_policy",
-    "ttscache.middleware.published_clips",
-    "corsheaders.middleware.CorsMiddleware",
+    # Without other origins it would only make every response vary by Origin.
+    *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
+    "ttscache.delivery.middleware.published_clips",  # inside of CORS, whose headers its responses need
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -204,7 +205,7 @@ CACHES = {
     }
     if REDIS_URL
     else {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "BACKEND": "lifereview.database_cache.UpsertCache",
         "LOCATION": "django_cache",
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
@@ -324,13 +325,13 @@ HELP_LINE = env.text(
 # --- HTTP API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "ttscache.authentication.ApiTokenAuthentication",
+        "ttscache.api.authentication.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "ttscache.api.answer_error",
+    "EXCEPTION_HANDLER": "ttscache.api.errors.answer_error",
     "DEFAULT_THROTTLE_RATES": {
         "generation": "600/min",
         "anonymous_generation": "60/min",

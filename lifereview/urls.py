@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from ttscache.api import NotFoundView
+from ttscache.api.base import NotFoundView
 
 urlpatterns = [
     path("", include("narratives.urls")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from narratives.editing.deleting import remove_for_good
-from narratives.predicting import what_follows
+from narratives.listener.prefetch import what_follows
 from narratives.publishing import switch_what_is_ready
 from narratives.staff.action_items import address_in_bank, needs_of_texts
 from ttscache.hooks import ActionItem, ReflectionLink

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from narratives import api, views
+from narratives.listener import api, views
 
 urlpatterns = [
     path("", views.ListenerPage.as_view(), name="listener"),

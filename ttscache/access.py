@@ -4,53 +4,30 @@ from __future__ import annotations
 
 from enum import Enum
 
-from cachebox import TTLCache
-from django.db import Error
-from rest_framework.request import Request
+from django.db.models import Exists, OuterRef, QuerySet
 
-from ttscache.errors import StoreUnavailable
-from ttscache.models import ApiToken, Clip, Pin
-
-REMEMBER_SECONDS = 10
+from ttscache.models import Clip, Pin
 
 
 class Access(Enum):
     PUBLISHED = "published"  # anyone, and anyone's cache may keep it
-    AUDIBLE = "audible"  # anyone who knows its address: lately live, or a reflection
+    AUDIBLE = "audible"  # anyone who knows its address: live until lately, or a reflection
     RESTRICTED = "restricted"  # staff and token holders
 
 
-_allowed: TTLCache[str, Access] = TTLCache(10_000, REMEMBER_SECONDS)
+def with_access(clips: QuerySet[Clip]) -> QuerySet[Clip]:
+    """The clips with what their pins say, which `access_to` reads."""
+    pins = Pin.objects.filter(content_hash=OuterRef("content_hash"))
+    return clips.annotate(
+        is_published=Exists(pins.published()),
+        is_audible=Exists(pins.audible()),
+    )
 
 
-def access_to(content_hash: str) -> Access:
-    """What the pins say. A yes is remembered for a few seconds, a no never. Raises StoreUnavailable."""
-    remembered = _allowed.get(content_hash)
-    if remembered is not None:
-        return remembered
-    try:
-        found = _look_up(content_hash)
-    except Error as error:
-        raise StoreUnavailable from error
-    if found is not Access.RESTRICTED:
-        _allowed[content_hash] = found
-    return found
-
-
-def _look_up(content_hash: str) -> Access:
-    reasons = set(Pin.objects.audible().filter(content_hash=content_hash).values_list("reason", flat=True))
-    if reasons & {Pin.Reason.LIVE, Pin.Reason.SYSTEM}:
+def access_to(clip: Clip) -> Access:
+    """Who may hear a clip that was loaded by `with_access`."""
+    if clip.is_published:  # type: ignore[attr-defined]
         return Access.PUBLISHED
-    if reasons or Clip.objects.filter(content_hash=content_hash, is_shareable=True).exists():
+    if clip.is_audible or clip.is_shareable:  # type: ignore[attr-defined]
         return Access.AUDIBLE
     return Access.RESTRICTED
-
-
-def is_trusted(request: Request) -> bool:
-    """Whether staff or the holder of a token is asking."""
-    return isinstance(request.auth, ApiToken) or bool(request.user and request.user.is_staff)
-
-
-def forget_decisions() -> None:
-    """For whoever changes pins and wants this process to see it at once."""
-    _allowed.clear()

@@ -20,7 +20,7 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 
 from ttscache import holdings
-from ttscache.analytics import budget_today
+from ttscache.budget import budget_today
 from ttscache.conf import conf
 from ttscache.hosts import this_host
 from ttscache.ledger import HITS

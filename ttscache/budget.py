@@ -10,10 +10,14 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import Error
 from django.db.models import F, Sum
 
+from ttscache.conf import conf
 from ttscache.errors import BudgetExhausted, StoreUnavailable
 from ttscache.models import BudgetDay, Spending
+from ttscache.prices import list_price_usd
 
 logger = logging.getLogger(__name__)
+
+SENTENCE_CHARACTERS = 100
 
 
 def utc_now() -> datetime:
@@ -103,6 +107,26 @@ class Budget:
         BudgetDay.objects.bulk_create([BudgetDay(day=day)], ignore_conflicts=True)
         BudgetDay.objects.filter(day=day, committed_microusd__lt=spent).update(committed_microusd=spent)
         self._begun = day
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetToday:
+    """What may be spent today (UTC), and what is spent or set aside for calls under way."""
+
+    cap_usd: float | None
+    committed_usd: float
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether not even an ordinary sentence can be paid for any more."""
+        sentence_usd = list_price_usd(conf().house_model, SENTENCE_CHARACTERS)
+        return self.cap_usd is not None and self.committed_usd + sentence_usd > self.cap_usd
+
+
+def budget_today() -> BudgetToday:
+    """Raises DatabaseError."""
+    committed = Budget(conf().daily_budget_usd).committed_microusd() / 1e6
+    return BudgetToday(conf().daily_budget_usd, committed)
 
 
 def _microusd(usd: float) -> int:

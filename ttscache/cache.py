@@ -9,6 +9,7 @@ from ttscache.generation.generator import Generator, Playing
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.ledger import Ledger
+from ttscache.models import Clip
 from ttscache.speech import SpeechRequest
 from ttscache.tiers.chain import Hit, TierChain
 
@@ -35,9 +36,16 @@ class SpeechCache:
         """A published clip in memory or in a file: no query."""
         return self.tiers.find_published(content_hash)
 
-    def find(self, content_hash: str) -> Hit | None:
-        """A clip in any tier. The faster ones of this host that missed are refilled."""
-        return self.tiers.find(content_hash)
+    def find(self, content_hash: str, *, loaded: Clip | None = None) -> Hit | None:
+        """A clip in any tier. The faster ones of this host that missed are refilled.
+
+        `loaded` is the clip's record, just read: it spares the permanent tiers another look at it.
+        """
+        return self.tiers.find(content_hash, loaded=loaded)
+
+    def is_here(self, content_hash: str) -> bool:
+        """Whether this host may have it without a query; its bytes are not read."""
+        return self.tiers.is_local(content_hash)
 
     def find_permanent(self, content_hash: str) -> Hit | None:
         """A clip that every host can play."""

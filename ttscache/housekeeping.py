@@ -15,10 +15,10 @@ import time
 
 from django.db import Error
 
-from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.connections import OrmThread, PoolWatch, returning_connections, start_thread
+from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import TierError
 from ttscache.ledger import report_process
 from ttscache.local_copies import LocalCopies

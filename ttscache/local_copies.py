@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from django.db.models import Max
 
-from ttscache.access import forget_decisions
 from ttscache.cache import SpeechCache
 from ttscache.models import Clip, ContentType, Removal, in_batches
 from ttscache.tiers import pages_of
@@ -56,7 +55,6 @@ class LocalCopies:
         if unseen:
             self._cache.forget(unseen)
             self._dropped = unseen
-            forget_decisions()
             self._all_seen_at = time.monotonic()
         if found:
             latest = max(removed_at for _, _, removed_at in found)

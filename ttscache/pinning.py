@@ -8,7 +8,6 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from ttscache.access import forget_decisions
 from ttscache.models import Pin
 from ttscache.moving import call_for_upkeep
 
@@ -38,7 +37,6 @@ def replace_pins(wanted: Mapping[Pin.Reason, set[str]]) -> None:
     Pin.objects.filter(reason=Pin.Reason.RECENT, content_hash__in=published | retired).delete()
     _add(retired, Pin.Reason.RECENT)
     call_for_upkeep()
-    transaction.on_commit(forget_decisions)
 
 
 def _add(content_hashes: set[str], reason: Pin.Reason) -> None:

@@ -141,7 +141,7 @@ def test_a_prune_leaves_no_object(
     long_ago = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
     execute(server, f"{long_ago} WHERE content_hash = '{hash_of(text)}'")
     operator = Caller(server, server.api_token("operator", admin=True))
-    assert operator.post("/api/admin/clear-old-cache", {}).json()["deleted_entries"] == 1
+    assert operator.post("/api/admin/clear-old-cache", {"days": 90}).json()["deleted_entries"] == 1
     assert path not in s3.objects(bucket)
     assert query(server, "SELECT 1 FROM ttscache_leftover WHERE name = %s", path) == []
     assert caller.clip(hash_of(text)).status == 404

@@ -49,8 +49,8 @@ def make_old(site: Site, text: str, *, asked: int) -> None:
     execute(site, f"{LONG_AGO} WHERE content_hash = '{hash_of(text)}'")
 
 
-def clear(caller: Caller, **fields: object) -> Any:
-    response = caller.post("/api/admin/clear-old-cache", fields)
+def clear(caller: Caller, *, days: int = 90, **fields: object) -> Any:
+    response = caller.post("/api/admin/clear-old-cache", {"days": days, **fields})
     assert response.status == 200, response.body
     return response.json()
 

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 
-from ttscache.analytics import budget_today
+from ttscache.budget import budget_today
 from ttscache.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import ContentType, SoundStart, Spending, Usage
 from ttscache.rollup import is_whole_day

@@ -1,0 +1,1 @@
+"""One clip made once, however many ask for it."""

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.utils import timezone
 
 from ttscache import alerts, hooks
-from ttscache.analytics import BudgetToday
+from ttscache.budget import BudgetToday
 from ttscache.hooks import ActionItem
 from ttscache.models import Alert
 from ttscache.reports.background_work import Queue, failed_lately

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from ttscache.delivery import audio_path
+from ttscache.delivery.clip_urls import audio_path
 from ttscache.models import Clip
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from ttscache import access, local_copies
-from ttscache.access import Access, access_to
+from ttscache import local_copies
 from ttscache.cache import SpeechCache
+from ttscache.delivery.playback import load_for_playback
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Clip, Removal
 from ttscache.tests.fakes import entry, speech
@@ -103,10 +103,9 @@ def test_files_of_no_clip_go_once_they_are_old(cache, settings, monkeypatch) -> 
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".mp3"]
 
 
-def test_who_may_hear_it_is_asked_anew(cache, copies) -> None:
+def test_what_was_removed_elsewhere_is_unknown_before_its_copies_are_dropped(cache) -> None:
     content_hash = held(cache, "Shared.")
-    Clip.objects.update(is_shareable=True)
-    assert access_to(content_hash) is Access.AUDIBLE
+    assert load_for_playback(content_hash, hidden_too=True) is not None
     remove(content_hash)
-    copies.forget_removed()
-    assert access._allowed.get(content_hash) is None
+    assert tiers_with(cache, content_hash) == ["memory", "file"]
+    assert load_for_playback(content_hash, hidden_too=True) is None

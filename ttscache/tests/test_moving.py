@@ -13,10 +13,10 @@ from django_q.models import OrmQ
 
 from harness.s3 import S3Server
 from ttscache import marker, moving, readiness, tasks, wiring
-from ttscache.analytics import cache_stats
+from ttscache.api.stats import cache_stats
 from ttscache.bucket import Bucket
 from ttscache.cache import SpeechCache
-from ttscache.delivery import audio_path, published_address
+from ttscache.delivery.clip_urls import audio_path, published_address
 from ttscache.errors import TierError
 from ttscache.models import Claim, Clip, ClipFile, Keeper, Leftover, Pin
 from ttscache.pinning import replace_pins

@@ -10,7 +10,7 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection
 from django.db.models import Sum
 
-from ttscache.analytics import cache_stats
+from ttscache.api.stats import cache_stats
 from ttscache.books import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Book
 from ttscache.ledger import Asked, Ledger
 from ttscache.models import ClipDay, ContentType, SoundStart, Spending, Usage

@@ -67,5 +67,8 @@ def pages_of(tier: Tier, size: int) -> Iterator[list[str]]:
 class LocalTier(Tier, Protocol):
     """A tier of this process or host, which remembers by itself what is published."""
 
+    def has(self, content_hash: str) -> bool:
+        """Whether it is here, good or damaged. Cheap: the bytes are not read."""
+
     def set_published(self, content_hashes: frozenset[str]) -> None:
         """From now on exactly these are published, as far as they are held here."""

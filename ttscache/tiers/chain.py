@@ -10,9 +10,9 @@ from operator import attrgetter
 from django.db import Error
 
 from ttscache.errors import NotKept, TierError
-from ttscache.models import ContentType, Pin
+from ttscache.models import Clip, ContentType, Pin
 from ttscache.tiers import Entry, LocalTier, Tier
-from ttscache.tiers.records import PermanentTier
+from ttscache.tiers.records import PermanentTier, as_tier_error
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +49,18 @@ class TierChain:
         """A published clip that this process or host has: no query, so it plays without the database."""
         return self._find(content_hash, self.local, is_wanted=attrgetter("is_published"))
 
-    def find(self, content_hash: str) -> Hit | None:
-        """Ask each tier in turn, and refill the faster ones of this host that missed."""
-        return self._find(content_hash, self.all)
+    def find(self, content_hash: str, *, loaded: Clip | None = None) -> Hit | None:
+        """Ask each tier in turn, and refill the faster ones of this host that missed.
+
+        `loaded` is the clip's record, just read: it spares the permanent tiers another look at it.
+        """
+        if loaded is None:
+            return self._find(content_hash, self.all)
+        return self.find_local(content_hash) or self._read(loaded)
+
+    def is_local(self, content_hash: str) -> bool:
+        """Whether this process or host may have it; its bytes are not read."""
+        return any(tier.has(content_hash) for tier in self.local)
 
     def find_local(self, content_hash: str) -> Hit | None:
         """In a tier of this process or host only."""
@@ -71,6 +80,22 @@ class TierChain:
             entry = self._get(tier, content_hash)
             if entry is not None and is_wanted(entry):
                 self._put(entry, self.local[:depth])
+                return Hit(entry, tier.name)
+        return None
+
+    def _read(self, clip: Clip) -> Hit | None:
+        """From the permanent tier that the record names."""
+        for tier in self.permanents:
+            if clip.is_ready and clip.kept_in == tier.name:
+                try:
+                    with as_tier_error():
+                        entry = tier.read(clip)
+                except TierError as error:
+                    logger.warning("The %s tier missed clip %s: %s", tier.name, clip.content_hash, error)
+                    return None
+                if entry is None:  # damaged, or moved meanwhile: the record as it is now tells which
+                    return self._find(clip.content_hash, self.all)
+                self._put(entry, self.local)
                 return Hit(entry, tier.name)
         return None
 

@@ -41,6 +41,9 @@ class MemoryTier:
         for content_hash, entry in list(self._clips.items()):
             yield content_hash, entry.size
 
+    def has(self, content_hash: str) -> bool:
+        return content_hash in self._clips
+
     def set_published(self, content_hashes: frozenset[str]) -> None:
         for content_hash, entry in list(self._clips.items()):
             if entry.is_published != (content_hash in content_hashes):

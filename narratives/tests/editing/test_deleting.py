@@ -23,8 +23,8 @@ from narratives.editing.deleting import (
     restore_narratives,
 )
 from narratives.editing.lexicon_changes import said_with
+from narratives.listener.prefetch import what_follows
 from narratives.models import Journey, Narrative, Pronunciation, Publication
-from narratives.predicting import what_follows
 from ttscache import tidying
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin, WarmRun

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from harness.statements import recorded_statements
+from harness.statements import statements as counted_statements
 from ttscache import readiness
 from ttscache.cache import GenerationJob, Hit, Playing, SpeechCache
 from ttscache.claims import Claims, clear_refusals
@@ -510,7 +510,7 @@ def test_a_clip_of_a_voice_that_is_not_in_use_is_not_made_with_another(
 
 
 def statements_of_a_miss(cache: SpeechCache, job: GenerationJob) -> list[str]:
-    with recorded_statements() as statements:
+    with counted_statements() as statements:
         cache.generate(job).recording.result()
     return statements
 

@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from ttscache import moving, warming, wiring
-from ttscache.analytics import cache_stats
+from ttscache.api.stats import cache_stats
 from ttscache.cache import GenerationJob, Playing, SpeechCache
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, ClipDay, ClipFile, Pin, Usage, WarmItem

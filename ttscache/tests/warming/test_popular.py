@@ -13,9 +13,10 @@ from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
 from ttscache import tasks
-from ttscache.access import Access, access_to
+from ttscache.access import Access
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
+from ttscache.delivery.playback import load_for_playback
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmItem, WarmRun
 from ttscache.speech import SpeechRequest
@@ -59,6 +60,12 @@ def voice() -> Iterator[FakeVoice]:
 
 def house(text: str, voice: str = "nova") -> SpeechRequest:
     return conf().house_request(text, voice)
+
+
+def access_to(content_hash: str) -> Access:
+    record = load_for_playback(content_hash, hidden_too=True)
+    assert record is not None
+    return record.access
 
 
 def asked_for(

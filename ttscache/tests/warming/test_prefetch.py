@@ -10,6 +10,7 @@ from django.test import Client
 
 from harness.waiting import wait_until
 from ttscache import hooks, warming
+from ttscache.conf import conf
 from ttscache.hooks import NoHooks
 from ttscache.models import Clip, Lane, Pin, WarmItem, WarmRun
 from ttscache.tests.fakes import KEY, entry, speech
@@ -180,9 +181,10 @@ class TestRequests:
             ("get", {"Range": "bytes=0-"}, True),
             ("get", {"Range": "bytes=0-1"}, False),
             ("get", {"Range": "bytes=500-"}, False),
+            ("get", {"Range": "bytes=-999999"}, True),
             ("head", {}, False),
         ],
-        ids=["whole", "from the start", "probe", "later part", "head"],
+        ids=["whole", "from the start", "probe", "later part", "more than there is", "head"],
     )
     def test_what_counts_as_a_request_is_noted(
         self, listening: Listening, there: str, method: str, headers: dict[str, str], is_noted: bool
@@ -190,6 +192,16 @@ class TestRequests:
         getattr(Client(), method)(f"/api/audio/{there}.mp3", headers=headers)
 
         assert heard_before(listening) == [there] * is_noted
+
+    def test_more_than_there_is_of_a_clip_that_is_not_made_yet_is_noted_once_it_is(
+        self, listening: Listening
+    ) -> None:
+        clip = Clip.objects.record(conf().house_request("Where did you grow up?", "nova"), "question")
+        Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
+        path = f"/api/audio/{clip.content_hash}.mp3"
+        assert Client().get(path, headers={"Range": "bytes=-9999999"}).status_code == 206
+
+        assert heard_before(listening) == [clip.content_hash]
 
     def test_a_published_hit_stays_without_a_query(
         self, listening: Listening, there: str, django_assert_num_queries: Any

@@ -1,0 +1,1 @@
+"""The listener's page, and the API that front ends read."""

@@ -1,0 +1,81 @@
+"""A live journey as front ends get it: the words, and where their sound is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Prefetch
+
+from narratives.models import Journey, Narrative
+from ttscache.audio import FORMATS
+from ttscache.conf import conf
+from ttscache.delivery.clip_urls import audio_path, published_address
+from ttscache.errors import SpeechError
+from ttscache.models import Clip
+from ttscache.speech import SpeechRequest
+
+
+class UnknownJourney(SpeechError):
+    code = "unknown_journey"
+    status = 404
+    sentence = "There is no such journey."
+
+
+def live_journey(slug: str | None) -> Journey:
+    """The journey of this name, or the default one. Raises UnknownJourney."""
+    live = Journey.objects.live().prefetch_related(
+        Prefetch("narratives", Narrative.objects.published(), to_attr="published")
+    )
+    journey = (live.filter(slug=slug) if slug else live).first()  # the default one comes first
+    if journey is None:
+        raise UnknownJourney
+    return journey
+
+
+def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
+    """What a front end has to know to play this."""
+    content_hash = speech.content_hash
+    is_ready = clip is not None and clip.is_ready
+    return {
+        "url": published_address(clip) if clip else audio_path(content_hash, speech.audio_format),
+        "content_hash": content_hash,
+        "ready": is_ready,
+        "duration_ms": clip.duration_ms if clip is not None and is_ready else None,
+        "bytes": clip.audio_file_size if clip is not None and is_ready else None,
+        "content_type": FORMATS[speech.audio_format].media_type,
+    }
+
+
+def playlist(journey: Journey, voice: str) -> dict[str, Any]:
+    """Everything of a journey that `live_journey` gave, in this voice, as the public contract has it."""
+    narratives: list[Narrative] = journey.published  # type: ignore[attr-defined]
+    speeches = {narrative: narrative.live.speech(voice) for narrative in narratives if narrative.live}
+    clips = Clip.objects.defer("waveform").in_bulk(
+        [speech.content_hash for speech in speeches.values()], field_name="content_hash"
+    )
+    told: dict[str, Any] = {
+        "voice": voice,
+        "voices": list(conf().listener_voices),
+        "narratives": [],
+        "system": {},
+    }
+    for narrative, speech in speeches.items():
+        assert narrative.live is not None
+        audio = described_audio(speech, clips.get(speech.content_hash))
+        if narrative.kind == Narrative.Kind.SYSTEM:
+            told["system"][narrative.slug] = {"text": narrative.live.text, "audio": audio}
+        else:
+            told["narratives"].append(_described(narrative, audio))
+    return told
+
+
+def _described(narrative: Narrative, audio: dict[str, Any]) -> dict[str, Any]:
+    assert narrative.live is not None
+    return {
+        "id": narrative.pk,
+        "kind": narrative.kind,
+        "position": narrative.position,
+        "title": narrative.live.title,
+        "text": narrative.live.text,
+        "audio": audio,
+    }

@@ -1,0 +1,92 @@
+"""The listener's page (HTML)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.cache import patch_cache_control
+from django.views.generic import TemplateView
+
+from narratives.listener.playlist import UnknownJourney, live_journey, playlist
+from narratives.models import Narrative
+from ttscache.audio import cues
+from ttscache.conf import conf
+
+VOICE_NAMES = {"nova": "A woman's voice", "onyx": "A man's voice"}
+PLACES = {Narrative.Kind.INTRO: "Introduction", Narrative.Kind.OUTRO: "Closing words"}
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+WHOLE = 1000  # a clip of any length, so that a sentence's cues are in thousandths of it
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Words that are highlighted together, and which part of the clip they are, in thousandths."""
+
+    words: str
+    start: int
+    end: int
+
+
+def paragraphs(text: str) -> list[list[Sentence]]:
+    """The sentences of a text, by paragraph."""
+    found: list[list[Sentence]] = []
+    read = 0
+    for cue in cues(text, WHOLE):
+        if not found or "\n" in text[read : cue.first_char]:
+            found.append([])
+        read = cue.last_char + 1
+        found[-1].append(Sentence(text[cue.first_char : read], cue.start_ms, cue.end_ms))
+    return found
+
+
+def screens(narratives: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The narratives, each with its place in the journey and its words by sentence."""
+    questions = [narrative["id"] for narrative in narratives if narrative["kind"] == Narrative.Kind.QUESTION]
+    return [
+        narrative
+        | {
+            "paragraphs": paragraphs(narrative["text"]),
+            "place": PLACES.get(narrative["kind"])
+            or f"Question {questions.index(narrative['id']) + 1} of {len(questions)}",
+        }
+        for narrative in narratives
+    ]
+
+
+def counted_questions(count: int) -> str:
+    number = NUMBERS[count] if count < len(NUMBERS) else str(count)
+    return f"{number} question{'' if count == 1 else 's'}"
+
+
+class ListenerPage(TemplateView):
+    """All words of the default journey and their sound in the default voice; scripts make screens of them."""
+
+    template_name = "narratives/listener.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = super().dispatch(request, *args, **kwargs)
+        patch_cache_control(response, no_cache=True)
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        try:
+            journey = live_journey(None)
+        except UnknownJourney:
+            return context
+        listed = playlist(journey, conf().default_voice)
+        questions = [one for one in listed["narratives"] if one["kind"] == Narrative.Kind.QUESTION]
+        return context | {
+            "journey": journey,
+            "help_line": settings.HELP_LINE,
+            "playlist": listed,
+            "screens": screens(listed["narratives"]),
+            "counted_questions": counted_questions(len(questions)),
+            "sample": next(iter(questions), None),
+            "voices": [
+                (voice, VOICE_NAMES.get(voice, voice.capitalize())) for voice in conf().listener_voices
+            ],
+        }

@@ -1,0 +1,1 @@
+"""The HTTP API (DRF), one module a topic."""

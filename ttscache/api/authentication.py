@@ -1,0 +1,74 @@
+"""`Authorization: Bearer <token>` (RFC 6750)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from ttscache.conf import conf
+from ttscache.models import ApiToken
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+
+class ApiTokenAuthentication(BaseAuthentication):
+    """A token stands for a program: there is no user, `request.auth` is the token's record."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiToken] | None:
+        scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        found = ApiToken.objects.filter(digest=ApiToken.digest_of(token.strip())).first()
+        if found is None:
+            raise AuthenticationFailed("This token is not known.")
+        return AnonymousUser(), found
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def has_credentials(request: Request) -> bool:
+    """Whether the caller sent any, good or bad. Costs no query."""
+    return "Authorization" in request.headers or settings.SESSION_COOKIE_NAME in request.COOKIES
+
+
+def is_trusted(request: Request) -> bool:
+    """Whether the caller is staff or holds a token."""
+    if not has_credentials(request):
+        return False  # not looked up: to read the session would add `Vary: Cookie` to the response
+    return isinstance(request.auth, ApiToken) or bool(request.user and request.user.is_staff)
+
+
+class IsTrusted(BasePermission):
+    """Staff, or the holder of a token."""
+
+    message = "This needs an API token or a staff account."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return is_trusted(request)
+
+
+class MayPrune(BasePermission):
+    """Staff with the permission, or the holder of an admin's token."""
+
+    message = "This needs an admin's API token, or a staff account that may remove clips."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if isinstance(request.auth, ApiToken):
+            return request.auth.is_admin
+        user = request.user
+        return bool(user and user.is_staff and user.has_perm("ttscache.prune_clip"))
+
+
+class IsTrustedUnlessOpen(IsTrusted):
+    """Staff and token holders; everyone where TTS_ALLOW_ANONYMOUS_TEXT is set."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return conf().allow_anonymous_text or is_trusted(request)

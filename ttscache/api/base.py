@@ -1,0 +1,42 @@
+"""What all views of the API have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import Http404
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+class JsonOnly(BaseContentNegotiation):
+    """One representation for everyone: a player that accepts audio only still gets a readable error."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
+        return next(iter(parsers))
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
+
+
+class PublicView(APIView):
+    """Open to anyone; a caller is not even looked up."""
+
+    authentication_classes: Any = ()
+    content_negotiation_class = JsonOnly
+
+
+class NotFoundView(PublicView):
+    """Whatever is not an address of the API."""
+
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise Http404

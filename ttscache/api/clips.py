@@ -1,0 +1,87 @@
+"""GET /api/audio/<content_hash>.<extension>: one clip."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from django.http import Http404, HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from ttscache.access import Access
+from ttscache.api.authentication import has_credentials, is_trusted
+from ttscache.api.base import JsonOnly
+from ttscache.api.errors import ErrorSerializer
+from ttscache.api.throttling import check_generation_rate
+from ttscache.audio import FORMATS
+from ttscache.delivery import http
+from ttscache.delivery.metering import Meter, asked_by_clip
+from ttscache.delivery.playback import load_for_playback
+from ttscache.delivery.responses import respond_while_generating, respond_with_hit
+from ttscache.generation.job import GenerationJob
+from ttscache.tiers import Entry
+from ttscache.wiring import speech_cache
+
+
+class AudioView(APIView):
+    """A clip, read through all tiers, and made where no tier has it.
+
+    Published clips that this host holds never come here: the middleware has answered them.
+    """
+
+    content_negotiation_class = JsonOnly
+
+    def perform_authentication(self, request: Request) -> None:
+        """Later, and only for a clip that is not published: no other one needs to know its caller."""
+
+    @extend_schema(
+        responses={(200, "audio/mpeg"): OpenApiTypes.BINARY, 404: OpenApiResponse(ErrorSerializer)}
+    )
+    def get(self, request: Request, content_hash: str, extension: str) -> HttpResponseBase:
+        """Plays a clip (GET, HEAD, ranges)."""
+        started = time.monotonic()
+        # For a caller without credentials a hidden clip is not even loaded: neither the time nor a header of
+        # the response tells it from an unknown one.
+        record = load_for_playback(content_hash, hidden_too=has_credentials(request))
+        access = record.access if record is not None else Access.RESTRICTED
+        if access is Access.RESTRICTED and not is_trusted(request):
+            raise Http404
+        if record is None or record.clip.audio_format != extension:
+            raise Http404
+        # What is published is pinned. Everything else is touched before its bytes are looked for, so that a
+        # prune cannot delete it meanwhile.
+        if access is not Access.PUBLISHED and not record.touch():
+            raise Http404
+        clip = record.clip
+        with Meter(request._request, asked_by_clip(clip), started) as meter:
+            hit = speech_cache().find(content_hash, loaded=clip)
+            if hit is not None:
+                return respond_with_hit(meter, hit, _cache_control(access, request, hit.entry))
+            if not clip.is_active:
+                raise Http404
+            if request.method == "HEAD":
+                return _headers_of_a_miss(extension)
+            job = GenerationJob(request=clip.request, content_type=clip.content_type, is_on_record=True)
+            before_start = partial(check_generation_rate, request, self)
+            generate = partial(speech_cache().generate, job, before_start=before_start)
+            return respond_while_generating(meter, generate, extension, _cache_control(access, request, None))
+
+    def head(self, request: Request, content_hash: str, extension: str) -> HttpResponseBase:
+        return self.get(request, content_hash, extension)
+
+
+def _headers_of_a_miss(extension: str) -> HttpResponseBase:
+    """HEAD never makes a clip, and so cannot tell its length: only a streaming answer is sent without one."""
+    response = StreamingHttpResponse((), content_type=FORMATS[extension].media_type)
+    response["Cache-Control"] = http.NEVER
+    response["Accept-Ranges"] = "bytes"
+    response["Cache-Status"] = "lifereview; fwd=miss"
+    return response
+
+
+def _cache_control(access: Access, request: Request, entry: Entry | None) -> str:
+    is_published = access is Access.PUBLISHED
+    return http.published_cache_control(request._request, entry) if is_published else http.PRIVATE

@@ -1,0 +1,32 @@
+"""Whether this process is alive, and whether the site is fit for work."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ttscache import readiness
+from ttscache.api.base import PublicView
+
+
+class HealthView(PublicView):
+    """Whether this process can answer; no query is made."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        return Response(
+            {"status": "healthy", "service": "life-review"}, headers={"Cache-Control": "no-store"}
+        )
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """One line for each part, and 503 when one of them is not fit for work."""
+    parts = readiness.parts()
+    body = "".join(
+        f"{part.name}: {'ok' if part.is_ready else 'NOT READY'}, {part.detail}\n" for part in parts
+    )
+    status = 200 if all(part.is_ready for part in parts) else 503
+    return HttpResponse(body, status=status, content_type="text/plain", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,33 @@
+"""GET /metrics: the figures for Prometheus, for holders of a token and staff."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from ttscache.api.authentication import IsTrusted
+from ttscache.api.base import JsonOnly
+from ttscache.delivery.http import NEVER
+from ttscache.metrics import Figures
+from ttscache.wiring import speech_cache
+
+
+class MetricsView(APIView):
+    """In the text format, or in OpenMetrics for who asks for it; an error is JSON, as everywhere."""
+
+    content_negotiation_class = JsonOnly
+    permission_classes = (IsTrusted,)
+
+    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
+    def get(self, request: Request) -> HttpResponse:
+        speech_cache().ledger.flush()
+        registry = CollectorRegistry()
+        registry.register(Figures())
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        headers = {"Cache-Control": NEVER}
+        return HttpResponse(encode(registry), content_type=content_type, headers=headers)

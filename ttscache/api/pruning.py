@@ -1,0 +1,96 @@
+"""POST /api/admin/clear-old-cache: remove clips that nobody asks for any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ttscache import pruning
+from ttscache.api.authentication import MayPrune
+from ttscache.api.base import JsonOnly
+from ttscache.api.errors import ErrorSerializer
+from ttscache.api.validation import StrictBooleanField, StrictIntegerField
+from ttscache.delivery.http import NEVER
+from ttscache.models import ApiToken, PruneRun
+from ttscache.staff.wording import removed_in_words
+from ttscache.wiring import speech_cache
+
+
+class ClearOldCacheSerializer(serializers.Serializer[Any]):
+    # Required, so that a body that was lost on its way deletes nothing.
+    days = StrictIntegerField(
+        min_value=1, max_value=pruning.MOST_DAYS, help_text="How long nobody has asked for a clip."
+    )
+    dry_run = StrictBooleanField(default=False, help_text="Only count.")
+
+
+class ClearedSerializer(serializers.Serializer[Any]):
+    success = serializers.BooleanField()
+    dry_run = serializers.BooleanField()
+    deleted_entries = serializers.IntegerField(help_text="In a dry run: what would go.")
+    freed_bytes = serializers.IntegerField()
+    protected_entries = serializers.IntegerField(help_text="As old, but held by a text.")
+    remake_cost_usd = serializers.FloatField(help_text="What it would cost to make them again.")
+
+
+class ClearOldCacheView(APIView):
+    """For operators."""
+
+    content_negotiation_class = JsonOnly
+    permission_classes = (MayPrune,)
+
+    @extend_schema(
+        request=ClearOldCacheSerializer,
+        responses={200: ClearedSerializer, 400: OpenApiResponse(ErrorSerializer)},
+    )
+    def post(self, request: Request) -> Response:
+        """Removes the clips that nobody asked for in so many days and that no text holds."""
+        if not isinstance(request.data, dict):
+            raise ParseError
+        form = ClearOldCacheSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        days = form.validated_data["days"]
+        is_dry = form.validated_data["dry_run"]
+        figures = _would_remove(days) if is_dry else _remove(days, request)
+        answer = {"success": True, "dry_run": is_dry, **figures}
+        return Response(ClearedSerializer(answer).data, headers={"Cache-Control": NEVER})
+
+
+def _would_remove(days: int) -> dict[str, Any]:
+    stale = pruning.find_stale(days)
+    return {
+        "deleted_entries": len(stale.content_hashes),
+        "freed_bytes": stale.freed_bytes,
+        "protected_entries": stale.kept_back,
+        "remake_cost_usd": round(stale.remake_cost_usd, 6),
+    }
+
+
+def _remove(days: int, request: Request) -> dict[str, Any]:
+    run = pruning.prune_now(days, _name_of_caller(request), speech_cache())
+    if isinstance(request.user, User):
+        _note(request.user, run)
+    return {
+        "deleted_entries": run.removed,
+        "freed_bytes": run.freed_bytes,
+        "protected_entries": run.kept_back,
+        "remake_cost_usd": run.remake_cost_microusd / 1e6,
+    }
+
+
+def _name_of_caller(request: Request) -> str:
+    return request.auth.name if isinstance(request.auth, ApiToken) else request.user.get_username()
+
+
+def _note(user: User, run: PruneRun) -> None:
+    """In the admin log, with count and price. A token is nobody who could stand there: the run names it."""
+    says = removed_in_words(run)
+    LogEntry.objects.log_actions(user.pk, [run], CHANGE, change_message=says, single_object=True)

@@ -1,0 +1,111 @@
+"""GET /api/cache-stats: what the cache holds, what it was asked for, and what that cost and saved."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ttscache import counted
+from ttscache.api.authentication import IsTrustedUnlessOpen
+from ttscache.api.base import JsonOnly
+from ttscache.budget import budget_today
+from ttscache.counted import UsageSum
+from ttscache.delivery.http import NEVER
+from ttscache.holdings import Held, clips_held, clips_in_memory, clips_made_ahead, files_here
+from ttscache.ledger import HITS, OUTCOMES
+from ttscache.models import ContentType, kind_of
+from ttscache.wiring import speech_cache
+
+
+class CacheStatsView(APIView):
+    """What the cache holds, what it was asked for, and what that cost and saved."""
+
+    content_negotiation_class = JsonOnly
+    permission_classes = (IsTrustedUnlessOpen,)
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        speech_cache().ledger.flush()
+        return Response(cache_stats(), headers={"Cache-Control": NEVER})
+
+
+def cache_stats() -> dict[str, Any]:
+    """The figures of the public contract. Counts cover all processes and survive restarts."""
+    usage = counted.usage()
+    outcomes: Counter[str] = Counter()
+    for row in usage:
+        outcomes[row.outcome] += row.requests
+    by_tier = {outcome: outcomes[outcome] for outcome in OUTCOMES}
+    held = clips_held()
+    holdings = {
+        "supabase_entries": sum(each.clips for each in held),
+        "local_files": files_here().clips,
+        "memory_cache": clips_in_memory(),
+        "supabase_enabled": True,  # clips outlive a process, in whichever database or bucket
+    }
+    spent = sum(row.cost_microusd for row in counted.spending()) / 1e6
+    served = sum(row.worth_microusd for row in usage if row.outcome != "failed") / 1e6
+    budget = budget_today()
+    return {
+        "success": True,
+        **holdings,
+        "hit_rate": _hit_rate(by_tier),
+        "by_content_type": _by_content_type(usage),
+        "by_tier": by_tier,
+        "spent_usd": round(spent, 6),
+        "saved_usd": round(served - spent, 6),
+        "budget": {"usd_a_day": budget.cap_usd, "committed_today_usd": budget.committed_usd},
+        "compression": _compression(held),
+        "warmed": _warmed(usage),
+        "stats": holdings,
+    }
+
+
+def _compression(held: Iterable[Held]) -> dict[str, int]:
+    """Clips that are packed at rest, and what that saves."""
+    packed = [each for each in held if each.encoding]
+    saved = sum(each.audio_bytes - each.stored_bytes for each in packed)
+    return {"clips": sum(each.clips for each in packed), "saved_bytes": saved}
+
+
+def _warmed(usage: Iterable[UsageSum]) -> dict[str, Any]:
+    """Clips made before anybody asked for them: how many, how often heard, and what nobody has heard."""
+    ahead = clips_made_ahead()
+    return {
+        "hits": sum(row.warmed_hits for row in usage),
+        "clips": ahead.clips,
+        "never_played": ahead.never_played,
+        "never_played_usd": round(ahead.never_played_usd, 6),
+    }
+
+
+def _by_content_type(usage: Iterable[UsageSum]) -> dict[str, Any]:
+    """All four are there, asked for or not."""
+    asked: dict[str, Counter[str]] = {kind: Counter() for kind in ContentType.values}
+    warmed: Counter[str] = Counter()
+    for row in usage:
+        kind = kind_of(row.content_type)
+        asked[kind][row.outcome] += row.requests
+        warmed[kind] += row.warmed_hits
+    figures = {}
+    for kind, outcomes in asked.items():
+        figures[kind] = {
+            "requests": sum(outcomes.values()),
+            "hits": sum(outcomes.get(outcome, 0) for outcome in HITS),
+            "warmed_hits": warmed[kind],
+            "hit_rate": _hit_rate(outcomes),
+        }
+    return figures
+
+
+def _hit_rate(outcomes: dict[str, int]) -> float:
+    """Hits of all requests, between 0 and 1; 0 before the first request."""
+    requests = sum(outcomes.values())
+    return round(sum(outcomes.get(outcome, 0) for outcome in HITS) / requests, 4) if requests else 0.0

@@ -1,0 +1,107 @@
+"""POST /api/text-to-speech: any text, spoken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from ttscache.api.authentication import IsTrustedUnlessOpen
+from ttscache.api.base import JsonOnly
+from ttscache.api.errors import ErrorSerializer
+from ttscache.api.throttling import check_generation_rate
+from ttscache.api.validation import StrictCharField, checked_voice, json_object
+from ttscache.cache import Playing
+from ttscache.conf import conf
+from ttscache.delivery import http
+from ttscache.delivery.metering import Meter, asked_by_text
+from ttscache.delivery.playback import load_for_playback
+from ttscache.delivery.responses import respond_while_generating, respond_with_hit
+from ttscache.errors import EmptyText, TextTooLong, UnknownContentType
+from ttscache.generation.job import GenerationJob
+from ttscache.models import ContentType
+from ttscache.speech import SpeechRequest
+from ttscache.wiring import speech_cache
+
+# What a caller may say, and the kind it is filed under.
+CONTENT_TYPES = {
+    "narrative": ContentType.NARRATIVE,
+    "greeting": ContentType.NARRATIVE,
+    "outro": ContentType.NARRATIVE,
+    "question": ContentType.QUESTION,
+    "analysis": ContentType.ANALYSIS,
+    "response": ContentType.RESPONSE,
+}
+
+
+class TextToSpeechSerializer(serializers.Serializer[Any]):
+    text = StrictCharField()
+    voice = StrictCharField(required=False, allow_null=True)
+    content_type = serializers.ChoiceField(choices=list(CONTENT_TYPES), default="narrative")
+
+
+class TextToSpeechView(APIView):
+    """Speaks any text."""
+
+    content_negotiation_class = JsonOnly
+    permission_classes = (IsTrustedUnlessOpen,)
+
+    @extend_schema(
+        request=TextToSpeechSerializer,
+        responses={(200, "audio/mpeg"): OpenApiTypes.BINARY, 400: OpenApiResponse(ErrorSerializer)},
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        """Speaks a text; streamed while it is made."""
+        started = time.monotonic()
+        speech, content_type = _spoken_request(json_object(request))
+        before_start = partial(check_generation_rate, request, self)
+        if content_type == ContentType.RESPONSE:
+            return _speak_privately(request._request, speech, before_start, started)
+        # Touched before its bytes are looked for, so that a prune cannot delete it meanwhile.
+        record = load_for_playback(speech.content_hash, hidden_too=True)
+        is_on_record = record is not None and record.touch()
+        with Meter(request._request, asked_by_text(speech, content_type), started) as meter:
+            if record is not None and is_on_record:
+                hit = speech_cache().find(speech.content_hash, loaded=record.clip)
+                if hit is not None:
+                    return respond_with_hit(meter, hit, http.PRIVATE)
+            else:
+                speech_cache().forget([speech.content_hash])  # this host may hold a clip that was removed
+            job = GenerationJob(request=speech, content_type=content_type, is_on_record=is_on_record)
+            generate = partial(speech_cache().generate, job, before_start=before_start)
+            return respond_while_generating(meter, generate, speech.audio_format, http.PRIVATE)
+
+
+def _speak_privately(
+    request: HttpRequest, speech: SpeechRequest, before_start: Callable[[], None], started: float
+) -> HttpResponseBase:
+    """A person's own words: spoken, never kept."""
+
+    def generate() -> Playing:
+        before_start()
+        return speech_cache().generate_privately(speech)
+
+    with Meter(request, asked_by_text(speech, ContentType.RESPONSE), started) as meter:
+        return respond_while_generating(meter, generate, speech.audio_format, http.NEVER)
+
+
+def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType]:
+    if not data.get("text", ""):
+        raise EmptyText
+    if data.get("content_type", "narrative") not in list(CONTENT_TYPES):
+        raise UnknownContentType(f"There is no such content type. Types: {', '.join(CONTENT_TYPES)}.")
+    form = TextToSpeechSerializer(data=data)
+    form.is_valid(raise_exception=True)
+    words = form.validated_data
+    if len(words["text"]) > conf().max_chars:
+        raise TextTooLong(f"The text is too long: at most {conf().max_chars} characters are taken.")
+    voice = checked_voice(words.get("voice"), conf().voices)
+    return conf().house_request(words["text"], voice), CONTENT_TYPES[words["content_type"]]

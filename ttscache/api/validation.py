@@ -1,0 +1,59 @@
+"""What callers send, taken exactly as it is: JSON values are never converted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+
+from ttscache.api.errors import UnknownVoiceOf
+from ttscache.conf import conf
+
+
+class StrictCharField(serializers.CharField):
+    """A JSON string. A number is refused, and blanks at the ends are kept."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**({"trim_whitespace": False, "allow_blank": True} | options))
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A whole JSON number. Strings, fractions and booleans are refused."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:  # a bool is an int as well
+            self.fail("invalid")
+        return data
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """true or false. Strings and numbers are refused, so that "false" can never be taken for true."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """The body, or nothing where there is none. Raises ParseError where it is something else."""
+    if not request.data:
+        return {}
+    if not isinstance(request.data, dict):
+        raise exceptions.ParseError
+    return request.data
+
+
+def checked_voice(voice: str | None, voices: tuple[str, ...]) -> str:
+    """The voice, or the default one where none is named. Raises UnknownVoice."""
+    if not voice:
+        return conf().default_voice
+    if voice not in voices:
+        raise UnknownVoiceOf(voices)
+    return voice

@@ -1,0 +1,42 @@
+"""GET /api/warm-runs/<id>: how far a run has come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ttscache.api.base import PublicView
+from ttscache.delivery.http import NEVER
+from ttscache.models import WarmRun
+
+
+class WarmRunSerializer(serializers.Serializer[Any]):
+    run = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=WarmRun.State.choices)
+    paused_because = serializers.ChoiceField(choices=["budget", "staff"], allow_blank=True)
+    total = serializers.IntegerField()
+    done = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+    characters = serializers.IntegerField()
+    cost_usd = serializers.FloatField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    eta_seconds = serializers.IntegerField(allow_null=True)
+
+
+class WarmRunView(PublicView):
+    """How far a warm run has come."""
+
+    @extend_schema(responses=WarmRunSerializer)
+    def get(self, request: Request, run_id: str) -> Response:
+        run = WarmRun.objects.filter(pk=run_id).first()
+        if run is None:
+            raise Http404
+        return Response(WarmRunSerializer(progress_of(run)).data, headers={"Cache-Control": NEVER})

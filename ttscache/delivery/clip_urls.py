@@ -1,0 +1,30 @@
+"""The address of a clip, on this site or at the CDN."""
+
+from __future__ import annotations
+
+import re
+
+from ttscache.conf import conf
+from ttscache.leftovers import PUBLIC
+from ttscache.models import Clip, Keeper
+
+AUDIO = re.compile(r"/api/audio/(?P<content_hash>[0-9a-f]{32})\.(?P<extension>[a-z0-9]{1,5})")
+
+
+def version_of(checksum: str) -> str:
+    return checksum[:8]
+
+
+def audio_path(content_hash: str, audio_format: str, checksum: str = "") -> str:
+    """The address of a clip on this site; with its version it may be kept for ever."""
+    version = f"?v={version_of(checksum)}" if checksum else ""
+    return f"/api/audio/{content_hash}.{audio_format}{version}"
+
+
+def published_address(clip: Clip) -> str:
+    """Where anyone may fetch a published clip: at the CDN, if it has it as it is heard; else on this site."""
+    name = clip.audio_file_path or ""
+    is_at_cdn = clip.kept_in == Keeper.STORAGE and name.startswith(PUBLIC) and not clip.encoding
+    if conf().cdn_url and clip.is_ready and is_at_cdn:
+        return conf().cdn_url + name
+    return audio_path(clip.content_hash, clip.audio_format, clip.checksum if clip.is_ready else "")

@@ -1,0 +1,188 @@
+"""A clip over HTTP: ranges, ETag, cache headers (RFC 9110, RFC 9111, RFC 9211)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotModified,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.utils.http import parse_etags
+
+from ttscache.audio import FORMATS
+from ttscache.delivery.clip_urls import version_of
+from ttscache.generation.recording import Recording
+from ttscache.tiers import Entry
+
+FOREVER = "public, max-age=31536000, immutable"
+A_WHILE = "public, max-age=300"
+PRIVATE = "private, max-age=3600"
+NEVER = "no-store"
+
+RANGE = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*", re.ASCII | re.IGNORECASE)
+
+
+def etag_of(entry: Entry) -> str:
+    """A strong validator: it changes with the bytes, whatever their address."""
+    return f'"{entry.checksum[:32]}"'
+
+
+def published_cache_control(request: HttpRequest, entry: Entry | None) -> str:
+    """For ever under the address that names these bytes, for a while under any other (RFC 9111, RFC 8246)."""
+    is_this_version = entry is not None and request.GET.get("v") == version_of(entry.checksum)
+    return FOREVER if is_this_version else A_WHILE
+
+
+def hit_status(tier: str) -> str:
+    return f"lifereview; hit; detail={tier}"
+
+
+def miss_status(outcome: str) -> str:
+    return "lifereview; fwd=miss; " + ("collapsed" if outcome == "collapsed" else f"detail={outcome}")
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """Bytes from `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+class Unsatisfiable(Exception):
+    """No byte of the clip lies in the range that was asked for."""
+
+
+def requested_range(request: HttpRequest, size: int, etag: str) -> ByteRange | None:
+    """The one range to send, or None for the whole clip.
+
+    As RFC 9110 section 14.2 allows, a header that is malformed or names several ranges is ignored, and so is
+    one whose If-Range names other bytes. Raises Unsatisfiable.
+    """
+    match = RANGE.fullmatch(request.headers.get("Range", ""))
+    if match is None or request.method != "GET":
+        return None
+    if request.headers.get("If-Range", etag) != etag:
+        return None
+    first, last, suffix = match.groups()
+    if suffix is not None:
+        if int(suffix) == 0 or size == 0:
+            raise Unsatisfiable
+        return ByteRange(max(0, size - int(suffix)), size - 1)
+    if last and int(last) < int(first):
+        return None
+    if int(first) >= size:
+        raise Unsatisfiable
+    return ByteRange(int(first), min(int(last), size - 1) if last else size - 1)
+
+
+def deliver(request: HttpRequest, entry: Entry, *, cache_status: str, cache_control: str) -> HttpResponseBase:
+    """Answer with a whole clip, or the part of it that was asked for, or that the caller has it already."""
+    etag = etag_of(entry)
+    response = _precondition(request, etag) or _content(request, entry, etag)
+    response["ETag"] = etag
+    if response.status_code >= 400:
+        response["Cache-Control"] = NEVER
+        return response
+    response["Cache-Control"] = cache_control
+    _describe(response, entry.audio_format, cache_status)
+    return response
+
+
+def _precondition(request: HttpRequest, etag: str) -> HttpResponse | None:
+    """If-Match and If-None-Match, before any range (RFC 9110 section 13.2.2). A clip has no date."""
+    if_match = parse_etags(request.headers.get("If-Match", ""))
+    if if_match and not {etag, "*"} & set(if_match):
+        return _refusal(412, "precondition_failed", "The clip has changed.")
+    if_none_match = {tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))}
+    if {etag, "*"} & if_none_match:
+        if request.method in ("GET", "HEAD"):
+            return HttpResponseNotModified()
+        return _refusal(412, "precondition_failed", "The clip has not changed.")
+    return None
+
+
+def _refusal(status: int, code: str, sentence: str) -> HttpResponse:
+    return JsonResponse({"error": sentence, "code": code}, status=status)
+
+
+def _content(request: HttpRequest, entry: Entry, etag: str) -> HttpResponse:
+    try:
+        part = requested_range(request, entry.size, etag)
+    except Unsatisfiable:
+        refusal = _refusal(416, "range_not_satisfiable", "The clip is shorter than that.")
+        refusal["Content-Range"] = f"bytes */{entry.size}"
+        return refusal
+    return _whole(request, entry) if part is None else _part(entry, part)
+
+
+def _whole(request: HttpRequest, entry: Entry) -> HttpResponse:
+    body = b"" if request.method == "HEAD" else entry.audio
+    return HttpResponse(body, headers={"Content-Length": str(entry.size)})
+
+
+def _part(entry: Entry, part: ByteRange) -> HttpResponse:
+    return HttpResponse(
+        entry.audio[part.first : part.last + 1],
+        status=206,
+        headers={
+            "Content-Length": str(len(part)),
+            "Content-Range": f"bytes {part.first}-{part.last}/{entry.size}",
+        },
+    )
+
+
+def stream(
+    recording: Recording,
+    audio_format: str,
+    *,
+    cache_status: str,
+    cache_control: str,
+    on_end: Callable[[], None],
+) -> StreamingHttpResponse:
+    """Send a clip while it is made. The connection is cut when the recording breaks off."""
+    response = StreamingHttpResponse(Listener(recording, on_end))
+    response["Cache-Control"] = cache_control
+    response["X-Accel-Buffering"] = "no"  # nginx passes each piece on as it comes
+    _describe(response, audio_format, cache_status)
+    return response
+
+
+def _describe(response: HttpResponseBase, audio_format: str, cache_status: str) -> None:
+    response["Content-Type"] = FORMATS[audio_format].media_type
+    response["Accept-Ranges"] = "bytes"
+    response["Cache-Status"] = cache_status
+
+
+class Listener:
+    """One who hears a recording. `on_end` is called once, however it ends: heard out, left, or cut off."""
+
+    def __init__(self, recording: Recording, on_end: Callable[[], None]) -> None:
+        self._chunks: Iterator[bytes] = recording.chunks()
+        self._on_end = on_end
+        self._is_over = False
+
+    def __iter__(self) -> Listener:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._chunks)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._on_end()

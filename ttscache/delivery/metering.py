@@ -1,0 +1,106 @@
+"""Which requests count, and how each one is counted."""
+
+from __future__ import annotations
+
+import re
+import time
+from types import TracebackType
+from typing import Self
+
+from django.http import HttpRequest, HttpResponseBase
+
+from ttscache.delivery.http import RANGE, Unsatisfiable, etag_of, requested_range
+from ttscache.errors import SpeechError
+from ttscache.ledger import Asked
+from ttscache.models import Clip, ContentType, kind_of
+from ttscache.speech import SpeechRequest
+from ttscache.tiers import Entry
+from ttscache.warming import prefetch
+from ttscache.wiring import speech_cache
+
+
+class Meter:
+    """Records one request in the ledger, and how long it took to the first byte.
+
+    The clock runs from the start; as a context manager it records a SpeechError as a failed request.
+    """
+
+    def __init__(self, request: HttpRequest, asked: Asked, started: float | None = None) -> None:
+        self.request = request
+        self._asked = asked
+        self._started = time.monotonic() if started is None else started
+        self._first_byte_seconds: float | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, SpeechError) and asks_to_hear_it(self.request):
+            self.record("failed")
+
+    def announce(self, entry: Entry | None = None) -> None:
+        """Have what follows this clip made ahead, beside a generation that this request may wait for."""
+        if self._asked.content_hash and asks_to_hear_it(self.request, entry):
+            prefetch.note_request(self._asked.content_hash)
+
+    def mark_first_byte(self) -> None:
+        self._first_byte_seconds = time.monotonic() - self._started
+
+    def record(self, outcome: str, audio_bytes: int = 0, *, made_ahead: bool = False) -> None:
+        """Call it once for each request."""
+        seconds = self._first_byte_seconds
+        if seconds is None:
+            seconds = time.monotonic() - self._started
+        speech_cache().ledger.asked(self._asked, outcome, seconds, audio_bytes, made_ahead=made_ahead)
+
+
+def asked_by_entry(entry: Entry) -> Asked:
+    return Asked(entry.content_hash, kind_of(entry.content_type), entry.voice, entry.model, entry.characters)
+
+
+def asked_by_clip(clip: Clip) -> Asked:
+    kind = kind_of(clip.content_type)
+    return Asked(clip.content_hash, kind, clip.voice, clip.model, len(clip.content_text))
+
+
+def asked_by_text(speech: SpeechRequest, content_type: str) -> Asked:
+    """A person's own words are counted without their hash."""
+    is_private = content_type == ContentType.RESPONSE
+    content_hash = "" if is_private else speech.content_hash
+    return Asked(content_hash, kind_of(content_type), speech.voice, speech.model, len(speech.text))
+
+
+def is_counted(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether this is one request for the clip: a player that probes two bytes first, or comes back for a
+    later part, still hears it once."""
+    if request.method == "HEAD" or response.status_code not in (200, 206):
+        return False
+    content_range = re.match(r"bytes (\d+)-(\d+)/", response.get("Content-Range", ""))
+    return content_range is None or _is_start(int(content_range[1]), int(content_range[2]))
+
+
+def asks_to_hear_it(request: HttpRequest, entry: Entry | None = None) -> bool:
+    """Whether the clip will be heard from its start.
+
+    Give the entry where there is one: only its size and ETag tell what a suffix range or an If-Range means.
+    Without it, a suffix range counts as a later part.
+    """
+    if request.method == "HEAD":
+        return False
+    if entry is not None:
+        try:
+            part = requested_range(request, entry.size, etag_of(entry))
+        except Unsatisfiable:
+            return False
+        return part is None or _is_start(part.first, part.last)
+    match = RANGE.fullmatch(request.headers.get("Range", "")) if request.method == "GET" else None
+    if match is None:
+        return True
+    first, last, suffix = match.groups()
+    return suffix is None and _is_start(int(first), int(last) if last else None)
+
+
+def _is_start(first: int, last: int | None) -> bool:
+    return first == 0 and (last is None or last > 1)

@@ -1,0 +1,39 @@
+"""The express lane: published clips that this host holds, answered before sessions, users and routes.
+
+This is the one place that answers them. It comes after the middleware that adds CORS headers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase
+
+from ttscache.delivery.clip_urls import AUDIO
+from ttscache.delivery.http import published_cache_control
+from ttscache.delivery.metering import Meter, asked_by_entry
+from ttscache.delivery.responses import respond_with_hit
+from ttscache.wiring import speech_cache
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+
+def published_clips(get_response: Handler) -> Handler:
+    """Answer without a query, and without asking who the caller is."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        asked = AUDIO.fullmatch(request.path_info) if request.method in ("GET", "HEAD") else None
+        found = _published(request, **asked.groupdict()) if asked else None
+        return found or get_response(request)
+
+    return answer
+
+
+def _published(request: HttpRequest, content_hash: str, extension: str) -> HttpResponseBase | None:
+    started = time.monotonic()
+    hit = speech_cache().find_published(content_hash)
+    if hit is None or hit.entry.audio_format != extension:
+        return None
+    with Meter(request, asked_by_entry(hit.entry), started) as meter:
+        return respond_with_hit(meter, hit, published_cache_control(request, hit.entry))

@@ -1,0 +1,80 @@
+"""A clip that was found or is being made, sent to whoever asked for it, and metered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpResponseBase
+
+from ttscache.cache import Hit, Playing
+from ttscache.connections import release_connections
+from ttscache.delivery import http
+from ttscache.delivery.metering import Meter, is_counted
+from ttscache.delivery.waiting_room import waiting_room
+from ttscache.tiers import Entry
+
+
+def respond_with_hit(meter: Meter, hit: Hit, cache_control: str) -> HttpResponseBase:
+    meter.announce(hit.entry)
+    return _respond_with_clip(meter, hit.entry, hit.tier, http.hit_status(hit.tier), cache_control)
+
+
+def respond_while_generating(
+    meter: Meter, generate: Callable[[], Playing], audio_format: str, cache_control: str
+) -> HttpResponseBase:
+    """Stream the clip while it grows, or send it whole where a range was requested.
+
+    `generate` starts or joins the recording; it is called only once there is room to wait.
+    """
+    request = meter.request
+    meter.announce()
+    leave = waiting_room().enter()
+    is_streaming = False
+    # Before HTTP/1.1 a stream ends with its connection: a clip that is cut off would look whole.
+    is_to_be_whole = "Range" in request.headers or request.META["SERVER_PROTOCOL"] < "HTTP/1.1"
+    try:
+        playing = generate()
+        release_connections()
+        recording = playing.recording
+        if is_to_be_whole:
+            # A byte that nobody has had yet may still be replaced by a better one. Only now is it known
+            # where a suffix range begins.
+            meter.announce(recording.result())
+        else:
+            recording.wait_for_sound()
+        meter.mark_first_byte()
+        status = http.miss_status(playing.outcome)
+        if recording.entry is not None:
+            return _respond_with_clip(meter, recording.result(), playing.outcome, status, cache_control)
+        is_streaming = True
+        return http.stream(
+            recording,
+            audio_format,
+            cache_status=status,
+            cache_control=cache_control,
+            on_end=_once_streamed(playing, meter, leave),
+        )
+    finally:
+        if not is_streaming:
+            leave()
+
+
+def _once_streamed(playing: Playing, meter: Meter, leave: Callable[[], None]) -> Callable[[], None]:
+    def end() -> None:
+        entry = playing.recording.entry
+        has_failed = playing.recording.error is not None
+        meter.record("failed" if has_failed else playing.outcome, entry.size if entry else 0)
+        leave()  # last: a process that ends waits until all have left, and then writes its books
+
+    return end
+
+
+def _respond_with_clip(
+    meter: Meter, entry: Entry, outcome: str, cache_status: str, cache_control: str
+) -> HttpResponseBase:
+    """The clip or the requested part of it, counted unless it is a probe or a later part."""
+    response = http.deliver(meter.request, entry, cache_status=cache_status, cache_control=cache_control)
+    if is_counted(meter.request, response):
+        meter.record(outcome, entry.size, made_ahead=entry.made_ahead)
+    release_connections()  # the client may be slow
+    return response

@@ -1,0 +1,34 @@
+"""The API in this process, with a voice of the tests behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache as django_cache
+from django.test import Client
+
+from ttscache.models import ApiToken
+from ttscache.tests.fakes import FakeVoice
+from ttscache.wiring import speech_cache
+
+
+@pytest.fixture
+def voice(transactional_db: None, settings: Any) -> Iterator[FakeVoice]:
+    settings.TTSCACHE = {
+        **settings.TTSCACHE,
+        "provider": "openai",
+        "openai_api_key": "k",
+        "audio_format": "pcm",
+    }
+    voice = FakeVoice()
+    speech_cache().speaker.provider = voice
+    django_cache.clear()  # it counts for throttles, in a table that no test flushes
+    yield voice
+    speech_cache().finish_recordings(5)
+
+
+@pytest.fixture
+def caller(transactional_db: None) -> Client:
+    return Client(headers={"Authorization": f"Bearer {ApiToken.issue('tests')}"})

@@ -1,0 +1,166 @@
+"""POST /api/admin/clear-old-cache, in one process."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.utils import timezone
+
+from ttscache.models import ApiToken, Claim, Clip, Pin, PruneRun
+from ttscache.tests.fakes import entry, speech
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "/api/admin/clear-old-cache"
+
+
+@pytest.fixture
+def operator() -> Client:
+    return Client(headers={"Authorization": f"Bearer {ApiToken.issue('night watch', is_admin=True)}"})
+
+
+def clear(client: Client, **fields: object) -> Any:
+    return client.post(ADDRESS, fields, content_type="application/json")
+
+
+def keep(words: str, days: int) -> str:
+    """A clip that was asked for so many days ago; its hash."""
+    content_hash = Clip.objects.record(speech(words), "question").content_hash
+    speech_cache().tiers.permanent.put(entry(content_hash))
+    asked_for_at = timezone.now() - timedelta(days=days)
+    Clip.objects.filter(content_hash=content_hash).update(last_accessed_at=asked_for_at)
+    return content_hash
+
+
+def staff(*rights: str) -> Client:
+    user = User.objects.create(username="ana", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_a_dry_run_tells_what_the_real_one_does(operator: Client) -> None:
+    keep("Nobody asks for this.", 91)
+    Pin.objects.create(content_hash=keep("Held.", 91), reason="draft")
+    keep("New.", 89)
+    figures = {
+        "success": True,
+        "deleted_entries": 1,
+        "freed_bytes": 5,
+        "protected_entries": 1,
+        "remake_cost_usd": 0.00063,
+    }
+
+    assert clear(operator, days=90, dry_run=True).json() == {**figures, "dry_run": True}
+    assert Clip.objects.count() == 3
+    assert clear(operator, days=90).json() == {**figures, "dry_run": False}
+    assert Clip.objects.count() == 2
+    assert clear(operator, days=90).json()["deleted_entries"] == 0
+
+
+def test_days_are_as_many_as_are_said(operator: Client) -> None:
+    keep("Nobody asks for this.", 3)
+    assert clear(operator, days=4).json()["deleted_entries"] == 0
+    assert clear(operator, days=2).json()["deleted_entries"] == 1
+
+
+def test_a_run_says_who_asked(operator: Client) -> None:
+    clear(operator, days=90)
+    clear(staff("prune_clip"), days=7)
+    assert list(PruneRun.objects.values_list("requested_by", "days").order_by("started_at")) == [
+        ("night watch", 90),
+        ("ana", 7),
+    ]
+
+
+def test_staff_who_asked_are_in_the_admin_log_with_count_and_price() -> None:
+    keep("Nobody asks for this.", 91)
+    client = staff("prune_clip")
+    clear(client, days=90, dry_run=True)
+    clear(client, days=90)
+    noted = LogEntry.objects.get()
+    assert (noted.user.username, noted.object_id) == ("ana", str(PruneRun.objects.get().pk))
+    assert noted.get_change_message() == "1 clip is removed: 5\xa0bytes, to make again about $0.001."
+
+
+def test_a_token_is_nobody_who_could_be_in_the_admin_log(operator: Client) -> None:
+    clear(operator, days=90)
+    assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({}, "days"),
+        ({"dry_run": False}, "days"),
+        ({"days": 0}, "days"),
+        ({"days": -1}, "days"),
+        ({"days": 36_501}, "days"),
+        ({"days": 1.5}, "days"),
+        ({"days": "90"}, "days"),
+        ({"days": True}, "days"),
+        ({"days": None}, "days"),
+        ({"days": 90, "dry_run": "false"}, "dry_run"),
+        ({"days": 90, "dry_run": 1}, "dry_run"),
+        ({"days": 90, "dry_run": None}, "dry_run"),
+    ],
+    ids=str,
+)
+def test_a_wrong_value_is_refused_and_nothing_goes(operator: Client, fields: Any, word: str) -> None:
+    keep("Nobody asks for this.", 91)
+    response = clear(operator, **fields)
+    assert (response.status_code, response.json()["code"]) == (400, "invalid")
+    assert response.json()["error"].startswith(f"{word}: ")
+    assert Clip.objects.count() == 1
+
+
+@pytest.mark.parametrize("body", ["", "[]", "1", '"days"', "{", '{"days": 1e400}'])
+def test_what_is_no_object_is_refused(operator: Client, body: str) -> None:
+    response = operator.post(ADDRESS, body, content_type="application/json")
+    assert (response.status_code, set(response.json())) == (400, {"error", "code"})
+    assert not PruneRun.objects.exists()
+
+
+def test_strangers_and_wrong_tokens_get_401() -> None:
+    stranger, liar = Client(), Client(headers={"Authorization": "Bearer wrong"})
+    for response in (clear(stranger), clear(liar)):
+        assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
+        assert response["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_token_that_is_no_admin_s_and_staff_without_the_right_get_403() -> None:
+    plain = Client(headers={"Authorization": f"Bearer {ApiToken.issue('front end')}"})
+    for client in (plain, staff("view_clip")):
+        response = clear(client)
+        assert (response.status_code, response.json()["code"]) == (403, "forbidden")
+
+
+def test_a_session_has_to_show_its_csrf_token() -> None:
+    signed_in = staff("prune_clip")
+    careful = Client(enforce_csrf_checks=True)
+    careful.cookies = signed_in.cookies
+    assert clear(careful).status_code == 403
+    assert not PruneRun.objects.exists()
+
+
+def test_while_another_prune_is_at_work_it_is_asked_to_wait(operator: Client, monkeypatch) -> None:
+    monkeypatch.setattr("ttscache.pruning.alone.__wrapped__.__defaults__", (0.0,))
+    Claim.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
+    response = clear(operator, days=90)
+    assert (response.status_code, response.json()["code"]) == (503, "busy")
+    assert int(response["Retry-After"]) > 0
+
+
+def test_other_methods_are_refused(operator: Client) -> None:
+    assert operator.get(ADDRESS).status_code == 405
+
+
+def test_it_is_in_the_schema(client: Client) -> None:
+    assert ADDRESS in client.get("/api/schema", headers={"Accept": "application/json"}).content.decode()

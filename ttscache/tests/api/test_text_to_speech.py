@@ -1,0 +1,151 @@
+"""POST /api/text-to-speech in this process, with a voice of the tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db.models import Sum
+from django.test import Client
+from rest_framework.settings import api_settings
+
+from harness.api_calls import body_of, say
+from ttscache.api.throttling import ScopedThrottle
+from ttscache.delivery.waiting_room import waiting_room
+from ttscache.errors import ProviderFailed, ProviderUnavailable
+from ttscache.models import Clip, Usage
+from ttscache.tests.fakes import TEXT, FakeVoice, spoken
+from ttscache.wiring import speech_cache
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
+
+
+def outcomes() -> dict[str, int]:
+    speech_cache().ledger.flush()
+    return dict(Usage.objects.values_list("outcome").annotate(total=Sum("requests")))
+
+
+def test_a_text_is_spoken_and_the_second_time_it_is_there(caller: Client, voice: FakeVoice) -> None:
+    first, second = say(caller, TEXT), None
+    assert body_of(first) == spoken(voice.calls[0])
+    second = say(caller, TEXT)
+
+    assert first["Cache-Status"] == "lifereview; fwd=miss; detail=generated"
+    assert second["Cache-Status"] == "lifereview; hit; detail=memory"
+    assert body_of(second) == spoken(voice.calls[0])
+    assert outcomes() == {"generated": 1, "memory": 1}
+
+
+def test_a_persons_own_words_are_spoken_and_forgotten(caller: Client, voice: FakeVoice) -> None:
+    responses = [say(caller, TEXT, content_type="response") for _ in range(2)]
+
+    assert [body_of(response) for response in responses] == [spoken(voice.calls[0])] * 2
+    assert {response["Cache-Control"] for response in responses} == {"no-store"}
+    assert len(voice.calls) == 2
+    assert not Clip.objects.exists()
+    assert outcomes() == {"generated": 2}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"), [("greeting", "narrative"), ("outro", "narrative"), ("analysis", "analysis")]
+)
+def test_a_clip_is_filed_under_its_kind(caller: Client, said: str, kind: str) -> None:
+    body_of(say(caller, TEXT, content_type=said))
+
+    assert Clip.objects.get().content_type == kind
+
+
+def test_an_error_before_the_first_byte_has_its_status(caller: Client, voice: FakeVoice) -> None:
+    voice.errors = [ProviderUnavailable(retry_after_seconds=30)]
+    response = say(caller, TEXT)
+
+    assert (response.status_code, response.json()["code"]) == (503, "provider_unavailable")
+    assert (response["Retry-After"], response["Cache-Control"]) == ("30", "no-store")
+    assert outcomes() == {"failed": 1}
+
+
+def test_after_the_first_byte_the_connection_is_cut(caller: Client, voice: FakeVoice) -> None:
+    voice.breaks_off = ProviderFailed()
+    response = say(caller, TEXT)
+
+    with pytest.raises(ProviderFailed):
+        body_of(response)
+    assert outcomes() == {"failed": 1}
+
+
+def test_a_stranger_may_not_have_any_text_spoken_unless_the_operator_says_so(
+    voice: FakeVoice, settings: Any
+) -> None:
+    assert say(Client(), TEXT).status_code == 401
+    settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}
+    speech_cache().speaker.provider = voice
+
+    assert say(Client(), TEXT).status_code == 200
+
+
+def test_staff_may_and_other_users_may_not(
+    admin_client: Client, client: Client, django_user_model: Any
+) -> None:
+    client.force_login(django_user_model.objects.create_user("somebody"))
+
+    assert say(client, TEXT).status_code == 403
+    assert say(admin_client, TEXT).status_code == 200
+
+
+def test_no_more_threads_wait_than_may(caller: Client, settings: Any, voice: FakeVoice) -> None:
+    settings.TTSCACHE = {**settings.TTSCACHE, "waiting_threads": 1}
+    waiting_room.cache_clear()
+    speech_cache().speaker.provider = voice
+    waiting = say(caller, "The first text that is asked for.")
+    busy = say(caller, "Another text, asked for meanwhile.")
+    body_of(waiting)
+    after = say(caller, "Another text, asked for meanwhile.")
+
+    assert (busy.status_code, busy.json()["code"], "Retry-After" in busy) == (503, "busy", True)
+    assert after.status_code == 200
+    body_of(after)
+    assert outcomes() == {"generated": 2, "failed": 1}, "who was sent away asked as well"
+
+
+def test_only_generations_are_throttled(caller: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {"generation": "1/min", "anonymous_generation": "1/min"}
+    monkeypatch.setattr(ScopedThrottle, "THROTTLE_RATES", rates)
+    body_of(say(caller, TEXT))
+    hit, other = say(caller, TEXT), say(caller, "A second text that nobody has asked for.")
+
+    assert hit.status_code == 200
+    assert (other.status_code, other.json()["code"]) == (429, "throttled")
+    assert int(other["Retry-After"]) > 0
+    assert "anonymous_generation" in api_settings.DEFAULT_THROTTLE_RATES
+
+
+def test_nobody_is_sent_away_because_redis_is_gone(caller: Client, settings: Any) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1/0",
+        }
+    }
+
+    assert say(caller, TEXT).status_code == 200
+
+
+def test_json_deeper_than_anyone_means_is_a_parse_error(caller: Client) -> None:
+    response = caller.post("/api/text-to-speech", "[" * 200_000, content_type="application/json")
+
+    assert (response.status_code, response.json()["code"]) == (400, "parse_error")
+
+
+def test_what_nobody_foresaw_is_json_without_a_word_of_it(
+    caller: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = "canary words of a person"
+
+    def explode(*_: object, **__: object) -> None:
+        raise ValueError(words)
+
+    monkeypatch.setattr(speech_cache(), "generate", explode)
+    response = say(caller, words)
+
+    assert (response.status_code, response.json()["code"]) == (500, "server_error")
+    assert "canary" not in response.content.decode() + caplog.text

@@ -1,0 +1,239 @@
+"""POST /api/time-to-sound, and where the figures it brings are shown; a real browser sends them elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families as parse
+from rest_framework.settings import api_settings
+
+from ttscache.api.throttling import ReportThrottle
+from ttscache.metrics import Figures
+from ttscache.models import SoundStart
+from ttscache.reports.percentiles import Latency
+from ttscache.reports.scope import RANGES, Scope
+from ttscache.reports.time_to_sound import time_to_sound
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DAY = timedelta(days=1)
+REPORT: dict[str, Any] = {"voice": "nova", "content_type": "question", "milliseconds": 210}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered() -> None:
+    """Neither reports, for the throttle, nor figures of before."""
+    for cache in caches.all(initialized_only=False):
+        cache.clear()
+
+
+def tell(body: Any = REPORT, **fields: Any) -> Any:
+    sent = body | fields if isinstance(body, dict) else body
+    return Client().post("/api/time-to-sound", sent, content_type="application/json")
+
+
+def counted() -> dict[tuple[str, str, int], int]:
+    speech_cache().ledger.flush()
+    rows = SoundStart.objects.values_list("content_type", "voice", "latency_bucket", "starts")
+    return {(kind, voice, bucket): starts for kind, voice, bucket, starts in rows}
+
+
+def started(*buckets: int, days_ago: float = 0, voice: str = "nova") -> None:
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0) - days_ago * DAY
+    for bucket in buckets:
+        SoundStart.objects.create(
+            hour=hour, content_type="question", voice=voice, latency_bucket=bucket, starts=10
+        )
+
+
+# --- taking reports --------------------------------------------------------------------------------------
+def test_a_report_is_counted_by_voice_kind_and_bucket() -> None:
+    for fields in ({}, {}, {"voice": "onyx"}, {"content_type": "narrative"}, {"milliseconds": 60_000}):
+        answer = tell(**fields)
+        assert (answer.status_code, answer.content, answer["Cache-Control"]) == (204, b"", "no-store")
+
+    assert counted() == {
+        ("question", "nova", 8): 2,
+        ("question", "onyx", 8): 1,
+        ("narrative", "nova", 8): 1,
+        ("question", "nova", 14): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "bucket"), [(0, 0), (1, 0), (2, 1), (200, 7), (201, 8), (30_001, 14)]
+)
+def test_a_time_goes_into_the_bucket_it_does_not_exceed(milliseconds: int, bucket: int) -> None:
+    tell(milliseconds=milliseconds)
+
+    assert counted() == {("question", "nova", bucket): 1}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"voice": "alloy"}, "unknown_voice"),
+        ({"voice": ""}, "invalid"),
+        ({"voice": None}, "invalid"),
+        ({"voice": ["nova"]}, "invalid"),
+        ({"voice": "nova (demo)"}, "unknown_voice"),
+        ({"content_type": "response"}, "unknown_content_type"),
+        ({"content_type": "greeting"}, "unknown_content_type"),
+        ({"content_type": ["question"]}, "unknown_content_type"),
+        ({"milliseconds": -1}, "invalid"),
+        ({"milliseconds": 60_001}, "invalid"),
+        ({"milliseconds": 10**400}, "invalid"),
+        ({"milliseconds": 1.5}, "invalid"),
+        ({"milliseconds": "210"}, "invalid"),
+        ({"milliseconds": True}, "invalid"),
+        ({"milliseconds": None}, "invalid"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_no_page_of_ours_would_send_is_refused(fields: dict[str, Any], code: str) -> None:
+    answer = tell(**fields)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert counted() == {}
+
+
+@pytest.mark.parametrize("name", REPORT)
+def test_nothing_may_be_missing(name: str) -> None:
+    answer = tell({key: value for key, value in REPORT.items() if key != name})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[1]", "{", '"nova"', "null"], ids=["none", "list", "cut", "text", "null"]
+)
+def test_what_is_no_object_is_refused(body: str) -> None:
+    assert tell(body).status_code == 400
+    assert counted() == {}
+
+
+def test_an_error_never_repeats_what_was_sent() -> None:
+    for name in REPORT:
+        assert "Rosa" not in tell(**{name: "My mother's name was Rosa."}).content.decode()
+
+
+def test_it_takes_no_query_and_sets_no_cookie(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        answer = tell()
+
+    assert not answer.cookies
+
+
+def test_who_reports_too_much_is_asked_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {**api_settings.DEFAULT_THROTTLE_RATES, "time_to_sound": "2/min"}
+    monkeypatch.setattr(ReportThrottle, "THROTTLE_RATES", rates)
+    answers = [tell() for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [204, 204, 429]
+    assert answers[2].json() == {"error": "Too much was reported.", "code": "throttled"}
+    assert 1 <= int(answers[2]["Retry-After"]) <= 60
+    assert sum(counted().values()) == 2
+
+
+def test_the_api_is_described(client: Client) -> None:
+    schema = client.get("/api/schema", headers={"Accept": "application/json"}).json()
+    described = schema["paths"]["/api/time-to-sound"]["post"]
+
+    assert set(described["responses"]) == {"204", "400", "429"}
+    assert schema["components"]["schemas"]["TimeToSound"]["properties"]["milliseconds"]["maximum"] == 60_000
+
+
+# --- showing them ----------------------------------------------------------------------------------------
+def test_half_and_95_percent_sounded_within() -> None:
+    started(7, 8)
+    found = time_to_sound(Scope.asked_for({}))
+
+    assert (found.starts, found.p50, found.p95) == (20, Latency(200), Latency(470))
+
+
+def test_without_a_start_there_is_nothing_to_say() -> None:
+    found = time_to_sound(Scope.asked_for({}))
+
+    assert (found.starts, found.p50, found.p95) == (0, None, None)
+
+
+@pytest.mark.parametrize("name", [each.name for each in RANGES])
+def test_starts_are_those_of_the_range(name: str) -> None:
+    length = next(each.length for each in RANGES if each.name == name)
+    for voice, ago in (("nova", 0 * DAY), ("onyx", length - DAY), ("nova", length + DAY)):
+        started(7, days_ago=ago / DAY, voice=voice)
+
+    assert time_to_sound(Scope.asked_for({"range": name})).starts == 20
+
+
+def test_starts_are_those_of_the_voice() -> None:
+    started(7, days_ago=5)
+    started(8, days_ago=5, voice="onyx")
+
+    assert time_to_sound(Scope.asked_for({"voice": "onyx"})).buckets == {8: 10}
+
+
+def page_of(client: Client, query: str = "") -> str:
+    return str(client.get(f"{reverse('admin:index')}?{query}").content.decode())
+
+
+def figure(page: str, name: str) -> str:
+    found = re.search(rf'data-figure="{name}">([^<]*)<', page)
+    assert found is not None, name
+    return found[1]
+
+
+def test_the_dashboard_shows_them_and_a_dash_where_there_are_none(admin_client: Client) -> None:
+    names = ("sound-p50", "sound-p95", "sound-starts")
+    assert [figure(page_of(admin_client), name) for name in names] == ["-", "-", "0"]
+    started(7, 8)
+
+    assert [figure(page_of(admin_client), name) for name in names] == ["200 ms", "470 ms", "20"]
+
+
+def test_its_number_leads_to_the_rows_of_range_and_voice(admin_client: Client) -> None:
+    started(8)
+    started(8, days_ago=20)
+    started(8, voice="onyx")
+    link = re.search(r'href="([^"]+)" data-figure="sound-p95"', page_of(admin_client, "voice=nova"))
+    assert link is not None
+    rows = admin_client.get(link[1].replace("&amp;", "&")).content.decode()
+
+    assert rows.count("field-waited") == 1
+    assert "up to 500 ms" in rows
+
+
+def test_the_csv_has_them(admin_client: Client) -> None:
+    started(7, 8)
+    text = admin_client.get(reverse("admin:ttscache_dashboard_csv")).content.decode()
+    lines = [line for line in csv.DictReader(io.StringIO(text)) if line["section"] == "time to sound"]
+
+    assert [(line["figure"], line["value"]) for line in lines] == [
+        ("starts", "20"),
+        ("p50", "200.0"),
+        ("p95", "470.0"),
+    ]
+
+
+def test_prometheus_gets_a_histogram() -> None:
+    started(7, 8, 14)
+    started(8, days_ago=300)
+    found = {}
+    for family in parse(generate_latest(Figures()).decode()):
+        for sample in family.samples:
+            if sample.name == "lifereview_time_to_sound_seconds_bucket":
+                found[sample.labels["le"]] = sample.value
+                assert (sample.labels["content_type"], sample.labels["voice"]) == ("question", "nova")
+
+    assert [found[end] for end in ("0.1", "0.2", "0.5", "30", "+Inf")] == [0, 10, 30, 30, 40]
