@@ -5,7 +5,7 @@ This only wires the hooks of Django's ModelAdmin to the modules that know what t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -13,8 +13,6 @@ from django.forms import Script
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-
-from narratives.admin import duplicating, making, publishing, soft_delete
 from narratives.admin.permissions import (
     has_listeners,
     may_delete_all,
@@ -22,35 +20,39 @@ from narratives.admin.permissions import (
     may_publish,
     may_write_and_make,
 )
+from ttscache.staff.pages import StaffAdmin
+
+from narratives.admin import duplicating, making, publishing, soft_delete
 from narratives.models import Journey, Narrative
 from narratives.publishing import hold_clips
-from ttscache.staff.pages import StaffAdmin
 
 
 class PublishingAdmin(StaffAdmin):
+    """A page of drafts, and the list of them."""
+
     list_before_template = "admin/narratives/deleted_note.html"
     change_form_before_template = "admin/narratives/seen.html"
     confirmation_template = "admin/narratives/confirm.html"
     delete_confirmation_template = "ttscache/staff/confirm.html"
     deleted_list_display: ClassVar[Sequence[str]] = ("title",)
 
-    duplicate = duplicating.duplicate
+    duplicate = duplicating.duplicate  # a button: Unfold finds it by its name, and gives it an address
 
     class Media:
         js = (Script("narratives/price.js", type="module"),)
 
     def get_urls(self) -> list[Any]:
         return [
-            self.view("price/", making.price_view, "price"),
-            self.view("<int:object_id>/make-drafts/", making.make_drafts_view, "make_drafts"),
-            self.view("undelete/", soft_delete.undelete_view, "undelete"),
+            self.route("price/", making.price_view, "price"),
+            self.route("<int:object_id>/make-drafts/", making.make_drafts_view, "make_drafts"),
+            self.route("undelete/", soft_delete.undelete_view, "undelete"),
             *super().get_urls(),
         ]
 
-    def view(self, route: str, view: Any, name: str) -> URLPattern:
-        """A view function of these pages, for staff, at an address under theirs."""
-        full_name = f"narratives_{self.opts.model_name}_{name}"
-        pattern: URLPattern = path(route, self.admin_site.admin_view(partial(view, self)), name=full_name)
+    def route(self, address: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+        """The address, under those of these pages, of a view function that takes this ModelAdmin first."""
+        staff_only = self.admin_site.admin_view(partial(view, self))
+        pattern: URLPattern = path(address, staff_only, name=f"narratives_{self.opts.model_name}_{name}")
         return pattern
 
     # --- who may ------------------------------------------------------------------------------------------

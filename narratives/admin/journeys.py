@@ -9,6 +9,13 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
+from narratives.admin.base import PublishingAdmin
+from narratives.admin.forms import JourneyForm
+from narratives.admin.inlines import NarrativeInline
+from narratives.admin.permissions import may_import
+from narratives.editing.deleting import delete_narratives
+from narratives.staff.clip_status import add_sounds, count_up_to_date
+from ttscache.staff.clip_widgets import progress_bar
 from unfold.dataclasses import UnfoldAction
 
 from narratives.admin import (
@@ -22,15 +29,8 @@ from narratives.admin import (
     soft_delete,
     versions,
 )
-from narratives.admin.base import PublishingAdmin
-from narratives.admin.forms import JourneyForm
-from narratives.admin.inlines import NarrativeInline
-from narratives.admin.permissions import may_import
-from narratives.editing.deleting import delete_narratives
 from narratives.models import Journey, Narrative
 from narratives.publishing import one_at_a_time
-from narratives.staff.clip_status import add_sounds, count_up_to_date
-from ttscache.staff.clip_widgets import progress_bar
 
 
 @admin.register(Journey)
@@ -49,6 +49,7 @@ class JourneyAdmin(PublishingAdmin):
     further_actions = ("make_all_again", "duplicate", "import_file")  # links in the page's first line
     actions_detail = ("publish_changes", "make_missing", "versions", "preview", *further_actions)
 
+    # Unfold finds a button's function by its name in actions_detail, and gives it an address.
     publish_changes = publishing.publish_changes
     make_missing = making.make_missing
     make_all_again = making.make_all_again
@@ -59,13 +60,13 @@ class JourneyAdmin(PublishingAdmin):
     def get_urls(self) -> list[Any]:
         estimate = self.admin_site.admin_view(estimates.estimate_view)
         return [
-            self.view("<int:object_id>/go-live/", going_live.go_live_view, "go_live"),
-            self.view("<int:object_id>/waiting/<slug:deed>/", publications.waiting_view, "waiting"),
-            self.view(
+            self.route("<int:object_id>/go-live/", going_live.go_live_view, "go_live"),
+            self.route("<int:object_id>/waiting/<slug:deed>/", publications.waiting_view, "waiting"),
+            self.route(
                 "<int:object_id>/versions/<int:number>/restore/", versions.restore_version_view, "restore"
             ),
-            self.view("<path:object_id>/export-json/", import_export.export_json, "export_json"),
-            self.view("<path:object_id>/export-csv/", import_export.export_csv, "export_csv"),
+            self.route("<path:object_id>/export-json/", import_export.export_json, "export_json"),
+            self.route("<path:object_id>/export-csv/", import_export.export_csv, "export_csv"),
             path("estimate/", estimate, name="narratives_estimate"),
             *super().get_urls(),
         ]

@@ -85,8 +85,10 @@ class NarrativeAdmin(PublishingAdmin):
 
     def get_urls(self) -> list[Any]:
         return [
-            self.view("<int:object_id>/make/<slug:voice>/", voices.make_voice_view, "make"),
-            self.view("<int:object_id>/make-again/<slug:voice>/", voices.make_voice_again_view, "make_again"),
+            self.route("<int:object_id>/make/<slug:voice>/", voices.make_voice_view, "make"),
+            self.route(
+                "<int:object_id>/make-again/<slug:voice>/", voices.make_voice_again_view, "make_again"
+            ),
             *super().get_urls(),
         ]
 

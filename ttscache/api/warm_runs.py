@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from ttscache.api.base import PublicView
 from ttscache.delivery.http import NEVER
 from ttscache.models import WarmRun
+from ttscache.warming.progress import progress_of
 
 
 class WarmRunSerializer(serializers.Serializer[Any]):
