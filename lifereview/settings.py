@@ -13,8 +13,9 @@ from dotenv import dotenv_values
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from lifereview import admin_look, mail, object_storage
-from lifereview.environment import Environment, refuse
+from lifereview import admin_theme
+from lifereview.env import mail, object_storage
+from lifereview.env.reader import Environment, refuse
 from ttscache.price_list import HIT_RATE_TARGETS, LIST_PRICES, Price
 from ttscache.speech import OPENAI_VOICES
 
@@ -410,4 +411,4 @@ LOGGING = {
 }
 
 # --- the staff pages (django-unfold) ---------------------------------------------------------------------
-UNFOLD = admin_look.UNFOLD
+UNFOLD = admin_theme.UNFOLD

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lifereview import mail
-from lifereview.environment import Environment
+from lifereview.env import mail
+from lifereview.env.reader import Environment
 
 pytestmark = pytest.mark.any_database
 

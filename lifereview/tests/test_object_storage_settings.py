@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lifereview.environment import Environment
-from lifereview.object_storage import cdn_url, permanent_tier, settings_in
+from lifereview.env.object_storage import cdn_url, permanent_tier, settings_in
+from lifereview.env.reader import Environment
 
 pytestmark = pytest.mark.any_database
 

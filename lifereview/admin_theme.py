@@ -103,7 +103,7 @@ UNFOLD = {
     "SITE_SYMBOL": "graphic_eq",
     "SITE_URL": reverse_lazy("listener"),
     "SHOW_BACK_BUTTON": True,
-    "ENVIRONMENT": "lifereview.admin_look.budget_badge",
+    "ENVIRONMENT": "lifereview.admin_theme.budget_badge",
     "DASHBOARD_CALLBACK": "ttscache.admin_dashboard.dashboard_callback",
     "STYLES": [
         lambda request: static("narratives/admin.css"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lifereview.environment import Environment, refuse
+from lifereview.env.reader import Environment, refuse
 
 TEXTS = ("AWS_SESSION_TOKEN",)
 PATTERNS = {

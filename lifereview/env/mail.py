@@ -6,7 +6,7 @@ import socket
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from lifereview.environment import Environment
+from lifereview.env.reader import Environment
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 TIMEOUT_SECONDS = 10  # a mail server that hangs holds up nothing for long
