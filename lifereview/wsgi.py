@@ -8,6 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 
 application = get_wsgi_application()
 
-from ttscache import housekeeping  # noqa: E402 - needs the applications to be ready
+# These need the applications to be ready.
+from ttscache import housekeeping  # noqa: E402
+from ttscache.checks import require_valid_conf  # noqa: E402
 
+require_valid_conf()
 housekeeping.start()

@@ -11,7 +11,7 @@ class TtsCacheConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from ttscache import schema  # noqa: F401 - registers itself
+        from ttscache import checks, schema  # noqa: F401 - they register themselves
 
         # The one hook that runs after the last table of every app has been made.
         post_migrate.connect(_close_public_roles, sender=self)

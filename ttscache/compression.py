@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import zlib
 
-MODES = ("auto", "gzip", "none")
 GZIP = "gzip"
 LEAST_SAVING = 0.1  # of a clip's bytes; MP3 saves 1-4 %, which is not worth the work on each read
 

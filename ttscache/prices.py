@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ttscache.audio import longest_seconds
 from ttscache.conf import conf
-from ttscache.price_list import Price
+from ttscache.defaults import Price
 from ttscache.speech import SpeechRequest
 
 TYPICAL_CHARACTERS_A_SECOND = 15.0

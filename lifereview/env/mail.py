@@ -1,4 +1,4 @@
-"""The settings of mail: EMAIL_URL and whom to tell of trouble, as Django's mail settings."""
+"""EMAIL_URL, EMAIL_FROM and ALERT_EMAILS, as Django's mail settings."""
 
 from __future__ import annotations
 

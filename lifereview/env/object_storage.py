@@ -1,10 +1,11 @@
-"""The settings of object storage, named as django-storages reads them."""
+"""AWS_…, named as django-storages reads them, and which permanent tier new clips go to."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from lifereview.env.reader import Environment, refuse
+from ttscache.defaults import PERMANENT_TIERS
 
 TEXTS = ("AWS_SESSION_TOKEN",)
 PATTERNS = {
@@ -43,7 +44,7 @@ def settings_in(env: Environment) -> dict[str, Any]:
 
 def permanent_tier(env: Environment) -> str:
     """Where new clips go."""
-    permanent = env.choice("TTS_PERMANENT", "database", ["database", "storage"])
+    permanent = env.choice("TTS_PERMANENT", "database", PERMANENT_TIERS)
     if permanent == "storage" and not env.text("AWS_STORAGE_BUCKET_NAME"):
         refuse(
             "AWS_STORAGE_BUCKET_NAME", "", "TTS_PERMANENT=storage needs the name of a bucket, such as clips"

@@ -1,4 +1,4 @@
-"""Reads settings from the environment; a wrong value stops the start with one line that says why."""
+"""Reads settings from the environment. A wrong value stops the start with one line that says why."""
 
 from __future__ import annotations
 
@@ -99,8 +99,14 @@ class Environment:
             refuse(name, value, f"allowed is {allowed}")
         return words
 
-    def folder(self, name: str, default: Path) -> Path:
-        return Path(self.text(name, str(default))).expanduser().absolute()
+    def writable_folder(self, name: str, default: Path, mode: int = 0o777) -> Path:
+        """A folder, made if it is not there yet (with this mode, less the umask)."""
+        folder = Path(self.text(name, str(default))).expanduser().absolute()
+        try:
+            folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        except OSError as error:
+            refuse(name, str(folder), f"it has to be a folder that can be written ({error.strerror})")
+        return folder
 
     def url(self, name: str, default: str = "", *, schemes: Sequence[str]) -> str:
         value = self.text(name, default)

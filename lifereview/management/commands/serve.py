@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, IntegrityError, connections
@@ -28,6 +29,7 @@ from narratives.publishing import (
     switch_what_is_ready,
 )
 from narratives.shipped import load_shipped_content
+from ttscache.checks import require_valid_conf
 from ttscache.claims import forget_claims_of_dead_processes
 from ttscache.hosts import HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.readiness import HEARTBEAT_SECONDS, is_cluster_alive
@@ -46,6 +48,14 @@ class Command(BaseCommand):
             action="store_true",
             help="stop when the process that started this one is gone",
         )
+
+    def check(self, *args: Any, **options: Any) -> None:
+        """A wrong combination of settings stops the start with one line, as a wrong value does."""
+        try:
+            require_valid_conf()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
+        super().check(*args, **options)
 
     def handle(self, *args: Any, end_with_parent: bool, **options: Any) -> None:
         self._wait_for_port()

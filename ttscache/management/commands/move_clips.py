@@ -11,7 +11,8 @@ from django.db.models import Sum
 from django.template.defaultfilters import filesizeformat
 
 from ttscache import moving
-from ttscache.conf import PERMANENTS, conf
+from ttscache.conf import conf
+from ttscache.defaults import PERMANENT_TIERS
 from ttscache.errors import TierError
 from ttscache.models import Clip, ContentType, Keeper
 from ttscache.tiers.records import PermanentTier
@@ -27,12 +28,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--to", required=True, choices=PERMANENTS)
+        parser.add_argument("--to", required=True, choices=PERMANENT_TIERS)
         parser.add_argument("--dry-run", action="store_true", help="write nothing")
 
     def handle(self, *args: Any, to: str, dry_run: bool, **options: Any) -> None:
         tiers: dict[str, PermanentTier] = {tier.name: tier for tier in speech_cache().permanents}
-        if len(tiers) < len(PERMANENTS):
+        if len(tiers) < len(PERMANENT_TIERS):
             raise CommandError("There is no object storage: set AWS_STORAGE_BUCKET_NAME and its kin.")
         target = tiers.pop(to)
         (source,) = tiers.values()
