@@ -13,12 +13,12 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from harness.clips import entry
 from narratives import publishing
 from narratives.models import Journey, Narrative, Revision
 from ttscache import leftovers, pruning, warming
 from ttscache.conf import conf
 from ttscache.models import Clip, ClipFile, ClipQuerySet, Pin, WarmItem, WarmRun
-from ttscache.tests.fakes import entry
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)

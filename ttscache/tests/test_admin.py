@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -13,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from harness.records import clip_of, made, run_of
+from harness.staff_pages import text_of
 from ttscache import admin_widgets
-from ttscache.conf import conf
 from ttscache.models import (
     ApiToken,
     Clip,
@@ -33,28 +33,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 CLIPS = reverse("admin:ttscache_clip_changelist")
 PRUNES = reverse("admin:ttscache_prunerun_changelist")
-
-
-def clip_of(text: str, voice: str = "nova", kind: str = ContentType.QUESTION) -> Clip:
-    return Clip.objects.record(conf().house_request(text, voice), kind)
-
-
-def made(clip: Clip) -> Clip:
-    clip.kept_at, clip.checksum = timezone.now(), "0123456789abcdef"
-    clip.duration_ms, clip.audio_file_size, clip.waveform = 7_400, 61_440, bytes(range(100))
-    clip.save()
-    return clip
-
-
-def run_of(clip: Clip, item_state: str, reason: str = "", run_state: str = WarmRun.State.RUNNING) -> WarmRun:
-    run = WarmRun.objects.create(scope=f"life-review, {clip.voice}", state=run_state)
-    WarmItem.objects.create(run=run, clip=clip, position=0, state=item_state, reason=reason, characters=5)
-    return run
-
-
-def text_of(response: Any) -> str:
-    assert response.status_code == 200
-    return str(response.content.decode())
 
 
 class TestClips:

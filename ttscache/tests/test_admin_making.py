@@ -13,10 +13,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from harness.staff_pages import INDEX, YES, figure, staff_with, text_of
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin, WarmItem, WarmRun
-from ttscache.tests.test_dashboard import INDEX, YES, figure, staff_with, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 

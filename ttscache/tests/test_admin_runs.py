@@ -10,11 +10,12 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from harness.clips import speech
+from harness.records import clip_of, made, run_of
+from harness.staff_pages import text_of
 from ttscache import remaking, warming
 from ttscache.conf import conf
 from ttscache.models import WarmItem, WarmRun
-from ttscache.tests.fakes import speech
-from ttscache.tests.test_admin import clip_of, made, run_of, text_of
 from ttscache.warming import Wanted
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]

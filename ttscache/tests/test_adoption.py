@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
+from harness.earlier_databases import VARIANTS, Host, adoption_lines, ask, fill, found_clips
 from harness.postgres import PostgresServer
 from harness.waiting import wait_until
-from ttscache.tests.adoption_variants import VARIANTS, fill, found_clips
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
@@ -37,45 +33,9 @@ def url(postgres: PostgresServer) -> str:
     return postgres.create_database()
 
 
-class Host:
-    """Runs manage.py with that database."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        # In another zone, where moments without a zone would be misread.
-        self._env = {**os.environ, "DATABASE_URL": url, "VAR_DIR": str(folder), "PGTZ": "Asia/Karachi"}
-
-    def migrate(self, *options: str) -> subprocess.CompletedProcess[str]:
-        return self.manage("migrate", "--no-color", *options)
-
-    def manage(self, *arguments: str, words: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(command, env=self._env, input=words, capture_output=True, text=True)
-
-    def begin_to_migrate(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "manage.py", "migrate"]
-        return subprocess.Popen(
-            command, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-
-
 @pytest.fixture
 def host(url: str, tmp_path: Path) -> Host:
     return Host(url, tmp_path)
-
-
-def ask(url: str, sql: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        return connection.execute(sql).fetchall()
-
-
-def adoption_lines(output: str) -> list[str]:
-    """What migrate says about adoption, without its heading."""
-    lines = output.splitlines()
-    begin = next(place for place, line in enumerate(lines) if line.startswith("Adoption of existing tables"))
-    end = next(
-        (p for p in range(begin + 1, len(lines)) if not lines[p].startswith("  tts_cache")), len(lines)
-    )
-    return lines[begin + 1 : end]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

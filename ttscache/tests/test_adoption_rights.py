@@ -9,9 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from harness.earlier_databases import Host, adoption_lines, ask, fill, found_clips
 from harness.postgres import PostgresServer
-from ttscache.tests.adoption_variants import fill, found_clips
-from ttscache.tests.test_adoption import Host, adoption_lines, ask
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

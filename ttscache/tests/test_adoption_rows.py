@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from django.db import connections, transaction
 
+from harness.earlier_databases import BARE, ON_SUPABASE, Found, add_clip, add_file
 from harness.postgres import PostgresServer
 from ttscache.adoption import deeds
 from ttscache.adoption.steps import CannotAdopt, Plan
-from ttscache.tests.adoption_variants import BARE, ON_SUPABASE, Found, add_clip, add_file
 
 pytestmark = pytest.mark.any_database
 

@@ -14,10 +14,11 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.settings import api_settings
 
+from harness.clips import TEXT, spoken
+from harness.fake_voice import FakeVoice
 from ttscache import answering
 from ttscache.errors import ProviderFailed, ProviderUnavailable
 from ttscache.models import ApiToken, Clip, Pin, Usage
-from ttscache.tests.fakes import TEXT, FakeVoice, spoken
 from ttscache.throttling import ScopedThrottle
 from ttscache.wiring import speech_cache
 

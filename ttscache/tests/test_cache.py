@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import pytest
 from django.db.models.functions import Now
 
+from harness.clips import hum, speech, spoken
+from harness.fake_voice import FakeVoice
+from harness.records import free_ledger
 from ttscache.cache import Hit, Playing, SpeechCache
 from ttscache.circuit import FAILURES_IN_A_ROW
 from ttscache.claims import Claims
@@ -26,7 +29,6 @@ from ttscache.errors import (
 from ttscache.models import Claim, Clip, ClipFile, Pin, Spending
 from ttscache.speaking import Speaker
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import FakeVoice, free_ledger, hum, speech, spoken
 from ttscache.tiers import Entry
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.files import FileTier

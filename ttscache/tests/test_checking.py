@@ -12,10 +12,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from harness.clips import entry, hum, speech, spoken
 from harness.s3 import S3Server
 from ttscache.models import Clip, ClipFile, Keeper
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import entry, hum, speech, spoken
 from ttscache.tiers import Entry, checksum_of, storage
 from ttscache.wiring import speech_cache
 

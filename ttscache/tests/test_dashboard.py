@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -19,70 +18,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure, OrmQ
 
+from harness.records import old_clip, reflection, usage
+from harness.staff_pages import INDEX, STALE, YES, figure, link_in, staff_with, text_of
 from ttscache import tasks
 from ttscache.admin_stale import packed, unpacked
-from ttscache.conf import conf
 from ttscache.figures import needs
 from ttscache.figures.demo import VOICES
 from ttscache.figures.scope import RANGES
-from ttscache.models import Clip, ClipDay, LastCall, PruneRun, Spending, Usage, WarmItem, WarmRun
-from ttscache.tests.fakes import speech
+from ttscache.models import Clip, LastCall, PruneRun, Spending, WarmItem, WarmRun
 
 pytestmark = pytest.mark.django_db
 
-INDEX = reverse("admin:index")
-STALE = reverse("admin:ttscache_clip_stale")
-YES = {"confirmed": "yes"}
 CSV = reverse("admin:ttscache_dashboard_csv")
 DAY = timedelta(days=1)
-
-
-def text_of(response: Any) -> str:
-    assert response.status_code == 200
-    return str(response.content.decode())
-
-
-def figure(page: str, name: str) -> str:
-    found = re.search(rf'data-figure="{name}">([^<]*)<', page)
-    assert found is not None, name
-    return found[1]
-
-
-def link_in(page: str, pattern: str) -> str:
-    found = re.search(pattern, page)
-    assert found is not None, pattern
-    return found[1].replace("&amp;", "&")
-
-
-def usage(requests: int = 1, outcome: str = "memory", **fields: Any) -> Usage:
-    given: dict[str, Any] = {"hour": timezone.now().replace(minute=0, second=0, microsecond=0)}
-    given |= {"content_type": "question", "voice": "nova", "latency_bucket": 1, "characters": 100 * requests}
-    return Usage.objects.create(**given | {"requests": requests, "outcome": outcome} | fields)
-
-
-def reflection(text: str = "A quiet kind of home.", plays: int = 5, **fields: Any) -> Clip:
-    clip = Clip.objects.record(conf().house_request(text, "nova"), "analysis")
-    Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
-    ClipDay.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=plays)
-    return clip
-
-
-def old_clip(text: str, days: int = 100) -> Clip:
-    clip = Clip.objects.record(speech(text), "question")
-    Clip.objects.filter(pk=clip.pk).update(
-        last_accessed_at=timezone.now() - days * DAY,
-        kept_at=timezone.now() - days * DAY,
-        audio_file_size=1_024,
-    )
-    return clip
-
-
-def staff_with(*rights: str) -> Client:
-    user = User.objects.create(username="ana", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 class TestPage:

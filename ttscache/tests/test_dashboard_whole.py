@@ -14,11 +14,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure, OrmQ
 
+from harness.clips import speech
+from harness.records import old_clip, reflection, usage
+from harness.staff_pages import INDEX, STALE, link_in, text_of
 from ttscache.figures.holdings import note_not_asked_for
 from ttscache.models import Clip, LastCall, Pin, PruneRun, SoundStart, Spending, WarmItem, WarmRun
 from ttscache.pruning import find_stale
-from ttscache.tests.fakes import speech
-from ttscache.tests.test_dashboard import INDEX, STALE, link_in, old_clip, reflection, text_of, usage
 from ttscache.tries import MOST_TRIES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]

@@ -8,8 +8,8 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.clips import entry
 from ttscache import delivery
-from ttscache.tests.fakes import entry
 from ttscache.tiers import Entry
 
 pytestmark = pytest.mark.any_database

@@ -9,11 +9,11 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from harness.clips import entry
+from harness.earlier_databases import Found
 from ttscache import tasks
 from ttscache.examining import examine_adopted
 from ttscache.models import Clip, ClipFile, Keeper, Pin
-from ttscache.tests.adoption_variants import Found
-from ttscache.tests.fakes import entry
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.records import kept_clip
 

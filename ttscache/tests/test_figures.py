@@ -14,6 +14,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
+from harness.clips import speech
 from ttscache.conf import conf
 from ttscache.figures import asked, heard, holdings, work
 from ttscache.figures.histogram import Latency, percentile
@@ -36,7 +37,6 @@ from ttscache.models import (
 )
 from ttscache.rollup import roll_up
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import speech
 
 NOW = datetime(2026, 11, 23, 10, 42, 30, tzinfo=UTC)
 DAY = timedelta(days=1)

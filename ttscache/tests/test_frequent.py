@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
+from harness.clips import entry
+from harness.fake_voice import FakeVoice
 from ttscache import pulling, tasks
 from ttscache.access import Access, access_to
 from ttscache.cache import SpeechCache
@@ -20,7 +22,6 @@ from ttscache.frequent import FETCHED_AT_ONCE, Frequent, keep_at_hand, make_freq
 from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmItem, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import FakeVoice, entry
 from ttscache.tiers.files import FileTier
 from ttscache.wiring import speech_cache
 

@@ -9,11 +9,12 @@ import pytest
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
+from harness.clips import speech
+from harness.fake_voice import FakeVoice
 from ttscache import tasks, warming
 from ttscache.hosts import CLUSTER, hosts_at_work
 from ttscache.models import ProcessReport, WarmRun
 from ttscache.speaking import Speaker
-from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import Wanted
 from ttscache.wiring import speech_cache
 

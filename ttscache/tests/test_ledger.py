@@ -10,10 +10,11 @@ from django.db import Error, InterfaceError, OperationalError, connection, trans
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from harness.clips import KEY, TEXT, speech
+from harness.records import free_ledger
 from harness.waiting import wait_until
 from ttscache.ledger import HITS, OUTCOMES, Asked, Ledger
 from ttscache.models import Clip, ClipDay, Receipt, SoundStart, Spending, Usage
-from ttscache.tests.fakes import KEY, TEXT, free_ledger, speech
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ASKED = Asked(KEY, "question", "nova", "tts-1-hd", 100)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from harness.clips import entry, speech
 from ttscache import access, local_copies
 from ttscache.access import Access, access_to
 from ttscache.cache import SpeechCache
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Clip, Removal
-from ttscache.tests.fakes import entry, speech
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db

@@ -13,12 +13,13 @@ from django.db.models import Sum
 from django.test import Client
 from django.utils import timezone
 
+from harness.clips import TEXT, entry, speech
+from harness.fake_voice import FakeVoice
 from ttscache import moving, pulling, warming, wiring
 from ttscache.analytics import cache_stats
 from ttscache.cache import Playing, SpeechCache
 from ttscache.models import Clip, ClipDay, ClipFile, Pin, Usage, WarmItem
 from ttscache.speaking import Speaker
-from ttscache.tests.fakes import TEXT, FakeVoice, entry, speech
 from ttscache.tiers.database import DatabaseTier
 from ttscache.warming import Wanted
 from ttscache.wiring import speech_cache

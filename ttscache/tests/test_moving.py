@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
+from harness.clips import KEY, OTHER, entry, hum
 from harness.s3 import S3Server
 from ttscache import marker, moving, readiness, tasks, wiring
 from ttscache.analytics import cache_stats
@@ -21,8 +22,6 @@ from ttscache.errors import TierError
 from ttscache.models import Claim, Clip, ClipFile, Keeper, Leftover, Pin
 from ttscache.pinning import replace_pins
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import KEY, entry, hum
-from ttscache.tests.test_tiers import OTHER
 from ttscache.tiers.database import DatabaseTier
 
 pytestmark = pytest.mark.django_db

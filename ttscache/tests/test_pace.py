@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from harness.clips import speech
 from ttscache.models import Clip, WarmItem, WarmRun
 from ttscache.pace import FIRST_SECONDS, seconds_to_make
-from ttscache.tests.fakes import speech
 
 pytestmark = pytest.mark.django_db
 

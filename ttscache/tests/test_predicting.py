@@ -8,11 +8,11 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
+from harness.clips import KEY, entry, speech
 from harness.waiting import wait_until
 from ttscache import predicting, warming
 from ttscache.models import Clip, Lane, Pin, WarmItem, WarmRun
 from ttscache.predicting import MOST_WAITING, Predictor
-from ttscache.tests.fakes import KEY, entry, speech
 from ttscache.warming import Wanted
 from ttscache.wiring import speech_cache
 

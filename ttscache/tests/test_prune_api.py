@@ -11,8 +11,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from harness.clips import entry, speech
 from ttscache.models import ApiToken, Claim, Clip, Pin, PruneRun
-from ttscache.tests.fakes import entry, speech
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db

@@ -17,10 +17,10 @@ from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
+from harness.clips import speech
 from ttscache import pruning, tasks
 from ttscache.figures.holdings import NotAskedFor, not_asked_for
 from ttscache.models import Claim, Clip, Pin, PruneRun, Removal, WarmItem, WarmRun
-from ttscache.tests.fakes import speech
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,13 +15,13 @@ from django.db import DatabaseError
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from harness.clips import entry, speech
 from harness.s3 import S3Server
 from ttscache import leftovers, pruning, tasks, warming, wiring
 from ttscache.admin_stale import Totals
 from ttscache.errors import Busy
 from ttscache.models import Claim, Clip, ClipFile, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
 from ttscache.pruning import Stale, begin, find_stale, prune
-from ttscache.tests.fakes import entry, speech
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db

@@ -10,6 +10,8 @@ import pytest
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
+from harness.clips import speech
+from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
 from ttscache import pulling, tasks, warming
 from ttscache.budget import Budget
@@ -18,7 +20,6 @@ from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnava
 from ttscache.hosts import this_host
 from ttscache.models import Claim, ProcessReport, WarmItem, WarmRun
 from ttscache.speaking import Speaker
-from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.tiers import Entry
 from ttscache.warming import Wanted
 from ttscache.wiring import speech_cache

@@ -9,6 +9,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from harness.clips import hum, speech, spoken
+from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
 from ttscache import pulling, remaking, warming
 from ttscache.cache import Hit
@@ -18,7 +20,6 @@ from ttscache.figures.holdings import GROWTH_DAYS, _bytes_a_day
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
 from ttscache.speaking import Speaker
-from ttscache.tests.fakes import FakeVoice, hum, speech, spoken
 from ttscache.warming import Wanted
 from ttscache.wiring import forget, speech_cache
 

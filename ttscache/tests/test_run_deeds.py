@@ -14,6 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from harness.clips import speech
+from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
 from ttscache import pulling, warming
 from ttscache.analytics import progress_of
@@ -21,7 +23,6 @@ from ttscache.budget import Budget
 from ttscache.errors import ProviderFailed
 from ttscache.models import Clip, Lane, WarmItem, WarmRun
 from ttscache.speaking import Speaker
-from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import Wanted
 from ttscache.wiring import speech_cache
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from harness.clips import speech
 from ttscache import pruning, warming
 from ttscache.models import WarmRun
 from ttscache.pruning import Stale
-from ttscache.tests.fakes import speech
 from ttscache.warming import Wanted
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]

@@ -4,6 +4,9 @@ import threading
 
 import pytest
 
+from harness.clips import entry, speech, spoken
+from harness.fake_voice import MOST_CHARACTERS, FakeVoice
+from harness.records import free_ledger
 from harness.waiting import wait_until
 from ttscache.budget import Budget
 from ttscache.circuit import FAILURES_IN_A_ROW
@@ -21,7 +24,6 @@ from ttscache.models import BudgetDay, Spending
 from ttscache.recording import Recording
 from ttscache.speaking import Speaker, Spoken
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import MOST_CHARACTERS, FakeVoice, entry, free_ledger, speech, spoken
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,15 +13,15 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from harness import http
+from harness.clips import KEY, OTHER, entry, hum
 from harness.s3 import S3Server
+from harness.tier_contract import TierContract
 from ttscache import bucket as bucket_module
 from ttscache import marker
 from ttscache.bucket import Bucket
 from ttscache.errors import TierError
 from ttscache.leftovers import GRACE
 from ttscache.models import Clip, ClipFile, Identity, Keeper, Leftover, Pin
-from ttscache.tests.fakes import KEY, entry, hum
-from ttscache.tests.test_tiers import OTHER, TierContract
 from ttscache.tiers import storage
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.storage import StorageTier

@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Failure, Schedule, Success, Task
 
+from harness.clips import speech
 from ttscache import tasks
 from ttscache.models import Claim, Clip, ClipDay, ProcessReport, Receipt, Usage, WarmItem, WarmRun
-from ttscache.tests.fakes import speech
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

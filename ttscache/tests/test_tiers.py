@@ -12,60 +12,15 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, connection
 
+from harness.clips import KEY, OTHER, entry, hum
+from harness.tier_contract import TierContract
 from ttscache.errors import TierError
 from ttscache.models import Clip, ClipFile
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import KEY, entry, hum
-from ttscache.tiers import LocalTier, Tier, checksum_of
+from ttscache.tiers import LocalTier, checksum_of
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.memory import MemoryTier
-
-OTHER = "f" * 32
-
-
-class TierContract:
-    def test_a_miss_is_none(self, tier: Tier) -> None:
-        assert tier.get(KEY) is None
-
-    def test_what_was_put_comes_back_byte_for_byte(self, tier: Tier) -> None:
-        sound = bytes(range(256)) * 300
-        tier.put(entry(sound=sound))
-        found = tier.get(KEY)
-
-        assert found is not None
-        assert (found.audio, found.checksum, found.duration_ms) == (sound, checksum_of(sound), 1_000)
-        assert (found.voice, found.content_type, found.characters) == ("nova", "question", 40)
-
-    def test_it_remembers_what_was_made_ahead_until_it_is_made_anew(self, tier: Tier) -> None:
-        tier.put(entry(made_ahead=True))
-        assert tier.get(KEY).made_ahead  # type: ignore[union-attr]
-        tier.put(entry())
-
-        assert not tier.get(KEY).made_ahead  # type: ignore[union-attr]
-
-    def test_a_second_put_replaces_the_first(self, tier: Tier) -> None:
-        tier.put(entry(sound=b"old"))
-        tier.put(entry(sound=b"newer"))
-
-        assert tier.get(KEY).audio == b"newer"  # type: ignore[union-attr]
-        assert list(tier.entries()) == [(KEY, 5)]
-
-    def test_what_was_deleted_is_a_miss(self, tier: Tier) -> None:
-        tier.put(entry())
-        tier.delete(KEY)
-
-        assert tier.get(KEY) is None
-        assert list(tier.entries()) == []
-
-    def test_deleting_what_is_not_there_is_silent(self, tier: Tier) -> None:
-        tier.delete(KEY)
-
-    def test_it_lists_what_it_holds(self, tier: Tier) -> None:
-        tier.put(entry(sound=b"abc"))
-        tier.put(entry(OTHER, b"de"))
-
-        assert sorted(tier.entries()) == [(KEY, 3), (OTHER, 2)]
 
 
 class LocalTierContract(TierContract):
@@ -220,7 +175,7 @@ class TestFileTier(LocalTierContract):
         program = (
             "import sys, pathlib, django; django.setup()\n"
             "from ttscache.tiers.files import FileTier\n"
-            "from ttscache.tests.fakes import entry\n"
+            "from harness.clips import entry\n"
             "tier = FileTier(pathlib.Path(sys.argv[1]), 10**9)\n"
             "print('go', flush=True)\n"
             "while True:\n"

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 from django_q.models import OrmQ
 
+from harness.clips import speech
+from harness.fake_voice import FakeVoice
 from ttscache import pulling, tasks, warming
 from ttscache.analytics import progress_of
 from ttscache.errors import TextRefused
 from ttscache.models import Clip, WarmRun
 from ttscache.speaking import Speaker
-from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import Wanted
 from ttscache.wiring import speech_cache
 
