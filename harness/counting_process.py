@@ -102,7 +102,7 @@ def note_flushes(note: Note) -> None:
 
 
 def count(numbers: range, accent: str, pause_seconds: float, note: Note) -> None:
-    from ttscache.ledger import Asked
+    from ttscache.accounting.ledger import Asked
     from ttscache.wiring import speech_cache
 
     ledger = speech_cache().ledger
@@ -110,7 +110,7 @@ def count(numbers: range, accent: str, pause_seconds: float, note: Note) -> None
         given = request_of(accent, number)
         asked = Asked(given.content_hash, given.kind, given.voice, "tts-1-hd", given.characters)
         note(f"?{number}")
-        ledger.asked(asked, given.outcome, given.seconds, given.audio_bytes)
+        ledger.record_request(asked, given.outcome, given.seconds, given.audio_bytes)
         note(f"={number}")
         if number % BURST == 0:
             time.sleep(pause_seconds)

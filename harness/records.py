@@ -8,8 +8,8 @@ from typing import Any
 from django.utils import timezone
 
 from harness.clips import speech
+from ttscache.accounting.ledger import Ledger
 from ttscache.conf import conf
-from ttscache.ledger import Ledger
 from ttscache.models import Clip, ClipDay, ContentType, Usage, WarmItem, WarmRun
 
 

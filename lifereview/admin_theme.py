@@ -31,7 +31,7 @@ def _outside(title: str, icon: str, route: str) -> dict[str, Any]:
 
 def budget_badge(request: HttpRequest) -> list[str] | None:
     """Beside the title of every staff page once the day's money is spent."""
-    from ttscache.analytics import budget_today  # settings read this file before there are models
+    from ttscache.accounting.budget import budget_today  # settings read this file before there are models
     from ttscache.conf import conf
 
     if conf().daily_budget_usd is None or not request.user.is_authenticated:

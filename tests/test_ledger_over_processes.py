@@ -21,7 +21,7 @@ from harness.site import WebServer
 from harness.site_data import query
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
-from ttscache.ledger import LATENCY_BUCKETS_MS
+from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 
 pytestmark = pytest.mark.site
 

@@ -15,6 +15,9 @@ from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
 from ttscache import admin_prunes, admin_runs  # noqa: F401 - register their pages
+from ttscache.accounting.budget import budget_today
+from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
+from ttscache.accounting.rollup import is_whole_day
 from ttscache.admin_dashboard import DashboardPages
 from ttscache.admin_filters import HeardFilter, MadeFilter, PublishedFilter, UnheardFilter
 from ttscache.admin_pages import LookOnly, StaffAdmin
@@ -28,10 +31,7 @@ from ttscache.admin_widgets import (
     player,
     waveform,
 )
-from ttscache.analytics import budget_today
-from ttscache.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import Alert, ApiToken, Clip, ContentType, Pin, SoundStart, Spending, Usage
-from ttscache.rollup import is_whole_day
 
 
 # --- clips -----------------------------------------------------------------------------------------------

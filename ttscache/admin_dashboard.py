@@ -19,6 +19,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from ttscache import charts, warming
+from ttscache.accounting.ledger import HITS, MISSES
+from ttscache.accounting.rollup import start_of_day
 from ttscache.admin_making import make_missing_page, retry_page
 from ttscache.admin_pages import StaffAdmin, has_said_yes
 from ttscache.admin_stale import stale_page
@@ -32,9 +34,7 @@ from ttscache.figures.needs import Need, needs_without_figures, reflection_links
 from ttscache.figures.report import Report, report
 from ttscache.figures.scope import HOUR, RANGES, VIEWS, Scope
 from ttscache.figures.work import CLASSES, LATELY, OK, failed_lately
-from ttscache.ledger import HITS, MISSES
 from ttscache.models import Clip, ContentType, WarmRun
-from ttscache.rollup import start_of_day
 from ttscache.tries import MOST_TRIES
 
 RIGHTS = {  # what the page asks for, and what somebody may then see or do

@@ -18,11 +18,11 @@ from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from ttscache.accounting.prices import list_price_usd
 from ttscache.admin_widgets import price
 from ttscache.conf import conf
 from ttscache.hosts import hosts_at_work
 from ttscache.models import MOST_HASHES, Clip, ContentType, PruneRun
-from ttscache.prices import list_price_usd
 from ttscache.pruning import MOST_DAYS, Stale, find_stale, hand_over
 
 MOST_AT_ONCE = 100_000  # what a form may carry

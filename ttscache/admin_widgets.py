@@ -15,9 +15,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
+from ttscache.accounting.prices import list_price_usd
 from ttscache.delivery import audio_path
 from ttscache.models import Clip, ContentType, PruneRun, WarmItem, WarmRun
-from ttscache.prices import list_price_usd
 from ttscache.warming import Plan
 
 MOST_LINES = 200  # of a list that staff are to read

@@ -20,10 +20,10 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 
 from ttscache import holdings
-from ttscache.analytics import budget_today
+from ttscache.accounting.budget import budget_today
+from ttscache.accounting.ledger import HITS
 from ttscache.conf import conf
 from ttscache.hosts import this_host
-from ttscache.ledger import HITS
 from ttscache.models import IS_REAL, Alert, ContentType, LastCall, Usage
 
 logger = logging.getLogger(__name__)

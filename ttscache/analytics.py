@@ -4,42 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from ttscache import counted
-from ttscache.conf import conf
+from ttscache.accounting.budget import budget_today
+from ttscache.accounting.ledger import HITS, OUTCOMES
 from ttscache.counted import UsageSum
 from ttscache.holdings import Held, clips_held, clips_in_memory, clips_made_ahead, files_here
-from ttscache.ledger import HITS, OUTCOMES
 from ttscache.models import ContentType, WarmItem, WarmRun, kind_of
-from ttscache.prices import list_price_usd
-from ttscache.wiring import speech_cache
-
-SENTENCE_CHARACTERS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetToday:
-    """What may be spent today (UTC), and what is spent or set aside for calls under way."""
-
-    cap_usd: float | None
-    committed_usd: float
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether not even an ordinary sentence can be paid for any more."""
-        sentence_usd = list_price_usd(conf().house_model, SENTENCE_CHARACTERS)
-        return self.cap_usd is not None and self.committed_usd + sentence_usd > self.cap_usd
-
-
-def budget_today() -> BudgetToday:
-    """Raises DatabaseError."""
-    committed = speech_cache().speaker.budget.committed_microusd() / 1e6
-    return BudgetToday(conf().daily_budget_usd, committed)
 
 
 def cache_stats() -> dict[str, Any]:

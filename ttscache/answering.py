@@ -10,11 +10,11 @@ from functools import cache
 from django.http import HttpRequest, HttpResponseBase
 
 from ttscache import delivery, predicting
+from ttscache.accounting.ledger import Asked
 from ttscache.cache import Hit, Playing
 from ttscache.conf import conf
 from ttscache.connections import release_connections
 from ttscache.errors import Busy, SpeechError
-from ttscache.ledger import Asked
 from ttscache.models import ContentType, kind_of
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
@@ -70,7 +70,9 @@ class Counting:
 
     def book(self, outcome: str, audio_bytes: int = 0, *, made_ahead: bool = False) -> None:
         seconds = self._seconds if self._seconds is not None else time.monotonic() - self._started
-        speech_cache().ledger.asked(self._asked, outcome, seconds, audio_bytes, made_ahead=made_ahead)
+        speech_cache().ledger.record_request(
+            self._asked, outcome, seconds, audio_bytes, made_ahead=made_ahead
+        )
 
 
 def asked_for(entry: Entry) -> Asked:

@@ -14,6 +14,7 @@ from operator import attrgetter
 
 from django.db import DatabaseError, connections
 
+from ttscache.accounting.ledger import Ledger
 from ttscache.claims import Claims, Held
 from ttscache.errors import (
     Busy,
@@ -25,7 +26,6 @@ from ttscache.errors import (
     TierError,
     error_of,
 )
-from ttscache.ledger import Ledger
 from ttscache.models import Clip, ContentType, Pin
 from ttscache.recording import Recording
 from ttscache.speaking import PARTS_AT_ONCE, Speaker, Spoken

@@ -16,9 +16,9 @@ from django.db import models
 from django.db.models import Sum
 from django.utils import timezone
 
+from ttscache.accounting.rollup import start_of_day
 from ttscache.cache import SpeechCache
 from ttscache.models import IS_REAL, SoundStart, Spending, Usage
-from ttscache.rollup import start_of_day
 from ttscache.wiring import speech_cache
 
 SETTLED = timedelta(days=2)  # longer than any process waits with its counts, as a rule

@@ -15,11 +15,11 @@ from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.claims import is_process_alive
 from ttscache.hosts import CLUSTER, this_host
 from ttscache.models import Clip, Pin, ProcessReport, WarmItem, WarmRun, kind_of
-from ttscache.prices import list_price_usd
 from ttscache.wiring import speech_cache
 
 REPORT_SECONDS = 90  # a process that has not reported for so long is gone

@@ -14,11 +14,11 @@ import time
 from django.db import DatabaseError, connections
 
 from ttscache import frequent, predicting
+from ttscache.accounting.ledger import report_process
 from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.errors import TierError
-from ttscache.ledger import report_process
 from ttscache.local_copies import LocalCopies
 from ttscache.models import Pin
 from ttscache.wiring import load_libraries, speech_cache

@@ -19,10 +19,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from ttscache import counted, holdings
-from ttscache.analytics import budget_today
+from ttscache.accounting.budget import budget_today
+from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.conf import conf
 from ttscache.hosts import this_host
-from ttscache.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import Alert
 from ttscache.wiring import speech_cache
 

@@ -25,10 +25,10 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from ttscache import leftovers
+from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.errors import Busy, TierError
 from ttscache.models import Claim, Clip, ClipFile, Keeper, PruneBatch, PruneRun, Removal, WarmItem
-from ttscache.prices import list_price_usd
 from ttscache.wiring import storage_tier
 
 logger = logging.getLogger(__name__)

@@ -23,6 +23,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
+from ttscache.accounting.prices import most_usd
 from ttscache.cache import Hit, Playing, SpeechCache
 from ttscache.claims import Held
 from ttscache.conf import conf
@@ -38,7 +39,6 @@ from ttscache.errors import (
 )
 from ttscache.hosts import hosts_at_work, this_host
 from ttscache.models import Claim, WarmItem, WarmRun
-from ttscache.prices import most_usd
 from ttscache.warming import WAS_THERE, pause, settle
 from ttscache.wiring import speech_cache
 

@@ -14,7 +14,9 @@ from cachebox import TTLCache
 from django.db import connections
 
 from ttscache import audio as sound
-from ttscache.budget import Budget, Reservation
+from ttscache.accounting.budget import Budget, Reservation
+from ttscache.accounting.ledger import Ledger
+from ttscache.accounting.prices import cost_usd, is_priced, most_usd
 from ttscache.circuit import Circuit
 from ttscache.errors import (
     BrokenAudio,
@@ -24,9 +26,7 @@ from ttscache.errors import (
     SpeechError,
     VoiceNotInUse,
 )
-from ttscache.ledger import Ledger
 from ttscache.models import ContentType
-from ttscache.prices import cost_usd, is_priced, most_usd
 from ttscache.providers import Provider
 from ttscache.recording import Recording
 from ttscache.speech import SpeechRequest
@@ -191,7 +191,7 @@ class Speaker:
             if call not in self._calls:
                 return  # it was booked when the process began to end
             self._calls.remove(call)
-        self._ledger.paid(call.request, call.content_type, usd, outcome)
+        self._ledger.record_call(call.request, call.content_type, usd, outcome)
         self.budget.settle(call.reservation, usd)
 
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 from django_q.models import Failure, Success
 
 from ttscache import readiness
+from ttscache.accounting.rollup import first_day_kept, roll_up, start_of_day
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Receipt, Removal, Replaced, WarmItem, WarmRun
-from ttscache.rollup import first_day_kept, roll_up, start_of_day
 
 SUCCESSES_KEPT = timedelta(days=7)
 FAILURES_KEPT = timedelta(days=30)

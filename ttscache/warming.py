@@ -20,9 +20,9 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from ttscache import run_ends
-from ttscache.budget import Budget
+from ttscache.accounting.budget import Budget
+from ttscache.accounting.prices import list_price_usd, most_usd
 from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
-from ttscache.prices import list_price_usd, most_usd
 from ttscache.speech import SpeechRequest
 from ttscache.tries import tried_out
 

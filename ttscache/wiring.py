@@ -7,12 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ttscache import audio as sound
-from ttscache.budget import Budget
+from ttscache.accounting.budget import Budget
+from ttscache.accounting.ledger import Asked, Ledger
+from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.claims import Claims
 from ttscache.conf import Conf, conf
-from ttscache.ledger import Asked, Ledger
-from ttscache.prices import list_price_usd
 from ttscache.providers import Provider
 from ttscache.providers.embedded import EmbeddedProvider
 from ttscache.providers.openai import OpenAIProvider

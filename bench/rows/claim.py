@@ -94,8 +94,8 @@ def miss_ms(cache: SpeechCache) -> float:
 
 def cache_with(claims: Claims, folder: Path) -> SpeechCache:
     """As wiring.py builds it, but for the voice, the claims and the place of the files."""
+    from ttscache.accounting.ledger import Ledger
     from ttscache.cache import SpeechCache
-    from ttscache.ledger import Ledger
     from ttscache.speaking import Speaker
     from ttscache.tiers.database import DatabaseTier
     from ttscache.tiers.files import FileTier

@@ -11,12 +11,12 @@ from typing import Any
 
 from django.db.models import Sum
 
+from ttscache.accounting.ledger import HITS, LATENCY_BUCKETS_MS, OUTCOMES
 from ttscache.conf import conf
 from ttscache.figures.histogram import Latency, percentile
 from ttscache.figures.remembered import PAST_FRESH, remembered, rows_in
 from ttscache.figures.scope import Scope
 from ttscache.figures.steps import StepOf
-from ttscache.ledger import HITS, LATENCY_BUCKETS_MS, OUTCOMES
 from ttscache.models import ContentType, Usage, kind_of
 
 ENOUGH_REQUESTS = 20  # below that a rate says little, and has no colour

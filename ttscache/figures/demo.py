@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from ttscache.books import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
-from ttscache.ledger import MISSES
+from ttscache.accounting.counters import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
+from ttscache.accounting.ledger import MISSES
+from ttscache.accounting.rollup import HOURS_KEPT, start_of_day
 from ttscache.models import DEMO_MARK, Clip, ClipDay, ContentType, SoundStart, Spending, Usage
-from ttscache.rollup import HOURS_KEPT, start_of_day
 from ttscache.speech import SpeechRequest
 
 VOICES = (f"nova{DEMO_MARK}", f"onyx{DEMO_MARK}")

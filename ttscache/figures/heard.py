@@ -9,12 +9,12 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
+from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.figures import demo
 from ttscache.figures.remembered import remembered
 from ttscache.figures.scope import Scope
 from ttscache.models import Clip, ClipDay, ContentType, Pin
-from ttscache.prices import list_price_usd
 
 FEWEST_PLAYS = 3
 SHOWN = 10

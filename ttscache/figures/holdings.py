@@ -11,12 +11,12 @@ from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
 
 from ttscache import holdings
+from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.figures.asked import tone_of
 from ttscache.figures.remembered import Remembered, note, noted, remembered
 from ttscache.figures.scope import DAY, Scope
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, kind_of
-from ttscache.prices import list_price_usd
 from ttscache.pruning import Stale
 
 COVERAGE_TARGET = 100.0  # percent

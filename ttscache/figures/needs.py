@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from django.utils import timezone
 
 from ttscache import alerts
-from ttscache.analytics import BudgetToday
+from ttscache.accounting.budget import BudgetToday
+from ttscache.accounting.rollup import start_of_day
 from ttscache.figures.holdings import Coverage, Storage
 from ttscache.figures.work import Queue, failed_lately
 from ttscache.models import Alert, Clip
-from ttscache.rollup import start_of_day
 from ttscache.tries import MOST_TRIES
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ttscache.analytics import BudgetToday, budget_today
+from ttscache.accounting.budget import BudgetToday, budget_today
 from ttscache.conf import conf
 from ttscache.figures import asked, demo, heard, holdings, needs, time_to_sound, work
 from ttscache.figures import money as moneys

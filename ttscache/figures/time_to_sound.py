@@ -10,10 +10,10 @@ from typing import Any
 
 from django.db.models import Sum
 
+from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.figures.histogram import Latency, percentile
 from ttscache.figures.remembered import rows_in
 from ttscache.figures.scope import Scope
-from ttscache.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import SoundStart
 
 

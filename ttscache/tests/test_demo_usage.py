@@ -13,7 +13,8 @@ from django.utils import timezone
 from prometheus_client import generate_latest
 
 from ttscache import alerts
-from ttscache.analytics import budget_today, cache_stats
+from ttscache.accounting.budget import budget_today
+from ttscache.analytics import cache_stats
 from ttscache.conf import conf
 from ttscache.figures import asked, demo
 from ttscache.figures.scope import Scope

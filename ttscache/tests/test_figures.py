@@ -15,13 +15,14 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from harness.clips import speech
+from ttscache.accounting.ledger import Asked, Ledger
+from ttscache.accounting.rollup import roll_up
 from ttscache.conf import conf
 from ttscache.figures import asked, heard, holdings, work
 from ttscache.figures.histogram import Latency, percentile
 from ttscache.figures.money import money
 from ttscache.figures.report import report
 from ttscache.figures.scope import RANGES, VIEWS, Scope
-from ttscache.ledger import Asked, Ledger
 from ttscache.models import (
     Alert,
     Clip,
@@ -35,7 +36,6 @@ from ttscache.models import (
     WarmItem,
     WarmRun,
 )
-from ttscache.rollup import roll_up
 from ttscache.speech import SpeechRequest
 
 NOW = datetime(2026, 11, 23, 10, 42, 30, tzinfo=UTC)
@@ -95,14 +95,14 @@ def _record(chance: random.Random, clock: list[float], ledger: Ledger) -> list[R
     voice, outcome, model = chance.choice(VOICES), chance.choice(OUTCOMES), chance.choice(list(PRICES))
     characters, ms = chance.randint(1, 900), chance.choice([0.4, 3, 30, 300, 3_000, 40_000]) * chance.random()
     clock[0] = at.timestamp()
-    ledger.asked(
+    ledger.record_request(
         Asked(f"{chance.getrandbits(128):032x}", kind, voice, model, characters), outcome, ms / 1e3, 9
     )
     worth = 0 if outcome == "failed" else characters * PRICES[model]
     requests = [Request(at, kind, voice, outcome, characters, worth, ms)]
     if outcome in ("generated", "failed"):
         said = SpeechRequest(text="a" * characters, voice=voice, model=model)
-        ledger.paid(said, kind, worth / 1e6, "ok" if worth else "provider_failed")
+        ledger.record_call(said, kind, worth / 1e6, "ok" if worth else "provider_failed")
         requests.append(Request(at, kind, voice, outcome, characters, worth, is_call=True))
     return requests
 

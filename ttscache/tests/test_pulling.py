@@ -14,7 +14,7 @@ from harness.clips import speech
 from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
 from ttscache import pulling, tasks, warming
-from ttscache.budget import Budget
+from ttscache.accounting.budget import Budget
 from ttscache.circuit import FAILURES_IN_A_ROW, Circuit
 from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnavailable
 from ttscache.hosts import this_host

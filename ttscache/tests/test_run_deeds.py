@@ -18,8 +18,8 @@ from harness.clips import speech
 from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
 from ttscache import pulling, warming
+from ttscache.accounting.budget import Budget
 from ttscache.analytics import progress_of
-from ttscache.budget import Budget
 from ttscache.errors import ProviderFailed
 from ttscache.models import Clip, Lane, WarmItem, WarmRun
 from ttscache.speaking import Speaker

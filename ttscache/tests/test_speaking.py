@@ -8,7 +8,8 @@ from harness.clips import entry, speech, spoken
 from harness.fake_voice import MOST_CHARACTERS, FakeVoice
 from harness.records import free_ledger
 from harness.waiting import wait_until
-from ttscache.budget import Budget
+from ttscache.accounting.budget import Budget
+from ttscache.accounting.ledger import Ledger
 from ttscache.circuit import FAILURES_IN_A_ROW
 from ttscache.errors import (
     BudgetExhausted,
@@ -19,7 +20,6 @@ from ttscache.errors import (
     SpeechError,
     TextRefused,
 )
-from ttscache.ledger import Ledger
 from ttscache.models import BudgetDay, Spending
 from ttscache.recording import Recording
 from ttscache.speaking import Speaker, Spoken

@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from narratives import publishing
 from ttscache import pulling, warming
+from ttscache.accounting.prices import list_price_usd
 from ttscache.analytics import progress_of
 from ttscache.conf import conf
 from ttscache.models import Clip, WarmItem, WarmRun
-from ttscache.prices import list_price_usd
 from ttscache.warming import Plan
 from ttscache.wiring import speech_cache
 

@@ -10,10 +10,14 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import DatabaseError
 from django.db.models import F, Sum
 
+from ttscache.accounting.prices import list_price_usd
+from ttscache.conf import conf
 from ttscache.errors import BudgetExhausted, StoreUnavailable
 from ttscache.models import IS_REAL, BudgetDay, Spending
 
 logger = logging.getLogger(__name__)
+
+SENTENCE_CHARACTERS = 100
 
 
 def utc_now() -> datetime:
@@ -31,7 +35,7 @@ class Reservation:
 class Budget:
     """`usd_a_day` is the cap; without one nothing is written and everything is granted.
 
-    What is reserved by a process that is killed stays so: its call may have been paid for.
+    A reservation of a process that is killed stays: its call may have been paid for.
     """
 
     def __init__(self, usd_a_day: float | None = None, *, clock: Callable[[], datetime] = utc_now) -> None:
@@ -96,13 +100,33 @@ class Budget:
         return bool(affordable.update(committed_microusd=F("committed_microusd") + reservation.microusd))
 
     def _begin(self, day: date) -> None:
-        """The first time on a day: what it has cost so far, without a cap as well, counts."""
+        """Begin a day with what was spent on it so far: a cap may be set, or raised, in the middle of it."""
         if self._begun == day:
             return
         spent = _spent_microusd(day)
         BudgetDay.objects.bulk_create([BudgetDay(day=day)], ignore_conflicts=True)
         BudgetDay.objects.filter(day=day, committed_microusd__lt=spent).update(committed_microusd=spent)
         self._begun = day
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetToday:
+    """What may be spent today (UTC), and what is spent or set aside for calls under way."""
+
+    cap_usd: float | None
+    committed_usd: float
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether not even an ordinary sentence can be paid for any more."""
+        sentence_usd = list_price_usd(conf().house_model, SENTENCE_CHARACTERS)
+        return self.cap_usd is not None and self.committed_usd + sentence_usd > self.cap_usd
+
+
+def budget_today() -> BudgetToday:
+    """Raises DatabaseError."""
+    cap_usd = conf().daily_budget_usd
+    return BudgetToday(cap_usd, Budget(cap_usd).committed_microusd() / 1e6)
 
 
 def _microusd(usd: float) -> int:

@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import Error, connections, transaction
 from django.db.models.functions import Now
 
-from ttscache.books import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
+from ttscache.accounting.counters import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
 from ttscache.hosts import this_host
 from ttscache.models import Clip, LastCall, ProcessReport, Receipt
 from ttscache.speech import SpeechRequest
@@ -48,10 +48,11 @@ class Asked:
     characters: int
 
 
-class Page:
-    """What was counted since the page was opened. Figures stand in the order of their book's counts.
+class Batch:
+    """What was counted since the batch was begun. Figures stand in the order of their table's counts.
 
-    Hours and days are whole numbers since 1970: made for each request, written in words once a page.
+    Hours and days are whole numbers since 1970, because that is cheap for each request; they become moments
+    and dates once a batch.
     """
 
     def __init__(self, number: int) -> None:
@@ -71,16 +72,16 @@ class Page:
         SOUND_STARTS.add(_by_hour(self.sound_starts))
         CLIP_DAYS.add({(_day(day), key): [asked] for (day, key), asked in self.clip_days.items()})
         Clip.objects.were_asked_for({key for _, key in self.clip_days})
-        for outcome in sorted(self.last_calls):  # in one order, as in the books
+        for outcome in sorted(self.last_calls):  # in one order, as in the counter tables: no deadlock
             LastCall.objects.note(outcome, _moment(self.last_calls[outcome]))
 
 
 class Ledger:
-    """The books of one process. `price_usd` is of a clip as if it were spoken now.
+    """What one process counts. `price_usd` gives the price of a clip as if it were spoken now.
 
-    Thread-safe. A page that could not be written is kept, and written the next time. Each is written under
-    a number, in one transaction with a receipt for it: where the database took it but its answer was lost,
-    the receipt says so, and nothing is added twice.
+    Thread-safe. A batch that could not be written is kept and written the next time. Each has a number and is
+    written in one transaction with a row that says so: if the database committed it but the answer was lost,
+    that row is found, and nothing is added twice.
     """
 
     def __init__(self, price_usd: Callable[[Asked], float], clock: Callable[[], float] = time.time) -> None:
@@ -89,10 +90,10 @@ class Ledger:
         self._name = uuid.uuid4().hex
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
-        self._open = Page(1)
-        self._closed: Page | None = None  # being written, or to be written once the database is there
+        self._open = Batch(1)
+        self._closed: Batch | None = None  # being written, or to be written once the database is there
 
-    def asked(
+    def record_request(
         self, asked: Asked, outcome: str, seconds: float, audio_bytes: int, *, made_ahead: bool = False
     ) -> None:
         """One request for a clip, and how it went. `seconds`: from the request to the first byte."""
@@ -110,7 +111,7 @@ class Ledger:
             if asked.content_hash:
                 self._open.clip_days[hour // 24, asked.content_hash] += 1
 
-    def paid(self, request: SpeechRequest, content_type: str, usd: float, outcome: str) -> None:
+    def record_call(self, request: SpeechRequest, content_type: str, usd: float, outcome: str) -> None:
         """One provider call. `outcome` is "ok" or an error's code."""
         now = self._clock()
         hour = int(now // HOUR_SECONDS)
@@ -121,27 +122,27 @@ class Ledger:
             figures[1] += len(request.text)
             figures[2] += round(usd * 1e6)
 
-    def sounded(self, content_type: str, voice: str, milliseconds: int) -> None:
-        """A clip began to sound in somebody's browser, so long after it was wished for."""
+    def record_playback(self, content_type: str, voice: str, milliseconds: int) -> None:
+        """A clip began to sound in a listener's browser, so long after it was asked for."""
         hour = int(self._clock() // HOUR_SECONDS)
         bucket = bisect_left(LATENCY_BUCKETS_MS, milliseconds)
         with self._lock:
             self._open.sound_starts[hour, content_type, voice, bucket][0] += 1
 
     def flush(self) -> bool:
-        """Add what was counted to the database; False when it has to wait for a better moment.
+        """Add what was counted to the database. False if the database does not take it just now.
 
-        Returns once all that was counted before is written, also where another thread is at it.
+        Returns once everything counted before this call is written, even if another thread is writing it.
         """
         with self._flushing:
-            if not self._write_closed_page():
+            if not self._write_closed_batch():
                 return False
-            self._close_page()
-            return self._write_closed_page()
+            self._close_batch()
+            return self._write_closed_batch()
 
     @contextmanager
     def flushed_every(self, seconds: float) -> Iterator[None]:
-        """Around work that counts for long, where no housekeeping does this."""
+        """Flush in the background during a long task, in a process without housekeeping."""
         is_over = threading.Event()
 
         def flush_until_over() -> None:
@@ -158,19 +159,19 @@ class Ledger:
             thread.join()
             self.flush()
 
-    def _close_page(self) -> None:
+    def _close_batch(self) -> None:
         with self._lock:
             if self._open:
-                self._closed, self._open = self._open, Page(self._open.number + 1)
+                self._closed, self._open = self._open, Batch(self._open.number + 1)
 
-    def _write_closed_page(self) -> bool:
-        page = self._closed
-        if page is None:
+    def _write_closed_batch(self) -> bool:
+        batch = self._closed
+        if batch is None:
             return True
         try:
             with transaction.atomic(durable=True):
-                if Receipt.objects.sign(self._name, page.number):
-                    page.write()
+                if Receipt.objects.sign(self._name, batch.number):
+                    batch.write()
         except Error:
             logger.warning("The ledger keeps its counts; the database does not take them just now.")
             return False

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from ttscache.budget import Budget, utc_now
+from ttscache.accounting.budget import Budget, utc_now
 from ttscache.errors import BudgetExhausted
 from ttscache.models import BudgetDay, Spending
 

@@ -1,4 +1,4 @@
-"""Rows of counts that only ever grow, each known by its key. Many are added to in one statement."""
+"""Tables of counts that only ever grow. One statement adds to many rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class CounterTable:
     """A table whose `key` fields are unique together and start with the one that says when."""
 
     model: type[models.Model]
@@ -25,11 +25,11 @@ class Book:
     counts: tuple[str, ...]
 
     def add(self, figures: Mapping[Key, Sequence[int]]) -> None:
-        """Add to each row its figures, in the order of `counts`; a row that is new begins with them.
+        """Add figures to the row of each key, in the order of `counts`; a new row begins with them.
 
-        Safe beside any number of others who do the same. Raises DatabaseError.
+        Any number of processes may do so at once. Raises DatabaseError.
         """
-        # In one order everywhere, so that two who add to the same rows do not wait for each other.
+        # Always in the same order, so that two processes adding to the same rows cannot deadlock.
         rows = iter([(*key, *figures[key]) for key in sorted(figures)])
         with connection.cursor() as cursor:
             while part := list(islice(rows, MOST_PARAMETERS // self._width)):
@@ -40,14 +40,14 @@ class Book:
         return len(self.key) + len(self.counts)
 
     def _parameters(self, rows: Sequence[Key]) -> list[Any]:
-        """Moments and days as the database has them; words and numbers go as they are."""
+        """Moments and days are converted for the database once each; words and numbers go as they are."""
         when = self.model._meta.get_field(self.key[0])
         assert isinstance(when, models.Field)
         known = {moment: when.get_db_prep_save(moment, connection) for moment in {row[0] for row in rows}}
         return [value for row in rows for value in (known[row[0]], *row[1:])]
 
     def _statement(self, rows: int) -> str:
-        """INSERT ... ON CONFLICT, which the ORM has for replacing only; the same in SQLite and PostgreSQL."""
+        """INSERT ... ON CONFLICT, as SQLite and PostgreSQL both know it: the ORM can replace, but not add."""
         quote = connection.ops.quote_name
         table = quote(self.model._meta.db_table)
         key, counts = [quote(name) for name in self.key], [quote(name) for name in self.counts]
@@ -60,15 +60,17 @@ class Book:
         )
 
 
-USAGE = Book(
+USAGE = CounterTable(
     Usage,
     key=("hour", "content_type", "voice", "outcome", "latency_bucket"),
     counts=("requests", "characters", "audio_bytes", "worth_microusd", "warmed_hits"),
 )
-SPENDING = Book(
+SPENDING = CounterTable(
     Spending,
     key=("hour", "content_type", "voice", "model", "outcome"),
     counts=("calls", "characters", "cost_microusd"),
 )
-SOUND_STARTS = Book(SoundStart, key=("hour", "content_type", "voice", "latency_bucket"), counts=("starts",))
-CLIP_DAYS = Book(ClipDay, key=("day", "content_hash"), counts=("requests",))
+SOUND_STARTS = CounterTable(
+    SoundStart, key=("hour", "content_type", "voice", "latency_bucket"), counts=("starts",)
+)
+CLIP_DAYS = CounterTable(ClipDay, key=("day", "content_hash"), counts=("requests",))

@@ -10,11 +10,11 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection
 from django.db.models import Sum
 
+from ttscache.accounting.counters import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, CounterTable
+from ttscache.accounting.ledger import Asked, Ledger
+from ttscache.accounting.rollup import is_whole_day, roll_up, start_of_day
 from ttscache.analytics import cache_stats
-from ttscache.books import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Book
-from ttscache.ledger import Asked, Ledger
 from ttscache.models import ClipDay, ContentType, SoundStart, Spending, Usage
-from ttscache.rollup import is_whole_day, roll_up, start_of_day
 from ttscache.speech import SpeechRequest
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,10 +30,12 @@ def count(ledger: Ledger, chance: random.Random, requests: int) -> None:
         clip = f"{chance.randrange(5):032x}"
         asked = Asked(clip, kind, voice, "tts-1-hd", chance.randrange(1, 300))
         seconds, audio_bytes = chance.choice([0.001, 0.1, 3]), chance.randrange(1_000)
-        ledger.asked(asked, chance.choice(OUTCOMES), seconds, audio_bytes, made_ahead=chance.random() < 0.5)
+        ledger.record_request(
+            asked, chance.choice(OUTCOMES), seconds, audio_bytes, made_ahead=chance.random() < 0.5
+        )
         request = SpeechRequest(text="x" * chance.randrange(1, 99), voice=voice, model="tts-1-hd")
-        ledger.paid(request, kind, 0.01, chance.choice(["ok", "provider_timeout"]))
-        ledger.sounded(kind, voice, chance.choice([90, 2_900]))
+        ledger.record_call(request, kind, 0.01, chance.choice(["ok", "provider_timeout"]))
+        ledger.record_playback(kind, voice, chance.choice([90, 2_900]))
 
 
 def ledger_at(chance: random.Random, newest: datetime, days: int) -> Ledger:
@@ -52,7 +54,7 @@ def fill(days: int = 480, requests: int = 1_500) -> None:
     assert ledger.flush()
 
 
-def sums(book: Book) -> list[tuple[Any, ...]]:
+def sums(book: CounterTable) -> list[tuple[Any, ...]]:
     """By all that a row is known by, but for its moment."""
     rows = book.model._default_manager.order_by(*book.key[1:]).values_list(*book.key[1:])
     return list(rows.annotate(*(Sum(name) for name in book.counts)))
@@ -107,7 +109,7 @@ def test_a_count_that_comes_late_is_put_with_the_others() -> None:
     for hour in (0, 7):
         late = Ledger(lambda _: 0, clock=datetime(2025, 3, 4, hour, tzinfo=UTC).timestamp)
         for _ in range(3):
-            late.asked(Asked("f" * 32, "question", "fable", "tts-1-hd", 10), "edge", 0.001, 1)
+            late.record_request(Asked("f" * 32, "question", "fable", "tts-1-hd", 10), "edge", 0.001, 1)
         assert late.flush()
     roll_up(NOW)
 

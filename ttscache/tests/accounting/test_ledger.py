@@ -13,7 +13,7 @@ from django.utils import timezone
 from harness.clips import KEY, TEXT, speech
 from harness.records import free_ledger
 from harness.waiting import wait_until
-from ttscache.ledger import HITS, OUTCOMES, Asked, Ledger
+from ttscache.accounting.ledger import HITS, OUTCOMES, Asked, Ledger
 from ttscache.models import Clip, ClipDay, Receipt, SoundStart, Spending, Usage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,9 +28,9 @@ def total(ledger: Ledger) -> int:
 def test_every_request_is_there_once() -> None:
     ledger = free_ledger()
     for outcome in ("memory", "memory", "generated", "failed"):
-        ledger.asked(ASKED, outcome, 0.003, 1_000)
+        ledger.record_request(ASKED, outcome, 0.003, 1_000)
     ledger.flush()
-    ledger.asked(ASKED, "memory", 0.003, 1_000)
+    ledger.record_request(ASKED, "memory", 0.003, 1_000)
 
     assert total(ledger) == 5
     memory = Usage.objects.get(outcome="memory")
@@ -50,10 +50,10 @@ def test_starts_in_browsers_are_counted_beside_requests_and_as_safely() -> None:
 
     ledger = free_ledger()
     for milliseconds in (90, 100, 2_900):
-        ledger.sounded("question", "nova", milliseconds)
+        ledger.record_playback("question", "nova", milliseconds)
     with connection.execute_wrapper(refuse):
         assert ledger.flush() is False
-    ledger.sounded("question", "nova", 95)
+    ledger.record_playback("question", "nova", 95)
 
     assert total(ledger) == 0
     assert dict(SoundStart.objects.values_list("latency_bucket", "starts")) == {6: 3, 11: 1}
@@ -63,7 +63,7 @@ def test_starts_in_browsers_are_counted_beside_requests_and_as_safely() -> None:
 def test_hits_on_clips_made_ahead_are_counted_as_such_and_nothing_else(outcome: str) -> None:
     ledger = free_ledger()
     for made_ahead in (True, True, False):
-        ledger.asked(ASKED, outcome, 0.001, 1, made_ahead=made_ahead)
+        ledger.record_request(ASKED, outcome, 0.001, 1, made_ahead=made_ahead)
 
     assert total(ledger) == 3
     assert Usage.objects.get().warmed_hits == (2 if outcome in HITS else 0)
@@ -72,7 +72,7 @@ def test_hits_on_clips_made_ahead_are_counted_as_such_and_nothing_else(outcome: 
 def test_latency_goes_into_its_bucket() -> None:
     ledger = free_ledger()
     for seconds in (0.0005, 0.001, 0.0015, 60):
-        ledger.asked(ASKED, "memory", seconds, 0)
+        ledger.record_request(ASKED, "memory", seconds, 0)
     ledger.flush()
 
     buckets = dict(Usage.objects.values_list("latency_bucket", "requests"))
@@ -85,7 +85,7 @@ def test_books_of_several_threads_add_up() -> None:
     def work(ledger: Ledger) -> None:
         for _ in range(10):
             for _ in range(20):
-                ledger.asked(ASKED, "file", 0.002, 10)
+                ledger.record_request(ASKED, "file", 0.002, 10)
             ledger.flush()
         connection.close()
 
@@ -100,7 +100,7 @@ def test_books_of_several_threads_add_up() -> None:
 
 def test_a_flush_returns_only_when_one_that_is_under_way_has_written() -> None:
     ledger, may_go_on, has_begun = free_ledger(), threading.Event(), threading.Event()
-    ledger.asked(ASKED, "memory", 0.001, 1)
+    ledger.record_request(ASKED, "memory", 0.001, 1)
 
     def slow(execute: Any, *arguments: Any) -> Any:
         has_begun.set()
@@ -132,12 +132,12 @@ def test_what_the_database_does_not_take_waits_for_the_next_time(error: Error) -
         raise error
 
     ledger = free_ledger()
-    ledger.asked(ASKED, "memory", 0.001, 1)
+    ledger.record_request(ASKED, "memory", 0.001, 1)
     with connection.execute_wrapper(refuse):
         assert ledger.flush() is False
-        ledger.asked(ASKED, "memory", 0.001, 1)
+        ledger.record_request(ASKED, "memory", 0.001, 1)
         assert ledger.flush() is False
-    ledger.asked(ASKED, "memory", 0.001, 1)
+    ledger.record_request(ASKED, "memory", 0.001, 1)
 
     assert total(ledger) == 3
 
@@ -149,7 +149,7 @@ def test_a_database_that_goes_in_the_middle_of_a_page_has_none_of_it() -> None:
         return execute(sql, *arguments)
 
     ledger = free_ledger()
-    ledger.asked(ASKED, "memory", 0.001, 1)
+    ledger.record_request(ASKED, "memory", 0.001, 1)
     with connection.execute_wrapper(refuse_clips):
         assert ledger.flush() is False
 
@@ -164,12 +164,12 @@ def test_a_commit_whose_answer_is_lost_is_not_repeated(monkeypatch: pytest.Monke
 
     ledger, backend = free_ledger(), cast(Any, connection)
     commit = backend._commit
-    ledger.asked(ASKED, "memory", 0.001, 1)
-    ledger.paid(speech(), "question", 0.5, "ok")
+    ledger.record_request(ASKED, "memory", 0.001, 1)
+    ledger.record_call(speech(), "question", 0.5, "ok")
     with monkeypatch.context() as patch:
         patch.setattr(backend, "_commit", commit_and_fall_silent)
         assert ledger.flush() is False
-    ledger.asked(ASKED, "memory", 0.001, 1)
+    ledger.record_request(ASKED, "memory", 0.001, 1)
 
     assert total(ledger) == 2
     assert Spending.objects.get().calls == 1
@@ -208,7 +208,7 @@ def test_hour_and_day_are_those_of_the_request_whatever_the_clock_does_before_th
     times = iter([midnight - 0.001, midnight, midnight + 3_599.999, midnight + 3_600, midnight - 7_200])
     ledger = Ledger(lambda asked: 0, clock=lambda: next(times))
     for _ in range(5):
-        ledger.asked(ASKED, "memory", 0.001, 1)
+        ledger.record_request(ASKED, "memory", 0.001, 1)
 
     assert total(ledger) == 5
     hours = {(row.hour.day, row.hour.hour): row.requests for row in Usage.objects.all()}
@@ -220,7 +220,7 @@ def test_hour_and_day_are_those_of_the_request_whatever_the_clock_does_before_th
 def test_a_thousand_clips_are_a_few_statements() -> None:
     ledger = free_ledger()
     for number in range(1_000):
-        ledger.asked(Asked(f"{number:032x}", "question", "nova", "tts-1-hd", 9), "memory", 0.001, 1)
+        ledger.record_request(Asked(f"{number:032x}", "question", "nova", "tts-1-hd", 9), "memory", 0.001, 1)
     with CaptureQueriesContext(connection) as queries:
         assert ledger.flush()
 
@@ -231,16 +231,16 @@ def test_a_thousand_clips_are_a_few_statements() -> None:
 def test_work_without_housekeeping_is_written_while_it_goes_on() -> None:
     ledger = free_ledger()
     with ledger.flushed_every(0.01):
-        ledger.paid(speech(), "question", 0.5, "ok")
+        ledger.record_call(speech(), "question", 0.5, "ok")
         wait_until(Spending.objects.exists, "the first call to be written")
-        ledger.paid(speech(), "question", 0.5, "ok")
+        ledger.record_call(speech(), "question", 0.5, "ok")
 
     assert Spending.objects.get().calls == 2
 
 
 def test_a_persons_own_words_are_counted_without_a_key() -> None:
     ledger = free_ledger()
-    ledger.asked(Asked("", "response", "nova", "tts-1-hd", 10), "generated", 1, 1)
+    ledger.record_request(Asked("", "response", "nova", "tts-1-hd", 10), "generated", 1, 1)
 
     assert total(ledger) == 1
     assert not ClipDay.objects.exists()
@@ -260,7 +260,7 @@ def test_last_asked_for_rides_along_and_is_true_to_the_hour(
 ) -> None:
     clip, other = (clip_last_asked_for(timedelta(minutes=minutes), text) for text in ("This.", "Another."))
     ledger = free_ledger()
-    ledger.asked(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), outcome, 1, 1)
+    ledger.record_request(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), outcome, 1, 1)
     assert ledger.flush()
 
     then, now = clip.last_accessed_at, Clip.objects.get(pk=clip.pk).last_accessed_at
@@ -273,7 +273,7 @@ def test_last_asked_for_is_one_statement_for_all_clips() -> None:
     clips = [clip_last_asked_for(timedelta(days=80), f"Text {number}.") for number in range(50)]
     ledger = free_ledger()
     for clip in clips:
-        ledger.asked(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), "memory", 1, 1)
+        ledger.record_request(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), "memory", 1, 1)
     with CaptureQueriesContext(connection) as queries:
         assert ledger.flush()
 

@@ -25,13 +25,13 @@ def list_price_usd(model: str, characters: int) -> float:
 
 
 def most_usd(request: SpeechRequest) -> float:
-    """What a call may cost at most, before it is made."""
+    """US dollars that a call may cost at most, before it is made."""
     seconds = longest_seconds(request.text, request.speed)
     return _price_of(request.model).usd(len(request.text), seconds)
 
 
 def cost_usd(request: SpeechRequest, seconds: float | None = None) -> float:
-    """What a call cost that gave so many seconds of sound; estimated where that is not known."""
+    """US dollars of a call that gave so many seconds of sound; estimated if that is not known."""
     characters = len(request.text)
     if seconds is None:
         seconds = characters / TYPICAL_CHARACTERS_A_SECOND / request.speed
