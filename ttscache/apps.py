@@ -18,7 +18,7 @@ class TtsCacheConfig(AppConfig):
 
 
 def _close_public_roles(*, using: str, **_: Any) -> None:
-    from ttscache.adoption import rights
+    from ttscache.adoption import public_roles
 
-    rights.close_public_roles(connections[using])
-    rights.tell_what_is_open(connections[using])
+    public_roles.close_public_roles(connections[using])
+    public_roles.tell_what_is_open(connections[using])

@@ -1,4 +1,4 @@
-"""What adoption would do, and doing it: both from one plan."""
+"""The plan of an adoption: shown by `migrate --plan`, carried out by `migrate`."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from ttscache.adoption import CLIPS, FILES, TABLES, catalogue, rights
+from ttscache.adoption import CLIPS, FILES, TABLES, catalogue, public_roles
+from ttscache.adoption.columns import check_table, column_steps, constraint_steps
 from ttscache.adoption.rows import Rows
-from ttscache.adoption.shape import check_table, column_steps, constraint_steps
-from ttscache.adoption.steps import Plan, Step
+from ttscache.adoption.steps import AdoptionPlan, Step
 
 
-def preview(connection: Any) -> Plan:
+def preview(connection: Any) -> AdoptionPlan:
     """What adoption would do now; the database itself sees to it that nothing is written.
 
     Raises CannotAdopt.
     """
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
-        return plan(cursor)
+        return _plan(cursor)
 
 
-def adopt_tables(connection: Any) -> Plan:
+def adopt_tables(connection: Any) -> AdoptionPlan:
     """Make what is there fit, inside the caller's transaction; returns what was done. Raises CannotAdopt."""
     with connection.cursor() as cursor:
-        # Nobody adds a row between the look and the deed.
+        # No row may be added between looking and changing.
         cursor.execute(f"LOCK TABLE {', '.join(catalogue.existing(cursor, TABLES))} IN ACCESS EXCLUSIVE MODE")
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with checks to come takes no change
-        planned = plan(cursor)
+        planned = _plan(cursor)
         planned.perform(cursor)
     return planned
 
 
-def plan(cursor: CursorWrapper) -> Plan:
+def _plan(cursor: CursorWrapper) -> AdoptionPlan:
     """All steps, none when neither table is there. It only reads."""
     found = catalogue.existing(cursor, TABLES)
     if not found:
-        return Plan(())
+        return AdoptionPlan(())
     for table in found:
         check_table(cursor, table)
-    return Plan(tuple(_steps(cursor, found)))
+    return AdoptionPlan(tuple(_steps(cursor, found)))
 
 
 def _steps(cursor: CursorWrapper, found: Sequence[str]) -> Iterator[Step]:
@@ -60,11 +60,11 @@ def _steps(cursor: CursorWrapper, found: Sequence[str]) -> Iterator[Step]:
     for table in found:
         yield from constraint_steps(cursor, table)
     yield from _switched(resting, "ENABLE", "works again")
-    roles = rights.public_roles(cursor)
+    roles = public_roles.existing_public_roles(cursor)
     if roles:
-        yield from rights.closing_steps(cursor, roles, found)
+        yield from public_roles.closing_steps(cursor, roles, found)
         for aside in dict.fromkeys(step.makes for step in of_rows if step.makes):
-            yield rights.closing_step_of_new(roles, aside)
+            yield public_roles.closing_step_of_new(roles, aside)
 
 
 def _switched(triggers: dict[str, list[str]], how: str, says: str) -> Iterator[Step]:
@@ -95,6 +95,6 @@ def _resting_triggers(connection: Any) -> Iterator[None]:
         return
     with connection.cursor() as cursor:
         names = catalogue.triggers(cursor, CLIPS)
-        Plan(tuple(_switched({CLIPS: names}, "DISABLE", ""))).perform(cursor)
+        AdoptionPlan(tuple(_switched({CLIPS: names}, "DISABLE", ""))).perform(cursor)
         yield
-        Plan(tuple(_switched({CLIPS: names}, "ENABLE", ""))).perform(cursor)
+        AdoptionPlan(tuple(_switched({CLIPS: names}, "ENABLE", ""))).perform(cursor)

@@ -12,8 +12,8 @@ from django.db import connections, transaction
 
 from harness.earlier_databases import BARE, ON_SUPABASE, Found, add_clip, add_file
 from harness.postgres import PostgresServer
-from ttscache.adoption import deeds
-from ttscache.adoption.steps import CannotAdopt, Plan
+from ttscache.adoption import plan
+from ttscache.adoption.steps import AdoptionPlan, CannotAdopt
 
 pytestmark = pytest.mark.any_database
 
@@ -50,10 +50,10 @@ def connection(url: str, django_db_blocker: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def adopt(connection: Any) -> Callable[[], Plan]:
+def adopt(connection: Any) -> Callable[[], AdoptionPlan]:
     """Adopts, and makes sure that it does what it said it would, statement by statement."""
 
-    def run() -> Plan:
+    def run() -> AdoptionPlan:
         written: list[tuple[str, Any]] = []
 
         def note(execute: Any, sql: str, values: Any, many: bool, context: Any) -> Any:
@@ -61,13 +61,13 @@ def adopt(connection: Any) -> Callable[[], Plan]:
                 written.append((sql, values))
             return execute(sql, values, many, context)
 
-        planned = deeds.preview(connection)
+        planned = plan.preview(connection)
         with connection.execute_wrapper(note), transaction.atomic(using="adopted"):
-            done = deeds.adopt_tables(connection)
+            done = plan.adopt_tables(connection)
         assert done == planned
         expected = [(each.sql, each.parameters or None) for each in planned.statements]
         assert written == [each for each in expected if not each[0].startswith("SET ")]
-        assert deeds.preview(connection).statements == [], "there is nothing left to do"
+        assert plan.preview(connection).statements == [], "there is nothing left to do"
         return done
 
     return run
@@ -77,7 +77,7 @@ def ask(found: Sql, sql: str) -> list[tuple[Any, ...]]:
     return found.execute(sql).fetchall()
 
 
-def test_of_several_files_the_newest_whole_one_stays(found: Sql, adopt: Callable[[], Plan]) -> None:
+def test_of_several_files_the_newest_whole_one_stays(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:
     found.execute("ALTER TABLE tts_cache_files ADD created_at timestamptz")
     clip = add_clip(found, **WORDS)
     add_file(found, clip, OTHER, created_at="2024-01-01")
@@ -95,7 +95,9 @@ def test_of_several_files_the_newest_whole_one_stays(found: Sql, adopt: Callable
     assert CLIP.text not in told
 
 
-def test_one_that_decodes_in_spite_of_a_flaw_counts_as_whole(found: Sql, adopt: Callable[[], Plan]) -> None:
+def test_one_that_decodes_in_spite_of_a_flaw_counts_as_whole(
+    found: Sql, adopt: Callable[[], AdoptionPlan]
+) -> None:
     found.execute("ALTER TABLE tts_cache_files ADD created_at timestamptz")
     clip = add_clip(found, **WORDS)
     tagged = add_file(found, clip, CLIP.sound + bytes(512), created_at="2024-01-01")
@@ -107,7 +109,7 @@ def test_one_that_decodes_in_spite_of_a_flaw_counts_as_whole(found: Sql, adopt: 
 
 
 def test_rows_of_one_hash_become_one_that_is_as_old_as_the_oldest(
-    found: Sql, adopt: Callable[[], Plan]
+    found: Sql, adopt: Callable[[], AdoptionPlan]
 ) -> None:
     found.execute("ALTER TABLE tts_cache ADD last_accessed_at timestamp")
     old = add_clip(found, **WORDS, created_at="2023-01-01", last_accessed_at="2025-05-05")
@@ -126,7 +128,7 @@ def test_rows_of_one_hash_become_one_that_is_as_old_as_the_oldest(
 
 
 def test_where_none_is_whole_the_newest_with_bytes_stays_and_none_is_lost(
-    found: Sql, adopt: Callable[[], Plan]
+    found: Sql, adopt: Callable[[], AdoptionPlan]
 ) -> None:
     kept = add_clip(found, **WORDS, created_at="2024-01-01")
     add_file(found, kept, HALF)
@@ -139,7 +141,7 @@ def test_where_none_is_whole_the_newest_with_bytes_stays_and_none_is_lost(
     assert aside == [(b"",), (b"noise",)]
 
 
-def test_other_words_under_the_same_hash_never_win(found: Sql, adopt: Callable[[], Plan]) -> None:
+def test_other_words_under_the_same_hash_never_win(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:
     right = add_clip(found, **WORDS, created_at="2023-01-01")
     add_file(found, right, CLIP.sound)
     wrong = add_clip(found, **WORDS | {"voice": "onyx"}, created_at="2024-01-01")
@@ -151,7 +153,7 @@ def test_other_words_under_the_same_hash_never_win(found: Sql, adopt: Callable[[
     ]
 
 
-def test_files_that_point_nowhere_move_aside_whole(found: Sql, adopt: Callable[[], Plan]) -> None:
+def test_files_that_point_nowhere_move_aside_whole(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:
     adrift = add_file(found, "00000000-0000-0000-0000-000000000001", CLIP.sound)
     homeless = add_file(found, None, OTHER)
     wordless = add_file(found, add_clip(found, content_hash="x", voice="nova"), b"whose?")
@@ -166,7 +168,7 @@ def test_files_that_point_nowhere_move_aside_whole(found: Sql, adopt: Callable[[
     assert "3 rows move to tts_cache_files_set_aside: without a clip" in "\n".join(done.lines())
 
 
-def test_a_hash_of_something_else_is_left_as_it_is(found: Sql, adopt: Callable[[], Plan]) -> None:
+def test_a_hash_of_something_else_is_left_as_it_is(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:
     add_file(found, add_clip(found, **WORDS | {"content_hash": "e" * 64}), CLIP.sound)
     done = adopt()
 
@@ -174,7 +176,9 @@ def test_a_hash_of_something_else_is_left_as_it_is(found: Sql, adopt: Callable[[
     assert "1 rows have a hash that is not their text's and voice's" in "\n".join(done.lines())
 
 
-def test_gaps_are_filled_and_sizes_that_lie_are_corrected(found: Sql, adopt: Callable[[], Plan]) -> None:
+def test_gaps_are_filled_and_sizes_that_lie_are_corrected(
+    found: Sql, adopt: Callable[[], AdoptionPlan]
+) -> None:
     clip = add_clip(found, **WORDS | {"content_hash": None})
     add_file(found, clip, CLIP.sound, file_size=1)
     add_file(found, add_clip(found, content_hash="0", content_text="Hm", voice="a" * 90), None)
@@ -189,7 +193,7 @@ def test_gaps_are_filled_and_sizes_that_lie_are_corrected(found: Sql, adopt: Cal
 
 
 def test_somebody_elses_column_with_a_name_of_ours_is_kept_under_another(
-    found: Sql, adopt: Callable[[], Plan]
+    found: Sql, adopt: Callable[[], AdoptionPlan]
 ) -> None:
     add_clip(found, **WORDS, model="tts-1")
     adopt()
@@ -208,7 +212,7 @@ def test_somebody_elses_column_with_a_name_of_ours_is_kept_under_another(
 def test_what_cannot_be_adopted_is_said(trouble: str, says: str, found: Sql, connection: Any) -> None:
     found.execute(trouble)
     with pytest.raises(CannotAdopt, match=says):
-        deeds.preview(connection)
+        plan.preview(connection)
 
 
 @pytest.mark.parametrize(
@@ -231,4 +235,4 @@ def test_without_rights_on_a_table_nothing_is_begun(
         admin.execute(trouble)
     connection.settings_dict["USER"] = "product"
     with pytest.raises(CannotAdopt, match=says):
-        deeds.preview(connection)
+        plan.preview(connection)

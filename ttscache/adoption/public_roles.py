@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.db.backends.utils import CursorWrapper
 
 from ttscache.adoption.rows import ASIDE
-from ttscache.adoption.steps import CannotAdopt, Plan, Step
+from ttscache.adoption.steps import AdoptionPlan, CannotAdopt, Step
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +66,10 @@ def close_public_roles(connection: Any, *, besides: Sequence[str] = ()) -> None:
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
-        roles = public_roles(cursor)
+        roles = existing_public_roles(cursor)
         if roles:
             tables = [table for table in _our_tables(connection) if table not in besides]
-            Plan(tuple(closing_steps(cursor, roles, tables))).perform(cursor)
+            AdoptionPlan(tuple(closing_steps(cursor, roles, tables))).perform(cursor)
 
 
 def tell_what_is_open(connection: Any) -> None:
@@ -77,7 +77,7 @@ def tell_what_is_open(connection: Any) -> None:
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
-        roles = public_roles(cursor)
+        roles = existing_public_roles(cursor)
         if not roles:
             return
         names, tables = " or ".join(roles), _our_tables(connection)
@@ -89,7 +89,7 @@ def tell_what_is_open(connection: Any) -> None:
             logger.error("%s can read the view %s, which shows what is in %s.", names, view, table)
 
 
-def public_roles(cursor: CursorWrapper) -> list[str]:
+def existing_public_roles(cursor: CursorWrapper) -> list[str]:
     cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) ORDER BY 1", [list(PUBLIC_ROLES)])
     return [name for (name,) in cursor.fetchall()]
 
