@@ -18,10 +18,10 @@ from django.utils.http import parse_etags
 
 from ttscache.audio import FORMATS
 from ttscache.conf import conf
-from ttscache.leftovers import PUBLIC
 from ttscache.models import Clip, Keeper
 from ttscache.recording import Recording
 from ttscache.tiers import Entry
+from ttscache.tiers.deletion_queue import PUBLIC
 
 FOREVER = "public, max-age=31536000, immutable"
 A_WHILE = "public, max-age=300"

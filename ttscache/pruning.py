@@ -24,11 +24,11 @@ from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from ttscache import leftovers
 from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.errors import Busy, TierError
 from ttscache.models import Claim, Clip, ClipFile, Keeper, PruneBatch, PruneRun, Removal, WarmItem
+from ttscache.tiers import deletion_queue
 from ttscache.wiring import storage_tier
 
 logger = logging.getLogger(__name__)
@@ -215,7 +215,7 @@ def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
     ClipFile.objects.filter(cache__in=clips).delete()
     WarmItem.objects.filter(clip__in=clips).delete()
     _delete_records(clips)
-    leftovers.discard(row.path for row in rows if row.kept_in == Keeper.STORAGE and row.path)
+    deletion_queue.schedule_now(row.path for row in rows if row.kept_in == Keeper.STORAGE and row.path)
     Removal.objects.bulk_create(Removal(content_hash=content_hash) for content_hash in gone)
     removed = _Sum()
     for row in rows:

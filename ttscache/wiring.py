@@ -66,7 +66,7 @@ def _storage_tier(_process: int) -> StorageTier | None:
     given = conf()
     if not given.bucket:
         return None
-    from ttscache.bucket import Bucket  # boto3 takes a quarter of a second, and most do without
+    from ttscache.tiers.bucket import Bucket  # boto3 takes a quarter of a second, and most do without
     from ttscache.tiers.storage import StorageTier
 
     return StorageTier(Bucket(given.bucket), given.compression, has_cdn=bool(given.cdn_url))

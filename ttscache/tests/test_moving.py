@@ -13,15 +13,16 @@ from django_q.models import OrmQ
 
 from harness.clips import KEY, OTHER, entry, hum
 from harness.s3 import S3Server
-from ttscache import marker, moving, readiness, tasks, wiring
+from ttscache import moving, readiness, tasks, wiring
 from ttscache.analytics import cache_stats
-from ttscache.bucket import Bucket
 from ttscache.cache import SpeechCache
 from ttscache.delivery import audio_path, published_address
 from ttscache.errors import TierError
 from ttscache.models import Claim, Clip, ClipFile, Keeper, Leftover, Pin
 from ttscache.pinning import replace_pins
 from ttscache.speech import SpeechRequest
+from ttscache.tiers import bucket_marker
+from ttscache.tiers.bucket import Bucket
 from ttscache.tiers.database import DatabaseTier
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +40,7 @@ def store(emptied_bucket: str) -> Bucket:
 def cache(clips_bucket: str, store: Bucket, monkeypatch: pytest.MonkeyPatch) -> SpeechCache:
     """This process's, new clips going to the bucket; with two clips on record."""
     store._down_until = 0.0
-    monkeypatch.setattr("ttscache.bucket.Bucket", lambda _: store)
+    monkeypatch.setattr("ttscache.tiers.bucket.Bucket", lambda _: store)
     for content_hash in (KEY, OTHER):
         Clip.objects.create(
             content_hash=content_hash, content_text="x " * 20, voice="nova", content_type="question"
@@ -325,7 +326,7 @@ def test_readiness_looks_at_the_bucket(cache: SpeechCache, store: Bucket) -> Non
 
     assert permanent_tier().detail == f"storage, bucket {store.name}"
     wiring.storage_tier()._is_marked = False  # type: ignore[union-attr]
-    store.put(marker.NAME, b"another", {})
+    store.put(bucket_marker.NAME, b"another", {})
     assert not permanent_tier().is_ready
     assert "another database" in permanent_tier().detail
     store._pause()

@@ -17,11 +17,12 @@ from django.utils import timezone
 
 from harness.clips import entry, speech
 from harness.s3 import S3Server
-from ttscache import leftovers, pruning, tasks, warming, wiring
+from ttscache import pruning, tasks, warming, wiring
 from ttscache.admin_stale import Totals
 from ttscache.errors import Busy
 from ttscache.models import Claim, Clip, ClipFile, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
 from ttscache.pruning import Stale, begin, find_stale, prune
+from ttscache.tiers import deletion_queue
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db
@@ -213,7 +214,7 @@ def interrupted(_: float) -> None:
 def test_a_batch_that_fails_leaves_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     _, batches = begun(5)
     next(batches)
-    monkeypatch.setattr(leftovers, "discard", failing)  # the last step but two
+    monkeypatch.setattr(deletion_queue, "schedule_now", failing)  # the last step but two
     with pytest.raises(DatabaseError):
         next(batches)
     assert rows() == (3, 3, 2)

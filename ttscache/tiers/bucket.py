@@ -1,7 +1,7 @@
 """Bucket: named bytes in object storage (S3, Supabase Storage …), through django-storages and its settings.
 
-Django's storage API asks three times for each file; here one request is made, by the client that
-django-storages has set up. A store that is down is found out once, and then left alone for a few seconds.
+Django's storage API makes three requests for each file; this makes one, with the client that django-storages
+has set up. A store that is down is noticed once, and then left alone for PAUSE_SECONDS.
 """
 
 from __future__ import annotations

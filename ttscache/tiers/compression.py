@@ -1,4 +1,4 @@
-"""Compression at rest: a clip's bytes as the permanent tiers keep them, and back."""
+"""Compression at rest, in the permanent tiers."""
 
 from __future__ import annotations
 

@@ -1,24 +1,24 @@
-"""The marker: an object in our part of the bucket that says which database's clips lie there.
+"""The marker: an object in our part of the bucket that says which database's clips are there.
 
-Without it a wrong bucket or folder in the settings would look like clips that are lost.
+Without it, a wrong bucket or folder in the settings would look like lost clips.
 """
 
 from __future__ import annotations
 
-from ttscache.bucket import Bucket
 from ttscache.errors import TierError
 from ttscache.models import Clip, Identity, Keeper
+from ttscache.tiers.bucket import Bucket
 
 NAME = "lifereview.marker"
 _HEADERS = {"ContentType": "text/plain", "CacheControl": "private, no-store"}
 
 
 class NoMarker(TierError):
-    """There is none, or another database's."""
+    """The bucket has no marker, or that of another database."""
 
 
 def ensure(bucket: Bucket) -> None:
-    """Raises NoMarker unless this is our place; one that nobody has marked yet is marked."""
+    """Raise NoMarker unless this place is ours. A new place, which holds nothing yet, is marked as ours."""
     found = bucket.get(NAME)
     if found is None and _is_new_or_known(bucket):
         write(bucket)
@@ -32,11 +32,11 @@ def ensure(bucket: Bucket) -> None:
 
 
 def write(bucket: Bucket) -> None:
-    """From now on the place is ours, and what is missing there is lost."""
+    """Mark the place as ours. From now on a clip that is missing there is lost."""
     bucket.put(NAME, Identity.of_this_database().encode(), _HEADERS)
 
 
 def _is_new_or_known(bucket: Bucket) -> bool:
-    """Nothing is kept there, as far as we know; or what was kept last is there, under its unique name."""
+    """Either we know of no clip there, or the latest one is there, under its unique name."""
     latest = Clip.objects.kept_by(Keeper.STORAGE).order_by("-kept_at").first()
     return latest is None or bucket.get(str(latest.audio_file_path)) is not None
