@@ -21,7 +21,7 @@ from django.urls import reverse
 from ttscache.accounting.prices import list_price_usd
 from ttscache.admin_widgets import price
 from ttscache.conf import conf
-from ttscache.hosts import hosts_at_work
+from ttscache.coordination.hosts import hosts_at_work
 from ttscache.models import MOST_HASHES, Clip, ContentType, PruneRun
 from ttscache.pruning import MOST_DAYS, Stale, find_stale, hand_over
 

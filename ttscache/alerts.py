@@ -23,7 +23,7 @@ from ttscache import holdings
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import HITS
 from ttscache.conf import conf
-from ttscache.hosts import this_host
+from ttscache.coordination.hosts import this_host
 from ttscache.models import IS_REAL, Alert, ContentType, LastCall, Usage
 
 logger = logging.getLogger(__name__)

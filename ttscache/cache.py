@@ -15,7 +15,7 @@ from operator import attrgetter
 from django.db import DatabaseError, connections
 
 from ttscache.accounting.ledger import Ledger
-from ttscache.claims import Claims, Held
+from ttscache.coordination.leases import Claims, Held
 from ttscache.errors import (
     Busy,
     NotKept,

@@ -22,7 +22,7 @@ from ttscache import counted, holdings
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.conf import conf
-from ttscache.hosts import this_host
+from ttscache.coordination.hosts import this_host
 from ttscache.models import Alert
 from ttscache.wiring import speech_cache
 

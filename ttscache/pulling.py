@@ -25,8 +25,9 @@ from django.utils import timezone
 
 from ttscache.accounting.prices import most_usd
 from ttscache.cache import Hit, Playing, SpeechCache
-from ttscache.claims import Held
 from ttscache.conf import conf
+from ttscache.coordination.hosts import hosts_at_work, this_host
+from ttscache.coordination.leases import Held
 from ttscache.errors import (
     BudgetExhausted,
     Busy,
@@ -37,7 +38,6 @@ from ttscache.errors import (
     StoreUnavailable,
     VoiceNotInUse,
 )
-from ttscache.hosts import hosts_at_work, this_host
 from ttscache.models import Claim, WarmItem, WarmRun
 from ttscache.warming import WAS_THERE, pause, settle
 from ttscache.wiring import speech_cache

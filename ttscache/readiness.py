@@ -13,8 +13,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 
 from ttscache.conf import conf
+from ttscache.coordination.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.errors import TierError
-from ttscache.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.models import Claim, ClipFile, ProcessReport
 from ttscache.wiring import storage_tier
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from django_q.tasks import async_task
 
 from ttscache import alerts, examining, frequent, moving, pruning, pulling, readiness, tidying, warming
-from ttscache.claims import is_process_alive
 from ttscache.conf import conf
+from ttscache.coordination.leases import is_process_alive
 from ttscache.errors import Busy, TierError
 from ttscache.figures.holdings import note_not_asked_for
 from ttscache.wiring import speech_cache, storage_tier

@@ -11,8 +11,8 @@ from ttscache.accounting.budget import Budget
 from ttscache.accounting.ledger import Asked, Ledger
 from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
-from ttscache.claims import Claims
 from ttscache.conf import Conf, conf
+from ttscache.coordination.leases import Claims
 from ttscache.providers import Provider
 from ttscache.providers.embedded import EmbeddedProvider
 from ttscache.providers.openai import OpenAIProvider

@@ -24,7 +24,7 @@ from harness.site import Site
 
 if TYPE_CHECKING:
     from ttscache.cache import SpeechCache
-    from ttscache.claims import Claims
+    from ttscache.coordination.leases import Claims
     from ttscache.speech import SpeechRequest
 
 ROUNDS = 7
@@ -55,7 +55,7 @@ def misses(*, folder: str) -> dict[str, Any]:
     """In the product: milliseconds of a miss, the median of each round."""
     from django.core.management import call_command
 
-    from ttscache.claims import Claims
+    from ttscache.coordination.leases import Claims
 
     call_command("migrate", verbosity=0)
     ours, baseline = Claims(30), claims_of_one_process()
@@ -138,7 +138,7 @@ class InstantVoice:
 
 def claims_of_one_process() -> Claims:
     """What would do if there were no other: names in a dict, under a lock."""
-    from ttscache.claims import Claims, Held
+    from ttscache.coordination.leases import Claims, Held
     from ttscache.models import Claim
 
     class ClaimsOfOneProcess(Claims):

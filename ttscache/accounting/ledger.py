@@ -21,7 +21,7 @@ from django.db import Error, connections, transaction
 from django.db.models.functions import Now
 
 from ttscache.accounting.counters import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
-from ttscache.hosts import this_host
+from ttscache.coordination.hosts import this_host
 from ttscache.models import Clip, LastCall, ProcessReport, Receipt
 from ttscache.speech import SpeechRequest
 

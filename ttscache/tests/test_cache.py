@@ -11,7 +11,7 @@ from harness.fake_voice import FakeVoice
 from harness.records import free_ledger
 from ttscache.cache import Hit, Playing, SpeechCache
 from ttscache.circuit import FAILURES_IN_A_ROW
-from ttscache.claims import Claims
+from ttscache.coordination.leases import Claims
 from ttscache.errors import (
     BrokenAudio,
     Busy,

@@ -16,8 +16,8 @@ from harness.waiting import wait_until
 from ttscache import pulling, tasks, warming
 from ttscache.accounting.budget import Budget
 from ttscache.circuit import FAILURES_IN_A_ROW, Circuit
+from ttscache.coordination.hosts import this_host
 from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnavailable
-from ttscache.hosts import this_host
 from ttscache.models import Claim, ProcessReport, WarmItem, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.tiers import Entry

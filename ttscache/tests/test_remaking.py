@@ -14,7 +14,7 @@ from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
 from ttscache import pulling, remaking, warming
 from ttscache.cache import Hit
-from ttscache.claims import Claims
+from ttscache.coordination.leases import Claims
 from ttscache.errors import ProviderFailed
 from ttscache.figures.holdings import GROWTH_DAYS, _bytes_a_day
 from ttscache.local_copies import LocalCopies

@@ -30,8 +30,8 @@ from narratives.publishing import (
 )
 from narratives.shipped import load_shipped_content
 from ttscache.checks import require_valid_conf
-from ttscache.claims import forget_claims_of_dead_processes
-from ttscache.hosts import HEARTBEAT_LOST_SECONDS, this_host
+from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, this_host
+from ttscache.coordination.leases import forget_claims_of_dead_processes
 from ttscache.readiness import HEARTBEAT_SECONDS, is_cluster_alive
 
 LONG_QUEUE = 100

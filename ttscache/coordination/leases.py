@@ -20,8 +20,8 @@ from django.db.models import Q
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
+from ttscache.coordination.hosts import this_host
 from ttscache.errors import Busy
-from ttscache.hosts import this_host
 from ttscache.models import Claim
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from django_q.models import OrmQ
 from harness.clips import speech
 from harness.fake_voice import FakeVoice
 from ttscache import tasks, warming
-from ttscache.hosts import CLUSTER, hosts_at_work
+from ttscache.coordination.hosts import CLUSTER, hosts_at_work
 from ttscache.models import ProcessReport, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.warming import Wanted

@@ -10,16 +10,16 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-import ttscache.claims
+import ttscache.coordination.leases
 from harness.waiting import wait_until
-from ttscache.claims import Held, forget_claims_of_dead_processes
+from ttscache.coordination.leases import Held, forget_claims_of_dead_processes
 from ttscache.errors import Busy
 from ttscache.models import Claim
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-made: list[ttscache.claims.Claims] = []
+made: list[ttscache.coordination.leases.Claims] = []
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +29,8 @@ def _close_all() -> Iterator[None]:
         made.pop().close()
 
 
-def Claims(seconds: float) -> ttscache.claims.Claims:  # noqa: N802 - the class, closed after the test
-    made.append(ttscache.claims.Claims(seconds))
+def Claims(seconds: float) -> ttscache.coordination.leases.Claims:  # noqa: N802 - the class, closed after the test
+    made.append(ttscache.coordination.leases.Claims(seconds))
     return made[-1]
 
 
