@@ -9,17 +9,17 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
-from ttscache import counted
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import HITS, OUTCOMES
-from ttscache.counted import UsageSum
-from ttscache.holdings import Held, clips_held, clips_in_memory, clips_made_ahead, files_here
 from ttscache.models import ContentType, WarmItem, WarmRun, kind_of
+from ttscache.monitoring import totals
+from ttscache.monitoring.inventory import Held, clips_held, clips_in_memory, clips_made_ahead, files_here
+from ttscache.monitoring.totals import UsageSum
 
 
 def cache_stats() -> dict[str, Any]:
     """The figures of the public contract. Counts cover all processes and survive restarts."""
-    usage = counted.usage()
+    usage = totals.usage()
     outcomes: Counter[str] = Counter()
     for row in usage:
         outcomes[row.outcome] += row.requests
@@ -31,7 +31,7 @@ def cache_stats() -> dict[str, Any]:
         "memory_cache": clips_in_memory(),
         "supabase_enabled": True,  # clips outlive a process, in whichever database or bucket
     }
-    spent = sum(row.cost_microusd for row in counted.spending()) / 1e6
+    spent = sum(row.cost_microusd for row in totals.spending()) / 1e6
     served = sum(row.worth_microusd for row in usage if row.outcome != "failed") / 1e6
     budget = budget_today()
     return {

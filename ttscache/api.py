@@ -28,7 +28,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ttscache import analytics, delivery, readiness
+from ttscache import analytics, delivery
 from ttscache.access import Access, access_to, is_trusted
 from ttscache.answering import (
     Counting,
@@ -53,6 +53,7 @@ from ttscache.errors import (
     UnknownVoice,
 )
 from ttscache.models import Clip, ContentType, WarmRun
+from ttscache.monitoring import health
 from ttscache.speech import SpeechRequest
 from ttscache.throttling import check_generation_rate
 from ttscache.tiers import Entry
@@ -215,7 +216,7 @@ class HealthView(PublicView):
 
 def readyz(request: HttpRequest) -> HttpResponse:
     """One line for each part, and 503 when one of them is not fit for work."""
-    parts = readiness.parts()
+    parts = health.parts()
     body = "".join(
         f"{part.name}: {'ok' if part.is_ready else 'NOT READY'}, {part.detail}\n" for part in parts
     )

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from ttscache import delivery
 from ttscache.api import JsonOnly
 from ttscache.authentication import IsTrusted
-from ttscache.metrics import Figures
+from ttscache.monitoring.metrics import Figures
 from ttscache.wiring import speech_cache
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from django_q.tasks import async_task
 
-from ttscache import alerts, examining, frequent, moving, pruning, pulling, readiness, tidying, warming
+from ttscache import examining, frequent, moving, pruning, pulling, tidying, warming
 from ttscache.conf import conf
 from ttscache.coordination.leases import is_process_alive
 from ttscache.errors import Busy, TierError
 from ttscache.figures.holdings import note_not_asked_for
+from ttscache.monitoring import alerts, health
 from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
@@ -37,8 +38,8 @@ def heartbeat() -> None:
 
     Called at every start, every few seconds by the supervisor, and every minute by schedule.
     """
-    readiness.cluster_is_alive()
-    readiness.forget_the_dead()
+    health.cluster_is_alive()
+    health.forget_the_dead()
     warming.resume_paused(speech_cache().speaker.budget)
     _call_for_hands()
     if moving.is_upkeep_due():

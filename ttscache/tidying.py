@@ -11,9 +11,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.models import Failure, Success
 
-from ttscache import readiness
 from ttscache.accounting.rollup import first_day_kept, roll_up, start_of_day
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Receipt, Removal, Replaced, WarmItem, WarmRun
+from ttscache.monitoring import health
 
 SUCCESSES_KEPT = timedelta(days=7)
 FAILURES_KEPT = timedelta(days=30)
@@ -42,7 +42,7 @@ def tidy() -> None:
     Receipt.objects.filter(signed_at__lt=Now() - RECEIPTS_KEPT).delete()
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
     Failure.objects.filter(stopped__lt=Now() - FAILURES_KEPT).delete()
-    readiness.forget_the_dead()  # dead claims and refusals that no longer hold, too
+    health.forget_the_dead()  # dead claims and refusals that no longer hold, too
     for tidies in _others:
         tidies()
 

@@ -10,13 +10,13 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
 
-from ttscache import holdings
 from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.figures.asked import tone_of
 from ttscache.figures.remembered import Remembered, note, noted, remembered
 from ttscache.figures.scope import DAY, Scope
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, kind_of
+from ttscache.monitoring import inventory
 from ttscache.pruning import Stale
 
 COVERAGE_TARGET = 100.0  # percent
@@ -25,7 +25,7 @@ NEVER_HEARD_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage(holdings.Coverage):
+class Coverage(inventory.Coverage):
     """The same, and how it stands to its target."""
 
     @property
@@ -43,7 +43,7 @@ class Coverage(holdings.Coverage):
 
 def coverage(scope: Scope) -> Coverage:
     """Clips held as live or system clips that play without a provider call, of all that are so held."""
-    found = holdings.coverage(scope.voice)
+    found = inventory.coverage(scope.voice)
     return Coverage(found.ready, found.total)
 
 

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 from django.utils import timezone
 
-from ttscache import alerts
 from ttscache.accounting.budget import BudgetToday
 from ttscache.accounting.rollup import start_of_day
 from ttscache.figures.holdings import Coverage, Storage
 from ttscache.figures.work import Queue, failed_lately
 from ttscache.models import Alert, Clip
+from ttscache.monitoring import alerts
 from ttscache.tries import MOST_TRIES
 
 

@@ -14,8 +14,8 @@ from ttscache.conf import conf
 from ttscache.figures.asked import Asked
 from ttscache.figures.holdings import missing_clips
 from ttscache.figures.scope import Scope
-from ttscache.holdings import tasks_waiting
 from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun
+from ttscache.monitoring.inventory import tasks_waiting
 from ttscache.tries import those_tried_out
 
 RUNS_SHOWN = 5

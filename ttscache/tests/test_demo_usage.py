@@ -12,15 +12,15 @@ from django.urls import reverse
 from django.utils import timezone
 from prometheus_client import generate_latest
 
-from ttscache import alerts
 from ttscache.accounting.budget import budget_today
 from ttscache.analytics import cache_stats
 from ttscache.conf import conf
 from ttscache.figures import asked, demo
 from ttscache.figures.scope import Scope
 from ttscache.figures.time_to_sound import time_to_sound
-from ttscache.metrics import Figures
 from ttscache.models import Alert, Clip, ClipDay, Pin, SoundStart, Spending, Usage
+from ttscache.monitoring import alerts
+from ttscache.monitoring.metrics import Figures
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db

@@ -13,12 +13,13 @@ from django_q.models import OrmQ
 
 from harness.clips import KEY, OTHER, entry, hum
 from harness.s3 import S3Server
-from ttscache import moving, readiness, tasks, wiring
+from ttscache import moving, tasks, wiring
 from ttscache.analytics import cache_stats
 from ttscache.cache import SpeechCache
 from ttscache.delivery import audio_path, published_address
 from ttscache.errors import TierError
 from ttscache.models import Claim, Clip, ClipFile, Keeper, Leftover, Pin
+from ttscache.monitoring import health
 from ttscache.pinning import replace_pins
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import bucket_marker
@@ -321,8 +322,8 @@ def test_the_figures_compare_what_is_heard_with_what_is_stored(cache: SpeechCach
 
 
 def test_readiness_looks_at_the_bucket(cache: SpeechCache, store: Bucket) -> None:
-    def permanent_tier() -> readiness.Part:
-        return next(part for part in readiness.parts() if part.name == "permanent tier")
+    def permanent_tier() -> health.Part:
+        return next(part for part in health.parts() if part.name == "permanent tier")
 
     assert permanent_tier().detail == f"storage, bucket {store.name}"
     wiring.storage_tier()._is_marked = False  # type: ignore[union-attr]

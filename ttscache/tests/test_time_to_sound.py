@@ -20,8 +20,8 @@ from rest_framework.settings import api_settings
 from ttscache.figures.histogram import Latency
 from ttscache.figures.scope import RANGES, Scope
 from ttscache.figures.time_to_sound import time_to_sound
-from ttscache.metrics import Figures
 from ttscache.models import SoundStart
+from ttscache.monitoring.metrics import Figures
 from ttscache.throttling import ReportThrottle
 from ttscache.wiring import speech_cache
 

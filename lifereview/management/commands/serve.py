@@ -32,7 +32,7 @@ from narratives.shipped import load_shipped_content
 from ttscache.checks import require_valid_conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.coordination.leases import forget_claims_of_dead_processes
-from ttscache.readiness import HEARTBEAT_SECONDS, is_cluster_alive
+from ttscache.monitoring.health import HEARTBEAT_SECONDS, is_cluster_alive
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6

@@ -19,12 +19,12 @@ from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils import timezone
 
-from ttscache import holdings
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import HITS
 from ttscache.conf import conf
 from ttscache.coordination.hosts import this_host
 from ttscache.models import IS_REAL, Alert, ContentType, LastCall, Usage
+from ttscache.monitoring import inventory
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def _budget(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
 
 
 def _coverage(_: set[tuple[str, str]]) -> Iterator[Trouble]:
-    coverage = holdings.coverage()
+    coverage = inventory.coverage()
     if coverage.ready < coverage.total:
         says = (
             f"{coverage.ready} of {coverage.total} published clips are there; for the others listeners wait."
@@ -173,7 +173,7 @@ def _storage(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
     subject = "" if limit else this_host()
     mark = STORAGE_SHARE_OVER if (Kind.STORAGE, subject) in standing else STORAGE_SHARE
     if limit:
-        used = sum(held.stored_bytes for held in holdings.clips_held())
+        used = sum(held.stored_bytes for held in inventory.clips_held())
         what = "the space for clips (TTS_STORAGE_LIMIT_BYTES)"
     else:
         try:

@@ -14,7 +14,6 @@ from django.utils import timezone
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from ttscache import counted, holdings
 from ttscache.conf import conf
 from ttscache.models import (
     ApiToken,
@@ -28,6 +27,7 @@ from ttscache.models import (
     WarmItem,
     WarmRun,
 )
+from ttscache.monitoring import inventory, totals
 
 pytestmark = pytest.mark.django_db
 
@@ -207,7 +207,7 @@ class TestTheAnswer:
         def fail() -> None:
             raise DatabaseError('relation "secret" does not exist')
 
-        monkeypatch.setattr(counted, "usage", fail)
+        monkeypatch.setattr(totals, "usage", fail)
         answer = caller.get("/metrics")
 
         assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
@@ -226,7 +226,7 @@ class TestTheAnswer:
 def test_what_is_settled_is_added_up_once_and_what_is_new_each_time(
     caller: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counted, "SLOW_SECONDS", -1.0)
+    monkeypatch.setattr(totals, "SLOW_SECONDS", -1.0)
     asked("memory", 0, 3, hour=HOUR - timedelta(days=300))
     requests = [sum(scraped(caller)["lifereview_requests_total"].values())]
     asked("memory", 1, 4, hour=timezone.now())
@@ -239,10 +239,10 @@ def test_what_is_settled_is_added_up_once_and_what_is_new_each_time(
 
 def test_a_slow_look_is_not_repeated_at_once_and_a_quick_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
-    look = holdings.Remembered(lambda: looks.append(1))
+    look = inventory.Remembered(lambda: looks.append(1))
     look(), look()
-    monkeypatch.setattr(holdings, "SLOW_SECONDS", -1.0)
-    monkeypatch.setattr(holdings, "REST", 1e9)
+    monkeypatch.setattr(inventory, "SLOW_SECONDS", -1.0)
+    monkeypatch.setattr(inventory, "REST", 1e9)
     look(), look(), look()
 
     assert len(looks) == 3

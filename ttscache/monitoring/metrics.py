@@ -18,12 +18,12 @@ from django.db import connection
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ttscache import counted, holdings
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.conf import conf
 from ttscache.coordination.hosts import this_host
 from ttscache.models import Alert
+from ttscache.monitoring import inventory, totals
 from ttscache.wiring import speech_cache
 
 # As Prometheus writes them, in seconds.
@@ -36,9 +36,9 @@ class Figures(Collector):
     """Collecting raises DatabaseError, and no half of an answer is given."""
 
     def collect(self) -> Iterator[Metric]:
-        yield from _requests(counted.usage())
-        yield _time_to_sound(counted.sound_starts())
-        yield from _calls(counted.spending())
+        yield from _requests(totals.usage())
+        yield _time_to_sound(totals.sound_starts())
+        yield from _calls(totals.spending())
         yield from _clips()
         yield from _work()
         yield from _service()
@@ -87,20 +87,20 @@ def _calls(spending: Rows) -> Iterator[Metric]:
 def _clips() -> Iterator[Metric]:
     clips: Counter[tuple[str, str]] = Counter()
     stored: Counter[tuple[str, str]] = Counter()
-    for held in holdings.clips_held():
+    for held in inventory.clips_held():
         clips[held.content_type, held.kept_in] += held.clips
         stored[held.content_type, held.kept_in] += held.stored_bytes
     labels = ["content_type", "tier"]
     yield _gauge("lifereview_clips", "Clips in the permanent tiers.", labels, clips)
     yield _gauge("lifereview_clips_stored_bytes", "Their bytes at rest.", labels, stored)
-    files, host = holdings.files_here(), ["host"]
+    files, host = inventory.files_here(), ["host"]
     here = (this_host(),)
     says = "Clips in the local files of the host that answers."
     yield _gauge("lifereview_local_files", says, host, {here: files.clips})
     yield _gauge("lifereview_local_files_bytes", "Their bytes.", host, {here: files.bytes})
     says = "Clips in the memory of its processes, as they last reported."
-    yield _gauge("lifereview_memory_clips", says, host, {here: holdings.clips_in_memory()})
-    coverage = holdings.coverage()
+    yield _gauge("lifereview_memory_clips", says, host, {here: inventory.clips_in_memory()})
+    coverage = inventory.coverage()
     says = "Published texts times listener voices."
     yield _gauge("lifereview_published_clips", says, [], {(): coverage.total})
     says = "Those of them that play without a provider call."
@@ -108,16 +108,16 @@ def _clips() -> Iterator[Metric]:
 
 
 def _work() -> Iterator[Metric]:
-    clips, tasks = holdings.clips_waiting(), holdings.tasks_waiting()
+    clips, tasks = inventory.clips_waiting(), inventory.tasks_waiting()
     yield _gauge("lifereview_clips_waiting", "Clips queued to be made ahead.", [], {(): clips.waiting})
     says = "Since the oldest run with clips in the queue was asked for."
     yield _gauge("lifereview_clips_waiting_oldest_seconds", says, [], {(): clips.oldest_seconds})
     yield _gauge("lifereview_tasks_waiting", "Background tasks in the queue.", [], {(): tasks.waiting})
     says = "Since the oldest of them was queued."
     yield _gauge("lifereview_tasks_waiting_oldest_seconds", says, [], {(): tasks.oldest_seconds})
-    runs = {(state,): number for state, number in holdings.runs_by_state().items()}
+    runs = {(state,): number for state, number in inventory.runs_by_state().items()}
     yield _gauge("lifereview_warm_runs", "Warm runs on record, by state.", ["state"], runs)
-    ages = {(host,): age for host, age in holdings.heartbeats()}
+    ages = {(host,): age for host, age in inventory.heartbeats()}
     says = "Since the task cluster of a host last ended a task."
     yield _gauge("lifereview_cluster_heartbeat_age_seconds", says, ["host"], ages)
 

@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from harness.mail import MailServer
 from harness.process import HOST
-from ttscache import alerts, tasks
+from ttscache import tasks
 from ttscache.conf import conf
 from ttscache.models import Alert, BudgetDay, Clip, ContentType, LastCall, Pin, Usage
+from ttscache.monitoring import alerts
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)

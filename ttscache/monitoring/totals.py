@@ -54,7 +54,7 @@ class SoundStartSum(NamedTuple):
     starts: int
 
 
-class AllTime:
+class LifetimeTotals:
     """The sums of a table by its first dimensions. Calling it raises DatabaseError."""
 
     def __init__(self, model: type[models.Model], sums: Any, dimensions: int) -> None:
@@ -82,6 +82,6 @@ class AllTime:
         return [self._sums(*row) for row in self._rows.filter(**when).values_list(*self._by).annotate(**sums)]
 
 
-usage = AllTime(Usage, UsageSum, 4)
-spending = AllTime(Spending, SpendingSum, 4)
-sound_starts = AllTime(SoundStart, SoundStartSum, 3)
+usage = LifetimeTotals(Usage, UsageSum, 4)
+spending = LifetimeTotals(Spending, SpendingSum, 4)
+sound_starts = LifetimeTotals(SoundStart, SoundStartSum, 3)
