@@ -11,9 +11,10 @@ class NarrativesConfig(AppConfig):
         from narratives.deleting import remove_for_good
         from narratives.predicting import what_follows
         from narratives.publishing import switch_what_is_ready
-        from ttscache import predicting, run_ends, tidying
+        from ttscache import predicting, run_ends
+        from ttscache.maintenance import cleanup
 
         predicting.register(what_follows)
         run_ends.register(switch_what_is_ready)
-        tidying.register(remove_for_good)
+        cleanup.register(remove_for_good)
         needs.register()

@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 
-from ttscache import pruning
 from ttscache.admin_pages import LookOnly, has_said_yes
 from ttscache.admin_widgets import PRUNE_BADGES, dollars, fresh, moment, progress_bar
+from ttscache.maintenance import pruning
 from ttscache.models import PruneRun
 
 

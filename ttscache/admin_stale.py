@@ -22,8 +22,8 @@ from ttscache.accounting.prices import list_price_usd
 from ttscache.admin_widgets import price
 from ttscache.conf import conf
 from ttscache.coordination.hosts import hosts_at_work
+from ttscache.maintenance.pruning import MOST_DAYS, Stale, find_stale, hand_over
 from ttscache.models import MOST_HASHES, Clip, ContentType, PruneRun
-from ttscache.pruning import MOST_DAYS, Stale, find_stale, hand_over
 
 MOST_AT_ONCE = 100_000  # what a form may carry
 LISTED = 200

@@ -19,7 +19,7 @@ from ttscache.answering import waiting_room
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.errors import TierError
-from ttscache.local_copies import LocalCopies
+from ttscache.maintenance.invalidation import LocalCopies
 from ttscache.models import Pin
 from ttscache.wiring import load_libraries, speech_cache
 

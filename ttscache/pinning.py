@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from ttscache.access import forget_decisions
+from ttscache.maintenance.relocation import call_for_upkeep
 from ttscache.models import Pin
-from ttscache.moving import call_for_upkeep
 
 RECENT_DAYS = 30
 

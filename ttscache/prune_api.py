@@ -13,11 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ttscache import delivery, pruning
+from ttscache import delivery
 from ttscache.admin_widgets import removed_in_words
 from ttscache.api import ErrorSerializer, JsonOnly
 from ttscache.authentication import MayPrune
 from ttscache.conf import conf
+from ttscache.maintenance import pruning
 from ttscache.models import ApiToken, PruneRun
 from ttscache.wiring import speech_cache
 

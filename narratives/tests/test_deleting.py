@@ -23,8 +23,8 @@ from narratives.deleting import (
 from narratives.models import Journey, Narrative, Pronunciation, Publication
 from narratives.predicting import what_follows
 from narratives.pronouncing import said_with
-from ttscache import tidying
 from ttscache.conf import conf
+from ttscache.maintenance import cleanup
 from ttscache.models import Clip, Pin, WarmRun
 
 pytestmark = pytest.mark.django_db
@@ -255,5 +255,5 @@ class TestForGood:
     def test_it_is_done_every_night(self, heard_journey):
         delete_journeys([heard_journey])
         Journey.everything.update(deleted_at=timezone.now() - timedelta(days=DAYS_KEPT + 1))
-        tidying.tidy()
+        cleanup.tidy()
         assert not Journey.everything.exists()

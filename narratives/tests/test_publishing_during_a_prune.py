@@ -16,8 +16,9 @@ from django.utils import timezone
 from harness.clips import entry
 from narratives import publishing
 from narratives.models import Journey, Narrative, Revision
-from ttscache import pruning, warming
+from ttscache import warming
 from ttscache.conf import conf
+from ttscache.maintenance import pruning
 from ttscache.models import Clip, ClipFile, ClipQuerySet, Pin, WarmItem, WarmRun
 from ttscache.tiers import deletion_queue
 from ttscache.wiring import speech_cache

@@ -15,9 +15,9 @@ from ttscache.conf import conf
 from ttscache.figures.asked import tone_of
 from ttscache.figures.remembered import Remembered, note, noted, remembered
 from ttscache.figures.scope import DAY, Scope
+from ttscache.maintenance.pruning import Stale
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, kind_of
 from ttscache.monitoring import inventory
-from ttscache.pruning import Stale
 
 COVERAGE_TARGET = 100.0  # percent
 GROWTH_DAYS = 14

@@ -18,8 +18,8 @@ from harness.clips import speech
 from harness.records import old_clip, reflection, usage
 from harness.staff_pages import INDEX, STALE, link_in, text_of
 from ttscache.figures.holdings import note_not_asked_for
+from ttscache.maintenance.pruning import find_stale
 from ttscache.models import Clip, LastCall, Pin, PruneRun, SoundStart, Spending, WarmItem, WarmRun
-from ttscache.pruning import find_stale
 from ttscache.tries import MOST_TRIES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]

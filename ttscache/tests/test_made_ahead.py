@@ -15,9 +15,10 @@ from django.utils import timezone
 
 from harness.clips import TEXT, entry, speech
 from harness.fake_voice import FakeVoice
-from ttscache import moving, pulling, warming, wiring
+from ttscache import pulling, warming, wiring
 from ttscache.analytics import cache_stats
 from ttscache.cache import Playing, SpeechCache
+from ttscache.maintenance import relocation
 from ttscache.models import Clip, ClipDay, ClipFile, Pin, Usage, WarmItem
 from ttscache.speaking import Speaker
 from ttscache.tiers.database import DatabaseTier
@@ -193,7 +194,7 @@ def test_a_clip_that_is_moved_to_the_bucket_is_still_known(clips_bucket: str, vo
     cache = wiring.speech_cache()
     Clip.objects.record(speech(), "question")
     DatabaseTier().put(entry(HASH, made_ahead=True))
-    assert [move.problem for move in moving.move_clips(DatabaseTier(), cache.permanent)] == [""]
+    assert [move.problem for move in relocation.move_clips(DatabaseTier(), cache.permanent)] == [""]
 
     assert cache.permanent.name == "storage"
     assert cache.permanent.get(HASH).made_ahead  # type: ignore[union-attr]

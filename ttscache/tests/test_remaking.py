@@ -17,7 +17,7 @@ from ttscache.cache import Hit
 from ttscache.coordination.leases import Claims
 from ttscache.errors import ProviderFailed
 from ttscache.figures.holdings import GROWTH_DAYS, _bytes_a_day
-from ttscache.local_copies import LocalCopies
+from ttscache.maintenance.invalidation import LocalCopies
 from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
 from ttscache.speaking import Speaker
 from ttscache.warming import Wanted

@@ -9,9 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from harness.clips import speech
-from ttscache import pruning, warming
+from ttscache import warming
+from ttscache.maintenance import pruning
+from ttscache.maintenance.pruning import Stale
 from ttscache.models import WarmRun
-from ttscache.pruning import Stale
 from ttscache.warming import Wanted
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]

@@ -10,10 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Sum
 from django.template.defaultfilters import filesizeformat
 
-from ttscache import moving
 from ttscache.conf import conf
 from ttscache.defaults import PERMANENT_TIERS
 from ttscache.errors import TierError
+from ttscache.maintenance import relocation
 from ttscache.models import Clip, ContentType, Keeper
 from ttscache.tiers.records import PermanentTier
 from ttscache.wiring import speech_cache, storage_tier
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             self._move(source, target)
 
     def _announce(self, source: PermanentTier, to: str) -> None:
-        waiting = moving.to_move(source)
+        waiting = relocation.to_move(source)
         size = waiting.aggregate(total=Sum("audio_file_size"))["total"] or 0
         self.stdout.write(
             f"{waiting.count()} clips to move from {source.name} to {to}: {filesizeformat(size)}."
@@ -61,10 +61,10 @@ class Command(BaseCommand):
             )
 
     def _move(self, source: PermanentTier, target: PermanentTier) -> None:
-        total = moving.to_move(source).count()
+        total = relocation.to_move(source).count()
         moved, moved_bytes, broken = 0, 0, 0
         try:
-            for move in moving.move_clips(source, target):
+            for move in relocation.move_clips(source, target):
                 if move.problem:
                     broken += 1
                     self.stderr.write(f"Not moved: {move.clip.content_hash}: {move.problem}.")

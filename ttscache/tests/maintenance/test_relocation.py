@@ -13,11 +13,12 @@ from django_q.models import OrmQ
 
 from harness.clips import KEY, OTHER, entry, hum
 from harness.s3 import S3Server
-from ttscache import moving, tasks, wiring
+from ttscache import tasks, wiring
 from ttscache.analytics import cache_stats
 from ttscache.cache import SpeechCache
 from ttscache.delivery import audio_path, published_address
 from ttscache.errors import TierError
+from ttscache.maintenance import relocation
 from ttscache.models import Claim, Clip, ClipFile, Keeper, Leftover, Pin
 from ttscache.monitoring import health
 from ttscache.pinning import replace_pins
@@ -105,7 +106,7 @@ class TestPins:
         Pin.objects.all().delete()
         tasks.tend_clips()
         assert sides(s3, clips_bucket) == ["private"]
-        assert not moving.misplaced().exists()
+        assert not relocation.misplaced().exists()
 
     def test_where_the_bucket_holds_nothing_nothing_is_queued(self, cache: SpeechCache) -> None:
         DatabaseTier().put(entry())
@@ -176,8 +177,8 @@ class TestPushing:
             tier.put(entry())
         cache.local[0].put(entry(OTHER))
 
-        assert moving.push_missing() == 2
-        assert moving.push_missing() == 0
+        assert relocation.push_missing() == 2
+        assert relocation.push_missing() == 0
         assert cache.permanent.get(KEY) == entry()
         assert cache.permanent.get(OTHER) == entry(OTHER)
 
@@ -186,19 +187,19 @@ class TestPushing:
         for content_hash in (KEY, "a" * 32):
             cache.local[0].put(entry(content_hash))
 
-        assert moving.push_missing() == 0
+        assert relocation.push_missing() == 0
 
     def test_nor_is_one_that_is_far_too_short(self, cache: SpeechCache) -> None:
         cache.local[0].put(entry(duration_ms=100))
 
-        assert moving.push_missing() == 0
+        assert relocation.push_missing() == 0
         assert cache.local[0].get(KEY) is None
 
     def test_nor_are_a_person_s_own_words(self, cache: SpeechCache) -> None:
         Clip.objects.update(content_type="response")
         cache.local[0].put(entry())
 
-        assert moving.push_missing() == 0
+        assert relocation.push_missing() == 0
 
 
 class TestMoving:
@@ -298,14 +299,14 @@ class TestMoving:
         self, cache: SpeechCache, store: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         DatabaseTier().put(entry())
-        monkeypatch.setattr("ttscache.moving.time.sleep", lambda _: None)
+        monkeypatch.setattr("ttscache.maintenance.relocation.time.sleep", lambda _: None)
         get = store.get
         monkeypatch.setattr(store, "get", lambda name: b"other" if name.startswith("private/") else get(name))
         with pytest.raises(CommandError, match="other bytes than it was given"):
             self.move("storage")
 
         assert DatabaseTier().get(KEY) == entry()
-        assert Leftover.objects.count() == moving.ATTEMPTS  # and each goes in an hour
+        assert Leftover.objects.count() == relocation.ATTEMPTS  # and each goes in an hour
 
     def test_without_a_bucket_it_says_what_to_set(self) -> None:
         with pytest.raises(CommandError, match="AWS_STORAGE_BUCKET_NAME"):
@@ -345,7 +346,7 @@ def test_a_tier_that_is_away_is_waited_for(
         pauses.append(seconds)
         store._down_until = 0.0
 
-    monkeypatch.setattr("ttscache.moving.time.sleep", come_back)
+    monkeypatch.setattr("ttscache.maintenance.relocation.time.sleep", come_back)
     TestMoving.move("storage")
     assert (record().kept_in, len(pauses)) == (Keeper.STORAGE, 1)
     store._pause()
@@ -361,6 +362,6 @@ def test_upkeep_is_due_once_a_minute_for_all_hosts_and_needs_no_redis(settings: 
             "LOCATION": "redis://127.0.0.1:1/0",
         }
     }
-    assert [moving.is_upkeep_due() for _ in range(3)] == [True, False, False]
+    assert [relocation.is_upkeep_due() for _ in range(3)] == [True, False, False]
     Claim.objects.update(until=Now() - timedelta(seconds=1))
-    assert moving.is_upkeep_due()
+    assert relocation.is_upkeep_due()

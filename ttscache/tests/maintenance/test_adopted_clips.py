@@ -12,7 +12,7 @@ from django_q.models import OrmQ
 from harness.clips import entry
 from harness.earlier_databases import Found
 from ttscache import tasks
-from ttscache.examining import examine_adopted
+from ttscache.maintenance.adopted_clips import examine_adopted
 from ttscache.models import Clip, ClipFile, Keeper, Pin
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.records import kept_clip

@@ -18,8 +18,9 @@ from django_q.models import OrmQ, Schedule
 from django_q.scheduler import scheduler
 
 from harness.clips import speech
-from ttscache import pruning, tasks
+from ttscache import tasks
 from ttscache.figures.holdings import NotAskedFor, not_asked_for
+from ttscache.maintenance import pruning
 from ttscache.models import Claim, Clip, Pin, PruneRun, Removal, WarmItem, WarmRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,7 +191,7 @@ def test_a_cluster_that_ends_begins_none(monkeypatch: pytest.MonkeyPatch) -> Non
 
 # --- what is tidied up after it ----------------------------------------------------------------------------
 def test_runs_pins_and_removals_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ttscache.tidying.BATCH", 1)
+    monkeypatch.setattr("ttscache.maintenance.cleanup.BATCH", 1)
     stale_clips(2)
     for days, state in ((31, "done"), (29, "done"), (31, "paused")):
         ended = timezone.now() - timedelta(days=days)

@@ -9,10 +9,11 @@ import pytest
 from django.utils import timezone
 
 from harness.clips import entry, speech
-from ttscache import access, local_copies
+from ttscache import access
 from ttscache.access import Access, access_to
 from ttscache.cache import SpeechCache
-from ttscache.local_copies import LocalCopies
+from ttscache.maintenance import invalidation
+from ttscache.maintenance.invalidation import LocalCopies
 from ttscache.models import Clip, Removal
 from ttscache.wiring import speech_cache
 
@@ -81,7 +82,7 @@ def test_once_it_is_quiet_no_removal_is_read_again(cache, copies, monkeypatch) -
     remove(held(cache, "Gone."))
     copies.forget_removed()
     assert copies._seen
-    monkeypatch.setattr(local_copies, "LATE_SECONDS", -1)
+    monkeypatch.setattr(invalidation, "LATE_SECONDS", -1)
     copies.forget_removed()
     assert copies._seen == set() and not Removal.objects.filter(removed_at__gt=copies._after).exists()
 

@@ -17,11 +17,12 @@ from django.utils import timezone
 
 from harness.clips import entry, speech
 from harness.s3 import S3Server
-from ttscache import pruning, tasks, warming, wiring
+from ttscache import tasks, warming, wiring
 from ttscache.admin_stale import Totals
 from ttscache.errors import Busy
+from ttscache.maintenance import pruning
+from ttscache.maintenance.pruning import Stale, begin, find_stale, prune
 from ttscache.models import Claim, Clip, ClipFile, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
-from ttscache.pruning import Stale, begin, find_stale, prune
 from ttscache.tiers import deletion_queue
 from ttscache.wiring import speech_cache
 
