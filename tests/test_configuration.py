@@ -83,6 +83,15 @@ def test_a_provider_without_a_key_says_what_to_set(tmp_path: Path) -> None:
     assert "OPENAI_API_KEY" in line
 
 
+def test_a_web_server_started_by_itself_refuses_a_wrong_combination_too(tmp_path: Path) -> None:
+    with WebServer(tmp_path / "var") as server:
+        server.stop()
+        server.env["TTS_PROVIDER"] = "openai"
+        with pytest.raises(RuntimeError):
+            server.start()
+        assert "TTS_PROVIDER='openai' cannot be used without an OPENAI_API_KEY." in server.log()
+
+
 def test_a_password_is_not_shown(tmp_path: Path) -> None:
     line = the_line(start(Site(tmp_path / "var", {"DATABASE_URL": "mysql://root:hunter2@localhost/life"})))
     assert "hunter2" not in line
