@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django_q.tasks import async_task
 
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
@@ -47,12 +46,6 @@ def settle_objects() -> int:
         return 0
     with as_tier_error():
         return sum(storage.settle(clip) for clip in misplaced().order_by("pk")[:BATCH])
-
-
-def call_for_upkeep() -> None:
-    """Have objects moved by the cluster, once the transaction is committed; only if there are any."""
-    if conf().bucket and Clip.objects.kept_by(Keeper.STORAGE).exists():
-        async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
 
 
 def is_upkeep_due() -> bool:
