@@ -29,7 +29,7 @@ def make_groups() -> None:
     import_module("narratives.migrations.0006_groups").make_groups(apps)
 
 
-def make_journey() -> Journey:
+def make_live_journey() -> Journey:
     """Live, with one published text that has a draft."""
     make_groups()
     journey = Journey.objects.create(slug="ours", title="Ours", is_live=True)
@@ -40,7 +40,7 @@ def make_journey() -> Journey:
     return journey
 
 
-def signed_in(group: str) -> Client:
+def staff_client(group: str) -> Client:
     user = User.objects.create_user(group.lower(), password=PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name=group))
     client = Client()

@@ -10,8 +10,9 @@ from typing import Any
 from dotenv import dotenv_values
 
 from lifereview import admin_theme
-from lifereview.env import mail, object_storage
 from lifereview.env.databases import caches, databases
+from lifereview.env.mail import alert_emails, mail_settings
+from lifereview.env.object_storage import object_storage_settings
 from lifereview.env.reader import Environment
 from lifereview.env.secret_key import secret_key
 from lifereview.env.speech import ttscache_settings
@@ -107,7 +108,7 @@ CACHES = caches(env)
 
 # --- speech ----------------------------------------------------------------------------------------------
 TTSCACHE = ttscache_settings(env, VAR_DIR, WEB_THREADS)
-globals().update(object_storage.settings_in(env))  # AWS_…, which django-storages reads by itself
+globals().update(object_storage_settings(env))  # AWS_…: django-storages reads them by itself
 
 # --- background tasks ------------------------------------------------------------------------------------
 # A task takes clips for 45 s; the last of them may be the longest there is, and tried three times.
@@ -189,8 +190,8 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 # --- mail: to tell staff of trouble ----------------------------------------------------------------------
-ALERT_EMAILS: list[str] = mail.alert_emails(env)
-globals().update(mail.settings_in(env))  # EMAIL_…, DEFAULT_FROM_EMAIL
+ALERT_EMAILS: list[str] = alert_emails(env)
+globals().update(mail_settings(env))  # EMAIL_…, DEFAULT_FROM_EMAIL
 
 # --- language, time, static files ------------------------------------------------------------------------
 LANGUAGE_CODE = "en-us"

@@ -15,7 +15,7 @@ from conftest import IS_ON_POSTGRESQL
 from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
 from harness.site import Site, WebServer
-from harness.staff_actions import make_journey
+from harness.staff_actions import make_live_journey
 from narratives.models import Journey
 
 MakeSite = Callable[..., Any]
@@ -87,4 +87,4 @@ def make_site(
 def journey(settings: Any) -> Journey:
     """Live, with one published text that has a draft; a clip costs money."""
     settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
-    return make_journey()
+    return make_live_journey()

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from harness import staff_actions as actions
 from harness.clips import speech
-from harness.staff_actions import NEW, admin_page, choose, narrative, signed_in, waiting_is
+from harness.staff_actions import NEW, admin_page, choose, narrative, staff_client, waiting_is
 from harness.staff_pages import YES
 from narratives import exchange, publishing
 from narratives.models import BankReflection, Journey, Pronunciation
@@ -148,11 +148,11 @@ DEEDS: dict[Deed, tuple[str, str]] = {  # who does it, and what the log says
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
 def test_every_deed_is_noted_and_what_costs_or_removes_with_count_and_price(deed: Deed) -> None:
     group, says = DEEDS[deed]
-    assert any(re.search(says, message) for message in noted(signed_in(group), deed)), says
+    assert any(re.search(says, message) for message in noted(staff_client(group), deed)), says
 
 
 def test_looking_and_asking_first_are_no_deeds() -> None:
-    client = signed_in("Operator")
+    client = staff_client("Operator")
     cache.clear()
     publishing.publish([narrative()])
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from harness import staff_actions as actions
 from harness.site import WebServer
 from harness.site_data import query
-from harness.staff_actions import NEW, admin_page, make_groups, signed_in
+from harness.staff_actions import NEW, admin_page, make_groups, staff_client
 from harness.staff_pages import YES
 from narratives.models import Journey, Narrative
 
@@ -98,7 +98,7 @@ NAMES = [
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("deed", MAY, ids=NAMES)
 def test_a_group_may_do_what_it_is_for_and_nothing_else(deed: Callable[[Client], bool], group: str) -> None:
-    assert deed(signed_in(group)) is (group in MAY[deed].split())
+    assert deed(staff_client(group)) is (group in MAY[deed].split())
 
 
 BUTTONS = {
@@ -111,7 +111,7 @@ BUTTONS = {
 
 @pytest.mark.parametrize("group", ["Editor", "Publisher", "Operator"])
 def test_nobody_is_shown_a_button_that_is_not_theirs(group: str, journey: Journey) -> None:
-    page = signed_in(group).get(admin_page("narratives.journey", "change", journey.pk)).content.decode()
+    page = staff_client(group).get(admin_page("narratives.journey", "change", journey.pk)).content.decode()
 
     assert {name for name in BUTTONS if name in page} == {n for n, who in BUTTONS.items() if group in who}
 
@@ -120,14 +120,14 @@ def test_nobody_is_shown_a_button_that_is_not_theirs(group: str, journey: Journe
     ("group", "is_shown"), [("Editor", False), ("Publisher", True)], ids=["editor", "publisher"]
 )
 def test_only_who_may_order_is_shown_arrows(group: str, is_shown: bool, journey: Journey) -> None:
-    page = signed_in(group).get(admin_page("narratives.journey", "change", journey.pk)).content.decode()
+    page = staff_client(group).get(admin_page("narratives.journey", "change", journey.pk)).content.decode()
 
     assert ('data-move="1"' in page, "x-sort.ghost" in page) == (is_shown, is_shown)
 
 
 @pytest.mark.parametrize("deed", ["publish_changes", "make_missing"])
 def test_the_address_of_a_deed_that_is_not_theirs_answers_403(deed: str, journey: Journey) -> None:
-    answer = signed_in("Editor").post(admin_page("narratives.journey", deed, journey.pk), YES)
+    answer = staff_client("Editor").post(admin_page("narratives.journey", deed, journey.pk), YES)
 
     assert answer.status_code == 403
 
@@ -137,7 +137,7 @@ class TestTheLog:
         "deed", [actions.saves_and_publishes, actions.publishes_the_journey, actions.publishes_chosen]
     )
     def test_publishing_is_noted_with_count_and_price(self, deed: Callable[[Client], bool]) -> None:
-        deed(signed_in("Publisher"))
+        deed(staff_client("Publisher"))
 
         assert any(says.startswith(f"Version 2: 1 text. {CLIPS_MADE}") for says in noted_of("publisher"))
 
@@ -145,18 +145,18 @@ class TestTheLog:
     def test_making_is_noted_with_count_and_price(self, deed: Callable[[Client], bool]) -> None:
         Journey.objects.update(is_live=False)
         Narrative.objects.update(live=None)
-        deed(signed_in("Operator"))
+        deed(staff_client("Operator"))
 
         assert noted_of("operator") == [f"Made missing clips. {CLIPS_MADE}"]
 
     def test_making_all_that_is_published_is_noted_with_count_and_price(self) -> None:
-        actions.makes_what_is_published(signed_in("Operator"))
+        actions.makes_what_is_published(staff_client("Operator"))
 
         one = "Missing clips asked for. 1 clip is being made: 6 characters, about $0.001."
         assert noted_of("operator") == [one, one]
 
     def test_another_try_is_noted_with_count_and_price(self) -> None:
-        actions.tries_failed_clips_again(signed_in("Publisher"))
+        actions.tries_failed_clips_again(staff_client("Publisher"))
 
         assert noted_of("publisher") == [
             "Failed ones get another try. 1 clip is tried again: 6 characters, about $0.001."
@@ -164,12 +164,12 @@ class TestTheLog:
 
     def test_what_two_texts_share_is_counted_once(self, journey: Journey) -> None:
         Narrative.objects.create(journey=journey, slug="q2", title="The same again", text=NEW)
-        actions.makes_chosen(signed_in("Publisher"))
+        actions.makes_chosen(staff_client("Publisher"))
 
         assert noted_of("publisher") == [f"Made missing clips. {CLIPS_MADE}"]
 
     def test_going_live_is_noted_with_count_and_price(self) -> None:
-        actions.goes_live(signed_in("Publisher"))
+        actions.goes_live(staff_client("Publisher"))
 
         assert any(
             "2 clips are being made: 12 characters, about $0.001." in says for says in noted_of("publisher")
@@ -178,7 +178,7 @@ class TestTheLog:
 
 class TestTheFirstPage:
     def test_an_editor_sees_what_the_texts_need_and_no_figures(self) -> None:
-        page = signed_in("Editor").get(reverse("admin:index")).content.decode()
+        page = staff_client("Editor").get(reverse("admin:index")).content.decode()
         assert "1 text has changes not published yet" in page
         assert "Site administration" not in page
         assert 'class="dash"' not in page

@@ -21,7 +21,7 @@ def alert_emails(env: Environment) -> list[str]:
     return env.words("ALERT_EMAILS", **_ADDRESS)
 
 
-def settings_in(env: Environment) -> dict[str, Any]:
+def mail_settings(env: Environment) -> dict[str, Any]:
     """Without EMAIL_URL, the mail server of this machine."""
     url = urlsplit(env.url("EMAIL_URL", "smtp://localhost", schemes=list(PORTS)))
     sender = env.matching("EMAIL_FROM", _ADDRESS["pattern"], "an address, such as lifereview@example.org")

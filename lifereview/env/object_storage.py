@@ -25,7 +25,7 @@ CHOICES = {
 NEEDS_A_BUCKET = ("AWS_S3_ENDPOINT_URL", "AWS_S3_CUSTOM_DOMAIN", "AWS_LOCATION")
 
 
-def settings_in(env: Environment) -> dict[str, Any]:
+def object_storage_settings(env: Environment) -> dict[str, Any]:
     """What is set, by name; nothing without a bucket, for keys are often set for other purposes."""
     found = {name: env.text(name) for name in TEXTS}
     found |= {name: env.matching(name, *rule) for name, rule in PATTERNS.items()}

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.any_database
 
 
 def settings_of(**variables: str) -> dict[str, Any]:
-    return mail.settings_in(Environment(variables))
+    return mail.mail_settings(Environment(variables))
 
 
 @pytest.mark.parametrize(

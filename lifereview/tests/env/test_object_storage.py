@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lifereview.env.object_storage import cdn_url, permanent_tier, settings_in
+from lifereview.env.object_storage import cdn_url, object_storage_settings, permanent_tier
 from lifereview.env.reader import Environment
 
 pytestmark = pytest.mark.any_database
@@ -15,7 +15,7 @@ BUCKET = {"AWS_STORAGE_BUCKET_NAME": "clips"}
 def refusal(variables: dict[str, str]) -> str:
     with pytest.raises(SystemExit) as stopped:
         permanent_tier(Environment(variables))
-        settings_in(Environment(variables))
+        object_storage_settings(Environment(variables))
     return str(stopped.value)
 
 
@@ -56,12 +56,15 @@ def test_half_of_it_is_refused(given: dict[str, str], missing: str) -> None:
 
 
 def test_keys_alone_are_somebody_else_s() -> None:
-    assert settings_in(Environment({"AWS_ACCESS_KEY_ID": "ours", "AWS_SECRET_ACCESS_KEY": "hush"})) == {}
+    assert (
+        object_storage_settings(Environment({"AWS_ACCESS_KEY_ID": "ours", "AWS_SECRET_ACCESS_KEY": "hush"}))
+        == {}
+    )
 
 
 def test_what_is_set_is_handed_on() -> None:
     given = BUCKET | {"AWS_S3_ENDPOINT_URL": "https://s3.example.org", "AWS_S3_ADDRESSING_STYLE": "path"}
-    assert settings_in(Environment(given | {"AWS_S3_REGION_NAME": ""})) == given
+    assert object_storage_settings(Environment(given | {"AWS_S3_REGION_NAME": ""})) == given
 
 
 @pytest.mark.parametrize(
