@@ -1,4 +1,4 @@
-"""FakeVoice: a speech provider that speaks when it is told to."""
+"""FakeVoice: a speech provider that speaks when it is told to; and a ledger for what it is asked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from harness.clips import spoken
 from ttscache import audio
+from ttscache.accounting.ledger import Ledger
 from ttscache.errors import ProviderFailed, SpeechError
 from ttscache.speech import SpeechRequest
 
@@ -66,3 +67,7 @@ class FakeVoice:
             self.break_off_calls -= 1
             raise self.breaks_off
         yield sound[1_000:]
+
+
+def free_ledger() -> Ledger:
+    return Ledger(lambda asked: asked.characters * 30 / 1e6)

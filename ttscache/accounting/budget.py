@@ -125,8 +125,8 @@ class BudgetToday:
 
 def budget_today() -> BudgetToday:
     """Raises DatabaseError."""
-    cap_usd = conf().daily_budget_usd
-    return BudgetToday(cap_usd, Budget(cap_usd).committed_microusd() / 1e6)
+    committed = Budget(conf().daily_budget_usd).committed_microusd() / 1e6
+    return BudgetToday(conf().daily_budget_usd, committed)
 
 
 def _microusd(usd: float) -> int:

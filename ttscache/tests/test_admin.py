@@ -12,8 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from harness.records import clip_of, made, run_of
-from harness.staff_pages import text_of
+from harness.staff_pages import clip_of, made, run_of, text_of
 from ttscache import admin_widgets
 from ttscache.models import (
     ApiToken,

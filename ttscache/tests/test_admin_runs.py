@@ -11,8 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from harness.clips import speech
-from harness.records import clip_of, made, run_of
-from harness.staff_pages import text_of
+from harness.staff_pages import clip_of, made, run_of, text_of
 from ttscache import remaking, warming
 from ttscache.conf import conf
 from ttscache.models import WarmItem, WarmRun

@@ -7,8 +7,7 @@ import pytest
 from django.db.models.functions import Now
 
 from harness.clips import hum, speech, spoken
-from harness.fake_voice import FakeVoice
-from harness.records import free_ledger
+from harness.fake_voice import FakeVoice, free_ledger
 from ttscache.cache import Hit, Playing, SpeechCache
 from ttscache.circuit import FAILURES_IN_A_ROW
 from ttscache.coordination.leases import Claims

@@ -18,8 +18,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure, OrmQ
 
-from harness.records import old_clip, reflection, usage
-from harness.staff_pages import INDEX, STALE, YES, figure, link_in, staff_with, text_of
+from harness.staff_pages import (
+    INDEX,
+    STALE,
+    YES,
+    figure,
+    link_in,
+    old_clip,
+    reflection,
+    staff_with,
+    text_of,
+    usage,
+)
 from ttscache import tasks
 from ttscache.admin_stale import packed, unpacked
 from ttscache.figures import needs

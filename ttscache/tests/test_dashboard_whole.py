@@ -15,8 +15,7 @@ from django.utils import timezone
 from django_q.models import Failure, OrmQ
 
 from harness.clips import speech
-from harness.records import old_clip, reflection, usage
-from harness.staff_pages import INDEX, STALE, link_in, text_of
+from harness.staff_pages import INDEX, STALE, link_in, old_clip, reflection, text_of, usage
 from ttscache.figures.holdings import note_not_asked_for
 from ttscache.maintenance.pruning import find_stale
 from ttscache.models import Clip, LastCall, Pin, PruneRun, SoundStart, Spending, WarmItem, WarmRun

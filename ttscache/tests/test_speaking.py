@@ -5,8 +5,7 @@ import threading
 import pytest
 
 from harness.clips import entry, speech, spoken
-from harness.fake_voice import MOST_CHARACTERS, FakeVoice
-from harness.records import free_ledger
+from harness.fake_voice import MOST_CHARACTERS, FakeVoice, free_ledger
 from harness.waiting import wait_until
 from ttscache.accounting.budget import Budget
 from ttscache.accounting.ledger import Ledger

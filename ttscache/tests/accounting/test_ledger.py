@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from harness.clips import KEY, TEXT, speech
-from harness.records import free_ledger
+from harness.fake_voice import free_ledger
 from harness.waiting import wait_until
 from ttscache.accounting.ledger import HITS, OUTCOMES, Asked, Ledger
 from ttscache.models import Clip, ClipDay, Receipt, SoundStart, Spending, Usage
