@@ -23,6 +23,9 @@ from harness.site import WebServer
 
 IS_ON_POSTGRESQL = surroundings.is_on_postgresql
 
+# So that a failed assert of these says what was compared, as in a test module.
+pytest.register_assert_rewrite("harness.tier_contract", "harness.staff_pages", "harness.warm_work")
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

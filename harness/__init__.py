@@ -1,6 +1,10 @@
-"""Real servers for tests and benchmarks: PostgreSQL, Valkey, S3, a speech API that misbehaves on command, the
-product itself, and a browser. Each is a context manager that binds 127.0.0.1 on a free port and leaves no
-process behind, however the test ends. Nothing here knows the product's models: it is driven from outside.
+"""What tests and benchmarks share.
+
+Real servers: PostgreSQL, Valkey, S3, a speech API that misbehaves on command, the product itself, a browser.
+Each is a context manager that binds 127.0.0.1 on a free port and leaves no process behind, however the test
+ends. They drive the product from outside and know nothing of its models.
+
+Beside them, for tests inside one process: clips, a fake voice, rows, staff pages and what staff do on them.
 """
 
 from __future__ import annotations

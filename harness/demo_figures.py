@@ -16,11 +16,11 @@ from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
-from ttscache.books import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
+from ttscache.accounting.counters import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
+from ttscache.accounting.ledger import MISSES
+from ttscache.accounting.rollup import HOURS_KEPT, start_of_day
 from ttscache.conf import conf
-from ttscache.ledger import MISSES
 from ttscache.models import Clip, ContentType
-from ttscache.rollup import HOURS_KEPT, start_of_day
 
 VOICES = ("nova", "onyx")
 MODEL = "tts-1-hd"

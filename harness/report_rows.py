@@ -7,9 +7,9 @@ from typing import Any
 
 from django.utils import timezone
 
+from harness.clips import speech
 from ttscache.models import Clip
 from ttscache.reports.scope import Scope
-from ttscache.tests.fakes import speech
 
 NOW = datetime(2026, 11, 23, 10, 42, 30, tzinfo=UTC)  # a Monday
 BEGINS = {  # of each range at that moment; written anew, not taken from the product

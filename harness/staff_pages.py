@@ -11,9 +11,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from harness.clips import speech
 from ttscache.conf import conf
 from ttscache.models import Clip, ClipDay, ContentType, Usage, WarmItem, WarmRun
-from ttscache.tests.fakes import speech
 
 INDEX = reverse("admin:index")
 STALE = reverse("admin:ttscache_clip_stale")

@@ -22,6 +22,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "lifereview.failures.bad_request"
-handler404 = "lifereview.failures.not_found"
-handler500 = "lifereview.failures.server_error"
+handler400 = "lifereview.error_pages.bad_request"
+handler404 = "lifereview.error_pages.not_found"
+handler500 = "lifereview.error_pages.server_error"

@@ -11,14 +11,13 @@ class TtsCacheConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from ttscache.api import schema  # noqa: F401 - registers itself
 
         # The one hook that runs after the last table of every app has been made.
         post_migrate.connect(_close_public_roles, sender=self)
 
 
 def _close_public_roles(*, using: str, **_: Any) -> None:
-    from ttscache.adoption import rights
+    from ttscache.adoption import public_roles
 
-    rights.close_public_roles(connections[using])
-    rights.tell_what_is_open(connections[using])
+    public_roles.close_public_roles(connections[using])
+    public_roles.tell_what_is_open(connections[using])

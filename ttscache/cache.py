@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ttscache.claims import Claims
+from ttscache.accounting.ledger import Ledger
+from ttscache.coordination.leases import Claims
 from ttscache.generation.generator import Generator, Playing
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.ledger import Ledger
 from ttscache.models import Clip
 from ttscache.speech import SpeechRequest
 from ttscache.tiers.chain import Hit, TierChain

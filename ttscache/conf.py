@@ -1,8 +1,8 @@
-"""Each setting, its default, and the system checks that vet it."""
+"""Each setting of the speech cache and its default. The system checks that vet them are in checks.py."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -10,16 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core import checks
 from django.core.signals import setting_changed
 
-from ttscache.audio import FORMATS
-from ttscache.compression import MODES
-from ttscache.price_list import HIT_RATE_TARGETS, LIST_PRICES, Price
+from ttscache.defaults import HIT_RATE_TARGETS, LIST_PRICES, Price
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, SpeechRequest
-
-PROVIDERS = ("openai", "embedded")
-PERMANENTS = ("database", "storage")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,71 +85,3 @@ def _forget(*, setting: str, **_: Any) -> None:
 
 
 setting_changed.connect(_forget)  # sent by override_settings in tests only
-
-
-@checks.register
-def check_conf(**_: Any) -> list[checks.CheckMessage]:
-    return list(_problems(conf()))
-
-
-def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
-    if given.provider not in PROVIDERS:
-        yield checks.Error(
-            f"There is no speech provider {given.provider!r}.",
-            hint=f"Set TTS_PROVIDER to one of: {', '.join(PROVIDERS)}.",
-            id="ttscache.E001",
-        )
-    if given.provider == "openai" and not given.openai_api_key:
-        yield checks.Error(
-            "The openai provider has no API key.",
-            hint="Set OPENAI_API_KEY, or TTS_PROVIDER=embedded to work offline.",
-            id="ttscache.E002",
-        )
-    if given.audio_format not in FORMATS:
-        yield checks.Error(
-            f"There is no audio format {given.audio_format!r}.",
-            hint=f"Set TTS_FORMAT to one of: {', '.join(FORMATS)}.",
-            id="ttscache.E003",
-        )
-    if given.provider == "openai" and given.model == EMBEDDED_MODEL:
-        yield checks.Error(
-            "The model 'embedded' belongs to the embedded provider.",
-            hint="Set TTS_MODEL to a model of the provider, or TTS_PROVIDER=embedded.",
-            id="ttscache.E004",
-        )
-    if given.daily_budget_usd is not None and given.house_model not in given.prices:
-        yield checks.Error(
-            f"A daily budget is set, but the model {given.house_model!r} has no price to count against it.",
-            hint=f"Set TTS_PRICES, e.g. {given.house_model}=30 (US dollars per million characters).",
-            id="ttscache.E007",
-        )
-    if given.permanent not in PERMANENTS:
-        yield checks.Error(
-            f"There is no permanent tier {given.permanent!r}.",
-            hint=f"Set TTS_PERMANENT to one of: {', '.join(PERMANENTS)}.",
-            id="ttscache.E010",
-        )
-    if given.permanent == "storage" and not given.bucket:
-        yield checks.Error(
-            "The object storage has no bucket.",
-            hint="Set AWS_STORAGE_BUCKET_NAME, or TTS_PERMANENT=database.",
-            id="ttscache.E011",
-        )
-    if given.compression not in MODES:
-        yield checks.Error(
-            f"There is no compression {given.compression!r}.",
-            hint=f"Set TTS_COMPRESSION to one of: {', '.join(MODES)}.",
-            id="ttscache.E012",
-        )
-    if not given.listener_voices:
-        yield checks.Error(
-            "Listeners have no voice.", hint="Set TTS_LISTENER_VOICES, e.g. nova,onyx.", id="ttscache.E005"
-        )
-    if given.provider == "embedded":
-        strangers = [voice for voice in given.listener_voices if voice not in OPENAI_VOICES]
-        if strangers:
-            yield checks.Error(
-                f"The embedded provider has no voice {strangers[0]!r}.",
-                hint=f"Set TTS_LISTENER_VOICES to some of: {', '.join(OPENAI_VOICES)}.",
-                id="ttscache.E006",
-            )

@@ -15,13 +15,13 @@ import time
 
 from django.db import Error
 
+from ttscache.accounting.ledger import report_process
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.connections import OrmThread, PoolWatch, returning_connections, start_thread
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import TierError
-from ttscache.ledger import report_process
-from ttscache.local_copies import LocalCopies
+from ttscache.maintenance.invalidation import LocalCopies
 from ttscache.models import Pin
 from ttscache.warming import popular, prefetch
 from ttscache.wiring import load_libraries, speech_cache

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django_q.tasks import async_task
 
-from ttscache.models import Pin
-from ttscache.moving import call_for_upkeep
+from ttscache.conf import conf
+from ttscache.models import Clip, Keeper, Pin
 
 RECENT_DAYS = 30
 
@@ -36,7 +37,7 @@ def replace_pins(wanted: Mapping[Pin.Reason, set[str]]) -> None:
         _add(content_hashes - held[reason], reason)
     Pin.objects.filter(reason=Pin.Reason.RECENT, content_hash__in=published | retired).delete()
     _add(retired, Pin.Reason.RECENT)
-    call_for_upkeep()
+    _have_objects_moved()
 
 
 def _add(content_hashes: set[str], reason: Pin.Reason) -> None:
@@ -48,3 +49,9 @@ def _add(content_hashes: set[str], reason: Pin.Reason) -> None:
         ),
         ignore_conflicts=True,
     )
+
+
+def _have_objects_moved() -> None:
+    """A clip's pins decide whether its object is public. The cluster moves objects once this is committed."""
+    if conf().bucket and Clip.objects.kept_by(Keeper.STORAGE).exists():
+        async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from django_q.tasks import async_task
 
-from ttscache import alerts, examining, moving, pruning, readiness, tidying, warming
-from ttscache.claims import is_process_alive
+from ttscache import warming
 from ttscache.conf import conf
+from ttscache.coordination.leases import is_process_alive
 from ttscache.errors import Busy, TierError
+from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
+from ttscache.monitoring import alerts, health
 from ttscache.reports.storage import note_not_asked_for
 from ttscache.warming import popular, worker
 from ttscache.wiring import speech_cache, storage_tier
@@ -38,16 +40,16 @@ def heartbeat() -> None:
 
     Called at every start, every few seconds by the supervisor, and every minute by schedule.
     """
-    readiness.cluster_is_alive()
-    readiness.forget_the_dead()
+    health.cluster_is_alive()
+    health.forget_the_dead()
     warming.resume_paused(speech_cache().synthesizer.budget)
     enqueue_workers()
-    if moving.is_upkeep_due():
+    if relocation.is_upkeep_due():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
     pruning_cut_off = pruning.cut_off()
     if pruning_cut_off is not None:
         pruning.call_for_prune(pruning_cut_off)
-    if examining.is_work_left():
+    if adopted_clips.is_work_left():
         async_task("ttscache.tasks.examine_adopted", task_name="examine adopted clips", save=False)
 
 
@@ -56,10 +58,10 @@ def tend_clips() -> None:
     if is_stopping():
         return
     try:
-        moving.push_missing()
+        relocation.push_missing()
         storage = storage_tier()
         if storage is not None:
-            moving.settle_objects()
+            relocation.settle_objects()
             storage.sweep()
     except TierError as error:
         logger.warning("The clips are tended later: %s", error)
@@ -86,7 +88,7 @@ def prune(run_id: str = "") -> None:
 
 def tidy() -> None:
     """Called once a day by schedule."""
-    tidying.tidy()
+    cleanup.tidy()
 
 
 def make_frequent_reflections() -> None:
@@ -103,7 +105,7 @@ def examine_adopted() -> None:
     if held is None:
         return  # another one is at it
     try:
-        examining.examine_adopted()
+        adopted_clips.examine_adopted()
     finally:
         cache.claims.give_back(held)
 

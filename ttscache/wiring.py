@@ -7,13 +7,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ttscache import audio as sound
-from ttscache.budget import Budget
+from ttscache.accounting.budget import Budget
+from ttscache.accounting.ledger import Asked, Ledger
+from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
-from ttscache.claims import Claims
 from ttscache.conf import Conf, conf
+from ttscache.coordination.leases import Claims
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.ledger import Asked, Ledger
-from ttscache.prices import list_price_usd
 from ttscache.providers import Provider
 from ttscache.providers.embedded import EmbeddedProvider
 from ttscache.providers.openai import OpenAIProvider
@@ -69,7 +69,7 @@ def _storage_tier(_process: int) -> StorageTier | None:
     given = conf()
     if not given.bucket:
         return None
-    from ttscache.bucket import Bucket  # boto3 takes a quarter of a second, and most do without
+    from ttscache.tiers.bucket import Bucket  # boto3 takes a quarter of a second, and most do without
     from ttscache.tiers.storage import StorageTier
 
     return StorageTier(Bucket(given.bucket), given.compression, has_cdn=bool(given.cdn_url))

@@ -171,8 +171,8 @@ def planning_and_listing() -> Figures:
     from django.db import connection
 
     from ttscache.conf import conf
+    from ttscache.maintenance.pruning import find_stale
     from ttscache.models import ContentType
-    from ttscache.pruning import find_stale
     from ttscache.warming import ClipSpec, plan
 
     took: Figures = {}

@@ -25,7 +25,7 @@ from harness.site import Site
 
 if TYPE_CHECKING:
     from ttscache.cache import SpeechCache
-    from ttscache.claims import Claims
+    from ttscache.coordination.leases import Claims
     from ttscache.speech import SpeechRequest
 
 ROUNDS = 7
@@ -56,7 +56,7 @@ def misses(*, folder: str) -> dict[str, Any]:
     """In the product: milliseconds of a miss, the median of each round."""
     from django.core.management import call_command
 
-    from ttscache.claims import Claims
+    from ttscache.coordination.leases import Claims
 
     call_command("migrate", verbosity=0)
     ours, baseline = Claims(30), claims_of_one_process()
@@ -95,9 +95,9 @@ def miss_ms(cache: SpeechCache) -> float:
 
 def cache_with(claims: Claims, folder: Path) -> SpeechCache:
     """As wiring.py builds it, but for the voice, the claims and the place of the files."""
+    from ttscache.accounting.ledger import Ledger
     from ttscache.cache import SpeechCache
     from ttscache.generation.synthesizer import Synthesizer
-    from ttscache.ledger import Ledger
     from ttscache.tiers.chain import TierChain
     from ttscache.tiers.database import DatabaseTier
     from ttscache.tiers.files import FileTier
@@ -141,7 +141,7 @@ class InstantVoice:
 
 def claims_of_one_process() -> Claims:
     """What would do if there were no other: names in a dict, under a lock."""
-    from ttscache.claims import Claims, Held
+    from ttscache.coordination.leases import Claims, Held
     from ttscache.models import Claim
 
     class ClaimsOfOneProcess(Claims):

@@ -98,9 +98,9 @@ def fill(clips: int) -> dict[str, Any]:
     from django.contrib.sessions.backends.db import SessionStore
     from django.db import connection
 
+    from ttscache.accounting.rollup import HOURS_KEPT
     from ttscache.models import Usage
     from ttscache.reports.scope import DAY
-    from ttscache.rollup import HOURS_KEPT
 
     _fill_clips(clips)
     for table in ("ttscache_usage", "ttscache_spending"):

@@ -13,6 +13,8 @@ from django.forms import Script
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+
+from narratives.admin import duplicating, making, publishing, soft_delete
 from narratives.admin.permissions import (
     has_listeners,
     may_delete_all,
@@ -20,11 +22,9 @@ from narratives.admin.permissions import (
     may_publish,
     may_write_and_make,
 )
-from ttscache.staff.pages import StaffAdmin
-
-from narratives.admin import duplicating, making, publishing, soft_delete
 from narratives.models import Journey, Narrative
 from narratives.publishing import hold_clips
+from ttscache.staff.pages import StaffAdmin
 
 
 class PublishingAdmin(StaffAdmin):

@@ -9,13 +9,6 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
-from narratives.admin.base import PublishingAdmin
-from narratives.admin.forms import JourneyForm
-from narratives.admin.inlines import NarrativeInline
-from narratives.admin.permissions import may_import
-from narratives.editing.deleting import delete_narratives
-from narratives.staff.clip_status import add_sounds, count_up_to_date
-from ttscache.staff.clip_widgets import progress_bar
 from unfold.dataclasses import UnfoldAction
 
 from narratives.admin import (
@@ -29,8 +22,15 @@ from narratives.admin import (
     soft_delete,
     versions,
 )
+from narratives.admin.base import PublishingAdmin
+from narratives.admin.forms import JourneyForm
+from narratives.admin.inlines import NarrativeInline
+from narratives.admin.permissions import may_import
+from narratives.editing.deleting import delete_narratives
 from narratives.models import Journey, Narrative
 from narratives.publishing import one_at_a_time
+from narratives.staff.clip_status import add_sounds, count_up_to_date
+from ttscache.staff.clip_widgets import progress_bar
 
 
 @admin.register(Journey)

@@ -10,9 +10,9 @@ from django.db.models.functions import Length
 
 from narratives.text.lexicon import Lexicon
 from narratives.text.writing_advice import advice, reading, sentences
+from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin
-from ttscache.prices import list_price_usd
 
 FIRST_PACE = 15.0  # characters a second, before any clip of a voice is made
 ENOUGH_SECONDS = 10

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 
-from ttscache import pruning
+from ttscache.maintenance import pruning
 from ttscache.models import PruneRun
 from ttscache.staff.badges import PRUNE_BADGES
 from ttscache.staff.clip_widgets import fresh, progress_bar

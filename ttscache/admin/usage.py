@@ -8,10 +8,10 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 
-from ttscache.budget import budget_today
-from ttscache.ledger import LATENCY_BUCKETS_MS
+from ttscache.accounting.budget import budget_today
+from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
+from ttscache.accounting.rollup import is_whole_day
 from ttscache.models import ContentType, SoundStart, Spending, Usage
-from ttscache.rollup import is_whole_day
 from ttscache.staff.pages import ReadOnlyAdmin
 from ttscache.staff.wording import OUTCOMES, dollars, moment
 

@@ -7,8 +7,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-from ttscache.adoption.deeds import adopt_tables
-from ttscache.adoption.steps import Plan
+from ttscache.adoption.plan import adopt_tables
+from ttscache.adoption.steps import AdoptionPlan
 
 
 class CreateOrAdoptModel(migrations.CreateModel):
@@ -44,7 +44,7 @@ class AdoptTables(Operation):
     reversible = True
 
     def __init__(self) -> None:
-        self.done = Plan(())
+        self.done = AdoptionPlan(())
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """The models know these tables as they will be."""

@@ -64,8 +64,8 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Which clip and file stay under a hash that several have."""
+class Survivor:
+    """The clip and file that stay under a hash that several have."""
 
     content_hash: str
     clip: str
@@ -107,9 +107,9 @@ class Rows:
         wordless = self._ids("SELECT id FROM clips WHERE content_text IS NULL OR voice IS NULL")
         if wordless:
             yield _set_aside(CLIPS, "without text or voice", dict.fromkeys(wordless))
-        choices = [self._chosen(group) for group in self._crowded()]
-        if choices:
-            yield from _choosing(choices)
+        survivors = [self._chosen(group) for group in self._crowded()]
+        if survivors:
+            yield from _survival_steps(survivors)
         yield from self._corrections()
 
     # --- what is there --------------------------------------------------------------------------------------
@@ -147,13 +147,13 @@ class Rows:
         for _, group in groupby(map(Candidate._make, candidates), attrgetter("content_hash")):
             yield list(group)
 
-    def _chosen(self, group: list[Candidate]) -> Choice:
+    def _chosen(self, group: list[Candidate]) -> Survivor:
         """The newest that is whole; else that decodes; else the newest with bytes; else the newest."""
         fit = [one for one in group if one.is_true == group[0].is_true]
         whole = next((one for one in fit if self._passes(audio.examine, one)), None)
         whole = whole or next((one for one in fit if self._passes(audio.examine_adopted, one)), None)
         best = whole or next((one for one in fit if one.size), fit[0])
-        return Choice(
+        return Survivor(
             content_hash=best.content_hash,
             clip=best.clip,
             file=best.file,
@@ -221,11 +221,11 @@ class Rows:
         return cast(list[tuple[Any, ...]], self._cursor.fetchall())
 
 
-def _choosing(choices: Sequence[Choice]) -> Iterator[Step]:
-    files: dict[str, str | None] = {file: each.clip for each in choices for file in each.other_files}
-    clips: dict[str, str | None] = {clip: each.clip for each in choices for clip in each.other_clips}
-    says = f"{len(choices)} hashes have several clips or files: of each the newest whole one stays"
-    yield Step(CLIPS, says, details=tuple(map(str, choices)))
+def _survival_steps(survivors: Sequence[Survivor]) -> Iterator[Step]:
+    files: dict[str, str | None] = {file: each.clip for each in survivors for file in each.other_files}
+    clips: dict[str, str | None] = {clip: each.clip for each in survivors for clip in each.other_clips}
+    says = f"{len(survivors)} hashes have several clips or files: of each the newest whole one stays"
+    yield Step(CLIPS, says, details=tuple(map(str, survivors)))
     if files:
         yield _set_aside(FILES, "another file of the same hash stays", files)
     if clips:

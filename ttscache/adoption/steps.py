@@ -37,7 +37,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class AdoptionPlan:
     """All steps in the order in which they are taken."""
 
     steps: tuple[Step, ...]

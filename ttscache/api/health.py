@@ -8,8 +8,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ttscache import readiness
 from ttscache.api.base import PublicView
+from ttscache.monitoring import health
 
 
 class HealthView(PublicView):
@@ -24,7 +24,7 @@ class HealthView(PublicView):
 
 def readyz(request: HttpRequest) -> HttpResponse:
     """One line for each part, and 503 when one of them is not fit for work."""
-    parts = readiness.parts()
+    parts = health.parts()
     body = "".join(
         f"{part.name}: {'ok' if part.is_ready else 'NOT READY'}, {part.detail}\n" for part in parts
     )

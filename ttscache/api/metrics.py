@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from ttscache.api.authentication import IsTrusted
 from ttscache.api.base import JsonOnly
 from ttscache.delivery.http import NEVER
-from ttscache.metrics import Figures
+from ttscache.monitoring.metrics import Figures
 from ttscache.wiring import speech_cache
 
 

@@ -13,12 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ttscache import pruning
 from ttscache.api.authentication import MayPrune
 from ttscache.api.base import JsonOnly
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.validation import StrictBooleanField, StrictIntegerField
 from ttscache.delivery.http import NEVER
+from ttscache.maintenance import pruning
 from ttscache.models import ApiToken, PruneRun
 from ttscache.staff.wording import removed_in_words
 from ttscache.wiring import speech_cache

@@ -12,15 +12,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ttscache import counted
+from ttscache.accounting.budget import budget_today
+from ttscache.accounting.ledger import HITS, OUTCOMES
 from ttscache.api.authentication import IsTrustedUnlessOpen
 from ttscache.api.base import JsonOnly
-from ttscache.budget import budget_today
-from ttscache.counted import UsageSum
 from ttscache.delivery.http import NEVER
-from ttscache.holdings import Held, clips_held, clips_in_memory, clips_made_ahead, files_here
-from ttscache.ledger import HITS, OUTCOMES
 from ttscache.models import ContentType, kind_of
+from ttscache.monitoring import totals
+from ttscache.monitoring.inventory import Held, clips_held, clips_in_memory, clips_made_ahead, files_here
+from ttscache.monitoring.totals import UsageSum
 from ttscache.wiring import speech_cache
 
 
@@ -38,7 +38,7 @@ class CacheStatsView(APIView):
 
 def cache_stats() -> dict[str, Any]:
     """The figures of the public contract. Counts cover all processes and survive restarts."""
-    usage = counted.usage()
+    usage = totals.usage()
     outcomes: Counter[str] = Counter()
     for row in usage:
         outcomes[row.outcome] += row.requests
@@ -50,7 +50,7 @@ def cache_stats() -> dict[str, Any]:
         "memory_cache": clips_in_memory(),
         "supabase_enabled": True,  # clips outlive a process, in whichever database or bucket
     }
-    spent = sum(row.cost_microusd for row in counted.spending()) / 1e6
+    spent = sum(row.cost_microusd for row in totals.spending()) / 1e6
     served = sum(row.worth_microusd for row in usage if row.outcome != "failed") / 1e6
     budget = budget_today()
     return {

@@ -48,5 +48,5 @@ class TimeToSoundView(PublicView):
         form.is_valid(raise_exception=True)
         started = form.validated_data
         voice = checked_voice(started["voice"], conf().listener_voices)
-        speech_cache().ledger.sounded(started["content_type"], voice, started["milliseconds"])
+        speech_cache().ledger.record_playback(started["content_type"], voice, started["milliseconds"])
         return Response(status=204, headers={"Cache-Control": NEVER})

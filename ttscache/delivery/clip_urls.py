@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from ttscache.conf import conf
-from ttscache.leftovers import PUBLIC
 from ttscache.models import Clip, Keeper
+from ttscache.tiers.deletion_queue import PUBLIC
 
 AUDIO = re.compile(r"/api/audio/(?P<content_hash>[0-9a-f]{32})\.(?P<extension>[a-z0-9]{1,5})")
 

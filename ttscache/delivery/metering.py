@@ -9,9 +9,9 @@ from typing import Self
 
 from django.http import HttpRequest, HttpResponseBase
 
+from ttscache.accounting.ledger import Asked
 from ttscache.delivery.http import RANGE, Unsatisfiable, etag_of, requested_range
 from ttscache.errors import SpeechError
-from ttscache.ledger import Asked
 from ttscache.models import Clip, ContentType, kind_of
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
@@ -53,7 +53,9 @@ class Meter:
         seconds = self._first_byte_seconds
         if seconds is None:
             seconds = time.monotonic() - self._started
-        speech_cache().ledger.asked(self._asked, outcome, seconds, audio_bytes, made_ahead=made_ahead)
+        speech_cache().ledger.record_request(
+            self._asked, outcome, seconds, audio_bytes, made_ahead=made_ahead
+        )
 
 
 def asked_by_entry(entry: Entry) -> Asked:

@@ -16,7 +16,7 @@ from functools import partial
 
 from django.db import Error, connections
 
-from ttscache.claims import Claims, Held
+from ttscache.coordination.leases import Claims, Held
 from ttscache.errors import (
     BrokenAudio,
     Busy,

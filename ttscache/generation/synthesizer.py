@@ -13,7 +13,9 @@ from cachebox import TTLCache
 from django.db import connections
 
 from ttscache import audio as sound
-from ttscache.budget import Budget, Reservation
+from ttscache.accounting.budget import Budget, Reservation
+from ttscache.accounting.ledger import Ledger
+from ttscache.accounting.prices import cost_usd, is_priced, most_usd
 from ttscache.connections import OrmThreadPool
 from ttscache.errors import (
     BrokenAudio,
@@ -26,9 +28,7 @@ from ttscache.errors import (
 from ttscache.generation.circuit_breaker import CircuitBreaker
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
-from ttscache.ledger import Ledger
 from ttscache.models import ContentType
-from ttscache.prices import cost_usd, is_priced, most_usd
 from ttscache.providers import Provider
 from ttscache.speech import SpeechRequest
 
@@ -191,7 +191,7 @@ class Synthesizer:
             if call not in self._calls:
                 return  # it was booked when the process began to end
             self._calls.remove(call)
-        self._ledger.paid(call.request, call.content_type, usd, outcome)
+        self._ledger.record_call(call.request, call.content_type, usd, outcome)
         self.budget.settle(call.reservation, usd)
 
 

@@ -1,11 +1,11 @@
 from django.core.management import call_command
 from django.db import migrations
 
-from ttscache.adoption import deeds
+from ttscache.adoption import plan
 
 
 def adopt_clips(apps, schema_editor):
-    deeds.adopt_clips(apps, schema_editor.connection)
+    plan.adopt_clips(apps, schema_editor.connection)
 
 
 def create_cache_table(apps, schema_editor):

@@ -7,13 +7,14 @@ from urllib.parse import urlencode
 
 from django.utils import timezone
 
-from ttscache import alerts, hooks
-from ttscache.budget import BudgetToday
+from ttscache import hooks
+from ttscache.accounting.budget import BudgetToday
+from ttscache.accounting.rollup import start_of_day
 from ttscache.hooks import ActionItem
 from ttscache.models import Alert
+from ttscache.monitoring import alerts
 from ttscache.reports.background_work import Queue, failed_lately
 from ttscache.reports.storage import Coverage, Storage
-from ttscache.rollup import start_of_day
 from ttscache.warming.retry_limit import MOST_TRIES
 
 

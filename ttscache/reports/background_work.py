@@ -10,8 +10,8 @@ from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 from django_q.models import Failure
 
-from ttscache.holdings import tasks_waiting
 from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun, has_audio
+from ttscache.monitoring.inventory import tasks_waiting
 from ttscache.reports.requests import Asked
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import missing_clips

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 
+from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.models import Clip, ClipDay, ContentType, Pin
-from ttscache.prices import list_price_usd
 from ttscache.reports.cached import remembered
 from ttscache.reports.scope import Scope
 

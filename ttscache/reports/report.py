@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ttscache.accounting.budget import BudgetToday, budget_today
 from ttscache.adaptive_cache import CachedResult
-from ttscache.budget import BudgetToday, budget_today
 from ttscache.conf import conf
 from ttscache.hooks import ActionItem
 from ttscache.reports.action_items import needs

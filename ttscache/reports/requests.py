@@ -11,8 +11,8 @@ from typing import Any
 
 from django.db.models import Sum
 
+from ttscache.accounting.ledger import HITS, LATENCY_BUCKETS_MS, OUTCOMES
 from ttscache.conf import conf
-from ttscache.ledger import HITS, LATENCY_BUCKETS_MS, OUTCOMES
 from ttscache.models import ContentType, Usage, kind_of
 from ttscache.reports.cached import PAST_FRESH, remembered, rows_in
 from ttscache.reports.percentiles import Latency, percentile

@@ -12,12 +12,12 @@ from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from ttscache import holdings
+from ttscache.accounting.prices import list_price_usd
 from ttscache.adaptive_cache import CachedResult, keep_result, kept_result
 from ttscache.conf import conf
+from ttscache.maintenance.pruning import Stale
 from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, has_audio, kind_of
-from ttscache.prices import list_price_usd
-from ttscache.pruning import Stale
+from ttscache.monitoring import inventory
 from ttscache.reports.cached import remembered
 from ttscache.reports.requests import tone_of
 from ttscache.reports.scope import DAY, Scope
@@ -28,7 +28,7 @@ NEVER_HEARD_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage(holdings.Coverage):
+class Coverage(inventory.Coverage):
     """The same, and how it stands to its target."""
 
     @property
@@ -46,7 +46,7 @@ class Coverage(holdings.Coverage):
 
 def coverage(scope: Scope) -> Coverage:
     """Clips held as live or system clips that play without a provider call, of all that are so held."""
-    found = holdings.coverage(scope.voice)
+    found = inventory.coverage(scope.voice)
     return Coverage(found.ready, found.total)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Sum
 
-from ttscache.ledger import LATENCY_BUCKETS_MS
+from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import SoundStart
 from ttscache.reports.cached import rows_in
 from ttscache.reports.percentiles import Latency, percentile

@@ -9,8 +9,8 @@ from django.template.defaultfilters import filesizeformat, truncatechars
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
+from ttscache.accounting.prices import list_price_usd
 from ttscache.models import Clip, ContentType, PruneRun
-from ttscache.prices import list_price_usd
 from ttscache.warming import Plan
 
 MOST_LINES = 200  # of a list that staff are to read

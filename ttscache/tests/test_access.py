@@ -6,12 +6,12 @@ import pytest
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
+from harness.clips import KEY, speech
 from ttscache.access import Access
 from ttscache.delivery.playback import load_for_playback
 from ttscache.errors import StoreUnavailable
 from ttscache.models import Clip, Pin
 from ttscache.pinning import RECENT_DAYS, replace_pins
-from ttscache.tests.fakes import KEY, speech
 
 pytestmark = pytest.mark.django_db
 LIVE, SYSTEM, DRAFT, RECENT = Pin.Reason.LIVE, Pin.Reason.SYSTEM, Pin.Reason.DRAFT, Pin.Reason.RECENT

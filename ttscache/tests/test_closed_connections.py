@@ -9,12 +9,12 @@ from django.core.management import CommandError, call_command
 from django.db import InterfaceError, connection
 from django.test import Client
 
+from harness.clips import TEXT, entry
 from ttscache.access import access_to
-from ttscache.budget import Budget
+from ttscache.accounting.budget import Budget
 from ttscache.errors import StoreUnavailable, TierError
 from ttscache.models import ApiToken
-from ttscache.readiness import parts
-from ttscache.tests.fakes import TEXT, entry
+from ttscache.monitoring.health import parts
 from ttscache.tiers.database import DatabaseTier
 
 pytestmark = pytest.mark.django_db

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from ttscache import hooks, tidying, warming
+from harness.clips import KEY
+from ttscache import hooks, warming
 from ttscache.hooks import Hooks, NoHooks
+from ttscache.maintenance import cleanup
 from ttscache.reports.action_items import needs_without_figures
-from ttscache.tests.fakes import KEY
 from ttscache.warming import prefetch
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +49,7 @@ def test_the_end_of_a_run_is_told_after_the_commit_and_stands_whatever_becomes_o
 
 
 def test_the_app_above_tidies_once_a_day_too(telling: Telling) -> None:
-    tidying.tidy()
+    cleanup.tidy()
     assert telling.told == ["tidied"]
 
 
@@ -65,7 +66,7 @@ def test_without_an_app_above_runs_end_days_are_tidied_and_nothing_follows(
     monkeypatch.setattr(hooks, "_installed", NoHooks())
     with django_capture_on_commit_callbacks(execute=True):
         assert end_a_run() == "done"
-    tidying.tidy()
+    cleanup.tidy()
     prefetch.Prefetcher(hooks.installed().what_follows)._prefetch(KEY)
     assert needs_without_figures() == []
     assert list(hooks.installed().reflection_links()) == []

@@ -9,10 +9,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from ttscache.compression import Damaged, packed, unpacked
 from ttscache.errors import TierError
 from ttscache.models import Clip, ClipFile, Keeper
 from ttscache.tiers import Entry, checksum_of
+from ttscache.tiers.compression import Damaged, packed, unpacked
 from ttscache.tiers.records import (
     as_tier_error,
     checked,

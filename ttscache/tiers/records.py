@@ -12,10 +12,9 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from ttscache import audio as sound
-from ttscache import leftovers
 from ttscache.errors import BrokenAudio, TierError
 from ttscache.models import Clip, ClipFile, Keeper, Pin, Removal, Replaced
-from ttscache.tiers import Entry, Tier, checksum_of
+from ttscache.tiers import Entry, Tier, checksum_of, deletion_queue
 
 logger = logging.getLogger(__name__)
 
@@ -161,10 +160,10 @@ def _examined(clip: Clip, audio: bytes) -> Entry | None:
 def _leave_what_was(clip: Clip, where: Mapping[str, Any]) -> None:
     if where["kept_in"] != Keeper.DATABASE:
         ClipFile.objects.filter(cache=clip).delete()
-        leftovers.named(where["audio_file_path"])
+        deletion_queue.confirm(where["audio_file_path"])
     old = clip.audio_file_path if clip.kept_in == Keeper.STORAGE else None
     if old and old != where["audio_file_path"]:
-        leftovers.leave(old)
+        deletion_queue.schedule(old)
 
 
 def _entry_from(clip: Clip, audio: bytes) -> Entry:

@@ -22,14 +22,13 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from ttscache import leftovers, marker
 from ttscache.audio import FORMATS
-from ttscache.bucket import Bucket
-from ttscache.compression import Damaged, packed, unpacked
 from ttscache.connections import release_connections
 from ttscache.errors import TierError
 from ttscache.models import Clip, Keeper, Pin
-from ttscache.tiers import Entry
+from ttscache.tiers import Entry, bucket_marker, deletion_queue
+from ttscache.tiers.bucket import Bucket
+from ttscache.tiers.compression import Damaged, packed, unpacked
 from ttscache.tiers.records import (
     as_tier_error,
     checked,
@@ -93,7 +92,7 @@ class StorageTier:
         with as_tier_error():
             for clip in Clip.objects.kept_by(Keeper.STORAGE).filter(content_hash=content_hash):
                 if self._forget(clip, is_there=True):
-                    leftovers.hasten(_name_of(clip))
+                    deletion_queue.expedite(_name_of(clip))
             self._sweep_softly()
 
     def entries(self) -> Iterator[tuple[str, int]]:
@@ -114,7 +113,7 @@ class StorageTier:
         release_connections()  # the bucket may be far away
         content = self.bucket.get(_name_of(clip))
         if content is None:
-            marker.ensure(self.bucket)  # or else the settings are wrong, and nothing is missing
+            bucket_marker.ensure(self.bucket)  # or else the settings are wrong, and nothing is missing
             logger.error("The bucket has no object of clip %s.", clip.content_hash)
         return content
 
@@ -154,19 +153,19 @@ class StorageTier:
             old = _name_of(clip)
             # Asked again after the record: if it may be heard after all, its old address is in use.
             if is_moved and not _is_audible(clip.content_hash):
-                leftovers.hasten(old)
+                deletion_queue.expedite(old)
             return is_moved
 
     def sweep(self, *, limit: int = 500) -> int:
         """Remove objects that no record names, once their time has come; several at once."""
         with as_tier_error():
-            due = list(leftovers.due().values_list("name", flat=True)[:limit])
+            due = list(deletion_queue.due().values_list("name", flat=True)[:limit])
             if not due:
                 return 0
-            named = leftovers.named_among(due)
+            named = deletion_queue.in_use(due)
             unnamed = [name for name in due if name not in named]
             self._remove(unnamed)
-            leftovers.named(*due)
+            deletion_queue.confirm(*due)
         return len(unnamed)
 
     def strays(self) -> Iterator[tuple[str, int]]:
@@ -180,12 +179,14 @@ class StorageTier:
                 long_ago = timezone.now() - STRAY_AGE
                 sizes = {item.name: item.size for item in page if item.written_at < long_ago}
                 ours = [name for name in sizes if OBJECT_NAME.fullmatch(name)]
-                yield from ((name, sizes[name]) for name in leftovers.unknown(ours) if not _is_adopted(name))
+                yield from (
+                    (name, sizes[name]) for name in deletion_queue.unknown(ours) if not _is_adopted(name)
+                )
 
     def remove_stray(self, name: str) -> None:
         """Remove it, unless a record or a leftover knows it by now."""
         with as_tier_error():
-            if leftovers.unknown([name]):
+            if deletion_queue.unknown([name]):
                 self.bucket.delete(name)
 
     def _packed(self, entry: Entry) -> tuple[str, bytes, str]:
@@ -201,14 +202,14 @@ class StorageTier:
     def _upload(self, name: str, content: bytes, entry: Entry) -> None:
         self.bucket.check_not_down()
         self._ensure_marker()
-        leftovers.expect(name)
+        deletion_queue.register_upload(name)
         release_connections()
         self.bucket.put(name, content, _headers(name, entry.audio_format))
 
     def _ensure_marker(self) -> None:
         """Once in the life of the process."""
         if not self._is_marked:
-            marker.ensure(self.bucket)
+            bucket_marker.ensure(self.bucket)
             self._is_marked = True
 
     def _is_to_be_plain(self, clip: Clip) -> bool:
@@ -225,10 +226,10 @@ class StorageTier:
         side = PUBLIC if _is_audible(clip.content_hash) else PRIVATE
         old = _name_of(clip)
         new = object_name(side, clip.content_hash, clip.checksum, clip.audio_format, clip.encoding)
-        leftovers.expect(new)
+        deletion_queue.register_upload(new)
         release_connections()
         if not self.bucket.copy(old, new, _headers(new, clip.audio_format)):
-            marker.ensure(self.bucket)
+            bucket_marker.ensure(self.bucket)
             self._forget(clip, is_there=False)
             return False
         stored_size = clip.stored_size or clip.audio_file_size or 0
@@ -241,7 +242,7 @@ class StorageTier:
             is_forgotten = forget_audio(clip)
             # What was adopted is nowhere else: it stays, damaged as it is, until the clip is made anew.
             if is_forgotten and is_there and clip.adopted_at is None:
-                leftovers.leave(_name_of(clip))
+                deletion_queue.schedule(_name_of(clip))
             return is_forgotten
 
     def _sweep_softly(self) -> None:

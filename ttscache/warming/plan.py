@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ttscache.accounting.prices import list_price_usd
 from ttscache.models import Clip, in_batches
-from ttscache.prices import list_price_usd
 from ttscache.speech import SpeechRequest
 
 

@@ -19,10 +19,10 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from ttscache import hooks
-from ttscache.budget import Budget
-from ttscache.claims import clear_refusals
+from ttscache.accounting.budget import Budget
+from ttscache.accounting.prices import list_price_usd, most_usd
+from ttscache.coordination.leases import clear_refusals
 from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
-from ttscache.prices import list_price_usd, most_usd
 from ttscache.warming.plan import ClipSpec, Plan, plan, record
 from ttscache.warming.retry_limit import exhausted
 

@@ -23,10 +23,12 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
+from ttscache.accounting.prices import most_usd
 from ttscache.cache import GenerationJob, Hit, SpeechCache
-from ttscache.claims import Held
 from ttscache.conf import conf
 from ttscache.connections import OrmThreadPool
+from ttscache.coordination.hosts import hosts_at_work, this_host
+from ttscache.coordination.leases import Held
 from ttscache.errors import (
     BudgetExhausted,
     Busy,
@@ -37,9 +39,7 @@ from ttscache.errors import (
     StoreUnavailable,
     VoiceNotInUse,
 )
-from ttscache.hosts import hosts_at_work, this_host
 from ttscache.models import Claim, WarmItem, WarmRun
-from ttscache.prices import most_usd
 from ttscache.warming.runs import WAS_THERE, pause, settle
 from ttscache.wiring import speech_cache
 

@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.management.commands.collectstatic import Command as CollectStatic
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, IntegrityError, connections
@@ -23,9 +24,10 @@ from django_q.tasks import async_task
 from lifereview.supervisor import Child, Supervisor
 from narratives.content.loading import load_shipped_content
 from narratives.publishing import hold_clips, keep_live_journeys_warm, make_what_waits, switch_what_is_ready
-from ttscache.claims import forget_claims_of_dead_processes
-from ttscache.hosts import HEARTBEAT_LOST_SECONDS, this_host
-from ttscache.readiness import HEARTBEAT_SECONDS, is_cluster_alive
+from ttscache.checks import require_valid_conf
+from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, this_host
+from ttscache.coordination.leases import forget_claims_of_dead_processes
+from ttscache.monitoring.health import HEARTBEAT_SECONDS, is_cluster_alive
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6
@@ -41,6 +43,14 @@ class Command(BaseCommand):
             action="store_true",
             help="stop when the process that started this one is gone",
         )
+
+    def check(self, *args: Any, **options: Any) -> None:
+        """A wrong combination of settings stops the start with one line, as a wrong value does."""
+        try:
+            require_valid_conf()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
+        super().check(*args, **options)
 
     def handle(self, *args: Any, end_with_parent: bool, **options: Any) -> None:
         self._wait_for_port()

@@ -13,11 +13,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from narratives import publishing
 from ttscache import warming
+from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.connections import OrmThreadPool
 from ttscache.management.terminal import clip_bar
 from ttscache.models import Clip, WarmItem, WarmRun
-from ttscache.prices import list_price_usd
 from ttscache.warming import Plan, worker
 from ttscache.warming.progress import progress_of
 from ttscache.wiring import speech_cache

@@ -25,8 +25,8 @@ from narratives.editing.deleting import (
 from narratives.editing.lexicon_changes import said_with
 from narratives.listener.prefetch import what_follows
 from narratives.models import Journey, Narrative, Pronunciation, Publication
-from ttscache import tidying
 from ttscache.conf import conf
+from ttscache.maintenance import cleanup
 from ttscache.models import Clip, Pin, WarmRun
 
 pytestmark = pytest.mark.django_db
@@ -257,5 +257,5 @@ class TestForGood:
     def test_it_is_done_every_night(self, heard_journey):
         delete_journeys([heard_journey])
         Journey.everything.update(deleted_at=timezone.now() - timedelta(days=DAYS_KEPT + 1))
-        tidying.tidy()
+        cleanup.tidy()
         assert not Journey.everything.exists()

@@ -13,13 +13,14 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from harness.clips import entry
 from narratives import publishing
 from narratives.models import Journey, Narrative, Revision
 from narratives.publishing import pins, publications
-from ttscache import leftovers, pruning
 from ttscache.conf import conf
+from ttscache.maintenance import pruning
 from ttscache.models import Clip, ClipFile, ClipQuerySet, Pin, WarmItem, WarmRun
-from ttscache.tests.fakes import entry
+from ttscache.tiers import deletion_queue
 from ttscache.warming import runs
 from ttscache.wiring import speech_cache
 
@@ -165,7 +166,12 @@ def test_a_prune_while_listeners_get_a_version_takes_none_of_its_sound(narrative
 
 @pytest.mark.parametrize(
     ("where", "step"),
-    [(pruning, "_remove_next"), (pruning, "_delete_records"), (leftovers, "discard"), (pruning, "_sweep")],
+    [
+        (pruning, "_remove_next"),
+        (pruning, "_delete_records"),
+        (deletion_queue, "schedule_now"),
+        (pruning, "_sweep"),
+    ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
 def test_publishing_between_any_two_steps_of_a_prune(narrative, before_step, where, step) -> None:

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from ttscache.accounting.rollup import start_of_day
 from ttscache.reports.background_work import OK
 from ttscache.reports.report import Report
 from ttscache.reports.scope import Scope
-from ttscache.rollup import start_of_day
 
 
 def usage_list(scope: Scope, **narrowed: str) -> str:

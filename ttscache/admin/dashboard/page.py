@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from ttscache.accounting.ledger import HITS, MISSES
+from ttscache.accounting.rollup import start_of_day
 from ttscache.admin.dashboard.links import (
     as_parameter,
     figures_list,
@@ -31,14 +33,12 @@ from ttscache.admin.dashboard.rows import (
 )
 from ttscache.conf import conf
 from ttscache.hooks import ActionItem
-from ttscache.ledger import HITS, MISSES
 from ttscache.models import WarmRun
 from ttscache.reports.action_items import needs_without_figures
 from ttscache.reports.background_work import failed_lately
 from ttscache.reports.report import Report, report
 from ttscache.reports.scope import RANGES, VIEWS, Scope
 from ttscache.reports.storage import GROWTH_DAYS, NEVER_HEARD_DAYS
-from ttscache.rollup import start_of_day
 from ttscache.staff.badges import RUN_BADGES
 from ttscache.warming.retry_limit import MOST_TRIES
 

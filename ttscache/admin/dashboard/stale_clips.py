@@ -14,9 +14,9 @@ from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from ttscache import pruning
 from ttscache.conf import conf
-from ttscache.hosts import hosts_at_work
+from ttscache.coordination.hosts import hosts_at_work
+from ttscache.maintenance import pruning
 from ttscache.models import Clip, ContentType, PruneRun
 from ttscache.staff.wording import price
 

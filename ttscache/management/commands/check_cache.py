@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ttscache.checking import Finding, findings
 from ttscache.errors import TierError
+from ttscache.maintenance.integrity import Finding, findings
 from ttscache.wiring import speech_cache
 
 UNREACHABLE = 2

@@ -24,12 +24,12 @@ class Command(BaseCommand):
         storage = storage_tier()
         if storage is None:
             raise CommandError("There is no object storage: set AWS_STORAGE_BUCKET_NAME and its kin.")
-        from ttscache import marker
+        from ttscache.tiers import bucket_marker
 
         try:
-            if storage.bucket.get(marker.NAME) is None or take_over:
-                marker.write(storage.bucket)
-            marker.ensure(storage.bucket)
+            if storage.bucket.get(bucket_marker.NAME) is None or take_over:
+                bucket_marker.write(storage.bucket)
+            bucket_marker.ensure(storage.bucket)
         except TierError as error:
             raise CommandError(f"{error}") from error
         self.stdout.write(f"The bucket {storage.bucket.name} is this database's.")

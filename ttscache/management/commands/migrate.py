@@ -12,10 +12,10 @@ from django.db import connections
 from django.db.migrations.migration import Migration
 from django.db.migrations.recorder import MigrationRecorder
 
-from ttscache.adoption import TABLES, deeds
+from ttscache.adoption import TABLES, plan
 from ttscache.adoption.operations import AdoptTables
-from ttscache.adoption.rights import close_public_roles
-from ttscache.adoption.steps import CannotAdopt, Plan
+from ttscache.adoption.public_roles import close_public_roles
+from ttscache.adoption.steps import AdoptionPlan, CannotAdopt
 
 ADOPTION = ("ttscache", "0002_align_existing_tables")
 LOCK = 6_470_231_987  # any number, as long as nobody else takes it
@@ -50,14 +50,14 @@ class Command(DjangoCommand):
         # Now, as the next migration may fail. What is to be adopted is closed by that, and told.
         close_public_roles(self._connection, besides=TABLES if self._is_adopting else ())
 
-    def _planned(self) -> Plan:
+    def _planned(self) -> AdoptionPlan:
         if self._connection.vendor != "postgresql":
-            return Plan(())
+            return AdoptionPlan(())
         if ADOPTION in MigrationRecorder(self._connection).applied_migrations():
-            return Plan(())
-        return deeds.preview(self._connection)
+            return AdoptionPlan(())
+        return plan.preview(self._connection)
 
-    def _tell(self, heading: str, plan: Plan, verbosity: int) -> None:
+    def _tell(self, heading: str, plan: AdoptionPlan, verbosity: int) -> None:
         """Also where little is to be said otherwise: it happens once."""
         if not plan.steps:
             return

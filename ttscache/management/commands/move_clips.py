@@ -9,9 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Sum
 from django.template.defaultfilters import filesizeformat
 
-from ttscache import moving
-from ttscache.conf import PERMANENTS, conf
+from ttscache.conf import conf
+from ttscache.defaults import PERMANENT_TIERS
 from ttscache.errors import TierError
+from ttscache.maintenance import relocation
 from ttscache.management.terminal import clip_bar
 from ttscache.models import Clip, ContentType, Keeper
 from ttscache.tiers.records import PermanentTier
@@ -25,12 +26,12 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--to", required=True, choices=PERMANENTS)
+        parser.add_argument("--to", required=True, choices=PERMANENT_TIERS)
         parser.add_argument("--dry-run", action="store_true", help="write nothing")
 
     def handle(self, *args: Any, to: str, dry_run: bool, **options: Any) -> None:
         tiers: dict[str, PermanentTier] = {tier.name: tier for tier in speech_cache().tiers.permanents}
-        if len(tiers) < len(PERMANENTS):
+        if len(tiers) < len(PERMANENT_TIERS):
             raise CommandError("There is no object storage: set AWS_STORAGE_BUCKET_NAME and its kin.")
         target = tiers.pop(to)
         (source,) = tiers.values()
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             self._move(source, target)
 
     def _announce(self, source: PermanentTier, to: str) -> None:
-        waiting = moving.to_move(source)
+        waiting = relocation.to_move(source)
         size = waiting.aggregate(total=Sum("audio_file_size"))["total"] or 0
         self.stdout.write(
             f"{waiting.count()} clips to move from {source.name} to {to}: {filesizeformat(size)}."
@@ -58,11 +59,11 @@ class Command(BaseCommand):
             )
 
     def _move(self, source: PermanentTier, target: PermanentTier) -> None:
-        total = moving.to_move(source).count()
+        total = relocation.to_move(source).count()
         moved, moved_bytes, broken = 0, 0, 0
         try:
             with clip_bar(total) as bar:
-                for move in moving.move_clips(source, target):
+                for move in relocation.move_clips(source, target):
                     if move.problem:
                         broken += 1
                         bar.clear()

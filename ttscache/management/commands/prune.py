@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 from django.template.defaultfilters import filesizeformat
 
-from ttscache import pruning
 from ttscache.conf import conf
 from ttscache.errors import Busy
+from ttscache.maintenance import pruning
 from ttscache.management.terminal import clip_bar
 from ttscache.models import PruneRun
 from ttscache.wiring import speech_cache

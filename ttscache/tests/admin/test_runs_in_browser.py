@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ttscache import pruning, warming
+from harness.clips import speech
+from ttscache import warming
+from ttscache.maintenance import pruning
+from ttscache.maintenance.pruning import Stale
 from ttscache.models import WarmRun
-from ttscache.pruning import Stale
-from ttscache.tests.fakes import speech
 from ttscache.warming import ClipSpec
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]

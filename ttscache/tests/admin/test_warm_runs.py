@@ -10,11 +10,11 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from harness.clips import speech
 from harness.staff_pages import clip_of, made, run_of, text_of
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import WarmItem, WarmRun
-from ttscache.tests.fakes import speech
 from ttscache.warming import ClipSpec, remaking
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]

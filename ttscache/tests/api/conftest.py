@@ -9,8 +9,8 @@ import pytest
 from django.core.cache import cache as django_cache
 from django.test import Client
 
+from harness.fake_voice import FakeVoice
 from ttscache.models import ApiToken
-from ttscache.tests.fakes import FakeVoice
 from ttscache.wiring import speech_cache
 
 

@@ -11,10 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from harness.api_calls import body_of, say
+from harness.clips import TEXT, spoken
+from harness.fake_voice import FakeVoice
 from ttscache.api.throttling import ScopedThrottle
 from ttscache.errors import ProviderFailed
 from ttscache.models import Clip, Pin
-from ttscache.tests.fakes import TEXT, FakeVoice, spoken
 from ttscache.wiring import speech_cache
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]

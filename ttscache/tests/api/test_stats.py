@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 
 from harness.api_calls import body_of, say
+from harness.clips import TEXT
+from harness.fake_voice import FakeVoice
 from ttscache.models import Clip
-from ttscache.tests.fakes import TEXT, FakeVoice
 from ttscache.wiring import speech_cache
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]

@@ -10,11 +10,12 @@ from django.test import Client
 from rest_framework.settings import api_settings
 
 from harness.api_calls import body_of, say
+from harness.clips import TEXT, spoken
+from harness.fake_voice import FakeVoice
 from ttscache.api.throttling import ScopedThrottle
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import ProviderFailed, ProviderUnavailable
 from ttscache.models import Clip, Usage
-from ttscache.tests.fakes import TEXT, FakeVoice, spoken
 from ttscache.wiring import speech_cache
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]

@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from rest_framework.settings import api_settings
 
 from ttscache.api.throttling import ReportThrottle
-from ttscache.metrics import Figures
 from ttscache.models import SoundStart
+from ttscache.monitoring.metrics import Figures
 from ttscache.reports.percentiles import Latency
 from ttscache.reports.scope import RANGES, Scope
 from ttscache.reports.time_to_sound import time_to_sound

@@ -8,9 +8,9 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.clips import entry
 from ttscache.delivery import http
 from ttscache.delivery.metering import asks_to_hear_it, is_counted
-from ttscache.tests.fakes import entry
 from ttscache.tiers import Entry
 
 pytestmark = pytest.mark.any_database

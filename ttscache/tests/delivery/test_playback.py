@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from harness.clips import entry, speech
 from harness.statements import statements
 from ttscache.delivery.playback import PlaybackRecord, load_for_playback
 from ttscache.models import Clip
-from ttscache.tests.fakes import entry, speech
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def content_hash() -> str:
     """A clip that was asked for two hours ago and that only the database has."""
     content_hash = Clip.objects.record(speech(), "question").content_hash
-    speech_cache().permanent.put(entry(content_hash))
+    speech_cache().tiers.permanent.put(entry(content_hash))
     Clip.objects.update(last_accessed_at=timezone.now() - timedelta(hours=2))
     return content_hash
 

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
+from harness.clips import hum, speech, spoken
+from harness.fake_voice import FakeVoice, free_ledger
 from harness.statements import statements as counted_statements
-from ttscache import readiness
 from ttscache.cache import GenerationJob, Hit, Playing, SpeechCache
-from ttscache.claims import Claims, clear_refusals
+from ttscache.coordination.leases import Claims, clear_refusals
 from ttscache.errors import (
     BrokenAudio,
     Busy,
@@ -28,8 +29,8 @@ from ttscache.errors import (
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Claim, Clip, ClipFile, Pin, Spending
+from ttscache.monitoring import health
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import FakeVoice, free_ledger, hum, speech, spoken
 from ttscache.tiers import Entry
 from ttscache.tiers.chain import TierChain
 from ttscache.tiers.database import DatabaseTier
@@ -281,7 +282,7 @@ class TestATextThatComesOutBroken:
     def test_the_second_time_it_waits_until_staff_ask(self, cache: SpeechCache, voice: FakeVoice) -> None:
         self.ask(cache)
         ten_minutes_pass()
-        readiness.forget_the_dead()
+        health.forget_the_dead()
         self.ask(cache)
         assert len(voice.calls) == 2 * self.CALLS
         assert Claim.objects.filter(until__gt=Now() + timedelta(days=10_000)).count() == 1

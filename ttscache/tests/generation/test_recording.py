@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.clips import entry
 from ttscache.errors import ProviderFailed, ProviderTimeout, SpeechError
 from ttscache.generation.recording import Recording
-from ttscache.tests.fakes import entry
 from ttscache.tiers import Entry
 
 pytestmark = pytest.mark.any_database

@@ -4,8 +4,11 @@ import threading
 
 import pytest
 
+from harness.clips import entry, speech, spoken
+from harness.fake_voice import MOST_CHARACTERS, FakeVoice, free_ledger
 from harness.waiting import wait_until
-from ttscache.budget import Budget
+from ttscache.accounting.budget import Budget
+from ttscache.accounting.ledger import Ledger
 from ttscache.errors import (
     BudgetExhausted,
     ProviderDown,
@@ -19,10 +22,8 @@ from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
 from ttscache.generation.synthesizer import SynthesizedClip, Synthesizer
-from ttscache.ledger import Ledger
 from ttscache.models import BudgetDay, Spending
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import MOST_CHARACTERS, FakeVoice, entry, free_ledger, speech, spoken
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ttscache import audio
+from ttscache.accounting.prices import list_price_usd
 from ttscache.errors import TextRefused, UnknownVoice
-from ttscache.prices import list_price_usd
 from ttscache.providers.embedded import TIMBRES, EmbeddedProvider
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, SpeechRequest
 

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ttscache.adaptive_cache import key_of
-from ttscache.pruning import Stale
+from ttscache.maintenance.pruning import Stale
 from ttscache.reports.cached import remembered
 from ttscache.reports.storage import NotAskedFor, not_asked_for, note_not_asked_for
 

@@ -14,7 +14,8 @@ import pytest
 from django.core.cache import cache
 
 from harness.report_rows import BEGINS, NOW
-from ttscache.ledger import Asked, Ledger
+from ttscache.accounting.ledger import Asked, Ledger
+from ttscache.accounting.rollup import roll_up
 from ttscache.models import (
     ClipDay,
     ContentType,
@@ -25,7 +26,6 @@ from ttscache.models import (
 from ttscache.reports.costs import money
 from ttscache.reports.requests import Rate, asked
 from ttscache.reports.scope import VIEWS, Scope
-from ttscache.rollup import roll_up
 from ttscache.speech import SpeechRequest
 
 DAY = timedelta(days=1)
@@ -77,7 +77,7 @@ def _record(chance: random.Random, clock: list[float], ledger: Ledger) -> list[R
     voice, outcome, model = chance.choice(VOICES), chance.choice(OUTCOMES), chance.choice(list(PRICES))
     characters, ms = chance.randint(1, 900), chance.choice([0.4, 3, 30, 300, 3_000, 40_000]) * chance.random()
     clock[0] = at.timestamp()
-    ledger.asked(
+    ledger.record_request(
         Asked(f"{chance.getrandbits(128):032x}", kind, voice, model, characters), outcome, ms / 1e3, 9
     )
     worth = 0 if outcome == "failed" else characters * PRICES[model]

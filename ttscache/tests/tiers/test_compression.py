@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from ttscache.compression import Damaged, packed, unpacked
+from ttscache.tiers.compression import Damaged, packed, unpacked
 
 SILENT = bytes(10_000)
 NOISE = random.Random(1).randbytes(10_000)

@@ -13,17 +13,16 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from harness import http
+from harness.clips import KEY, OTHER, entry, hum
 from harness.s3 import S3Server
-from ttscache import bucket as bucket_module
-from ttscache import marker
-from ttscache.bucket import Bucket
+from harness.tier_contract import TierContract
 from ttscache.errors import TierError
-from ttscache.leftovers import GRACE
 from ttscache.models import Clip, ClipFile, Identity, Keeper, Leftover, Pin
-from ttscache.tests.fakes import KEY, OTHER, entry, hum
-from ttscache.tests.tiers.contract import TierContract
-from ttscache.tiers import storage
+from ttscache.tiers import bucket as bucket_module
+from ttscache.tiers import bucket_marker, storage
+from ttscache.tiers.bucket import Bucket
 from ttscache.tiers.database import DatabaseTier
+from ttscache.tiers.deletion_queue import GRACE
 from ttscache.tiers.storage import StorageTier
 
 pytestmark = pytest.mark.django_db
@@ -314,10 +313,10 @@ class TestMarker:
 
     def test_a_bucket_that_was_used_before_is_marked(self, tier: StorageTier) -> None:
         tier.put(entry())
-        tier.bucket.delete(marker.NAME)
+        tier.bucket.delete(bucket_marker.NAME)
         StorageTier(tier.bucket).check()
 
-        assert tier.bucket.get(marker.NAME) == Identity.of_this_database().encode()
+        assert tier.bucket.get(bucket_marker.NAME) == Identity.of_this_database().encode()
 
     def test_a_bucket_that_was_replaced_is_marked_by_hand(
         self, tier: StorageTier, s3: S3Server, clips_bucket: str
@@ -332,7 +331,7 @@ class TestMarker:
         assert not record().is_ready
 
     def test_another_database_s_is_taken_over_only_when_told(self, tier: StorageTier) -> None:
-        tier.bucket.put(marker.NAME, b"another", {})
+        tier.bucket.put(bucket_marker.NAME, b"another", {})
         with pytest.raises(CommandError, match="another database"):
             call_command("mark_bucket")
         call_command("mark_bucket", "--take-over", stdout=StringIO())
@@ -378,7 +377,7 @@ class TestSides:
         """At any of its three steps: the copy, the record, the removal."""
         tier.put(entry())
         publish(KEY)
-        for step in ("ttscache.bucket.Bucket.copy", "ttscache.tiers.storage.has_moved"):
+        for step in ("ttscache.tiers.bucket.Bucket.copy", "ttscache.tiers.storage.has_moved"):
             with monkeypatch.context() as killing, pytest.raises(KeyboardInterrupt):
                 killing.setattr(step, _killed)
                 tier.settle(record())

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, connection
 
+from harness.clips import KEY, OTHER, entry, hum
+from harness.tier_contract import LocalTierContract, TierContract
 from ttscache.errors import TierError
 from ttscache.models import Clip, ClipFile
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import KEY, OTHER, entry, hum
-from ttscache.tests.tiers.contract import LocalTierContract, TierContract
 from ttscache.tiers import checksum_of
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.files import FileTier
@@ -165,7 +165,7 @@ class TestFileTier(LocalTierContract):
         program = (
             "import sys, pathlib, django; django.setup()\n"
             "from ttscache.tiers.files import FileTier\n"
-            "from ttscache.tests.fakes import entry\n"
+            "from harness.clips import entry\n"
             "tier = FileTier(pathlib.Path(sys.argv[1]), 10**9)\n"
             "print('go', flush=True)\n"
             "while True:\n"

@@ -13,12 +13,14 @@ from django.db.models import Sum
 from django.test import Client
 from django.utils import timezone
 
-from ttscache import moving, warming, wiring
+from harness.clips import TEXT, entry, speech
+from harness.fake_voice import FakeVoice
+from ttscache import warming, wiring
 from ttscache.api.stats import cache_stats
 from ttscache.cache import GenerationJob, Playing, SpeechCache
 from ttscache.generation.synthesizer import Synthesizer
+from ttscache.maintenance import relocation
 from ttscache.models import Clip, ClipDay, ClipFile, Pin, Usage, WarmItem
-from ttscache.tests.fakes import TEXT, FakeVoice, entry, speech
 from ttscache.tiers.database import DatabaseTier
 from ttscache.warming import ClipSpec, worker
 from ttscache.wiring import speech_cache
@@ -192,7 +194,7 @@ def test_a_clip_that_is_moved_to_the_bucket_is_still_known(clips_bucket: str, vo
     cache = wiring.speech_cache()
     Clip.objects.record(speech(), "question")
     DatabaseTier().put(entry(HASH, made_ahead=True))
-    assert [move.problem for move in moving.move_clips(DatabaseTier(), cache.tiers.permanent)] == [""]
+    assert [move.problem for move in relocation.move_clips(DatabaseTier(), cache.tiers.permanent)] == [""]
 
     assert cache.tiers.permanent.name == "storage"
     assert cache.tiers.permanent.get(HASH).made_ahead  # type: ignore[union-attr]

@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import Schedule
 
+from harness.clips import entry
+from harness.fake_voice import FakeVoice
 from ttscache import tasks
 from ttscache.access import Access
 from ttscache.cache import SpeechCache
@@ -20,7 +22,6 @@ from ttscache.delivery.playback import load_for_playback
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmItem, WarmRun
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import FakeVoice, entry
 from ttscache.tiers.files import FileTier
 from ttscache.warming import worker
 from ttscache.warming.popular import (

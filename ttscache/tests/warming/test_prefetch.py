@@ -8,12 +8,12 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
+from harness.clips import KEY, entry, speech
 from harness.waiting import wait_until
 from ttscache import hooks, warming
 from ttscache.conf import conf
 from ttscache.hooks import NoHooks
 from ttscache.models import Clip, Lane, Pin, WarmItem, WarmRun
-from ttscache.tests.fakes import KEY, entry, speech
 from ttscache.warming import ClipSpec, prefetch
 from ttscache.warming.prefetch import MOST_WAITING, Prefetcher
 from ttscache.wiring import speech_cache

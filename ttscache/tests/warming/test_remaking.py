@@ -9,16 +9,17 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from harness.clips import hum, speech, spoken
+from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
 from ttscache import warming
 from ttscache.cache import GenerationJob, Hit
-from ttscache.claims import Claims
+from ttscache.coordination.leases import Claims
 from ttscache.errors import ProviderFailed
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.local_copies import LocalCopies
+from ttscache.maintenance.invalidation import LocalCopies
 from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
 from ttscache.reports.storage import GROWTH_DAYS, _bytes_a_day
-from ttscache.tests.fakes import FakeVoice, hum, speech, spoken
 from ttscache.warming import ClipSpec, remaking, worker
 from ttscache.wiring import forget, speech_cache
 

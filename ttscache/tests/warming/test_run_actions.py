@@ -14,13 +14,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from harness.clips import speech
+from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
 from ttscache import warming
-from ttscache.budget import Budget
+from ttscache.accounting.budget import Budget
 from ttscache.errors import ProviderFailed
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, Lane, WarmItem, WarmRun
-from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import ClipSpec, worker
 from ttscache.warming.progress import progress_of
 from ttscache.wiring import speech_cache

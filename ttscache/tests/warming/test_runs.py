@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 from django_q.models import OrmQ
 
+from harness.clips import speech
+from harness.fake_voice import FakeVoice
 from ttscache import tasks, warming
 from ttscache.errors import TextRefused
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, WarmRun
-from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.warming import ClipSpec, worker
 from ttscache.warming.progress import progress_of
 from ttscache.wiring import speech_cache

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from harness.clips import speech
 from ttscache.models import Clip, WarmItem, WarmRun
-from ttscache.tests.fakes import speech
 from ttscache.warming.time_estimate import FIRST_SECONDS, seconds_to_make
 
 pytestmark = pytest.mark.django_db

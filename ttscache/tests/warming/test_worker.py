@@ -10,16 +10,17 @@ import pytest
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
+from harness.clips import speech
+from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
 from ttscache import tasks, warming
-from ttscache.budget import Budget
+from ttscache.accounting.budget import Budget
 from ttscache.cache import GenerationJob
+from ttscache.coordination.hosts import this_host
 from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnavailable
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW, CircuitBreaker
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.hosts import this_host
 from ttscache.models import Claim, Clip, Lane, ProcessReport, WarmItem, WarmRun
-from ttscache.tests.fakes import FakeVoice, speech
 from ttscache.tiers import Entry
 from ttscache.warming import ClipSpec, remaking, worker
 from ttscache.wiring import speech_cache

@@ -14,11 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure, OrmQ
 
+from harness.clips import speech
 from harness.staff_pages import INDEX, STALE, link_in, old_clip, reflection, text_of, usage
+from ttscache.maintenance.pruning import find_stale
 from ttscache.models import Clip, LastCall, Pin, PruneRun, SoundStart, Spending, WarmItem, WarmRun
-from ttscache.pruning import find_stale
 from ttscache.reports.storage import note_not_asked_for
-from ttscache.tests.fakes import speech
 from ttscache.warming.retry_limit import MOST_TRIES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]

@@ -14,7 +14,7 @@ from django.core.cache import cache
 from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
-from ttscache.ledger import Asked, Ledger
+from ttscache.accounting.ledger import Asked, Ledger
 from ttscache.models import ContentType
 from ttscache.speech import SpeechRequest
 
@@ -57,10 +57,10 @@ def recorded() -> list[Request]:
         requests.append(request := some_request(chance))
         content_hash = f"{chance.getrandbits(128):032x}"
         asked = Asked(content_hash, request.kind, request.voice, "tts-1-hd", request.characters)
-        ledger.asked(asked, request.outcome, request.ms / 1e3, 9)
+        ledger.record_request(asked, request.outcome, request.ms / 1e3, 9)
         if request.outcome == "generated":
             said = SpeechRequest(text="a" * request.characters, voice=request.voice, model="tts-1-hd")
-            ledger.paid(said, request.kind, request.characters * USD_A_CHARACTER, "ok")
+            ledger.record_call(said, request.kind, request.characters * USD_A_CHARACTER, "ok")
     assert ledger.flush()
     cache.clear()
     return requests

@@ -1,0 +1,73 @@
+"""FakeVoice: a speech provider that speaks when it is told to; and a ledger for what it is asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from harness.clips import spoken
+from ttscache import audio
+from ttscache.accounting.ledger import Ledger
+from ttscache.errors import ProviderFailed, SpeechError
+from ttscache.speech import SpeechRequest
+
+MOST_CHARACTERS = 500
+
+
+class FakeVoice:
+    """Speaks each clip in two chunks. `pause` waits between them; `errors` are raised first, one a call."""
+
+    name = "fake"
+
+    def __init__(self, *, errors: Sequence[SpeechError] = (), is_streaming: bool = True) -> None:
+        self.calls: list[SpeechRequest] = []
+        self.speaking = self.peak = 0  # calls at once
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+        self.breaks_off: SpeechError | None = None
+        self.break_off_calls = 1_000  # how many calls break off where one is to
+        self.audio: bytes | None = None
+        self.fails_on = ""  # texts with these words fail, each time
+        self.errors = list(errors)
+        self.is_streaming = is_streaming
+        self.is_in_good_health = True
+
+    def can_speak(self, request: SpeechRequest) -> bool:
+        return request.model != "embedded"
+
+    def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
+        return [replace(request, text=part) for part in audio.split_text(request.text, MOST_CHARACTERS)]
+
+    def is_well(self) -> bool:
+        return self.is_in_good_health
+
+    def rehearse(self) -> None:
+        """There is nothing to load."""
+
+    def speak(self, request: SpeechRequest) -> Iterator[bytes]:
+        self.speaking += 1
+        self.peak = max(self.peak, self.speaking)
+        try:
+            yield from self._speak(request)
+        finally:
+            self.speaking -= 1
+
+    def _speak(self, request: SpeechRequest) -> Iterator[bytes]:
+        self.calls.append(request)
+        if self.errors:
+            raise self.errors.pop(0)
+        if self.fails_on and self.fails_on in request.text:
+            raise ProviderFailed
+        sound = spoken(request) if self.audio is None else self.audio
+        yield sound[:1_000]
+        threading.Event().wait(0.01)  # as a service does, so that calls overlap
+        assert self.may_go_on.wait(60)
+        if self.breaks_off and self.break_off_calls:
+            self.break_off_calls -= 1
+            raise self.breaks_off
+        yield sound[1_000:]
+
+
+def free_ledger() -> Ledger:
+    return Ledger(lambda asked: asked.characters * 30 / 1e6)

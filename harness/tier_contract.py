@@ -1,0 +1,110 @@
+"""What holds for every tier, as tests to inherit. The class that inherits it has a fixture `tier`."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from harness.clips import KEY, OTHER, entry
+from ttscache.tiers import Entry, LocalTier, Tier, checksum_of
+from ttscache.tiers.memory import MemoryTier
+
+
+class TierContract:
+    def test_a_miss_is_none(self, tier: Tier) -> None:
+        assert tier.get(KEY) is None
+
+    def test_what_was_put_comes_back_byte_for_byte(self, tier: Tier) -> None:
+        sound = bytes(range(256)) * 300
+        tier.put(entry(sound=sound))
+        found = tier.get(KEY)
+
+        assert found is not None
+        assert (found.audio, found.checksum, found.duration_ms) == (sound, checksum_of(sound), 1_000)
+        assert (found.voice, found.content_type, found.characters) == ("nova", "question", 40)
+
+    def test_it_remembers_what_was_made_ahead_until_it_is_made_anew(self, tier: Tier) -> None:
+        tier.put(entry(made_ahead=True))
+        assert tier.get(KEY).made_ahead  # type: ignore[union-attr]
+        tier.put(entry())
+
+        assert not tier.get(KEY).made_ahead  # type: ignore[union-attr]
+
+    def test_a_second_put_replaces_the_first(self, tier: Tier) -> None:
+        tier.put(entry(sound=b"old"))
+        tier.put(entry(sound=b"newer"))
+
+        assert tier.get(KEY).audio == b"newer"  # type: ignore[union-attr]
+        assert list(tier.entries()) == [(KEY, 5)]
+
+    def test_what_was_deleted_is_a_miss(self, tier: Tier) -> None:
+        tier.put(entry())
+        tier.delete(KEY)
+
+        assert tier.get(KEY) is None
+        assert list(tier.entries()) == []
+
+    def test_deleting_what_is_not_there_is_silent(self, tier: Tier) -> None:
+        tier.delete(KEY)
+
+    def test_it_lists_what_it_holds(self, tier: Tier) -> None:
+        tier.put(entry(sound=b"abc"))
+        tier.put(entry(OTHER, b"de"))
+
+        assert sorted(tier.entries()) == [(KEY, 3), (OTHER, 2)]
+
+
+class LocalTierContract(TierContract):
+    def test_it_learns_what_is_published(self, tier: LocalTier) -> None:
+        tier.put(entry())
+        tier.put(entry(OTHER, is_published=True))
+        tier.set_published(frozenset([KEY]))
+
+        assert tier.get(KEY).is_published  # type: ignore[union-attr]
+        assert not tier.get(OTHER).is_published  # type: ignore[union-attr]
+
+    def test_a_newer_clip_survives_a_change_of_publicity(
+        self, tier: LocalTier, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another thread puts new bytes while this one marks what is published."""
+        tier.put(entry(sound=b"old"))
+        another = threading.Thread(target=tier.put, args=(entry(sound=b"newer"),))
+
+        def put_meanwhile() -> None:
+            if not another.ident:
+                another.start()
+                another.join(0.3)  # where the tier makes it wait, it goes on after us
+
+        with meanwhile(monkeypatch, tier, put_meanwhile):
+            tier.set_published(frozenset([KEY]))
+        another.join()
+
+        found = tier.get(KEY)
+        assert found is not None
+        assert found.audio == b"newer"
+
+    def test_a_clip_that_grew_too_large_takes_the_older_one_along(self, tier: LocalTier) -> None:
+        tier.put(entry(sound=b"old"))
+        tier.put(entry(sound=bytes(1_000_001)))
+
+        assert tier.get(KEY) is None
+
+
+@contextmanager
+def meanwhile(monkeypatch: pytest.MonkeyPatch, tier: LocalTier, act: Callable[[], None]) -> Iterator[None]:
+    """Something happens after the tier has read an entry and before it writes it back."""
+    where = "ttscache.tiers.memory" if isinstance(tier, MemoryTier) else "ttscache.tiers.files"
+
+    def replace_later(given: Entry, **changes: Any) -> Entry:
+        if "audio" not in changes:
+            act()
+        return dataclasses.replace(given, **changes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{where}.replace", replace_later)
+        yield

@@ -1,0 +1,98 @@
+"""DATABASE_URL and REDIS_URL, as Django's DATABASES and CACHES."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from lifereview.env.reader import Environment, refuse
+
+# A pulled cable sends no goodbye. Without these a process notices after a quarter of an hour that nothing it
+# sends arrives, and after two hours that nothing comes (libpq's names; tcp(7) explains them).
+_NOTICE_A_CUT_CABLE = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds until data that was sent has to be acknowledged
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+
+
+def databases(env: Environment, folder: Path, *, is_web_process: bool) -> dict[str, Any]:
+    """Django's DATABASES: PostgreSQL if DATABASE_URL names one, else a SQLite file in `folder`."""
+    url = env.url("DATABASE_URL", schemes=["postgres", "postgresql"])
+    return {"default": _postgresql(url, is_web_process) if url else _sqlite(folder)}
+
+
+def caches(env: Environment) -> dict[str, Any]:
+    """Django's CACHES: `default` is shared by all processes, `process` is for what is not worth a query."""
+    url = env.url("REDIS_URL", schemes=["redis", "rediss"])
+    return {
+        "default": _redis(url) if url else _database_cache(),
+        "process": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "OPTIONS": {"MAX_ENTRIES": 1_000},
+        },
+    }
+
+
+def _postgresql(url: str, is_web_process: bool) -> dict[str, Any]:
+    """The web keeps a small pool, every other process one connection."""
+    try:
+        parsed: dict[str, Any] = dict(dj_database_url.parse(url))
+    except ValueError:  # its message may quote the password
+        refuse("DATABASE_URL", "postgres://…", "allowed is postgres://user:password@host:port/name")
+    options = {**_NOTICE_A_CUT_CABLE, **parsed.get("OPTIONS", {})}
+    if is_web_process:  # only there: a pool does not survive a fork, and django-q2 forks
+        # Reconnecting is given up soon and begun anew by the next request, so that the end of an outage is
+        # noticed at once.
+        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 3, "reconnect_timeout": 3}
+    return {
+        **parsed,
+        "OPTIONS": options,
+        "CONN_MAX_AGE": 0 if is_web_process else 600,
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": True,  # a pooler in transaction mode has none
+    }
+
+
+def _sqlite(folder: Path) -> dict[str, Any]:
+    """Write locks are taken at the start of a transaction and waited for; with SQLite's defaults the
+    task queue loses results."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": folder / "lifereview.sqlite3",
+        "CONN_MAX_AGE": 600,
+        "TEST": {"NAME": folder / "test.sqlite3"},  # a file: threads share it, as in production
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+def _redis(url: str) -> dict[str, Any]:
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": url,
+        # It only counts for throttles: nobody should wait long for a Redis that is gone.
+        "OPTIONS": {
+            "socket_connect_timeout": 1,
+            "socket_timeout": 1,
+            "health_check_interval": 15,
+            "retry": Retry(NoBackoff(), 1),
+        },
+    }
+
+
+def _database_cache() -> dict[str, Any]:
+    return {
+        "BACKEND": "lifereview.database_cache.UpsertCache",
+        "LOCATION": "django_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }

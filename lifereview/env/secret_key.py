@@ -1,0 +1,40 @@
+"""SECRET_KEY: given, or made once and kept in VAR_DIR."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Collection
+from pathlib import Path
+
+from lifereview.env.reader import Environment, refuse
+
+
+def secret_key(env: Environment, folder: Path, hosts: Collection[str], this_machine: Collection[str]) -> str:
+    """The key that signs sessions. A site beyond this machine has to be given one: its hosts share it."""
+    given = env.text("SECRET_KEY")
+    if given:
+        return given
+    if not set(hosts) <= set(this_machine):
+        refuse(
+            "SECRET_KEY",
+            "",
+            "a site beyond this machine (ALLOWED_HOSTS) has to be given one, shared by all its hosts",
+        )
+    return _kept_key(folder / "secret_key")
+
+
+def _kept_key(path: Path) -> str:
+    if not path.exists():
+        # Written beside its place, then linked in: when two processes start for the first time at once, both
+        # end up with the key of the one that linked first.
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

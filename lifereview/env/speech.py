@@ -1,0 +1,90 @@
+"""TTS_… and OPENAI_…, as the TTSCACHE setting: what ttscache.conf.Conf is made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lifereview.env import object_storage
+from lifereview.env.reader import Environment
+from ttscache.defaults import (
+    AUDIO_FORMATS,
+    COMPRESSION_MODES,
+    HIT_RATE_TARGETS,
+    LIST_PRICES,
+    PROVIDERS,
+    Price,
+)
+from ttscache.speech import OPENAI_VOICES
+
+
+def ttscache_settings(env: Environment, folder: Path, web_threads: int) -> dict[str, Any]:
+    """`folder` holds the local clips unless TTS_FILES_DIR is set; `web_threads` is of one process."""
+    key = env.text("OPENAI_API_KEY")
+    return {
+        "provider": env.choice("TTS_PROVIDER", "openai" if key else "embedded", PROVIDERS),
+        "openai_api_key": key,
+        "openai_base_url": env.url("OPENAI_BASE_URL", schemes=["http", "https"]),
+        "model": env.text("TTS_MODEL", "tts-1-hd"),
+        "audio_format": env.choice("TTS_FORMAT", "mp3", AUDIO_FORMATS),
+        "listener_voices": _listener_voices(env),
+        "memory_bytes": env.byte_count("TTS_MEMORY_BYTES", 64 * 1024**2),
+        "files_bytes": env.byte_count("TTS_FILES_BYTES", 1024**3),
+        "files_dir": env.writable_folder("TTS_FILES_DIR", folder / "tts_cache"),
+        "permanent": object_storage.permanent_tier(env),
+        "bucket": env.text("AWS_STORAGE_BUCKET_NAME"),
+        "cdn_url": object_storage.cdn_url(env),
+        "compression": env.choice("TTS_COMPRESSION", "auto", COMPRESSION_MODES),
+        "storage_limit_bytes": env.byte_count("TTS_STORAGE_LIMIT_BYTES", 0),
+        "warm_concurrency": env.integer("TTS_WARM_CONCURRENCY", 5, least=1, most=100),
+        "predict_ahead": env.integer("TTS_PREDICT_AHEAD", 3, least=0, most=100),
+        "stale_days": env.integer("TTS_STALE_DAYS", 90, least=1, most=36_500),
+        "max_chars": env.integer("TTS_MAX_CHARS", 20_000, least=1, most=1_000_000),
+        "timeout_seconds": env.number("TTS_TIMEOUT_SECONDS", 30.0, least=1, most=600),
+        "daily_budget_usd": env.optional_number("TTS_DAILY_BUDGET_USD", least=0, most=1_000_000),
+        "ask_above_usd": env.number("TTS_ASK_ABOVE_USD", 1.0, least=0, most=1_000_000),
+        "prices": _prices(env),
+        "hit_rate_targets": _hit_rate_targets(env),
+        "allow_anonymous_text": env.flag("TTS_ALLOW_ANONYMOUS_TEXT", False),
+        # The rest stays free, so that a stored clip is served while all of these wait for a generation.
+        "waiting_threads": web_threads * 3 // 4,
+    }
+
+
+def _listener_voices(env: Environment) -> tuple[str, ...]:
+    """The first one is the default. Any name may be one: other providers have voices of their own."""
+    return tuple(
+        env.words(
+            "TTS_LISTENER_VOICES",
+            ["nova", "onyx"],
+            pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}",
+            allowed=f"a list of voices, such as nova,onyx (OpenAI's are {', '.join(OPENAI_VOICES)})",
+        )
+    )
+
+
+def _prices(env: Environment) -> dict[str, Price]:
+    """The list prices, and over them those of TTS_PRICES: per million characters, or with /s per second."""
+    named = env.words(
+        "TTS_PRICES",
+        pattern=r"[^=,\s]+=\d{1,9}(\.\d{1,9})?(/s)?",
+        allowed="a list such as my-model=12.5,my-other-model=0.0003/s "
+        "(US dollars per million characters, or per second of sound)",
+    )
+    prices = dict(LIST_PRICES)
+    for model, _, price in (entry.partition("=") for entry in named):
+        amount = float(price.removesuffix("/s"))
+        by_second = price.endswith("/s")
+        prices[model] = Price(per_second=amount) if by_second else Price(per_million_characters=amount)
+    return prices
+
+
+def _hit_rate_targets(env: Environment) -> dict[str, float]:
+    """The default targets, and over them those of TTS_HIT_RATE_TARGETS, which are in percent."""
+    named = env.words(
+        "TTS_HIT_RATE_TARGETS",
+        pattern=r"(narrative|question|analysis|response)=(100|\d{1,2}(\.\d{1,4})?)",
+        allowed="a list such as narrative=99.9,question=95,analysis=60 (percent of requests)",
+    )
+    pairs = (entry.split("=") for entry in named)
+    return HIT_RATE_TARGETS | {kind: float(percent) / 100 for kind, percent in pairs}

@@ -1,0 +1,56 @@
+"""DATABASE_URL and REDIS_URL become Django's DATABASES and CACHES."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lifereview.env.databases import caches, databases
+from lifereview.env.reader import Environment
+
+pytestmark = pytest.mark.any_database
+
+URL = "postgres://ana:hush@db.example.org:5433/life?sslmode=require"
+
+
+def database(*, is_web_process: bool = False, **variables: str) -> dict[str, Any]:
+    found: dict[str, Any] = databases(Environment(variables), Path("/var"), is_web_process=is_web_process)
+    return found["default"]  # type: ignore[no-any-return]
+
+
+def test_without_a_url_it_is_sqlite_in_the_folder() -> None:
+    assert database()["NAME"] == Path("/var/lifereview.sqlite3")
+
+
+def test_the_url_names_host_port_user_and_options() -> None:
+    found = database(DATABASE_URL=URL)
+
+    assert (found["HOST"], found["PORT"], found["NAME"]) == ("db.example.org", 5433, "life")
+    assert (found["USER"], found["PASSWORD"]) == ("ana", "hush")
+    assert found["OPTIONS"]["sslmode"] == "require"
+
+
+def test_an_option_of_the_url_wins_over_ours() -> None:
+    assert database(DATABASE_URL=f"{URL}&connect_timeout=9")["OPTIONS"]["connect_timeout"] in (9, "9")
+
+
+def test_only_the_web_has_a_pool() -> None:
+    assert "pool" in database(DATABASE_URL=URL, is_web_process=True)["OPTIONS"]
+    assert "pool" not in database(DATABASE_URL=URL)["OPTIONS"]
+
+
+def test_a_wrong_url_is_refused_without_its_password() -> None:
+    with pytest.raises(SystemExit) as stopped:
+        database(DATABASE_URL="mysql://ana:hush@db.example.org/life")
+
+    assert "postgres://" in str(stopped.value)
+    assert "hush" not in str(stopped.value)
+
+
+def test_the_shared_cache_is_redis_where_there_is_one_and_else_the_database() -> None:
+    assert (
+        caches(Environment({"REDIS_URL": "redis://localhost"}))["default"]["LOCATION"] == "redis://localhost"
+    )
+    assert caches(Environment({}))["default"]["LOCATION"] == "django_cache"

@@ -1,0 +1,33 @@
+"""SECRET_KEY is given, or made once and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lifereview.env.reader import Environment
+from lifereview.env.secret_key import secret_key
+
+pytestmark = pytest.mark.any_database
+
+HERE = ["localhost"]
+
+
+def test_a_given_key_is_used_and_none_is_kept(tmp_path: Path) -> None:
+    assert secret_key(Environment({"SECRET_KEY": "given"}), tmp_path, ["example.org"], HERE) == "given"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    made = secret_key(Environment({}), tmp_path, HERE, HERE)
+
+    assert len(made) >= 50
+    assert secret_key(Environment({}), tmp_path, HERE, HERE) == made
+    (kept,) = tmp_path.iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_site_beyond_this_machine_needs_a_given_key(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="SECRET_KEY="):
+        secret_key(Environment({}), tmp_path, ["example.org"], HERE)

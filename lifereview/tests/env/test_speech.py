@@ -1,0 +1,64 @@
+"""TTS_… becomes the TTSCACHE setting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lifereview.env.reader import Environment
+from lifereview.env.speech import ttscache_settings
+from ttscache.conf import Conf
+from ttscache.defaults import HIT_RATE_TARGETS, LIST_PRICES, Price
+
+pytestmark = pytest.mark.any_database
+
+
+@pytest.fixture
+def settings_of(tmp_path: Path) -> Any:
+    def read(**variables: str) -> dict[str, Any]:
+        return ttscache_settings(Environment(variables), tmp_path, web_threads=64)
+
+    return read
+
+
+def test_an_empty_environment_gives_the_defaults_of_conf(settings_of: Any, tmp_path: Path) -> None:
+    assert Conf(**settings_of()) == Conf(files_dir=tmp_path / "tts_cache")
+
+
+def test_a_key_makes_openai_the_provider(settings_of: Any) -> None:
+    assert settings_of(OPENAI_API_KEY="test")["provider"] == "openai"
+    assert settings_of(OPENAI_API_KEY="test", TTS_PROVIDER="embedded")["provider"] == "embedded"
+
+
+def test_a_price_is_by_the_million_characters_or_by_the_second(settings_of: Any) -> None:
+    prices = settings_of(TTS_PRICES="tts-1=12.5,mine=0.0003/s")["prices"]
+
+    assert prices["tts-1"] == Price(per_million_characters=12.5)
+    assert prices["mine"] == Price(per_second=0.0003)
+    assert prices["tts-1-hd"] == LIST_PRICES["tts-1-hd"]
+
+
+def test_a_target_is_given_in_percent(settings_of: Any) -> None:
+    targets = settings_of(TTS_HIT_RATE_TARGETS="question=97.5")["hit_rate_targets"]
+
+    assert targets == HIT_RATE_TARGETS | {"question": 0.975}
+
+
+def test_a_quarter_of_the_threads_never_waits_for_a_generation(settings_of: Any) -> None:
+    assert settings_of()["waiting_threads"] == 48
+
+
+def test_the_folder_of_local_clips_is_made(settings_of: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere" / "clips"
+
+    assert settings_of(TTS_FILES_DIR=str(folder))["files_dir"] == folder
+    assert folder.is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_by_name(settings_of: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SystemExit, match="TTS_FILES_DIR="):
+        settings_of(TTS_FILES_DIR=str(tmp_path / "file" / "below"))

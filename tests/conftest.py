@@ -1,0 +1,90 @@
+"""Whole sites, each in a folder of its own and on the kind of database that this run is about."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from conftest import IS_ON_POSTGRESQL
+from harness.openai_server import OpenAIServer
+from harness.postgres import PostgresServer
+from harness.site import Site, WebServer
+from harness.staff_actions import make_live_journey
+from narratives.models import Journey
+
+MakeSite = Callable[..., Any]
+SECRET_KEY = "of all hosts of a test"
+
+# A clean clone runs on SQLite; settings are refused before any database is asked.
+collect_ignore = ["test_make_run.py", "test_configuration.py"] if IS_ON_POSTGRESQL else []
+
+
+@pytest.fixture(scope="session")
+def migrated(site_database: Any, tmp_path_factory: pytest.TempPathFactory) -> WebServer:
+    """Never started: its database is what those of every other site are copies of."""
+    model = WebServer(tmp_path_factory.mktemp("model") / "var", site_database() | {"SECRET_KEY": SECRET_KEY})
+    model.manage("migrate", "--verbosity", "0", check=True)
+    return model
+
+
+def copy_of(model: WebServer, var_dir: Path, postgres: PostgresServer | None) -> dict[str, str]:
+    """The environment of a site in that folder, with tables and static files but no data."""
+    shutil.copytree(model.var_dir, var_dir, dirs_exist_ok=True)
+    if postgres is None:
+        return {}
+    url = postgres.create_database()
+    name, template = (address.rpartition("/")[2] for address in (url, model.env["DATABASE_URL"]))
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return {"DATABASE_URL": url}
+
+
+@pytest.fixture(scope="module")
+def make_site(
+    running_openai: OpenAIServer,
+    migrated: WebServer,
+    with_static_files: Callable[[Path], None],
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[MakeSite]:
+    """Makes a Site or a WebServer that speaks with the harness's voice; started by the caller, ended here.
+
+    It has one web process unless it is told otherwise. `beside`: another one, whose database it shares as a
+    second host would.
+    """
+    postgres = request.getfixturevalue("postgres") if IS_ON_POSTGRESQL else None
+    provider = {
+        "OPENAI_API_KEY": "test",
+        "OPENAI_BASE_URL": running_openai.base_url,
+        "SECRET_KEY": SECRET_KEY,
+        "WEB_WORKERS": "1",
+    }
+    with ExitStack() as stack:
+
+        def make(kind: type[Site], *, beside: Site | None = None, **env: str) -> Site:
+            folder: Path = tmp_path_factory.mktemp("site")
+            if beside is None:
+                with_static_files(folder / "var")
+                site = kind(folder / "var", provider | copy_of(migrated, folder / "var", postgres) | env)
+            else:
+                site = kind(beside.var_dir, beside.env | {"TTS_FILES_DIR": str(folder / "clips")} | env)
+            if isinstance(site, WebServer) and "DATABASE_URL" not in env:
+                site.is_prepared = True
+            stack.push(site.__exit__)
+            return site
+
+        yield make
+
+
+@pytest.fixture
+def journey(settings: Any) -> Journey:
+    """Live, with one published text that has a draft; a clip costs money."""
+    settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
+    return make_live_journey()

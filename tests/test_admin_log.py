@@ -1,0 +1,168 @@
+"""Every deed of staff is in the admin log: who, and where it is paid or removes something, how much of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from harness import staff_actions as actions
+from harness.clips import speech
+from harness.staff_actions import NEW, admin_page, choose, narrative, staff_client, waiting_is
+from harness.staff_pages import YES
+from narratives import publishing
+from narratives.editing import import_export
+from narratives.models import BankReflection, Journey, Pronunciation
+from ttscache.models import Clip
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("journey")]
+
+Deed = Callable[[Client], Any]
+
+PAID = r"\d+ clips? (is|are) (being made|missing|tried again|still to be made): [\d,]+ characters, about \$"
+GIVEN_UP = r"\d+ clips? (is|are) given up: [\d,]+ characters, about \$"
+REMOVED = r"1 clip is (being )?removed: 1\.0\sKB, to make again about \$"
+
+
+def noted(client: Client, deed: Deed) -> list[str]:
+    """What the log has of it, with who did it."""
+    before = set(LogEntry.objects.values_list("pk", flat=True))
+    deed(client)
+    entries = LogEntry.objects.exclude(pk__in=before).select_related("user")
+    assert all(str(entry.user.pk) == client.session["_auth_user_id"] for entry in entries)
+    return [entry.get_change_message() for entry in entries]
+
+
+# --- deeds that are in no other test of groups ------------------------------------------------------------
+def publishes_at_once(client: Client) -> None:
+    choose(client, "publish_chosen", at_once="1")
+
+
+def tries_a_publication_again(client: Client) -> None:
+    waiting_is(client, "make")
+
+
+def makes_the_bank(client: Client) -> None:
+    reflection = BankReflection.objects.create(text="That was a good morning. Thank you for it.")
+    chosen = {"action": "make_chosen", "_selected_action": [reflection.pk]}
+    client.post(admin_page("narratives.bankreflection"), chosen | YES)
+
+
+def makes_where_a_word_is_said(client: Client) -> None:
+    entry = Pronunciation.objects.create(word="begin", say_as="beginn")
+    client.post(admin_page("narratives.pronunciation", "make_examples", entry.pk), YES)
+
+
+def has_a_word_said_otherwise(client: Client) -> None:
+    form = {"word": "Where", "say_as": "Ware", "voice": "", "note": ""}
+    client.post(admin_page("narratives.pronunciation", "add"), form | YES | {"publish_sounds": "1"})
+
+
+def imports(client: Client) -> None:
+    journey = Journey.objects.get()
+    address = admin_page("narratives.journey", "import_file", journey.pk)
+    given = io.BytesIO(import_export.as_json(journey).replace(NEW, "And then?").encode())
+    given.name = "ours.json"
+    asked = client.post(address, {"file": given})
+    client.post(address, dict(asked.context["hidden"]) | YES)
+
+
+def imports_words(client: Client) -> None:
+    journey = Journey.objects.get()
+    address = admin_page("narratives.journey", "import_file", journey.pk)
+    said = json.loads(import_export.as_json(journey))
+    given = io.BytesIO(json.dumps(said | {"lexicon": [{"word": "Where", "say_as": "Ware"}]}).encode())
+    given.name = "ours.json"
+    asked = client.post(address, {"file": given})
+    client.post(address, dict(asked.context["hidden"]) | YES)
+
+
+def restores(client: Client) -> None:
+    address = reverse("admin:narratives_journey_restore", args=[Journey.objects.get().pk, 1])
+    client.post(address, YES)
+
+
+def an_old_clip() -> Clip:
+    clip = Clip.objects.record(speech("Nobody asks for this."), "question")
+    long_ago = timezone.now() - timedelta(days=100)
+    Clip.objects.filter(pk=clip.pk).update(last_accessed_at=long_ago, kept_at=long_ago, audio_file_size=1_024)
+    return clip
+
+
+def removes_a_clip(client: Client) -> None:
+    an_old_clip()
+    address = admin_page("ttscache.clip", "stale")
+    plan = client.get(address).context["plan"]
+    client.post(address, {"run": plan.pk})
+
+
+def clears_a_clip(client: Client) -> None:
+    an_old_clip()
+    actions.clears_old_clips(client)
+
+
+# --- the walk ---------------------------------------------------------------------------------------------
+DEEDS: dict[Deed, tuple[str, str]] = {  # who does it, and what the log says
+    actions.saves_and_publishes: ("Publisher", PAID),
+    actions.publishes_the_journey: ("Publisher", PAID),
+    actions.publishes_chosen: ("Publisher", PAID),
+    publishes_at_once: ("Publisher", PAID),
+    actions.publishes_anyway: ("Publisher", PAID),
+    tries_a_publication_again: ("Publisher", PAID),
+    actions.takes_back_what_waits: ("Publisher", r"Version 2 is taken back"),
+    actions.makes_the_journey: ("Operator", PAID),
+    actions.makes_chosen: ("Operator", PAID),
+    actions.makes_what_is_published: ("Operator", PAID),
+    actions.makes_what_is_missing: ("Operator", PAID),
+    actions.makes_a_reflection_in_another_voice: ("Operator", PAID),
+    actions.tries_what_failed_again: ("Operator", PAID),
+    actions.tries_failed_clips_again: ("Operator", PAID),
+    actions.lets_a_run_go_on: ("Operator", PAID),
+    actions.pauses_a_run: ("Operator", r"Paused\."),
+    actions.cancels_a_run: ("Operator", GIVEN_UP),
+    makes_the_bank: ("Publisher", PAID),
+    makes_where_a_word_is_said: ("Publisher", PAID),
+    has_a_word_said_otherwise: ("Publisher", PAID),
+    actions.adds_a_heard_reflection_to_the_bank: ("Publisher", r"from the reflections that are heard most"),
+    actions.hides_a_reflection: ("Operator", r"Hidden from the most heard"),
+    imports: ("Editor", r"Imported: 0 added, 1 changed"),
+    imports_words: (
+        "Editor",
+        r"Lexicon: Where → Ware\. This changes \d clips .* would have to be made: \d+ characters, about \$",
+    ),
+    restores: ("Editor", r"Drafts as in version 1: 1 text"),
+    removes_a_clip: ("Operator", REMOVED),
+    clears_a_clip: ("Operator", REMOVED),
+    actions.stops_a_prune: ("Operator", r"Stopped\."),
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
+def test_every_deed_is_noted_and_what_costs_or_removes_with_count_and_price(deed: Deed) -> None:
+    group, says = DEEDS[deed]
+    assert any(re.search(says, message) for message in noted(staff_client(group), deed)), says
+
+
+def test_looking_and_asking_first_are_no_deeds() -> None:
+    client = staff_client("Operator")
+    cache.clear()
+    publishing.publish([narrative()])
+
+    def looks(client: Client) -> None:
+        for address in (reverse("admin:index"), *(admin_page("ttscache.clip", each) for each in ASKING)):
+            assert client.get(address).status_code in (200, 302)
+
+    assert noted(client, looks) == []
+
+
+ASKING = ("stale", "make_missing", "retry")

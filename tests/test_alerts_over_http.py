@@ -1,0 +1,66 @@
+"""Real trouble, seen by processes of their own, and told to a real mail server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.caller import Caller, phrase
+from harness.http import at_once
+from harness.mail import MailServer
+from harness.openai_server import OpenAIServer
+from harness.site import WebServer
+from harness.site_data import query
+from harness.waiting import wait_until
+from tests.conftest import MakeSite
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+LOOK = "from ttscache.tasks import look_for_trouble; look_for_trouble()"
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[MailServer]:
+    with MailServer() as mail:
+        yield mail
+
+
+@pytest.fixture(scope="module")
+def server(make_site: MakeSite, mail: MailServer) -> Iterator[WebServer]:
+    to_all = {"EMAIL_URL": mail.url, "ALERT_EMAILS": "ana@example.org", "EMAIL_FROM": "life@example.org"}
+    with make_site(WebServer, TTS_STORAGE_LIMIT_BYTES="10GiB", **to_all) as server:
+        yield server
+
+
+def booked(server: WebServer, outcome: str) -> bool:
+    return bool(query(server, "SELECT 1 FROM ttscache_lastcall WHERE outcome = %s", outcome))
+
+
+def test_a_key_that_is_refused_is_told_once_by_two_hosts_and_so_is_its_end(
+    server: WebServer, mail: MailServer, openai: OpenAIServer
+) -> None:
+    caller = Caller(server, server.api_token())
+    text = phrase()
+    openai.behave(fault=401)
+    assert caller.say(text).json()["code"] == "provider_unavailable"
+    wait_until(lambda: booked(server, "key_refused"), "the books")
+    at_once(2, lambda _: server.manage("shell", "-c", LOOK, check=True))
+
+    (message,) = mail.received
+    assert message["Subject"] == "[Life Review] The voice service refuses our key"
+    assert (message["From"], message["To"]) == ("life@example.org", "ana@example.org")
+    assert text not in message.as_string()
+
+    openai.reset()
+    assert caller.say(text).status == 200
+    wait_until(lambda: booked(server, "ok"), "the books")
+    for _ in range(2):
+        server.manage("shell", "-c", LOOK, check=True)
+    assert mail.subjects[1:] == ["[Life Review] Over: The voice service refuses our key"]
+
+
+def test_the_task_is_scheduled(server: WebServer) -> None:
+    scheduled = query(server, "SELECT func, minutes FROM django_q_schedule WHERE name = 'alerts'")
+
+    assert scheduled == [("ttscache.tasks.look_for_trouble", 2)]

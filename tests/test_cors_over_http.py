@@ -1,0 +1,53 @@
+"""Pages of other origins that are let in: they read clips and their headers, however a clip is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.caller import Caller
+from harness.site import WebServer
+from tests.conftest import MakeSite
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+ALLOWED, OTHER = "https://stories.example", "https://other.example"
+
+
+@pytest.fixture(scope="module")
+def stranger(make_site: MakeSite) -> Iterator[Caller]:
+    server = make_site(WebServer, CORS_ALLOWED_ORIGINS=ALLOWED)
+    server.prepare()
+    server.manage("load_default_content", check=True)
+    server.manage("warm", check=True)
+    with server:
+        yield Caller(server)
+
+
+@pytest.fixture(scope="module")
+def path(stranger: Caller) -> str:
+    url = str(stranger.audio()[0]["url"])
+    assert stranger.get(url).status == 200  # from now on it is in memory
+    return url
+
+
+def test_an_allowed_origin_may_read_a_published_hit_and_its_headers(stranger: Caller, path: str) -> None:
+    etag = stranger.get(path).headers["ETag"]
+    for asked, status in (({}, 200), ({"Range": "bytes=0-9"}, 206), ({"If_None_Match": etag}, 304)):
+        response = stranger.get(path, Origin=ALLOWED, **asked)
+        assert response.status == status
+        assert response.headers["Access-Control-Allow-Origin"] == ALLOWED
+        assert "Content-Range" in response.headers["Access-Control-Expose-Headers"]
+        assert response.headers["Vary"].lower() == "origin"
+        assert response.headers["Cache-Status"] == "lifereview; hit; detail=memory"
+
+
+def test_another_origin_may_not(stranger: Caller, path: str) -> None:
+    assert "Access-Control-Allow-Origin" not in stranger.get(path, Origin=OTHER).headers
+
+
+def test_an_allowed_origin_may_read_errors(stranger: Caller) -> None:
+    response = stranger.get(f"/api/audio/{'0' * 32}.mp3", Origin=ALLOWED)
+
+    assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (404, ALLOWED)

@@ -1,0 +1,270 @@
+"""A clip as RFC 9110 has it: ranges, validators, what a cache may do with it, and who may hear it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness import http
+from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
+from harness.openai_server import OpenAIServer
+from harness.site import WebServer
+from harness.site_data import files_of
+from harness.waiting import wait_until
+from tests.conftest import MakeSite
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+FOREVER = "public, max-age=31536000, immutable"
+
+
+@pytest.fixture(scope="module")
+def server(make_site: MakeSite) -> Iterator[WebServer]:
+    """One process, so that what it has in memory is known; everything published is made."""
+    server = make_site(WebServer)
+    server.prepare()
+    server.manage("load_default_content", check=True)
+    server.manage("warm", check=True)
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def stranger(server: WebServer) -> Caller:
+    return Caller(server)
+
+
+@pytest.fixture(scope="module")
+def caller(server: WebServer) -> Caller:
+    return Caller(server, server.api_token())
+
+
+@pytest.fixture(scope="module")
+def published(stranger: Caller) -> Any:
+    """What a front end knows of the intro."""
+    return stranger.narratives()["narratives"][0]
+
+
+@pytest.fixture(scope="module")
+def path(published: Any) -> str:
+    return str(published["audio"]["url"])
+
+
+@pytest.fixture(scope="module")
+def whole(published: Any) -> bytes:
+    return sound_of(published["text"])
+
+
+@pytest.fixture(scope="module")
+def etag(stranger: Caller, path: str) -> str:
+    return str(stranger.ask("HEAD", path).headers["ETag"])
+
+
+def test_all_of_it(stranger: Caller, path: str, whole: bytes, published: Any) -> None:
+    response = stranger.get(path)
+    assert (response.status, response.body) == (200, whole)
+    assert response.headers["Content-Type"] == published["audio"]["content_type"] == "audio/mpeg"
+    assert int(response.headers["Content-Length"]) == published["audio"]["bytes"] == len(whole)
+    assert response.headers["Accept-Ranges"] == "bytes"
+    assert "Content-Range" not in response.headers
+
+
+# What is asked for, and the first and last byte that come, of a clip of 1000 bytes and more.
+RANGES = [
+    ("bytes=0-0", 0, 0),
+    ("bytes=0-1", 0, 1),
+    ("bytes=0-499", 0, 499),
+    ("bytes=500-999", 500, 999),
+    ("bytes=500-", 500, -1),
+    ("bytes=0-", 0, -1),
+    ("bytes=-500", -500, -1),
+    ("bytes=-1", -1, -1),
+    ("bytes=-99999999999", 0, -1),
+    ("bytes=500-99999999999", 500, -1),
+    ("BYTES=500-999", 500, 999),
+    ("bytes= 500-999", 500, 999),
+]
+
+
+@pytest.mark.parametrize("part", RANGES, ids=lambda part: part[0])
+def test_a_part_of_it(stranger: Caller, path: str, whole: bytes, part: tuple[str, int, int]) -> None:
+    asked, size = part[0], len(whole)
+    first, last = part[1] % size, part[2] % size
+    response = stranger.get(path, Range=asked)
+    assert (response.status, response.body) == (206, whole[first : last + 1])
+    assert response.headers["Content-Range"] == f"bytes {first}-{last}/{size}"
+    assert int(response.headers["Content-Length"]) == last - first + 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("bytes=0-1,5-6", "bytes=0-1, -1", "bytes=5-2", "bytes=", "bytes=-", "bytes=a-b", "bytes=1.5-2"),
+        *(
+            "items=0-1",
+            "0-1",
+            "bytes 0-1",
+            "bytes=0-1;",
+            "bytes=--1",
+            "bytes=+1-2",
+            "bytes=0x0-0x1",
+            "bytes=²-³",
+        ),
+    ],
+)
+def test_what_is_no_single_range_gets_all_of_it(
+    stranger: Caller, path: str, whole: bytes, asked: str
+) -> None:
+    response = stranger.get(path, Range=asked.encode().decode("latin-1"))
+    assert (response.status, response.body) == (200, whole)
+
+
+@pytest.mark.parametrize("beyond", ["bytes={size}-", "bytes={size}-{size}", "bytes=99999999999-", "bytes=-0"])
+def test_a_range_beyond_the_end_cannot_be_satisfied(
+    stranger: Caller, path: str, whole: bytes, beyond: str
+) -> None:
+    response = stranger.get(path, Range=beyond.format(size=len(whole)))
+    assert (response.status, response.json()["code"]) == (416, "range_not_satisfiable")
+    assert response.headers["Content-Range"] == f"bytes */{len(whole)}"
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_the_parts_together_are_the_whole(stranger: Caller, path: str, whole: bytes) -> None:
+    step = len(whole) // 7
+    parts = [
+        stranger.get(path, Range=f"bytes={begin}-{begin + step - 1}").body
+        for begin in range(0, len(whole), step)
+    ]
+    assert b"".join(parts) == whole
+
+
+def test_if_range_gives_the_part_only_of_the_same_bytes(
+    stranger: Caller, path: str, whole: bytes, etag: str
+) -> None:
+    same = stranger.get(path, Range="bytes=0-9", If_Range=etag)
+    assert (same.status, same.body) == (206, whole[:10])
+    for other in ('"other"', f"W/{etag}", "Sun, 22 Nov 2026 18:00:00 GMT"):
+        changed = stranger.get(path, Range="bytes=0-9", If_Range=other)
+        assert (changed.status, changed.body) == (200, whole)
+
+
+def test_head_says_what_get_would_say_without_the_bytes(stranger: Caller, path: str, whole: bytes) -> None:
+    head, get = stranger.ask("HEAD", path), stranger.get(path)
+    assert (head.status, head.body) == (200, b"")
+    names = ("Content-Type", "Content-Length", "ETag", "Accept-Ranges", "Cache-Control", "Cache-Status")
+    assert [head.headers[name] for name in names] == [get.headers[name] for name in names]
+    with_range = stranger.ask("HEAD", path, Range="bytes=0-1")  # defined for GET only
+    assert (with_range.status, with_range.headers["Content-Length"]) == (200, str(len(whole)))
+
+
+def test_who_has_it_already_is_told_so(stranger: Caller, path: str, whole: bytes, etag: str) -> None:
+    assert re.fullmatch(r'"[^"]+"', etag)  # strong
+    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        response = stranger.get(path, If_None_Match=known)
+        assert (response.status, response.body) == (304, b"")
+        assert response.headers["ETag"] == etag
+        assert "Content-Length" not in response.headers or response.headers["Content-Length"] == "0"
+    assert stranger.get(path, If_None_Match=etag, Range="bytes=0-1").status == 304
+    assert stranger.get(path, If_None_Match='"other"').body == whole
+
+
+def test_the_validator_belongs_to_the_bytes(stranger: Caller, caller: Caller, etag: str) -> None:
+    other = stranger.narratives()["narratives"][1]["audio"]["url"]
+    assert stranger.ask("HEAD", other).headers["ETag"] != etag
+
+
+def test_only_the_address_of_these_very_bytes_may_be_kept_for_ever(stranger: Caller, path: str) -> None:
+    bare, _, version = path.partition("?v=")
+    assert re.fullmatch(r"[0-9a-f]{8}", version)
+    for address, allowed in (
+        (path, FOREVER),
+        (bare, "public, max-age=300"),
+        (f"{bare}?v=00000000", "public, max-age=300"),
+        (f"{bare}?v=", "public, max-age=300"),
+        (f"{bare}?v={version[:4]}", "public, max-age=300"),
+    ):
+        assert stranger.get(address).headers["Cache-Control"] == allowed
+        assert stranger.get(address, Range="bytes=0-1").headers["Cache-Control"] == allowed
+
+
+def test_system_clips_may_be_kept_for_ever_as_well(stranger: Caller) -> None:
+    for clip in stranger.narratives()["system"].values():
+        response = stranger.get(clip["audio"]["url"])
+        assert (response.body, response.headers["Cache-Control"]) == (sound_of(clip["text"]), FOREVER)
+
+
+def test_it_says_where_a_clip_came_from(server: WebServer, caller: Caller, openai: OpenAIServer) -> None:
+    text = phrase()
+    statuses = [caller.say(text).headers["Cache-Status"], caller.say(text).headers["Cache-Status"]]
+    for forget_files in (False, True):
+        server.stop()
+        if forget_files:
+            shutil.rmtree(server.var_dir / "tts_cache")
+        server.start()
+        statuses.append(caller.clip(hash_of(text)).headers["Cache-Status"])
+        statuses.append(caller.clip(hash_of(text)).headers["Cache-Status"])
+    assert statuses == [
+        "lifereview; fwd=miss; detail=generated",
+        "lifereview; hit; detail=memory",
+        "lifereview; hit; detail=file",
+        "lifereview; hit; detail=memory",
+        "lifereview; hit; detail=database",
+        "lifereview; hit; detail=memory",
+    ]
+    assert files_of(server, hash_of(text))  # refilled
+    assert len(openai.calls()) == 1
+
+
+def test_what_is_not_published_needs_a_token_and_stays_private(caller: Caller, stranger: Caller) -> None:
+    text = phrase()
+    said = caller.say(text)
+    path = clip_path(hash_of(text))
+    assert stranger.get(path).status == stranger.ask("HEAD", path).status == 404
+    heard = caller.get(path)
+    assert heard.body == sound_of(text)
+    assert [answer.headers["Cache-Control"] for answer in (said, heard)] == ["private, max-age=3600"] * 2
+    assert stranger.get(path).status == 404  # having been heard opens nothing
+    assert {path.parts[-3] for path in files_of(caller.site, hash_of(text))} == {"private"}
+
+
+def test_a_draft_is_heard_by_staff_and_published_words_by_all(
+    server: WebServer, caller: Caller, stranger: Caller
+) -> None:
+    text = phrase()
+    caller.say(text)
+    path = clip_path(hash_of(text))
+    edit = (
+        "from narratives.models import Narrative; from narratives import publishing\n"
+        "narrative = Narrative.objects.get(slug='outro', journey__is_default=True)\n"
+        f"narrative.text = {text!r}; narrative.save()\n"
+    )
+    server.manage("shell", "-c", f"{edit}publishing.hold_clips()", check=True)
+    assert stranger.get(path).status == 404
+    assert caller.get(path).status == 200
+    old = stranger.narratives()["narratives"][-1]["audio"]
+    server.manage("shell", "-c", f"{edit}publishing.publish([narrative], at_once=True)", check=True)
+    heard = wait_until(lambda: next(iter([stranger.get(path)])), "an answer")
+    assert (heard.status, heard.body) == (200, sound_of(text))
+    lately = stranger.get(old["url"])
+    assert lately.status == 200  # who is still listening hears it out
+
+
+def test_a_session_of_staff_hears_what_is_private(server: WebServer, caller: Caller) -> None:
+    text = phrase()
+    caller.say(text)
+    made = server.manage(
+        "shell",
+        "-c",
+        "from django.contrib.auth import get_user_model\nfrom django.test import Client\n"
+        "client = Client()\n"
+        "client.force_login(get_user_model().objects.create_user('author', is_staff=True))\n"
+        "print(client.cookies['sessionid'].value)",
+        check=True,
+    )
+    headers = {"Cookie": f"sessionid={made.stdout.split()[-1]}"}
+    heard = http.get(f"{server.url}{clip_path(hash_of(text))}", headers)
+    assert (heard.status, heard.body) == (200, sound_of(text))

@@ -1,0 +1,327 @@
+"""A walk through the editor in a browser, while listeners listen: write, publish, pronounce, reorder."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from harness.caller import Caller, hash_of, sound_of
+from harness.openai_server import OpenAIServer
+from harness.site import Site
+from harness.site_data import query, ready_clips
+from harness.staff_browser import hire, signed_in
+from harness.waiting import wait_until
+from tests.conftest import MakeSite
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database, pytest.mark.timeout(300)]
+
+VOICES = ("nova", "onyx")
+CLIPS = 2 * 17
+LOOKS = 200
+LOOKS_BEFORE = 40
+USD_A_CHARACTER = 30 / 1e6  # tts-1-hd
+WORDS = "What could you see from the window of the room in which you slept as a child?"
+LATE = "Which door would you like to walk through once more?"
+NAMED = ("Did you ever meet Siobhan?", "What would Siobhan say of you?")
+
+
+@pytest.fixture(scope="module")
+def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
+    """Everything that listeners have is made."""
+    running_openai.reset()
+    with make_site(Site) as site:
+        hire(site, ana="Publisher")
+        wait_until(lambda: ready_clips(site) == CLIPS, "all clips", seconds=120)
+        yield site
+    running_openai.reset()
+
+
+@pytest.fixture(scope="module")
+def ana(browser: Browser, site: Site) -> Iterator[Page]:
+    """At the editor, from the first test to the last."""
+    with signed_in(browser, site, "ana", viewport={"width": 1440, "height": 900}) as page:
+        page.get_by_role("link", name="Journeys").first.click()
+        page.get_by_role("link", name="Life Review", exact=True).last.click()
+        expect(page.get_by_role("button", name="Play whole journey: nova")).to_be_visible()
+        yield page
+
+
+# --- what staff see and do ----------------------------------------------------------------------------------
+def the_question(page: Page, number: int) -> Locator:
+    """The number as listeners count."""
+    return page.locator(".narratives .original[data-kind=question]").nth(number - 1)
+
+
+def write(page: Page, number: int, words: str) -> None:
+    the_question(page, number).get_by_label("Text").fill(words)
+
+
+def press(page: Page, name: str, *, role: Any = "button") -> None:
+    page.get_by_role(role, name=name).first.click()
+
+
+def hear(player: Locator) -> None:
+    """Until it has really moved on."""
+    player.get_by_role("button").click()
+    audio = player.locator("audio").element_handle()
+    player.page.wait_for_function("(audio) => audio.currentTime > 0.2 && !audio.paused", arg=audio)
+
+
+# --- what listeners get -------------------------------------------------------------------------------------
+def questions(caller: Caller, voice: str) -> list[dict[str, Any]]:
+    return [each for each in caller.narratives(voice)["narratives"] if each["kind"] == "question"]
+
+
+def heard(caller: Caller, item: dict[str, Any]) -> bytes:
+    return caller.get(item["audio"]["url"]).body
+
+
+class Listeners(threading.Thread):
+    """Ask for both voices in turn, read and hear the questions of these numbers, and note what they got.
+
+    Until both voices have the new words, and LOOKS times at least.
+    """
+
+    def __init__(self, site: Site, new: dict[int, str], say: Callable[[str], str] = str) -> None:
+        super().__init__()
+        self.new, self.say, self.caller = new, say, Caller(site)
+        self.looks: list[int] = []  # how many of the new words each look saw
+        self.mismatches: list[str] = []
+        self.is_over = threading.Event()
+
+    def run(self) -> None:
+        switched: set[str] = set()
+        while not self.is_over.is_set() and (len(self.looks) < LOOKS or len(switched) < len(VOICES)):
+            voice = VOICES[len(self.looks) % 2]
+            listed = questions(self.caller, voice)
+            seen = sum(self.look(listed[number - 1], words, voice) for number, words in self.new.items())
+            if seen:
+                switched.add(voice)
+            self.looks.append(seen)
+
+    def look(self, item: dict[str, Any], words: str, voice: str) -> bool:
+        """Whether it is what has been published meanwhile. Its words and its sound belong together."""
+        said = item["text"] if item["text"] != words else self.say(words)
+        is_whole = item["audio"]["ready"] and item["audio"]["content_hash"] == hash_of(said, voice)
+        if not is_whole or heard(self.caller, item) != sound_of(said, voice):
+            self.mismatches.append(f"{voice}: {item}")
+        return bool(item["text"] == words)
+
+    def __enter__(self) -> Listeners:
+        self.start()
+        wait_until(lambda: len(self.looks) >= LOOKS_BEFORE or not self.is_alive(), "the first looks")
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is not None:
+            self.is_over.set()
+        self.join(120)
+        self.is_over.set()
+
+    def assert_all_of_it_at_once(self) -> None:
+        assert self.mismatches == []
+        assert len(self.looks) >= LOOKS
+        assert set(self.looks) == {0, len(self.new)}
+        assert self.looks == sorted(
+            self.looks
+        )  # in both voices, looked at in turn: never back, never one only
+
+
+class TestWriteHearPublish:
+    def test_the_price_is_told_while_it_is_written(self, ana: Page, openai: OpenAIServer) -> None:
+        write(ana, 1, WORDS)
+        estimate = the_question(ana, 1).locator("[data-estimate]")
+        expect(estimate).to_contain_text(f"{len(WORDS)} characters")
+        expect(estimate).to_contain_text(f"${len(WORDS) * USD_A_CHARACTER:.4f} a voice")
+
+    def test_what_is_saved_is_a_draft_for_which_nothing_is_made(
+        self, ana: Page, openai: OpenAIServer
+    ) -> None:
+        press(ana, "Save draft and stay")
+        expect(the_question(ana, 1).get_by_label("Text")).to_have_value(WORDS)
+        expect(the_question(ana, 1).get_by_text("Out of date")).to_have_count(2)
+        assert openai.calls() == []
+
+    def test_making_it_asks_first_with_the_price(self, ana: Page, openai: OpenAIServer) -> None:
+        press(ana, "Make missing clips", role="link")
+        price = f"about ${max(2 * len(WORDS) * USD_A_CHARACTER, 0.001):.3f}"
+        expect(ana.get_by_text(f"2 clips are missing: {2 * len(WORDS)} characters, {price}.")).to_be_visible()
+        assert openai.calls() == []
+        press(ana, "Make them")
+        expect(the_question(ana, 1).get_by_text("Ready to publish")).to_have_count(2)
+        assert sorted(call.voice for call in openai.calls()) == ["nova", "onyx"]
+
+    @pytest.mark.parametrize("voice", VOICES)
+    def test_the_draft_is_heard(self, ana: Page, voice: str) -> None:
+        hear(the_question(ana, 1).locator("[data-player]").filter(has_text=voice))
+
+    @pytest.mark.parametrize("voice", VOICES)
+    def test_listeners_still_have_the_old_words_and_the_old_sound(self, site: Site, voice: str) -> None:
+        old = questions(Caller(site), voice)[0]
+        assert old["text"].startswith("Let us start early on.")
+        assert heard(Caller(site), old) == sound_of(old["text"], voice)
+
+    def test_listeners_get_the_new_words_and_sounds_in_one_step(self, ana: Page, site: Site) -> None:
+        with Listeners(site, {1: WORDS}) as listeners:
+            press(ana, "Save and publish")
+            expect(ana.get_by_text("Listeners have it now.")).to_be_visible()
+        listeners.assert_all_of_it_at_once()
+
+
+class TestPublishWhatIsNotMade:
+    def test_it_asks_first_and_then_waits_for_the_last_clip_of_the_last_voice(
+        self, ana: Page, site: Site, openai: OpenAIServer
+    ) -> None:
+        openai.behave(gate_before_headers=True, first_calls=1, on_text=LATE)
+        write(ana, 2, LATE)
+        press(ana, "Save and publish")
+        press(ana, "Make them first, then publish")
+        expect(ana.get_by_label("Version on its way")).to_contain_text("1 of 2")
+        for voice in VOICES:
+            old = questions(Caller(site), voice)[1]
+            assert old["text"] != LATE
+            assert heard(Caller(site), old) == sound_of(old["text"], voice)
+
+    def test_then_listeners_get_it_in_both_voices_at_once(
+        self, ana: Page, site: Site, running_openai: OpenAIServer
+    ) -> None:
+        with Listeners(site, {2: LATE}) as listeners:
+            running_openai.release()
+            expect(ana.get_by_label("Version on its way")).to_have_count(0)
+        listeners.assert_all_of_it_at_once()
+        expect(the_question(ana, 2).get_by_text("Up to date")).to_have_count(2)
+
+
+class TestLexicon:
+    def test_what_it_changes_and_costs_is_told_before_it_is_saved(
+        self, ana: Page, site: Site, openai: OpenAIServer
+    ) -> None:
+        for number, words in enumerate(NAMED, start=3):
+            write(ana, number, words)
+        press(ana, "Save and publish")
+        press(ana, "Make them first, then publish")
+        wait_until(lambda: questions(Caller(site), "onyx")[3]["text"] == NAMED[1], "the names", seconds=60)
+        openai.reset()
+
+        press(ana, "Lexicon", role="link")
+        press(ana, "Add", role="link")
+        ana.get_by_label("Word", exact=False).first.fill("Siobhan")
+        ana.get_by_label("Say as", exact=False).first.fill("Shivawn")
+        press(ana, "Save")
+        said = [words.replace("Siobhan", "Shivawn") for words in NAMED]
+        expect(ana.get_by_text("This changes 4 clips of 2 texts; 4 would have to be made")).to_contain_text(
+            f"{2 * sum(map(len, said))} characters"
+        )
+        for words in NAMED:
+            expect(ana.get_by_role("listitem").filter(has_text=words.split("Siobhan")[0])).to_contain_text(
+                "Shivawn"
+            )
+        assert query(site, "SELECT count(*) FROM narratives_pronunciation") == [(0,)]
+        assert openai.calls() == []
+
+    def test_saved_and_published_both_texts_are_said_otherwise_at_once_and_read_as_before(
+        self, ana: Page, site: Site
+    ) -> None:
+        press(ana, "Save and publish the new sound")
+        expect(ana.get_by_text("pronounced otherwise")).to_be_visible()
+        wait_until(
+            lambda: self.sounds(site, "onyx") != [hash_of(each, "onyx") for each in NAMED], "the sound"
+        )
+        for voice in VOICES:
+            items = questions(Caller(site), voice)[2:4]
+            said = [words.replace("Siobhan", "Shivawn") for words in NAMED]
+            assert [each["text"] for each in items] == list(NAMED)
+            assert [heard(Caller(site), each) for each in items] == [sound_of(each, voice) for each in said]
+
+    @staticmethod
+    def sounds(site: Site, voice: str) -> list[str]:
+        return [each["audio"]["content_hash"] for each in questions(Caller(site), voice)[2:4]]
+
+
+class TestOrder:
+    def titles(self, site: Site) -> list[str]:
+        return [each["title"] for each in questions(Caller(site), "nova")]
+
+    def test_the_arrows_move_a_question_by_keyboard(self, ana: Page, site: Site) -> None:
+        ana.goto(f"{site.url}/admin/narratives/journey/1/change/")
+        before = self.titles(site)
+        the_question(ana, 1).get_by_label("Title").focus()
+        arrow = f"Move down: {before[0]}"
+        for _ in range(6):
+            ana.keyboard.press("Shift+Tab")
+            if ana.evaluate("document.activeElement.getAttribute('aria-label')") == arrow:
+                break
+        ana.keyboard.press("Enter")
+        expect(ana.locator("[data-moved]")).to_have_text(f"{before[0]} is now number 3 of 17.")
+        expect(ana.get_by_role("button", name=arrow)).to_be_focused()
+        press(ana, "Save draft and stay")
+        expect(the_question(ana, 1).get_by_label("Title")).to_have_value(before[1])
+        assert self.titles(site) == [before[1], before[0], *before[2:]]
+
+    def test_a_question_is_dragged_by_its_handle(self, ana: Page, site: Site) -> None:
+        before = self.titles(site)
+        handle = the_question(ana, 2).get_by_title("Drag to another place")
+        handle.scroll_into_view_if_needed()
+        handle.hover()
+        ana.mouse.down()
+        target = the_question(ana, 1).locator(".narrative-head").bounding_box()
+        assert target is not None
+        ana.mouse.move(target["x"] + 20, target["y"] + target["height"] / 2, steps=8)
+        ana.mouse.move(target["x"] + 20, target["y"] - 6, steps=4)
+        ana.mouse.up()
+        expect(the_question(ana, 1).get_by_label("Title")).to_have_value(before[1])
+        press(ana, "Save draft and stay")
+        expect(ana.get_by_text("was changed successfully")).to_be_visible()
+        assert self.titles(site) == [before[1], before[0], *before[2:]]
+
+
+# --- by keyboard alone --------------------------------------------------------------------------------------
+# What a person could click, but for those of a group of radio buttons or what is hidden now.
+CLICKABLE = """() => [...document.querySelectorAll(
+  "a[href], button, input, select, textarea, summary, [tabindex]"
+)].filter((each) => !each.disabled && each.type !== "hidden" && each.tabIndex >= 0
+  && each.checkVisibility({ visibilityProperty: true, opacityProperty: false })
+).map((each, place) => {
+  each.dataset.place = place;
+  each.dataset.unfocused = look(each);
+  return each.outerHTML.slice(0, 120);
+})"""
+# Its place, its name, and whether the look of it or of what holds it differs from before.
+FOCUSED = """() => {
+  const each = document.activeElement;
+  if (!each.dataset.place) return null;
+  return [Number(each.dataset.place), nameOf(each), look(each) !== each.dataset.unfocused];
+}"""
+HELP = """
+  window.look = (each) => [each, each.parentElement, each.closest("label")].map((one) => {
+    if (!one) return "";
+    const { outline, boxShadow, borderColor, backgroundColor } = getComputedStyle(one);
+    return [outline, boxShadow, borderColor, backgroundColor].join();
+  }).join("|");
+  window.nameOf = (each) => each.getAttribute("aria-label") || each.innerText?.trim() || each.title
+    || [...(each.labels ?? [])].map((label) => label.innerText).join(" ").trim();
+  undefined; // or else Playwright calls what comes last
+"""
+
+
+def test_tab_reaches_everything_that_can_be_clicked_and_shows_where_it_is(ana: Page, site: Site) -> None:
+    ana.goto(f"{site.url}/admin/narratives/journey/1/change/")
+    ana.add_style_tag(content="* { transition: none !important }")
+    ana.evaluate(HELP)
+    clickable = dict(enumerate(ana.evaluate(CLICKABLE)))
+    reached, nameless, unseen = set(), [], []
+    for _ in range(len(clickable) + 20):
+        ana.keyboard.press("Tab")
+        if (at := ana.evaluate(FOCUSED)) is None:
+            continue
+        place, name, is_seen = at
+        reached.add(place)
+        nameless += [] if name else [clickable[place]]
+        unseen += [] if is_seen else [clickable[place]]
+    assert len(reached) > 8 * 17
+    assert [html for place, html in clickable.items() if place not in reached] == []
+    assert (nameless, unseen) == ([], [])

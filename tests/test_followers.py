@@ -1,0 +1,96 @@
+"""Who asks for a clip while another makes it gets all of it, wherever both are, whatever the first one does.
+
+How soon: bench/rows/followers.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from harness.caller import Caller, hash_of, long_phrase, sound_of, whole_body
+from harness.http import Response, Stream
+from harness.openai_server import OpenAIServer
+from harness.site import WebServer
+from harness.site_data import files_of
+from harness.sockets import clients_of
+from harness.waiting import wait_until
+from tests.conftest import MakeSite
+
+pytestmark = pytest.mark.site
+
+Callers = dict[str, Caller]
+PLACES = ("the same process", "another process", "another host")
+
+
+@pytest.fixture(scope="module")
+def callers(make_site: MakeSite) -> Iterator[Callers]:
+    """Servers of one process each. Two share their folders, as on one host, and all share the database."""
+    leading = make_site(WebServer)
+    beside = make_site(WebServer, beside=leading, TTS_FILES_DIR=str(leading.var_dir / "tts_cache"))
+    far = make_site(WebServer, beside=leading)
+    with leading, beside, far:
+        token = leading.api_token()
+        sites = (leading, beside, far)
+        yield {place: Caller(site, token) for place, site in zip(PLACES, sites, strict=True)}
+
+
+@contextmanager
+def leading_and_following(
+    leader: Caller, follower: Caller, openai: OpenAIServer, text: str
+) -> Iterator[tuple[Stream, bytes, Future[Response]]]:
+    """The leader's answer and its first bytes; and the follower's whole one, once the voice may go on."""
+    openai.behave(gate_after_chunks=1)
+    with ThreadPoolExecutor(1) as threads, leader.start_saying(text) as led:
+        _, first = next(iter(led))
+        before = clients_of(follower.site).total()
+        following = threads.submit(follower.say, text)
+        wait_until(lambda: clients_of(follower.site).total() > before, "the follower connected")
+        yield led, first, following
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_follower_has_the_whole_clip_before_the_leaders_client_reads_on(
+    callers: Callers, openai: OpenAIServer, place: str
+) -> None:
+    text = long_phrase()
+    with leading_and_following(callers["the same process"], callers[place], openai, text) as (
+        led,
+        first,
+        following,
+    ):
+        openai.release()
+        followed = following.result()
+        assert (followed.status, followed.body) == (200, sound_of(text))
+        assert first + whole_body(led) == sound_of(text)
+    assert len(openai.calls()) == 1
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_follower_has_the_whole_clip_though_the_leaders_client_left(
+    callers: Callers, openai: OpenAIServer, place: str
+) -> None:
+    text = long_phrase()
+    with leading_and_following(callers["the same process"], callers[place], openai, text) as (
+        led,
+        _,
+        following,
+    ):
+        led.close()
+        openai.release()
+        followed = following.result()
+    assert (followed.status, followed.body) == (200, sound_of(text))
+    assert len(openai.calls()) == 1
+
+
+def test_a_follower_on_another_host_keeps_the_clip_there_too(callers: Callers, openai: OpenAIServer) -> None:
+    text = long_phrase()
+    leader, follower = callers["the same process"], callers["another host"]
+    with leading_and_following(leader, follower, openai, text) as (_, _, following):
+        openai.release()
+        assert following.result().status == 200
+    for caller in (leader, follower):
+        assert any(path.read_bytes() == sound_of(text) for path in files_of(caller.site, hash_of(text)))

@@ -1,0 +1,242 @@
+"""Who may what: each group signs in and tries every deed; who did it is in the admin log, with the price."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from harness import staff_actions as actions
+from harness.site import WebServer
+from harness.site_data import query
+from harness.staff_actions import NEW, admin_page, make_groups, staff_client
+from harness.staff_pages import YES
+from narratives.models import Journey, Narrative
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database, pytest.mark.usefixtures("journey")]
+
+
+GROUPS = ("Editor", "Publisher", "Analyst", "Operator")
+
+MAY: dict[Callable[[Client], bool], str] = {
+    actions.sees("narratives.journey"): "Editor Publisher Operator",
+    actions.sees("narratives.pronunciation"): "Editor Publisher",
+    actions.sees("narratives.bankreflection"): "Editor Publisher",
+    actions.sees("ttscache.clip"): "Editor Publisher Analyst Operator",
+    actions.sees("ttscache.warmrun"): "Publisher Analyst Operator",
+    actions.sees("ttscache.prunerun"): "Analyst Operator",
+    actions.sees("ttscache.alert"): "Analyst Operator",
+    actions.sees("ttscache.usage"): "Publisher Analyst Operator",
+    actions.sees("ttscache.spending"): "Analyst Operator",
+    actions.sees("ttscache.soundstart"): "Publisher Analyst Operator",
+    actions.sees("django_q.ormq"): "Operator",
+    actions.sees("django_q.failure"): "Operator",
+    actions.sees("auth.user"): "",
+    actions.sees("auth.group"): "",
+    actions.writes: "Editor Publisher",
+    actions.saves_and_publishes: "Publisher",
+    actions.publishes_the_journey: "Publisher",
+    actions.publishes_chosen: "Publisher",
+    actions.publishes_anyway: "Publisher",
+    actions.takes_back_what_waits: "Publisher",
+    actions.makes_the_journey: "Publisher Operator",
+    actions.makes_chosen: "Publisher Operator",
+    actions.makes_what_is_published: "Publisher Operator",
+    actions.pauses_a_run: "Operator",
+    actions.lets_a_run_go_on: "Operator",
+    actions.cancels_a_run: "Operator",
+    actions.tries_failed_clips_again: "Publisher Operator",
+    actions.stops_a_prune: "Operator",
+    actions.clears_old_clips: "Operator",
+    actions.removes_what_was_listed: "Operator",
+    actions.makes_a_reflection_in_another_voice: "Publisher Operator",
+    actions.hides_a_reflection: "Publisher Operator",
+    actions.makes_what_is_missing: "Publisher Operator",
+    actions.tries_what_failed_again: "Publisher Operator",
+    actions.adds_a_heard_reflection_to_the_bank: "Editor Publisher",
+    actions.sees_the_dashboard: "Publisher Analyst Operator",
+    actions.takes_figures_along: "Publisher Analyst Operator",
+    actions.goes_live: "Publisher",
+    actions.takes_a_journey_off: "Publisher",
+    actions.changes_the_order_of_what_is_live: "Publisher",
+    actions.makes_a_live_question_a_system_clip: "Publisher",
+    actions.renames_or_moves_away_what_is_live: "Publisher",
+    actions.moves_what_is_published_to_listeners: "Publisher",
+    actions.renames_a_live_journey: "Publisher",
+    actions.deletes_what_is_live: "Publisher",
+    actions.deletes_what_is_live_among_others: "Publisher",
+    actions.deletes_a_draft: "Editor Publisher",
+    actions.undoes_what_listeners_lost: "Publisher",
+    actions.duplicates_a_text: "Editor Publisher",
+    actions.duplicates_a_journey: "Editor Publisher",
+    actions.withdraws_a_token: "Operator",
+    actions.runs_a_failed_task_again: "Operator",
+    actions.moves_a_schedule: "Operator",
+    actions.schedules_any_code: "",
+}
+
+NAMES = [
+    *(
+        "sees-journeys",
+        "sees-lexicon",
+        "sees-bank",
+        "sees-clips",
+        "sees-runs",
+        "sees-prunes",
+        "sees-alerts",
+        "sees-usage",
+    ),
+    *("sees-spending", "sees-time-to-sound", "sees-queue", "sees-failures", "sees-staff", "sees-groups"),
+    *(deed.__name__ for deed in list(MAY)[14:]),
+]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("deed", MAY, ids=NAMES)
+def test_a_group_may_do_what_it_is_for_and_nothing_else(deed: Callable[[Client], bool], group: str) -> None:
+    assert deed(staff_client(group)) is (group in MAY[deed].split())
+
+
+BUTTONS = {
+    "Save draft": "Editor Publisher",
+    "Save and publish": "Publisher",
+    "Publish changes": "Publisher",
+    "Make missing clips": "Publisher Operator",
+}
+
+
+@pytest.mark.parametrize("group", ["Editor", "Publisher", "Operator"])
+def test_nobody_is_shown_a_button_that_is_not_theirs(group: str, journey: Journey) -> None:
+    page = staff_client(group).get(admin_page("narratives.journey", "change", journey.pk)).content.decode()
+
+    assert {name for name in BUTTONS if name in page} == {n for n, who in BUTTONS.items() if group in who}
+
+
+@pytest.mark.parametrize(
+    ("group", "is_shown"), [("Editor", False), ("Publisher", True)], ids=["editor", "publisher"]
+)
+def test_only_who_may_order_is_shown_arrows(group: str, is_shown: bool, journey: Journey) -> None:
+    page = staff_client(group).get(admin_page("narratives.journey", "change", journey.pk)).content.decode()
+
+    assert ('data-move="1"' in page, "x-sort.ghost" in page) == (is_shown, is_shown)
+
+
+@pytest.mark.parametrize("deed", ["publish_changes", "make_missing"])
+def test_the_address_of_a_deed_that_is_not_theirs_answers_403(deed: str, journey: Journey) -> None:
+    answer = staff_client("Editor").post(admin_page("narratives.journey", deed, journey.pk), YES)
+
+    assert answer.status_code == 403
+
+
+class TestTheLog:
+    @pytest.mark.parametrize(
+        "deed", [actions.saves_and_publishes, actions.publishes_the_journey, actions.publishes_chosen]
+    )
+    def test_publishing_is_noted_with_count_and_price(self, deed: Callable[[Client], bool]) -> None:
+        deed(staff_client("Publisher"))
+
+        assert any(says.startswith(f"Version 2: 1 text. {CLIPS_MADE}") for says in noted_of("publisher"))
+
+    @pytest.mark.parametrize("deed", [actions.makes_the_journey, actions.makes_chosen])
+    def test_making_is_noted_with_count_and_price(self, deed: Callable[[Client], bool]) -> None:
+        Journey.objects.update(is_live=False)
+        Narrative.objects.update(live=None)
+        deed(staff_client("Operator"))
+
+        assert noted_of("operator") == [f"Made missing clips. {CLIPS_MADE}"]
+
+    def test_making_all_that_is_published_is_noted_with_count_and_price(self) -> None:
+        actions.makes_what_is_published(staff_client("Operator"))
+
+        one = "Missing clips asked for. 1 clip is being made: 6 characters, about $0.001."
+        assert noted_of("operator") == [one, one]
+
+    def test_another_try_is_noted_with_count_and_price(self) -> None:
+        actions.tries_failed_clips_again(staff_client("Publisher"))
+
+        assert noted_of("publisher") == [
+            "Failed ones get another try. 1 clip is tried again: 6 characters, about $0.001."
+        ]
+
+    def test_what_two_texts_share_is_counted_once(self, journey: Journey) -> None:
+        Narrative.objects.create(journey=journey, slug="q2", title="The same again", text=NEW)
+        actions.makes_chosen(staff_client("Publisher"))
+
+        assert noted_of("publisher") == [f"Made missing clips. {CLIPS_MADE}"]
+
+    def test_going_live_is_noted_with_count_and_price(self) -> None:
+        actions.goes_live(staff_client("Publisher"))
+
+        assert any(
+            "2 clips are being made: 12 characters, about $0.001." in says for says in noted_of("publisher")
+        )
+
+
+class TestTheFirstPage:
+    def test_an_editor_sees_what_the_texts_need_and_no_figures(self) -> None:
+        page = staff_client("Editor").get(reverse("admin:index")).content.decode()
+        assert "1 text has changes not published yet" in page
+        assert "Site administration" not in page
+        assert 'class="dash"' not in page
+
+    def test_nobody_sees_a_need_that_leads_where_they_may_not_go(self) -> None:
+        user = User.objects.create_user("looker", is_staff=True)
+        client = Client()
+        client.force_login(user)
+        assert "1 text has changes" not in client.get(reverse("admin:index")).content.decode()
+
+
+class TestTheGroups:
+    def test_making_them_again_changes_nothing_that_an_admin_has_changed(self) -> None:
+        analyst = Group.objects.get(name="Analyst")
+        analyst.permissions.set(Permission.objects.filter(codename="view_clip"))
+        before = {group.name: rights_of(group.name) for group in Group.objects.all()}
+        make_groups()
+
+        assert {group.name: rights_of(group.name) for group in Group.objects.all()} == before
+        assert rights_of("Analyst") == {"view_clip"}
+
+    def test_a_publisher_is_an_editor_and_an_operator_an_analyst(self) -> None:
+        assert rights_of("Editor") < rights_of("Publisher")
+        assert rights_of("Analyst") < rights_of("Operator")
+
+    def test_prune_make_and_publish_are_rights_of_their_own(self) -> None:
+        own = {"prune_clip", "make_clip", "publish_journey"}
+        assert {group: rights_of(group) & own for group in GROUPS} == {
+            "Editor": set(),
+            "Publisher": {"make_clip", "publish_journey"},
+            "Analyst": set(),
+            "Operator": {"make_clip", "prune_clip"},
+        }
+
+
+@pytest.mark.site
+def test_migrating_an_empty_database_makes_them_at_once_and_a_second_time_changes_nothing(
+    migrated: WebServer,
+) -> None:
+    sql = (
+        "SELECT g.name, p.codename FROM auth_group g JOIN auth_group_permissions gp ON gp.group_id = g.id "
+        "JOIN auth_permission p ON p.id = gp.permission_id"
+    )
+    made = set(query(migrated, sql))
+    migrated.manage("migrate", "--verbosity", "0", check=True)
+
+    assert {name for name, _ in made} == set(GROUPS)
+    assert ("Operator", "prune_clip") in made
+    assert set(query(migrated, sql)) == made
+
+
+CLIPS_MADE = "2 clips are being made: 46 characters, about $0.001."
+
+
+def rights_of(group: str) -> set[str]:
+    return set(Group.objects.get(name=group).permissions.values_list("codename", flat=True))
+
+
+def noted_of(username: str) -> list[str]:
+    entries = LogEntry.objects.filter(user__username=username)
+    return [entry.get_change_message() for entry in entries]

@@ -1,0 +1,193 @@
+"""Every request for a clip is in the figures once, whichever process answered it, also after a restart."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from harness.caller import Caller, clip_path, hash_of, long_phrase, phrase
+from harness.http import BrokenTransfer, at_once
+from harness.openai_server import OpenAIServer
+from harness.site import WebServer
+from harness.site_data import query
+from tests.conftest import MakeSite
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+THREADS = 12
+ROUNDS_EACH = 25 if os.environ.get("TEST_LONG") == "1" else 8
+PLAYS_A_ROUND = 6
+HITS = {"memory", "file", "database"}
+
+
+class Clerk:
+    """Counts by itself what was asked for and how it went."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.outcomes: Counter[str] = Counter()
+        self.usage: Counter[tuple[str, str, str]] = Counter()
+        self.clips: Counter[str] = Counter()
+        self.characters = 0
+
+    def note(self, outcome: str, text: str, voice: str = "nova", kind: str = "narrative") -> None:
+        with self._lock:
+            self.outcomes[outcome] += 1
+            self.usage[kind, voice, outcome] += 1
+            self.clips[hash_of(text, voice)] += 1
+            self.characters += len(text)
+
+
+@pytest.fixture(scope="module")
+def server(make_site: MakeSite) -> Iterator[WebServer]:
+    with make_site(WebServer, WEB_WORKERS="2") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def caller(server: WebServer) -> Caller:
+    return Caller(server, server.api_token())
+
+
+def outcome_of(cache_status: str) -> str:
+    """RFC 9211, as the contract words it."""
+    return cache_status.rsplit("detail=", maxsplit=1)[-1] if "detail=" in cache_status else "collapsed"
+
+
+def play(caller: Caller, clerk: Clerk, text: str, **headers: str) -> None:
+    clerk.note(outcome_of(caller.clip(hash_of(text), **headers).headers["Cache-Status"]), text)
+
+
+def say(caller: Caller, clerk: Clerk, text: str, voice: str = "nova", kind: str = "narrative") -> None:
+    said = caller.say(text, voice=voice, content_type=kind)
+    clerk.note(outcome_of(said.headers["Cache-Status"]), text, voice, kind)
+
+
+def ask_in_some_way(caller: Caller, clerk: Clerk, chance: random.Random, warm: list[str]) -> None:
+    """One request of a kind that chance decides, noted where it is one for a clip."""
+    known = chance.choice(warm)
+    kind = chance.choice(
+        ["say", "miss", "joined", "refused", "cut", "start", "head", "probe", "later", "304", "416"]
+    )
+    if kind == "say":
+        say(caller, clerk, known)
+    elif kind == "miss":
+        say(caller, clerk, phrase(), voice="onyx", kind="question")
+    elif kind == "joined":
+        say(caller, clerk, f"{known} {chance.randrange(20)}")
+    elif kind == "refused":
+        text = f"refused {phrase()}"
+        assert caller.say(text).status == 400
+        clerk.note("failed", text)
+    elif kind == "cut":
+        text = f"broken {long_phrase()}"
+        with pytest.raises(BrokenTransfer):
+            caller.say(text)
+        clerk.note("failed", text)
+    elif kind == "start":
+        play(caller, clerk, known, Range="bytes=0-9999")
+    else:
+        ask_without_counting(caller, kind, clip_path(hash_of(known)))
+
+
+def ask_without_counting(caller: Caller, kind: str, path: str) -> None:
+    if kind == "head":
+        assert caller.ask("HEAD", path).status == 200
+    elif kind == "probe":
+        assert caller.get(path, Range="bytes=0-1").status == 206
+    elif kind == "later":
+        assert caller.get(path, Range="bytes=500-").status == 206
+    elif kind == "304":
+        etag = caller.ask("HEAD", path).headers["ETag"]
+        assert caller.get(path, If_None_Match=etag).status == 304
+    else:
+        assert caller.get(path, Range="bytes=99999999-").status == 416
+
+
+def test_the_figures_are_the_requests_to_the_unit_over_restarts(
+    server: WebServer, caller: Caller, openai: OpenAIServer
+) -> None:
+    openai.behave(fault=400, on_text="refused")
+    openai.behave_also(fault="break_off", on_text="broken")
+    clerk = Clerk()
+    warm = [phrase() for _ in range(8)]
+    for text in warm:
+        say(caller, clerk, text)
+
+    def ask_many(index: int) -> None:
+        chance = random.Random(index)
+        for _ in range(ROUNDS_EACH):
+            ask_in_some_way(caller, clerk, chance, warm)
+            for _ in range(PLAYS_A_ROUND):
+                play(caller, clerk, chance.choice(warm))
+
+    assert at_once(THREADS, ask_many) == [None] * THREADS
+    sent = clerk.outcomes
+    assert sent.total() > THREADS * ROUNDS_EACH * PLAYS_A_ROUND
+
+    server.stop()
+    assert server.survivors() == []
+    server.start()
+    figures = caller.by_tier()
+    assert sum(figures.values()) == sent.total()
+    assert {name: number for name, number in figures.items() if number} == dict(sent)
+    stats = caller.get("/api/cache-stats").json()
+    assert sum(kind["requests"] for kind in stats["by_content_type"].values()) == sent.total()
+    assert stats["hit_rate"] == pytest.approx(sum(sent[name] for name in HITS) / sent.total(), abs=1e-4)
+    assert usage_of(server) == clerk.usage
+    assert clips_of(server) == clerk.clips
+    assert query(server, "SELECT sum(characters) FROM ttscache_usage") == [(clerk.characters,)]
+
+    say(caller, clerk, warm[0])
+    server.stop()
+    server.start()
+    assert sum(caller.by_tier().values()) == sent.total()
+
+
+def usage_of(server: WebServer) -> dict[tuple[str, str, str], int]:
+    found = query(
+        server,
+        "SELECT content_type, voice, outcome, sum(requests) FROM ttscache_usage "
+        "GROUP BY content_type, voice, outcome",
+    )
+    return {(kind, voice, outcome): int(number) for kind, voice, outcome, number in found}
+
+
+def clips_of(server: WebServer) -> dict[str, int]:
+    found = query(server, "SELECT content_hash, sum(requests) FROM ttscache_clipday GROUP BY content_hash")
+    return {content_hash: int(number) for content_hash, number in found}
+
+
+def test_what_was_spent_is_what_the_calls_cost(
+    server: WebServer, caller: Caller, openai: OpenAIServer
+) -> None:
+    before = caller.get("/api/cache-stats").json()
+    text = phrase()
+    for _ in range(3):
+        caller.say(text)
+    server.stop()
+    server.start()
+    after = caller.get("/api/cache-stats").json()
+    price = len(text) * 30 / 1e6
+    assert after["spent_usd"] - before["spent_usd"] == pytest.approx(price, abs=2e-6)
+    assert after["saved_usd"] - before["saved_usd"] == pytest.approx(2 * price, abs=4e-6)
+    assert after["supabase_entries"] == before["supabase_entries"] + 1
+
+
+def test_a_request_that_is_under_way_when_the_server_stops_is_counted(
+    server: WebServer, caller: Caller, openai: OpenAIServer
+) -> None:
+    before = caller.by_tier()
+    text = phrase()
+    openai.behave(gate_after_chunks=1)
+    with caller.start_saying(text) as response:
+        next(iter(response))
+        server.stop()
+    server.start()
+    after = caller.by_tier()
+    assert sum(after.values()) == sum(before.values()) + 1

@@ -1,0 +1,90 @@
+"""What a listener is about to ask for is made before all that is only scheduled, once over all processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness.caller import Caller
+from harness.http import at_once
+from harness.openai_server import OpenAIServer
+from harness.site import Site
+from harness.site_data import query
+from harness.speech_api.calls import Call
+from harness.waiting import wait_until
+from tests.conftest import MakeSite
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+CLIPS = 34
+WARM_LANES = "SELECT count(*) FROM ttscache_warmitem WHERE lane = 1"
+RUNS = "SELECT count(*) FROM ttscache_warmrun"
+
+
+@pytest.fixture(scope="module")
+def voice(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
+    """It holds every call at a gate until it is released."""
+    running_openai.reset()
+    running_openai.behave(gate_after_chunks=1)
+    yield running_openai
+    running_openai.reset()
+
+
+@pytest.fixture(scope="module")
+def site(make_site: MakeSite, voice: OpenAIServer) -> Iterator[Site]:
+    """Whose clips are all missing; its cluster makes one at a time."""
+    with make_site(Site, TTS_WARM_CONCURRENCY="1", WEB_WORKERS="2") as site:
+        yield site
+
+
+def ask_again(caller: Caller, url: str) -> None:
+    """20 times, from as many connections, so that both workers are asked."""
+    at_once(20, lambda _: caller.get(url))
+
+
+def test_the_next_questions_and_the_outro_go_before_all_that_is_scheduled(
+    site: Site, voice: OpenAIServer
+) -> None:
+    """In the voice that would be the last one's turn."""
+    caller = Caller(site)
+    wait_until(lambda: len(voice.calls()) == 1, "the cluster to be held up", seconds=60)
+    listed = caller.narratives("onyx")["narratives"]
+    expected = [item["text"] for item in (*listed[2:5], listed[-1])]
+    with caller.start_clip(listed[1]["audio"]["content_hash"]):
+        wait_until(lambda: query(site, WARM_LANES) == [(4,)], "the next ones to be hurried", seconds=30)
+        voice.release()
+    wait_until(lambda: len(voice.calls()) == CLIPS, "the end of all", seconds=120)
+
+    warmed = [call for call in voice.calls() if not _is(call, listed[1]["text"])]
+    assert [(call.text, call.voice) for call in warmed[1:5]] == [(text, "onyx") for text in expected]
+    assert query(site, RUNS) == [(2,)]
+
+
+def _is(call: Call, text: str) -> bool:
+    return (call.text, call.voice) == (text, "onyx")
+
+
+def test_who_asks_for_the_same_again_has_nothing_made_and_begins_no_run(
+    site: Site, voice: OpenAIServer
+) -> None:
+    caller = Caller(site)
+    question = caller.narratives("onyx")["narratives"][1]["audio"]["url"]
+    ask_again(caller, question)
+    wait_until(lambda: caller.audio("onyx")[-1]["ready"], "all to be there", seconds=60)
+
+    assert len(voice.calls()) == CLIPS
+    assert query(site, RUNS) == [(2,)]
+
+
+def test_hits_on_what_was_made_ahead_are_counted_as_such(site: Site) -> None:
+    caller = Caller(site, site.api_token())
+
+    def hits() -> Any:
+        return caller.get("/api/cache-stats").json()["warmed"]["hits"]
+
+    before = hits()
+    second = caller.narratives("onyx")["narratives"][2]["audio"]["url"]
+    ask_again(caller, second)
+    wait_until(lambda: hits() == before + 20, "the counts of both workers", seconds=30)

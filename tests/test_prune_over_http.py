@@ -1,0 +1,150 @@
+"""Old clips removed while two hosts serve: nobody knows them any more, and who listens hears the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from harness.caller import Caller, hash_of, long_phrase, phrase, sound_of, whole_body
+from harness.http import Response
+from harness.openai_server import OpenAIServer
+from harness.site import Site, WebServer
+from harness.site_data import execute, files_of, kept_in_database, query
+from harness.waiting import wait_until
+from tests.conftest import MakeSite
+
+pytestmark = pytest.mark.site
+
+LONG_AGO = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
+LOOKS = 8  # so many connections reach both workers of a host, as good as always
+
+
+@pytest.fixture(scope="module")
+def hosts(make_site: MakeSite) -> Iterator[tuple[WebServer, WebServer]]:
+    one = make_site(WebServer, WEB_WORKERS="2")
+    one.manage("load_default_content", check=True)
+    one.manage("warm", check=True)
+    other = make_site(WebServer, beside=one)
+    with one, other:
+        yield one, other
+
+
+@pytest.fixture(scope="module")
+def token(hosts: tuple[WebServer, WebServer]) -> str:
+    return hosts[0].api_token("operator", admin=True)
+
+
+@pytest.fixture
+def callers(hosts: tuple[WebServer, WebServer], token: str, openai: OpenAIServer) -> list[Caller]:
+    """An operator at each host."""
+    return [Caller(host, token) for host in hosts]
+
+
+def make_old(site: Site, text: str, *, asked: int) -> None:
+    """Behind the site's back, once it has noted that somebody asked for it so many times."""
+    asked_for = "SELECT coalesce(sum(requests), 0) FROM ttscache_clipday WHERE content_hash = %s"
+    wait_until(lambda: query(site, asked_for, hash_of(text)) == [(asked,)], "the books to be written")
+    execute(site, f"{LONG_AGO} WHERE content_hash = '{hash_of(text)}'")
+
+
+def clear(caller: Caller, *, days: int = 90, **fields: object) -> Any:
+    response = caller.post("/api/admin/clear-old-cache", {"days": days, **fields})
+    assert response.status == 200, response.body
+    return response.json()
+
+
+def heard_everywhere(callers: Iterable[Caller], content_hash: str) -> list[Response]:
+    return [caller.clip(content_hash) for caller in callers for _ in range(LOOKS)]
+
+
+def test_what_is_removed_is_unknown_at_once_to_every_process_of_every_host(
+    callers: list[Caller], hosts: tuple[WebServer, WebServer], openai: OpenAIServer
+) -> None:
+    old, new = phrase(), phrase()
+    for text in (old, new):
+        callers[0].say(text)
+        assert {response.status for response in heard_everywhere(callers, hash_of(text))} == {200}
+    make_old(hosts[0], old, asked=1 + 2 * LOOKS)
+
+    at_rest = "SELECT coalesce(stored_size, audio_file_size) FROM tts_cache WHERE content_hash = %s"
+    ((stored_bytes,),) = query(hosts[0], at_rest, hash_of(old))
+
+    told = clear(callers[0], dry_run=True)
+    assert told | {"dry_run": False} == clear(callers[0])
+    assert (told["deleted_entries"], told["freed_bytes"]) == (1, stored_bytes)
+    assert {response.status for response in heard_everywhere(callers, hash_of(old))} == {404}
+    assert query(hosts[0], "SELECT 1 FROM tts_cache WHERE content_hash = %s", hash_of(old)) == []
+    assert kept_in_database(hosts[0], hash_of(old)) == []
+    for host in hosts:
+        wait_until(lambda host=host: not files_of(host, hash_of(old)), "its files to go")  # type: ignore[misc]
+        assert files_of(host, hash_of(new))
+    assert {response.status for response in heard_everywhere(callers, hash_of(new))} == {200}
+
+
+def test_what_was_removed_is_spoken_anew_for_who_asks_again(
+    callers: list[Caller], hosts: tuple[WebServer, WebServer], openai: OpenAIServer
+) -> None:
+    text = phrase()
+    for caller in callers:
+        caller.say(text)
+    make_old(hosts[0], text, asked=2)
+    clear(callers[0])
+    assert [caller.say(text).body for caller in callers] == [sound_of(text)] * 2
+    assert [call.text for call in openai.calls()] == [text] * 2
+
+
+def test_no_published_clip_goes_however_old_it_is(
+    callers: list[Caller], hosts: tuple[WebServer, WebServer], openai: OpenAIServer
+) -> None:
+    execute(hosts[0], LONG_AGO)
+    published, in_the_bank = 17, 24
+    assert clear(callers[1], days=1)["protected_entries"] == 2 * (published + in_the_bank)
+    for host in hosts:
+        listener = Caller(host)
+        assert {listener.clip(audio["content_hash"]).status for audio in listener.audio()} == {200}
+    assert openai.calls() == []
+
+
+def test_a_clip_that_is_being_heard_plays_to_its_end(
+    callers: list[Caller], hosts: tuple[WebServer, WebServer]
+) -> None:
+    text = long_phrase()
+    callers[0].say(text)
+    with callers[0].start_clip(hash_of(text)) as stream:
+        make_old(hosts[0], text, asked=2)
+        assert clear(callers[0])["deleted_entries"] == 1
+        assert whole_body(stream) == sound_of(text)
+    assert callers[0].clip(hash_of(text)).status == 404
+
+
+def test_a_clip_that_is_being_made_is_finished_and_kept(
+    callers: list[Caller], hosts: tuple[WebServer, WebServer], openai: OpenAIServer
+) -> None:
+    text = long_phrase()
+    openai.behave(on_text=text, gate_after_chunks=1)
+    with callers[0].start_saying(text) as stream:
+        wait_until(openai.calls, "the voice to speak")
+        make_old(hosts[0], text, asked=0)
+        assert clear(callers[1])["deleted_entries"] == 0
+        openai.release()
+        assert whole_body(stream) == sound_of(text)
+    assert callers[1].clip(hash_of(text)).body == sound_of(text)
+
+
+def test_who_asks_now_keeps_an_old_clip(callers: list[Caller], hosts: tuple[WebServer, WebServer]) -> None:
+    text = phrase()
+    callers[0].say(text)
+    make_old(hosts[0], text, asked=1)
+    callers[1].clip(hash_of(text))
+    assert clear(callers[0])["deleted_entries"] == 0
+
+
+def test_the_command_tells_the_same(callers: list[Caller], hosts: tuple[WebServer, WebServer]) -> None:
+    text = phrase()
+    callers[0].say(text)
+    make_old(hosts[0], text, asked=1)
+    assert hosts[1].manage("prune", "--dry-run", check=True).stdout.startswith("1 clips were not asked for")
+    assert "1 clips were removed." in hosts[1].manage("prune", check=True).stdout
+    assert {response.status for response in heard_everywhere(callers, hash_of(text))} == {404}

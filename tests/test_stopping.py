@@ -1,0 +1,78 @@
+"""Asked to end, in whatever way: nothing is left behind, nothing is lost, and the next start goes on."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from harness.caller import Caller
+from harness.openai_server import OpenAIServer
+from harness.site import Site
+from harness.warm_work import CLIPS, assert_all_work_gets_done, clips_and_their_calls, wait_until_it_works
+from lifereview import supervisor
+from tests.conftest import MakeSite
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+STOP_SECONDS = 10  # the contract's
+BUSY_SECONDS = 20  # more that a machine may take over it that runs other tests as well
+
+
+@pytest.fixture(scope="module")
+def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
+    """Slow enough that the work lasts through all the stops of this file."""
+    running_openai.reset()
+    running_openai.behave(chunk_delay_seconds=0.6)
+    yield running_openai
+    running_openai.reset()
+
+
+@pytest.fixture(scope="module")
+def site(make_site: MakeSite, openai: OpenAIServer) -> Iterator[Site]:
+    """Its first start has all clips to make, two at a time."""
+    with make_site(Site, WEB_WORKERS="2", TTS_WARM_CONCURRENCY="2") as site:
+        yield site
+
+
+def test_who_has_not_ended_by_then_is_killed_in_time() -> None:
+    assert supervisor.STOP_SECONDS < STOP_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("number", "to_group", "times"),
+    [
+        pytest.param(signal.SIGTERM, False, 1, id="a service manager"),
+        pytest.param(signal.SIGINT, True, 4, id="Ctrl-C, impatiently"),
+        pytest.param(signal.SIGINT, True, 1, id="Ctrl-C", marks=pytest.mark.long),
+        pytest.param(signal.SIGTERM, True, 2, id="SIGTERM to all, twice", marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, True, 1, id="the terminal is closed", marks=pytest.mark.long),
+    ],
+)
+def test_everything_ends_in_time_in_the_middle_of_work(
+    site: Site, openai: OpenAIServer, number: int, to_group: bool, times: int
+) -> None:
+    wait_until_it_works(site, openai)
+    site.stop(number, to_group=to_group, times=times, within_seconds=STOP_SECONDS + BUSY_SECONDS)
+    assert site.survivors() == []
+
+
+def test_no_work_is_lost_and_none_done_twice(site: Site, openai: OpenAIServer) -> None:
+    assert_all_work_gets_done(site, openai)
+    calls = clips_and_their_calls(openai)
+    assert len(calls) == CLIPS
+    for of_one_clip in calls.values():
+        outcomes = [call.outcome for call in of_one_clip]
+        assert outcomes.count("completed") == 1
+        assert len(outcomes) <= 2  # two, where the first was cut in the middle
+
+
+def test_it_ends_in_time_though_the_voice_is_stuck_and_a_listener_waits(
+    site: Site, openai: OpenAIServer
+) -> None:
+    openai.behave(gate_after_chunks=1)
+    with Caller(site, site.api_token()).start_saying("A listener waits for the voice.") as waiting:
+        next(iter(waiting))
+        site.stop(within_seconds=STOP_SECONDS + BUSY_SECONDS)
+    assert site.survivors() == []

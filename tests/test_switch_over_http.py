@@ -1,0 +1,167 @@
+"""Staff publish while listeners listen: they have the old words with the old sound, then all of the new."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness.caller import Caller, hash_of, sound_of
+from harness.openai_server import OpenAIServer
+from harness.site import Site
+from harness.site_data import ready_clips
+from harness.waiting import wait_until
+from tests.conftest import MakeSite
+
+pytestmark = [pytest.mark.site, pytest.mark.timeout(300)]
+
+VOICES = ("nova", "onyx")
+CHANGED = ("q01", "q02", "q03")
+LOOKS = 200
+IMPORTS = """
+from narratives import publishing
+from narratives.models import Publication
+from ttscache import hooks
+from ttscache.warming import worker
+"""
+PUBLISH = """
+from narratives import publishing
+from narratives.models import Narrative
+texts = list(Narrative.objects.filter(slug__in={slugs!r}))
+for text in texts:
+    text.text = f"{words} {{text.slug}}?"
+    text.save(update_fields=["text"])
+publishing.publish(texts)
+"""
+
+OLD_SOUND = """
+from dataclasses import replace
+from ttscache.tiers import checksum_of
+from ttscache.wiring import speech_cache
+old = speech_cache().find("{old}").entry
+new = speech_cache().find("{content_hash}").entry
+speech_cache().tiers.permanent.put(replace(new, audio=old.audio, checksum=old.checksum))
+"""
+MAKE_AGAIN = """
+from ttscache.warming import remaking
+from ttscache.models import Clip
+from ttscache.warming import ClipSpec
+clip = Clip.objects.get(content_hash="{content_hash}")
+remaking.start_remake("again", remaking.plan_remakes([ClipSpec(clip.request, clip.content_type)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
+    """Everything that listeners have is made."""
+    running_openai.reset()
+    with make_site(Site, WEB_WORKERS="2") as site:
+        wait_until(lambda: ready_clips(site) == 2 * 17, "all clips", seconds=120)
+        yield site
+    running_openai.reset()
+
+
+def publish(site: Site, words: str, slugs: tuple[str, ...] = CHANGED) -> None:
+    site.manage("shell", "-c", PUBLISH.format(words=words, slugs=slugs), check=True)
+
+
+def questions(caller: Caller, voice: str) -> list[dict[str, Any]]:
+    return [each for each in caller.narratives(voice)["narratives"] if each["kind"] == "question"]
+
+
+def looks_until_switched(caller: Caller, words: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """What listeners of both voices get, as often as it takes, and LOOKS times at least."""
+    switched: set[str] = set()
+    end = time.monotonic() + 120
+    number = 0
+    while number < LOOKS or len(switched) < len(VOICES):
+        assert time.monotonic() < end, "the new words never came"
+        voice = VOICES[number % 2]
+        listed = questions(caller, voice)
+        if any(each["text"].startswith(words) for each in listed):
+            switched.add(voice)
+        yield voice, listed
+        number += 1
+
+
+def test_never_new_words_with_old_sound_and_all_of_them_in_one_answer(
+    site: Site, openai: OpenAIServer
+) -> None:
+    openai.behave(chunk_delay_seconds=0.3)
+    staff = threading.Thread(target=publish, args=(site, "Another question"))
+    staff.start()
+    counts = []
+    for voice, listed in looks_until_switched(Caller(site), "Another question"):
+        assert all(each["audio"]["ready"] for each in listed)
+        assert all(each["audio"]["content_hash"] == hash_of(each["text"], voice) for each in listed)
+        counts.append(sum(each["text"].startswith("Another question") for each in listed))
+    staff.join()
+    assert set(counts) == {0, len(CHANGED)}
+    assert counts == sorted(counts)
+
+
+@pytest.mark.parametrize("voice", VOICES)
+def test_what_is_heard_then_are_the_new_words(site: Site, openai: OpenAIServer, voice: str) -> None:
+    new = [each for each in questions(Caller(site), voice) if each["text"].startswith("Another question")]
+    heard = [Caller(site).get(each["audio"]["url"]).body for each in new]
+    assert len(new) == len(CHANGED)
+    assert heard == [sound_of(each["text"], voice) for each in new]
+    assert openai.calls() == []
+
+
+def test_a_clip_that_is_made_again_plays_the_old_one_until_the_new_one_is_there(
+    site: Site, openai: OpenAIServer
+) -> None:
+    caller = Caller(site)
+    text = questions(caller, "nova")[3]["text"]
+    old, new = sound_of(text, "onyx"), sound_of(text, "nova")
+    names = {"content_hash": hash_of(text, "nova"), "old": hash_of(text, "onyx")}
+
+    def address() -> str:
+        return str(questions(caller, "nova")[3]["audio"]["url"])
+
+    def heard_often() -> set[bytes]:
+        """In either web process."""
+        return {caller.get(address()).body for _ in range(10)}
+
+    site.manage("shell", "-c", OLD_SOUND.format(**names), check=True)
+    wait_until(lambda: heard_often() == {old}, "the old sound")
+    before = address()
+    openai.behave(gate_before_headers=True)
+    site.manage("shell", "-c", MAKE_AGAIN.format(**names), check=True)
+    wait_until(openai.calls, "the call for the new one")
+    assert (heard_often(), address()) == ({old}, before)
+    openai.release()
+    wait_until(lambda: heard_often() == {new}, "the new sound")
+    assert address() != before
+    assert len(openai.calls()) == 1
+
+
+def test_a_clip_that_fails_leaves_listeners_what_they_have(site: Site, openai: OpenAIServer) -> None:
+    before = questions(Caller(site), "nova")
+    openai.behave(fault=400, on_text="Refused q02")
+    publish(site, "Refused")
+    wait_until(lambda: ready_clips(site) == 2 * 17 + 2 * 3 + 2 * 2, "the clips that can be made", seconds=60)
+    assert questions(Caller(site), "nova") == before
+
+
+def test_a_switch_that_was_missed_is_made_up_for_at_the_next_start(site: Site, openai: OpenAIServer) -> None:
+    """The process that ended the run was killed before it had a look."""
+    site.manage(
+        "shell", "-c", f"{IMPORTS}publishing.withdraw(Publication.objects.waiting().get())", check=True
+    )
+    openai.behave(gate_before_headers=True)
+    publish(site, "Late", ("q05",))
+    site.stop()
+    openai.reset()
+    by_hand = f"{IMPORTS}hooks.install(hooks.NoHooks()); worker.pull(seconds=30)"
+    site.manage("shell", "-c", by_hand, check=True)
+    site.start()
+    wait_until(
+        lambda: any(each["text"] == "Late q05?" for each in questions(Caller(site), "onyx")),
+        "the switch",
+        seconds=60,
+    )

@@ -1,0 +1,243 @@
+"""Clips made ahead: over HTTP, by hand, and as many at once as is allowed over the whole cluster."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from harness.caller import Caller, sound_of
+from harness.http import Response, at_once
+from harness.openai_server import OpenAIServer
+from harness.process import PROJECT, leashed
+from harness.site import Site, WebServer
+from harness.site_data import files_of, query, ready_clips
+from harness.waiting import wait_until
+from tests.conftest import MakeSite
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+CLIPS_A_VOICE = 17
+MISSING = (("nova", 0), ("onyx", 17), ("sage", 17))  # where TestByHand begins
+AT_ONCE = 3
+PRE_CACHE = "/api/pre-cache-narratives"
+
+
+@pytest.fixture(scope="module")
+def running_slowly(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
+    """A voice that stops at a gate, so that nothing is made before the tests have looked."""
+    running_openai.reset()
+    running_openai.behave(gate_after_chunks=1)
+    yield running_openai
+    running_openai.reset()
+
+
+@pytest.fixture(scope="module")
+def site(make_site: MakeSite, running_slowly: OpenAIServer) -> Iterator[Site]:
+    with make_site(Site, TTS_WARM_CONCURRENCY=str(AT_ONCE), TTS_LISTENER_VOICES="nova,sage") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def stranger(site: Site) -> Caller:
+    return Caller(site)
+
+
+def answered(response: Response) -> Any:
+    assert response.headers["Content-Type"] == "application/json"
+    return response.json()
+
+
+def run_of(caller: Caller, voice: str = "nova") -> Any:
+    begun = answered(caller.post(PRE_CACHE, {"voice": voice}))
+    return answered(caller.get(begun["status_url"]))
+
+
+class TestOverHttp:
+    """In the order of one warm run: nothing made, under way, done."""
+
+    def test_what_is_missing_is_queued(self, stranger: Caller) -> None:
+        response = stranger.post(PRE_CACHE, {"voice": "nova"})
+        assert response.status == 202
+        begun = answered(response)
+        assert begun["success"] is True
+        assert (begun["voice"], begun["total_count"], begun["cached_count"]) == ("nova", CLIPS_A_VOICE, 0)
+        assert begun["queued_count"] == CLIPS_A_VOICE
+        assert begun["status_url"] == f"/api/warm-runs/{begun['run']}"
+
+    def test_who_asks_meanwhile_joins_the_run(self, stranger: Caller, site: Site) -> None:
+        asked = at_once(8, lambda index: answered(stranger.post(PRE_CACHE, {"voice": "nova"})))
+        assert len({answer["run"] for answer in asked if not isinstance(answer, Exception)}) == 1
+        assert [answer for answer in asked if isinstance(answer, Exception)] == []
+        assert answered(stranger.post(PRE_CACHE, {}))["run"] == run_of(stranger)["run"]  # the default voice
+
+    def test_another_voice_has_a_run_of_its_own(self, stranger: Caller) -> None:
+        assert run_of(stranger, "sage")["run"] != run_of(stranger, "nova")["run"]
+
+    def test_as_many_are_made_at_once_as_is_allowed_and_no_more(
+        self, stranger: Caller, running_slowly: OpenAIServer
+    ) -> None:
+        wait_until(lambda: len(running_slowly.calls()) == AT_ONCE, "calls in all slots", seconds=60)
+        state = run_of(stranger)
+        assert (state["state"], state["done"], state["total"]) == ("running", 0, CLIPS_A_VOICE)
+        assert state["started_at"] is not None
+        assert state["finished_at"] is None
+        running_slowly.behave(chunk_delay_seconds=0.05)
+        wait_until(lambda: run_of(stranger)["done"] >= 2, "progress", seconds=60)
+        wait_until(lambda: run_of(stranger, "sage")["state"] == "done", "the end of both runs", seconds=120)
+        assert running_slowly.peak_concurrency() == AT_ONCE
+
+    def test_the_end_is_told(self, stranger: Caller, site: Site, running_slowly: OpenAIServer) -> None:
+        for voice in ("nova", "sage"):
+            run = run_of(stranger, voice)
+            assert (run["state"], run["failed"], run["eta_seconds"]) == ("done", 0, 0)
+            assert run["done"] + run["skipped"] == run["total"] == CLIPS_A_VOICE
+            assert run["finished_at"] >= run["started_at"]
+            spoken = sum(len(call.text) for call in running_slowly.calls() if call.voice == voice)
+            assert run["characters"] == spoken
+            assert run["cost_usd"] == pytest.approx(spoken * 30 / 1e6, abs=1e-5)
+        assert len(running_slowly.calls()) == ready_clips(site) == 2 * CLIPS_A_VOICE
+
+    def test_when_all_is_there_nothing_is_queued(
+        self, stranger: Caller, running_slowly: OpenAIServer
+    ) -> None:
+        before = len(running_slowly.calls())
+        response = stranger.post(PRE_CACHE, {"voice": "sage"})
+        assert response.status == 200
+        begun = answered(response)
+        assert (begun["cached_count"], begun["queued_count"]) == (CLIPS_A_VOICE, 0)
+        assert answered(stranger.get(begun["status_url"]))["state"] == "done"
+        assert len(running_slowly.calls()) == before
+
+    def test_what_was_made_is_what_is_heard(self, stranger: Caller, running_slowly: OpenAIServer) -> None:
+        before = len(running_slowly.calls())
+        for voice in ("nova", "sage"):
+            listed = stranger.narratives(voice)
+            for item in [*listed["narratives"], *listed["system"].values()]:
+                assert item["audio"]["ready"] is True
+                assert stranger.get(item["audio"]["url"]).body == sound_of(item["text"], voice)
+        assert len(running_slowly.calls()) == before
+
+
+@pytest.fixture(scope="module")
+def workshop(make_site: MakeSite) -> WebServer:
+    """Never started: only its database, the default journey made in one voice. Listeners get two more."""
+    workshop: WebServer = make_site(WebServer, TTS_LISTENER_VOICES="nova")
+
+    workshop.manage("load_default_content", check=True)
+    workshop.manage("warm", check=True)
+    workshop.env["TTS_LISTENER_VOICES"] = "nova,onyx,sage"
+    return workshop
+
+
+@contextmanager
+def in_terminal(site: WebServer, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Screen]]:
+    """A management command, and what its terminal shows."""
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(ours, (24, 100))
+    command = leashed([site.python, "manage.py", *arguments])
+    process = subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env=site.environment(),
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+    )
+    os.close(its)
+    try:
+        yield process, Screen(ours)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+class Screen:
+    def __init__(self, terminal: int) -> None:
+        os.set_blocking(terminal, False)
+        self._terminal = terminal
+        self._shown = b""
+
+    def text(self) -> str:
+        """All that was shown so far."""
+        with suppress(OSError):  # nothing more just now, or for ever
+            while more := os.read(self._terminal, 65_536):
+                self._shown += more
+        return self._shown.decode()
+
+
+class TestByHand:
+    def test_a_dry_run_counts_and_writes_nothing(self, workshop: WebServer, openai: OpenAIServer) -> None:
+        tables = ("tts_cache", "tts_cache_files", "ttscache_warmrun", "ttscache_warmitem", "django_q_ormq")
+        before = [query(workshop, f"SELECT * FROM {name} ORDER BY id") for name in tables]
+        files = files_of(workshop)
+        done = workshop.manage("warm", "--dry-run", check=True)
+        found = re.match(r"34 of 51 clips are missing: (\d+) characters, ([\d.]+) USD", done.stdout)
+        assert found
+        assert float(found[2]) == pytest.approx(int(found[1]) * 30 / 1e6, abs=1e-4)
+        assert [f"  {voice}: {number} of 17" in done.stdout for voice, number in MISSING] == [True] * 3
+        assert (
+            len(re.findall(r"^  (onyx|sage) .* characters .* USD  [0-9a-f]{32}  ", done.stdout, re.M)) == 34
+        )
+        assert [query(workshop, f"SELECT * FROM {name} ORDER BY id") for name in tables] == before
+        assert files_of(workshop) == files
+        assert openai.calls() == []
+
+    def test_ctrl_c_ends_it_cleanly_and_says_that_the_cluster_goes_on(
+        self, workshop: WebServer, openai: OpenAIServer
+    ) -> None:
+        """In a terminal, where it draws a bar."""
+        openai.behave(gate_after_chunks=1)
+        with in_terminal(workshop, "warm", "--voice", "sage") as (command, screen):
+            wait_until(lambda: "0/17 clips" in screen.text() and openai.calls(), "a bar, and clips under way")
+            command.send_signal(signal.SIGINT)
+            openai.release()
+            wait_until(lambda: screen.text() and command.poll() is not None, "its end")
+            assert command.returncode == 130
+            assert "The cluster goes on with" in screen.text()
+            assert "Traceback" not in screen.text()
+        run = query(workshop, "SELECT state, requested_by FROM ttscache_warmrun ORDER BY created_at DESC")[0]
+        assert run == ("running", "manage.py warm")
+        assert {call.outcome for call in openai.calls()} == {"completed"}  # what is paid for is finished
+        assert ready_clips(workshop) == CLIPS_A_VOICE + len(openai.calls())
+
+    def test_one_voice_alone_can_be_made(self, workshop: WebServer, openai: OpenAIServer) -> None:
+        done = workshop.manage("warm", "--voice", "sage", check=True)
+        assert "17/17" in done.stdout
+        assert {call.voice for call in openai.calls()} == {"sage"}
+        assert 0 < len(openai.calls()) <= CLIPS_A_VOICE
+        assert ready_clips(workshop) == 2 * CLIPS_A_VOICE
+
+    def test_a_clip_that_fails_is_not_named_by_its_words_and_the_others_are_made(
+        self, workshop: WebServer, openai: OpenAIServer
+    ) -> None:
+        texts = [
+            text for (text,) in query(workshop, "SELECT content_text FROM tts_cache WHERE voice = 'nova'")
+        ]
+        longest = max(texts, key=len)
+        openai.behave(fault=404, on_text=longest)
+        done = workshop.manage("warm")
+        assert done.returncode == 1
+        assert longest[:20] not in done.stdout + done.stderr
+        assert ready_clips(workshop) == 3 * CLIPS_A_VOICE - 1
+
+    def test_the_rest_is_made_by_the_next(self, workshop: WebServer, openai: OpenAIServer) -> None:
+        workshop.manage("warm", check=True)
+        assert [call.outcome for call in openai.calls()] == ["completed"]
+        assert ready_clips(workshop) == 3 * CLIPS_A_VOICE
+        assert workshop.manage("warm", check=True).stdout.startswith("0 of 51 clips are missing")
+
+    def test_a_voice_that_listeners_do_not_have_is_refused(self, workshop: WebServer) -> None:
+        done = workshop.manage("warm", "--voice", "robot")
+        assert done.returncode == 1
+        assert "nova, onyx, sage" in done.stderr

@@ -1,0 +1,200 @@
+"""Counts and prices: kept in memory, added to Usage, Spending, SoundStart and ClipDay now and then.
+
+Of every clip asked for: the hour, kind, voice, outcome and latency bucket. No person and no text.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import Error, transaction
+from django.db.models.functions import Now
+
+from ttscache.accounting.counters import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
+from ttscache.connections import returning_connections, start_thread
+from ttscache.coordination.hosts import this_host
+from ttscache.models import Clip, LastCall, ProcessReport, Receipt
+from ttscache.speech import SpeechRequest
+
+logger = logging.getLogger(__name__)
+
+HITS = ("memory", "file", "database", "storage", "edge")
+MISSES = ("collapsed", "generated")
+OUTCOMES = (*HITS, "generated", "collapsed", "failed")
+# Upper ends in milliseconds; the last bucket is open. Histograms of one shape add up over processes.
+LATENCY_BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
+
+HOUR_SECONDS = 3_600
+DAY_SECONDS = 24 * HOUR_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asked for, as far as it is counted."""
+
+    content_hash: str  # empty for a person's own words
+    content_type: str
+    voice: str
+    model: str
+    characters: int
+
+
+class Batch:
+    """What was counted since the batch was begun. Figures stand in the order of their table's counts.
+
+    Hours and days are whole numbers since 1970, because that is cheap for each request; they become moments
+    and dates once a batch.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.usage: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
+        self.spending: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
+        self.sound_starts: defaultdict[Key, list[int]] = defaultdict(lambda: [0])
+        self.clip_days: defaultdict[tuple[int, str], int] = defaultdict(int)
+        self.last_calls: dict[str, float] = {}  # outcome: seconds since 1970
+
+    def __bool__(self) -> bool:
+        return bool(self.usage or self.spending or self.sound_starts or self.clip_days)
+
+    def write(self) -> None:
+        USAGE.add(_by_hour(self.usage))
+        SPENDING.add(_by_hour(self.spending))
+        SOUND_STARTS.add(_by_hour(self.sound_starts))
+        CLIP_DAYS.add({(_day(day), key): [asked] for (day, key), asked in self.clip_days.items()})
+        Clip.objects.were_asked_for({key for _, key in self.clip_days})
+        for outcome in sorted(self.last_calls):  # in one order, as in the counter tables: no deadlock
+            LastCall.objects.note(outcome, _moment(self.last_calls[outcome]))
+
+
+class Ledger:
+    """What one process counts. `price_usd` gives the price of a clip as if it were spoken now.
+
+    Thread-safe. A batch that could not be written is kept and written the next time. Each has a number and is
+    written in one transaction with a row that says so: if the database committed it but the answer was lost,
+    that row is found, and nothing is added twice.
+    """
+
+    def __init__(self, price_usd: Callable[[Asked], float], clock: Callable[[], float] = time.time) -> None:
+        self._price_usd = price_usd
+        self._clock = clock
+        self._name = uuid.uuid4().hex
+        self._lock = threading.Lock()
+        self._flushing = threading.Lock()
+        self._open = Batch(1)
+        self._closed: Batch | None = None  # being written, or to be written once the database is there
+
+    def record_request(
+        self, asked: Asked, outcome: str, seconds: float, audio_bytes: int, *, made_ahead: bool = False
+    ) -> None:
+        """One request for a clip, and how it went. `seconds`: from the request to the first byte."""
+        hour = int(self._clock() // HOUR_SECONDS)
+        bucket = bisect_left(LATENCY_BUCKETS_MS, seconds * 1_000)
+        worth = round(self._price_usd(asked) * 1e6) if outcome != "failed" else 0
+        with self._lock:
+            figures = self._open.usage[hour, asked.content_type, asked.voice, outcome, bucket]
+            figures[0] += 1
+            figures[1] += asked.characters
+            figures[2] += audio_bytes
+            figures[3] += worth
+            if made_ahead and outcome in HITS:
+                figures[4] += 1
+            if asked.content_hash:
+                self._open.clip_days[hour // 24, asked.content_hash] += 1
+
+    def record_call(self, request: SpeechRequest, content_type: str, usd: float, outcome: str) -> None:
+        """One provider call. `outcome` is "ok" or an error's code."""
+        now = self._clock()
+        hour = int(now // HOUR_SECONDS)
+        with self._lock:
+            self._open.last_calls[outcome] = now
+            figures = self._open.spending[hour, content_type, request.voice, request.model, outcome]
+            figures[0] += 1
+            figures[1] += len(request.text)
+            figures[2] += round(usd * 1e6)
+
+    def record_playback(self, content_type: str, voice: str, milliseconds: int) -> None:
+        """A clip began to sound in a listener's browser, so long after it was asked for."""
+        hour = int(self._clock() // HOUR_SECONDS)
+        bucket = bisect_left(LATENCY_BUCKETS_MS, milliseconds)
+        with self._lock:
+            self._open.sound_starts[hour, content_type, voice, bucket][0] += 1
+
+    def flush(self) -> bool:
+        """Add what was counted to the database. False if the database does not take it just now.
+
+        Returns once everything counted before this call is written, even if another thread is writing it.
+        """
+        with self._flushing:
+            if not self._write_closed_batch():
+                return False
+            self._close_batch()
+            return self._write_closed_batch()
+
+    @contextmanager
+    def flushed_every(self, seconds: float) -> Iterator[None]:
+        """Flush in the background during a long task, in a process without housekeeping."""
+        is_over = threading.Event()
+
+        def flush_until_over() -> None:
+            while not is_over.wait(seconds):
+                with returning_connections():
+                    self.flush()
+
+        thread = start_thread(flush_until_over, name="ledger")
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+            self.flush()
+
+    def _close_batch(self) -> None:
+        with self._lock:
+            if self._open:
+                self._closed, self._open = self._open, Batch(self._open.number + 1)
+
+    def _write_closed_batch(self) -> bool:
+        batch = self._closed
+        if batch is None:
+            return True
+        try:
+            with transaction.atomic(durable=True):
+                if Receipt.objects.sign(self._name, batch.number):
+                    batch.write()
+        except Error:
+            logger.warning("The ledger keeps its counts; the database does not take them just now.")
+            return False
+        self._closed = None
+        return True
+
+
+def report_process(clips_in_memory: int) -> None:
+    """Say how this process is doing, for the figures of its host. Raises Error."""
+    ProcessReport.objects.update_or_create(
+        host=this_host(),
+        process=str(os.getpid()),
+        defaults={"clips_in_memory": clips_in_memory, "reported_at": Now()},
+    )
+
+
+def _by_hour(figures: Mapping[Key, list[int]]) -> dict[Key, list[int]]:
+    return {(_moment(key[0] * HOUR_SECONDS), *key[1:]): counts for key, counts in figures.items()}
+
+
+def _day(number: int) -> date:
+    return _moment(number * DAY_SECONDS).date()
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

@@ -1,0 +1,1 @@
+"""What processes and hosts share: leases, and which hosts are at work."""

@@ -1,0 +1,77 @@
+"""What is done once a day, so that what a year leaves behind stays small."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+from django_q.models import Failure, Success
+
+from ttscache import hooks
+from ttscache.accounting.rollup import first_day_kept, roll_up, start_of_day
+from ttscache.maintenance import pruning
+from ttscache.models import (
+    Clip,
+    ClipDay,
+    Pin,
+    PruneRun,
+    Receipt,
+    Removal,
+    Replaced,
+    WarmItem,
+    WarmRun,
+    has_audio,
+)
+from ttscache.monitoring import health
+
+SUCCESSES_KEPT = timedelta(days=7)
+FAILURES_KEPT = timedelta(days=30)
+REMOVALS_KEPT = timedelta(days=7)  # a process looks every few seconds; one that was away compares its files
+REPLACED_KEPT = timedelta(days=30)  # twice as long as growth looks back
+RECEIPTS_KEPT = timedelta(days=30)  # far longer than any process waits for its database
+RUNS_KEPT = timedelta(days=30)
+BATCH = 500
+
+
+def tidy() -> None:
+    """Each step is done again tomorrow if it is cut off today."""
+    roll_up()
+    forget_old_days_of_removed_clips()
+    forget_old_runs()
+    _delete(Pin.objects.filter(until__lt=Now()))
+    _delete(Replaced.objects.filter(replaced_at__lt=Now() - REPLACED_KEPT))
+    _delete(Removal.objects.filter(removed_at__lt=Now() - REMOVALS_KEPT))
+    Receipt.objects.filter(signed_at__lt=Now() - RECEIPTS_KEPT).delete()
+    Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
+    Failure.objects.filter(stopped__lt=Now() - FAILURES_KEPT).delete()
+    health.forget_the_dead()  # dead claims and refusals that no longer hold, too
+    hooks.installed().tidy_daily()
+
+
+def forget_old_runs() -> None:
+    """What became of each clip long ago is in no list that anybody reads; but what has failed and is not
+    there yet is remembered, as its tries are counted."""
+    long_ago = timezone.now() - RUNS_KEPT
+    failures = WarmItem.objects.filter(~has_audio("clip__"), run=OuterRef("pk"), state=WarmItem.State.FAILED)
+    ended = WarmRun.objects.filter(finished_at__lt=long_ago).exclude(state__in=WarmRun.ACTIVE)
+    ended = ended.exclude(Exists(failures))
+    _delete(WarmItem.objects.filter(run__in=ended))
+    _delete(ended)
+    _delete(PruneRun.objects.filter(finished_at__lt=long_ago))
+    pruning.discard_unconfirmed_plans()
+
+
+def _delete(rows: QuerySet[Any]) -> None:
+    """A batch at a time, so that the database has time for listeners in between."""
+    while page := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        rows.model._default_manager.filter(pk__in=page).delete()
+
+
+def forget_old_days_of_removed_clips() -> None:
+    """Their requests stay in Usage; a hash that nobody knows any more says nothing."""
+    on_record = Clip.objects.filter(content_hash=OuterRef("content_hash"))
+    old = ClipDay.objects.filter(day__lt=first_day_kept(start_of_day(timezone.now())))
+    old.filter(~Exists(on_record)).delete()

@@ -1,0 +1,130 @@
+"""Where clips are kept, put right: objects on the side their pins want, clips that only this host has, and
+all clips from one permanent tier to the other. Each may be cut off anywhere and done again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from ttscache.cache import SpeechCache
+from ttscache.conf import conf
+from ttscache.errors import TierError
+from ttscache.models import Clip, ContentType, Keeper, Pin
+from ttscache.tiers import pages_of
+from ttscache.tiers.records import PermanentTier, as_tier_error, kept_clip, why_too_short
+from ttscache.wiring import speech_cache, storage_tier
+
+logger = logging.getLogger(__name__)
+
+UPKEEP_SECONDS = 60
+BATCH = 500
+LOOKS = 3  # at a clip whose record changes while it is moved
+ATTEMPTS = 5  # at a tier that does not answer
+ATTEMPT_SECONDS = 2.0
+
+
+# --- objects and their pins -------------------------------------------------------------------------------
+def misplaced() -> QuerySet[Clip]:
+    """Clips in the bucket whose object lies on the wrong side, or is packed where a CDN serves it."""
+    is_audible = Exists(Pin.objects.audible().filter(content_hash=OuterRef("content_hash")))
+    is_public = Q(audio_file_path__startswith="public/")
+    is_wrong = (is_audible & ~is_public) | (~is_audible & is_public)
+    if conf().cdn_url:
+        is_wrong |= is_audible & ~Q(encoding="")
+    return Clip.objects.kept_by(Keeper.STORAGE).filter(is_wrong).defer("waveform")
+
+
+def settle_objects() -> int:
+    """Move them where their pins want them. Raises TierError."""
+    storage = storage_tier()
+    if storage is None:
+        return 0
+    with as_tier_error():
+        return sum(storage.settle(clip) for clip in misplaced().order_by("pk")[:BATCH])
+
+
+def is_upkeep_due() -> bool:
+    """Once a minute, whoever asks first. Raises Error."""
+    return speech_cache().claims.shut("upkeep", UPKEEP_SECONDS, error="done")
+
+
+# --- clips that only this host has ------------------------------------------------------------------------
+def push_missing(cache: SpeechCache | None = None) -> int:
+    """Keep permanently what a local tier has and no permanent one, as after an outage. Raises TierError."""
+    cache = cache or speech_cache()
+    pushed = 0
+    for tier in cache.tiers.local:
+        for batch in pages_of(tier, BATCH):
+            for clip in _without_bytes(batch):
+                entry = tier.get(clip.content_hash)
+                if entry is None:
+                    continue
+                if reason := why_too_short(entry, clip):
+                    logger.error("This host's copy of clip %s is short: %s.", clip.content_hash, reason)
+                    tier.delete(clip.content_hash)
+                    continue
+                cache.tiers.permanent.put(entry)
+                pushed += 1
+    return pushed
+
+
+def _without_bytes(content_hashes: list[str]) -> list[Clip]:
+    with as_tier_error():
+        missing = Clip.objects.filter(content_hash__in=content_hashes, kept_at__isnull=True, is_active=True)
+        return list(missing.exclude(content_type=ContentType.RESPONSE).defer("waveform"))
+
+
+# --- from one permanent tier to the other -----------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What became of one clip. `problem`: why it stays where it is."""
+
+    clip: Clip
+    problem: str = ""
+
+
+def to_move(source: PermanentTier) -> QuerySet[Clip]:
+    """All that this tier has, but for a person's own words: they go nowhere."""
+    kept = Clip.objects.kept_by(Keeper(source.name)).exclude(content_type=ContentType.RESPONSE)
+    return kept.defer("waveform").order_by("pk")
+
+
+def move_clips(source: PermanentTier, target: PermanentTier) -> Iterator[Move]:
+    """Each is read, checked, kept over there, read back, named in its record, and only then left here.
+
+    Raises TierError when a tier does not answer for a while; what was moved stays moved.
+    """
+    last = None
+    while page := list((to_move(source).filter(pk__gt=last) if last else to_move(source))[:BATCH]):
+        for clip in page:
+            yield _persistently_moved(clip.content_hash, source, target) or Move(clip)
+        last = page[-1].pk
+
+
+def _persistently_moved(content_hash: str, source: PermanentTier, target: PermanentTier) -> Move | None:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _moved(content_hash, source, target)
+        except TierError as error:
+            logger.warning("Clip %s waits to be moved: %s", content_hash, error)
+            time.sleep(ATTEMPT_SECONDS)
+    return _moved(content_hash, source, target)
+
+
+def _moved(content_hash: str, source: PermanentTier, target: PermanentTier) -> Move | None:
+    with as_tier_error():
+        for _ in range(LOOKS):
+            clip = kept_clip(content_hash, Keeper(source.name))
+            if clip is None:
+                return None  # somebody else has moved it
+            entry = source.read(clip)
+            if entry is None:
+                return Move(clip, "its bytes are missing or damaged")
+            if target.take_over(clip, entry):
+                return Move(clip)
+        raise TierError("A clip changes faster than it can be moved.")

@@ -1,0 +1,1 @@
+"""How the service is doing: health, inventory, lifetime totals, Prometheus metrics, alerts."""

@@ -1,0 +1,230 @@
+"""Trouble that staff have to know of: looked for now and then, told once when it begins and once it is over.
+
+What was told is in the database, so a restart or another host tells nothing twice. A mail server that is down
+is tried again at the next look.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import smtplib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.db import transaction
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from ttscache.accounting.budget import budget_today
+from ttscache.accounting.ledger import HITS
+from ttscache.conf import conf
+from ttscache.coordination.hosts import this_host
+from ttscache.models import Alert, ContentType, LastCall, Usage
+from ttscache.monitoring import inventory
+
+logger = logging.getLogger(__name__)
+
+Kind = Alert.Kind
+
+BUDGET_SHARE, BUDGET_SHARE_OVER = 0.8, 0.7  # two marks: calls that end give money back
+STORAGE_SHARE, STORAGE_SHARE_OVER = 0.9, 0.85
+COVERAGE_PATIENCE = timedelta(minutes=15)  # a text that was just published is being made
+FEWEST_LOOKUPS = 50
+HIT_RATE_HOURS = 24
+REFUSALS = {
+    Kind.KEY_REFUSED: "The voice service refuses our key (OPENAI_API_KEY): nothing new can be made.",
+    Kind.QUOTA_USED_UP: "The voice service says that our quota is used up: nothing new can be made.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """`subject`: what it is about, where one kind of trouble can be of several."""
+
+    kind: Alert.Kind
+    says: str
+    subject: str = ""
+    patience: timedelta = timedelta()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.kind, self.subject
+
+
+def open_alerts() -> list[Alert]:
+    """What staff have to know now, the latest first. Raises Error."""
+    return list(Alert.objects.open())
+
+
+def refused_because() -> Alert.Kind | None:
+    """Why the voice service refused the last call; None if one succeeded since."""
+    last = dict(LastCall.objects.values_list("outcome", "at"))
+    refused = max((kind for kind in REFUSALS if kind in last), key=lambda kind: last[kind], default=None)
+    return refused if refused and ("ok" not in last or last["ok"] < last[refused]) else None
+
+
+def look() -> None:
+    """Note what begins and what is over, and tell of it. Raises Error.
+
+    One caller at a time, over all hosts; see tasks.look_for_trouble.
+    """
+    standing = {(alert.kind, alert.subject): alert for alert in Alert.objects.filter(over_at__isnull=True)}
+    found = {trouble.key: trouble for trouble in _trouble(set(standing))}
+    for key, trouble in found.items():
+        if key in standing:
+            Alert.objects.filter(pk=standing[key].pk, over_at__isnull=True).update(says=trouble.says)
+        else:
+            _begin(trouble)
+    for key, alert in standing.items():
+        if key not in found and _can_judge(alert):
+            _end(alert)
+    _tell()
+
+
+def _begin(trouble: Trouble) -> None:
+    now = timezone.now()
+    alert = Alert(
+        kind=trouble.kind,
+        subject=trouble.subject,
+        says=trouble.says,
+        since=now,
+        due_at=now + trouble.patience,
+    )
+    Alert.objects.bulk_create([alert], ignore_conflicts=True)  # one open row, whoever comes first
+
+
+@transaction.atomic
+def _end(alert: Alert) -> None:
+    """What passed before anyone was to be told is forgotten."""
+    now = timezone.now()
+    Alert.objects.filter(pk=alert.pk, over_at__isnull=True, due_at__gt=now).delete()
+    Alert.objects.filter(pk=alert.pk, over_at__isnull=True).update(over_at=now)
+
+
+def _can_judge(alert: Alert) -> bool:
+    """A disk is seen from its own host only."""
+    return alert.kind != Kind.STORAGE or alert.subject in ("", this_host())
+
+
+# --- what is the matter ----------------------------------------------------------------------------------
+def _trouble(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
+    looks: Iterable[Callable[[set[tuple[str, str]]], Iterator[Trouble]]]
+    looks = (_key_refused, _budget, _coverage, _hit_rates, _storage)
+    for look_at in looks:
+        yield from look_at(standing)
+
+
+def _key_refused(_: set[tuple[str, str]]) -> Iterator[Trouble]:
+    """Until a call succeeds again: only a call shows whether a key is good for speech."""
+    if refused := refused_because():
+        yield Trouble(refused, REFUSALS[refused])
+
+
+def _budget(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
+    budget = budget_today()
+    if not budget.cap_usd:
+        return
+    mark = BUDGET_SHARE_OVER if (Kind.BUDGET, "") in standing else BUDGET_SHARE
+    if budget.committed_usd >= mark * budget.cap_usd:
+        yield Trouble(
+            Kind.BUDGET,
+            f"${budget.committed_usd:,.2f} of today's ${budget.cap_usd:,.2f} (UTC) are spent or set aside. "
+            "Once all is spent, what has been made plays on and nothing new is made until tomorrow.",
+        )
+
+
+def _coverage(_: set[tuple[str, str]]) -> Iterator[Trouble]:
+    coverage = inventory.coverage()
+    if coverage.ready < coverage.total:
+        says = (
+            f"{coverage.ready} of {coverage.total} published clips are there; for the others listeners wait."
+        )
+        yield Trouble(Kind.COVERAGE, says, patience=COVERAGE_PATIENCE)
+
+
+def _hit_rates(_: set[tuple[str, str]]) -> Iterator[Trouble]:
+    """Of each kind of text that has a target and was asked for often enough to tell."""
+    since = timezone.now() - timedelta(hours=HIT_RATE_HOURS)
+    counted = (
+        Usage.objects.filter(hour__gt=since)
+        .order_by()
+        .values_list("content_type")
+        .annotate(lookups=Sum("requests"), hits=Sum("requests", filter=Q(outcome__in=HITS), default=0))
+    )
+    for kind, lookups, hits in counted:
+        target = conf().hit_rate_targets.get(kind, 0.0)
+        if lookups >= FEWEST_LOOKUPS and hits / lookups < target:
+            name = ContentType(kind).label if kind in ContentType.values else kind
+            yield Trouble(
+                Kind.HIT_RATE,
+                f"{name}: {hits / lookups:.1%} of {lookups:,} clips asked for in the last {HIT_RATE_HOURS} "
+                f"hours were there at once; the target is {target:.1%}.",
+                subject=kind,
+            )
+
+
+def _storage(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
+    """Of the limit that is set for all clips; where none is, of this host's disk."""
+    limit = conf().storage_limit_bytes
+    subject = "" if limit else this_host()
+    mark = STORAGE_SHARE_OVER if (Kind.STORAGE, subject) in standing else STORAGE_SHARE
+    if limit:
+        used = sum(held.stored_bytes for held in inventory.clips_held())
+        what = "the space for clips (TTS_STORAGE_LIMIT_BYTES)"
+    else:
+        try:
+            disk = shutil.disk_usage(conf().files_dir)
+        except OSError:
+            logger.warning("The disk of the local files cannot be looked at.")
+            return
+        limit, used = disk.used + disk.free, disk.used  # what is kept for root is nobody's
+        what = f"the disk of the local files on {subject}"
+    if used >= mark * limit:
+        yield Trouble(Kind.STORAGE, f"{used / limit:.0%} of {what} is used.", subject=subject)
+
+
+# --- telling ---------------------------------------------------------------------------------------------
+def _tell() -> None:
+    """Mail what is untold. Once the mail server fails, all that is left waits for the next look."""
+    now = timezone.now()
+    begun = Q(over_at__isnull=True, due_at__lte=now, mailed_at__isnull=True)
+    ended = Q(over_at__isnull=False, over_mailed_at__isnull=True)
+    untold = list(Alert.objects.filter(begun | ended).order_by("since"))
+    if not untold:
+        return
+    if not settings.ALERT_EMAILS:
+        for alert in untold:
+            logger.warning("%s (No mail: ALERT_EMAILS is not set.)", _sentence(alert))
+            _mark(alert)
+        return
+    try:
+        with get_connection() as server:
+            for alert in untold:
+                server.send_messages([_mail_about(alert)])
+                _mark(alert)
+    except (smtplib.SMTPException, OSError) as error:
+        logger.warning("Alerts are mailed later; the mail server fails (%s).", type(error).__name__)
+
+
+def _mark(alert: Alert) -> None:
+    """Once it is over there is nothing more to tell of its beginning."""
+    field = "mailed_at" if alert.over_at is None else "over_mailed_at"
+    Alert.objects.filter(pk=alert.pk, **{f"{field}__isnull": True}).update(**{field: timezone.now()})
+
+
+def _mail_about(alert: Alert) -> EmailMessage:
+    is_over = alert.over_at is not None
+    lines = [_sentence(alert), "", f"Since {alert.since:%d %b %Y, %H:%M} (UTC)."]
+    if alert.over_at is not None:
+        lines.append(f"Over since {alert.over_at:%d %b %Y, %H:%M} (UTC).")
+    lines.append(f"Sent by Life Review on {this_host()}. The staff pages list all alerts.")
+    subject = f"[Life Review] {'Over: ' if is_over else ''}{alert.get_kind_display()}"
+    return EmailMessage(subject, "\n".join(lines) + "\n", to=settings.ALERT_EMAILS)
+
+
+def _sentence(alert: Alert) -> str:
+    return f"It is over: {alert.says}" if alert.over_at is not None else alert.says

@@ -1,0 +1,169 @@
+"""Whether each part of the service is fit for work."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from django.core import checks
+from django.core.signals import setting_changed
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from ttscache.conf import conf
+from ttscache.coordination.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS, this_host
+from ttscache.errors import BrokenAudio, TierError
+from ttscache.models import Claim, ClipFile, ProcessReport
+from ttscache.wiring import storage_tier
+
+HEARTBEAT_SECONDS = 10
+PENDING_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    name: str
+    is_ready: bool
+    detail: str
+
+
+def parts() -> list[Part]:
+    """Database, local files, permanent tier, task cluster, provider settings; none of them raises.
+
+    A database that is gone is waited for once, not by each part that lives in it.
+    """
+    database = _look("database", _database)
+    in_database = _look if database.is_ready else _without_database
+    return [
+        database,
+        _look("local files", _local_files),
+        in_database("permanent tier", _permanent_tier),
+        in_database("task cluster", _task_cluster),
+        _look("provider settings", _provider_settings),
+    ]
+
+
+def cluster_is_alive() -> None:
+    """A task of this host's cluster says so. Raises Error."""
+    ProcessReport.objects.update_or_create(host=this_host(), process=CLUSTER, defaults={"reported_at": Now()})
+
+
+def forget_the_dead() -> None:
+    """Drop what processes that ended long ago said of themselves, and what they failed to give back."""
+    long_ago = Now() - timedelta(hours=1)
+    ProcessReport.objects.filter(reported_at__lt=long_ago).delete()
+    dead = Q(until__lt=long_ago)
+    # A text that came out broken is remembered for longer, or each day would pay for it anew.
+    broken = Q(error__startswith=BrokenAudio.remembered_as, until__gt=Now() - timedelta(days=90))
+    Claim.objects.filter(dead & ~broken).delete()
+
+
+def is_cluster_alive(host: str = "") -> bool:
+    """Whether a task ended lately, on this host or on any. Raises Error."""
+    reports = ProcessReport.objects.filter(
+        process=CLUSTER, reported_at__gt=Now() - timedelta(seconds=HEARTBEAT_LOST_SECONDS)
+    )
+    return (reports.filter(host=host) if host else reports).exists()
+
+
+class _NotReadyError(Exception):
+    pass
+
+
+def _look(name: str, look: Callable[[], str]) -> Part:
+    try:
+        return Part(name, True, look())
+    except _NotReadyError as problem:
+        return Part(name, False, str(problem))
+    except Error:
+        return Part(name, False, "the database does not answer")
+    except OSError as error:
+        return Part(name, False, error.strerror or "not usable")
+
+
+class Migrations:
+    """Whether all are applied. Once they are, they stay so while this process runs.
+
+    Finding out takes the graph of all migrations, so it is done every few seconds at most.
+    """
+
+    def __init__(self) -> None:
+        self._are_applied = False
+        self._look_again_at = 0.0
+
+    def are_waiting(self) -> bool:
+        """Raises Error. Several threads may look at once, so that none waits for another's timeout."""
+        if not self._are_applied and time.monotonic() >= self._look_again_at:
+            executor = MigrationExecutor(connection)
+            self._are_applied = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+            self._look_again_at = time.monotonic() + PENDING_SECONDS
+        return not self._are_applied
+
+
+migrations = Migrations()
+
+
+def _without_database(name: str, _: Callable[[], str]) -> Part:
+    return Part(name, False, "the database is not ready")
+
+
+def _database() -> str:
+    if migrations.are_waiting():
+        raise _NotReadyError("migrations are waiting: run manage.py migrate")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return str(connection.vendor)
+
+
+def _local_files() -> str:
+    folder = conf().files_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(b"ready")
+        probe.flush()
+    return "can be written"
+
+
+def _permanent_tier() -> str:
+    storage = storage_tier()
+    if storage is None or conf().permanent != storage.name:
+        ClipFile.objects.exists()
+        return "database"
+    try:
+        storage.check()
+    except TierError as error:
+        raise _NotReadyError(str(error)) from error
+    return f"storage, bucket {storage.bucket.name}"
+
+
+def _task_cluster() -> str:
+    if not is_cluster_alive():
+        raise _NotReadyError(f"no task ended within {HEARTBEAT_LOST_SECONDS} s; is qcluster running?")
+    return "takes tasks"
+
+
+def _provider_settings() -> str:
+    if problem := problem_with_settings():
+        raise _NotReadyError(problem)
+    return f"{conf().provider}, {conf().house_model}"
+
+
+@cache
+def problem_with_settings() -> str:
+    """The first one that keeps us from speaking, or nothing. Settings do not change while a process runs."""
+    problems = (problem for problem in checks.run_checks() if (problem.id or "").startswith("ttscache.E"))
+    return next((str(problem.msg) for problem in problems), "")
+
+
+def _forget(**_: Any) -> None:
+    problem_with_settings.cache_clear()
+
+
+setting_changed.connect(_forget)  # sent by override_settings in tests only

@@ -1,0 +1,158 @@
+"""What there is just now: clips by kind and place, what of the published can be played, files, queues."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Sum
+from django.db.models.functions import Coalesce, Length, Now
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from ttscache.accounting.prices import list_price_usd
+from ttscache.adaptive_cache import Freshness, cached_in_process
+from ttscache.coordination.hosts import CLUSTER, this_host
+from ttscache.coordination.leases import is_process_alive
+from ttscache.models import Clip, Pin, ProcessReport, WarmItem, WarmRun, kind_of
+from ttscache.wiring import speech_cache
+
+REPORT_SECONDS = 90  # a process that has not reported for so long is gone
+FRESH = Freshness(times=20)  # a slow look that takes a second is good for twenty
+
+
+# --- clips -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The clips of one kind in one permanent tier and encoding; their bytes at rest and as heard."""
+
+    content_type: str
+    kept_in: str
+    encoding: str
+    clips: int
+    stored_bytes: int
+    audio_bytes: int
+
+
+@cached_in_process(FRESH)
+def clips_held() -> list[Held]:
+    """Those that play without a provider call. Raises Error."""
+    audio = Coalesce(F("audio_file_size"), 0)
+    rows = (
+        Clip.objects.with_audio()
+        .order_by()
+        .values_list("content_type", "kept_in", "encoding")
+        .annotate(clips=Count("*"), stored=Sum(Coalesce(F("stored_size"), audio)), audio=Sum(audio))
+    )
+    sums: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for content_type, kept_in, encoding, *figures in rows:
+        held = sums[kind_of(content_type), kept_in, encoding]
+        held[:] = map(sum, zip(held, figures, strict=True))
+    return [Held(*key, *figures) for key, figures in sorted(sums.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeAhead:
+    """Clips made before anybody asked for them, and those of them that nobody has asked for to this day."""
+
+    clips: int
+    never_played: int
+    never_played_usd: float
+
+
+@cached_in_process(FRESH)
+def clips_made_ahead() -> MadeAhead:
+    """Raises Error."""
+    unheard = Clip.objects.never_played().order_by().values_list("model")
+    by_model = list(unheard.annotate(clips=Count("pk"), characters=Sum(Length("content_text"))))
+    return MadeAhead(
+        clips=Clip.objects.with_audio().filter(made_ahead=True).count(),
+        never_played=sum(clips for _, clips, _ in by_model),
+        never_played_usd=sum(list_price_usd(model, characters) for model, _, characters in by_model),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Published texts in each listener voice, and how many of them are there."""
+
+    ready: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        return self.ready / self.total if self.total else 1.0
+
+
+def coverage(voice: str = "") -> Coverage:
+    """In one voice, or in all. Raises Error."""
+    wanted = Pin.objects.published().order_by().values("content_hash").distinct()
+    if voice:
+        spoken = Clip.objects.filter(content_hash=OuterRef("content_hash"), voice=voice)
+        wanted = wanted.filter(Exists(spoken))
+    is_there = Clip.objects.with_audio().filter(content_hash=OuterRef("content_hash"))
+    return Coverage(wanted.filter(Exists(is_there)).count(), wanted.count())
+
+
+# --- this host -------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Files:
+    clips: int
+    bytes: int
+
+
+@cached_in_process(FRESH)
+def files_here() -> Files:
+    """The clips in the local files of this host. Raises OSError."""
+    sizes = [size for tier in speech_cache().tiers.local if tier.name == "file" for _, size in tier.entries()]
+    return Files(len(sizes), sum(sizes))
+
+
+def clips_in_memory() -> int:
+    """On this host, as its processes last reported; those that have ended hold nothing any more."""
+    reports = ProcessReport.objects.filter(
+        host=this_host(), reported_at__gt=Now() - timedelta(seconds=REPORT_SECONDS)
+    ).exclude(process=CLUSTER)
+    counted = reports.values_list("process", "clips_in_memory")
+    return sum(clips for process, clips in counted if is_process_alive(int(process)))
+
+
+# --- work ------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Queue:
+    waiting: int
+    oldest_seconds: float
+
+
+def clips_waiting() -> Queue:
+    """To be made ahead. Raises Error."""
+    waiting = WarmItem.objects.filter(state=WarmItem.State.QUEUED, run__in=WarmRun.objects.active())
+    return _queue(waiting.order_by().aggregate(n=Count("pk"), since=Min("run__created_at")))
+
+
+def tasks_waiting() -> Queue:
+    """For a hand of the cluster. Raises Error."""
+    # A task's lock is the moment it was queued until it is taken, and then one in the future.
+    return _queue(OrmQ.objects.filter(lock__lte=timezone.now()).aggregate(n=Count("pk"), since=Min("lock")))
+
+
+def _queue(figures: dict[str, Any]) -> Queue:
+    since = figures["since"]
+    return Queue(figures["n"], (timezone.now() - since).total_seconds() if since else 0.0)
+
+
+def runs_by_state() -> dict[str, int]:
+    """Every state is named. Raises Error."""
+    counted = dict(WarmRun.objects.order_by().values_list("state").annotate(Count("pk")))
+    return {state: counted.get(state, 0) for state in WarmRun.State.values}
+
+
+def heartbeats() -> Iterable[tuple[str, float]]:
+    """Each host, and the seconds since its cluster last ended a task. Raises Error."""
+    reports = ProcessReport.objects.filter(process=CLUSTER).order_by("host")
+    now = timezone.now()
+    for host, at in reports.values_list("host").annotate(Max("reported_at")):
+        yield host, max(0.0, (now - at).total_seconds())

@@ -1,0 +1,191 @@
+"""Our figures as Prometheus reads them, looked up in the database at each scrape.
+
+So the counters are of all processes and hosts and go on after a restart; any process may answer. A histogram
+has buckets and no sum: what is kept of a latency is its bucket. https://prometheus.io/docs/practices/naming
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+import django
+from django.conf import settings
+from django.db import connection
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ttscache.accounting.budget import budget_today
+from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
+from ttscache.conf import conf
+from ttscache.coordination.hosts import this_host
+from ttscache.models import Alert
+from ttscache.monitoring import inventory, totals
+from ttscache.wiring import speech_cache
+
+# As Prometheus writes them, in seconds.
+BUCKET_ENDS = (*(f"{milliseconds / 1_000:g}" for milliseconds in LATENCY_BUCKETS_MS), "+Inf")
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+class Figures(Collector):
+    """Collecting raises Error, and no half of an answer is given."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _requests(totals.usage())
+        yield _time_to_sound(totals.sound_starts())
+        yield from _calls(totals.spending())
+        yield from _clips()
+        yield from _work()
+        yield from _service()
+
+
+# --- counters --------------------------------------------------------------------------------------------
+def _requests(usage: Rows) -> Iterator[Metric]:
+    labels = ["content_type", "voice", "outcome"]
+    totals = _summed(usage, lambda row: row[:3])
+    says = "{} of clips asked for. Outcomes: hits are memory, file, database, storage and edge."
+    yield _counter("lifereview_requests", "Clips asked for, by how they came.", labels, _column(totals, 0))
+    yield _counter("lifereview_request_characters", says.format("Characters"), labels, _column(totals, 1))
+    yield _counter("lifereview_sent_bytes", says.format("Bytes sent"), labels, _column(totals, 2))
+    worth = _column(totals, 3, micro=True)
+    yield _counter("lifereview_worth_usd", "What making each served clip would have cost.", labels, worth)
+    ahead = _column(_summed(usage, lambda row: row[:2]), 4)
+    yield _counter("lifereview_warmed_hits", "Hits on clips that were made ahead.", labels[:2], ahead)
+    yield _latency(usage)
+
+
+def _latency(usage: Rows) -> Metric:
+    says = "From the request to the first byte, by how the clip came. Sums are not kept, only buckets."
+    counts = ((row[2:3], row[3], row[4]) for row in usage)
+    return _histogram("lifereview_request_seconds", says, ["outcome"], counts)
+
+
+def _time_to_sound(sound_starts: Rows) -> Metric:
+    says = "From a press to sound, as listeners' browsers report it. Sums are not kept, only buckets."
+    counts = ((row[:2], row[2], row[3]) for row in sound_starts)
+    return _histogram("lifereview_time_to_sound_seconds", says, ["content_type", "voice"], counts)
+
+
+def _calls(spending: Rows) -> Iterator[Metric]:
+    calls = _column(_summed(spending, lambda row: row[2:4]), 0)
+    says = 'Calls of the speech provider, background included; outcome "ok", or what was the matter.'
+    yield _counter("lifereview_provider_calls", says, ["model", "outcome"], calls)
+    spent = _summed(spending, lambda row: row[:3])
+    labels = ["content_type", "voice", "model"]
+    says = "Paid for provider calls, at the price of the time."
+    yield _counter("lifereview_spent_usd", says, labels, _column(spent, 2, micro=True))
+    says = "Characters of provider calls."
+    yield _counter("lifereview_provider_characters", says, labels, _column(spent, 1))
+
+
+# --- gauges ----------------------------------------------------------------------------------------------
+def _clips() -> Iterator[Metric]:
+    clips: Counter[tuple[str, str]] = Counter()
+    stored: Counter[tuple[str, str]] = Counter()
+    for held in inventory.clips_held():
+        clips[held.content_type, held.kept_in] += held.clips
+        stored[held.content_type, held.kept_in] += held.stored_bytes
+    labels = ["content_type", "tier"]
+    yield _gauge("lifereview_clips", "Clips in the permanent tiers.", labels, clips)
+    yield _gauge("lifereview_clips_stored_bytes", "Their bytes at rest.", labels, stored)
+    files, host = inventory.files_here(), ["host"]
+    here = (this_host(),)
+    says = "Clips in the local files of the host that answers."
+    yield _gauge("lifereview_local_files", says, host, {here: files.clips})
+    yield _gauge("lifereview_local_files_bytes", "Their bytes.", host, {here: files.bytes})
+    says = "Clips in the memory of its processes, as they last reported."
+    yield _gauge("lifereview_memory_clips", says, host, {here: inventory.clips_in_memory()})
+    coverage = inventory.coverage()
+    says = "Published texts times listener voices."
+    yield _gauge("lifereview_published_clips", says, [], {(): coverage.total})
+    says = "Those of them that play without a provider call."
+    yield _gauge("lifereview_published_clips_ready", says, [], {(): coverage.ready})
+
+
+def _work() -> Iterator[Metric]:
+    clips, tasks = inventory.clips_waiting(), inventory.tasks_waiting()
+    yield _gauge("lifereview_clips_waiting", "Clips queued to be made ahead.", [], {(): clips.waiting})
+    says = "Since the oldest run with clips in the queue was asked for."
+    yield _gauge("lifereview_clips_waiting_oldest_seconds", says, [], {(): clips.oldest_seconds})
+    yield _gauge("lifereview_tasks_waiting", "Background tasks in the queue.", [], {(): tasks.waiting})
+    says = "Since the oldest of them was queued."
+    yield _gauge("lifereview_tasks_waiting_oldest_seconds", says, [], {(): tasks.oldest_seconds})
+    runs = {(state,): number for state, number in inventory.runs_by_state().items()}
+    yield _gauge("lifereview_warm_runs", "Warm runs on record, by state.", ["state"], runs)
+    ages = {(host,): age for host, age in inventory.heartbeats()}
+    says = "Since the task cluster of a host last ended a task."
+    yield _gauge("lifereview_cluster_heartbeat_age_seconds", says, ["host"], ages)
+
+
+def _service() -> Iterator[Metric]:
+    budget = budget_today()
+    if budget.cap_usd is not None:
+        says = "What may be spent in a day (UTC)."
+        yield _gauge("lifereview_budget_usd", says, [], {(): budget.cap_usd})
+    says = "Spent today (UTC), or set aside for calls under way."
+    yield _gauge("lifereview_budget_committed_usd", says, [], {(): budget.committed_usd})
+    says = "1 while the process that answers calls no provider, because calls failed again and again."
+    is_open = speech_cache().synthesizer.circuit.is_open
+    yield _gauge("lifereview_circuit_open", says, [], {(): int(is_open)})
+    is_on = dict.fromkeys(Alert.Kind.values, 0)
+    is_on |= dict.fromkeys(Alert.objects.open().values_list("kind", flat=True), 1)
+    says = "1 while staff have to know of it."
+    yield _gauge("lifereview_alert", says, ["kind"], {(kind,): on for kind, on in is_on.items()})
+    about = {
+        "version": settings.VERSION,
+        "python": platform.python_version(),
+        "django": django.get_version(),
+        "database": connection.vendor,
+        "provider": conf().provider,
+        "model": conf().house_model,
+    }
+    says = "What runs here."
+    yield _gauge("lifereview_build_info", says, list(about), {tuple(about.values()): 1})
+
+
+# --- families of metrics ---------------------------------------------------------------------------------
+def _summed(rows: Rows, key: Any) -> dict[tuple[str, ...], list[int]]:
+    """The counts of rows, which follow their four dimensions, added up by a key."""
+    sums: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * 5)
+    for row in rows:
+        figures = sums[key(row)]
+        for place, count in enumerate(row[4:]):
+            figures[place] += count
+    return sums
+
+
+def _column(sums: dict[tuple[str, ...], list[int]], place: int, *, micro: bool = False) -> dict[Any, float]:
+    return {key: figures[place] / 1e6 if micro else figures[place] for key, figures in sums.items()}
+
+
+def _counter(name: str, says: str, labels: list[str], values: Mapping[Any, float]) -> Metric:
+    return _filled(CounterMetricFamily(name, says, labels=labels), values)
+
+
+def _gauge(name: str, says: str, labels: list[str], values: Mapping[Any, float]) -> Metric:
+    return _filled(GaugeMetricFamily(name, says, labels=labels), values)
+
+
+def _histogram(
+    name: str, says: str, labels: list[str], counts: Iterable[tuple[Sequence[str], int, int]]
+) -> Metric:
+    """`counts`: the values of the labels, the bucket, and how many are in it."""
+    found: defaultdict[tuple[str, ...], list[int]] = defaultdict(lambda: [0] * len(BUCKET_ENDS))
+    for key, bucket, number in counts:
+        found[tuple(key)][bucket] += number
+    family = HistogramMetricFamily(name, says, labels=labels, unit="seconds")
+    for key, buckets in sorted(found.items()):
+        family.add_metric(list(key), list(zip(BUCKET_ENDS, accumulate(buckets), strict=True)), None)
+    return family
+
+
+def _filled(family: Any, values: Mapping[Any, float]) -> Metric:
+    for key in sorted(values):
+        family.add_metric(list(key), values[key])
+    found: Metric = family
+    return found

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from ttscache.accounting.budget import Budget, utc_now
+from ttscache.errors import BudgetExhausted
+from ttscache.models import BudgetDay, Spending
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def committed() -> int:
+    return BudgetDay.objects.get(day=utc_now().date()).committed_microusd
+
+
+def test_without_a_cap_everything_is_granted_and_nothing_written() -> None:
+    (reservation,) = Budget(None).reserve(1_000)
+    Budget(None).settle(reservation, 2_000)
+    assert Budget(None).can_afford(1_000)
+    assert not BudgetDay.objects.exists()
+
+
+def test_what_costs_nothing_is_granted_under_any_cap() -> None:
+    assert Budget(0).reserve(0)
+
+
+def test_money_is_set_aside_before_the_call_and_settled_after_it() -> None:
+    budget = Budget(1)
+    (reservation,) = budget.reserve(0.4)
+    assert committed() == 400_000
+    budget.settle(reservation, 0.25)
+    assert committed() == 250_000
+
+
+def test_the_last_cent_may_be_spent_and_no_more() -> None:
+    budget = Budget(1)
+    budget.reserve(0.75)
+    budget.reserve(0.25)
+    with pytest.raises(BudgetExhausted) as refused:
+        budget.reserve(0.000001)
+    assert refused.value.retry_after_seconds and 0 < refused.value.retry_after_seconds <= 86_400
+    assert committed() == 1_000_000
+
+
+def test_what_a_call_did_not_cost_can_be_spent_again() -> None:
+    budget = Budget(1)
+    (reservation,) = budget.reserve(1)
+    budget.settle(reservation, 0)
+    assert budget.reserve(1)
+
+
+def test_a_new_day_has_new_money() -> None:
+    budget = Budget(1)
+    budget.reserve(1)
+    assert not budget.can_afford(0.5)
+    tomorrow = Budget(1, clock=lambda: utc_now() + timedelta(days=1))
+    assert tomorrow.can_afford(0.5)
+    assert tomorrow.reserve(1)
+
+
+def test_a_call_that_ends_after_midnight_is_settled_with_its_own_day() -> None:
+    budget = Budget(1)
+    (reservation,) = budget.reserve(1)
+    Budget(1, clock=lambda: utc_now() + timedelta(days=1)).settle(reservation, 0.5)
+    assert committed() == 500_000
+
+
+def test_a_cap_set_at_noon_counts_what_the_morning_cost() -> None:
+    Spending.objects.create(
+        hour=utc_now().replace(minute=0, second=0, microsecond=0),
+        content_type="question", voice="nova", model="tts-1-hd", outcome="ok", cost_microusd=900_000,
+    )  # fmt: skip
+    budget = Budget(1)
+    assert budget.can_afford(0.1)
+    with pytest.raises(BudgetExhausted):
+        budget.reserve(0.2)
+    assert budget.reserve(0.1)
+
+
+def test_many_at_once_never_spend_more_than_the_cap() -> None:
+    granted: list[bool] = []
+
+    def call() -> None:
+        try:
+            budget = Budget(1)  # as in a process of its own
+            for _ in range(10):
+                try:
+                    granted.append(bool(budget.reserve(0.05)))
+                except BudgetExhausted:
+                    granted.append(False)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(granted), granted.count(True), committed()) == (80, 20, 1_000_000)
+
+
+def test_of_many_calls_all_are_paid_or_none() -> None:
+    budget = Budget(1)
+    assert [each.microusd for each in budget.reserve(0.3, 0.3)] == [300_000, 300_000]
+    with pytest.raises(BudgetExhausted):
+        budget.reserve(0.3, 0.3)
+    assert committed() == 600_000
+
+
+def test_what_was_spent_while_there_was_no_cap_counts_once_there_is_one_again() -> None:
+    Budget(1).reserve(0.1)
+    Spending.objects.create(
+        hour=utc_now().replace(minute=0, second=0, microsecond=0),
+        content_type="question", voice="nova", model="tts-1-hd", outcome="ok", cost_microusd=50_000_000,
+    )  # fmt: skip
+    with pytest.raises(BudgetExhausted):
+        Budget(1).reserve(0.1)  # of a process that was started anew
+
+
+def test_a_price_above_the_cap_is_beyond_any_day() -> None:
+    assert Budget(1).is_beyond(1.1)
+    assert not Budget(1).is_beyond(1)
+    assert not Budget(None).is_beyond(1_000_000)

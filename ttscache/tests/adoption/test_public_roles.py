@@ -1,0 +1,108 @@
+"""Where Supabase's public roles are, none of our tables is theirs, whenever it was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from harness.earlier_databases import Host, adoption_lines, ask, fill, found_clips
+from harness.postgres import PostgresServer
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+RELATIONS = "SELECT relname, relkind::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+AS_ON_SUPABASE = """
+GRANT USAGE ON SCHEMA public TO anon, authenticated;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO anon, authenticated;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated;
+"""
+
+
+@pytest.fixture
+def url(postgres: PostgresServer) -> str:
+    return postgres.create_database()
+
+
+@pytest.fixture
+def supabase(url: str) -> str:
+    """With an exposed clip twice, so that a row has to move aside, and with one that everybody may read."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for role in ("anon", "authenticated"):
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+                connection.execute(f"CREATE ROLE {role}")
+        connection.execute(AS_ON_SUPABASE)
+        fill(connection, "on Supabase", found_clips(1))
+        connection.execute(
+            "INSERT INTO tts_cache_files (cache_id, file_data, file_size)"
+            " SELECT cache_id, file_data, file_size FROM tts_cache_files"
+        )
+        connection.execute("GRANT SELECT ON tts_cache_files TO PUBLIC")
+        connection.execute("GRANT UPDATE (voice) ON tts_cache TO anon")
+        connection.execute("CREATE TABLE not_ours (words text)")
+    return url
+
+
+def is_refused(url: str, role: str, statement: sql.Composed) -> bool:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"SET ROLE {role}")
+        try:
+            connection.execute(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            return True
+        return False
+
+
+def open_relations(url: str, role: str) -> list[Any]:
+    """Tables the role can read or write, and sequences it can count up."""
+    left = []
+    for name, kind in ask(url, RELATIONS):
+        relation = sql.Identifier(name)
+        tries = {
+            "r": [
+                sql.SQL("SELECT FROM {}"),
+                sql.SQL("INSERT INTO {} DEFAULT VALUES"),
+                sql.SQL("DELETE FROM {}"),
+            ],
+            "S": [sql.SQL("SELECT last_value FROM {}")],
+        }.get(kind, [])
+        if not all(is_refused(url, role, each.format(relation)) for each in tries):
+            left.append(name)
+    return left
+
+
+def test_anon_reaches_no_table_or_sequence_of_ours_also_of_a_later_migrate(
+    supabase: str, tmp_path: Path
+) -> None:
+    assert {"tts_cache", "tts_cache_files"} <= set(open_relations(supabase, "anon"))
+    host = Host(supabase, tmp_path)
+    planned = host.migrate("--plan")
+    done = host.migrate("ttscache", "0004")  # as before an update
+    assert done.returncode == 0, done.stderr
+    assert open_relations(supabase, "anon") == ["not_ours"]
+    assert adoption_lines(done.stdout) == adoption_lines(planned.stdout)
+    assert "tts_cache: anon and authenticated lose their rights (delete, insert" in done.stdout
+    assert "tts_cache_files_set_aside: anon and authenticated get no rights" in done.stdout
+    done = host.migrate()
+    assert done.returncode == 0, done.stderr
+
+    tables = {name for name, _ in ask(supabase, RELATIONS)}
+    ours = {"tts_cache_files_set_aside", "auth_user", "django_session", "django_migrations", "django_cache"}
+    assert {"django_q_ormq", "narratives_journey_id_seq", *ours} <= tables
+    for role in ("anon", "authenticated"):
+        assert open_relations(supabase, role) == ["not_ours"]
+    open_rows = ask(supabase, f"{RELATIONS} AND relkind = 'r' AND NOT relrowsecurity")
+    assert open_rows == [("not_ours", "r")]
+
+
+def test_ways_that_are_not_ours_to_close_are_told(supabase: str, tmp_path: Path) -> None:
+    with psycopg.connect(supabase, autocommit=True) as connection:
+        connection.execute("CREATE VIEW shown AS SELECT content_text FROM tts_cache")
+    done = Host(supabase, tmp_path).migrate()
+
+    assert done.returncode == 0, done.stderr
+    assert "can read the view shown, which shows what is in tts_cache" in done.stderr

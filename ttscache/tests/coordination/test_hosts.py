@@ -1,0 +1,72 @@
+"""Hosts share what is bounded over all of them: each takes its part of the slots, and hands on the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+from django_q.models import OrmQ
+
+from harness.clips import speech
+from harness.fake_voice import FakeVoice
+from ttscache import tasks, warming
+from ttscache.coordination.hosts import CLUSTER, hosts_at_work
+from ttscache.generation.synthesizer import Synthesizer
+from ttscache.models import ProcessReport, WarmRun
+from ttscache.warming import ClipSpec
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WANTED = [
+    ClipSpec(speech(f"This is question number {word}."), "question") for word in ("one", "two", "three")
+]
+
+
+@pytest.fixture(autouse=True)
+def voice() -> Iterator[FakeVoice]:
+    voice = FakeVoice()
+    speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
+    yield voice
+    speech_cache().finish_recordings(5)
+
+
+def report(host: str, process: str, seconds_ago: float) -> None:
+    ago = Now() - timedelta(seconds=seconds_ago)
+    ProcessReport.objects.create(host=host, process=process, reported_at=ago)
+
+
+def test_a_host_is_at_work_whose_cluster_beats_and_that_was_heard_of_just_now() -> None:
+    report("beating", CLUSTER, 5)
+    report("serving, its last beat a while ago", CLUSTER, 60)
+    report("serving, its last beat a while ago", "4711", 5)
+    report("lost", CLUSTER, 60)
+    report("without a cluster", "4711", 5)
+    assert hosts_at_work() == {"beating", "serving, its last beat a while ago"}
+
+
+@pytest.mark.parametrize(
+    ("others", "made", "handed_on"), [([], 3, 0), (["another"], 0, 1)], ids=["alone", "two"]
+)
+def test_who_has_its_share_of_the_slots_hands_the_work_on(
+    voice: FakeVoice, others: list[str], made: int, handed_on: int
+) -> None:
+    for host in others:
+        report(host, CLUSTER, 5)
+    run = warming.start_run("here", WANTED)
+    OrmQ.objects.all().delete()
+    for slot in range(3):  # of five; a second host would have the right to two
+        speech_cache().claims.take(f"warm-slot:{slot}")
+    tasks.warm()
+    assert (len(voice.calls), OrmQ.objects.count()) == (made, handed_on)
+    assert WarmRun.objects.get(pk=run.pk).state == ("queued" if handed_on else "done")
+
+
+def test_a_host_gets_slots_again_once_the_other_is_lost(voice: FakeVoice) -> None:
+    report("lost", CLUSTER, 60)
+    for slot in range(3):
+        speech_cache().claims.take(f"warm-slot:{slot}")
+    run = warming.start_run("here", WANTED)
+    tasks.warm()
+    assert WarmRun.objects.get(pk=run.pk).state == WarmRun.State.DONE

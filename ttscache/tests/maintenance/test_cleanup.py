@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_q.models import Failure, Schedule, Success, Task
+
+from harness.clips import speech
+from ttscache import tasks
+from ttscache.models import Claim, Clip, ClipDay, ProcessReport, Receipt, Usage, WarmItem, WarmRun
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def task(name: str, age: timedelta, *, success: bool = True) -> None:
+    stopped = timezone.now() - age
+    Task.objects.create(
+        id=name, name=name, func="ttscache.tasks.warm", started=stopped, stopped=stopped, success=success
+    )
+
+
+def test_it_is_done_daily() -> None:
+    import_module("ttscache.migrations.0010_schedule_tidying").schedule_tidying(apps, None)
+
+    schedule = Schedule.objects.get(name="tidying")
+    assert schedule.schedule_type == Schedule.DAILY
+    assert import_string(schedule.func) is tasks.tidy
+
+
+def test_old_hours_become_days() -> None:
+    for hour in (3, 4):
+        moment = datetime(2025, 3, 4, hour, tzinfo=UTC)
+        Usage.objects.create(
+            hour=moment, content_type="question", voice="nova", outcome="file", latency_bucket=1, requests=2
+        )
+    tasks.tidy()
+
+    (day,) = Usage.objects.all()
+    assert (day.hour.hour, day.requests) == (0, 4)
+
+
+def test_a_clip_keeps_its_months_until_it_is_removed() -> None:
+    clip = Clip.objects.record(speech(), "question")
+    for content_hash in (clip.content_hash, "f" * 32):
+        ClipDay.objects.create(content_hash=content_hash, day=date(2024, 3, 4), requests=2)
+        ClipDay.objects.create(content_hash=content_hash, day=timezone.now().date(), requests=1)
+    tasks.tidy()
+
+    assert set(ClipDay.objects.values_list("content_hash", "day", "requests")) == {
+        (clip.content_hash, date(2024, 3, 1), 2),
+        (clip.content_hash, timezone.now().date(), 1),
+        ("f" * 32, timezone.now().date(), 1),
+    }
+
+
+def test_tasks_that_ended_well_are_forgotten_after_a_week_and_failures_after_a_month() -> None:
+    task("old", timedelta(days=8))
+    task("young", timedelta(days=6))
+    task("failed lately", timedelta(days=29), success=False)
+    task("failed long ago", timedelta(days=31), success=False)
+    tasks.tidy()
+
+    assert [each.name for each in Success.objects.all()] == ["young"]
+    assert [each.name for each in Failure.objects.all()] == ["failed lately"]
+
+
+def test_what_the_dead_left_behind_is_forgotten() -> None:
+    for age, name in ((timedelta(minutes=5), "young"), (timedelta(hours=2), "old")):
+        then = timezone.now() - age
+        ProcessReport.objects.create(host="host", process=name, reported_at=then)
+        Claim.objects.create(name=name, owner="host:1:x", until=then, error="provider_timeout")
+    for days, name in ((1, "young"), (31, "old")):
+        Receipt.objects.create(ledger=name, page=1, signed_at=timezone.now() - timedelta(days=days))
+    tasks.tidy()
+
+    assert ProcessReport.objects.get().process == "young"
+    assert Claim.objects.get().name == "young"
+    assert Receipt.objects.get().ledger == "young"
+
+
+@pytest.mark.parametrize(("kept_at", "runs"), [(None, 1), (timezone.now(), 0)], ids=["missing", "made since"])
+def test_what_failed_long_ago_is_remembered_until_its_clip_is_there(
+    kept_at: datetime | None, runs: int
+) -> None:
+    long_ago = timezone.now() - timedelta(days=40)
+    clip = Clip.objects.record(speech(), "question")
+    Clip.objects.update(kept_at=kept_at)
+    run = WarmRun.objects.create(scope="ours, nova", state="failed", finished_at=long_ago)
+    WarmItem.objects.create(run=run, clip=clip, position=0, characters=3, state="failed")
+    tasks.tidy()
+
+    assert WarmRun.objects.count() == runs

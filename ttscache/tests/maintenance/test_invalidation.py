@@ -1,0 +1,111 @@
+"""What was removed elsewhere is forgotten here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from harness.clips import entry, speech
+from ttscache.cache import SpeechCache
+from ttscache.delivery.playback import load_for_playback
+from ttscache.maintenance import invalidation
+from ttscache.maintenance.invalidation import LocalCopies
+from ttscache.models import Clip, Removal
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cache() -> SpeechCache:
+    return speech_cache()
+
+
+@pytest.fixture
+def copies(cache: SpeechCache) -> LocalCopies:
+    """Of a process that has been there for a while."""
+    copies = LocalCopies(cache)
+    copies.forget_removed()
+    return copies
+
+
+def held(cache: SpeechCache, words: str) -> str:
+    """A clip that this process and host have, and that is on record; its hash."""
+    content_hash = Clip.objects.record(speech(words), "question").content_hash
+    for tier in cache.tiers.local:
+        tier.put(entry(content_hash))
+    return content_hash
+
+
+def tiers_with(cache: SpeechCache, content_hash: str) -> list[str]:
+    return [tier.name for tier in cache.tiers.local if tier.get(content_hash)]
+
+
+def remove(content_hash: str, *, seconds_ago: float = 0) -> None:
+    """As another host does."""
+    Clip.objects.filter(content_hash=content_hash).delete()
+    Removal.objects.create(
+        content_hash=content_hash, removed_at=timezone.now() - timedelta(seconds=seconds_ago)
+    )
+
+
+def test_what_was_removed_elsewhere_goes_from_memory_and_files(cache, copies) -> None:
+    gone, stays = held(cache, "Gone."), held(cache, "Stays.")
+    remove(gone)
+    copies.forget_removed()
+    assert (tiers_with(cache, gone), tiers_with(cache, stays)) == ([], ["memory", "file"])
+
+
+def test_a_removal_that_is_committed_late_is_seen_all_the_same(cache, copies) -> None:
+    early, late = held(cache, "Early."), held(cache, "Late.")
+    remove(early)
+    copies.forget_removed()
+    remove(late, seconds_ago=20)
+    copies.forget_removed()
+    assert tiers_with(cache, late) == []
+
+
+def test_a_clip_that_came_back_is_left_alone(cache, copies) -> None:
+    content_hash = held(cache, "Gone, and back.")
+    remove(content_hash)
+    copies.forget_removed()
+    held(cache, "Gone, and back.")
+    copies.forget_removed()
+    assert tiers_with(cache, content_hash) == ["memory", "file"]
+
+
+def test_once_it_is_quiet_no_removal_is_read_again(cache, copies, monkeypatch) -> None:
+    remove(held(cache, "Gone."))
+    copies.forget_removed()
+    assert copies._seen
+    monkeypatch.setattr(invalidation, "LATE_SECONDS", -1)
+    copies.forget_removed()
+    assert copies._seen == set() and not Removal.objects.filter(removed_at__gt=copies._after).exists()
+
+
+def test_after_a_time_away_files_are_compared_with_the_records(cache) -> None:
+    """Its removal is forgotten as well by now."""
+    gone, stays = held(cache, "Gone."), held(cache, "Stays.")
+    Clip.objects.filter(content_hash=gone).delete()
+    LocalCopies(cache).forget_removed()
+    assert (tiers_with(cache, gone), tiers_with(cache, stays)) == ([], ["memory", "file"])
+
+
+def test_files_of_no_clip_go_once_they_are_old(cache, settings, monkeypatch) -> None:
+    held(cache, "Stays.")
+    (folder,) = Path(settings.TTSCACHE["files_dir"]).glob("private/*")
+    (folder / "left.mp3").write_bytes(b"half a clip")
+    monkeypatch.setattr("ttscache.tiers.files._YOUNG_SECONDS", -1)
+    LocalCopies(cache).forget_removed()
+    assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".mp3"]
+
+
+def test_what_was_removed_elsewhere_is_unknown_before_its_copies_are_dropped(cache) -> None:
+    content_hash = held(cache, "Shared.")
+    assert load_for_playback(content_hash, hidden_too=True) is not None
+    remove(content_hash)
+    assert tiers_with(cache, content_hash) == ["memory", "file"]
+    assert load_for_playback(content_hash, hidden_too=True) is None

@@ -1,0 +1,223 @@
+"""When clips are removed by themselves: django-q2's own scheduler, and the task it calls."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.cache import cache
+from django.db import connections
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django_q.models import OrmQ, Schedule
+from django_q.scheduler import scheduler
+
+from harness.clips import speech
+from ttscache import tasks
+from ttscache.maintenance import pruning
+from ttscache.models import Claim, Clip, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
+from ttscache.reports.storage import NotAskedFor, not_asked_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MAKES_IT = import_module("ttscache.migrations.0014_schedule_prune")
+
+
+@pytest.fixture
+def schedule() -> Schedule:
+    Schedule.objects.all().delete()
+    MAKES_IT.schedule_prune(apps, None)
+    return Schedule.objects.get()
+
+
+def stale_clips(count: int) -> None:
+    Clip.objects.record_all((speech(f"Text {number}.") for number in range(count)), "question")
+    Clip.objects.update(last_accessed_at=timezone.now() - timedelta(days=91))
+
+
+def queued() -> list[str]:
+    return [task.func() for task in OrmQ.objects.all()]
+
+
+def arguments() -> list[Any]:
+    return [task.task["args"] for task in OrmQ.objects.all()]
+
+
+def test_it_is_done_daily_and_not_at_once(schedule: Schedule) -> None:
+    assert import_string(schedule.func) is tasks.prune
+    assert (schedule.cron, schedule.next_run.astimezone(UTC).strftime("%H:%M")) == ("17 3 * * *", "03:17")
+    assert timedelta() < schedule.next_run - timezone.now() <= timedelta(days=1)
+
+
+def test_five_days_missed_are_one_run(schedule: Schedule) -> None:
+    Schedule.objects.update(next_run=timezone.now() - timedelta(days=5))
+    for _ in range(3):
+        scheduler()
+    assert queued() == ["ttscache.tasks.prune"]
+    assert Schedule.objects.get().next_run > timezone.now()
+
+
+def test_two_clusters_call_for_it_once(schedule: Schedule) -> None:
+    Schedule.objects.update(next_run=timezone.now() - timedelta(days=5))
+    start = threading.Barrier(2)
+    clusters = [threading.Thread(target=closing(lambda: (start.wait(), scheduler()))) for _ in range(2)]
+    for cluster in clusters:
+        cluster.start()
+    for cluster in clusters:
+        cluster.join()
+    assert queued() == ["ttscache.tasks.prune"]
+
+
+def closing(deed: Callable[[], object]) -> Callable[[], None]:
+    def done() -> None:
+        try:
+            deed()
+        finally:
+            connections.close_all()
+
+    return done
+
+
+# --- the task ---------------------------------------------------------------------------------------------
+def test_what_could_go_next_is_counted_at_its_end() -> None:
+    cache.clear()
+    stale_clips(2)
+    assert not_asked_for() is None
+    tasks.prune()
+    counted = not_asked_for()
+    assert counted is not None
+    assert counted.found == NotAskedFor(0, 0, 0)
+
+
+def test_it_removes_what_is_stale_and_says_so() -> None:
+    stale_clips(3)
+    tasks.prune()
+    run = PruneRun.objects.get()
+    assert (run.requested_by, run.days, run.state, run.removed) == ("schedule", 90, "done", 3)
+    assert not Clip.objects.exists() and not OrmQ.objects.exists()
+
+
+@pytest.fixture
+def short_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of two, and to list them takes all the time that a task has."""
+    monkeypatch.setattr(pruning, "BATCH", 2)
+    monkeypatch.setattr(tasks, "PRUNE_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("short_of_time")
+def test_when_its_time_is_over_one_batch_is_gone_and_a_successor_goes_on_with_the_run() -> None:
+    stale_clips(5)
+    tasks.prune()
+    (run,) = PruneRun.objects.all()
+    assert (run.state, run.removed, arguments()) == ("running", 2, [(str(run.pk),)])
+    for _ in range(3):
+        tasks.prune(str(run.pk))
+    run.refresh_from_db()
+    assert (run.state, run.listed, run.removed) == ("done", 5, 5)
+
+
+@pytest.mark.usefixtures("short_of_time")
+def test_what_became_stale_meanwhile_waits_for_the_next_run() -> None:
+    stale_clips(3)
+    tasks.prune()
+    later = Clip.objects.record(speech("Later."), "question")
+    since = timezone.now() - timedelta(days=90)  # stale from now on, and not yet when the run began
+    Clip.objects.filter(pk=later.pk).update(last_accessed_at=since)
+    for _ in range(2):
+        tasks.prune(str(PruneRun.objects.get().pk))
+    assert Clip.objects.get() == later
+
+
+@pytest.mark.usefixtures("short_of_time")
+def test_what_was_held_when_the_run_began_waits_for_the_next_run() -> None:
+    stale_clips(4)
+    held = Clip.objects.last()
+    assert held is not None
+    Pin.objects.create(content_hash=held.content_hash, reason="draft")
+    tasks.prune()
+    Pin.objects.all().delete()
+    for _ in range(3):
+        tasks.prune(str(PruneRun.objects.get().pk))
+    assert Clip.objects.get() == held
+
+
+@pytest.mark.usefixtures("short_of_time")
+def test_after_a_restart_the_heartbeat_calls_for_a_successor() -> None:
+    stale_clips(3)
+    tasks.prune()
+    OrmQ.objects.all().delete()
+    tasks.heartbeat()
+    assert "ttscache.tasks.prune" in queued()
+
+
+def test_what_was_handed_over_while_another_one_was_at_it_is_taken_up_by_the_next_heartbeat() -> None:
+    stale_clips(3)
+    plan = pruning.plan(pruning.find_stale(90), 90, "ana")
+    run = pruning.confirm(plan.pk, "ana")
+    assert run is not None
+    claim = Claim.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
+    tasks.prune(str(run.pk))
+    OrmQ.objects.all().delete()
+    tasks.heartbeat()
+    assert "ttscache.tasks.prune" not in queued()
+    claim.delete()
+    tasks.heartbeat()
+    assert (str(run.pk),) in arguments()
+
+
+def test_a_run_that_was_stopped_or_overtaken_is_not_gone_on_with() -> None:
+    stale_clips(3)
+    run = PruneRun.objects.create(days=90, state=PruneRun.State.STOPPED)
+    tasks.prune(str(run.pk))
+    assert Clip.objects.count() == 3
+
+
+def test_while_another_one_is_at_work_it_leaves_it_alone() -> None:
+    stale_clips(3)
+    Claim.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
+    tasks.prune()
+    assert Clip.objects.count() == 3 and not PruneRun.objects.exists()
+
+
+def test_a_cluster_that_ends_begins_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    stale_clips(3)
+    monkeypatch.setattr(tasks, "is_stopping", lambda: True)
+    tasks.prune()
+    assert not PruneRun.objects.exists()
+
+
+# --- what is tidied up after it ----------------------------------------------------------------------------
+def test_runs_pins_and_removals_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ttscache.maintenance.cleanup.BATCH", 1)
+    stale_clips(2)
+    for days, state in ((31, "done"), (29, "done"), (31, "paused")):
+        ended = timezone.now() - timedelta(days=days)
+        run = WarmRun.objects.create(scope=f"{days} {state}", state=state, finished_at=ended)
+        for position, clip in enumerate(Clip.objects.all()):
+            WarmItem.objects.create(run=run, clip=clip, position=position, characters=5)
+        PruneRun.objects.create(days=days, state="done", finished_at=ended)
+        Removal.objects.create(content_hash=str(days), removed_at=timezone.now() - timedelta(days=days - 23))
+        Pin.objects.create(content_hash=run.scope, reason="recent", until=ended)
+    Pin.objects.create(content_hash="held", reason="recent", until=datetime(2100, 1, 1, tzinfo=UTC))
+    tasks.tidy()
+
+    assert {run.scope for run in WarmRun.objects.all()} == {"29 done", "31 paused"}
+    assert WarmItem.objects.count() == 4
+    assert [run.days for run in PruneRun.objects.all()] == [29]
+    assert [removal.content_hash for removal in Removal.objects.all()] == ["29"]
+    assert [pin.content_hash for pin in Pin.objects.all()] == ["held"]
+
+
+def test_plans_that_nobody_confirmed_within_a_day_are_tidied_away_and_no_running_prune_is() -> None:
+    stale_clips(2)
+    plans = [pruning.plan(pruning.find_stale(90), 90, name) for name in ("new", "old", "confirmed")]
+    pruning.confirm(plans[2].pk, "confirmed")
+    PruneRun.objects.exclude(requested_by="new").update(started_at=timezone.now() - timedelta(hours=25))
+    tasks.tidy()
+    assert {run.requested_by for run in PruneRun.objects.all()} == {"new", "confirmed"}
+    assert {batch.run.requested_by for batch in PruneBatch.objects.all()} == {"new", "confirmed"}

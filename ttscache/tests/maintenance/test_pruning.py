@@ -1,0 +1,348 @@
+"""prune on real tiers: it removes what its dry run listed, and never what anybody may want."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from harness.clips import entry, speech
+from harness.s3 import S3Server
+from ttscache import tasks, warming, wiring
+from ttscache.errors import Busy
+from ttscache.maintenance import pruning
+from ttscache.maintenance.pruning import Stale, begin, find_stale, prune
+from ttscache.models import Claim, Clip, ClipFile, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
+from ttscache.tiers import deletion_queue
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db
+
+DAYS = 90
+LONG_AGO = timezone.now() - timedelta(days=DAYS + 1)
+
+
+def keep(words: str, *, asked_for_at: object = LONG_AGO) -> str:
+    """A clip in every tier; its hash."""
+    request = speech(words)
+    Clip.objects.record(request, "question")
+    kept = entry(request.content_hash)
+    speech_cache().tiers.permanent.put(kept)
+    for tier in speech_cache().tiers.local:
+        tier.put(kept)
+    Clip.objects.filter(content_hash=request.content_hash).update(last_accessed_at=asked_for_at)
+    return request.content_hash
+
+
+def said(*options: str) -> str:
+    out = StringIO()
+    call_command("prune", *options, stdout=out)
+    return out.getvalue()
+
+
+def is_known(content_hash: str) -> bool:
+    return Clip.objects.filter(content_hash=content_hash).exists()
+
+
+def removed_of(listed: Stale) -> list[str]:
+    run = begin(listed, DAYS, "a test")
+    return [content_hash for gone in prune(run, speech_cache()) for content_hash in gone]
+
+
+def test_a_dry_run_counts_and_writes_nothing() -> None:
+    stale = keep("Nobody asks for this.")
+    told = said("--dry-run")
+
+    assert told.startswith("1 clips were not asked for in 90 days: 5\xa0bytes, 0.0006 USD to make again.")
+    assert is_known(stale) and speech_cache().find(stale)
+
+
+def everything() -> dict[str, list[Any]]:
+    """Every row of every table."""
+    return {
+        model._meta.db_table: list(model._base_manager.order_by("pk").values()) for model in apps.get_models()
+    }
+
+
+def test_a_dry_run_leaves_every_table_as_it_was() -> None:
+    keep("Nobody asks for this.")
+    before = everything()
+    said("--dry-run")
+    assert everything() == before
+
+
+def test_what_is_stale_goes_from_every_tier_and_its_hash_is_unknown_afterwards() -> None:
+    stale, fresh = keep("Nobody asks for this."), keep("This is new.", asked_for_at=timezone.now())
+
+    assert "1 clips were removed." in said()
+    assert (is_known(stale), is_known(fresh)) == (False, True)
+    assert [tier.get(stale) for tier in speech_cache().tiers.all] == [None] * len(speech_cache().tiers.all)
+    assert ClipFile.objects.count() == 1
+
+
+@pytest.mark.parametrize("reason", Pin.Reason.values)
+def test_what_a_pin_holds_stays(reason: str) -> None:
+    held = keep("Held.")
+    Pin.objects.create(content_hash=held, reason=reason)
+
+    assert "1 more are as old" in said()
+    assert speech_cache().find(held)
+
+
+def test_what_was_held_until_lately_goes() -> None:
+    keep("Held once.")
+    Pin.objects.create(content_hash=speech("Held once.").content_hash, reason="recent", until=LONG_AGO)
+    assert "1 clips were removed." in said()
+
+
+def test_what_was_asked_for_or_pinned_or_is_being_made_since_it_was_listed_stays() -> None:
+    asked_for, pinned, made, stale = (keep(f"Text {number}.") for number in range(4))
+    listed = find_stale(DAYS)
+    Clip.objects.filter(content_hash=asked_for).update(last_accessed_at=timezone.now())
+    Pin.objects.create(content_hash=pinned, reason="draft")
+    Claim.objects.create(name=made, owner="somebody", until=Now() + timedelta(seconds=60))
+
+    assert len(listed.content_hashes) == 4
+    assert removed_of(listed) == [stale]
+    assert all(map(is_known, (asked_for, pinned, made)))
+
+
+def test_what_became_stale_since_it_was_listed_is_not_removed() -> None:
+    keep("Listed.")
+    listed = find_stale(DAYS)
+    later = keep("Not listed.")
+    removed_of(listed)
+    assert is_known(later)
+
+
+def test_a_clip_out_of_use_goes_after_a_week_unless_something_holds_it() -> None:
+    days_ago = {days: timezone.now() - timedelta(days=days) for days in (6, 8)}
+    lately, gone, held = (keep(f"Out of use {number}.", asked_for_at=days_ago[6]) for number in range(3))
+    Clip.objects.filter(content_hash__in=[gone, held]).update(last_accessed_at=days_ago[8])
+    Clip.objects.update(is_active=False)
+    Pin.objects.create(content_hash=held, reason="draft")
+
+    assert "1 clips were removed." in said()
+    assert list(map(is_known, (lately, gone, held))) == [True, False, True]
+
+
+def test_a_clip_that_a_run_is_about_to_make_stays_until_the_run_has_ended() -> None:
+    wanted = keep("ClipSpec.")
+    run = WarmRun.objects.create(scope="a scope")
+    WarmItem.objects.create(run=run, clip=Clip.objects.get(), position=0, characters=7)
+    assert "0 clips were removed." in said()
+    warming.cancel(run)
+    assert "1 clips were removed." in said()
+    assert not is_known(wanted) and not WarmItem.objects.exists()
+
+
+def test_a_listing_asks_the_database_three_times_whatever_its_length(django_assert_num_queries: Any) -> None:
+    for number in range(5):
+        keep(f"Text {number}.")
+    with django_assert_num_queries(3):
+        assert len(find_stale(DAYS).content_hashes) == 5
+
+
+# --- a batch at a time ------------------------------------------------------------------------------------
+@pytest.fixture
+def pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of two."""
+    monkeypatch.setattr(pruning, "BATCH", 2)
+
+
+def rows() -> tuple[int, int, int]:
+    return Clip.objects.count(), ClipFile.objects.count(), Removal.objects.count()
+
+
+def begun(clips: int) -> tuple[PruneRun, Iterator[list[str]]]:
+    for number in range(clips):
+        keep(f"Text {number}.")
+    run = begin(find_stale(DAYS), DAYS, "ana")
+    return run, prune(run, speech_cache())
+
+
+@pytest.mark.usefixtures("pairs")
+def test_killed_between_two_batches_nothing_is_half_there_and_the_cluster_goes_on_with_it() -> None:
+    run, batches = begun(5)
+    next(batches)
+    assert rows() == (3, 3, 2)
+    assert pruning.cut_off() == run
+    tasks.prune(str(run.pk))
+
+    run.refresh_from_db()
+    assert (run.state, run.removed) == ("done", 5)
+    assert rows() == (0, 0, 5)
+
+
+@pytest.mark.usefixtures("pairs")
+def test_one_that_comes_in_between_removes_what_is_stale_and_leaves_nothing_to_do_twice() -> None:
+    run, batches = begun(5)
+    next(batches)
+    assert "3 clips were removed." in said()
+    tasks.prune(str(run.pk))
+
+    run.refresh_from_db()
+    assert (run.state, run.removed) == ("done", 2)
+    assert rows() == (0, 0, 5)
+
+
+@pytest.mark.usefixtures("pairs")
+def test_interrupted_at_the_keyboard_nobody_goes_on_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        keep(f"Text {number}.")
+    monkeypatch.setattr(time, "sleep", interrupted)  # between two batches
+    with pytest.raises(KeyboardInterrupt):
+        said()
+    assert (PruneRun.objects.get().state, rows()) == ("stopped", (1, 1, 2))
+    assert pruning.cut_off() is None
+
+
+def interrupted(_: float) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("pairs")
+def test_a_batch_that_fails_leaves_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, batches = begun(5)
+    next(batches)
+    monkeypatch.setattr(deletion_queue, "schedule_now", failing)  # the last step but two
+    with pytest.raises(DatabaseError):
+        next(batches)
+    assert rows() == (3, 3, 2)
+    assert all(speech_cache().find(clip.content_hash) for clip in Clip.objects.all())
+
+
+def failing(*_: object) -> None:
+    raise DatabaseError
+
+
+@pytest.mark.usefixtures("pairs")
+def test_it_can_be_stopped_between_two_batches() -> None:
+    run, batches = begun(5)
+    next(batches)
+    assert pruning.stop(run)
+    assert list(batches) == []
+    run.refresh_from_db()
+    assert (run.state, run.removed, rows()) == ("stopped", 2, (3, 3, 2))
+    assert not pruning.stop(run)
+
+
+@pytest.mark.usefixtures("pairs")
+def test_stopped_before_its_first_batch_it_removes_nothing() -> None:
+    run, batches = begun(3)
+    pruning.stop(run)
+    assert list(batches) == []
+    assert rows() == (3, 3, 0)
+
+
+@pytest.mark.usefixtures("pairs")
+def test_stopped_in_the_pause_after_a_batch_it_removes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, batches = begun(5)
+    monkeypatch.setattr(time, "sleep", lambda _: pruning.stop(run))
+    assert [len(gone) for gone in batches] == [2]
+    run.refresh_from_db()
+    assert (run.state, run.removed, rows()) == ("stopped", 2, (3, 3, 2))
+
+
+@pytest.mark.usefixtures("pairs")
+@pytest.mark.parametrize(("days", "goes_on"), [(6, True), (8, False)], ids=["six", "eight"])
+def test_what_was_begun_more_than_a_week_ago_is_given_up(days: int, goes_on: bool) -> None:
+    run, _ = begun(1)
+    PruneRun.objects.update(started_at=timezone.now() - timedelta(days=days))
+    begin(find_stale(DAYS), DAYS, "another")
+    run.refresh_from_db()
+    assert (run.state == "running") is goes_on
+
+
+def test_the_list_of_the_night_before_is_made_anew_and_that_of_a_person_is_not() -> None:
+    before = begin(find_stale(DAYS), DAYS, pruning.BY_SCHEDULE)
+    by_ana = begin(find_stale(DAYS), DAYS, "ana")
+    begin(find_stale(DAYS), DAYS, pruning.BY_SCHEDULE)
+    states = {run.pk: run.state for run in PruneRun.objects.all()}
+    assert (states[before.pk], states[by_ana.pk]) == ("failed", "running")
+
+
+@pytest.mark.usefixtures("pairs")
+def test_two_that_work_on_one_run_take_different_batches() -> None:
+    run, batches = begun(5)
+    others = prune(run, speech_cache())
+    assert [len(next(each)) for each in (batches, others, batches)] == [2, 2, 1]
+
+
+@pytest.mark.usefixtures("pairs")
+def test_a_run_that_has_ended_keeps_no_list() -> None:
+    for end in (list, next):
+        run, batches = begun(5)
+        assert PruneBatch.objects.count() == 3
+        end(batches)
+        pruning.stop(run)
+        assert not PruneBatch.objects.exists()
+
+
+def test_what_is_freed_are_the_bytes_at_rest_packed_as_they_were() -> None:
+    keep("Text.")
+    Clip.objects.update(audio_file_size=1_000, stored_size=400)
+    assert pruning.plan(find_stale(DAYS), DAYS, "ana").listed_bytes == 400
+    run, batches = begun(0)
+    list(batches)
+    run.refresh_from_db()
+    assert run.freed_bytes == 400
+
+
+@pytest.mark.usefixtures("pairs")
+def test_a_run_says_what_went() -> None:
+    keep("Held.")
+    Pin.objects.create(content_hash=speech("Held.").content_hash, reason="bank")
+    run, batches = begun(3)
+    list(batches)
+    run.refresh_from_db()
+
+    assert (run.state, run.requested_by, run.days) == ("done", "ana", DAYS)
+    assert (run.listed, run.removed, run.kept_back, run.freed_bytes) == (3, 3, 1, 15)
+    assert run.remake_cost_microusd == 3 * len("Text 0.") * 30
+    assert run.finished_at is not None
+
+
+def test_only_one_is_at_work() -> None:
+    cache = speech_cache()
+    with pruning.alone(cache), pytest.raises(Busy, match="being removed"), pruning.alone(cache, 0):
+        pass
+    with pruning.alone(cache, 0):
+        pass
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "36501"])
+def test_days_begin_with_one(days: str) -> None:
+    stale = keep("Nobody asks for this.")
+    with pytest.raises(CommandError, match="from 1 to 36500"):
+        said("--days", days)
+    assert is_known(stale)
+
+
+def test_in_object_storage_no_object_is_left(s3: S3Server, clips_bucket: str) -> None:
+    keep("Nobody asks for this.")
+    assert s3.objects(clips_bucket)
+    said()
+    assert not any("/" in name for name in s3.objects(clips_bucket))
+
+
+def test_while_the_store_is_down_records_go_and_objects_follow(s3: S3Server, clips_bucket: str) -> None:
+    stale = keep("Nobody asks for this.")
+    s3.stop()
+    said()
+    assert not is_known(stale)
+    s3.start()
+    wiring.forget()
+    storage = wiring.storage_tier()
+    assert storage is not None
+    storage.sweep()
+    assert not any("/" in name for name in s3.objects(clips_bucket))

@@ -1,0 +1,84 @@
+"""Asking whether the service is ready costs little, because anybody may ask at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core import checks
+from django.core.checks.registry import registry
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from ttscache.monitoring import health
+
+pytestmark = pytest.mark.django_db
+
+
+def database_line() -> str:
+    return next(part.detail for part in health.parts() if part.name == "database")
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "migrations", health.Migrations())
+    health.problem_with_settings.cache_clear()
+
+
+@pytest.fixture
+def checked() -> Iterator[list[int]]:
+    """Grows by one whenever all system checks run."""
+    runs: list[int] = []
+
+    def count(**_: Any) -> list[checks.CheckMessage]:
+        runs.append(1)
+        return []
+
+    check: Any = count
+    checks.register(check)
+    yield runs
+    registry.registered_checks.remove(check)
+
+
+@pytest.fixture
+def pending_migration() -> str:
+    """The last one of our own, as if it had not been applied."""
+    recorder = MigrationRecorder(connection)
+    name = max(name for app, name in recorder.applied_migrations() if app == "ttscache")
+    recorder.record_unapplied("ttscache", name)
+    return name
+
+
+def test_the_system_checks_run_once_in_a_process(checked: list[int]) -> None:
+    for _ in range(3):
+        Client().get("/readyz")
+    assert len(checked) == 1
+
+
+def test_applied_migrations_are_looked_up_once() -> None:
+    Client().get("/readyz")
+    with CaptureQueriesContext(connection) as queries:
+        Client().get("/readyz")
+
+    assert database_line() == connection.vendor
+    assert len(queries) <= 3
+    assert not [query for query in queries if "django_migrations" in query["sql"]]
+
+
+def test_a_pending_migration_is_not_looked_up_at_each_call(pending_migration: str) -> None:
+    assert "migrations are waiting" in database_line()
+    with CaptureQueriesContext(connection) as queries:
+        assert "migrations are waiting" in database_line()
+    assert not [query for query in queries if "django_migrations" in query["sql"]]
+
+
+def test_it_is_ready_once_the_migration_has_been_applied(
+    pending_migration: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PENDING_SECONDS", 0)
+    assert "migrations are waiting" in database_line()
+    MigrationRecorder(connection).record_applied("ttscache", pending_migration)
+    assert database_line() == connection.vendor

@@ -1,0 +1,75 @@
+"""Settings that are fine one by one and wrong in combination: one system check each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from ttscache.audio import FORMATS
+from ttscache.checks import check_conf, require_valid_conf
+from ttscache.defaults import AUDIO_FORMATS
+
+pytestmark = pytest.mark.any_database
+
+WRONG = {
+    "an OpenAI provider without a key": ("ttscache.E002", {"provider": "openai"}, "OPENAI_API_KEY"),
+    "the embedded model at OpenAI": (
+        "ttscache.E004",
+        {"provider": "openai", "openai_api_key": "test", "model": "embedded"},
+        "TTS_MODEL='embedded'",
+    ),
+    "a voice that the embedded provider lacks": (
+        "ttscache.E006",
+        {"provider": "embedded", "listener_voices": ("nova", "robot")},
+        "TTS_LISTENER_VOICES='nova,robot'",
+    ),
+    "a budget for a model without a price": (
+        "ttscache.E007",
+        {"provider": "openai", "openai_api_key": "test", "model": "new-model", "daily_budget_usd": 2.5},
+        "TTS_DAILY_BUDGET_USD='2.5'",
+    ),
+}
+
+
+def test_the_default_settings_pass() -> None:
+    assert check_conf() == []
+    require_valid_conf()
+
+
+@pytest.mark.parametrize(("check_id", "given", "named"), WRONG.values(), ids=WRONG)
+def test_a_wrong_combination_is_one_error_with_a_hint(
+    settings: Any, check_id: str, given: dict[str, Any], named: str
+) -> None:
+    settings.TTSCACHE = {**settings.TTSCACHE, **given}
+
+    (error,) = check_conf()
+
+    assert error.id == check_id
+    assert named in error.msg
+    assert error.hint
+
+
+@pytest.mark.parametrize(("check_id", "given", "named"), WRONG.values(), ids=WRONG)
+def test_a_wrong_combination_stops_the_web_server_with_one_line(
+    settings: Any, check_id: str, given: dict[str, Any], named: str
+) -> None:
+    settings.TTSCACHE = {**settings.TTSCACHE, **given}
+
+    with pytest.raises(ImproperlyConfigured) as stopped:
+        require_valid_conf()
+
+    assert named in str(stopped.value)
+    assert "\n" not in str(stopped.value)
+
+
+def test_a_custom_provider_may_have_voices_of_its_own(settings: Any) -> None:
+    given = {"provider": "openai", "openai_api_key": "test", "listener_voices": ("robot",)}
+    settings.TTSCACHE = {**settings.TTSCACHE, **given}
+
+    assert check_conf() == []
+
+
+def test_every_audio_format_can_be_chosen() -> None:
+    assert tuple(FORMATS) == AUDIO_FORMATS

@@ -1,0 +1,42 @@
+"""The marker: an object in our part of the bucket that says which database's clips are there.
+
+Without it, a wrong bucket or folder in the settings would look like lost clips.
+"""
+
+from __future__ import annotations
+
+from ttscache.errors import TierError
+from ttscache.models import Clip, Identity, Keeper
+from ttscache.tiers.bucket import Bucket
+
+NAME = "lifereview.marker"
+_HEADERS = {"ContentType": "text/plain", "CacheControl": "private, no-store"}
+
+
+class NoMarker(TierError):
+    """The bucket has no marker, or that of another database."""
+
+
+def ensure(bucket: Bucket) -> None:
+    """Raise NoMarker unless this place is ours. A new place, which holds nothing yet, is marked as ours."""
+    found = bucket.get(NAME)
+    if found is None and _is_new_or_known(bucket):
+        write(bucket)
+    elif found is None:
+        raise NoMarker(
+            f"The bucket has no {NAME}: is it another one than before, or AWS_LOCATION? "
+            "If both are right, run manage.py mark_bucket."
+        )
+    elif found.strip() != Identity.of_this_database().encode():
+        raise NoMarker("The bucket's place belongs to another database: set another AWS_LOCATION.")
+
+
+def write(bucket: Bucket) -> None:
+    """Mark the place as ours. From now on a clip that is missing there is lost."""
+    bucket.put(NAME, Identity.of_this_database().encode(), _HEADERS)
+
+
+def _is_new_or_known(bucket: Bucket) -> bool:
+    """Either we know of no clip there, or the latest one is there, under its unique name."""
+    latest = Clip.objects.kept_by(Keeper.STORAGE).order_by("-kept_at").first()
+    return latest is None or bucket.get(str(latest.audio_file_path)) is not None

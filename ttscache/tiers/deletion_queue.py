@@ -1,0 +1,73 @@
+"""Objects in the bucket that no record names, or not yet: each has a row here until it is deleted.
+
+register_upload(new)  before the upload: if the process is killed now, the object is deleted in an hour
+confirm(new)          in one transaction with the record that names it
+schedule(old)         in one transaction with the record that no longer names it
+schedule_now(old)     in one transaction with the deletion of the records that name them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from ttscache.conf import conf
+from ttscache.models import Clip, Keeper, Leftover
+
+UPLOAD_TIME = timedelta(hours=1)
+# A page loaded before the deletion holds the object's CDN address for as long as somebody listens.
+GRACE = timedelta(days=1)
+PUBLIC = "public/"
+
+_STORED = Q(kept_in=Keeper.STORAGE, kept_at__isnull=False)
+
+
+def register_upload(name: str) -> None:
+    Leftover.objects.update_or_create(name=name, defaults={"remove_after": timezone.now() + UPLOAD_TIME})
+
+
+def confirm(*names: str) -> None:
+    """Take them off the queue."""
+    Leftover.objects.filter(name__in=names).delete()
+
+
+def schedule(name: str) -> None:
+    """Have it deleted at the next opportunity, or after GRACE if its address may be in use."""
+    is_known_outside = name.startswith(PUBLIC) and conf().cdn_url
+    remove_after = timezone.now() + (GRACE if is_known_outside else timedelta())
+    Leftover.objects.update_or_create(name=name, defaults={"remove_after": remove_after})
+
+
+def schedule_now(names: Iterable[str]) -> None:
+    """Have them deleted without GRACE. For clips unused for so long that no open page plays them."""
+    now = timezone.now()
+    Leftover.objects.bulk_create(
+        (Leftover(name=name, remove_after=now) for name in names),
+        update_conflicts=True,
+        unique_fields=["name"],
+        update_fields=["remove_after"],
+    )
+
+
+def expedite(name: str) -> None:
+    """Drop what is left of its GRACE: nobody may have it any longer."""
+    Leftover.objects.filter(name=name).update(remove_after=timezone.now())
+
+
+def due() -> QuerySet[Leftover]:
+    return Leftover.objects.filter(remove_after__lte=timezone.now()).order_by("remove_after")
+
+
+def in_use(names: Iterable[str]) -> set[str]:
+    """Those that a clip's record names as its object."""
+    stored = Clip.objects.filter(_STORED, audio_file_path__in=list(names))
+    return {str(name) for name in stored.values_list("audio_file_path", flat=True)}
+
+
+def unknown(names: list[str]) -> list[str]:
+    """Those that neither a clip's record nor a row here knows."""
+    known = set(Leftover.objects.filter(name__in=names).values_list("name", flat=True)) | in_use(names)
+    return [name for name in names if name not in known]
