@@ -23,7 +23,7 @@ def voice(transactional_db: None, settings: Any) -> Iterator[FakeVoice]:
         "audio_format": "pcm",
     }
     voice = FakeVoice()
-    speech_cache().speaker.provider = voice
+    speech_cache().synthesizer.provider = voice
     django_cache.clear()  # it counts for throttles, in a table that no test flushes
     yield voice
     speech_cache().finish_recordings(5)

@@ -26,7 +26,7 @@ def test_a_stranger_makes_only_so_many_clips(
 ) -> None:
     body_of(say(caller, TEXT))
     address = published()
-    for tier in speech_cache().tiers:
+    for tier in speech_cache().tiers.all:
         tier.delete(Clip.objects.get().content_hash)
     monkeypatch.setattr(
         ScopedThrottle, "THROTTLE_RATES", {"generation": None, "anonymous_generation": "1/min"}
@@ -112,7 +112,7 @@ def test_a_clip_was_last_asked_for_when_it_was_last_heard_from_its_start(
     speech_cache().ledger.flush()
     before = timezone.now() - timedelta(days=80)
     Clip.objects.update(last_accessed_at=before)
-    for faster in takewhile(lambda each: each.name != tier, speech_cache().tiers):
+    for faster in takewhile(lambda each: each.name != tier, speech_cache().tiers.all):
         faster.delete(Clip.objects.get().content_hash)
     response = Client().get(address, headers={"Range": asked} if asked else {})
     speech_cache().ledger.flush()
@@ -124,7 +124,7 @@ def test_a_clip_was_last_asked_for_when_it_was_last_heard_from_its_start(
 def test_a_known_clip_without_audio_is_made_when_it_is_asked_for(voice: FakeVoice, caller: Client) -> None:
     body_of(say(caller, TEXT))
     address = published()
-    for tier in speech_cache().tiers:
+    for tier in speech_cache().tiers.all:
         tier.delete(Clip.objects.get().content_hash)
     headers = Client().head(address)
     part = Client().get(address, headers={"Range": "bytes=0-1"})

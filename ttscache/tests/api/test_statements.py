@@ -35,7 +35,7 @@ def publish() -> None:
 
 def leave_in(tier: str) -> None:
     """Drop the clip from all tiers that are faster, and forget that it was asked for lately."""
-    for faster in takewhile(lambda each: each.name != tier, speech_cache().tiers):
+    for faster in takewhile(lambda each: each.name != tier, speech_cache().tiers.all):
         faster.delete(Clip.objects.get().content_hash)
     speech_cache().ledger.flush()
     Clip.objects.update(last_accessed_at=timezone.now() - timedelta(days=1))

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def test_kinds_of_the_earlier_system_are_counted_among_the_four(caller: Client) -> None:
     body_of(say(caller, TEXT))
     Clip.objects.update(content_type="greeting")
-    for tier in speech_cache().local:
+    for tier in speech_cache().tiers.local:
         tier.delete(Clip.objects.get().content_hash)
     body_of(say(caller, TEXT))
     figures = caller.get("/api/cache-stats").json()

@@ -79,7 +79,7 @@ def test_a_stranger_may_not_have_any_text_spoken_unless_the_operator_says_so(
 ) -> None:
     assert say(Client(), TEXT).status_code == 401
     settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}
-    speech_cache().speaker.provider = voice
+    speech_cache().synthesizer.provider = voice
 
     assert say(Client(), TEXT).status_code == 200
 
@@ -96,7 +96,7 @@ def test_staff_may_and_other_users_may_not(
 def test_no_more_threads_wait_than_may(caller: Client, settings: Any, voice: FakeVoice) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "waiting_threads": 1}
     waiting_room.cache_clear()
-    speech_cache().speaker.provider = voice
+    speech_cache().synthesizer.provider = voice
     waiting = say(caller, "The first text that is asked for.")
     busy = say(caller, "Another text, asked for meanwhile.")
     body_of(waiting)

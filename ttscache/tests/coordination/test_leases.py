@@ -135,7 +135,7 @@ def test_a_restart_frees_what_the_dead_of_this_host_left_and_nothing_else() -> N
     assert set(Claim.objects.values_list("name", flat=True)) == {"alive", "away"}
 
 
-class SlowToRenew(ttscache.claims.Claims):
+class SlowToRenew(ttscache.coordination.leases.Claims):
     """Whose renewals begin and then wait until they are let go on."""
 
     def __init__(self, seconds: float) -> None:

@@ -39,7 +39,7 @@ def test_one_statement_loads_a_clip_with_its_bytes(content_hash: str) -> None:
 
 
 def test_bytes_that_this_host_has_are_not_loaded(content_hash: str) -> None:
-    speech_cache().local[0].put(entry(content_hash))
+    speech_cache().tiers.local[0].put(entry(content_hash))
 
     assert "file" not in loaded(content_hash).clip._state.fields_cache
 

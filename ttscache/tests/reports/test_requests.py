@@ -84,7 +84,7 @@ def _record(chance: random.Random, clock: list[float], ledger: Ledger) -> list[R
     requests = [Request(at, kind, voice, outcome, characters, worth, ms)]
     if outcome in ("generated", "failed"):
         said = SpeechRequest(text="a" * characters, voice=voice, model=model)
-        ledger.paid(said, kind, worth / 1e6, "ok" if worth else "provider_failed")
+        ledger.record_call(said, kind, worth / 1e6, "ok" if worth else "provider_failed")
         requests.append(Request(at, kind, voice, outcome, characters, worth, is_call=True))
     return requests
 
