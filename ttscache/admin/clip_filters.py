@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ttscache.conf import conf
+from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip, WarmItem, has_audio
 from ttscache.reports.background_work import failed_clips, open_items, tried_out_clips, waiting_longest
 from ttscache.reports.storage import never_heard_clips, published_clips
@@ -81,5 +82,5 @@ class HeardFilter(admin.SimpleListFilter):
         if self.value() == "never":
             return queryset.filter(pk__in=never_heard_clips().values("pk"))
         if self.value() == "stale":
-            return queryset.filter(pk__in=Clip.objects.stale(conf().stale_days).values("pk"))
+            return queryset.filter(pk__in=stale_clips(conf().stale_days).values("pk"))
         return queryset

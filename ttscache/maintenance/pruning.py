@@ -27,6 +27,7 @@ from django_q.tasks import async_task
 from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.errors import Busy, TierError
+from ttscache.maintenance.stale import held_though_stale, stale_clips, stale_lists
 from ttscache.models import Claim, Clip, ClipFile, Keeper, PruneBatch, PruneRun, Removal, WarmItem
 from ttscache.tiers import deletion_queue
 from ttscache.wiring import storage_tier
@@ -94,12 +95,12 @@ def find_stale(days: int) -> Stale:
     """Nothing is written. Raises Error."""
     hashes: list[str] = []
     found = _Sum()
-    for stale in Clip.objects.stale_lists(days):
+    for stale in stale_lists(days):
         for values in stale.values_list(*_FIELDS).iterator(chunk_size=2_000):
             row = _Row(*values)
             hashes.append(row.content_hash)
             found.add(row)
-    kept_back = Clip.objects.held_though_stale(days).count()
+    kept_back = held_though_stale(days).count()
     return Stale(tuple(hashes), found.freed_bytes, found.remake_cost_usd, kept_back)
 
 
@@ -215,7 +216,7 @@ def _remove_next(run: PruneRun) -> list[str] | None:
 
 
 def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
-    stale = Clip.objects.stale(run.days).filter(content_hash__in=content_hashes)
+    stale = stale_clips(run.days).filter(content_hash__in=content_hashes)
     # Whoever notes one of them as asked for is waited for; then it is stale no more. All lock in one order.
     locked = stale.order_by("content_hash").select_for_update(of=("self",))
     rows = [_Row(*values) for values in locked.values_list(*_FIELDS)]

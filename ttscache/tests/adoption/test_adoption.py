@@ -20,9 +20,10 @@ CLIPS = 500
 # Every clip through the real cache, whose voice counts the calls that it must not get.
 ASK_FOR_ALL = """
 import hashlib, json, sys
+from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip
 from ttscache.wiring import speech_cache
-stale = Clip.objects.stale(1).count()
+stale = stale_clips(1).count()
 hits = [speech_cache().find(content_hash) for content_hash in json.load(sys.stdin)]
 print(json.dumps([stale, [hit and hashlib.sha256(hit.entry.audio).hexdigest() for hit in hits]]))
 """

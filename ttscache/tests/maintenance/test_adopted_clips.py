@@ -13,6 +13,7 @@ from harness.clips import entry
 from harness.earlier_databases import Found
 from ttscache import tasks
 from ttscache.maintenance.adopted_clips import examine_adopted
+from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip, ClipFile, Keeper, Pin
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.records import kept_clip
@@ -96,4 +97,4 @@ def test_what_nobody_asked_for_lately_is_stale_unless_it_is_held() -> None:
     Pin.objects.create(content_hash=held.content_hash, reason="draft")
     Pin.objects.create(content_hash=freed.content_hash, reason="recent", until=YEARS_AGO)
 
-    assert set(Clip.objects.stale(90)) == {old, own, freed}
+    assert set(stale_clips(90)) == {old, own, freed}

@@ -1,0 +1,64 @@
+"""Which clips a prune may remove: unrequested for long, held by no pin, and being made by nobody."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import LessThan
+
+from ttscache.models import Claim, Clip, Pin, WarmItem, WarmRun
+
+OUT_OF_USE_DAYS = 7  # after which a clip that was taken out of use is removed
+
+
+def stale_clips(days: int) -> QuerySet[Clip]:
+    """The clips that nobody requested within so many days; clips out of use are removed sooner.
+
+    Adoption starts the clock of an adopted clip anew, whatever the earlier system noted.
+    """
+    return _unprotected(Clip.objects.filter(_last_requested_before(days) | _is_out_of_use()))
+
+
+def stale_lists(days: int) -> tuple[QuerySet[Clip], QuerySet[Clip]]:
+    """The clips of `stale_clips` in two parts that are quick to read: the old ones by an index, oldest first;
+    the others in one pass."""
+    is_old = _last_requested_before(days)
+    old = Clip.objects.filter(is_old)
+    others = Clip.objects.filter(_is_out_of_use()).exclude(is_old)
+    return _unprotected(old).order_by("last_accessed_at"), _unprotected(others).order_by()
+
+
+def held_though_stale(days: int) -> QuerySet[Clip]:
+    """The clips that are old enough to be removed, and kept because a pin holds them."""
+    return Clip.objects.filter(_last_requested_before(days), _is_held())
+
+
+def _unprotected(clips: QuerySet[Clip]) -> QuerySet[Clip]:
+    return clips.filter(~_is_held(), ~_is_leased(), ~_waits_in_a_run())
+
+
+def _last_requested_before(days: int) -> Q:
+    return Q(last_accessed_at__lt=Now() - timedelta(days=days))
+
+
+def _is_out_of_use() -> Q:
+    """For a week. The column's index is avoided: it would lead past every clip of the last months."""
+    last_accessed_at = Coalesce("last_accessed_at", Now())  # an expression, so no index
+    return Q(LessThan(last_accessed_at, Now() - timedelta(days=OUT_OF_USE_DAYS)), is_active=False)
+
+
+def _is_held() -> Exists:
+    """By a pin: it is the audio of a draft, a live or recently live text, a system clip, or of the bank."""
+    return Exists(Pin.objects.in_force().filter(content_hash=OuterRef("content_hash")))
+
+
+def _is_leased() -> Exists:
+    """Somebody makes it at this moment. A lease with an error only says that it could not be made."""
+    return Exists(Claim.objects.filter(name=OuterRef("content_hash"), until__gt=Now(), error=""))
+
+
+def _waits_in_a_run() -> Exists:
+    items = WarmItem.objects.filter(clip=OuterRef("pk"), state__in=WarmItem.OPEN)
+    return Exists(items.filter(run__state__in=WarmRun.ACTIVE))

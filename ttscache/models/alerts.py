@@ -1,0 +1,49 @@
+"""Trouble that staff are told about."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    def open(self) -> Self:
+        """What staff have to know: it goes on, and has gone on for long enough."""
+        return self.filter(over_at__isnull=True, due_at__lte=Now())
+
+
+class Alert(models.Model):
+    """Trouble, from when it was first seen until it was over. One row is open for a kind and its subject."""
+
+    class Kind(models.TextChoices):
+        KEY_REFUSED = "key_refused", "The voice service refuses our key"
+        QUOTA_USED_UP = "quota_used_up", "Our quota with the voice service is used up"
+        BUDGET = "budget", "Today's budget is nearly spent"
+        COVERAGE = "coverage", "Published clips are missing"
+        HIT_RATE = "hit_rate", "Listeners wait too often"
+        STORAGE = "storage", "Space runs out"
+
+    kind = models.CharField(max_length=20, choices=Kind)
+    subject = models.CharField(max_length=100, default="", blank=True)  # a kind of clip, or a host
+    says = models.CharField(max_length=300)
+    since = models.DateTimeField()
+    due_at = models.DateTimeField()  # before that it may still pass without anyone being told
+    mailed_at = models.DateTimeField(null=True, blank=True)
+    over_at = models.DateTimeField(null=True, blank=True)
+    over_mailed_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Alert]] = AlertQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-since"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=Q(over_at__isnull=True), name="one_open_alert"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()

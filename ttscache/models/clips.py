@@ -1,0 +1,251 @@
+"""Clip (tts_cache), the record of a text that may be spoken, and ClipFile (tts_cache_files), its bytes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from operator import attrgetter
+from typing import ClassVar, Self
+
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from ttscache.models.batches import in_batches
+from ttscache.models.pins import Pin
+from ttscache.models.usage import ClipDay
+from ttscache.speech import LEGACY_MODEL, SpeechRequest
+
+
+class ContentType(models.TextChoices):
+    """What kind of text a clip says; figures are given by these four."""
+
+    NARRATIVE = "narrative", "Narrative"  # intro, outro, greeting, system clips
+    QUESTION = "question", "Question"
+    ANALYSIS = "analysis", "Reflection"
+    RESPONSE = "response", "A person's own words"  # spoken, never kept
+
+
+class Keeper(models.TextChoices):
+    """Which permanent tier has a clip's bytes."""
+
+    DATABASE = "database", "Database"
+    STORAGE = "storage", "Object storage"
+
+
+_KINDS = frozenset(ContentType.values)
+
+
+def kind_of(content_type: str) -> str:
+    """One of the four, also for the kinds that the earlier system knew besides (greeting, outro)."""
+    return content_type if content_type in _KINDS else ContentType.NARRATIVE
+
+
+ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
+
+
+def has_audio(path: str = "") -> Q:
+    """The clips that play without a provider call. `path` leads to them from another table, e.g. `clip__`."""
+    return Q(**{f"{path}kept_at__isnull": False, f"{path}is_active": True})
+
+
+def _is_held_for_good() -> Exists:
+    return Exists(Pin.objects.filter(content_hash=OuterRef("content_hash"), until__isnull=True))
+
+
+class ClipQuerySet(models.QuerySet["Clip"]):
+    def with_audio(self) -> Self:
+        """Those that play without a provider call."""
+        return self.filter(has_audio())
+
+    def kept_by(self, keeper: Keeper) -> Self:
+        """Those whose bytes are there, in use or not."""
+        return self.filter(kept_in=keeper, kept_at__isnull=False)
+
+    def never_played(self) -> Self:
+        """Those that were made ahead, and nobody has asked for to this day."""
+        is_asked_for = Exists(ClipDay.objects.filter(content_hash=OuterRef("content_hash")))
+        return self.with_audio().filter(~is_asked_for, made_ahead=True)
+
+    def unexamined(self) -> Self:
+        """Clips of the earlier system whose bytes nobody has looked at yet."""
+        return self.with_audio().filter(adopted_at__isnull=False, checksum="", file__isnull=False)
+
+    def keep_from_prune(self, content_hashes: Iterable[str]) -> None:
+        """Before pins or items are made for them, in one transaction: whoever removes one of them now is
+        waited for, and whoever comes later finds it asked for lately. What is gone has to be recorded anew.
+        """
+        self.filter(~_is_held_for_good()).were_asked_for(content_hashes)
+
+    def record(self, request: SpeechRequest, content_type: str) -> Clip:
+        """The record of a text that may be spoken, made when it is new."""
+        self.record_all([request], content_type)
+        return self.get(content_hash=request.content_hash)
+
+    def record_all(
+        self, requests: Iterable[SpeechRequest], content_type: str, *, are_shareable: bool = False
+    ) -> None:
+        """The same for many texts at once; those on record already stay as they are.
+
+        `are_shareable` declares all of them fit for others, but for what is a person's own words.
+        """
+        clips = [Clip.of(request, content_type) for request in requests]
+        clips.sort(key=attrgetter("content_hash"))  # two who record the same do not wait for each other
+        self.bulk_create(clips, ignore_conflicts=True, unique_fields=["content_hash"])
+        if are_shareable:
+            for some in in_batches(sorted(clip.content_hash for clip in clips)):
+                unshared = self.filter(content_hash__in=some, is_shareable=False)
+                unshared.exclude(content_type=ContentType.RESPONSE).update(is_shareable=True)
+
+    def touch_or_record(self, request: SpeechRequest, content_type: str) -> None:
+        """Put it on record, or note that it was asked for now; one statement, which waits for a prune."""
+        self.bulk_create(
+            [Clip.of(request, content_type)],
+            update_conflicts=True,
+            unique_fields=["content_hash"],
+            update_fields=["last_accessed_at"],
+        )
+
+    @transaction.atomic
+    def were_asked_for(self, content_hashes: Iterable[str]) -> None:
+        """Note that it was now, unless that is known to the hour already."""
+        for some in in_batches(sorted(content_hashes)):
+            unnoted = self.filter(
+                content_hash__in=some,
+                last_accessed_at__lt=Now() - ACCESS_PRECISION,
+            )
+            # Locked in one order: two processes that note the same clips do not wait for each other.
+            locked = unnoted.order_by("content_hash").select_for_update()
+            self.filter(pk__in=locked.values("pk")).update(last_accessed_at=Now())
+
+    def is_asked_for_now(self, content_hash: str) -> bool:
+        """Note it at once, so that no prune takes it from under a listener; False if it is not on record."""
+        found = self.filter(content_hash=content_hash)
+        is_noted = found.annotate(is_noted=Q(last_accessed_at__gte=Now() - ACCESS_PRECISION))
+        noted = is_noted.values_list("is_noted", flat=True).first()
+        if noted is False:
+            self.were_asked_for([content_hash])
+            return found.exists()  # unless it was being removed
+        return bool(noted)
+
+
+class Clip(models.Model):
+    """The record of a text that may be spoken in one rendition; its audio may be there or not.
+
+    The first ten columns are the earlier system's and keep their names. `audio_file_path` is the name of the
+    object where the clip is kept in object storage; `audio_file_size` is the size of the clip as it is heard,
+    `stored_size` that of its bytes at rest in their `encoding`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    content_hash = models.CharField(max_length=32, unique=True)
+    content_text = models.TextField("text")
+    voice = models.CharField(max_length=50, db_index=True)
+    audio_file_path = models.TextField(null=True, blank=True, editable=False)
+    audio_file_size = models.IntegerField("bytes", null=True, blank=True, editable=False)
+    content_type = models.CharField(
+        max_length=50,
+        choices=ContentType,
+        default=ContentType.NARRATIVE,
+        db_default="narrative",
+        db_index=True,
+    )
+    is_active = models.BooleanField(default=True, db_default=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_accessed_at = models.DateTimeField("last asked for", db_default=Now(), editable=False)
+
+    model = models.CharField(max_length=100, default=LEGACY_MODEL, db_default=LEGACY_MODEL)
+    audio_format = models.CharField(max_length=10, default="mp3", db_default="mp3")
+    speed = models.FloatField(default=1.0, db_default=1.0)
+    instructions = models.TextField(default="", db_default="", blank=True)
+
+    kept_at = models.DateTimeField("made", null=True, blank=True, editable=False, db_index=True)
+    checksum = models.CharField(max_length=64, default="", db_default="", editable=False)
+    duration_ms = models.IntegerField(null=True, blank=True, editable=False)
+    loudness_dbfs = models.FloatField(null=True, blank=True, editable=False)
+    waveform = models.BinaryField(null=True, blank=True)
+    kept_in = models.CharField(
+        max_length=10, choices=Keeper, default=Keeper.DATABASE, db_default="database", editable=False
+    )
+    encoding = models.CharField(max_length=10, default="", db_default="", editable=False)
+    stored_size = models.IntegerField("bytes at rest", null=True, blank=True, editable=False)
+    is_shareable = models.BooleanField(default=False, db_default=False)
+    adopted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    made_ahead = models.BooleanField(default=False, db_default=False, editable=False)
+    is_hidden = models.BooleanField(default=False, db_default=False, editable=False)  # from the most heard
+
+    objects: ClassVar[models.Manager[Clip]] = ClipQuerySet.as_manager()
+
+    class Meta:
+        db_table = "tts_cache"
+        ordering: ClassVar = ["-created_at"]
+        permissions: ClassVar = [
+            ("make_clip", "Can have clips made, which costs money"),
+            ("prune_clip", "Can remove clips that nobody asks for"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["last_accessed_at"], name="clip_last_accessed"),
+            models.Index(  # all that is asked about what is held, without reading a row
+                fields=["content_type", "kept_in", "encoding", "stored_size", "audio_file_size"],
+                condition=has_audio(),
+                name="clip_held",
+            ),
+            # Enough to count clips and their bytes without reading a clip.
+            models.Index(
+                fields=["content_type", "voice", "is_active", "kept_at", "stored_size", "audio_file_size"],
+                name="clip_holdings",
+            ),
+            models.Index(fields=["content_hash"], condition=Q(is_hidden=True), name="clip_hidden"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.voice}: {self.content_text[:60]}"
+
+    @classmethod
+    def of(cls, request: SpeechRequest, content_type: str) -> Clip:
+        return cls(
+            content_hash=request.content_hash,
+            content_text=request.text,
+            voice=request.voice,
+            content_type=content_type,
+            model=request.model,
+            audio_format=request.audio_format,
+            speed=request.speed,
+            instructions=request.instructions,
+            created_at=timezone.now(),
+            last_accessed_at=timezone.now(),
+        )
+
+    @property
+    def request(self) -> SpeechRequest:
+        return SpeechRequest(
+            text=self.content_text,
+            voice=self.voice,
+            model=self.model,
+            audio_format=self.audio_format,
+            speed=self.speed,
+            instructions=self.instructions,
+        )
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it plays without a provider call."""
+        return self.kept_at is not None and self.is_active
+
+
+class ClipFile(models.Model):
+    """A clip's bytes, where the permanent tier is the database."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    cache = models.OneToOneField(Clip, on_delete=models.CASCADE, related_name="file")
+    file_data = models.BinaryField()
+    file_size = models.IntegerField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "tts_cache_files"
+
+    def __str__(self) -> str:
+        return f"{self.file_size} bytes of {self.cache_id}"

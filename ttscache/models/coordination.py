@@ -1,0 +1,39 @@
+"""What processes and hosts tell each other: leases, and reports about themselves."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Claim(models.Model):
+    """The right to do one thing, over all processes and hosts, until a moment on the database's clock."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    owner = models.CharField(max_length=120)
+    until = models.DateTimeField()
+    error = models.CharField(max_length=40, default="", blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["owner"], name="claim_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProcessReport(models.Model):
+    """What one process last said about itself; its host's figures are sums of these."""
+
+    host = models.CharField(max_length=100)
+    process = models.CharField(max_length=40)
+    clips_in_memory = models.IntegerField(default=0)
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["host", "process"], name="one_report_a_process")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.process} on {self.host}"

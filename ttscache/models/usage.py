@@ -1,0 +1,151 @@
+"""What is counted: requests, provider calls, sounds in browsers, and the budget of a day."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Usage(models.Model):
+    """Clips asked for in one hour, by kind, voice, outcome and latency bucket. No person, no text."""
+
+    hour = models.DateTimeField()
+    content_type = models.CharField(max_length=50)
+    voice = models.CharField(max_length=50)
+    outcome = models.CharField(max_length=10)
+    latency_bucket = models.SmallIntegerField()
+    requests = models.BigIntegerField(default=0)
+    characters = models.BigIntegerField(default=0)
+    audio_bytes = models.BigIntegerField(default=0)
+    worth_microusd = models.BigIntegerField(default=0)
+    warmed_hits = models.BigIntegerField(default=0, db_default=0)  # of `requests`: on clips made ahead
+
+    class Meta:
+        verbose_name_plural = "usage"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hour", "content_type", "voice", "outcome", "latency_bucket"], name="one_usage_row"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}h {self.content_type} {self.voice} {self.outcome}: {self.requests}"
+
+
+class Spending(models.Model):
+    """Provider calls of one hour, background work included, at the price of the time."""
+
+    hour = models.DateTimeField()
+    content_type = models.CharField(max_length=50)
+    voice = models.CharField(max_length=50)
+    model = models.CharField(max_length=100)
+    outcome = models.CharField(max_length=40)  # "ok", or the code of the error
+    calls = models.BigIntegerField(default=0)
+    characters = models.BigIntegerField(default=0)
+    cost_microusd = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "spending"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hour", "content_type", "voice", "model", "outcome"], name="one_spending_row"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}h {self.model} {self.outcome}: {self.calls}"
+
+
+class SoundStart(models.Model):
+    """Clips that began to sound in browsers, by how long people waited for them. No person, no text, and no
+    proof: anybody may report one."""
+
+    hour = models.DateTimeField()
+    content_type = models.CharField(max_length=50)
+    voice = models.CharField(max_length=50)
+    latency_bucket = models.SmallIntegerField()
+    starts = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name, verbose_name_plural = "time to sound", "times to sound"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["hour", "content_type", "voice", "latency_bucket"], name="one_sound_start_row"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}h {self.content_type} {self.voice}: {self.starts}"
+
+
+class BudgetDay(models.Model):
+    """What provider calls of one day (UTC) have cost, and what is set aside for those under way."""
+
+    day = models.DateField(unique=True)
+    committed_microusd = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.committed_microusd / 1e6:.4f} USD"
+
+
+class ClipDay(models.Model):
+    """How often one clip was asked for on one day (UTC)."""
+
+    content_hash = models.CharField(max_length=32)
+    day = models.DateField()
+    requests = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["content_hash", "day"], name="one_row_a_clip_and_day")
+        ]
+        indexes: ClassVar = [models.Index(fields=["day"], name="clip_day_day")]
+
+    def __str__(self) -> str:
+        return f"{self.content_hash} {self.day}: {self.requests}"
+
+
+class ReceiptQuerySet(models.QuerySet["Receipt"]):
+    def sign(self, ledger: str, page: int) -> bool:
+        """Whether this page is to be written now, in the same transaction; False if it was already.
+
+        Where the first attempt is still about to be committed, this waits for its end.
+        """
+        if self.filter(ledger=ledger, page__lt=page).update(page=page, signed_at=Now()):
+            return True
+        return self.get_or_create(ledger=ledger, defaults={"page": page, "signed_at": Now()})[1]
+
+
+class Receipt(models.Model):
+    """The last page of counts that one process wrote, so that none is written twice."""
+
+    ledger = models.CharField(max_length=32, primary_key=True)
+    page = models.BigIntegerField()
+    signed_at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[Receipt]] = ReceiptQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.ledger}: page {self.page}"
+
+
+class LastCallQuerySet(models.QuerySet["LastCall"]):
+    def note(self, outcome: str, at: datetime) -> None:
+        """Unless a later one is known: pages of counts may be written late."""
+        if not self.filter(outcome=outcome, at__lt=at).update(at=at):
+            self.get_or_create(outcome=outcome, defaults={"at": at})
+
+
+class LastCall(models.Model):
+    """When a provider call last ended in this way: as in Spending, "ok" or what was the matter."""
+
+    outcome = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField()
+
+    objects: ClassVar[models.Manager[LastCall]] = LastCallQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.at:%Y-%m-%d %H:%M:%S}"

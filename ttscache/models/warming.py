@@ -1,0 +1,111 @@
+"""Clips made ahead: runs and their items."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from ttscache.models.clips import Clip
+
+
+class Lane(models.IntegerChoices):
+    """Whose turn it is when clips are made ahead. A listener's own request waits in no lane at all."""
+
+    PREFETCH = 1, "Before others: a listener is about to ask"
+    SCHEDULED = 2, "In turn"
+
+
+class WarmRunQuerySet(models.QuerySet["WarmRun"]):
+    def active(self) -> Self:
+        return self.filter(state__in=WarmRun.ACTIVE)
+
+
+class WarmRun(models.Model):
+    """Many clips made ahead. One active run for each scope: who asks again joins it."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        PAUSED = "paused", "Paused"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    class Pause(models.TextChoices):
+        BUDGET = "budget", "Today's budget is spent; this goes on by itself once there is room again."
+        STAFF = "staff", "Paused by staff; it waits until somebody lets it go on."
+
+    ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Keys and not names: a journey that is renamed keeps its run, and what is paid for in it.
+    scope = models.CharField(max_length=120, help_text="The key of what is made, e.g. journey:1:nova.")
+    name = models.CharField(max_length=120, default="", blank=True, help_text="What is made, in words.")
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    at_work_since = models.DateTimeField(null=True, blank=True)  # later than its start where it was held up
+    finished_at = models.DateTimeField(null=True, blank=True)
+    paused_because = models.CharField(max_length=200, choices=Pause, default="", blank=True)
+    requested_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead
+
+    objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["scope"],
+                condition=Q(state__in=["queued", "running", "paused"]),
+                name="one_active_run_a_scope",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.get_state_display().lower()})"
+
+    @property
+    def label(self) -> str:
+        """What is made, as staff read it."""
+        return self.name or self.scope
+
+
+class WarmItem(models.Model):
+    """One clip of a run: made, found to be there, or failed with a reason."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        MAKING = "making", "Being made"
+        DONE = "done", "Made"
+        SKIPPED = "skipped", "Was there"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    OPEN = (State.QUEUED, State.MAKING)
+
+    run = models.ForeignKey(WarmRun, on_delete=models.CASCADE, related_name="items")
+    clip = models.ForeignKey(Clip, on_delete=models.CASCADE, related_name="+")
+    lane = models.SmallIntegerField(choices=Lane, default=Lane.SCHEDULED, db_default=Lane.SCHEDULED)
+    position = models.IntegerField()
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    reason = models.CharField(max_length=200, default="", blank=True)
+    attempts = models.SmallIntegerField(default=0)
+    owner = models.CharField(max_length=120, default="", blank=True)  # of the claim under which it is made
+    characters = models.IntegerField()
+    cost_microusd = models.BigIntegerField(default=0)
+    newer_than = models.DateTimeField(null=True, blank=True)  # a clip made before that is made again
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["run", "position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "clip"], name="one_item_a_run_and_clip")
+        ]
+        indexes: ClassVar = [models.Index(fields=["state", "lane", "run"], name="warm_item_turn")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.position}: {self.state}"
