@@ -19,7 +19,8 @@ from narratives.models import Journey, Narrative, Revision
 from narratives.publishing import pins, publications
 from ttscache.conf import conf
 from ttscache.maintenance import pruning
-from ttscache.models import Clip, ClipFile, ClipQuerySet, Pin, WarmItem, WarmRun
+from ttscache.models import Clip, ClipFile, Pin, WarmItem, WarmRun
+from ttscache.models.clips import ClipQuerySet
 from ttscache.tiers import deletion_queue
 from ttscache.warming import runs
 from ttscache.wiring import speech_cache
