@@ -34,6 +34,8 @@ from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, LocalTier, Tier, checksum_of
 from ttscache.tiers.records import PermanentTier, as_tier_error
 
+__all__ = ["GenerationJob", "Hit", "Playing", "SpeechCache"]
+
 logger = logging.getLogger(__name__)
 
 FOLLOW_SECONDS = 0.05  # between two looks; those who follow are to have a kept clip within 150 ms
