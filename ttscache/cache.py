@@ -25,7 +25,7 @@ from ttscache.errors import (
     TierError,
     error_of,
 )
-from ttscache.generation.generator import GenerationJob
+from ttscache.generation.job import GenerationJob
 from ttscache.ledger import Ledger
 from ttscache.models import Clip, ContentType, Pin
 from ttscache.recording import Recording

@@ -1,1 +1,0 @@
-"""One clip made once, however many ask for it."""
