@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.test import Client
+
+from harness.statements import recorded_statements
+
+# Transactions, and what looks up the caller: session, user, permissions and token.
+_LEFT_OUT = re.compile(
+    r"\s*(SAVEPOINT|RELEASE|ROLLBACK)\b|.*\b(django_session|auth_\w+|ttscache_apitoken)\b", re.DOTALL
+)
 
 
 def say(client: Client, text: object, **fields: object) -> Any:
@@ -15,3 +25,12 @@ def say(client: Client, text: object, **fields: object) -> Any:
 def body_of(response: Any) -> bytes:
     """All bytes of a response, streamed or not. Raises what breaks a stream off."""
     return b"".join(response.streaming_content) if response.streaming else response.content
+
+
+@contextmanager
+def request_statements() -> Iterator[list[str]]:
+    """The SQL of each statement that requests cost, in all threads; complete when the block ends."""
+    counted: list[str] = []
+    with recorded_statements() as statements:
+        yield counted
+    counted += [sql for sql in statements if not _LEFT_OUT.match(sql)]

@@ -1,47 +1,41 @@
-"""Counts SQL statements, whichever thread of this process makes them."""
+"""SQL statements of all threads of this process, as a test counts them."""
 
 from __future__ import annotations
 
-import re
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
-from django.db.backends.utils import CursorWrapper
-
-TRANSACTION_CONTROL = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SET|PRAGMA)\b", re.IGNORECASE)
-SIGNING_IN = re.compile(r"\b(django_session|auth_\w+|ttscache_apitoken)\b")
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 
 @contextmanager
-def statements(*, of_this_thread: bool = False) -> Iterator[list[str]]:
-    """Collects each statement's SQL, in order; of all threads, unless told otherwise.
+def recorded_statements() -> Iterator[list[str]]:
+    """The SQL of each statement from now on, also of threads that begin later.
 
-    Left out are transaction control and what looks up the caller: session, user, permissions and token.
+    The beginnings and ends of transactions and the setup of connections are left out.
     """
-    seen: list[str] = []
-    watcher = threading.current_thread()
-    execute, executemany = CursorWrapper.execute, CursorWrapper.executemany
+    statements: list[str] = []
 
-    def note(sql: object) -> None:
-        if of_this_thread and threading.current_thread() is not watcher:
-            return
-        text = str(sql)
-        if not TRANSACTION_CONTROL.match(text) and not SIGNING_IN.search(text):
-            seen.append(text)
+    def record(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if not sql.startswith("BEGIN"):  # SQLite alone sends it like a statement
+            statements.append(sql)
+        return execute(sql, *rest)
 
-    def noting_execute(self: CursorWrapper, sql: Any, params: Any = None) -> Any:
-        note(sql)
-        return execute(self, sql, params)
+    def watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
+        if record not in connection.execute_wrappers:
+            connection.execute_wrappers.append(record)
 
-    def noting_executemany(self: CursorWrapper, sql: Any, param_list: Any) -> Any:
-        note(sql)
-        return executemany(self, sql, param_list)
-
-    with (
-        patch.object(CursorWrapper, "execute", noting_execute),
-        patch.object(CursorWrapper, "executemany", noting_executemany),
-    ):
-        yield seen
+    mine = connections.all(initialized_only=True)
+    for connection in mine:
+        watch(connection)
+    connection_created.connect(watch)
+    try:
+        yield statements
+    finally:
+        connection_created.disconnect(watch)
+        for connection in mine:
+            if record in connection.execute_wrappers:
+                connection.execute_wrappers.remove(record)

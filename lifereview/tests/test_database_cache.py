@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 from django.core.cache.backends.db import DatabaseCache
 
-from harness.statements import statements
+from harness.statements import recorded_statements
 from lifereview.database_cache import CULL_EVERY, UpsertCache
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,7 @@ def test_a_value_expires(cache: UpsertCache) -> None:
 
 
 def test_a_write_is_one_statement(cache: UpsertCache) -> None:
-    with statements() as made:
+    with recorded_statements() as made:
         cache.set("key", 1, 60)
         cache.set("key", 2, 60)
 

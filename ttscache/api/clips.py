@@ -17,11 +17,11 @@ from ttscache.api.base import JsonOnly
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.throttling import check_generation_rate
 from ttscache.audio import FORMATS
+from ttscache.cache import GenerationJob
 from ttscache.delivery import http
 from ttscache.delivery.metering import Meter, asked_by_clip
 from ttscache.delivery.playback import load_for_playback
 from ttscache.delivery.responses import respond_while_generating, respond_with_hit
-from ttscache.generation.job import GenerationJob
 from ttscache.tiers import Entry
 from ttscache.wiring import speech_cache
 

@@ -19,14 +19,13 @@ from ttscache.api.base import JsonOnly
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.throttling import check_generation_rate
 from ttscache.api.validation import StrictCharField, checked_voice, json_object
-from ttscache.cache import Playing
+from ttscache.cache import GenerationJob, Playing
 from ttscache.conf import conf
 from ttscache.delivery import http
 from ttscache.delivery.metering import Meter, asked_by_text
 from ttscache.delivery.playback import load_for_playback
 from ttscache.delivery.responses import respond_while_generating, respond_with_hit
 from ttscache.errors import EmptyText, TextTooLong, UnknownContentType
-from ttscache.generation.job import GenerationJob
 from ttscache.models import ContentType
 from ttscache.speech import SpeechRequest
 from ttscache.wiring import speech_cache

@@ -128,7 +128,8 @@ class FileTier:
 
     def has(self, content_hash: str) -> bool:
         """Whether it is here, good or damaged; its use is not noted."""
-        return any(self._path(access, content_hash, "json").exists() for access in (PUBLIC, PRIVATE))
+        # os.path.exists, unlike Path.exists, is False where the folder cannot be read.
+        return any(os.path.exists(self._path(access, content_hash, "json")) for access in (PUBLIC, PRIVATE))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

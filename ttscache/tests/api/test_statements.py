@@ -10,10 +10,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from harness.api_calls import body_of, say
+from harness.api_calls import body_of, request_statements, say
 from harness.clips import TEXT, spoken
 from harness.fake_voice import FakeVoice
-from harness.statements import statements
 from ttscache.delivery.middleware import published_clips
 from ttscache.models import Clip, Pin
 from ttscache.wiring import speech_cache
@@ -47,7 +46,7 @@ def test_a_published_hit_makes_none(caller: Client, tier: str) -> None:
     publish()
     leave_in(tier)
     clip = address()
-    with statements() as made:
+    with request_statements() as made:
         response = Client().get(clip)
 
     assert response["Cache-Status"] == f"lifereview; hit; detail={tier}"
@@ -59,7 +58,7 @@ def test_a_private_hit_makes_two_at_most(caller: Client, tier: str) -> None:
     body_of(say(caller, TEXT))
     leave_in(tier)
     clip = address()
-    with statements() as made:
+    with request_statements() as made:
         response = caller.get(clip)
 
     assert response["Cache-Status"] == f"lifereview; hit; detail={tier}"
@@ -72,7 +71,7 @@ def test_a_published_clip_that_only_the_database_has_costs_one(caller: Client) -
     publish()
     leave_in("database")
     clip = address()
-    with statements() as made:
+    with request_statements() as made:
         response = Client().get(clip)
 
     assert response["Cache-Status"] == "lifereview; hit; detail=database"
@@ -82,7 +81,7 @@ def test_a_published_clip_that_only_the_database_has_costs_one(caller: Client) -
 def test_a_private_hit_of_the_last_hour_makes_one(caller: Client) -> None:
     body_of(say(caller, TEXT))
     clip = address()
-    with statements() as made:
+    with request_statements() as made:
         body_of(caller.get(clip))
 
     assert len(made) == 1, made
@@ -92,7 +91,7 @@ def test_a_private_hit_of_the_last_hour_makes_one(caller: Client) -> None:
 def test_a_posted_text_that_is_there_makes_two_at_most(caller: Client, tier: str) -> None:
     body_of(say(caller, TEXT))
     leave_in(tier)
-    with statements() as made:
+    with request_statements() as made:
         response = say(caller, TEXT)
 
     assert response["Cache-Status"] == f"lifereview; hit; detail={tier}"
@@ -101,19 +100,11 @@ def test_a_posted_text_that_is_there_makes_two_at_most(caller: Client, tier: str
 
 @pytest.mark.xfail(reason="the generator makes more than its share", strict=False)
 def test_a_posted_text_that_is_new_makes_ten_at_most(caller: Client, voice: FakeVoice) -> None:
-    with statements() as made:
+    with request_statements() as made:
         assert body_of(say(caller, TEXT)) == spoken(voice.calls[0])
         speech_cache().finish_recordings(5)
 
     assert len(made) <= 10, "\n".join(made)
-
-
-def test_a_posted_text_that_is_new_makes_four_before_it_is_generated(caller: Client) -> None:
-    """Its record, whether it was refused lately, and two of the throttle."""
-    with statements(of_this_thread=True) as made:
-        body_of(say(caller, TEXT))
-
-    assert len(made) <= 4, "\n".join(made)
 
 
 def test_where_other_origins_are_let_in_a_published_hit_makes_none_either(
@@ -127,7 +118,7 @@ def test_where_other_origins_are_let_in_a_published_hit_makes_none_either(
     body_of(say(caller, TEXT))
     publish()
     clip = address()
-    with statements() as made:
+    with request_statements() as made:
         response = Client().get(clip, headers={"Origin": "https://elsewhere.example"})
 
     assert made == []

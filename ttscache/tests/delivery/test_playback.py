@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from harness.clips import entry, speech
-from harness.statements import statements
+from harness.statements import recorded_statements
 from ttscache.delivery.playback import PlaybackRecord, load_for_playback
 from ttscache.models import Clip
 from ttscache.wiring import speech_cache
@@ -30,7 +30,7 @@ def loaded(content_hash: str) -> PlaybackRecord:
 
 
 def test_one_statement_loads_a_clip_with_its_bytes(content_hash: str) -> None:
-    with statements() as made:
+    with recorded_statements() as made:
         hit = speech_cache().find(content_hash, loaded=loaded(content_hash).clip)
 
     assert hit is not None
@@ -52,7 +52,7 @@ def test_damaged_bytes_are_forgotten(content_hash: str) -> None:
 
 
 def test_a_touch_is_written_once_an_hour(content_hash: str) -> None:
-    with statements() as made:
+    with recorded_statements() as made:
         assert loaded(content_hash).touch()
         assert loaded(content_hash).touch()
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from harness.clips import hum, speech, spoken
 from harness.fake_voice import FakeVoice, free_ledger
-from harness.statements import statements as counted_statements
+from harness.statements import recorded_statements
 from ttscache.cache import GenerationJob, Hit, Playing, SpeechCache
 from ttscache.coordination.leases import Claims, clear_refusals
 from ttscache.errors import (
@@ -512,7 +512,7 @@ def test_a_clip_of_a_voice_that_is_not_in_use_is_not_made_with_another(
 
 
 def statements_of_a_miss(cache: SpeechCache, job: GenerationJob) -> list[str]:
-    with counted_statements() as statements:
+    with recorded_statements() as statements:
         cache.generate(job).recording.result()
     return statements
 
