@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from ttscache.conf import conf
 from ttscache.models import Clip, WarmItem
 from ttscache.reports.background_work import failed_clips, open_items, tried_out_clips, waiting_longest
-from ttscache.reports.storage import never_heard_clips, published_clips
+from ttscache.reports.storage import never_heard_clips, published_clip_rows
 from ttscache.tries import MOST_TRIES
 
 
@@ -53,7 +53,7 @@ class PublishedFilter(admin.SimpleListFilter):
         return [("yes", "Published")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
-        return queryset.filter(pk__in=published_clips().values("pk")) if self.value() else queryset
+        return queryset.filter(pk__in=published_clip_rows().values("pk")) if self.value() else queryset
 
 
 class UnheardFilter(admin.SimpleListFilter):

@@ -11,8 +11,8 @@ from django.utils import timezone
 from ttscache import alerts
 from ttscache.analytics import BudgetToday
 from ttscache.models import Alert, Clip
-from ttscache.reports.background_work import Queue, failed_lately
-from ttscache.reports.storage import Coverage, Storage
+from ttscache.reports.background_work import WorkQueue, failed_lately
+from ttscache.reports.storage import PublishedCoverage, Storage
 from ttscache.rollup import start_of_day
 from ttscache.tries import MOST_TRIES
 
@@ -56,7 +56,7 @@ def reflection_links() -> list[Further]:
     return list(_further)
 
 
-def needs(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Storage) -> list[Need]:
+def needs(covered: PublishedCoverage, waiting: WorkQueue, budget: BudgetToday, space: Storage) -> list[Need]:
     found = list(_of_sound(covered, waiting, budget, space))
     found += _of_alerts({need.about for need in found})
     return _in_order([*found, *_of_others()])
@@ -84,7 +84,9 @@ def _of_alerts(said: Container[str]) -> Iterable[Need]:
             yield Need(alert.says, address, "ttscache.view_alert", is_urgent=True)
 
 
-def _of_sound(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Storage) -> Iterable[Need]:
+def _of_sound(
+    covered: PublishedCoverage, waiting: WorkQueue, budget: BudgetToday, space: Storage
+) -> Iterable[Need]:
     kind = Alert.Kind
     spending, clips = "admin:ttscache_spending_changelist", "admin:ttscache_clip_changelist"
     if refused := alerts.refused_because():

@@ -25,7 +25,7 @@ NEVER_HEARD_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage(holdings.Coverage):
+class PublishedCoverage(holdings.Coverage):
     """The same, and how it stands to its target."""
 
     @property
@@ -41,20 +41,20 @@ class Coverage(holdings.Coverage):
         return "none" if self.percent is None else tone_of(self.percent, COVERAGE_TARGET)
 
 
-def coverage(scope: Scope) -> Coverage:
+def published_coverage(scope: Scope) -> PublishedCoverage:
     """Clips held as live or system clips that play without a provider call, of all that are so held."""
     found = holdings.coverage(scope.voice)
-    return Coverage(found.ready, found.total)
+    return PublishedCoverage(found.ready, found.total)
 
 
-def published_clips() -> QuerySet[Clip]:
+def published_clip_rows() -> QuerySet[Clip]:
     return Clip.objects.filter(content_hash__in=Pin.objects.published().values("content_hash"))
 
 
 def missing_clips(voice: str = "") -> QuerySet[Clip]:
     """Those of them that are not there: what coverage lacks."""
     is_there = Q(kept_at__isnull=False, is_active=True)
-    return published_clips().filter(~is_there, **({"voice": voice} if voice else {}))
+    return published_clip_rows().filter(~is_there, **({"voice": voice} if voice else {}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,9 +61,9 @@ class Command(BaseCommand):
     def _remove(self, run: PruneRun) -> None:
         removed = 0
         try:
-            for gone in pruning.prune(run, speech_cache()):
+            for gone in pruning.run_prune(run, speech_cache()):
                 removed += len(gone)
                 self.stdout.write(f"  {removed} of {run.listed}")
         except KeyboardInterrupt:
-            pruning.stop(run)  # or else the cluster would go on with it
+            pruning.stop_prune(run)  # or else the cluster would go on with it
             raise
