@@ -31,6 +31,7 @@ def stale_page(request: HttpRequest) -> HttpResponse:
 
 
 def _plan(request: HttpRequest) -> HttpResponse:
+    """Show the list, and keep it as a planned run: the form would be megabytes if it carried the hashes."""
     days = _days(request.GET.get("days"))
     stale = pruning.find_stale(days)
     plan = pruning.plan_prune(stale, days, asked_by=request.user.get_username())
