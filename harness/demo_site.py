@@ -26,7 +26,8 @@ def main() -> None:
     )
     parser.add_argument("--days", type=int, default=365, help="how far back they reach (default: 365)")
     with demo_site(parser.parse_args().days) as site:
-        print(f"{site.url}/admin/ as {USER}, password {PASSWORD}. Ctrl-C ends it and removes all of it.")
+        where = f"{site.url}/admin/ as {USER}, password {PASSWORD}."
+        print(f"{where} Ctrl-C ends it and removes all of it.", flush=True)
         with suppress(KeyboardInterrupt):
             while site.is_running:
                 time.sleep(1)

@@ -35,4 +35,4 @@ def sound(days_ago: float = 0, size: int = 1_000) -> dict[str, Any]:
 
 
 def usual(**given: str) -> Scope:
-    return Scope.asked_for(given)
+    return Scope.from_query(given)

@@ -109,7 +109,7 @@ def pauses_a_run(client: Client) -> bool:
 
 def lets_a_run_go_on(client: Client) -> bool:
     WarmRun.objects.filter(pk=a_run().pk).update(state="paused", paused_because="staff")
-    return steered(client, "go_on") == "queued"
+    return steered(client, "resume") == "queued"
 
 
 def cancels_a_run(client: Client) -> bool:

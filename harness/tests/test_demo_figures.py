@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from harness.demo_figures import REFLECTIONS, VOICES, seed
 from ttscache.models import ClipDay, SoundStart, Spending, Usage
-from ttscache.reports.requests import asked
+from ttscache.reports.requests import request_figures
 from ttscache.reports.scope import Scope
 from ttscache.reports.time_to_sound import time_to_sound
 
@@ -30,7 +30,7 @@ def rows() -> dict[str, list[Any]]:
 def test_a_year_shows_in_every_range():
     seed(365)
     for name in ("24h", "7d", "30d", "90d", "365d"):
-        found = asked(Scope.asked_for({"range": name}))
+        found = request_figures(Scope.from_query({"range": name}))
         assert found.rate.requests > 100
         assert all(kind.rate.requests for kind in found.kinds)
 
@@ -50,7 +50,7 @@ def test_the_figures_are_equal_each_time():
 def test_time_to_sound_has_a_year_of_figures_too():
     seed(365)
     for name in ("24h", "7d", "365d"):
-        found = time_to_sound(Scope.asked_for({"range": name, "voice": VOICES[0]}))
+        found = time_to_sound(Scope.from_query({"range": name, "voice": VOICES[0]}))
         assert found.starts > 50
         assert found.p95 is not None and 100 < found.p95.ms < 5_000
     assert not SoundStart.objects.filter(content_type="response").exists()

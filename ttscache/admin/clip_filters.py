@@ -12,7 +12,7 @@ from ttscache.conf import conf
 from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip, WarmItem, has_audio
 from ttscache.reports.background_work import failed_clips, open_items, tried_out_clips, waiting_longest
-from ttscache.reports.storage import never_heard_clips, published_clips
+from ttscache.reports.storage import never_heard_clips, published_clip_rows
 from ttscache.warming.retry_limit import MOST_TRIES
 
 
@@ -54,7 +54,7 @@ class PublishedFilter(admin.SimpleListFilter):
         return [("yes", "Published")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
-        return queryset.filter(pk__in=published_clips().values("pk")) if self.value() else queryset
+        return queryset.filter(pk__in=published_clip_rows().values("pk")) if self.value() else queryset
 
 
 class UnheardFilter(admin.SimpleListFilter):

@@ -35,10 +35,10 @@ class PruneRunAdmin(ReadOnlyAdmin):
     def has_prune_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("ttscache.prune_clip")
 
-    # deeds
+    # actions
     @admin.action(description="Stop", permissions=["prune"])
     def stop(self, request: HttpRequest, runs: QuerySet[PruneRun]) -> None:
-        stopped = [run for run in runs if pruning.stop(run)]
+        stopped = [run for run in runs if pruning.stop_prune(run)]
         for run in stopped:
             self.log_change(request, run, "Stopped.")
         if stopped:

@@ -1,4 +1,4 @@
-"""Warm runs for staff: how far they are, while one looks; paused, let go on, given up, tried again."""
+"""Warm runs for staff: how far they are, while one looks; paused, resumed, cancelled, tried again."""
 
 from __future__ import annotations
 
@@ -68,19 +68,19 @@ class WarmItemInline(TabularInline):  # type: ignore[misc]
 
 
 # --- runs ------------------------------------------------------------------------------------------------
-DEEDS = ("pause", "go_on", "cancel", "try_again")
+ACTIONS = ("pause", "resume", "cancel", "try_again")
 
 
-def deeds_for(run: WarmRun) -> set[str]:
+def actions_for(run: WarmRun) -> set[str]:
     """What makes sense for a run as it stands."""
     is_active = run.state in WarmRun.ACTIVE
     sense = {
         "pause": is_active and run.paused_because != WarmRun.Pause.STAFF,
-        "go_on": run.state == WarmRun.State.PAUSED,
+        "resume": run.state == WarmRun.State.PAUSED,
         "cancel": is_active,
         "try_again": run.items.filter(state=WarmItem.State.FAILED).exists(),
     }
-    return {deed for deed, makes_sense in sense.items() if makes_sense}
+    return {name for name, makes_sense in sense.items() if makes_sense}
 
 
 def _while(*states: WarmRun.State) -> dict[str, str]:
@@ -96,7 +96,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
     fields = ("makes", "standing", "progress", "counts", "requested_by", "asked_for", "began", "ended")
     readonly_fields = fields
     inlines = (WarmItemInline,)
-    actions_detail = DEEDS
+    actions_detail = ACTIONS
     list_before_template = change_form_outer_before_template = "ttscache/admin/warm_runs_live.html"
 
     class Media:
@@ -159,13 +159,13 @@ class WarmRunAdmin(ReadOnlyAdmin):
     def counts(self, run: WarmRun) -> SafeString:
         return format_html('<span data-run-counts="{}">{}</span>', run.pk, counts_in_words(progress_of(run)))
 
-    # deeds
+    # actions
     def has_steer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("ttscache.change_warmrun")
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         run = self.get_object(request, object_id)
-        sensible = deeds_for(run) if run is not None else set()
+        sensible = actions_for(run) if run is not None else set()
         offered = super().get_actions_detail(request, object_id)
         return [each for each in offered if each.action_name.removeprefix("ttscache_warmrun_") in sensible]
 
@@ -182,28 +182,28 @@ class WarmRunAdmin(ReadOnlyAdmin):
             object_id,
             "pause",
             lambda run: warming.pause(run, WarmRun.Pause.STAFF),
-            question="No further clip is begun until somebody lets it go on. "
+            question="No further clip is begun until somebody resumes the run. "
             "A clip that is being made now is finished and kept.",
             said="Paused.",
         )
 
     @action(  # type: ignore[untyped-decorator]
-        description="Go on",
-        url_path="go-on",
+        description="Resume",
+        url_path="resume",
         permissions=["steer"],
         icon="play_arrow",
         variant=ActionVariant.PRIMARY,
         attrs=_while(WarmRun.State.PAUSED),
     )
-    def go_on(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._do(
             request,
             object_id,
-            "go_on",
+            "resume",
             warming.resume,
             concerning=WarmItem.OPEN,
             state="still to be made",
-            said="Let go on.",
+            said="Resumed.",
         )
 
     @action(  # type: ignore[untyped-decorator]
@@ -250,7 +250,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
         request: HttpRequest,
         object_id: str,
         name: str,
-        deed: Callable[[WarmRun], bool],
+        operation: Callable[[WarmRun], bool],
         *,
         said: str,
         question: str = "",
@@ -266,14 +266,14 @@ class WarmRunAdmin(ReadOnlyAdmin):
             raise Http404
         page = reverse("admin:ttscache_warmrun_change", args=[run.pk])
         planned = _plan_of(run, concerning)
-        if name in deeds_for(run) and not has_said_yes(request):
+        if name in actions_for(run) and not has_said_yes(request):
             verb = getattr(self, name).short_description
             summary = f"{in_words(planned, state)} {question}" if concerning else question
             title = f"{verb}: {run.label}"
             return self.ask(
                 request, title=title, verb=verb, summary=summary, clips=listed(planned), back=page
             )
-        if name in deeds_for(run) and deed(run):
+        if name in actions_for(run) and operation(run):
             self.log_change(request, run, f"{said} {in_words(planned, state)}" if concerning else said)
             self.message_user(request, said, messages.SUCCESS)
         else:

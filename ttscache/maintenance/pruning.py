@@ -154,7 +154,7 @@ def _end_what_is_outdated(requested_by: str) -> None:
         _end(run, PruneRun.State.FAILED)
 
 
-def stop(run: PruneRun) -> bool:
+def stop_prune(run: PruneRun) -> bool:
     """Let it end after the batch that is under way; False where it has ended."""
     return _end(run, PruneRun.State.STOPPED)
 
@@ -168,7 +168,7 @@ def _end(run: PruneRun, state: PruneRun.State) -> bool:
     return has_ended
 
 
-def prune(
+def run_prune(
     run: PruneRun, cache: SpeechCache, *, should_rest: Callable[[], bool] = lambda: False
 ) -> Iterator[list[str]]:
     """Remove what is on its list and stale still; yields the hashes that are gone, batch by batch.
@@ -195,7 +195,7 @@ def prune_now(days: int, requested_by: str, cache: SpeechCache) -> PruneRun:
     """List and remove, from beginning to end, and tell how it went. Raises Busy, DatabaseError."""
     with alone(cache):
         run = begin(find_stale(days), days, requested_by)
-        for _ in prune(run, cache):
+        for _ in run_prune(run, cache):
             pass
     run.refresh_from_db()
     return run
@@ -256,7 +256,7 @@ def _sweep() -> None:
 
 # --- planned by staff, who confirm it later ---------------------------------------------------------------
 @transaction.atomic
-def plan(stale: Stale, days: int, requested_by: str) -> PruneRun:
+def plan_prune(stale: Stale, days: int, requested_by: str) -> PruneRun:
     """Keep this list for PLANS_KEPT, for the same person to confirm. Touches no clip. Raises Error.
 
     It replaces the person's earlier plans, so that looking again and again leaves one list behind.
@@ -266,7 +266,7 @@ def plan(stale: Stale, days: int, requested_by: str) -> PruneRun:
 
 
 @transaction.atomic
-def confirm(run_id: uuid.UUID, requested_by: str) -> PruneRun | None:
+def confirm_prune(run_id: uuid.UUID, requested_by: str) -> PruneRun | None:
     """Have the cluster remove what the plan lists, after its present work; where none is up, once one is.
 
     None if the plan is gone: too old, replaced, confirmed already, or another person's. Raises Error.
@@ -311,7 +311,7 @@ def prune_in_cluster(
                 return None
         else:
             run = begin(find_stale(days), days, BY_SCHEDULE)
-        for _ in prune(run, cache, should_rest=should_rest):
+        for _ in run_prune(run, cache, should_rest=should_rest):
             pass
     run.refresh_from_db()
     return run if run.state == PruneRun.State.RUNNING else None

@@ -13,12 +13,14 @@ from ttscache.accounting.rollup import start_of_day
 from ttscache.hooks import ActionItem
 from ttscache.models import Alert
 from ttscache.monitoring import alerts
-from ttscache.reports.background_work import Queue, failed_lately
-from ttscache.reports.storage import Coverage, Storage
+from ttscache.reports.background_work import WorkQueue, failed_lately
+from ttscache.reports.storage import PublishedCoverage, Storage
 from ttscache.warming.retry_limit import MOST_TRIES
 
 
-def needs(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Storage) -> list[ActionItem]:
+def needs(
+    covered: PublishedCoverage, waiting: WorkQueue, budget: BudgetToday, space: Storage
+) -> list[ActionItem]:
     found = list(_of_sound(covered, waiting, budget, space))
     found += _of_alerts({need.about for need in found})
     return _in_order([*found, *hooks.installed().action_items()])
@@ -41,7 +43,9 @@ def _of_alerts(said: Container[str]) -> Iterable[ActionItem]:
             yield ActionItem(alert.says, address, "ttscache.view_alert", is_urgent=True)
 
 
-def _of_sound(covered: Coverage, waiting: Queue, budget: BudgetToday, space: Storage) -> Iterable[ActionItem]:
+def _of_sound(
+    covered: PublishedCoverage, waiting: WorkQueue, budget: BudgetToday, space: Storage
+) -> Iterable[ActionItem]:
     kind = Alert.Kind
     spending, clips = "admin:ttscache_spending_changelist", "admin:ttscache_clip_changelist"
     if refused := alerts.refused_because():

@@ -12,7 +12,7 @@ from django_q.models import Failure
 
 from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun, has_audio
 from ttscache.monitoring.inventory import tasks_waiting
-from ttscache.reports.requests import Asked
+from ttscache.reports.requests import RequestFigures
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import missing_clips
 from ttscache.warming.retry_limit import exhausted_clips
@@ -34,7 +34,7 @@ TEXT_REFUSED, OTHER = "Text refused", "Other"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunProgress:
     """One of the runs that are under way, or that ended last."""
 
     run: WarmRun
@@ -43,7 +43,7 @@ class Run:
     failed: int
 
 
-def runs() -> list[Run]:
+def runs() -> list[RunProgress]:
     """Those under way first, then the latest."""
     state = WarmItem.State
     lately = list(WarmRun.objects.active()[:RUNS_SHOWN])
@@ -60,7 +60,7 @@ def runs() -> list[Run]:
             failed=Count("pk", filter=Q(state=state.FAILED)),
         )
     }
-    return [Run(run, *counted.get(run.pk, (0, 0, 0))) for run in lately]
+    return [RunProgress(run, *counted.get(run.pk, (0, 0, 0))) for run in lately]
 
 
 def failures() -> QuerySet[WarmItem]:
@@ -103,7 +103,7 @@ def failed_lately() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class WorkQueue:
     """Clips to be made ahead, and background tasks. Seconds; None where nothing is known."""
 
     waiting: int
@@ -116,7 +116,7 @@ class Queue:
     tasks_failed: int
 
 
-def queue(asked: Asked) -> Queue:
+def queue(requests: RequestFigures) -> WorkQueue:
     """Clips that wait and are being made in runs under way; those that failed in 24 hours and are not there
     yet; those that failed too often; tasks that failed in 24 hours.
 
@@ -129,9 +129,9 @@ def queue(asked: Asked) -> Queue:
         running=Count("clip", filter=Q(state=state.MAKING), distinct=True),
         oldest=Min("run__created_at", filter=Q(state=state.QUEUED)),
     )
-    median = asked.source_of(["generated"]).p50
+    median = requests.source_of(["generated"]).p50
     waiting = figures["waiting"]
-    return Queue(
+    return WorkQueue(
         waiting,
         figures["running"],
         failed_clips().count(),
@@ -144,7 +144,7 @@ def queue(asked: Asked) -> Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class ProviderStatus:
     """Calls of the last 24 hours; those that failed, by class, and under which codes; how it is just now."""
 
     calls: int
@@ -161,7 +161,7 @@ class Provider:
         return 100 * self.failed / self.calls if self.calls else None
 
 
-def provider(scope: Scope) -> Provider:
+def provider(scope: Scope) -> ProviderStatus:
     """Calls are of the voice that is looked at; how the service is just now is of all."""
     rows = (
         Spending.objects.filter(hour__gte=timezone.now() - LATELY - timedelta(hours=1), **scope.by_voice)
@@ -182,7 +182,9 @@ def provider(scope: Scope) -> Provider:
     latest = max(last, key=lambda outcome: last[outcome], default=OK)
     is_well = latest == OK or _class_of(latest) == TEXT_REFUSED  # it has answered, and was right to
     trouble = "" if is_well else _class_of(latest)
-    return Provider(calls, failed, classes, codes, last.get(OK), trouble, last[latest] if trouble else None)
+    return ProviderStatus(
+        calls, failed, classes, codes, last.get(OK), trouble, last[latest] if trouble else None
+    )
 
 
 def _class_of(code: str) -> str:

@@ -18,21 +18,21 @@ def lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     voice = found.scope.voice or "all voices"
     yield "range", found.scope.range.label, since, "voice", voice, ""
     yield "range", found.scope.range.label, since, "rates by", found.scope.view, ""
-    rate, money = found.asked.rate, found.money
+    rate, money = found.requests.rate, found.money
     yield "asked", "all", since, "requests", rate.requests, ""
     yield "asked", "all", since, "hits", rate.hits, ""
     yield "asked", "all", since, "hit rate", rate.percent, "percent"
-    yield "asked", "all", since, "change", found.asked.change, "points"
-    for kind in found.asked.kinds:
+    yield "asked", "all", since, "change", found.requests.change, "points"
+    for kind in found.requests.kinds:
         yield "asked", kind.name, since, "requests", kind.rate.requests, ""
         yield "asked", kind.name, since, "hits", kind.rate.hits, ""
         yield "asked", kind.name, since, "hit rate", kind.rate.percent, "percent"
         yield "asked", kind.name, since, "target", kind.rate.target, "percent"
-    for kind in found.asked.kinds:
+    for kind in found.requests.kinds:
         for begin, step in zip(found.scope.steps, kind.steps, strict=True):
             yield "over time", kind.name, begin.isoformat(), "requests", step.requests, ""
             yield "over time", kind.name, begin.isoformat(), "hit rate", step.percent, "percent"
-    for source in found.asked.sources:
+    for source in found.requests.sources:
         yield "source", source.outcome, since, "requests", source.requests, ""
         yield "source", source.outcome, since, "share", source.share, "percent"
         for name in ("p50", "p95", "p99"):

@@ -9,19 +9,19 @@ from ttscache.adaptive_cache import CachedResult
 from ttscache.conf import conf
 from ttscache.hooks import ActionItem
 from ttscache.reports.action_items import needs
-from ttscache.reports.background_work import Provider, Queue, Run, provider, queue, runs
+from ttscache.reports.background_work import ProviderStatus, RunProgress, WorkQueue, provider, queue, runs
 from ttscache.reports.costs import Money, money
 from ttscache.reports.most_heard import MostHeard, most_heard
-from ttscache.reports.requests import Asked, asked, is_anything_counted
+from ttscache.reports.requests import RequestFigures, is_anything_counted, request_figures
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import (
-    Coverage,
     NeverHeard,
     NotAskedFor,
+    PublishedCoverage,
     Storage,
-    coverage,
     never_heard,
     not_asked_for,
+    published_coverage,
     storage,
 )
 from ttscache.reports.time_to_sound import TimeToSound, time_to_sound
@@ -30,18 +30,18 @@ from ttscache.reports.time_to_sound import TimeToSound, time_to_sound
 @dataclass(frozen=True, slots=True)
 class Report:
     scope: Scope
-    asked: Asked
+    requests: RequestFigures
     time_to_sound: TimeToSound
     money: Money
     budget: BudgetToday
-    coverage: Coverage
+    coverage: PublishedCoverage
     storage: Storage
     never_heard: CachedResult[NeverHeard]
     not_asked_for: CachedResult[NotAskedFor] | None
     heard: MostHeard
-    runs: list[Run]
-    queue: Queue
-    provider: Provider
+    runs: list[RunProgress]
+    queue: WorkQueue
+    provider: ProviderStatus
     needs: list[ActionItem]
     voices: list[str]
     is_anything_counted: bool
@@ -49,14 +49,14 @@ class Report:
 
 def report(scope: Scope, *, hidden: bool = False) -> Report:
     """The number of queries does not depend on how much there is. Raises Error."""
-    requests = asked(scope)
-    covered = coverage(scope)
+    requests = request_figures(scope)
+    covered = published_coverage(scope)
     space = storage(scope)
     waiting = queue(requests)
     budget = budget_today()
     return Report(
         scope=scope,
-        asked=requests,
+        requests=requests,
         time_to_sound=time_to_sound(scope),
         money=money(scope, requests.worth_microusd),
         budget=budget,

@@ -113,7 +113,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestFigures:
     """All that was asked for in the range. `worth_microusd`: of what was served, by step."""
 
     rate: Rate
@@ -142,7 +142,7 @@ class Asked:
         return total
 
 
-def asked(scope: Scope) -> Asked:
+def request_figures(scope: Scope) -> RequestFigures:
     """Grouped in the database."""
     rows = rows_in(scope, "asked", partial(_rows, scope))
     number = len(scope.steps)
@@ -162,7 +162,7 @@ def asked(scope: Scope) -> Asked:
         if outcome != "failed":
             worth[place] += microusd
     _share(sources.values(), scope.view)
-    return Asked(
+    return RequestFigures(
         rate,
         _before(scope),
         [Kind(name, ContentType(name).label, kinds[name], steps[name]) for name in ContentType.values],

@@ -52,7 +52,7 @@ class Scope:
     view: str = "requests"
 
     @classmethod
-    def asked_for(cls, given: Mapping[str, str], now: datetime | None = None) -> Scope:
+    def from_query(cls, given: Mapping[str, str], now: datetime | None = None) -> Scope:
         """From the parameters of a page; what is not known is as usual."""
         now = now or timezone.now()
         chosen = next((each for each in RANGES if each.name == given.get("range")), USUAL)

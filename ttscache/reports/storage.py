@@ -28,7 +28,7 @@ NEVER_HEARD_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage(inventory.Coverage):
+class PublishedCoverage(inventory.Coverage):
     """The same, and how it stands to its target."""
 
     @property
@@ -44,19 +44,19 @@ class Coverage(inventory.Coverage):
         return "none" if self.percent is None else tone_of(self.percent, COVERAGE_TARGET)
 
 
-def coverage(scope: Scope) -> Coverage:
+def published_coverage(scope: Scope) -> PublishedCoverage:
     """Clips held as live or system clips that play without a provider call, of all that are so held."""
     found = inventory.coverage(scope.voice)
-    return Coverage(found.ready, found.total)
+    return PublishedCoverage(found.ready, found.total)
 
 
-def published_clips() -> QuerySet[Clip]:
+def published_clip_rows() -> QuerySet[Clip]:
     return Clip.objects.filter(content_hash__in=Pin.objects.published().values("content_hash"))
 
 
 def missing_clips(voice: str = "") -> QuerySet[Clip]:
     """Those of them that are not there: what coverage lacks."""
-    return published_clips().filter(~has_audio(), **({"voice": voice} if voice else {}))
+    return published_clip_rows().filter(~has_audio(), **({"voice": voice} if voice else {}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def publish(narrative: Narrative) -> None:
 
 def prune() -> None:
     run = pruning.begin(pruning.find_stale(DAYS), DAYS, "a test")
-    list(pruning.prune(run, speech_cache()))
+    list(pruning.run_prune(run, speech_cache()))
 
 
 def have_sound(narrative: Narrative) -> bool:

@@ -31,7 +31,7 @@ def dashboard_csv(request: HttpRequest) -> HttpResponse:
     """The figures of the page, one a line; texts for those who may see clips."""
     if not request.user.has_perm("ttscache.view_usage"):
         raise PermissionDenied
-    scope = Scope.asked_for(request.GET.dict())
+    scope = Scope.from_query(request.GET.dict())
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     name = f"sound-{scope.range.name}-{timezone.now():%Y-%m-%d}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -91,7 +91,7 @@ def hide(request: HttpRequest, pk: Any) -> HttpResponse:
     said = "Hidden from the most heard reflections" if is_hidden else "Shown among the most heard reflections"
     _log(request, clip, f"{said}.")
     messages.success(request, f"{said}. It plays as before.")
-    query = Scope.asked_for(request.POST.dict()).query
+    query = Scope.from_query(request.POST.dict()).query
     return redirect(f"{reverse('admin:index')}?{query}")
 
 

@@ -26,8 +26,8 @@ Begin = Callable[[], Iterable[tuple[WarmRun, list[Clip]]]]
 
 
 def make_missing_page(request: HttpRequest) -> HttpResponse:
-    """Published clips that are not made, in one voice or in all: the price first, then the deed."""
-    voice = Scope.asked_for(request.GET.dict()).voice
+    """Published clips that are not made, in one voice or in all: the price first, then the run."""
+    voice = Scope.from_query(request.GET.dict()).voice
     clips = list(missing_clips(voice).defer("waveform"))
     requested_by = request.user.get_username()
 

@@ -62,7 +62,7 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
         needs = ((need, _address_for(need, request)) for need in needs_without_figures())
         reachable = [(need, address) for need, address in needs if address]
         return context | {"title": "Staff pages", "needs": reachable}
-    scope = Scope.asked_for(request.GET.dict())
+    scope = Scope.from_query(request.GET.dict())
     shows_hidden = "hidden" in request.GET
     found = report(scope, hidden=shows_hidden)
     may = {name: request.user.has_perm(right) for name, right in RIGHTS.items()}
@@ -75,15 +75,15 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
         "choices": _choices(found),
         "tile_tones": {
             "coverage": TONES[found.coverage.tone],
-            "rate": below_target(found.asked.kinds),
+            "rate": below_target(found.requests.kinds),
         },
-        "kind_charts": [KindChart.of(kind, scope) for kind in found.asked.kinds],
+        "kind_charts": [KindChart.of(kind, scope) for kind in found.requests.kinds],
         "rate_rows": rate_rows(found),
         "money_chart": MoneyChart.of(found),
         "growth": abs(found.storage.bytes_a_day),
-        "sources": [SourceRow.of(source, scope) for source in found.asked.sources],
-        "hits": found.asked.source_of(HITS),
-        "misses": found.asked.source_of(MISSES),
+        "sources": [SourceRow.of(source, scope) for source in found.requests.sources],
+        "hits": found.requests.source_of(HITS),
+        "misses": found.requests.source_of(MISSES),
         "heard_rows": [HeardRow.of(row, request) for row in found.heard.rows],
         "runs": [(run, RUN_BADGES[WarmRun.State(run.run.state)]) for run in found.runs],
         "needs": [(need, _address_for(need, request)) for need in found.needs],
@@ -110,13 +110,13 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
 
 # --- what may be chosen -----------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ScopeChoice:
     label: str
     address: str
     is_chosen: bool
 
 
-def _choices(found: Report) -> dict[str, list[Choice]]:
+def _choices(found: Report) -> dict[str, list[ScopeChoice]]:
     scope = found.scope
     now = {"range": scope.range.name, "voice": scope.voice, "view": scope.view}
     given = {
@@ -126,7 +126,7 @@ def _choices(found: Report) -> dict[str, list[Choice]]:
     }
     return {
         name: [
-            Choice(label, f"?{urlencode(now | {name: value})}", now[name] == value)
+            ScopeChoice(label, f"?{urlencode(now | {name: value})}", now[name] == value)
             for value, label in values.items()
         ]
         for name, values in given.items()

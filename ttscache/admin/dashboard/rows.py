@@ -141,7 +141,7 @@ class HeardRow:
 
 def rate_rows(found: Report) -> list[tuple[Any, str, list[Any]]]:
     """For the table: when each step began, its list, and the rate of each kind in it; the latest first."""
-    kinds = [kind.steps for kind in found.asked.kinds]
+    kinds = [kind.steps for kind in found.requests.kinds]
     rows = zip(found.scope.steps, *kinds, strict=True)
     return [(begin, usage_list(found.scope, **of_step(begin, found.scope)), cells) for begin, *cells in rows][
         ::-1

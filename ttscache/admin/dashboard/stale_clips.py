@@ -31,9 +31,10 @@ def stale_page(request: HttpRequest) -> HttpResponse:
 
 
 def _plan(request: HttpRequest) -> HttpResponse:
+    """Show the list, and keep it as a planned run: the form would be megabytes if it carried the hashes."""
     days = _days(request.GET.get("days"))
     stale = pruning.find_stale(days)
-    plan = pruning.plan(stale, days, requested_by=request.user.get_username())
+    plan = pruning.plan_prune(stale, days, requested_by=request.user.get_username())
     is_private = Q(content_type=ContentType.ANALYSIS, is_shareable=False) | Q(
         content_type=ContentType.RESPONSE
     )
@@ -56,7 +57,7 @@ def _confirm(request: HttpRequest) -> HttpResponse:
         run_id = uuid.UUID(request.POST.get("run", ""))
     except ValueError as error:
         raise BadRequest("run is the id of a planned prune") from error
-    run = pruning.confirm(run_id, requested_by=request.user.get_username())
+    run = pruning.confirm_prune(run_id, requested_by=request.user.get_username())
     if run is None:
         messages.warning(request, "That list is no longer there. This is how it is now; nothing was removed.")
         return redirect("admin:ttscache_clip_stale")

@@ -62,8 +62,8 @@ class Command(BaseCommand):
     def _remove(self, run: PruneRun) -> None:
         try:
             with clip_bar(run.listed) as bar:
-                for gone in pruning.prune(run, speech_cache()):
+                for gone in pruning.run_prune(run, speech_cache()):
                     bar.update(len(gone))
         except KeyboardInterrupt:
-            pruning.stop(run)  # otherwise the cluster would continue it
+            pruning.stop_prune(run)  # otherwise the cluster would continue it
             raise

@@ -55,7 +55,7 @@ def test_a_prune_that_has_ended_can_no_longer_be_stopped(page: Page) -> None:
     prune = pruning.begin(Stale((), 0, 0.0, 0), 90, "ana")
     page.goto(f"/admin/ttscache/prunerun/{prune.pk}/change/")
     expect(page.get_by_role("link", name="Stop")).to_be_visible()
-    pruning.stop(prune)
+    pruning.stop_prune(prune)
     expect(page.get_by_role("link", name="Stop")).to_be_hidden()
     expect(page.locator("body")).to_contain_text("Stopped")
 

@@ -34,7 +34,7 @@ def page_of(run: WarmRun, name: str = "change") -> str:
 def offered(client: Client, run: WarmRun) -> list[str]:
     """The deeds whose buttons are on its page."""
     page = text_of(client.get(page_of(run)))
-    deeds = ("pause", "go_on", "cancel", "try_again")
+    deeds = ("pause", "resume", "cancel", "try_again")
     return [name for name in deeds if f'href="{page_of(run, name)}"' in page]
 
 
@@ -96,8 +96,8 @@ class TestWhatIsOffered:
         [
             pytest.param("queued", "", ["pause", "cancel"], id="queued"),
             pytest.param("running", "", ["pause", "cancel"], id="running"),
-            pytest.param("paused", "staff", ["go_on", "cancel"], id="paused by staff"),
-            pytest.param("paused", "budget", ["pause", "go_on", "cancel"], id="without money"),
+            pytest.param("paused", "staff", ["resume", "cancel"], id="paused by staff"),
+            pytest.param("paused", "budget", ["pause", "resume", "cancel"], id="without money"),
             pytest.param("done", "", [], id="done"),
             pytest.param("cancelled", "", [], id="cancelled"),
         ],
@@ -116,7 +116,7 @@ class TestWhatIsOffered:
         looker.user_permissions.add(Permission.objects.get(codename="view_warmrun"))
         client.force_login(looker)
         assert offered(client, run) == []
-        for name in ("pause", "go_on", "cancel", "try_again", "make_published"):
+        for name in ("pause", "resume", "cancel", "try_again", "make_published"):
             address = (
                 page_of(run, name) if name != "make_published" else reverse(f"admin:ttscache_warmrun_{name}")
             )
@@ -137,8 +137,8 @@ class TestDeeds:
     def test_pausing_and_going_on(self, admin_client, run):
         assert self.do(admin_client, run, "pause") == "Paused."
         assert state_of(run) == "paused"
-        assert "2 clips are still to be made" in text_of(admin_client.get(page_of(run, "go_on")))
-        assert self.do(admin_client, run, "go_on") == "Let go on."
+        assert "2 clips are still to be made" in text_of(admin_client.get(page_of(run, "resume")))
+        assert self.do(admin_client, run, "resume") == "Resumed."
         assert state_of(run) == "queued"
 
     def test_cancelling(self, admin_client, run):
@@ -176,12 +176,12 @@ class TestDeeds:
         assert says in text_of(admin_client.get(page_of(again, "cancel")))
 
     def test_each_is_noted_with_who_did_it(self, admin_client, run, admin_user):
-        for name in ("pause", "go_on", "cancel"):
+        for name in ("pause", "resume", "cancel"):
             self.do(admin_client, run, name)
         notes = LogEntry.objects.filter(object_id=str(run.pk), user=admin_user).order_by("pk")
         assert [note.get_change_message() for note in notes] == [
             "Paused.",
-            "Let go on. 2 clips are still to be made: 42 characters, about $0.001.",
+            "Resumed. 2 clips are still to be made: 42 characters, about $0.001.",
             "Cancelled. 2 clips are given up: 42 characters, about $0.001.",
         ]
 

@@ -157,13 +157,13 @@ def test_the_api_is_described(client: Client) -> None:
 # --- showing them ----------------------------------------------------------------------------------------
 def test_half_and_95_percent_sounded_within() -> None:
     started(7, 8)
-    found = time_to_sound(Scope.asked_for({}))
+    found = time_to_sound(Scope.from_query({}))
 
     assert (found.starts, found.p50, found.p95) == (20, Latency(200), Latency(470))
 
 
 def test_without_a_start_there_is_nothing_to_say() -> None:
-    found = time_to_sound(Scope.asked_for({}))
+    found = time_to_sound(Scope.from_query({}))
 
     assert (found.starts, found.p50, found.p95) == (0, None, None)
 
@@ -174,14 +174,14 @@ def test_starts_are_those_of_the_range(name: str) -> None:
     for voice, ago in (("nova", 0 * DAY), ("onyx", length - DAY), ("nova", length + DAY)):
         started(7, days_ago=ago / DAY, voice=voice)
 
-    assert time_to_sound(Scope.asked_for({"range": name})).starts == 20
+    assert time_to_sound(Scope.from_query({"range": name})).starts == 20
 
 
 def test_starts_are_those_of_the_voice() -> None:
     started(7, days_ago=5)
     started(8, days_ago=5, voice="onyx")
 
-    assert time_to_sound(Scope.asked_for({"voice": "onyx"})).buckets == {8: 10}
+    assert time_to_sound(Scope.from_query({"voice": "onyx"})).buckets == {8: 10}
 
 
 def page_of(client: Client, query: str = "") -> str:

@@ -157,8 +157,8 @@ def test_after_a_restart_the_heartbeat_calls_for_a_successor() -> None:
 
 def test_what_was_handed_over_while_another_one_was_at_it_is_taken_up_by_the_next_heartbeat() -> None:
     stale_clips(3)
-    plan = pruning.plan(pruning.find_stale(90), 90, "ana")
-    run = pruning.confirm(plan.pk, "ana")
+    plan = pruning.plan_prune(pruning.find_stale(90), 90, "ana")
+    run = pruning.confirm_prune(plan.pk, "ana")
     assert run is not None
     claim = Claim.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
     tasks.prune(str(run.pk))
@@ -215,8 +215,8 @@ def test_runs_pins_and_removals_of_long_ago_are_forgotten(monkeypatch: pytest.Mo
 
 def test_plans_that_nobody_confirmed_within_a_day_are_tidied_away_and_no_running_prune_is() -> None:
     stale_clips(2)
-    plans = [pruning.plan(pruning.find_stale(90), 90, name) for name in ("new", "old", "confirmed")]
-    pruning.confirm(plans[2].pk, "confirmed")
+    plans = [pruning.plan_prune(pruning.find_stale(90), 90, name) for name in ("new", "old", "confirmed")]
+    pruning.confirm_prune(plans[2].pk, "confirmed")
     PruneRun.objects.exclude(requested_by="new").update(started_at=timezone.now() - timedelta(hours=25))
     tasks.tidy()
     assert {run.requested_by for run in PruneRun.objects.all()} == {"new", "confirmed"}

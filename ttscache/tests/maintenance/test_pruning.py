@@ -20,7 +20,7 @@ from harness.s3 import S3Server
 from ttscache import tasks, warming, wiring
 from ttscache.errors import Busy
 from ttscache.maintenance import pruning
-from ttscache.maintenance.pruning import Stale, begin, find_stale, prune
+from ttscache.maintenance.pruning import Stale, begin, find_stale, run_prune
 from ttscache.models import Claim, Clip, ClipFile, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
 from ttscache.tiers import deletion_queue
 from ttscache.wiring import speech_cache
@@ -55,7 +55,7 @@ def is_known(content_hash: str) -> bool:
 
 def removed_of(listed: Stale) -> list[str]:
     run = begin(listed, DAYS, "a test")
-    return [content_hash for gone in prune(run, speech_cache()) for content_hash in gone]
+    return [content_hash for gone in run_prune(run, speech_cache()) for content_hash in gone]
 
 
 def test_a_dry_run_counts_and_writes_nothing() -> None:
@@ -167,7 +167,7 @@ def begun(clips: int) -> tuple[PruneRun, Iterator[list[str]]]:
     for number in range(clips):
         keep(f"Text {number}.")
     run = begin(find_stale(DAYS), DAYS, "ana")
-    return run, prune(run, speech_cache())
+    return run, run_prune(run, speech_cache())
 
 
 @pytest.mark.usefixtures("pairs")
@@ -229,17 +229,17 @@ def failing(*_: object) -> None:
 def test_it_can_be_stopped_between_two_batches() -> None:
     run, batches = begun(5)
     next(batches)
-    assert pruning.stop(run)
+    assert pruning.stop_prune(run)
     assert list(batches) == []
     run.refresh_from_db()
     assert (run.state, run.removed, rows()) == ("stopped", 2, (3, 3, 2))
-    assert not pruning.stop(run)
+    assert not pruning.stop_prune(run)
 
 
 @pytest.mark.usefixtures("pairs")
 def test_stopped_before_its_first_batch_it_removes_nothing() -> None:
     run, batches = begun(3)
-    pruning.stop(run)
+    pruning.stop_prune(run)
     assert list(batches) == []
     assert rows() == (3, 3, 0)
 
@@ -247,7 +247,7 @@ def test_stopped_before_its_first_batch_it_removes_nothing() -> None:
 @pytest.mark.usefixtures("pairs")
 def test_stopped_in_the_pause_after_a_batch_it_removes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     run, batches = begun(5)
-    monkeypatch.setattr(time, "sleep", lambda _: pruning.stop(run))
+    monkeypatch.setattr(time, "sleep", lambda _: pruning.stop_prune(run))
     assert [len(gone) for gone in batches] == [2]
     run.refresh_from_db()
     assert (run.state, run.removed, rows()) == ("stopped", 2, (3, 3, 2))
@@ -274,7 +274,7 @@ def test_the_list_of_the_night_before_is_made_anew_and_that_of_a_person_is_not()
 @pytest.mark.usefixtures("pairs")
 def test_two_that_work_on_one_run_take_different_batches() -> None:
     run, batches = begun(5)
-    others = prune(run, speech_cache())
+    others = run_prune(run, speech_cache())
     assert [len(next(each)) for each in (batches, others, batches)] == [2, 2, 1]
 
 
@@ -284,14 +284,14 @@ def test_a_run_that_has_ended_keeps_no_list() -> None:
         run, batches = begun(5)
         assert PruneBatch.objects.count() == 3
         end(batches)
-        pruning.stop(run)
+        pruning.stop_prune(run)
         assert not PruneBatch.objects.exists()
 
 
 def test_what_is_freed_are_the_bytes_at_rest_packed_as_they_were() -> None:
     keep("Text.")
     Clip.objects.update(audio_file_size=1_000, stored_size=400)
-    assert pruning.plan(find_stale(DAYS), DAYS, "ana").listed_bytes == 400
+    assert pruning.plan_prune(find_stale(DAYS), DAYS, "ana").listed_bytes == 400
     run, batches = begun(0)
     list(batches)
     run.refresh_from_db()

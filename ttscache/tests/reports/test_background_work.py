@@ -22,7 +22,7 @@ from ttscache.models import (
 )
 from ttscache.reports import background_work
 from ttscache.reports.report import report
-from ttscache.reports.requests import asked
+from ttscache.reports.requests import request_figures
 from ttscache.reports.scope import Scope
 
 DAY = timedelta(days=1)
@@ -46,7 +46,7 @@ class TestWork:
         Usage.objects.create(
             hour=timezone.now(), content_type="question", outcome="generated", latency_bucket=9, requests=1
         )
-        queue = background_work.queue(asked(usual()))
+        queue = background_work.queue(request_figures(usual()))
         assert (queue.waiting, queue.running, queue.failed) == (2, 1, 1)
         assert queue.oldest_seconds == pytest.approx(40, abs=30)
         assert queue.eta_seconds == pytest.approx(2 * 0.75 / conf().warm_concurrency)
@@ -66,7 +66,7 @@ class TestWork:
     def test_every_voice_on_record_can_be_chosen(self, chosen, also):
         Clip.objects.record(conf().house_request("By a program", "alloy"), "narrative")
         cache.clear()
-        found = report(Scope.asked_for({"voice": chosen}))
+        found = report(Scope.from_query({"voice": chosen}))
         assert found.voices == [*conf().listener_voices, "alloy", *also]
 
     def test_a_missing_published_clip_and_a_refused_key_need_somebody(self):

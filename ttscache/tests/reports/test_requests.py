@@ -16,15 +16,9 @@ from django.core.cache import cache
 from harness.report_rows import BEGINS, NOW
 from ttscache.accounting.ledger import Asked, Ledger
 from ttscache.accounting.rollup import roll_up
-from ttscache.models import (
-    ClipDay,
-    ContentType,
-    LastCall,
-    Spending,
-    Usage,
-)
+from ttscache.models import ClipDay, ContentType, LastCall, Spending, Usage
 from ttscache.reports.costs import money
-from ttscache.reports.requests import Rate, asked
+from ttscache.reports.requests import Rate, request_figures
 from ttscache.reports.scope import VIEWS, Scope
 from ttscache.speech import SpeechRequest
 
@@ -101,7 +95,7 @@ def chosen(recorded: list[Request], name: str, voice: str, *, calls: bool = Fals
 
 
 def look(name: str, voice: str, view: str) -> Scope:
-    return Scope.asked_for({"range": name, "voice": voice, "view": view}, NOW)
+    return Scope.from_query({"range": name, "voice": voice, "view": view}, NOW)
 
 
 def rate_of(requests: list[Request], view: str) -> float | None:
@@ -114,7 +108,7 @@ def rate_of(requests: list[Request], view: str) -> float | None:
 class TestFiveThousandRequests:
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
     def test_hit_rates_are_those_of_the_ledger(self, recorded, name, voice, view):
-        found, mine = asked(look(name, voice, view)), chosen(recorded, name, voice)
+        found, mine = request_figures(look(name, voice, view)), chosen(recorded, name, voice)
         assert found.rate.requests == len(mine) > 0
         assert found.rate.percent == pytest.approx(rate_of(mine, view))
         for kind in found.kinds:
@@ -125,7 +119,7 @@ class TestFiveThousandRequests:
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
     def test_money_is_that_of_the_ledger(self, recorded, name, voice, view):
         scope = look(name, voice, view)
-        found = money(scope, asked(scope).worth_microusd)
+        found = money(scope, request_figures(scope).worth_microusd)
         spent = sum(each.microusd for each in chosen(recorded, name, voice, calls=True))
         without = sum(each.microusd for each in chosen(recorded, name, voice))
         assert found.spent == pytest.approx(spent / 1e6)
@@ -136,7 +130,7 @@ class TestFiveThousandRequests:
     def test_every_step_is_that_of_the_ledger(self, recorded, name, view):
         """Days of long ago are kept as days, so they are weighed as days."""
         scope = look(name, "", view)
-        for kind in asked(scope).kinds:
+        for kind in request_figures(scope).kinds:
             for begin, step in zip(scope.steps, kind.steps, strict=True):
                 end = begin + scope.range.step
                 mine = [each for each in chosen(recorded, name, "") if begin <= each.at < end]
@@ -147,7 +141,7 @@ class TestFiveThousandRequests:
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
     def test_sources_are_those_of_the_ledger(self, recorded, name, voice, view):
         mine = chosen(recorded, name, voice)
-        for source in asked(look(name, voice, view)).sources:
+        for source in request_figures(look(name, voice, view)).sources:
             of_source = [each for each in mine if each.outcome == source.outcome]
             weigh: Callable[[list[Request]], int] = (
                 len if view == "requests" else lambda all_: sum(each.characters for each in all_)
@@ -157,7 +151,7 @@ class TestFiveThousandRequests:
 
     @pytest.mark.parametrize("name", BEGINS)
     def test_percentiles_lie_in_the_bucket_of_the_real_ones(self, recorded, name):
-        for source in asked(look(name, "", "requests")).sources:
+        for source in request_figures(look(name, "", "requests")).sources:
             waited = sorted(each.ms for each in chosen(recorded, name, "") if each.outcome == source.outcome)
             for share, found in ((0.5, source.p50), (0.95, source.p95), (0.99, source.p99)):
                 real = waited[max(0, -(-len(waited) * share // 1).__int__() - 1)]
@@ -166,7 +160,7 @@ class TestFiveThousandRequests:
                 assert bucket_of(found.ms) == bucket_of(min(real, 30_000))
 
     def test_the_change_is_since_the_range_before(self, recorded):
-        found = asked(look("7d", "nova", "requests"))
+        found = request_figures(look("7d", "nova", "requests"))
         begin = BEGINS["7d"]
         before = [each for each in recorded if begin - 7 * DAY <= each.at < begin and not each.is_call]
         then = rate_of([each for each in before if each.voice == "nova"], "requests")
@@ -182,7 +176,7 @@ def test_a_change_is_told_once_counting_goes_back_to_the_beginning_of_the_range_
     for hour in (NOW, BEGINS["7d"] - DAY, NOW - days_ago * DAY):
         figures = {"content_type": "question", "voice": "nova", "outcome": "memory", "requests": 30}
         Usage.objects.get_or_create(hour=hour, latency_bucket=1, defaults=figures)
-    assert (asked(look("7d", "", "requests")).change is not None) is is_told
+    assert (request_figures(look("7d", "", "requests")).change is not None) is is_told
 
 
 def bucket_of(ms: float) -> int:

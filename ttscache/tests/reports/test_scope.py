@@ -11,12 +11,12 @@ from ttscache.reports.scope import RANGES, Scope
 @pytest.mark.any_database
 @pytest.mark.parametrize("name", BEGINS)
 def test_ranges_begin_with_a_whole_hour_or_day(name):
-    scope = Scope.asked_for({"range": name}, NOW)
+    scope = Scope.from_query({"range": name}, NOW)
     assert (scope.since, scope.steps[0]) == (BEGINS[name], BEGINS[name])
     assert scope.steps[-1] <= NOW
 
 
 @pytest.mark.any_database
 def test_what_is_not_known_is_as_usual():
-    scope = Scope.asked_for({"range": "1; DROP", "view": "<script>", "voice": "no\0va"}, NOW)
+    scope = Scope.from_query({"range": "1; DROP", "view": "<script>", "voice": "no\0va"}, NOW)
     assert (scope.range, scope.view, scope.voice) == (RANGES[1], "requests", "")

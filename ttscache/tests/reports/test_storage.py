@@ -25,7 +25,7 @@ class TestHoldings:
             clip = clip_with(f"Text {number}", **fields)
             reason = Pin.Reason.DRAFT if number == 2 else Pin.Reason.LIVE
             Pin.objects.create(content_hash=clip.content_hash, reason=reason)
-        covered = storage.coverage(usual())
+        covered = storage.published_coverage(usual())
         assert (covered.ready, covered.total, covered.tone) == (1, 2, "far")
 
     @pytest.mark.parametrize(
@@ -39,21 +39,21 @@ class TestHoldings:
             ("Not", reason, {}),
         ):
             Pin.objects.create(content_hash=clip_with(text, **fields).content_hash, reason=of)
-        covered = storage.coverage(usual(voice=voice))
+        covered = storage.published_coverage(usual(voice=voice))
         assert (covered.ready, covered.total) == (1, 1)
-        assert storage.published_clips().count() == 1
+        assert storage.published_clip_rows().count() == 1
 
     def test_a_clip_that_is_published_twice_is_covered_once(self):
         clip = clip_with("In the bank and in a journey.", **sound())
         for reason in (Pin.Reason.LIVE, Pin.Reason.SYSTEM, Pin.Reason.BANK):
             Pin.objects.create(content_hash=clip.content_hash, reason=reason)
-        assert storage.coverage(usual()).total == 1
+        assert storage.published_coverage(usual()).total == 1
 
     def test_coverage_of_one_voice_is_of_its_clips(self):
         for voice, fields in (("nova", sound()), ("onyx", {})):
             clip = clip_with("Text", voice, **fields)
             Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
-        covered = storage.coverage(usual(voice="nova"))
+        covered = storage.published_coverage(usual(voice="nova"))
         assert (covered.ready, covered.total, covered.tone) == (1, 1, "good")
 
     def test_storage_is_bytes_at_rest_by_kind(self):
