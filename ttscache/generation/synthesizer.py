@@ -18,6 +18,7 @@ from ttscache.budget import Budget, Reservation
 from ttscache.errors import (
     BrokenAudio,
     BudgetExhausted,
+    ConnectionClosed,
     ProviderError,
     ProviderTimeout,
     SpeechError,
@@ -146,8 +147,10 @@ class Synthesizer:
             except ProviderError as error:
                 is_last = attempt == MAX_ATTEMPTS or self.circuit.is_open or not _is_worth_retrying(error)
                 if is_last or (is_heard and not recording.discard()):
-                    if isinstance(error, BrokenAudio):
+                    if isinstance(error, BrokenAudio) and error.is_about_text:
                         self.circuit.count_broken(call.request.text)
+                    elif isinstance(error, BrokenAudio):
+                        self.circuit.count(error)
                     raise
                 time.sleep(_pause_seconds(attempt, error))
             attempt += 1
@@ -216,4 +219,6 @@ def _is_worth_retrying(error: ProviderError) -> bool:
 
 def _pause_seconds(attempt: int, error: SpeechError) -> float:
     """Exponential backoff with jitter, after what the provider asks for (RFC 9110, Retry-After)."""
+    if isinstance(error, ConnectionClosed):
+        return 0.0  # the provider is not in trouble
     return (error.retry_after_seconds or 0) + random.uniform(0.2, 0.4) * 2.0 ** (attempt - 1)
