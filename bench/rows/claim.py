@@ -150,10 +150,10 @@ def claims_of_one_process() -> Claims:
             self._guard = threading.Lock()
             self._taken: dict[str, Held] = {}
 
-        def take(self, name: str) -> Held | None:
+        def take_or_look(self, name: str) -> Held | Claim:
             held = Held(name, "us")
             with self._guard:
-                return held if self._taken.setdefault(name, held) is held else None
+                return held if self._taken.setdefault(name, held) is held else Claim(name=name)
 
         def give_back(self, held: Held, *, error: str = "", for_seconds: float = 0) -> None:
             with self._guard:
