@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
+from harness.site_data import query
+from tests.conftest import MakeSite
+from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 
 from harness import http
-from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
 from harness.fault_table import NoteFault
 from harness.http import Response
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import query
 from harness.waiting import wait_until
-from tests.conftest import MakeSite
-from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
+from lifereview.tests.holdings import let_broken_clips_be_tried_again
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
@@ -274,6 +275,11 @@ def test_a_voice_in_trouble_is_answered_with_its_status(
         refused(caller.say(text), status, code)
         assert openai.calls() == []  # what the provider will not say is not offered to it again so soon
         kept = "that it was refused, for ten minutes"
+    elif fault == "empty":
+        refused(caller.say(text), status, code)
+        assert openai.calls() == []  # a text that comes out broken is not paid for at each request
+        let_broken_clips_be_tried_again(caller.site)
+        assert caller.say(text).body == sound_of(text)
     else:
         assert caller.say(text).body == sound_of(text)
         kept = "nothing; the next request made it right"

@@ -11,6 +11,7 @@ SpeechError                     anything this app raises on purpose
 │   └── NotKept                 no tier had room for the clip
 ├── ProviderError               the voice service
 │   ├── ProviderUnavailable     down, overloaded, or its key is refused
+│   │   ├── ConnectionClosed    it had closed the connection that this call was to use
 │   │   ├── KeyRefused          a matter for operators
 │   │   │   └── QuotaUsedUp     as much so
 │   │   ├── VoiceNotInUse       of another provider
@@ -150,6 +151,10 @@ class ProviderUnavailable(ProviderError):
     is_retryable = True
 
 
+class ConnectionClosed(ProviderUnavailable):
+    """A connection that was kept had been closed when the call went out: a new one may be tried at once."""
+
+
 class KeyRefused(ProviderUnavailable):
     """The provider does not take our key: a matter for operators, not for another try."""
 
@@ -194,14 +199,16 @@ class ProviderFailed(ProviderError):
 class BrokenAudio(ProviderFailed):
     """The bytes are not a whole clip. `reason` is for logs and holds no words of the text.
 
-    Claims remember it by codes of their own: a text that came out broken twice waits until staff ask.
+    Claims remember it by codes of their own: a text that came out broken twice waits until staff ask. Where
+    it is not `is_about_text`, such as a login page instead of sound, it would have met any other text.
     """
 
     remembered_as, remembered_for_good_as = "broken_audio", "broken_audio_again"
 
-    def __init__(self, reason: str = "it came out broken before") -> None:
+    def __init__(self, reason: str = "it came out broken before", *, is_about_text: bool = True) -> None:
         super().__init__()
         self.reason = reason
+        self.is_about_text = is_about_text
 
     def __str__(self) -> str:
         return f"{self.sentence} ({self.reason})"

@@ -24,8 +24,9 @@ from harness.postgres import PostgresServer
 from harness.site import Site
 
 if TYPE_CHECKING:
-    from ttscache.cache import SpeechCache
     from ttscache.coordination.leases import Claims
+
+    from ttscache.cache import SpeechCache
     from ttscache.speech import SpeechRequest
 
 ROUNDS = 7
@@ -55,7 +56,6 @@ def _row(database: str, given: dict[str, str]) -> Row:
 def misses(*, folder: str) -> dict[str, Any]:
     """In the product: milliseconds of a miss, the median of each round."""
     from django.core.management import call_command
-
     from ttscache.coordination.leases import Claims
 
     call_command("migrate", verbosity=0)
@@ -96,9 +96,10 @@ def miss_ms(cache: SpeechCache) -> float:
 def cache_with(claims: Claims, folder: Path) -> SpeechCache:
     """As wiring.py builds it, but for the voice, the claims and the place of the files."""
     from ttscache.accounting.ledger import Ledger
-    from ttscache.cache import SpeechCache
     from ttscache.generation.synthesizer import Synthesizer
     from ttscache.tiers.chain import TierChain
+
+    from ttscache.cache import SpeechCache
     from ttscache.tiers.database import DatabaseTier
     from ttscache.tiers.files import FileTier
     from ttscache.tiers.memory import MemoryTier
@@ -142,6 +143,7 @@ class InstantVoice:
 def claims_of_one_process() -> Claims:
     """What would do if there were no other: names in a dict, under a lock."""
     from ttscache.coordination.leases import Claims, Held
+
     from ttscache.models import Claim
 
     class ClaimsOfOneProcess(Claims):
@@ -150,10 +152,10 @@ def claims_of_one_process() -> Claims:
             self._guard = threading.Lock()
             self._taken: dict[str, Held] = {}
 
-        def take(self, name: str) -> Held | None:
+        def take_or_look(self, name: str) -> Held | Claim:
             held = Held(name, "us")
             with self._guard:
-                return held if self._taken.setdefault(name, held) is held else None
+                return held if self._taken.setdefault(name, held) is held else Claim(name=name)
 
         def give_back(self, held: Held, *, error: str = "", for_seconds: float = 0) -> None:
             with self._guard:

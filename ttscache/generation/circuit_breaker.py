@@ -12,7 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ttscache.errors import BrokenAudio, KeyRefused, ProviderDown, ProviderError, TextRefused
+from ttscache.errors import (
+    BrokenAudio,
+    ConnectionClosed,
+    KeyRefused,
+    ProviderDown,
+    ProviderError,
+    TextRefused,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +72,7 @@ class CircuitBreaker:
 
     def count(self, error: BaseException) -> None:
         """Note what went wrong, if it tells of the provider as a whole: not of one text, voice or model."""
-        if not isinstance(error, ProviderError) or isinstance(error, ProviderDown):
+        if not isinstance(error, ProviderError) or isinstance(error, ProviderDown | ConnectionClosed):
             return
         if not error.is_retryable and not isinstance(error, KeyRefused):
             return

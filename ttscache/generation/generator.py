@@ -15,8 +15,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.db import Error, connections
-
 from ttscache.coordination.leases import Claims, Held
+from ttscache.generation.job import GenerationJob
+from ttscache.generation.recording import Recording
+from ttscache.generation.synthesizer import SynthesizedClip, Synthesizer
+from ttscache.tiers.chain import Hit, TierChain
+
 from ttscache.errors import (
     BrokenAudio,
     Busy,
@@ -27,13 +31,9 @@ from ttscache.errors import (
     TextRefused,
     error_of,
 )
-from ttscache.generation.job import GenerationJob
-from ttscache.generation.recording import Recording
-from ttscache.generation.synthesizer import SynthesizedClip, Synthesizer
 from ttscache.models import Clip, ContentType
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, checksum_of
-from ttscache.tiers.chain import Hit, TierChain
 
 logger = logging.getLogger(__name__)
 
@@ -150,6 +150,18 @@ class Generator:
         except Error:
             logger.warning("The claim of clip %s runs out by itself.", held.name)
 
+    def _remembered(self, failure: SpeechError, held: Held) -> tuple[str, float]:
+        """What those who ask next are told, and for how many seconds nobody tries again."""
+        if isinstance(failure, BrokenAudio) and failure.is_about_text:
+            was_broken = held.remembers.startswith(BrokenAudio.remembered_as)
+            # While the provider breaks the clips of many texts, that says little about this one.
+            if was_broken and not self.synthesizer.circuit.is_open:
+                return BrokenAudio.remembered_for_good_as, UNTIL_STAFF_ASK_SECONDS
+            return BrokenAudio.remembered_as, BROKEN_SECONDS
+        if isinstance(failure, TextRefused):
+            return failure.code, REFUSED_SECONDS
+        return failure.code, NOT_KEPT_SECONDS if isinstance(failure, NotKept) else 0.0
+
     # --- in the recording's thread ------------------------------------------------------------------------
     def _make(self, job: GenerationJob, held: Held | None, recording: Recording) -> Entry:
         try:
@@ -188,7 +200,7 @@ class Generator:
                     raise NotKept  # the old one plays everywhere else
                 return self.tiers.store_locally_at_least(entry)
         except SpeechError as error:
-            left_behind = _remembered(error, held)
+            left_behind = self._remembered(error, held)
             raise
         finally:
             self._release(held, *left_behind)
@@ -239,17 +251,6 @@ class Generator:
             return _entry_of(self.synthesizer.synthesize(job, recording), job)
         finally:
             connections.close_all()
-
-
-def _remembered(failure: SpeechError, held: Held) -> tuple[str, float]:
-    """What those who ask next are told, and for how many seconds nobody tries again."""
-    if isinstance(failure, BrokenAudio):
-        if held.remembers.startswith(BrokenAudio.remembered_as):
-            return BrokenAudio.remembered_for_good_as, UNTIL_STAFF_ASK_SECONDS
-        return BrokenAudio.remembered_as, BROKEN_SECONDS
-    if isinstance(failure, TextRefused):
-        return failure.code, REFUSED_SECONDS
-    return failure.code, NOT_KEPT_SECONDS if isinstance(failure, NotKept) else 0.0
 
 
 def _entry_of(clip: SynthesizedClip, job: GenerationJob) -> Entry:

@@ -11,23 +11,24 @@ from dataclasses import dataclass, replace
 
 from cachebox import TTLCache
 from django.db import connections
-
-from ttscache import audio as sound
 from ttscache.accounting.budget import Budget, Reservation
 from ttscache.accounting.ledger import Ledger
 from ttscache.accounting.prices import cost_usd, is_priced, most_usd
+from ttscache.generation.circuit_breaker import CircuitBreaker
+from ttscache.generation.job import GenerationJob
+from ttscache.generation.recording import Recording
+
+from ttscache import audio as sound
 from ttscache.connections import OrmThreadPool
 from ttscache.errors import (
     BrokenAudio,
     BudgetExhausted,
+    ConnectionClosed,
     ProviderError,
     ProviderTimeout,
     SpeechError,
     VoiceNotInUse,
 )
-from ttscache.generation.circuit_breaker import CircuitBreaker
-from ttscache.generation.job import GenerationJob
-from ttscache.generation.recording import Recording
 from ttscache.models import ContentType
 from ttscache.providers import Provider
 from ttscache.speech import SpeechRequest
@@ -143,8 +144,10 @@ class Synthesizer:
             except ProviderError as error:
                 is_last = attempt == MAX_ATTEMPTS or self.circuit.is_open or not _is_worth_retrying(error)
                 if is_last or (is_heard and not recording.discard()):
-                    if isinstance(error, BrokenAudio):
+                    if isinstance(error, BrokenAudio) and error.is_about_text:
                         self.circuit.count_broken(call.request.text)
+                    elif isinstance(error, BrokenAudio):
+                        self.circuit.count(error)
                     raise
                 time.sleep(_pause_seconds(attempt, error))
             attempt += 1
@@ -213,4 +216,6 @@ def _is_worth_retrying(error: ProviderError) -> bool:
 
 def _pause_seconds(attempt: int, error: SpeechError) -> float:
     """Exponential backoff with jitter, after what the provider asks for (RFC 9110, Retry-After)."""
+    if isinstance(error, ConnectionClosed):
+        return 0.0  # the provider is not in trouble
     return (error.retry_after_seconds or 0) + random.uniform(0.2, 0.4) * 2.0 ** (attempt - 1)

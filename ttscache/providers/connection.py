@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from ttscache.errors import ProviderTimeout
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS = 60.0  # a server that closes it earlier is noticed when it is next used
 MOST_IDLE = 16
-
-T = TypeVar("T")
 
 
 class Connection:
@@ -34,29 +32,25 @@ class Connection:
 
         limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEPT_SECONDS)
         self.client = client_with(limits=limits, event_hooks={"request": [self._watch]})
-        self.deadline: Deadline | None = None
+        self._deadline: Deadline | None = None
         self._socket: socket.socket | None = None
         self._is_new = False
 
-    def call(self, send: Callable[[], T]) -> T:
-        """What `send` returns. It is called again where the server had closed a kept connection meanwhile.
+    def begin(self, deadline: Deadline | None) -> None:
+        """A call begins, or with None ends."""
+        self._deadline = deadline
+        self._is_new = False
 
-        That shows only once the request is on its way: the connection ends without a byte of an answer (RFC
-        9112 section 9.3.1). On a new connection the same is trouble of the provider, and whether to call
-        again is not decided here: a call may cost.
+    def was_closed(self, error: BaseException) -> bool:
+        """Whether a call failed because the server had closed the connection since the last one.
+
+        That may show only once the request is on its way: the connection ends without a byte of an answer
+        (RFC 9112 section 9.3.1). On a new connection the same is trouble of the provider.
         """
         import httpx2
-        import openai
 
-        self._is_new = False
-        try:
-            return send()
-        except openai.APIConnectionError as error:
-            closed = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
-            is_ours = self.deadline is not None and self.deadline.is_over
-            if self._is_new or is_ours or not isinstance(error.__cause__, closed):
-                raise
-        return send()
+        closed = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)
+        return not self._is_new and isinstance(error.__cause__, closed)
 
     def shut(self) -> None:
         """Whoever reads from it learns at once that it has ended."""
@@ -72,7 +66,7 @@ class Connection:
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._is_new = True
             self._socket = info["return_value"].get_extra_info("socket")
-            if self.deadline is not None and self.deadline.is_over:
+            if self._deadline is not None and self._deadline.is_over:
                 self.shut()
 
 
@@ -116,7 +110,7 @@ class Deadline:
 
     def __enter__(self) -> Self:
         assert self._connection is not None
-        self._connection.deadline = self
+        self._connection.begin(self)
         self._start(self._first_byte_at)
         return self
 
@@ -124,7 +118,7 @@ class Deadline:
         self._stop()
         with self._lock:  # a timer that goes off this moment must not shut the connection of the next call
             if self._connection is not None:
-                self._connection.deadline = None
+                self._connection.begin(None)
             self._connection = None
 
     def sound_came(self) -> None:

@@ -9,16 +9,17 @@ import logging
 import re
 import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttscache import audio as sound
 from ttscache.errors import (
     BrokenAudio,
+    ConnectionClosed,
     KeyRefused,
     ProviderFailed,
     ProviderTimeout,
@@ -27,7 +28,7 @@ from ttscache.errors import (
     SpeechError,
     TextRefused,
 )
-from ttscache.providers.connection import Connections, Deadline
+from ttscache.providers.connection import Connection, Connections, Deadline
 from ttscache.speech import EMBEDDED_MODEL, SpeechRequest
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class OpenAIProvider:
                 self._connections.borrowed() as connection,
                 Deadline(connection, CONNECT_SECONDS, CONNECT_SECONDS),
             ):
-                connection.call(partial(connection.client.models.list, timeout=CONNECT_SECONDS))
+                _list_models(connection)
         except openai.APIStatusError as answer:
             # Not every server has a list, and a key may be good for speech alone.
             return answer.status_code < 500 and answer.status_code != 429
@@ -117,10 +118,9 @@ class OpenAIProvider:
             voice = connection.client.audio.speech  # loaded before its time begins to run
             with (
                 Deadline(connection, self._first_byte_seconds, total_seconds) as deadline,
-                _our_errors(deadline),
-                ExitStack() as answer,
+                _our_errors(deadline, connection),
+                self._request(voice, request) as response,
             ):
-                response = connection.call(lambda: answer.enter_context(self._request(voice, request)))
                 yield from self._chunks(response, request, deadline)
 
     def _chunks(self, response: Any, request: SpeechRequest, deadline: Deadline) -> Iterator[bytes]:
@@ -152,13 +152,25 @@ class OpenAIProvider:
         )
 
 
+def _list_models(connection: Connection) -> None:
+    """It costs nothing, so it may be asked twice."""
+    import openai
+
+    try:
+        connection.client.models.list(timeout=CONNECT_SECONDS)
+    except openai.APIConnectionError as failed:
+        if not connection.was_closed(failed):
+            raise
+        connection.client.models.list(timeout=CONNECT_SECONDS)
+
+
 def _most_bytes(request: SpeechRequest) -> int:
     return round(MOST_BYTES_A_CHARACTER * len(request.text) / request.speed) + 1024**2
 
 
 def _check_is_audio(content_type: str) -> None:
     if content_type.startswith(("text/", "application/json")):
-        raise BrokenAudio("the answer is not audio")
+        raise BrokenAudio("the answer is not audio", is_about_text=False)
 
 
 @cache
@@ -170,7 +182,7 @@ def _certificates() -> ssl.SSLContext:
 
 
 @contextmanager
-def _our_errors(deadline: Deadline) -> Iterator[None]:
+def _our_errors(deadline: Deadline, connection: Connection) -> Iterator[None]:
     """The library's errors as ours, without their messages: those may quote the text or the key."""
     import httpx2
     import openai
@@ -182,8 +194,12 @@ def _our_errors(deadline: Deadline) -> Iterator[None]:
     except openai.APITimeoutError as late:
         is_connected = not isinstance(late.__cause__, httpx2.ConnectTimeout)
         error = ProviderTimeout() if is_connected else ProviderUnavailable()
-    except openai.APIConnectionError:
-        error = ProviderTimeout() if deadline.is_over else ProviderUnavailable()
+    except openai.APIConnectionError as failed:
+        if deadline.is_over:
+            error = ProviderTimeout()
+        else:
+            # Not called again here: whoever decides about a further call books this one first.
+            error = ConnectionClosed() if connection.was_closed(failed) else ProviderUnavailable()
     except openai.APIStatusError as answer:
         error = _error_of(answer)
     except httpx2.TimeoutException:

@@ -7,6 +7,7 @@ import pytest
 from ttscache.errors import (
     BrokenAudio,
     BudgetExhausted,
+    ConnectionClosed,
     KeyRefused,
     ProviderDown,
     ProviderFailed,
@@ -85,7 +86,9 @@ def a_wrong_model() -> ProviderFailed:
     return error
 
 
-@pytest.mark.parametrize("error", [TextRefused(), BrokenAudio("short"), BudgetExhausted(), a_wrong_model()])
+@pytest.mark.parametrize(
+    "error", [TextRefused(), BrokenAudio("short"), BudgetExhausted(), ConnectionClosed(), a_wrong_model()]
+)
 def test_what_tells_nothing_of_the_provider_as_a_whole_does_not_count(
     circuit: CircuitBreaker, error: SpeechError
 ) -> None:

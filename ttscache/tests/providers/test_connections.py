@@ -12,14 +12,20 @@ import pytest
 
 from harness.tls_speech import TLSSpeechServer
 from harness.waiting import wait_until
-from ttscache.errors import ProviderTimeout, ProviderUnavailable, SpeechError
+from ttscache.errors import ConnectionClosed, ProviderTimeout, ProviderUnavailable, SpeechError
+from ttscache.generation.job import GenerationJob
+from ttscache.generation.recording import Recording
+from ttscache.generation.synthesizer import Synthesizer
+from ttscache.ledger import Ledger
 from ttscache.providers import openai
 from ttscache.providers.openai import OpenAIProvider
 from ttscache.speech import SpeechRequest
+from ttscache.tests.fakes import entry, free_ledger
 
 pytestmark = pytest.mark.any_database
 
 CALLS = 5
+TEXT = "Where did it begin?"
 
 
 @pytest.fixture
@@ -38,7 +44,7 @@ def voice(server: TLSSpeechServer) -> OpenAIProvider:
     )
 
 
-def hear(voice: OpenAIProvider, text: str = "Where did it begin?") -> bytes:
+def hear(voice: OpenAIProvider, text: str = TEXT) -> bytes:
     return b"".join(voice.speak(SpeechRequest(text=text, voice="nova", model="tts-1-hd")))
 
 
@@ -75,34 +81,42 @@ def test_a_connection_that_the_server_closed_in_between_is_replaced(
     assert (len(server.calls()), server.connections) == (2, 2)
 
 
-def test_a_server_that_hangs_up_on_a_kept_connection_is_asked_once_more(
-    server: TLSSpeechServer, voice: OpenAIProvider
+def make(voice: OpenAIProvider, ledger: Ledger) -> bytes:
+    job = GenerationJob(SpeechRequest(text=TEXT, voice="nova", model="tts-1-hd"), "question")
+    return Synthesizer(voice, ledger).synthesize(job, Recording(lambda _: entry())).audio
+
+
+def test_a_clip_is_made_though_the_server_hangs_up_on_a_kept_connection(
+    server: TLSSpeechServer, voice: OpenAIProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It closes the connection in the moment when the next request is on its way."""
+    pauses: list[float] = []
+    monkeypatch.setattr("ttscache.generation.synthesizer.time.sleep", pauses.append)
     hear(voice)
     server.behave(fault="hang_up", first_calls=1)
-    assert hear(voice)
-    assert (len(server.calls()), server.connections) == (3, 2)
+    assert make(voice, free_ledger())
+    assert (len(server.calls()), server.connections, pauses) == (3, 2, [0.0])
 
 
-def test_a_server_that_hangs_up_on_a_new_connection_is_not_asked_again(
-    server: TLSSpeechServer, voice: OpenAIProvider
-) -> None:
-    """The caller decides about that: each further call may cost."""
+def test_no_call_is_made_twice_behind_the_books(server: TLSSpeechServer, voice: OpenAIProvider) -> None:
+    """A provider may charge for a call of which nobody saw the answer, so the caller decides and books."""
+    hear(voice)
     server.behave(fault="hang_up")
-    with pytest.raises(ProviderUnavailable):
+    with pytest.raises(ConnectionClosed):
         hear(voice)
-    assert len(server.calls()) == 1
+    assert len(server.calls()) == 2
+    with pytest.raises(ProviderUnavailable) as failed:
+        hear(voice)
+    assert type(failed.value) is ProviderUnavailable, "on a new connection it is trouble of the provider"
+    assert len(server.calls()) == 3
 
 
-def test_on_a_kept_connection_a_server_that_hangs_up_each_time_is_asked_twice_at_most(
+def test_a_look_finds_a_server_well_that_closed_a_kept_connection(
     server: TLSSpeechServer, voice: OpenAIProvider
 ) -> None:
     hear(voice)
-    server.behave(fault="hang_up")
-    with pytest.raises(ProviderUnavailable):
-        hear(voice)
-    assert len(server.calls()) == 3
+    server.close_idle_connections()
+    assert voice.is_well()
 
 
 @pytest.mark.parametrize("fault", ["break_off", "500"])
@@ -136,7 +150,7 @@ def test_a_listener_who_leaves_leaves_no_half_read_connection(
     server: TLSSpeechServer, voice: OpenAIProvider
 ) -> None:
     server.behave(gate_after_chunks=1)
-    leaving = voice.speak(SpeechRequest(text="Where did it begin?", voice="nova", model="tts-1-hd"))
+    leaving = voice.speak(SpeechRequest(text=TEXT, voice="nova", model="tts-1-hd"))
     next(leaving)
     leaving.close()  # type: ignore[attr-defined]
     server.behave()
