@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Never
 
 from tqdm import tqdm
 
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} clips [{elapsed}, {remaining} left, {rate_fmt}{postfix}]"
 
 
-def clip_bar(total: int) -> tqdm[Any]:
+def clip_bar(total: int) -> tqdm[Never]:
     """A bar on stderr; silent where that is no terminal, so that logs get sentences and no bars."""
-    return tqdm(None, total=total, unit="clip", disable=not sys.stderr.isatty(), bar_format=BAR)
+    return tqdm(total=total, unit="clip", disable=not sys.stderr.isatty(), bar_format=BAR)
