@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
-from harness.site_data import query
-from tests.conftest import MakeSite
-from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 
 from harness import http
+from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
 from harness.fault_table import NoteFault
 from harness.http import Response
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
+from harness.site_data import let_broken_clips_be_tried_again, query
 from harness.waiting import wait_until
-from lifereview.tests.holdings import let_broken_clips_be_tried_again
+from tests.conftest import MakeSite
+from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

@@ -8,18 +8,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from harness.caller import Caller, clip_path, hash_of, long_phrase, phrase, sound_of, whole_body
-from harness.site_data import files_of, kept_in_database
-from harness.sockets import clients_of
-from tests.conftest import MakeSite
 
+from harness.caller import Caller, clip_path, hash_of, long_phrase, phrase, sound_of, whole_body
 from harness.fault_table import NoteFault
 from harness.http import BrokenTransfer
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
+from harness.site_data import files_of, kept_in_database, let_broken_clips_be_tried_again
+from harness.sockets import clients_of
 from harness.speech_api.behaviour import FAULTS
 from harness.waiting import wait_until
-from lifereview.tests.holdings import let_broken_clips_be_tried_again
+from tests.conftest import MakeSite
 from ttscache.audio import examine
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]

@@ -24,9 +24,8 @@ from harness.postgres import PostgresServer
 from harness.site import Site
 
 if TYPE_CHECKING:
-    from ttscache.coordination.leases import Claims
-
     from ttscache.cache import SpeechCache
+    from ttscache.coordination.leases import Claims
     from ttscache.speech import SpeechRequest
 
 ROUNDS = 7
@@ -56,6 +55,7 @@ def _row(database: str, given: dict[str, str]) -> Row:
 def misses(*, folder: str) -> dict[str, Any]:
     """In the product: milliseconds of a miss, the median of each round."""
     from django.core.management import call_command
+
     from ttscache.coordination.leases import Claims
 
     call_command("migrate", verbosity=0)
@@ -96,10 +96,9 @@ def miss_ms(cache: SpeechCache) -> float:
 def cache_with(claims: Claims, folder: Path) -> SpeechCache:
     """As wiring.py builds it, but for the voice, the claims and the place of the files."""
     from ttscache.accounting.ledger import Ledger
+    from ttscache.cache import SpeechCache
     from ttscache.generation.synthesizer import Synthesizer
     from ttscache.tiers.chain import TierChain
-
-    from ttscache.cache import SpeechCache
     from ttscache.tiers.database import DatabaseTier
     from ttscache.tiers.files import FileTier
     from ttscache.tiers.memory import MemoryTier
@@ -143,7 +142,6 @@ class InstantVoice:
 def claims_of_one_process() -> Claims:
     """What would do if there were no other: names in a dict, under a lock."""
     from ttscache.coordination.leases import Claims, Held
-
     from ttscache.models import Claim
 
     class ClaimsOfOneProcess(Claims):

@@ -15,12 +15,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.db import Error, connections
-from ttscache.coordination.leases import Claims, Held
-from ttscache.generation.job import GenerationJob
-from ttscache.generation.recording import Recording
-from ttscache.generation.synthesizer import SynthesizedClip, Synthesizer
-from ttscache.tiers.chain import Hit, TierChain
 
+from ttscache.coordination.leases import Claims, Held
 from ttscache.errors import (
     BrokenAudio,
     Busy,
@@ -31,9 +27,13 @@ from ttscache.errors import (
     TextRefused,
     error_of,
 )
+from ttscache.generation.job import GenerationJob
+from ttscache.generation.recording import Recording
+from ttscache.generation.synthesizer import SynthesizedClip, Synthesizer
 from ttscache.models import Clip, ContentType
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, checksum_of
+from ttscache.tiers.chain import Hit, TierChain
 
 logger = logging.getLogger(__name__)
 

@@ -11,14 +11,11 @@ from dataclasses import dataclass, replace
 
 from cachebox import TTLCache
 from django.db import connections
+
+from ttscache import audio as sound
 from ttscache.accounting.budget import Budget, Reservation
 from ttscache.accounting.ledger import Ledger
 from ttscache.accounting.prices import cost_usd, is_priced, most_usd
-from ttscache.generation.circuit_breaker import CircuitBreaker
-from ttscache.generation.job import GenerationJob
-from ttscache.generation.recording import Recording
-
-from ttscache import audio as sound
 from ttscache.connections import OrmThreadPool
 from ttscache.errors import (
     BrokenAudio,
@@ -29,6 +26,9 @@ from ttscache.errors import (
     SpeechError,
     VoiceNotInUse,
 )
+from ttscache.generation.circuit_breaker import CircuitBreaker
+from ttscache.generation.job import GenerationJob
+from ttscache.generation.recording import Recording
 from ttscache.models import ContentType
 from ttscache.providers import Provider
 from ttscache.speech import SpeechRequest

@@ -10,17 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from harness.clips import entry
+from harness.fake_voice import free_ledger
 from harness.tls_speech import TLSSpeechServer
 from harness.waiting import wait_until
+from ttscache.accounting.ledger import Ledger
 from ttscache.errors import ConnectionClosed, ProviderTimeout, ProviderUnavailable, SpeechError
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.ledger import Ledger
 from ttscache.providers import openai
 from ttscache.providers.openai import OpenAIProvider
 from ttscache.speech import SpeechRequest
-from ttscache.tests.fakes import entry, free_ledger
 
 pytestmark = pytest.mark.any_database
 
