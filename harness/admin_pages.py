@@ -78,7 +78,7 @@ def edit(narrative: Narrative, text: str) -> None:
 def make_clip(text: str, voice: str) -> Clip:
     """A clip that counts as made; it has no audio."""
     clip = Clip.objects.record(conf().house_request(text, voice), "question")
-    clip.kept_at, clip.checksum, clip.duration_ms = timezone.now(), "0123456789abcdef", 7_000
+    clip.stored_at, clip.checksum, clip.duration_ms = timezone.now(), "0123456789abcdef", 7_000
     clip.save()
     return clip
 

@@ -16,7 +16,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
-from ttscache.accounting.counters import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
+from ttscache.accounting.counters import DAILY_REQUESTS, PLAYBACK_STARTS, SPENDING, USAGE, Key
 from ttscache.accounting.ledger import MISSES
 from ttscache.accounting.rollup import HOURS_KEPT, start_of_day
 from ttscache.conf import conf
@@ -84,7 +84,7 @@ def seed(days: int, now: datetime | None = None) -> int:
     with transaction.atomic():
         USAGE.add(usage)
         SPENDING.add(spending)
-        SOUND_STARTS.add(starts)
+        PLAYBACK_STARTS.add(starts)
         _seed_reflections(chance, days, now)
     cache.clear()  # the dashboard remembers what it counted before
     return sum(figures[0] for figures in usage.values())
@@ -164,4 +164,4 @@ def _seed_reflections(chance: random.Random, days: int, now: datetime) -> None:
             plays = int(chance.expovariate(1) * 6 / (1 + place)) or int(not age)
             if plays:
                 rows[today - timedelta(days=age), request.content_hash] = [plays]
-    CLIP_DAYS.add(rows)
+    DAILY_REQUESTS.add(rows)

@@ -30,8 +30,8 @@ def clip_with(text: str, voice: str = "nova", kind: str = "question", **fields: 
 
 def sound(days_ago: float = 0, size: int = 1_000) -> dict[str, Any]:
     """The fields of a clip that was made so long ago, with so many bytes at rest."""
-    kept_at = timezone.now() - timedelta(days=days_ago)
-    return {"kept_at": kept_at, "stored_size": size, "audio_file_size": 2 * size}
+    stored_at = timezone.now() - timedelta(days=days_ago)
+    return {"stored_at": stored_at, "stored_size": size, "audio_file_size": 2 * size}
 
 
 def usual(**given: str) -> Scope:

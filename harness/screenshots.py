@@ -43,7 +43,7 @@ new.text = "Where did you grow up, and which room of that house do you still see
 failed.text = "Who was it that you could always go to? Dr. Nguyen, perhaps, at the end of the street?"
 for text in (new, failed):
     text.save(update_fields=["text"])
-publishing.hold_clips()
+publishing.sync_pins()
 make_drafts([failed], requested_by="ana")
 """
 LOOK_AT_RUNS = """

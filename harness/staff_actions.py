@@ -26,7 +26,7 @@ PASSWORD = "quite long enough"
 
 def make_groups() -> None:
     """As `migrate` does; a test that empties the tables takes them away."""
-    import_module("narratives.migrations.0006_groups").make_groups(apps)
+    import_module("narratives.migrations.0003_groups").make_groups(apps)
 
 
 def make_live_journey() -> Journey:
@@ -215,7 +215,7 @@ def renames_or_moves_away_what_is_live(client: Client) -> bool:
 def moves_what_is_published_to_listeners(client: Client) -> bool:
     other = Journey.objects.create(slug="other", title="Other", is_live=True)
     Journey.objects.filter(slug="ours").update(is_live=False)
-    Clip.objects.update(kept_at=timezone.now())
+    Clip.objects.update(stored_at=timezone.now())
     client.post(page_of(narrative()), form_of(narrative(), journey=other.pk))
     return narrative().journey == other
 

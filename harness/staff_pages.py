@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from harness.clips import speech
 from ttscache.conf import conf
-from ttscache.models import Clip, ClipDay, ContentType, Usage, WarmItem, WarmRun
+from ttscache.models import Clip, ContentType, DailyRequests, Usage, WarmItem, WarmRun
 
 INDEX = reverse("admin:index")
 STALE = reverse("admin:ttscache_clip_stale")
@@ -28,7 +28,7 @@ def clip_of(text: str, voice: str = "nova", kind: str = ContentType.QUESTION) ->
 
 
 def made(clip: Clip) -> Clip:
-    clip.kept_at, clip.checksum = timezone.now(), "0123456789abcdef"
+    clip.stored_at, clip.checksum = timezone.now(), "0123456789abcdef"
     clip.duration_ms, clip.audio_file_size, clip.waveform = 7_400, 61_440, bytes(range(100))
     clip.save()
     return clip
@@ -51,7 +51,7 @@ def reflection(text: str = "A quiet kind of home.", plays: int = 5, **fields: An
     """Fit for others, and played today."""
     clip = Clip.objects.record(conf().house_request(text, "nova"), "analysis")
     Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
-    ClipDay.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=plays)
+    DailyRequests.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=plays)
     return clip
 
 
@@ -60,7 +60,7 @@ def old_clip(text: str, days: int = 100) -> Clip:
     clip = Clip.objects.record(speech(text), "question")
     Clip.objects.filter(pk=clip.pk).update(
         last_accessed_at=timezone.now() - days * DAY,
-        kept_at=timezone.now() - days * DAY,
+        stored_at=timezone.now() - days * DAY,
         audio_file_size=1_024,
     )
     return clip

@@ -72,7 +72,7 @@ SIDEBAR = [
         "Figures",
         _page("Alerts", "notification_important", "ttscache.alert"),
         _page("Usage", "bar_chart", "ttscache.usage"),
-        _page("Time to sound", "timer", "ttscache.soundstart"),
+        _page("Time to sound", "timer", "ttscache.playbackstart"),
         _page("Spending", "payments", "ttscache.spending"),
     ),
     _group(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from narratives.editing.deleting import remove_for_good
 from narratives.listener.prefetch import what_follows
-from narratives.publishing import switch_what_is_ready
+from narratives.publishing import activate_ready_publications
 from narratives.staff.action_items import address_in_bank, needs_of_texts
 from ttscache.hooks import ActionItem, ReflectionLink
 from ttscache.warming import ClipSpec
@@ -20,7 +20,7 @@ class NarrativeHooks:
 
     def run_ended(self) -> None:
         """The last clip of a version may be there now."""
-        switch_what_is_ready()
+        activate_ready_publications()
 
     def tidy_daily(self) -> None:
         remove_for_good()

@@ -17,6 +17,6 @@ def warm_published() -> None:
     publishing.make_what_waits(requested_by="schedule")
 
 
-def switch_what_is_ready() -> None:
+def activate_ready_publications() -> None:
     """Called every minute by schedule; who ends a run does it at once, unless that process is killed."""
-    publishing.switch_what_is_ready()
+    publishing.activate_ready_publications()

@@ -23,8 +23,8 @@ from ttscache.models import (
     ApiToken,
     Clip,
     ContentType,
+    PlaybackStart,
     PruneRun,
-    SoundStart,
     Spending,
     Usage,
     WarmItem,
@@ -85,7 +85,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     WarmRun: a_run,
     PruneRun: lambda: PruneRun.objects.create(days=90, listed=3, removed=2, requested_by="schedule"),
     Usage: lambda: Usage.objects.create(**FIGURES, outcome="memory", latency_bucket=2, requests=3),
-    SoundStart: lambda: SoundStart.objects.create(**COUNTED, latency_bucket=7, starts=3),
+    PlaybackStart: lambda: PlaybackStart.objects.create(**COUNTED, latency_bucket=7, starts=3),
     Spending: lambda: Spending.objects.create(**FIGURES, model="tts-1-hd", outcome="ok", calls=1),
     Alert: lambda: Alert.objects.create(
         kind="coverage", says="22 of 24 published clips are there.", since=HOUR, due_at=HOUR

@@ -95,7 +95,9 @@ def restores(client: Client) -> None:
 def an_old_clip() -> Clip:
     clip = Clip.objects.record(speech("Nobody asks for this."), "question")
     long_ago = timezone.now() - timedelta(days=100)
-    Clip.objects.filter(pk=clip.pk).update(last_accessed_at=long_ago, kept_at=long_ago, audio_file_size=1_024)
+    Clip.objects.filter(pk=clip.pk).update(
+        last_accessed_at=long_ago, stored_at=long_ago, audio_file_size=1_024
+    )
     return clip
 
 

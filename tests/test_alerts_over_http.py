@@ -34,7 +34,7 @@ def server(make_site: MakeSite, mail: MailServer) -> Iterator[WebServer]:
 
 
 def booked(server: WebServer, outcome: str) -> bool:
-    return bool(query(server, "SELECT 1 FROM ttscache_lastcall WHERE outcome = %s", outcome))
+    return bool(query(server, "SELECT 1 FROM ttscache_lastprovideroutcome WHERE outcome = %s", outcome))
 
 
 def test_a_key_that_is_refused_is_told_once_by_two_hosts_and_so_is_its_end(

@@ -242,7 +242,7 @@ def test_a_draft_is_heard_by_staff_and_published_words_by_all(
         "narrative = Narrative.objects.get(slug='outro', journey__is_default=True)\n"
         f"narrative.text = {text!r}; narrative.save()\n"
     )
-    server.manage("shell", "-c", f"{edit}publishing.hold_clips()", check=True)
+    server.manage("shell", "-c", f"{edit}publishing.sync_pins()", check=True)
     assert stranger.get(path).status == 404
     assert caller.get(path).status == 200
     old = stranger.narratives()["narratives"][-1]["audio"]

@@ -332,7 +332,10 @@ def test_a_person_s_own_words_leave_no_trace(caller: Caller, openai: OpenAIServe
     )
     assert len(openai.calls()) == 2
     assert query(caller.site, "SELECT 1 FROM tts_cache WHERE content_hash = %s", hash_of(text)) == []
-    assert query(caller.site, "SELECT 1 FROM ttscache_clipday WHERE content_hash = %s", hash_of(text)) == []
+    assert (
+        query(caller.site, "SELECT 1 FROM ttscache_dailyrequests WHERE content_hash = %s", hash_of(text))
+        == []
+    )
     refused(caller.get(clip_path(hash_of(text))), 404, "not_found")
 
 

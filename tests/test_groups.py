@@ -32,7 +32,7 @@ MAY: dict[Callable[[Client], bool], str] = {
     actions.sees("ttscache.alert"): "Analyst Operator",
     actions.sees("ttscache.usage"): "Publisher Analyst Operator",
     actions.sees("ttscache.spending"): "Analyst Operator",
-    actions.sees("ttscache.soundstart"): "Publisher Analyst Operator",
+    actions.sees("ttscache.playbackstart"): "Publisher Analyst Operator",
     actions.sees("django_q.ormq"): "Operator",
     actions.sees("django_q.failure"): "Operator",
     actions.sees("auth.user"): "",

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.site
 ROUNDS = 20 if os.environ.get("TEST_LONG") == "1" else 2
 ROUNDS_WITH_BUCKET = 20 if os.environ.get("TEST_LONG") == "1" else 1
 WRITERS = 6
-KEPT = "SELECT audio_file_path, encoding FROM tts_cache WHERE kept_at IS NOT NULL AND kept_in = 'storage'"
+KEPT = "SELECT audio_file_path, encoding FROM tts_cache WHERE stored_at IS NOT NULL AND stored_in = 'storage'"
 NAMED = "SELECT audio_file_path FROM tts_cache WHERE audio_file_path IS NOT NULL"
-LEFT = "SELECT name FROM ttscache_leftover"
+LEFT = "SELECT name FROM ttscache_pendingdeletion"
 
 
 def test_each_clip_is_whole_or_not_there(

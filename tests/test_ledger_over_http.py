@@ -159,7 +159,9 @@ def usage_of(server: WebServer) -> dict[tuple[str, str, str], int]:
 
 
 def clips_of(server: WebServer) -> dict[str, int]:
-    found = query(server, "SELECT content_hash, sum(requests) FROM ttscache_clipday GROUP BY content_hash")
+    found = query(
+        server, "SELECT content_hash, sum(requests) FROM ttscache_dailyrequests GROUP BY content_hash"
+    )
     return {content_hash: int(number) for content_hash, number in found}
 
 

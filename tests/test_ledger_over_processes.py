@@ -27,7 +27,7 @@ pytestmark = pytest.mark.site
 
 REQUESTS = 10_000
 DIMENSIONS = ("content_type", "voice", "outcome", "latency_bucket")
-FIGURES = ("requests", "characters", "audio_bytes", "worth_microusd")
+FIGURES = ("requests", "characters", "audio_bytes", "list_price_microusd")
 
 
 class Clerk:
@@ -110,12 +110,14 @@ def written_usage(site: WebServer, accent: str = "") -> Counter[tuple[object, ..
 
 def written_clips(site: WebServer, among: Iterable[str]) -> Counter[str]:
     wanted = set(among)
-    found = query(site, "SELECT content_hash, sum(requests) FROM ttscache_clipday GROUP BY content_hash")
+    found = query(
+        site, "SELECT content_hash, sum(requests) FROM ttscache_dailyrequests GROUP BY content_hash"
+    )
     return Counter({content_hash: int(asked) for content_hash, asked in found if content_hash in wanted})
 
 
 def days_of(site: WebServer) -> set[str]:
-    return {str(day) for (day,) in query(site, "SELECT DISTINCT day FROM ttscache_clipday")}
+    return {str(day) for (day,) in query(site, "SELECT DISTINCT day FROM ttscache_dailyrequests")}
 
 
 def today() -> str:

@@ -22,7 +22,7 @@ from tests.conftest import MakeSite
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 CLIPS = 2 * 17  # of the default journey, in both voices
-MOVED = "SELECT count(*) FROM tts_cache WHERE kept_in = %s AND kept_at IS NOT NULL"
+MOVED = "SELECT count(*) FROM tts_cache WHERE stored_in = %s AND stored_at IS NOT NULL"
 
 
 @pytest.fixture(scope="module")
@@ -136,14 +136,14 @@ def test_a_prune_leaves_no_object(
     caller.say(text)
     path = path_of(server, hash_of(text))
     assert path in s3.objects(bucket)
-    asked_for = "SELECT requests FROM ttscache_clipday WHERE content_hash = %s"
+    asked_for = "SELECT requests FROM ttscache_dailyrequests WHERE content_hash = %s"
     wait_until(lambda: query(server, asked_for, hash_of(text)) == [(1,)], "the books to be written")
     long_ago = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
     execute(server, f"{long_ago} WHERE content_hash = '{hash_of(text)}'")
     operator = Caller(server, server.api_token("operator", admin=True))
     assert operator.post("/api/admin/clear-old-cache", {"days": 90}).json()["deleted_entries"] == 1
     assert path not in s3.objects(bucket)
-    assert query(server, "SELECT 1 FROM ttscache_leftover WHERE name = %s", path) == []
+    assert query(server, "SELECT 1 FROM ttscache_pendingdeletion WHERE name = %s", path) == []
     assert caller.clip(hash_of(text)).status == 404
     assert {http.get(audio["url"]).status for audio in caller.audio()} == {200}
 

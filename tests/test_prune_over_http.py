@@ -44,7 +44,7 @@ def callers(hosts: tuple[WebServer, WebServer], token: str, openai: OpenAIServer
 
 def make_old(site: Site, text: str, *, asked: int) -> None:
     """Behind the site's back, once it has noted that somebody asked for it so many times."""
-    asked_for = "SELECT coalesce(sum(requests), 0) FROM ttscache_clipday WHERE content_hash = %s"
+    asked_for = "SELECT coalesce(sum(requests), 0) FROM ttscache_dailyrequests WHERE content_hash = %s"
     wait_until(lambda: query(site, asked_for, hash_of(text)) == [(asked,)], "the books to be written")
     execute(site, f"{LONG_AGO} WHERE content_hash = '{hash_of(text)}'")
 

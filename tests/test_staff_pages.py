@@ -98,7 +98,11 @@ def ids(settings: Any) -> dict[str, Any]:
     load_shipped_content()
     journey = Journey.objects.get(is_default=True)
     Clip.objects.filter(content_type="narrative").update(
-        kept_at=now, checksum="0123456789abcdef", duration_ms=7_000, stored_size=9_000, audio_file_size=9_000
+        stored_at=now,
+        checksum="0123456789abcdef",
+        duration_ms=7_000,
+        stored_size=9_000,
+        audio_file_size=9_000,
     )
     drafts = list(journey.narratives.filter(kind=Narrative.Kind.QUESTION)[:3])
     for draft in drafts:
@@ -106,7 +110,7 @@ def ids(settings: Any) -> dict[str, Any]:
         draft.save(update_fields=["text"])
     publishing.publish(drafts[:1], requested_by="ana")
     entry = Pronunciation.objects.create(word="Nguyen", say_as="Win")
-    publishing.hold_clips()
+    publishing.sync_pins()
     run = WarmRun.objects.filter(items__isnull=False).latest("created_at")
     WarmItem.objects.filter(pk=run.items.earliest("pk").pk).update(
         state="failed", reason="The voice service was busy.", finished_at=now

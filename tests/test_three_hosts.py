@@ -97,7 +97,7 @@ class TestAPrune:
         hosts.wait_until_done("to prune")
         for caller in callers:
             assert {caller.clip(hash_of(text)).status for text in texts} == {200}
-        counted = """SELECT sum(requests) FROM ttscache_clipday JOIN tts_cache USING (content_hash)
+        counted = """SELECT sum(requests) FROM ttscache_dailyrequests JOIN tts_cache USING (content_hash)
             WHERE content_text LIKE 'to prune%%'"""
         wait_until(lambda: query(hosts.sites[0], counted) == [(HOSTS * PRUNED,)], "all in the books")
         long_ago = "now() - interval '200 days'"
@@ -161,7 +161,7 @@ class TestAHostThatIsCutOff:
     def test_the_others_take_over_its_work_and_finish_the_run(self, hosts: Hosts, accident: Accident) -> None:
         assert accident.interrupted
         hosts.wait_until_done("cut off", seconds=180)
-        kept = "SELECT count(*) FROM tts_cache WHERE content_text LIKE 'cut off%%' AND kept_at IS NOT NULL"
+        kept = "SELECT count(*) FROM tts_cache WHERE content_text LIKE 'cut off%%' AND stored_at IS NOT NULL"
         assert query(hosts.sites[0], kept) == [(CLIPS,)]
 
     def test_it_still_plays_the_published_clips_that_it_holds(self, hosts: Hosts, accident: Accident) -> None:

@@ -94,7 +94,7 @@ def kinds_sent(page: Page, number: int) -> list[str]:
 
 
 def starts(site: WebServer) -> Counter[tuple[str, str]]:
-    rows = query(site, "SELECT content_type, voice, SUM(starts) FROM ttscache_soundstart GROUP BY 1, 2")
+    rows = query(site, "SELECT content_type, voice, SUM(starts) FROM ttscache_playbackstart GROUP BY 1, 2")
     return Counter({(kind, voice): int(number) for kind, voice, number in rows})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ttscache.accounting.ledger import Ledger
-from ttscache.coordination.leases import Claims
+from ttscache.coordination.leases import Leases
 from ttscache.generation.generator import Generator, Playing
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.synthesizer import Synthesizer
@@ -19,9 +19,9 @@ __all__ = ["GenerationJob", "Hit", "Playing", "SpeechCache"]
 class SpeechCache:
     """Speaks a text once and keeps the clip in every tier, the fastest first."""
 
-    def __init__(self, *, tiers: TierChain, synthesizer: Synthesizer, claims: Claims, ledger: Ledger) -> None:
+    def __init__(self, *, tiers: TierChain, synthesizer: Synthesizer, leases: Leases, ledger: Ledger) -> None:
         self.tiers = tiers
-        self.generator = Generator(tiers, synthesizer, claims)
+        self.generator = Generator(tiers, synthesizer, leases)
         self.ledger = ledger
 
     @property
@@ -29,8 +29,8 @@ class SpeechCache:
         return self.generator.synthesizer
 
     @property
-    def claims(self) -> Claims:
-        return self.generator.claims
+    def leases(self) -> Leases:
+        return self.generator.leases
 
     def find_published(self, content_hash: str) -> Hit | None:
         """A published clip in memory or in a file: no query."""

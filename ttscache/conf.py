@@ -43,7 +43,7 @@ class Conf:
     ask_above_usd: float = 1.0  # what staff have made at a price they have seen is asked about above this
     allow_anonymous_text: bool = False
     waiting_threads: int = 48  # of one process; see contract, WEB_THREADS
-    claim_seconds: float = 8.0  # a claim that is not renewed for so long may be taken over
+    lease_seconds: float = 8.0  # a lease that is not renewed for so long may be taken over
     flush_seconds: float = 2.0
     prices: Mapping[str, Price] = field(default_factory=lambda: LIST_PRICES)
     hit_rate_targets: Mapping[str, float] = field(default_factory=lambda: HIT_RATE_TARGETS)

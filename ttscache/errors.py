@@ -199,7 +199,7 @@ class ProviderFailed(ProviderError):
 class BrokenAudio(ProviderFailed):
     """The bytes are not a whole clip. `reason` is for logs and holds no words of the text.
 
-    Claims remember it by codes of their own: a text that came out broken twice waits until staff ask. Where
+    Leases remember it by codes of their own: a text that came out broken twice waits until staff ask. Where
     it is not `is_about_text`, such as a login page instead of sound, it would have met any other text.
     """
 

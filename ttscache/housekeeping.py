@@ -67,7 +67,7 @@ class Housekeeping:
         self._thread.join(timeout=2)
         self._cache.finish_recordings(LAST_RECORDINGS_SECONDS)
         waiting_room().wait_until_empty(LAST_BOOKINGS_SECONDS)
-        self._cache.claims.close()
+        self._cache.leases.close()
         self._cache.ledger.flush()
 
     def _run(self) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from ttscache.conf import conf
-from ttscache.models import Clip, Keeper, Pin
+from ttscache.models import Clip, PermanentStore, Pin
 
 RECENT_DAYS = 30
 
@@ -53,5 +53,5 @@ def _add(content_hashes: set[str], reason: Pin.Reason) -> None:
 
 def _have_objects_moved() -> None:
     """A clip's pins decide whether its object is public. The cluster moves objects once this is committed."""
-    if conf().bucket and Clip.objects.kept_by(Keeper.STORAGE).exists():
+    if conf().bucket and Clip.objects.stored_by(PermanentStore.STORAGE).exists():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)

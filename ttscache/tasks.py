@@ -101,32 +101,32 @@ def examine_adopted() -> None:
     if is_stopping():
         return
     cache = speech_cache()
-    held = cache.claims.take("examine-adopted")
+    held = cache.leases.acquire("examine-adopted")
     if held is None:
         return  # another one is at it
     try:
         adopted_clips.examine_adopted()
     finally:
-        cache.claims.give_back(held)
+        cache.leases.release(held)
 
 
 def look_for_trouble() -> None:
     """Called every other minute by schedule."""
     if is_stopping():
         return
-    claims = speech_cache().claims
-    held = claims.take("look-for-trouble")
+    leases = speech_cache().leases
+    held = leases.acquire("look-for-trouble")
     if held is None:
         return  # another host is at it
     try:
         alerts.look()
     finally:
-        claims.give_back(held)
+        leases.release(held)
 
 
 def enqueue_workers() -> None:
     """Whoever holds the slots calls for a successor in turn; one more would only find them taken."""
-    if worker.is_work_left() and worker.is_slot_free() and not worker.is_resting():
+    if worker.is_work_left() and worker.is_slot_free() and not worker.is_cooling_down():
         warming.enqueue_worker()
 
 

@@ -12,7 +12,7 @@ from ttscache.accounting.ledger import Asked, Ledger
 from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.conf import Conf, conf
-from ttscache.coordination.leases import Claims
+from ttscache.coordination.leases import Leases
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.providers import Provider
 from ttscache.providers.embedded import EmbeddedProvider
@@ -44,7 +44,7 @@ def _speech_cache(_process: int) -> SpeechCache:
             elsewhere=elsewhere,
         ),
         synthesizer=Synthesizer(_provider(given), ledger, Budget(given.daily_budget_usd)),
-        claims=Claims(given.claim_seconds),
+        leases=Leases(given.lease_seconds),
         ledger=ledger,
     )
 
@@ -100,6 +100,6 @@ def _worth_usd(asked: Asked) -> float:
 def forget() -> None:
     """Build the cache anew when it is next asked for, as after a change of settings."""
     if _speech_cache.cache_info().currsize:
-        speech_cache().claims.close()
+        speech_cache().leases.close()
     _speech_cache.cache_clear()
     _storage_tier.cache_clear()

@@ -119,7 +119,7 @@ def _look(web: WebServer, path: str, body: bytes, headers: dict[str, str]) -> Lo
 
 # --- in the product ---------------------------------------------------------------------------------------
 _COLUMNS = """id, content_hash, content_text, voice, audio_file_size, content_type, is_active, created_at,
-    last_accessed_at, model, audio_format, speed, instructions, kept_at, checksum, duration_ms, kept_in,
+    last_accessed_at, model, audio_format, speed, instructions, stored_at, checksum, duration_ms, stored_in,
     encoding, stored_size, is_shareable, made_ahead"""
 
 # Texts of 20 to 260 characters; every tenth clip was last asked for 100 days ago, every tenth 400 days ago.
@@ -148,11 +148,11 @@ _FILES = {
     "postgresql": """
         INSERT INTO tts_cache_files (id, cache_id, file_data, file_size, created_at)
         SELECT gen_random_uuid(), id, decode(repeat('ab', 64), 'hex'), 64, now() FROM tts_cache
-        WHERE kept_at IS NOT NULL""",
+        WHERE stored_at IS NOT NULL""",
     "sqlite": """
         INSERT INTO tts_cache_files (id, cache_id, file_data, file_size, created_at)
         SELECT lower(hex(randomblob(16))), id, randomblob(64), 64, datetime('now') FROM tts_cache
-        WHERE kept_at IS NOT NULL""",
+        WHERE stored_at IS NOT NULL""",
 }
 _OLDER = "SELECT id FROM tts_cache WHERE last_accessed_at < %s"
 
@@ -187,7 +187,7 @@ def planning_and_listing() -> Figures:
             took[f"plan {texts}"].append(_seconds(lambda wanted=wanted: plan(wanted)) * 1_000)
             plainly = _seconds(lambda select=select, hashes=hashes: _fetched(select, hashes))
             took[f"plain plan {texts}"].append(plainly * 1_000)
-    columns = "content_hash, model, length(content_text), audio_file_size, kept_at"
+    columns = "content_hash, model, length(content_text), audio_file_size, stored_at"
     select = f"SELECT {columns} FROM tts_cache WHERE last_accessed_at < %s ORDER BY last_accessed_at"
     took["list"], took["plain list"] = [], []
     for _ in range(ROUNDS):

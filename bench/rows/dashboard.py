@@ -136,8 +136,8 @@ def _fill_clips(clips: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"{numbers} INSERT INTO tts_cache (id, content_hash, content_text, voice, content_type,"
-            " created_at, last_accessed_at, kept_at, audio_file_size, stored_size, is_shareable, is_active,"
-            " model, audio_format, speed, instructions, checksum, kept_in, encoding, made_ahead, is_hidden)"
+            " created_at, last_accessed_at, stored_at, audio_file_size, stored_size, is_shareable, is_active,"
+            " model, audio_format, speed, instructions, checksum, stored_in, encoding, made_ahead, is_hidden)"
             f" SELECT {key}, {content_hash}, 'A reflection of the usual length, which says back what somebody"
             " told, in other words, and asks for nothing more than that; number ' || n,"
             " CASE WHEN n % 3 = 0 THEN 'onyx' ELSE 'nova' END,"
@@ -149,7 +149,7 @@ def _fill_clips(clips: int) -> None:
         for plays, every in ((1, 1), (2, 4), (9, 400)):  # the more often, the fewer
             day = _ago(f"((n + {plays} * 13) % 360)", "days")
             cursor.execute(
-                f"{numbers} INSERT INTO ttscache_clipday (content_hash, day, requests)"
+                f"{numbers} INSERT INTO ttscache_dailyrequests (content_hash, day, requests)"
                 f" SELECT {content_hash}, {f'date({day})' if is_sqlite else f'{day}::date'},"
                 f" {plays} FROM g WHERE n % {every} = 0 AND n % 10 <> 9 ON CONFLICT DO NOTHING"
             )
@@ -161,7 +161,7 @@ def _fill_figures(table: str, number: str, unit: str) -> None:
 
     is_usage = table.endswith("usage")
     columns = (
-        "latency_bucket, requests, characters, audio_bytes, worth_microusd"
+        "latency_bucket, requests, characters, audio_bytes, list_price_microusd"
         if is_usage
         else "model, calls, characters, cost_microusd"
     )

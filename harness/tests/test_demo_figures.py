@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from harness.demo_figures import REFLECTIONS, VOICES, seed
-from ttscache.models import ClipDay, SoundStart, Spending, Usage
+from ttscache.models import DailyRequests, PlaybackStart, Spending, Usage
 from ttscache.reports.requests import request_figures
 from ttscache.reports.scope import Scope
 from ttscache.reports.time_to_sound import time_to_sound
@@ -23,7 +23,7 @@ def rows() -> dict[str, list[Any]]:
     return {
         "usage": sorted(Usage.objects.values_list(*counts)),
         "spending": sorted(Spending.objects.values_list(*calls)),
-        "days": sorted(ClipDay.objects.values_list("content_hash", "day", "requests")),
+        "days": sorted(DailyRequests.objects.values_list("content_hash", "day", "requests")),
     }
 
 
@@ -40,7 +40,7 @@ def test_the_figures_are_equal_each_time():
     now = timezone.now()
     seed(10, now)
     first = rows()
-    for model in (Usage, Spending, SoundStart, ClipDay):
+    for model in (Usage, Spending, PlaybackStart, DailyRequests):
         model.objects.all().delete()
     seed(10, now)
     assert rows() == first
@@ -53,7 +53,7 @@ def test_time_to_sound_has_a_year_of_figures_too():
         found = time_to_sound(Scope.from_query({"range": name, "voice": VOICES[0]}))
         assert found.starts > 50
         assert found.p95 is not None and 100 < found.p95.ms < 5_000
-    assert not SoundStart.objects.filter(content_type="response").exists()
+    assert not PlaybackStart.objects.filter(content_type="response").exists()
 
 
 @pytest.mark.any_database

@@ -13,7 +13,7 @@ from django.core.management import call_command
 if TYPE_CHECKING:
     from django.test import Client
 
-LISTS = ("clip", "warmrun", "prunerun", "alert", "usage", "soundstart", "spending", "apitoken")
+LISTS = ("clip", "warmrun", "prunerun", "alert", "usage", "playbackstart", "spending", "apitoken")
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def _pages_of_one_thing() -> list[str]:
     Pin.objects.create(content_hash=missing.content_hash, reason=Pin.Reason.LIVE)
     made = Clip.objects.record(conf().house_request("Made.", "nova"), "question")
     sound = {"checksum": "0123456789abcdef", "duration_ms": 900, "waveform": bytes(range(100))}
-    Clip.objects.filter(pk=made.pk).update(kept_at=now, **sound)
+    Clip.objects.filter(pk=made.pk).update(stored_at=now, **sound)
     counted = {"content_type": "question", "voice": "nova", "outcome": "memory", "latency_bucket": 1}
     Usage.objects.create(hour=now, requests=9, **counted)
     run = WarmRun.objects.create(scope="nova", state=WarmRun.State.RUNNING)

@@ -23,7 +23,7 @@ from narratives.admin.permissions import (
     may_write_and_make,
 )
 from narratives.models import Journey, Narrative
-from narratives.publishing import hold_clips
+from narratives.publishing import sync_pins
 from ttscache.staff.pages import StaffAdmin
 
 
@@ -81,7 +81,7 @@ class PublishingAdmin(StaffAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Everything is saved now, and nothing committed."""
         super().save_related(request, form, formsets, change)
-        hold_clips()
+        sync_pins()
         if "_publish" in request.POST and self.has_publish_permission(request):
             publishing.publish_saved(self, request, form.instance)
 

@@ -45,11 +45,11 @@ def go_live_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> Htt
     if not has_said_yes(request, _plan(journey)):
         return _ask(pages, request, journey)
     with transaction.atomic():
-        publishing.one_at_a_time()
+        publishing.lock_publishing()
         # Another answer may have opened it meanwhile: only one of them has its clips made.
         if Journey.objects.filter(pk=journey.pk, is_live=False).update(is_live=True):
             journey.is_live = True
-            publishing.hold_clips()
+            publishing.sync_pins()
             open_to_listeners(pages, request, journey)
     return redirect(page_of(journey))
 

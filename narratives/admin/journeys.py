@@ -28,7 +28,7 @@ from narratives.admin.inlines import NarrativeInline
 from narratives.admin.permissions import may_import
 from narratives.editing.deleting import delete_narratives
 from narratives.models import Journey, Narrative
-from narratives.publishing import one_at_a_time
+from narratives.publishing import lock_publishing
 from narratives.staff.clip_status import add_sounds, count_up_to_date
 from ttscache.staff.clip_widgets import progress_bar
 
@@ -115,7 +115,7 @@ class JourneyAdmin(PublishingAdmin):
         return form
 
     def save_model(self, request: HttpRequest, obj: Journey, form: Any, change: bool) -> None:
-        one_at_a_time()
+        lock_publishing()
         if change:
             going_live.keep_off_if_it_costs(obj, form)
         super().save_model(request, obj, form, change)

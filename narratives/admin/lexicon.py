@@ -151,19 +151,19 @@ class PronunciationAdmin(StaffAdmin):
 
     # --- saving -------------------------------------------------------------------------------------------
     def save_model(self, request: HttpRequest, obj: Pronunciation, form: Any, change: bool) -> None:
-        publishing.one_at_a_time()
+        publishing.lock_publishing()
         super().save_model(request, obj, form, change)
         self._settle(request)
 
     @transaction.atomic
     def delete_model(self, request: HttpRequest, obj: Pronunciation) -> None:
-        publishing.one_at_a_time()
+        publishing.lock_publishing()
         super().delete_model(request, obj)
         self._settle(request)
 
     def _settle(self, request: HttpRequest) -> None:
         """The drafts have other clips from now on; what is published gets them if that was asked for."""
-        publishing.hold_clips()
+        publishing.sync_pins()
         if "publish_sounds" not in request.POST or not has_publish_right(request):
             return
         for publication in publishing.publish_sounds(requested_by=request.user.get_username()):

@@ -17,7 +17,7 @@ from narratives.admin.base import PublishingAdmin
 from narratives.admin.forms import NarrativeForm
 from narratives.editing.drafts import save_draft
 from narratives.models import Narrative, share_lexicon
-from narratives.publishing import one_at_a_time
+from narratives.publishing import lock_publishing
 from narratives.staff import action_items
 from narratives.staff.clip_status import add_sounds, sounds_of, state_of
 from narratives.staff.estimates import estimate, paces
@@ -149,7 +149,7 @@ class NarrativeAdmin(PublishingAdmin):
         return narrative.live and narrative.live.published_at
 
     def save_model(self, request: HttpRequest, obj: Narrative, form: Any, change: bool) -> None:
-        one_at_a_time()
+        lock_publishing()
         save_draft(obj, form.changed_data)
 
 

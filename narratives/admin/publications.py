@@ -114,7 +114,7 @@ def _ask(pages: StaffAdmin, request: HttpRequest, waiting: Waiting, deed: str) -
 
 def _make(request: HttpRequest, waiting: Waiting) -> str:
     publishing.go_on(waiting.publication, requested_by=request.user.get_username())
-    publishing.switch_what_is_ready()  # what was missing may have come meanwhile
+    publishing.activate_ready_publications()  # what was missing may have come meanwhile
     return f"Version {waiting.publication.number}: {being_made_in_words(waiting.planned)}"
 
 

@@ -120,12 +120,12 @@ class BankReflectionAdmin(StaffAdmin):
 
     # --- saving: a reflection that is put in use has its clips made, as published texts have ---------------
     def save_model(self, request: HttpRequest, obj: BankReflection, form: Any, change: bool) -> None:
-        publishing.one_at_a_time()
+        publishing.lock_publishing()
         obj.edited_at = timezone.now()
         if not change and not self.has_publish_permission(request):
             obj.is_active = False
         super().save_model(request, obj, form, change)
-        publishing.hold_clips()
+        publishing.sync_pins()
 
     def response_add(self, request: HttpRequest, obj: BankReflection, *args: Any, **options: Any) -> Any:
         return self._make_if_in_use(request, obj) or super().response_add(request, obj, *args, **options)
@@ -147,11 +147,11 @@ class BankReflectionAdmin(StaffAdmin):
 
     def delete_model(self, request: HttpRequest, obj: BankReflection) -> None:
         super().delete_model(request, obj)
-        publishing.hold_clips()
+        publishing.sync_pins()
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[BankReflection]) -> None:
         super().delete_queryset(request, queryset)
-        publishing.hold_clips()
+        publishing.sync_pins()
 
     # --- making -------------------------------------------------------------------------------------------
     @admin.action(description="Make missing clips", permissions=["make"])

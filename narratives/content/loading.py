@@ -33,7 +33,7 @@ def _load() -> Iterator[str]:
     ]
     for name, load in deeds:
         with transaction.atomic():
-            publishing.one_at_a_time()
+            publishing.lock_publishing()
             if not ShippedContent.objects.get_or_create(name=name)[1]:
                 continue
             loaded = load()
@@ -97,7 +97,7 @@ def _load_bank(content: dict[str, Any]) -> str:
         for each in content["reflections"]
     ]
     BankReflection.objects.bulk_create(reflections)
-    publishing.hold_clips()
+    publishing.sync_pins()
     return f"{len(reflections)} reflections"
 
 

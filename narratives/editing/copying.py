@@ -15,26 +15,26 @@ WORDS = ("kind", "text", "stage", "theme")
 @transaction.atomic
 def duplicate_narrative(narrative: Narrative) -> Narrative:
     """Right behind the one it is a copy of."""
-    publishing.one_at_a_time()
+    publishing.lock_publishing()
     copy = Narrative(journey=narrative.journey, title=_titled(narrative), **_words(narrative))
     save_draft(copy, ["title", "text"])
     order = [each for each in narrative.journey.narratives.all() if each != copy]
     order.insert(order.index(narrative) + 1, copy)
     put_in_order(order)
-    publishing.hold_clips()
+    publishing.sync_pins()
     return copy
 
 
 @transaction.atomic
 def duplicate_journey(journey: Journey) -> Journey:
     """With all of its texts as they are written now. Neither live nor the default."""
-    publishing.one_at_a_time()
+    publishing.lock_publishing()
     slug = free_slug(f"{journey.slug[:40]}-copy", Journey.objects.all())
     copy = Journey.objects.create(slug=slug, title=_titled(journey), language=journey.language)
     for narrative in journey.narratives.all():
         place = {"slug": narrative.slug, "position": narrative.position, "title": narrative.title}
         Narrative.objects.create(journey=copy, **place, **_words(narrative))
-    publishing.hold_clips()
+    publishing.sync_pins()
     return copy
 
 

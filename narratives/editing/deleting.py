@@ -23,7 +23,7 @@ DAYS_KEPT = RECENT_DAYS
 @transaction.atomic
 def delete_narratives(narratives: Iterable[Narrative], *, by: str = "") -> None:
     """Listeners lose them at once."""
-    publishing.one_at_a_time()
+    publishing.lock_publishing()
     chosen = {narrative.pk for narrative in narratives}
     for journey in Journey.objects.filter(narratives__in=chosen).distinct():
         left = list(journey.narratives.all())
@@ -34,19 +34,19 @@ def delete_narratives(narratives: Iterable[Narrative], *, by: str = "") -> None:
             _mark(narrative, timezone.now(), by)
         put_in_order(left)
         _set_aside_what_is_empty(journey)
-    publishing.hold_clips()
+    publishing.sync_pins()
 
 
 @transaction.atomic
 def delete_journeys(journeys: Iterable[Journey], *, by: str = "") -> None:
     """With all of its texts, which come back with it."""
-    publishing.one_at_a_time()
+    publishing.lock_publishing()
     for journey in Journey.objects.filter(pk__in=[journey.pk for journey in journeys]):
         now = timezone.now()
         journey.narratives.update(deleted_at=now, deleted_by=by)
         _mark(journey, now, by)
         _set_aside_what_is_empty(journey)
-    publishing.hold_clips()
+    publishing.sync_pins()
 
 
 def _mark(thing: Journey | Narrative, when: datetime, by: str) -> None:
@@ -66,7 +66,7 @@ def _set_aside_what_is_empty(journey: Journey) -> None:
 @transaction.atomic
 def restore_narratives(narratives: Iterable[Narrative], *, by: str = "") -> list[Narrative]:
     """In their places, with what listeners had of them. Those of a deleted journey come back with it."""
-    publishing.one_at_a_time()
+    publishing.lock_publishing()
     chosen = [narrative.pk for narrative in narratives]
     deleted = Narrative.everything.filter(
         pk__in=chosen, deleted_at__isnull=False, journey__deleted_at__isnull=True
@@ -81,14 +81,14 @@ def restore_narratives(narratives: Iterable[Narrative], *, by: str = "") -> list
         put_in_order(order)
     for journey in {narrative.journey for narrative in restored}:
         _go_on_waiting(journey, by)
-    publishing.hold_clips()
+    publishing.sync_pins()
     return restored
 
 
 @transaction.atomic
 def restore_journeys(journeys: Iterable[Journey], *, by: str = "") -> list[Journey]:
     """As they were, with the texts that were deleted with them."""
-    publishing.one_at_a_time()
+    publishing.lock_publishing()
     chosen = [journey.pk for journey in journeys]
     restored = list(Journey.everything.filter(pk__in=chosen, deleted_at__isnull=False))
     for journey in restored:
@@ -100,7 +100,7 @@ def restore_journeys(journeys: Iterable[Journey], *, by: str = "") -> list[Journ
         journey.deleted_at, journey.deleted_by = None, ""
         journey.save(update_fields=["slug", "is_default", "deleted_at", "deleted_by"])
         _go_on_waiting(journey, by)
-    publishing.hold_clips()
+    publishing.sync_pins()
     return restored
 
 
@@ -134,7 +134,7 @@ def _go_on_waiting(journey: Journey, by: str) -> None:
 @transaction.atomic
 def remove_for_good() -> None:
     """Called once a day: what was deleted longer than DAYS_KEPT ago."""
-    publishing.one_at_a_time()
+    publishing.lock_publishing()
     long_ago = timezone.now() - timedelta(days=DAYS_KEPT)
     Narrative.everything.filter(deleted_at__lt=long_ago).delete()
     Journey.everything.filter(deleted_at__lt=long_ago).delete()

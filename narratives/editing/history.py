@@ -117,11 +117,11 @@ def words_as_of(publication: Publication, text: int | None = None) -> dict[Narra
 @transaction.atomic
 def restore(publication: Publication, text: int | None = None) -> list[Narrative]:
     """Write the words of this version into the drafts. Listeners notice nothing until they are published."""
-    publishing.one_at_a_time()
+    publishing.lock_publishing()
     restored = words_as_of(publication, text)
     for narrative, revision in restored.items():
         narrative.title, narrative.text = revision.title, revision.text
         narrative.edited_at = timezone.now()
         save_draft(narrative, ["title", "text"])
-    publishing.hold_clips()
+    publishing.sync_pins()
     return list(restored)

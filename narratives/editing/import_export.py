@@ -240,7 +240,7 @@ def _differs(narrative: Narrative, row: Row) -> bool:
 @transaction.atomic
 def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
     """Do what `compare` told. Raises ValueError for a file with problems."""
-    publishing.one_at_a_time()
+    publishing.lock_publishing()
     difference = compare(journey, parsed)
     if difference.problems:
         raise ValueError("a file with problems is not imported")
@@ -251,7 +251,7 @@ def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
     for entry in difference.words_said_otherwise:
         _say_otherwise(entry)
     _put_in_order(journey, [row.slug for row in parsed.rows])
-    publishing.hold_clips()
+    publishing.sync_pins()
     return difference
 
 

@@ -10,8 +10,9 @@ from narratives.publishing.clips import (
     live_clips,
     published_clips,
 )
-from narratives.publishing.pins import hold_clips, one_at_a_time
+from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.publications import (
+    activate_ready_publications,
     go_on,
     is_paused,
     make,
@@ -21,7 +22,6 @@ from narratives.publishing.publications import (
     publish_sounds,
     said_otherwise,
     set_aside,
-    switch_what_is_ready,
     taken_along_with,
     wait_again,
     withdraw,
@@ -35,29 +35,29 @@ from narratives.publishing.warming import (
 )
 
 __all__ = [
+    "activate_ready_publications",
     "all_published_clips",
     "bank_clips",
     "clips_of",
     "clips_of_live",
     "given_by",
     "go_on",
-    "hold_clips",
     "is_paused",
     "is_warming",
     "keep_live_journeys_warm",
     "kind_of_clip",
     "live_clips",
+    "lock_publishing",
     "make",
     "make_bank",
     "make_what_waits",
-    "one_at_a_time",
     "publish",
     "publish_anyway",
     "publish_sounds",
     "published_clips",
     "said_otherwise",
     "set_aside",
-    "switch_what_is_ready",
+    "sync_pins",
     "taken_along_with",
     "wait_again",
     "warm",

@@ -13,15 +13,15 @@ from ttscache.pinning import replace_pins
 from ttscache.warming import ClipSpec
 
 
-def one_at_a_time() -> None:
+def lock_publishing() -> None:
     """Whoever changes what listeners get waits here for those who do so already."""
     list(Journey.everything.select_for_update().order_by("pk"))
 
 
 @transaction.atomic
-def hold_clips() -> None:
+def sync_pins() -> None:
     """Put every published text on record and set the pins: what is live, what is a draft or waits."""
-    one_at_a_time()  # the last word is the latest
+    lock_publishing()  # the last word is the latest
     bank = [wanted.speech for wanted in bank_clips(BankReflection.objects.active())]
     wanted: dict[Pin.Reason, set[str]] = {
         Pin.Reason.LIVE: set(),

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from narratives.models import Journey, Narrative, Pronunciation, Publication, Revision, share_lexicon
 from narratives.publishing.clips import clips_of, given_by, kind_of_clip
-from narratives.publishing.pins import hold_clips, one_at_a_time
+from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.warming import warm
 from narratives.text.lexicon import Lexicon
 from ttscache import warming
@@ -37,7 +37,7 @@ def publish(
     Listeners keep the old words and the old sound until all of the new is there, unless `at_once`; where
     nobody has any words of the journey yet there is nothing to wait for. What waits already is taken along.
     """
-    one_at_a_time()
+    lock_publishing()
     # Read again, now that nobody else publishes.
     fresh = Narrative.objects.filter(pk__in=[narrative.pk for narrative in narratives]).select_related(
         "live", "pending", "journey"
@@ -50,7 +50,7 @@ def publish(
 @transaction.atomic
 def publish_sounds(*, requested_by: str = "publishing") -> list[Publication]:
     """Have published words said as the lexicon has it now. Drafts with other words stay drafts."""
-    one_at_a_time()
+    lock_publishing()
     otherwise = said_otherwise(Pronunciation.objects.lexicon())
     words = {narrative: (revision.title, revision.text) for narrative, revision in otherwise}
     share_lexicon(words)
@@ -84,7 +84,7 @@ def _publish(
             _switch(publication)
         else:
             _make_or_switch(publication, clips_of(publication), requested_by=requested_by)
-    hold_clips()
+    sync_pins()
     for publication in publications:
         if publication.state == Publication.State.LIVE and publication.journey.is_live:
             for voice in conf().listener_voices:
@@ -153,27 +153,27 @@ def make_what_waits(*, requested_by: str = "") -> None:
         )
 
 
-def switch_what_is_ready() -> None:
+def activate_ready_publications() -> None:
     """Give listeners every publication whose clips are all there; of each all at once."""
     for publication in Publication.objects.waiting().select_related("journey"):
         if _is_ready(publication, clips_of(publication)):
             with transaction.atomic():
-                one_at_a_time()
+                lock_publishing()
                 still = (
                     Publication.objects.waiting().filter(pk=publication.pk).select_related("journey").first()
                 )
                 if still is not None and _switch_if_ready(still):
-                    hold_clips()
+                    sync_pins()
 
 
 @transaction.atomic
 def publish_anyway(publication: Publication) -> bool:
     """Switch at once, whatever is missing: the first listener waits for it. False where it waits no more."""
-    one_at_a_time()
+    lock_publishing()
     if not Publication.objects.waiting().filter(pk=publication.pk).exists():
         return False
     _switch(publication)
-    hold_clips()
+    sync_pins()
     for run in _runs_of(publication):  # what is published is made, and its price has been told
         warming.resume(run, paused_because=WarmRun.Pause.STAFF)
     return True
@@ -182,11 +182,11 @@ def publish_anyway(publication: Publication) -> bool:
 @transaction.atomic
 def withdraw(publication: Publication) -> bool:
     """Take one back that waits; its words are still drafts. False where it waits no more."""
-    one_at_a_time()
+    lock_publishing()
     if not Publication.objects.waiting().filter(pk=publication.pk).exists():
         return False
     _cancel(publication)
-    hold_clips()
+    sync_pins()
     return True
 
 

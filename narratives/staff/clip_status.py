@@ -162,7 +162,12 @@ def _remade(clip: Clip, remake: WarmItem) -> Badge | None:
     if remaking.is_under_way(remake):
         return BEING_MADE_AGAIN
     has_failed = remake.state == WarmItem.State.FAILED
-    if not has_failed or remake.newer_than is None or not clip.kept_at or clip.kept_at > remake.newer_than:
+    if (
+        not has_failed
+        or remake.newer_than is None
+        or not clip.stored_at
+        or clip.stored_at > remake.newer_than
+    ):
         return None
     return replace(NOT_MADE_AGAIN, note=f"{remake.reason} What was there goes on playing.".strip())
 

@@ -49,7 +49,7 @@ def question(journey: Journey) -> Narrative:
 def heard_journey(db: None) -> Journey:
     """A published journey whose clips are all made."""
     journey = published_journey()
-    Clip.objects.update(kept_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
+    Clip.objects.update(stored_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
     return journey
 
 

@@ -31,18 +31,18 @@ def all_made() -> Journey:
     """The default journey, made in two runs that are done."""
     journey = loading.load_default_content()
     assert journey is not None
-    Clip.objects.update(kept_at=timezone.now())
+    Clip.objects.update(stored_at=timezone.now())
     WarmItem.objects.update(state="done")
     WarmRun.objects.update(state="done", finished_at=timezone.now())
     return journey
 
 
 def lose(**which: Any) -> None:
-    Clip.objects.filter(**which).update(kept_at=None)
+    Clip.objects.filter(**which).update(stored_at=None)
 
 
 def test_it_runs_every_hour_beginning_within_the_first() -> None:
-    import_module("narratives.migrations.0002_schedule_warming").schedule_warming(apps, None)
+    import_module("narratives.migrations.0002_schedules").schedule_tasks(apps, None)
     schedule = Schedule.objects.get(name="warm what is published")
     assert (schedule.func, schedule.schedule_type) == ("narratives.tasks.warm_published", "H")
     assert timezone.now() < schedule.next_run <= timezone.now() + timedelta(hours=1)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection, models
 
-from ttscache.models import MOST_PARAMETERS, ClipDay, SoundStart, Spending, Usage
+from ttscache.models import MOST_PARAMETERS, DailyRequests, PlaybackStart, Spending, Usage
 
 Key = tuple[Any, ...]
 
@@ -61,14 +61,14 @@ class CounterTable:
 USAGE = CounterTable(
     Usage,
     key=("hour", "content_type", "voice", "outcome", "latency_bucket"),
-    counts=("requests", "characters", "audio_bytes", "worth_microusd", "warmed_hits"),
+    counts=("requests", "characters", "audio_bytes", "list_price_microusd", "warmed_hits"),
 )
 SPENDING = CounterTable(
     Spending,
     key=("hour", "content_type", "voice", "model", "outcome"),
     counts=("calls", "characters", "cost_microusd"),
 )
-SOUND_STARTS = CounterTable(
-    SoundStart, key=("hour", "content_type", "voice", "latency_bucket"), counts=("starts",)
+PLAYBACK_STARTS = CounterTable(
+    PlaybackStart, key=("hour", "content_type", "voice", "latency_bucket"), counts=("starts",)
 )
-CLIP_DAYS = CounterTable(ClipDay, key=("day", "content_hash"), counts=("requests",))
+DAILY_REQUESTS = CounterTable(DailyRequests, key=("day", "content_hash"), counts=("requests",))

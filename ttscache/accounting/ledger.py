@@ -1,4 +1,4 @@
-"""Counts and prices: kept in memory, added to Usage, Spending, SoundStart and ClipDay now and then.
+"""Counts and prices: kept in memory, added to Usage, Spending, PlaybackStart and DailyRequests now and then.
 
 Of every clip asked for: the hour, kind, voice, outcome and latency bucket. No person and no text.
 """
@@ -20,10 +20,10 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import Error, transaction
 from django.db.models.functions import Now
 
-from ttscache.accounting.counters import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, Key
+from ttscache.accounting.counters import DAILY_REQUESTS, PLAYBACK_STARTS, SPENDING, USAGE, Key
 from ttscache.connections import returning_connections, start_thread
 from ttscache.coordination.hosts import this_host
-from ttscache.models import Clip, LastCall, ProcessReport, Receipt
+from ttscache.models import Clip, FlushedBatch, LastProviderOutcome, ProcessReport
 from ttscache.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
@@ -60,21 +60,21 @@ class Batch:
         self.number = number
         self.usage: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
         self.spending: defaultdict[Key, list[int]] = defaultdict(lambda: [0, 0, 0])
-        self.sound_starts: defaultdict[Key, list[int]] = defaultdict(lambda: [0])
-        self.clip_days: defaultdict[tuple[int, str], int] = defaultdict(int)
-        self.last_calls: dict[str, float] = {}  # outcome: seconds since 1970
+        self.playback_starts: defaultdict[Key, list[int]] = defaultdict(lambda: [0])
+        self.daily_requests: defaultdict[tuple[int, str], int] = defaultdict(int)
+        self.last_outcomes: dict[str, float] = {}  # outcome: seconds since 1970
 
     def __bool__(self) -> bool:
-        return bool(self.usage or self.spending or self.sound_starts or self.clip_days)
+        return bool(self.usage or self.spending or self.playback_starts or self.daily_requests)
 
     def write(self) -> None:
         USAGE.add(_by_hour(self.usage))
         SPENDING.add(_by_hour(self.spending))
-        SOUND_STARTS.add(_by_hour(self.sound_starts))
-        CLIP_DAYS.add({(_day(day), key): [asked] for (day, key), asked in self.clip_days.items()})
-        Clip.objects.were_asked_for({key for _, key in self.clip_days})
-        for outcome in sorted(self.last_calls):  # in one order, as in the counter tables: no deadlock
-            LastCall.objects.note(outcome, _moment(self.last_calls[outcome]))
+        PLAYBACK_STARTS.add(_by_hour(self.playback_starts))
+        DAILY_REQUESTS.add({(_day(day), key): [asked] for (day, key), asked in self.daily_requests.items()})
+        Clip.objects.touch_all({key for _, key in self.daily_requests})
+        for outcome in sorted(self.last_outcomes):  # in one order, as in the counter tables: no deadlock
+            LastProviderOutcome.objects.note(outcome, _moment(self.last_outcomes[outcome]))
 
 
 class Ledger:
@@ -110,14 +110,14 @@ class Ledger:
             if made_ahead and outcome in HITS:
                 figures[4] += 1
             if asked.content_hash:
-                self._open.clip_days[hour // 24, asked.content_hash] += 1
+                self._open.daily_requests[hour // 24, asked.content_hash] += 1
 
     def record_call(self, request: SpeechRequest, content_type: str, usd: float, outcome: str) -> None:
         """One provider call. `outcome` is "ok" or an error's code."""
         now = self._clock()
         hour = int(now // HOUR_SECONDS)
         with self._lock:
-            self._open.last_calls[outcome] = now
+            self._open.last_outcomes[outcome] = now
             figures = self._open.spending[hour, content_type, request.voice, request.model, outcome]
             figures[0] += 1
             figures[1] += len(request.text)
@@ -128,7 +128,7 @@ class Ledger:
         hour = int(self._clock() // HOUR_SECONDS)
         bucket = bisect_left(LATENCY_BUCKETS_MS, milliseconds)
         with self._lock:
-            self._open.sound_starts[hour, content_type, voice, bucket][0] += 1
+            self._open.playback_starts[hour, content_type, voice, bucket][0] += 1
 
     def flush(self) -> bool:
         """Add what was counted to the database. False if the database does not take it just now.
@@ -170,7 +170,7 @@ class Ledger:
             return True
         try:
             with transaction.atomic(durable=True):
-                if Receipt.objects.sign(self._name, batch.number):
+                if FlushedBatch.objects.register(self._name, batch.number):
                     batch.write()
         except Error:
             logger.warning("The ledger keeps its counts; the database does not take them just now.")

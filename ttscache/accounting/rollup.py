@@ -16,8 +16,8 @@ from django.db.models.functions import ExtractDay, ExtractHour
 from django.utils import timezone
 
 from ttscache.accounting.counters import (
-    CLIP_DAYS,
-    SOUND_STARTS,
+    DAILY_REQUESTS,
+    PLAYBACK_STARTS,
     SPENDING,
     USAGE,
     CounterTable,
@@ -38,12 +38,12 @@ def roll_up(now: datetime | None = None) -> None:
     Raises DatabaseError; what was put together by then stays so.
     """
     today = start_of_day(now or timezone.now())
-    for table in (USAGE, SPENDING, SOUND_STARTS):
+    for table in (USAGE, SPENDING, PLAYBACK_STARTS):
         old = table.model._default_manager.filter(hour__lt=today - HOURS_KEPT)
         loose = old.alias(of_day=ExtractHour("hour", tzinfo=UTC)).exclude(of_day=0)
         _put_together(table, loose, start_of_day)
-    old = CLIP_DAYS.model._default_manager.filter(day__lt=first_day_kept(today))
-    _put_together(CLIP_DAYS, old.alias(of_month=ExtractDay("day")).exclude(of_month=1), start_of_month)
+    old = DAILY_REQUESTS.model._default_manager.filter(day__lt=first_day_kept(today))
+    _put_together(DAILY_REQUESTS, old.alias(of_month=ExtractDay("day")).exclude(of_month=1), start_of_month)
 
 
 def start_of_day(moment: datetime) -> datetime:

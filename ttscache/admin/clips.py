@@ -113,9 +113,9 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     def size(self, clip: Clip) -> str:
         return filesizeformat(clip.audio_file_size) if clip.audio_file_size else ""
 
-    @admin.display(description="Made", ordering="kept_at")
+    @admin.display(description="Made", ordering="stored_at")
     def made(self, clip: Clip) -> str:
-        return moment(clip.kept_at)
+        return moment(clip.stored_at)
 
     @admin.display(description="Last asked for", ordering="last_accessed_at")
     def asked_for(self, clip: Clip) -> str:

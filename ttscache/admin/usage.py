@@ -11,7 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.accounting.rollup import is_whole_day
-from ttscache.models import ContentType, SoundStart, Spending, Usage
+from ttscache.models import ContentType, PlaybackStart, Spending, Usage
 from ttscache.staff.pages import ReadOnlyAdmin
 from ttscache.staff.wording import OUTCOMES, dollars, moment
 
@@ -28,11 +28,11 @@ class FiguresAdmin(ReadOnlyAdmin):
     ordering = ("-hour",)
 
     @admin.display(description="Hour", ordering="hour")
-    def began(self, row: Usage | SoundStart | Spending) -> str:
+    def began(self, row: Usage | PlaybackStart | Spending) -> str:
         return f"{row.hour:%-d %b %Y}, all day" if is_whole_day(row.hour) else moment(row.hour)
 
     @admin.display(description="Kind", ordering="content_type")
-    def kind(self, row: Usage | SoundStart | Spending) -> str:
+    def kind(self, row: Usage | PlaybackStart | Spending) -> str:
         return kind_in_words(row.content_type)
 
 
@@ -40,7 +40,7 @@ class WaitingAdmin(FiguresAdmin):
     """Figures by latency bucket."""
 
     @admin.display(description="Waited", ordering="latency_bucket")
-    def waited(self, row: Usage | SoundStart) -> str:
+    def waited(self, row: Usage | PlaybackStart) -> str:
         """The upper end of the bucket; the last one is open."""
         ends = LATENCY_BUCKETS_MS
         if row.latency_bucket >= len(ends):
@@ -70,13 +70,13 @@ class UsageAdmin(WaitingAdmin):
     def sent(self, row: Usage) -> str:
         return filesizeformat(row.audio_bytes)
 
-    @admin.display(description="Worth", ordering="worth_microusd")
+    @admin.display(description="Worth", ordering="list_price_microusd")
     def worth(self, row: Usage) -> str:
-        return dollars(row.worth_microusd)
+        return dollars(row.list_price_microusd)
 
 
-@admin.register(SoundStart)
-class SoundStartAdmin(WaitingAdmin):
+@admin.register(PlaybackStart)
+class PlaybackStartAdmin(WaitingAdmin):
     list_display = ("began", "kind", "voice", "waited", "starts")
     list_before_template = "ttscache/admin/time_to_sound_note.html"
     list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter))

@@ -80,7 +80,7 @@ def adopt_clips(apps: Any, connection: Any) -> None:
         now = timezone.now()
         with connection.cursor() as cursor:
             cursor.execute(
-                f"UPDATE {CLIPS} SET kept_at = %s WHERE adopted_at IS NULL AND EXISTS"  # noqa: S608
+                f"UPDATE {CLIPS} SET stored_at = %s WHERE adopted_at IS NULL AND EXISTS"  # noqa: S608
                 f" (SELECT 1 FROM {FILES} WHERE cache_id = {CLIPS}.id AND length(file_data) > 0)",
                 [now],
             )

@@ -19,7 +19,13 @@ from ttscache.api.base import JsonOnly
 from ttscache.delivery.http import NEVER
 from ttscache.models import ContentType, kind_of
 from ttscache.monitoring import totals
-from ttscache.monitoring.inventory import Held, clips_held, clips_in_memory, clips_made_ahead, files_here
+from ttscache.monitoring.inventory import (
+    StoredClips,
+    clips_held,
+    clips_in_memory,
+    clips_made_ahead,
+    files_here,
+)
 from ttscache.monitoring.totals import UsageSum
 from ttscache.wiring import speech_cache
 
@@ -51,7 +57,7 @@ def cache_stats() -> dict[str, Any]:
         "supabase_enabled": True,  # clips outlive a process, in whichever database or bucket
     }
     spent = sum(row.cost_microusd for row in totals.spending()) / 1e6
-    served = sum(row.worth_microusd for row in usage if row.outcome != "failed") / 1e6
+    served = sum(row.list_price_microusd for row in usage if row.outcome != "failed") / 1e6
     budget = budget_today()
     return {
         "success": True,
@@ -68,7 +74,7 @@ def cache_stats() -> dict[str, Any]:
     }
 
 
-def _compression(held: Iterable[Held]) -> dict[str, int]:
+def _compression(held: Iterable[StoredClips]) -> dict[str, int]:
     """Clips that are packed at rest, and what that saves."""
     packed = [each for each in held if each.encoding]
     saved = sum(each.audio_bytes - each.stored_bytes for each in packed)

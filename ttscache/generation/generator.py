@@ -1,6 +1,6 @@
 """Generator: a clip is made once, whoever asks for it, in whatever process and on whatever host.
 
-Requests of one process join its Recording. Between processes a claim decides: one leads and pays, the others
+Requests of one process join its Recording. Between processes a lease decides: one leads and pays, the others
 follow and wait until it is kept.
 """
 
@@ -16,7 +16,7 @@ from functools import partial
 
 from django.db import Error, connections
 
-from ttscache.coordination.leases import Claims, Held
+from ttscache.coordination.leases import Cooldown, HeldLease, Leases
 from ttscache.errors import (
     BrokenAudio,
     Busy,
@@ -60,10 +60,10 @@ class Playing:
 class Generator:
     """Leads or follows, for one process. The tiers keep what it makes."""
 
-    def __init__(self, tiers: TierChain, synthesizer: Synthesizer, claims: Claims) -> None:
+    def __init__(self, tiers: TierChain, synthesizer: Synthesizer, leases: Leases) -> None:
         self.tiers = tiers
         self.synthesizer = synthesizer
-        self.claims = claims
+        self.leases = leases
         self._lock = threading.Lock()
         self._recordings: dict[str, Recording] = {}
 
@@ -124,17 +124,17 @@ class Generator:
             return [recording for recording in self._recordings.values() if not recording.done]
 
     # --- who leads ----------------------------------------------------------------------------------------
-    def _acquire(self, content_hash: str) -> Held | None:
-        """The claim; None where somebody else makes the clip. Raises what is remembered of a failure."""
+    def _acquire(self, content_hash: str) -> HeldLease | None:
+        """The lease; None where somebody else makes the clip. Raises what is remembered of a failure."""
         circuit = self.synthesizer.circuit
         try:
             if circuit.is_open:  # nobody is likely to be called, so a look has to do
-                self._check_not_refused(self.claims.refusal(content_hash))
+                self._check_not_refused(Cooldown(self.leases, content_hash).active_reason())
                 circuit.check()
-            found = self.claims.take_or_look(content_hash)
+            found = self.leases.acquire_or_look(content_hash)
         except Error as error:
             raise StoreUnavailable from error
-        if isinstance(found, Held):
+        if isinstance(found, HeldLease):
             return found
         self._check_not_refused(found.error)
         return None
@@ -143,14 +143,14 @@ class Generator:
         if code:
             raise error_of(code)
 
-    def _release(self, held: Held, code: str = "", seconds: float = 0.0) -> None:
+    def _release(self, held: HeldLease, code: str = "", seconds: float = 0.0) -> None:
         """Let others try, after so many seconds, and leave the code of what went wrong behind."""
         try:
-            self.claims.give_back(held, error=code, for_seconds=seconds)
+            self.leases.release(held, error=code, for_seconds=seconds)
         except Error:
-            logger.warning("The claim of clip %s runs out by itself.", held.name)
+            logger.warning("The lease of clip %s runs out by itself.", held.name)
 
-    def _remembered(self, failure: SpeechError, held: Held) -> tuple[str, float]:
+    def _remembered(self, failure: SpeechError, held: HeldLease) -> tuple[str, float]:
         """What those who ask next are told, and for how many seconds nobody tries again."""
         if isinstance(failure, BrokenAudio) and failure.is_about_text:
             was_broken = held.remembers.startswith(BrokenAudio.remembered_as)
@@ -163,25 +163,25 @@ class Generator:
         return failure.code, NOT_KEPT_SECONDS if isinstance(failure, NotKept) else 0.0
 
     # --- in the recording's thread ------------------------------------------------------------------------
-    def _make(self, job: GenerationJob, held: Held | None, recording: Recording) -> Entry:
+    def _make(self, job: GenerationJob, held: HeldLease | None, recording: Recording) -> Entry:
         try:
             while held is None:
                 entry = self._follow(job)
                 if entry is not None:
                     return entry
-                held = self.claims.take(job.content_hash)
+                held = self.leases.acquire(job.content_hash)
             return self._lead(job, held, recording)
         except Error as error:
             raise StoreUnavailable from error
         finally:
             connections.close_all()  # a thread's connections end with it
 
-    def _lead(self, job: GenerationJob, held: Held, recording: Recording) -> Entry:
+    def _lead(self, job: GenerationJob, held: HeldLease, recording: Recording) -> Entry:
         left_behind = held.remembers, 0.0
         try:
             if not job.is_on_record:
                 Clip.objects.touch_or_record(job.request, job.content_type)
-            # Somebody may have kept it between the caller's look and our claim.
+            # Somebody may have kept it between the caller's look and our lease.
             found = self._found_meanwhile(job)
             if found is not None:
                 left_behind = "", 0.0
@@ -223,25 +223,25 @@ class Generator:
         if job.newer_than is None:
             return False
         clips = Clip.objects.with_audio().filter(content_hash=job.content_hash)
-        return not clips.filter(kept_at__gt=job.newer_than).exists()
+        return not clips.filter(stored_at__gt=job.newer_than).exists()
 
-    def _still_ours(self, held: Held) -> bool:
+    def _still_ours(self, held: HeldLease) -> bool:
         try:
-            return self.claims.is_surely_held(held)
+            return self.leases.is_surely_held(held)
         except Error:
             return True
 
     def _follow(self, job: GenerationJob) -> Entry | None:
         """Wait for whoever is making it, in another process or host; None when it is our turn to try."""
-        holder = self.claims.holder(job.content_hash)
+        holder = self.leases.holder(job.content_hash)
         owner = holder.owner if holder else ""
         while holder is not None and holder.owner == owner:
             self._check_not_refused(holder.error)
             connections.close_all()
             time.sleep(FOLLOW_SECONDS)
-            holder = self.claims.holder(job.content_hash)
+            holder = self.leases.holder(job.content_hash)
         if self._is_to_be_made_again(job):
-            return None  # whoever had the claim only looked
+            return None  # whoever had the lease only looked
         found = self.tiers.find(job.content_hash)
         return found.entry if found else None
 

@@ -15,11 +15,11 @@ from ttscache.accounting.rollup import first_day_kept, roll_up, start_of_day
 from ttscache.maintenance import pruning
 from ttscache.models import (
     Clip,
-    ClipDay,
+    DailyRequests,
+    FlushedBatch,
+    Invalidation,
     Pin,
     PruneRun,
-    Receipt,
-    Removal,
     Replaced,
     WarmItem,
     WarmRun,
@@ -31,7 +31,7 @@ SUCCESSES_KEPT = timedelta(days=7)
 FAILURES_KEPT = timedelta(days=30)
 REMOVALS_KEPT = timedelta(days=7)  # a process looks every few seconds; one that was away compares its files
 REPLACED_KEPT = timedelta(days=30)  # twice as long as growth looks back
-RECEIPTS_KEPT = timedelta(days=30)  # far longer than any process waits for its database
+BATCHES_KEPT = timedelta(days=30)  # far longer than any process waits for its database
 RUNS_KEPT = timedelta(days=30)
 BATCH = 500
 
@@ -43,11 +43,11 @@ def tidy() -> None:
     forget_old_runs()
     _delete(Pin.objects.filter(until__lt=Now()))
     _delete(Replaced.objects.filter(replaced_at__lt=Now() - REPLACED_KEPT))
-    _delete(Removal.objects.filter(removed_at__lt=Now() - REMOVALS_KEPT))
-    Receipt.objects.filter(signed_at__lt=Now() - RECEIPTS_KEPT).delete()
+    _delete(Invalidation.objects.filter(removed_at__lt=Now() - REMOVALS_KEPT))
+    FlushedBatch.objects.filter(flushed_at__lt=Now() - BATCHES_KEPT).delete()
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
     Failure.objects.filter(stopped__lt=Now() - FAILURES_KEPT).delete()
-    health.forget_the_dead()  # dead claims and refusals that no longer hold, too
+    health.forget_the_dead()  # dead leases and refusals that no longer hold, too
     hooks.installed().tidy_daily()
 
 
@@ -73,5 +73,5 @@ def _delete(rows: QuerySet[Any]) -> None:
 def forget_old_days_of_removed_clips() -> None:
     """Their requests stay in Usage; a hash that nobody knows any more says nothing."""
     on_record = Clip.objects.filter(content_hash=OuterRef("content_hash"))
-    old = ClipDay.objects.filter(day__lt=first_day_kept(start_of_day(timezone.now())))
+    old = DailyRequests.objects.filter(day__lt=first_day_kept(start_of_day(timezone.now())))
     old.filter(~Exists(on_record)).delete()

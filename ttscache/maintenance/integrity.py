@@ -12,7 +12,7 @@ from functools import partial
 from django.db.models import F, Q, QuerySet
 
 from ttscache.cache import SpeechCache
-from ttscache.models import Clip, ClipFile, ContentType, Keeper, Pin
+from ttscache.models import Clip, ClipFile, ContentType, PermanentStore, Pin
 from ttscache.tiers import Entry, pages_of
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import PermanentTier, as_tier_error, forget_audio, kept_clip, why_too_short
@@ -54,10 +54,10 @@ def findings(cache: SpeechCache) -> Iterator[Finding]:
 
 # --- the permanent tiers ----------------------------------------------------------------------------------
 def _records_without_good_bytes(cache: SpeechCache, tier: PermanentTier) -> Iterator[Finding]:
-    kept = Clip.objects.kept_by(Keeper(tier.name))
+    kept = Clip.objects.stored_by(PermanentStore(tier.name))
     for content_hash in _hashes(kept):
         with as_tier_error():
-            clip = kept_clip(content_hash, Keeper(tier.name))
+            clip = kept_clip(content_hash, PermanentStore(tier.name))
         if clip is None:
             continue  # it went meanwhile
         entry = tier.read(clip)
@@ -116,7 +116,7 @@ def _forget_everywhere(cache: SpeechCache, clip: Clip) -> None:
 
 def _records_of_no_tier(cache: SpeechCache) -> Iterator[Finding]:
     at_hand = {tier.name for tier in cache.tiers.permanents}
-    out_of_reach = Clip.objects.filter(kept_at__isnull=False).exclude(kept_in__in=at_hand)
+    out_of_reach = Clip.objects.filter(stored_at__isnull=False).exclude(stored_in__in=at_hand)
     for content_hash in _hashes(out_of_reach):
         yield Finding("records", "kept in a tier that is not set up here", content_hash, "set its bucket")
 
@@ -124,14 +124,14 @@ def _records_of_no_tier(cache: SpeechCache) -> Iterator[Finding]:
 def _rows_without_record() -> Iterator[Finding]:
     """Bytes in the database that no record says are there. Those of an adopted clip are nowhere else: they
     stay, damaged as they may be, until the clip is made anew."""
-    is_meant = Q(cache__kept_at__isnull=False, cache__kept_in=Keeper.DATABASE)
+    is_meant = Q(cache__kept_at__isnull=False, cache__kept_in=PermanentStore.DATABASE)
     is_adopted = Q(cache__adopted_at__isnull=False)
     unmeant = ClipFile.objects.exclude(is_meant | is_adopted).annotate(content_hash=F("cache__content_hash"))
     with as_tier_error():
         found = list(unmeant.values_list("pk", "content_hash"))
     for row, content_hash in found:
         drop = partial(_drop_row, unmeant.filter(pk=row))
-        yield Finding(Keeper.DATABASE, "bytes without a record", content_hash, "are removed", drop)
+        yield Finding(PermanentStore.DATABASE, "bytes without a record", content_hash, "are removed", drop)
 
 
 def _drop_row(rows: QuerySet[ClipFile]) -> None:
@@ -166,9 +166,9 @@ def _local_clip(
         yield Finding(tier.name, "damaged bytes", content_hash, "are removed", drop)
     elif clip is None or clip.content_type == ContentType.RESPONSE:
         yield Finding(tier.name, "bytes without a record", content_hash, "are removed", drop)
-    elif clip.kept_at is None and (reason := why_too_short(entry, clip)):
+    elif clip.stored_at is None and (reason := why_too_short(entry, clip)):
         yield Finding(tier.name, f"short: {reason}", content_hash, "is removed", drop)
-    elif clip.kept_at is None and clip.is_active:
+    elif clip.stored_at is None and clip.is_active:
         keep = partial(cache.tiers.permanent.put, entry)
         yield Finding(tier.name, "bytes that only this host has", content_hash, "are kept for all", keep)
     elif clip.checksum and entry.checksum != clip.checksum:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import Max
 
 from ttscache.cache import SpeechCache
-from ttscache.models import Clip, ContentType, Removal, in_batches
+from ttscache.models import Clip, ContentType, Invalidation, in_batches
 from ttscache.tiers import pages_of
 from ttscache.tiers.files import FileTier
 
@@ -37,7 +37,7 @@ class LocalCopies:
         away for longer than removals are kept.
         """
         if time.monotonic() >= self._comparison_due:
-            latest = Removal.objects.aggregate(latest=Max("removed_at"))["latest"]
+            latest = Invalidation.objects.aggregate(latest=Max("removed_at"))["latest"]
             drop_copies_without_record(self._cache)
             self._after, self._seen = latest and latest - timedelta(seconds=LATE_SECONDS), set()
             self._comparison_due = time.monotonic() + DAY_SECONDS
@@ -47,7 +47,7 @@ class LocalCopies:
         # One that was fetched before its removal may have been put here after we had dropped it.
         drop_outdated_copies(self._cache, self._dropped)
         self._dropped = []
-        removals = Removal.objects.all()
+        removals = Invalidation.objects.all()
         if self._after is not None:
             removals = removals.filter(removed_at__gt=self._after)
         found = list(removals.values_list("pk", "content_hash", "removed_at"))

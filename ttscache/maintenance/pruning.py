@@ -1,8 +1,8 @@
-"""Remove what nobody has asked for in a long time and nothing holds: its record, its bytes, in every tier.
+"""Removes stale clips: their records and their bytes, in every tier.
 
-The list that a run begins with fixes what may go; of that goes, a batch at a time, what is stale still. Each
-batch is one transaction that leaves a `Removal` for every process and host with a copy: wherever a prune is
-killed, no record is without its bytes, and no bytes are left that nobody knows of.
+A run's list is fixed when it begins. Each batch removes those of its clips that are stale still, in one
+transaction that leaves an `Invalidation` for every process and host with a copy. So a prune may be killed
+anywhere: no record is left without its bytes, and no bytes are left without a record or a PendingDeletion.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.errors import Busy, TierError
 from ttscache.maintenance.stale import held_though_stale, stale_clips, stale_lists
-from ttscache.models import Claim, Clip, ClipFile, Keeper, PruneBatch, PruneRun, Removal, WarmItem
+from ttscache.models import (
+    Clip,
+    ClipFile,
+    Invalidation,
+    Lease,
+    PermanentStore,
+    PruneBatch,
+    PruneRun,
+    WarmItem,
+)
 from ttscache.tiers import deletion_queue
 from ttscache.wiring import storage_tier
 
@@ -37,7 +46,7 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 MOST_DAYS = 36_500  # what a database can subtract from now
 CLAIM = "prune"
-WAIT_SECONDS = 10.0  # for another prune to end; the claim of one that was killed runs out sooner
+WAIT_SECONDS = 10.0  # for another prune to end; the lease of one that was killed runs out sooner
 BY_SCHEDULE = "schedule"  # who asked, where no person waits for it
 PLANS_KEPT = timedelta(days=1)  # how long staff may think about a list
 TAKEN_UP_WITHIN = timedelta(days=7)  # what was begun before that has been forgotten by whoever asked
@@ -62,15 +71,15 @@ class _Row(NamedTuple):
     model: str
     characters: int
     stored_bytes: int | None
-    kept_at: datetime | None
-    kept_in: str
+    stored_at: datetime | None
+    stored_in: str
     path: str | None
 
 
 _FIELDS: tuple[Any, ...] = (
     *("pk", "content_hash", "model", Length("content_text")),
     Coalesce("stored_size", "audio_file_size"),
-    *("kept_at", "kept_in", "audio_file_path"),
+    *("stored_at", "stored_in", "audio_file_path"),
 )
 
 
@@ -82,7 +91,7 @@ class _Sum:
         self._characters = Counter[str]()
 
     def add(self, row: _Row) -> None:
-        if row.kept_at is not None:
+        if row.stored_at is not None:
             self.freed_bytes += row.stored_bytes or 0
             self._characters[row.model] += row.characters
 
@@ -107,16 +116,16 @@ def find_stale(days: int) -> Stale:
 # --- a prune's life ---------------------------------------------------------------------------------------
 @contextmanager
 def alone(cache: SpeechCache, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
-    """Around a prune: there is one at a time over all hosts. Raises Busy, DatabaseError."""
+    """Around a prune: there is one at a time over all hosts. Raises Busy, Error."""
     end = time.monotonic() + wait_seconds
-    while (held := cache.claims.take(CLAIM)) is None:
+    while (held := cache.leases.acquire(CLAIM)) is None:
         if time.monotonic() >= end:
             raise Busy("Clips are being removed already. Please try again in a moment.")
         time.sleep(0.1)
     try:
         yield
     finally:
-        cache.claims.give_back(held)
+        cache.leases.release(held)
 
 
 @transaction.atomic
@@ -192,7 +201,7 @@ def run_prune(
 
 
 def prune_now(days: int, requested_by: str, cache: SpeechCache) -> PruneRun:
-    """List and remove, from beginning to end, and tell how it went. Raises Busy, DatabaseError."""
+    """List and remove, from beginning to end, and tell how it went. Raises Busy, Error."""
     with alone(cache):
         run = begin(find_stale(days), days, requested_by)
         for _ in run_prune(run, cache):
@@ -224,8 +233,10 @@ def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
     ClipFile.objects.filter(cache__in=clips).delete()
     WarmItem.objects.filter(clip__in=clips).delete()
     _delete_records(clips)
-    deletion_queue.schedule_now(row.path for row in rows if row.kept_in == Keeper.STORAGE and row.path)
-    Removal.objects.bulk_create(Removal(content_hash=content_hash) for content_hash in gone)
+    deletion_queue.schedule_now(
+        row.path for row in rows if row.stored_in == PermanentStore.STORAGE and row.path
+    )
+    Invalidation.objects.bulk_create(Invalidation(content_hash=content_hash) for content_hash in gone)
     removed = _Sum()
     for row in rows:
         removed.add(row)
@@ -302,7 +313,7 @@ def prune_in_cluster(
 ) -> PruneRun | None:
     """Begin the nightly run, or go on with this one; the run, if it is not at its end.
 
-    Raises Busy, DatabaseError.
+    Raises Busy, Error.
     """
     with alone(cache, wait_seconds=0):
         if run_id:
@@ -324,7 +335,7 @@ def call_for_prune(run: PruneRun) -> None:
 
 def cut_off() -> PruneRun | None:
     """The longest waiting of those that nobody works on: it was handed over, or its process is gone."""
-    if Claim.objects.filter(name=CLAIM, until__gt=Now()).exists():
+    if Lease.objects.filter(name=CLAIM, until__gt=Now()).exists():
         return None
     running = PruneRun.objects.filter(state=PruneRun.State.RUNNING)
     return running.filter(started_at__gt=timezone.now() - TAKEN_UP_WITHIN).order_by("started_at").first()

@@ -13,8 +13,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
+from ttscache.coordination.leases import Cooldown
 from ttscache.errors import TierError
-from ttscache.models import Clip, ContentType, Keeper, Pin
+from ttscache.models import Clip, ContentType, PermanentStore, Pin
 from ttscache.tiers import pages_of
 from ttscache.tiers.records import PermanentTier, as_tier_error, kept_clip, why_too_short
 from ttscache.wiring import speech_cache, storage_tier
@@ -36,7 +37,7 @@ def misplaced() -> QuerySet[Clip]:
     is_wrong = (is_audible & ~is_public) | (~is_audible & is_public)
     if conf().cdn_url:
         is_wrong |= is_audible & ~Q(encoding="")
-    return Clip.objects.kept_by(Keeper.STORAGE).filter(is_wrong).defer("waveform")
+    return Clip.objects.stored_by(PermanentStore.STORAGE).filter(is_wrong).defer("waveform")
 
 
 def settle_objects() -> int:
@@ -50,7 +51,7 @@ def settle_objects() -> int:
 
 def is_upkeep_due() -> bool:
     """Once a minute, whoever asks first. Raises Error."""
-    return speech_cache().claims.shut("upkeep", UPKEEP_SECONDS, error="done")
+    return Cooldown(speech_cache().leases, "upkeep").start(UPKEEP_SECONDS, reason="done")
 
 
 # --- clips that only this host has ------------------------------------------------------------------------
@@ -75,7 +76,7 @@ def push_missing(cache: SpeechCache | None = None) -> int:
 
 def _without_bytes(content_hashes: list[str]) -> list[Clip]:
     with as_tier_error():
-        missing = Clip.objects.filter(content_hash__in=content_hashes, kept_at__isnull=True, is_active=True)
+        missing = Clip.objects.filter(content_hash__in=content_hashes, stored_at__isnull=True, is_active=True)
         return list(missing.exclude(content_type=ContentType.RESPONSE).defer("waveform"))
 
 
@@ -90,7 +91,7 @@ class Move:
 
 def to_move(source: PermanentTier) -> QuerySet[Clip]:
     """All that this tier has, but for a person's own words: they go nowhere."""
-    kept = Clip.objects.kept_by(Keeper(source.name)).exclude(content_type=ContentType.RESPONSE)
+    kept = Clip.objects.stored_by(PermanentStore(source.name)).exclude(content_type=ContentType.RESPONSE)
     return kept.defer("waveform").order_by("pk")
 
 
@@ -119,7 +120,7 @@ def _persistently_moved(content_hash: str, source: PermanentTier, target: Perman
 def _moved(content_hash: str, source: PermanentTier, target: PermanentTier) -> Move | None:
     with as_tier_error():
         for _ in range(LOOKS):
-            clip = kept_clip(content_hash, Keeper(source.name))
+            clip = kept_clip(content_hash, PermanentStore(source.name))
             if clip is None:
                 return None  # somebody else has moved it
             entry = source.read(clip)

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import LessThan
 
-from ttscache.models import Claim, Clip, Pin, WarmItem, WarmRun
+from ttscache.models import Clip, Lease, Pin, WarmItem, WarmRun
 
 OUT_OF_USE_DAYS = 7  # after which a clip that was taken out of use is removed
 
@@ -56,7 +56,7 @@ def _is_held() -> Exists:
 
 def _is_leased() -> Exists:
     """Somebody makes it at this moment. A lease with an error only says that it could not be made."""
-    return Exists(Claim.objects.filter(name=OuterRef("content_hash"), until__gt=Now(), error=""))
+    return Exists(Lease.objects.filter(name=OuterRef("content_hash"), until__gt=Now(), error=""))
 
 
 def _waits_in_a_run() -> Exists:

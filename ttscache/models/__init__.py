@@ -2,12 +2,35 @@
 
 from ttscache.models.alerts import Alert
 from ttscache.models.batches import MOST_PARAMETERS, in_batches
-from ttscache.models.clips import ACCESS_PRECISION, Clip, ClipFile, ContentType, Keeper, has_audio, kind_of
-from ttscache.models.coordination import Claim, ProcessReport
-from ttscache.models.maintenance import Identity, Leftover, PruneBatch, PruneRun, Removal, Replaced
+from ttscache.models.clips import (
+    ACCESS_PRECISION,
+    Clip,
+    ClipFile,
+    ContentType,
+    PermanentStore,
+    has_audio,
+    kind_of,
+)
+from ttscache.models.coordination import Lease, ProcessReport
+from ttscache.models.maintenance import (
+    DatabaseIdentity,
+    Invalidation,
+    PendingDeletion,
+    PruneBatch,
+    PruneRun,
+    Replaced,
+)
 from ttscache.models.pins import Pin
 from ttscache.models.tokens import ApiToken
-from ttscache.models.usage import BudgetDay, ClipDay, LastCall, Receipt, SoundStart, Spending, Usage
+from ttscache.models.usage import (
+    BudgetDay,
+    DailyRequests,
+    FlushedBatch,
+    LastProviderOutcome,
+    PlaybackStart,
+    Spending,
+    Usage,
+)
 from ttscache.models.warming import Lane, WarmItem, WarmRun
 
 __all__ = [
@@ -16,24 +39,24 @@ __all__ = [
     "Alert",
     "ApiToken",
     "BudgetDay",
-    "Claim",
     "Clip",
-    "ClipDay",
     "ClipFile",
     "ContentType",
-    "Identity",
-    "Keeper",
+    "DailyRequests",
+    "DatabaseIdentity",
+    "FlushedBatch",
+    "Invalidation",
     "Lane",
-    "LastCall",
-    "Leftover",
+    "LastProviderOutcome",
+    "Lease",
+    "PendingDeletion",
+    "PermanentStore",
     "Pin",
+    "PlaybackStart",
     "ProcessReport",
     "PruneBatch",
     "PruneRun",
-    "Receipt",
-    "Removal",
     "Replaced",
-    "SoundStart",
     "Spending",
     "Usage",
     "WarmItem",

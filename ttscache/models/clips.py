@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from ttscache.models.batches import in_batches
 from ttscache.models.pins import Pin
-from ttscache.models.usage import ClipDay
+from ttscache.models.usage import DailyRequests
 from ttscache.speech import LEGACY_MODEL, SpeechRequest
 
 
@@ -28,7 +28,7 @@ class ContentType(models.TextChoices):
     RESPONSE = "response", "A person's own words"  # spoken, never kept
 
 
-class Keeper(models.TextChoices):
+class PermanentStore(models.TextChoices):
     """Which permanent tier has a clip's bytes."""
 
     DATABASE = "database", "Database"
@@ -48,7 +48,7 @@ ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
 
 def has_audio(path: str = "") -> Q:
     """The clips that play without a provider call. `path` leads to them from another table, e.g. `clip__`."""
-    return Q(**{f"{path}kept_at__isnull": False, f"{path}is_active": True})
+    return Q(**{f"{path}stored_at__isnull": False, f"{path}is_active": True})
 
 
 def _is_held_for_good() -> Exists:
@@ -60,13 +60,13 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         """Those that play without a provider call."""
         return self.filter(has_audio())
 
-    def kept_by(self, keeper: Keeper) -> Self:
+    def stored_by(self, store: PermanentStore) -> Self:
         """Those whose bytes are there, in use or not."""
-        return self.filter(kept_in=keeper, kept_at__isnull=False)
+        return self.filter(stored_in=store, stored_at__isnull=False)
 
     def never_played(self) -> Self:
         """Those that were made ahead, and nobody has asked for to this day."""
-        is_asked_for = Exists(ClipDay.objects.filter(content_hash=OuterRef("content_hash")))
+        is_asked_for = Exists(DailyRequests.objects.filter(content_hash=OuterRef("content_hash")))
         return self.with_audio().filter(~is_asked_for, made_ahead=True)
 
     def unexamined(self) -> Self:
@@ -77,7 +77,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         """Before pins or items are made for them, in one transaction: whoever removes one of them now is
         waited for, and whoever comes later finds it asked for lately. What is gone has to be recorded anew.
         """
-        self.filter(~_is_held_for_good()).were_asked_for(content_hashes)
+        self.filter(~_is_held_for_good()).touch_all(content_hashes)
 
     def record(self, request: SpeechRequest, content_type: str) -> Clip:
         """The record of a text that may be spoken, made when it is new."""
@@ -109,7 +109,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         )
 
     @transaction.atomic
-    def were_asked_for(self, content_hashes: Iterable[str]) -> None:
+    def touch_all(self, content_hashes: Iterable[str]) -> None:
         """Note that it was now, unless that is known to the hour already."""
         for some in in_batches(sorted(content_hashes)):
             unnoted = self.filter(
@@ -120,13 +120,13 @@ class ClipQuerySet(models.QuerySet["Clip"]):
             locked = unnoted.order_by("content_hash").select_for_update()
             self.filter(pk__in=locked.values("pk")).update(last_accessed_at=Now())
 
-    def is_asked_for_now(self, content_hash: str) -> bool:
+    def touch(self, content_hash: str) -> bool:
         """Note it at once, so that no prune takes it from under a listener; False if it is not on record."""
         found = self.filter(content_hash=content_hash)
         is_noted = found.annotate(is_noted=Q(last_accessed_at__gte=Now() - ACCESS_PRECISION))
         noted = is_noted.values_list("is_noted", flat=True).first()
         if noted is False:
-            self.were_asked_for([content_hash])
+            self.touch_all([content_hash])
             return found.exists()  # unless it was being removed
         return bool(noted)
 
@@ -161,13 +161,17 @@ class Clip(models.Model):
     speed = models.FloatField(default=1.0, db_default=1.0)
     instructions = models.TextField(default="", db_default="", blank=True)
 
-    kept_at = models.DateTimeField("made", null=True, blank=True, editable=False, db_index=True)
+    stored_at = models.DateTimeField("made", null=True, blank=True, editable=False, db_index=True)
     checksum = models.CharField(max_length=64, default="", db_default="", editable=False)
     duration_ms = models.IntegerField(null=True, blank=True, editable=False)
     loudness_dbfs = models.FloatField(null=True, blank=True, editable=False)
     waveform = models.BinaryField(null=True, blank=True)
-    kept_in = models.CharField(
-        max_length=10, choices=Keeper, default=Keeper.DATABASE, db_default="database", editable=False
+    stored_in = models.CharField(
+        max_length=10,
+        choices=PermanentStore,
+        default=PermanentStore.DATABASE,
+        db_default="database",
+        editable=False,
     )
     encoding = models.CharField(max_length=10, default="", db_default="", editable=False)
     stored_size = models.IntegerField("bytes at rest", null=True, blank=True, editable=False)
@@ -188,13 +192,13 @@ class Clip(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["last_accessed_at"], name="clip_last_accessed"),
             models.Index(  # all that is asked about what is held, without reading a row
-                fields=["content_type", "kept_in", "encoding", "stored_size", "audio_file_size"],
+                fields=["content_type", "stored_in", "encoding", "stored_size", "audio_file_size"],
                 condition=has_audio(),
                 name="clip_held",
             ),
             # Enough to count clips and their bytes without reading a clip.
             models.Index(
-                fields=["content_type", "voice", "is_active", "kept_at", "stored_size", "audio_file_size"],
+                fields=["content_type", "voice", "is_active", "stored_at", "stored_size", "audio_file_size"],
                 name="clip_holdings",
             ),
             models.Index(fields=["content_hash"], condition=Q(is_hidden=True), name="clip_hidden"),
@@ -232,7 +236,7 @@ class Clip(models.Model):
     @property
     def is_ready(self) -> bool:
         """Whether it plays without a provider call."""
-        return self.kept_at is not None and self.is_active
+        return self.stored_at is not None and self.is_active
 
 
 class ClipFile(models.Model):

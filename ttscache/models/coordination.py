@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 
 
-class Claim(models.Model):
+class Lease(models.Model):
     """The right to do one thing, over all processes and hosts, until a moment on the database's clock."""
 
     name = models.CharField(max_length=80, primary_key=True)
@@ -16,7 +16,7 @@ class Claim(models.Model):
     error = models.CharField(max_length=40, default="", blank=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["owner"], name="claim_owner")]
+        indexes: ClassVar = [models.Index(fields=["owner"], name="lease_owner")]
 
     def __str__(self) -> str:
         return self.name

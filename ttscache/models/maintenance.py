@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 
-class Leftover(models.Model):
+class PendingDeletion(models.Model):
     """An object that no record names, or not yet; removed from `remove_after` on, unless one does by then.
 
     Written before the object is, so that whoever is killed in between leaves nothing that is not known.
@@ -23,7 +23,7 @@ class Leftover(models.Model):
         return self.name
 
 
-class Identity(models.Model):
+class DatabaseIdentity(models.Model):
     """Which database this is, for a bucket that holds its clips. One row, written once."""
 
     name = models.UUIDField(default=uuid.uuid4, editable=False)
@@ -39,7 +39,7 @@ class Identity(models.Model):
         return str(cls.objects.get_or_create(pk=1)[0])
 
 
-class Removal(models.Model):
+class Invalidation(models.Model):
     """A clip that was removed or has other bytes now, for every process and host that may hold a copy of it.
     Kept for some days.
     """
@@ -58,7 +58,7 @@ class Replaced(models.Model):
     """
 
     stored_bytes = models.BigIntegerField()
-    kept_at = models.DateTimeField(editable=False)
+    stored_at = models.DateTimeField(editable=False)
     replaced_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
 
     class Meta:

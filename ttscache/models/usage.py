@@ -20,7 +20,7 @@ class Usage(models.Model):
     requests = models.BigIntegerField(default=0)
     characters = models.BigIntegerField(default=0)
     audio_bytes = models.BigIntegerField(default=0)
-    worth_microusd = models.BigIntegerField(default=0)
+    list_price_microusd = models.BigIntegerField(default=0)
     warmed_hits = models.BigIntegerField(default=0, db_default=0)  # of `requests`: on clips made ahead
 
     class Meta:
@@ -59,7 +59,7 @@ class Spending(models.Model):
         return f"{self.hour:%Y-%m-%d %H}h {self.model} {self.outcome}: {self.calls}"
 
 
-class SoundStart(models.Model):
+class PlaybackStart(models.Model):
     """Clips that began to sound in browsers, by how long people waited for them. No person, no text, and no
     proof: anybody may report one."""
 
@@ -73,7 +73,7 @@ class SoundStart(models.Model):
         verbose_name, verbose_name_plural = "time to sound", "times to sound"
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["hour", "content_type", "voice", "latency_bucket"], name="one_sound_start_row"
+                fields=["hour", "content_type", "voice", "latency_bucket"], name="one_playback_start_row"
             )
         ]
 
@@ -91,7 +91,7 @@ class BudgetDay(models.Model):
         return f"{self.day}: {self.committed_microusd / 1e6:.4f} USD"
 
 
-class ClipDay(models.Model):
+class DailyRequests(models.Model):
     """How often one clip was asked for on one day (UTC)."""
 
     content_hash = models.CharField(max_length=32)
@@ -102,50 +102,50 @@ class ClipDay(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["content_hash", "day"], name="one_row_a_clip_and_day")
         ]
-        indexes: ClassVar = [models.Index(fields=["day"], name="clip_day_day")]
+        indexes: ClassVar = [models.Index(fields=["day"], name="daily_requests_day")]
 
     def __str__(self) -> str:
         return f"{self.content_hash} {self.day}: {self.requests}"
 
 
-class ReceiptQuerySet(models.QuerySet["Receipt"]):
-    def sign(self, ledger: str, page: int) -> bool:
-        """Whether this page is to be written now, in the same transaction; False if it was already.
+class FlushedBatchQuerySet(models.QuerySet["FlushedBatch"]):
+    def register(self, ledger: str, number: int) -> bool:
+        """Note that this batch is written in the same transaction; False if it was written already.
 
         Where the first attempt is still about to be committed, this waits for its end.
         """
-        if self.filter(ledger=ledger, page__lt=page).update(page=page, signed_at=Now()):
+        if self.filter(ledger=ledger, number__lt=number).update(number=number, flushed_at=Now()):
             return True
-        return self.get_or_create(ledger=ledger, defaults={"page": page, "signed_at": Now()})[1]
+        return self.get_or_create(ledger=ledger, defaults={"number": number, "flushed_at": Now()})[1]
 
 
-class Receipt(models.Model):
-    """The last page of counts that one process wrote, so that none is written twice."""
+class FlushedBatch(models.Model):
+    """The last batch of counts that one process wrote, so that none is written twice."""
 
     ledger = models.CharField(max_length=32, primary_key=True)
-    page = models.BigIntegerField()
-    signed_at = models.DateTimeField()
+    number = models.BigIntegerField()
+    flushed_at = models.DateTimeField()
 
-    objects: ClassVar[models.Manager[Receipt]] = ReceiptQuerySet.as_manager()
+    objects: ClassVar[models.Manager[FlushedBatch]] = FlushedBatchQuerySet.as_manager()
 
     def __str__(self) -> str:
-        return f"{self.ledger}: page {self.page}"
+        return f"{self.ledger}: batch {self.number}"
 
 
-class LastCallQuerySet(models.QuerySet["LastCall"]):
+class LastProviderOutcomeQuerySet(models.QuerySet["LastProviderOutcome"]):
     def note(self, outcome: str, at: datetime) -> None:
         """Unless a later one is known: pages of counts may be written late."""
         if not self.filter(outcome=outcome, at__lt=at).update(at=at):
             self.get_or_create(outcome=outcome, defaults={"at": at})
 
 
-class LastCall(models.Model):
+class LastProviderOutcome(models.Model):
     """When a provider call last ended in this way: as in Spending, "ok" or what was the matter."""
 
     outcome = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()
 
-    objects: ClassVar[models.Manager[LastCall]] = LastCallQuerySet.as_manager()
+    objects: ClassVar[models.Manager[LastProviderOutcome]] = LastProviderOutcomeQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.outcome}: {self.at:%Y-%m-%d %H:%M:%S}"

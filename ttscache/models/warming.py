@@ -94,7 +94,7 @@ class WarmItem(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     reason = models.CharField(max_length=200, default="", blank=True)
     attempts = models.SmallIntegerField(default=0)
-    owner = models.CharField(max_length=120, default="", blank=True)  # of the claim under which it is made
+    owner = models.CharField(max_length=120, default="", blank=True)  # of the lease under which it is made
     characters = models.IntegerField()
     cost_microusd = models.BigIntegerField(default=0)
     newer_than = models.DateTimeField(null=True, blank=True)  # a clip made before that is made again

@@ -23,7 +23,7 @@ from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import HITS
 from ttscache.conf import conf
 from ttscache.coordination.hosts import this_host
-from ttscache.models import Alert, ContentType, LastCall, Usage
+from ttscache.models import Alert, ContentType, LastProviderOutcome, Usage
 from ttscache.monitoring import inventory
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def open_alerts() -> list[Alert]:
 
 def refused_because() -> Alert.Kind | None:
     """Why the voice service refused the last call; None if one succeeded since."""
-    last = dict(LastCall.objects.values_list("outcome", "at"))
+    last = dict(LastProviderOutcome.objects.values_list("outcome", "at"))
     refused = max((kind for kind in REFUSALS if kind in last), key=lambda kind: last[kind], default=None)
     return refused if refused and ("ok" not in last or last["ok"] < last[refused]) else None
 

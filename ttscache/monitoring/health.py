@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from ttscache.conf import conf
 from ttscache.coordination.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.errors import BrokenAudio, TierError
-from ttscache.models import Claim, ClipFile, ProcessReport
+from ttscache.models import ClipFile, Lease, ProcessReport
 from ttscache.wiring import storage_tier
 
 HEARTBEAT_SECONDS = 10
@@ -62,7 +62,7 @@ def forget_the_dead() -> None:
     dead = Q(until__lt=long_ago)
     # A text that came out broken is remembered for longer, or each day would pay for it anew.
     broken = Q(error__startswith=BrokenAudio.remembered_as, until__gt=Now() - timedelta(days=90))
-    Claim.objects.filter(dead & ~broken).delete()
+    Lease.objects.filter(dead & ~broken).delete()
 
 
 def is_cluster_alive(host: str = "") -> bool:

@@ -26,11 +26,11 @@ FRESH = Freshness(times=20)  # a slow look that takes a second is good for twent
 
 # --- clips -----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredClips:
     """The clips of one kind in one permanent tier and encoding; their bytes at rest and as heard."""
 
     content_type: str
-    kept_in: str
+    stored_in: str
     encoding: str
     clips: int
     stored_bytes: int
@@ -38,20 +38,20 @@ class Held:
 
 
 @cached_in_process(FRESH)
-def clips_held() -> list[Held]:
+def clips_held() -> list[StoredClips]:
     """Those that play without a provider call. Raises Error."""
     audio = Coalesce(F("audio_file_size"), 0)
     rows = (
         Clip.objects.with_audio()
         .order_by()
-        .values_list("content_type", "kept_in", "encoding")
+        .values_list("content_type", "stored_in", "encoding")
         .annotate(clips=Count("*"), stored=Sum(Coalesce(F("stored_size"), audio)), audio=Sum(audio))
     )
     sums: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for content_type, kept_in, encoding, *figures in rows:
-        held = sums[kind_of(content_type), kept_in, encoding]
+    for content_type, stored_in, encoding, *figures in rows:
+        held = sums[kind_of(content_type), stored_in, encoding]
         held[:] = map(sum, zip(held, figures, strict=True))
-    return [Held(*key, *figures) for key, figures in sorted(sums.items())]
+    return [StoredClips(*key, *figures) for key, figures in sorted(sums.items())]
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from _requests(totals.usage())
-        yield _time_to_sound(totals.sound_starts())
+        yield _time_to_sound(totals.playback_starts())
         yield from _calls(totals.spending())
         yield from _clips()
         yield from _work()
@@ -65,9 +65,9 @@ def _latency(usage: Rows) -> Metric:
     return _histogram("lifereview_request_seconds", says, ["outcome"], counts)
 
 
-def _time_to_sound(sound_starts: Rows) -> Metric:
+def _time_to_sound(playback_starts: Rows) -> Metric:
     says = "From a press to sound, as listeners' browsers report it. Sums are not kept, only buckets."
-    counts = ((row[:2], row[2], row[3]) for row in sound_starts)
+    counts = ((row[:2], row[2], row[3]) for row in playback_starts)
     return _histogram("lifereview_time_to_sound_seconds", says, ["content_type", "voice"], counts)
 
 
@@ -88,8 +88,8 @@ def _clips() -> Iterator[Metric]:
     clips: Counter[tuple[str, str]] = Counter()
     stored: Counter[tuple[str, str]] = Counter()
     for held in inventory.clips_held():
-        clips[held.content_type, held.kept_in] += held.clips
-        stored[held.content_type, held.kept_in] += held.stored_bytes
+        clips[held.content_type, held.stored_in] += held.clips
+        stored[held.content_type, held.stored_in] += held.stored_bytes
     labels = ["content_type", "tier"]
     yield _gauge("lifereview_clips", "Clips in the permanent tiers.", labels, clips)
     yield _gauge("lifereview_clips_stored_bytes", "Their bytes at rest.", labels, stored)

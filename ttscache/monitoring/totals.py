@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from ttscache.accounting.rollup import start_of_day
 from ttscache.adaptive_cache import Freshness, ProcessCache
-from ttscache.models import SoundStart, Spending, Usage
+from ttscache.models import PlaybackStart, Spending, Usage
 
 SETTLED = timedelta(days=2)  # longer than any process waits with its counts, as a rule
 FRESH = Freshness(times=20, at_least=timedelta(hours=1))  # of what is settled
@@ -31,7 +31,7 @@ class UsageSum(NamedTuple):
     requests: int
     characters: int
     audio_bytes: int
-    worth_microusd: int
+    list_price_microusd: int
     warmed_hits: int
 
 
@@ -73,4 +73,4 @@ class LifetimeTotals:
 
 usage = LifetimeTotals(Usage, UsageSum, 4)
 spending = LifetimeTotals(Spending, SpendingSum, 4)
-sound_starts = LifetimeTotals(SoundStart, SoundStartSum, 3)
+playback_starts = LifetimeTotals(PlaybackStart, SoundStartSum, 3)

@@ -10,7 +10,7 @@ from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 from django_q.models import Failure
 
-from ttscache.models import Clip, LastCall, Spending, WarmItem, WarmRun, has_audio
+from ttscache.models import Clip, LastProviderOutcome, Spending, WarmItem, WarmRun, has_audio
 from ttscache.monitoring.inventory import tasks_waiting
 from ttscache.reports.requests import RequestFigures
 from ttscache.reports.scope import Scope
@@ -178,7 +178,7 @@ def provider(scope: Scope) -> ProviderStatus:
             failed += number
             classes[_class_of(outcome)] += number
             codes[_class_of(outcome)].append(outcome)
-    last = dict(LastCall.objects.values_list("outcome", "at"))
+    last = dict(LastProviderOutcome.objects.values_list("outcome", "at"))
     latest = max(last, key=lambda outcome: last[outcome], default=OK)
     is_well = latest == OK or _class_of(latest) == TEXT_REFUSED  # it has answered, and was right to
     trouble = "" if is_well else _class_of(latest)

@@ -44,13 +44,13 @@ class Money:
         return 100 * self.saved / self.without if self.without else None
 
 
-def money(scope: Scope, worth_microusd: list[int]) -> Money:
-    """`worth_microusd`: of what was served, by step, as `asked` found it."""
-    spent, calls = [0] * len(worth_microusd), 0
+def money(scope: Scope, list_price_microusd: list[int]) -> Money:
+    """`list_price_microusd`: of what was served, by step, as `asked` found it."""
+    spent, calls = [0] * len(list_price_microusd), 0
     for step, cost, number in rows_in(scope, "spent", partial(_rows, scope)):
         spent[min(step, len(spent) - 1)] += cost
         calls += number
-    return Money([each / 1e6 for each in spent], [each / 1e6 for each in worth_microusd], calls)
+    return Money([each / 1e6 for each in spent], [each / 1e6 for each in list_price_microusd], calls)
 
 
 def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:

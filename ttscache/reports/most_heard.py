@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
-from ttscache.models import Clip, ClipDay, ContentType, Pin
+from ttscache.models import Clip, ContentType, DailyRequests, Pin
 from ttscache.reports.cached import remembered
 from ttscache.reports.scope import Scope
 
@@ -116,7 +116,7 @@ def _top_plays(since: date, voice: str) -> dict[str, int]:
         content_hash=OuterRef("content_hash"), **({"voice": voice} if voice else {})
     )
     rows = (
-        ClipDay.objects.filter(Exists(fit), day__gte=since)
+        DailyRequests.objects.filter(Exists(fit), day__gte=since)
         .order_by()
         .values_list("content_hash")
         .annotate(plays=Sum("requests"))
@@ -127,7 +127,7 @@ def _top_plays(since: date, voice: str) -> dict[str, int]:
 
 def _plays_of(content_hashes: Iterable[str], since: date, voice: str) -> dict[str, int]:
     heard = Clip.objects.filter(content_hash__in=content_hashes, **({"voice": voice} if voice else {}))
-    rows = ClipDay.objects.filter(content_hash__in=heard.values("content_hash"), day__gte=since)
+    rows = DailyRequests.objects.filter(content_hash__in=heard.values("content_hash"), day__gte=since)
     return dict(rows.order_by().values_list("content_hash").annotate(plays=Sum("requests")))
 
 

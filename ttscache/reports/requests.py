@@ -114,13 +114,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class RequestFigures:
-    """All that was asked for in the range. `worth_microusd`: of what was served, by step."""
+    """All that was asked for in the range. `list_price_microusd`: of what was served, by step."""
 
     rate: Rate
     before: Rate
     kinds: list[Kind]
     sources: list[Source]
-    worth_microusd: list[int]
+    list_price_microusd: list[int]
 
     @property
     def change(self) -> float | None:
@@ -178,7 +178,7 @@ def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
         .order_by()
         .annotate(step=StepOf("hour", scope.since, scope.range.step))
         .values_list("step", "content_type", "outcome", "latency_bucket")
-        .annotate(requests_=Sum("requests"), characters_=Sum("characters"), worth_=Sum("worth_microusd"))
+        .annotate(requests_=Sum("requests"), characters_=Sum("characters"), worth_=Sum("list_price_microusd"))
     )
 
 

@@ -16,7 +16,7 @@ from ttscache.accounting.prices import list_price_usd
 from ttscache.adaptive_cache import CachedResult, keep_result, kept_result
 from ttscache.conf import conf
 from ttscache.maintenance.pruning import Stale
-from ttscache.models import Clip, ClipDay, Pin, PruneRun, Replaced, has_audio, kind_of
+from ttscache.models import Clip, DailyRequests, Pin, PruneRun, Replaced, has_audio, kind_of
 from ttscache.monitoring import inventory
 from ttscache.reports.cached import remembered
 from ttscache.reports.requests import tone_of
@@ -129,7 +129,7 @@ def _holdings() -> list[tuple[str, str, int, int, int]]:
         .values_list("content_type", "voice")
         .annotate(
             on_record=Count("*"),  # not the key, which is not in the index that has all the rest
-            at_rest=Count("kept_at", filter=Q(is_active=True)),
+            at_rest=Count("stored_at", filter=Q(is_active=True)),
             stored=Sum(Coalesce("stored_size", "audio_file_size"), filter=has_audio()),
         )
     )
@@ -141,12 +141,12 @@ def _holdings() -> list[tuple[str, str, int, int, int]]:
 def _bytes_a_day() -> float:
     """(bytes of clips made in 14 days - of older ones that they replaced - freed by prunes in them) / 14."""
     since = timezone.now() - timedelta(days=GROWTH_DAYS)
-    made = Clip.objects.filter(kept_at__gte=since).aggregate(
+    made = Clip.objects.filter(stored_at__gte=since).aggregate(
         total=Sum(Coalesce("stored_size", "audio_file_size"))
     )["total"]
     freed = PruneRun.objects.filter(started_at__gte=since).aggregate(total=Sum("freed_bytes"))["total"]
     # Of a clip that was made twice in them, the first was never counted, so it is not taken off either.
-    replaced = Replaced.objects.filter(replaced_at__gte=since, kept_at__lt=since).aggregate(
+    replaced = Replaced.objects.filter(replaced_at__gte=since, stored_at__lt=since).aggregate(
         total=Sum("stored_bytes")
     )["total"]
     return ((made or 0) - (replaced or 0) - (freed or 0)) / GROWTH_DAYS
@@ -214,6 +214,6 @@ def never_heard_clips() -> QuerySet[Clip]:
     long_ago = Now() - NEVER_HEARD_DAYS * DAY
     return Clip.objects.with_audio().filter(
         Q(adopted_at__isnull=True) | Q(adopted_at__lt=long_ago),
-        ~Exists(ClipDay.objects.filter(content_hash=OuterRef("content_hash"))),
-        kept_at__lt=long_ago,
+        ~Exists(DailyRequests.objects.filter(content_hash=OuterRef("content_hash"))),
+        stored_at__lt=long_ago,
     )

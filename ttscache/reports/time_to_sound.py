@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Sum
 
 from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
-from ttscache.models import SoundStart
+from ttscache.models import PlaybackStart
 from ttscache.reports.cached import rows_in
 from ttscache.reports.percentiles import Latency, percentile
 from ttscache.reports.scope import Scope
@@ -45,5 +45,5 @@ def time_to_sound(scope: Scope) -> TimeToSound:
 
 def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
     """Bucket; starts."""
-    rows = SoundStart.objects.filter(**scope.within(since, until)).order_by().values_list("latency_bucket")
+    rows = PlaybackStart.objects.filter(**scope.within(since, until)).order_by().values_list("latency_bucket")
     return list(rows.annotate(number=Sum("starts")))

@@ -6,7 +6,7 @@ Without it, a wrong bucket or folder in the settings would look like lost clips.
 from __future__ import annotations
 
 from ttscache.errors import TierError
-from ttscache.models import Clip, Identity, Keeper
+from ttscache.models import Clip, DatabaseIdentity, PermanentStore
 from ttscache.tiers.bucket import Bucket
 
 NAME = "lifereview.marker"
@@ -27,16 +27,16 @@ def ensure(bucket: Bucket) -> None:
             f"The bucket has no {NAME}: is it another one than before, or AWS_LOCATION? "
             "If both are right, run manage.py mark_bucket."
         )
-    elif found.strip() != Identity.of_this_database().encode():
+    elif found.strip() != DatabaseIdentity.of_this_database().encode():
         raise NoMarker("The bucket's place belongs to another database: set another AWS_LOCATION.")
 
 
 def write(bucket: Bucket) -> None:
     """Mark the place as ours. From now on a clip that is missing there is lost."""
-    bucket.put(NAME, Identity.of_this_database().encode(), _HEADERS)
+    bucket.put(NAME, DatabaseIdentity.of_this_database().encode(), _HEADERS)
 
 
 def _is_new_or_known(bucket: Bucket) -> bool:
     """Either we know of no clip there, or the latest one is there, under its unique name."""
-    latest = Clip.objects.kept_by(Keeper.STORAGE).order_by("-kept_at").first()
+    latest = Clip.objects.stored_by(PermanentStore.STORAGE).order_by("-stored_at").first()
     return latest is None or bucket.get(str(latest.audio_file_path)) is not None

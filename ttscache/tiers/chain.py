@@ -86,7 +86,7 @@ class TierChain:
     def _read(self, clip: Clip) -> Hit | None:
         """From the permanent tier that the record names."""
         for tier in self.permanents:
-            if clip.is_ready and clip.kept_in == tier.name:
+            if clip.is_ready and clip.stored_in == tier.name:
                 try:
                     with as_tier_error():
                         entry = tier.read(clip)

@@ -10,16 +10,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from ttscache.errors import TierError
-from ttscache.models import Clip, ClipFile, Keeper
+from ttscache.models import Clip, ClipFile, PermanentStore
 from ttscache.tiers import Entry, checksum_of
 from ttscache.tiers.compression import Damaged, packed, unpacked
 from ttscache.tiers.records import (
     as_tier_error,
     checked,
     forget_audio,
-    has_moved,
-    is_now_kept,
     kept_clip,
+    mark_moved,
+    mark_stored,
     place,
     record_for,
 )
@@ -37,7 +37,7 @@ class DatabaseTier:
 
     def get(self, content_hash: str) -> Entry | None:
         with as_tier_error():
-            clip = kept_clip(content_hash, Keeper.DATABASE)
+            clip = kept_clip(content_hash, PermanentStore.DATABASE)
             if clip is None or not clip.is_active:
                 return None
             entry = self.read(clip)
@@ -48,12 +48,12 @@ class DatabaseTier:
     def put(self, entry: Entry) -> None:
         with as_tier_error(), transaction.atomic():
             clip = record_for(entry)
-            is_now_kept(clip, entry, self._write(clip, entry))
+            mark_stored(clip, entry, self._write(clip, entry))
 
     def delete(self, content_hash: str) -> None:
         with as_tier_error(), transaction.atomic():
             ClipFile.objects.filter(cache__content_hash=content_hash).delete()
-            for clip in Clip.objects.filter(content_hash=content_hash, kept_in=Keeper.DATABASE):
+            for clip in Clip.objects.filter(content_hash=content_hash, stored_in=PermanentStore.DATABASE):
                 forget_audio(clip)
 
     def entries(self) -> Iterator[tuple[str, int]]:
@@ -85,7 +85,7 @@ class DatabaseTier:
             kept = ClipFile.objects.get(cache=clip)
             if checksum_of(unpacked(bytes(kept.file_data), where["encoding"])) != entry.checksum:
                 raise TierError("The database gives back other bytes than it was given.")
-            is_done = has_moved(clip, where)
+            is_done = mark_moved(clip, where)
             transaction.set_rollback(not is_done)
             return is_done
 
@@ -97,4 +97,4 @@ class DatabaseTier:
             unique_fields=["cache"],
             update_fields=["file_data", "file_size", "created_at"],
         )
-        return place(Keeper.DATABASE, encoding=encoding, stored_size=len(kept))
+        return place(PermanentStore.DATABASE, encoding=encoding, stored_size=len(kept))

@@ -15,37 +15,39 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ttscache.conf import conf
-from ttscache.models import Clip, Keeper, Leftover
+from ttscache.models import Clip, PendingDeletion, PermanentStore
 
 UPLOAD_TIME = timedelta(hours=1)
 # A page loaded before the deletion holds the object's CDN address for as long as somebody listens.
 GRACE = timedelta(days=1)
 PUBLIC = "public/"
 
-_STORED = Q(kept_in=Keeper.STORAGE, kept_at__isnull=False)
+_STORED = Q(stored_in=PermanentStore.STORAGE, stored_at__isnull=False)
 
 
 def register_upload(name: str) -> None:
-    Leftover.objects.update_or_create(name=name, defaults={"remove_after": timezone.now() + UPLOAD_TIME})
+    PendingDeletion.objects.update_or_create(
+        name=name, defaults={"remove_after": timezone.now() + UPLOAD_TIME}
+    )
 
 
 def confirm(*names: str) -> None:
     """Take them off the queue."""
-    Leftover.objects.filter(name__in=names).delete()
+    PendingDeletion.objects.filter(name__in=names).delete()
 
 
 def schedule(name: str) -> None:
     """Have it deleted at the next opportunity, or after GRACE if its address may be in use."""
     is_known_outside = name.startswith(PUBLIC) and conf().cdn_url
     remove_after = timezone.now() + (GRACE if is_known_outside else timedelta())
-    Leftover.objects.update_or_create(name=name, defaults={"remove_after": remove_after})
+    PendingDeletion.objects.update_or_create(name=name, defaults={"remove_after": remove_after})
 
 
 def schedule_now(names: Iterable[str]) -> None:
     """Have them deleted without GRACE. For clips unused for so long that no open page plays them."""
     now = timezone.now()
-    Leftover.objects.bulk_create(
-        (Leftover(name=name, remove_after=now) for name in names),
+    PendingDeletion.objects.bulk_create(
+        (PendingDeletion(name=name, remove_after=now) for name in names),
         update_conflicts=True,
         unique_fields=["name"],
         update_fields=["remove_after"],
@@ -54,11 +56,11 @@ def schedule_now(names: Iterable[str]) -> None:
 
 def expedite(name: str) -> None:
     """Drop what is left of its GRACE: nobody may have it any longer."""
-    Leftover.objects.filter(name=name).update(remove_after=timezone.now())
+    PendingDeletion.objects.filter(name=name).update(remove_after=timezone.now())
 
 
-def due() -> QuerySet[Leftover]:
-    return Leftover.objects.filter(remove_after__lte=timezone.now()).order_by("remove_after")
+def due() -> QuerySet[PendingDeletion]:
+    return PendingDeletion.objects.filter(remove_after__lte=timezone.now()).order_by("remove_after")
 
 
 def in_use(names: Iterable[str]) -> set[str]:
@@ -69,5 +71,5 @@ def in_use(names: Iterable[str]) -> set[str]:
 
 def unknown(names: list[str]) -> list[str]:
     """Those that neither a clip's record nor a row here knows."""
-    known = set(Leftover.objects.filter(name__in=names).values_list("name", flat=True)) | in_use(names)
+    known = set(PendingDeletion.objects.filter(name__in=names).values_list("name", flat=True)) | in_use(names)
     return [name for name in names if name not in known]

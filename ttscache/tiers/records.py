@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ttscache import audio as sound
 from ttscache.errors import BrokenAudio, TierError
-from ttscache.models import Clip, ClipFile, Keeper, Pin, Removal, Replaced
+from ttscache.models import Clip, ClipFile, Invalidation, PermanentStore, Pin, Replaced
 from ttscache.tiers import Entry, Tier, checksum_of, deletion_queue
 
 logger = logging.getLogger(__name__)
@@ -32,10 +32,10 @@ class PermanentTier(Tier, Protocol):
         """Keep what another tier keeps so far. False where the record has changed meanwhile."""
 
 
-def kept_clip(content_hash: str, keeper: Keeper) -> Clip | None:
-    """The record of a clip that this keeper has, and its bytes where those are rows."""
+def kept_clip(content_hash: str, store: PermanentStore) -> Clip | None:
+    """The record of a clip that this store has, and its bytes where those are rows."""
     return (
-        Clip.objects.kept_by(keeper)
+        Clip.objects.stored_by(store)
         .filter(content_hash=content_hash)
         .select_related("file")
         .annotate(is_published=Exists(Pin.objects.published().filter(content_hash=OuterRef("content_hash"))))
@@ -51,20 +51,22 @@ def record_for(entry: Entry) -> Clip:
     return clip
 
 
-def place(keeper: Keeper, *, encoding: str, stored_size: int, name: str | None = None) -> dict[str, Any]:
+def place(
+    store: PermanentStore, *, encoding: str, stored_size: int, name: str | None = None
+) -> dict[str, Any]:
     """The columns that say where the bytes of a clip are."""
     return {
-        "kept_in": keeper,
+        "stored_in": store,
         "encoding": encoding,
         "stored_size": stored_size,
         "audio_file_path": name,
     }
 
 
-def is_now_kept(clip: Clip, entry: Entry, where: Mapping[str, Any]) -> None:
+def mark_stored(clip: Clip, entry: Entry, where: Mapping[str, Any]) -> None:
     """The record of a clip that was made: it is there from now on, and what was there before is left."""
     Clip.objects.filter(pk=clip.pk).update(
-        kept_at=timezone.now(),
+        stored_at=timezone.now(),
         is_active=True,
         audio_file_size=entry.size,
         checksum=entry.checksum,
@@ -75,20 +77,20 @@ def is_now_kept(clip: Clip, entry: Entry, where: Mapping[str, Any]) -> None:
         **where,
     )
     _leave_what_was(clip, where)
-    if clip.kept_at is not None:
+    if clip.stored_at is not None:
         were = clip.audio_file_size if clip.stored_size is None else clip.stored_size
-        Replaced.objects.create(stored_bytes=were or 0, kept_at=clip.kept_at)
-    if clip.kept_at is not None and clip.checksum != entry.checksum:
+        Replaced.objects.create(stored_bytes=were or 0, stored_at=clip.stored_at)
+    if clip.stored_at is not None and clip.checksum != entry.checksum:
         # Others hold copies of the bytes that were here: they give them up, and come here for the new ones.
-        Removal.objects.create(content_hash=clip.content_hash)
+        Invalidation.objects.create(content_hash=clip.content_hash)
 
 
-def has_moved(clip: Clip, where: Mapping[str, Any]) -> bool:
+def mark_moved(clip: Clip, where: Mapping[str, Any]) -> bool:
     """The same bytes are there from now on. False, and nothing done, if the record has changed meanwhile."""
     unchanged = Clip.objects.filter(
         pk=clip.pk,
-        kept_at__isnull=False,
-        kept_in=clip.kept_in,
+        stored_at__isnull=False,
+        stored_in=clip.stored_in,
         checksum=clip.checksum,
         audio_file_path=clip.audio_file_path,
     )
@@ -101,9 +103,9 @@ def has_moved(clip: Clip, where: Mapping[str, Any]) -> bool:
 def forget_audio(clip: Clip) -> bool:
     """The record stays, so that the clip can be made again. False where it names other bytes by now."""
     unchanged = Clip.objects.filter(
-        pk=clip.pk, kept_in=clip.kept_in, checksum=clip.checksum, audio_file_path=clip.audio_file_path
+        pk=clip.pk, stored_in=clip.stored_in, checksum=clip.checksum, audio_file_path=clip.audio_file_path
     )
-    return bool(unchanged.update(kept_at=None, checksum=""))
+    return bool(unchanged.update(stored_at=None, checksum=""))
 
 
 def checked(clip: Clip, audio: bytes) -> Entry | None:
@@ -111,7 +113,7 @@ def checked(clip: Clip, audio: bytes) -> Entry | None:
     if not clip.checksum:
         return _examined(clip, audio)
     if checksum_of(audio) != clip.checksum:
-        logger.error("The bytes of clip %s in the %s are damaged.", clip.content_hash, clip.kept_in)
+        logger.error("The bytes of clip %s in the %s are damaged.", clip.content_hash, clip.stored_in)
         return None
     return _entry_from(clip, audio)
 
@@ -150,7 +152,9 @@ def _examined(clip: Clip, audio: bytes) -> Entry | None:
         "waveform": facts.waveform,
         "audio_file_size": len(audio),
     }
-    unchanged = Clip.objects.filter(pk=clip.pk, kept_in=clip.kept_in, kept_at=clip.kept_at, checksum="")
+    unchanged = Clip.objects.filter(
+        pk=clip.pk, stored_in=clip.stored_in, stored_at=clip.stored_at, checksum=""
+    )
     unchanged.update(**shown)
     for column, value in shown.items():
         setattr(clip, column, value)
@@ -158,10 +162,10 @@ def _examined(clip: Clip, audio: bytes) -> Entry | None:
 
 
 def _leave_what_was(clip: Clip, where: Mapping[str, Any]) -> None:
-    if where["kept_in"] != Keeper.DATABASE:
+    if where["stored_in"] != PermanentStore.DATABASE:
         ClipFile.objects.filter(cache=clip).delete()
         deletion_queue.confirm(where["audio_file_path"])
-    old = clip.audio_file_path if clip.kept_in == Keeper.STORAGE else None
+    old = clip.audio_file_path if clip.stored_in == PermanentStore.STORAGE else None
     if old and old != where["audio_file_path"]:
         deletion_queue.schedule(old)
 

@@ -25,7 +25,7 @@ from django.utils import timezone
 from ttscache.audio import FORMATS
 from ttscache.connections import release_connections
 from ttscache.errors import TierError
-from ttscache.models import Clip, Keeper, Pin
+from ttscache.models import Clip, PermanentStore, Pin
 from ttscache.tiers import Entry, bucket_marker, deletion_queue
 from ttscache.tiers.bucket import Bucket
 from ttscache.tiers.compression import Damaged, packed, unpacked
@@ -33,9 +33,9 @@ from ttscache.tiers.records import (
     as_tier_error,
     checked,
     forget_audio,
-    has_moved,
-    is_now_kept,
     kept_clip,
+    mark_moved,
+    mark_stored,
     place,
     record_for,
 )
@@ -67,7 +67,7 @@ class StorageTier:
     def get(self, content_hash: str) -> Entry | None:
         with as_tier_error():
             for _ in range(LOOKS):
-                clip = kept_clip(content_hash, Keeper.STORAGE)
+                clip = kept_clip(content_hash, PermanentStore.STORAGE)
                 if clip is None or not clip.is_active:
                     return None
                 content = self._content(clip)
@@ -84,13 +84,13 @@ class StorageTier:
             name, content, encoding = self._packed(entry)
             self._upload(name, content, entry)
             with transaction.atomic():
-                where = place(Keeper.STORAGE, encoding=encoding, stored_size=len(content), name=name)
-                is_now_kept(record_for(entry), entry, where)
+                where = place(PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name)
+                mark_stored(record_for(entry), entry, where)
             self._sweep_softly()
 
     def delete(self, content_hash: str) -> None:
         with as_tier_error():
-            for clip in Clip.objects.kept_by(Keeper.STORAGE).filter(content_hash=content_hash):
+            for clip in Clip.objects.stored_by(PermanentStore.STORAGE).filter(content_hash=content_hash):
                 if self._forget(clip, is_there=True):
                     deletion_queue.expedite(_name_of(clip))
             self._sweep_softly()
@@ -100,7 +100,7 @@ class StorageTier:
         with as_tier_error():
             for page in self.bucket.pages():
                 sizes = {item.name: item.size for item in page}
-                named = Clip.objects.kept_by(Keeper.STORAGE).filter(audio_file_path__in=sizes)
+                named = Clip.objects.stored_by(PermanentStore.STORAGE).filter(audio_file_path__in=sizes)
                 for content_hash, name in named.values_list("content_hash", "audio_file_path"):
                     yield content_hash, sizes[str(name)]
 
@@ -142,9 +142,9 @@ class StorageTier:
             self._upload(name, content, entry)
             if self.bucket.get(name) != content:
                 raise TierError("The object storage gives back other bytes than it was given.")
-            where = place(Keeper.STORAGE, encoding=encoding, stored_size=len(content), name=name)
+            where = place(PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name)
             with transaction.atomic():
-                return has_moved(clip, where)
+                return mark_moved(clip, where)
 
     def settle(self, clip: Clip) -> bool:
         """Move the object to the side where its pins want it. False if the record has changed meanwhile."""
@@ -169,7 +169,7 @@ class StorageTier:
         return len(unnamed)
 
     def strays(self) -> Iterator[tuple[str, int]]:
-        """Objects of ours that neither a record nor a leftover knows, with their sizes.
+        """Objects of ours that neither a record nor a pending_deletion knows, with their sizes.
 
         The bucket may be shared: what is not named as we name things belongs to others. What is young may
         have been named or left while we looked.
@@ -184,7 +184,7 @@ class StorageTier:
                 )
 
     def remove_stray(self, name: str) -> None:
-        """Remove it, unless a record or a leftover knows it by now."""
+        """Remove it, unless a record or a pending_deletion knows it by now."""
         with as_tier_error():
             if deletion_queue.unknown([name]):
                 self.bucket.delete(name)
@@ -234,8 +234,8 @@ class StorageTier:
             return False
         stored_size = clip.stored_size or clip.audio_file_size or 0
         with transaction.atomic():
-            where = place(Keeper.STORAGE, encoding=clip.encoding, stored_size=stored_size, name=new)
-            return has_moved(clip, where)
+            where = place(PermanentStore.STORAGE, encoding=clip.encoding, stored_size=stored_size, name=new)
+            return mark_moved(clip, where)
 
     def _forget(self, clip: Clip, *, is_there: bool) -> bool:
         with transaction.atomic():

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
-from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmRun
+from ttscache.models import Clip, ContentType, DailyRequests, Pin, WarmRun
 from ttscache.pinning import replace_pins
 from ttscache.tiers import Entry
 from ttscache.tiers.files import FileTier
@@ -42,7 +42,7 @@ def most_requested(limit: int = MOST_TEXTS, days: int = WINDOW_DAYS) -> list[Pop
     quote = connection.ops.quote_name
     sql = (
         "SELECT clip.content_text, SUM(clip_day.requests) AS asked_for"  # noqa: S608 - names of tables
-        f" FROM {quote(ClipDay._meta.db_table)} clip_day"
+        f" FROM {quote(DailyRequests._meta.db_table)} clip_day"
         f" JOIN {quote(Clip._meta.db_table)} clip ON clip.content_hash = clip_day.content_hash"
         " WHERE clip_day.day > %s AND clip.content_type = %s AND clip.is_shareable"
         " GROUP BY clip.content_text ORDER BY asked_for DESC, clip.content_text LIMIT %s"

@@ -21,7 +21,7 @@ from django_q.tasks import async_task
 from ttscache import hooks
 from ttscache.accounting.budget import Budget
 from ttscache.accounting.prices import list_price_usd, most_usd
-from ttscache.coordination.leases import clear_refusals
+from ttscache.coordination.leases import end_cooldowns
 from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
 from ttscache.warming.plan import ClipSpec, Plan, plan, record
 from ttscache.warming.retry_limit import exhausted
@@ -148,7 +148,7 @@ def _queue(scope: str, specs: Sequence[ClipSpec], how: _How) -> WarmRun | None:
             run = run or WarmRun.objects.create(scope=scope, requested_by=how.requested_by)
             WarmRun.objects.filter(pk=run.pk).update(name=how.name)
             if not how.automatic:
-                clear_refusals(clip.content_hash for clip in planned.missing)
+                end_cooldowns(clip.content_hash for clip in planned.missing)
             added = _add_items(run, planned, how)
             settle(run)
     except IntegrityError:
@@ -302,7 +302,7 @@ def retry_failed(run: WarmRun, *, requested_by: str = "") -> WarmRun:
             failed = run.items.filter(state=WarmItem.State.FAILED)
             content_hashes = list(failed.values_list("clip__content_hash", flat=True))
             Clip.objects.keep_from_prune(content_hashes)
-            clear_refusals(content_hashes)
+            end_cooldowns(content_hashes)
             if _queue_again(failed):
                 WarmRun.objects.filter(pk=run.pk).exclude(state__in=WarmRun.ACTIVE).update(
                     state=WarmRun.State.QUEUED, finished_at=None

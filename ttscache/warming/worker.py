@@ -1,7 +1,7 @@
 """Pullers make the clips of warm runs, in parallel over the whole cluster.
 
 In django-q2 tasks or at the command line, they take one item at a time, and only while they hold one of the
-cluster's slots: TTS_WARM_CONCURRENCY claims that live as long as their process does. An item whose puller
+cluster's slots: TTS_WARM_CONCURRENCY leases that live as long as their process does. An item whose puller
 died is free again as soon as that puller's slot has run out. Whoever changes a run and its items locks the
 run first.
 
@@ -28,7 +28,7 @@ from ttscache.cache import GenerationJob, Hit, SpeechCache
 from ttscache.conf import conf
 from ttscache.connections import OrmThreadPool
 from ttscache.coordination.hosts import hosts_at_work, this_host
-from ttscache.coordination.leases import Held
+from ttscache.coordination.leases import Cooldown, HeldLease
 from ttscache.errors import (
     BudgetExhausted,
     Busy,
@@ -39,7 +39,7 @@ from ttscache.errors import (
     StoreUnavailable,
     VoiceNotInUse,
 )
-from ttscache.models import Claim, WarmItem, WarmRun
+from ttscache.models import Lease, WarmItem, WarmRun
 from ttscache.warming.runs import WAS_THERE, pause, settle
 from ttscache.wiring import speech_cache
 
@@ -48,8 +48,11 @@ PULL_SECONDS = 45.0  # and then the time that the last clip takes; the task's ti
 HAND_ON_SECONDS = 0.5  # in which the clusters of other hosts look for tasks, which they do every 0.1 s
 MADE_BY_ANOTHER = "Was being made already, for somebody else who asked for it."
 AT_WORK = (WarmRun.State.QUEUED, WarmRun.State.RUNNING)
-REST = "warm-rest"  # the claim that nobody gets while the provider has no room
-REST_SECONDS, LONGEST_REST_SECONDS = 5.0, 3600.0  # where the provider does not say for how long; at most
+RATE_LIMIT = "warm-rest"  # no worker on any host takes an item while the provider has no room
+COOLDOWN_SECONDS, LONGEST_COOLDOWN_SECONDS = (
+    5.0,
+    3600.0,
+)  # unless the provider says; at most
 
 _turn = threading.Lock()  # threads of one process that look at once would find the same item
 
@@ -62,12 +65,12 @@ def is_work_left() -> bool:
 
 def is_slot_free() -> bool:
     slots = _slots()
-    return Claim.objects.filter(name__in=slots, until__gt=Now()).count() < len(slots)
+    return Lease.objects.filter(name__in=slots, until__gt=Now()).count() < len(slots)
 
 
-def is_resting() -> bool:
+def is_cooling_down() -> bool:
     """Whether the provider has asked to be left alone for a while."""
-    return bool(speech_cache().claims.refusal(REST))
+    return bool(Cooldown(speech_cache().leases, RATE_LIMIT).active_reason())
 
 
 def _slots() -> list[str]:
@@ -105,7 +108,7 @@ def pull_share(
 
 
 def _work_in(
-    slots: Sequence[Held],
+    slots: Sequence[HeldLease],
     seconds: float,
     runs: Sequence[WarmRun],
     should_stop: Callable[[], bool],
@@ -120,37 +123,37 @@ def _work_in(
             done.result()
 
 
-def _share_of_slots() -> list[Held]:
+def _share_of_slots() -> list[HeldLease]:
     """What this host may have now of its part of them all, already ours."""
-    claims, host = speech_cache().claims, this_host()
-    counting = claims.take(f"warm-share:{host}")
+    leases, host = speech_cache().leases, this_host()
+    counting = leases.acquire(f"warm-share:{host}")
     if counting is None:
         return []  # two pullers of one host that count at once would take its share twice
     try:
-        held = Claim.objects.filter(name__in=_slots(), owner__startswith=f"{host}:", until__gt=Now()).count()
+        held = Lease.objects.filter(name__in=_slots(), owner__startswith=f"{host}:", until__gt=Now()).count()
         share = math.ceil(conf().warm_concurrency / (1 + len(hosts_at_work() - {host})))
         # At most half of it: a worker's threads take turns on one processor, and a cluster has two workers.
         return _free_slots(min(share - held, math.ceil(share / 2)))
     finally:
-        claims.give_back(counting)
+        leases.release(counting)
 
 
-def _free_slots(most: int) -> list[Held]:
+def _free_slots(most: int) -> list[HeldLease]:
     """So many at most, now ours."""
-    found = (speech_cache().claims.take(name) for name in _slots())
+    found = (speech_cache().leases.acquire(name) for name in _slots())
     return list(islice(filter(None, found), max(0, most)))
 
 
-def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
+def _pull_in(slot: HeldLease, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
     cache = speech_cache()
     try:
         # A slot stands for one call at a time: while a clip is kept, the voice begins with the next.
         with OrmThreadPool(2, thread_name_prefix="warm-item") as making:
             made: list[Future[bool]] = []
             # One that was stopped for long may have lost its slot to another.
-            while time.monotonic() < end and not should_stop() and cache.claims.is_held(slot):
+            while time.monotonic() < end and not should_stop() and cache.leases.is_held(slot):
                 with _turn:
-                    item = None if is_resting() else _take(slot, runs)
+                    item = None if is_cooling_down() else _take(slot, runs)
                 if item is None:
                     break
                 spoken: Future[bool] = Future()
@@ -161,12 +164,12 @@ def _pull_in(slot: Held, end: float, runs: Sequence[WarmRun], should_stop: Calla
             for each in made:
                 each.result()  # raises what nobody reckoned with
     finally:
-        cache.claims.give_back(slot)
+        cache.leases.release(slot)
 
 
 def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
     """Queued items, and those whose puller is gone; the faster lane first."""
-    alive = Claim.objects.filter(owner=OuterRef("owner"), until__gt=Now())
+    alive = Lease.objects.filter(owner=OuterRef("owner"), until__gt=Now())
     items = WarmItem.objects.filter(run__in=runs) if runs else WarmItem.objects.all()
     return (
         items.filter(run__state__in=AT_WORK)
@@ -175,7 +178,7 @@ def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
     )
 
 
-def _take(slot: Held, runs: Sequence[WarmRun]) -> WarmItem | None:
+def _take(slot: HeldLease, runs: Sequence[WarmRun]) -> WarmItem | None:
     """The next item, now ours. Two pullers may see the same one; the row count says who has it."""
     while True:
         item = _takeable(runs).select_related("clip", "run").first()
@@ -243,7 +246,7 @@ def _fail(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
 def _cool_down(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
     """A matter of the provider, the database or this process, not of this clip."""
     _put_back(item, error)
-    _rest(cache, error)
+    _cool_down(cache, error)
     return False
 
 
@@ -253,7 +256,7 @@ def _fail_unless_down(cache: SpeechCache, item: WarmItem, error: SpeechError) ->
     if not cache.synthesizer.circuit.is_open or item.attempts >= MAX_ATTEMPTS:
         return _fail(cache, item, error)
     _put_back(item, error, is_attempt=True)
-    _rest(cache, error)
+    _cool_down(cache, error)
     return False
 
 
@@ -291,10 +294,10 @@ def _put_back(item: WarmItem, error: SpeechError, *, is_attempt: bool = False) -
     )
 
 
-def _rest(cache: SpeechCache, error: SpeechError) -> None:
+def _cool_down(cache: SpeechCache, error: SpeechError) -> None:
     """Nobody takes an item for so long, on whatever host."""
-    seconds = min(max(error.retry_after_seconds or 0, REST_SECONDS), LONGEST_REST_SECONDS)
-    cache.claims.shut(REST, seconds, error=error.code)
+    seconds = min(max(error.retry_after_seconds or 0, COOLDOWN_SECONDS), LONGEST_COOLDOWN_SECONDS)
+    Cooldown(cache.leases, RATE_LIMIT).start(seconds, reason=error.code)
 
 
 def _is_beyond_any_day(cache: SpeechCache, item: WarmItem) -> bool:

@@ -23,10 +23,15 @@ from django_q.tasks import async_task
 
 from lifereview.supervisor import Child, Supervisor
 from narratives.content.loading import load_shipped_content
-from narratives.publishing import hold_clips, keep_live_journeys_warm, make_what_waits, switch_what_is_ready
+from narratives.publishing import (
+    activate_ready_publications,
+    keep_live_journeys_warm,
+    make_what_waits,
+    sync_pins,
+)
 from ttscache.checks import require_valid_conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, this_host
-from ttscache.coordination.leases import forget_claims_of_dead_processes
+from ttscache.coordination.leases import release_leases_of_dead_processes
 from ttscache.monitoring.health import HEARTBEAT_SECONDS, is_cluster_alive
 
 LONG_QUEUE = 100
@@ -59,11 +64,11 @@ class Command(BaseCommand):
         # First in the queue, so that the cluster shows that it lives before it is busy.
         async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
         load_shipped_content()
-        forget_claims_of_dead_processes()
-        hold_clips()  # with other settings the same words have other clips
+        release_leases_of_dead_processes()
+        sync_pins()  # with other settings the same words have other clips
         keep_live_journeys_warm(requested_by="the start of the service")
         make_what_waits(requested_by="the start of the service")
-        switch_what_is_ready()
+        activate_ready_publications()
         password = self._create_first_user()
         connections.close_all()
         self._tell(password)

@@ -105,7 +105,7 @@ class Command(BaseCommand):
                     break
                 if speech_cache().synthesizer.circuit.is_open:
                     raise CommandError("The voice service does not answer. The rest is made once it does.")
-                if worker.is_resting():
+                if worker.is_cooling_down():
                     raise CommandError("The voice service has no room now. The rest is made once it has.")
                 background.wait(POLL_SECONDS)
                 progress = _progress(runs)

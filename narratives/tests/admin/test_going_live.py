@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 def silent(heard_journey: Journey) -> Journey:
     """Published, without any sound, and taken off."""
     Journey.objects.update(is_live=False)
-    Clip.objects.update(kept_at=None)
+    Clip.objects.update(stored_at=None)
     heard_journey.refresh_from_db()
     return heard_journey
 

@@ -62,7 +62,7 @@ class TestWhatWaits:
     def test_it_can_be_taken_back_and_stays_a_draft(self, admin_client, heard_journey, waiting):
         admin_client.post(deed(heard_journey, "withdraw"), YES)
         make_clips(NEW)
-        publishing.switch_what_is_ready()
+        publishing.activate_ready_publications()
         assert heard(admin_client)[1] == ("Question", OLD)
         assert heard_journey.narratives.get(kind="question").text == NEW
 

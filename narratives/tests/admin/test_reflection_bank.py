@@ -77,7 +77,7 @@ class TestTheBank:
     def test_the_list_shows_how_each_sounds_in_few_queries(self, admin_client, django_assert_max_num_queries):
         texts = [GOOD.replace("good", word) for word in ("calm", "warm", "full", "long", "slow")]
         BankReflection.objects.bulk_create(BankReflection(text=text) for text in texts)
-        publishing.hold_clips()
+        publishing.sync_pins()
         with django_assert_max_num_queries(14):
             page = admin_client.get(BANK).content.decode()
         assert page.count('class="narrative-sound"') == 10

@@ -56,7 +56,7 @@ class TestVersions:
         self, admin_client, heard_journey, waiting
     ):
         make_clips(NEW)
-        publishing.switch_what_is_ready()
+        publishing.activate_ready_publications()
         second = self.versions(admin_client, heard_journey).split('class="version"')[1]
         assert second.count("<audio") == 4
 

@@ -127,7 +127,7 @@ class TestMakingAgain:
     def test_once_it_is_made_nothing_is_left_to_say(self, admin_client, heard_question):
         admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"})
         WarmItem.objects.update(state="done")
-        Clip.objects.update(kept_at=timezone.now())
+        Clip.objects.update(stored_at=timezone.now())
         assert badges(admin_client.get(page_of(heard_question)))[:2] == ["Up to date", "Up to date"]
 
     def test_of_a_whole_journey(self, admin_client, admin_user, heard_journey):

@@ -73,5 +73,5 @@ def test_the_bank_is_held_and_fit_for_everyone() -> None:
 def test_a_reflection_that_is_no_longer_in_use_is_let_go() -> None:
     load_shipped_content()
     BankReflection.objects.filter(theme="work").update(is_active=False)
-    publishing.hold_clips()
+    publishing.sync_pins()
     assert Pin.objects.filter(reason=Pin.Reason.BANK).count() == 44

@@ -64,7 +64,7 @@ def published(narrative: Narrative, text: str) -> Publication:
 
 def made(publication: Publication) -> None:
     Clip.objects.record_all([wanted.speech for wanted in publishing.clips_of(publication)], "question")
-    Clip.objects.update(kept_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
+    Clip.objects.update(stored_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
 
 
 class TestNowhere:
@@ -123,7 +123,7 @@ class TestNowhere:
         publication = published(heard_question, "Anything else?")
         made(publication)
         delete_journeys([heard_journey])
-        publishing.switch_what_is_ready()
+        publishing.activate_ready_publications()
         publication.refresh_from_db()
         assert publication.state == Publication.State.WITHDRAWN
 
@@ -202,7 +202,7 @@ class TestBack:
         (publication,) = publishing.publish(heard_journey.narratives.all())
         delete_narratives([heard_question])
         made(publication)
-        publishing.switch_what_is_ready()
+        publishing.activate_ready_publications()
         (back,) = restore_narratives([heard_question])
         back.refresh_from_db()
         assert back.live is not None

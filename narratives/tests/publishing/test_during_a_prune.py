@@ -135,7 +135,7 @@ def _a_moment(begun: Future[None]) -> None:
 @pytest.mark.parametrize(
     ("where", "step"),
     [
-        (publications, "hold_clips"),
+        (publications, "sync_pins"),
         (ClipQuerySet, "keep_from_prune"),
         (ClipQuerySet, "record_all"),
         (pins, "replace_pins"),

@@ -19,7 +19,7 @@ def question(db: None) -> Narrative:
     journey = Journey.objects.create(slug="ours", title="Ours", is_live=True, is_default=True)
     question = Narrative.objects.create(journey=journey, slug="q", title="Q", text="How is Siobhan?")
     publishing.publish([question])
-    Clip.objects.update(kept_at=timezone.now())
+    Clip.objects.update(stored_at=timezone.now())
     return Narrative.objects.get()
 
 
@@ -43,7 +43,7 @@ def test_what_sounds_otherwise_has_changes_and_listeners_notice_nothing(
     question: Narrative, shivawn: Pronunciation
 ) -> None:
     before = heard()
-    publishing.hold_clips()
+    publishing.sync_pins()
     assert (question.has_changes, question.is_ahead, heard()) == (True, True, before)
     drafts = Pin.objects.filter(reason=Pin.Reason.DRAFT).values_list("content_hash", flat=True)
     assert question.draft_speech("nova").content_hash in drafts
@@ -55,8 +55,8 @@ def test_published_words_get_their_new_sound_when_it_is_there(
     before = heard()
     (publication,) = publishing.publish_sounds()
     assert (publication.state, heard()) == ("waiting", before)
-    Clip.objects.update(kept_at=timezone.now())
-    publishing.switch_what_is_ready()
+    Clip.objects.update(stored_at=timezone.now())
+    publishing.activate_ready_publications()
     assert (heard()["text"], heard()["audio"]["ready"]) == ("How is Siobhan?", True)
     assert heard()["audio"]["content_hash"] == question.draft_speech("nova").content_hash
 
@@ -71,8 +71,8 @@ def test_a_voice_of_its_own_changes_that_voice_alone(question: Narrative) -> Non
     Pronunciation.objects.create(word="Siobhan", say_as="Shivvy", voice="onyx")
     nova = heard()["audio"]["content_hash"]
     publishing.publish_sounds()
-    Clip.objects.update(kept_at=timezone.now())
-    publishing.switch_what_is_ready()
+    Clip.objects.update(stored_at=timezone.now())
+    publishing.activate_ready_publications()
     assert heard()["audio"]["content_hash"] == nova
     assert heard("onyx")["audio"]["content_hash"] == question.draft_speech("onyx").content_hash
 

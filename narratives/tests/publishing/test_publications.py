@@ -77,7 +77,7 @@ def test_an_edit_is_a_draft_and_listeners_hear_nothing_of_it(question: Narrative
     before = heard()
     question.text = "What has changed in your life?"
     question.save()
-    publishing.hold_clips()
+    publishing.sync_pins()
 
     assert heard() == before
     assert question.has_changes
@@ -92,7 +92,7 @@ def make_clips(narrative: Narrative) -> None:
 
 def make_clip(narrative: Narrative, voice: str) -> None:
     clip = Clip.objects.record(narrative.draft_speech(voice), "question")
-    Clip.objects.filter(pk=clip.pk).update(kept_at=timezone.now())
+    Clip.objects.filter(pk=clip.pk).update(stored_at=timezone.now())
 
 
 def edit(narrative: Narrative, text: str = "What has changed in your life?") -> Narrative:
@@ -128,7 +128,7 @@ class TestWhatWaitsForItsSound:
         before = heard()
         publish(edit(question))
         make_clip(question, voice)
-        publishing.switch_what_is_ready()
+        publishing.activate_ready_publications()
 
         assert heard() == before
 
@@ -137,7 +137,7 @@ class TestWhatWaitsForItsSound:
         publication = publish(*texts)
         for text in texts:
             make_clips(text)
-        publishing.switch_what_is_ready()
+        publishing.activate_ready_publications()
         publication.refresh_from_db()
 
         assert [each["text"] for each in heard()["narratives"][1:3]] == ["New q01?", "New q02?"]
@@ -178,7 +178,7 @@ class TestWhatWaitsForItsSound:
         publication = publish(edit(question))
         assert publishing.withdraw(publication)
         make_clips(question)
-        publishing.switch_what_is_ready()
+        publishing.activate_ready_publications()
 
         assert heard() == before
         assert WarmRun.objects.get(scope=publication.scope).state == "cancelled"
@@ -201,7 +201,7 @@ class TestWhatWaitsForItsSound:
         publish(edit(question, "First thoughts?"))
         make_clips(question)
         edit(question, "Second thoughts?")
-        publishing.switch_what_is_ready()
+        publishing.activate_ready_publications()
 
         assert heard()["narratives"][4]["text"] == "First thoughts?"
         assert Narrative.objects.get(pk=question.pk).has_changes
@@ -264,7 +264,7 @@ def test_the_revision_before_is_retired_and_kept(question: Narrative) -> None:
 
 def test_a_journey_that_is_not_live_is_nobodys_to_hear(journey: Journey) -> None:
     Journey.objects.update(is_live=False)
-    publishing.hold_clips()
+    publishing.sync_pins()
 
     assert Client().get("/api/narratives").json()["code"] == "unknown_journey"
     assert hashes("live") == set()
@@ -300,7 +300,7 @@ def test_a_change_of_model_changes_every_key_and_never_plays_the_old_voice(
 ) -> None:
     before = {each["audio"]["content_hash"] for each in heard()["narratives"]}
     settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "k"}
-    publishing.hold_clips()
+    publishing.sync_pins()
     after = {each["audio"]["content_hash"] for each in heard()["narratives"]}
 
     assert before.isdisjoint(after)
@@ -322,7 +322,7 @@ def test_pre_cache_joins_the_run_that_is_under_way(journey: Journey) -> None:
 
 def test_pre_cache_of_what_is_there_queues_nothing(journey: Journey) -> None:
     WarmRun.objects.all().delete()
-    Clip.objects.update(kept_at="2026-01-01T00:00:00Z")
+    Clip.objects.update(stored_at="2026-01-01T00:00:00Z")
     answer = Client().post("/api/pre-cache-narratives", content_type="application/json")
 
     assert (answer.status_code, answer.json()["queued_count"]) == (200, 0)

@@ -57,7 +57,7 @@ def test_publishing_anyway_resumes_the_paused_run_of_a_renamed_journey(waiting: 
 
 
 def test_a_voice_that_is_being_made_stays_so_when_its_journey_is_renamed(heard_journey: Journey) -> None:
-    Clip.objects.update(kept_at=None)
+    Clip.objects.update(stored_at=None)
     run = publishing.warm(heard_journey, "nova")
     renamed = rename(heard_journey)
     assert publishing.is_warming(renamed, "nova")
@@ -65,7 +65,7 @@ def test_a_voice_that_is_being_made_stays_so_when_its_journey_is_renamed(heard_j
 
 
 def test_a_new_journey_under_the_old_slug_has_runs_of_its_own(heard_journey: Journey) -> None:
-    Clip.objects.update(kept_at=None)
+    Clip.objects.update(stored_at=None)
     publishing.warm(heard_journey, "nova")
     slug = heard_journey.slug
     rename(heard_journey)

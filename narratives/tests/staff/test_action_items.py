@@ -17,7 +17,7 @@ from narratives import publishing
 from narratives.models import BankReflection, Narrative
 from narratives.staff.action_items import needs_of_texts
 from ttscache.conf import conf
-from ttscache.models import Clip, ClipDay, Usage, WarmItem, WarmRun
+from ttscache.models import Clip, DailyRequests, Usage, WarmItem, WarmRun
 
 pytestmark = pytest.mark.django_db
 
@@ -85,7 +85,7 @@ def heard(text: str = HEARD, **fields: Any) -> Clip:
     """A reflection that is on the dashboard, unless it is private."""
     clip = Clip.objects.record(conf().house_request(text, "nova"), "analysis")
     Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
-    ClipDay.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=5)
+    DailyRequests.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=5)
     Usage.objects.create(
         hour=timezone.now(), content_type="analysis", voice="nova", outcome="memory", latency_bucket=1
     )
@@ -118,7 +118,7 @@ class TestAddingToTheBank:
     def test_what_the_bank_has_is_marked_so_and_not_offered_again(self, admin_client):
         clip = heard()
         reflection = BankReflection.objects.create(text=HEARD)
-        publishing.hold_clips()
+        publishing.sync_pins()
         page = admin_client.get(INDEX).content.decode()
         assert "Add to bank…" not in page and "| bank |" in page
         answer = admin_client.get(address_for(clip))

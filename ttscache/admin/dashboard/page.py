@@ -44,7 +44,7 @@ from ttscache.warming.retry_limit import MOST_TRIES
 
 RIGHTS = {  # what the page asks for, and what somebody may then see or do
     "spending": "ttscache.view_spending",
-    "time_to_sound": "ttscache.view_soundstart",
+    "time_to_sound": "ttscache.view_playbackstart",
     "clips": "ttscache.view_clip",
     "runs": "ttscache.view_warmrun",
     "tasks": "django_q.view_ormq",
@@ -100,10 +100,10 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
         "hits_list": usage_list(scope, outcome__in=",".join(sorted(HITS))),
         "misses_list": usage_list(scope, outcome__in=",".join(sorted(MISSES))),
         "grown_list": list_of(
-            "clip", {"made": "yes", "kept_at__gte": as_parameter(scope.now - timedelta(days=GROWTH_DAYS))}
+            "clip", {"made": "yes", "stored_at__gte": as_parameter(scope.now - timedelta(days=GROWTH_DAYS))}
         ),
         "most_tries": MOST_TRIES,
-        "time_to_sound_list": figures_list("soundstart", scope, {}),
+        "time_to_sound_list": figures_list("playbackstart", scope, {}),
         "csv": f"{reverse('admin:ttscache_dashboard_csv')}?{scope.query}",
     }
 

@@ -17,7 +17,7 @@ from ttscache.adoption.operations import AdoptTables
 from ttscache.adoption.public_roles import close_public_roles
 from ttscache.adoption.steps import AdoptionPlan, CannotAdopt
 
-ADOPTION = ("ttscache", "0002_align_existing_tables")
+ADOPTION = ("ttscache", "0002_align")
 LOCK = 6_470_231_987  # any number, as long as nobody else takes it
 MOST_DETAILS = 20
 
@@ -75,10 +75,10 @@ class Command(DjangoCommand):
         if self._connection.vendor != "postgresql":
             yield
             return
-        keeper = self._connection.copy()
+        store = self._connection.copy()
         try:
-            keeper.set_autocommit(False)
-            with keeper.cursor() as cursor:
+            store.set_autocommit(False)
+            with store.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = 0")
                 cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
@@ -88,4 +88,4 @@ class Command(DjangoCommand):
                     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
             yield
         finally:
-            keeper.close()
+            store.close()

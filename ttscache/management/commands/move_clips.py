@@ -14,7 +14,7 @@ from ttscache.defaults import PERMANENT_TIERS
 from ttscache.errors import TierError
 from ttscache.maintenance import relocation
 from ttscache.management.terminal import clip_bar
-from ttscache.models import Clip, ContentType, Keeper
+from ttscache.models import Clip, ContentType, PermanentStore
 from ttscache.tiers.records import PermanentTier
 from ttscache.wiring import speech_cache, storage_tier
 
@@ -46,7 +46,9 @@ class Command(BaseCommand):
             f"{waiting.count()} clips to move from {source.name} to {to}: {filesizeformat(size)}."
         )
         own_words = (
-            Clip.objects.kept_by(Keeper(source.name)).filter(content_type=ContentType.RESPONSE).count()
+            Clip.objects.stored_by(PermanentStore(source.name))
+            .filter(content_type=ContentType.RESPONSE)
+            .count()
         )
         if own_words:
             self.stdout.write(f"{own_words} clips of a person's own words stay where they are.")

@@ -14,7 +14,7 @@ from harness.clips import KEY, TEXT, speech
 from harness.fake_voice import free_ledger
 from harness.waiting import wait_until
 from ttscache.accounting.ledger import HITS, OUTCOMES, Asked, Ledger
-from ttscache.models import Clip, ClipDay, Receipt, SoundStart, Spending, Usage
+from ttscache.models import Clip, DailyRequests, FlushedBatch, PlaybackStart, Spending, Usage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ASKED = Asked(KEY, "question", "nova", "tts-1-hd", 100)
@@ -34,14 +34,14 @@ def test_every_request_is_there_once() -> None:
 
     assert total(ledger) == 5
     memory = Usage.objects.get(outcome="memory")
-    assert (memory.requests, memory.characters, memory.audio_bytes, memory.worth_microusd) == (
+    assert (memory.requests, memory.characters, memory.audio_bytes, memory.list_price_microusd) == (
         3,
         300,
         3_000,
         9_000,
     )
-    assert Usage.objects.get(outcome="failed").worth_microusd == 0
-    assert ClipDay.objects.get(content_hash=KEY).requests == 5
+    assert Usage.objects.get(outcome="failed").list_price_microusd == 0
+    assert DailyRequests.objects.get(content_hash=KEY).requests == 5
 
 
 def test_starts_in_browsers_are_counted_beside_requests_and_as_safely() -> None:
@@ -56,7 +56,7 @@ def test_starts_in_browsers_are_counted_beside_requests_and_as_safely() -> None:
     ledger.record_playback("question", "nova", 95)
 
     assert total(ledger) == 0
-    assert dict(SoundStart.objects.values_list("latency_bucket", "starts")) == {6: 3, 11: 1}
+    assert dict(PlaybackStart.objects.values_list("latency_bucket", "starts")) == {6: 3, 11: 1}
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -180,14 +180,14 @@ def test_a_page_that_is_still_being_committed_is_not_written_beside_it() -> None
 
     def sign_slowly() -> None:
         with transaction.atomic():
-            answers.append(Receipt.objects.sign("ledger", 1))
+            answers.append(FlushedBatch.objects.register("ledger", 1))
             has_signed.set()
             assert may_commit.wait(60)
         connection.close()
 
     def sign_again() -> None:
         with transaction.atomic():
-            answers.append(Receipt.objects.sign("ledger", 1))
+            answers.append(FlushedBatch.objects.register("ledger", 1))
         connection.close()
 
     threads = [threading.Thread(target=sign_slowly), threading.Thread(target=sign_again)]
@@ -213,7 +213,7 @@ def test_hour_and_day_are_those_of_the_request_whatever_the_clock_does_before_th
     assert total(ledger) == 5
     hours = {(row.hour.day, row.hour.hour): row.requests for row in Usage.objects.all()}
     assert hours == {(28, 22): 1, (28, 23): 1, (1, 0): 2, (1, 1): 1}
-    days = dict(ClipDay.objects.values_list("day", "requests"))
+    days = dict(DailyRequests.objects.values_list("day", "requests"))
     assert days == {date(2026, 2, 28): 2, date(2026, 3, 1): 3}
 
 
@@ -224,7 +224,7 @@ def test_a_thousand_clips_are_a_few_statements() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert ledger.flush()
 
-    assert ClipDay.objects.count() == 1_000
+    assert DailyRequests.objects.count() == 1_000
     assert len(queries) < 20
 
 
@@ -243,7 +243,7 @@ def test_a_persons_own_words_are_counted_without_a_key() -> None:
     ledger.record_request(Asked("", "response", "nova", "tts-1-hd", 10), "generated", 1, 1)
 
     assert total(ledger) == 1
-    assert not ClipDay.objects.exists()
+    assert not DailyRequests.objects.exists()
 
 
 def clip_last_asked_for(ago: timedelta, text: str = TEXT) -> Clip:

@@ -10,16 +10,16 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection
 from django.db.models import Sum
 
-from ttscache.accounting.counters import CLIP_DAYS, SOUND_STARTS, SPENDING, USAGE, CounterTable
+from ttscache.accounting.counters import DAILY_REQUESTS, PLAYBACK_STARTS, SPENDING, USAGE, CounterTable
 from ttscache.accounting.ledger import Asked, Ledger
 from ttscache.accounting.rollup import is_whole_day, roll_up, start_of_day
 from ttscache.api.stats import cache_stats
-from ttscache.models import ClipDay, ContentType, SoundStart, Spending, Usage
+from ttscache.models import ContentType, DailyRequests, PlaybackStart, Spending, Usage
 from ttscache.speech import SpeechRequest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 6, 15, 13, 30, tzinfo=UTC)
-BOOKS = (USAGE, SPENDING, SOUND_STARTS, CLIP_DAYS)
+BOOKS = (USAGE, SPENDING, PLAYBACK_STARTS, DAILY_REQUESTS)
 OUTCOMES = ("memory", "file", "database", "collapsed", "generated", "failed")
 
 
@@ -80,7 +80,7 @@ def test_every_sum_stays_and_old_rows_stand_for_days_and_months() -> None:
     assert list(days) == by_day
     assert Usage.objects.count() < rows
     boundary = start_of_day(NOW) - timedelta(days=90)
-    for book in (Usage, Spending, SoundStart):
+    for book in (Usage, Spending, PlaybackStart):
         old = {
             moment.hour for moment in book.objects.filter(hour__lt=boundary).values_list("hour", flat=True)
         }
@@ -90,8 +90,10 @@ def test_every_sum_stays_and_old_rows_stand_for_days_and_months() -> None:
         assert old == {0}
         assert len(young) == 24
     first_day = date(2025, 5, 1)
-    assert {day.day for day in ClipDay.objects.filter(day__lt=first_day).values_list("day", flat=True)} == {1}
-    assert ClipDay.objects.filter(day__gt=first_day, day__lt=date(2025, 6, 1)).count() > 20
+    assert {
+        day.day for day in DailyRequests.objects.filter(day__lt=first_day).values_list("day", flat=True)
+    } == {1}
+    assert DailyRequests.objects.filter(day__gt=first_day, day__lt=date(2025, 6, 1)).count() > 20
 
 
 def test_a_second_time_changes_nothing() -> None:
@@ -115,7 +117,7 @@ def test_a_count_that_comes_late_is_put_with_the_others() -> None:
 
     (row,) = Usage.objects.filter(voice="fable")
     assert (row.hour, row.requests) == (datetime(2025, 3, 4, tzinfo=UTC), 6)
-    (month,) = ClipDay.objects.filter(content_hash="f" * 32)
+    (month,) = DailyRequests.objects.filter(content_hash="f" * 32)
     assert (month.day, month.requests) == (date(2025, 3, 1), 6)
 
 
@@ -178,8 +180,8 @@ def test_two_hosts_that_roll_up_while_two_processes_count_lose_nothing() -> None
 
     assert Usage.objects.aggregate(Sum("requests"))["requests__sum"] == before + 600
     assert Spending.objects.aggregate(Sum("calls"))["calls__sum"] == before + 600
-    assert SoundStart.objects.aggregate(Sum("starts"))["starts__sum"] == before + 600
-    assert ClipDay.objects.aggregate(Sum("requests"))["requests__sum"] == before + 600
+    assert PlaybackStart.objects.aggregate(Sum("starts"))["starts__sum"] == before + 600
+    assert DailyRequests.objects.aggregate(Sum("requests"))["requests__sum"] == before + 600
     assert not Usage.objects.filter(hour__lt=NOW - timedelta(days=100)).exclude(hour__hour=0).exists()
 
 

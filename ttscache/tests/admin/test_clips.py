@@ -11,9 +11,9 @@ from django.utils import timezone
 from harness.staff_pages import clip_of, made, text_of
 from ttscache.models import (
     Clip,
-    ClipDay,
     ClipFile,
     ContentType,
+    DailyRequests,
     Pin,
 )
 
@@ -65,7 +65,7 @@ class TestClips:
         for text in ("About childhood", "About later"):
             clip = made(clip_of(text))
             Clip.objects.filter(pk=clip.pk).update(made_ahead=True)
-        ClipDay.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=1)
+        DailyRequests.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=1)
         page = text_of(admin_client.get(f"{CLIPS}?unheard=yes"))
         assert [word for word in ("childhood", "later") if f">About {word}<" in page] == ["childhood"]
 

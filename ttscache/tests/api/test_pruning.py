@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from harness.clips import entry, speech
-from ttscache.models import ApiToken, Claim, Clip, Pin, PruneRun
+from ttscache.models import ApiToken, Clip, Lease, Pin, PruneRun
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db
@@ -152,7 +152,7 @@ def test_a_session_has_to_show_its_csrf_token() -> None:
 
 def test_while_another_prune_is_at_work_it_is_asked_to_wait(operator: Client, monkeypatch) -> None:
     monkeypatch.setattr("ttscache.maintenance.pruning.alone.__wrapped__.__defaults__", (0.0,))
-    Claim.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
+    Lease.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
     response = clear(operator, days=90)
     assert (response.status_code, response.json()["code"]) == (503, "busy")
     assert int(response["Retry-After"]) > 0

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from rest_framework.settings import api_settings
 
 from ttscache.api.throttling import ReportThrottle
-from ttscache.models import SoundStart
+from ttscache.models import PlaybackStart
 from ttscache.monitoring.metrics import Figures
 from ttscache.reports.percentiles import Latency
 from ttscache.reports.scope import RANGES, Scope
@@ -45,14 +45,14 @@ def tell(body: Any = REPORT, **fields: Any) -> Any:
 
 def counted() -> dict[tuple[str, str, int], int]:
     speech_cache().ledger.flush()
-    rows = SoundStart.objects.values_list("content_type", "voice", "latency_bucket", "starts")
+    rows = PlaybackStart.objects.values_list("content_type", "voice", "latency_bucket", "starts")
     return {(kind, voice, bucket): starts for kind, voice, bucket, starts in rows}
 
 
 def started(*buckets: int, days_ago: float = 0, voice: str = "nova") -> None:
     hour = timezone.now().replace(minute=0, second=0, microsecond=0) - days_ago * DAY
     for bucket in buckets:
-        SoundStart.objects.create(
+        PlaybackStart.objects.create(
             hour=hour, content_type="question", voice=voice, latency_bucket=bucket, starts=10
         )
 

@@ -13,14 +13,14 @@ from django.db.models.functions import Now
 
 import ttscache.coordination.leases
 from harness.waiting import wait_until
-from ttscache.coordination.leases import Held, forget_claims_of_dead_processes
+from ttscache.coordination.leases import HeldLease, release_leases_of_dead_processes
 from ttscache.errors import Busy
-from ttscache.models import Claim
+from ttscache.models import Lease
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-made: list[ttscache.coordination.leases.Claims] = []
+made: list[ttscache.coordination.leases.Leases] = []
 
 
 @pytest.fixture(autouse=True)
@@ -30,23 +30,23 @@ def _close_all() -> Iterator[None]:
         made.pop().close()
 
 
-def Claims(seconds: float) -> ttscache.coordination.leases.Claims:  # noqa: N802 - the class, closed after the test
-    made.append(ttscache.coordination.leases.Claims(seconds))
+def Leases(seconds: float) -> ttscache.coordination.leases.Leases:  # noqa: N802 - the class, closed after the test
+    made.append(ttscache.coordination.leases.Leases(seconds))
     return made[-1]
 
 
 def run_out(name: str) -> None:
-    Claim.objects.filter(name=name).update(until=Now() - timedelta(seconds=1))
+    Lease.objects.filter(name=name).update(until=Now() - timedelta(seconds=1))
 
 
 def test_only_one_has_it() -> None:
-    one, other = Claims(30), Claims(30)
-    held = one.take("clip")
+    one, other = Leases(30), Leases(30)
+    held = one.acquire("clip")
 
     assert held
-    assert other.take("clip") is None
-    one.give_back(held)
-    assert other.take("clip")
+    assert other.acquire("clip") is None
+    one.release(held)
+    assert other.acquire("clip")
 
 
 def test_of_many_at_once_one_gets_it() -> None:
@@ -54,7 +54,7 @@ def test_of_many_at_once_one_gets_it() -> None:
 
     def take() -> None:
         barrier.wait()
-        taken.append(Claims(30).take("clip"))
+        taken.append(Leases(30).acquire("clip"))
         connection.close()
 
     threads = [threading.Thread(target=take) for _ in range(8)]
@@ -67,59 +67,59 @@ def test_of_many_at_once_one_gets_it() -> None:
 
 
 def test_one_that_ran_out_may_be_taken_over_and_is_lost_to_its_owner() -> None:
-    late, next_one = Claims(30), Claims(30)
-    lost = late.take("clip")
+    late, next_one = Leases(30), Leases(30)
+    lost = late.acquire("clip")
     assert lost
     run_out("clip")
-    held = next_one.take("clip")
+    held = next_one.acquire("clip")
 
     assert held
     assert next_one.is_held(held)
     assert not late.is_held(lost)
-    late.give_back(lost)
+    late.release(lost)
     assert next_one.is_held(held), "giving back what was lost takes nothing from the new owner"
 
 
 def test_one_is_renewed_while_its_owner_lives() -> None:
-    claims = Claims(3)
-    held = claims.take("clip")
+    leases = Leases(3)
+    held = leases.acquire("clip")
     assert held
-    twice_renewed = Claim.objects.get().until + timedelta(seconds=1.9)
-    wait_until(lambda: Claim.objects.get().until > twice_renewed, "two renewals")
+    twice_renewed = Lease.objects.get().until + timedelta(seconds=1.9)
+    wait_until(lambda: Lease.objects.get().until > twice_renewed, "two renewals")
 
-    assert claims.is_held(held)
-    claims.give_back(held)
+    assert leases.is_held(held)
+    leases.release(held)
 
 
 def test_the_next_to_try_sees_why_it_was_given_back_and_may_try() -> None:
-    claims = Claims(30)
-    held = claims.take("clip")
+    leases = Leases(30)
+    held = leases.acquire("clip")
     assert held
-    claims.give_back(held, error="provider_failed")
-    left = claims.holder("clip")
+    leases.release(held, error="provider_failed")
+    left = leases.holder("clip")
 
     assert left and left.error == "provider_failed"
-    assert claims.take("clip")
+    assert leases.acquire("clip")
 
 
 def test_one_that_ran_out_has_no_holder() -> None:
-    claims = Claims(30)
-    held = claims.take("clip")
-    holder = claims.holder("clip")
+    leases = Leases(30)
+    held = leases.acquire("clip")
+    holder = leases.holder("clip")
 
     assert held and holder and holder.owner == held.owner
     run_out("clip")
-    assert claims.holder("clip") is None
+    assert leases.holder("clip") is None
 
 
 def test_one_that_was_given_back_with_an_error_is_not_renewed() -> None:
-    claims = Claims(0.4)
-    held = claims.take("clip")
+    leases = Leases(0.4)
+    held = leases.acquire("clip")
     assert held
-    Claim.objects.update(error="provider_failed", until=Now())  # given back while the renewal was on its way
+    Lease.objects.update(error="provider_failed", until=Now())  # given back while the renewal was on its way
     threading.Event().wait(0.5)
 
-    assert claims.take("clip")
+    assert leases.acquire("clip")
 
 
 def test_a_restart_frees_what_the_dead_of_this_host_left_and_nothing_else() -> None:
@@ -129,13 +129,13 @@ def test_a_restart_frees_what_the_dead_of_this_host_left_and_nothing_else() -> N
         ("alive", f"{host}:{os.getpid()}:a:b"),
         ("away", "other:1:a:b"),
     ):
-        Claim.objects.create(name=name, owner=owner, until=Now() + timedelta(seconds=60))
-    forget_claims_of_dead_processes()
+        Lease.objects.create(name=name, owner=owner, until=Now() + timedelta(seconds=60))
+    release_leases_of_dead_processes()
 
-    assert set(Claim.objects.values_list("name", flat=True)) == {"alive", "away"}
+    assert set(Lease.objects.values_list("name", flat=True)) == {"alive", "away"}
 
 
-class SlowToRenew(ttscache.coordination.leases.Claims):
+class SlowToRenew(ttscache.coordination.leases.Leases):
     """Whose renewals begin and then wait until they are let go on."""
 
     def __init__(self, seconds: float) -> None:
@@ -143,43 +143,43 @@ class SlowToRenew(ttscache.coordination.leases.Claims):
         self.renewing, self.may_go_on = threading.Event(), threading.Event()
 
     def _end(self) -> Any:
-        if threading.current_thread().name == "claims":
+        if threading.current_thread().name == "leases":
             self.renewing.set()
             assert self.may_go_on.wait(30)
         return super()._end()
 
 
-def test_closing_ends_although_another_claim_is_taken_meanwhile() -> None:
-    claims = SlowToRenew(0.4)
-    claims.take("one")
-    assert claims.renewing.wait(30)
-    closing = threading.Thread(target=claims.close, daemon=True)
+def test_closing_ends_although_another_lease_is_taken_meanwhile() -> None:
+    leases = SlowToRenew(0.4)
+    leases.acquire("one")
+    assert leases.renewing.wait(30)
+    closing = threading.Thread(target=leases.close, daemon=True)
     closing.start()
-    wait_until(lambda: not claims._held, "close() to let go of the first")
-    held = claims.take("two")
-    claims.may_go_on.set()
+    wait_until(lambda: not leases._held, "close() to let go of the first")
+    held = leases.acquire("two")
+    leases.may_go_on.set()
     closing.join(10)
 
     assert not closing.is_alive()
     assert held
-    Claim.objects.filter(name="two").update(until=Now())
-    wait_until(lambda: claims.is_held(held), "the other claim to be renewed")
-    claims.close()
+    Lease.objects.filter(name="two").update(until=Now())
+    wait_until(lambda: leases.is_held(held), "the other lease to be renewed")
+    leases.close()
 
 
 def test_giving_back_what_was_never_ours_is_harmless() -> None:
-    Claims(30).give_back(Held("clip", "nobody"))
+    Leases(30).release(HeldLease("clip", "nobody"))
 
 
-def test_a_claim_that_cannot_be_renewed_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_that_cannot_be_renewed_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_thread(_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    claims = Claims(30)
+    leases = Leases(30)
     with monkeypatch.context() as broken:
         broken.setattr(threading.Thread, "start", no_thread)
         with pytest.raises(Busy):
-            claims.take("clip")
+            leases.acquire("clip")
 
-    assert not Claim.objects.exists()
-    assert claims.take("clip")
+    assert not Lease.objects.exists()
+    assert leases.acquire("clip")

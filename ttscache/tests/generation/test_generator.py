@@ -11,7 +11,7 @@ from harness.clips import hum, speech, spoken
 from harness.fake_voice import FakeVoice, free_ledger
 from harness.statements import recorded_statements
 from ttscache.cache import GenerationJob, Hit, Playing, SpeechCache
-from ttscache.coordination.leases import Claims, clear_refusals
+from ttscache.coordination.leases import Leases, end_cooldowns
 from ttscache.errors import (
     BrokenAudio,
     Busy,
@@ -29,7 +29,7 @@ from ttscache.errors import (
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.maintenance.stale import stale_clips
-from ttscache.models import Claim, Clip, ClipFile, Pin, Spending
+from ttscache.models import Clip, ClipFile, Lease, Pin, Spending
 from ttscache.monitoring import health
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
@@ -55,10 +55,10 @@ def _close_all() -> Iterator[None]:
     while made:
         cache = made.pop()
         cache.finish_recordings(5)
-        cache.claims.close()
+        cache.leases.close()
 
 
-def cache_of(voice: FakeVoice, tmp_path: object, claim_seconds: float = 5) -> SpeechCache:
+def cache_of(voice: FakeVoice, tmp_path: object, lease_seconds: float = 5) -> SpeechCache:
     ledger = free_ledger()
     cache = SpeechCache(
         tiers=TierChain(
@@ -66,7 +66,7 @@ def cache_of(voice: FakeVoice, tmp_path: object, claim_seconds: float = 5) -> Sp
             permanent=DatabaseTier(),
         ),
         synthesizer=Synthesizer(voice, ledger),
-        claims=Claims(claim_seconds),
+        leases=Leases(lease_seconds),
         ledger=ledger,
     )
     made.append(cache)
@@ -150,10 +150,10 @@ def test_two_caches_over_one_database_pay_once(
     assert following.outcome == "collapsed"
 
 
-def test_a_follower_takes_over_when_the_claim_runs_out(cache: SpeechCache, voice: FakeVoice) -> None:
-    dead = Claims(0.2)
+def test_a_follower_takes_over_when_the_lease_runs_out(cache: SpeechCache, voice: FakeVoice) -> None:
+    dead = Leases(0.2)
     Clip.objects.record(speech(), "question")
-    held = dead.take(speech().content_hash)
+    held = dead.acquire(speech().content_hash)
     assert held
     dead.close()  # as if its process had been killed: nobody renews
 
@@ -244,7 +244,7 @@ def test_a_text_that_the_provider_refuses_is_not_offered_again(tmp_path: object)
             found.recording.result()
     assert (len(voice.calls), len(counted)) == (1, 1)
 
-    Claim.objects.update(until=Now())  # ten minutes later
+    Lease.objects.update(until=Now())  # ten minutes later
     assert play(cache, speech()).audio == spoken(speech())
 
 
@@ -274,8 +274,8 @@ class TestATextThatComesOutBroken:
 
     def test_it_may_be_tried_again_after_ten_minutes(self, cache: SpeechCache, voice: FakeVoice) -> None:
         self.ask(cache)
-        assert Claim.objects.filter(until__gt=Now() + timedelta(minutes=9)).count() == 1
-        assert not Claim.objects.filter(until__gt=Now() + timedelta(minutes=11)).exists()
+        assert Lease.objects.filter(until__gt=Now() + timedelta(minutes=9)).count() == 1
+        assert not Lease.objects.filter(until__gt=Now() + timedelta(minutes=11)).exists()
         ten_minutes_pass()
         voice.audio = None
         assert play(cache, speech("…")).audio
@@ -286,7 +286,7 @@ class TestATextThatComesOutBroken:
         health.forget_the_dead()
         self.ask(cache)
         assert len(voice.calls) == 2 * self.CALLS
-        assert Claim.objects.filter(until__gt=Now() + timedelta(days=10_000)).count() == 1
+        assert Lease.objects.filter(until__gt=Now() + timedelta(days=10_000)).count() == 1
         self.ask(cache)
         assert len(voice.calls) == 2 * self.CALLS
 
@@ -294,12 +294,12 @@ class TestATextThatComesOutBroken:
         for _ in range(2):
             self.ask(cache)
             ten_minutes_pass()
-        clear_refusals([speech("…").content_hash])
+        end_cooldowns([speech("…").content_hash])
         voice.calls.clear()
         for _ in range(2):
             self.ask(cache)
         assert len(voice.calls) == self.CALLS
-        assert Claim.objects.filter(until__gt=Now() + timedelta(days=10_000)).count() == 1
+        assert Lease.objects.filter(until__gt=Now() + timedelta(days=10_000)).count() == 1
 
     def test_a_clip_that_waits_for_staff_may_be_pruned(self, cache: SpeechCache) -> None:
         self.ask(cache)
@@ -311,7 +311,7 @@ class TestATextThatComesOutBroken:
     ) -> None:
         for _ in range(2 * FAILURES_IN_A_ROW):
             self.ask(cache)
-            Claim.objects.all().delete()
+            Lease.objects.all().delete()
         voice.audio = None
         assert play(cache, speech("Something else.")).audio
 
@@ -324,7 +324,7 @@ class TestATextThatComesOutBroken:
 
 
 def ten_minutes_pass() -> None:
-    Claim.objects.filter(until__lt=Now() + timedelta(days=1)).update(until=Now() - timedelta(hours=2))
+    Lease.objects.filter(until__lt=Now() + timedelta(days=1)).update(until=Now() - timedelta(hours=2))
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailable(), ProviderTimeout(), ProviderFailed(), KeyRefused()])
@@ -437,7 +437,7 @@ def test_a_clip_that_no_tier_takes_does_not_pass_for_one_that_is_there(
     cache = SpeechCache(
         tiers=TierChain(local=[MemoryTier(1)], permanent=Full(1)),
         synthesizer=Synthesizer(voice, ledger),
-        claims=Claims(5),
+        leases=Leases(5),
         ledger=ledger,
     )
     made.append(cache)
@@ -459,7 +459,7 @@ def test_while_one_permanent_tier_is_away_the_other_keeps_what_is_made(
                 elsewhere=[DatabaseTier()],
             ),
             synthesizer=Synthesizer(voice, ledger),
-            claims=Claims(5),
+            leases=Leases(5),
             ledger=ledger,
         )
         made.append(cache)
@@ -518,7 +518,7 @@ def statements_of_a_miss(cache: SpeechCache, job: GenerationJob) -> list[str]:
 
 
 def test_a_miss_takes_eight_statements(cache: SpeechCache) -> None:
-    """Claim, record, a second look, lock, bytes, facts, release, publicity."""
+    """Lease, record, a second look, lock, bytes, facts, release, publicity."""
     statements = statements_of_a_miss(cache, GenerationJob(speech(), "question"))
     assert len(statements) <= 8, "\n".join(statements)
 

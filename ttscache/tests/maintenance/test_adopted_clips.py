@@ -14,7 +14,7 @@ from harness.earlier_databases import Found
 from ttscache import tasks
 from ttscache.maintenance.adopted_clips import examine_adopted
 from ttscache.maintenance.stale import stale_clips
-from ttscache.models import Clip, ClipFile, Keeper, Pin
+from ttscache.models import Clip, ClipFile, PermanentStore, Pin
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.records import kept_clip
 
@@ -27,7 +27,7 @@ YEARS_AGO = timezone.now() - timedelta(days=1_000)
 def adopted(text: str, sound: bytes = FOUND.sound, **fields: Any) -> Clip:
     now = timezone.now()
     found = Found(text, "nova", "narrative")
-    given = {"adopted_at": now, "kept_at": now, "last_accessed_at": now} | fields
+    given = {"adopted_at": now, "stored_at": now, "last_accessed_at": now} | fields
     clip = Clip.objects.create(content_hash=found.content_hash, content_text=text, voice="nova", **given)
     ClipFile.objects.create(cache=clip, file_data=sound, file_size=len(sound))
     return clip
@@ -53,7 +53,7 @@ def test_one_that_plays_in_spite_of_a_flaw_is_left_as_it_is() -> None:
 def test_a_clip_that_is_made_anew_meanwhile_is_described_as_it_is_now() -> None:
     clip = adopted("Once")
     database = DatabaseTier()
-    found = kept_clip(clip.content_hash, Keeper.DATABASE)
+    found = kept_clip(clip.content_hash, PermanentStore.DATABASE)
     assert found is not None
     database.put(entry(clip.content_hash, b"newer"))
     database.read(found)

@@ -11,7 +11,7 @@ from django_q.models import Failure, Schedule, Success, Task
 
 from harness.clips import speech
 from ttscache import tasks
-from ttscache.models import Claim, Clip, ClipDay, ProcessReport, Receipt, Usage, WarmItem, WarmRun
+from ttscache.models import Clip, DailyRequests, FlushedBatch, Lease, ProcessReport, Usage, WarmItem, WarmRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +24,7 @@ def task(name: str, age: timedelta, *, success: bool = True) -> None:
 
 
 def test_it_is_done_daily() -> None:
-    import_module("ttscache.migrations.0010_schedule_tidying").schedule_tidying(apps, None)
+    import_module("ttscache.migrations.0005_schedules").schedule_tasks(apps, None)
 
     schedule = Schedule.objects.get(name="tidying")
     assert schedule.schedule_type == Schedule.DAILY
@@ -46,11 +46,11 @@ def test_old_hours_become_days() -> None:
 def test_a_clip_keeps_its_months_until_it_is_removed() -> None:
     clip = Clip.objects.record(speech(), "question")
     for content_hash in (clip.content_hash, "f" * 32):
-        ClipDay.objects.create(content_hash=content_hash, day=date(2024, 3, 4), requests=2)
-        ClipDay.objects.create(content_hash=content_hash, day=timezone.now().date(), requests=1)
+        DailyRequests.objects.create(content_hash=content_hash, day=date(2024, 3, 4), requests=2)
+        DailyRequests.objects.create(content_hash=content_hash, day=timezone.now().date(), requests=1)
     tasks.tidy()
 
-    assert set(ClipDay.objects.values_list("content_hash", "day", "requests")) == {
+    assert set(DailyRequests.objects.values_list("content_hash", "day", "requests")) == {
         (clip.content_hash, date(2024, 3, 1), 2),
         (clip.content_hash, timezone.now().date(), 1),
         ("f" * 32, timezone.now().date(), 1),
@@ -72,23 +72,25 @@ def test_what_the_dead_left_behind_is_forgotten() -> None:
     for age, name in ((timedelta(minutes=5), "young"), (timedelta(hours=2), "old")):
         then = timezone.now() - age
         ProcessReport.objects.create(host="host", process=name, reported_at=then)
-        Claim.objects.create(name=name, owner="host:1:x", until=then, error="provider_timeout")
+        Lease.objects.create(name=name, owner="host:1:x", until=then, error="provider_timeout")
     for days, name in ((1, "young"), (31, "old")):
-        Receipt.objects.create(ledger=name, page=1, signed_at=timezone.now() - timedelta(days=days))
+        FlushedBatch.objects.create(ledger=name, number=1, flushed_at=timezone.now() - timedelta(days=days))
     tasks.tidy()
 
     assert ProcessReport.objects.get().process == "young"
-    assert Claim.objects.get().name == "young"
-    assert Receipt.objects.get().ledger == "young"
+    assert Lease.objects.get().name == "young"
+    assert FlushedBatch.objects.get().ledger == "young"
 
 
-@pytest.mark.parametrize(("kept_at", "runs"), [(None, 1), (timezone.now(), 0)], ids=["missing", "made since"])
+@pytest.mark.parametrize(
+    ("stored_at", "runs"), [(None, 1), (timezone.now(), 0)], ids=["missing", "made since"]
+)
 def test_what_failed_long_ago_is_remembered_until_its_clip_is_there(
-    kept_at: datetime | None, runs: int
+    stored_at: datetime | None, runs: int
 ) -> None:
     long_ago = timezone.now() - timedelta(days=40)
     clip = Clip.objects.record(speech(), "question")
-    Clip.objects.update(kept_at=kept_at)
+    Clip.objects.update(stored_at=stored_at)
     run = WarmRun.objects.create(scope="ours, nova", state="failed", finished_at=long_ago)
     WarmItem.objects.create(run=run, clip=clip, position=0, characters=3, state="failed")
     tasks.tidy()

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from harness.clips import entry, hum, speech, spoken
 from harness.s3 import S3Server
-from ttscache.models import Clip, ClipFile, Keeper
+from ttscache.models import Clip, ClipFile, PermanentStore
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, checksum_of, storage
 from ttscache.wiring import speech_cache
@@ -160,14 +160,14 @@ def test_an_adopted_clip_needs_only_decode() -> None:
     request = speech("This is a long text of which only the very beginning can be heard. " * 3)
     clip = Clip.objects.record(request, "question")
     ClipFile.objects.create(cache=clip, file_data=hum(0.5), file_size=24_000)
-    Clip.objects.update(kept_at=timezone.now(), adopted_at=timezone.now())
+    Clip.objects.update(stored_at=timezone.now(), adopted_at=timezone.now())
     assert check()[0] == 0
 
 
 def test_bytes_of_an_adopted_clip_are_never_removed() -> None:
     clip = Clip.objects.record(speech(), "question")
     ClipFile.objects.create(cache=clip, file_data=b"<html>", file_size=6)
-    Clip.objects.update(kept_at=timezone.now(), adopted_at=timezone.now())
+    Clip.objects.update(stored_at=timezone.now(), adopted_at=timezone.now())
     assert_found_and_mended("database: damaged bytes")
     assert not Clip.objects.get().is_ready
     assert bytes(ClipFile.objects.get().file_data) == b"<html>"
@@ -252,7 +252,7 @@ class TestStorage:
 
     def test_where_all_is_well_it_says_so(self) -> None:
         keep()
-        assert Clip.objects.get().kept_in == Keeper.STORAGE
+        assert Clip.objects.get().stored_in == PermanentStore.STORAGE
         assert check() == (0, "All tiers agree.\n")
 
     def test_a_lost_object_is_put_back(self, s3: S3Server, clips_bucket: str) -> None:

@@ -13,7 +13,7 @@ from ttscache.cache import SpeechCache
 from ttscache.delivery.playback import load_for_playback
 from ttscache.maintenance import invalidation
 from ttscache.maintenance.invalidation import LocalCopies
-from ttscache.models import Clip, Removal
+from ttscache.models import Clip, Invalidation
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +47,7 @@ def tiers_with(cache: SpeechCache, content_hash: str) -> list[str]:
 def remove(content_hash: str, *, seconds_ago: float = 0) -> None:
     """As another host does."""
     Clip.objects.filter(content_hash=content_hash).delete()
-    Removal.objects.create(
+    Invalidation.objects.create(
         content_hash=content_hash, removed_at=timezone.now() - timedelta(seconds=seconds_ago)
     )
 
@@ -83,7 +83,7 @@ def test_once_it_is_quiet_no_removal_is_read_again(cache, copies, monkeypatch) -
     assert copies._seen
     monkeypatch.setattr(invalidation, "LATE_SECONDS", -1)
     copies.forget_removed()
-    assert copies._seen == set() and not Removal.objects.filter(removed_at__gt=copies._after).exists()
+    assert copies._seen == set() and not Invalidation.objects.filter(removed_at__gt=copies._after).exists()
 
 
 def test_after_a_time_away_files_are_compared_with_the_records(cache) -> None:

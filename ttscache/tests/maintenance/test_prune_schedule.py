@@ -20,18 +20,18 @@ from django_q.scheduler import scheduler
 from harness.clips import speech
 from ttscache import tasks
 from ttscache.maintenance import pruning
-from ttscache.models import Claim, Clip, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
+from ttscache.models import Clip, Invalidation, Lease, Pin, PruneBatch, PruneRun, WarmItem, WarmRun
 from ttscache.reports.storage import NotAskedFor, not_asked_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MAKES_IT = import_module("ttscache.migrations.0014_schedule_prune")
+MAKES_IT = import_module("ttscache.migrations.0005_schedules")
 
 
 @pytest.fixture
 def schedule() -> Schedule:
     Schedule.objects.all().delete()
-    MAKES_IT.schedule_prune(apps, None)
+    MAKES_IT.schedule_tasks(apps, None)
     return Schedule.objects.get()
 
 
@@ -160,12 +160,12 @@ def test_what_was_handed_over_while_another_one_was_at_it_is_taken_up_by_the_nex
     plan = pruning.plan_prune(pruning.find_stale(90), 90, "ana")
     run = pruning.confirm_prune(plan.pk, "ana")
     assert run is not None
-    claim = Claim.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
+    lease = Lease.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
     tasks.prune(str(run.pk))
     OrmQ.objects.all().delete()
     tasks.heartbeat()
     assert "ttscache.tasks.prune" not in queued()
-    claim.delete()
+    lease.delete()
     tasks.heartbeat()
     assert (str(run.pk),) in arguments()
 
@@ -179,7 +179,7 @@ def test_a_run_that_was_stopped_or_overtaken_is_not_gone_on_with() -> None:
 
 def test_while_another_one_is_at_work_it_leaves_it_alone() -> None:
     stale_clips(3)
-    Claim.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
+    Lease.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
     tasks.prune()
     assert Clip.objects.count() == 3 and not PruneRun.objects.exists()
 
@@ -201,7 +201,9 @@ def test_runs_pins_and_removals_of_long_ago_are_forgotten(monkeypatch: pytest.Mo
         for position, clip in enumerate(Clip.objects.all()):
             WarmItem.objects.create(run=run, clip=clip, position=position, characters=5)
         PruneRun.objects.create(days=days, state="done", finished_at=ended)
-        Removal.objects.create(content_hash=str(days), removed_at=timezone.now() - timedelta(days=days - 23))
+        Invalidation.objects.create(
+            content_hash=str(days), removed_at=timezone.now() - timedelta(days=days - 23)
+        )
         Pin.objects.create(content_hash=run.scope, reason="recent", until=ended)
     Pin.objects.create(content_hash="held", reason="recent", until=datetime(2100, 1, 1, tzinfo=UTC))
     tasks.tidy()
@@ -209,7 +211,7 @@ def test_runs_pins_and_removals_of_long_ago_are_forgotten(monkeypatch: pytest.Mo
     assert {run.scope for run in WarmRun.objects.all()} == {"29 done", "31 paused"}
     assert WarmItem.objects.count() == 4
     assert [run.days for run in PruneRun.objects.all()] == [29]
-    assert [removal.content_hash for removal in Removal.objects.all()] == ["29"]
+    assert [removal.content_hash for removal in Invalidation.objects.all()] == ["29"]
     assert [pin.content_hash for pin in Pin.objects.all()] == ["held"]
 
 

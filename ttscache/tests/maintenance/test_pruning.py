@@ -21,7 +21,7 @@ from ttscache import tasks, warming, wiring
 from ttscache.errors import Busy
 from ttscache.maintenance import pruning
 from ttscache.maintenance.pruning import Stale, begin, find_stale, run_prune
-from ttscache.models import Claim, Clip, ClipFile, Pin, PruneBatch, PruneRun, Removal, WarmItem, WarmRun
+from ttscache.models import Clip, ClipFile, Invalidation, Lease, Pin, PruneBatch, PruneRun, WarmItem, WarmRun
 from ttscache.tiers import deletion_queue
 from ttscache.wiring import speech_cache
 
@@ -109,7 +109,7 @@ def test_what_was_asked_for_or_pinned_or_is_being_made_since_it_was_listed_stays
     listed = find_stale(DAYS)
     Clip.objects.filter(content_hash=asked_for).update(last_accessed_at=timezone.now())
     Pin.objects.create(content_hash=pinned, reason="draft")
-    Claim.objects.create(name=made, owner="somebody", until=Now() + timedelta(seconds=60))
+    Lease.objects.create(name=made, owner="somebody", until=Now() + timedelta(seconds=60))
 
     assert len(listed.content_hashes) == 4
     assert removed_of(listed) == [stale]
@@ -160,7 +160,7 @@ def pairs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rows() -> tuple[int, int, int]:
-    return Clip.objects.count(), ClipFile.objects.count(), Removal.objects.count()
+    return Clip.objects.count(), ClipFile.objects.count(), Invalidation.objects.count()
 
 
 def begun(clips: int) -> tuple[PruneRun, Iterator[list[str]]]:

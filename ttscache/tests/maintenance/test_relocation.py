@@ -19,7 +19,7 @@ from ttscache.cache import SpeechCache
 from ttscache.delivery.clip_urls import audio_path, published_address
 from ttscache.errors import TierError
 from ttscache.maintenance import relocation
-from ttscache.models import Claim, Clip, ClipFile, Keeper, Leftover, Pin
+from ttscache.models import Clip, ClipFile, Lease, PendingDeletion, PermanentStore, Pin
 from ttscache.monitoring import health
 from ttscache.pinning import replace_pins
 from ttscache.speech import SpeechRequest
@@ -73,7 +73,7 @@ class TestFinding:
         again = cache.find(KEY)
 
         assert [hit.tier for hit in (*found, again) if hit] == ["database", "memory", "database"]
-        assert record().kept_in == Keeper.DATABASE
+        assert record().stored_in == PermanentStore.DATABASE
 
     def test_so_it_is_the_other_way_round(self, cache: SpeechCache, settings: Any) -> None:
         cache.tiers.permanent.put(entry())
@@ -213,7 +213,7 @@ class TestMoving:
         database = DatabaseTier()
         database.put(entry(sound=b"sound"))
         database.put(entry(OTHER, bytes(20_000)))
-        made = record().kept_at
+        made = record().stored_at
 
         assert "2/2 clips" in self.move("storage")
         assert (ClipFile.objects.count(), len(s3.objects(clips_bucket))) == (0, 2)
@@ -221,7 +221,7 @@ class TestMoving:
         assert "2/2 clips" in self.move("database")
         assert (ClipFile.objects.count(), s3.objects(clips_bucket)) == (2, {})
         assert (database.get(KEY), database.get(OTHER)) == (entry(), entry(OTHER, bytes(20_000)))
-        assert record().kept_at == made
+        assert record().stored_at == made
 
     def test_what_is_removed_late_is_not_what_came_back(
         self, cache: SpeechCache, store: Bucket, monkeypatch: pytest.MonkeyPatch
@@ -239,14 +239,14 @@ class TestMoving:
             sweeping.setattr(Bucket, "delete", come_back_first)
             self.move("database")
 
-        assert record().kept_in == Keeper.STORAGE
+        assert record().stored_in == PermanentStore.STORAGE
         assert cache.tiers.permanent.get(KEY) == entry()
 
     def test_a_dry_run_says_what_there_is_and_writes_nothing(self, cache: SpeechCache) -> None:
         DatabaseTier().put(entry())
 
         assert "1 clips to move from database to storage: 5\xa0bytes." in self.move("storage", "--dry-run")
-        assert record().kept_in == Keeper.DATABASE
+        assert record().stored_in == PermanentStore.DATABASE
 
     def test_it_says_when_new_clips_go_elsewhere(self, cache: SpeechCache) -> None:
         assert "TTS_PERMANENT=storage still sends" in self.move("database")
@@ -258,24 +258,28 @@ class TestMoving:
         for clip, sound in ((adopted, hum(2)), (record(), b"<html>")):
             ClipFile.objects.create(cache=clip, file_data=sound, file_size=len(sound))
         Clip.objects.exclude(content_hash=OTHER).update(
-            kept_at="2026-01-01T00:00:00Z", audio_file_path="x.mp3"
+            stored_at="2026-01-01T00:00:00Z", audio_file_path="x.mp3"
         )
         for _ in range(2):
             with pytest.raises(CommandError, match="1 clips could not be moved"):
                 self.move("storage")
 
         adopted.refresh_from_db()
-        assert (adopted.kept_in, adopted.duration_ms) == ("storage", 2_000)
+        assert (adopted.stored_in, adopted.duration_ms) == ("storage", 2_000)
         assert cache.tiers.permanent.get(adopted.content_hash).audio == hum(2)  # type: ignore[union-attr]
         assert bytes(record().file.file_data) == b"<html>"
-        assert (record().kept_in, record().audio_file_path, record().is_ready) == ("database", "x.mp3", True)
+        assert (record().stored_in, record().audio_file_path, record().is_ready) == (
+            "database",
+            "x.mp3",
+            True,
+        )
 
     def test_a_person_s_own_words_go_nowhere(self, cache: SpeechCache) -> None:
         DatabaseTier().put(entry())
         Clip.objects.update(content_type="response")
 
         assert "1 clips of a person's own words stay" in self.move("storage")
-        assert record().kept_in == Keeper.DATABASE
+        assert record().stored_in == PermanentStore.DATABASE
 
     def test_a_clip_that_is_made_anew_meanwhile_keeps_its_new_sound(
         self, cache: SpeechCache, monkeypatch: pytest.MonkeyPatch
@@ -306,7 +310,7 @@ class TestMoving:
             self.move("storage")
 
         assert DatabaseTier().get(KEY) == entry()
-        assert Leftover.objects.count() == relocation.ATTEMPTS  # and each goes in an hour
+        assert PendingDeletion.objects.count() == relocation.ATTEMPTS  # and each goes in an hour
 
     def test_without_a_bucket_it_says_what_to_set(self) -> None:
         with pytest.raises(CommandError, match="AWS_STORAGE_BUCKET_NAME"):
@@ -348,7 +352,7 @@ def test_a_tier_that_is_away_is_waited_for(
 
     monkeypatch.setattr("ttscache.maintenance.relocation.time.sleep", come_back)
     TestMoving.move("storage")
-    assert (record().kept_in, len(pauses)) == (Keeper.STORAGE, 1)
+    assert (record().stored_in, len(pauses)) == (PermanentStore.STORAGE, 1)
     store._pause()
     with pytest.raises(TierError):
         cache.tiers.permanent.get(KEY)
@@ -363,5 +367,5 @@ def test_upkeep_is_due_once_a_minute_for_all_hosts_and_needs_no_redis(settings: 
         }
     }
     assert [relocation.is_upkeep_due() for _ in range(3)] == [True, False, False]
-    Claim.objects.update(until=Now() - timedelta(seconds=1))
+    Lease.objects.update(until=Now() - timedelta(seconds=1))
     assert relocation.is_upkeep_due()

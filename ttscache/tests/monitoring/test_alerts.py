@@ -15,7 +15,7 @@ from harness.mail import MailServer
 from harness.process import HOST
 from ttscache import tasks
 from ttscache.conf import conf
-from ttscache.models import Alert, BudgetDay, Clip, ContentType, LastCall, Pin, Usage
+from ttscache.models import Alert, BudgetDay, Clip, ContentType, LastProviderOutcome, Pin, Usage
 from ttscache.monitoring import alerts
 from ttscache.wiring import speech_cache
 
@@ -51,7 +51,7 @@ def subjects_after_a_look(mail: MailServer) -> list[str]:
 
 # --- causes, and their ends ------------------------------------------------------------------------------
 def last_call(outcome: str) -> None:
-    LastCall.objects.note(outcome, timezone.now())
+    LastProviderOutcome.objects.note(outcome, timezone.now())
 
 
 def commit(usd: float) -> None:
@@ -61,7 +61,7 @@ def commit(usd: float) -> None:
 
 def clip(text: str, size: int = 1_000) -> Clip:
     made = Clip.objects.record(conf().house_request(text, "nova"), ContentType.QUESTION)
-    Clip.objects.filter(pk=made.pk).update(kept_at=timezone.now(), audio_file_size=size)
+    Clip.objects.filter(pk=made.pk).update(stored_at=timezone.now(), audio_file_size=size)
     return made
 
 
@@ -106,7 +106,7 @@ class TestMissingClips:
         missing = clip("Missing")
         for one in (missing, clip("There")):
             Pin.objects.create(content_hash=one.content_hash, reason=Pin.Reason.LIVE)
-        Clip.objects.filter(pk=missing.pk).update(kept_at=None)
+        Clip.objects.filter(pk=missing.pk).update(stored_at=None)
         return missing
 
     def test_nobody_is_told_before_fifteen_minutes_are_over(self, mail: MailServer) -> None:
@@ -122,7 +122,7 @@ class TestMissingClips:
         self, mail: MailServer, published: Clip
     ) -> None:
         tasks.look_for_trouble()
-        Clip.objects.filter(pk=published.pk).update(kept_at=timezone.now())
+        Clip.objects.filter(pk=published.pk).update(stored_at=timezone.now())
 
         assert subjects_after_a_look(mail) == []
         assert not Alert.objects.exists()
@@ -131,7 +131,7 @@ class TestMissingClips:
         tasks.look_for_trouble()
         let_minutes_pass(15)
         tasks.look_for_trouble()
-        Clip.objects.filter(pk=published.pk).update(kept_at=timezone.now())
+        Clip.objects.filter(pk=published.pk).update(stored_at=timezone.now())
 
         assert subjects_after_a_look(mail) == [f"Over: {MISSING}"]
 
@@ -185,10 +185,10 @@ class TestTheMail:
 
     def test_is_not_sent_by_two_hosts(self, mail: MailServer) -> None:
         last_call("key_refused")
-        held = speech_cache().claims.take("look-for-trouble")
+        held = speech_cache().leases.acquire("look-for-trouble")
         assert held is not None
         assert subjects_after_a_look(mail) == []
-        speech_cache().claims.give_back(held)
+        speech_cache().leases.release(held)
 
         assert subjects_after_a_look(mail) == [KEY]
 

@@ -21,7 +21,7 @@ from ttscache.models import (
     ApiToken,
     BudgetDay,
     Clip,
-    Keeper,
+    PermanentStore,
     Pin,
     ProcessReport,
     Spending,
@@ -62,7 +62,7 @@ def asked(outcome: str, bucket: int, requests: int, **more: Any) -> None:
         requests=requests,
         characters=requests * 40,
         audio_bytes=requests * 1_000,
-        worth_microusd=requests * 1_200,
+        list_price_microusd=requests * 1_200,
         **figures,
     )
 
@@ -76,7 +76,7 @@ def paid(outcome: str, calls: int) -> None:
 
 def clip(text: str, *, is_made: bool = True, **fields: Any) -> Clip:
     made = Clip.objects.record(conf().house_request(text, "nova"), "question")
-    fields = ({"kept_at": timezone.now()} if is_made else {}) | fields
+    fields = ({"stored_at": timezone.now()} if is_made else {}) | fields
     Clip.objects.filter(pk=made.pk).update(audio_file_size=1_000, **fields)
     return made
 
@@ -133,7 +133,7 @@ class TestGauges:
     def test_clips_by_kind_and_tier_with_their_bytes_at_rest(self, caller: Client) -> None:
         clip("One", stored_size=900)
         clip("Two")
-        clip("Three", kept_in=Keeper.STORAGE)
+        clip("Three", stored_in=PermanentStore.STORAGE)
         clip("Four", is_made=False)
         found = scraped(caller)
 

@@ -13,7 +13,7 @@ from ttscache.conf import conf
 from ttscache.models import (
     Alert,
     Clip,
-    LastCall,
+    LastProviderOutcome,
     Pin,
     Spending,
     Usage,
@@ -72,7 +72,7 @@ class TestWork:
     def test_a_missing_published_clip_and_a_refused_key_need_somebody(self):
         clip = clip_with("Not made")
         Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
-        LastCall.objects.create(outcome="key_refused", at=timezone.now())
+        LastProviderOutcome.objects.create(outcome="key_refused", at=timezone.now())
         cache.clear()
         said = [need.says for need in report(usual()).needs]
         assert said == [
@@ -97,10 +97,10 @@ class TestWork:
         now = timezone.now()
         before = {"ok": now - 2 * DAY, "key_refused": now - DAY} if latest else {}
         for outcome, at in (before | ({latest: now} if latest else {})).items():
-            LastCall.objects.create(outcome=outcome, at=at)
+            LastProviderOutcome.objects.create(outcome=outcome, at=at)
         assert background_work.provider(usual()).trouble == trouble
 
     def test_the_last_success_is_known_however_long_ago_it_was(self):
         long_ago = timezone.now() - 40 * DAY
-        LastCall.objects.create(outcome="ok", at=long_ago)
+        LastProviderOutcome.objects.create(outcome="ok", at=long_ago)
         assert background_work.provider(usual()).last_ok == long_ago

@@ -12,7 +12,7 @@ from harness.report_rows import sound, usual
 from ttscache.conf import conf
 from ttscache.models import (
     Clip,
-    ClipDay,
+    DailyRequests,
 )
 from ttscache.reports import storage
 from ttscache.reports.most_heard import MostHeard, most_heard
@@ -26,7 +26,7 @@ def heard_of(text: str, *plays: int, voice: str = "nova", **fields: Any) -> Clip
     clip = Clip.objects.record(request, "analysis")
     Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
     for age, number in enumerate(plays):
-        ClipDay.objects.create(
+        DailyRequests.objects.create(
             content_hash=clip.content_hash, day=(timezone.now() - age * DAY).date(), requests=number
         )
     clip.refresh_from_db()

@@ -16,7 +16,7 @@ from django.core.cache import cache
 from harness.report_rows import BEGINS, NOW
 from ttscache.accounting.ledger import Asked, Ledger
 from ttscache.accounting.rollup import roll_up
-from ttscache.models import ClipDay, ContentType, LastCall, Spending, Usage
+from ttscache.models import ContentType, DailyRequests, LastProviderOutcome, Spending, Usage
 from ttscache.reports.costs import money
 from ttscache.reports.requests import Rate, request_figures
 from ttscache.reports.scope import VIEWS, Scope
@@ -60,7 +60,7 @@ def recorded(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[Req
         assert ledger.flush()
         roll_up(NOW)
         yield requests
-        for model in (Usage, Spending, ClipDay, LastCall):
+        for model in (Usage, Spending, DailyRequests, LastProviderOutcome):
             model.objects.all().delete()
 
 
@@ -119,7 +119,7 @@ class TestFiveThousandRequests:
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
     def test_money_is_that_of_the_ledger(self, recorded, name, voice, view):
         scope = look(name, voice, view)
-        found = money(scope, request_figures(scope).worth_microusd)
+        found = money(scope, request_figures(scope).list_price_microusd)
         spent = sum(each.microusd for each in chosen(recorded, name, voice, calls=True))
         without = sum(each.microusd for each in chosen(recorded, name, voice))
         assert found.spent == pytest.approx(spent / 1e6)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from harness.report_rows import clip_with, sound, usual
 from ttscache.models import (
-    ClipDay,
+    DailyRequests,
     Pin,
     PruneRun,
 )
@@ -87,7 +87,7 @@ class TestHoldings:
         clip_with("Young", **sound(29))
         clip_with("Taken over lately", adopted_at=timezone.now(), **sound(300))
         played = clip_with("Heard", **sound(31))
-        ClipDay.objects.create(content_hash=played.content_hash, day=timezone.now().date(), requests=1)
+        DailyRequests.objects.create(content_hash=played.content_hash, day=timezone.now().date(), requests=1)
         found = storage.never_heard(usual()).found
         assert found.clips == 1
         assert found.usd == pytest.approx(len("Never heard") * 30 / 1e6)

@@ -17,7 +17,7 @@ from harness.clips import KEY, OTHER, entry, hum
 from harness.s3 import S3Server
 from harness.tier_contract import TierContract
 from ttscache.errors import TierError
-from ttscache.models import Clip, ClipFile, Identity, Keeper, Leftover, Pin
+from ttscache.models import Clip, ClipFile, DatabaseIdentity, PendingDeletion, PermanentStore, Pin
 from ttscache.tiers import bucket as bucket_module
 from ttscache.tiers import bucket_marker, storage
 from ttscache.tiers.bucket import Bucket
@@ -128,7 +128,7 @@ class TestObjects:
         assert record().audio_file_path != first
         assert list(s3.objects(clips_bucket)) == [record().audio_file_path]
         assert tier.get(KEY) == entry()
-        assert not Leftover.objects.exists()
+        assert not PendingDeletion.objects.exists()
 
     def test_the_tier_knows_what_is_published(self, tier: StorageTier) -> None:
         tier.put(entry())
@@ -148,7 +148,7 @@ class TestObjects:
     def test_a_clip_without_a_record_cannot_be_kept(self, tier: StorageTier) -> None:
         with pytest.raises(TierError, match="without a record"):
             tier.put(entry("a" * 32))
-        assert Leftover.objects.count() == 1  # and goes in an hour
+        assert PendingDeletion.objects.count() == 1  # and goes in an hour
 
 
 class TestCompression:
@@ -182,7 +182,8 @@ class TestCompression:
 
         assert record().encoding == ""
         assert (
-            s3.objects(clips_bucket) == {record().audio_file_path: len(SILENT)} or Leftover.objects.exists()
+            s3.objects(clips_bucket) == {record().audio_file_path: len(SILENT)}
+            or PendingDeletion.objects.exists()
         )
         assert behind_cdn.get(KEY).audio == SILENT  # type: ignore[union-attr]
 
@@ -305,7 +306,7 @@ class TestMarker:
 
     def test_two_databases_do_not_share_a_folder(self, tier: StorageTier) -> None:
         tier.put(entry())
-        Identity.objects.all().delete()
+        DatabaseIdentity.objects.all().delete()
         with pytest.raises(TierError, match="another database"):
             StorageTier(tier.bucket).put(entry(OTHER))
         with pytest.raises(TierError, match="another database"):
@@ -316,7 +317,7 @@ class TestMarker:
         tier.bucket.delete(bucket_marker.NAME)
         StorageTier(tier.bucket).check()
 
-        assert tier.bucket.get(bucket_marker.NAME) == Identity.of_this_database().encode()
+        assert tier.bucket.get(bucket_marker.NAME) == DatabaseIdentity.of_this_database().encode()
 
     def test_a_bucket_that_was_replaced_is_marked_by_hand(
         self, tier: StorageTier, s3: S3Server, clips_bucket: str
@@ -377,17 +378,17 @@ class TestSides:
         """At any of its three steps: the copy, the record, the removal."""
         tier.put(entry())
         publish(KEY)
-        for step in ("ttscache.tiers.bucket.Bucket.copy", "ttscache.tiers.storage.has_moved"):
+        for step in ("ttscache.tiers.bucket.Bucket.copy", "ttscache.tiers.storage.mark_moved"):
             with monkeypatch.context() as killing, pytest.raises(KeyboardInterrupt):
                 killing.setattr(step, _killed)
                 tier.settle(record())
             assert tier.get(KEY).audio == b"sound"  # type: ignore[union-attr]
         tier.settle(record())
-        Leftover.objects.update(remove_after=timezone.now())
+        PendingDeletion.objects.update(remove_after=timezone.now())
         tier.sweep()
 
         assert list(s3.objects(clips_bucket)) == [record().audio_file_path]
-        assert not Leftover.objects.exists()
+        assert not PendingDeletion.objects.exists()
 
     def test_of_two_who_move_it_one_does(self, tier: StorageTier) -> None:
         tier.put(entry())
@@ -395,7 +396,7 @@ class TestSides:
         first, second = record(), record()
 
         assert (tier.settle(first), tier.settle(second)) == (True, False)
-        Leftover.objects.update(remove_after=timezone.now())
+        PendingDeletion.objects.update(remove_after=timezone.now())
         tier.sweep()
         assert tier.get(KEY).audio == b"sound"  # type: ignore[union-attr]
 
@@ -406,12 +407,12 @@ class TestLeftovers:
     ) -> None:
         tier.put(entry(sound=b"old"))
         with monkeypatch.context() as killing, pytest.raises(KeyboardInterrupt):
-            killing.setattr("ttscache.tiers.storage.is_now_kept", _killed)
+            killing.setattr("ttscache.tiers.storage.mark_stored", _killed)
             tier.put(entry(sound=b"newer"))
 
         assert tier.get(KEY).audio == b"old"  # type: ignore[union-attr]
         assert (tier.sweep(), len(s3.objects(clips_bucket))) == (0, 2)  # it may be under way still
-        Leftover.objects.update(remove_after=timezone.now())
+        PendingDeletion.objects.update(remove_after=timezone.now())
         assert (tier.sweep(), len(s3.objects(clips_bucket))) == (1, 1)
 
     def test_what_a_cdn_has_shown_stays_for_a_while(
@@ -422,7 +423,7 @@ class TestLeftovers:
         behind_cdn.put(entry(sound=b"newer"))
 
         assert len(s3.objects(clips_bucket)) == 2
-        until = Leftover.objects.get().remove_after - timezone.now()
+        until = PendingDeletion.objects.get().remove_after - timezone.now()
         assert timedelta() < GRACE - until < timedelta(minutes=1)
 
     def test_what_nobody_may_hear_any_longer_does_not(
@@ -463,7 +464,7 @@ class TestOtherPermanentTier:
         tier.sweep()
         assert (tier.get(KEY), s3.objects(clips_bucket)) == (None, {})
         assert database.get(KEY).audio == b"newest"  # type: ignore[union-attr]
-        assert record().kept_in == Keeper.DATABASE
+        assert record().stored_in == PermanentStore.DATABASE
 
     def test_to_delete_from_one_leaves_what_the_other_has(self, tier: StorageTier) -> None:
         database = DatabaseTier()

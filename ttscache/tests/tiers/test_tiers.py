@@ -226,7 +226,7 @@ class TestDatabaseTier(TierContract):
             SpeechRequest(text="Yes.", voice="nova", model="m", audio_format="pcm"), "question"
         )
         ClipFile.objects.create(cache=clip, file_data=hum(2), file_size=96_000)
-        Clip.objects.filter(pk=clip.pk).update(kept_at="2026-01-01T00:00:00Z")
+        Clip.objects.filter(pk=clip.pk).update(stored_at="2026-01-01T00:00:00Z")
         found = tier.get(clip.content_hash)
 
         assert found is not None
@@ -236,7 +236,7 @@ class TestDatabaseTier(TierContract):
     def test_an_adopted_clip_that_does_not_decode_is_a_miss(self, tier: DatabaseTier) -> None:
         clip = Clip.objects.get(content_hash=KEY)
         ClipFile.objects.create(cache=clip, file_data=b"<html>", file_size=6)
-        Clip.objects.filter(pk=clip.pk).update(kept_at="2026-01-01T00:00:00Z")
+        Clip.objects.filter(pk=clip.pk).update(stored_at="2026-01-01T00:00:00Z")
 
         assert tier.get(KEY) is None
         assert not Clip.objects.get(content_hash=KEY).is_ready

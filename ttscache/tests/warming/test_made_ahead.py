@@ -20,7 +20,7 @@ from ttscache.api.stats import cache_stats
 from ttscache.cache import GenerationJob, Playing, SpeechCache
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.maintenance import relocation
-from ttscache.models import Clip, ClipDay, ClipFile, Pin, Usage, WarmItem
+from ttscache.models import Clip, ClipFile, DailyRequests, Pin, Usage, WarmItem
 from ttscache.tiers.database import DatabaseTier
 from ttscache.warming import ClipSpec, worker
 from ttscache.wiring import speech_cache
@@ -156,7 +156,7 @@ class TestNeverPlayed:
         cache.tiers.permanent.put(entry(clip.content_hash))
 
         assert [clip.content_hash for clip in Clip.objects.never_played()] == [HASH]
-        ClipDay.objects.create(content_hash=HASH, day=timezone.now() - timedelta(days=300), requests=1)
+        DailyRequests.objects.create(content_hash=HASH, day=timezone.now() - timedelta(days=300), requests=1)
         assert not Clip.objects.never_played().exists()
 
     def test_the_figures_say_how_many_there_are_and_what_they_cost(self, cache: SpeechCache) -> None:

@@ -20,7 +20,7 @@ from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.delivery.playback import load_for_playback
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.models import Clip, ClipDay, ContentType, Pin, WarmItem, WarmRun
+from ttscache.models import Clip, ContentType, DailyRequests, Pin, WarmItem, WarmRun
 from ttscache.speech import SpeechRequest
 from ttscache.tiers.files import FileTier
 from ttscache.warming import worker
@@ -80,7 +80,7 @@ def asked_for(
     clip = Clip.objects.record(request, kind)
     Clip.objects.filter(pk=clip.pk).update(is_shareable=is_shareable)
     day = timezone.now().date() - timedelta(days=days_ago)
-    ClipDay.objects.create(content_hash=request.content_hash, day=day, requests=requests)
+    DailyRequests.objects.create(content_hash=request.content_hash, day=day, requests=requests)
 
 
 def held() -> set[str]:
@@ -213,7 +213,7 @@ class TestANight:
         asked_for(house(MORNINGS), 3)
         night()
         assert held() == hashes(MORNINGS)
-        ClipDay.objects.update(day=timezone.now().date() - timedelta(days=31))
+        DailyRequests.objects.update(day=timezone.now().date() - timedelta(days=31))
         asked_for(house(HARBOUR), 2)
         night()
 
@@ -231,8 +231,8 @@ class TestANight:
         assert access_to(house(MORNINGS, "onyx").content_hash) is Access.RESTRICTED
 
     def test_it_is_at_2_41_by_schedule_and_never_at_once(self) -> None:
-        migration = import_module("ttscache.migrations.0015_schedule_reflections")
-        migration.schedule_reflections(apps, None)
+        migration = import_module("ttscache.migrations.0005_schedules")
+        migration.schedule_tasks(apps, None)
         schedule = Schedule.objects.get(name="frequent reflections")
 
         assert import_string(schedule.func) is tasks.make_frequent_reflections

@@ -14,11 +14,11 @@ from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
 from ttscache import warming
 from ttscache.cache import GenerationJob, Hit
-from ttscache.coordination.leases import Claims
+from ttscache.coordination.leases import Leases
 from ttscache.errors import ProviderFailed
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.maintenance.invalidation import LocalCopies
-from ttscache.models import Claim, Clip, ClipFile, Removal, Spending, WarmItem, WarmRun
+from ttscache.models import Clip, ClipFile, Invalidation, Lease, Spending, WarmItem, WarmRun
 from ttscache.reports.storage import GROWTH_DAYS, _bytes_a_day
 from ttscache.warming import ClipSpec, remaking, worker
 from ttscache.wiring import forget, speech_cache
@@ -42,14 +42,14 @@ def voice() -> Iterator[FakeVoice]:
     speech_cache().finish_recordings(5)
 
 
-class WatchedClaims(Claims):
+class WatchedLeases(Leases):
     """Tells when somebody has looked who holds one."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
         self.is_asked = threading.Event()
 
-    def holder(self, name: str) -> Claim | None:
+    def holder(self, name: str) -> Lease | None:
         found = super().holder(name)
         self.is_asked.set()
         return found
@@ -98,7 +98,7 @@ def test_a_failure_leaves_the_old_one(voice) -> None:
     assert make_again().state == WarmRun.State.FAILED
     assert heard() == OLD
     assert Clip.objects.get().is_ready
-    assert not Removal.objects.exists()
+    assert not Invalidation.objects.exists()
 
 
 def test_what_nobody_can_keep_leaves_the_old_one(monkeypatch) -> None:
@@ -137,7 +137,7 @@ def test_in_a_bucket_the_new_one_has_a_name_of_its_own(clips_bucket) -> None:
     make_again()
     first = Clip.objects.get()  # it has moved there
     make_again()
-    assert (heard(), Clip.objects.get().kept_in) == (OLD, "storage")
+    assert (heard(), Clip.objects.get().stored_in) == (OLD, "storage")
     assert Clip.objects.get().audio_file_path != first.audio_file_path
     assert not speech_cache().tiers.permanent.has_bytes(first), "nobody else could have had its address"
 
@@ -176,13 +176,13 @@ def test_what_is_not_made_yet_is_not_made_again() -> None:
     assert remaking.plan_remakes([*WANTED, missing]).characters == len(REQUEST.text)
 
 
-def test_whoever_follows_a_claim_that_only_looked_makes_it_all_the_same(voice) -> None:
-    speech_cache().generator.claims = claims = WatchedClaims(8)
-    held = claims.take(REQUEST.content_hash)
+def test_whoever_follows_a_lease_that_only_looked_makes_it_all_the_same(voice) -> None:
+    speech_cache().generator.leases = leases = WatchedLeases(8)
+    held = leases.acquire(REQUEST.content_hash)
     assert held is not None
     making = speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=timezone.now()))
-    assert claims.is_asked.wait(30), "it follows"
-    claims.give_back(held)
+    assert leases.is_asked.wait(30), "it follows"
+    leases.release(held)
     assert making.recording.result().audio == NEW
 
 
@@ -213,12 +213,12 @@ def test_what_failed_can_be_tried_again(voice) -> None:
 def test_the_same_bytes_once_more_disturb_nobody(voice) -> None:
     voice.audio = OLD
     make_again()
-    assert (heard(), Removal.objects.count(), ClipFile.objects.count()) == (OLD, 0, 1)
+    assert (heard(), Invalidation.objects.count(), ClipFile.objects.count()) == (OLD, 0, 1)
 
 
 def test_it_is_content_with_what_was_made_since_somebody_asked(voice) -> None:
     asked = timezone.now()
-    Clip.objects.update(kept_at=asked + timedelta(seconds=1))
+    Clip.objects.update(stored_at=asked + timedelta(seconds=1))
     speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=asked)).recording.result()
     assert voice.calls == []
 
@@ -229,7 +229,7 @@ def grown() -> int:
 
 def test_storage_has_grown_by_what_the_new_one_is_larger() -> None:
     before = ClipFile.objects.get().file_size
-    Clip.objects.update(kept_at=timezone.now() - timedelta(days=GROWTH_DAYS + 1))
+    Clip.objects.update(stored_at=timezone.now() - timedelta(days=GROWTH_DAYS + 1))
     make_again()
     assert grown() == ClipFile.objects.get().file_size - before
 

@@ -20,7 +20,7 @@ from ttscache.coordination.hosts import this_host
 from ttscache.errors import Busy, ProviderFailed, ProviderTimeout, ProviderUnavailable
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW, CircuitBreaker
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.models import Claim, Clip, Lane, ProcessReport, WarmItem, WarmRun
+from ttscache.models import Clip, Lane, Lease, ProcessReport, WarmItem, WarmRun
 from ttscache.tiers import Entry
 from ttscache.warming import ClipSpec, remaking, worker
 from ttscache.wiring import speech_cache
@@ -55,7 +55,7 @@ def workers_enqueued() -> int:
 
 
 def the_rest_is_over() -> None:
-    Claim.objects.filter(name=worker.REST).update(until=Now())
+    Lease.objects.filter(name=worker.RATE_LIMIT).update(until=Now())
 
 
 def test_an_item_whose_maker_died_is_made_by_the_next(voice: FakeVoice) -> None:
@@ -68,7 +68,7 @@ def test_an_item_whose_maker_died_is_made_by_the_next(voice: FakeVoice) -> None:
 
 def test_an_item_whose_maker_lives_is_left_alone() -> None:
     run = warming.start_run("here", WANTED)
-    Claim.objects.create(name="warm-slot:99", owner="somebody", until=Now() + timedelta(seconds=60))
+    Lease.objects.create(name="warm-slot:99", owner="somebody", until=Now() + timedelta(seconds=60))
     run.items.filter(position=0).update(state=WarmItem.State.MAKING, owner="somebody")
     finished(run)
 
@@ -88,7 +88,7 @@ def test_an_item_that_ends_its_process_again_and_again_is_given_up() -> None:
 
 def test_nothing_is_made_while_others_hold_every_slot(voice: FakeVoice) -> None:
     for lane in range(5):
-        Claim.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
+        Lease.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
     finished(warming.start_run("here", WANTED))
 
     assert voice.calls == []
@@ -98,7 +98,7 @@ def test_a_task_that_finds_every_slot_taken_calls_for_nobody() -> None:
     warming.start_run("here", WANTED)
     OrmQ.objects.all().delete()
     for lane in range(5):
-        Claim.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
+        Lease.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
     tasks.warm()
 
     assert OrmQ.objects.count() == 0
@@ -203,7 +203,7 @@ class TestAProviderWithoutRoom:
         OrmQ.objects.all().delete()
         tasks.warm()
         tasks.heartbeat()
-        assert Claim.objects.filter(name=worker.REST, until__gt=Now() + timedelta(seconds=50)).exists()
+        assert Lease.objects.filter(name=worker.RATE_LIMIT, until__gt=Now() + timedelta(seconds=50)).exists()
         assert (len(voice.calls), workers_enqueued()) == (asked, 0)
 
     def test_a_listener_may_still_try(self, run: WarmRun, voice: FakeVoice) -> None:
@@ -286,7 +286,7 @@ class TestATextThatComesOutBroken:
         assert finished(run).state == WarmRun.State.DONE
 
     def test_what_staff_have_made_again_is_tried(self, voice: FakeVoice) -> None:
-        Clip.objects.update(kept_at=Now())
+        Clip.objects.update(stored_at=Now())
         voice.audio = None
         finished(remaking.start_remake("again", remaking.plan_remakes(WANTED[:1])))
         assert len(voice.calls) == 1
@@ -302,7 +302,7 @@ def test_a_process_without_a_thread_to_spare_fails_no_item(monkeypatch: pytest.M
 
 def test_who_lost_its_slot_takes_nothing_more(voice: FakeVoice, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped for so long, or cut off, that another works in it by now."""
-    monkeypatch.setattr(speech_cache().claims, "is_held", lambda held: False)
+    monkeypatch.setattr(speech_cache().leases, "is_held", lambda held: False)
     finished(warming.start_run("here", WANTED))
     assert voice.calls == []
 

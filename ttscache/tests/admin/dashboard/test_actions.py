@@ -39,7 +39,7 @@ class TestCsv:
         assert lines["source", "generated", "requests"]["value"] == "2"
 
     def test_a_line_for_each_number_of_the_tiles_and_cards(self, admin_client):
-        usage(8, worth_microusd=4_000_000)
+        usage(8, list_price_microusd=4_000_000)
         for outcome, cost in {"ok": 1_000_000, "provider_busy": 0}.items():
             Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=1, cost_microusd=cost)
         lines = {(each["section"], each["figure"], each["unit"]): each for each in self.lines(admin_client)}

@@ -17,7 +17,16 @@ from django_q.models import Failure, OrmQ
 from harness.clips import speech
 from harness.staff_pages import INDEX, STALE, link_in, old_clip, reflection, text_of, usage
 from ttscache.maintenance.pruning import find_stale
-from ttscache.models import Clip, LastCall, Pin, PruneRun, SoundStart, Spending, WarmItem, WarmRun
+from ttscache.models import (
+    Clip,
+    LastProviderOutcome,
+    Pin,
+    PlaybackStart,
+    PruneRun,
+    Spending,
+    WarmItem,
+    WarmRun,
+)
 from ttscache.reports.storage import note_not_asked_for
 from ttscache.warming.retry_limit import MOST_TRIES
 
@@ -107,13 +116,13 @@ def filled(admin_client: Client, settings: Any) -> str:
     """The page with something of everything."""
     settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 10_000_000, "daily_budget_usd": 5.0}
     for outcome in ("memory", "generated", "failed"):
-        usage(30, outcome, worth_microusd=90_000)
+        usage(30, outcome, list_price_microusd=90_000)
         usage(30, outcome, hour=NOW - 8 * DAY)
-    SoundStart.objects.create(hour=NOW, content_type="question", voice="nova", latency_bucket=3, starts=9)
+    PlaybackStart.objects.create(hour=NOW, content_type="question", voice="nova", latency_bucket=3, starts=9)
     codes = ("ok", "key_refused", "quota_used_up", "provider_busy", "provider_timeout", "text_refused", "odd")
     for code in codes:
         Spending.objects.create(hour=NOW, voice="nova", outcome=code, calls=3, cost_microusd=4_000)
-        LastCall.objects.create(outcome=code, at=NOW - DAY)
+        LastProviderOutcome.objects.create(outcome=code, at=NOW - DAY)
     reflection()
     reflection("Rare.", plays=1)
     old_clip("Nobody asks for this.")
@@ -200,7 +209,7 @@ def test_what_failed_too_often_is_tried_again_by_a_press(filled, admin_client):
 
 
 REACHED = [
-    *(f"ttscache_{name}_changelist" for name in ("clip", "usage", "spending", "soundstart", "warmrun")),
+    *(f"ttscache_{name}_changelist" for name in ("clip", "usage", "spending", "playbackstart", "warmrun")),
     *("ttscache_prunerun_changelist", "ttscache_clip_make_missing", "ttscache_clip_retry"),
 ]
 

@@ -60,7 +60,7 @@ def queued() -> set[str]:
 
 class TestMakingWhatIsMissing:
     def test_the_dashboard_offers_it_and_lists_exactly_these(self, admin_client):
-        published("Here.", kept_at=timezone.now())
+        published("Here.", stored_at=timezone.now())
         published("Not here.")
         page = text_of(admin_client.get(INDEX))
         assert figure(page, "coverage") == "1 / 2"
@@ -83,7 +83,7 @@ class TestMakingWhatIsMissing:
         assert not WarmRun.objects.exists()
 
     def test_then_it_is_made_and_noted_with_count_and_price(self, admin_client):
-        published("Here.", kept_at=timezone.now())
+        published("Here.", stored_at=timezone.now())
         published("Not here.")
         admin_client.post(MISSING, YES)
         assert queued() == {"Not here."}
@@ -100,7 +100,7 @@ class TestMakingWhatIsMissing:
         assert queued() == {"Not there."}
 
     def test_where_all_is_there_nothing_is_offered_or_asked(self, admin_client):
-        published("Here.", kept_at=timezone.now())
+        published("Here.", stored_at=timezone.now())
         assert MISSING not in text_of(admin_client.get(INDEX))
         assert admin_client.get(MISSING).status_code == 302
 
@@ -118,7 +118,7 @@ class TestTryingAgain:
 
     def test_what_is_there_by_now_counts_no_more(self, admin_client):
         failed("One.")
-        Clip.objects.update(kept_at=timezone.now())
+        Clip.objects.update(stored_at=timezone.now())
         page = text_of(admin_client.get(INDEX))
         assert (figure(page, "failed"), FAILED in page) == ("0", False)
 

@@ -26,7 +26,7 @@ from harness.staff_pages import (
 )
 from ttscache import hooks
 from ttscache.hooks import ActionItem, NoHooks, ReflectionLink
-from ttscache.models import LastCall, Spending, WarmItem, WarmRun
+from ttscache.models import LastProviderOutcome, Spending, WarmItem, WarmRun
 from ttscache.reports.scope import RANGES
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ class TestPage:
         assert figure(text_of(admin_client.get(f"{INDEX}?view=money")), "hit-rate") == "90%"
 
     def test_a_loss_is_shown_as_one(self, admin_client):
-        usage(1, worth_microusd=3_000_000)
+        usage(1, list_price_microusd=3_000_000)
         Spending.objects.create(hour=timezone.now(), outcome="ok", calls=2, cost_microusd=5_000_000)
         assert figure(text_of(admin_client.get(INDEX)), "saved") == "-$2.00"
 
@@ -126,9 +126,9 @@ class TestPage:
 
     def test_the_service_says_how_it_is(self, admin_client):
         assert "Voice service: not asked yet" in text_of(admin_client.get(INDEX))
-        LastCall.objects.create(outcome="ok", at=timezone.now() - DAY)
+        LastProviderOutcome.objects.create(outcome="ok", at=timezone.now() - DAY)
         assert "Voice service: OK" in text_of(admin_client.get(INDEX))
-        LastCall.objects.create(outcome="provider_timeout", at=timezone.now())
+        LastProviderOutcome.objects.create(outcome="provider_timeout", at=timezone.now())
         assert "Voice service: too slow" in text_of(admin_client.get(INDEX))
 
     def test_failed_calls_lead_to_exactly_these(self, admin_client):

@@ -5,13 +5,13 @@ from django.db import migrations
 LOOK_AT_STORIES = ["narratives.view_journey", "narratives.view_narrative"]
 ANALYST = [
     f"ttscache.view_{model}"
-    for model in ("clip", "usage", "soundstart", "spending", "warmrun", "prunerun", "alert")
+    for model in ("clip", "usage", "playbackstart", "spending", "warmrun", "prunerun", "alert")
 ]
 WRITTEN = ("journey", "narrative", "pronunciation", "bankreflection")
 EDITOR = [
     "ttscache.view_clip",
     *("narratives.view_revision", "narratives.view_publication"),  # word for word, so nobody changes them
-    *(f"narratives.{deed}_{model}" for model in WRITTEN for deed in ("add", "change", "delete", "view")),
+    *(f"narratives.{action}_{model}" for model in WRITTEN for action in ("add", "change", "delete", "view")),
 ]
 PUBLISHER = [
     *EDITOR,
@@ -19,7 +19,7 @@ PUBLISHER = [
     "ttscache.make_clip",
     "ttscache.change_clip",
     "ttscache.view_usage",
-    "ttscache.view_soundstart",
+    "ttscache.view_playbackstart",
     "ttscache.view_warmrun",
 ]
 OPERATOR = [
@@ -57,8 +57,8 @@ def _permission(apps, right):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("narratives", "0005_bank"),
-        ("ttscache", "0022_time_to_sound"),
+        ("narratives", "0002_schedules"),
+        ("ttscache", "0003_schema"),
         ("django_q", "0019_alter_task_options_alter_ormq_key_alter_ormq_lock_and_more"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),

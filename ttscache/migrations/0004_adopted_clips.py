@@ -14,7 +14,7 @@ def create_cache_table(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ttscache", "0003_records_runs_and_books")]
+    dependencies = [("ttscache", "0003_schema")]
     operations = [
         migrations.RunPython(adopt_clips, migrations.RunPython.noop),
         migrations.RunPython(create_cache_table, migrations.RunPython.noop),

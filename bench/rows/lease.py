@@ -1,7 +1,7 @@
-"""What a claim over all processes adds to a miss; the baseline is the same miss with claims of this process.
+"""What a lease over all processes adds to a miss; the baseline is the same miss with leases of this process.
 
 A miss is timed from `SpeechCache.get_or_generate` until its clip is whole and kept in every tier. The voice
-has its clip at once, so that all the rest is ours: records, claim, check, tiers. Connections are the web's,
+has its clip at once, so that all the rest is ours: records, lease, check, tiers. Connections are the web's,
 from its pool.
 """
 
@@ -25,7 +25,7 @@ from harness.site import Site
 
 if TYPE_CHECKING:
     from ttscache.cache import SpeechCache
-    from ttscache.coordination.leases import Claims
+    from ttscache.coordination.leases import Leases
     from ttscache.speech import SpeechRequest
 
 ROUNDS = 7
@@ -48,7 +48,7 @@ def _row(database: str, given: dict[str, str]) -> Row:
         ours=took["ours"],
         baseline=took["baseline"],
         unit="ms",
-        notes=f"the claim adds {figure(median(added))} ms",
+        notes=f"the lease adds {figure(median(added))} ms",
     )
 
 
@@ -56,10 +56,10 @@ def misses(*, folder: str) -> dict[str, Any]:
     """In the product: milliseconds of a miss, the median of each round."""
     from django.core.management import call_command
 
-    from ttscache.coordination.leases import Claims
+    from ttscache.coordination.leases import Leases
 
     call_command("migrate", verbosity=0)
-    ours, baseline = Claims(30), claims_of_one_process()
+    ours, baseline = Leases(30), claims_of_one_process()
     caches = {
         "ours": cache_with(ours, Path(folder) / "ours"),
         "baseline": cache_with(baseline, Path(folder) / "baseline"),
@@ -93,8 +93,8 @@ def miss_ms(cache: SpeechCache) -> float:
     return took
 
 
-def cache_with(claims: Claims, folder: Path) -> SpeechCache:
-    """As wiring.py builds it, but for the voice, the claims and the place of the files."""
+def cache_with(leases: Leases, folder: Path) -> SpeechCache:
+    """As wiring.py builds it, but for the voice, the leases and the place of the files."""
     from ttscache.accounting.ledger import Ledger
     from ttscache.cache import SpeechCache
     from ttscache.generation.synthesizer import Synthesizer
@@ -109,7 +109,7 @@ def cache_with(claims: Claims, folder: Path) -> SpeechCache:
             local=[MemoryTier(100_000_000), FileTier(folder, 1_000_000_000)], permanent=DatabaseTier()
         ),
         synthesizer=Synthesizer(InstantVoice(), ledger),
-        claims=claims,
+        leases=leases,
         ledger=ledger,
     )
 
@@ -139,30 +139,30 @@ class InstantVoice:
         yield self._audio
 
 
-def claims_of_one_process() -> Claims:
+def claims_of_one_process() -> Leases:
     """What would do if there were no other: names in a dict, under a lock."""
-    from ttscache.coordination.leases import Claims, Held
-    from ttscache.models import Claim
+    from ttscache.coordination.leases import HeldLease, Leases
+    from ttscache.models import Lease
 
-    class ClaimsOfOneProcess(Claims):
+    class LeasesOfOneProcess(Leases):
         def __init__(self) -> None:
             super().__init__(seconds=30)
             self._guard = threading.Lock()
-            self._taken: dict[str, Held] = {}
+            self._taken: dict[str, HeldLease] = {}
 
-        def take_or_look(self, name: str) -> Held | Claim:
-            held = Held(name, "us")
+        def acquire_or_look(self, name: str) -> HeldLease | Lease:
+            held = HeldLease(name, "us")
             with self._guard:
-                return held if self._taken.setdefault(name, held) is held else Claim(name=name)
+                return held if self._taken.setdefault(name, held) is held else Lease(name=name)
 
-        def give_back(self, held: Held, *, error: str = "", for_seconds: float = 0) -> None:
+        def release(self, held: HeldLease, *, error: str = "", for_seconds: float = 0) -> None:
             with self._guard:
                 self._taken.pop(held.name, None)
 
-        def is_held(self, held: Held) -> bool:
+        def is_held(self, held: HeldLease) -> bool:
             return held.name in self._taken
 
-        def holder(self, name: str) -> Claim | None:
+        def holder(self, name: str) -> Lease | None:
             raise NotImplementedError("nobody follows here")
 
-    return ClaimsOfOneProcess()
+    return LeasesOfOneProcess()
