@@ -205,7 +205,7 @@ CACHES = {
     }
     if REDIS_URL
     else {
-        "BACKEND": "lifereview.database_cache.UpsertCache",
+        "BACKEND": "lifereview.database_cache.CountingCache",
         "LOCATION": "django_cache",
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
