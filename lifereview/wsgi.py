@@ -5,14 +5,14 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from lifereview.chunked_bodies import read_chunked_bodies
-from ttscache import housekeeping
-from ttscache.checks import require_valid_conf
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 
 application = read_chunked_bodies(get_wsgi_application())
 
 # These need the applications to be ready.
+from ttscache import housekeeping  # noqa: E402
+from ttscache.checks import require_valid_conf  # noqa: E402
 
 require_valid_conf()
 housekeeping.start()

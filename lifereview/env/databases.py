@@ -92,7 +92,7 @@ def _redis(url: str) -> dict[str, Any]:
 
 def _database_cache() -> dict[str, Any]:
     return {
-        "BACKEND": "lifereview.database_cache.UpsertCache",
+        "BACKEND": "lifereview.database_cache.CountingCache",
         "LOCATION": "django_cache",
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }

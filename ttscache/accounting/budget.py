@@ -124,7 +124,7 @@ class BudgetToday:
 
 
 def budget_today() -> BudgetToday:
-    """Raises DatabaseError."""
+    """Raises Error."""
     committed = Budget(conf().daily_budget_usd).committed_microusd() / 1e6
     return BudgetToday(conf().daily_budget_usd, committed)
 

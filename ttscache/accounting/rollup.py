@@ -35,7 +35,7 @@ def roll_up(now: datetime | None = None) -> None:
     """Put rows together that are old enough, some hundred at a time.
 
     It may be interrupted anywhere, and may run on several hosts at once and beside processes that count.
-    Raises DatabaseError; what was put together by then stays so.
+    Raises Error; what was put together by then stays so.
     """
     today = start_of_day(now or timezone.now())
     for table in (USAGE, SPENDING, PLAYBACK_STARTS):

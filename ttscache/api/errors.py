@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError
+from django.db import Error
 from django.http import Http404, HttpResponseBase, JsonResponse
 from rest_framework import exceptions, serializers
 
@@ -42,7 +42,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
     """DRF's exception handler: every error in the one shape, and never a word of what someone said."""
     if isinstance(error, SpeechError):
         return _answer_speech_error(error)
-    if isinstance(error, DatabaseError):
+    if isinstance(error, Error):
         return _answer_speech_error(StoreUnavailable())
     if isinstance(error, Http404 | exceptions.NotFound):
         return error_response(404, "not_found", "There is nothing at this address.")

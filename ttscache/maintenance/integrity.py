@@ -124,7 +124,7 @@ def _records_of_no_tier(cache: SpeechCache) -> Iterator[Finding]:
 def _rows_without_record() -> Iterator[Finding]:
     """Bytes in the database that no record says are there. Those of an adopted clip are nowhere else: they
     stay, damaged as they may be, until the clip is made anew."""
-    is_meant = Q(cache__kept_at__isnull=False, cache__kept_in=PermanentStore.DATABASE)
+    is_meant = Q(cache__stored_at__isnull=False, cache__stored_in=PermanentStore.DATABASE)
     is_adopted = Q(cache__adopted_at__isnull=False)
     unmeant = ClipFile.objects.exclude(is_meant | is_adopted).annotate(content_hash=F("cache__content_hash"))
     with as_tier_error():

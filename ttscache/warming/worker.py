@@ -243,8 +243,8 @@ def _fail(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
     return True
 
 
-def _cool_down(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
-    """A matter of the provider, the database or this process, not of this clip."""
+def _wait(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    """The provider, the database or this process is in trouble, and not this clip."""
     _put_back(item, error)
     _cool_down(cache, error)
     return False
@@ -275,11 +275,11 @@ def _wait_for_money(cache: SpeechCache, item: WarmItem, error: SpeechError) -> b
 ON_ERROR: dict[type, Callable[[SpeechCache, WarmItem, SpeechError], bool]] = {
     SpeechError: _fail,
     ProviderError: _fail_unless_down,
-    ProviderUnavailable: _cool_down,
+    ProviderUnavailable: _wait,
     VoiceNotInUse: _fail,
-    StoreUnavailable: _cool_down,
+    StoreUnavailable: _wait,
     NotKept: _fail,
-    Busy: _cool_down,
+    Busy: _wait,
     BudgetExhausted: _wait_for_money,
 }
 

@@ -76,7 +76,7 @@ def hashes_of(revision: Revision | None) -> set[str]:
 def is_there_or_comes(content_hash: str) -> bool:
     about_to_be_made = WarmItem.objects.filter(state__in=WarmItem.OPEN, run__state__in=WarmRun.ACTIVE)
     return Clip.objects.filter(content_hash=content_hash).exists() and (
-        ClipFile.objects.filter(cache__content_hash=content_hash, cache__kept_at__isnull=False).exists()
+        ClipFile.objects.filter(cache__content_hash=content_hash, cache__stored_at__isnull=False).exists()
         or about_to_be_made.filter(clip__content_hash=content_hash).exists()
     )
 

@@ -144,7 +144,7 @@ def test_what_the_database_does_not_take_waits_for_the_next_time(error: Error) -
 
 def test_a_database_that_goes_in_the_middle_of_a_page_has_none_of_it() -> None:
     def refuse_clips(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
-        if "clipday" in sql:
+        if "dailyrequests" in sql:
             raise OperationalError("gone")
         return execute(sql, *arguments)
 

@@ -32,6 +32,7 @@ MAKES_IT = import_module("ttscache.migrations.0005_schedules")
 def schedule() -> Schedule:
     Schedule.objects.all().delete()
     MAKES_IT.schedule_tasks(apps, None)
+    Schedule.objects.exclude(name="prune").delete()
     return Schedule.objects.get()
 
 
