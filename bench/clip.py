@@ -9,7 +9,7 @@ TEXT = "What place from your childhood comes to mind most often?"
 
 def audio() -> bytes:
     """59,904 bytes: 3.7 s at 128 kbit/s."""
-    return sound.spoken(TEXT, "nova", "mp3")
+    return sound.spoken_clip(TEXT, "nova", "mp3")
 
 
 def keep_published(text: str = TEXT) -> str:

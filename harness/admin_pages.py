@@ -22,7 +22,7 @@ YES = {"confirmed": "yes"}  # the answer to a question
 
 
 # --- pages and forms --------------------------------------------------------------------------------------
-def page_of(thing: Model, name: str = "change") -> str:
+def admin_address(thing: Model, name: str = "change") -> str:
     return reverse(f"admin:narratives_{thing._meta.model_name}_{name}", args=[thing.pk])
 
 
@@ -56,7 +56,7 @@ def badges(response: Any) -> list[str]:
 
 def sounds(client: Client, narrative: Narrative) -> list[str]:
     """The badge of each listener voice on the page of a text."""
-    return badges(client.get(page_of(narrative)))[: len(conf().listener_voices)]
+    return badges(client.get(admin_address(narrative)))[: len(conf().listener_voices)]
 
 
 def said(response: Any) -> str:
@@ -75,7 +75,7 @@ def edit(narrative: Narrative, text: str) -> None:
     narrative.save()
 
 
-def make_clip(text: str, voice: str) -> Clip:
+def make_ready_clip(text: str, voice: str) -> Clip:
     """A clip that counts as made; it has no audio."""
     clip = Clip.objects.record(conf().house_request(text, voice), "question")
     clip.stored_at, clip.checksum, clip.duration_ms = timezone.now(), "0123456789abcdef", 7_000
@@ -85,7 +85,7 @@ def make_clip(text: str, voice: str) -> Clip:
 
 def make_clips(text: str) -> None:
     for voice in conf().listener_voices:
-        make_clip(text, voice)
+        make_ready_clip(text, voice)
 
 
 def fail(publication: Publication) -> None:

@@ -36,7 +36,7 @@ def hash_of(text: str, voice: str = "nova") -> str:
 
 def sound_of(text: str, voice: str = "nova") -> bytes:
     """What the harness's provider says for it: the whole clip, byte for byte."""
-    return sound.spoken(text, voice, "mp3", 1.0, "tts-1-hd|")
+    return sound.spoken_clip(text, voice, "mp3", 1.0, "tts-1-hd|")
 
 
 @dataclass(frozen=True)

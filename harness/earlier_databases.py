@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import psycopg
 
-from harness.speech_api.sound import spoken
+from harness.speech_api.sound import spoken_clip
 
 AS_DOCUMENTED = """
 CREATE TABLE tts_cache (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), content_hash varchar UNIQUE NOT NULL,
@@ -77,7 +77,10 @@ class Found:
         title = b"\x03" + self.text.encode()
         frame = b"TIT2" + len(title).to_bytes(4) + bytes(2) + title
         return (
-            b"ID3\x04\0\0" + len(frame).to_bytes(4) + frame + spoken(f"Sound {self.text[-1]}", "nova", "mp3")
+            b"ID3\x04\0\0"
+            + len(frame).to_bytes(4)
+            + frame
+            + spoken_clip(f"Sound {self.text[-1]}", "nova", "mp3")
         )
 
 

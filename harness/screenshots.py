@@ -59,7 +59,7 @@ def main() -> None:
     into.mkdir(parents=True, exist_ok=True)
     with furnished_site() as site, chromium() as browser:
         for (width, height), theme in product(SIZES.items(), THEMES):
-            with signed_in(browser, site, width, height, theme) as page:
+            with signed_in_page(browser, site, width, height, theme) as page:
                 for name, (address, enough) in PAGES.items():
                     picture = into / f"{name}-{width}-{theme}.png"
                     page.set_viewport_size({"width": width, "height": height})
@@ -92,7 +92,7 @@ def _is_at_rest(site: Site) -> bool:
 
 
 @contextmanager
-def signed_in(browser: Browser, site: Site, width: int, height: int, theme: str) -> Iterator[Page]:
+def signed_in_page(browser: Browser, site: Site, width: int, height: int, theme: str) -> Iterator[Page]:
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if theme == "dark" else "light",

@@ -59,12 +59,12 @@ def sees(model: str) -> Callable[[Client], bool]:
 
 
 def writes(client: Client) -> bool:
-    client.post(page_of(narrative()), form_of(narrative(), text="Another draft."))
+    client.post(narrative_address(narrative()), form_of(narrative(), text="Another draft."))
     return narrative().text == "Another draft."
 
 
 def saves_and_publishes(client: Client) -> bool:
-    asked = client.post(page_of(narrative()), form_of(narrative(), _publish="1"))
+    asked = client.post(narrative_address(narrative()), form_of(narrative(), _publish="1"))
     if "Publish anyway" in asked.content.decode():
         choose(client, "publish_chosen")
     return is_published()
@@ -178,7 +178,7 @@ def takes_figures_along(client: Client) -> bool:
     return client.get(reverse("admin:ttscache_dashboard_csv")).status_code == 200
 
 
-def goes_live(client: Client) -> bool:
+def takes_live(client: Client) -> bool:
     Journey.objects.update(is_live=False)
     client.post(admin_page("narratives.journey", "go_live", Journey.objects.get().pk), YES)
     return Journey.objects.get().is_live
@@ -201,13 +201,13 @@ def changes_the_order_of_what_is_live(client: Client) -> bool:
 
 def makes_a_live_question_a_system_clip(client: Client) -> bool:
     save_journey(client, [(narrative(), {"kind": "system"})])
-    client.post(page_of(narrative()), form_of(narrative(), kind="system"))
+    client.post(narrative_address(narrative()), form_of(narrative(), kind="system"))
     return narrative().kind == "system"
 
 
 def renames_or_moves_away_what_is_live(client: Client) -> bool:
     other = Journey.objects.create(slug="other", title="Other")
-    client.post(page_of(narrative()), form_of(narrative(), journey=other.pk, slug="else"))
+    client.post(narrative_address(narrative()), form_of(narrative(), journey=other.pk, slug="else"))
     moved = Narrative.objects.get(slug__in=["q", "else"])
     return (moved.journey, moved.slug) == (other, "else")
 
@@ -216,7 +216,7 @@ def moves_what_is_published_to_listeners(client: Client) -> bool:
     other = Journey.objects.create(slug="other", title="Other", is_live=True)
     Journey.objects.filter(slug="ours").update(is_live=False)
     Clip.objects.update(stored_at=timezone.now())
-    client.post(page_of(narrative()), form_of(narrative(), journey=other.pk))
+    client.post(narrative_address(narrative()), form_of(narrative(), journey=other.pk))
     return narrative().journey == other
 
 
@@ -227,7 +227,7 @@ def renames_a_live_journey(client: Client) -> bool:
 
 
 def deletes_what_is_live(client: Client) -> bool:
-    client.post(page_of(narrative(), "delete"), {"post": "yes"})
+    client.post(narrative_address(narrative(), "delete"), {"post": "yes"})
     return not Narrative.objects.exists()
 
 
@@ -267,20 +267,25 @@ def runs_a_failed_task_again(client: Client) -> bool:
     OrmQ.objects.all().delete()
     now = timezone.now()
     task = Task.objects.create(
-        id="t", name="warm clips", func="ttscache.tasks.warm", started=now, stopped=now, success=False
+        id="t",
+        name="warm clips",
+        func="ttscache.tasks.make_queued_clips",
+        started=now,
+        stopped=now,
+        success=False,
     )
     client.post(admin_page("django_q.failure"), {"action": "resubmit_task", "_selected_action": task.pk})
     return OrmQ.objects.exists() and not Failure.objects.exists()
 
 
 def moves_a_schedule(client: Client) -> bool:
-    post_schedule(client, Schedule.objects.create(name="nightly", func="ttscache.tasks.tidy"))
+    post_schedule(client, Schedule.objects.create(name="nightly", func="ttscache.tasks.clean_up"))
     return bool(Schedule.objects.get(name="nightly").minutes == 30)
 
 
 def schedules_any_code(client: Client) -> bool:
     post_schedule(
-        client, Schedule.objects.create(name="nightly", func="ttscache.tasks.tidy"), func="os.abort"
+        client, Schedule.objects.create(name="nightly", func="ttscache.tasks.clean_up"), func="os.abort"
     )
     post_schedule(client, None, func="os.abort")
     return bool(Schedule.objects.filter(func="os.abort").exists())
@@ -304,7 +309,7 @@ def waiting_is(client: Client, deed: str) -> str:
     return publication.state
 
 
-def page_of(narrative: Narrative, name: str = "change") -> str:
+def narrative_address(narrative: Narrative, name: str = "change") -> str:
     return admin_page("narratives.narrative", name, narrative.pk)
 
 
@@ -328,7 +333,7 @@ def save_journey(client: Client, rows: list[tuple[Narrative, dict[str, Any]]], *
 
 
 def a_run() -> WarmRun:
-    return publishing.warm(Journey.objects.get(), "nova")
+    return publishing.warm_journey(Journey.objects.get(), "nova")
 
 
 def a_reflection() -> Clip:
@@ -353,7 +358,7 @@ def post_schedule(client: Client, schedule: Schedule | None, **changes: str) -> 
     name = "change" if schedule else "add"
     form = {
         "name": "nightly",
-        "func": "ttscache.tasks.tidy",
+        "func": "ttscache.tasks.clean_up",
         "schedule_type": "I",
         "minutes": 30,
         "repeats": -1,

@@ -36,7 +36,7 @@ def post_worker_init(worker: Any) -> None:
 
     def exit_soon(number: int, frame: Any) -> None:
         asked_to_exit(number, frame)
-        start_thread(housekeeping.stop, name="stopping")
+        start_thread(housekeeping.stop_housekeeping, name="stopping")
 
     signal.signal(signal.SIGTERM, exit_soon)
 
@@ -45,4 +45,4 @@ def worker_exit(server: Any, worker: Any) -> None:
     """Write what was counted since."""
     from ttscache import housekeeping
 
-    housekeeping.stop()
+    housekeeping.stop_housekeeping()

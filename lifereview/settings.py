@@ -75,7 +75,8 @@ MIDDLEWARE = [
     "lifereview.middleware.content_security_policy",
     # Without other origins it would only make every response vary by Origin.
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
-    "ttscache.delivery.middleware.published_clips",  # inside of CORS, whose headers its responses need
+    # Inside of CORS, whose headers its responses need.
+    "ttscache.delivery.middleware.published_clips_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -15,4 +15,4 @@ from ttscache import housekeeping  # noqa: E402
 from ttscache.checks import require_valid_conf  # noqa: E402
 
 require_valid_conf()
-housekeeping.start()
+housekeeping.start_housekeeping()

@@ -58,7 +58,7 @@ def a_task(success: bool) -> Task:
     return Task.objects.create(
         id=f"task-{success}",
         name="warm clips",
-        func="ttscache.tasks.warm",
+        func="ttscache.tasks.make_queued_clips",
         started=now,
         stopped=now,
         success=success,
@@ -66,7 +66,7 @@ def a_task(success: bool) -> Task:
 
 
 def a_queued_task() -> OrmQ:
-    async_task("ttscache.tasks.warm")
+    async_task("ttscache.tasks.make_queued_clips")
     return OrmQ.objects.get()
 
 

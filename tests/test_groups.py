@@ -60,7 +60,7 @@ MAY: dict[Callable[[Client], bool], str] = {
     actions.adds_a_heard_reflection_to_the_bank: "Editor Publisher",
     actions.sees_the_dashboard: "Publisher Analyst Operator",
     actions.takes_figures_along: "Publisher Analyst Operator",
-    actions.goes_live: "Publisher",
+    actions.takes_live: "Publisher",
     actions.takes_a_journey_off: "Publisher",
     actions.changes_the_order_of_what_is_live: "Publisher",
     actions.makes_a_live_question_a_system_clip: "Publisher",
@@ -169,7 +169,7 @@ class TestTheLog:
         assert noted_of("publisher") == [f"Made missing clips. {CLIPS_MADE}"]
 
     def test_going_live_is_noted_with_count_and_price(self) -> None:
-        actions.goes_live(staff_client("Publisher"))
+        actions.takes_live(staff_client("Publisher"))
 
         assert any(
             "2 clips are being made: 12 characters, about $0.001." in says for says in noted_of("publisher")

@@ -52,7 +52,7 @@ class Housekeeping:
         # The first listener of a clip that is not there would wait for them, seconds on a busy machine.
         start_thread(load_libraries, name="libraries")
         self._thread.start()
-        prefetch.start()
+        prefetch.start_prefetching()
         atexit.register(self.stop)
         return self
 
@@ -63,7 +63,7 @@ class Housekeeping:
         May be called again for what was counted meanwhile.
         """
         self._is_over.set()
-        prefetch.stop()
+        prefetch.stop_prefetching()
         self._thread.join(timeout=2)
         self._cache.finish_recordings(LAST_RECORDINGS_SECONDS)
         waiting_room().wait_until_empty(LAST_BOOKINGS_SECONDS)
@@ -131,13 +131,13 @@ class Housekeeping:
 _started: Housekeeping | None = None
 
 
-def start() -> None:
+def start_housekeeping() -> None:
     """Begin in this process; called once it serves."""
     global _started  # noqa: PLW0603 - one per process, as its name says
     if _started is None:
         _started = Housekeeping(speech_cache(), conf().flush_seconds).start()
 
 
-def stop() -> None:
+def stop_housekeeping() -> None:
     if _started is not None:
         _started.stop()

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 PRUNE_SECONDS = 45.0  # then a successor goes on; a task may take no longer than its timeout
 
 
-def warm() -> None:
+def make_queued_clips() -> None:
     """Work on what is queued, and call for a successor when time is over before the work is."""
     if is_stopping():
         return
@@ -49,7 +49,7 @@ def heartbeat() -> None:
     pruning_cut_off = pruning.cut_off()
     if pruning_cut_off is not None:
         pruning.call_for_prune(pruning_cut_off)
-    if adopted_clips.is_work_left():
+    if adopted_clips.are_any_unexamined():
         async_task("ttscache.tasks.examine_adopted", task_name="examine adopted clips", save=False)
 
 
@@ -86,7 +86,7 @@ def prune(run_id: str = "") -> None:
         pruning.call_for_prune(run)
 
 
-def tidy() -> None:
+def clean_up() -> None:
     """Called once a day by schedule."""
     cleanup.tidy()
 
@@ -105,7 +105,7 @@ def examine_adopted() -> None:
     if held is None:
         return  # another one is at it
     try:
-        adopted_clips.examine_adopted()
+        adopted_clips.examine_adopted_clips()
     finally:
         cache.leases.release(held)
 

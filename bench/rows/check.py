@@ -44,7 +44,7 @@ def cpu_times() -> dict[str, Any]:
     """In the product: milliseconds of CPU, the median of each round."""
     from ttscache import audio
 
-    clip = sound.spoken(TEXT, "nova", "mp3")
+    clip = sound.spoken_clip(TEXT, "nova", "mp3")
 
     def check() -> None:
         facts = audio.examine(clip, "mp3")

@@ -72,7 +72,7 @@ def require_key(authorization: str | None) -> None:
         raise Refused(401, message)
 
 
-def parse(body: bytes, extra_voices: tuple[str, ...] = ()) -> Speech:
+def parse_speech(body: bytes, extra_voices: tuple[str, ...] = ()) -> Speech:
     """Raises Refused in the order in which the original looks."""
     try:
         given = json.loads(body)

@@ -134,7 +134,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer_speech(self, body: bytes) -> None:
         try:
             protocol.require_key(self.headers["Authorization"])
-            speech = protocol.parse(body, self.server.extra_voices)
+            speech = protocol.parse_speech(body, self.server.extra_voices)
         except Refused as refused:
             self._send_refusal(refused)
             return
@@ -268,7 +268,7 @@ def _reply(speech: Speech, fault: str) -> Reply:
 
 
 def _spoken(speech: Speech, *, text: str = "", audio_format: str = "") -> bytes:
-    return sound.spoken(
+    return sound.spoken_clip(
         text or speech.text,
         speech.voice,
         audio_format or speech.audio_format,

@@ -44,7 +44,7 @@ MP3_FRAME_BYTES = 384
 
 
 @lru_cache(maxsize=2000)
-def spoken(text: str, voice: str, audio_format: str, speed: float = 1, manner: str = "") -> bytes:
+def spoken_clip(text: str, voice: str, audio_format: str, speed: float = 1, manner: str = "") -> bytes:
     """The text as sound. `manner`: whatever else must be audible, such as the model and the instructions."""
     phrase = _phrase(text, _pitch_of(voice, f"{speed}|{manner}"))
     length = _length(text, speed)

@@ -8,9 +8,9 @@ from playwright.sync_api import Browser, expect
 
 from harness.chromium import chromium
 from harness.optional import skipped_when_unavailable
-from harness.speech_api.sound import spoken
+from harness.speech_api.sound import spoken_clip
 
-CLIP = base64.b64encode(spoken("Hello and welcome.", "nova", "mp3")).decode()
+CLIP = base64.b64encode(spoken_clip("Hello and welcome.", "nova", "mp3")).decode()
 PAGE = f"""
 <audio src="data:audio/mpeg;base64,{CLIP}"></audio><button>play</button><output>untried</output>
 <script>

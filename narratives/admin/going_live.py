@@ -58,7 +58,7 @@ def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey)
     """They can come from now on, so the clips they would hear are made."""
     texts, planned = journey.narratives.published().count(), _plan(journey)
     for voice in conf().listener_voices:
-        publishing.warm(journey, voice, requested_by=request.user.get_username())
+        publishing.warm_journey(journey, voice, requested_by=request.user.get_username())
     sound = being_made_in_words(planned) if planned.missing else "Their sound is there already."
     says = f"Listeners can take it now: {texts} published texts. {sound}"
     pages.log_change(request, journey, says)

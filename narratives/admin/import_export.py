@@ -80,7 +80,7 @@ def import_file(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Http
         content = form.cleaned_data["file"].read()
     if content is None:
         return _page(pages, request, journey, form=form if is_allowed else None)
-    parsed = import_export.parse(content)
+    parsed = import_export.parse_file(content)
     difference = import_export.compare(journey, parsed)
     if has_said_yes(request) and not difference.problems:
         # The file comes back from the browser, so a yes counts only with the mark of what it was said to.

@@ -14,7 +14,7 @@ from django.utils import timezone
 from narratives import publishing
 from narratives.editing.drafts import free_slug, put_in_order
 from narratives.models import Journey, Narrative, Publication
-from ttscache.pinning import RECENT_DAYS
+from ttscache.pins import RECENT_DAYS
 
 DAYS_KEPT = RECENT_DAYS
 

@@ -113,7 +113,7 @@ def _scope(what: str) -> str:
 def make_journey(journey: Journey, narratives: Iterable[Narrative], *, requested_by: str = "") -> None:
     """The same for all of a journey. Its published words first, in the runs that others may have begun."""
     for voice in conf().listener_voices:
-        publishing.warm(journey, voice, requested_by=requested_by)
+        publishing.warm_journey(journey, voice, requested_by=requested_by)
     changed = [narrative for narrative in narratives if narrative.has_changes]
     if warming.plan(draft_clips(changed)).missing:
         make_drafts(changed, requested_by=requested_by)

@@ -84,7 +84,7 @@ def _row_of(narrative: Narrative) -> Row:
 
 
 # --- read ------------------------------------------------------------------------------------------------
-def parse(content: bytes) -> Parsed:
+def parse_file(content: bytes) -> Parsed:
     """What a file says, JSON or CSV; with problems where it cannot be read."""
     try:
         text = content.decode("utf-8-sig")

@@ -96,7 +96,7 @@ class PreCacheNarrativesView(PublicView):
         is_complete = cached == len(hashes)
         if not is_complete and not publishing.is_warming(journey, voice):
             check_rate("pre_cache", request, self)
-        run = publishing.warm(journey, voice, lane=Lane.PREFETCH, requested_by="a listener's session")
+        run = publishing.warm_journey(journey, voice, lane=Lane.PREFETCH, requested_by="a listener's session")
         answer = {
             "success": True,
             "voice": voice,

@@ -8,7 +8,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 
-from narratives.text.lexicon import Entry, Lexicon
+from narratives.text.lexicon import Lexicon, LexiconEntry
 
 
 class PronunciationQuerySet(models.QuerySet["Pronunciation"]):
@@ -56,5 +56,5 @@ class Pronunciation(models.Model):
         self.word, self.say_as = " ".join(self.word.split()), " ".join(self.say_as.split())
 
     @property
-    def entry(self) -> Entry:
-        return Entry(self.word, self.say_as, self.voice)
+    def entry(self) -> LexiconEntry:
+        return LexiconEntry(self.word, self.say_as, self.voice)

@@ -30,7 +30,7 @@ from narratives.publishing.warming import (
     is_warming,
     keep_live_journeys_warm,
     make_bank,
-    warm,
+    warm_journey,
     warm_live_journeys,
 )
 
@@ -60,7 +60,7 @@ __all__ = [
     "sync_pins",
     "taken_along_with",
     "wait_again",
-    "warm",
+    "warm_journey",
     "warm_live_journeys",
     "withdraw",
 ]

@@ -9,7 +9,7 @@ from narratives.publishing.clips import bank_clips, kind_of_clip
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Pin
-from ttscache.pinning import replace_pins
+from ttscache.pins import replace_pins
 from ttscache.warming import ClipSpec
 
 

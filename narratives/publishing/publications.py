@@ -17,7 +17,7 @@ from django.utils import timezone
 from narratives.models import Journey, Narrative, Pronunciation, Publication, Revision, share_lexicon
 from narratives.publishing.clips import clips_of, given_by, kind_of_clip
 from narratives.publishing.pins import lock_publishing, sync_pins
-from narratives.publishing.warming import warm
+from narratives.publishing.warming import warm_journey
 from narratives.text.lexicon import Lexicon
 from ttscache import warming
 from ttscache.conf import conf
@@ -88,7 +88,7 @@ def _publish(
     for publication in publications:
         if publication.state == Publication.State.LIVE and publication.journey.is_live:
             for voice in conf().listener_voices:
-                warm(publication.journey, voice, requested_by=requested_by)
+                warm_journey(publication.journey, voice, requested_by=requested_by)
     return publications
 
 

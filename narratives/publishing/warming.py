@@ -11,7 +11,9 @@ from ttscache.models import Lane, WarmRun
 from ttscache.warming import start_automatic_run, start_run
 
 
-def warm(journey: Journey, voice: str, *, lane: Lane = Lane.SCHEDULED, requested_by: str = "") -> WarmRun:
+def warm_journey(
+    journey: Journey, voice: str, *, lane: Lane = Lane.SCHEDULED, requested_by: str = ""
+) -> WarmRun:
     """Make what is missing of a journey in this voice, or join the run that does so already.
 
     Where nothing is missing: the last run that made this voice whole.
@@ -37,7 +39,7 @@ def _run_name(journey: Journey, voice: str) -> str:
 def warm_live_journeys(voices: Iterable[str] = (), *, requested_by: str = "") -> list[WarmRun]:
     """The same for all live journeys, in these voices or in all that listeners have."""
     return [
-        warm(journey, voice, requested_by=requested_by)
+        warm_journey(journey, voice, requested_by=requested_by)
         for journey in Journey.objects.live()
         for voice in voices or conf().listener_voices
     ]

@@ -96,7 +96,7 @@ def test_what_failed_is_tried_again_by_the_next_hour_and_by_nobody_before(journe
     failed = WarmRun.objects.active().get()
     failed.items.filter(state="queued").update(state="failed")
     WarmRun.objects.filter(pk=failed.pk).update(state="failed")
-    warming.expedite("here", [])
+    warming.prioritize("here", [])
     assert not WarmRun.objects.active().exists()
     tasks.warm_published()
     assert WarmRun.objects.active().get() != failed
@@ -200,12 +200,12 @@ def test_a_clip_that_listeners_have_is_not_tried_for_ever_either(tried_out: Clip
 def test_nor_for_each_who_comes_to_listen(tried_out: Clip, client: Any) -> None:
     WarmItem.objects.update(finished_at=timezone.now() - timedelta(days=1))
     client.post("/api/pre-cache-narratives", {"voice": "nova"}, content_type="application/json")
-    warming.expedite("ahead, nova", publishing.live_clips(["nova"]))
+    warming.prioritize("ahead, nova", publishing.live_clips(["nova"]))
     assert tries_of(tried_out) == clip_tries.MOST_TRIES
 
 
 def test_it_is_tried_again_once_staff_ask(tried_out: Clip, heard_journey: Journey) -> None:
-    publishing.warm(heard_journey, "nova", requested_by="ana")
+    publishing.warm_journey(heard_journey, "nova", requested_by="ana")
     assert tries_of(tried_out) == clip_tries.MOST_TRIES + 1
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LexiconEntry:
     """Say one word like another, in one voice or, where `voice` is empty, in all."""
 
     word: str
@@ -20,13 +20,13 @@ class Entry:
 class Lexicon:
     """All entries. A voice's own entry for a word comes before the one for all voices."""
 
-    entries: tuple[Entry, ...] = ()
-    _patterns: dict[str, tuple[re.Pattern[str] | None, list[Entry]]] = field(
+    entries: tuple[LexiconEntry, ...] = ()
+    _patterns: dict[str, tuple[re.Pattern[str] | None, list[LexiconEntry]]] = field(
         default_factory=dict, compare=False, repr=False
     )
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> Lexicon:
+    def of(cls, entries: Iterable[LexiconEntry]) -> Lexicon:
         return cls(tuple(entries))
 
     def spoken(self, text: str, voice: str = "") -> str:
@@ -39,7 +39,7 @@ class Lexicon:
             return text
         return pattern.sub(lambda found: entries[(found.lastindex or 1) - 1].say_as, text)
 
-    def _pattern(self, voice: str) -> tuple[re.Pattern[str] | None, list[Entry]]:
+    def _pattern(self, voice: str) -> tuple[re.Pattern[str] | None, list[LexiconEntry]]:
         if voice not in self._patterns:
             entries = [entry for entry in self.entries if entry.voice in ("", voice)]
             # A voice's own first, then the longest: the first alternative that matches is taken.

@@ -151,7 +151,7 @@ class Rows:
         """The newest that is whole; else that decodes; else the newest with bytes; else the newest."""
         fit = [one for one in group if one.is_true == group[0].is_true]
         whole = next((one for one in fit if self._passes(audio.examine, one)), None)
-        whole = whole or next((one for one in fit if self._passes(audio.examine_adopted, one)), None)
+        whole = whole or next((one for one in fit if self._passes(audio.examine_leniently, one)), None)
         best = whole or next((one for one in fit if one.size), fit[0])
         return Survivor(
             content_hash=best.content_hash,

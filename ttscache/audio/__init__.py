@@ -2,7 +2,7 @@
 
 from ttscache.audio.codecs import encode
 from ttscache.audio.formats import FORMATS, PCM_RATE, AudioFormat, format_named
-from ttscache.audio.inspection import Sound, check_whole, examine, examine_adopted
+from ttscache.audio.inspection import Sound, check_whole, examine, examine_leniently
 from ttscache.audio.joining import join
 from ttscache.audio.plausibility import check_duration, longest_seconds
 from ttscache.audio.sentences import Cue, cues, split_text
@@ -18,7 +18,7 @@ __all__ = [
     "cues",
     "encode",
     "examine",
-    "examine_adopted",
+    "examine_leniently",
     "format_named",
     "join",
     "longest_seconds",

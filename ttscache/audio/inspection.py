@@ -49,7 +49,7 @@ def examine(audio: bytes, audio_format: str) -> Sound:
     return _measure(stream)
 
 
-def examine_adopted(audio: bytes, audio_format: str) -> Sound:
+def examine_leniently(audio: bytes, audio_format: str) -> Sound:
     """Examine a clip of the earlier system more leniently: it has to decode, no more.
 
     An MP3 plays in spite of what follows its last frame, a tag of another kind or padding, and of a last

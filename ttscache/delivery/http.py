@@ -142,7 +142,7 @@ def _part(entry: Entry, part: ByteRange) -> HttpResponse:
     )
 
 
-def stream(
+def stream_recording(
     recording: Recording,
     audio_format: str,
     *,

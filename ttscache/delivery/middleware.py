@@ -19,7 +19,7 @@ from ttscache.wiring import speech_cache
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
-def published_clips(get_response: Handler) -> Handler:
+def published_clips_middleware(get_response: Handler) -> Handler:
     """Answer without a query, and without asking who the caller is."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:

@@ -47,7 +47,7 @@ def respond_while_generating(
         if recording.entry is not None:
             return _respond_with_clip(meter, recording.result(), playing.outcome, status, cache_control)
         is_streaming = True
-        return http.stream(
+        return http.stream_recording(
             recording,
             audio_format,
             cache_status=status,

@@ -49,7 +49,7 @@ class SynthesizedClip:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Call:
+class ProviderCall:
     """One provider call under way."""
 
     request: SpeechRequest
@@ -72,7 +72,7 @@ class Synthesizer:
         self.circuit = circuit or CircuitBreaker(provider.is_well)
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._calls: set[Call] = set()
+        self._calls: set[ProviderCall] = set()
         # Parts that are paid for, should another one of their clip fail and the clip be asked for again.
         self._spare: TTLCache[SpeechRequest, SynthesizedClip] = TTLCache(
             SPARE_BYTES, SPARE_SECONDS, getsizeof=lambda _, part: len(part.audio)
@@ -95,7 +95,7 @@ class Synthesizer:
         reservations = self.budget.reserve(*map(most_usd, missing))
         connections.close_all()  # the voice takes seconds; others need the connection meanwhile
         calls = [
-            Call(part, job.content_type, reservation)
+            ProviderCall(part, job.content_type, reservation)
             for part, reservation in zip(missing, reservations, strict=True)
         ]
         if len(parts) == 1 and calls:
@@ -115,7 +115,7 @@ class Synthesizer:
             self._end(call, ProviderTimeout.code, cost_usd(call.request))
 
     def _all_parts(
-        self, calls: list[Call], recording: Recording, at_once: int
+        self, calls: list[ProviderCall], recording: Recording, at_once: int
     ) -> dict[SpeechRequest, SynthesizedClip]:
         """All or none: once a part has failed, those that have not begun are not paid for any more."""
         with OrmThreadPool(at_once, thread_name_prefix="part") as pool:
@@ -128,14 +128,14 @@ class Synthesizer:
                         self.budget.settle(call.reservation, 0.0)
                 raise
 
-    def _synthesize_part(self, call: Call, recording: Recording) -> SynthesizedClip:
+    def _synthesize_part(self, call: ProviderCall, recording: Recording) -> SynthesizedClip:
         spoken = self._with_retries(call, recording, is_heard=False)
         if call.content_type != ContentType.RESPONSE:
             with suppress(OverflowError):  # larger than all that may be spared
                 self._spare[call.request] = spoken
         return spoken
 
-    def _with_retries(self, call: Call, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
+    def _with_retries(self, call: ProviderCall, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
         """A text that fits into a call; tried again while nobody has heard a byte and trouble may pass."""
         attempt = 1
         while True:
@@ -155,7 +155,7 @@ class Synthesizer:
             connections.close_all()
             call = replace(call, reservation=reservation)
 
-    def _guarded_call(self, call: Call, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
+    def _guarded_call(self, call: ProviderCall, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
         """One call, if it may be made; where not, its money goes back."""
         is_made = False
         try:
@@ -168,7 +168,7 @@ class Synthesizer:
             if not is_made:
                 self.budget.settle(call.reservation, 0.0)
 
-    def _provider_call(self, call: Call, listeners: Recording | None) -> SynthesizedClip:
+    def _provider_call(self, call: ProviderCall, listeners: Recording | None) -> SynthesizedClip:
         """Booked however it ends; what gave no sound cost nothing."""
         chunks: list[bytes] = []
         with self._lock:
@@ -189,7 +189,7 @@ class Synthesizer:
         self._end(call, "ok", cost_usd(call.request, spoken.facts.duration_ms / 1_000))
         return spoken
 
-    def _end(self, call: Call, outcome: str, usd: float) -> None:
+    def _end(self, call: ProviderCall, outcome: str, usd: float) -> None:
         with self._lock:
             if call not in self._calls:
                 return  # it was booked when the process began to end

@@ -18,11 +18,11 @@ class Examined(NamedTuple):
     broken: int
 
 
-def is_work_left() -> bool:
+def are_any_unexamined() -> bool:
     return Clip.objects.unexamined().exists()
 
 
-def examine_adopted(limit: int = BATCH) -> Examined:
+def examine_adopted_clips(limit: int = BATCH) -> Examined:
     """Note length and checksum of the next clips, one at a time; a broken one is made anew when asked for.
 
     Raises TierError while the database cannot be reached. Who does it twice at once loses only time.

@@ -10,7 +10,7 @@ REFLECTIONS_HOUR, REFLECTIONS_MINUTE = 2, 41  # before the prune
 def schedule_tasks(apps, schema_editor):
     schedule(apps, "heartbeat", "heartbeat", EVERY_MINUTES, minutes=1, kwargs="q_options={'save': False}")
     schedule(apps, "alerts", "look_for_trouble", EVERY_MINUTES, minutes=2)
-    schedule(apps, "tidying", "tidy", DAILY)
+    schedule(apps, "tidying", "clean_up", DAILY)
     schedule_each_night(apps, "prune", "prune", PRUNE_HOUR, PRUNE_MINUTE)
     schedule_each_night(
         apps, "frequent reflections", "make_frequent_reflections", REFLECTIONS_HOUR, REFLECTIONS_MINUTE

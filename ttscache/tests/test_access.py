@@ -11,7 +11,7 @@ from ttscache.access import Access
 from ttscache.delivery.playback import load_for_playback
 from ttscache.errors import StoreUnavailable
 from ttscache.models import Clip, Pin
-from ttscache.pinning import RECENT_DAYS, replace_pins
+from ttscache.pins import RECENT_DAYS, replace_pins
 
 pytestmark = pytest.mark.django_db
 LIVE, SYSTEM, DRAFT, RECENT = Pin.Reason.LIVE, Pin.Reason.SYSTEM, Pin.Reason.DRAFT, Pin.Reason.RECENT

@@ -139,7 +139,7 @@ def as_tier_error() -> Iterator[None]:
 
 def _examined(clip: Clip, audio: bytes) -> Entry | None:
     """What nobody has looked at yet; what it shows is noted, unless the clip was made anew meanwhile."""
-    examine = sound.examine if clip.adopted_at is None else sound.examine_adopted
+    examine = sound.examine if clip.adopted_at is None else sound.examine_leniently
     try:
         facts = examine(audio, clip.audio_format)
     except BrokenAudio as error:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, DailyRequests, Pin, WarmRun
-from ttscache.pinning import replace_pins
+from ttscache.pins import replace_pins
 from ttscache.tiers import Entry
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import as_tier_error

@@ -18,7 +18,7 @@ from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.connections import OrmThread, returning_connections
 from ttscache.warming.plan import ClipSpec
-from ttscache.warming.runs import expedite
+from ttscache.warming.runs import prioritize
 
 logger = logging.getLogger(__name__)
 
@@ -74,20 +74,20 @@ class Prefetcher:
         specs = self._what_follows(content_hash)
         if specs:
             scope = f"ahead, {specs[0].speech.voice}"
-            expedite(scope, specs, requested_by="a listener's question")
+            prioritize(scope, specs, requested_by="a listener's question")
 
 
 _prefetcher: Prefetcher | None = None
 
 
-def start() -> None:
+def start_prefetching() -> None:
     """Begin in this process, unless it is switched off."""
     global _prefetcher  # noqa: PLW0603 - one per process
     if _prefetcher is None and conf().predict_ahead:
         _prefetcher = Prefetcher(hooks.installed().what_follows).start()
 
 
-def stop() -> None:
+def stop_prefetching() -> None:
     global _prefetcher
     prefetcher, _prefetcher = _prefetcher, None
     if prefetcher is not None:

@@ -94,7 +94,7 @@ def start_automatic_run(
     return start_run(scope, listed, name=name, requested_by=requested_by, automatic=True)
 
 
-def expedite(scope: str, specs: Iterable[ClipSpec], *, requested_by: str = "") -> None:
+def prioritize(scope: str, specs: Iterable[ClipSpec], *, requested_by: str = "") -> None:
     """Move these clips before all that is only scheduled, in whatever run they wait.
 
     The others start in this scope. Nothing is written where nothing is missing.
@@ -193,7 +193,9 @@ def _lock_runs(runs: Iterable[uuid.UUID]) -> None:
 
 def enqueue_worker() -> None:
     """Queue one task that makes clips; it enqueues the next while there is work and a free slot."""
-    async_task("ttscache.tasks.warm", task_name="warm clips", save=False)  # the run says how it went
+    async_task(
+        "ttscache.tasks.make_queued_clips", task_name="warm clips", save=False
+    )  # the run says how it went
 
 
 def enqueue_worker_on_commit() -> None:

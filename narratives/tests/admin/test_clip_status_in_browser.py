@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from harness.admin_pages import make_clips, page_of
+from harness.admin_pages import admin_address, make_clips
 from narratives.editing import drafts
 from narratives.models import Journey, Narrative
 
@@ -35,7 +35,7 @@ def page(open_page: Callable[..., Page], heard_journey: Journey, paid_voice: Non
     for narrative in heard_journey.narratives.all():
         make_clips(narrative.text)
     Narrative.objects.filter(kind="question").update(text="Where did it all begin?")
-    page = open_page(page_of(heard_journey))
+    page = open_page(admin_address(heard_journey))
     page.evaluate(NO_DEVICE)
     return page
 

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from harness.admin_pages import page_of
+from harness.admin_pages import admin_address
 from narratives.editing.deleting import delete_narratives
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation
 from ttscache.models import WarmRun
@@ -55,61 +55,61 @@ class TestThePageOfAJourney:
     def test_who_changes_one_text_leaves_the_words_that_another_wrote_in_the_next(
         self, admin_client, heard_journey, heard_question, intro
     ):
-        form = opened(admin_client, page_of(heard_journey))
+        form = opened(admin_client, admin_address(heard_journey))
         Narrative.objects.filter(pk=heard_question.pk).update(text="By Ben.")
-        admin_client.post(page_of(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
+        admin_client.post(admin_address(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
         assert texts(heard_journey) == ["Hello.", "By Ben.", "Thank you."]
 
     def test_the_title_of_one_and_the_words_of_the_other_are_both_kept(
         self, admin_client, heard_journey, heard_question
     ):
-        form = opened(admin_client, page_of(heard_journey))
+        form = opened(admin_client, admin_address(heard_journey))
         Narrative.objects.filter(pk=heard_question.pk).update(text="By Ben.")
         title = f"{row_of(form, heard_question)}-title"
-        admin_client.post(page_of(heard_journey), form | {title: "By Ana"})
+        admin_client.post(admin_address(heard_journey), form | {title: "By Ana"})
         heard_question.refresh_from_db()
         assert (heard_question.title, heard_question.text) == ("By Ana", "By Ben.")
 
     def test_who_does_not_move_anything_leaves_the_order_that_another_made(
         self, admin_client, heard_journey, intro
     ):
-        form = opened(admin_client, page_of(heard_journey))
+        form = opened(admin_client, admin_address(heard_journey))
         Narrative.objects.filter(pk=intro.pk).update(position=7)
-        admin_client.post(page_of(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
+        admin_client.post(admin_address(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
         assert texts(heard_journey)[-1] == "Hello."
 
     def test_a_journey_that_another_took_off_stays_off(self, admin_client, heard_journey, intro):
-        form = opened(admin_client, page_of(heard_journey))
+        form = opened(admin_client, admin_address(heard_journey))
         Journey.objects.update(is_live=False)
-        admin_client.post(page_of(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
+        admin_client.post(admin_address(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
         assert texts(heard_journey)[0] == "Hello."
         assert not Journey.objects.get().is_live
 
     def test_what_another_deleted_does_not_keep_the_rest_from_being_saved(
         self, admin_client, heard_journey, heard_question, intro
     ):
-        form = opened(admin_client, page_of(heard_journey))
+        form = opened(admin_client, admin_address(heard_journey))
         delete_narratives([heard_question])
-        admin_client.post(page_of(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
+        admin_client.post(admin_address(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
         assert texts(heard_journey) == ["Hello.", "Thank you."]
 
     def test_what_somebody_wrote_in_a_deleted_one_is_given_back_to_them(
         self, admin_client, heard_journey, heard_question
     ):
-        form = opened(admin_client, page_of(heard_journey))
+        form = opened(admin_client, admin_address(heard_journey))
         delete_narratives([heard_question])
         sent = form | {f"{row_of(form, heard_question)}-text": "By Ana."}
-        told = admin_client.post(page_of(heard_journey), sent, follow=True).content.decode()
+        told = admin_client.post(admin_address(heard_journey), sent, follow=True).content.decode()
         assert "“Question” has been deleted since you opened the page; not saved: “By Ana.”" in told
 
     @pytest.fixture
     def sent_back(self, admin_client: Client, heard_journey: Journey, heard_question: Narrative) -> Any:
         """Ben has deleted the question, and Ana has left the title of the outro empty."""
         outro = heard_journey.narratives.get(kind="outro")
-        form = opened(admin_client, page_of(heard_journey))
+        form = opened(admin_client, admin_address(heard_journey))
         delete_narratives([heard_question])
         sent = {f"{row_of(form, heard_question)}-text": "By Ana.", f"{row_of(form, outro)}-title": ""}
-        return admin_client.post(page_of(heard_journey), form | sent)
+        return admin_client.post(admin_address(heard_journey), form | sent)
 
     def test_rows_that_are_sent_back_stand_beside_their_own_sound(self, sent_back, heard_journey):
         rows = re.findall(r'id="sounds-(\d+)"|<textarea[^>]*>\s*([^<]*)<', sent_back.content.decode())
@@ -123,14 +123,14 @@ class TestThePageOfAJourney:
         assert "“Question” has been deleted since you opened the page." in sent_back.content.decode()
         form = form_of(sent_back)
         title = next(name for name, value in form.items() if name.endswith("-title") and not value)
-        told = admin_client.post(page_of(heard_journey), form | {title: "The end"}, follow=True)
+        told = admin_client.post(admin_address(heard_journey), form | {title: "The end"}, follow=True)
         assert "not saved: “By Ana.”" in told.content.decode()
         assert [each.title for each in heard_journey.narratives.all()] == ["Intro", "The end"]
 
     def test_rows_that_another_has_moved_keep_their_sound_as_well(self, admin_client, heard_journey, intro):
-        form = opened(admin_client, page_of(heard_journey))
+        form = opened(admin_client, admin_address(heard_journey))
         Narrative.objects.filter(pk=intro.pk).update(position=7)
-        sent = admin_client.post(page_of(heard_journey), form | {f"{row_of(form, intro)}-title": ""})
+        sent = admin_client.post(admin_address(heard_journey), form | {f"{row_of(form, intro)}-title": ""})
         (formset,) = sent.context["inline_admin_formsets"]
         assert [row.original.pk for row in formset if row.original] == [
             form.instance.pk for form in formset.formset.initial_forms
@@ -141,9 +141,9 @@ class TestTheSameText:
     @pytest.fixture
     def refused(self, admin_client: Client, heard_question: Narrative) -> Any:
         """Ana's words, after Ben has saved his."""
-        form = opened(admin_client, page_of(heard_question))
+        form = opened(admin_client, admin_address(heard_question))
         Narrative.objects.update(text="By <b>Ben</b>.")
-        return admin_client.post(page_of(heard_question), form | {"text": "By Ana."})
+        return admin_client.post(admin_address(heard_question), form | {"text": "By Ana."})
 
     def test_is_told_with_what_it_says_now_and_nothing_is_lost(self, refused, heard_question):
         shown = refused.content.decode()
@@ -159,23 +159,23 @@ class TestTheSameText:
             for field in refused.context["adminform"].form
             if field.value() is not None
         }
-        admin_client.post(page_of(heard_question), form)
+        admin_client.post(admin_address(heard_question), form)
         heard_question.refresh_from_db()
         assert heard_question.text == "By Ana."
 
     def test_a_reflection_of_the_bank_as_well(self, admin_client):
         words = "Thank you for telling me. It stays with me."
         reflection = BankReflection.objects.create(text=words, is_active=False)
-        form = opened(admin_client, page_of(reflection))
+        form = opened(admin_client, admin_address(reflection))
         BankReflection.objects.update(text="That was worth telling. Thank you.")
-        told = admin_client.post(page_of(reflection), form | {"text": f"{words[:-1]} always."})
+        told = admin_client.post(admin_address(reflection), form | {"text": f"{words[:-1]} always."})
         assert "That was worth telling." in told.content.decode()
 
     def test_a_word_of_the_lexicon_as_well(self, admin_client, heard_journey):
         entry = Pronunciation.objects.create(word="Siobhan", say_as="Shivawn")
-        form = opened(admin_client, page_of(entry))
+        form = opened(admin_client, admin_address(entry))
         Pronunciation.objects.update(say_as="Shi vawn")
-        told = admin_client.post(page_of(entry), form | {"say_as": "Shevawn"}).content.decode()
+        told = admin_client.post(admin_address(entry), form | {"say_as": "Shevawn"}).content.decode()
         assert "it says now: “Shi vawn”" in told
         entry.refresh_from_db()
         assert entry.say_as == "Shi vawn"
@@ -184,10 +184,10 @@ class TestTheSameText:
         self, admin_client, heard_journey
     ):
         entry = Pronunciation.objects.create(word="begin", say_as="beginn")
-        form = opened(admin_client, page_of(entry)) | {"say_as": "begun"}
-        asked = admin_client.post(page_of(entry), form)
+        form = opened(admin_client, admin_address(entry)) | {"say_as": "begun"}
+        asked = admin_client.post(admin_address(entry), form)
         Pronunciation.objects.update(say_as="be gin")
-        told = admin_client.post(page_of(entry), dict(asked.context["hidden"]) | {"confirmed": "yes"})
+        told = admin_client.post(admin_address(entry), dict(asked.context["hidden"]) | {"confirmed": "yes"})
         assert "it says now: “be gin”" in told.content.decode()
 
 

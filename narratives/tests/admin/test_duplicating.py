@@ -6,7 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 
-from harness.admin_pages import YES, page_of
+from harness.admin_pages import YES, admin_address
 from narratives.models import Journey, Narrative
 
 pytestmark = pytest.mark.django_db
@@ -16,14 +16,14 @@ class TestStaff:
     @pytest.mark.parametrize("model", [Journey, Narrative])
     def test_it_asks_then_leads_to_the_copy(self, admin_client, heard_journey, model):
         thing = model.objects.first()
-        page = page_of(thing, "duplicate")
+        page = admin_address(thing, "duplicate")
         assert "draft" in admin_client.get(page).content.decode()
         assert not model.objects.filter(title__endswith="(copy)").exists()
         answer = admin_client.post(page, YES)
-        assert answer.url == page_of(model.objects.get(title=f"{thing.title} (copy)"), "change")
+        assert answer.url == admin_address(model.objects.get(title=f"{thing.title} (copy)"), "change")
 
     def test_who_did_it_is_in_the_log(self, admin_client, heard_question):
-        admin_client.post(page_of(heard_question, "duplicate"), YES)
+        admin_client.post(admin_address(heard_question, "duplicate"), YES)
         assert "Copied from “Question”." in [str(entry.change_message) for entry in LogEntry.objects.all()]
 
     @pytest.mark.parametrize("model", [Journey, Narrative])
@@ -33,5 +33,5 @@ class TestStaff:
             Permission.objects.filter(codename__in=["view_journey", "view_narrative", "change_narrative"])
         )
         client.force_login(looks)
-        assert client.post(page_of(model.objects.first(), "duplicate"), YES).status_code == 403
+        assert client.post(admin_address(model.objects.first(), "duplicate"), YES).status_code == 403
         assert not model.objects.filter(title__endswith="(copy)").exists()

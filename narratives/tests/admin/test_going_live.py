@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from harness.admin_pages import YES, journey_form, page_of, said
+from harness.admin_pages import YES, admin_address, journey_form, said
 from narratives.models import Journey
 from ttscache.models import Clip, Pin, WarmItem, WarmRun
 
@@ -28,7 +28,7 @@ def go_live(journey: Journey) -> str:
 class TestWhatCosts:
     def test_is_asked_first_and_all_else_is_saved(self, admin_client, silent, paid_voice):
         form = journey_form(silent, title="A new title")
-        page = admin_client.post(page_of(silent), form).content.decode()
+        page = admin_client.post(admin_address(silent), form).content.decode()
         assert "6 clips are missing: 74 characters, about $0.002." in page
         silent.refresh_from_db()
         assert (silent.title, silent.is_live) == ("A new title", False)
@@ -47,6 +47,6 @@ class TestWhatCosts:
 
 
 def test_what_is_free_goes_live_at_once(admin_client, silent):
-    page = admin_client.post(page_of(silent), journey_form(silent), follow=True)
+    page = admin_client.post(admin_address(silent), journey_form(silent), follow=True)
     assert "Listeners can take it now: 3 published texts. 6 clips are being made" in said(page)
     assert Journey.objects.get().is_live

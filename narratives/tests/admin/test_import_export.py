@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from harness.admin_pages import page_of, said
+from harness.admin_pages import admin_address, said
 from harness.journey_files import A_ROW, a_file, rows_of
 from narratives.models import Journey
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 class TestThePages:
     def send(self, client: Client, journey: Journey, content: bytes) -> Any:
         upload = SimpleUploadedFile("journey.json", content)
-        return client.post(page_of(journey, "import_file"), {"file": upload})
+        return client.post(admin_address(journey, "import_file"), {"file": upload})
 
     def test_a_dry_run_shows_the_words_and_writes_nothing(self, admin_client, heard_journey):
         rows = rows_of(heard_journey)
@@ -34,7 +34,7 @@ class TestThePages:
         rows[1]["text"] = "Where did it all begin?"
         seen = self.send(admin_client, heard_journey, a_file(rows))
         answer = dict(seen.context["hidden"]) | {"confirmed": "yes"}
-        page = admin_client.post(page_of(heard_journey, "import_file"), answer, follow=True)
+        page = admin_client.post(admin_address(heard_journey, "import_file"), answer, follow=True)
         assert "Imported: 0 added, 1 changed" in said(page)
         assert heard_journey.narratives.get(slug="question").text == "Where did it all begin?"
         assert admin_user.logentry_set.filter(change_message__startswith="Imported").exists()
@@ -45,7 +45,7 @@ class TestThePages:
         seen = self.send(admin_client, heard_journey, a_file(rows))
         heard_journey.narratives.filter(slug="question").update(text="Somebody was quicker?")
         answer = dict(seen.context["hidden"]) | {"confirmed": "yes"}
-        page = admin_client.post(page_of(heard_journey, "import_file"), answer).content.decode()
+        page = admin_client.post(admin_address(heard_journey, "import_file"), answer).content.decode()
         assert "changed since you looked" in page
         assert heard_journey.narratives.get(slug="question").text == "Somebody was quicker?"
 
@@ -63,7 +63,7 @@ class TestThePages:
 
     @pytest.mark.parametrize("name", ["export_json", "export_csv"])
     def test_it_is_downloaded_under_its_name(self, admin_client, heard_journey, name):
-        answer = admin_client.get(page_of(heard_journey, name))
+        answer = admin_client.get(admin_address(heard_journey, name))
         assert f'filename="ours.{name[-4:].lstrip("_")}"' in answer["Content-Disposition"]
         assert "Where did it begin?" in answer.content.decode()
 
@@ -72,8 +72,8 @@ class TestThePages:
         wanted = Permission.objects.filter(codename__in=["view_journey", "view_narrative"])
         analyst.user_permissions.set(wanted)
         client.force_login(analyst)
-        page = client.get(page_of(heard_journey, "import_file")).content.decode()
+        page = client.get(admin_address(heard_journey, "import_file")).content.decode()
         assert "Export as CSV" in page
         assert 'type="file"' not in page
         upload = {"file": SimpleUploadedFile("journey.json", b"[]")}
-        assert client.post(page_of(heard_journey, "import_file"), upload).status_code == 403
+        assert client.post(admin_address(heard_journey, "import_file"), upload).status_code == 403

@@ -11,13 +11,13 @@ from django_q.models import OrmQ
 from harness.admin_pages import (
     JOURNEYS,
     NARRATIVES,
+    admin_address,
     badges,
     edit,
     heard,
     journey_form,
     make_clips,
     narrative_form,
-    page_of,
 )
 from narratives.content.loading import load_default_content
 from narratives.models import Journey
@@ -33,20 +33,20 @@ class TestDrafts:
         before, clips = heard(admin_client), Clip.objects.count()
         with django_capture_on_commit_callbacks(execute=True):
             form = journey_form(journey, **{"narratives-1-text": "Where did it all begin?"})
-            assert admin_client.post(page_of(journey), form).status_code == 302
+            assert admin_client.post(admin_address(journey), form).status_code == 302
         assert heard(admin_client) == before
         assert (Clip.objects.count(), WarmItem.objects.count(), OrmQ.objects.count()) == (clips, 0, 0)
         assert journey.narratives.get(kind="question").text == "Where did it all begin?"
 
     def test_one_that_is_saved_is_held(self, admin_client, question):
-        admin_client.post(page_of(question), narrative_form(question, text="Where did it all begin?"))
+        admin_client.post(admin_address(question), narrative_form(question, text="Where did it all begin?"))
         question.refresh_from_db()
         held = Pin.objects.filter(reason=Pin.Reason.DRAFT).values_list("content_hash", flat=True)
         assert question.draft_speech("nova").content_hash in held
 
     def test_editing_is_dated(self, admin_client, question):
         before = question.edited_at
-        admin_client.post(page_of(question), narrative_form(question, text="Where did it all begin?"))
+        admin_client.post(admin_address(question), narrative_form(question, text="Where did it all begin?"))
         question.refresh_from_db()
         assert question.edited_at > before
 
@@ -59,7 +59,7 @@ class TestDrafts:
             "journey": journey.pk,
         }
         form = journey_form(journey) | {f"narratives-3-{name}": value for name, value in new.items()}
-        response = admin_client.post(page_of(journey), form | {"narratives-TOTAL_FORMS": 4})
+        response = admin_client.post(admin_address(journey), form | {"narratives-TOTAL_FORMS": 4})
         assert response.status_code == 302
         order = journey.narratives.values_list("slug", "position")
         assert list(order) == [("intro", 0), ("question", 1), ("intro-2", 2), ("outro", 3)]
@@ -77,23 +77,25 @@ class TestDrafts:
 
     @pytest.mark.parametrize("field", ["title", "text"])
     def test_what_nobody_can_see_or_say_is_refused(self, admin_client, question, field):
-        page = admin_client.post(page_of(question), narrative_form(question, **{field: "\u200b ?"}))
+        page = admin_client.post(admin_address(question), narrative_form(question, **{field: "\u200b ?"}))
         assert "It has no letter and no digit." in page.content.decode()
 
     def test_a_row_without_words_is_refused_and_keeps_the_page(self, admin_client, journey):
-        response = admin_client.post(page_of(journey), journey_form(journey, **{"narratives-1-text": ""}))
+        response = admin_client.post(
+            admin_address(journey), journey_form(journey, **{"narratives-1-text": ""})
+        )
         assert response.status_code == 200
         assert b"This field is required." in response.content
 
     def test_order_is_saved_and_heard_at_once(self, admin_client, journey):
         form = journey_form(journey, **{"narratives-0-position": 1, "narratives-1-position": 0})
-        admin_client.post(page_of(journey), form)
+        admin_client.post(admin_address(journey), form)
         assert [title for title, _ in heard(admin_client)] == ["Question", "Intro", "Outro"]
 
 
 def test_a_second_default_journey_is_refused_in_plain_words(admin_client, journey):
     other = Journey.objects.create(slug="other", title="Other")
-    page = admin_client.post(page_of(other), journey_form(other, is_default="on"))
+    page = admin_client.post(admin_address(other), journey_form(other, is_default="on"))
     assert "“Ours” is the default now" in page.content.decode()
 
 
@@ -108,12 +110,12 @@ class TestThoseWhoMayOnlyLook:
 
     def test_they_can_read_and_hear(self, client, journey, question):
         make_clips(question.text)
-        page = client.get(page_of(journey)).content.decode()
+        page = client.get(admin_address(journey)).content.decode()
         assert question.text in page
         assert page.count("<audio") == 2
 
     def test_they_find_nothing_to_write_or_press(self, client, journey, question):
-        for address in (page_of(journey), page_of(question), NARRATIVES):
+        for address in (admin_address(journey), admin_address(question), NARRATIVES):
             page = client.get(address).content.decode()
             assert "<textarea" not in page
             for word in ("Publish changes", "Make missing clips", "Save", "publish_chosen", "data-move="):
@@ -121,17 +123,17 @@ class TestThoseWhoMayOnlyLook:
 
     def test_who_may_change_a_journey_but_no_words_cannot_publish(self, client, journey, question):
         User.objects.get().user_permissions.add(Permission.objects.get(codename="change_journey"))
-        page = client.get(page_of(journey)).content.decode()
+        page = client.get(admin_address(journey)).content.decode()
         assert ("Save draft" in page, "Save and publish" in page) == (True, False)
         edit(question, "Where did it all begin?")
-        client.post(page_of(journey), journey_form(journey, _publish="1"))
+        client.post(admin_address(journey), journey_form(journey, _publish="1"))
         assert heard(client)[1] == ("Question", "Where did it begin?")
 
     def test_their_deeds_are_refused(self, client, journey, question):
         edit(question, "Where did it all begin?")
-        for address in (page_of(journey, "publish_changes"), page_of(journey, "make_missing")):
+        for address in (admin_address(journey, "publish_changes"), admin_address(journey, "make_missing")):
             assert client.post(address, {"confirmed": "yes"}).status_code == 403
-        assert client.post(page_of(journey), journey_form(journey)).status_code == 403
+        assert client.post(admin_address(journey), journey_form(journey)).status_code == 403
         client.post(NARRATIVES, {"action": "publish_chosen", "_selected_action": question.pk})
         assert heard(client)[1] == ("Question", "Where did it begin?")
 
@@ -149,9 +151,16 @@ def test_a_title_is_never_markup(admin_client, journey, question):
     journey.save()
     edit(question, "<img src=x onerror=alert(1)>")
     make_clips(question.text)
-    addresses = [page_of(journey), page_of(question), NARRATIVES, page_of(journey, "publish_changes")]
+    addresses = [
+        admin_address(journey),
+        admin_address(question),
+        NARRATIVES,
+        admin_address(journey, "publish_changes"),
+    ]
     pages = [admin_client.get(address).content.decode() for address in addresses]
-    published = admin_client.post(page_of(journey, "publish_changes"), {"confirmed": "yes"}, follow=True)
+    published = admin_client.post(
+        admin_address(journey, "publish_changes"), {"confirmed": "yes"}, follow=True
+    )
     for page in (*pages, published.content.decode()):
         assert "<script>alert" not in page
         assert "<img src=x" not in page
@@ -169,5 +178,5 @@ class TestFewQueries:
 
     def test_a_journey_of_many_narratives(self, admin_client, django_assert_max_num_queries):
         with django_assert_max_num_queries(16):
-            page = admin_client.get(page_of(Journey.objects.get()))
+            page = admin_client.get(admin_address(Journey.objects.get()))
         assert len(badges(page)) == 1 + 34

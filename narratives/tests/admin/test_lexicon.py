@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from harness.admin_pages import YES, edit, heard, page_of, said
+from harness.admin_pages import YES, admin_address, edit, heard, said
 from narratives.models import Narrative, Pronunciation
 from ttscache.models import WarmItem, WarmRun
 
@@ -82,22 +82,22 @@ class TestTheLexicon:
         assert says in admin_client.post(ADD, ENTRY | changed).content.decode()
 
     def test_changing_one_asks_too(self, admin_client, entry):
-        page = admin_client.post(page_of(entry), ENTRY | {"say_as": "begun"}).content.decode()
+        page = admin_client.post(admin_address(entry), ENTRY | {"say_as": "begun"}).content.decode()
         assert "begun?</ins>" in page
         entry.refresh_from_db()
         assert entry.say_as == "beginn"
 
     def test_deleting_one_asks_and_says_what_is_there_already(self, admin_client, entry, heard_question):
-        page = admin_client.get(page_of(entry, "delete")).content.decode()
+        page = admin_client.get(admin_address(entry, "delete")).content.decode()
         assert "changes 2 clips of 1 text. All of them are made already." in page
-        admin_client.post(page_of(entry, "delete"), YES | {"post": "yes"})
+        admin_client.post(admin_address(entry, "delete"), YES | {"post": "yes"})
         assert not Pronunciation.objects.exists()
         assert not heard_question.has_changes
 
     def test_its_page_shows_where_it_is_said_and_makes_that_after_a_yes(
         self, admin_client, entry, paid_voice
     ):
-        assert "Where did it begin?" in admin_client.get(page_of(entry)).content.decode()
+        assert "Where did it begin?" in admin_client.get(admin_address(entry)).content.decode()
         make = reverse("admin:narratives_pronunciation_make_examples", args=[entry.pk])
         assert "40 characters" in admin_client.get(make).content.decode()
         assert not WarmRun.objects.exists()

@@ -13,11 +13,11 @@ from django.urls import reverse
 
 from harness.admin_pages import (
     NARRATIVES,
+    admin_address,
     edit,
     journey_form,
     make_clips,
     narrative_form,
-    page_of,
     said,
     sounds,
 )
@@ -76,11 +76,11 @@ class TestThePrice:
 
 class TestThePress:
     def press(self, client: Client, thing: Journey | Narrative, form: dict[str, Any]) -> Any:
-        return client.post(page_of(thing), form | {"_make": "1"}, follow=True)
+        return client.post(admin_address(thing), form | {"_make": "1"}, follow=True)
 
     def test_it_saves_the_draft_makes_its_clips_and_stays(self, admin_client, heard_journey, changed):
         page = self.press(admin_client, heard_journey, changed)
-        assert page.redirect_chain[-1][0] == page_of(heard_journey)
+        assert page.redirect_chain[-1][0] == admin_address(heard_journey)
         assert f"2 clips are being made: {2 * len(NEW)} characters, free of charge." in said(page)
         assert (heard_journey.narratives.get(kind="question").text, to_be_made()) == (NEW, 2)
         assert heard_journey.waiting is None, "nothing is published by it"
@@ -113,7 +113,7 @@ class TestThePress:
         assert to_be_made() == 0
         page = admin_client.post(page.context["action"], {"confirmed": "yes"}, follow=True)
         assert "6 clips are being made" in said(page)
-        assert (page.redirect_chain[-1][0], to_be_made()) == (page_of(heard_journey), 6)
+        assert (page.redirect_chain[-1][0], to_be_made()) == (admin_address(heard_journey), 6)
 
     def test_where_nothing_is_missing_it_saves_and_says_so(self, admin_client, heard_journey):
         page = self.press(admin_client, heard_journey, journey_form(heard_journey, title="Ours, too"))
@@ -143,11 +143,11 @@ class TestWhoMayNotMake:
 
     def test_finds_no_such_button_and_is_told_no_price(self, client, heard_journey, heard_question, changed):
         for thing in (heard_journey, heard_question):
-            assert "Save and make audio" not in client.get(page_of(thing)).content.decode()
+            assert "Save and make audio" not in client.get(admin_address(thing)).content.decode()
         assert client.post(JOURNEY_PRICE, changed).status_code == 403
 
     def test_saves_the_words_alone(self, client, heard_journey, changed):
-        client.post(page_of(heard_journey), changed | {"_make": "1"})
+        client.post(admin_address(heard_journey), changed | {"_make": "1"})
         assert (heard_journey.narratives.get(kind="question").text, to_be_made()) == (NEW, 0)
 
     def test_cannot_go_round_it(self, client, heard_journey):
@@ -157,7 +157,7 @@ class TestWhoMayNotMake:
 
 class TestHowAJourneyStands:
     def test_live_with_its_version_and_its_readiness(self, admin_client, heard_journey):
-        page = admin_client.get(page_of(heard_journey)).content.decode()
+        page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert "live: v1" in page
         assert "Save and publish v2" in page
         assert "Readiness 6/6 clips" in page
@@ -165,7 +165,7 @@ class TestHowAJourneyStands:
     def test_a_draft_with_changes(self, admin_client, heard_journey, heard_question):
         heard_question.text = NEW
         heard_question.save()
-        page = admin_client.get(page_of(heard_journey)).content.decode()
+        page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert page.index("Draft with changes") < page.index("Readiness 4/6 clips")
 
     def test_clips_of_a_draft_are_ready_to_be_published_but_not_up_to_date(
@@ -175,12 +175,12 @@ class TestHowAJourneyStands:
         heard_question.save()
         make_drafts([heard_question])
         make_clips(NEW)
-        assert "Readiness 4/6 clips" in admin_client.get(page_of(heard_journey)).content.decode()
+        assert "Readiness 4/6 clips" in admin_client.get(admin_address(heard_journey)).content.decode()
 
 
 def test_a_press_that_costs_money_looks_its_clips_up_once(admin_client, changed, heard_journey, paid_voice):
     with CaptureQueriesContext(connection) as captured:
-        asked = admin_client.post(page_of(heard_journey), changed | {"_publish": "1"})
+        asked = admin_client.post(admin_address(heard_journey), changed | {"_publish": "1"})
     assert "2 clips are missing" in asked.content.decode()
     new = conf().house_request(NEW, "nova").content_hash
     looks = [each["sql"] for each in captured if '"tts_cache"."content_text"' in each["sql"]]
@@ -205,16 +205,18 @@ class TestMakingClips:
 
     def test_the_words_on_the_page_are_made_also_when_they_are_a_draft(self, admin_client, journey, question):
         edit(question, "Where did it all begin?")
-        assert b"8 clips are missing" in admin_client.get(page_of(journey, "make_missing")).content
-        admin_client.post(page_of(journey, "make_missing"), {"confirmed": "yes"})
+        assert b"8 clips are missing" in admin_client.get(admin_address(journey, "make_missing")).content
+        admin_client.post(admin_address(journey, "make_missing"), {"confirmed": "yes"})
         assert sounds(admin_client, question) == ["Being made", "Being made"]
         assert WarmItem.objects.values("clip").distinct().count() == 8
 
     def test_nothing_missing_is_said(self, admin_client, journey):
         for narrative in journey.narratives.all():
             make_clips(narrative.text)
-        assert "Every clip is there" in said(admin_client.get(page_of(journey, "make_missing"), follow=True))
+        assert "Every clip is there" in said(
+            admin_client.get(admin_address(journey, "make_missing"), follow=True)
+        )
 
     def test_looking_makes_nothing(self, admin_client, journey):
-        admin_client.get(page_of(journey, "make_missing"))
+        admin_client.get(admin_address(journey, "make_missing"))
         assert not WarmRun.objects.exists()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from harness.admin_pages import make_clips, page_of
+from harness.admin_pages import admin_address, make_clips
 from harness.axe import serious
 from harness.optional import skipped_when_unavailable
 from narratives.models import Journey, Narrative
@@ -45,7 +45,7 @@ def test_it_follows_the_words_and_a_press_goes_ahead_at_it(
     open_page: Callable[..., Page], journey: Journey, place: str
 ) -> None:
     question = journey.narratives.get(kind="question")
-    page = open_page(page_of(journey if place == "journey" else question))
+    page = open_page(admin_address(journey if place == "journey" else question))
     expect(button(page)).to_contain_text("Save and make audio: every clip is there")
     words_of_the_question(page).fill(NEW)
     expect(button(page)).to_contain_text(PRICE)
@@ -57,7 +57,7 @@ def test_it_follows_the_words_and_a_press_goes_ahead_at_it(
 def test_while_somebody_writes_no_price_stands_that_is_not_true(
     open_page: Callable[..., Page], journey: Journey
 ) -> None:
-    page = open_page(page_of(journey.narratives.get(kind="question")))
+    page = open_page(admin_address(journey.narratives.get(kind="question")))
     expect(button(page)).to_contain_text("every clip is there")
     page.route("**/price/", lambda route: route.abort())
     words_of_the_question(page).fill(NEW)
@@ -71,7 +71,7 @@ def test_while_somebody_writes_no_price_stands_that_is_not_true(
 def test_words_that_are_not_saved_are_not_lost_without_a_word(
     open_page: Callable[..., Page], journey: Journey
 ) -> None:
-    page = open_page(page_of(journey))
+    page = open_page(admin_address(journey))
     warned: list[str] = []
 
     def stay(dialog: Any) -> None:
@@ -91,7 +91,7 @@ def test_nothing_serious_for_those_who_see_or_move_otherwise(
     open_page: Callable[..., Page], journey: Journey, scheme: str
 ) -> None:
     Narrative.objects.filter(kind="question").update(text=NEW)
-    page = open_page(page_of(journey), viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = open_page(admin_address(journey), viewport={"width": 390, "height": 844}, color_scheme=scheme)
     expect(page.get_by_role("link", name="Make now, nova, Question")).to_be_visible()
     with skipped_when_unavailable():
         assert serious(page) == []

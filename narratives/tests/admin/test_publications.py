@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from harness.admin_pages import YES, edit, fail, heard, make_clips, page_of, said
+from harness.admin_pages import YES, admin_address, edit, fail, heard, make_clips, said
 from narratives import publishing, tasks
 from narratives.editing.deleting import delete_narratives
 from narratives.models import Journey, Narrative, Publication
@@ -33,18 +33,18 @@ def waiting(heard_question: Narrative) -> Publication:
 
 class TestWhatWaits:
     def test_the_journey_tells_how_much_is_there(self, admin_client, heard_journey, waiting):
-        page = admin_client.get(page_of(heard_journey)).content.decode()
+        page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert "Version 2 waits for its sound." in page
         assert "0 of 2" in page
         assert "Asked for by ben" in page
 
     def test_it_tells_which_version_listeners_have(self, admin_client, heard_journey):
-        page = admin_client.get(page_of(heard_journey)).content.decode()
+        page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert re.search(r"live: v1, \d+ \w+ \d{4}, ana<", page)
 
     def test_a_failed_clip_says_why_and_can_be_tried_again(self, admin_client, heard_journey, waiting):
         fail(waiting)
-        page = admin_client.get(page_of(heard_journey)).content.decode()
+        page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert page.count("The voice service was busy.") >= 2
         assert deed(heard_journey, "make") in page
         asked = admin_client.get(deed(heard_journey, "make")).content.decode()
@@ -83,7 +83,7 @@ class TestWhatWaits:
         client = Client()
         client.force_login(user)
         assert client.post(deed(heard_journey, name), YES).status_code == 403
-        assert deed(heard_journey, name) not in client.get(page_of(heard_journey)).content.decode()
+        assert deed(heard_journey, name) not in client.get(admin_address(heard_journey)).content.decode()
 
 
 class TestTheDeletionOfWhatWaitsUndone:
@@ -105,7 +105,7 @@ class TestTheDeletionOfWhatWaitsUndone:
         assert not WarmItem.objects.filter(run__state__in=["queued", "running"], state="queued").exists()
 
     def test_the_price_is_asked_and_then_it_goes_on(self, admin_client, heard_journey, undone):
-        assert "Go on …" in admin_client.get(page_of(heard_journey)).content.decode()
+        assert "Go on …" in admin_client.get(admin_address(heard_journey)).content.decode()
         asked = admin_client.get(deed(heard_journey, "make")).content.decode()
         assert "46 characters, about $0.001" in asked
         admin_client.post(deed(heard_journey, "make"), YES)

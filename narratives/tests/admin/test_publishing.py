@@ -9,12 +9,12 @@ from django_q.models import OrmQ
 
 from harness.admin_pages import (
     NARRATIVES,
+    admin_address,
     edit,
     heard,
     journey_form,
     make_clips,
     narrative_form,
-    page_of,
     said,
     sounds,
 )
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 class TestPublishing:
     def test_the_button_asks_first(self, admin_client, journey, question):
         edit(question, "Where did it all begin?")
-        page = admin_client.get(page_of(journey, "publish_changes"))
+        page = admin_client.get(admin_address(journey, "publish_changes"))
         assert "Where did it all begin?" in page.content.decode()
         assert "2 clips are missing: 46 characters, free of charge." in page.content.decode()
         assert "Where did it begin?" in heard(admin_client)[1]
@@ -38,7 +38,9 @@ class TestPublishing:
         edit(question, "Where did it all begin?")
         make_clips("Where did it begin?")
         with django_capture_on_commit_callbacks(execute=True):
-            page = admin_client.post(page_of(journey, "publish_changes"), {"confirmed": "yes"}, follow=True)
+            page = admin_client.post(
+                admin_address(journey, "publish_changes"), {"confirmed": "yes"}, follow=True
+            )
         assert "Version 2: 1 text. 2 clips are being made" in said(page)
         assert heard(admin_client)[1] == ("Question", "Where did it begin?")
         assert sounds(admin_client, question) == ["Being made", "Being made"]
@@ -46,31 +48,31 @@ class TestPublishing:
 
     def test_publish_anyway_gives_the_new_words_at_once(self, admin_client, journey, question):
         edit(question, "Where did it all begin?")
-        page = admin_client.get(page_of(journey, "publish_changes")).content.decode()
+        page = admin_client.get(admin_address(journey, "publish_changes")).content.decode()
         assert "waits about 2 s" in page
-        admin_client.post(page_of(journey, "publish_changes"), {"confirmed": "yes", "at_once": "1"})
+        admin_client.post(admin_address(journey, "publish_changes"), {"confirmed": "yes", "at_once": "1"})
         assert heard(admin_client)[1] == ("Question", "Where did it all begin?")
 
     def test_nothing_to_publish_is_said(self, admin_client, journey):
-        page = admin_client.get(page_of(journey, "publish_changes"), follow=True)
+        page = admin_client.get(admin_address(journey, "publish_changes"), follow=True)
         assert "nothing to publish" in said(page)
 
     def test_saving_and_publishing_in_one(self, admin_client, journey):
         form = journey_form(journey, **{"narratives-1-text": "Where did it all begin?", "_publish": "1"})
-        page = admin_client.post(page_of(journey), form, follow=True)
+        page = admin_client.post(admin_address(journey), form, follow=True)
         assert "Version 2: 1 text." in said(page)
         assert journey.waiting.revisions.get().text == "Where did it all begin?"
 
     def test_saving_and_publishing_one_narrative(self, admin_client, journey, question):
         form = narrative_form(question, text="Where did it all begin?", _publish="1")
-        admin_client.post(page_of(question), form)
+        admin_client.post(admin_address(question), form)
         assert journey.waiting.revisions.get().text == "Where did it all begin?"
 
     def test_what_costs_money_is_saved_then_asked_then_published(
         self, admin_client, journey, question, paid_voice
     ):
         form = narrative_form(question, text="Where did it all begin?", _publish="1")
-        page = admin_client.post(page_of(question), form)
+        page = admin_client.post(admin_address(question), form)
         assert "2 clips are missing: 46 characters, about $0.001." in page.content.decode()
         assert (journey.narratives.get(kind="question").text, journey.waiting) == (form["text"], None)
         hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="(\w+)"', page.content.decode()))
@@ -104,7 +106,7 @@ class TestPublishing:
 
     def test_going_live_has_the_clips_made(self, admin_client, journey):
         Journey.objects.update(is_live=False)
-        page = admin_client.post(page_of(journey), journey_form(journey), follow=True)
+        page = admin_client.post(admin_address(journey), journey_form(journey), follow=True)
         assert "6 clips are being made" in said(page)
         assert WarmRun.objects.count() == 2
 
@@ -114,9 +116,9 @@ class TestPublishing:
         other = Journey.objects.create(slug="other", title="Other", is_live=True)
         moved = narrative_form(question, journey=other.pk)
         Journey.objects.filter(pk=journey.pk).update(is_live=False)
-        page = admin_client.post(page_of(question), moved)
+        page = admin_client.post(admin_address(question), moved)
         assert "2 clips are missing: 38 characters, about $0.001. Make them first." in page.content.decode()
         make_clips(question.text)
-        admin_client.post(page_of(question), moved)
+        admin_client.post(admin_address(question), moved)
         question.refresh_from_db()
         assert question.journey == other

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from harness.admin_pages import JOURNEYS, NARRATIVES, heard, journey_form, page_of
+from harness.admin_pages import JOURNEYS, NARRATIVES, admin_address, heard, journey_form
 from narratives.editing.deleting import delete_journeys, delete_narratives
 from narratives.models import Journey, Narrative
 from ttscache.models import Pin
@@ -22,7 +22,7 @@ UNDELETE = reverse("admin:narratives_narrative_undelete")
 
 
 def delete_on_its_page(client: Client, thing: Journey | Narrative) -> Any:
-    return client.post(page_of(thing, "delete"), {"post": "yes"}, follow=True)
+    return client.post(admin_address(thing, "delete"), {"post": "yes"}, follow=True)
 
 
 def delete_in_the_list(client: Client, thing: Journey | Narrative) -> Any:
@@ -34,7 +34,7 @@ def delete_in_the_list(client: Client, thing: Journey | Narrative) -> Any:
 
 def delete_in_the_editor(client: Client, thing: Narrative) -> Any:
     form = journey_form(thing.journey, **{f"narratives-{thing.position}-DELETE": "on"})
-    return client.post(page_of(thing.journey), form | {"_continue": "1"}, follow=True)
+    return client.post(admin_address(thing.journey), form | {"_continue": "1"}, follow=True)
 
 
 def undo(client: Client, page: Any) -> Any:
@@ -73,7 +73,7 @@ class TestUndo:
 
     def test_it_leads_back_to_where_it_was_deleted(self, admin_client, heard_question):
         page = undo(admin_client, delete_in_the_editor(admin_client, heard_question))
-        assert page.request["PATH_INFO"] == page_of(heard_question.journey)
+        assert page.request["PATH_INFO"] == admin_address(heard_question.journey)
 
     def test_it_leads_to_no_other_site(self, admin_client, heard_question):
         delete_narratives([heard_question])
@@ -114,8 +114,8 @@ class TestUndo:
 class TestList:
     def test_what_is_deleted_is_in_no_other(self, admin_client, heard_question):
         delete_narratives([heard_question])
-        assert page_of(heard_question) not in admin_client.get(NARRATIVES).content.decode()
-        assert admin_client.get(page_of(heard_question)).status_code == 302
+        assert admin_address(heard_question) not in admin_client.get(NARRATIVES).content.decode()
+        assert admin_client.get(admin_address(heard_question)).status_code == 302
 
     def test_it_has_who_and_until_when(self, admin_client, heard_question):
         delete_narratives([heard_question], by="ana")
@@ -169,15 +169,15 @@ def test_two_texts_of_a_journey_have_no_name_in_common(admin_client, heard_journ
 def test_rows_that_move_while_one_goes_keep_their_order(admin_client, heard_journey, heard_question):
     form = journey_form(heard_journey, **{"narratives-1-DELETE": "on"})
     form |= {"narratives-0-position": 1, "narratives-1-position": 2, "narratives-2-position": 0}
-    admin_client.post(page_of(heard_journey), form)
+    admin_client.post(admin_address(heard_journey), form)
     assert list(heard_journey.narratives.values_list("slug", "position")) == [("outro", 0), ("intro", 1)]
 
 
 class TestDeleting:
     def test_it_asks_then_lets_go_of_the_clips(self, admin_client, question):
         content_hash = question.live.speech("nova").content_hash
-        assert b"Are you sure" in admin_client.get(page_of(question, "delete")).content
-        admin_client.post(page_of(question, "delete"), {"post": "yes"})
+        assert b"Are you sure" in admin_client.get(admin_address(question, "delete")).content
+        admin_client.post(admin_address(question, "delete"), {"post": "yes"})
         assert [title for title, _ in heard(admin_client)] == ["Intro", "Outro"]
         assert [pin.reason for pin in Pin.objects.filter(content_hash=content_hash)] == [Pin.Reason.RECENT]
 
@@ -190,7 +190,7 @@ class TestDeleting:
         assert not Pin.objects.exclude(reason=Pin.Reason.RECENT).exists()
 
     def test_a_row_of_the_journey(self, admin_client, journey):
-        admin_client.post(page_of(journey), journey_form(journey, **{"narratives-1-DELETE": "on"}))
+        admin_client.post(admin_address(journey), journey_form(journey, **{"narratives-1-DELETE": "on"}))
         assert [title for title, _ in heard(admin_client)] == ["Intro", "Outro"]
         assert not Pin.objects.filter(reason=Pin.Reason.DRAFT).exists()
 

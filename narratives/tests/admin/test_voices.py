@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from harness.admin_pages import NARRATIVES, badges, make_clips, page_of, said
+from harness.admin_pages import NARRATIVES, admin_address, badges, make_clips, said
 from narratives import publishing
 from narratives.models import Journey, Narrative
 from ttscache.models import Clip, WarmItem, WarmRun
@@ -42,19 +42,19 @@ def noted(user: Any) -> list[str]:
 class TestWhatIsOffered:
     @pytest.mark.parametrize("page", ["journey", "narrative"])
     def test_make_again_for_what_is_made(self, admin_client, heard_question, page):
-        found = deeds(admin_client.get(page_of(getattr(heard_question, page, heard_question))))
+        found = deeds(admin_client.get(admin_address(getattr(heard_question, page, heard_question))))
         assert "Make again, nova, Question" in found
         assert "Make again, onyx, Question" in found
 
     def test_make_now_for_what_is_out_of_date(self, admin_client, heard_question):
-        page = admin_client.get(page_of(written(heard_question)))
+        page = admin_client.get(admin_address(written(heard_question)))
         assert deeds(page) == ["Make now, nova, Question", "Make now, onyx, Question"]
 
     def test_try_again_for_what_failed(self, admin_client, heard_question):
-        run = publishing.warm(written(heard_question).journey, "nova")
+        run = publishing.warm_journey(written(heard_question).journey, "nova")
         clip = Clip.objects.record(heard_question.draft_speech("nova"), "question")
         WarmItem.objects.create(run=run, clip=clip, position=9, state="failed", reason="Busy.", characters=1)
-        page = admin_client.get(page_of(heard_question))
+        page = admin_client.get(admin_address(heard_question))
         assert deeds(page) == ["Try again, nova, Question", "Make now, onyx, Question"]
         assert (
             '<span class="narrative-reason">Busy. Until it is there, this is what listeners hear.<'
@@ -63,7 +63,7 @@ class TestWhatIsOffered:
 
     def test_nothing_while_it_is_being_made(self, admin_client, heard_question):
         admin_client.post(deed_of(written(heard_question), "make"), {"confirmed": "yes"})
-        assert deeds(admin_client.get(page_of(heard_question))) == ["Make now, onyx, Question"]
+        assert deeds(admin_client.get(admin_address(heard_question))) == ["Make now, onyx, Question"]
 
     def test_nothing_on_a_list(self, admin_client, heard_journey):
         assert deeds(admin_client.get(NARRATIVES)) == []
@@ -83,9 +83,9 @@ class TestMakingNow:
 
     def test_from_the_journey_one_comes_back_to_its_place_there(self, admin_client, heard_question):
         address = f"{deed_of(written(heard_question), 'make')}?from=journey"
-        assert address in admin_client.get(page_of(heard_question.journey)).content.decode()
+        assert address in admin_client.get(admin_address(heard_question.journey)).content.decode()
         answer = admin_client.post(address, {"confirmed": "yes"})
-        assert answer["Location"] == f"{page_of(heard_question.journey)}#sounds-{heard_question.pk}"
+        assert answer["Location"] == f"{admin_address(heard_question.journey)}#sounds-{heard_question.pk}"
 
     def test_what_is_there_meanwhile_is_not_made(self, admin_client, heard_question):
         page = admin_client.get(deed_of(heard_question, "make"), follow=True)
@@ -119,7 +119,7 @@ class TestMakingAgain:
     def test_a_failure_is_told_beside_the_clip_that_stays(self, admin_client, heard_question):
         admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"})
         WarmItem.objects.update(state="failed", reason="The voice service was busy.")
-        page = admin_client.get(page_of(heard_question))
+        page = admin_client.get(admin_address(heard_question))
         assert badges(page)[:3] == ["Up to date", "Not made again", "Up to date"]
         assert "The voice service was busy. What was there goes on playing." in page.content.decode()
         assert deeds(page) == ["Make again, nova, Question", "Make again, onyx, Question"]
@@ -128,11 +128,11 @@ class TestMakingAgain:
         admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"})
         WarmItem.objects.update(state="done")
         Clip.objects.update(stored_at=timezone.now())
-        assert badges(admin_client.get(page_of(heard_question)))[:2] == ["Up to date", "Up to date"]
+        assert badges(admin_client.get(admin_address(heard_question)))[:2] == ["Up to date", "Up to date"]
 
     def test_of_a_whole_journey(self, admin_client, admin_user, heard_journey):
-        address = page_of(heard_journey, "make_all_again")
-        assert f'href="{address}"' in admin_client.get(page_of(heard_journey)).content.decode()
+        address = admin_address(heard_journey, "make_all_again")
+        assert f'href="{address}"' in admin_client.get(admin_address(heard_journey)).content.decode()
         assert "6 clips are made again: 74 characters" in admin_client.get(address).content.decode()
         page = admin_client.post(address, {"confirmed": "yes"}, follow=True)
         assert badges(page).count("Being made again") == WarmItem.objects.count() == 6
@@ -140,7 +140,7 @@ class TestMakingAgain:
 
     def test_of_a_whole_journey_leaves_out_what_is_not_made(self, admin_client, heard_question):
         written(heard_question)
-        page = admin_client.get(page_of(heard_question.journey, "make_all_again")).content.decode()
+        page = admin_client.get(admin_address(heard_question.journey, "make_all_again")).content.decode()
         assert "6 clips are made again: 74 characters" in page, "with the old words, which listeners have"
 
     def test_of_chosen_narratives(self, admin_client, admin_user, heard_question):
@@ -163,7 +163,7 @@ class TestMakingAgain:
     ):
         written(heard_question)
         make_clips(NEW)
-        assert badges(admin_client.get(page_of(heard_question)))[0] == "Ready to publish"
+        assert badges(admin_client.get(admin_address(heard_question)))[0] == "Ready to publish"
         admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"})
         assert WarmItem.objects.get().clip.content_text == NEW
 
@@ -179,14 +179,14 @@ class TestWhoMayNotMake:
 
     def test_finds_nothing_to_press(self, client, heard_journey, heard_question):
         for thing in (heard_journey, heard_question):
-            page = client.get(page_of(thing))
+            page = client.get(admin_address(thing))
             assert deeds(page) == []
             for words in ("Make missing clips", "Make all again"):
                 assert words not in page.content.decode()
 
     def test_is_refused(self, client, heard_journey, heard_question):
         addresses = [deed_of(heard_question, "make"), deed_of(heard_question, "make_again")]
-        for address in (*addresses, page_of(heard_journey, "make_all_again")):
+        for address in (*addresses, admin_address(heard_journey, "make_all_again")):
             assert client.post(address, {"confirmed": "yes"}).status_code == 403
         client.post(NARRATIVES, {"action": "make_chosen_again", "_selected_action": heard_question.pk})
         assert not WarmRun.objects.exists()

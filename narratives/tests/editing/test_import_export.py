@@ -17,14 +17,14 @@ pytestmark = pytest.mark.django_db
 
 
 def problems(content: bytes) -> list[tuple[int, str]]:
-    return [(problem.row, problem.field) for problem in import_export.parse(content).problems]
+    return [(problem.row, problem.field) for problem in import_export.parse_file(content).problems]
 
 
 @pytest.mark.parametrize("write", [import_export.as_json, import_export.as_csv], ids=["JSON", "CSV"])
 def test_what_was_exported_is_imported_without_a_difference(heard_journey: Journey, write: Any) -> None:
     Narrative.objects.filter(kind="question").update(text='=Where, "there"?\n\nIt began, so.')
     Pronunciation.objects.create(word="Siobhan", say_as="Shivawn")
-    difference = import_export.compare(heard_journey, import_export.parse(write(heard_journey).encode()))
+    difference = import_export.compare(heard_journey, import_export.parse_file(write(heard_journey).encode()))
     assert (difference.is_empty, difference.problems) == (True, ())
     assert len(difference.unchanged) == 3
 
@@ -35,7 +35,7 @@ def test_an_apostrophe_at_the_start_of_a_text_survives_a_csv_round_trip(
 ) -> None:
     Narrative.objects.filter(kind="question").update(text=text, title=text)
     sheet = import_export.as_csv(heard_journey).encode()
-    difference = import_export.compare(heard_journey, import_export.parse(sheet))
+    difference = import_export.compare(heard_journey, import_export.parse_file(sheet))
     assert (difference.is_empty, difference.problems) == (True, ())
 
 
@@ -49,7 +49,7 @@ def test_added_changed_not_in_the_file_and_unchanged_are_told_apart(heard_journe
     rows = rows_of(heard_journey)
     rows[1]["text"] = "Where did it all begin?"
     rows[2] = {"slug": "new", "kind": "question", "title": "New", "text": "And then?"}
-    told = import_export.compare(heard_journey, import_export.parse(a_file(rows)))
+    told = import_export.compare(heard_journey, import_export.parse_file(a_file(rows)))
     assert [each.slug for each in told.added] == ["new"]
     assert [each.narrative.slug for each in told.changed] == ["question"]
     assert [each.slug for each in told.not_in_file] == ["outro"]
@@ -61,7 +61,7 @@ def test_it_writes_drafts_and_listeners_notice_nothing(heard_journey: Journey) -
     rows = list(reversed(rows_of(heard_journey)))
     rows[1]["text"] = "Where did it all begin?"
     rows.insert(1, {"slug": "new", "kind": "question", "title": "New", "text": "And then?"})
-    import_export.import_into_drafts(heard_journey, import_export.parse(a_file(rows)))
+    import_export.import_into_drafts(heard_journey, import_export.parse_file(a_file(rows)))
     assert heard(Client()) == before
     assert (Clip.objects.count(), WarmRun.objects.count()) == (clips, 0)
     assert heard_journey.narratives.get(slug="question").text == "Where did it all begin?"
@@ -72,7 +72,7 @@ def test_where_nobody_can_hear_it_the_order_of_the_file_counts(heard_journey: Jo
     Journey.objects.update(is_live=False)
     heard_journey.refresh_from_db()
     import_export.import_into_drafts(
-        heard_journey, import_export.parse(a_file(list(reversed(rows_of(heard_journey)))))
+        heard_journey, import_export.parse_file(a_file(list(reversed(rows_of(heard_journey)))))
     )
     assert [each.slug for each in heard_journey.narratives.all()] == ["outro", "question", "intro"]
 
@@ -81,7 +81,7 @@ def test_the_lexicon_comes_along(heard_journey: Journey) -> None:
     Pronunciation.objects.create(word="siobhan", say_as="Shivvy")
     lexicon = [{"word": "Siobhan", "say_as": "Shivawn"}, {"word": "Niamh", "say_as": "Neev", "voice": "onyx"}]
     told = import_export.import_into_drafts(
-        heard_journey, import_export.parse(a_file(rows_of(heard_journey), lexicon=lexicon))
+        heard_journey, import_export.parse_file(a_file(rows_of(heard_journey), lexicon=lexicon))
     )
     assert len(told.words_said_otherwise) == 2
     assert sorted(Pronunciation.objects.values_list("say_as", flat=True)) == ["Neev", "Shivawn"]
@@ -159,5 +159,5 @@ def test_a_spreadsheet_with_an_odd_position_is_told_so() -> None:
 def test_a_text_that_listeners_have_keeps_its_kind(heard_journey: Journey) -> None:
     rows = rows_of(heard_journey)
     rows[1]["kind"] = "outro"
-    told = import_export.compare(heard_journey, import_export.parse(a_file(rows)))
+    told = import_export.compare(heard_journey, import_export.parse_file(a_file(rows)))
     assert [(problem.row, problem.field) for problem in told.problems] == [(2, "kind")]

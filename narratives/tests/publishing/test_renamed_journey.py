@@ -58,15 +58,15 @@ def test_publishing_anyway_resumes_the_paused_run_of_a_renamed_journey(waiting: 
 
 def test_a_voice_that_is_being_made_stays_so_when_its_journey_is_renamed(heard_journey: Journey) -> None:
     Clip.objects.update(stored_at=None)
-    run = publishing.warm(heard_journey, "nova")
+    run = publishing.warm_journey(heard_journey, "nova")
     renamed = rename(heard_journey)
     assert publishing.is_warming(renamed, "nova")
-    assert publishing.warm(renamed, "nova") == run
+    assert publishing.warm_journey(renamed, "nova") == run
 
 
 def test_a_new_journey_under_the_old_slug_has_runs_of_its_own(heard_journey: Journey) -> None:
     Clip.objects.update(stored_at=None)
-    publishing.warm(heard_journey, "nova")
+    publishing.warm_journey(heard_journey, "nova")
     slug = heard_journey.slug
     rename(heard_journey)
     another = Journey.objects.create(slug=slug, title="Another", is_live=True)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from harness.api_calls import body_of, request_statements, say
 from harness.clips import TEXT, spoken
 from harness.fake_voice import FakeVoice
-from ttscache.delivery.middleware import published_clips
+from ttscache.delivery.middleware import published_clips_middleware
 from ttscache.models import Clip, Pin
 from ttscache.wiring import speech_cache
 
@@ -113,7 +113,9 @@ def test_where_other_origins_are_let_in_a_published_hit_makes_none_either(
     caller: Client, settings: Any
 ) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://elsewhere.example"]
-    place = settings.MIDDLEWARE.index(f"{published_clips.__module__}.{published_clips.__name__}")
+    place = settings.MIDDLEWARE.index(
+        f"{published_clips_middleware.__module__}.{published_clips_middleware.__name__}"
+    )
     cors = "corsheaders.middleware.CorsMiddleware"
     rest = [each for each in settings.MIDDLEWARE if each != cors]
     settings.MIDDLEWARE = [*rest[:place], cors, *rest[place:]]

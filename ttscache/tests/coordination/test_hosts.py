@@ -58,7 +58,7 @@ def test_who_has_its_share_of_the_slots_hands_the_work_on(
     OrmQ.objects.all().delete()
     for slot in range(3):  # of five; a second host would have the right to two
         speech_cache().leases.acquire(f"warm-slot:{slot}")
-    tasks.warm()
+    tasks.make_queued_clips()
     assert (len(voice.calls), OrmQ.objects.count()) == (made, handed_on)
     assert WarmRun.objects.get(pk=run.pk).state == ("queued" if handed_on else "done")
 
@@ -68,5 +68,5 @@ def test_a_host_gets_slots_again_once_the_other_is_lost(voice: FakeVoice) -> Non
     for slot in range(3):
         speech_cache().leases.acquire(f"warm-slot:{slot}")
     run = warming.start_run("here", WANTED)
-    tasks.warm()
+    tasks.make_queued_clips()
     assert WarmRun.objects.get(pk=run.pk).state == WarmRun.State.DONE

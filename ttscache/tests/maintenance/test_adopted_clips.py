@@ -12,7 +12,7 @@ from django_q.models import OrmQ
 from harness.clips import entry
 from harness.earlier_databases import Found
 from ttscache import tasks
-from ttscache.maintenance.adopted_clips import examine_adopted
+from ttscache.maintenance.adopted_clips import examine_adopted_clips
 from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip, ClipFile, PermanentStore, Pin
 from ttscache.tiers.database import DatabaseTier
@@ -36,16 +36,16 @@ def adopted(text: str, sound: bytes = FOUND.sound, **fields: Any) -> Clip:
 def test_an_adopted_clip_gets_its_length_and_version() -> None:
     clip = adopted("Once")
 
-    assert examine_adopted() == (1, 0)
+    assert examine_adopted_clips() == (1, 0)
     clip.refresh_from_db()
     assert clip.duration_ms and len(clip.checksum) == 64
-    assert examine_adopted() == (0, 0)
+    assert examine_adopted_clips() == (0, 0)
 
 
 def test_one_that_plays_in_spite_of_a_flaw_is_left_as_it_is() -> None:
     clips = [adopted("Tag", FOUND.sound + bytes(512)), adopted("Cut", FOUND.sound[:-20])]
 
-    assert examine_adopted() == (2, 0)
+    assert examine_adopted_clips() == (2, 0)
     assert [bytes(clip.file.file_data) for clip in clips] == [FOUND.sound + bytes(512), FOUND.sound[:-20]]
     assert Clip.objects.with_audio().count() == 2
 
@@ -64,7 +64,7 @@ def test_a_clip_that_is_made_anew_meanwhile_is_described_as_it_is_now() -> None:
 def test_a_broken_one_is_counted_told_and_made_anew(caplog: pytest.LogCaptureFixture) -> None:
     clip = adopted("Once", b"noise")
     with caplog.at_level("INFO"):
-        assert examine_adopted() == (0, 1)
+        assert examine_adopted_clips() == (0, 1)
 
     assert clip.content_hash in caplog.text and "Once" not in caplog.text
     clip.refresh_from_db()
@@ -76,7 +76,7 @@ def test_they_are_done_in_small_batches_as_long_as_there_are_any() -> None:
     for number in range(3):
         adopted(f"Text {number}")
     assert is_called_for_by_the_heartbeat()
-    assert examine_adopted(limit=2) == (2, 0)
+    assert examine_adopted_clips(limit=2) == (2, 0)
     tasks.examine_adopted()
     assert not Clip.objects.unexamined().exists()
     assert not is_called_for_by_the_heartbeat()

@@ -19,7 +19,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def task(name: str, age: timedelta, *, success: bool = True) -> None:
     stopped = timezone.now() - age
     Task.objects.create(
-        id=name, name=name, func="ttscache.tasks.warm", started=stopped, stopped=stopped, success=success
+        id=name,
+        name=name,
+        func="ttscache.tasks.make_queued_clips",
+        started=stopped,
+        stopped=stopped,
+        success=success,
     )
 
 
@@ -28,7 +33,7 @@ def test_it_is_done_daily() -> None:
 
     schedule = Schedule.objects.get(name="tidying")
     assert schedule.schedule_type == Schedule.DAILY
-    assert import_string(schedule.func) is tasks.tidy
+    assert import_string(schedule.func) is tasks.clean_up
 
 
 def test_old_hours_become_days() -> None:
@@ -37,7 +42,7 @@ def test_old_hours_become_days() -> None:
         Usage.objects.create(
             hour=moment, content_type="question", voice="nova", outcome="file", latency_bucket=1, requests=2
         )
-    tasks.tidy()
+    tasks.clean_up()
 
     (day,) = Usage.objects.all()
     assert (day.hour.hour, day.requests) == (0, 4)
@@ -48,7 +53,7 @@ def test_a_clip_keeps_its_months_until_it_is_removed() -> None:
     for content_hash in (clip.content_hash, "f" * 32):
         DailyRequests.objects.create(content_hash=content_hash, day=date(2024, 3, 4), requests=2)
         DailyRequests.objects.create(content_hash=content_hash, day=timezone.now().date(), requests=1)
-    tasks.tidy()
+    tasks.clean_up()
 
     assert set(DailyRequests.objects.values_list("content_hash", "day", "requests")) == {
         (clip.content_hash, date(2024, 3, 1), 2),
@@ -62,7 +67,7 @@ def test_tasks_that_ended_well_are_forgotten_after_a_week_and_failures_after_a_m
     task("young", timedelta(days=6))
     task("failed lately", timedelta(days=29), success=False)
     task("failed long ago", timedelta(days=31), success=False)
-    tasks.tidy()
+    tasks.clean_up()
 
     assert [each.name for each in Success.objects.all()] == ["young"]
     assert [each.name for each in Failure.objects.all()] == ["failed lately"]
@@ -75,7 +80,7 @@ def test_what_the_dead_left_behind_is_forgotten() -> None:
         Lease.objects.create(name=name, owner="host:1:x", until=then, error="provider_timeout")
     for days, name in ((1, "young"), (31, "old")):
         FlushedBatch.objects.create(ledger=name, number=1, flushed_at=timezone.now() - timedelta(days=days))
-    tasks.tidy()
+    tasks.clean_up()
 
     assert ProcessReport.objects.get().process == "young"
     assert Lease.objects.get().name == "young"
@@ -93,6 +98,6 @@ def test_what_failed_long_ago_is_remembered_until_its_clip_is_there(
     Clip.objects.update(stored_at=stored_at)
     run = WarmRun.objects.create(scope="ours, nova", state="failed", finished_at=long_ago)
     WarmItem.objects.create(run=run, clip=clip, position=0, characters=3, state="failed")
-    tasks.tidy()
+    tasks.clean_up()
 
     assert WarmRun.objects.count() == runs

@@ -207,7 +207,7 @@ def test_runs_pins_and_removals_of_long_ago_are_forgotten(monkeypatch: pytest.Mo
         )
         Pin.objects.create(content_hash=run.scope, reason="recent", until=ended)
     Pin.objects.create(content_hash="held", reason="recent", until=datetime(2100, 1, 1, tzinfo=UTC))
-    tasks.tidy()
+    tasks.clean_up()
 
     assert {run.scope for run in WarmRun.objects.all()} == {"29 done", "31 paused"}
     assert WarmItem.objects.count() == 4
@@ -221,6 +221,6 @@ def test_plans_that_nobody_confirmed_within_a_day_are_tidied_away_and_no_running
     plans = [pruning.plan_prune(pruning.find_stale(90), 90, name) for name in ("new", "old", "confirmed")]
     pruning.confirm_prune(plans[2].pk, "confirmed")
     PruneRun.objects.exclude(requested_by="new").update(started_at=timezone.now() - timedelta(hours=25))
-    tasks.tidy()
+    tasks.clean_up()
     assert {run.requested_by for run in PruneRun.objects.all()} == {"new", "confirmed"}
     assert {batch.run.requested_by for batch in PruneBatch.objects.all()} == {"new", "confirmed"}

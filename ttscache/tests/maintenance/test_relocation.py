@@ -21,7 +21,7 @@ from ttscache.errors import TierError
 from ttscache.maintenance import relocation
 from ttscache.models import Clip, ClipFile, Lease, PendingDeletion, PermanentStore, Pin
 from ttscache.monitoring import health
-from ttscache.pinning import replace_pins
+from ttscache.pins import replace_pins
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import bucket_marker
 from ttscache.tiers.bucket import Bucket

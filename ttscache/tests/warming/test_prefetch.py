@@ -50,12 +50,12 @@ def start_prefetcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartPrefetche
         following = NoHooks()
         monkeypatch.setattr(following, "what_follows", what_follows)
         monkeypatch.setattr(hooks, "_installed", following)
-        prefetch.start()
+        prefetch.start_prefetching()
         assert prefetch._prefetcher is not None
         return prefetch._prefetcher
 
     yield start
-    prefetch.stop()
+    prefetch.stop_prefetching()
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_where_all_is_there_nothing_is_written(start_prefetcher: StartPrefetcher
     start_prefetcher(lambda content_hash: [*listening(content_hash), *NEXT])
     prefetch.note_request(KEY)
     heard_before(listening)
-    prefetch.stop()
+    prefetch.stop_prefetching()
 
     assert not WarmRun.objects.exists()
 
@@ -158,7 +158,7 @@ def test_while_the_database_is_away_nothing_is_said_of_it(
 
 def test_switched_off_there_is_no_thread_for_it(settings: Any) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "predict_ahead": 0}
-    prefetch.start()
+    prefetch.start_prefetching()
 
     assert prefetch._prefetcher is None
 

@@ -200,14 +200,14 @@ class TestTryAgain:
     def test_not_for_listeners_however_often_they_ask(self, failed: WarmRun, voice: FakeVoice) -> None:
         before = len(voice.calls)
         for _ in range(3):
-            warming.expedite("ahead", WANTED)
+            warming.prioritize("ahead", WANTED)
             assert warming.start_run("here", WANTED, lane=Lane.PREFETCH) == failed
         worker.pull(seconds=20)
         assert (len(voice.calls), WarmRun.objects.count()) == (before, 1)
 
     def test_for_listeners_again_after_an_hour(self, failed: WarmRun, voice: FakeVoice) -> None:
         failed.items.update(finished_at=timezone.now() - timedelta(minutes=61))
-        warming.expedite("ahead", WANTED)
+        warming.prioritize("ahead", WANTED)
         worker.pull(seconds=20)
         assert Clip.objects.with_audio().count() == len(WANTED)
 
@@ -241,7 +241,7 @@ class TestLanes:
     def test_a_hurry_moves_clips_that_wait_in_any_run_and_makes_no_second_item(
         self, run: WarmRun, voice: FakeVoice
     ) -> None:
-        warming.expedite("listener", WANTED[3:])
+        warming.prioritize("listener", WANTED[3:])
         assert list(WarmRun.objects.all()) == [run]
         assert WarmItem.objects.count() == 4
         finished(run)
@@ -250,7 +250,7 @@ class TestLanes:
     def test_a_hurry_puts_what_waits_nowhere_into_a_run_of_its_own(
         self, run: WarmRun, voice: FakeVoice
     ) -> None:
-        warming.expedite("listener", [*WANTED[3:], ClipSpec(speech("A listener hears five."), "question")])
+        warming.prioritize("listener", [*WANTED[3:], ClipSpec(speech("A listener hears five."), "question")])
         finished(run)
         assert [item.clip.content_text for item in WarmItem.objects.filter(run__scope="listener")] == [
             "A listener hears five."
@@ -261,7 +261,7 @@ class TestLanes:
         finished(run)
         OrmQ.objects.all().delete()
         with CaptureQueriesContext(connection) as queries:
-            warming.expedite("listener", WANTED)
+            warming.prioritize("listener", WANTED)
         assert [query["sql"][:6] for query in queries] == ["SELECT"]
         assert (WarmRun.objects.count(), OrmQ.objects.count()) == (1, 0)
 

@@ -132,7 +132,7 @@ def test_progress_is_told_in_the_words_of_the_contract() -> None:
 
 
 def workers_enqueued() -> int:
-    return sum(task.task["func"] == "ttscache.tasks.warm" for task in OrmQ.objects.all())
+    return sum(task.task["func"] == "ttscache.tasks.make_queued_clips" for task in OrmQ.objects.all())
 
 
 def test_the_heartbeat_takes_up_what_was_cut_off_and_calls_for_hands_only_then() -> None:
@@ -143,5 +143,5 @@ def test_the_heartbeat_takes_up_what_was_cut_off_and_calls_for_hands_only_then()
     tasks.heartbeat()
 
     assert workers_enqueued() == 1
-    tasks.warm()
+    tasks.make_queued_clips()
     assert not worker.is_work_left()

@@ -51,7 +51,7 @@ def finished(run: WarmRun) -> WarmRun:
 
 
 def workers_enqueued() -> int:
-    return sum(task.task["func"] == "ttscache.tasks.warm" for task in OrmQ.objects.all())
+    return sum(task.task["func"] == "ttscache.tasks.make_queued_clips" for task in OrmQ.objects.all())
 
 
 def the_rest_is_over() -> None:
@@ -99,7 +99,7 @@ def test_a_task_that_finds_every_slot_taken_calls_for_nobody() -> None:
     OrmQ.objects.all().delete()
     for lane in range(5):
         Lease.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
-    tasks.warm()
+    tasks.make_queued_clips()
 
     assert OrmQ.objects.count() == 0
 
@@ -201,7 +201,7 @@ class TestAProviderWithoutRoom:
     ) -> None:
         asked = len(voice.calls)
         OrmQ.objects.all().delete()
-        tasks.warm()
+        tasks.make_queued_clips()
         tasks.heartbeat()
         assert Lease.objects.filter(name=worker.RATE_LIMIT, until__gt=Now() + timedelta(seconds=50)).exists()
         assert (len(voice.calls), workers_enqueued()) == (asked, 0)
@@ -335,7 +335,7 @@ def test_a_worker_takes_half_of_its_hosts_share_of_the_slots_and_calls_for_anoth
     )
     warming.start_run("here", WANTED)
     OrmQ.objects.all().delete()
-    tasks.warm()
+    tasks.make_queued_clips()
     assert voice.peak <= at_once
     assert workers_enqueued() == 1
 

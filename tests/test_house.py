@@ -1,0 +1,101 @@
+"""The layout and the vocabulary of the project, as rules that a change can break."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PRODUCT = ("lifereview", "narratives", "ttscache")
+SHARED_BY_DJANGO = {"Command", "Migration"}  # Django finds these classes by their name
+ENTRY_POINTS = {"main"}
+
+pytestmark = pytest.mark.any_database
+
+
+def python_files(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def is_test(path: Path) -> bool:
+    return "tests" in path.relative_to(ROOT).parts
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_each_class_and_each_public_function_of_a_module_has_a_name_of_its_own() -> None:
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path in python_files(*PRODUCT, "harness"):
+        if is_test(path) or "migrations" in path.parts:
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    shared = {name: found for name, found in places.items() if len(found) > 1}
+    assert not {name: shared[name] for name in shared.keys() - SHARED_BY_DJANGO - ENTRY_POINTS}
+
+
+def test_test_modules_import_helpers_from_the_harness_and_never_from_each_other() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in python_files(*PRODUCT, "harness", "bench", "tests")
+        for module in imported_modules(path)
+        if module.split(".")[0] in (*PRODUCT, "harness", "bench", "tests")
+        and any(part.startswith("test_") for part in module.split("."))
+    ]
+    assert not found
+
+
+def test_migrations_import_no_code_that_changes_with_the_product() -> None:
+    allowed = ("ttscache.adoption",)  # written for these migrations, and used by nothing else
+    found = [
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in python_files(*PRODUCT)
+        if path.parent.name == "migrations"
+        for module in imported_modules(path)
+        if module.split(".")[0] in PRODUCT and not module.startswith(allowed)
+    ]
+    assert not found
+
+
+def test_the_adoption_of_earlier_tables_imports_no_models() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in python_files("ttscache/adoption")
+        for module in imported_modules(path)
+        if module.startswith(("ttscache.models", "narratives"))
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "narratives/publishing",
+        "narratives/editing",
+        "narratives/models",
+        "narratives/text",
+        "ttscache/reports",
+    ],
+)
+def test_domain_modules_make_no_html(folder: str) -> None:
+    makers = ("django.utils.html", "django.utils.safestring", "django.template")
+    found = [
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in python_files(folder)
+        for module in imported_modules(path)
+        if module.startswith(makers)
+    ]
+    assert not found
