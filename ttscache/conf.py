@@ -13,7 +13,14 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 from ttscache.defaults import HIT_RATE_TARGETS, LIST_PRICES, Price
-from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, SpeechRequest
+from ttscache.speech import (
+    EMBEDDED_MODEL,
+    OPENAI_VOICES,
+    REALTIME_NAMESAKES,
+    SpeechRequest,
+    VoiceRendition,
+    is_realtime,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +33,7 @@ class Conf:
     model: str = "tts-1-hd"
     audio_format: str = "mp3"
     listener_voices: tuple[str, ...] = ("nova", "onyx")
+    voices_by_role: Mapping[str, str] = field(default_factory=dict)  # which provider voice plays which
     memory_bytes: int = 64 * 1024**2
     files_bytes: int = 1024**3
     files_dir: Path = Path("var/tts_cache")
@@ -68,9 +76,21 @@ class Conf:
     def voices(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.listener_voices, *OPENAI_VOICES)))
 
+    def rendition(self, voice: str) -> VoiceRendition:
+        """Who plays this listener voice by the settings. Any other name is a voice of the provider."""
+        played_by = self.voices_by_role.get(voice)
+        if played_by is None:
+            is_renamed = (
+                self.provider == "openai" and is_realtime(self.model) and voice in self.listener_voices
+            )
+            played_by = REALTIME_NAMESAKES.get(voice, voice) if is_renamed else voice
+        return VoiceRendition(
+            provider=self.provider, model=self.house_model, voice=played_by, audio_format=self.audio_format
+        )
+
     def house_request(self, text: str, voice: str) -> SpeechRequest:
-        """This text in the house rendition: the model and format that listeners get."""
-        return SpeechRequest(text=text, voice=voice, model=self.house_model, audio_format=self.audio_format)
+        """This text in the rendition of the settings."""
+        return self.rendition(voice).request(text)
 
 
 @cache

@@ -18,6 +18,13 @@ OPENAI_VOICES = (
     "marin", "nova", "onyx", "sage", "shimmer", "verse",
 )  # fmt: skip
 
+# https://platform.openai.com/docs/guides/realtime-conversations#voice-options
+REALTIME_VOICES = (
+    "alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse",
+)  # fmt: skip
+# Who plays a listener voice that has no namesake among the Realtime voices.
+REALTIME_NAMESAKES = {"nova": "marin", "onyx": "cedar"}
+
 # A voice like this cannot be confused with the end of a text, nor its key with the key of a JSON form.
 _PLAIN_VOICE = re.compile(r"[A-Za-z0-9-]+")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL takes no NUL, UTF-8 no lone surrogate
@@ -62,6 +69,37 @@ class SpeechRequest:
             return _md5_hex(f"{self.text}_{self.voice}")
         rendition = asdict(self) | {"speed": repr(float(self.speed))}  # 1 and 1.0 are one speed
         return _md5_hex(json.dumps(rendition, sort_keys=True))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VoiceRendition:
+    """Who says a text, and how: everything of a SpeechRequest but the words, and who provides it.
+
+    `voice` is the provider's name of the voice. A listener voice is a role; its renditions play it.
+    """
+
+    provider: str
+    model: str
+    voice: str
+    audio_format: str = "mp3"
+    speed: float = 1.0
+    instructions: str = ""
+
+    def request(self, text: str) -> SpeechRequest:
+        """This text, said in this way. Raises EmptyText or BadText."""
+        return SpeechRequest(
+            text=text,
+            voice=self.voice,
+            model=self.model,
+            audio_format=self.audio_format,
+            speed=self.speed,
+            instructions=self.instructions,
+        )
+
+
+def is_realtime(model: str) -> bool:
+    """Whether a model speaks through the Realtime API; all others have /v1/audio/speech."""
+    return model.startswith("gpt-realtime")
 
 
 def _md5_hex(words: str) -> str:

@@ -28,6 +28,7 @@ def ttscache_settings(env: Environment, folder: Path, web_threads: int) -> dict[
         "model": env.text("TTS_MODEL", "tts-1-hd"),
         "audio_format": env.choice("TTS_FORMAT", "mp3", AUDIO_FORMATS),
         "listener_voices": _listener_voices(env),
+        "voices_by_role": _voices_by_role(env),
         "memory_bytes": env.byte_count("TTS_MEMORY_BYTES", 64 * 1024**2),
         "files_bytes": env.byte_count("TTS_FILES_BYTES", 1024**3),
         "files_dir": env.writable_folder("TTS_FILES_DIR", folder / "tts_cache"),
@@ -61,6 +62,16 @@ def _listener_voices(env: Environment) -> tuple[str, ...]:
             allowed=f"a list of voices, such as nova,onyx (OpenAI's are {', '.join(OPENAI_VOICES)})",
         )
     )
+
+
+def _voices_by_role(env: Environment) -> dict[str, str]:
+    """Which of the provider's voices plays a listener voice, where the name is another one."""
+    pairs = env.words(
+        "TTS_VOICES",
+        pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}=[^=,\s]{1,50}",
+        allowed="a list such as nova=marin,onyx=cedar (listener voice = the provider's voice)",
+    )
+    return dict(pair.split("=") for pair in pairs)
 
 
 def _prices(env: Environment) -> dict[str, Price]:

@@ -21,6 +21,7 @@ from ttscache.models.maintenance import (
     Replaced,
 )
 from ttscache.models.pins import Pin
+from ttscache.models.renditions import Rendition
 from ttscache.models.tokens import ApiToken
 from ttscache.models.usage import (
     BudgetDay,
@@ -56,6 +57,7 @@ __all__ = [
     "ProcessReport",
     "PruneBatch",
     "PruneRun",
+    "Rendition",
     "Replaced",
     "Spending",
     "Usage",

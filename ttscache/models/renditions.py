@@ -1,0 +1,71 @@
+"""Who plays each listener voice: now, next and before."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from ttscache.speech import VoiceRendition
+
+
+class RenditionQuerySet(models.QuerySet["Rendition"]):
+    def live(self) -> Self:
+        """Those that listeners hear, one for each listener voice."""
+        return self.filter(state=Rendition.State.LIVE)
+
+    def pending(self) -> Self:
+        """Those whose clips are being made; at most one for each listener voice."""
+        return self.filter(state=Rendition.State.PENDING)
+
+
+class Rendition(models.Model):
+    """Who plays a listener voice, and how. A pending one takes over whole, once all its clips are there."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Being prepared"
+        LIVE = "live", "Live"
+        PAST = "past", "Past"
+        CANCELLED = "cancelled", "Cancelled"
+
+    listener_voice = models.CharField(max_length=50)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    provider = models.CharField(max_length=20)
+    model = models.CharField(max_length=100)
+    voice = models.CharField("the provider's voice", max_length=50)
+    audio_format = models.CharField(max_length=10, default="mp3")
+    speed = models.FloatField(default=1.0)
+    instructions = models.TextField(default="", blank=True)
+    requested_by = models.CharField(max_length=150, default="", blank=True)  # a person, or "settings"
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    live_at = models.DateTimeField(null=True, blank=True, editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True, editable=False)  # past or cancelled
+
+    objects: ClassVar[models.Manager[Rendition]] = RenditionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["listener_voice", "-created_at"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["listener_voice"], condition=Q(state="live"), name="one_live_rendition_a_voice"
+            ),
+            models.UniqueConstraint(
+                fields=["listener_voice"], condition=Q(state="pending"), name="one_pending_rendition_a_voice"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.listener_voice}: {self.model}, {self.voice} ({self.get_state_display().lower()})"
+
+    @property
+    def spec(self) -> VoiceRendition:
+        return VoiceRendition(
+            provider=self.provider,
+            model=self.model,
+            voice=self.voice,
+            audio_format=self.audio_format,
+            speed=self.speed,
+            instructions=self.instructions,
+        )

@@ -1,0 +1,1 @@
+"""Who plays a listener voice, and how one rendition takes over from another."""
