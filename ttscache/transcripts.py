@@ -46,7 +46,8 @@ def differences(text: str, transcript: str) -> tuple[Difference, ...]:
     if _have_a_common_reading(written, spoken):
         return ()
     found: list[Difference] = []
-    matcher = SequenceMatcher(None, written, spoken, autojunk=False)
+    # Its heuristic for frequent words stays on: without it a repetitive text takes seconds.
+    matcher = SequenceMatcher(None, written, spoken)
     for tag, begin, end, other_begin, other_end in matcher.get_opcodes():
         if tag != "equal":
             ours, theirs = _without_like_starts(written[begin:end], spoken[other_begin:other_end])
@@ -419,7 +420,8 @@ _LONGEST_READING = 12  # in words; longer ones are shown as a difference along w
 def _without_like_starts(ours: list[Token], theirs: list[Token]) -> tuple[list[Token], list[Token]]:
     """Without what sounds alike at the beginning, such as "1944" before words that do differ."""
     start = other = 0
-    while lengths := _like_starts(ours[start:], theirs[other:]):
+    window = _LONGEST_READING
+    while lengths := _like_starts(ours[start : start + window], theirs[other : other + window]):
         start, other = start + lengths[0], other + lengths[1]
     return ours[start:], theirs[other:]
 
