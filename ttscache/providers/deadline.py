@@ -37,9 +37,13 @@ class Deadline:
     def watch(self, event: str, info: dict[str, Any]) -> None:
         """A trace of httpx2: where the connection begins, and where TLS wraps it."""
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            self._connection = info["return_value"].get_extra_info("socket")
-            if self.is_over:
-                self._cut()
+            self.connected(info["return_value"].get_extra_info("socket"))
+
+    def connected(self, connection: socket.socket) -> None:
+        """What is to be shut when time is up; at once, where it is up already."""
+        self._connection = connection
+        if self.is_over:
+            self._cut()
 
     def sound_came(self) -> None:
         """From the first byte on, only the end of the call is bounded."""
