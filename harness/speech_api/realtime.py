@@ -68,9 +68,7 @@ class Session:
         self._voices = (*VOICES, *extra_voices)
         self._output: dict[str, Any] = {}
         self._instructions = ""
-        self._received: deque[bytes | bytearray] = (
-            deque()
-        )  # a client may send its next event before an answer
+        self._received: deque[bytes] = deque()  # a client may send its next event before an answer
         self._protocol = ServerProtocol(max_size=2**20)
         self._take_over(handler)
 
@@ -244,7 +242,7 @@ class Session:
         self._flush()
         for event in self._protocol.events_received():
             if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
-                self._received.append(event.data)
+                self._received.append(bytes(event.data))
         if not data or self._protocol.state is not OPEN:
             raise Gone
 
