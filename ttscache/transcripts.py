@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -36,15 +36,17 @@ class Difference:
 
 
 def has_same_words(text: str, transcript: str) -> bool:
-    written, spoken = map(_tokens, _without_common_ends(_fold(text), _fold(transcript)))
-    return _have_a_common_reading(written, spoken)
+    written, spoken = _fold(text), _fold(transcript)
+    if all(_sound_alike(ours, theirs) for ours, theirs in _unlike_stretches(written, spoken)):
+        return True
+    return _sound_alike(written, spoken)  # the stretches may have been lined up wrongly
 
 
 def differences(text: str, transcript: str) -> tuple[Difference, ...]:
     """Where the words differ, in the order of the text; empty exactly where `has_same_words`."""
-    written, spoken = map(_tokens, _without_common_ends(_fold(text), _fold(transcript)))
-    if _have_a_common_reading(written, spoken):
+    if has_same_words(text, transcript):
         return ()
+    written, spoken = _tokens(_fold(text)), _tokens(_fold(transcript))
     found: list[Difference] = []
     # Its heuristic for frequent words stays on: without it a repetitive text takes seconds.
     matcher = SequenceMatcher(None, written, spoken)
@@ -357,17 +359,23 @@ _READERS: dict[str, Callable[[re.Match[str]], tuple[Reading, ...]]] = {
 # Comparing
 
 
-def _without_common_ends(written: str, spoken: str) -> tuple[str, str]:
-    """Without the words at both ends that are the same anyway: all of them, most of the time."""
+def _sound_alike(written: str, spoken: str) -> bool:
+    return _have_a_common_reading(_tokens(written), _tokens(spoken))
+
+
+def _unlike_stretches(written: str, spoken: str) -> Iterator[tuple[str, str]]:
+    """What is left beside the words that are the same on both sides; nothing, most of the time.
+
+    Two texts whose stretches all sound alike sound alike. This is for speed alone.
+    """
     ours, theirs = written.split(), spoken.split()
-    start = _common_words(ours, theirs)
-    ours, theirs = ours[start:], theirs[start:]
-    end = _common_words(ours[::-1], theirs[::-1])
-    # A token may begin before the end that is left out, so one word of it stays.
-    while end and not _is_a_token(ours[-end]):
-        end -= 1
-    end = max(0, end - 1)
-    return " ".join(ours[: len(ours) - end]), " ".join(theirs[: len(theirs) - end])
+    while ours or theirs:
+        count = _common_words(ours, theirs)
+        ours, theirs = ours[count:], theirs[count:]
+        if ours or theirs:
+            length, other_length = _up_to_a_common_word(ours, theirs)
+            yield " ".join(ours[:length]), " ".join(theirs[:other_length])
+            ours, theirs = ours[length:], theirs[other_length:]
 
 
 def _common_words(ours: Sequence[str], theirs: Sequence[str]) -> int:
@@ -383,7 +391,21 @@ def _common_words(ours: Sequence[str], theirs: Sequence[str]) -> int:
     return count
 
 
+def _up_to_a_common_word(ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, int]:
+    """How much of either side there is up to a word, that included, from which both may go on alike."""
+    words = [word.strip(_EDGES) for word in ours[:_LONGEST_READING]]
+    others = [word.strip(_EDGES) for word in theirs[:_LONGEST_READING]]
+    for distance in range(len(words) + len(others) - 1):
+        for place in range(max(0, distance - len(others) + 1), min(distance + 1, len(words))):
+            other = distance - place
+            is_common = words[place : place + 2] == others[other : other + 2]
+            if is_common and _is_a_token(words[place]):
+                return place + 1, other + 1
+    return len(ours), len(theirs)
+
+
 _EDGES = "'-.,:" + _RANGE_DASH
+_LONGEST_READING = 16  # in words; what reads longer is compared all the same, only not as quickly
 
 
 def _is_a_token(word: str) -> bool:
@@ -412,9 +434,6 @@ def _have_a_common_reading(written: Sequence[Token], spoken: Sequence[Token]) ->
                     seen.add(pair)
                     reached.append(pair)
     return False
-
-
-_LONGEST_READING = 12  # in words; longer ones are shown as a difference along with one that follows
 
 
 def _without_like_starts(ours: list[Token], theirs: list[Token]) -> tuple[list[Token], list[Token]]:

@@ -284,7 +284,7 @@ def test_many_calls_cost_what_the_provider_bills_and_none_is_kept_with_other_wor
     """Silence is left to the examination of the clip, which every provider's clips pass."""
     dice = random.Random(11)
     texts = [f"I am number {number} of the stories that I tell." for number in range(200)]
-    for number, text in enumerate(texts):
+    for number in range(len(texts)):
         if dice.random() < 0.05 * len(FAULTS):
             openai.behave_also(fault=dice.choice(FAULTS), on_text=f"number {number} ")
     speaker, spent, kept = voice(openai), [0.0], list[str]()
