@@ -50,6 +50,11 @@ class Bill:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._responses: list[Tokens] = []
+        self._sessions = 0
+
+    def count_session(self) -> None:
+        with self._lock:
+            self._sessions += 1
 
     def add(self, tokens: Tokens) -> None:
         with self._lock:
@@ -58,6 +63,7 @@ class Bill:
     def clear(self) -> None:
         with self._lock:
             self._responses.clear()
+            self._sessions = 0
 
     def as_json(self) -> dict[str, object]:
         with self._lock:
@@ -65,4 +71,5 @@ class Bill:
         return {
             "microusd": round(sum(tokens.microusd for tokens in responses), 3),
             "responses": [asdict(tokens) for tokens in responses],
+            "sessions": self._sessions,
         }

@@ -88,6 +88,7 @@ class Session:
         if self._model not in MODELS:
             self._refuse_model()
             return
+        self._bill.count_session()
         self._send("session.created", session={"type": "realtime", "model": self._model})
         try:
             while True:

@@ -25,6 +25,7 @@ from ttscache.errors import (
     TextRefused,
     VoiceNotInUse,
 )
+from ttscache.providers import sessions
 from ttscache.providers.realtime import (
     PART_CHARACTERS,
     READ_ALOUD,
@@ -66,6 +67,43 @@ def failure(speaker: RealtimeVoice, speech: SpeechRequest | None = None) -> Spee
 
 def usd(usage: TokenUsage | None) -> float:
     return PRICE.usd(usage) if usage else 0.0
+
+
+def test_the_next_call_with_the_same_voice_finds_the_session_open(openai: OpenAIServer) -> None:
+    speaker = voice(openai)
+    for name in ("marin", "marin", "cedar", "marin"):
+        speaker.speak(request(voice=name))
+    assert openai.session_count() == 2
+    speaker.close()
+    speaker.speak(request())
+    assert openai.session_count() == 3
+
+
+def test_a_session_that_was_closed_meanwhile_is_opened_anew() -> None:
+    with OpenAIServer() as server:
+        speaker = voice(server)
+        speaker.speak(request())
+        server.stop()
+        server.start()
+        assert speaker.speak(request()).transcript == TEXT
+
+
+def test_a_session_in_which_a_call_failed_is_not_used_again(openai: OpenAIServer) -> None:
+    speaker = voice(openai)
+    openai.behave(fault="failed", first_calls=1)
+    failure(speaker)
+    assert speaker.speak(request()).transcript == TEXT
+    assert openai.session_count() == 2
+
+
+def test_a_session_that_is_idle_for_long_is_closed(
+    openai: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker = voice(openai)
+    speaker.speak(request())
+    monkeypatch.setattr(sessions, "IDLE_SECONDS", 0)
+    speaker.speak(request())
+    assert openai.session_count() == 2
 
 
 def test_a_rehearsal_calls_nobody(openai: OpenAIServer) -> None:
