@@ -118,7 +118,7 @@ def money(sign: str, whole: str, hundredths: str, scale: str) -> tuple[Reading, 
         (*amount, nouns, _AND, *rest),
         (*amount, *_last_two(int(hundredths))),
         (*amount, ("point", "dot"), *_digit_by_digit(hundredths), nouns),
-        *([(*rest, parts)] if not int(whole) else []),
+        *([(*rest, parts)] if not whole.strip("0") else []),
     )
 
 
@@ -228,6 +228,8 @@ def _parts(denominator: str) -> list[Step]:
     """Halves, quarters, thirds."""
     if denominator == "2":
         return [("half", "halves")]
+    if len(denominator) > 3:
+        return []
     *others, last = _ordinal_of_value(int(denominator))
     if others or not isinstance(last, str):
         return []

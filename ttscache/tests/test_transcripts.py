@@ -235,6 +235,14 @@ def test_every_text_has_the_words_of_itself(text: str) -> None:
     assert differences(text, f" {text}\n") == ()
 
 
+@pytest.mark.parametrize(
+    "text", ["{}", "1/{}", "{}/2", "3 1/{}", "${}", "${}.50", "{}.{}", "{}th", "{}s", "{}%"]
+)
+def test_a_number_may_have_thousands_of_digits(text: str) -> None:
+    text = text.replace("{}", "9" * 5_000)
+    assert has_same_words(text, text) and differences(text, "nine")
+
+
 @given(st.text("ab1' .-,:/$%½&05th\n我", max_size=12), st.text("ab1' .-,:/$%½&05th\n我", max_size=12))
 def test_it_is_the_same_from_both_sides(text: str, other: str) -> None:
     assert has_same_words(text, other) == has_same_words(other, text)
