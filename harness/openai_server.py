@@ -81,6 +81,18 @@ class OpenAIServer:
         """Every speech request since the start or the last reset, in order, also those that still run."""
         return [Call(**call) for call in self._ask("GET", "/_calls")["calls"]]
 
+    def bill_usd(self) -> float:
+        """What the responses of the Realtime API cost since the start or the last reset, by their tokens."""
+        return float(self._ask("GET", "/_bill")["microusd"]) / 1e6
+
+    def session_count(self) -> int:
+        """How many sessions of the Realtime API were opened since the start or the last reset."""
+        return int(self._ask("GET", "/_bill")["sessions"])
+
+    def shut_down_on(self, dates: dict[str, str | None]) -> None:
+        """What the list of models tells as `shutdown_date`: by model, such as "2027-01-06"."""
+        self._ask("PUT", "/_shutdown_dates", dates)
+
     def peak_concurrency(self) -> int:
         return peak_concurrency(self.calls())
 

@@ -33,7 +33,8 @@ Clip.objects.update(last_accessed_at=timezone.now() - timedelta(days=100))
 """
 
 AS_THE_CLUSTER_DOES = """
-from ttscache import pruning, tasks
+from ttscache import tasks
+from ttscache.maintenance import pruning
 tasks.prune(str(pruning.cut_off().pk))
 """
 

@@ -80,10 +80,8 @@ class Conf:
         """Who plays this listener voice by the settings. Any other name is a voice of the provider."""
         played_by = self.voices_by_role.get(voice)
         if played_by is None:
-            is_renamed = (
-                self.provider == "openai" and is_realtime(self.model) and voice in self.listener_voices
-            )
-            played_by = REALTIME_NAMESAKES.get(voice, voice) if is_renamed else voice
+            is_role = voice in self.listener_voices and is_realtime(self.house_model)
+            played_by = REALTIME_NAMESAKES.get(voice, voice) if is_role else voice
         return VoiceRendition(
             provider=self.provider, model=self.house_model, voice=played_by, audio_format=self.audio_format
         )

@@ -16,9 +16,11 @@ SpeechError                     anything this app raises on purpose
 │   │   │   └── QuotaUsedUp     as much so
 │   │   ├── VoiceNotInUse       of another provider
 │   │   └── ProviderDown        known to be down: it was not called
+│   ├── ModelRetired            the provider no longer has the model; nothing is out of order
 │   ├── ProviderTimeout         no byte, or no end, within the time allowed
 │   └── ProviderFailed          it answered, and the answer is of no use
-│       └── BrokenAudio         the bytes are not a whole clip
+│       ├── BrokenAudio         the bytes are not a whole clip
+│       └── Reworded            the voice said other words than it was given
 └── TierError                   a tier cannot read or keep; logged and skipped, never a listener's trouble
 
 Each carries the HTTP status and the snake_case code of the public contract, and a sentence that is fit for
@@ -28,6 +30,11 @@ a person: never a provider's words, a key, or what someone said.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ttscache.token_usage import TokenUsage
+    from ttscache.transcripts import Difference
 
 
 def _seconds_until_tomorrow() -> float:
@@ -42,6 +49,7 @@ class SpeechError(Exception):
     code = "speech_error"
     status = 500
     sentence = "Something went wrong while making the sound."
+    usage: TokenUsage | None = None  # what a provider call that ended so used, where it is priced by tokens
 
     def __init__(self, sentence: str = "", *, retry_after_seconds: float | None = None) -> None:
         super().__init__(sentence or self.sentence)
@@ -181,6 +189,21 @@ class ProviderDown(ProviderUnavailable):
     is_retryable = False
 
 
+class ModelRetired(ProviderError):
+    """The provider has shut the model down. No outage: trying again changes nothing, and costs nothing.
+
+    `model` is its name. Clips that were made with it play on.
+    """
+
+    code = "model_retired"
+    status = 503
+    sentence = "The voice that this clip would be made with is no longer offered."
+
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self.model = model
+
+
 class ProviderTimeout(ProviderError):
     code = "provider_timeout"
     status = 504
@@ -212,6 +235,18 @@ class BrokenAudio(ProviderFailed):
 
     def __str__(self) -> str:
         return f"{self.sentence} ({self.reason})"
+
+
+class Reworded(ProviderFailed):
+    """The voice said other words than it was given. `differences` may hold a person's own words: they are for
+    staff, where the text is theirs, and never for a log."""
+
+    cause = "reworded"
+    sentence = "The voice service said other words than the text has."
+
+    def __init__(self, differences: tuple[Difference, ...]) -> None:
+        super().__init__()
+        self.differences = differences
 
 
 class TierError(SpeechError):

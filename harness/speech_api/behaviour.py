@@ -24,6 +24,13 @@ FAULTS = {
     "wrong_format": "a whole clip in another format, under the media type that was asked for",
     "never": "no answer at all, until released",
     "hang_up": "the connection closed without a word",
+    # of the Realtime API alone
+    "reword": "the text with words that are not in it",
+    "contract": '"I\'m" where the text has "I am"',
+    "failed": "some sound, then a response that failed",
+    "content_filter": "some sound, then cut off by the content filter",
+    "max_output_tokens": "some sound, then no tokens left",
+    "no_transcript": "the whole clip, and not a word about what was said",
 }
 
 
@@ -122,6 +129,15 @@ class Rules:
     def for_call(self, text: str) -> Rule:
         with self._lock:
             return next((rule for rule in self._rules if rule.takes(text)), None) or Rule(Behaviour())
+
+    def for_handshake(self) -> Rule | None:
+        """Before anything can be known of the text: only a refusal of all calls, or of the first, applies."""
+        with self._lock:
+            for rule in self._rules:
+                behaviour = rule.behaviour
+                if behaviour.status is not None and not behaviour.on_text and rule.takes(""):
+                    return rule
+        return None
 
     def outage(self) -> Rule | None:
         with self._lock:

@@ -39,6 +39,7 @@ FAULT_STATUSES = {
     ),
     403: ("Country, region, or territory not supported", "unsupported_country_region_territory"),
     404: ("The model does not exist or you do not have access to it.", "model_not_found"),
+    410: ("This model has been shut down. See the deprecations page for its replacement.", "model_not_found"),
     429: ("Rate limit reached for this model on requests per min (RPM).", "rate_limit_exceeded"),
     500: ("The server had an error while processing your request. Sorry about that!", None),
     503: ("The server is currently overloaded with other requests. Please try again later.", None),

@@ -12,8 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from typing import Any, NamedTuple
 
-from harness.speech_api import protocol, sound
+from harness.speech_api import protocol, realtime, sound
 from harness.speech_api.behaviour import Behaviour, Gate, Rule, Rules
+from harness.speech_api.bill import Bill
 from harness.speech_api.calls import CallLog
 from harness.speech_api.protocol import Refused, Speech
 
@@ -43,6 +44,8 @@ class SpeechServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], extra_voices: tuple[str, ...] = ()) -> None:
         self.rules = Rules()
         self.calls = CallLog()
+        self.bill = Bill()
+        self.shutdown_dates: dict[str, str | None] = {}  # by model; the list of models tells them
         self.extra_voices = extra_voices
         super().__init__(address, Handler)
 
@@ -59,8 +62,12 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        if self.path == "/v1/models":
-            self._list_models()
+        if self.path == "/v1/models" or self.path.startswith("/v1/models/"):
+            self._tell_models(self.path.removeprefix("/v1/models").lstrip("/"))
+        elif self.path.startswith("/v1/realtime?"):
+            self._converse()
+        elif self.path == "/_bill":
+            self._send_json(200, self.server.bill.as_json())
         elif self.path == "/_calls":
             self._send_json(200, {"calls": [asdict(call) for call in self.server.calls.all()]})
         else:
@@ -68,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """PUT /_control {settings}: behave like this and in no other way."""
-        self._control({"/_control": self.server.rules.replace})
+        self._control({"/_control": self.server.rules.replace, "/_shutdown_dates": self._set_shutdown_dates})
 
     def do_POST(self) -> None:
         if self.path == "/v1/audio/speech":
@@ -103,23 +110,64 @@ class Handler(BaseHTTPRequestHandler):
     def _reset(self, _: object) -> None:
         self.server.rules.clear()
         self.server.calls.clear()
+        self.server.bill.clear()
+        self.server.shutdown_dates = {}
+
+    def _set_shutdown_dates(self, dates: dict[str, str | None]) -> None:
+        """PUT /_shutdown_dates {model: "2027-01-06"}; models that are not named have null."""
+        self.server.shutdown_dates = dates
 
     # The protocol
 
-    def _list_models(self) -> None:
+    def _tell_models(self, name: str) -> None:
+        """All of them, or one."""
+        known = (*protocol.MODELS, *realtime.MODELS)
         try:
             protocol.require_key(self.headers["Authorization"])
             self._suffer_outage()
+            if name and name not in known:
+                raise Refused(404, f"The model '{name}' does not exist", code="model_not_found")
         except Refused as refused:
             self._send_refusal(refused)
         except (ClientGone, HangUp):
             self.close_connection = True
         else:
-            models = [
-                {"id": name, "object": "model", "created": 1_699_000_000, "owned_by": "openai-internal"}
-                for name in protocol.MODELS
-            ]
-            self._send_json(200, {"object": "list", "data": models})
+            models = [self._model(each) for each in known]
+            whole = {"object": "list", "data": models}
+            self._send_json(200, next((model for model in models if model["id"] == name), whole))
+
+    def _model(self, name: str) -> dict[str, object]:
+        date = self.server.shutdown_dates.get(name)
+        identity = {"id": name, "object": "model", "created": 1_699_000_000, "owned_by": "openai-internal"}
+        return {**identity, "shutdown_date": date}
+
+    def _converse(self) -> None:
+        """The Realtime API: what follows the handshake is no HTTP any more."""
+        model = realtime.asked_model(self.path)
+        self.close_connection = True
+        try:
+            protocol.require_key(self.headers["Authorization"])
+        except Refused as refused:
+            self._send_refusal(refused)
+            return
+        rule = self.server.rules.for_handshake()
+        if rule is not None and rule.behaviour.status is not None:
+            self._log_refused_handshake(model, rule)
+            self._send_refusal(protocol.fault(rule.behaviour.status), _retry_after(rule.behaviour))
+            return
+        realtime.Session(
+            self,
+            model=model,
+            rules=self.server.rules,
+            calls=self.server.calls,
+            bill=self.server.bill,
+            extra_voices=self.server.extra_voices,
+        ).serve()
+
+    def _log_refused_handshake(self, model: str, rule: Rule) -> None:
+        speech = Speech(text="", voice="", model=model, audio_format="pcm", speed=1.0, instructions="")
+        number = self.server.calls.begin(speech, self.client_address[0])
+        self.server.calls.end(number, str(rule.behaviour.status))
 
     def _suffer_outage(self) -> None:
         outage = self.server.rules.outage()

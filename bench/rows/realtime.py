@@ -1,0 +1,78 @@
+"""A clip of 100 characters through the Realtime API; the baseline is the time that its service takes.
+
+The service waits 300 ms before the first sound and 100 ms between the chunks. Ours adds the protocol, the
+check of the words and the encoding to MP3: 150 ms at most. A connection is opened for each call, or is open
+already. Then the words alone: 4,096 characters with numbers said in words, against the 5 ms they may take.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.product import inside
+from bench.table import Row, figure
+from harness.openai_server import OpenAIServer
+from harness.site import Site
+
+ROUNDS = 7
+TEXT = "What place from your childhood comes to mind first, and what did it smell like there in the summer?"
+FIRST_BYTE_SECONDS, CHUNKS, CHUNK_SECONDS = 0.3, 4, 0.1
+SERVICE_MS = 1_000 * (FIRST_BYTE_SECONDS + (CHUNKS - 1) * CHUNK_SECONDS)
+WORDS_MS = 5.0
+
+
+def measure() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, OpenAIServer() as openai:
+        openai.behave(
+            first_byte_delay_seconds=FIRST_BYTE_SECONDS, chunks=CHUNKS, chunk_delay_seconds=CHUNK_SECONDS
+        )
+        environment = Site(Path(folder) / "var").environment()
+        took = inside(environment, timings, base_url=openai.base_url)
+    for name, totals in (("connected anew", took["new"]), ("left open", took["open"])):
+        yield Row(
+            name=f"clip of {len(TEXT)} characters, {name}",
+            ours=totals,
+            baseline=[SERVICE_MS] * ROUNDS,
+            unit="ms",
+            notes=f"at most {figure(max(totals) - SERVICE_MS)} ms more; aim 150",
+        )
+    yield Row(
+        name="words of 4,096 characters",
+        ours=took["words"],
+        baseline=[WORDS_MS] * ROUNDS,
+        unit="ms of CPU",
+        notes="the baseline is the aim",
+    )
+
+
+def timings(*, base_url: str) -> dict[str, Any]:
+    """In the product: milliseconds of each round."""
+    from ttscache.providers.realtime import RealtimeVoice
+    from ttscache.speech import SpeechRequest
+    from ttscache.transcripts import has_same_words
+
+    voice = RealtimeVoice(api_key="sk-bench", base_url=base_url)
+    request = SpeechRequest(text=TEXT, voice="marin", model="gpt-realtime-2.1-mini")
+    story = (
+        "In the spring of 1944 my mother's sister moved to the house by the river; we'll never forget. " * 44
+    )[:4_096]
+    said = story.replace("1944", "nineteen forty-four")
+    voice.rehearse()
+    voice.speak_encoded(request)
+    new: list[float] = []
+    left_open: list[float] = []
+    words: list[float] = []
+    for _ in range(ROUNDS):
+        voice.close()
+        for totals in (new, left_open):
+            began = time.perf_counter()
+            voice.speak_encoded(request)
+            totals.append(1_000 * (time.perf_counter() - began))
+        began = time.thread_time()
+        assert has_same_words(story, said)
+        words.append(1_000 * (time.thread_time() - began))
+    return {"new": new, "open": left_open, "words": words}

@@ -1,0 +1,79 @@
+"""Until when a provider offers a model: by its list, by what OpenAI has announced, or by the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+OPENAI_HOST = "api.openai.com"
+
+# https://platform.openai.com/docs/deprecations, as of November 2026. A snapshot goes with its model, unless
+# it is named itself.
+ANNOUNCED = {
+    "tts-1": date(2027, 1, 6),
+    "tts-1-hd": date(2027, 1, 6),
+    "gpt-4o-mini-tts": date(2027, 1, 6),
+    "gpt-4o-mini": date(2027, 1, 14),
+    "gpt-realtime": date(2027, 1, 20),
+    "gpt-realtime-2025-08-28": date(2027, 1, 20),
+    "gpt-realtime-mini": date(2027, 1, 20),
+    "gpt-realtime-mini-2025-12-15": date(2027, 1, 20),
+}
+
+
+def listed_models(client: OpenAI, *, timeout_seconds: float) -> dict[str, date | None]:
+    """Every model of `GET /models` with its day of shutdown, for nothing. Raises what the client raises.
+
+    None where no day is announced, and where a server leaves the field out or writes no date into it.
+    """
+    models = client.models.list(timeout=timeout_seconds)
+    return {model.id: _date_of(getattr(model, "shutdown_date", None)) for model in models}
+
+
+def shutdown_date(
+    model: str,
+    *,
+    listed: Mapping[str, date | None],
+    base_url: str = "",
+    configured: date | None = None,
+) -> date | None:
+    """The first day on which the model is no longer there; None where nobody has said so.
+
+    A list without a date says little: the announcement of OpenAI, at its own address, and the setting of a
+    site come after it.
+    """
+    from_list = listed.get(model)
+    if from_list is not None:
+        return from_list
+    if is_openai(base_url) and (announced := _announced(model)):
+        return announced
+    return configured
+
+
+def is_openai(base_url: str) -> bool:
+    """Whether that is OpenAI's own address; an empty one is, as the package has it."""
+    return not base_url or urlsplit(base_url).hostname == OPENAI_HOST
+
+
+def _announced(model: str) -> date | None:
+    return ANNOUNCED.get(model) or ANNOUNCED.get(_without_snapshot(model))
+
+
+def _without_snapshot(model: str) -> str:
+    """tts-1-hd of tts-1-hd-1106, gpt-4o-mini-tts of gpt-4o-mini-tts-2025-12-15."""
+    for snapshot in (model[-11:], model[-5:]):
+        if snapshot[:1] == "-" and snapshot.replace("-", "").isdigit():
+            return model.removesuffix(snapshot)
+    return model
+
+
+def _date_of(written: object) -> date | None:
+    try:
+        return date.fromisoformat(str(written)) if written else None
+    except ValueError:
+        return None

@@ -1,0 +1,98 @@
+"""What an OpenAI-compatible service says when it refuses, as one of our errors.
+
+The message of the service goes into none of them: it may quote the text or the key.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from ttscache.errors import (
+    KeyRefused,
+    ModelRetired,
+    ProviderError,
+    ProviderFailed,
+    ProviderTimeout,
+    ProviderUnavailable,
+    QuotaUsedUp,
+    SpeechError,
+    TextRefused,
+    VoiceNotInUse,
+)
+
+logger = logging.getLogger(__name__)
+
+_POLICY = re.compile(r"policy|moderation|safety|content_filter", re.IGNORECASE)
+_TRY_AGAIN = re.compile(r"try again in (?:(\d+)m)?(\d+(?:\.\d+)?)(ms|s)\b", re.IGNORECASE)
+_BUSY_STATUSES = (429, 503, 529)
+
+
+def refusal(
+    error: Mapping[str, object], *, model: str, status: int | None = None, retry_after: str = ""
+) -> SpeechError:
+    """`error` is the object of that name in an answer or event; `status` that of HTTP where there is one."""
+    code, kind = (str(error.get(name) or "") for name in ("code", "type"))
+    message, field = (str(error.get(name) or "") for name in ("message", "param"))
+    if status in (401, 403) or code == "invalid_api_key":
+        logger.error("The speech provider refuses our key. Nothing new can be spoken until it is changed.")
+        return KeyRefused()
+    if code.startswith(("billing", "insufficient_quota")):
+        logger.error("The speech provider says that our quota is used up (%s).", code)
+        return QuotaUsedUp()
+    if status == 410 or code == "model_not_found" or (status == 404 and _names(model, message)):
+        logger.error("The speech provider no longer has the model %s.", model)
+        return ModelRetired(model)
+    if status == 404:
+        logger.error("The speech provider's address is wrong: it answers 404.")
+        return _wrong_address()
+    if _POLICY.search(code):
+        return TextRefused()
+    if field.rpartition(".")[2] == "voice":
+        logger.error("The speech provider has no such voice for the model %s.", model)
+        return VoiceNotInUse("The voice service does not have this voice.")
+    if status in _BUSY_STATUSES or code.startswith(("rate_limit", "server_overloaded")):
+        busy = ProviderUnavailable(retry_after_seconds=seconds_until(retry_after) or _seconds_in(message))
+        busy.cause = "provider_busy"
+        return busy
+    if status in (408, 504):
+        return ProviderTimeout()
+    failed = ProviderFailed(retry_after_seconds=seconds_until(retry_after))
+    failed.is_retryable = status >= 500 if status is not None else kind != "invalid_request_error"
+    logger.warning("The speech provider failed (HTTP %s, %s).", status or "-", code or kind or "no code")
+    return failed
+
+
+def _names(model: str, message: str) -> bool:
+    return bool(model) and model in message
+
+
+def _wrong_address() -> ProviderError:
+    error = ProviderUnavailable("The voice service is not at the address that is set.")
+    error.is_retryable = False
+    error.cause = "wrong_address"
+    return error
+
+
+def _seconds_in(message: str) -> float | None:
+    """OpenAI says so in the message where it cannot in a header: "Please try again in 6.2s"."""
+    found = _TRY_AGAIN.search(message)
+    if found is None:
+        return None
+    minutes, number, unit = found.groups()
+    return int(minutes or 0) * 60 + float(number) / (1_000 if unit.lower() == "ms" else 1)
+
+
+def seconds_until(retry_after: str) -> float | None:
+    """Retry-After, a number of seconds or a date, as seconds from now (RFC 9110 section 10.2.3)."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
