@@ -139,7 +139,7 @@ def _a_moment(begun: Future[None]) -> None:
         (ClipQuerySet, "keep_from_prune"),
         (ClipQuerySet, "record_all"),
         (pins, "replace_pins"),
-        (publications, "warm"),
+        (publications, "warm_journey"),
         (runs, "plan"),
         (runs, "settle"),
     ],
