@@ -6,6 +6,8 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -20,6 +22,7 @@ from ttscache.connections import OrmThreadPool
 from ttscache.errors import (
     BrokenAudio,
     BudgetExhausted,
+    Busy,
     ConnectionClosed,
     ProviderError,
     ProviderTimeout,
@@ -118,13 +121,22 @@ class Synthesizer:
         self, calls: list[ProviderCall], recording: Recording, at_once: int
     ) -> dict[SpeechRequest, SynthesizedClip]:
         """All or none: once a part has failed, those that have not begun are not paid for any more."""
+        begun: set[ProviderCall] = set()
+
+        def synthesize(call: ProviderCall) -> SynthesizedClip:
+            begun.add(call)
+            return self._synthesize_part(call, recording)
+
         with OrmThreadPool(at_once, thread_name_prefix="part") as pool:
-            spoken = {call: pool.submit(self._synthesize_part, call, recording) for call in calls}
             try:
-                return {call.request: part.result() for call, part in spoken.items()}
+                spoken = {call.request: _submit(pool, synthesize, call) for call in calls}
+                return {request: part.result() for request, part in spoken.items()}
             except BaseException:
-                for call, part in spoken.items():
-                    if part.cancel():
+                # A part whose submission failed may run all the same: the pool queues it before it starts a
+                # thread. Once the pool is shut down, those that have not begun never will.
+                pool.shutdown(cancel_futures=True)
+                for call in calls:
+                    if call not in begun:
                         self.budget.settle(call.reservation, 0.0)
                 raise
 
@@ -196,6 +208,15 @@ class Synthesizer:
             self._calls.remove(call)
         self._ledger.record_call(call.request, call.content_type, usd, outcome)
         self.budget.settle(call.reservation, usd)
+
+
+def _submit(
+    pool: OrmThreadPool, synthesize: Callable[[ProviderCall], SynthesizedClip], call: ProviderCall
+) -> Future[SynthesizedClip]:
+    try:
+        return pool.submit(synthesize, call)
+    except RuntimeError as error:  # no thread to be had
+        raise Busy from error
 
 
 def _checked(audio: bytes, request: SpeechRequest) -> SynthesizedClip:
