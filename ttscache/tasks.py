@@ -14,6 +14,7 @@ from ttscache.conf import conf
 from ttscache.coordination.leases import is_process_alive
 from ttscache.errors import Busy, TierError
 from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
+from ttscache.models import PruneRun
 from ttscache.monitoring import alerts, health
 from ttscache.reports.storage import note_not_asked_for
 from ttscache.warming import popular, worker
@@ -46,9 +47,9 @@ def heartbeat() -> None:
     enqueue_workers()
     if relocation.is_upkeep_due():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
-    pruning_cut_off = pruning.cut_off()
-    if pruning_cut_off is not None:
-        pruning.call_for_prune(pruning_cut_off)
+    abandoned = pruning.abandoned_run()
+    if abandoned is not None:
+        pruning.call_for_prune(abandoned)
     if adopted_clips.are_any_unexamined():
         async_task("ttscache.tasks.examine_adopted", task_name="examine adopted clips", save=False)
 
@@ -81,6 +82,8 @@ def prune(run_id: str = "") -> None:
     except Busy:
         return  # another one is at it; a run that waits is taken up by the heartbeat
     if run is None:
+        return  # it had ended before
+    if run.state != PruneRun.State.RUNNING:
         note_not_asked_for(conf().stale_days, pruning.find_stale(conf().stale_days))
     elif not is_stopping():
         pruning.call_for_prune(run)
