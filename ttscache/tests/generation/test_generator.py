@@ -110,6 +110,29 @@ def test_a_hit_refills_the_faster_tiers(cache: SpeechCache) -> None:
     assert [tier_of(cache, speech()) for _ in range(2)] == ["file", "memory"]
 
 
+def test_a_clip_found_in_the_permanent_tier_refills_every_local_one(cache: SpeechCache) -> None:
+    play(cache, speech())
+    for tier in cache.tiers.local:
+        tier.delete(speech().content_hash)
+
+    found = cache.find_permanent(speech().content_hash)
+    assert found is not None and found.tier == "database"
+    assert all(tier.get(speech().content_hash) for tier in cache.tiers.local)
+
+
+def test_what_another_host_made_meanwhile_is_kept_here_as_well(
+    cache: SpeechCache, voice: FakeVoice, tmp_path: object
+) -> None:
+    another = cache_of(voice, tmp_path / "another")  # type: ignore[operator]
+    play(another, speech())
+
+    # This host looked before that: it leads, and finds the clip once it has the lease.
+    playing = cache.generate(GenerationJob(speech(), "question"))
+    playing.recording.result()
+    assert all(tier.get(speech().content_hash) for tier in cache.tiers.local)
+    assert len(voice.calls) == 1
+
+
 def test_what_only_this_host_has_is_kept_for_all_and_not_paid_for_again(
     cache: SpeechCache, voice: FakeVoice
 ) -> None:
