@@ -194,8 +194,14 @@ class TestTryAgain:
     def test_where_nothing_failed_nothing_happens(self, run: WarmRun) -> None:
         finished(run)
         OrmQ.objects.all().delete()
-        assert warming.retry_failed(run).state == WarmRun.State.DONE
+        assert warming.retry_failed(run) is None
+        run.refresh_from_db()
+        assert run.state == WarmRun.State.DONE
         assert OrmQ.objects.count() == 0
+
+    def test_a_second_press_of_the_button_changes_nothing(self, failed: WarmRun) -> None:
+        assert warming.retry_failed(failed) == failed
+        assert warming.retry_failed(failed) is None
 
     def test_not_for_listeners_however_often_they_ask(self, failed: WarmRun, voice: FakeVoice) -> None:
         before = len(voice.calls)
@@ -213,7 +219,8 @@ class TestTryAgain:
 
     def test_what_others_made_meanwhile_was_there_already(self, failed: WarmRun, voice: FakeVoice) -> None:
         finished(warming.start_run("there", WANTED))
-        finished(warming.retry_failed(failed))
+        assert warming.retry_failed(failed) == failed
+        finished(failed)
         assert made(voice) == ["two"]
         assert failed.items.get(position=1).reason == warming.WAS_THERE
 
@@ -319,6 +326,7 @@ class TestProgress:
         voice.fails_on = "two"
         begun = finished(run).started_at
         voice.fails_on = ""
-        again = finished(warming.retry_failed(run))
+        assert warming.retry_failed(run) == run
+        again = finished(run)
         assert again.started_at == begun
         assert begun and again.at_work_since and again.at_work_since > begun

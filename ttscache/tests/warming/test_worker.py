@@ -282,7 +282,8 @@ class TestATextThatComesOutBroken:
 
     def test_a_run_that_staff_try_again_does(self, voice: FakeVoice) -> None:
         voice.audio = None
-        run = warming.retry_failed(WarmRun.objects.filter(scope="here").latest("created_at"))
+        run = WarmRun.objects.filter(scope="here").latest("created_at")
+        assert warming.retry_failed(run) == run
         assert finished(run).state == WarmRun.State.DONE
 
     def test_what_staff_have_made_again_is_tried(self, voice: FakeVoice) -> None:
