@@ -3,6 +3,7 @@
 from narratives.publishing.clips import (
     all_published_clips,
     bank_clips,
+    clips_in_voice,
     clips_of,
     clips_of_live,
     given_by,
@@ -38,6 +39,7 @@ __all__ = [
     "activate_ready_publications",
     "all_published_clips",
     "bank_clips",
+    "clips_in_voice",
     "clips_of",
     "clips_of_live",
     "given_by",
