@@ -66,7 +66,7 @@ class TierChain:
         return any(tier.has(content_hash) for tier in self.local)
 
     def find_local(self, content_hash: str) -> Hit | None:
-        """In a tier of this process or host only. Refills the local tiers asked before the one that has it."""
+        """In a tier of this process or host only. Refills those asked before the one that has it."""
         return self._find(content_hash, self.local)
 
     def find_permanent(self, content_hash: str) -> Hit | None:
@@ -81,7 +81,7 @@ class TierChain:
         is_wanted: Callable[[Entry], bool] = lambda _: True,
         refill: Sequence[LocalTier] | None = None,
     ) -> Hit | None:
-        """`refill`: the tiers that get what is found; by default the local ones among those that missed it."""
+        """`refill`: the tiers that get what is found; by default the local ones that missed it."""
         for depth, tier in enumerate(tiers):
             entry = self._get(tier, content_hash)
             if entry is not None and is_wanted(entry):

@@ -16,11 +16,11 @@ from django.utils import timezone
 
 from ttscache.conf import conf
 from ttscache.models import Clip, PendingDeletion, PermanentStore
+from ttscache.tiers import PUBLIC
 
 UPLOAD_TIME = timedelta(hours=1)
 # A page loaded before the deletion holds the object's CDN address for as long as somebody listens.
 GRACE = timedelta(days=1)
-PUBLIC = "public/"
 
 _STORED = Q(stored_in=PermanentStore.STORAGE, stored_at__isnull=False)
 
@@ -38,7 +38,7 @@ def confirm(*names: str) -> None:
 
 def schedule(name: str) -> None:
     """Have it deleted at the next opportunity, or after GRACE if its address may be in use."""
-    is_known_outside = name.startswith(PUBLIC) and conf().cdn_url
+    is_known_outside = name.startswith(f"{PUBLIC}/") and conf().cdn_url
     remove_after = timezone.now() + (GRACE if is_known_outside else timedelta())
     PendingDeletion.objects.update_or_create(name=name, defaults={"remove_after": remove_after})
 

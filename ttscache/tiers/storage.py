@@ -26,7 +26,7 @@ from ttscache.audio import FORMATS
 from ttscache.connections import release_connections
 from ttscache.errors import TierError
 from ttscache.models import Clip, PermanentStore, Pin
-from ttscache.tiers import Entry, bucket_marker, deletion_queue
+from ttscache.tiers import PRIVATE, PUBLIC, Entry, bucket_marker, deletion_queue
 from ttscache.tiers.bucket import Bucket
 from ttscache.tiers.compression import Damaged, packed, unpacked
 from ttscache.tiers.records import (
@@ -42,7 +42,6 @@ from ttscache.tiers.records import (
 
 logger = logging.getLogger(__name__)
 
-PUBLIC, PRIVATE = "public", "private"
 CACHE_CONTROL = {PUBLIC: "public, max-age=31536000, immutable", PRIVATE: "private, no-store"}
 OBJECT_NAME = re.compile(
     rf"({PUBLIC}|{PRIVATE})/([0-9a-f]{{2}})/\2[0-9a-f]{{30}}\.[0-9a-f]{{16}}(-[0-9a-f]{{8}})?"
@@ -133,7 +132,7 @@ class StorageTier:
             self._ensure_marker()
 
     def has_bytes(self, clip: Clip) -> bool:
-        return self.bucket.get(_name_of(clip)) is not None
+        return self.bucket.has(_name_of(clip))
 
     def take_over(self, clip: Clip, entry: Entry) -> bool:
         """Keep what is elsewhere, or here under another name. False if the record has changed meanwhile."""
