@@ -110,8 +110,8 @@ class Synthesizer:
             self._spare.pop(part, None)
         return whole
 
-    def book_unfinished(self) -> None:
-        """Book what is still under way, for a process that ends: the calls may cost all the same."""
+    def record_unfinished(self) -> None:
+        """Record what is still under way, for a process that ends: the calls may cost all the same."""
         with self._lock:
             unfinished = list(self._calls)
         for call in unfinished:
@@ -180,19 +180,19 @@ class Synthesizer:
             if not is_made:
                 self.budget.settle(call.reservation, 0.0)
 
-    def _provider_call(self, call: ProviderCall, listeners: Recording | None) -> SynthesizedClip:
-        """Booked however it ends; what gave no sound cost nothing."""
+    def _provider_call(self, call: ProviderCall, recording: Recording | None) -> SynthesizedClip:
+        """Recorded however it ends; what gave no sound cost nothing."""
         chunks: list[bytes] = []
         with self._lock:
             self._calls.add(call)
         try:
             for chunk in self.provider.speak(call.request):
                 chunks.append(chunk)
-                if listeners is not None:
-                    listeners.append(chunk)
+                if recording is not None:
+                    recording.append(chunk)
             spoken = _checked(b"".join(chunks), call.request)
         except BaseException as error:
-            code = _booked_as(error)
+            code = _recorded_as(error)
             is_paid = bool(chunks) or (isinstance(error, ProviderError) and error.may_cost)
             self._end(call, code, cost_usd(call.request) if is_paid else 0.0)
             if isinstance(error, SpeechError):
@@ -204,7 +204,7 @@ class Synthesizer:
     def _end(self, call: ProviderCall, outcome: str, usd: float) -> None:
         with self._lock:
             if call not in self._calls:
-                return  # it was booked when the process began to end
+                return  # it was recorded when the process began to end
             self._calls.remove(call)
         self._ledger.record_call(call.request, call.content_type, usd, outcome)
         self.budget.settle(call.reservation, usd)
@@ -225,9 +225,9 @@ def _checked(audio: bytes, request: SpeechRequest) -> SynthesizedClip:
     return SynthesizedClip(audio, facts)
 
 
-def _booked_as(error: BaseException) -> str:
+def _recorded_as(error: BaseException) -> str:
     if isinstance(error, ProviderError):
-        return error.booked_as
+        return error.recorded_as
     return error.code if isinstance(error, SpeechError) else SpeechError.code
 
 

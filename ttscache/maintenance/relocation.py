@@ -49,8 +49,8 @@ def settle_objects() -> int:
         return sum(storage.settle(clip) for clip in misplaced().order_by("pk")[:BATCH])
 
 
-def is_upkeep_due() -> bool:
-    """Once a minute, whoever asks first. Raises Error."""
+def start_upkeep_turn() -> bool:
+    """Take the turn to tend the clips; False where a host took it within the last minute. Raises Error."""
     return Cooldown(speech_cache().leases, "upkeep").start(UPKEEP_SECONDS, reason="done")
 
 

@@ -81,7 +81,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         """Clips of the earlier system whose bytes nobody has looked at yet."""
         return self.with_audio().filter(adopted_at__isnull=False, checksum="", file__isnull=False)
 
-    def keep_from_prune(self, content_hashes: Iterable[str]) -> None:
+    def protect(self, content_hashes: Iterable[str]) -> None:
         """Before pins or items are made for them, in one transaction: whoever removes one of them now is
         waited for, and whoever comes later finds it asked for lately. What is gone has to be recorded anew.
         """

@@ -61,7 +61,7 @@ class TierChain:
             return self._find(content_hash, self.all)
         return self.find_local(content_hash) or self._read(loaded)
 
-    def is_local(self, content_hash: str) -> bool:
+    def has_local(self, content_hash: str) -> bool:
         """Whether this process or host may have it; its bytes are not read."""
         return any(tier.has(content_hash) for tier in self.local)
 

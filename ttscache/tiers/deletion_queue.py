@@ -1,7 +1,7 @@
 """Objects in the bucket that no record names, or not yet: each has a row here until it is deleted.
 
 register_upload(new)  before the upload: if the process is killed now, the object is deleted in an hour
-confirm(new)          in one transaction with the record that names it
+remove(new)           in one transaction with the record that names it
 schedule(old)         in one transaction with the record that no longer names it
 schedule_now(old)     in one transaction with the deletion of the records that name them
 """
@@ -31,8 +31,8 @@ def register_upload(name: str) -> None:
     )
 
 
-def confirm(*names: str) -> None:
-    """Take them off the queue."""
+def remove(*names: str) -> None:
+    """Take them off the queue: a record names them now, or they are deleted."""
     PendingDeletion.objects.filter(name__in=names).delete()
 
 

@@ -164,11 +164,11 @@ class StorageTier:
             named = deletion_queue.in_use(due)
             unnamed = [name for name in due if name not in named]
             self._remove(unnamed)
-            deletion_queue.confirm(*due)
+            deletion_queue.remove(*due)
         return len(unnamed)
 
     def strays(self) -> Iterator[tuple[str, int]]:
-        """Objects of ours that neither a record nor a pending_deletion knows, with their sizes.
+        """Objects of ours that neither a record nor a PendingDeletion knows, with their sizes.
 
         The bucket may be shared: what is not named as we name things belongs to others. What is young may
         have been named or left while we looked.
@@ -183,7 +183,7 @@ class StorageTier:
                 )
 
     def remove_stray(self, name: str) -> None:
-        """Remove it, unless a record or a pending_deletion knows it by now."""
+        """Remove it, unless a record or a PendingDeletion knows it by now."""
         with as_tier_error():
             if deletion_queue.unknown([name]):
                 self.bucket.delete(name)

@@ -80,7 +80,7 @@ def queue_missing(
 
 def protect(specs: Iterable[ClipSpec]) -> None:
     """Touch the clips on record, so that no prune deletes them meanwhile."""
-    Clip.objects.keep_from_prune(spec.speech.content_hash for spec in specs)
+    Clip.objects.protect(spec.speech.content_hash for spec in specs)
 
 
 def start_automatic_run(
@@ -307,7 +307,7 @@ def retry_failed(run: WarmRun, *, requested_by: str = "") -> WarmRun | None:
             WarmRun.objects.select_for_update().get(pk=run.pk)
             failed = run.items.filter(state=WarmItem.State.FAILED)
             content_hashes = list(failed.values_list("clip__content_hash", flat=True))
-            Clip.objects.keep_from_prune(content_hashes)
+            Clip.objects.protect(content_hashes)
             end_cooldowns(content_hashes)
             if not _queue_again(failed):
                 return None

@@ -136,10 +136,10 @@ def _a_moment(begun: Future[None]) -> None:
     ("where", "step"),
     [
         (publications, "sync_pins"),
-        (ClipQuerySet, "keep_from_prune"),
+        (ClipQuerySet, "protect"),
         (ClipQuerySet, "record_all"),
         (pins, "replace_pins"),
-        (publications, "warm"),
+        (publications, "_make_or_switch"),
         (runs, "plan"),
         (runs, "settle"),
     ],

@@ -11,6 +11,7 @@ from harness.clips import hum, speech, spoken
 from harness.fake_voice import FakeVoice, free_ledger
 from harness.statements import recorded_statements
 from ttscache.cache import GenerationJob, Hit, Playing, SpeechCache
+from ttscache.coordination import hosts
 from ttscache.coordination.leases import Leases, end_cooldowns
 from ttscache.errors import (
     BrokenAudio,
@@ -30,7 +31,6 @@ from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip, ClipFile, Lease, Pin, Spending
-from ttscache.monitoring import health
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
 from ttscache.tiers.chain import TierChain
@@ -306,7 +306,7 @@ class TestATextThatComesOutBroken:
     def test_the_second_time_it_waits_until_staff_ask(self, cache: SpeechCache, voice: FakeVoice) -> None:
         self.ask(cache)
         ten_minutes_pass()
-        health.forget_the_dead()
+        hosts.forget_the_dead()
         self.ask(cache)
         assert len(voice.calls) == 2 * self.CALLS
         assert Lease.objects.filter(until__gt=Now() + timedelta(days=10_000)).count() == 1

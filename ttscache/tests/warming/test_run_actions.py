@@ -59,7 +59,7 @@ def states(run: WarmRun) -> list[str]:
 
 
 def finished(run: WarmRun) -> WarmRun:
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
     run.refresh_from_db()
     return run
 
@@ -68,21 +68,21 @@ def finished(run: WarmRun) -> WarmRun:
 def under_way(voice: FakeVoice) -> Iterator[None]:
     """While the first clip is in the making; afterwards it is made, and whatever may follow it."""
 
-    def pull() -> None:
+    def work() -> None:
         try:
-            worker.pull(seconds=20)
+            worker.work(seconds=20)
         finally:
             connections.close_all()
 
     voice.may_go_on.clear()
     with ThreadPoolExecutor(1) as thread:
-        pulling_now = thread.submit(pull)
+        working_now = thread.submit(work)
         wait_until(lambda: voice.calls, "a clip under way")
         try:
             yield
         finally:
             voice.may_go_on.set()
-            pulling_now.result()
+            working_now.result()
 
 
 class TestPause:
@@ -208,13 +208,13 @@ class TestTryAgain:
         for _ in range(3):
             warming.prioritize("ahead", WANTED)
             assert warming.start_run("here", WANTED, lane=Lane.PREFETCH) == failed
-        worker.pull(seconds=20)
+        worker.work(seconds=20)
         assert (len(voice.calls), WarmRun.objects.count()) == (before, 1)
 
     def test_for_listeners_again_after_an_hour(self, failed: WarmRun, voice: FakeVoice) -> None:
         failed.items.update(finished_at=timezone.now() - timedelta(minutes=61))
         warming.prioritize("ahead", WANTED)
-        worker.pull(seconds=20)
+        worker.work(seconds=20)
         assert Clip.objects.with_audio().count() == len(WANTED)
 
     def test_what_others_made_meanwhile_was_there_already(self, failed: WarmRun, voice: FakeVoice) -> None:
