@@ -102,13 +102,13 @@ def note_flushes(note: Note) -> None:
 
 
 def count(numbers: range, accent: str, pause_seconds: float, note: Note) -> None:
-    from ttscache.accounting.ledger import Asked
+    from ttscache.accounting.ledger import RequestedClip
     from ttscache.wiring import speech_cache
 
     ledger = speech_cache().ledger
     for number in numbers:
         given = request_of(accent, number)
-        asked = Asked(given.content_hash, given.kind, given.voice, "tts-1-hd", given.characters)
+        asked = RequestedClip(given.content_hash, given.kind, given.voice, "tts-1-hd", given.characters)
         note(f"?{number}")
         ledger.record_request(asked, given.outcome, given.seconds, given.audio_bytes)
         note(f"={number}")

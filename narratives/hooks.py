@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from narratives.editing.deleting import remove_for_good
 from narratives.listener.prefetch import what_follows
 from narratives.publishing import activate_ready_publications
-from narratives.staff.action_items import address_in_bank, needs_of_texts
+from narratives.staff.action_items import action_items_of_texts, address_in_bank
 from ttscache.hooks import ActionItem, ReflectionLink
 from ttscache.warming import ClipSpec
 
@@ -26,7 +26,7 @@ class NarrativeHooks:
         remove_for_good()
 
     def action_items(self) -> Iterable[ActionItem]:
-        return needs_of_texts()
+        return action_items_of_texts()
 
     def reflection_links(self) -> Sequence[ReflectionLink]:
         return (ReflectionLink("Add to bank…", address_in_bank, "narratives.add_bankreflection"),)

@@ -1,4 +1,7 @@
-"""Thin django-q2 tasks over the deeds, and when each one runs."""
+"""Thin django-q2 tasks over functions that anyone can call.
+
+Their schedules are made in migrations/0002_schedules.py.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,6 @@ def warm_published() -> None:
     publishing.make_what_waits(requested_by="schedule")
 
 
-def switch_ready_publications() -> None:
+def activate_ready_publications() -> None:
     """Called every minute by schedule; who ends a run does it at once, unless that process is killed."""
     publishing.activate_ready_publications()

@@ -35,7 +35,7 @@ Clip.objects.update(last_accessed_at=timezone.now() - timedelta(days=100))
 AS_THE_CLUSTER_DOES = """
 from ttscache import tasks
 from ttscache.maintenance import pruning
-tasks.prune(str(pruning.cut_off().pk))
+tasks.prune(str(pruning.abandoned_run().pk))
 """
 
 

@@ -43,9 +43,9 @@ class SpeechCache:
         """
         return self.tiers.find(content_hash, loaded=loaded)
 
-    def is_here(self, content_hash: str) -> bool:
+    def has_local(self, content_hash: str) -> bool:
         """Whether this host may have it without a query; its bytes are not read."""
-        return self.tiers.is_local(content_hash)
+        return self.tiers.has_local(content_hash)
 
     def find_permanent(self, content_hash: str) -> Hit | None:
         """A clip that every host can play."""

@@ -147,8 +147,8 @@ class ProviderError(SpeechError):
     cause = ""  # what operators are told beyond the code, which is all that callers learn
 
     @property
-    def booked_as(self) -> str:
-        """How a call that ended so stands in the books."""
+    def recorded_as(self) -> str:
+        """The outcome under which a call that ended so is recorded."""
         return self.cause or self.code
 
 

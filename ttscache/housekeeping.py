@@ -15,10 +15,10 @@ import time
 
 from django.db import Error
 
-from ttscache.accounting.ledger import report_process
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.connections import OrmThread, PoolWatch, returning_connections, start_thread
+from ttscache.coordination.hosts import report_process
 from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import TierError
 from ttscache.maintenance.invalidation import LocalCopies
@@ -88,7 +88,7 @@ class Housekeeping:
         self._look_at_pins()
         self._copies.forget_removed()
         self._report()
-        self._keep_frequent_at_hand()
+        self._keep_popular_at_hand()
 
     def _have_this_process_replaced(self) -> None:
         """Only web processes have a pool, and they are gunicorn's: at SIGTERM one answers what it has begun,
@@ -106,13 +106,13 @@ class Housekeeping:
             self._cache.set_published(published)
             self._published = published
 
-    def _keep_frequent_at_hand(self) -> None:
-        if not self._is_due("frequent", PINS_SECONDS):
+    def _keep_popular_at_hand(self) -> None:
+        if not self._is_due("popular", PINS_SECONDS):
             return
         try:
             popular.keep_at_hand(self._cache)
         except TierError as error:
-            logger.warning("Frequent reflections are fetched later: %s", error)
+            logger.warning("Popular reflections are fetched later: %s", error)
 
     def _report(self) -> None:
         clips = sum(1 for tier in self._cache.tiers.local if tier.name == "memory" for _ in tier.entries())

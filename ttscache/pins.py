@@ -22,7 +22,7 @@ def replace_pins(wanted: Mapping[Pin.Reason, set[str]]) -> None:
     """From now on exactly these clips are held, for each reason that is named.
 
     What was published and is no longer stays audible and safe for RECENT_DAYS. Whoever has records made for
-    them does so in the same transaction, after `keep_from_prune`.
+    them does so in the same transaction, after `protect`.
     """
     held: dict[str, set[str]] = {reason: set() for reason in wanted}
     for content_hash, reason in Pin.objects.filter(reason__in=list(wanted)).values_list(

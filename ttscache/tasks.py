@@ -1,4 +1,7 @@
-"""Thin django-q2 tasks over the deeds, and when each one runs."""
+"""Thin django-q2 tasks over functions that anyone can call.
+
+Their schedules are made in migrations/0005_schedules.py.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ from django_q.tasks import async_task
 
 from ttscache import warming
 from ttscache.conf import conf
+from ttscache.coordination import hosts
 from ttscache.coordination.leases import is_process_alive
 from ttscache.errors import Busy, TierError
 from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
-from ttscache.monitoring import alerts, health
+from ttscache.models import PruneRun
+from ttscache.monitoring import alerts
 from ttscache.reports.storage import note_not_asked_for
 from ttscache.warming import popular, worker
 from ttscache.wiring import speech_cache, storage_tier
@@ -29,7 +34,7 @@ def make_queued_clips() -> None:
     if is_stopping():
         return
     with speech_cache().ledger.flushed_every(conf().flush_seconds):
-        worker.pull_share(should_stop=is_stopping, when_begun=enqueue_workers)
+        worker.work_share(should_stop=is_stopping, when_begun=enqueue_workers)
     # While the provider is down the heartbeat calls, every few seconds; a successor at once would only spin.
     if not is_stopping() and not speech_cache().synthesizer.circuit.is_open:
         enqueue_workers()
@@ -40,15 +45,15 @@ def heartbeat() -> None:
 
     Called at every start, every few seconds by the supervisor, and every minute by schedule.
     """
-    health.cluster_is_alive()
-    health.forget_the_dead()
+    hosts.report_cluster_alive()
+    hosts.forget_the_dead()
     warming.resume_paused(speech_cache().synthesizer.budget)
     enqueue_workers()
-    if relocation.is_upkeep_due():
+    if relocation.start_upkeep_turn():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
-    pruning_cut_off = pruning.cut_off()
-    if pruning_cut_off is not None:
-        pruning.call_for_prune(pruning_cut_off)
+    abandoned = pruning.abandoned_run()
+    if abandoned is not None:
+        pruning.call_for_prune(abandoned)
     if adopted_clips.are_any_unexamined():
         async_task("ttscache.tasks.examine_adopted", task_name="examine adopted clips", save=False)
 
@@ -81,6 +86,8 @@ def prune(run_id: str = "") -> None:
     except Busy:
         return  # another one is at it; a run that waits is taken up by the heartbeat
     if run is None:
+        return  # it had ended before
+    if run.state != PruneRun.State.RUNNING:
         note_not_asked_for(conf().stale_days, pruning.find_stale(conf().stale_days))
     elif not is_stopping():
         pruning.call_for_prune(run)
@@ -91,7 +98,7 @@ def clean_up() -> None:
     cleanup.tidy()
 
 
-def make_frequent_reflections() -> None:
+def make_popular_reflections() -> None:
     """Called every night by schedule."""
     popular.make_popular()
 

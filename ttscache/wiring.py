@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ttscache import audio as sound
 from ttscache.accounting.budget import Budget
-from ttscache.accounting.ledger import Asked, Ledger
+from ttscache.accounting.ledger import Ledger, RequestedClip
 from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.conf import Conf, conf
@@ -93,8 +93,8 @@ def load_libraries() -> None:
     sound.examine(sound.encode(hum, sound.PCM_RATE, conf().audio_format), conf().audio_format)
 
 
-def _worth_usd(asked: Asked) -> float:
-    return list_price_usd(asked.model, asked.characters)
+def _worth_usd(requested: RequestedClip) -> float:
+    return list_price_usd(requested.model, requested.characters)
 
 
 def forget() -> None:

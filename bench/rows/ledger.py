@@ -114,11 +114,11 @@ def hitting(content_hash: str) -> Callable[[], object]:
 
 
 def counting() -> Callable[..., None]:
-    from ttscache.accounting.ledger import Asked
+    from ttscache.accounting.ledger import RequestedClip
     from ttscache.wiring import speech_cache
 
     ledger = speech_cache().ledger
-    asked = [Asked(f"{number:032x}", "question", "nova", "tts-1-hd", 60) for number in range(1_000)]
+    asked = [RequestedClip(f"{number:032x}", "question", "nova", "tts-1-hd", 60) for number in range(1_000)]
 
     def count(number: int, of_clips: int = CLIPS) -> None:
         ledger.record_request(asked[number % of_clips], "memory", 0.0004, 59_904)

@@ -66,33 +66,33 @@ class Waiting:
 
     @property
     def verb(self) -> str:
-        return "Go on" if self.is_paused else "Try again"
+        return "Resume" if self.is_paused else "Try again"
 
     @property
     def held_up(self) -> str:
         return self.run.get_paused_because_display() if self.run is not None else ""
 
 
-def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, deed: str) -> HttpResponse:
+def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operation: str) -> HttpResponse:
     journey: Journey = get_or_404(pages, request, object_id)
-    if not may_publish(pages, request) or (deed == "make" and not pages.has_make_permission(request)):
+    if not may_publish(pages, request) or (operation == "make" and not pages.has_make_permission(request)):
         raise PermissionDenied
-    deeds = {"make": _make, "anyway": _publish_anyway, "withdraw": _withdraw}
+    operations = {"make": _make, "anyway": _publish_anyway, "withdraw": _withdraw}
     waiting = Waiting.of(journey)
-    if deed not in deeds:
+    if operation not in operations:
         raise Http404
     if waiting is None:
         pages.message_user(request, "Nothing waits any more: listeners have it all.", messages.INFO)
         return redirect(page_of(journey))
     if not has_said_yes(request):
-        return _ask(pages, request, waiting, deed)
-    said = deeds[deed](request, waiting)
+        return _ask(pages, request, waiting, operation)
+    said = operations[operation](request, waiting)
     pages.log_change(request, journey, said)
     pages.message_user(request, said, messages.SUCCESS)
     return redirect(page_of(journey))
 
 
-def _ask(pages: StaffAdmin, request: HttpRequest, waiting: Waiting, deed: str) -> HttpResponse:
+def _ask(pages: StaffAdmin, request: HttpRequest, waiting: Waiting, operation: str) -> HttpResponse:
     missing, number = in_words(waiting.planned), waiting.publication.number
     asked = {
         "make": (waiting.verb, f"{missing} Listeners get version {number} once all of them are there."),
@@ -107,13 +107,13 @@ def _ask(pages: StaffAdmin, request: HttpRequest, waiting: Waiting, deed: str) -
             "and what is not made yet is not made.",
         ),
     }
-    verb, summary = asked[deed]
+    verb, summary = asked[operation]
     journey = waiting.publication.journey
     return pages.ask(request, title=f"{verb}: {journey}", verb=verb, summary=summary, back=page_of(journey))
 
 
 def _make(request: HttpRequest, waiting: Waiting) -> str:
-    publishing.go_on(waiting.publication, requested_by=request.user.get_username())
+    publishing.resume(waiting.publication, requested_by=request.user.get_username())
     publishing.activate_ready_publications()  # what was missing may have come meanwhile
     return f"Version {waiting.publication.number}: {being_made_in_words(waiting.planned)}"
 

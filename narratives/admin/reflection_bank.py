@@ -22,7 +22,6 @@ from narratives.admin.conflicts import ConflictAwareForm
 from narratives.admin.permissions import has_publish_right
 from narratives.admin.publishing import shares_of
 from narratives.models import BankReflection
-from narratives.staff.action_items import of_the_bank
 from narratives.staff.clip_status import ClipStatus, clips_and_badges
 from ttscache import warming
 from ttscache.models import Clip
@@ -100,7 +99,7 @@ class BankReflectionAdmin(StaffAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         clip = _heard_clip(request)
-        known = of_the_bank(clip.content_text) if clip is not None else None
+        known = BankReflection.objects.with_words(clip.content_text) if clip is not None else None
         if known is not None:
             self.message_user(request, "The bank has these words already.", messages.INFO)
             return redirect("admin:narratives_bankreflection_change", known.pk)

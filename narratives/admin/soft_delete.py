@@ -37,7 +37,7 @@ from ttscache.staff.wording import in_words
 Thing: TypeAlias = Journey | Narrative
 
 PARAMETER = "deleted"
-ON_ITS_PAGE = "Nothing is made before somebody presses “Go on” on the page of the journey."
+ON_ITS_PAGE = "Nothing is made before somebody presses “Resume” on the page of the journey."
 
 
 # --- what there is of each model --------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def _set_aside_what_is_empty(journey: Journey) -> None:
     """A publication of which nothing is left waits no more; its words remember that they waited in it."""
     publication = journey.waiting
     if publication is not None and not publishing.given_by(publication).exists():
-        publishing.set_aside(publication)
+        publishing.mark_withdrawn(publication)
 
 
 # --- taken back ------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from narratives import publishing
 from narratives.editing.drafts import save_draft
@@ -121,7 +120,6 @@ def restore(publication: Publication, text: int | None = None) -> list[Narrative
     restored = words_as_of(publication, text)
     for narrative, revision in restored.items():
         narrative.title, narrative.text = revision.title, revision.text
-        narrative.edited_at = timezone.now()
         save_draft(narrative, ["title", "text"])
     publishing.sync_pins()
     return list(restored)

@@ -15,10 +15,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
 from narratives import publishing
-from narratives.editing.drafts import save_draft
+from narratives.editing.drafts import put_in_order, save_draft
 from narratives.models import Journey, Narrative, Pronunciation
 from narratives.text.tidying import tidied
 from ttscache import csv_cells
@@ -259,7 +258,6 @@ def _write(narrative: Narrative, row: Row) -> None:
     for name, value in asdict(row).items():
         if value is not None:
             setattr(narrative, name, value)
-    narrative.edited_at = timezone.now()
     save_draft(narrative, ["title", "text"])
 
 
@@ -280,5 +278,4 @@ def _put_in_order(journey: Journey, slugs: Sequence[str]) -> None:
         before = [earlier for earlier in slugs[:place] if earlier in order]
         order.insert(order.index(before[-1]) + 1 if before else 0, slug)
     order += [slug for slug in narratives if slug not in order]
-    for position, slug in enumerate(order):
-        Narrative.objects.filter(pk=narratives[slug].pk).update(position=position)
+    put_in_order(narratives[slug] for slug in order)

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from narratives import publishing
-from narratives.listener.playlist import live_journey, playlist
+from narratives.listener.playlist import live_journey, playlist, published_narratives
 from ttscache.api.base import PublicView
 from ttscache.api.throttling import check_rate
 from ttscache.api.validation import StrictCharField, checked_voice, json_object
@@ -89,14 +89,17 @@ class PreCacheNarrativesView(PublicView):
         form.is_valid(raise_exception=True)
         voice = checked_voice(form.validated_data.get("voice"), conf().listener_voices)
         journey = live_journey(None)
-        hashes = [wanted.speech.content_hash for wanted in publishing.published_clips(journey, voice)]
+        specs = list(publishing.clips_in_voice(published_narratives(journey), voice))
+        hashes = [spec.speech.content_hash for spec in specs]
         ready = Clip.objects.with_audio().filter(content_hash__in=hashes)
         ready_hashes = set(ready.values_list("content_hash", flat=True))
         cached = sum(content_hash in ready_hashes for content_hash in hashes)
         is_complete = cached == len(hashes)
         if not is_complete and not publishing.is_warming(journey, voice):
             check_rate("pre_cache", request, self)
-        run = publishing.warm_journey(journey, voice, lane=Lane.PREFETCH, requested_by="a listener's session")
+        run = publishing.warm_journey(
+            journey, voice, specs=specs, lane=Lane.PREFETCH, requested_by="a listener's session"
+        )
         answer = {
             "success": True,
             "voice": voice,

@@ -32,6 +32,12 @@ def live_journey(slug: str | None) -> Journey:
     return journey
 
 
+def published_narratives(journey: Journey) -> list[Narrative]:
+    """What listeners get of a journey that `live_journey` gave, in order. No query."""
+    published: list[Narrative] = journey.published  # type: ignore[attr-defined]
+    return published
+
+
 def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
     """What a front end has to know to play this."""
     content_hash = speech.content_hash
@@ -48,7 +54,7 @@ def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
 
 def playlist(journey: Journey, voice: str) -> dict[str, Any]:
     """Everything of a journey that `live_journey` gave, in this voice, as the public contract has it."""
-    narratives: list[Narrative] = journey.published  # type: ignore[attr-defined]
+    narratives = published_narratives(journey)
     speeches = {narrative: narrative.live.speech(voice) for narrative in narratives if narrative.live}
     clips = Clip.objects.defer("waveform").in_bulk(
         [speech.content_hash for speech in speeches.values()], field_name="content_hash"

@@ -242,7 +242,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("requested_by", models.CharField(blank=True, default="", max_length=150)),
-                ("asked_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("requested_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ("live_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
                     "journey",

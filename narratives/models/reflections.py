@@ -19,6 +19,10 @@ class BankReflectionQuerySet(models.QuerySet["BankReflection"]):
     def active(self) -> Self:
         return self.filter(is_active=True)
 
+    def with_words(self, text: str) -> BankReflection | None:
+        """The one with these words, in use or not."""
+        return self.filter(text=text).first()
+
 
 class BankReflection(models.Model):
     """A reflection that a person wrote, for any answer to a question of its theme."""

@@ -34,7 +34,12 @@ def clips_of(publication: Publication) -> list[ClipSpec]:
 
 def published_clips(journey: Journey, voice: str) -> Iterator[ClipSpec]:
     """Everything of a journey that listeners may hear in this voice, in its order."""
-    for narrative in journey.narratives.published():
+    return clips_in_voice(journey.narratives.published(), voice)
+
+
+def clips_in_voice(narratives: Iterable[Narrative], voice: str) -> Iterator[ClipSpec]:
+    """What listeners hear of these texts in this voice."""
+    for narrative in narratives:
         if narrative.live is not None:
             yield ClipSpec(narrative.live.speech(voice), kind_of_clip(narrative))
 

@@ -43,7 +43,7 @@ def sync_pins() -> None:
                 wanted[Pin.Reason.DRAFT].add(narrative.pending.speech(voice).content_hash)
             if has_changes or not is_live:
                 wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
-    Clip.objects.keep_from_prune(set().union(*wanted.values()))
+    Clip.objects.protect(set().union(*wanted.values()))
     warming.record(audible)
     Clip.objects.record_all(bank, ContentType.ANALYSIS, are_shareable=True)
     replace_pins(wanted)

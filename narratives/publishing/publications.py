@@ -98,7 +98,7 @@ def _create_publication(
     """A publication of exactly these words, and of what waited besides. None where there is none left."""
     before = journey.waiting
     if before is not None:
-        _cancel(before)
+        _withdraw(before)
     publication = Publication.objects.create(
         journey=journey, number=journey.next_number, requested_by=requested_by
     )
@@ -185,12 +185,12 @@ def withdraw(publication: Publication) -> bool:
     lock_publishing()
     if not Publication.objects.waiting().filter(pk=publication.pk).exists():
         return False
-    _cancel(publication)
+    _withdraw(publication)
     sync_pins()
     return True
 
 
-def set_aside(publication: Publication) -> None:
+def mark_withdrawn(publication: Publication) -> None:
     """Nobody waits for it any more, so no more is made for it either."""
     publication.state = Publication.State.WITHDRAWN
     publication.save(update_fields=["state"])
@@ -211,7 +211,7 @@ def wait_again(publication: Publication, *, requested_by: str) -> None:
         warming.pause(run, WarmRun.Pause.STAFF)
 
 
-def go_on(publication: Publication, *, requested_by: str = "") -> WarmRun:
+def resume(publication: Publication, *, requested_by: str = "") -> WarmRun:
     """Have what is missing made, also where that was paused."""
     run = make(publication, requested_by=requested_by)
     warming.resume(run)
@@ -272,7 +272,7 @@ def _switch(publication: Publication) -> None:
     logger.info("Listeners have %s, publication %d.", publication.journey.slug, publication.number)
 
 
-def _cancel(publication: Publication) -> None:
+def _withdraw(publication: Publication) -> None:
     """Its words are drafts again, also those of a text that is deleted just now."""
     Narrative.everything.filter(pending__publication=publication).update(pending=None)
-    set_aside(publication)
+    mark_withdrawn(publication)

@@ -8,19 +8,26 @@ from narratives.models import BankReflection, Journey
 from narratives.publishing.clips import bank_clips, published_clips
 from ttscache.conf import conf
 from ttscache.models import Lane, WarmRun
-from ttscache.warming import start_automatic_run, start_run
+from ttscache.warming import ClipSpec, start_automatic_run, start_run
 
 
 def warm_journey(
-    journey: Journey, voice: str, *, lane: Lane = Lane.SCHEDULED, requested_by: str = ""
+    journey: Journey,
+    voice: str,
+    *,
+    specs: Iterable[ClipSpec] | None = None,
+    lane: Lane = Lane.SCHEDULED,
+    requested_by: str = "",
 ) -> WarmRun:
     """Make what is missing of a journey in this voice, or join the run that does so already.
 
-    Where nothing is missing: the last run that made this voice whole.
+    `specs`: its published clips, where the caller has them. Where nothing is missing, this returns the last
+    run that made this voice whole.
     """
-    wanted = published_clips(journey, voice)
+    if specs is None:
+        specs = published_clips(journey, voice)
     return start_run(
-        _scope(journey, voice), wanted, name=_run_name(journey, voice), lane=lane, requested_by=requested_by
+        _scope(journey, voice), specs, name=_run_name(journey, voice), lane=lane, requested_by=requested_by
     )
 
 

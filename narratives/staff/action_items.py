@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from django.urls import reverse
 
 from narratives import publishing
-from narratives.models import BankReflection, Narrative, Publication, share_lexicon
+from narratives.models import Narrative, Publication, share_lexicon
 from narratives.staff.clip_status import add_sounds, sounds_of
 from ttscache import warming
 from ttscache.hooks import ActionItem
@@ -19,7 +19,7 @@ from ttscache.models import Clip
 from ttscache.staff.badges import FAILED, badges_of
 
 
-def needs_of_texts() -> Iterator[ActionItem]:
+def action_items_of_texts() -> Iterator[ActionItem]:
     """Each leads to exactly the texts it counts. Raises Error."""
     narratives = list(Narrative.objects.select_related("live", "pending", "journey"))
     texts = "admin:narratives_narrative_changelist"
@@ -59,7 +59,7 @@ def _of_versions() -> Iterator[ActionItem]:
         yield ActionItem(
             f"Version {publication.number} of “{publication.journey}” waits: {count}"
             + (f", {failed} could not be made" if failed else "")
-            + (", and nothing is made before you let it go on" if is_paused else ""),
+            + (", and nothing is made before you resume it" if is_paused else ""),
             reverse("admin:narratives_journey_change", args=[publication.journey_id]),
             "narratives.view_journey",
             is_urgent=bool(failed),
@@ -70,8 +70,3 @@ def _of_versions() -> Iterator[ActionItem]:
 def address_in_bank(clip: Clip) -> str:
     """The form for a new one, which takes the words from the clip: no address has them."""
     return f"{reverse('admin:narratives_bankreflection_add')}?clip={clip.pk}"
-
-
-def of_the_bank(text: str) -> BankReflection | None:
-    """The one with these words, in use or not."""
-    return BankReflection.objects.filter(text=text).first()

@@ -37,7 +37,7 @@ BEING_MADE_AGAIN = Badge(
 NOT_MADE_AGAIN = Badge("Not made again", "error", "danger")
 
 MAKE_AGAIN = "Make again"
-DEEDS = {
+OPERATIONS = {
     FAILED.word: "Try again",
     NOT_MADE.word: "Make now",
     OUT_OF_DATE.word: "Make now",
@@ -72,13 +72,13 @@ class ClipStatus:
     changed: str = ""  # what makes it out of date, and when that was
 
     @property
-    def deed(self) -> str:
+    def operation(self) -> str:
         """What can be done about it, at a price; empty while it is being done."""
-        return "" if self.remade == BEING_MADE_AGAIN else DEEDS.get(self.badge.word, "")
+        return "" if self.remade == BEING_MADE_AGAIN else OPERATIONS.get(self.badge.word, "")
 
     @property
     def is_to_be_made_again(self) -> bool:
-        return self.deed == MAKE_AGAIN
+        return self.operation == MAKE_AGAIN
 
     @property
     def reasons(self) -> list[str]:

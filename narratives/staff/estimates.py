@@ -10,11 +10,10 @@ from django.db.models.functions import Length
 
 from narratives.text.lexicon import Lexicon
 from narratives.text.writing_advice import advice, reading, sentences
-from ttscache.accounting.prices import list_price_usd
+from ttscache.accounting.prices import TYPICAL_CHARACTERS_A_SECOND, list_price_usd
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin
 
-FIRST_PACE = 15.0  # characters a second, before any clip of a voice is made
 ENOUGH_SECONDS = 10
 
 
@@ -36,7 +35,8 @@ class Estimate:
 
 
 def paces() -> dict[str, float]:
-    """Characters a second of each listener voice, by its published clips. One query."""
+    """Characters a second of each listener voice, by its published clips; the usual ones of a voice that has
+    too few. One query."""
     published = Pin.objects.published().values("content_hash")
     clips = Clip.objects.with_audio().filter(
         content_hash__in=published, model=conf().house_model, duration_ms__gt=0
@@ -51,7 +51,7 @@ def paces() -> dict[str, float]:
         for row in rows
         if row["milliseconds"] >= ENOUGH_SECONDS * 1000
     }
-    return {voice: measured.get(voice, FIRST_PACE) for voice in conf().listener_voices}
+    return {voice: measured.get(voice, TYPICAL_CHARACTERS_A_SECOND) for voice in conf().listener_voices}
 
 
 def estimate(text: str, lexicon: Lexicon, pace: Mapping[str, float]) -> Estimate:

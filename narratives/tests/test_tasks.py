@@ -182,7 +182,7 @@ def tries_of(clip: Clip) -> int:
 
 
 @pytest.fixture
-def tried_out(heard_journey: Journey) -> Clip:
+def exhausted_clip(heard_journey: Journey) -> Clip:
     """A clip that listeners have, and that could not be made, hour after hour."""
     clip = Clip.objects.get(voice="nova", content_text="Welcome.")
     lose(pk=clip.pk)
@@ -193,32 +193,32 @@ def tried_out(heard_journey: Journey) -> Clip:
     return clip
 
 
-def test_a_clip_that_listeners_have_is_not_tried_for_ever_either(tried_out: Clip) -> None:
-    assert tries_of(tried_out) == clip_tries.MOST_TRIES
+def test_a_clip_that_listeners_have_is_not_tried_for_ever_either(exhausted_clip: Clip) -> None:
+    assert tries_of(exhausted_clip) == clip_tries.MOST_TRIES
 
 
-def test_nor_for_each_who_comes_to_listen(tried_out: Clip, client: Any) -> None:
+def test_nor_for_each_who_comes_to_listen(exhausted_clip: Clip, client: Any) -> None:
     WarmItem.objects.update(finished_at=timezone.now() - timedelta(days=1))
     client.post("/api/pre-cache-narratives", {"voice": "nova"}, content_type="application/json")
     warming.prioritize("ahead, nova", publishing.live_clips(["nova"]))
-    assert tries_of(tried_out) == clip_tries.MOST_TRIES
+    assert tries_of(exhausted_clip) == clip_tries.MOST_TRIES
 
 
-def test_it_is_tried_again_once_staff_ask(tried_out: Clip, heard_journey: Journey) -> None:
+def test_it_is_tried_again_once_staff_ask(exhausted_clip: Clip, heard_journey: Journey) -> None:
     publishing.warm_journey(heard_journey, "nova", requested_by="ana")
-    assert tries_of(tried_out) == clip_tries.MOST_TRIES + 1
+    assert tries_of(exhausted_clip) == clip_tries.MOST_TRIES + 1
 
 
-def test_what_else_is_missing_is_made_beside_it(tried_out: Clip) -> None:
+def test_what_else_is_missing_is_made_beside_it(exhausted_clip: Clip) -> None:
     lose(voice="nova")
     tasks.warm_published()
     queued = WarmItem.objects.filter(run__in=WarmRun.objects.active(), state="queued")
     assert set(queued.values_list("clip__content_text", flat=True)) == {"Where did it begin?", "Thank you."}
 
 
-def test_one_that_was_made_since_has_all_its_tries_again(tried_out: Clip) -> None:
+def test_one_that_was_made_since_has_all_its_tries_again(exhausted_clip: Clip) -> None:
     run = WarmRun.objects.create(scope="by hand", state="done")
-    WarmItem.objects.create(run=run, clip=tried_out, position=0, characters=8, state="done")
+    WarmItem.objects.create(run=run, clip=exhausted_clip, position=0, characters=8, state="done")
     tasks.warm_published()
     assert WarmRun.objects.active().exists()
 

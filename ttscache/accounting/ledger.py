@@ -6,7 +6,6 @@ Of every clip asked for: the hour, kind, voice, outcome and latency bucket. No p
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 import uuid
@@ -18,12 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import Error, transaction
-from django.db.models.functions import Now
 
 from ttscache.accounting.counters import DAILY_REQUESTS, PLAYBACK_STARTS, SPENDING, USAGE, Key
 from ttscache.connections import returning_connections, start_thread
-from ttscache.coordination.hosts import this_host
-from ttscache.models import Clip, FlushedBatch, LastProviderOutcome, ProcessReport
+from ttscache.models import Clip, FlushedBatch, LastProviderOutcome
 from ttscache.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
@@ -39,7 +36,7 @@ DAY_SECONDS = 24 * HOUR_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedClip:
     """What a request asked for, as far as it is counted."""
 
     content_hash: str  # empty for a person's own words
@@ -85,7 +82,9 @@ class Ledger:
     that row is found, and nothing is added twice.
     """
 
-    def __init__(self, price_usd: Callable[[Asked], float], clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, price_usd: Callable[[RequestedClip], float], clock: Callable[[], float] = time.time
+    ) -> None:
         self._price_usd = price_usd
         self._clock = clock
         self._name = uuid.uuid4().hex
@@ -95,22 +94,28 @@ class Ledger:
         self._closed: Batch | None = None  # being written, or to be written once the database is there
 
     def record_request(
-        self, asked: Asked, outcome: str, seconds: float, audio_bytes: int, *, made_ahead: bool = False
+        self,
+        requested: RequestedClip,
+        outcome: str,
+        seconds: float,
+        audio_bytes: int,
+        *,
+        made_ahead: bool = False,
     ) -> None:
         """One request for a clip, and how it went. `seconds`: from the request to the first byte."""
         hour = int(self._clock() // HOUR_SECONDS)
         bucket = bisect_left(LATENCY_BUCKETS_MS, seconds * 1_000)
-        worth = round(self._price_usd(asked) * 1e6) if outcome != "failed" else 0
+        worth = round(self._price_usd(requested) * 1e6) if outcome != "failed" else 0
         with self._lock:
-            figures = self._open.usage[hour, asked.content_type, asked.voice, outcome, bucket]
+            figures = self._open.usage[hour, requested.content_type, requested.voice, outcome, bucket]
             figures[0] += 1
-            figures[1] += asked.characters
+            figures[1] += requested.characters
             figures[2] += audio_bytes
             figures[3] += worth
             if made_ahead and outcome in HITS:
                 figures[4] += 1
-            if asked.content_hash:
-                self._open.daily_requests[hour // 24, asked.content_hash] += 1
+            if requested.content_hash:
+                self._open.daily_requests[hour // 24, requested.content_hash] += 1
 
     def record_call(self, request: SpeechRequest, content_type: str, usd: float, outcome: str) -> None:
         """One provider call. `outcome` is "ok" or an error's code."""
@@ -177,15 +182,6 @@ class Ledger:
             return False
         self._closed = None
         return True
-
-
-def report_process(clips_in_memory: int) -> None:
-    """Say how this process is doing, for the figures of its host. Raises Error."""
-    ProcessReport.objects.update_or_create(
-        host=this_host(),
-        process=str(os.getpid()),
-        defaults={"clips_in_memory": clips_in_memory, "reported_at": Now()},
-    )
 
 
 def _by_hour(figures: Mapping[Key, list[int]]) -> dict[Key, list[int]]:

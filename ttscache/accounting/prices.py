@@ -1,4 +1,7 @@
-"""What a provider call costs: before it is made, and after."""
+"""What a provider call costs: before it is made, and after.
+
+The prices themselves, with their sources, are defaults.LIST_PRICES; a setting may replace them.
+"""
 
 from __future__ import annotations
 

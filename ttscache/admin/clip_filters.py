@@ -11,7 +11,12 @@ from django.http import HttpRequest
 from ttscache.conf import conf
 from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip, WarmItem, has_audio
-from ttscache.reports.background_work import failed_clips, open_items, tried_out_clips, waiting_longest
+from ttscache.reports.background_work import (
+    exhausted_published_clips,
+    failed_clips,
+    open_items,
+    waiting_longest,
+)
 from ttscache.reports.storage import never_heard_clips, published_clip_rows
 from ttscache.warming.retry_limit import MOST_TRIES
 
@@ -28,7 +33,7 @@ class MadeFilter(admin.SimpleListFilter):
             ("longest", "Waits longest to be made"),
             ("making", "Being made"),
             ("failed", "Failed in 24 hours, not made yet"),
-            ("tried_out", f"Failed {MOST_TRIES} times, not tried again"),
+            ("exhausted", f"Failed {MOST_TRIES} times, not tried again"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
@@ -41,7 +46,7 @@ class MadeFilter(admin.SimpleListFilter):
             "longest": queryset.filter(pk__in=waiting_longest().values("clip")),
             "making": queryset.filter(pk__in=open_items().filter(state=state.MAKING).values("clip")),
             "failed": queryset.filter(pk__in=failed_clips().values("pk")),
-            "tried_out": queryset.filter(pk__in=tried_out_clips().values("pk")),
+            "exhausted": queryset.filter(pk__in=exhausted_published_clips().values("pk")),
         }
         return narrowed.get(self.value() or "", queryset)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat, truncatechars
 from django.utils.html import format_html_join
@@ -14,7 +14,7 @@ from unfold.views import ChangeList
 
 from ttscache.admin.clip_filters import HeardFilter, MadeFilter, PublishedFilter, UnheardFilter
 from ttscache.admin.dashboard.actions import DashboardPages
-from ttscache.models import Clip, ContentType, Pin
+from ttscache.models import Clip, Pin
 from ttscache.staff.badges import Badge, badges_of
 from ttscache.staff.clip_widgets import length, player, waveform
 from ttscache.staff.pages import ReadOnlyAdmin
@@ -83,10 +83,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
-        is_private = Q(content_type=ContentType.ANALYSIS, is_shareable=False) | Q(
-            content_type=ContentType.RESPONSE
-        )
-        return super().get_queryset(request).exclude(is_private).defer("waveform")  # type: ignore[no-any-return]
+        return super().get_queryset(request).not_private().defer("waveform")  # type: ignore[no-any-return]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ClipList]:
         return ClipList

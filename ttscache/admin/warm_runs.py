@@ -217,7 +217,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
             request,
             object_id,
             "try_again",
-            lambda run: bool(warming.retry_failed(run, requested_by=request.user.get_username())),
+            lambda run: warming.retry_failed(run, requested_by=request.user.get_username()) is not None,
             concerning=(WarmItem.State.FAILED,),
             state="tried again",
             said="Failed ones get another try.",

@@ -19,7 +19,7 @@ from ttscache.api.throttling import check_generation_rate
 from ttscache.audio import FORMATS
 from ttscache.cache import GenerationJob
 from ttscache.delivery import http
-from ttscache.delivery.metering import Meter, asked_by_clip
+from ttscache.delivery.metering import Meter, requested_clip
 from ttscache.delivery.playback import load_for_playback
 from ttscache.delivery.responses import respond_while_generating, respond_with_hit
 from ttscache.tiers import Entry
@@ -56,7 +56,7 @@ class AudioView(APIView):
         if access is not Access.PUBLISHED and not record.touch():
             raise Http404
         clip = record.clip
-        with Meter(request._request, asked_by_clip(clip), started) as meter:
+        with Meter(request._request, requested_clip(clip), started) as meter:
             hit = speech_cache().find(content_hash, loaded=clip)
             if hit is not None:
                 return respond_with_hit(meter, hit, _cache_control(access, request, hit.entry))

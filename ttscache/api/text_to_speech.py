@@ -22,7 +22,7 @@ from ttscache.api.validation import StrictCharField, checked_voice, json_object
 from ttscache.cache import GenerationJob, Playing
 from ttscache.conf import conf
 from ttscache.delivery import http
-from ttscache.delivery.metering import Meter, asked_by_text
+from ttscache.delivery.metering import Meter, requested_text
 from ttscache.delivery.playback import load_for_playback
 from ttscache.delivery.responses import respond_while_generating, respond_with_hit
 from ttscache.errors import EmptyText, TextTooLong, UnknownContentType
@@ -67,7 +67,7 @@ class TextToSpeechView(APIView):
         # Touched before its bytes are looked for, so that a prune cannot delete it meanwhile.
         record = load_for_playback(speech.content_hash, hidden_too=True)
         is_on_record = record is not None and record.touch()
-        with Meter(request._request, asked_by_text(speech, content_type), started) as meter:
+        with Meter(request._request, requested_text(speech, content_type), started) as meter:
             if record is not None and is_on_record:
                 hit = speech_cache().find(speech.content_hash, loaded=record.clip)
                 if hit is not None:
@@ -88,7 +88,7 @@ def _speak_privately(
         before_start()
         return speech_cache().generate_privately(speech)
 
-    with Meter(request, asked_by_text(speech, ContentType.RESPONSE), started) as meter:
+    with Meter(request, requested_text(speech, ContentType.RESPONSE), started) as meter:
         return respond_while_generating(meter, generate, speech.audio_format, http.NEVER)
 
 

@@ -90,12 +90,12 @@ def check_report_rate(scope: str, request: Request, view: APIView) -> None:
 
 
 def check_rate(scope: str, request: Request, view: APIView) -> None:
-    """Count one deed of this scope. Raises Throttled; lets everyone pass while nobody can count."""
+    """Count one request of this scope. Raises Throttled; lets everyone pass while the cache is away."""
     throttle = ScopedThrottle(scope)
     try:
         is_allowed = throttle.allow_request(request, view)
     except (Error, RedisError):
-        logger.warning("Nobody is throttled: the cache that counts does not answer.")
+        logger.warning("Throttling is disabled: the cache does not answer.")
         return
     if not is_allowed:
         raise Throttled(retry_after_seconds=throttle.wait() or 60)

@@ -66,7 +66,7 @@ class _Renewer(OrmThread):
 
 
 class Leases:
-    """Takes, renews and gives back leases for one process. `seconds`: how long a lease lives unrenewed.
+    """Acquires, renews and releases leases for one process. `seconds`: how long a lease lives unrenewed.
 
     Every method raises django.db.Error while the database cannot be reached.
     """
@@ -91,14 +91,14 @@ class Leases:
         owner = f"{this_process()}:{secrets.token_hex(3)}"
         while True:
             acquired_at = time.monotonic()  # before the database's clock begins to count
-            if self._insert(name, owner):
+            if self._insert_or_take_over(name, owner):
                 return self._renewed(HeldLease(name, owner, acquired_at=acquired_at))
             lease = Lease.objects.annotate(is_over=Q(until__lte=Now())).filter(name=name).first()
             if lease is None:
                 continue  # given back this moment
             if not lease.is_over:
                 return lease
-            if self._take_over(lease, owner):
+            if self._reuse_failed(lease, owner):
                 return self._renewed(HeldLease(name, owner, lease.error, acquired_at))
 
     def _renewed(self, held: HeldLease) -> HeldLease:
@@ -147,7 +147,7 @@ class Leases:
         if renewer is not None:
             renewer.join()
 
-    def _insert(self, name: str, owner: str) -> bool:
+    def _insert_or_take_over(self, name: str, owner: str) -> bool:
         """A new row, or one whose owner died. The ORM knows no conditional upsert."""
         end, end_values = _compiled(self._end())
         now, now_values = _compiled(Now())
@@ -162,7 +162,7 @@ class Leases:
             )
             return bool(cursor.rowcount == 1)
 
-    def _take_over(self, lease: Lease, owner: str) -> bool:
+    def _reuse_failed(self, lease: Lease, owner: str) -> bool:
         """Take one that was given back with an error; from now on only the caller knows what that was."""
         free = Lease.objects.filter(name=lease.name, owner=lease.owner, until__lte=Now())
         return free.update(owner=owner, until=self._end(), error="") == 1

@@ -6,7 +6,7 @@ import re
 
 from ttscache.conf import conf
 from ttscache.models import Clip, PermanentStore
-from ttscache.tiers.deletion_queue import PUBLIC
+from ttscache.tiers import PUBLIC
 
 AUDIO = re.compile(r"/api/audio/(?P<content_hash>[0-9a-f]{32})\.(?P<extension>[a-z0-9]{1,5})")
 
@@ -24,7 +24,8 @@ def audio_path(content_hash: str, audio_format: str, checksum: str = "") -> str:
 def published_address(clip: Clip) -> str:
     """Where anyone may fetch a published clip: at the CDN, if it has it as it is heard; else on this site."""
     name = clip.audio_file_path or ""
-    is_at_cdn = clip.stored_in == PermanentStore.STORAGE and name.startswith(PUBLIC) and not clip.encoding
+    is_public = clip.stored_in == PermanentStore.STORAGE and name.startswith(f"{PUBLIC}/")
+    is_at_cdn = is_public and not clip.encoding
     if conf().cdn_url and clip.is_ready and is_at_cdn:
         return conf().cdn_url + name
     return audio_path(clip.content_hash, clip.audio_format, clip.checksum if clip.is_ready else "")

@@ -9,7 +9,7 @@ from typing import Self
 
 from django.http import HttpRequest, HttpResponseBase
 
-from ttscache.accounting.ledger import Asked
+from ttscache.accounting.ledger import RequestedClip
 from ttscache.delivery.http import RANGE, Unsatisfiable, etag_of, requested_range
 from ttscache.errors import SpeechError
 from ttscache.models import Clip, ContentType, kind_of
@@ -25,9 +25,9 @@ class Meter:
     The clock runs from the start; as a context manager it records a SpeechError as a failed request.
     """
 
-    def __init__(self, request: HttpRequest, asked: Asked, started: float | None = None) -> None:
+    def __init__(self, request: HttpRequest, requested: RequestedClip, started: float | None = None) -> None:
         self.request = request
-        self._asked = asked
+        self._requested = requested
         self._started = time.monotonic() if started is None else started
         self._first_byte_seconds: float | None = None
 
@@ -42,8 +42,8 @@ class Meter:
 
     def announce(self, entry: Entry | None = None) -> None:
         """Have what follows this clip made ahead, beside a generation that this request may wait for."""
-        if self._asked.content_hash and asks_to_hear_it(self.request, entry):
-            prefetch.note_request(self._asked.content_hash)
+        if self._requested.content_hash and asks_to_hear_it(self.request, entry):
+            prefetch.note_request(self._requested.content_hash)
 
     def mark_first_byte(self) -> None:
         self._first_byte_seconds = time.monotonic() - self._started
@@ -54,24 +54,26 @@ class Meter:
         if seconds is None:
             seconds = time.monotonic() - self._started
         speech_cache().ledger.record_request(
-            self._asked, outcome, seconds, audio_bytes, made_ahead=made_ahead
+            self._requested, outcome, seconds, audio_bytes, made_ahead=made_ahead
         )
 
 
-def asked_by_entry(entry: Entry) -> Asked:
-    return Asked(entry.content_hash, kind_of(entry.content_type), entry.voice, entry.model, entry.characters)
+def requested_entry(entry: Entry) -> RequestedClip:
+    return RequestedClip(
+        entry.content_hash, kind_of(entry.content_type), entry.voice, entry.model, entry.characters
+    )
 
 
-def asked_by_clip(clip: Clip) -> Asked:
+def requested_clip(clip: Clip) -> RequestedClip:
     kind = kind_of(clip.content_type)
-    return Asked(clip.content_hash, kind, clip.voice, clip.model, len(clip.content_text))
+    return RequestedClip(clip.content_hash, kind, clip.voice, clip.model, len(clip.content_text))
 
 
-def asked_by_text(speech: SpeechRequest, content_type: str) -> Asked:
+def requested_text(speech: SpeechRequest, content_type: str) -> RequestedClip:
     """A person's own words are counted without their hash."""
     is_private = content_type == ContentType.RESPONSE
     content_hash = "" if is_private else speech.content_hash
-    return Asked(content_hash, kind_of(content_type), speech.voice, speech.model, len(speech.text))
+    return RequestedClip(content_hash, kind_of(content_type), speech.voice, speech.model, len(speech.text))
 
 
 def is_counted(request: HttpRequest, response: HttpResponseBase) -> bool:

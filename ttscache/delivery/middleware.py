@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from ttscache.delivery.clip_urls import AUDIO
 from ttscache.delivery.http import published_cache_control
-from ttscache.delivery.metering import Meter, asked_by_entry
+from ttscache.delivery.metering import Meter, requested_entry
 from ttscache.delivery.responses import respond_with_hit
 from ttscache.wiring import speech_cache
 
@@ -35,5 +35,5 @@ def _published(request: HttpRequest, content_hash: str, extension: str) -> HttpR
     hit = speech_cache().find_published(content_hash)
     if hit is None or hit.entry.audio_format != extension:
         return None
-    with Meter(request, asked_by_entry(hit.entry), started) as meter:
+    with Meter(request, requested_entry(hit.entry), started) as meter:
         return respond_with_hit(meter, hit, published_cache_control(request, hit.entry))

@@ -64,7 +64,7 @@ def _once_streamed(playing: Playing, meter: Meter, leave: Callable[[], None]) ->
         entry = playing.recording.entry
         has_failed = playing.recording.error is not None
         meter.record("failed" if has_failed else playing.outcome, entry.size if entry else 0)
-        leave()  # last: a process that ends waits until all have left, and then writes its books
+        leave()  # last: a process that ends waits until all have left, and then flushes its counts
 
     return end
 

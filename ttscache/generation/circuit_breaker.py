@@ -92,7 +92,7 @@ class CircuitBreaker:
             if self.is_open and not was_open:
                 logger.error("The speech provider fails again and again; no more calls until it is well.")
             if self.is_open and self._clock() >= self._next_trial_at:
-                self._wait()
+                self._postpone_trial()
 
     def _check(self) -> None:
         if self.is_open and (self._is_trying or self._clock() < self._next_trial_at):
@@ -112,7 +112,7 @@ class CircuitBreaker:
             if not is_well:
                 with self._lock:
                     self._is_trying = False
-                    self._wait()
+                    self._postpone_trial()
         if not is_well:
             raise self._down()
         return True
@@ -126,7 +126,7 @@ class CircuitBreaker:
             self._is_trying = False
             self._pause_seconds = 0.0
 
-    def _wait(self) -> None:
+    def _postpone_trial(self) -> None:
         """The first trial may come at once, and each one after it later than the last."""
         self._next_trial_at = self._clock() + self._pause_seconds
         self._pause_seconds = min(max(2 * self._pause_seconds, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)

@@ -98,7 +98,7 @@ class Generator:
             time.sleep(0.02)
         for recording in late:
             recording.set_exception(ProviderTimeout())
-        self.synthesizer.book_unfinished()
+        self.synthesizer.record_unfinished()
 
     # --- recordings of this process -----------------------------------------------------------------------
     def _start(self, name: str, make: Callable[[Recording], Entry]) -> Playing:

@@ -6,6 +6,8 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -20,6 +22,7 @@ from ttscache.connections import OrmThreadPool
 from ttscache.errors import (
     BrokenAudio,
     BudgetExhausted,
+    Busy,
     ConnectionClosed,
     ProviderError,
     ProviderTimeout,
@@ -107,8 +110,8 @@ class Synthesizer:
             self._spare.pop(part, None)
         return whole
 
-    def book_unfinished(self) -> None:
-        """Book what is still under way, for a process that ends: the calls may cost all the same."""
+    def record_unfinished(self) -> None:
+        """Record what is still under way, for a process that ends: the calls may cost all the same."""
         with self._lock:
             unfinished = list(self._calls)
         for call in unfinished:
@@ -118,13 +121,22 @@ class Synthesizer:
         self, calls: list[ProviderCall], recording: Recording, at_once: int
     ) -> dict[SpeechRequest, SynthesizedClip]:
         """All or none: once a part has failed, those that have not begun are not paid for any more."""
+        begun: set[ProviderCall] = set()
+
+        def synthesize(call: ProviderCall) -> SynthesizedClip:
+            begun.add(call)
+            return self._synthesize_part(call, recording)
+
         with OrmThreadPool(at_once, thread_name_prefix="part") as pool:
-            spoken = {call: pool.submit(self._synthesize_part, call, recording) for call in calls}
             try:
-                return {call.request: part.result() for call, part in spoken.items()}
+                spoken = {call.request: _submit(pool, synthesize, call) for call in calls}
+                return {request: part.result() for request, part in spoken.items()}
             except BaseException:
-                for call, part in spoken.items():
-                    if part.cancel():
+                # A part whose submission failed may run all the same: the pool queues it before it starts a
+                # thread. Once the pool is shut down, those that have not begun never will.
+                pool.shutdown(cancel_futures=True)
+                for call in calls:
+                    if call not in begun:
                         self.budget.settle(call.reservation, 0.0)
                 raise
 
@@ -168,19 +180,19 @@ class Synthesizer:
             if not is_made:
                 self.budget.settle(call.reservation, 0.0)
 
-    def _provider_call(self, call: ProviderCall, listeners: Recording | None) -> SynthesizedClip:
-        """Booked however it ends; what gave no sound cost nothing."""
+    def _provider_call(self, call: ProviderCall, recording: Recording | None) -> SynthesizedClip:
+        """Recorded however it ends; what gave no sound cost nothing."""
         chunks: list[bytes] = []
         with self._lock:
             self._calls.add(call)
         try:
             for chunk in self.provider.speak(call.request):
                 chunks.append(chunk)
-                if listeners is not None:
-                    listeners.append(chunk)
+                if recording is not None:
+                    recording.append(chunk)
             spoken = _checked(b"".join(chunks), call.request)
         except BaseException as error:
-            code = _booked_as(error)
+            code = _recorded_as(error)
             is_paid = bool(chunks) or (isinstance(error, ProviderError) and error.may_cost)
             self._end(call, code, cost_usd(call.request) if is_paid else 0.0)
             if isinstance(error, SpeechError):
@@ -192,10 +204,19 @@ class Synthesizer:
     def _end(self, call: ProviderCall, outcome: str, usd: float) -> None:
         with self._lock:
             if call not in self._calls:
-                return  # it was booked when the process began to end
+                return  # it was recorded when the process began to end
             self._calls.remove(call)
         self._ledger.record_call(call.request, call.content_type, usd, outcome)
         self.budget.settle(call.reservation, usd)
+
+
+def _submit(
+    pool: OrmThreadPool, synthesize: Callable[[ProviderCall], SynthesizedClip], call: ProviderCall
+) -> Future[SynthesizedClip]:
+    try:
+        return pool.submit(synthesize, call)
+    except RuntimeError as error:  # no thread to be had
+        raise Busy from error
 
 
 def _checked(audio: bytes, request: SpeechRequest) -> SynthesizedClip:
@@ -204,9 +225,9 @@ def _checked(audio: bytes, request: SpeechRequest) -> SynthesizedClip:
     return SynthesizedClip(audio, facts)
 
 
-def _booked_as(error: BaseException) -> str:
+def _recorded_as(error: BaseException) -> str:
     if isinstance(error, ProviderError):
-        return error.booked_as
+        return error.recorded_as
     return error.code if isinstance(error, SpeechError) else SpeechError.code
 
 

@@ -12,6 +12,7 @@ from django_q.models import Failure, Success
 
 from ttscache import hooks
 from ttscache.accounting.rollup import first_day_kept, roll_up, start_of_day
+from ttscache.coordination import hosts
 from ttscache.maintenance import pruning
 from ttscache.models import (
     Clip,
@@ -25,7 +26,6 @@ from ttscache.models import (
     WarmRun,
     has_audio,
 )
-from ttscache.monitoring import health
 
 SUCCESSES_KEPT = timedelta(days=7)
 FAILURES_KEPT = timedelta(days=30)
@@ -47,7 +47,7 @@ def tidy() -> None:
     FlushedBatch.objects.filter(flushed_at__lt=Now() - BATCHES_KEPT).delete()
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
     Failure.objects.filter(stopped__lt=Now() - FAILURES_KEPT).delete()
-    health.forget_the_dead()  # dead leases and refusals that no longer hold, too
+    hosts.forget_the_dead()  # dead leases and refusals that no longer hold, too
     hooks.installed().tidy_daily()
 
 

@@ -153,33 +153,36 @@ def _local_clips(cache: SpeechCache, tier: FileTier) -> Iterator[Finding]:
             pins = Pin.objects.published().filter(content_hash__in=page)
             published = set(pins.values_list("content_hash", flat=True))
         for content_hash in page:
-            yield from _local_clip(cache, tier, content_hash, records.get(content_hash))
-            yield from _exposed(tier, content_hash, content_hash in published)
+            entry = tier.get(content_hash)
+            found = _local_finding(cache, tier, content_hash, entry, records.get(content_hash))
+            if found is not None:
+                yield found
+                entry = tier.get(content_hash)  # it may have been mended since
+            yield from _exposed(tier, entry, content_hash in published)
 
 
-def _local_clip(
-    cache: SpeechCache, tier: FileTier, content_hash: str, clip: Clip | None
-) -> Iterator[Finding]:
-    entry = tier.get(content_hash)
+def _local_finding(
+    cache: SpeechCache, tier: FileTier, content_hash: str, entry: Entry | None, clip: Clip | None
+) -> Finding | None:
     drop = partial(tier.delete, content_hash)
     if entry is None:
-        yield Finding(tier.name, "damaged bytes", content_hash, "are removed", drop)
-    elif clip is None or clip.content_type == ContentType.RESPONSE:
-        yield Finding(tier.name, "bytes without a record", content_hash, "are removed", drop)
-    elif clip.stored_at is None and (reason := why_too_short(entry, clip)):
-        yield Finding(tier.name, f"short: {reason}", content_hash, "is removed", drop)
-    elif clip.stored_at is None and clip.is_active:
+        return Finding(tier.name, "damaged bytes", content_hash, "are removed", drop)
+    if clip is None or clip.content_type == ContentType.RESPONSE:
+        return Finding(tier.name, "bytes without a record", content_hash, "are removed", drop)
+    if clip.stored_at is None and (reason := why_too_short(entry, clip)):
+        return Finding(tier.name, f"short: {reason}", content_hash, "is removed", drop)
+    if clip.stored_at is None and clip.is_active:
         keep = partial(cache.tiers.permanent.put, entry)
-        yield Finding(tier.name, "bytes that only this host has", content_hash, "are kept for all", keep)
-    elif clip.checksum and entry.checksum != clip.checksum:
-        yield Finding(tier.name, "other bytes than the record's", content_hash, "are removed", drop)
+        return Finding(tier.name, "bytes that only this host has", content_hash, "are kept for all", keep)
+    if clip.checksum and entry.checksum != clip.checksum:
+        return Finding(tier.name, "other bytes than the record's", content_hash, "are removed", drop)
+    return None
 
 
-def _exposed(tier: FileTier, content_hash: str, is_published: bool) -> Iterator[Finding]:
-    entry = tier.get(content_hash)
+def _exposed(tier: FileTier, entry: Entry | None, is_published: bool) -> Iterator[Finding]:
     if entry is not None and entry.is_published and not is_published:
         hide = partial(tier.put, replace(entry, is_published=False))
-        yield Finding(tier.name, "open to anyone though not published", content_hash, "is moved", hide)
+        yield Finding(tier.name, "open to anyone though not published", entry.content_hash, "is moved", hide)
 
 
 def _files_of_no_clip(tier: FileTier) -> Iterator[Finding]:

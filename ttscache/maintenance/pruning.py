@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 200
 MOST_DAYS = 36_500  # what a database can subtract from now
-CLAIM = "prune"
+LEASE = "prune"
 WAIT_SECONDS = 10.0  # for another prune to end; the lease of one that was killed runs out sooner
 BY_SCHEDULE = "schedule"  # who asked, where no person waits for it
 PLANS_KEPT = timedelta(days=1)  # how long staff may think about a list
@@ -118,7 +118,7 @@ def find_stale(days: int) -> Stale:
 def alone(cache: SpeechCache, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
     """Around a prune: there is one at a time over all hosts. Raises Busy, Error."""
     end = time.monotonic() + wait_seconds
-    while (held := cache.leases.acquire(CLAIM)) is None:
+    while (held := cache.leases.acquire(LEASE)) is None:
         if time.monotonic() >= end:
             raise Busy("Clips are being removed already. Please try again in a moment.")
         time.sleep(0.1)
@@ -311,9 +311,9 @@ def _discard_plans(**which: Any) -> None:
 def prune_in_cluster(
     days: int, cache: SpeechCache, run_id: str, should_rest: Callable[[], bool]
 ) -> PruneRun | None:
-    """Begin the nightly run, or go on with this one; the run, if it is not at its end.
+    """Begin the nightly run, or resume this one. Returns the run as it is now: ended, or still running.
 
-    Raises Busy, Error.
+    None where there was nothing to do, because this run had ended before. Raises Busy, Error.
     """
     with alone(cache, wait_seconds=0):
         if run_id:
@@ -325,7 +325,7 @@ def prune_in_cluster(
         for _ in run_prune(run, cache, should_rest=should_rest):
             pass
     run.refresh_from_db()
-    return run if run.state == PruneRun.State.RUNNING else None
+    return run
 
 
 def call_for_prune(run: PruneRun) -> None:
@@ -333,9 +333,9 @@ def call_for_prune(run: PruneRun) -> None:
     async_task("ttscache.tasks.prune", str(run.pk), task_name="remove old clips", save=False)
 
 
-def cut_off() -> PruneRun | None:
+def abandoned_run() -> PruneRun | None:
     """The longest waiting of those that nobody works on: it was handed over, or its process is gone."""
-    if Lease.objects.filter(name=CLAIM, until__gt=Now()).exists():
+    if Lease.objects.filter(name=LEASE, until__gt=Now()).exists():
         return None
     running = PruneRun.objects.filter(state=PruneRun.State.RUNNING)
     return running.filter(started_at__gt=timezone.now() - TAKEN_UP_WITHIN).order_by("started_at").first()

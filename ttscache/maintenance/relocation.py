@@ -16,7 +16,7 @@ from ttscache.conf import conf
 from ttscache.coordination.leases import Cooldown
 from ttscache.errors import TierError
 from ttscache.models import Clip, ContentType, PermanentStore, Pin
-from ttscache.tiers import pages_of
+from ttscache.tiers import PUBLIC, pages_of
 from ttscache.tiers.records import PermanentTier, as_tier_error, kept_clip, why_too_short
 from ttscache.wiring import speech_cache, storage_tier
 
@@ -33,7 +33,7 @@ ATTEMPT_SECONDS = 2.0
 def misplaced() -> QuerySet[Clip]:
     """Clips in the bucket whose object lies on the wrong side, or is packed where a CDN serves it."""
     is_audible = Exists(Pin.objects.audible().filter(content_hash=OuterRef("content_hash")))
-    is_public = Q(audio_file_path__startswith="public/")
+    is_public = Q(audio_file_path__startswith=f"{PUBLIC}/")
     is_wrong = (is_audible & ~is_public) | (~is_audible & is_public)
     if conf().cdn_url:
         is_wrong |= is_audible & ~Q(encoding="")
@@ -49,8 +49,8 @@ def settle_objects() -> int:
         return sum(storage.settle(clip) for clip in misplaced().order_by("pk")[:BATCH])
 
 
-def is_upkeep_due() -> bool:
-    """Once a minute, whoever asks first. Raises Error."""
+def start_upkeep_turn() -> bool:
+    """Take the turn to tend the clips; False where a host took it within the last minute. Raises Error."""
     return Cooldown(speech_cache().leases, "upkeep").start(UPKEEP_SECONDS, reason="done")
 
 

@@ -13,7 +13,7 @@ def schedule_tasks(apps, schema_editor):
     schedule(apps, "tidying", "clean_up", DAILY)
     schedule_each_night(apps, "prune", "prune", PRUNE_HOUR, PRUNE_MINUTE)
     schedule_each_night(
-        apps, "frequent reflections", "make_frequent_reflections", REFLECTIONS_HOUR, REFLECTIONS_MINUTE
+        apps, "frequent reflections", "make_popular_reflections", REFLECTIONS_HOUR, REFLECTIONS_MINUTE
     )
 
 

@@ -51,6 +51,10 @@ def has_audio(path: str = "") -> Q:
     return Q(**{f"{path}stored_at__isnull": False, f"{path}is_active": True})
 
 
+# Made of what one person said; a reflection until somebody has declared it fit for others.
+IS_PRIVATE = Q(content_type=ContentType.RESPONSE) | Q(content_type=ContentType.ANALYSIS, is_shareable=False)
+
+
 def _is_held_for_good() -> Exists:
     return Exists(Pin.objects.filter(content_hash=OuterRef("content_hash"), until__isnull=True))
 
@@ -59,6 +63,10 @@ class ClipQuerySet(models.QuerySet["Clip"]):
     def with_audio(self) -> Self:
         """Those that play without a provider call."""
         return self.filter(has_audio())
+
+    def not_private(self) -> Self:
+        """Those whose words staff may read; see `Clip.is_private`."""
+        return self.exclude(IS_PRIVATE)
 
     def stored_by(self, store: PermanentStore) -> Self:
         """Those whose bytes are there, in use or not."""
@@ -73,7 +81,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         """Clips of the earlier system whose bytes nobody has looked at yet."""
         return self.with_audio().filter(adopted_at__isnull=False, checksum="", file__isnull=False)
 
-    def keep_from_prune(self, content_hashes: Iterable[str]) -> None:
+    def protect(self, content_hashes: Iterable[str]) -> None:
         """Before pins or items are made for them, in one transaction: whoever removes one of them now is
         waited for, and whoever comes later finds it asked for lately. What is gone has to be recorded anew.
         """
@@ -237,6 +245,13 @@ class Clip(models.Model):
     def is_ready(self) -> bool:
         """Whether it plays without a provider call."""
         return self.stored_at is not None and self.is_active
+
+    @property
+    def is_private(self) -> bool:
+        """Whether its words are of what one person said, so that staff are not shown them."""
+        if self.content_type == ContentType.ANALYSIS:
+            return not self.is_shareable
+        return self.content_type == ContentType.RESPONSE
 
 
 class ClipFile(models.Model):

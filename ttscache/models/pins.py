@@ -18,7 +18,7 @@ class PinQuerySet(models.QuerySet["Pin"]):
         return self.in_force().filter(reason__in=[Pin.Reason.LIVE, Pin.Reason.SYSTEM])
 
     def audible(self) -> Self:
-        """What anyone may hear without a token. To be frequent is no reason: that is for each text to say."""
+        """What anyone may hear without a token. To be popular is no reason: that is for each text to say."""
         return self.in_force().exclude(reason__in=[Pin.Reason.DRAFT, Pin.Reason.FREQUENT])
 
 

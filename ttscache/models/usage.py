@@ -134,7 +134,7 @@ class FlushedBatch(models.Model):
 
 class LastProviderOutcomeQuerySet(models.QuerySet["LastProviderOutcome"]):
     def note(self, outcome: str, at: datetime) -> None:
-        """Unless a later one is known: pages of counts may be written late."""
+        """Unless a later one is known: batches may be written late."""
         if not self.filter(outcome=outcome, at__lt=at).update(at=at):
             self.get_or_create(outcome=outcome, defaults={"at": at})
 

@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -14,13 +13,11 @@ from django.core import checks
 from django.core.signals import setting_changed
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Q
-from django.db.models.functions import Now
 
 from ttscache.conf import conf
-from ttscache.coordination.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS, this_host
-from ttscache.errors import BrokenAudio, TierError
-from ttscache.models import ClipFile, Lease, ProcessReport
+from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive
+from ttscache.errors import TierError
+from ttscache.models import ClipFile
 from ttscache.wiring import storage_tier
 
 HEARTBEAT_SECONDS = 10
@@ -48,29 +45,6 @@ def parts() -> list[Part]:
         in_database("task cluster", _task_cluster),
         _look("provider settings", _provider_settings),
     ]
-
-
-def cluster_is_alive() -> None:
-    """A task of this host's cluster says so. Raises Error."""
-    ProcessReport.objects.update_or_create(host=this_host(), process=CLUSTER, defaults={"reported_at": Now()})
-
-
-def forget_the_dead() -> None:
-    """Drop what processes that ended long ago said of themselves, and what they failed to give back."""
-    long_ago = Now() - timedelta(hours=1)
-    ProcessReport.objects.filter(reported_at__lt=long_ago).delete()
-    dead = Q(until__lt=long_ago)
-    # A text that came out broken is remembered for longer, or each day would pay for it anew.
-    broken = Q(error__startswith=BrokenAudio.remembered_as, until__gt=Now() - timedelta(days=90))
-    Lease.objects.filter(dead & ~broken).delete()
-
-
-def is_cluster_alive(host: str = "") -> bool:
-    """Whether a task ended lately, on this host or on any. Raises Error."""
-    reports = ProcessReport.objects.filter(
-        process=CLUSTER, reported_at__gt=Now() - timedelta(seconds=HEARTBEAT_LOST_SECONDS)
-    )
-    return (reports.filter(host=host) if host else reports).exists()
 
 
 class _NotReadyError(Exception):

@@ -47,12 +47,12 @@ class Figures(Collector):
 # --- counters --------------------------------------------------------------------------------------------
 def _requests(usage: Rows) -> Iterator[Metric]:
     labels = ["content_type", "voice", "outcome"]
-    totals = _summed(usage, lambda row: row[:3])
+    sums = _summed(usage, lambda row: row[:3])
     says = "{} of clips asked for. Outcomes: hits are memory, file, database, storage and edge."
-    yield _counter("lifereview_requests", "Clips asked for, by how they came.", labels, _column(totals, 0))
-    yield _counter("lifereview_request_characters", says.format("Characters"), labels, _column(totals, 1))
-    yield _counter("lifereview_sent_bytes", says.format("Bytes sent"), labels, _column(totals, 2))
-    worth = _column(totals, 3, micro=True)
+    yield _counter("lifereview_requests", "Clips asked for, by how they came.", labels, _column(sums, 0))
+    yield _counter("lifereview_request_characters", says.format("Characters"), labels, _column(sums, 1))
+    yield _counter("lifereview_sent_bytes", says.format("Bytes sent"), labels, _column(sums, 2))
+    worth = _column(sums, 3, micro=True)
     yield _counter("lifereview_worth_usd", "What making each served clip would have cost.", labels, worth)
     ahead = _column(_summed(usage, lambda row: row[:2]), 4)
     yield _counter("lifereview_warmed_hits", "Hits on clips that were made ahead.", labels[:2], ahead)

@@ -198,7 +198,7 @@ def _our_errors(deadline: Deadline, connection: Connection) -> Iterator[None]:
         if deadline.is_over:
             error = ProviderTimeout()
         else:
-            # Not called again here: whoever decides about a further call books this one first.
+            # Not called again here: whoever decides about a further call records this one first.
             error = ConnectionClosed() if connection.was_closed(failed) else ProviderUnavailable()
     except openai.APIStatusError as answer:
         error = _error_of(answer)

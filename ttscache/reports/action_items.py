@@ -18,21 +18,21 @@ from ttscache.reports.storage import PublishedCoverage, Storage
 from ttscache.warming.retry_limit import MOST_TRIES
 
 
-def needs(
+def action_items(
     covered: PublishedCoverage, waiting: WorkQueue, budget: BudgetToday, space: Storage
 ) -> list[ActionItem]:
     found = list(_of_sound(covered, waiting, budget, space))
-    found += _of_alerts({need.about for need in found})
+    found += _of_alerts({item.about for item in found})
     return _in_order([*found, *hooks.installed().action_items()])
 
 
-def needs_without_figures() -> list[ActionItem]:
+def action_items_without_figures() -> list[ActionItem]:
     """Those of the app above, for staff who do not see figures. Raises Error."""
     return _in_order(hooks.installed().action_items())
 
 
 def _in_order(found: Iterable[ActionItem]) -> list[ActionItem]:
-    return sorted(found, key=lambda need: not need.is_urgent)
+    return sorted(found, key=lambda item: not item.is_urgent)
 
 
 def _of_alerts(said: Container[str]) -> Iterable[ActionItem]:
@@ -59,9 +59,9 @@ def _of_sound(
         says = _count(covered.missing, "published clip is", "published clips are") + " not made"
         address = f"{clips}?published=yes&made=no"
         yield ActionItem(says, address, "ttscache.view_clip", is_urgent=True, about=kind.COVERAGE)
-    if waiting.tried_out:
-        says = _count(waiting.tried_out, "published clip", "published clips") + f" failed {MOST_TRIES} times"
-        address = f"{clips}?made=tried_out"
+    if waiting.exhausted:
+        says = _count(waiting.exhausted, "published clip", "published clips") + f" failed {MOST_TRIES} times"
+        address = f"{clips}?made=exhausted"
         what_next = ": nobody tries again before you do (Try again, under Queue)"
         yield ActionItem(says + what_next, address, "ttscache.view_clip", is_urgent=True)
     if space.is_nearly_full:

@@ -74,14 +74,14 @@ def failed_clips() -> QuerySet[Clip]:
     return Clip.objects.filter(~has_audio(), pk__in=failures().order_by().values("clip"))
 
 
-def tried_out_clips() -> QuerySet[Clip]:
+def exhausted_published_clips() -> QuerySet[Clip]:
     """Published ones that failed so often that nobody tries again before staff ask."""
     return exhausted_clips(missing_clips())
 
 
 def clips_to_try_again() -> QuerySet[Clip]:
     """All that failed and wait for a press."""
-    waits = Q(pk__in=failed_clips().values("pk")) | Q(pk__in=tried_out_clips().values("pk"))
+    waits = Q(pk__in=failed_clips().values("pk")) | Q(pk__in=exhausted_published_clips().values("pk"))
     return Clip.objects.filter(waits)
 
 
@@ -109,7 +109,7 @@ class WorkQueue:
     waiting: int
     running: int
     failed: int
-    tried_out: int
+    exhausted: int
     oldest_seconds: float | None
     eta_seconds: float | None
     tasks_waiting: int
@@ -135,7 +135,7 @@ def queue(requests: RequestFigures) -> WorkQueue:
         waiting,
         figures["running"],
         failed_clips().count(),
-        tried_out_clips().count(),
+        exhausted_published_clips().count(),
         (timezone.now() - figures["oldest"]).total_seconds() if figures["oldest"] else None,
         seconds_of_queue(waiting, median.ms / 1_000) if median else None,
         tasks_waiting().waiting,

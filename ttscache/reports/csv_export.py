@@ -88,7 +88,7 @@ def _heard(found: Report, *, shows_texts: bool) -> Iterator[Line]:
 
 def _work(found: Report) -> Iterator[Line]:
     waiting, service = found.queue, found.provider
-    for figure in ("waiting", "running", "failed", "tried_out", "tasks_waiting", "tasks_failed"):
+    for figure in ("waiting", "running", "failed", "exhausted", "tasks_waiting", "tasks_failed"):
         yield "queue", "now", "", figure.replace("_", " "), getattr(waiting, figure), ""
     yield "queue", "now", "", "oldest waits", waiting.oldest_seconds, "s"
     yield "queue", "now", "", "done in about", waiting.eta_seconds, "s"

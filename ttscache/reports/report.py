@@ -8,7 +8,7 @@ from ttscache.accounting.budget import BudgetToday, budget_today
 from ttscache.adaptive_cache import CachedResult
 from ttscache.conf import conf
 from ttscache.hooks import ActionItem
-from ttscache.reports.action_items import needs
+from ttscache.reports.action_items import action_items
 from ttscache.reports.background_work import ProviderStatus, RunProgress, WorkQueue, provider, queue, runs
 from ttscache.reports.costs import Money, money
 from ttscache.reports.most_heard import MostHeard, most_heard
@@ -42,7 +42,7 @@ class Report:
     runs: list[RunProgress]
     queue: WorkQueue
     provider: ProviderStatus
-    needs: list[ActionItem]
+    action_items: list[ActionItem]
     voices: list[str]
     is_anything_counted: bool
 
@@ -68,7 +68,7 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
         runs=runs(),
         queue=waiting,
         provider=provider(scope),
-        needs=needs(covered, waiting, budget, space),
+        action_items=action_items(covered, waiting, budget, space),
         voices=_voices(scope, space),
         is_anything_counted=bool(requests.rate.requests) or is_anything_counted(),
     )

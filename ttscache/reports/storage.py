@@ -18,6 +18,7 @@ from ttscache.conf import conf
 from ttscache.maintenance.pruning import Stale
 from ttscache.models import Clip, DailyRequests, Pin, PruneRun, Replaced, has_audio, kind_of
 from ttscache.monitoring import inventory
+from ttscache.monitoring.alerts import STORAGE_SHARE
 from ttscache.reports.cached import remembered
 from ttscache.reports.requests import tone_of
 from ttscache.reports.scope import DAY, Scope
@@ -100,7 +101,8 @@ class Storage:
 
     @property
     def is_nearly_full(self) -> bool:
-        return self.limit_bytes is not None and self.used_bytes > 0.9 * self.limit_bytes
+        """From the mark on at which the alert begins."""
+        return self.limit_bytes is not None and self.used_bytes >= STORAGE_SHARE * self.limit_bytes
 
 
 def storage(scope: Scope) -> Storage:

@@ -60,7 +60,7 @@ PRUNE_BADGES = {
     PruneRun.State.RUNNING: Badge("Under way", "hourglass_top", "info", is_settled=False),
     PruneRun.State.DONE: Badge("Done", "check_circle", "success"),
     PruneRun.State.STOPPED: Badge("Stopped", "stop_circle", "neutral"),
-    PruneRun.State.FAILED: Badge("Cut off", "error", "warning", "The next one goes on where it ended."),
+    PruneRun.State.FAILED: Badge("Cut off", "error", "warning", "Given up; the next prune makes a new list."),
 }
 
 

@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from ttscache.accounting.prices import list_price_usd
-from ttscache.models import Clip, ContentType, PruneRun
+from ttscache.models import Clip, PruneRun
 from ttscache.warming import Plan
 
 MOST_LINES = 200  # of a list that staff are to read
@@ -65,8 +65,7 @@ def listed(planned: Plan) -> Listing:
 
 def words_of(clip: Clip, most_characters: int) -> str:
     """The beginning of its text; none where it was made of what one person said."""
-    is_private = clip.content_type == ContentType.ANALYSIS and not clip.is_shareable
-    return "(private)" if is_private else truncatechars(clip.content_text, most_characters)
+    return "(private)" if clip.is_private else truncatechars(clip.content_text, most_characters)
 
 
 def _line(clip: Clip) -> Line:

@@ -10,7 +10,7 @@ from harness.clips import KEY
 from ttscache import hooks, warming
 from ttscache.hooks import Hooks, NoHooks
 from ttscache.maintenance import cleanup
-from ttscache.reports.action_items import needs_without_figures
+from ttscache.reports.action_items import action_items_without_figures
 from ttscache.warming import prefetch
 
 pytestmark = pytest.mark.django_db
@@ -68,5 +68,5 @@ def test_without_an_app_above_runs_end_days_are_tidied_and_nothing_follows(
         assert end_a_run() == "done"
     cleanup.tidy()
     prefetch.Prefetcher(hooks.installed().what_follows)._prefetch(KEY)
-    assert needs_without_figures() == []
+    assert action_items_without_figures() == []
     assert list(hooks.installed().reflection_links()) == []

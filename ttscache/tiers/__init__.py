@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
+# The two sides of a tier, as names of folders: what anyone may hear now, and everything else.
+PUBLIC, PRIVATE = "public", "private"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:

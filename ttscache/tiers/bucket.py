@@ -68,6 +68,20 @@ class Bucket:
                 raise
             return body
 
+    def has(self, name: str) -> bool:
+        """Whether there is such an object; its bytes are not fetched.
+
+        False also where the bucket itself is missing: the answer to a HEAD request does not say which.
+        """
+        with self._asking() as client:
+            try:
+                client.head_object(Bucket=self.name, Key=self._key(name))
+            except ClientError as error:
+                if _code(error) in MISSING:
+                    return False
+                raise
+            return True
+
     def copy(self, old: str, new: str, headers: Mapping[str, str]) -> bool:
         """Within the bucket, without a detour through us. False where there is nothing to copy."""
         source = {"Bucket": self.name, "Key": self._key(old)}

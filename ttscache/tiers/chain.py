@@ -46,11 +46,14 @@ class TierChain:
 
     # --- looking ------------------------------------------------------------------------------------------
     def find_published(self, content_hash: str) -> Hit | None:
-        """A published clip that this process or host has: no query, so it plays without the database."""
+        """A published clip that this process or host has: no query, so it plays without the database.
+
+        Refills the local tiers that were asked before the one that has it.
+        """
         return self._find(content_hash, self.local, is_wanted=attrgetter("is_published"))
 
     def find(self, content_hash: str, *, loaded: Clip | None = None) -> Hit | None:
-        """Ask each tier in turn, and refill the faster ones of this host that missed.
+        """Ask each tier in turn, and refill the local ones that missed.
 
         `loaded` is the clip's record, just read: it spares the permanent tiers another look at it.
         """
@@ -58,33 +61,36 @@ class TierChain:
             return self._find(content_hash, self.all)
         return self.find_local(content_hash) or self._read(loaded)
 
-    def is_local(self, content_hash: str) -> bool:
+    def has_local(self, content_hash: str) -> bool:
         """Whether this process or host may have it; its bytes are not read."""
         return any(tier.has(content_hash) for tier in self.local)
 
     def find_local(self, content_hash: str) -> Hit | None:
-        """In a tier of this process or host only."""
+        """In a tier of this process or host only. Refills those asked before the one that has it."""
         return self._find(content_hash, self.local)
 
     def find_permanent(self, content_hash: str) -> Hit | None:
-        """In a tier that all hosts share, whatever this one may hold of its own."""
-        return self._find(content_hash, self.permanents)
+        """In a tier that all hosts share, whatever this one may hold of its own. Refills every local tier."""
+        return self._find(content_hash, self.permanents, refill=self.local)
 
     def _find(
         self,
         content_hash: str,
         tiers: Sequence[Tier],
+        *,
         is_wanted: Callable[[Entry], bool] = lambda _: True,
+        refill: Sequence[LocalTier] | None = None,
     ) -> Hit | None:
+        """`refill`: the tiers that get what is found; by default the local ones that missed it."""
         for depth, tier in enumerate(tiers):
             entry = self._get(tier, content_hash)
             if entry is not None and is_wanted(entry):
-                self._put(entry, self.local[:depth])
+                self._put(entry, self.local[:depth] if refill is None else refill)
                 return Hit(entry, tier.name)
         return None
 
     def _read(self, clip: Clip) -> Hit | None:
-        """From the permanent tier that the record names."""
+        """From the permanent tier that the record names. Refills every local tier."""
         for tier in self.permanents:
             if clip.is_ready and clip.stored_in == tier.name:
                 try:

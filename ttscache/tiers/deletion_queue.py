@@ -1,7 +1,7 @@
 """Objects in the bucket that no record names, or not yet: each has a row here until it is deleted.
 
 register_upload(new)  before the upload: if the process is killed now, the object is deleted in an hour
-confirm(new)          in one transaction with the record that names it
+remove(new)           in one transaction with the record that names it
 schedule(old)         in one transaction with the record that no longer names it
 schedule_now(old)     in one transaction with the deletion of the records that name them
 """
@@ -16,11 +16,11 @@ from django.utils import timezone
 
 from ttscache.conf import conf
 from ttscache.models import Clip, PendingDeletion, PermanentStore
+from ttscache.tiers import PUBLIC
 
 UPLOAD_TIME = timedelta(hours=1)
 # A page loaded before the deletion holds the object's CDN address for as long as somebody listens.
 GRACE = timedelta(days=1)
-PUBLIC = "public/"
 
 _STORED = Q(stored_in=PermanentStore.STORAGE, stored_at__isnull=False)
 
@@ -31,14 +31,14 @@ def register_upload(name: str) -> None:
     )
 
 
-def confirm(*names: str) -> None:
-    """Take them off the queue."""
+def remove(*names: str) -> None:
+    """Take them off the queue: a record names them now, or they are deleted."""
     PendingDeletion.objects.filter(name__in=names).delete()
 
 
 def schedule(name: str) -> None:
     """Have it deleted at the next opportunity, or after GRACE if its address may be in use."""
-    is_known_outside = name.startswith(PUBLIC) and conf().cdn_url
+    is_known_outside = name.startswith(f"{PUBLIC}/") and conf().cdn_url
     remove_after = timezone.now() + (GRACE if is_known_outside else timedelta())
     PendingDeletion.objects.update_or_create(name=name, defaults={"remove_after": remove_after})
 

@@ -28,11 +28,11 @@ from pathlib import Path
 
 from ttscache.audio import FORMATS
 from ttscache.errors import TierError
-from ttscache.tiers import Entry, checksum_of
+from ttscache.tiers import PRIVATE, PUBLIC, Entry, checksum_of
 
 logger = logging.getLogger(__name__)
 
-PUBLIC, PRIVATE, KEPT, LOCK = "public", "private", "kept", "lock"
+KEPT, LOCK = "kept", "lock"
 _DESCRIBED = re.compile(r"([0-9a-f]{32})\.json")
 _TOUCH_SECONDS = 600  # how exactly "least recently used" is known
 _YOUNG_SECONDS = 60

@@ -26,7 +26,7 @@ from ttscache.audio import FORMATS
 from ttscache.connections import release_connections
 from ttscache.errors import TierError
 from ttscache.models import Clip, PermanentStore, Pin
-from ttscache.tiers import Entry, bucket_marker, deletion_queue
+from ttscache.tiers import PRIVATE, PUBLIC, Entry, bucket_marker, deletion_queue
 from ttscache.tiers.bucket import Bucket
 from ttscache.tiers.compression import Damaged, packed, unpacked
 from ttscache.tiers.records import (
@@ -42,7 +42,6 @@ from ttscache.tiers.records import (
 
 logger = logging.getLogger(__name__)
 
-PUBLIC, PRIVATE = "public", "private"
 CACHE_CONTROL = {PUBLIC: "public, max-age=31536000, immutable", PRIVATE: "private, no-store"}
 OBJECT_NAME = re.compile(
     rf"({PUBLIC}|{PRIVATE})/([0-9a-f]{{2}})/\2[0-9a-f]{{30}}\.[0-9a-f]{{16}}(-[0-9a-f]{{8}})?"
@@ -133,7 +132,7 @@ class StorageTier:
             self._ensure_marker()
 
     def has_bytes(self, clip: Clip) -> bool:
-        return self.bucket.get(_name_of(clip)) is not None
+        return self.bucket.has(_name_of(clip))
 
     def take_over(self, clip: Clip, entry: Entry) -> bool:
         """Keep what is elsewhere, or here under another name. False if the record has changed meanwhile."""
@@ -165,11 +164,11 @@ class StorageTier:
             named = deletion_queue.in_use(due)
             unnamed = [name for name in due if name not in named]
             self._remove(unnamed)
-            deletion_queue.confirm(*due)
+            deletion_queue.remove(*due)
         return len(unnamed)
 
     def strays(self) -> Iterator[tuple[str, int]]:
-        """Objects of ours that neither a record nor a pending_deletion knows, with their sizes.
+        """Objects of ours that neither a record nor a PendingDeletion knows, with their sizes.
 
         The bucket may be shared: what is not named as we name things belongs to others. What is young may
         have been named or left while we looked.
@@ -184,7 +183,7 @@ class StorageTier:
                 )
 
     def remove_stray(self, name: str) -> None:
-        """Remove it, unless a record or a pending_deletion knows it by now."""
+        """Remove it, unless a record or a PendingDeletion knows it by now."""
         with as_tier_error():
             if deletion_queue.unknown([name]):
                 self.bucket.delete(name)

@@ -61,8 +61,8 @@ def make_popular() -> WarmRun | None:
 @transaction.atomic
 def _make(texts: list[PopularReflection]) -> WarmRun | None:
     specs = [
-        ClipSpec(conf().house_request(frequent.text, voice), ContentType.ANALYSIS)
-        for frequent in texts
+        ClipSpec(conf().house_request(reflection.text, voice), ContentType.ANALYSIS)
+        for reflection in texts
         for voice in conf().listener_voices
     ]
     protect(specs)
@@ -72,7 +72,7 @@ def _make(texts: list[PopularReflection]) -> WarmRun | None:
     replace_pins({Pin.Reason.FREQUENT: {spec.speech.content_hash for spec in specs}})
     if not specs:
         return None
-    return start_run("frequent reflections", specs, requested_by="schedule", automatic=True)
+    return start_run("popular reflections", specs, requested_by="schedule", automatic=True)
 
 
 def _fit_for_others(specs: list[ClipSpec]) -> list[ClipSpec]:

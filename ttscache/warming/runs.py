@@ -80,7 +80,7 @@ def queue_missing(
 
 def protect(specs: Iterable[ClipSpec]) -> None:
     """Touch the clips on record, so that no prune deletes them meanwhile."""
-    Clip.objects.keep_from_prune(spec.speech.content_hash for spec in specs)
+    Clip.objects.protect(spec.speech.content_hash for spec in specs)
 
 
 def start_automatic_run(
@@ -88,10 +88,11 @@ def start_automatic_run(
 ) -> WarmRun | None:
     """Start a run that no staff member requested; None where every missing clip waits for them to."""
     listed = list(specs)
-    missing = plan(listed).missing
-    if len(exhausted(missing)) == len(missing):
+    # The usual case, every hour for each voice: this look writes nothing and locks nothing.
+    if not plan(listed).missing:
         return None
-    return start_run(scope, listed, name=name, requested_by=requested_by, automatic=True)
+    how = _How(name=name or scope, requested_by=requested_by, automatic=True, only_if_missing=True)
+    return _queue(scope, listed, how)
 
 
 def prioritize(scope: str, specs: Iterable[ClipSpec], *, requested_by: str = "") -> None:
@@ -296,20 +297,24 @@ def cancel(run: WarmRun) -> bool:
     return True
 
 
-def retry_failed(run: WarmRun, *, requested_by: str = "") -> WarmRun:
-    """Retry the failed clips: in this run, or in the active run of its scope if there is one by now."""
+def retry_failed(run: WarmRun, *, requested_by: str = "") -> WarmRun | None:
+    """Retry the failed clips: in this run, or in the active run of its scope if there is one by now.
+
+    None, and nothing changed, where none is failed any more.
+    """
     try:
         with transaction.atomic():
             WarmRun.objects.select_for_update().get(pk=run.pk)
             failed = run.items.filter(state=WarmItem.State.FAILED)
             content_hashes = list(failed.values_list("clip__content_hash", flat=True))
-            Clip.objects.keep_from_prune(content_hashes)
+            Clip.objects.protect(content_hashes)
             end_cooldowns(content_hashes)
-            if _queue_again(failed):
-                WarmRun.objects.filter(pk=run.pk).exclude(state__in=WarmRun.ACTIVE).update(
-                    state=WarmRun.State.QUEUED, finished_at=None
-                )
-                enqueue_worker_on_commit()
+            if not _queue_again(failed):
+                return None
+            WarmRun.objects.filter(pk=run.pk).exclude(state__in=WarmRun.ACTIVE).update(
+                state=WarmRun.State.QUEUED, finished_at=None
+            )
+            enqueue_worker_on_commit()
     except IntegrityError:
         failed = run.items.filter(state=WarmItem.State.FAILED).select_related("clip")
         specs = [ClipSpec(item.clip.request, item.clip.content_type) for item in failed]

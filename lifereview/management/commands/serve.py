@@ -30,9 +30,9 @@ from narratives.publishing import (
     sync_pins,
 )
 from ttscache.checks import require_valid_conf
-from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, this_host
+from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive, this_host
 from ttscache.coordination.leases import release_leases_of_dead_processes
-from ttscache.monitoring.health import HEARTBEAT_SECONDS, is_cluster_alive
+from ttscache.monitoring.health import HEARTBEAT_SECONDS
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6

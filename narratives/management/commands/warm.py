@@ -140,7 +140,7 @@ class BackgroundWorker:
         self._working = self._begin()
 
     def _begin(self) -> Future[None]:
-        return self._pool.submit(worker.pull, runs=self._runs, should_stop=self._is_stopping.is_set)
+        return self._pool.submit(worker.work, runs=self._runs, should_stop=self._is_stopping.is_set)
 
     def wait(self, seconds: float) -> None:
         """Wait, and start again where there was nothing to do. Raises what went wrong meanwhile."""

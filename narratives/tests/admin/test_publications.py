@@ -13,7 +13,7 @@ from harness.admin_pages import YES, admin_address, edit, fail, heard, make_clip
 from narratives import publishing, tasks
 from narratives.editing.deleting import delete_narratives
 from narratives.models import Journey, Narrative, Publication
-from narratives.staff.action_items import needs_of_texts
+from narratives.staff.action_items import action_items_of_texts
 from ttscache.models import WarmItem, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -105,7 +105,7 @@ class TestTheDeletionOfWhatWaitsUndone:
         assert not WarmItem.objects.filter(run__state__in=["queued", "running"], state="queued").exists()
 
     def test_the_price_is_asked_and_then_it_goes_on(self, admin_client, heard_journey, undone):
-        assert "Go on …" in admin_client.get(admin_address(heard_journey)).content.decode()
+        assert "Resume …" in admin_client.get(admin_address(heard_journey)).content.decode()
         asked = admin_client.get(deed(heard_journey, "make")).content.decode()
         assert "46 characters, about $0.001" in asked
         admin_client.post(deed(heard_journey, "make"), YES)
@@ -123,4 +123,4 @@ class TestTheDeletionOfWhatWaitsUndone:
         assert "4 clips are missing: 58 characters" in admin_client.get(publish).content.decode()
 
     def test_the_first_page_says_that_it_waits_for_somebody(self, undone):
-        assert "nothing is made before you let it go on" in next(needs_of_texts()).says
+        assert "nothing is made before you resume it" in next(action_items_of_texts()).says

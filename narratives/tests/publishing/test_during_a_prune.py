@@ -136,7 +136,7 @@ def _a_moment(begun: Future[None]) -> None:
     ("where", "step"),
     [
         (publications, "sync_pins"),
-        (ClipQuerySet, "keep_from_prune"),
+        (ClipQuerySet, "protect"),
         (ClipQuerySet, "record_all"),
         (pins, "replace_pins"),
         (publications, "warm_journey"),

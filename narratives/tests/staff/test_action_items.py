@@ -15,7 +15,7 @@ from django.utils import timezone
 from harness.admin_pages import edit, fail
 from narratives import publishing
 from narratives.models import BankReflection, Narrative
-from narratives.staff.action_items import needs_of_texts
+from narratives.staff.action_items import action_items_of_texts
 from ttscache.conf import conf
 from ttscache.models import Clip, DailyRequests, Usage, WarmItem, WarmRun
 
@@ -29,7 +29,7 @@ HEARD = "It sounds as though those mornings were a quiet kind of home."
 
 
 def said() -> list[str]:
-    return [need.says for need in needs_of_texts()]
+    return [need.says for need in action_items_of_texts()]
 
 
 def listed(client: Client, state: str) -> list[str]:
@@ -54,7 +54,7 @@ class TestNeeds:
     def test_a_version_that_waits_says_what_is_missing_and_leads_to_its_journey(self, heard_question):
         edit(heard_question, NEW)
         (publication,) = publishing.publish([heard_question])
-        (need,) = needs_of_texts()
+        (need,) = action_items_of_texts()
         assert need.says == "Version 2 of “Ours” waits: 2 clips are missing"
         assert need.address == reverse("admin:narratives_journey_change", args=[publication.journey_id])
         assert not need.is_urgent
@@ -63,7 +63,7 @@ class TestNeeds:
         edit(heard_question, NEW)
         (publication,) = publishing.publish([heard_question])
         fail(publication)
-        (need,) = needs_of_texts()
+        (need,) = action_items_of_texts()
         assert need.says.endswith("2 clips are missing, 2 could not be made")
         assert need.is_urgent
 

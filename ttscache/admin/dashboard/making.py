@@ -46,12 +46,13 @@ def retry_page(request: HttpRequest) -> HttpResponse:
 
     def begin() -> Iterator[tuple[WarmRun, list[Clip]]]:
         failed = WarmItem.objects.filter(clip__in=clips, state=WarmItem.State.FAILED)
-        last = dict(failed.order_by("finished_at").values_list("clip", "run__scope"))
-        by_scope: defaultdict[str, list[Clip]] = defaultdict(list)
+        items = failed.order_by("finished_at").values_list("clip", "run__scope", "run__name")
+        last = {clip: (scope, name) for clip, scope, name in items}
+        by_run: defaultdict[tuple[str, str], list[Clip]] = defaultdict(list)
         for clip in clips:
-            by_scope[last[clip.pk]].append(clip)
-        for scope, those in by_scope.items():
-            yield warming.start_run(scope, _wanted(those), requested_by=requested_by), those
+            by_run[last[clip.pk]].append(clip)
+        for (scope, name), those in by_run.items():
+            yield warming.start_run(scope, _wanted(those), name=name, requested_by=requested_by), those
 
     return _page(request, clips, begin, title="Try again what failed", verb="Try again")
 

@@ -34,7 +34,7 @@ from ttscache.admin.dashboard.rows import (
 from ttscache.conf import conf
 from ttscache.hooks import ActionItem
 from ttscache.models import WarmRun
-from ttscache.reports.action_items import needs_without_figures
+from ttscache.reports.action_items import action_items_without_figures
 from ttscache.reports.background_work import failed_lately
 from ttscache.reports.report import Report, report
 from ttscache.reports.scope import RANGES, VIEWS, Scope
@@ -59,9 +59,9 @@ RIGHTS = {  # what the page asks for, and what somebody may then see or do
 def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What Unfold's first page shows besides: figures, or only what needs those who may not see any."""
     if not request.user.has_perm("ttscache.view_usage"):
-        needs = ((need, _address_for(need, request)) for need in needs_without_figures())
-        reachable = [(need, address) for need, address in needs if address]
-        return context | {"title": "Staff pages", "needs": reachable}
+        items = ((item, _address_for(item, request)) for item in action_items_without_figures())
+        reachable = [(item, address) for item, address in items if address]
+        return context | {"title": "Staff pages", "action_items": reachable}
     scope = Scope.from_query(request.GET.dict())
     shows_hidden = "hidden" in request.GET
     found = report(scope, hidden=shows_hidden)
@@ -86,7 +86,7 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
         "misses": found.requests.source_of(MISSES),
         "heard_rows": [HeardRow.of(row, request) for row in found.heard.rows],
         "runs": [(run, RUN_BADGES[WarmRun.State(run.run.state)]) for run in found.runs],
-        "needs": [(need, _address_for(need, request)) for need in found.needs],
+        "action_items": [(item, _address_for(item, request)) for item in found.action_items],
         "kinds_stored": kinds_stored(found),
         "error_rows": error_rows(found),
         "tasks_failed_lately": failed_lately(),

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         run.refresh_from_db()
         self.stdout.write(f"{run.removed} clips were removed.")
         if run.state == PruneRun.State.STOPPED:
-            self.stdout.write("Somebody stopped it; the next prune goes on.")
+            self.stdout.write("Somebody stopped it; the next prune makes a new list.")
 
     def _remove(self, run: PruneRun) -> None:
         try:

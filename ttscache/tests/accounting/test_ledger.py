@@ -13,11 +13,11 @@ from django.utils import timezone
 from harness.clips import KEY, TEXT, speech
 from harness.fake_voice import free_ledger
 from harness.waiting import wait_until
-from ttscache.accounting.ledger import HITS, OUTCOMES, Asked, Ledger
+from ttscache.accounting.ledger import HITS, OUTCOMES, Ledger, RequestedClip
 from ttscache.models import Clip, DailyRequests, FlushedBatch, PlaybackStart, Spending, Usage
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ASKED = Asked(KEY, "question", "nova", "tts-1-hd", 100)
+ASKED = RequestedClip(KEY, "question", "nova", "tts-1-hd", 100)
 
 
 def total(ledger: Ledger) -> int:
@@ -220,7 +220,9 @@ def test_hour_and_day_are_those_of_the_request_whatever_the_clock_does_before_th
 def test_a_thousand_clips_are_a_few_statements() -> None:
     ledger = free_ledger()
     for number in range(1_000):
-        ledger.record_request(Asked(f"{number:032x}", "question", "nova", "tts-1-hd", 9), "memory", 0.001, 1)
+        ledger.record_request(
+            RequestedClip(f"{number:032x}", "question", "nova", "tts-1-hd", 9), "memory", 0.001, 1
+        )
     with CaptureQueriesContext(connection) as queries:
         assert ledger.flush()
 
@@ -240,7 +242,7 @@ def test_work_without_housekeeping_is_written_while_it_goes_on() -> None:
 
 def test_a_persons_own_words_are_counted_without_a_key() -> None:
     ledger = free_ledger()
-    ledger.record_request(Asked("", "response", "nova", "tts-1-hd", 10), "generated", 1, 1)
+    ledger.record_request(RequestedClip("", "response", "nova", "tts-1-hd", 10), "generated", 1, 1)
 
     assert total(ledger) == 1
     assert not DailyRequests.objects.exists()
@@ -260,7 +262,7 @@ def test_last_asked_for_rides_along_and_is_true_to_the_hour(
 ) -> None:
     clip, other = (clip_last_asked_for(timedelta(minutes=minutes), text) for text in ("This.", "Another."))
     ledger = free_ledger()
-    ledger.record_request(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), outcome, 1, 1)
+    ledger.record_request(RequestedClip(clip.content_hash, "question", "nova", "tts-1-hd", 10), outcome, 1, 1)
     assert ledger.flush()
 
     then, now = clip.last_accessed_at, Clip.objects.get(pk=clip.pk).last_accessed_at
@@ -273,7 +275,9 @@ def test_last_asked_for_is_one_statement_for_all_clips() -> None:
     clips = [clip_last_asked_for(timedelta(days=80), f"Text {number}.") for number in range(50)]
     ledger = free_ledger()
     for clip in clips:
-        ledger.record_request(Asked(clip.content_hash, "question", "nova", "tts-1-hd", 10), "memory", 1, 1)
+        ledger.record_request(
+            RequestedClip(clip.content_hash, "question", "nova", "tts-1-hd", 10), "memory", 1, 1
+        )
     with CaptureQueriesContext(connection) as queries:
         assert ledger.flush()
 

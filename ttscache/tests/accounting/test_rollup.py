@@ -11,7 +11,7 @@ from django.db import DatabaseError, OperationalError, connection
 from django.db.models import Sum
 
 from ttscache.accounting.counters import DAILY_REQUESTS, PLAYBACK_STARTS, SPENDING, USAGE, CounterTable
-from ttscache.accounting.ledger import Asked, Ledger
+from ttscache.accounting.ledger import Ledger, RequestedClip
 from ttscache.accounting.rollup import is_whole_day, roll_up, start_of_day
 from ttscache.api.stats import cache_stats
 from ttscache.models import ContentType, DailyRequests, PlaybackStart, Spending, Usage
@@ -28,7 +28,7 @@ def count(ledger: Ledger, chance: random.Random, requests: int) -> None:
         kind = chance.choice(ContentType.values)
         voice = chance.choice(["nova", "onyx"])
         clip = f"{chance.randrange(5):032x}"
-        asked = Asked(clip, kind, voice, "tts-1-hd", chance.randrange(1, 300))
+        asked = RequestedClip(clip, kind, voice, "tts-1-hd", chance.randrange(1, 300))
         seconds, audio_bytes = chance.choice([0.001, 0.1, 3]), chance.randrange(1_000)
         ledger.record_request(
             asked, chance.choice(OUTCOMES), seconds, audio_bytes, made_ahead=chance.random() < 0.5
@@ -111,7 +111,9 @@ def test_a_count_that_comes_late_is_put_with_the_others() -> None:
     for hour in (0, 7):
         late = Ledger(lambda _: 0, clock=datetime(2025, 3, 4, hour, tzinfo=UTC).timestamp)
         for _ in range(3):
-            late.record_request(Asked("f" * 32, "question", "fable", "tts-1-hd", 10), "edge", 0.001, 1)
+            late.record_request(
+                RequestedClip("f" * 32, "question", "fable", "tts-1-hd", 10), "edge", 0.001, 1
+            )
         assert late.flush()
     roll_up(NOW)
 

@@ -11,6 +11,7 @@ from harness.clips import hum, speech, spoken
 from harness.fake_voice import FakeVoice, free_ledger
 from harness.statements import recorded_statements
 from ttscache.cache import GenerationJob, Hit, Playing, SpeechCache
+from ttscache.coordination import hosts
 from ttscache.coordination.leases import Leases, end_cooldowns
 from ttscache.errors import (
     BrokenAudio,
@@ -30,7 +31,6 @@ from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip, ClipFile, Lease, Pin, Spending
-from ttscache.monitoring import health
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
 from ttscache.tiers.chain import TierChain
@@ -108,6 +108,29 @@ def test_a_hit_refills_the_faster_tiers(cache: SpeechCache) -> None:
     assert [tier_of(cache, speech()) for _ in range(2)] == ["database", "memory"]
     cache.tiers.local[0].delete(speech().content_hash)
     assert [tier_of(cache, speech()) for _ in range(2)] == ["file", "memory"]
+
+
+def test_a_clip_found_in_the_permanent_tier_refills_every_local_one(cache: SpeechCache) -> None:
+    play(cache, speech())
+    for tier in cache.tiers.local:
+        tier.delete(speech().content_hash)
+
+    found = cache.find_permanent(speech().content_hash)
+    assert found is not None and found.tier == "database"
+    assert all(tier.get(speech().content_hash) for tier in cache.tiers.local)
+
+
+def test_what_another_host_made_meanwhile_is_kept_here_as_well(
+    cache: SpeechCache, voice: FakeVoice, tmp_path: object
+) -> None:
+    another = cache_of(voice, tmp_path / "another")  # type: ignore[operator]
+    play(another, speech())
+
+    # This host looked before that: it leads, and finds the clip once it has the lease.
+    playing = cache.generate(GenerationJob(speech(), "question"))
+    playing.recording.result()
+    assert all(tier.get(speech().content_hash) for tier in cache.tiers.local)
+    assert len(voice.calls) == 1
 
 
 def test_what_only_this_host_has_is_kept_for_all_and_not_paid_for_again(
@@ -283,7 +306,7 @@ class TestATextThatComesOutBroken:
     def test_the_second_time_it_waits_until_staff_ask(self, cache: SpeechCache, voice: FakeVoice) -> None:
         self.ask(cache)
         ten_minutes_pass()
-        health.forget_the_dead()
+        hosts.forget_the_dead()
         self.ask(cache)
         assert len(voice.calls) == 2 * self.CALLS
         assert Lease.objects.filter(until__gt=Now() + timedelta(days=10_000)).count() == 1

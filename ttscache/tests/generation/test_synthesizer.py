@@ -11,6 +11,7 @@ from ttscache.accounting.budget import Budget
 from ttscache.accounting.ledger import Ledger
 from ttscache.errors import (
     BudgetExhausted,
+    Busy,
     ProviderDown,
     ProviderFailed,
     ProviderTimeout,
@@ -121,6 +122,26 @@ def test_a_call_that_brought_nothing_gives_its_money_back(ledger: Ledger) -> Non
     synthesizer = synthesizer_of(FakeVoice(errors=[ProviderUnavailable()]), ledger, 1.5 * price)
     speak(synthesizer)
     assert BudgetDay.objects.get().committed_microusd == round(price * 1e6)
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_parts_that_get_no_thread_give_their_money_back(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    started = iter(range(threads))
+    start = threading.Thread.start
+
+    def start_if_there_is_room(thread: threading.Thread) -> None:
+        if next(started, None) is None:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    synthesizer = synthesizer_of(FakeVoice(), ledger, 1)
+    monkeypatch.setattr(threading.Thread, "start", start_if_there_is_room)
+    with pytest.raises(Busy):
+        speak(synthesizer, speech(LONG))
+    spent = sum(cost for _, _, cost in books(ledger).values())
+    assert BudgetDay.objects.get().committed_microusd == spent
 
 
 def test_a_call_that_timed_out_may_have_been_paid_for(ledger: Ledger) -> None:

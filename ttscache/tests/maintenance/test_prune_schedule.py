@@ -22,6 +22,7 @@ from ttscache import tasks
 from ttscache.maintenance import pruning
 from ttscache.models import Clip, Invalidation, Lease, Pin, PruneBatch, PruneRun, WarmItem, WarmRun
 from ttscache.reports.storage import NotAskedFor, not_asked_for
+from ttscache.staff.badges import PRUNE_BADGES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -176,6 +177,24 @@ def test_a_run_that_was_stopped_or_overtaken_is_not_gone_on_with() -> None:
     run = PruneRun.objects.create(days=90, state=PruneRun.State.STOPPED)
     tasks.prune(str(run.pk))
     assert Clip.objects.count() == 3
+
+
+def test_a_call_for_a_run_that_has_ended_counts_nothing() -> None:
+    cache.clear()
+    stale_clips(3)
+    run = PruneRun.objects.create(days=90, state=PruneRun.State.STOPPED)
+    tasks.prune(str(run.pk))
+    assert not_asked_for() is None
+
+
+def test_the_badge_of_a_run_given_up_promises_no_more_than_is_true() -> None:
+    stale_clips(3)
+    run = pruning.begin(pruning.find_stale(90), 90, "schedule")
+    tasks.prune()
+    run.refresh_from_db()
+    badge = PRUNE_BADGES[PruneRun.State(run.state)]
+    assert badge.note == "Given up; the next prune makes a new list."
+    assert not run.batches.exists()
 
 
 def test_while_another_one_is_at_work_it_leaves_it_alone() -> None:

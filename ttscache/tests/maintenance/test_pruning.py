@@ -175,7 +175,7 @@ def test_killed_between_two_batches_nothing_is_half_there_and_the_cluster_goes_o
     run, batches = begun(5)
     next(batches)
     assert rows() == (3, 3, 2)
-    assert pruning.cut_off() == run
+    assert pruning.abandoned_run() == run
     tasks.prune(str(run.pk))
 
     run.refresh_from_db()
@@ -203,7 +203,18 @@ def test_interrupted_at_the_keyboard_nobody_goes_on_with_it(monkeypatch: pytest.
     with pytest.raises(KeyboardInterrupt):
         said()
     assert (PruneRun.objects.get().state, rows()) == ("stopped", (1, 1, 2))
-    assert pruning.cut_off() is None
+    assert pruning.abandoned_run() is None
+
+
+@pytest.mark.usefixtures("pairs")
+def test_one_that_staff_stop_says_that_the_next_prune_makes_a_new_list(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(3):
+        keep(f"Text {number}.")
+    monkeypatch.setattr(time, "sleep", lambda _: pruning.stop_prune(PruneRun.objects.get()))
+    assert "Somebody stopped it; the next prune makes a new list." in said()
+    assert not PruneBatch.objects.exists()
 
 
 def interrupted(_: float) -> None:

@@ -155,7 +155,7 @@ def test_other_words_are_refused_and_paid_for(
     assert isinstance(error, Reworded) and error.is_retryable
     assert [(found.written, found.spoken) for found in error.differences] == [(written, spoken)]
     assert usd(error.usage) == pytest.approx(openai.bill_usd()) and openai.bill_usd() > 0
-    for said in (str(error), repr(error), error.booked_as, caplog.text):
+    for said in (str(error), repr(error), error.recorded_as, caplog.text):
         assert spoken not in said.lower().replace("reworded", "") and "childhood" not in said
 
 
@@ -219,7 +219,7 @@ def test_what_it_says_of_coming_back_is_heard(openai: OpenAIServer, on_text: str
     openai.behave(fault=429, retry_after_seconds=90, on_text=on_text)
     error = failure(voice(openai))
     assert error.retry_after_seconds == 90
-    assert isinstance(error, ProviderUnavailable) and error.booked_as == "provider_busy"
+    assert isinstance(error, ProviderUnavailable) and error.recorded_as == "provider_busy"
 
 
 def test_a_model_that_is_gone_is_named(openai: OpenAIServer) -> None:
@@ -237,7 +237,7 @@ def test_a_voice_that_the_model_lacks_is_no_refusal_of_the_text(openai: OpenAISe
 def test_a_wrong_address_is_no_retired_model() -> None:
     error = refusal({"message": "Invalid URL (GET /v2/realtime)"}, model=MODEL, status=404)
     assert type(error) is ProviderUnavailable and not error.is_retryable
-    assert error.booked_as == "wrong_address"
+    assert error.recorded_as == "wrong_address"
 
 
 def test_a_404_that_names_the_model_is_a_retired_model() -> None:

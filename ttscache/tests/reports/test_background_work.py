@@ -74,7 +74,7 @@ class TestWork:
         Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
         LastProviderOutcome.objects.create(outcome="key_refused", at=timezone.now())
         cache.clear()
-        said = [need.says for need in report(usual()).needs]
+        said = [need.says for need in report(usual()).action_items]
         assert said == [
             "The voice service refuses our key (OPENAI_API_KEY): nothing new can be made.",
             "1 published clip is not made",
@@ -86,7 +86,7 @@ class TestWork:
         Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
         for kind, says in [("coverage", "0 of 1 are there."), ("hit_rate", "Question: 12% were there.")]:
             Alert.objects.create(kind=kind, says=says, since=now, due_at=now)
-        said = {need.says for need in report(usual()).needs}
+        said = {need.says for need in report(usual()).action_items}
         assert said == {"1 published clip is not made", "Question: 12% were there."}
 
     @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from django.core.cache import cache
 
 from harness.report_rows import BEGINS, NOW
-from ttscache.accounting.ledger import Asked, Ledger
+from ttscache.accounting.ledger import Ledger, RequestedClip
 from ttscache.accounting.rollup import roll_up
 from ttscache.models import ContentType, DailyRequests, LastProviderOutcome, Spending, Usage
 from ttscache.reports.costs import money
@@ -72,7 +72,7 @@ def _record(chance: random.Random, clock: list[float], ledger: Ledger) -> list[R
     characters, ms = chance.randint(1, 900), chance.choice([0.4, 3, 30, 300, 3_000, 40_000]) * chance.random()
     clock[0] = at.timestamp()
     ledger.record_request(
-        Asked(f"{chance.getrandbits(128):032x}", kind, voice, model, characters), outcome, ms / 1e3, 9
+        RequestedClip(f"{chance.getrandbits(128):032x}", kind, voice, model, characters), outcome, ms / 1e3, 9
     )
     worth = 0 if outcome == "failed" else characters * PRICES[model]
     requests = [Request(at, kind, voice, outcome, characters, worth, ms)]

@@ -72,6 +72,11 @@ class TestHoldings:
         space = storage.storage(usual())
         assert (space.bytes_a_day, space.days_left, space.is_nearly_full) == (1_000, 0, True)
 
+    def test_it_is_nearly_full_where_the_alert_begins(self, settings):
+        settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 10_000}
+        clip_with("New", **sound(1, size=9_000))
+        assert storage.storage(usual()).is_nearly_full
+
     def test_the_room_that_is_left_is_that_of_all_voices(self, settings):
         settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 30_000}
         clip_with("New", **sound(1, size=14_000))

@@ -1,10 +1,12 @@
-"""Prices in words."""
+"""Prices and clips in words."""
 
 from __future__ import annotations
 
 import pytest
 
-from ttscache.staff.wording import price
+from harness.clips import speech
+from ttscache.models import Clip
+from ttscache.staff.wording import price, words_of
 
 pytestmark = pytest.mark.any_database
 
@@ -15,3 +17,28 @@ pytestmark = pytest.mark.any_database
 )
 def test_prices_in_words(usd, said):
     assert price(usd) == said
+
+
+@pytest.mark.parametrize(
+    ("content_type", "is_shareable", "said"),
+    [
+        ("question", False, "Words."),
+        ("analysis", True, "Words."),
+        ("analysis", False, "(private)"),
+        ("response", False, "(private)"),
+        ("response", True, "(private)"),
+    ],
+)
+def test_what_one_person_said_is_not_shown(content_type, is_shareable, said):
+    clip = Clip.of(speech("Words."), content_type)
+    clip.is_shareable = is_shareable
+    assert words_of(clip, 60) == said
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_shareable", [False, True])
+@pytest.mark.parametrize("content_type", ["question", "analysis", "response"])
+def test_lists_and_pages_have_one_rule_of_what_is_private(content_type, is_shareable):
+    Clip.objects.record(speech(), content_type)
+    Clip.objects.update(is_shareable=is_shareable)
+    assert Clip.objects.not_private().exists() == (not Clip.objects.get().is_private)

@@ -9,6 +9,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from botocore.httpsession import URLLib3Session
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -246,6 +247,22 @@ class TestDamage:
         tier.sweep()
 
         assert list(s3.objects(clips_bucket)) == [name]
+
+    def test_a_look_whether_its_bytes_are_there_downloads_none(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tier.put(entry())
+        methods, send = [], URLLib3Session.send
+
+        def note(session: URLLib3Session, request: Any) -> Any:
+            methods.append(request.method)
+            return send(session, request)
+
+        monkeypatch.setattr(URLLib3Session, "send", note)
+        assert tier.has_bytes(record())
+        assert methods == ["HEAD"]
+        s3.lose(clips_bucket)
+        assert not tier.has_bytes(record())
 
     def test_a_missing_bucket_forgets_nothing(self, tier: StorageTier, clips_bucket: str) -> None:
         tier.put(entry())

@@ -44,7 +44,7 @@ def cache(voice: FakeVoice) -> Iterator[SpeechCache]:
 
 def make_ahead() -> None:
     warming.start_run("everything", [ClipSpec(speech(), "question")])
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
 
 
 def flags(cache: SpeechCache) -> set[bool]:
@@ -204,7 +204,7 @@ def test_an_item_that_found_its_clip_there_changes_nothing(cache: SpeechCache) -
     Clip.objects.record(speech(), "question")
     run = warming.start_run("everything", [ClipSpec(speech(), "question")])
     cache.tiers.permanent.put(entry(HASH))
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
 
     assert run.items.get().state == WarmItem.State.SKIPPED
     assert not Clip.objects.get().made_ahead

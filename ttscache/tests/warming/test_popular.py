@@ -92,8 +92,8 @@ def hashes(*texts: str) -> set[str]:
 
 
 def night() -> None:
-    tasks.make_frequent_reflections()
-    worker.pull(seconds=20)
+    tasks.make_popular_reflections()
+    worker.work(seconds=20)
 
 
 class TestMostAskedFor:
@@ -116,8 +116,8 @@ class TestMostAskedFor:
         asked_for(house(MORNINGS), 100, days_ago=30)
         asked_for(house(HARBOUR), 1, days_ago=29)
 
-        assert [frequent.text for frequent in most_requested()] == [HARBOUR]
-        assert [frequent.text for frequent in most_requested(days=31)] == [MORNINGS, HARBOUR]
+        assert [reflection.text for reflection in most_requested()] == [HARBOUR]
+        assert [reflection.text for reflection in most_requested(days=31)] == [MORNINGS, HARBOUR]
 
     def test_what_is_not_fit_for_others_is_not_counted(self) -> None:
         asked_for(house(PRIVATE), 100, is_shareable=False)
@@ -135,7 +135,7 @@ class TestMostAskedFor:
         for number in (3, 1, 2, 0):
             asked_for(house(f"Reflection {number}."), 7)
 
-        assert [frequent.text[-2] for frequent in most_requested(limit=3)] == ["0", "1", "2"]
+        assert [reflection.text[-2] for reflection in most_requested(limit=3)] == ["0", "1", "2"]
 
     def test_it_takes_one_query(self, django_assert_num_queries: Any) -> None:
         asked_for(house(MORNINGS), 1)
@@ -174,7 +174,7 @@ class TestANight:
         run = make_popular()
 
         assert run is not None
-        assert (run.scope, run.requested_by) == ("frequent reflections", "schedule")
+        assert (run.scope, run.requested_by) == ("popular reflections", "schedule")
         assert set(run.items.values_list("lane", flat=True)) == {2}
 
     def test_every_voice_is_fit_for_others_before_it_is_spoken(self, voice: FakeVoice) -> None:
@@ -220,7 +220,7 @@ class TestANight:
         assert held() == hashes(HARBOUR)
         assert not Pin.objects.exclude(reason=Pin.Reason.FREQUENT).exists()
 
-    def test_to_be_frequent_publishes_nothing_and_lets_nobody_hear_more(self) -> None:
+    def test_to_be_popular_publishes_nothing_and_lets_nobody_hear_more(self) -> None:
         asked_for(house(MORNINGS), 3)
         night()
         content_hash = house(MORNINGS).content_hash
@@ -235,7 +235,7 @@ class TestANight:
         migration.schedule_tasks(apps, None)
         schedule = Schedule.objects.get(name="frequent reflections")
 
-        assert import_string(schedule.func) is tasks.make_frequent_reflections
+        assert import_string(schedule.func) is tasks.make_popular_reflections
         assert (schedule.schedule_type, schedule.cron) == (Schedule.CRON, "41 2 * * *")
         assert (schedule.next_run.hour, schedule.next_run.minute) == (2, 41)
         assert datetime.now(UTC) < schedule.next_run <= datetime.now(UTC) + timedelta(days=1)
@@ -254,7 +254,7 @@ class TestAtHand:
         cache.tiers.local = (cache.tiers.local[0], tier)
         return cache
 
-    def frequent(self, number: int, size: int = 10_000) -> str:
+    def popular(self, number: int, size: int = 10_000) -> str:
         request = house(f"Reflection {number}.")
         Clip.objects.record_all([request], ContentType.ANALYSIS, are_shareable=True)
         speech_cache().tiers.permanent.put(
@@ -266,7 +266,7 @@ class TestAtHand:
     def test_they_are_fetched_into_the_files_alone_and_nothing_is_made(
         self, cache: SpeechCache, tier: FileTier, voice: FakeVoice
     ) -> None:
-        content_hash = self.frequent(1)
+        content_hash = self.popular(1)
         keep_at_hand(cache)
 
         assert tier.get(content_hash) == cache.tiers.permanent.get(content_hash)
@@ -274,7 +274,7 @@ class TestAtHand:
         assert voice.calls == []
 
     def test_they_stay_when_room_is_made(self, cache: SpeechCache, tier: FileTier) -> None:
-        kept = {self.frequent(number) for number in range(3)}
+        kept = {self.popular(number) for number in range(3)}
         keep_at_hand(cache)
         for number in range(20):
             tier.put(entry(f"{number:032x}", bytes(10_000)))
@@ -284,7 +284,7 @@ class TestAtHand:
     def test_what_is_not_held_any_more_makes_room_like_all_others(
         self, cache: SpeechCache, tier: FileTier
     ) -> None:
-        content_hash = self.frequent(1)
+        content_hash = self.popular(1)
         keep_at_hand(cache)
         Pin.objects.all().delete()
         keep_at_hand(cache)
@@ -295,7 +295,7 @@ class TestAtHand:
 
     def test_a_few_are_fetched_at_a_time(self, cache: SpeechCache, tier: FileTier) -> None:
         for number in range(FETCHED_AT_ONCE + 2):
-            self.frequent(number, size=100)
+            self.popular(number, size=100)
         keep_at_hand(cache)
         assert len(list(tier.entries())) == FETCHED_AT_ONCE
         keep_at_hand(cache)
@@ -304,7 +304,7 @@ class TestAtHand:
 
     def test_more_than_fit_do_not_push_each_other_out(self, cache: SpeechCache, tier: FileTier) -> None:
         for number in range(FETCHED_AT_ONCE):
-            self.frequent(number, size=20_000)
+            self.popular(number, size=20_000)
         keep_at_hand(cache)
         held = set(tier.entries())
         keep_at_hand(cache)
@@ -315,7 +315,7 @@ class TestAtHand:
     def test_what_is_there_costs_one_query(
         self, cache: SpeechCache, tier: FileTier, django_assert_num_queries: Any
     ) -> None:
-        self.frequent(1)
+        self.popular(1)
         keep_at_hand(cache)
         with django_assert_num_queries(1):
             keep_at_hand(cache)
@@ -323,7 +323,7 @@ class TestAtHand:
     def test_what_is_held_for_another_reason_is_left_where_it_is(
         self, cache: SpeechCache, tier: FileTier
     ) -> None:
-        self.frequent(1)
+        self.popular(1)
         Pin.objects.update(reason=Pin.Reason.LIVE)
         keep_at_hand(cache)
 

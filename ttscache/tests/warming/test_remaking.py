@@ -57,7 +57,7 @@ class WatchedLeases(Leases):
 
 def make_again() -> WarmRun:
     run = remaking.start_remake("again", remaking.plan_remakes(WANTED))
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
     run.refresh_from_db()
     return run
 
@@ -146,14 +146,14 @@ def test_an_item_whose_maker_died_after_the_clip_was_kept_is_not_paid_twice(voic
     run = make_again()
     run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed")
     WarmRun.objects.update(state=WarmRun.State.RUNNING)
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
     assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.SKIPPED)
 
 
 def test_one_whose_maker_died_before_that_is_made_by_the_next(voice) -> None:
     run = remaking.start_remake("again", remaking.plan_remakes(WANTED))
     run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed", attempts=1)
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
     assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.DONE)
 
 
@@ -161,7 +161,7 @@ def test_two_who_ask_before_it_is_made_pay_once(voice) -> None:
     planned = remaking.plan_remakes(WANTED)  # both have seen the same page
     for requested_by in ("ana", "ben"):
         remaking.start_remake(f"again, {requested_by}", planned, requested_by=requested_by)
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
     assert len(voice.calls) == 1
     assert sorted(WarmItem.objects.values_list("state", flat=True)) == ["done", "skipped"]
 
@@ -206,7 +206,7 @@ def test_what_failed_can_be_tried_again(voice) -> None:
     run = make_again()
     assert run.state == WarmRun.State.FAILED
     warming.retry_failed(run)
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
     assert (heard(), the_item()[0]) == (NEW, WarmItem.State.DONE)
 
 

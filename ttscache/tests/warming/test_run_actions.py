@@ -59,7 +59,7 @@ def states(run: WarmRun) -> list[str]:
 
 
 def finished(run: WarmRun) -> WarmRun:
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
     run.refresh_from_db()
     return run
 
@@ -68,21 +68,21 @@ def finished(run: WarmRun) -> WarmRun:
 def under_way(voice: FakeVoice) -> Iterator[None]:
     """While the first clip is in the making; afterwards it is made, and whatever may follow it."""
 
-    def pull() -> None:
+    def work() -> None:
         try:
-            worker.pull(seconds=20)
+            worker.work(seconds=20)
         finally:
             connections.close_all()
 
     voice.may_go_on.clear()
     with ThreadPoolExecutor(1) as thread:
-        pulling_now = thread.submit(pull)
+        working_now = thread.submit(work)
         wait_until(lambda: voice.calls, "a clip under way")
         try:
             yield
         finally:
             voice.may_go_on.set()
-            pulling_now.result()
+            working_now.result()
 
 
 class TestPause:
@@ -194,26 +194,33 @@ class TestTryAgain:
     def test_where_nothing_failed_nothing_happens(self, run: WarmRun) -> None:
         finished(run)
         OrmQ.objects.all().delete()
-        assert warming.retry_failed(run).state == WarmRun.State.DONE
+        assert warming.retry_failed(run) is None
+        run.refresh_from_db()
+        assert run.state == WarmRun.State.DONE
         assert OrmQ.objects.count() == 0
+
+    def test_a_second_press_of_the_button_changes_nothing(self, failed: WarmRun) -> None:
+        assert warming.retry_failed(failed) == failed
+        assert warming.retry_failed(failed) is None
 
     def test_not_for_listeners_however_often_they_ask(self, failed: WarmRun, voice: FakeVoice) -> None:
         before = len(voice.calls)
         for _ in range(3):
             warming.prioritize("ahead", WANTED)
             assert warming.start_run("here", WANTED, lane=Lane.PREFETCH) == failed
-        worker.pull(seconds=20)
+        worker.work(seconds=20)
         assert (len(voice.calls), WarmRun.objects.count()) == (before, 1)
 
     def test_for_listeners_again_after_an_hour(self, failed: WarmRun, voice: FakeVoice) -> None:
         failed.items.update(finished_at=timezone.now() - timedelta(minutes=61))
         warming.prioritize("ahead", WANTED)
-        worker.pull(seconds=20)
+        worker.work(seconds=20)
         assert Clip.objects.with_audio().count() == len(WANTED)
 
     def test_what_others_made_meanwhile_was_there_already(self, failed: WarmRun, voice: FakeVoice) -> None:
         finished(warming.start_run("there", WANTED))
-        finished(warming.retry_failed(failed))
+        assert warming.retry_failed(failed) == failed
+        finished(failed)
         assert made(voice) == ["two"]
         assert failed.items.get(position=1).reason == warming.WAS_THERE
 
@@ -319,6 +326,7 @@ class TestProgress:
         voice.fails_on = "two"
         begun = finished(run).started_at
         voice.fails_on = ""
-        again = finished(warming.retry_failed(run))
+        assert warming.retry_failed(run) == run
+        again = finished(run)
         assert again.started_at == begun
         assert begun and again.at_work_since and again.at_work_since > begun

@@ -35,7 +35,7 @@ def states(run: WarmRun) -> list[str]:
 
 
 def finished(run: WarmRun) -> WarmRun:
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
     run.refresh_from_db()
     return run
 

@@ -45,7 +45,7 @@ def states(run: WarmRun) -> list[str]:
 
 
 def finished(run: WarmRun) -> WarmRun:
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
     run.refresh_from_db()
     return run
 
@@ -107,14 +107,14 @@ def test_a_task_that_finds_every_slot_taken_calls_for_nobody() -> None:
 def test_who_pulls_for_one_run_pays_for_no_other(voice: FakeVoice) -> None:
     mine = warming.start_run("mine", WANTED[:1])
     warming.start_run("another", WANTED[1:])
-    worker.pull(seconds=20, runs=[mine])
+    worker.work(seconds=20, runs=[mine])
 
     assert [call.text for call in voice.calls] == [WANTED[0].speech.text]
 
 
 def test_whoever_stops_takes_no_new_item(voice: FakeVoice) -> None:
     warming.start_run("here", WANTED)
-    worker.pull(seconds=20, should_stop=lambda: True)
+    worker.work(seconds=20, should_stop=lambda: True)
 
     assert voice.calls == []
     assert worker.is_work_left()
@@ -282,7 +282,8 @@ class TestATextThatComesOutBroken:
 
     def test_a_run_that_staff_try_again_does(self, voice: FakeVoice) -> None:
         voice.audio = None
-        run = warming.retry_failed(WarmRun.objects.filter(scope="here").latest("created_at"))
+        run = WarmRun.objects.filter(scope="here").latest("created_at")
+        assert warming.retry_failed(run) == run
         assert finished(run).state == WarmRun.State.DONE
 
     def test_what_staff_have_made_again_is_tried(self, voice: FakeVoice) -> None:
@@ -320,7 +321,7 @@ def test_a_puller_with_a_share_leaves_the_other_slots_to_those_it_calls(voice: F
         wait_until(lambda: len(voice.calls) == 1, "work in its own slot")
         voice.may_go_on.set()
 
-    worker.pull_share(when_begun=look)
+    worker.work_share(when_begun=look)
     assert (free_then, voice.peak) == ([True], 1)
 
 

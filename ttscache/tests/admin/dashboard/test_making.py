@@ -38,10 +38,10 @@ def published(text: str, voice: str = "nova", **fields: Any) -> Clip:
     return clip
 
 
-def failed(*texts: str, scope: str = "chosen texts", hours_ago: int = 1) -> WarmRun:
+def failed(*texts: str, scope: str = "chosen texts", name: str = "", hours_ago: int = 1) -> WarmRun:
     """A run that ended, in which these could not be made."""
     wanted = [warming.ClipSpec(conf().house_request(text, "nova"), "question") for text in texts]
-    run = warming.start_run(scope, wanted)
+    run = warming.start_run(scope, wanted, name=name)
     ended = timezone.now() - timedelta(hours=hours_ago)
     run.items.update(state="failed", reason=REASON, finished_at=ended)
     with transaction.atomic():
@@ -135,6 +135,11 @@ class TestTryingAgain:
         active = {run.scope: run for run in WarmRun.objects.active()}
         tried = {scope: [item.clip.content_text for item in run.items.all()] for scope, run in active.items()}
         assert tried == {"first": ["Two."], "second": ["One."]}
+
+    def test_staff_read_the_name_of_the_run_and_not_its_key(self, admin_client):
+        failed("One.", scope="journey:1:nova", name="life-story, nova")
+        admin_client.post(FAILED, YES)
+        assert WarmRun.objects.active().get().label == "life-story, nova"
 
     def test_each_run_is_noted_with_count_and_price(self, admin_client):
         failed("One.", "Two.")

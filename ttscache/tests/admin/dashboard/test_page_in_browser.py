@@ -14,7 +14,7 @@ from django.core.cache import cache
 from django.utils import timezone
 from playwright.sync_api import Browser, Page
 
-from ttscache.accounting.ledger import Asked, Ledger
+from ttscache.accounting.ledger import Ledger, RequestedClip
 from ttscache.models import ContentType
 from ttscache.speech import SpeechRequest
 
@@ -56,7 +56,7 @@ def recorded() -> list[Request]:
         clock[0] = moment(chance, today).timestamp()
         requests.append(request := some_request(chance))
         content_hash = f"{chance.getrandbits(128):032x}"
-        asked = Asked(content_hash, request.kind, request.voice, "tts-1-hd", request.characters)
+        asked = RequestedClip(content_hash, request.kind, request.voice, "tts-1-hd", request.characters)
         ledger.record_request(asked, request.outcome, request.ms / 1e3, 9)
         if request.outcome == "generated":
             said = SpeechRequest(text="a" * request.characters, voice=request.voice, model="tts-1-hd")

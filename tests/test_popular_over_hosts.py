@@ -1,4 +1,4 @@
-"""Frequent reflections lie in the files of every host, also of one that nobody has asked for them."""
+"""Popular reflections lie in the files of every host, also of one that nobody has asked for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_second_host_fetches_what_the_first_is_asked_for(make_site: MakeSite, 
             assert caller.say(said, content_type="analysis").status == 200
         caller.get("/api/cache-stats")  # the counts are written
         execute(first, f"UPDATE tts_cache SET is_shareable = TRUE WHERE content_hash = '{hash_of(text)}'")
-        night = "from ttscache import tasks; tasks.make_frequent_reflections()"
+        night = "from ttscache import tasks; tasks.make_popular_reflections()"
         first.manage("shell", "-c", night, check=True)
         with make_site(WebServer, beside=first) as second:
             wait_until(lambda: files_of(second, hash_of(text)), "the clip in its files", seconds=30)
