@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat, truncatechars
 from django.utils.html import format_html_join
@@ -14,10 +14,10 @@ from unfold.views import ChangeList
 
 from ttscache.admin.clip_filters import HeardFilter, MadeFilter, PublishedFilter, UnheardFilter
 from ttscache.admin.dashboard.actions import DashboardPages
-from ttscache.models import Clip, ContentType, Pin
+from ttscache.models import Clip, Pin
 from ttscache.staff.badges import Badge, badges_of
 from ttscache.staff.clip_widgets import length, player, waveform
-from ttscache.staff.pages import ReadOnlyAdmin
+from ttscache.staff.pages import ReadOnlyAdmin, column
 from ttscache.staff.wording import moment
 
 
@@ -51,21 +51,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     search_help_text = "Words of the text"
     list_before_template = "ttscache/admin/private_note.html"
     fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "content_text",
-                    "hear",
-                    "shape",
-                    "kind",
-                    "lasts",
-                    "size",
-                    "made",
-                    "asked_for",
-                )
-            },
-        ),
+        (None, {"fields": ("content_text", "hear", "shape", "kind", "lasts", "size", "made", "asked_for")}),
         (
             "Technical",
             {
@@ -83,10 +69,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
-        is_private = Q(content_type=ContentType.ANALYSIS, is_shareable=False) | Q(
-            content_type=ContentType.RESPONSE
-        )
-        return super().get_queryset(request).exclude(is_private).defer("waveform")  # type: ignore[no-any-return]
+        return super().get_queryset(request).fit_for_others().defer("waveform")  # type: ignore[no-any-return]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ClipList]:
         return ClipList
@@ -105,21 +88,10 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     def kind(self, clip: Clip) -> str:
         return clip.get_content_type_display()
 
-    @admin.display(description="Length", ordering="duration_ms")
-    def lasts(self, clip: Clip) -> str:
-        return length(clip.duration_ms)
-
-    @admin.display(description="Size", ordering="audio_file_size")
-    def size(self, clip: Clip) -> str:
-        return filesizeformat(clip.audio_file_size) if clip.audio_file_size else ""
-
-    @admin.display(description="Made", ordering="stored_at")
-    def made(self, clip: Clip) -> str:
-        return moment(clip.stored_at)
-
-    @admin.display(description="Last asked for", ordering="last_accessed_at")
-    def asked_for(self, clip: Clip) -> str:
-        return moment(clip.last_accessed_at)
+    lasts = column("Length", "duration_ms", length)
+    size = column("Size", "audio_file_size", lambda size: filesizeformat(size) if size else "")
+    made = column("Made", "stored_at", moment)
+    asked_for = column("Last asked for", "last_accessed_at", moment)
 
     @admin.display(description="Sound")
     def hear(self, clip: Clip) -> SafeString:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import Model, QuerySet
@@ -138,6 +138,16 @@ class ReadOnlyAdmin(StaffAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+def column(title: str, field: str, shown: Callable[[Any], str]) -> Callable[[Any, Model], str]:
+    """A column of a list, or a line of a page, that words one field."""
+
+    @admin.display(description=title, ordering=field)
+    def cell(pages: Any, row: Model) -> str:
+        return shown(getattr(row, field))
+
+    return cell
 
 
 def is_asked_first(request: HttpRequest, planned: Plan) -> bool:

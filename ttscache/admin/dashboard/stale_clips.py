@@ -7,7 +7,6 @@ import uuid
 from django.contrib import messages
 from django.contrib.admin.sites import site
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
@@ -17,7 +16,7 @@ from django.urls import reverse
 from ttscache.conf import conf
 from ttscache.coordination.hosts import hosts_at_work
 from ttscache.maintenance import pruning
-from ttscache.models import Clip, ContentType, PruneRun
+from ttscache.models import Clip, PruneRun
 from ttscache.staff.wording import price
 
 MOST_CLIPS_SHOWN = 200
@@ -35,11 +34,8 @@ def _plan(request: HttpRequest) -> HttpResponse:
     days = _days(request.GET.get("days"))
     stale = pruning.find_stale(days)
     plan = pruning.plan_prune(stale, days, requested_by=request.user.get_username())
-    is_private = Q(content_type=ContentType.ANALYSIS, is_shareable=False) | Q(
-        content_type=ContentType.RESPONSE
-    )
     listed = Clip.objects.filter(content_hash__in=stale.content_hashes[:MOST_CLIPS_SHOWN]).defer("waveform")
-    shown = list(listed.exclude(is_private).order_by("last_accessed_at"))
+    shown = list(listed.fit_for_others().order_by("last_accessed_at"))
     context = site.each_context(request) | {
         "title": "Clips that nobody asks for",
         "plan": plan,
@@ -61,7 +57,8 @@ def _confirm(request: HttpRequest) -> HttpResponse:
     if run is None:
         messages.warning(request, "That list is no longer there. This is how it is now; nothing was removed.")
         return redirect("admin:ttscache_clip_stale")
-    said = _being_removed_in_words(run)
+    clips = "1 clip is" if run.listed == 1 else f"{run.listed:,} clips are"
+    said = f"{clips} being removed: {filesizeformat(run.listed_bytes)}, to make again {_price_of(run)}."
     site.get_model_admin(PruneRun).log_change(request, run, said)
     messages.success(request, f"{said} Clips that somebody asks for in the meantime stay.")
     if not hosts_at_work():
@@ -69,12 +66,6 @@ def _confirm(request: HttpRequest) -> HttpResponse:
     if request.user.has_perm("ttscache.view_prunerun"):
         return redirect("admin:ttscache_prunerun_change", run.pk)
     return redirect("admin:index")
-
-
-def _being_removed_in_words(run: PruneRun) -> str:
-    """How many clips, in bytes and in money."""
-    clips = "1 clip is" if run.listed == 1 else f"{run.listed:,} clips are"
-    return f"{clips} being removed: {filesizeformat(run.listed_bytes)}, to make again {_price_of(run)}."
 
 
 def _price_of(run: PruneRun) -> str:
