@@ -14,6 +14,7 @@ from ttscache.conf import conf
 from ttscache.coordination.leases import is_process_alive
 from ttscache.errors import Busy, TierError
 from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
+from ttscache.models import Clip
 from ttscache.monitoring import alerts, health
 from ttscache.reports.storage import note_not_asked_for
 from ttscache.warming import popular, worker
@@ -49,7 +50,7 @@ def heartbeat() -> None:
     pruning_cut_off = pruning.cut_off()
     if pruning_cut_off is not None:
         pruning.call_for_prune(pruning_cut_off)
-    if adopted_clips.are_any_unexamined():
+    if Clip.objects.unexamined().exists():
         async_task("ttscache.tasks.examine_adopted", task_name="examine adopted clips", save=False)
 
 

@@ -48,7 +48,7 @@ def load_for_playback(content_hash: str, *, hidden_too: bool) -> PlaybackRecord 
     clips = with_access(Clip.objects.filter(content_hash=content_hash)).annotate(is_touched=is_touched)
     if not hidden_too:
         clips = clips.filter(Q(is_published=True) | Q(is_audible=True) | Q(is_shareable=True))
-    if not speech_cache().is_here(content_hash):
+    if not speech_cache().tiers.is_local(content_hash):
         clips = clips.select_related("file")
     try:
         clip = clips.first()

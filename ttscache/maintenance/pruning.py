@@ -26,7 +26,7 @@ from django_q.tasks import async_task
 
 from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
-from ttscache.errors import Busy, TierError
+from ttscache.errors import Busy
 from ttscache.maintenance.stale import held_though_stale, stale_clips, stale_lists
 from ttscache.models import (
     Clip,
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 200
 MOST_DAYS = 36_500  # what a database can subtract from now
-CLAIM = "prune"
+LEASE = "prune"
 WAIT_SECONDS = 10.0  # for another prune to end; the lease of one that was killed runs out sooner
 BY_SCHEDULE = "schedule"  # who asked, where no person waits for it
 PLANS_KEPT = timedelta(days=1)  # how long staff may think about a list
@@ -118,7 +118,7 @@ def find_stale(days: int) -> Stale:
 def alone(cache: SpeechCache, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
     """Around a prune: there is one at a time over all hosts. Raises Busy, Error."""
     end = time.monotonic() + wait_seconds
-    while (held := cache.leases.acquire(CLAIM)) is None:
+    while (held := cache.leases.acquire(LEASE)) is None:
         if time.monotonic() >= end:
             raise Busy("Clips are being removed already. Please try again in a moment.")
         time.sleep(0.1)
@@ -191,7 +191,8 @@ def run_prune(
     while (gone := _remove_next(run)) is not None:
         took_seconds = time.monotonic() - begun
         cache.forget(gone)  # only now: a copy may have been read for a listener until the record was gone
-        _sweep()
+        if (storage := storage_tier()) is not None:
+            storage.sweep_if_possible()
         yield gone
         if should_rest():
             return
@@ -232,7 +233,9 @@ def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
     clips, gone = [row.pk for row in rows], [row.content_hash for row in rows]
     ClipFile.objects.filter(cache__in=clips).delete()
     WarmItem.objects.filter(clip__in=clips).delete()
-    _delete_records(clips)
+    # What points to them is gone; delete() would fetch them all first, with their words and waveforms.
+    records = Clip.objects.filter(pk__in=clips)
+    records._raw_delete(records.db)
     deletion_queue.schedule_now(
         row.path for row in rows if row.stored_in == PermanentStore.STORAGE and row.path
     )
@@ -246,23 +249,6 @@ def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
         remake_cost_microusd=F("remake_cost_microusd") + round(removed.remake_cost_usd * 1e6),
     )
     return gone
-
-
-def _delete_records(clips: Sequence[uuid.UUID]) -> None:
-    # What points to them is gone; delete() would fetch them all first, with their words and waveforms.
-    records = Clip.objects.filter(pk__in=clips)
-    records._raw_delete(records.db)
-
-
-def _sweep() -> None:
-    """Their objects; those that the store does not remove now are removed later."""
-    storage = storage_tier()
-    if storage is None:
-        return
-    try:
-        storage.sweep()
-    except TierError as error:
-        logger.warning("Objects of removed clips stay for now: %s", error)
 
 
 # --- planned by staff, who confirm it later ---------------------------------------------------------------
@@ -296,7 +282,6 @@ def confirm_prune(run_id: uuid.UUID, requested_by: str) -> PruneRun | None:
 
 
 def discard_unconfirmed_plans() -> None:
-    """Delete the plans that can no longer be confirmed."""
     _discard_plans(started_at__lte=timezone.now() - PLANS_KEPT)
 
 
@@ -329,13 +314,12 @@ def prune_in_cluster(
 
 
 def call_for_prune(run: PruneRun) -> None:
-    """Ask the cluster to go on with it."""
     async_task("ttscache.tasks.prune", str(run.pk), task_name="remove old clips", save=False)
 
 
 def cut_off() -> PruneRun | None:
     """The longest waiting of those that nobody works on: it was handed over, or its process is gone."""
-    if Lease.objects.filter(name=CLAIM, until__gt=Now()).exists():
+    if Lease.objects.filter(name=LEASE, until__gt=Now()).exists():
         return None
     running = PruneRun.objects.filter(state=PruneRun.State.RUNNING)
     return running.filter(started_at__gt=timezone.now() - TAKEN_UP_WITHIN).order_by("started_at").first()
