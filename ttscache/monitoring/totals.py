@@ -45,7 +45,7 @@ class SpendingSum(NamedTuple):
     cost_microusd: int
 
 
-class SoundStartSum(NamedTuple):
+class PlaybackStartSum(NamedTuple):
     content_type: str
     voice: str
     latency_bucket: int
@@ -73,4 +73,4 @@ class LifetimeTotals:
 
 usage = LifetimeTotals(Usage, UsageSum, 4)
 spending = LifetimeTotals(Spending, SpendingSum, 4)
-playback_starts = LifetimeTotals(PlaybackStart, SoundStartSum, 3)
+playback_starts = LifetimeTotals(PlaybackStart, PlaybackStartSum, 3)
