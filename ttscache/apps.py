@@ -11,7 +11,6 @@ class TtsCacheConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-
         # The one hook that runs after the last table of every app has been made.
         post_migrate.connect(_close_public_roles, sender=self)
 

@@ -140,7 +140,7 @@ class ProviderError(SpeechError):
 
     @property
     def booked_as(self) -> str:
-        """How a call that ended so stands in the books."""
+        """How the ledger counts a call that ended so."""
         return self.cause or self.code
 
 

@@ -1,11 +1,11 @@
-"""Pullers make the clips of warm runs, in parallel over the whole cluster.
+"""Workers make the clips of warm runs, in parallel over the whole cluster.
 
 In django-q2 tasks or at the command line, they take one item at a time, and only while they hold one of the
-cluster's slots: TTS_WARM_CONCURRENCY leases that live as long as their process does. An item whose puller
-died is free again as soon as that puller's slot has run out. Whoever changes a run and its items locks the
+cluster's slots: TTS_WARM_CONCURRENCY leases that live as long as their process does. An item whose worker
+died is free again as soon as that worker's slot has run out. Whoever changes a run and its items locks the
 run first.
 
-When the provider has no room, no puller on any host takes an item for as long as it asks. A listener's own
+When the provider has no room, no worker on any host takes an item for as long as it asks. A listener's own
 request still tries.
 """
 
@@ -43,16 +43,14 @@ from ttscache.models import Lease, WarmItem, WarmRun
 from ttscache.warming.runs import WAS_THERE, pause, settle
 from ttscache.wiring import speech_cache
 
-MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache
+MAX_ATTEMPTS = 3  # of a worker that dies over an item; the provider's own failures are retried by the cache
 PULL_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
 HAND_ON_SECONDS = 0.5  # in which the clusters of other hosts look for tasks, which they do every 0.1 s
 MADE_BY_ANOTHER = "Was being made already, for somebody else who asked for it."
 AT_WORK = (WarmRun.State.QUEUED, WarmRun.State.RUNNING)
 RATE_LIMIT = "warm-rest"  # no worker on any host takes an item while the provider has no room
-COOLDOWN_SECONDS, LONGEST_COOLDOWN_SECONDS = (
-    5.0,
-    3600.0,
-)  # unless the provider says; at most
+COOLDOWN_SECONDS = 5.0  # unless the provider says
+LONGEST_COOLDOWN_SECONDS = 3600.0
 
 _turn = threading.Lock()  # threads of one process that look at once would find the same item
 
@@ -78,8 +76,6 @@ def _slots() -> list[str]:
 
 
 # --- at work ----------------------------------------------------------------------------------------------
-
-
 def pull(
     *,
     seconds: float = PULL_SECONDS,
@@ -128,7 +124,7 @@ def _share_of_slots() -> list[HeldLease]:
     leases, host = speech_cache().leases, this_host()
     counting = leases.acquire(f"warm-share:{host}")
     if counting is None:
-        return []  # two pullers of one host that count at once would take its share twice
+        return []  # two workers of one host that count at once would take its share twice
     try:
         held = Lease.objects.filter(name__in=_slots(), owner__startswith=f"{host}:", until__gt=Now()).count()
         share = math.ceil(conf().warm_concurrency / (1 + len(hosts_at_work() - {host})))
@@ -168,7 +164,7 @@ def _pull_in(slot: HeldLease, end: float, runs: Sequence[WarmRun], should_stop: 
 
 
 def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
-    """Queued items, and those whose puller is gone; the faster lane first."""
+    """Queued items, and those whose worker is gone; the faster lane first."""
     alive = Lease.objects.filter(owner=OuterRef("owner"), until__gt=Now())
     items = WarmItem.objects.filter(run__in=runs) if runs else WarmItem.objects.all()
     return (
@@ -179,7 +175,7 @@ def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
 
 
 def _take(slot: HeldLease, runs: Sequence[WarmRun]) -> WarmItem | None:
-    """The next item, now ours. Two pullers may see the same one; the row count says who has it."""
+    """The next item, now ours. Two workers may see the same one; the row count says who has it."""
     while True:
         item = _takeable(runs).select_related("clip", "run").first()
         if item is None:
@@ -315,7 +311,7 @@ def _postpone(cache: SpeechCache, item: WarmItem) -> bool:
 
 
 def _finish(item: WarmItem, state: WarmItem.State, reason: str = "") -> None:
-    """Close the item, unless another puller took it over meanwhile."""
+    """Close the item, unless another worker took it over meanwhile."""
     with transaction.atomic():
         run = WarmRun.objects.select_for_update().filter(pk=item.run_id).first()
         if run is None:
