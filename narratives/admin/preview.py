@@ -36,13 +36,6 @@ def preview_journey(pages: StaffAdmin, request: HttpRequest, object_id: str) -> 
 def _placed(narratives: list[Narrative]) -> list[tuple[str, Narrative]]:
     """What listeners are told one after the other, each with where they are."""
     questions = [each for each in narratives if each.is_question]
-    return [
-        (
-            f"Question {questions.index(each) + 1} of {len(questions)}"
-            if each.is_question
-            else each.get_kind_display(),
-            each,
-        )
-        for each in narratives
-        if each.kind != Narrative.Kind.SYSTEM
-    ]
+    number = {each: f"Question {place} of {len(questions)}" for place, each in enumerate(questions, start=1)}
+    told = [each for each in narratives if each.kind != Narrative.Kind.SYSTEM]
+    return [(number.get(each) or each.get_kind_display(), each) for each in told]

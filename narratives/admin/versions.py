@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action
@@ -83,9 +83,7 @@ def restore_version_view(
     journey: Journey = pages.get_or_404(request, object_id)
     if not may_restore_versions(pages, request):
         raise PermissionDenied
-    publication = journey.publications.filter(number=number).select_related("journey").first()
-    if publication is None:
-        raise Http404
+    publication = get_object_or_404(journey.publications.select_related("journey"), number=number)
     chosen = request.GET.get("text", "")
     text = int(chosen) if chosen.isdecimal() else None
     words = words_as_of(publication, text)

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from narratives import publishing
-from narratives.editing.drafts import save_draft
+from narratives.editing.drafts import put_in_order, save_draft
 from narratives.models import Journey, Narrative, Pronunciation
 from narratives.text.tidying import tidied
 from ttscache import csv_cells
@@ -62,11 +62,12 @@ class Parsed:
 # --- written ---------------------------------------------------------------------------------------------
 def as_json(journey: Journey) -> str:
     """Words, order, kinds and the lexicon."""
+    texts = journey.narratives.values(*Row.__slots__)
     told = {
         "format": FORMAT,
         "version": 1,
         "journey": {name: getattr(journey, name) for name in ("slug", "title", "language")},
-        "narratives": [asdict(_row_of(narrative)) for narrative in journey.narratives.all()],
+        "narratives": list(texts),
         "lexicon": list(Pronunciation.objects.values("word", "say_as", "voice", "note")),
     }
     return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
@@ -77,10 +78,6 @@ def as_csv(journey: Journey) -> str:
     sheet = io.StringIO()
     csv_cells.write_rows(sheet, [COLUMNS, *journey.narratives.values_list(*COLUMNS)])
     return sheet.getvalue()
-
-
-def _row_of(narrative: Narrative) -> Row:
-    return Row(**{name: getattr(narrative, name) for name in Row.__slots__})
 
 
 # --- read ------------------------------------------------------------------------------------------------
@@ -249,7 +246,9 @@ def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
     for row in difference.added:
         _write(Narrative(journey=journey, slug=row.slug), row)
     for entry in difference.words_said_otherwise:
-        _say_otherwise(entry)
+        known = Pronunciation.objects.filter(word__iexact=entry.word, voice=entry.voice)
+        if not known.update(say_as=entry.say_as, note=entry.note):
+            entry.save()
     _put_in_order(journey, [row.slug for row in parsed.rows])
     publishing.sync_pins()
     return difference
@@ -263,12 +262,6 @@ def _write(narrative: Narrative, row: Row) -> None:
     save_draft(narrative, ["title", "text"])
 
 
-def _say_otherwise(entry: Pronunciation) -> None:
-    known = Pronunciation.objects.filter(word__iexact=entry.word, voice=entry.voice)
-    if not known.update(say_as=entry.say_as, note=entry.note):
-        entry.save()
-
-
 def _put_in_order(journey: Journey, slugs: Sequence[str]) -> None:
     """As in the file; where the journey is live, what listeners have keeps its order, and only new texts
     take their place, each behind the one that it follows in the file."""
@@ -280,5 +273,4 @@ def _put_in_order(journey: Journey, slugs: Sequence[str]) -> None:
         before = [earlier for earlier in slugs[:place] if earlier in order]
         order.insert(order.index(before[-1]) + 1 if before else 0, slug)
     order += [slug for slug in narratives if slug not in order]
-    for position, slug in enumerate(order):
-        Narrative.objects.filter(pk=narratives[slug].pk).update(position=position)
+    put_in_order(narratives[slug] for slug in order)

@@ -18,10 +18,8 @@ def warm_journey(
 
     Where nothing is missing: the last run that made this voice whole.
     """
-    wanted = published_clips(journey, voice)
-    return start_run(
-        _scope(journey, voice), wanted, name=_run_name(journey, voice), lane=lane, requested_by=requested_by
-    )
+    scope, name = _scope(journey, voice), _run_name(journey, voice)
+    return start_run(scope, published_clips(journey, voice), name=name, lane=lane, requested_by=requested_by)
 
 
 def is_warming(journey: Journey, voice: str) -> bool:
@@ -49,12 +47,10 @@ def keep_live_journeys_warm(*, requested_by: str) -> None:
     """The same where nobody has asked: what has failed too often is left until somebody does."""
     for journey in Journey.objects.live():
         for voice in conf().listener_voices:
-            wanted = published_clips(journey, voice)
-            start_automatic_run(
-                _scope(journey, voice), wanted, name=_run_name(journey, voice), requested_by=requested_by
-            )
+            scope, name = _scope(journey, voice), _run_name(journey, voice)
+            specs = published_clips(journey, voice)
+            start_automatic_run(scope, specs, name=name, requested_by=requested_by)
 
 
 def make_bank(reflections: Iterable[BankReflection], *, requested_by: str = "") -> WarmRun:
-    """Have what is missing of these made."""
     return start_run("reflection bank", bank_clips(reflections), requested_by=requested_by)
