@@ -28,7 +28,7 @@ loglevel = "warning"
 
 def post_worker_init(worker: Any) -> None:
     """When the worker is asked to end, what it records is ended as well: or else it would wait for that in
-    vain, be killed, and its last requests would be in no book."""
+    vain, be killed, and its last requests would not be counted."""
     from ttscache import housekeeping
     from ttscache.connections import start_thread
 
