@@ -191,8 +191,7 @@ def run_prune(
     while (gone := _remove_next(run)) is not None:
         took_seconds = time.monotonic() - begun
         cache.forget(gone)  # only now: a copy may have been read for a listener until the record was gone
-        if (storage := storage_tier()) is not None:
-            storage.sweep_if_possible()
+        _sweep()
         yield gone
         if should_rest():
             return
@@ -233,9 +232,7 @@ def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
     clips, gone = [row.pk for row in rows], [row.content_hash for row in rows]
     ClipFile.objects.filter(cache__in=clips).delete()
     WarmItem.objects.filter(clip__in=clips).delete()
-    # What points to them is gone; delete() would fetch them all first, with their words and waveforms.
-    records = Clip.objects.filter(pk__in=clips)
-    records._raw_delete(records.db)
+    _delete_records(clips)
     deletion_queue.schedule_now(
         row.path for row in rows if row.stored_in == PermanentStore.STORAGE and row.path
     )
@@ -249,6 +246,17 @@ def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
         remake_cost_microusd=F("remake_cost_microusd") + round(removed.remake_cost_usd * 1e6),
     )
     return gone
+
+
+def _delete_records(clips: Sequence[uuid.UUID]) -> None:
+    # What points to them is gone; delete() would fetch them all first, with their words and waveforms.
+    records = Clip.objects.filter(pk__in=clips)
+    records._raw_delete(records.db)
+
+
+def _sweep() -> None:
+    if (storage := storage_tier()) is not None:
+        storage.sweep_if_possible()
 
 
 # --- planned by staff, who confirm it later ---------------------------------------------------------------
