@@ -8,13 +8,11 @@ from narratives.editing.deleting import remove_for_good
 from narratives.listener.prefetch import what_follows
 from narratives.publishing import activate_ready_publications
 from narratives.staff.action_items import action_items_of_texts, address_in_bank
-from ttscache.hooks import ActionItem, ReflectionLink
+from ttscache.hooks import ActionItem, Hooks, ReflectionLink
 from ttscache.warming import ClipSpec
 
 
-class NarrativeHooks:
-    """Implements ttscache.hooks.Hooks."""
-
+class NarrativeHooks(Hooks):
     def what_follows(self, content_hash: str) -> Sequence[ClipSpec]:
         return what_follows(content_hash)
 

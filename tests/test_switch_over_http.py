@@ -157,7 +157,7 @@ def test_a_switch_that_was_missed_is_made_up_for_at_the_next_start(site: Site, o
     publish(site, "Late", ("q05",))
     site.stop()
     openai.reset()
-    by_hand = f"{IMPORTS}hooks.install(hooks.NoHooks()); worker.work(seconds=30)"
+    by_hand = f"{IMPORTS}hooks.install(hooks.Hooks()); worker.work(seconds=30)"
     site.manage("shell", "-c", by_hand, check=True)
     site.start()
     wait_until(

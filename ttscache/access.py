@@ -18,10 +18,7 @@ class Access(Enum):
 def with_access(clips: QuerySet[Clip]) -> QuerySet[Clip]:
     """The clips with what their pins say, which `access_to` reads."""
     pins = Pin.objects.filter(content_hash=OuterRef("content_hash"))
-    return clips.annotate(
-        is_published=Exists(pins.published()),
-        is_audible=Exists(pins.audible()),
-    )
+    return clips.annotate(is_published=Exists(pins.published()), is_audible=Exists(pins.audible()))
 
 
 def access_to(clip: Clip) -> Access:

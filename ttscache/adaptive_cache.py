@@ -195,13 +195,8 @@ def _refresh(key: str, renew: Callable[[], object]) -> None:
 
 # Plain data in JSON: a pickled class could not be read any more after an upgrade that moves it.
 def _stored(result: CachedResult[Any]) -> str:
-    return json.dumps(
-        {
-            "found": result.found,
-            "as_of": result.as_of.isoformat(),
-            "good_for": result.good_for.total_seconds(),
-        }
-    )
+    as_of, good_for = result.as_of.isoformat(), result.good_for.total_seconds()
+    return json.dumps({"found": result.found, "as_of": as_of, "good_for": good_for})
 
 
 def _readable(stored: str, read: Callable[[Any], T]) -> CachedResult[T]:

@@ -55,7 +55,7 @@ class SpeechCache:
         self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None
     ) -> Hit | Playing:
         """The clip, if every host can play it; else its recording, joined or newly started."""
-        return self.find_permanent(job.content_hash) or self.generate(job, before_start=before_start)
+        return self.tiers.find_permanent(job.content_hash) or self.generate(job, before_start=before_start)
 
     def generate(self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None) -> Playing:
         """Join the recording of a clip that no tier has, or start it. Raises SpeechError.
@@ -71,10 +71,6 @@ class SpeechCache:
     def forget(self, content_hashes: Iterable[str]) -> None:
         """On this host: clips that were removed, or that have no record."""
         self.tiers.forget(content_hashes)
-
-    def set_published(self, content_hashes: frozenset[str]) -> None:
-        """Tell the tiers of this host what is published now."""
-        self.tiers.set_published(content_hashes)
 
     def finish_recordings(self, seconds: float) -> None:
         """Let what is being made come to its end, for so long; then break it off. For a process that ends."""

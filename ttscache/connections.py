@@ -94,7 +94,6 @@ class PoolWatch:
         self._in_a_row = 0
 
     def start_anew(self) -> None:
-        """Give this process a new pool."""
         _wrapper().close_pool()
         self._in_a_row = 0
 

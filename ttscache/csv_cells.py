@@ -23,7 +23,6 @@ class TextFile(Protocol):
 
 
 def write_rows(file: TextFile, rows: Iterable[Iterable[Any]]) -> None:
-    """Write rows of guarded cells."""
     csv.writer(file).writerows(map(guarded, row) for row in rows)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ttscache.models import Clip
@@ -37,11 +37,14 @@ class ReflectionLink:
     right: str = ""
 
 
-class Hooks(Protocol):
-    """What one app implements and installs once, in its AppConfig.ready()."""
+class Hooks:
+    """What one app overrides and installs once, in its AppConfig.ready(). As they are here, nothing follows a
+    clip, and nobody is told anything.
+    """
 
     def what_follows(self, content_hash: str) -> Sequence[ClipSpec]:
         """The clips that a listener probably requests after this one. Called in a thread of its own."""
+        return ()
 
     def run_ended(self) -> None:
         """Called after the commit by the process that ended a warm run. Its errors are logged, no more."""
@@ -51,35 +54,17 @@ class Hooks(Protocol):
 
     def action_items(self) -> Iterable[ActionItem]:
         """Called each time somebody opens the dashboard. Raises Error."""
+        return ()
 
     def reflection_links(self) -> Sequence[ReflectionLink]:
         """Links beside each of the most heard reflections that is not in a bank."""
-
-
-class NoHooks:
-    """The cache on its own: nothing follows, and nobody is told anything."""
-
-    def what_follows(self, content_hash: str) -> Sequence[ClipSpec]:
-        return ()
-
-    def run_ended(self) -> None:
-        pass
-
-    def tidy_daily(self) -> None:
-        pass
-
-    def action_items(self) -> Iterable[ActionItem]:
-        return ()
-
-    def reflection_links(self) -> Sequence[ReflectionLink]:
         return ()
 
 
-_installed: Hooks = NoHooks()
+_installed = Hooks()
 
 
 def install(hooks: Hooks) -> None:
-    """Replace the hooks of this process."""
     global _installed  # noqa: PLW0603 - there is one
     _installed = hooks
 

@@ -103,7 +103,7 @@ class Housekeeping:
         published = frozenset(Pin.objects.published().values_list("content_hash", flat=True))
         # Now and then in any case: a clip may be put here by one who looked at its pins before they changed.
         if published != self._published or self._is_due("all pins", ALL_PINS_SECONDS):
-            self._cache.set_published(published)
+            self._cache.tiers.set_published(published)
             self._published = published
 
     def _keep_popular_at_hand(self) -> None:

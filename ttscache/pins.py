@@ -37,21 +37,12 @@ def replace_pins(wanted: Mapping[Pin.Reason, set[str]]) -> None:
         _add(content_hashes - held[reason], reason)
     Pin.objects.filter(reason=Pin.Reason.RECENT, content_hash__in=published | retired).delete()
     _add(retired, Pin.Reason.RECENT)
-    _have_objects_moved()
+    # A clip's pins decide whether its object is public. The cluster moves objects once this is committed.
+    if conf().bucket and Clip.objects.stored_by(PermanentStore.STORAGE).exists():
+        async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
 
 
 def _add(content_hashes: set[str], reason: Pin.Reason) -> None:
     until = timezone.now() + timedelta(days=RECENT_DAYS) if reason == Pin.Reason.RECENT else None
-    Pin.objects.bulk_create(
-        (
-            Pin(content_hash=content_hash, reason=reason, until=until)
-            for content_hash in sorted(content_hashes)
-        ),
-        ignore_conflicts=True,
-    )
-
-
-def _have_objects_moved() -> None:
-    """A clip's pins decide whether its object is public. The cluster moves objects once this is committed."""
-    if conf().bucket and Clip.objects.stored_by(PermanentStore.STORAGE).exists():
-        async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
+    pins = (Pin(content_hash=each, reason=reason, until=until) for each in sorted(content_hashes))
+    Pin.objects.bulk_create(pins, ignore_conflicts=True)

@@ -18,7 +18,7 @@ from ttscache.coordination import hosts
 from ttscache.coordination.leases import is_process_alive
 from ttscache.errors import Busy, TierError
 from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
-from ttscache.models import PruneRun
+from ttscache.models import Clip, PruneRun
 from ttscache.monitoring import alerts
 from ttscache.reports.storage import note_not_asked_for
 from ttscache.warming import popular, worker
@@ -54,7 +54,7 @@ def heartbeat() -> None:
     abandoned = pruning.abandoned_run()
     if abandoned is not None:
         pruning.call_for_prune(abandoned)
-    if adopted_clips.are_any_unexamined():
+    if Clip.objects.unexamined().exists():
         async_task("ttscache.tasks.examine_adopted", task_name="examine adopted clips", save=False)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ttscache import audio as sound
 from ttscache.accounting.budget import Budget
-from ttscache.accounting.ledger import Ledger, RequestedClip
+from ttscache.accounting.ledger import Ledger
 from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.conf import Conf, conf
@@ -35,7 +35,7 @@ def speech_cache() -> SpeechCache:
 @cache
 def _speech_cache(_process: int) -> SpeechCache:
     given = conf()
-    ledger = Ledger(_worth_usd)
+    ledger = Ledger(lambda asked: list_price_usd(asked.model, asked.characters))
     permanent, *elsewhere = _permanent_tiers(given)
     return SpeechCache(
         tiers=TierChain(
@@ -91,10 +91,6 @@ def load_libraries() -> None:
     _provider(conf()).rehearse()
     hum = (b"\x00\x10" * 50 + b"\x00\xf0" * 50) * (sound.PCM_RATE // 100)  # a second of it
     sound.examine(sound.encode(hum, sound.PCM_RATE, conf().audio_format), conf().audio_format)
-
-
-def _worth_usd(requested: RequestedClip) -> float:
-    return list_price_usd(requested.model, requested.characters)
 
 
 def forget() -> None:

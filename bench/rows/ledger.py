@@ -87,7 +87,7 @@ def hitting(content_hash: str) -> Callable[[], object]:
 
     from ttscache.wiring import speech_cache
 
-    speech_cache().set_published(frozenset([content_hash]))
+    speech_cache().tiers.set_published(frozenset([content_hash]))
     application, size = WSGIHandler(), len(clip.audio())
     environ = {
         "REQUEST_METHOD": "GET",

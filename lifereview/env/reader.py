@@ -13,16 +13,7 @@ N = TypeVar("N", int, float)
 
 _BYTES = re.compile(r"(\d+)\s*(?:([KMG])i?B?)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
-_FLAGS = {
-    "true": True,
-    "yes": True,
-    "on": True,
-    "1": True,
-    "false": False,
-    "no": False,
-    "off": False,
-    "0": False,
-}
+_FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 
 
 def refuse(variable: str, value: str, allowed: str) -> NoReturn:

@@ -17,9 +17,8 @@ from django.urls import URLPattern, path, reverse
 from narratives.admin import duplicating, making, publishing, soft_delete
 from narratives.admin.permissions import (
     has_listeners,
+    has_publish_right,
     may_delete_all,
-    may_duplicate,
-    may_publish,
     may_write_and_make,
 )
 from narratives.models import Journey, Narrative
@@ -62,10 +61,11 @@ class PublishingAdmin(StaffAdmin):
         return may and (not has_listeners(obj) or self.has_publish_permission(request))
 
     def has_publish_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may_publish(self, request)
+        return self.has_view_permission(request) and has_publish_right(request)
 
     def has_duplicate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may_duplicate(self, request)
+        """A copy of a journey has texts, so it takes the right to add those as well."""
+        return self.has_add_permission(request) and request.user.has_perm("narratives.add_narrative")
 
     def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         context = super().page_context(request, object_id) | {
@@ -120,7 +120,8 @@ class PublishingAdmin(StaffAdmin):
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         if soft_delete.is_about_deleted(request):
-            return soft_delete.actions_for_deleted(self, request)
+            may_restore = self.has_delete_permission(request)
+            return {"restore_chosen": self.get_action(soft_delete.restore_chosen)} if may_restore else {}
         actions: dict[str, Any] = super().get_actions(request)
         if "delete_selected" in actions:
             actions["delete_selected"] = self.get_action(soft_delete.delete_selected)

@@ -77,15 +77,8 @@ class ConflictAwareForm(forms.ModelForm):  # type: ignore[type-arg]
     def _is_taken(self, name: str) -> bool:
         """Whether somebody else has saved something in this field that is not what is sent now."""
         saved = _mark(self._saved[name])
-        return (
-            not self.fields[name].disabled
-            and name not in self.last_one_counts
-            and saved
-            not in (
-                self._opened.get(name, saved),
-                self._given(name),
-            )
-        )
+        is_ours = saved in (self._opened.get(name, saved), self._given(name))
+        return not (is_ours or self.fields[name].disabled or name in self.last_one_counts)
 
     def _given(self, name: str) -> str:
         widget = self.fields[name].widget

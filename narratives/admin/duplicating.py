@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from unfold.decorators import action
 
-from narratives.admin.lookups import get_or_404, page_of
+from narratives.admin.lookups import page_of
 from narratives.editing.copying import duplicate_journey, duplicate_narrative
 from narratives.models import Journey, Narrative
 from ttscache.staff.pages import StaffAdmin, has_said_yes
@@ -15,12 +15,18 @@ from ttscache.staff.pages import StaffAdmin, has_said_yes
 
 @action(description="Duplicate …", url_path="duplicate", permissions=["duplicate"], icon="content_copy")  # type: ignore[untyped-decorator]
 def duplicate(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    thing: Journey | Narrative = get_or_404(pages, request, object_id)
+    thing: Journey | Narrative = pages.get_or_404(request, object_id)
     if not has_said_yes(request):
         return pages.ask(
             request,
             title=f"Duplicate: {thing}",
-            summary=_copy_in_words(thing),
+            summary=(
+                f"A copy of “{thing}” with all of its texts as they are written now, as drafts. "
+                "It is not live."
+                if isinstance(thing, Journey)
+                else f"A copy of “{thing}” right behind it in “{thing.journey}”, as a draft that listeners "
+                "do not get."
+            ),
             verb="Duplicate",
             back=page_of(thing),
         )
@@ -28,11 +34,3 @@ def duplicate(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpRe
     pages.log_addition(request, copy, f"Copied from “{thing}”.")
     pages.message_user(request, f"“{copy}” is a draft now.", messages.SUCCESS)
     return redirect(page_of(copy))
-
-
-def _copy_in_words(thing: Journey | Narrative) -> str:
-    if isinstance(thing, Journey):
-        return (
-            f"A copy of “{thing}” with all of its texts as they are written now, as drafts. It is not live."
-        )
-    return f"A copy of “{thing}” right behind it in “{thing.journey}”, as a draft that listeners do not get."

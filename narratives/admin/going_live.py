@@ -11,8 +11,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from narratives import publishing
-from narratives.admin.lookups import get_or_404, page_of
-from narratives.admin.permissions import may_publish
+from narratives.admin.lookups import page_of
 from narratives.models import Journey
 from ttscache import warming
 from ttscache.conf import conf
@@ -39,8 +38,8 @@ def ask_after_saving(pages: StaffAdmin, request: HttpRequest, journey: Journey) 
 
 def go_live_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> HttpResponse:
     """The question that is asked after saving, when it is sent back."""
-    journey: Journey = get_or_404(pages, request, object_id)
-    if not may_publish(pages, request):
+    journey: Journey = pages.get_or_404(request, object_id)
+    if not pages.has_publish_permission(request):
         raise PermissionDenied
     if not has_said_yes(request, _plan(journey)):
         return _ask(pages, request, journey)

@@ -12,13 +12,11 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from narratives.admin.confirmation import CHANGED_SINCE
-from narratives.admin.lookups import get_or_404, page_of
-from narratives.admin.permissions import may_import
+from narratives.admin.lookups import page_of
 from narratives.editing import import_export
 from narratives.editing.import_export import Difference, Parsed
 from narratives.editing.lexicon_changes import Effect, effect_of, lexicon_with_all
@@ -55,7 +53,7 @@ def export_csv(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpR
 
 
 def _journey_to_read(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Journey:
-    journey: Journey = get_or_404(pages, request, object_id)
+    journey: Journey = pages.get_or_404(request, object_id)
     if not pages.has_view_permission(request, journey):
         raise PermissionDenied
     return journey
@@ -71,7 +69,7 @@ def _download(content: str, name: str, media_type: str) -> HttpResponse:
 def import_file(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     """Downloads; and what a file would change, which is written once that is sent back."""
     journey = _journey_to_read(pages, request, object_id)
-    is_allowed = may_import(pages, request)
+    is_allowed = pages.has_import_permission(request)
     if request.method == "POST" and not is_allowed:
         raise PermissionDenied
     form = FileForm(request.POST or None, request.FILES or None)
@@ -91,16 +89,9 @@ def import_file(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Http
     changed = [
         (each.narrative, changes(each.narrative.text, each.row.text), each.row) for each in difference.changed
     ]
-    return _page(
-        pages,
-        request,
-        journey,
-        difference=difference,
-        changed=changed,
-        counted=counted(difference),
-        effect=effect_of(lexicon_with_all(difference.words_said_otherwise)),
-        hidden=hidden,
-    )
+    effect = effect_of(lexicon_with_all(difference.words_said_otherwise))
+    told = {"changed": changed, "counted": counted(difference), "effect": effect, "hidden": hidden}
+    return _page(pages, request, journey, difference=difference, **told)
 
 
 def _import(
@@ -116,15 +107,8 @@ def _import(
 
 
 def _page(pages: StaffAdmin, request: HttpRequest, journey: Journey, **more: Any) -> HttpResponse:
-    request.current_app = pages.admin_site.name
-    context = {
-        **pages.admin_site.each_context(request),
-        "title": f"Export and import: {journey}",
-        "journey": journey,
-        "back": page_of(journey),
-        **more,
-    }
-    return TemplateResponse(request, "admin/narratives/journey/import.html", context)
+    template, title = "admin/narratives/journey/import.html", f"Export and import: {journey}"
+    return pages.show(request, template, title=title, journey=journey, back=page_of(journey), **more)
 
 
 def _sent_back(request: HttpRequest) -> bytes | None:

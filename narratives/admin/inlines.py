@@ -39,7 +39,6 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
 
     @property
     def narratives(self) -> QuerySet[Narrative]:
-        """Those that there are."""
         narratives: QuerySet[Narrative] = super().get_queryset()
         if any(not hasattr(narrative, "sounds") for narrative in narratives):
             add_sounds(narratives)

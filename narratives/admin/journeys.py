@@ -25,7 +25,6 @@ from narratives.admin import (
 from narratives.admin.base import PublishingAdmin
 from narratives.admin.forms import JourneyForm
 from narratives.admin.inlines import NarrativeInline
-from narratives.admin.permissions import may_import
 from narratives.editing.deleting import delete_narratives
 from narratives.models import Journey, Narrative
 from narratives.publishing import lock_publishing
@@ -73,9 +72,11 @@ class JourneyAdmin(PublishingAdmin):
 
     def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         context = super().page_context(request, object_id)
-        further = [each for each in self._may_do(request, object_id) if object_id and self._is_further(each)]
+        actions = super().get_actions_detail(request, object_id) if object_id else []
         context["links"] = [
-            (each.description, reverse(f"admin:{each.action_name}", args=[object_id])) for each in further
+            (each.description, reverse(f"admin:{each.action_name}", args=[object_id]))
+            for each in actions
+            if self._is_further(each)
         ]
         journey: Journey | None = self.get_object(request, object_id) if object_id else None
         if journey is not None:
@@ -103,7 +104,10 @@ class JourneyAdmin(PublishingAdmin):
 
     # --- saving: what listeners get is for those to say who may publish -----------------------------------
     def has_import_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may_import(self, request)
+        """A file can change and add texts, and change the lexicon."""
+        rights = ("change_narrative", "add_narrative", "change_pronunciation")
+        may: bool = request.user.has_perms(f"narratives.{right}" for right in rights)
+        return may and self.has_change_permission(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Journey | None = None) -> tuple[str, ...]:
         given = tuple(super().get_readonly_fields(request, obj))
@@ -140,11 +144,8 @@ class JourneyAdmin(PublishingAdmin):
 
     # --- the bar of buttons, which has no room for all ----------------------------------------------------
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
-        return [each for each in self._may_do(request, object_id) if not self._is_further(each)]
-
-    def _may_do(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
-        actions: list[UnfoldAction] = super().get_actions_detail(request, object_id)
-        return actions
+        actions = super().get_actions_detail(request, object_id)
+        return [each for each in actions if not self._is_further(each)]
 
     def _is_further(self, each: UnfoldAction) -> bool:
         return each.action_name.removeprefix("narratives_journey_") in self.further_actions

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -19,7 +19,6 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from narratives import publishing
 from narratives.admin.conflicts import ConflictAwareForm
-from narratives.admin.lookups import get_or_404
 from narratives.admin.permissions import has_publish_right
 from narratives.editing.drafts import draft_clips, make_drafts
 from narratives.editing.lexicon_changes import (
@@ -89,12 +88,8 @@ class PronunciationAdmin(StaffAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         if db_field.name == "voice":
             voices = [("", "All voices"), *((voice, voice) for voice in conf().listener_voices)]
-            return forms.ChoiceField(
-                choices=voices,
-                required=False,
-                help_text=db_field.help_text,
-                widget=UnfoldAdminSelectWidget,
-            )
+            widget, help_text = UnfoldAdminSelectWidget, db_field.help_text
+            return forms.ChoiceField(choices=voices, required=False, help_text=help_text, widget=widget)
         return super().formfield_for_dbfield(db_field, request, **options)
 
     # --- asking first -------------------------------------------------------------------------------------
@@ -169,15 +164,14 @@ class PronunciationAdmin(StaffAdmin):
         for publication in publishing.publish_sounds(requested_by=request.user.get_username()):
             planned = warming.plan(publishing.clips_of(publication))
             says = f"Version {publication.number}, pronounced otherwise. {being_made_in_words(planned)}"
-            self.log_change(request, publication.journey, says)
-            self.message_user(request, says, messages.SUCCESS)
+            self.log_and_tell(request, publication.journey, says)
 
     # --- hearing it ---------------------------------------------------------------------------------------
     @action(  # type: ignore[untyped-decorator]
         description="Make where it is said", url_path="make", permissions=["make"], icon="graphic_eq"
     )
     def make_examples(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        entry: Pronunciation = get_or_404(self, request, object_id)
+        entry: Pronunciation = self.get_or_404(request, object_id)
         narratives = said_with(entry)
         planned = warming.plan(draft_clips(narratives))
 

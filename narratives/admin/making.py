@@ -19,7 +19,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.decorators import action
 
-from narratives.admin.lookups import get_or_404, narratives_of, page_of
+from narratives.admin.lookups import narratives_of, page_of
 from narratives.admin.permissions import may_write_and_make
 from narratives.admin.publishing import shares_of
 from narratives.editing.drafts import (
@@ -32,7 +32,7 @@ from narratives.editing.drafts import (
 )
 from narratives.models import Journey, Narrative
 from ttscache import warming
-from ttscache.staff.pages import StaffAdmin, has_said_yes, is_asked_first
+from ttscache.staff.pages import StaffAdmin, is_asked_first
 from ttscache.staff.wording import being_made_in_words, price
 from ttscache.warming import Plan, remaking
 from ttscache.warming.time_estimate import seconds_to_make
@@ -72,53 +72,45 @@ def make_saved(pages: StaffAdmin, request: HttpRequest, saved: Journey | Narrati
     """The answer to the button "Save and make audio"; None where another one was pressed."""
     if "_make" not in request.POST or not may_write_and_make(pages, request):
         return None
-    planned = warming.plan(draft_clips(narratives_of(saved)))
-    if is_asked_first(request, planned):
-        return _ask_about_drafts(pages, request, saved, planned)
-    return _make_drafts(pages, request, saved, planned)
+    return _make_drafts(pages, request, saved, has_shown_price=True)
 
 
 def make_drafts_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> HttpResponse:
     """The question that is asked after saving, when it is sent back."""
-    saved = get_or_404(pages, request, object_id)
+    saved = pages.get_or_404(request, object_id)
     if not may_write_and_make(pages, request):
         raise PermissionDenied
-    planned = warming.plan(draft_clips(narratives_of(saved)))
-    if planned.missing and not has_said_yes(request, planned):
-        return _ask_about_drafts(pages, request, saved, planned)
-    return _make_drafts(pages, request, saved, planned)
+    return _make_drafts(pages, request, saved)
 
 
-def _ask_about_drafts(
-    pages: StaffAdmin, request: HttpRequest, saved: Journey | Narrative, planned: Plan
+def _make_drafts(
+    pages: StaffAdmin, request: HttpRequest, saved: Journey | Narrative, *, has_shown_price: bool = False
 ) -> HttpResponse:
-    return pages.ask_to_make(
+    narratives = narratives_of(saved)
+    planned = warming.plan(draft_clips(narratives))
+
+    def make() -> None:
+        make_drafts(narratives, requested_by=request.user.get_username())
+        pages.log_change(request, saved, f"Made audio. {being_made_in_words(planned)}")
+
+    question = pages.make_or_ask(
         request,
         planned,
+        make,
+        asks=not has_shown_price or is_asked_first(request, planned),
         title=f"Make audio: {saved}",
         more="The words are saved as they are, whatever you choose.",
         action=reverse(f"admin:narratives_{saved._meta.model_name}_make_drafts", args=[saved.pk]),
         back=page_of(saved),
     )
-
-
-def _make_drafts(
-    pages: StaffAdmin, request: HttpRequest, saved: Journey | Narrative, planned: Plan
-) -> HttpResponse:
-    if planned.missing:
-        make_drafts(narratives_of(saved), requested_by=request.user.get_username())
-        pages.log_change(request, saved, f"Made audio. {being_made_in_words(planned)}")
-        pages.say_being_made(request, planned)
-    else:
-        pages.say_nothing_to_make(request, planned)
-    return redirect(page_of(saved))
+    return question or redirect(page_of(saved))
 
 
 # --- the buttons of a journey's page ----------------------------------------------------------------------
 @action(description="Make missing clips", url_path="make", permissions=["make"], icon="graphic_eq")  # type: ignore[untyped-decorator]
 def make_missing(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     """All that listeners have, and the words on its page."""
-    journey: Journey = get_or_404(pages, request, object_id)
+    journey: Journey = pages.get_or_404(request, object_id)
     narratives = narratives_of(journey)
     planned = warming.plan(journey_clips(journey, narratives))
 
@@ -133,7 +125,7 @@ def make_missing(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Htt
 @action(description="Make all again …", url_path="make-again", permissions=["make"])  # type: ignore[untyped-decorator]
 def make_all_again(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     """Every clip of it that is there."""
-    journey: Journey = get_or_404(pages, request, object_id)
+    journey: Journey = pages.get_or_404(request, object_id)
     planned = remaking.plan_remakes(journey_clips(journey, narratives_of(journey)))
 
     def make() -> None:
@@ -151,15 +143,13 @@ def make_chosen(
 ) -> HttpResponse | None:
     """Asks first when it costs money."""
     planned = warming.plan(draft_clips(queryset))
-    if not planned.missing:
-        pages.say_nothing_to_make(request, planned)
-        return None
-    if planned.cost_usd > 0 and not has_said_yes(request, planned):
-        return pages.ask_to_make(request, planned, **_sent_back(queryset, "make_chosen"))
-    make_drafts(queryset, requested_by=request.user.get_username())
-    _log_made(pages, request, queryset, planned, "Made missing clips.")
-    pages.say_being_made(request, planned)
-    return None
+
+    def make() -> None:
+        make_drafts(queryset, requested_by=request.user.get_username())
+        _log_made(pages, request, queryset, planned, "Made missing clips.")
+
+    question = _sent_back(queryset, "make_chosen")
+    return pages.make_or_ask(request, planned, make, asks=planned.cost_usd > 0, **question)
 
 
 @admin.action(description="Make again", permissions=["make"])
@@ -168,16 +158,13 @@ def make_chosen_again(
 ) -> HttpResponse | None:
     """Asks first, whatever it costs: the clips are good."""
     planned = remaking.plan_remakes(draft_clips(queryset))
-    if not planned.missing:
-        pages.say_nothing_to_make(request, planned)
-        return None
-    if not has_said_yes(request, planned):
-        sent_back = _sent_back(queryset, "make_chosen_again")
-        return pages.ask_to_make(request, planned, title="Make again", **sent_back)
-    make_again(planned, requested_by=request.user.get_username())
-    _log_made(pages, request, queryset, planned, "Made again.")
-    pages.say_being_made(request, planned)
-    return None
+
+    def make() -> None:
+        make_again(planned, requested_by=request.user.get_username())
+        _log_made(pages, request, queryset, planned, "Made again.")
+
+    question = _sent_back(queryset, "make_chosen_again")
+    return pages.make_or_ask(request, planned, make, title="Make again", **question)
 
 
 def _sent_back(chosen: Iterable[Narrative], name: str) -> dict[str, Any]:

@@ -17,10 +17,6 @@ def has_publish_right(request: HttpRequest) -> bool:
     return request.user.has_perm("narratives.publish_journey")
 
 
-def may_publish(pages: StaffAdmin, request: HttpRequest) -> bool:
-    return pages.has_view_permission(request) and has_publish_right(request)
-
-
 def may_write_and_make(pages: StaffAdmin, request: HttpRequest) -> bool:
     """Save words and have their clips made, which costs money."""
     return pages.has_make_permission(request) and request.user.has_perm("narratives.change_narrative")
@@ -31,17 +27,6 @@ def may_restore_versions(pages: StaffAdmin, request: HttpRequest, journey: Journ
     return pages.has_change_permission(request, journey) and request.user.has_perm(
         "narratives.change_narrative"
     )
-
-
-def may_duplicate(pages: StaffAdmin, request: HttpRequest) -> bool:
-    """A copy of a journey has texts, so it takes the right to add those as well."""
-    return pages.has_add_permission(request) and request.user.has_perm("narratives.add_narrative")
-
-
-def may_import(pages: StaffAdmin, request: HttpRequest) -> bool:
-    """A file can change and add texts, and change the lexicon."""
-    rights = ("narratives.change_narrative", "narratives.add_narrative", "narratives.change_pronunciation")
-    return pages.has_change_permission(request) and request.user.has_perms(rights)
 
 
 def may_delete_all(pages: StaffAdmin, request: HttpRequest, things: Iterable[Journey | Narrative]) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from unfold.decorators import action
 
-from narratives.admin.lookups import get_or_404, narratives_of, page_of
+from narratives.admin.lookups import narratives_of, page_of
 from narratives.models import Journey, Narrative
 from narratives.staff.clip_status import add_sounds, count_up_to_date, state_of
 from ttscache.conf import conf
@@ -16,35 +15,27 @@ from ttscache.staff.pages import StaffAdmin
 
 @action(description="Preview", url_path="preview", permissions=["view"], icon="visibility")  # type: ignore[untyped-decorator]
 def preview_journey(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    journey: Journey = get_or_404(pages, request, object_id)
+    journey: Journey = pages.get_or_404(request, object_id)
     narratives = narratives_of(journey)
     add_sounds(narratives)
     for narrative in narratives:
         narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
-    request.current_app = pages.admin_site.name
-    context = {
-        **pages.admin_site.each_context(request),
-        "title": f"Preview: {journey}",
-        "journey": journey,
-        "told": _placed(narratives),
-        "helping": [each for each in narratives if each.kind == Narrative.Kind.SYSTEM],
-        "voices": conf().listener_voices,
-        "readiness": progress_bar(*count_up_to_date(narratives)),
-        "back": page_of(journey),
-    }
-    return TemplateResponse(request, "admin/narratives/journey/preview.html", context)
+    return pages.show(
+        request,
+        "admin/narratives/journey/preview.html",
+        title=f"Preview: {journey}",
+        journey=journey,
+        told=_placed(narratives),
+        helping=[each for each in narratives if each.kind == Narrative.Kind.SYSTEM],
+        voices=conf().listener_voices,
+        readiness=progress_bar(*count_up_to_date(narratives)),
+        back=page_of(journey),
+    )
 
 
 def _placed(narratives: list[Narrative]) -> list[tuple[str, Narrative]]:
     """What listeners are told one after the other, each with where they are."""
     questions = [each for each in narratives if each.is_question]
-    return [
-        (
-            f"Question {questions.index(each) + 1} of {len(questions)}"
-            if each.is_question
-            else each.get_kind_display(),
-            each,
-        )
-        for each in narratives
-        if each.kind != Narrative.Kind.SYSTEM
-    ]
+    number = {each: f"Question {place} of {len(questions)}" for place, each in enumerate(questions, start=1)}
+    told = [each for each in narratives if each.kind != Narrative.Kind.SYSTEM]
+    return [(number.get(each) or each.get_kind_display(), each) for each in told]

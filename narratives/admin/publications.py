@@ -10,8 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from narratives import publishing
-from narratives.admin.lookups import get_or_404, page_of
-from narratives.admin.permissions import may_publish
+from narratives.admin.lookups import page_of
 from narratives.admin.publishing import FIRST_WAIT_SECONDS
 from narratives.models import Journey, Publication
 from ttscache import warming
@@ -74,8 +73,9 @@ class Waiting:
 
 
 def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operation: str) -> HttpResponse:
-    journey: Journey = get_or_404(pages, request, object_id)
-    if not may_publish(pages, request) or (operation == "make" and not pages.has_make_permission(request)):
+    journey: Journey = pages.get_or_404(request, object_id)
+    may_publish, may_make = pages.has_publish_permission(request), pages.has_make_permission(request)
+    if not may_publish or (operation == "make" and not may_make):
         raise PermissionDenied
     operations = {"make": _make, "anyway": _publish_anyway, "withdraw": _withdraw}
     waiting = Waiting.of(journey)
@@ -86,9 +86,7 @@ def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operat
         return redirect(page_of(journey))
     if not has_said_yes(request):
         return _ask(pages, request, waiting, operation)
-    said = operations[operation](request, waiting)
-    pages.log_change(request, journey, said)
-    pages.message_user(request, said, messages.SUCCESS)
+    pages.log_and_tell(request, journey, operations[operation](request, waiting))
     return redirect(page_of(journey))
 
 

@@ -17,7 +17,7 @@ from unfold.enums import ActionVariant
 
 from narratives import publishing
 from narratives.admin.confirmation import confirmed_this
-from narratives.admin.lookups import get_or_404, narratives_of, page_of
+from narratives.admin.lookups import narratives_of, page_of
 from narratives.editing.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication, share_lexicon
 from narratives.publishing import clips_of
@@ -72,7 +72,7 @@ class PublishRequest:
     variant=ActionVariant.PRIMARY,
 )
 def publish_changes(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    journey: Journey = get_or_404(pages, request, object_id)
+    journey: Journey = pages.get_or_404(request, object_id)
     wanted = PublishRequest.of(narratives_of(journey))
     if not wanted.ahead or confirmed_this(pages, request, wanted.fingerprint):
         publish_and_tell(pages, request, wanted)
@@ -97,27 +97,19 @@ def publish_chosen(
     wanted = PublishRequest.of(share_lexicon(queryset))
     is_to_be_asked = has_said_yes(request) or wanted.costs_money
     if is_to_be_asked and not confirmed_this(pages, request, wanted.fingerprint):
-        return _ask_about_chosen(
-            pages, request, wanted, back=reverse("admin:narratives_narrative_changelist")
-        )
+        return _ask_about_chosen(pages, request, wanted)
     publish_and_tell(pages, request, wanted)
     return None
 
 
 def _ask_about_chosen(
-    pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, *, back: str
+    pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, *, back: str = ""
 ) -> HttpResponse:
     """The answer comes back as the action of the list."""
+    texts = reverse("admin:narratives_narrative_changelist")
     chosen = [(ACTION_CHECKBOX_NAME, narrative.pk) for narrative in wanted.narratives]
-    return _ask(
-        pages,
-        request,
-        wanted,
-        title="Publish",
-        action=reverse("admin:narratives_narrative_changelist"),
-        back=back,
-        hidden=[("action", "publish_chosen"), *chosen],
-    )
+    hidden = [("action", "publish_chosen"), *chosen]
+    return _ask(pages, request, wanted, title="Publish", action=texts, back=back or texts, hidden=hidden)
 
 
 # --- saved and published in one ---------------------------------------------------------------------------
@@ -176,15 +168,10 @@ def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishReq
         ahead, requested_by=request.user.get_username(), at_once="at_once" in request.POST
     )
     for publication, share in shares_of(planned, [(each, clips_of(each)) for each in publications]):
-        _tell(pages, request, publication.journey, published_in_words(publication, share))
+        pages.log_and_tell(request, publication.journey, published_in_words(publication, share))
     if not publications:
         says = "Listeners have these words; what was published before is taken back."
-        _tell(pages, request, ahead[0].journey, says)
-
-
-def _tell(pages: StaffAdmin, request: HttpRequest, journey: Journey, says: str) -> None:
-    pages.log_change(request, journey, says)
-    pages.message_user(request, says, messages.SUCCESS)
+        pages.log_and_tell(request, ahead[0].journey, says)
 
 
 def shares_of(

@@ -27,7 +27,7 @@ from ttscache import warming
 from ttscache.models import Clip
 from ttscache.reports.most_heard import shareable_reflections
 from ttscache.staff.badges import NOT_MADE
-from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin
 from ttscache.staff.wording import being_made_in_words
 
 
@@ -137,12 +137,7 @@ class BankReflectionAdmin(StaffAdmin):
         if not obj.is_active or not self.has_make_permission(request):
             return None
         planned = warming.plan(publishing.bank_clips([obj]))
-        if not planned.missing:
-            return None
-        if planned.cost_usd > 0:
-            return self._ask(request, [obj.pk], planned)
-        self._make(request, [obj], planned)
-        return None
+        return self._make_or_ask(request, [obj], planned) if planned.missing else None
 
     def delete_model(self, request: HttpRequest, obj: BankReflection) -> None:
         super().delete_model(request, obj)
@@ -157,27 +152,22 @@ class BankReflectionAdmin(StaffAdmin):
     def make_chosen(self, request: HttpRequest, queryset: QuerySet[BankReflection]) -> HttpResponse | None:
         """Asks first when it costs money."""
         chosen = list(queryset)
-        planned = warming.plan(publishing.bank_clips(chosen))
-        if not planned.missing:
-            self.say_nothing_to_make(request, planned)
-            return None
-        if planned.cost_usd > 0 and not has_said_yes(request, planned):
-            return self._ask(request, [reflection.pk for reflection in chosen], planned)
-        self._make(request, chosen, planned)
-        return None
+        return self._make_or_ask(request, chosen, warming.plan(publishing.bank_clips(chosen)))
 
-    def _ask(self, request: HttpRequest, chosen: Sequence[int], planned: warming.Plan) -> HttpResponse:
+    def _make_or_ask(
+        self, request: HttpRequest, chosen: Sequence[BankReflection], planned: warming.Plan
+    ) -> HttpResponse | None:
+        def make() -> None:
+            publishing.make_bank(chosen, requested_by=request.user.get_username())
+            wanted = [(reflection, publishing.bank_clips([reflection])) for reflection in chosen]
+            for reflection, share in shares_of(planned, wanted):
+                if share.missing:
+                    self.log_change(request, reflection, f"Made missing clips. {being_made_in_words(share)}")
+
         bank = reverse("admin:narratives_bankreflection_changelist")
-        hidden = [("action", "make_chosen"), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
-        return self.ask_to_make(request, planned, action=bank, hidden=hidden, back=bank)
-
-    def _make(self, request: HttpRequest, chosen: Sequence[BankReflection], planned: warming.Plan) -> None:
-        publishing.make_bank(chosen, requested_by=request.user.get_username())
-        wanted = [(reflection, publishing.bank_clips([reflection])) for reflection in chosen]
-        for reflection, share in shares_of(planned, wanted):
-            if share.missing:
-                self.log_change(request, reflection, f"Made missing clips. {being_made_in_words(share)}")
-        self.say_being_made(request, planned)
+        chosen_keys = [(ACTION_CHECKBOX_NAME, reflection.pk) for reflection in chosen]
+        question = {"action": bank, "hidden": [("action", "make_chosen"), *chosen_keys], "back": bank}
+        return self.make_or_ask(request, planned, make, asks=planned.cost_usd > 0, **question)
 
 
 def _heard_clip(request: HttpRequest) -> Clip | None:

@@ -160,13 +160,6 @@ def is_about_deleted(request: HttpRequest) -> bool:
     return PARAMETER in request.GET
 
 
-def actions_for_deleted(pages: StaffAdmin, request: HttpRequest) -> dict[str, Any]:
-    """What is deleted can only be restored."""
-    if not pages.has_delete_permission(request):
-        return {}
-    return {"restore_chosen": pages.get_action(restore_chosen)}
-
-
 def note_above_list(pages: StaffAdmin, request: HttpRequest) -> dict[str, Any]:
     """What deleted_note.html shows."""
     return {

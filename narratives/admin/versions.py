@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 
 from narratives.admin.confirmation import confirmed_this
-from narratives.admin.lookups import get_or_404, page_of
+from narratives.admin.lookups import page_of
 from narratives.admin.permissions import may_restore_versions
 from narratives.editing.drafts import draft_clips
 from narratives.editing.history import Change, VoiceClip, changes_of, restore, words_as_of
@@ -33,24 +32,23 @@ VERSIONS_A_PAGE = 20
 @action(description="Versions", url_path="versions", permissions=["view"], icon="history")  # type: ignore[untyped-decorator]
 def versions(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     """What was published, by whom, when; the words that changed, and how they sounded."""
-    journey: Journey = get_or_404(pages, request, object_id)
+    journey: Journey = pages.get_or_404(request, object_id)
     page = Paginator(journey.publications.select_related("journey"), VERSIONS_A_PAGE).get_page(
         request.GET.get("page")
     )
     changes = changes_of(page.object_list)
-    request.current_app = pages.admin_site.name
-    context = {
-        **pages.admin_site.each_context(request),
-        "title": f"Versions: {journey}",
-        "journey": journey,
-        "page": page,
-        "versions": [
+    return pages.show(
+        request,
+        "admin/narratives/journey/versions.html",
+        title=f"Versions: {journey}",
+        journey=journey,
+        page=page,
+        versions=[
             (publication, [_with_players(each) for each in changes[publication.pk]])
             for publication in page.object_list
         ],
-        "may_restore": may_restore_versions(pages, request, journey),
-    }
-    return TemplateResponse(request, "admin/narratives/journey/versions.html", context)
+        may_restore=may_restore_versions(pages, request, journey),
+    )
 
 
 def _with_players(change: Change) -> tuple[Change, list[SafeString], list[SafeString]]:
@@ -82,12 +80,10 @@ def restore_version_view(
     pages: StaffAdmin, request: HttpRequest, object_id: int, number: int
 ) -> HttpResponse:
     """Write the words of a version into the drafts: all of them, or those of the text that is named."""
-    journey: Journey = get_or_404(pages, request, object_id)
+    journey: Journey = pages.get_or_404(request, object_id)
     if not may_restore_versions(pages, request):
         raise PermissionDenied
-    publication = journey.publications.filter(number=number).select_related("journey").first()
-    if publication is None:
-        raise Http404
+    publication = get_object_or_404(journey.publications.select_related("journey"), number=number)
     chosen = request.GET.get("text", "")
     text = int(chosen) if chosen.isdecimal() else None
     words = words_as_of(publication, text)

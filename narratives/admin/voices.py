@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
-from narratives.admin.lookups import get_or_404, page_of
+from narratives.admin.lookups import page_of
 from narratives.editing.drafts import draft_clip, make_again, make_clip
 from narratives.models import Narrative
 from ttscache import warming
@@ -25,9 +25,8 @@ def make_voice_view(pages: StaffAdmin, request: HttpRequest, object_id: int, voi
         make_clip(narrative, voice, requested_by=request.user.get_username())
         pages.log_change(request, narrative, f"Made in {voice}. {being_made_in_words(planned)}")
 
-    title = f"Make clip, {voice}: {narrative}"
-    back = _way_back(request, narrative)
-    return pages.make_after_a_yes(request, planned, make, title=title, verb="Make it", back=back)
+    question = {"title": f"Make clip, {voice}: {narrative}", "verb": "Make it"}
+    return pages.make_after_a_yes(request, planned, make, back=_way_back(request, narrative), **question)
 
 
 def make_voice_again_view(
@@ -41,13 +40,12 @@ def make_voice_again_view(
         make_again(planned, requested_by=request.user.get_username())
         pages.log_change(request, narrative, f"Made again in {voice}. {being_made_in_words(planned)}")
 
-    title = f"Make again, {voice}: {narrative}"
-    back = _way_back(request, narrative)
-    return pages.make_after_a_yes(request, planned, make, title=title, verb="Make it again", back=back)
+    question = {"title": f"Make again, {voice}: {narrative}", "verb": "Make it again"}
+    return pages.make_after_a_yes(request, planned, make, back=_way_back(request, narrative), **question)
 
 
 def _narrative(pages: StaffAdmin, request: HttpRequest, object_id: int, voice: str) -> Narrative:
-    narrative: Narrative = get_or_404(pages, request, object_id)
+    narrative: Narrative = pages.get_or_404(request, object_id)
     if voice not in conf().listener_voices:
         raise Http404
     if not pages.has_make_permission(request):

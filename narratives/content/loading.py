@@ -21,10 +21,7 @@ GENTLE_CONTENT = Path(__file__).parent / "gentle_content.json"
 
 def load_shipped_content() -> list[str]:
     """Load what was never here before; returns what that was, in words. Only what is live is made."""
-    return list(_load())
-
-
-def _load() -> Iterator[str]:
+    told = []
     default = _content(DEFAULT_CONTENT)
     deeds: list[tuple[str, Callable[[], object]]] = [
         (default["narrative"]["slug"], load_default_content),
@@ -38,7 +35,8 @@ def _load() -> Iterator[str]:
                 continue
             loaded = load()
         if loaded:
-            yield str(loaded)
+            told.append(str(loaded))
+    return told
 
 
 def load_default_content(path: Path = DEFAULT_CONTENT) -> Journey | None:

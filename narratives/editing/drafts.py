@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
+from collections.abc import Iterable, Sequence
+from itertools import chain, count
 from typing import Any
 
 from django.db.models import QuerySet
@@ -36,12 +36,8 @@ def save_draft(narrative: Narrative, changed_fields: Sequence[str]) -> None:
 def free_slug(stem: str, others: QuerySet[Any]) -> str:
     """This name for addresses, or one with a number where one of the others has it."""
     taken = set(others.values_list("slug", flat=True))
-    return next(slug for slug in _numbered(stem) if slug not in taken)
-
-
-def _numbered(stem: str) -> Iterator[str]:
-    yield stem
-    yield from (f"{stem}-{number}" for number in count(2))
+    numbered = (f"{stem}-{number}" for number in count(2))
+    return next(slug for slug in chain([stem], numbered) if slug not in taken)
 
 
 def _give_place(new: Narrative) -> None:

@@ -61,11 +61,12 @@ class Parsed:
 # --- written ---------------------------------------------------------------------------------------------
 def as_json(journey: Journey) -> str:
     """Words, order, kinds and the lexicon."""
+    texts = journey.narratives.values(*Row.__slots__)
     told = {
         "format": FORMAT,
         "version": 1,
         "journey": {name: getattr(journey, name) for name in ("slug", "title", "language")},
-        "narratives": [asdict(_row_of(narrative)) for narrative in journey.narratives.all()],
+        "narratives": list(texts),
         "lexicon": list(Pronunciation.objects.values("word", "say_as", "voice", "note")),
     }
     return json.dumps(told, indent=1, ensure_ascii=False) + "\n"
@@ -76,10 +77,6 @@ def as_csv(journey: Journey) -> str:
     sheet = io.StringIO()
     csv_cells.write_rows(sheet, [COLUMNS, *journey.narratives.values_list(*COLUMNS)])
     return sheet.getvalue()
-
-
-def _row_of(narrative: Narrative) -> Row:
-    return Row(**{name: getattr(narrative, name) for name in Row.__slots__})
 
 
 # --- read ------------------------------------------------------------------------------------------------
@@ -248,7 +245,9 @@ def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
     for row in difference.added:
         _write(Narrative(journey=journey, slug=row.slug), row)
     for entry in difference.words_said_otherwise:
-        _say_otherwise(entry)
+        known = Pronunciation.objects.filter(word__iexact=entry.word, voice=entry.voice)
+        if not known.update(say_as=entry.say_as, note=entry.note):
+            entry.save()
     _put_in_order(journey, [row.slug for row in parsed.rows])
     publishing.sync_pins()
     return difference
@@ -259,12 +258,6 @@ def _write(narrative: Narrative, row: Row) -> None:
         if value is not None:
             setattr(narrative, name, value)
     save_draft(narrative, ["title", "text"])
-
-
-def _say_otherwise(entry: Pronunciation) -> None:
-    known = Pronunciation.objects.filter(word__iexact=entry.word, voice=entry.voice)
-    if not known.update(say_as=entry.say_as, note=entry.note):
-        entry.save()
 
 
 def _put_in_order(journey: Journey, slugs: Sequence[str]) -> None:

@@ -59,29 +59,15 @@ def playlist(journey: Journey, voice: str) -> dict[str, Any]:
     clips = Clip.objects.defer("waveform").in_bulk(
         [speech.content_hash for speech in speeches.values()], field_name="content_hash"
     )
-    told: dict[str, Any] = {
-        "voice": voice,
-        "voices": list(conf().listener_voices),
-        "narratives": [],
-        "system": {},
-    }
+    voices = list(conf().listener_voices)
+    told: dict[str, Any] = {"voice": voice, "voices": voices, "narratives": [], "system": {}}
     for narrative, speech in speeches.items():
         assert narrative.live is not None
         audio = described_audio(speech, clips.get(speech.content_hash))
         if narrative.kind == Narrative.Kind.SYSTEM:
             told["system"][narrative.slug] = {"text": narrative.live.text, "audio": audio}
         else:
-            told["narratives"].append(_described(narrative, audio))
+            place = {"id": narrative.pk, "kind": narrative.kind, "position": narrative.position}
+            words = {"title": narrative.live.title, "text": narrative.live.text}
+            told["narratives"].append({**place, **words, "audio": audio})
     return told
-
-
-def _described(narrative: Narrative, audio: dict[str, Any]) -> dict[str, Any]:
-    assert narrative.live is not None
-    return {
-        "id": narrative.pk,
-        "kind": narrative.kind,
-        "position": narrative.position,
-        "title": narrative.live.title,
-        "text": narrative.live.text,
-        "audio": audio,
-    }

@@ -31,7 +31,6 @@ class Sentence:
 
 
 def paragraphs(text: str) -> list[list[Sentence]]:
-    """The sentences of a text, by paragraph."""
     found: list[list[Sentence]] = []
     read = 0
     for cue in cues(text, WHOLE):

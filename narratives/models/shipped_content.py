@@ -11,6 +11,3 @@ class ShippedContent(models.Model):
 
     name = models.SlugField(max_length=60, primary_key=True)
     loaded_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    def __str__(self) -> str:
-        return self.name

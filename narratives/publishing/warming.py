@@ -26,9 +26,8 @@ def warm_journey(
     """
     if specs is None:
         specs = published_clips(journey, voice)
-    return start_run(
-        _scope(journey, voice), specs, name=_run_name(journey, voice), lane=lane, requested_by=requested_by
-    )
+    scope, name = _scope(journey, voice), _run_name(journey, voice)
+    return start_run(scope, specs, name=name, lane=lane, requested_by=requested_by)
 
 
 def is_warming(journey: Journey, voice: str) -> bool:
@@ -56,12 +55,10 @@ def keep_live_journeys_warm(*, requested_by: str) -> None:
     """The same where nobody has asked: what has failed too often is left until somebody does."""
     for journey in Journey.objects.live():
         for voice in conf().listener_voices:
-            wanted = published_clips(journey, voice)
-            start_automatic_run(
-                _scope(journey, voice), wanted, name=_run_name(journey, voice), requested_by=requested_by
-            )
+            scope, name = _scope(journey, voice), _run_name(journey, voice)
+            specs = published_clips(journey, voice)
+            start_automatic_run(scope, specs, name=name, requested_by=requested_by)
 
 
 def make_bank(reflections: Iterable[BankReflection], *, requested_by: str = "") -> WarmRun:
-    """Have what is missing of these made."""
     return start_run("reflection bank", bank_clips(reflections), requested_by=requested_by)

@@ -27,13 +27,8 @@ OUT_OF_DATE = Badge(
     "Out of date", "sync_problem", "warning", "The text has changed since; this is what listeners hear."
 )
 
-BEING_MADE_AGAIN = Badge(
-    "Being made again",
-    "autorenew",
-    "info",
-    "What is there plays until the new one is ready.",
-    is_settled=False,
-)
+_UNTIL_THEN = "What is there plays until the new one is ready."
+BEING_MADE_AGAIN = Badge("Being made again", "autorenew", "info", _UNTIL_THEN, is_settled=False)
 NOT_MADE_AGAIN = Badge("Not made again", "error", "danger")
 
 MAKE_AGAIN = "Make again"
@@ -161,13 +156,8 @@ def _what_changed(narrative: Narrative) -> str:
 def _remade(clip: Clip, remake: WarmItem) -> Badge | None:
     if remaking.is_under_way(remake):
         return BEING_MADE_AGAIN
-    has_failed = remake.state == WarmItem.State.FAILED
-    if (
-        not has_failed
-        or remake.newer_than is None
-        or not clip.stored_at
-        or clip.stored_at > remake.newer_than
-    ):
+    requested_at, has_failed = remake.newer_than, remake.state == WarmItem.State.FAILED
+    if not has_failed or requested_at is None or not clip.stored_at or clip.stored_at > requested_at:
         return None
     return replace(NOT_MADE_AGAIN, note=f"{remake.reason} What was there goes on playing.".strip())
 

@@ -26,8 +26,6 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Money set aside for one call."""
-
     day: date
     microusd: int
 

@@ -29,13 +29,10 @@ class CounterTable:
         """
         # Always in the same order, so that two processes adding to the same rows cannot deadlock.
         rows = iter([(*key, *figures[key]) for key in sorted(figures)])
+        width = len(self.key) + len(self.counts)
         with connection.cursor() as cursor:
-            while part := list(islice(rows, MOST_PARAMETERS // self._width)):
+            while part := list(islice(rows, MOST_PARAMETERS // width)):
                 cursor.execute(self._statement(len(part)), self._parameters(part))
-
-    @property
-    def _width(self) -> int:
-        return len(self.key) + len(self.counts)
 
     def _parameters(self, rows: Sequence[Key]) -> list[Any]:
         """Moments and days are converted for the database once each; words and numbers go as they are."""

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import Error, transaction
 
@@ -68,7 +68,8 @@ class Batch:
         USAGE.add(_by_hour(self.usage))
         SPENDING.add(_by_hour(self.spending))
         PLAYBACK_STARTS.add(_by_hour(self.playback_starts))
-        DAILY_REQUESTS.add({(_day(day), key): [asked] for (day, key), asked in self.daily_requests.items()})
+        counted = self.daily_requests.items()
+        DAILY_REQUESTS.add({(_moment(day * DAY_SECONDS).date(), key): [n] for (day, key), n in counted})
         Clip.objects.touch_all({key for _, key in self.daily_requests})
         for outcome in sorted(self.last_outcomes):  # in one order, as in the counter tables: no deadlock
             LastProviderOutcome.objects.note(outcome, _moment(self.last_outcomes[outcome]))
@@ -143,7 +144,9 @@ class Ledger:
         with self._flushing:
             if not self._write_closed_batch():
                 return False
-            self._close_batch()
+            with self._lock:
+                if self._open:
+                    self._closed, self._open = self._open, Batch(self._open.number + 1)
             return self._write_closed_batch()
 
     @contextmanager
@@ -164,11 +167,6 @@ class Ledger:
             thread.join()
             self.flush()
 
-    def _close_batch(self) -> None:
-        with self._lock:
-            if self._open:
-                self._closed, self._open = self._open, Batch(self._open.number + 1)
-
     def _write_closed_batch(self) -> bool:
         batch = self._closed
         if batch is None:
@@ -186,10 +184,6 @@ class Ledger:
 
 def _by_hour(figures: Mapping[Key, list[int]]) -> dict[Key, list[int]]:
     return {(_moment(key[0] * HOUR_SECONDS), *key[1:]): counts for key, counts in figures.items()}
-
-
-def _day(number: int) -> date:
-    return _moment(number * DAY_SECONDS).date()
 
 
 def _moment(seconds: float) -> datetime:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from ttscache.models import Alert
 from ttscache.staff.badges import Badge
-from ttscache.staff.pages import ReadOnlyAdmin
+from ttscache.staff.pages import ReadOnlyAdmin, column
 from ttscache.staff.wording import moment
 
 ALERT_OPEN = Badge("Open", "notification_important", "danger")
@@ -40,6 +40,9 @@ class AlertAdmin(ReadOnlyAdmin):
 
     list_display = ("what", "standing", "says", "began", "ended", "mailed")
     list_display_links = None
+    began = column("Since", "since", moment)
+    ended = column("Over", "over_at", moment)
+    mailed = column("Staff told", "mailed_at", moment)
     list_filter = ("kind", OpenFilter)
     list_before_template = "ttscache/admin/alert_note.html"
 
@@ -56,15 +59,3 @@ class AlertAdmin(ReadOnlyAdmin):
         if alert.over_at is not None:
             return ALERT_OVER.html
         return (ALERT_OPEN if alert.due_at <= timezone.now() else ALERT_WATCHED).html
-
-    @admin.display(description="Since", ordering="since")
-    def began(self, alert: Alert) -> str:
-        return moment(alert.since)
-
-    @admin.display(description="Over", ordering="over_at")
-    def ended(self, alert: Alert) -> str:
-        return moment(alert.over_at)
-
-    @admin.display(description="Staff told", ordering="mailed_at")
-    def mailed(self, alert: Alert) -> str:
-        return moment(alert.mailed_at)

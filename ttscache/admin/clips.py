@@ -17,7 +17,7 @@ from ttscache.admin.dashboard.actions import DashboardPages
 from ttscache.models import Clip, Pin
 from ttscache.staff.badges import Badge, badges_of
 from ttscache.staff.clip_widgets import length, player, waveform
-from ttscache.staff.pages import ReadOnlyAdmin
+from ttscache.staff.pages import ReadOnlyAdmin, column
 from ttscache.staff.wording import moment
 
 
@@ -51,21 +51,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     search_help_text = "Words of the text"
     list_before_template = "ttscache/admin/private_note.html"
     fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "content_text",
-                    "hear",
-                    "shape",
-                    "kind",
-                    "lasts",
-                    "size",
-                    "made",
-                    "asked_for",
-                )
-            },
-        ),
+        (None, {"fields": ("content_text", "hear", "shape", "kind", "lasts", "size", "made", "asked_for")}),
         (
             "Technical",
             {
@@ -102,21 +88,10 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     def kind(self, clip: Clip) -> str:
         return clip.get_content_type_display()
 
-    @admin.display(description="Length", ordering="duration_ms")
-    def lasts(self, clip: Clip) -> str:
-        return length(clip.duration_ms)
-
-    @admin.display(description="Size", ordering="audio_file_size")
-    def size(self, clip: Clip) -> str:
-        return filesizeformat(clip.audio_file_size) if clip.audio_file_size else ""
-
-    @admin.display(description="Made", ordering="stored_at")
-    def made(self, clip: Clip) -> str:
-        return moment(clip.stored_at)
-
-    @admin.display(description="Last asked for", ordering="last_accessed_at")
-    def asked_for(self, clip: Clip) -> str:
-        return moment(clip.last_accessed_at)
+    lasts = column("Length", "duration_ms", length)
+    size = column("Size", "audio_file_size", lambda size: filesizeformat(size) if size else "")
+    made = column("Made", "stored_at", moment)
+    asked_for = column("Last asked for", "last_accessed_at", moment)
 
     @admin.display(description="Sound")
     def hear(self, clip: Clip) -> SafeString:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
@@ -17,7 +17,7 @@ from ttscache.maintenance import pruning
 from ttscache.models import PruneRun
 from ttscache.staff.badges import PRUNE_BADGES
 from ttscache.staff.clip_widgets import fresh, progress_bar
-from ttscache.staff.pages import ReadOnlyAdmin, has_said_yes
+from ttscache.staff.pages import ReadOnlyAdmin, column, has_said_yes
 from ttscache.staff.wording import dollars, moment
 
 
@@ -59,9 +59,7 @@ class PruneRunAdmin(ReadOnlyAdmin):
         attrs={"data-while-under-way": ""},  # gone once it has ended, also without a reload
     )
     def stop_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        run = self.get_object(request, object_id)
-        if run is None:
-            raise Http404
+        run = self.get_or_404(request, object_id)
         page = reverse("admin:ttscache_prunerun_change", args=[run.pk])
         if not has_said_yes(request):
             summary = "What is removed already is gone; all other clips stay."
@@ -70,9 +68,9 @@ class PruneRunAdmin(ReadOnlyAdmin):
         return redirect(page)
 
     # how it stands, brought up to date while somebody looks
-    @admin.display(description="Began", ordering="started_at")
-    def began(self, run: PruneRun) -> str:
-        return moment(run.started_at)
+    began = column("Began", "started_at", moment)
+    kept = column("As old, kept for a text", "kept_back", lambda number: str(number or ""))
+    age = column("Not asked for in", "days", "{} days".format)
 
     @admin.display(description="State", ordering="state")
     def standing(self, run: PruneRun) -> SafeString:
@@ -89,14 +87,6 @@ class PruneRunAdmin(ReadOnlyAdmin):
     @admin.display(description="To make them again", ordering="remake_cost_microusd")
     def cost(self, run: PruneRun) -> SafeString:
         return fresh(f"cost-{run.pk}", dollars(run.remake_cost_microusd))
-
-    @admin.display(description="As old, kept for a text", ordering="kept_back")
-    def kept(self, run: PruneRun) -> str:
-        return str(run.kept_back or "")
-
-    @admin.display(description="Not asked for in", ordering="days")
-    def age(self, run: PruneRun) -> str:
-        return f"{run.days} days"
 
     @admin.display(description="Ended", ordering="finished_at")
     def ended(self, run: PruneRun) -> SafeString:

@@ -12,12 +12,8 @@ from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.accounting.rollup import is_whole_day
 from ttscache.models import ContentType, PlaybackStart, Spending, Usage
-from ttscache.staff.pages import ReadOnlyAdmin
+from ttscache.staff.pages import ReadOnlyAdmin, column
 from ttscache.staff.wording import OUTCOMES, dollars, moment
-
-
-def kind_in_words(content_type: str) -> str:
-    return ContentType(content_type).label if content_type in ContentType.values else content_type
 
 
 class FiguresAdmin(ReadOnlyAdmin):
@@ -33,12 +29,10 @@ class FiguresAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Kind", ordering="content_type")
     def kind(self, row: Usage | PlaybackStart | Spending) -> str:
-        return kind_in_words(row.content_type)
+        return dict(ContentType.choices).get(row.content_type, row.content_type)
 
 
 class WaitingAdmin(FiguresAdmin):
-    """Figures by latency bucket."""
-
     @admin.display(description="Waited", ordering="latency_bucket")
     def waited(self, row: Usage | PlaybackStart) -> str:
         """The upper end of the bucket; the last one is open."""
@@ -58,21 +52,10 @@ class UsageAdmin(WaitingAdmin):
     list_before_template = "ttscache/admin/usage_note.html"
     list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
 
-    @admin.display(description="How it came", ordering="outcome")
-    def came(self, row: Usage) -> str:
-        return OUTCOMES.get(row.outcome, row.outcome)
-
-    @admin.display(description="Of these made ahead", ordering="warmed_hits")
-    def ahead(self, row: Usage) -> str:
-        return str(row.warmed_hits or "")
-
-    @admin.display(description="Sent", ordering="audio_bytes")
-    def sent(self, row: Usage) -> str:
-        return filesizeformat(row.audio_bytes)
-
-    @admin.display(description="Worth", ordering="list_price_microusd")
-    def worth(self, row: Usage) -> str:
-        return dollars(row.list_price_microusd)
+    came = column("How it came", "outcome", lambda outcome: OUTCOMES.get(outcome, outcome))
+    ahead = column("Of these made ahead", "warmed_hits", lambda hits: str(hits or ""))
+    sent = column("Sent", "audio_bytes", filesizeformat)
+    worth = column("Worth", "list_price_microusd", dollars)
 
 
 @admin.register(PlaybackStart)
@@ -85,6 +68,7 @@ class PlaybackStartAdmin(WaitingAdmin):
 @admin.register(Spending)
 class SpendingAdmin(FiguresAdmin):
     list_display = ("began", "kind", "voice", "model", "ended", "calls", "characters", "cost")
+    cost = column("Cost", "cost_microusd", dollars)
     list_before_template = "ttscache/admin/budget_note.html"
     list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
 
@@ -94,7 +78,3 @@ class SpendingAdmin(FiguresAdmin):
     @admin.display(description="Result", ordering="outcome")
     def ended(self, row: Spending) -> str:
         return "Made" if row.outcome == "ok" else row.outcome.replace("_", " ").capitalize()
-
-    @admin.display(description="Cost", ordering="cost_microusd")
-    def cost(self, row: Spending) -> str:
-        return dollars(row.cost_microusd)

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Count, Model, Q, QuerySet
 from django.forms import Script
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -22,7 +22,7 @@ from ttscache import warming
 from ttscache.models import WarmItem, WarmRun
 from ttscache.staff.badges import ITEM_BADGES, RUN_BADGES
 from ttscache.staff.clip_widgets import fresh, player
-from ttscache.staff.pages import ReadOnlyAdmin, has_said_yes
+from ttscache.staff.pages import ReadOnlyAdmin, column, has_said_yes
 from ttscache.staff.wording import in_words, listed, moment, words_of
 from ttscache.warming import Plan
 from ttscache.warming.progress import progress_of
@@ -72,7 +72,6 @@ ACTIONS = ("pause", "resume", "cancel", "try_again")
 
 
 def actions_for(run: WarmRun) -> set[str]:
-    """What makes sense for a run as it stands."""
     is_active = run.state in WarmRun.ACTIVE
     sense = {
         "pause": is_active and run.paused_because != WarmRun.Pause.STAFF,
@@ -104,16 +103,12 @@ class WarmRunAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WarmRun]:
         ready = Q(items__state__in=[WarmItem.State.DONE, WarmItem.State.SKIPPED])
-        counted: QuerySet[WarmRun] = (
-            super()
-            .get_queryset(request)
-            .annotate(
-                total=Count("items"),
-                ready=Count("items", filter=ready),
-                failed=Count("items", filter=Q(items__state=WarmItem.State.FAILED)),
-            )
+        runs: QuerySet[WarmRun] = super().get_queryset(request)
+        return runs.annotate(
+            total=Count("items"),
+            ready=Count("items", filter=ready),
+            failed=Count("items", filter=Q(items__state=WarmItem.State.FAILED)),
         )
-        return counted
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().changelist_view(request, {**_looks(), **(extra_context or {})})
@@ -133,17 +128,9 @@ class WarmRunAdmin(ReadOnlyAdmin):
     def makes(self, run: WarmRun) -> str:
         return run.label
 
-    @admin.display(description="Asked for", ordering="created_at")
-    def asked_for(self, run: WarmRun) -> str:
-        return moment(run.created_at)
-
-    @admin.display(description="Begun", ordering="started_at")
-    def began(self, run: WarmRun) -> str:
-        return moment(run.started_at)
-
-    @admin.display(description="Ended", ordering="finished_at")
-    def ended(self, run: WarmRun) -> str:
-        return moment(run.finished_at)
+    asked_for = column("Asked for", "created_at", moment)
+    began = column("Begun", "started_at", moment)
+    ended = column("Ended", "finished_at", moment)
 
     @admin.display(description="Progress")
     def progress(self, run: Any) -> SafeString:
@@ -157,7 +144,13 @@ class WarmRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Clips")
     def counts(self, run: WarmRun) -> SafeString:
-        return format_html('<span data-run-counts="{}">{}</span>', run.pk, counts_in_words(progress_of(run)))
+        # In the words of runs.js.
+        words = {"done": "made", "skipped": "there already", "failed": "failed", "cancelled": "cancelled"}
+        told = progress_of(run)
+        counts = ", ".join(f"{told[name]} {word}" for name, word in words.items() if told[name])
+        return format_html(
+            '<span data-run-counts="{}">{}</span>', run.pk, counts or "none yet"
+        )  # as in runs.js
 
     # actions
     def has_steer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -261,11 +254,10 @@ class WarmRunAdmin(ReadOnlyAdmin):
 
         `concerning`: the clips of which states, and `state`: what becomes of them.
         """
-        run = self.get_object(request, object_id)
-        if run is None:
-            raise Http404
+        run = self.get_or_404(request, object_id)
         page = reverse("admin:ttscache_warmrun_change", args=[run.pk])
-        planned = _plan_of(run, concerning)
+        items = list(run.items.filter(state__in=concerning).select_related("clip").defer("clip__waveform"))
+        planned = Plan(tuple(item.clip for item in items), remake=any(item.newer_than for item in items))
         if name in actions_for(run) and not has_said_yes(request):
             verb = getattr(self, name).short_description
             summary = f"{in_words(planned, state)} {question}" if concerning else question
@@ -281,17 +273,6 @@ class WarmRunAdmin(ReadOnlyAdmin):
             word = RUN_BADGES[WarmRun.State(run.state)].word
             self.message_user(request, f"Nothing was changed: by now it says “{word}”.", messages.WARNING)
         return redirect(page)
-
-
-def _plan_of(run: WarmRun, states: Sequence[str]) -> Plan:
-    items = list(run.items.filter(state__in=states).select_related("clip").defer("clip__waveform"))
-    return Plan(tuple(item.clip for item in items), remake=any(item.newer_than for item in items))
-
-
-def counts_in_words(told: dict[str, Any]) -> str:
-    """As runs.js says it too."""
-    words = {"done": "made", "skipped": "there already", "failed": "failed", "cancelled": "cancelled"}
-    return ", ".join(f"{told[name]} {word}" for name, word in words.items() if told[name]) or "none yet"
 
 
 def _looks() -> dict[str, Any]:

@@ -29,12 +29,8 @@ class CreateOrAdoptModel(migrations.CreateModel):
         if schema_editor.connection.vendor == "postgresql":
             # Left to AdoptTables: what it points to may have no key yet, and a file goes with its clip.
             schema_editor.deferred_sql = [
-                sql for sql in schema_editor.deferred_sql if not _is_foreign_key(sql)
+                sql for sql in schema_editor.deferred_sql if " FOREIGN KEY " not in str(sql)
             ]
-
-
-def _is_foreign_key(sql: object) -> bool:
-    return " FOREIGN KEY " in str(sql)
 
 
 class AdoptTables(Operation):

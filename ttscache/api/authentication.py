@@ -40,15 +40,12 @@ def has_credentials(request: Request) -> bool:
 
 
 def is_trusted(request: Request) -> bool:
-    """Whether the caller is staff or holds a token."""
     if not has_credentials(request):
         return False  # not looked up: to read the session would add `Vary: Cookie` to the response
     return isinstance(request.auth, ApiToken) or bool(request.user and request.user.is_staff)
 
 
 class IsTrusted(BasePermission):
-    """Staff, or the holder of a token."""
-
     message = "This needs an API token or a staff account."
 
     def has_permission(self, request: Request, view: APIView) -> bool:

@@ -26,11 +26,14 @@ class JsonOnly(BaseContentNegotiation):
         return renderer, renderer.media_type
 
 
-class PublicView(APIView):
+class JsonView(APIView):
+    content_negotiation_class = JsonOnly
+
+
+class PublicView(JsonView):
     """Open to anyone; a caller is not even looked up."""
 
     authentication_classes: Any = ()
-    content_negotiation_class = JsonOnly
 
 
 class NotFoundView(PublicView):

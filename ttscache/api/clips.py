@@ -9,11 +9,10 @@ from django.http import Http404, HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from ttscache.access import Access
 from ttscache.api.authentication import has_credentials, is_trusted
-from ttscache.api.base import JsonOnly
+from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.throttling import check_generation_rate
 from ttscache.audio import FORMATS
@@ -26,13 +25,11 @@ from ttscache.tiers import Entry
 from ttscache.wiring import speech_cache
 
 
-class AudioView(APIView):
+class AudioView(JsonView):
     """A clip, read through all tiers, and made where no tier has it.
 
     Published clips that this host holds never come here: the middleware has answered them.
     """
-
-    content_negotiation_class = JsonOnly
 
     def perform_authentication(self, request: Request) -> None:
         """Later, and only for a clip that is not published: no other one needs to know its caller."""

@@ -8,19 +8,17 @@ from drf_spectacular.utils import extend_schema
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from ttscache.api.authentication import IsTrusted
-from ttscache.api.base import JsonOnly
+from ttscache.api.base import JsonView
 from ttscache.delivery.http import NEVER
 from ttscache.monitoring.metrics import Figures
 from ttscache.wiring import speech_cache
 
 
-class MetricsView(APIView):
+class MetricsView(JsonView):
     """In the text format, or in OpenMetrics for who asks for it; an error is JSON, as everywhere."""
 
-    content_negotiation_class = JsonOnly
     permission_classes = (IsTrusted,)
 
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})

@@ -11,15 +11,14 @@ from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from ttscache.api.authentication import MayPrune
-from ttscache.api.base import JsonOnly
+from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.validation import StrictBooleanField, StrictIntegerField
 from ttscache.delivery.http import NEVER
 from ttscache.maintenance import pruning
-from ttscache.models import ApiToken, PruneRun
+from ttscache.models import ApiToken
 from ttscache.staff.wording import removed_in_words
 from ttscache.wiring import speech_cache
 
@@ -41,10 +40,9 @@ class ClearedSerializer(serializers.Serializer[Any]):
     remake_cost_usd = serializers.FloatField(help_text="What it would cost to make them again.")
 
 
-class ClearOldCacheView(APIView):
+class ClearOldCacheView(JsonView):
     """For operators."""
 
-    content_negotiation_class = JsonOnly
     permission_classes = (MayPrune,)
 
     @extend_schema(
@@ -75,22 +73,14 @@ def _would_remove(days: int) -> dict[str, Any]:
 
 
 def _remove(days: int, request: Request) -> dict[str, Any]:
-    run = pruning.prune_now(days, _name_of_caller(request), speech_cache())
-    if isinstance(request.user, User):
-        _note(request.user, run)
+    caller = request.auth.name if isinstance(request.auth, ApiToken) else request.user.get_username()
+    run = pruning.prune_now(days, caller, speech_cache())
+    if isinstance(request.user, User):  # a token is nobody who could stand in the admin log: the run names it
+        says = removed_in_words(run)
+        LogEntry.objects.log_actions(request.user.pk, [run], CHANGE, change_message=says, single_object=True)
     return {
         "deleted_entries": run.removed,
         "freed_bytes": run.freed_bytes,
         "protected_entries": run.kept_back,
         "remake_cost_usd": run.remake_cost_microusd / 1e6,
     }
-
-
-def _name_of_caller(request: Request) -> str:
-    return request.auth.name if isinstance(request.auth, ApiToken) else request.user.get_username()
-
-
-def _note(user: User, run: PruneRun) -> None:
-    """In the admin log, with count and price. A token is nobody who could stand there: the run names it."""
-    says = removed_in_words(run)
-    LogEntry.objects.log_actions(user.pk, [run], CHANGE, change_message=says, single_object=True)

@@ -10,12 +10,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import HITS, OUTCOMES
 from ttscache.api.authentication import IsTrustedUnlessOpen
-from ttscache.api.base import JsonOnly
+from ttscache.api.base import JsonView
 from ttscache.delivery.http import NEVER
 from ttscache.models import ContentType, kind_of
 from ttscache.monitoring import totals
@@ -30,10 +29,9 @@ from ttscache.monitoring.totals import UsageSum
 from ttscache.wiring import speech_cache
 
 
-class CacheStatsView(APIView):
+class CacheStatsView(JsonView):
     """What the cache holds, what it was asked for, and what that cost and saved."""
 
-    content_negotiation_class = JsonOnly
     permission_classes = (IsTrustedUnlessOpen,)
 
     @extend_schema(responses=OpenApiTypes.OBJECT)

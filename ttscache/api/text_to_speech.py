@@ -12,10 +12,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from ttscache.api.authentication import IsTrustedUnlessOpen
-from ttscache.api.base import JsonOnly
+from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.throttling import check_generation_rate
 from ttscache.api.validation import StrictCharField, checked_voice, json_object
@@ -47,10 +46,9 @@ class TextToSpeechSerializer(serializers.Serializer[Any]):
     content_type = serializers.ChoiceField(choices=list(CONTENT_TYPES), default="narrative")
 
 
-class TextToSpeechView(APIView):
+class TextToSpeechView(JsonView):
     """Speaks any text."""
 
-    content_negotiation_class = JsonOnly
     permission_classes = (IsTrustedUnlessOpen,)
 
     @extend_schema(

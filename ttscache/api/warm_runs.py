@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -37,7 +37,5 @@ class WarmRunView(PublicView):
 
     @extend_schema(responses=WarmRunSerializer)
     def get(self, request: Request, run_id: str) -> Response:
-        run = WarmRun.objects.filter(pk=run_id).first()
-        if run is None:
-            raise Http404
+        run = get_object_or_404(WarmRun, pk=run_id)
         return Response(WarmRunSerializer(progress_of(run)).data, headers={"Cache-Control": NEVER})

@@ -27,10 +27,6 @@ class AudioFormat:
     rates: tuple[int, ...] = ()
     frames_can_move: bool = False
 
-    @property
-    def extension(self) -> str:
-        return self.name
-
     def nearest_rate(self, sample_rate: int) -> int:
         """The lowest rate that loses nothing of `sample_rate`, or the highest there is."""
         if not self.rates:

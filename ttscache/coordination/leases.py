@@ -31,17 +31,8 @@ from ttscache.models import Lease, in_batches
 logger = logging.getLogger(__name__)
 
 
-def this_process() -> str:
-    """Who leases: the host, the process, and a word that no later process of that number has."""
-    return f"{this_host()}:{os.getpid()}:{_word()}"
-
-
+# A word that no later process of that number has; by process number, as a fork copies this module's memory.
 _words: dict[int, str] = {}
-
-
-def _word() -> str:
-    # By process number, because a fork copies this module's memory.
-    return _words.setdefault(os.getpid(), secrets.token_hex(4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +79,9 @@ class Leases:
         One statement where the lease is free and nothing is remembered. Raises Busy where it could not be
         renewed.
         """
-        owner = f"{this_process()}:{secrets.token_hex(3)}"
+        process = os.getpid()
+        word = _words.setdefault(process, secrets.token_hex(4))
+        owner = f"{this_host()}:{process}:{word}:{secrets.token_hex(3)}"
         while True:
             acquired_at = time.monotonic()  # before the database's clock begins to count
             if self._insert_or_take_over(name, owner):
@@ -105,7 +98,10 @@ class Leases:
         try:
             with self._lock:
                 self._held[held.owner] = held
-                self._keep_renewing()
+                if self._renewer is None or not self._renewer.is_alive():
+                    renewer = _Renewer(self._renew_while_any)
+                    renewer.start()
+                    self._renewer = renewer
         except RuntimeError as error:  # no thread to be had
             self.release(held)
             raise Busy from error
@@ -169,12 +165,6 @@ class Leases:
 
     def _end(self) -> CombinedExpression:
         return Now() + timedelta(seconds=self._seconds)
-
-    def _keep_renewing(self) -> None:
-        if self._renewer is None or not self._renewer.is_alive():
-            renewer = _Renewer(self._renew_while_any)
-            renewer.start()
-            self._renewer = renewer
 
     def _renew_while_any(self, is_over: threading.Event) -> None:
         while not is_over.wait(self._seconds / 4):
@@ -242,7 +232,6 @@ def release_leases_of_dead_processes() -> int:
 
 
 def is_process_alive(process: int) -> bool:
-    """Whether this host runs a process of this number."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -40,14 +40,6 @@ def published_cache_control(request: HttpRequest, entry: Entry | None) -> str:
     return FOREVER if is_this_version else A_WHILE
 
 
-def hit_status(tier: str) -> str:
-    return f"lifereview; hit; detail={tier}"
-
-
-def miss_status(outcome: str) -> str:
-    return "lifereview; fwd=miss; " + ("collapsed" if outcome == "collapsed" else f"detail={outcome}")
-
-
 @dataclass(frozen=True, slots=True)
 class ByteRange:
     """Bytes from `first` to `last`, both included."""
@@ -123,15 +115,9 @@ def _content(request: HttpRequest, entry: Entry, etag: str) -> HttpResponse:
         refusal = _refusal(416, "range_not_satisfiable", "The clip is shorter than that.")
         refusal["Content-Range"] = f"bytes */{entry.size}"
         return refusal
-    return _whole(request, entry) if part is None else _part(entry, part)
-
-
-def _whole(request: HttpRequest, entry: Entry) -> HttpResponse:
-    body = b"" if request.method == "HEAD" else entry.audio
-    return HttpResponse(body, headers={"Content-Length": str(entry.size)})
-
-
-def _part(entry: Entry, part: ByteRange) -> HttpResponse:
+    if part is None:
+        body = b"" if request.method == "HEAD" else entry.audio
+        return HttpResponse(body, headers={"Content-Length": str(entry.size)})
     return HttpResponse(
         entry.audio[part.first : part.last + 1],
         status=206,

@@ -16,7 +16,8 @@ from ttscache.tiers import Entry
 
 def respond_with_hit(meter: Meter, hit: Hit, cache_control: str) -> HttpResponseBase:
     meter.announce(hit.entry)
-    return _respond_with_clip(meter, hit.entry, hit.tier, http.hit_status(hit.tier), cache_control)
+    status = f"lifereview; hit; detail={hit.tier}"
+    return _respond_with_clip(meter, hit.entry, hit.tier, status, cache_control)
 
 
 def respond_while_generating(
@@ -43,7 +44,8 @@ def respond_while_generating(
         else:
             recording.wait_for_sound()
         meter.mark_first_byte()
-        status = http.miss_status(playing.outcome)
+        detail = "collapsed" if playing.outcome == "collapsed" else f"detail={playing.outcome}"
+        status = f"lifereview; fwd=miss; {detail}"
         if recording.entry is not None:
             return _respond_with_clip(meter, recording.result(), playing.outcome, status, cache_control)
         is_streaming = True

@@ -209,10 +209,11 @@ class Generator:
     def _found_meanwhile(self, job: GenerationJob) -> Hit | None:
         if self._is_to_be_made_again(job):
             return None
-        return self.tiers.find_permanent(job.content_hash) or self._promote_local_copy(job.content_hash)
-
-    def _promote_local_copy(self, content_hash: str) -> Hit | None:
-        """A clip that was made while no shared tier took it, or is left of one that was removed."""
+        content_hash = job.content_hash
+        found = self.tiers.find_permanent(content_hash)
+        if found is not None:
+            return found
+        # A clip that was made while no shared tier took it, or is left of one that was removed.
         found = self.tiers.find_local(content_hash)
         if found is not None and not Clip.objects.with_audio().filter(content_hash=content_hash).exists():
             self.tiers.store_permanently(found.entry)

@@ -45,16 +45,12 @@ SPARE_BYTES, SPARE_SECONDS = 32 * 1024**2, 600
 
 @dataclass(frozen=True, slots=True)
 class SynthesizedClip:
-    """A whole clip, checked once."""
-
     audio: bytes
     facts: sound.Sound
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProviderCall:
-    """One provider call under way."""
-
     request: SpeechRequest
     content_type: str
     reservation: Reservation
@@ -154,7 +150,8 @@ class Synthesizer:
             try:
                 return self._guarded_call(call, recording, is_heard=is_heard)
             except ProviderError as error:
-                is_last = attempt == MAX_ATTEMPTS or self.circuit.is_open or not _is_worth_retrying(error)
+                is_worth_it = error.is_retryable and (error.retry_after_seconds or 0) <= LONGEST_PAUSE_SECONDS
+                is_last = attempt == MAX_ATTEMPTS or self.circuit.is_open or not is_worth_it
                 if is_last or (is_heard and not recording.discard()):
                     if isinstance(error, BrokenAudio) and error.is_about_text:
                         self.circuit.count_broken(call.request.text)
@@ -229,10 +226,6 @@ def _recorded_as(error: BaseException) -> str:
     if isinstance(error, ProviderError):
         return error.recorded_as
     return error.code if isinstance(error, SpeechError) else SpeechError.code
-
-
-def _is_worth_retrying(error: ProviderError) -> bool:
-    return error.is_retryable and (error.retry_after_seconds or 0) <= LONGEST_PAUSE_SECONDS
 
 
 def _pause_seconds(attempt: int, error: SpeechError) -> float:

@@ -18,10 +18,6 @@ class Examined(NamedTuple):
     broken: int
 
 
-def are_any_unexamined() -> bool:
-    return Clip.objects.unexamined().exists()
-
-
 def examine_adopted_clips(limit: int = BATCH) -> Examined:
     """Note length and checksum of the next clips, one at a time; a broken one is made anew when asked for.
 

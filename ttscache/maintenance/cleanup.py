@@ -39,7 +39,10 @@ BATCH = 500
 def tidy() -> None:
     """Each step is done again tomorrow if it is cut off today."""
     roll_up()
-    forget_old_days_of_removed_clips()
+    # The requests of removed clips stay in Usage; a hash that nobody knows any more says nothing.
+    on_record = Clip.objects.filter(content_hash=OuterRef("content_hash"))
+    old = DailyRequests.objects.filter(day__lt=first_day_kept(start_of_day(timezone.now())))
+    old.filter(~Exists(on_record)).delete()
     forget_old_runs()
     _delete(Pin.objects.filter(until__lt=Now()))
     _delete(Replaced.objects.filter(replaced_at__lt=Now() - REPLACED_KEPT))
@@ -68,10 +71,3 @@ def _delete(rows: QuerySet[Any]) -> None:
     """A batch at a time, so that the database has time for listeners in between."""
     while page := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         rows.model._default_manager.filter(pk__in=page).delete()
-
-
-def forget_old_days_of_removed_clips() -> None:
-    """Their requests stay in Usage; a hash that nobody knows any more says nothing."""
-    on_record = Clip.objects.filter(content_hash=OuterRef("content_hash"))
-    old = DailyRequests.objects.filter(day__lt=first_day_kept(start_of_day(timezone.now())))
-    old.filter(~Exists(on_record)).delete()

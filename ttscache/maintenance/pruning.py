@@ -26,7 +26,7 @@ from django_q.tasks import async_task
 
 from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
-from ttscache.errors import Busy, TierError
+from ttscache.errors import Busy
 from ttscache.maintenance.stale import held_though_stale, stale_clips, stale_lists
 from ttscache.models import (
     Clip,
@@ -255,14 +255,8 @@ def _delete_records(clips: Sequence[uuid.UUID]) -> None:
 
 
 def _sweep() -> None:
-    """Their objects; those that the store does not remove now are removed later."""
-    storage = storage_tier()
-    if storage is None:
-        return
-    try:
-        storage.sweep()
-    except TierError as error:
-        logger.warning("Objects of removed clips stay for now: %s", error)
+    if (storage := storage_tier()) is not None:
+        storage.sweep_if_possible()
 
 
 # --- planned by staff, who confirm it later ---------------------------------------------------------------
@@ -296,7 +290,6 @@ def confirm_prune(run_id: uuid.UUID, requested_by: str) -> PruneRun | None:
 
 
 def discard_unconfirmed_plans() -> None:
-    """Delete the plans that can no longer be confirmed."""
     _discard_plans(started_at__lte=timezone.now() - PLANS_KEPT)
 
 
@@ -329,7 +322,6 @@ def prune_in_cluster(
 
 
 def call_for_prune(run: PruneRun) -> None:
-    """Ask the cluster to go on with it."""
     async_task("ttscache.tasks.prune", str(run.pk), task_name="remove old clips", save=False)
 
 

@@ -64,6 +64,10 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         """Those that play without a provider call."""
         return self.filter(has_audio())
 
+    def in_voice(self, voice: str) -> Self:
+        """Those in this voice; all, where it is empty."""
+        return self.filter(voice=voice) if voice else self
+
     def not_private(self) -> Self:
         """Those whose words staff may read; see `Clip.is_private`."""
         return self.exclude(IS_PRIVATE)
@@ -85,7 +89,8 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         """Before pins or items are made for them, in one transaction: whoever removes one of them now is
         waited for, and whoever comes later finds it asked for lately. What is gone has to be recorded anew.
         """
-        self.filter(~_is_held_for_good()).touch_all(content_hashes)
+        held_for_good = Pin.objects.filter(content_hash=OuterRef("content_hash"), until__isnull=True)
+        self.filter(~Exists(held_for_good)).touch_all(content_hashes)
 
     def record(self, request: SpeechRequest, content_type: str) -> Clip:
         """The record of a text that may be spoken, made when it is new."""
@@ -120,23 +125,10 @@ class ClipQuerySet(models.QuerySet["Clip"]):
     def touch_all(self, content_hashes: Iterable[str]) -> None:
         """Note that it was now, unless that is known to the hour already."""
         for some in in_batches(sorted(content_hashes)):
-            unnoted = self.filter(
-                content_hash__in=some,
-                last_accessed_at__lt=Now() - ACCESS_PRECISION,
-            )
+            unnoted = self.filter(content_hash__in=some, last_accessed_at__lt=Now() - ACCESS_PRECISION)
             # Locked in one order: two processes that note the same clips do not wait for each other.
             locked = unnoted.order_by("content_hash").select_for_update()
             self.filter(pk__in=locked.values("pk")).update(last_accessed_at=Now())
-
-    def touch(self, content_hash: str) -> bool:
-        """Note it at once, so that no prune takes it from under a listener; False if it is not on record."""
-        found = self.filter(content_hash=content_hash)
-        is_noted = found.annotate(is_noted=Q(last_accessed_at__gte=Now() - ACCESS_PRECISION))
-        noted = is_noted.values_list("is_noted", flat=True).first()
-        if noted is False:
-            self.touch_all([content_hash])
-            return found.exists()  # unless it was being removed
-        return bool(noted)
 
 
 class Clip(models.Model):

@@ -18,9 +18,6 @@ class Lease(models.Model):
     class Meta:
         indexes: ClassVar = [models.Index(fields=["owner"], name="lease_owner")]
 
-    def __str__(self) -> str:
-        return self.name
-
 
 class ProcessReport(models.Model):
     """What one process last said about itself; its host's figures are sums of these."""
@@ -34,6 +31,3 @@ class ProcessReport(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["host", "process"], name="one_report_a_process")
         ]
-
-    def __str__(self) -> str:
-        return f"{self.process} on {self.host}"

@@ -19,9 +19,6 @@ class PendingDeletion(models.Model):
     name = models.TextField(primary_key=True)
     remove_after = models.DateTimeField(db_index=True)
 
-    def __str__(self) -> str:
-        return self.name
-
 
 class DatabaseIdentity(models.Model):
     """Which database this is, for a bucket that holds its clips. One row, written once."""
@@ -47,9 +44,6 @@ class Invalidation(models.Model):
     content_hash = models.CharField(max_length=32)
     removed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
 
-    def __str__(self) -> str:
-        return self.content_hash
-
 
 class Replaced(models.Model):
     """The bytes at rest of a clip that was made again: how many there were, since when, and until when.
@@ -63,9 +57,6 @@ class Replaced(models.Model):
 
     class Meta:
         verbose_name_plural = "replaced"
-
-    def __str__(self) -> str:
-        return f"{self.stored_bytes} bytes, {self.replaced_at:%d %b %Y}"
 
 
 class PruneRun(models.Model):
@@ -111,6 +102,3 @@ class PruneBatch(models.Model):
 
     class Meta:
         verbose_name_plural = "prune batches"
-
-    def __str__(self) -> str:
-        return f"{len(self.content_hashes)} clips"

@@ -87,9 +87,6 @@ class BudgetDay(models.Model):
     day = models.DateField(unique=True)
     committed_microusd = models.BigIntegerField(default=0)
 
-    def __str__(self) -> str:
-        return f"{self.day}: {self.committed_microusd / 1e6:.4f} USD"
-
 
 class DailyRequests(models.Model):
     """How often one clip was asked for on one day (UTC)."""
@@ -103,9 +100,6 @@ class DailyRequests(models.Model):
             models.UniqueConstraint(fields=["content_hash", "day"], name="one_row_a_clip_and_day")
         ]
         indexes: ClassVar = [models.Index(fields=["day"], name="daily_requests_day")]
-
-    def __str__(self) -> str:
-        return f"{self.content_hash} {self.day}: {self.requests}"
 
 
 class FlushedBatchQuerySet(models.QuerySet["FlushedBatch"]):
@@ -128,13 +122,10 @@ class FlushedBatch(models.Model):
 
     objects: ClassVar[models.Manager[FlushedBatch]] = FlushedBatchQuerySet.as_manager()
 
-    def __str__(self) -> str:
-        return f"{self.ledger}: batch {self.number}"
-
 
 class LastProviderOutcomeQuerySet(models.QuerySet["LastProviderOutcome"]):
     def note(self, outcome: str, at: datetime) -> None:
-        """Unless a later one is known: batches may be written late."""
+        """Unless a later one is known: batches of counts may be written late."""
         if not self.filter(outcome=outcome, at__lt=at).update(at=at):
             self.get_or_create(outcome=outcome, defaults={"at": at})
 
@@ -146,6 +137,3 @@ class LastProviderOutcome(models.Model):
     at = models.DateTimeField()
 
     objects: ClassVar[models.Manager[LastProviderOutcome]] = LastProviderOutcomeQuerySet.as_manager()
-
-    def __str__(self) -> str:
-        return f"{self.outcome}: {self.at:%Y-%m-%d %H:%M:%S}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import smtplib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -87,13 +87,8 @@ def look() -> None:
 
 def _begin(trouble: Trouble) -> None:
     now = timezone.now()
-    alert = Alert(
-        kind=trouble.kind,
-        subject=trouble.subject,
-        says=trouble.says,
-        since=now,
-        due_at=now + trouble.patience,
-    )
+    due_at = now + trouble.patience
+    alert = Alert(kind=trouble.kind, subject=trouble.subject, says=trouble.says, since=now, due_at=due_at)
     Alert.objects.bulk_create([alert], ignore_conflicts=True)  # one open row, whoever comes first
 
 
@@ -112,16 +107,13 @@ def _can_judge(alert: Alert) -> bool:
 
 # --- what is the matter ----------------------------------------------------------------------------------
 def _trouble(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
-    looks: Iterable[Callable[[set[tuple[str, str]]], Iterator[Trouble]]]
-    looks = (_key_refused, _budget, _coverage, _hit_rates, _storage)
-    for look_at in looks:
-        yield from look_at(standing)
-
-
-def _key_refused(_: set[tuple[str, str]]) -> Iterator[Trouble]:
-    """Until a call succeeds again: only a call shows whether a key is good for speech."""
+    # Until a call succeeds again: only a call shows whether a key is good for speech.
     if refused := refused_because():
         yield Trouble(refused, REFUSALS[refused])
+    yield from _budget(standing)
+    yield from _coverage()
+    yield from _hit_rates()
+    yield from _storage(standing)
 
 
 def _budget(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
@@ -137,7 +129,7 @@ def _budget(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
         )
 
 
-def _coverage(_: set[tuple[str, str]]) -> Iterator[Trouble]:
+def _coverage() -> Iterator[Trouble]:
     coverage = inventory.coverage()
     if coverage.ready < coverage.total:
         says = (
@@ -146,7 +138,7 @@ def _coverage(_: set[tuple[str, str]]) -> Iterator[Trouble]:
         yield Trouble(Kind.COVERAGE, says, patience=COVERAGE_PATIENCE)
 
 
-def _hit_rates(_: set[tuple[str, str]]) -> Iterator[Trouble]:
+def _hit_rates() -> Iterator[Trouble]:
     """Of each kind of text that has a target and was asked for often enough to tell."""
     since = timezone.now() - timedelta(hours=HIT_RATE_HOURS)
     counted = (
@@ -158,7 +150,7 @@ def _hit_rates(_: set[tuple[str, str]]) -> Iterator[Trouble]:
     for kind, lookups, hits in counted:
         target = conf().hit_rate_targets.get(kind, 0.0)
         if lookups >= FEWEST_LOOKUPS and hits / lookups < target:
-            name = ContentType(kind).label if kind in ContentType.values else kind
+            name = dict(ContentType.choices).get(kind, kind)
             yield Trouble(
                 Kind.HIT_RATE,
                 f"{name}: {hits / lookups:.1%} of {lookups:,} clips asked for in the last {HIT_RATE_HOURS} "

@@ -91,7 +91,7 @@ def coverage(voice: str = "") -> Coverage:
     """In one voice, or in all. Raises Error."""
     wanted = Pin.objects.published().order_by().values("content_hash").distinct()
     if voice:
-        spoken = Clip.objects.filter(content_hash=OuterRef("content_hash"), voice=voice)
+        spoken = Clip.objects.in_voice(voice).filter(content_hash=OuterRef("content_hash"))
         wanted = wanted.filter(Exists(spoken))
     is_there = Clip.objects.with_audio().filter(content_hash=OuterRef("content_hash"))
     return Coverage(wanted.filter(Exists(is_there)).count(), wanted.count())

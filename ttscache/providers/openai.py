@@ -124,8 +124,10 @@ class OpenAIProvider:
                 yield from self._chunks(response, request, deadline)
 
     def _chunks(self, response: Any, request: SpeechRequest, deadline: Deadline) -> Iterator[bytes]:
-        _check_is_audio(response.headers.get("content-type", ""))
-        received, limit = 0, _most_bytes(request)
+        if response.headers.get("content-type", "").startswith(("text/", "application/json")):
+            raise BrokenAudio("the answer is not audio", is_about_text=False)
+        received = 0
+        limit = round(MOST_BYTES_A_CHARACTER * len(request.text) / request.speed) + 1024**2
         for chunk in response.iter_bytes():
             if chunk:
                 deadline.sound_came()
@@ -162,15 +164,6 @@ def _list_models(connection: Connection) -> None:
         if not connection.was_closed(failed):
             raise
         connection.client.models.list(timeout=CONNECT_SECONDS)
-
-
-def _most_bytes(request: SpeechRequest) -> int:
-    return round(MOST_BYTES_A_CHARACTER * len(request.text) / request.speed) + 1024**2
-
-
-def _check_is_audio(content_type: str) -> None:
-    if content_type.startswith(("text/", "application/json")):
-        raise BrokenAudio("the answer is not audio", is_about_text=False)
 
 
 @cache

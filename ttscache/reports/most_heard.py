@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Sum
 
 from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
-from ttscache.models import Clip, ContentType, DailyRequests, Pin
+from ttscache.models import Clip, ClipQuerySet, ContentType, DailyRequests, Pin
 from ttscache.reports.cached import remembered
 from ttscache.reports.scope import Scope
 
@@ -75,11 +75,13 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     plays = counted.found
     clips = _clips_of(plays)
     texts = dict.fromkeys(clip.content_text for clip in clips.values())
-    wanted = {text: {each: _hash_of(text, each) for each in conf().listener_voices} for text in texts}
+    voices, request = conf().listener_voices, conf().house_request
+    wanted = {text: {each: request(text, each).content_hash for each in voices} for text in texts}
     siblings = {key for by_voice in wanted.values() for key in by_voice.values()} - clips.keys()
     plays = plays | _plays_of(siblings, since, voice)
     clips |= _clips_of(siblings)
-    bank = set(_bank_hashes(clips))
+    held = Pin.objects.in_force().filter(reason=Pin.Reason.BANK, content_hash__in=list(clips))
+    bank = set(held.values_list("content_hash", flat=True))
     rows = [
         _heard(
             text, [clip for clip in clips.values() if clip.content_text == text], plays, wanted[text], bank
@@ -89,7 +91,8 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     frequent = [row for row in rows if row.plays >= FEWEST_PLAYS and row.is_hidden == hidden]
     shown = sorted(frequent, key=lambda row: (-row.plays, row.clip.content_text))[:SHOWN]
     others = reflections_on_record - sum(len(row.clips) for row in shown)
-    return MostHeard(shown, counted.as_of, max(0, others), _hidden_texts())
+    hidden_texts = Clip.objects.filter(is_hidden=True).values("content_text").distinct().count()
+    return MostHeard(shown, counted.as_of, max(0, others), hidden_texts)
 
 
 def _heard(
@@ -112,9 +115,7 @@ def _heard(
 
 def _top_plays(since: date, voice: str) -> dict[str, int]:
     """The clips with most plays, and how many; in the database's order."""
-    fit = shareable_reflections().filter(
-        content_hash=OuterRef("content_hash"), **({"voice": voice} if voice else {})
-    )
+    fit = shareable_reflections().in_voice(voice).filter(content_hash=OuterRef("content_hash"))
     rows = (
         DailyRequests.objects.filter(Exists(fit), day__gte=since)
         .order_by()
@@ -126,7 +127,7 @@ def _top_plays(since: date, voice: str) -> dict[str, int]:
 
 
 def _plays_of(content_hashes: Iterable[str], since: date, voice: str) -> dict[str, int]:
-    heard = Clip.objects.filter(content_hash__in=content_hashes, **({"voice": voice} if voice else {}))
+    heard = Clip.objects.in_voice(voice).filter(content_hash__in=content_hashes)
     rows = DailyRequests.objects.filter(content_hash__in=heard.values("content_hash"), day__gte=since)
     return dict(rows.order_by().values_list("content_hash").annotate(plays=Sum("requests")))
 
@@ -136,19 +137,6 @@ def _clips_of(content_hashes: Iterable[str]) -> dict[str, Clip]:
     return {clip.content_hash: clip for clip in found}
 
 
-def shareable_reflections() -> QuerySet[Clip]:
+def shareable_reflections() -> ClipQuerySet:
     """Those that staff may see, because they are fit for others."""
     return Clip.objects.filter(is_shareable=True, content_type=ContentType.ANALYSIS)
-
-
-def _hash_of(text: str, voice: str) -> str:
-    return conf().house_request(text, voice).content_hash
-
-
-def _bank_hashes(content_hashes: Iterable[str]) -> Iterable[str]:
-    bank = Pin.objects.in_force().filter(reason=Pin.Reason.BANK, content_hash__in=list(content_hashes))
-    return bank.values_list("content_hash", flat=True)
-
-
-def _hidden_texts() -> int:
-    return Clip.objects.filter(is_hidden=True).values("content_text").distinct().count()

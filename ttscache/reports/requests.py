@@ -47,7 +47,8 @@ class Rate:
 
         None without any.
         """
-        part, whole = self._counted
+        by_money = self.hit_characters, self.characters
+        part, whole = by_money if self.view == "money" else (self.hits, self.requests)
         return 100 * part / whole if whole else None
 
     @property
@@ -61,12 +62,6 @@ class Rate:
     @property
     def is_telling(self) -> bool:
         return self.requests >= ENOUGH_REQUESTS
-
-    @property
-    def _counted(self) -> tuple[int, int]:
-        if self.view == "money":
-            return self.hit_characters, self.characters
-        return self.hits, self.requests
 
 
 def tone_of(percent: float, target: float) -> str:
@@ -85,18 +80,12 @@ class Kind:
     steps: list[Rate]
 
 
-@dataclass(slots=True)
-class Source:
-    """Where sound came from: one outcome."""
+class ByLatency:
+    """What is counted by latency bucket. `within` gives the time that this share of it took at most."""
 
-    outcome: str
-    share: float | None = None  # of all requests (or characters), in percent
-    requests: int = 0
-    characters: int = 0
-    buckets: Counter[int] = field(default_factory=Counter)
+    buckets: Counter[int]
 
     def within(self, share: float) -> Latency | None:
-        """Server time from the request to the first byte: this share of requests took no longer."""
         return percentile(self.buckets, share, LATENCY_BUCKETS_MS)
 
     @property
@@ -110,6 +99,17 @@ class Source:
     @property
     def p99(self) -> Latency | None:
         return self.within(0.99)
+
+
+@dataclass
+class Source(ByLatency):
+    """Where sound came from: one outcome. Latency is server time from the request to the first byte."""
+
+    outcome: str
+    share: float | None = None  # of all requests (or characters), in percent
+    requests: int = 0
+    characters: int = 0
+    buckets: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,6 @@ def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
 
 
 def is_anything_counted() -> bool:
-    """Whether any clip was ever asked for."""
     return Usage.objects.exists()
 
 

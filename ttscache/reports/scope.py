@@ -72,7 +72,6 @@ class Scope:
 
     @property
     def steps(self) -> list[datetime]:
-        """When each begins."""
         number = -(-self.range.length // self.range.step)
         return [self.since + place * self.range.step for place in range(number)]
 
@@ -97,5 +96,4 @@ class Scope:
 
     @property
     def query(self) -> str:
-        """The parameters that ask for it."""
         return urlencode({"range": self.range.name, "voice": self.voice, "view": self.view})

@@ -16,7 +16,7 @@ from ttscache.accounting.prices import list_price_usd
 from ttscache.adaptive_cache import CachedResult, keep_result, kept_result
 from ttscache.conf import conf
 from ttscache.maintenance.pruning import Stale
-from ttscache.models import Clip, DailyRequests, Pin, PruneRun, Replaced, has_audio, kind_of
+from ttscache.models import Clip, ClipQuerySet, DailyRequests, Pin, PruneRun, Replaced, has_audio, kind_of
 from ttscache.monitoring import inventory
 from ttscache.monitoring.alerts import STORAGE_SHARE
 from ttscache.reports.cached import remembered
@@ -51,13 +51,13 @@ def published_coverage(scope: Scope) -> PublishedCoverage:
     return PublishedCoverage(found.ready, found.total)
 
 
-def published_clip_rows() -> QuerySet[Clip]:
+def published_clip_rows() -> ClipQuerySet:
     return Clip.objects.filter(content_hash__in=Pin.objects.published().values("content_hash"))
 
 
 def missing_clips(voice: str = "") -> QuerySet[Clip]:
     """Those of them that are not there: what coverage lacks."""
-    return published_clip_rows().filter(~has_audio(), **({"voice": voice} if voice else {}))
+    return published_clip_rows().in_voice(voice).filter(~has_audio())
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,21 +198,15 @@ def never_heard(scope: Scope) -> CachedResult[NeverHeard]:
 
 
 def _never_heard(voice: str) -> NeverHeard:
-    rows = (
-        never_heard_clips()
-        .filter(**({"voice": voice} if voice else {}))
-        .order_by()
-        .values_list("model")
-        .annotate(clips=Count("pk"), characters=Sum(Length("content_text")))
-    )
-    found = list(rows)
+    by_model = never_heard_clips().in_voice(voice).order_by().values_list("model")
+    found = list(by_model.annotate(clips=Count("pk"), characters=Sum(Length("content_text"))))
     return NeverHeard(
         sum(clips for _, clips, _ in found),
         sum(list_price_usd(model, characters) for model, _, characters in found),
     )
 
 
-def never_heard_clips() -> QuerySet[Clip]:
+def never_heard_clips() -> ClipQuerySet:
     long_ago = Now() - NEVER_HEARD_DAYS * DAY
     return Clip.objects.with_audio().filter(
         Q(adopted_at__isnull=True) | Q(adopted_at__lt=long_ago),

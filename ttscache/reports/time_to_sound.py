@@ -10,15 +10,14 @@ from typing import Any
 
 from django.db.models import Sum
 
-from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.models import PlaybackStart
 from ttscache.reports.cached import rows_in
-from ttscache.reports.percentiles import Latency, percentile
+from ttscache.reports.requests import ByLatency
 from ttscache.reports.scope import Scope
 
 
-@dataclass(frozen=True, slots=True)
-class TimeToSound:
+@dataclass(frozen=True)
+class TimeToSound(ByLatency):
     """Starts by bucket: from the press, or from when a clip starts by itself, to the event `playing`."""
 
     buckets: Counter[int]
@@ -26,14 +25,6 @@ class TimeToSound:
     @property
     def starts(self) -> int:
         return self.buckets.total()
-
-    @property
-    def p50(self) -> Latency | None:
-        return percentile(self.buckets, 0.50, LATENCY_BUCKETS_MS)
-
-    @property
-    def p95(self) -> Latency | None:
-        return percentile(self.buckets, 0.95, LATENCY_BUCKETS_MS)
 
 
 def time_to_sound(scope: Scope) -> TimeToSound:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from django.db.models import Max, QuerySet
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from ttscache.models import Clip, PruneRun, WarmItem, WarmRun
+from ttscache.warming.remaking import last_of_each_clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +68,9 @@ def badges_of(clips: Iterable[Clip]) -> dict[str, Badge]:
     clips = list(clips)
     missing = {clip.pk: clip.content_hash for clip in clips if not clip.is_ready}
     badges = {clip.content_hash: MADE if clip.is_ready else NOT_MADE for clip in clips}
-    for item in _latest_items(missing):
+    for item in last_of_each_clip(WarmItem.objects.order_by().filter(clip__in=list(missing))):
         badges[missing[item.clip_id]] = _badge_of_missing(item)
     return badges
-
-
-def _latest_items(clip_ids: Iterable[Any]) -> QuerySet[WarmItem]:
-    latest = (
-        WarmItem.objects.order_by().filter(clip__in=list(clip_ids)).values("clip").annotate(last=Max("pk"))
-    )
-    return WarmItem.objects.order_by().filter(pk__in=latest.values("last")).select_related("run")
 
 
 def _badge_of_missing(item: WarmItem) -> Badge:

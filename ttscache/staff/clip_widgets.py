@@ -36,7 +36,6 @@ def waveform(clip: Clip) -> SafeString:
 
 
 def progress_bar(ready: int, total: int, label: str = "Clips that are there") -> SafeString:
-    """How many of some clips there are, as a bar and in numbers."""
     context = {"ready": ready, "total": total, "label": label}
     return render_to_string("ttscache/staff/progress.html", context)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
@@ -24,7 +24,6 @@ ASK_TO_MAKE_AGAIN = {
     "verb": "Make them again",
     "more": "Until a new one is there the old one plays, and if it cannot be made the old one stays.",
 }
-NOTHING_MISSING = "Every clip is there; nothing has to be made."
 
 
 class StaffAdmin(ModelAdmin):  # type: ignore[misc]
@@ -62,12 +61,21 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
         context = self.page_context(request, object_id) | (extra_context or {})
         return super().changeform_view(request, object_id, form_url, context)
 
+    def get_or_404(self, request: HttpRequest, object_id: int | str) -> Any:
+        found = self.get_object(request, str(object_id))
+        if found is None:
+            raise Http404
+        return found
+
+    def show(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+        """A page of our own, in the frame of the staff pages."""
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, template, {**self.admin_site.each_context(request), **context})
+
     # asking first
     def ask(self, request: HttpRequest, **question: Any) -> TemplateResponse:
         """A page that says what would happen, and goes ahead when it is sent back."""
-        request.current_app = self.admin_site.name
-        context = {**self.admin_site.each_context(request), **question}
-        return TemplateResponse(request, self.confirmation_template, context)
+        return self.show(request, self.confirmation_template, **question)
 
     def ask_to_make(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
         """At the price of the plan, which comes back with the yes."""
@@ -85,25 +93,36 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, planned: Plan, make: Callable[[], None], *, back: str, **question: Any
     ) -> HttpResponse:
         """Ask at the price of the plan; then `make`, which notes who did it, and go back."""
-        if not planned.missing:
-            self.say_nothing_to_make(request, planned)
-        elif not has_said_yes(request, planned):
-            return self.ask_to_make(request, planned, back=back, **question)
-        else:
+        return self.make_or_ask(request, planned, make, back=back, **question) or redirect(back)
+
+    def make_or_ask(
+        self,
+        request: HttpRequest,
+        planned: Plan,
+        make: Callable[[], None],
+        *,
+        asks: bool = True,
+        **question: Any,
+    ) -> HttpResponse | None:
+        """Call `make`, which notes who did it, and tell; or return the question to answer before that."""
+        if planned.missing:
+            if asks and not has_said_yes(request, planned):
+                return self.ask_to_make(request, planned, **question)
             make()
-            self.say_being_made(request, planned)
-        return redirect(back)
-
-    # saying afterwards
-    def say_being_made(self, request: HttpRequest, planned: Plan) -> None:
-        self.message_user(request, being_made_in_words(planned), messages.SUCCESS)
-
-    def say_nothing_to_make(self, request: HttpRequest, planned: Plan) -> None:
-        if planned.remake:
+            self.message_user(request, being_made_in_words(planned), messages.SUCCESS)
+        elif planned.remake:
             says = "Nothing to make again: no clip is there, or it is being made already."
             self.message_user(request, says, messages.INFO)
         else:
-            self.message_user(request, NOTHING_MISSING, messages.SUCCESS)
+            says = "Every clip is there; nothing has to be made."
+            self.message_user(request, says, messages.SUCCESS)
+        return None
+
+    # saying afterwards
+    def log_and_tell(self, request: HttpRequest, thing: Model, says: str) -> None:
+        """Note it in the history of the thing, and tell whoever did it."""
+        self.log_change(request, thing, says)
+        self.message_user(request, says, messages.SUCCESS)
 
 
 class ReadOnlyAdmin(StaffAdmin):
@@ -119,6 +138,16 @@ class ReadOnlyAdmin(StaffAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+def column(title: str, field: str, shown: Callable[[Any], str]) -> Callable[[Any, Model], str]:
+    """A column of a list, or a line of a page, that words one field."""
+
+    @admin.display(description=title, ordering=field)
+    def cell(pages: Any, row: Model) -> str:
+        return shown(getattr(row, field))
+
+    return cell
 
 
 def is_asked_first(request: HttpRequest, planned: Plan) -> bool:

@@ -40,8 +40,6 @@ def price(usd: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A clip that would be made."""
-
     voice: str
     kind: str
     says: str
@@ -59,24 +57,22 @@ class Listing:
 
 def listed(planned: Plan) -> Listing:
     missing = planned.missing
-    lines = tuple(_line(clip) for clip in missing[:MOST_LINES])
+    lines = tuple(
+        Line(
+            voice=clip.voice,
+            kind=clip.get_content_type_display(),
+            says=words_of(clip, 60),
+            characters=len(clip.content_text),
+            price=price(list_price_usd(clip.model, len(clip.content_text))),
+        )
+        for clip in missing[:MOST_LINES]
+    )
     return Listing(lines, len(missing) - len(lines))
 
 
 def words_of(clip: Clip, most_characters: int) -> str:
     """The beginning of its text; none where it was made of what one person said."""
     return "(private)" if clip.is_private else truncatechars(clip.content_text, most_characters)
-
-
-def _line(clip: Clip) -> Line:
-    characters = len(clip.content_text)
-    return Line(
-        voice=clip.voice,
-        kind=clip.get_content_type_display(),
-        says=words_of(clip, 60),
-        characters=characters,
-        price=price(list_price_usd(clip.model, characters)),
-    )
 
 
 def in_words(planned: Plan, state: str = "missing") -> str:

@@ -25,7 +25,6 @@ def percent(value: float | None) -> str:
 
 @register.filter
 def points(value: float | None) -> str:
-    """A change in percentage points."""
     return "" if value is None else f"{value:+.1f}"
 
 

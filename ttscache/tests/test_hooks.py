@@ -8,7 +8,7 @@ import pytest
 
 from harness.clips import KEY
 from ttscache import hooks, warming
-from ttscache.hooks import Hooks, NoHooks
+from ttscache.hooks import Hooks
 from ttscache.maintenance import cleanup
 from ttscache.reports.action_items import action_items_without_figures
 from ttscache.warming import prefetch
@@ -16,7 +16,7 @@ from ttscache.warming import prefetch
 pytestmark = pytest.mark.django_db
 
 
-class Telling(NoHooks):
+class Telling(Hooks):
     def __init__(self) -> None:
         self.told: list[str] = []
 
@@ -63,7 +63,7 @@ def test_the_last_installed_hooks_are_the_ones_in_force(monkeypatch: pytest.Monk
 def test_without_an_app_above_runs_end_days_are_tidied_and_nothing_follows(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    monkeypatch.setattr(hooks, "_installed", NoHooks())
+    monkeypatch.setattr(hooks, "_installed", Hooks())
     with django_capture_on_commit_callbacks(execute=True):
         assert end_a_run() == "done"
     cleanup.tidy()

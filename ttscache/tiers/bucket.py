@@ -34,8 +34,6 @@ MISSING = ("NoSuchKey", "404")  # not NoSuchBucket: a wrong setting is no reason
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What a listing tells of an object."""
-
     name: str
     size: int
     written_at: datetime
@@ -87,13 +85,8 @@ class Bucket:
         source = {"Bucket": self.name, "Key": self._key(old)}
         with self._asking() as client:
             try:
-                client.copy_object(
-                    CopySource=source,
-                    Bucket=self.name,
-                    Key=self._key(new),
-                    MetadataDirective="REPLACE",
-                    **headers,
-                )
+                target = {"Bucket": self.name, "Key": self._key(new)}
+                client.copy_object(CopySource=source, **target, MetadataDirective="REPLACE", **headers)
             except ClientError as error:
                 if _code(error) in MISSING:
                     return False

@@ -83,7 +83,11 @@ class TierChain:
     ) -> Hit | None:
         """`refill`: the tiers that get what is found; by default the local ones that missed it."""
         for depth, tier in enumerate(tiers):
-            entry = self._get(tier, content_hash)
+            try:
+                entry = tier.get(content_hash)
+            except TierError as error:
+                logger.warning("The %s tier missed clip %s: %s", tier.name, content_hash, error)
+                continue
             if entry is not None and is_wanted(entry):
                 self._put(entry, self.local[:depth] if refill is None else refill)
                 return Hit(entry, tier.name)
@@ -137,20 +141,11 @@ class TierChain:
                     logger.warning("%s", error)
 
     def set_published(self, content_hashes: frozenset[str]) -> None:
-        """Tell the local tiers what is published now."""
         for tier in self.local:
             try:
                 tier.set_published(content_hashes)
             except TierError as error:
                 logger.warning("%s", error)
-
-    # --- tiers that may be broken -------------------------------------------------------------------------
-    def _get(self, tier: Tier, content_hash: str) -> Entry | None:
-        try:
-            return tier.get(content_hash)
-        except TierError as error:
-            logger.warning("The %s tier missed clip %s: %s", tier.name, content_hash, error)
-            return None
 
     def _put(self, entry: Entry, tiers: Sequence[Tier]) -> bool:
         """Whether none of them failed."""

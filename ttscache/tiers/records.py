@@ -55,12 +55,7 @@ def place(
     store: PermanentStore, *, encoding: str, stored_size: int, name: str | None = None
 ) -> dict[str, Any]:
     """The columns that say where the bytes of a clip are."""
-    return {
-        "stored_in": store,
-        "encoding": encoding,
-        "stored_size": stored_size,
-        "audio_file_path": name,
-    }
+    return {"stored_in": store, "encoding": encoding, "stored_size": stored_size, "audio_file_path": name}
 
 
 def mark_stored(clip: Clip, entry: Entry, where: Mapping[str, Any]) -> None:

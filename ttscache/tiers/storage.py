@@ -85,14 +85,14 @@ class StorageTier:
             with transaction.atomic():
                 where = place(PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name)
                 mark_stored(record_for(entry), entry, where)
-            self._sweep_softly()
+            self.sweep_if_possible(limit=10)
 
     def delete(self, content_hash: str) -> None:
         with as_tier_error():
             for clip in Clip.objects.stored_by(PermanentStore.STORAGE).filter(content_hash=content_hash):
                 if self._forget(clip, is_there=True):
                     deletion_queue.expedite(_name_of(clip))
-            self._sweep_softly()
+            self.sweep_if_possible(limit=10)
 
     def entries(self) -> Iterator[tuple[str, int]]:
         """By the objects that are there; one that no record names is nothing that is held."""
@@ -148,7 +148,8 @@ class StorageTier:
     def settle(self, clip: Clip) -> bool:
         """Move the object to the side where its pins want it. False if the record has changed meanwhile."""
         with as_tier_error():
-            is_moved = self._repack(clip) if self._is_to_be_plain(clip) else self._copy(clip)
+            is_to_be_plain = clip.encoding and self._has_cdn and _is_audible(clip.content_hash)
+            is_moved = self._repack(clip) if is_to_be_plain else self._copy(clip)
             old = _name_of(clip)
             # Asked again after the record: if it may be heard after all, its old address is in use.
             if is_moved and not _is_audible(clip.content_hash):
@@ -178,9 +179,9 @@ class StorageTier:
                 long_ago = timezone.now() - STRAY_AGE
                 sizes = {item.name: item.size for item in page if item.written_at < long_ago}
                 ours = [name for name in sizes if OBJECT_NAME.fullmatch(name)]
-                yield from (
-                    (name, sizes[name]) for name in deletion_queue.unknown(ours) if not _is_adopted(name)
-                )
+                for name in deletion_queue.unknown(ours):
+                    if not Clip.objects.filter(audio_file_path=name, adopted_at__isnull=False).exists():
+                        yield name, sizes[name]
 
     def remove_stray(self, name: str) -> None:
         """Remove it, unless a record or a PendingDeletion knows it by now."""
@@ -192,11 +193,8 @@ class StorageTier:
         side = PUBLIC if _is_audible(entry.content_hash) else PRIVATE
         is_plain = side == PUBLIC and self._has_cdn
         content, encoding = packed(entry.audio, "none" if is_plain else self._compression)
-        return (
-            object_name(side, entry.content_hash, entry.checksum, entry.audio_format, encoding),
-            content,
-            encoding,
-        )
+        name = object_name(side, entry.content_hash, entry.checksum, entry.audio_format, encoding)
+        return name, content, encoding
 
     def _upload(self, name: str, content: bytes, entry: Entry) -> None:
         self.bucket.check_not_down()
@@ -210,9 +208,6 @@ class StorageTier:
         if not self._is_marked:
             bucket_marker.ensure(self.bucket)
             self._is_marked = True
-
-    def _is_to_be_plain(self, clip: Clip) -> bool:
-        return bool(clip.encoding) and self._has_cdn and _is_audible(clip.content_hash)
 
     def _repack(self, clip: Clip) -> bool:
         content = self._content(clip)
@@ -244,10 +239,10 @@ class StorageTier:
                 deletion_queue.schedule(_name_of(clip))
             return is_forgotten
 
-    def _sweep_softly(self) -> None:
+    def sweep_if_possible(self, *, limit: int = 500) -> None:
         """What cannot be removed now is removed later."""
         try:
-            self.sweep(limit=10)
+            self.sweep(limit=limit)
         except TierError as error:
             logger.warning("Old objects stay for now: %s", error)
 
@@ -278,10 +273,6 @@ def _headers(name: str, audio_format: str) -> dict[str, str]:
 
 def _name_of(clip: Clip) -> str:
     return str(clip.audio_file_path)
-
-
-def _is_adopted(name: str) -> bool:
-    return Clip.objects.filter(audio_file_path=name, adopted_at__isnull=False).exists()
 
 
 def _is_audible(content_hash: str) -> bool:

@@ -28,7 +28,6 @@ class Plan:
 
     @property
     def missing(self) -> list[Clip]:
-        """The clips to make."""
         return [clip for clip in self.clips if self.remake or not clip.is_ready]
 
     @property
@@ -43,7 +42,11 @@ class Plan:
 def plan(specs: Iterable[ClipSpec], *, remake: bool = False) -> Plan:
     """Look up each clip once, in the order given. Writes nothing: clips not on record are unsaved."""
     in_order = {spec.speech.content_hash: spec for spec in specs}
-    known = _on_record(in_order)
+    known = {
+        clip.content_hash: clip
+        for some in in_batches(list(in_order))
+        for clip in Clip.objects.filter(content_hash__in=some).defer("waveform")
+    }
     return Plan(
         tuple(
             known.get(content_hash) or Clip.of(spec.speech, spec.content_type)
@@ -60,11 +63,3 @@ def record(specs: Iterable[ClipSpec]) -> None:
         by_type[spec.content_type].append(spec.speech)
     for content_type in sorted(by_type):
         Clip.objects.record_all(by_type[content_type], content_type)
-
-
-def _on_record(content_hashes: Iterable[str]) -> dict[str, Clip]:
-    return {
-        clip.content_hash: clip
-        for some in in_batches(list(content_hashes))
-        for clip in Clip.objects.filter(content_hash__in=some).defer("waveform")
-    }

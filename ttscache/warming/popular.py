@@ -17,7 +17,6 @@ from ttscache.cache import SpeechCache
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, DailyRequests, Pin, WarmRun
 from ttscache.pins import replace_pins
-from ttscache.tiers import Entry
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import as_tier_error
 from ttscache.warming.plan import ClipSpec
@@ -91,8 +90,8 @@ def keep_at_hand(cache: SpeechCache) -> None:
             kept = list(_that_find_room(tier.room_for_kept_bytes))
             tier.set_kept(frozenset(kept))
             for content_hash in [each for each in kept if not tier.has(each)][:FETCHED_AT_ONCE]:
-                entry = _permanently_kept(cache, content_hash)
-                if entry is not None:
+                found = (permanent.get(content_hash) for permanent in cache.tiers.permanents)
+                if (entry := next(filter(None, found), None)) is not None:
                     tier.put(entry)
 
 
@@ -106,7 +105,3 @@ def _that_find_room(room_bytes: int) -> Iterator[str]:
         if (size or 0) <= room_bytes:
             room_bytes -= size or 0
             yield content_hash
-
-
-def _permanently_kept(cache: SpeechCache, content_hash: str) -> Entry | None:
-    return next((entry for tier in cache.tiers.permanents if (entry := tier.get(content_hash))), None)

@@ -24,7 +24,6 @@ def plan_remakes(specs: Iterable[ClipSpec]) -> Plan:
 
 
 def start_remake(scope: str, planned: Plan, *, requested_by: str = "") -> WarmRun:
-    """Make the clips of this plan again."""
     specs = [ClipSpec(clip.request, clip.content_type) for clip in planned.clips]
     return start_run(scope, specs, requested_by=requested_by, remake=True)
 
@@ -35,7 +34,7 @@ def latest_remakes(clips: Iterable[Clip]) -> dict[UUID, WarmItem]:
     return {
         item.clip_id: item
         for some in in_batches([clip.pk for clip in clips])
-        for item in _last_of(remakes.filter(clip__in=some))
+        for item in last_of_each_clip(remakes.filter(clip__in=some))
     }
 
 
@@ -43,6 +42,6 @@ def is_under_way(item: WarmItem) -> bool:
     return item.state in WarmItem.OPEN and item.run.state in WarmRun.ACTIVE
 
 
-def _last_of(items: QuerySet[WarmItem]) -> QuerySet[WarmItem]:
+def last_of_each_clip(items: QuerySet[WarmItem]) -> QuerySet[WarmItem]:
     last = items.values("clip").annotate(last=Max("pk")).values("last")
     return WarmItem.objects.order_by().filter(pk__in=last).select_related("run")

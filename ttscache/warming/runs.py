@@ -104,7 +104,12 @@ def prioritize(scope: str, specs: Iterable[ClipSpec], *, requested_by: str = "")
     clips = plan(listed).missing
     failed = _left_out(clips, Lane.PREFETCH)
     missing = {clip.content_hash for clip in clips if clip.pk not in failed}
-    waiting = [item for some in in_batches(sorted(missing)) for item in _open_items(some)]
+    open_items = WarmItem.objects.filter(run__in=WarmRun.objects.active(), state__in=WarmItem.OPEN)
+    waiting = [
+        item
+        for some in in_batches(sorted(missing))
+        for item in open_items.filter(clip__content_hash__in=some).select_related("clip")
+    ]
     slow = [item for item in waiting if item.lane > Lane.PREFETCH]
     if slow:
         with transaction.atomic():
@@ -158,15 +163,12 @@ def _queue(scope: str, specs: Sequence[ClipSpec], how: _How) -> WarmRun | None:
     run.refresh_from_db()
     if added:
         who = how.requested_by or "not said who asked"
-        logger.info("Warming %s: %s (%s)", how.name, _described(added), who)
+        characters = sum(item.characters for item in added)
+        usd = sum(item.cost_microusd for item in added) / 1e6
+        says = "Warming %s: %d clips, %d characters, %.4f USD (%s)"
+        logger.info(says, how.name, len(added), characters, usd, who)
         enqueue_worker_on_commit()
     return run
-
-
-def _open_items(content_hashes: Sequence[str]) -> QuerySet[WarmItem]:
-    return WarmItem.objects.filter(
-        run__in=WarmRun.objects.active(), clip__content_hash__in=content_hashes, state__in=WarmItem.OPEN
-    ).select_related("clip")
 
 
 def _left_out(clips: Sequence[Clip], lane: Lane) -> frozenset[uuid.UUID]:
@@ -176,7 +178,6 @@ def _left_out(clips: Sequence[Clip], lane: Lane) -> frozenset[uuid.UUID]:
 
 
 def _failed_lately(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
-    """The clips that a run failed to make within the last hour."""
     failed = WarmItem.objects.filter(
         state=WarmItem.State.FAILED, finished_at__gt=timezone.now() - FAILED_LATELY
     ).order_by()
@@ -194,9 +195,8 @@ def _lock_runs(runs: Iterable[uuid.UUID]) -> None:
 
 def enqueue_worker() -> None:
     """Queue one task that makes clips; it enqueues the next while there is work and a free slot."""
-    async_task(
-        "ttscache.tasks.make_queued_clips", task_name="warm clips", save=False
-    )  # the run says how it went
+    # Not saved: the run says how it went.
+    async_task("ttscache.tasks.make_queued_clips", task_name="warm clips", save=False)
 
 
 def enqueue_worker_on_commit() -> None:
@@ -242,12 +242,6 @@ def _item_of(run: WarmRun, clip: Clip, lane: Lane, position: int, newer_than: da
 
 def _queue_again(items: QuerySet[WarmItem]) -> int:
     return items.update(state=WarmItem.State.QUEUED, owner="", attempts=0, reason="", finished_at=None)
-
-
-def _described(items: Sequence[WarmItem]) -> str:
-    characters = sum(item.characters for item in items)
-    usd = sum(item.cost_microusd for item in items) / 1e6
-    return f"{len(items)} clips, {characters} characters, {usd:.4f} USD"
 
 
 # --- a run is paused, resumed, cancelled ------------------------------------------------------------------

@@ -49,10 +49,8 @@ HAND_ON_SECONDS = 0.5  # in which the clusters of other hosts look for tasks, wh
 MADE_BY_ANOTHER = "Was being made already, for somebody else who asked for it."
 AT_WORK = (WarmRun.State.QUEUED, WarmRun.State.RUNNING)
 RATE_LIMIT = "warm-cooldown"  # no worker on any host takes an item while the provider has no room
-COOLDOWN_SECONDS, LONGEST_COOLDOWN_SECONDS = (
-    5.0,
-    3600.0,
-)  # unless the provider says; at most
+COOLDOWN_SECONDS = 5.0  # unless the provider says
+LONGEST_COOLDOWN_SECONDS = 3600.0
 
 _turn = threading.Lock()  # threads of one process that look at once would find the same item
 
@@ -78,8 +76,6 @@ def _slots() -> list[str]:
 
 
 # --- at work ----------------------------------------------------------------------------------------------
-
-
 def work(
     *,
     seconds: float = WORK_SECONDS,

@@ -72,15 +72,18 @@ class Command(BaseCommand):
         password = self._create_first_user()
         connections.close_all()
         self._tell(password)
+        folder = settings.BASE_DIR
+        gunicorn = [
+            "gunicorn",
+            "-c",
+            str(folder / "lifereview/gunicorn.conf.py"),
+            "lifereview.wsgi:application",
+        ]
+        cluster = [sys.executable, str(folder / "manage.py"), "qcluster"]
         supervisor = Supervisor(
             [
-                Child("The web server", [sys.executable, "-m", "gunicorn", "-c", *_gunicorn()]),
-                Child(
-                    "The task cluster",
-                    [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"],
-                    Heart(),
-                    niceness=CLUSTER_NICENESS,
-                ),
+                Child("The web server", [sys.executable, "-m", *gunicorn]),
+                Child("The task cluster", cluster, Heart(), niceness=CLUSTER_NICENESS),
             ],
             stopping_mark=settings.VAR_DIR / f"stopping-{os.getpid()}",
             ends_with_parent=end_with_parent,
@@ -135,10 +138,6 @@ def _problem_with_port() -> OSError | None:
         except OSError as error:
             return error
     return None
-
-
-def _gunicorn() -> list[str]:
-    return [str(settings.BASE_DIR / "lifereview" / "gunicorn.conf.py"), "lifereview.wsgi:application"]
 
 
 class Heart:

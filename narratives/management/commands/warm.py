@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -78,9 +79,12 @@ class Command(BaseCommand):
 
     # making
     def _make(self, runs: list[WarmRun]) -> None:
-        with _working(runs) as background:
+        is_stopping = threading.Event()
+        # The pool's end waits for clips under way: they are paid for.
+        with OrmThreadPool(1, thread_name_prefix="worker") as pool:
+            begin = partial(pool.submit, worker.work, runs=runs, should_stop=is_stopping.is_set)
             try:
-                self._follow(runs, background)
+                self._follow(runs, begin)
             except KeyboardInterrupt:
                 raise CommandError(
                     f"Stopped here; a clip under way is finished. The cluster goes on with "
@@ -88,18 +92,22 @@ class Command(BaseCommand):
                     "pages (Warm runs).",
                     returncode=INTERRUPTED,
                 ) from None
+            finally:
+                is_stopping.set()
         self._tell_the_end(runs)
 
-    def _follow(self, runs: list[WarmRun], background: BackgroundWorker) -> None:
-        """Show how far they are until there is nothing left to wait for."""
-        ready, progress = 0, _progress(runs)
+    def _follow(self, runs: list[WarmRun], begin: Callable[[], Future[None]]) -> None:
+        """Show how far they are until there is nothing left to wait for. Raises what goes wrong meanwhile."""
+        working, ready, progress = begin(), 0, _progress(runs)
         with clip_bar(progress["total"]) as bar:
             while True:
                 bar.total = progress["total"]
                 bar.set_postfix_str(f"{progress['spent_usd']:.4f} USD", refresh=False)
                 bar.update(progress["ready"] - ready)
                 if bar.disable and progress["ready"] != ready:
-                    self._say(progress)
+                    spent = f"{progress['spent_usd']:.4f} USD so far"
+                    self.stdout.write(f"{progress['ready']}/{progress['total']} clips, {spent}")
+                    self.stdout.flush()
                 ready = progress["ready"]
                 if progress["is_over"]:
                     break
@@ -107,14 +115,11 @@ class Command(BaseCommand):
                     raise CommandError("The voice service does not answer. The rest is made once it does.")
                 if worker.is_cooling_down():
                     raise CommandError("The voice service has no room now. The rest is made once it has.")
-                background.wait(POLL_SECONDS)
+                time.sleep(POLL_SECONDS)
+                if working.done():  # there was nothing to do for a moment
+                    working.result()
+                    working = begin()
                 progress = _progress(runs)
-
-    def _say(self, progress: dict[str, Any]) -> None:
-        self.stdout.write(
-            f"{progress['ready']}/{progress['total']} clips, {progress['spent_usd']:.4f} USD so far"
-        )
-        self.stdout.flush()
 
     def _tell_the_end(self, runs: list[WarmRun]) -> None:
         failed = WarmItem.objects.filter(run__in=runs, state=WarmItem.State.FAILED).select_related("clip")
@@ -128,40 +133,6 @@ class Command(BaseCommand):
             raise CommandError(f"Paused: {paused.get_paused_because_display()}")
         if ended.filter(state=WarmRun.State.CANCELLED).exists():
             raise CommandError("Cancelled; what was made until then is kept.")
-
-
-class BackgroundWorker:
-    """Makes clips in the background of this process until it is told to stop."""
-
-    def __init__(self, pool: OrmThreadPool, runs: list[WarmRun]) -> None:
-        self._pool = pool
-        self._runs = runs
-        self._is_stopping = threading.Event()
-        self._working = self._begin()
-
-    def _begin(self) -> Future[None]:
-        return self._pool.submit(worker.work, runs=self._runs, should_stop=self._is_stopping.is_set)
-
-    def wait(self, seconds: float) -> None:
-        """Wait, and start again where there was nothing to do. Raises what went wrong meanwhile."""
-        self._is_stopping.wait(seconds)
-        if self._working.done():
-            self._working.result()
-            self._working = self._begin()
-
-    def stop(self) -> None:
-        self._is_stopping.set()
-
-
-@contextmanager
-def _working(runs: list[WarmRun]) -> Iterator[BackgroundWorker]:
-    """Clips under way at its end are finished: they are paid for."""
-    with OrmThreadPool(1, thread_name_prefix="worker") as pool:
-        background = BackgroundWorker(pool, runs)
-        try:
-            yield background
-        finally:
-            background.stop()
 
 
 def _progress(runs: list[WarmRun]) -> dict[str, Any]:

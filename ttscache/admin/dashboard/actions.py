@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.contrib.admin.sites import site
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
@@ -59,7 +59,7 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
     """Have a reflection that is heard often made in another voice: its price first, then the run."""
     if not request.user.has_perm("ttscache.make_clip"):
         raise PermissionDenied
-    clip = _reflection(pk)
+    clip = get_object_or_404(shareable_reflections(), pk=pk)
     if voice not in conf().listener_voices or not clip.is_shareable:
         raise Http404
     wanted = warming.ClipSpec(conf().house_request(clip.content_text, voice), ContentType.ANALYSIS)
@@ -75,7 +75,9 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
         warming.start_run(
             f"reflection {wanted.speech.content_hash[:12]}, {voice}", [wanted], requested_by=who
         )
-        _log(request, clip, f"Asked for in the voice {voice}. {being_made_in_words(planned)}")
+        _clip_admin().log_change(
+            request, clip, f"Asked for in the voice {voice}. {being_made_in_words(planned)}"
+        )
     messages.success(request, being_made_in_words(planned))
     return redirect("admin:index")
 
@@ -85,25 +87,14 @@ def hide(request: HttpRequest, pk: Any) -> HttpResponse:
     """Take a reflection out of the most heard, in all voices; or show it again."""
     if not request.user.has_perm("ttscache.change_clip"):
         raise PermissionDenied
-    clip = _reflection(pk)
+    clip = get_object_or_404(shareable_reflections(), pk=pk)
     is_hidden = "show" not in request.POST
     shareable_reflections().filter(content_text=clip.content_text).update(is_hidden=is_hidden)
     said = "Hidden from the most heard reflections" if is_hidden else "Shown among the most heard reflections"
-    _log(request, clip, f"{said}.")
+    _clip_admin().log_change(request, clip, f"{said}.")
     messages.success(request, f"{said}. It plays as before.")
     query = Scope.from_query(request.POST.dict()).query
     return redirect(f"{reverse('admin:index')}?{query}")
-
-
-def _reflection(pk: Any) -> Clip:
-    clip = shareable_reflections().filter(pk=pk).first()
-    if clip is None:
-        raise Http404
-    return clip
-
-
-def _log(request: HttpRequest, clip: Clip, message: str) -> None:
-    _clip_admin().log_change(request, clip, message)
 
 
 def _clip_admin() -> StaffAdmin:

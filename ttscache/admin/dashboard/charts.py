@@ -11,8 +11,6 @@ EDGE = 6.0  # so that a point on the edge is seen as a whole
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From values to heights."""
-
     low: float
     high: float
 

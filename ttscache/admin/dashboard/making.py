@@ -6,11 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
-from django.contrib import messages
 from django.contrib.admin.sites import site
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 
 from ttscache import warming
@@ -18,7 +16,7 @@ from ttscache.models import Clip, WarmItem, WarmRun
 from ttscache.reports.background_work import clips_to_try_again
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import missing_clips
-from ttscache.staff.pages import NOTHING_MISSING, StaffAdmin, has_said_yes
+from ttscache.staff.pages import StaffAdmin
 from ttscache.staff.wording import being_made_in_words
 from ttscache.warming import ClipSpec, Plan
 
@@ -60,16 +58,15 @@ def retry_page(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, clips: list[Clip], begin: Begin, *, title: str, verb: str) -> HttpResponse:
     if not request.user.has_perm("ttscache.make_clip"):
         raise PermissionDenied
-    planned = Plan(tuple(clips))
-    if clips and not has_said_yes(request, planned):
-        asking = cast(StaffAdmin, site.get_model_admin(Clip))
-        return asking.ask_to_make(request, planned, title=title, verb=verb, back=reverse("admin:index"))
-    for run, share in begin() if clips else ():
-        said = f"{title}. {being_made_in_words(Plan(tuple(share)))}"
-        site.get_model_admin(WarmRun).log_change(request, run, said)
-    said = being_made_in_words(planned) if clips else NOTHING_MISSING
-    messages.success(request, said)
-    return redirect("admin:index")
+
+    def make() -> None:
+        for run, share in begin():
+            said = f"{title}. {being_made_in_words(Plan(tuple(share)))}"
+            site.get_model_admin(WarmRun).log_change(request, run, said)
+
+    pages = cast(StaffAdmin, site.get_model_admin(Clip))
+    question = {"title": title, "verb": verb, "back": reverse("admin:index")}
+    return pages.make_after_a_yes(request, Plan(tuple(clips)), make, **question)
 
 
 def _wanted(clips: Iterable[Clip]) -> list[ClipSpec]:

@@ -57,7 +57,8 @@ def _confirm(request: HttpRequest) -> HttpResponse:
     if run is None:
         messages.warning(request, "That list is no longer there. This is how it is now; nothing was removed.")
         return redirect("admin:ttscache_clip_stale")
-    said = _being_removed_in_words(run)
+    clips = "1 clip is" if run.listed == 1 else f"{run.listed:,} clips are"
+    said = f"{clips} being removed: {filesizeformat(run.listed_bytes)}, to make again {_price_of(run)}."
     site.get_model_admin(PruneRun).log_change(request, run, said)
     messages.success(request, f"{said} Clips that somebody asks for in the meantime stay.")
     if not hosts_at_work():
@@ -65,12 +66,6 @@ def _confirm(request: HttpRequest) -> HttpResponse:
     if request.user.has_perm("ttscache.view_prunerun"):
         return redirect("admin:ttscache_prunerun_change", run.pk)
     return redirect("admin:index")
-
-
-def _being_removed_in_words(run: PruneRun) -> str:
-    """How many clips, in bytes and in money."""
-    clips = "1 clip is" if run.listed == 1 else f"{run.listed:,} clips are"
-    return f"{clips} being removed: {filesizeformat(run.listed_bytes)}, to make again {_price_of(run)}."
 
 
 def _price_of(run: PruneRun) -> str:

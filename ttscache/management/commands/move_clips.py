@@ -76,15 +76,12 @@ class Command(BaseCommand):
                     bar.total = max(total, moved + broken)  # clips made meanwhile are moved as well
                     bar.set_postfix_str(filesizeformat(moved_bytes), refresh=False)
                     bar.update()
-            self._sweep()
+            storage = storage_tier()
+            while storage is not None and storage.sweep():
+                pass
         except TierError as error:
             raise CommandError(f"{error} {moved} clips were moved; run this again for the others.") from error
         done = moved + broken
         self.stdout.write(f"{done}/{max(total, done)} clips, {filesizeformat(moved_bytes)}")
         if broken:
             raise CommandError(f"{broken} clips could not be moved; they are where they were.")
-
-    def _sweep(self) -> None:
-        storage = storage_tier()
-        while storage is not None and storage.sweep():
-            pass

@@ -75,7 +75,7 @@ def test_no_header_tells_a_hidden_clip_from_an_unknown_one(caller: Client, cooki
 def published() -> str:
     clip = Clip.objects.get()
     Pin.objects.get_or_create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
-    speech_cache().set_published(frozenset([clip.content_hash]))
+    speech_cache().tiers.set_published(frozenset([clip.content_hash]))
     return f"/api/audio/{clip.content_hash}.pcm"
 
 

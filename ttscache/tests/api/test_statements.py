@@ -29,7 +29,7 @@ def address() -> str:
 def publish() -> None:
     content_hash = Clip.objects.get().content_hash
     Pin.objects.create(content_hash=content_hash, reason=Pin.Reason.LIVE)
-    speech_cache().set_published(frozenset([content_hash]))
+    speech_cache().tiers.set_published(frozenset([content_hash]))
 
 
 def leave_in(tier: str) -> None:

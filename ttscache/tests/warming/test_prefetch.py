@@ -12,7 +12,7 @@ from harness.clips import KEY, entry, speech
 from harness.waiting import wait_until
 from ttscache import hooks, warming
 from ttscache.conf import conf
-from ttscache.hooks import NoHooks
+from ttscache.hooks import Hooks
 from ttscache.models import Clip, Lane, Pin, WarmItem, WarmRun
 from ttscache.warming import ClipSpec, prefetch
 from ttscache.warming.prefetch import MOST_WAITING, Prefetcher
@@ -47,7 +47,7 @@ def start_prefetcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartPrefetche
     """The one of this process, with another idea of what follows."""
 
     def start(what_follows: Callable[[str], Sequence[ClipSpec]]) -> Prefetcher:
-        following = NoHooks()
+        following = Hooks()
         monkeypatch.setattr(following, "what_follows", what_follows)
         monkeypatch.setattr(hooks, "_installed", following)
         prefetch.start_prefetching()

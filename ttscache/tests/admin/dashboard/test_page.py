@@ -25,7 +25,7 @@ from harness.staff_pages import (
     usage,
 )
 from ttscache import hooks
-from ttscache.hooks import ActionItem, NoHooks, ReflectionLink
+from ttscache.hooks import ActionItem, Hooks, ReflectionLink
 from ttscache.models import LastProviderOutcome, Spending, WarmItem, WarmRun
 from ttscache.reports.scope import RANGES
 
@@ -184,7 +184,7 @@ class TestPage:
         assert re.findall(r"</span>([\w ]+ target): Question", tile) == words
 
     def test_an_app_above_may_add_action_items_and_links(self, admin_client, monkeypatch):
-        class AppAbove(NoHooks):
+        class AppAbove(Hooks):
             def action_items(self):
                 return [ActionItem("2 drafts wait", "admin:narratives_narrative_changelist")]
 
