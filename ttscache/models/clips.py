@@ -55,10 +55,6 @@ def has_audio(path: str = "") -> Q:
 IS_PRIVATE = Q(content_type=ContentType.RESPONSE) | Q(content_type=ContentType.ANALYSIS, is_shareable=False)
 
 
-def _is_held_for_good() -> Exists:
-    return Exists(Pin.objects.filter(content_hash=OuterRef("content_hash"), until__isnull=True))
-
-
 class ClipQuerySet(models.QuerySet["Clip"]):
     def with_audio(self) -> Self:
         """Those that play without a provider call."""
