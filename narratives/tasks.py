@@ -20,6 +20,6 @@ def warm_published() -> None:
     publishing.make_what_waits(requested_by="schedule")
 
 
-def activate_ready_publications() -> None:
+def activate_publications() -> None:
     """Called every minute by schedule; who ends a run does it at once, unless that process is killed."""
     publishing.activate_ready_publications()

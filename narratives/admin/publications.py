@@ -111,7 +111,7 @@ def _ask(pages: StaffAdmin, request: HttpRequest, waiting: Waiting, operation: s
 
 
 def _make(request: HttpRequest, waiting: Waiting) -> str:
-    publishing.resume(waiting.publication, requested_by=request.user.get_username())
+    publishing.resume_publication(waiting.publication, requested_by=request.user.get_username())
     publishing.activate_ready_publications()  # what was missing may have come meanwhile
     return f"Version {waiting.publication.number}: {being_made_in_words(waiting.planned)}"
 

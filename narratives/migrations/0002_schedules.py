@@ -15,7 +15,7 @@ def schedule_tasks(apps, schema_editor):
     schedule(
         apps,
         "switch what is ready",
-        func="narratives.tasks.activate_ready_publications",
+        func="narratives.tasks.activate_publications",
         schedule_type="I",
         minutes=1,
         kwargs="q_options={'save': False}",

@@ -211,7 +211,7 @@ def wait_again(publication: Publication, *, requested_by: str) -> None:
         warming.pause(run, WarmRun.Pause.STAFF)
 
 
-def resume(publication: Publication, *, requested_by: str = "") -> WarmRun:
+def resume_publication(publication: Publication, *, requested_by: str = "") -> WarmRun:
     """Have what is missing made, also where that was paused."""
     run = make(publication, requested_by=requested_by)
     warming.resume(run)
