@@ -55,6 +55,7 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
 def _roles_without_a_voice(given: Conf) -> Iterable[checks.CheckMessage]:
     """Listener voices that nobody plays. The voices of other services are not known here, so that what an
     operator maps to them is taken as it is."""
+    voices: tuple[str, ...]
     if given.provider == "embedded":
         voices, whose = OPENAI_VOICES, "the embedded provider"
     elif is_realtime(given.house_model):

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
 logger = logging.getLogger(__name__)
+# Debug lines of the WebSocket quote what is said, so there are none, whatever level a site logs at.
+_without_words = logging.getLogger(f"{__name__}.websocket")
+_without_words.setLevel(logging.WARNING)
 
 # https://platform.openai.com/docs/api-reference/realtime-sessions; /v1/audio/speech goes up to 4.
 LEAST_SPEED, MOST_SPEED = 0.25, 1.5
@@ -212,6 +215,7 @@ class RealtimeVoice:
             "close_timeout": 0.2,  # nothing that is still to come is of interest
             "ping_interval": None,  # the deadline ends a connection that died
             "max_size": _MOST_MESSAGE_BYTES,
+            "logger": _without_words,
             "compression": None,  # base64 of sound: much work for a quarter of it
         } | ({"ssl": self._certificates} if is_secure else {})
         return cast("SyncWebSocketConnectionOptions", options)

@@ -80,7 +80,8 @@ def is_about_the_text(error: Mapping[str, object]) -> bool:
 
 
 def _names(model: str, message: str) -> bool:
-    return bool(model) and model in message
+    """A server that repeats the address of a Realtime call, with its ?model=…, says nothing of the model."""
+    return bool(model) and model in message.replace(f"model={model}", "")
 
 
 def _wrong_address() -> ProviderError:
