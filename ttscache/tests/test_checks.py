@@ -33,7 +33,7 @@ WRONG = {
             "model": "gpt-realtime-2.1-mini",
             "listener_voices": ("nova", "fable"),
         },
-        "no voice 'fable'",
+        "TTS_LISTENER_VOICES='nova,fable'",
     ),
     "a voice by TTS_VOICES that the Realtime model lacks": (
         "ttscache.E006",
@@ -43,7 +43,7 @@ WRONG = {
             "model": "gpt-realtime-2.1-mini",
             "voices_by_role": {"nova": "robot"},
         },
-        "no voice 'robot'",
+        "TTS_VOICES='nova=robot'",
     ),
     "a budget for a model without a price": (
         "ttscache.E007",
