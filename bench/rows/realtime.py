@@ -24,7 +24,7 @@ from harness.site import Site, WebServer
 
 ROUNDS = 7
 MODEL = "gpt-realtime-2.1-mini"
-TEXT = "What place from your childhood comes to mind first, and what did it smell like there in the summer?"
+TEXT = "What place from your childhood comes to mind first, and what did it smell like there in the summers?"
 FIRST_BYTE_SECONDS, CHUNKS, CHUNK_SECONDS = 0.3, 4, 0.1
 SERVICE_MS = 1_000 * (FIRST_BYTE_SECONDS + (CHUNKS - 1) * CHUNK_SECONDS)
 WORDS_MS = 5.0

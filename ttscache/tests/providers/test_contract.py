@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -41,22 +40,13 @@ class Road:
                 return chunks, end.value
 
 
-def openai_provider(server: OpenAIServer) -> Provider:
-    return OpenAIProvider(api_key="sk-of-a-test", base_url=server.base_url)
-
-
-PROVIDERS: dict[str, Callable[[OpenAIServer], Provider]] = {
-    "HTTP": openai_provider,
-    "Realtime": openai_provider,
-    "embedded": lambda _: EmbeddedProvider(),
-}
-
-
 @pytest.fixture(params=MODELS)
 def road(request: Any, openai: OpenAIServer) -> Road:
-    voice = "marin" if request.param == "Realtime" else "nova"
-    speech = SpeechRequest(text=TEXT, voice=voice, model=MODELS[request.param], audio_format="pcm")
-    return Road(PROVIDERS[request.param](openai), speech)
+    voice, model = "marin" if request.param == "Realtime" else "nova", MODELS[request.param]
+    speech = SpeechRequest(text=TEXT, voice=voice, model=model, audio_format="pcm")
+    if model == EMBEDDED_MODEL:
+        return Road(EmbeddedProvider(), speech)
+    return Road(OpenAIProvider(api_key="sk-of-a-test", base_url=openai.base_url, rehearses=model), speech)
 
 
 def test_it_speaks_its_own_models_and_those_of_no_other(road: Road) -> None:
