@@ -17,10 +17,12 @@ from ttscache.speech import (
     EMBEDDED_MODEL,
     OPENAI_VOICES,
     REALTIME_NAMESAKES,
+    REALTIME_VOICES,
     SpeechRequest,
     VoiceRendition,
     is_realtime,
 )
+from ttscache.token_usage import TOKEN_PRICES, TokenPrice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,13 @@ class Conf:
         """The embedded voice has a key of its own, so it never plays once an API key is set."""
         return EMBEDDED_MODEL if self.provider == "embedded" else self.model
 
+    def token_price(self, model: str) -> TokenPrice | None:
+        """What the model costs by tokens; None for others, and where TTS_PRICES prices it otherwise."""
+        return None if model in self.prices else TOKEN_PRICES.get(model)
+
+    def is_priced(self, model: str) -> bool:
+        return model in self.prices or model in TOKEN_PRICES
+
     @property
     def cdn_origin(self) -> str:
         """Scheme and host, as a Content-Security-Policy names it."""
@@ -74,7 +83,8 @@ class Conf:
 
     @property
     def voices(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.listener_voices, *OPENAI_VOICES)))
+        of_the_model = REALTIME_VOICES if is_realtime(self.house_model) else OPENAI_VOICES
+        return tuple(dict.fromkeys((*self.listener_voices, *of_the_model)))
 
     def rendition(self, voice: str) -> VoiceRendition:
         """Who plays this listener voice by the settings. Any other name is a voice of the provider."""
