@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ttscache.accounting.budget import budget_today
-from ttscache.accounting.ledger import HITS, OUTCOMES
+from ttscache.accounting.ledger import HITS, OUTCOMES, UNPRICED
 from ttscache.api.authentication import IsTrustedUnlessOpen
 from ttscache.api.base import JsonOnly
 from ttscache.delivery.http import NEVER
@@ -57,7 +57,7 @@ def cache_stats() -> dict[str, Any]:
         "supabase_enabled": True,  # clips outlive a process, in whichever database or bucket
     }
     spent = sum(row.cost_microusd for row in totals.spending()) / 1e6
-    served = sum(row.list_price_microusd for row in usage if row.outcome != "failed") / 1e6
+    served = sum(row.list_price_microusd for row in usage if row.outcome not in UNPRICED) / 1e6
     budget = budget_today()
     return {
         "success": True,
