@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from harness.clips import spoken
@@ -11,6 +11,7 @@ from ttscache import audio
 from ttscache.accounting.ledger import Ledger
 from ttscache.errors import ProviderFailed, SpeechError
 from ttscache.speech import SpeechRequest
+from ttscache.token_usage import TokenUsage
 
 MOST_CHARACTERS = 500
 
@@ -28,6 +29,7 @@ class FakeVoice:
         self.breaks_off: SpeechError | None = None
         self.break_off_calls = 1_000  # how many calls break off where one is to
         self.audio: bytes | None = None
+        self.usage: TokenUsage | None = None  # what each call says that it used
         self.fails_on = ""  # texts with these words fail, each time
         self.errors = list(errors)
         self.is_streaming = is_streaming
@@ -39,21 +41,24 @@ class FakeVoice:
     def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
         return [replace(request, text=part) for part in audio.split_text(request.text, MOST_CHARACTERS)]
 
+    def streams(self, request: SpeechRequest) -> bool:
+        return self.is_streaming
+
     def is_well(self) -> bool:
         return self.is_in_good_health
 
     def rehearse(self) -> None:
         """There is nothing to load."""
 
-    def speak(self, request: SpeechRequest) -> Iterator[bytes]:
+    def speak(self, request: SpeechRequest) -> Generator[bytes, None, TokenUsage | None]:
         self.speaking += 1
         self.peak = max(self.peak, self.speaking)
         try:
-            yield from self._speak(request)
+            return (yield from self._speak(request))
         finally:
             self.speaking -= 1
 
-    def _speak(self, request: SpeechRequest) -> Iterator[bytes]:
+    def _speak(self, request: SpeechRequest) -> Generator[bytes, None, TokenUsage | None]:
         self.calls.append(request)
         if self.errors:
             raise self.errors.pop(0)
@@ -67,6 +72,7 @@ class FakeVoice:
             self.break_off_calls -= 1
             raise self.breaks_off
         yield sound[1_000:]
+        return self.usage
 
 
 def free_ledger() -> Ledger:

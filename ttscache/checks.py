@@ -12,7 +12,8 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from ttscache.conf import Conf, conf
-from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES
+from ttscache.providers.models_list import is_openai
+from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, REALTIME_VOICES, is_realtime
 
 
 @checks.register
@@ -41,14 +42,7 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
             hint="Set TTS_MODEL to a model of the provider, or TTS_PROVIDER=embedded.",
             id="ttscache.E004",
         )
-    strangers = [voice for voice in given.listener_voices if voice not in OPENAI_VOICES]
-    if given.provider == "embedded" and strangers:
-        yield checks.Error(
-            f"TTS_LISTENER_VOICES={','.join(given.listener_voices)!r} cannot be used: "
-            f"the embedded provider has no voice {strangers[0]!r}.",
-            hint=f"Set TTS_LISTENER_VOICES to some of: {', '.join(OPENAI_VOICES)}.",
-            id="ttscache.E006",
-        )
+    yield from _roles_without_a_voice(given)
     if given.provider != "embedded" and given.fallback == "embedded" and strangers:
         yield checks.Error(
             f"TTS_FALLBACK={given.fallback!r} cannot be used: "
@@ -65,10 +59,32 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
             hint=f"Name only voices of TTS_LISTENER_VOICES: {', '.join(given.listener_voices)}.",
             id="ttscache.E009",
         )
-    if given.daily_budget_usd is not None and given.house_model not in given.prices:
+    if given.daily_budget_usd is not None and not given.is_priced(given.house_model):
         yield checks.Error(
             f"TTS_DAILY_BUDGET_USD='{given.daily_budget_usd:g}' cannot be used: "
             f"the model {given.house_model!r} has no price to count against it.",
             hint=f"Set TTS_PRICES, e.g. {given.house_model}=30 (US dollars per million characters).",
             id="ttscache.E007",
         )
+
+
+def _roles_without_a_voice(given: Conf) -> Iterable[checks.CheckMessage]:
+    """Listener voices that nobody plays. The voices of other services are not known here, so that what an
+    operator maps to them is taken as it is."""
+    if given.provider == "embedded":
+        voices, whose = OPENAI_VOICES, "the embedded provider"
+    elif is_realtime(given.house_model):
+        voices, whose = REALTIME_VOICES, f"the model {given.house_model!r}"
+    else:
+        return
+    for role in given.listener_voices:
+        played_by = given.rendition(role).voice
+        is_elsewhere = given.provider == "openai" and not is_openai(given.openai_base_url)
+        if played_by not in voices and not (is_elsewhere and role in given.voices_by_role):
+            yield checks.Error(
+                f"TTS_LISTENER_VOICES={','.join(given.listener_voices)!r} cannot be used: "
+                f"{whose} has no voice {played_by!r}.",
+                hint=f"Set TTS_VOICES, e.g. {role}={voices[-1]}. Its voices: {', '.join(voices)}.",
+                id="ttscache.E006",
+            )
+            return

@@ -21,6 +21,7 @@ from ttscache.speech import (
     VoiceRendition,
     is_realtime,
 )
+from ttscache.token_usage import TOKEN_PRICES, TokenPrice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,13 @@ class Conf:
     def house_model(self) -> str:
         """The embedded voice has a key of its own, so it never plays once an API key is set."""
         return EMBEDDED_MODEL if self.provider == "embedded" else self.model
+
+    def token_price(self, model: str) -> TokenPrice | None:
+        """What the model costs by tokens; None for others, and where the settings price it by text or sound."""
+        return None if model in self.prices else TOKEN_PRICES.get(model)
+
+    def is_priced(self, model: str) -> bool:
+        return model in self.prices or model in TOKEN_PRICES
 
     @property
     def cdn_origin(self) -> str:

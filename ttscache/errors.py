@@ -3,7 +3,7 @@
 SpeechError                     anything this app raises on purpose
 ├── RequestRefused              the caller's words or settings; asking again changes nothing
 │   ├── EmptyText, TextTooLong, BadText
-│   ├── UnknownVoice, UnknownFormat, UnknownContentType
+│   ├── UnknownVoice, UnknownFormat, UnknownContentType, SpeedOutOfRange
 │   └── TextRefused             the provider will not say this text
 ├── Busy, Throttled             this server has its hands full, or this caller asks too often
 ├── BudgetExhausted             the day's money is spent
@@ -94,6 +94,13 @@ class UnknownContentType(RequestRefused):
     sentence = "There is no such content type."
 
 
+class SpeedOutOfRange(RequestRefused):
+    """The model has no such speed; a clip at another speed must not be kept under this one."""
+
+    code = "speed_out_of_range"
+    sentence = "This voice cannot speak at that speed."
+
+
 class TextRefused(RequestRefused):
     code = "text_refused"
     sentence = "The voice service declined to speak this text."
@@ -143,6 +150,7 @@ class ProviderError(SpeechError):
     """The voice service. `is_retryable`: the same call may well succeed in a moment."""
 
     is_retryable = False
+    is_about_text = False  # whether another text would have come out well
     may_cost = False  # whether the provider may charge for a call that ended so, though no sound came
     cause = ""  # what operators are told beyond the code, which is all that callers learn
 
@@ -192,14 +200,14 @@ class ProviderDown(ProviderUnavailable):
 class ModelRetired(ProviderError):
     """The provider has shut the model down. No outage: trying again changes nothing, and costs nothing.
 
-    `model` is its name. Clips that were made with it play on.
+    `model` is its name, where this process has asked for it itself. Clips that were made with it play on.
     """
 
     code = "model_retired"
     status = 503
     sentence = "The voice that this clip would be made with is no longer offered."
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str = "") -> None:
         super().__init__()
         self.model = model
 
@@ -239,12 +247,16 @@ class BrokenAudio(ProviderFailed):
 
 class Reworded(ProviderFailed):
     """The voice said other words than it was given. `differences` may hold a person's own words: they are for
-    staff, where the text is theirs, and never for a log."""
+    staff, where the text is theirs, and never for a log. They are empty where another process met them.
 
-    cause = "reworded"
+    Leases remember it by a code of its own: after all tries of one generation the text waits until staff ask.
+    """
+
+    is_about_text = True
+    cause = remembered_as = "reworded"
     sentence = "The voice service said other words than the text has."
 
-    def __init__(self, differences: tuple[Difference, ...]) -> None:
+    def __init__(self, differences: tuple[Difference, ...] = ()) -> None:
         super().__init__()
         self.differences = differences
 
@@ -256,7 +268,9 @@ class TierError(SpeechError):
 
 _LEFT_BEHIND = (
     TextRefused,
+    SpeedOutOfRange,
     ProviderUnavailable,
+    ModelRetired,
     ProviderTimeout,
     ProviderFailed,
     StoreUnavailable,
@@ -268,4 +282,6 @@ def error_of(code: str) -> SpeechError:
     """The error that another process met, from the code it left behind."""
     if code.startswith(BrokenAudio.remembered_as):
         return BrokenAudio()
+    if code == Reworded.remembered_as:
+        return Reworded()
     return next((kind for kind in _LEFT_BEHIND if kind.code == code), ProviderFailed)()

@@ -8,6 +8,7 @@ AUDIO_TOKENS_A_SECOND = (
     20  # of speech: one for each 50 ms (https://platform.openai.com/docs/guides/realtime-costs)
 )
 CHARACTERS_A_TOKEN = 4  # of English text, about
+MOST_TOKENS_AROUND = 50  # of the message that holds the text: its role, where it begins and ends
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +46,11 @@ TOKEN_PRICES = {"gpt-realtime-2.1-mini": TokenPrice(text_in=0.60, text_out=2.40,
 
 def text_tokens(text: str) -> int:
     return -(-len(text) // CHARACTERS_A_TOKEN)
+
+
+def most_text_tokens(text: str) -> int:
+    """A token is at least one byte: letters other than ours may take one token or more each."""
+    return len(text.encode()) + MOST_TOKENS_AROUND
 
 
 def audio_tokens(seconds: float) -> int:

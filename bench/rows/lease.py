@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -118,7 +118,6 @@ class InstantVoice:
     """Has said it already."""
 
     name = "instant"
-    is_streaming = True
 
     def __init__(self) -> None:
         self._audio = clip.audio()
@@ -129,13 +128,16 @@ class InstantVoice:
     def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
         return [request]
 
+    def streams(self, request: SpeechRequest) -> bool:
+        return True
+
     def is_well(self) -> bool:
         return True
 
     def rehearse(self) -> None:
         """There is nothing to load."""
 
-    def speak(self, request: SpeechRequest) -> Iterator[bytes]:
+    def speak(self, request: SpeechRequest) -> Generator[bytes, None, None]:
         yield self._audio
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from ttscache.audio import longest_seconds
 from ttscache.conf import conf
 from ttscache.defaults import Price
+from ttscache.providers.realtime import most_usage, typical_usage
 from ttscache.speech import SpeechRequest
+from ttscache.token_usage import AUDIO_TOKENS_A_SECOND, TokenUsage
 
 TYPICAL_CHARACTERS_A_SECOND = 15.0
 
@@ -13,28 +15,45 @@ _UNKNOWN = Price()
 
 
 def is_priced(model: str) -> bool:
-    return model in conf().prices
+    return conf().is_priced(model)
 
 
 def list_price_usd(model: str, characters: int) -> float:
     """US dollars for speaking so many characters with this model; 0 for a model without a price.
 
-    Models priced by the second of sound are estimated from the usual pace of speech.
+    Models priced by the second of sound, or by tokens, are estimated from the usual pace of speech.
     """
-    return _price_of(model).usd(characters, characters / TYPICAL_CHARACTERS_A_SECOND)
+    seconds = characters / TYPICAL_CHARACTERS_A_SECOND
+    tokens = conf().token_price(model)
+    if tokens is not None:
+        return tokens.usd(typical_usage(characters, seconds))
+    return _price_of(model).usd(characters, seconds)
 
 
 def most_usd(request: SpeechRequest) -> float:
     """US dollars that a call may cost at most, before it is made."""
+    tokens = conf().token_price(request.model)
+    if tokens is not None:
+        return tokens.usd(most_usage(request))
     seconds = longest_seconds(request.text, request.speed)
     return _price_of(request.model).usd(len(request.text), seconds)
 
 
-def cost_usd(request: SpeechRequest, seconds: float | None = None) -> float:
-    """US dollars of a call that gave so many seconds of sound; estimated if that is not known."""
+def cost_usd(request: SpeechRequest, seconds: float | None = None, usage: TokenUsage | None = None) -> float:
+    """US dollars of a call that gave so many seconds of sound, and used so many tokens where it is reckoned by
+    tokens; estimated from the text where neither is known."""
     characters = len(request.text)
+    tokens = conf().token_price(request.model)
+    if usage is not None:
+        if tokens is not None:
+            return tokens.usd(usage)
+        if not usage.audio_out:
+            return 0.0  # no sound came
+        seconds = usage.audio_out / AUDIO_TOKENS_A_SECOND / request.speed if seconds is None else seconds
     if seconds is None:
         seconds = characters / TYPICAL_CHARACTERS_A_SECOND / request.speed
+    if tokens is not None:
+        return tokens.usd(typical_usage(characters, seconds * request.speed))
     return _price_of(request.model).usd(characters, seconds)
 
 

@@ -18,6 +18,7 @@ from ttscache.errors import (
     KeyRefused,
     ProviderDown,
     ProviderError,
+    Reworded,
     TextRefused,
 )
 
@@ -31,7 +32,8 @@ class CircuitBreaker:
     """Guards the calls of one process. Thread-safe.
 
     `look` says whether all is well. One caller at a time looks, and then tries before all others are let
-    through. Broken clips count by their texts: one text that cannot be made says nothing about the provider.
+    through. Broken clips, and those with other words, count by their texts: one text that cannot be made says
+    nothing about the provider. A model that is retired is no trouble, so that never counts.
     """
 
     def __init__(self, look: Callable[[], bool], *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -60,7 +62,7 @@ class CircuitBreaker:
                 self._is_trying = self._is_trying and not is_trial
             if isinstance(error, TextRefused):  # it answers, if not as one would like
                 self._close()
-            elif not isinstance(error, BrokenAudio):  # the next try may come out whole
+            elif not isinstance(error, BrokenAudio | Reworded):  # the next try may come out well
                 self.count(error)
             raise
         self._close()
@@ -80,7 +82,7 @@ class CircuitBreaker:
             self._failures += 1
 
     def count_broken(self, text: str) -> None:
-        """Note that every try at this text gave no whole clip."""
+        """Note that no try at this text gave a clip of use."""
         with self._noting():
             self._broken.add(hash(text))
 

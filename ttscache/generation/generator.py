@@ -22,6 +22,7 @@ from ttscache.errors import (
     Busy,
     NotKept,
     ProviderTimeout,
+    Reworded,
     SpeechError,
     StoreUnavailable,
     TextRefused,
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 FOLLOW_SECONDS = 0.05  # between two looks; those who follow are to have a kept clip within 150 ms
 REFUSED_SECONDS = 600  # a text that the provider will not say is not offered to it again
 BROKEN_SECONDS = 600  # each try at a text that comes out broken may cost, so nobody tries again at once
-UNTIL_STAFF_ASK_SECONDS = 100 * 365 * 86_400.0  # after the second time
+UNTIL_STAFF_ASK_SECONDS = 100 * 365 * 86_400.0  # broken for the second time, or reworded
 NOT_KEPT_SECONDS = 10  # what nobody could keep is not made again at once
 
 
@@ -158,6 +159,9 @@ class Generator:
             if was_broken and not self.synthesizer.circuit.is_open:
                 return BrokenAudio.remembered_for_good_as, UNTIL_STAFF_ASK_SECONDS
             return BrokenAudio.remembered_as, BROKEN_SECONDS
+        if isinstance(failure, Reworded):
+            is_outage = self.synthesizer.circuit.is_open
+            return Reworded.remembered_as, BROKEN_SECONDS if is_outage else UNTIL_STAFF_ASK_SECONDS
         if isinstance(failure, TextRefused):
             return failure.code, REFUSED_SECONDS
         return failure.code, NOT_KEPT_SECONDS if isinstance(failure, NotKept) else 0.0

@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,7 @@ from ttscache.errors import (
     ConnectionClosed,
     ProviderError,
     ProviderTimeout,
+    Reworded,
     SpeechError,
     VoiceNotInUse,
 )
@@ -32,6 +34,7 @@ from ttscache.generation.recording import Recording
 from ttscache.models import ContentType
 from ttscache.providers import Provider
 from ttscache.speech import SpeechRequest
+from ttscache.token_usage import TokenUsage
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +102,7 @@ class Synthesizer:
             for part, reservation in zip(missing, reservations, strict=True)
         ]
         if len(parts) == 1 and calls:
-            return self._with_retries(calls[0], recording, is_heard=self.provider.is_streaming)
+            return self._with_retries(calls[0], recording, is_heard=self.provider.streams(request))
         spoken |= self._all_parts(calls, recording, job.parts_at_once)
         audio = sound.join([spoken[part].audio for part in parts], request.audio_format)
         whole = _checked(audio, request)
@@ -144,7 +147,7 @@ class Synthesizer:
             except ProviderError as error:
                 is_last = attempt == MAX_ATTEMPTS or self.circuit.is_open or not _is_worth_retrying(error)
                 if is_last or (is_heard and not recording.discard()):
-                    if isinstance(error, BrokenAudio) and error.is_about_text:
+                    if error.is_about_text:
                         self.circuit.count_broken(call.request.text)
                     elif isinstance(error, BrokenAudio):
                         self.circuit.count(error)
@@ -169,24 +172,31 @@ class Synthesizer:
                 self.budget.settle(call.reservation, 0.0)
 
     def _provider_call(self, call: ProviderCall, listeners: Recording | None) -> SynthesizedClip:
-        """Booked however it ends; what gave no sound cost nothing."""
+        """Booked however it ends: by the tokens that it used, where the provider says so; else what gave no
+        sound cost nothing."""
         chunks: list[bytes] = []
+        usage: TokenUsage | None = None
+
+        def hear(chunk: bytes) -> None:
+            chunks.append(chunk)
+            if listeners is not None:
+                listeners.append(chunk)
+
         with self._lock:
             self._calls.add(call)
         try:
-            for chunk in self.provider.speak(call.request):
-                chunks.append(chunk)
-                if listeners is not None:
-                    listeners.append(chunk)
+            usage = _hear_all(self.provider.speak(call.request), hear)
             spoken = _checked(b"".join(chunks), call.request)
         except BaseException as error:
             code = _booked_as(error)
-            is_paid = bool(chunks) or (isinstance(error, ProviderError) and error.may_cost)
-            self._end(call, code, cost_usd(call.request) if is_paid else 0.0)
+            if isinstance(error, SpeechError):
+                usage = usage or error.usage
+            is_paid = bool(chunks or usage) or (isinstance(error, ProviderError) and error.may_cost)
+            self._end(call, code, cost_usd(call.request, usage=usage) if is_paid else 0.0)
             if isinstance(error, SpeechError):
                 logger.warning("A provider call failed (%s): %s", code, error)
             raise
-        self._end(call, "ok", cost_usd(call.request, spoken.facts.duration_ms / 1_000))
+        self._end(call, "ok", cost_usd(call.request, spoken.facts.duration_ms / 1_000, usage))
         return spoken
 
     def _end(self, call: ProviderCall, outcome: str, usd: float) -> None:
@@ -196,6 +206,19 @@ class Synthesizer:
             self._calls.remove(call)
         self._ledger.record_call(call.request, call.content_type, usd, outcome)
         self.budget.settle(call.reservation, usd)
+
+
+def _hear_all(
+    speaking: Generator[bytes, None, TokenUsage | None], hear: Callable[[bytes], None]
+) -> TokenUsage | None:
+    """Each chunk as it comes; returns the tokens that the call used, where the provider reckons by them."""
+    while True:
+        try:
+            chunk = next(speaking)
+        except StopIteration as end:
+            usage: TokenUsage | None = end.value
+            return usage
+        hear(chunk)
 
 
 def _checked(audio: bytes, request: SpeechRequest) -> SynthesizedClip:
@@ -216,6 +239,6 @@ def _is_worth_retrying(error: ProviderError) -> bool:
 
 def _pause_seconds(attempt: int, error: SpeechError) -> float:
     """Exponential backoff with jitter, after what the provider asks for (RFC 9110, Retry-After)."""
-    if isinstance(error, ConnectionClosed):
+    if isinstance(error, ConnectionClosed | Reworded):
         return 0.0  # the provider is not in trouble
     return (error.retry_after_seconds or 0) + random.uniform(0.2, 0.4) * 2.0 ** (attempt - 1)

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 
 from ttscache.conf import conf
 from ttscache.coordination.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS, this_host
-from ttscache.errors import BrokenAudio, TierError
+from ttscache.errors import BrokenAudio, Reworded, TierError
 from ttscache.models import ClipFile, Lease, ProcessReport
 from ttscache.wiring import storage_tier
 
@@ -60,9 +60,9 @@ def forget_the_dead() -> None:
     long_ago = Now() - timedelta(hours=1)
     ProcessReport.objects.filter(reported_at__lt=long_ago).delete()
     dead = Q(until__lt=long_ago)
-    # A text that came out broken is remembered for longer, or each day would pay for it anew.
-    broken = Q(error__startswith=BrokenAudio.remembered_as, until__gt=Now() - timedelta(days=90))
-    Lease.objects.filter(dead & ~broken).delete()
+    # A text that came out broken, or reworded, is remembered for longer, or each day would pay for it anew.
+    is_about_text = Q(error__startswith=BrokenAudio.remembered_as) | Q(error=Reworded.remembered_as)
+    Lease.objects.filter(dead).exclude(is_about_text, until__gt=Now() - timedelta(days=90)).delete()
 
 
 def is_cluster_alive(host: str = "") -> bool:

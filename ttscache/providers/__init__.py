@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Protocol
 
 from ttscache.speech import SpeechRequest
+from ttscache.token_usage import TokenUsage
 
 
 class Provider(Protocol):
     """A voice.
 
-    `is_streaming`: whether the first chunks are worth sending on before the last has come; where `speak`
-    yields one whole clip they are not. `can_speak`: whether this model is one of its own. `parts` cuts a text
-    that is too long for one call at the ends of sentences. `is_well` looks whether calls may succeed, for
+    `can_speak`: whether this model is one of its own. `parts` cuts a text that is too long for one call at the
+    ends of sentences, and raises RequestRefused for what no call could say. `streams`: whether the first chunks
+    are worth sending on before the last has come; where `speak` yields one whole clip they are not. `is_well` looks whether calls may succeed, for
     nothing and without raising. `rehearse` does what the first call would otherwise take its time for, and
     calls nobody.
 
     `speak` makes one call: it yields the clip in order, in the format of the request, and raises a
-    ProviderError or TextRefused where it fails; nothing it yielded before is then worth keeping.
+    ProviderError or TextRefused where it fails; nothing it yielded before is then worth keeping. Where the
+    provider reckons by tokens, it returns how many the call used, and its errors carry them as `usage`.
     """
 
     name: str
-    is_streaming: bool
 
     def can_speak(self, request: SpeechRequest) -> bool: ...
 
     def parts(self, request: SpeechRequest) -> list[SpeechRequest]: ...
 
+    def streams(self, request: SpeechRequest) -> bool: ...
+
     def is_well(self) -> bool: ...
 
     def rehearse(self) -> None: ...
 
-    def speak(self, request: SpeechRequest) -> Iterator[bytes]: ...
+    def speak(self, request: SpeechRequest) -> Generator[bytes, None, TokenUsage | None]: ...

@@ -1,4 +1,4 @@
-"""Deadline: ends one call over httpx2 (which the openai package uses) in time, whatever it waits for."""
+"""Deadline: ends one call in time, whatever it waits for."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from contextvars import ContextVar
-from typing import Any, Self
+from typing import Self
 
 from ttscache.errors import ProviderTimeout
 
 
 class Deadline:
-    """Shuts the connection of a call that takes too long, in its headers as well as in its body: what drips
-    never runs into a timeout for each read."""
+    """Shuts the socket of a call that takes too long, in its headers as well as in its body: what drips never
+    runs into a timeout for each read.
+
+    Whoever opens or reuses a connection for the call names its socket with `connected`.
+    """
 
     def __init__(self, first_byte_seconds: float, total_seconds: float) -> None:
         now = time.monotonic()
         self._first_byte_at = now + first_byte_seconds
         self._end_at = now + total_seconds
         self._timer: threading.Timer | None = None
-        self._connection: socket.socket | None = None
-        self._has_sound = False
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._has_sound = self._has_ended = False
         self.is_over = False
 
     def __enter__(self) -> Self:
-        _deadline.set(self)
         self._start(self._first_byte_at)
         return self
 
     def __exit__(self, *_: object) -> None:
-        _deadline.set(None)
         self._stop()
-
-    def watch(self, event: str, info: dict[str, Any]) -> None:
-        """A trace of httpx2: where the connection begins, and where TLS wraps it."""
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            self.connected(info["return_value"].get_extra_info("socket"))
+        with self._lock:  # a timer that goes off this moment must not shut the connection of the next call
+            self._has_ended = True
+            self._socket = None
 
     def connected(self, connection: socket.socket) -> None:
-        """What is to be shut when time is up; at once, where it is up already."""
-        self._connection = connection
-        if self.is_over:
-            self._cut()
+        """The socket that is shut when time is up; at once, where it is up already."""
+        with self._lock:
+            self._socket = connection
+            if self.is_over:
+                self._shut()
 
     def sound_came(self) -> None:
         """From the first byte on, only the end of the call is bounded."""
@@ -67,17 +67,13 @@ class Deadline:
             self._timer.cancel()
 
     def _cut(self) -> None:
-        self.is_over = True
-        if self._connection is not None:
+        with self._lock:
+            if not self._has_ended:
+                self.is_over = True
+                self._shut()
+
+    def _shut(self) -> None:
+        """Whoever reads from it learns at once that it has ended."""
+        if self._socket is not None:
             with suppress(OSError):
-                self._connection.shutdown(socket.SHUT_RDWR)
-
-
-# The call that this thread is making; the client library lets nothing else through to its requests.
-_deadline: ContextVar[Deadline | None] = ContextVar("_deadline", default=None)
-
-
-def watch_connection(request: Any) -> None:
-    deadline = _deadline.get()
-    if deadline is not None:
-        request.extensions["trace"] = deadline.watch
+                self._socket.shutdown(socket.SHUT_RDWR)

@@ -12,7 +12,7 @@ import functools
 import hashlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -73,13 +73,15 @@ class EmbeddedProvider:
     """
 
     name = "embedded"
-    is_streaming = False
 
     def can_speak(self, request: SpeechRequest) -> bool:
         return request.model == EMBEDDED_MODEL
 
     def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
         return [request]
+
+    def streams(self, request: SpeechRequest) -> bool:
+        return False
 
     def is_well(self) -> bool:
         return True
@@ -88,7 +90,7 @@ class EmbeddedProvider:
         for name in ("hibari", "onnxruntime"):  # together they take most of a second
             import_module(name)
 
-    def speak(self, request: SpeechRequest) -> Iterator[bytes]:
+    def speak(self, request: SpeechRequest) -> Generator[bytes, None, None]:
         if request.voice not in TIMBRES:
             raise UnknownVoice
         with _AT_ONCE:

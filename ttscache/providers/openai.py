@@ -1,18 +1,16 @@
-"""Streams from any OpenAI-compatible speech endpoint.
+"""Speaks through any OpenAI-compatible service: the name of the model decides how.
 
+Models of the Realtime API speak through RealtimeVoice; all others are streamed from /v1/audio/speech.
 https://platform.openai.com/docs/api-reference/audio/createSpeech
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +18,17 @@ from ttscache import audio as sound
 from ttscache.errors import (
     BrokenAudio,
     ConnectionClosed,
-    KeyRefused,
     ProviderFailed,
     ProviderTimeout,
     ProviderUnavailable,
-    QuotaUsedUp,
     SpeechError,
-    TextRefused,
 )
-from ttscache.providers.connection import Connection, Connections, Deadline
-from ttscache.speech import EMBEDDED_MODEL, SpeechRequest
+from ttscache.providers.connection import Connection, Connections
+from ttscache.providers.deadline import Deadline
+from ttscache.providers.realtime import RealtimeVoice
+from ttscache.providers.refusals import refusal
+from ttscache.speech import EMBEDDED_MODEL, SpeechRequest, is_realtime
+from ttscache.token_usage import TokenUsage
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -39,9 +38,6 @@ logger = logging.getLogger(__name__)
 
 REHEARSED = SpeechRequest(text="Is everybody there?", voice="nova", model="tts-1")
 
-_POLICY = re.compile(r"policy|moderation|safety|content_filter", re.IGNORECASE)
-_OTHER_FIELD = re.compile(r"voice|model|speed|format|instructions|parameter|body|key|stream", re.IGNORECASE)
-
 MAX_INPUT_CHARACTERS = 4_096
 CHARACTERS_A_SECOND = 100  # of deadline: a longer text may take longer
 MOST_BYTES_A_CHARACTER = 16_000  # three characters a second, uncompressed
@@ -50,10 +46,9 @@ CONNECT_SECONDS = 5.0
 
 class OpenAIProvider:
     """`first_byte_seconds` bounds the wait for sound, `timeout_seconds` (and 1 s for each 100 characters) the
-    whole call, from the connection to the last byte."""
+    whole call, from the connection to the last byte. `rehearses` names the model that is to be rehearsed."""
 
     name = "openai"
-    is_streaming = True
 
     def __init__(
         self,
@@ -62,12 +57,20 @@ class OpenAIProvider:
         base_url: str = "",
         first_byte_seconds: float = 10.0,
         timeout_seconds: float = 30.0,
+        rehearses: str = "",
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
         self._first_byte_seconds = min(first_byte_seconds, timeout_seconds)
         self._timeout_seconds = timeout_seconds
+        self._rehearses = rehearses
         self._connections = Connections(self._client_with)
+        self._realtime = RealtimeVoice(
+            api_key=api_key,
+            base_url=base_url,
+            first_byte_seconds=first_byte_seconds,
+            timeout_seconds=timeout_seconds,
+        )
 
     def _client_with(self, **how: Any) -> OpenAI:
         from openai import DefaultHttpx2Client, OpenAI
@@ -81,6 +84,8 @@ class OpenAIProvider:
 
     def rehearse(self) -> None:
         """Go through a call without a network: what the library puts off until its first one is done then."""
+        if is_realtime(self._rehearses):
+            self._realtime.rehearse()
         import httpcore2  # noqa: F401 - the network, which the rehearsal does without
         import httpx2
 
@@ -92,7 +97,13 @@ class OpenAIProvider:
         return request.model != EMBEDDED_MODEL
 
     def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
+        if is_realtime(request.model):
+            return self._realtime.parts(request)
         return [replace(request, text=part) for part in sound.split_text(request.text, MAX_INPUT_CHARACTERS)]
+
+    def streams(self, request: SpeechRequest) -> bool:
+        """Through the Realtime API a clip is worth nothing until its last word has been compared."""
+        return not is_realtime(request.model)
 
     def is_well(self) -> bool:
         """Whether it lists its models, or at least answers."""
@@ -101,7 +112,7 @@ class OpenAIProvider:
         try:
             with (
                 self._connections.borrowed() as connection,
-                Deadline(connection, CONNECT_SECONDS, CONNECT_SECONDS),
+                connection.call(CONNECT_SECONDS, CONNECT_SECONDS),
             ):
                 _list_models(connection)
         except openai.APIStatusError as answer:
@@ -112,13 +123,21 @@ class OpenAIProvider:
             return False
         return True
 
-    def speak(self, request: SpeechRequest) -> Iterator[bytes]:
+    def speak(self, request: SpeechRequest) -> Generator[bytes, None, TokenUsage | None]:
+        if is_realtime(request.model):
+            clip, usage = self._realtime.speak_encoded(request)
+            yield clip
+            return usage
+        yield from self._stream(request)
+        return None
+
+    def _stream(self, request: SpeechRequest) -> Iterator[bytes]:
         total_seconds = self._timeout_seconds + len(request.text) / CHARACTERS_A_SECOND
         with self._connections.borrowed() as connection:
             voice = connection.client.audio.speech  # loaded before its time begins to run
             with (
-                Deadline(connection, self._first_byte_seconds, total_seconds) as deadline,
-                _our_errors(deadline, connection),
+                connection.call(self._first_byte_seconds, total_seconds) as deadline,
+                _our_errors(deadline, connection, request.model),
                 self._request(voice, request) as response,
             ):
                 yield from self._chunks(response, request, deadline)
@@ -182,7 +201,7 @@ def _certificates() -> ssl.SSLContext:
 
 
 @contextmanager
-def _our_errors(deadline: Deadline, connection: Connection) -> Iterator[None]:
+def _our_errors(deadline: Deadline, connection: Connection, model: str) -> Iterator[None]:
     """The library's errors as ours, without their messages: those may quote the text or the key."""
     import httpx2
     import openai
@@ -201,60 +220,14 @@ def _our_errors(deadline: Deadline, connection: Connection) -> Iterator[None]:
             # Not called again here: whoever decides about a further call books this one first.
             error = ConnectionClosed() if connection.was_closed(failed) else ProviderUnavailable()
     except openai.APIStatusError as answer:
-        error = _error_of(answer)
+        error = refusal(
+            answer.body if isinstance(answer.body, dict) else {},
+            model=model,
+            status=answer.status_code,
+            retry_after=answer.response.headers.get("retry-after", ""),
+        )
     except httpx2.TimeoutException:
         error = ProviderTimeout()
     except httpx2.HTTPError:
         error = ProviderTimeout() if deadline.is_over else ProviderFailed()
     raise error from None
-
-
-def _error_of(answer: Any) -> SpeechError:
-    status, body = answer.status_code, answer.body if isinstance(answer.body, dict) else {}
-    retry_after = _seconds(answer.response.headers.get("retry-after", ""))
-    if status in (401, 403):
-        logger.error(
-            "The speech provider refuses our key (HTTP %s). Nothing new can be spoken until it is changed.",
-            status,
-        )
-        return KeyRefused()
-    code = str(body.get("code") or "")
-    if code.startswith(("billing", "insufficient_quota")):
-        logger.error("The speech provider says that our quota is used up (%s).", code)
-        return QuotaUsedUp()
-    if status in (400, 422) and _is_about_the_text(body):
-        return TextRefused()
-    if status in (429, 503, 529):
-        busy = ProviderUnavailable(retry_after_seconds=retry_after)
-        busy.cause = "provider_busy"
-        return busy
-    if status in (408, 504):
-        return ProviderTimeout()
-    failed = ProviderFailed(retry_after_seconds=retry_after)
-    failed.is_retryable = status >= 500
-    logger.warning("The speech provider answered HTTP %s.", status)
-    return failed
-
-
-def _is_about_the_text(body: dict[str, Any]) -> bool:
-    """Whether the words were refused: `param` says so, or the code, or nothing speaks of anything else.
-
-    Servers with the same protocol refuse an unknown voice or model with the same status.
-    """
-    message, code = str(body.get("message") or ""), str(body.get("code") or "")
-    if body.get("param") == "input" or _POLICY.search(code) or "'loc': ('body', 'input'" in message:
-        return True
-    is_plain = body.get("type") == "invalid_request_error" and not code and not body.get("param")
-    return is_plain and not _OTHER_FIELD.search(message)
-
-
-def _seconds(retry_after: str) -> float | None:
-    """Retry-After, a number of seconds or a date, as seconds from now (RFC 9110 section 10.2.3)."""
-    if retry_after.isascii() and retry_after.isdigit():
-        return float(retry_after)
-    try:
-        at = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())

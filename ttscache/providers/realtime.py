@@ -26,13 +26,14 @@ from ttscache.errors import (
     ProviderUnavailable,
     Reworded,
     SpeechError,
+    SpeedOutOfRange,
     TextRefused,
 )
 from ttscache.providers.deadline import Deadline
 from ttscache.providers.refusals import refusal
 from ttscache.providers.sessions import IdleSessions, Manner, Session
 from ttscache.speech import SpeechRequest
-from ttscache.token_usage import TokenUsage, audio_tokens, text_tokens
+from ttscache.token_usage import CHARACTERS_A_TOKEN, TokenUsage, audio_tokens, most_text_tokens, text_tokens
 from ttscache.transcripts import differences
 
 if TYPE_CHECKING:
@@ -44,9 +45,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MODEL_PREFIX = "gpt-realtime"
-VOICES = ("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse")
-MOST_SPEED = 1.5  # the least is 0.25, as that of requests
+# https://platform.openai.com/docs/api-reference/realtime-sessions; /v1/audio/speech goes up to 4.
+LEAST_SPEED, MOST_SPEED = 0.25, 1.5
 
 # The user message holds the text and nothing else, so that no word of ours can be taken for one of it.
 READ_ALOUD = (
@@ -115,6 +115,8 @@ class RealtimeVoice:
         return ssl.create_default_context()
 
     def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
+        """Raises SpeedOutOfRange."""
+        _check_speed(request)
         return [replace(request, text=part) for part in sound.split_text(request.text, PART_CHARACTERS)]
 
     def rehearse(self) -> None:
@@ -124,12 +126,21 @@ class RealtimeVoice:
         _ = self._client.realtime, self._certificates
 
     def speak_encoded(self, request: SpeechRequest) -> tuple[bytes, TokenUsage]:
-        """The clip in the format of the request. Raises what `speak` raises."""
+        """The clip in the format of the request. Raises what `speak` raises, and BrokenAudio."""
         clip = self.speak(request)
-        return sound.encode(clip.pcm, sound.PCM_RATE, request.audio_format), clip.usage
+        try:
+            return sound.encode(clip.pcm, sound.PCM_RATE, request.audio_format), clip.usage
+        except Exception as error:  # whatever FFmpeg makes of it: the call is paid for
+            broken = BrokenAudio(f"it cannot be encoded as {request.audio_format}: {type(error).__name__}")
+            broken.usage = clip.usage
+            raise broken from error
 
     def speak(self, request: SpeechRequest) -> RealtimeClip:
-        """The words of the request, or an error: Reworded where they are not the words that were said."""
+        """The words of the request, or an error: Reworded where they are not the words that were said.
+
+        Raises SpeedOutOfRange before anything is called.
+        """
+        _check_speed(request)
         call = _Call(request)
         total_seconds = self._timeout_seconds + len(request.text) / CHARACTERS_A_SECOND
         self.rehearse()  # before its time begins to run
@@ -206,9 +217,9 @@ class RealtimeVoice:
         return cast("SyncWebSocketConnectionOptions", options)
 
 
-def speaks(model: str) -> bool:
-    """Whether a model of this name is one of the Realtime API."""
-    return model.startswith(MODEL_PREFIX)
+def _check_speed(request: SpeechRequest) -> None:
+    if not LEAST_SPEED <= request.speed <= MOST_SPEED:
+        raise SpeedOutOfRange(f"This voice speaks at {LEAST_SPEED:g} to {MOST_SPEED:g} times its own speed.")
 
 
 def websocket_url(base_url: str) -> str:
@@ -227,7 +238,21 @@ def most_output_tokens(request: SpeechRequest) -> int:
 
 def most_usage(request: SpeechRequest) -> TokenUsage:
     """What a call may use at most, before it is made."""
-    return TokenUsage(text_in=_text_in(request), audio_out=most_output_tokens(request), is_estimate=True)
+    text_in = most_text_tokens(request.text) + most_text_tokens(instructions_of(request))
+    # Sound is the dearest that the tokens of its output can be.
+    return TokenUsage(text_in=text_in, audio_out=most_output_tokens(request), is_estimate=True)
+
+
+def typical_usage(characters: int, seconds: float) -> TokenUsage:
+    """What so much text takes that is so long at speed 1, the instructions of each part included."""
+    text = characters / CHARACTERS_A_TOKEN
+    instructions = len(READ_ALOUD) / CHARACTERS_A_TOKEN * characters / PART_CHARACTERS
+    return TokenUsage(
+        text_in=round(text + instructions),
+        text_out=round(text),
+        audio_out=audio_tokens(seconds),
+        is_estimate=True,
+    )
 
 
 def instructions_of(request: SpeechRequest) -> str:
@@ -273,15 +298,24 @@ class _Call:
 
     @property
     def usage_so_far(self) -> TokenUsage:
-        """As the provider tells it; else by the sound that came."""
+        """As the provider tells it; else by the sound that came.
+
+        A response that has begun has read the text, and may have written all of its words before they sound.
+        """
         if self._usage is not None:
             return self._usage
-        heard = audio_tokens(len(self._pcm) / _BYTES_A_SECOND)
-        return TokenUsage(text_in=_text_in(self._request) if heard else 0, audio_out=heard, is_estimate=True)
+        if not self.has_begun:
+            return TokenUsage(is_estimate=True)
+        return TokenUsage(
+            text_in=_text_in(self._request),
+            text_out=text_tokens(self._request.text),
+            audio_out=audio_tokens(len(self._pcm) / _BYTES_A_SECOND),
+            is_estimate=True,
+        )
 
     @property
     def manner(self) -> Manner:
-        return (self._request.model, self._request.voice, min(self._request.speed, MOST_SPEED))
+        return (self._request.model, self._request.voice, self._request.speed)
 
     def set_up(self, connection: RealtimeConnection) -> None:
         """Until the session has its voice: one that refuses it would speak, and charge, with another one."""
@@ -305,6 +339,7 @@ class _Call:
                 self.has_begun = True
             elif kind == "response.output_audio.delta":
                 deadline.sound_came()
+                self.has_begun = True
                 self._append(event.delta)
             elif kind == "response.output_audio_transcript.done":
                 self._transcript = event.transcript
@@ -332,7 +367,7 @@ class _Call:
         output = {
             "format": {"type": "audio/pcm", "rate": sound.PCM_RATE},
             "voice": self._request.voice,
-            "speed": min(self._request.speed, MOST_SPEED),
+            "speed": self._request.speed,
         }
         return {
             "type": "realtime",

@@ -26,6 +26,7 @@ from ttscache.errors import (
 
 logger = logging.getLogger(__name__)
 
+_OTHER_FIELD = re.compile(r"voice|model|speed|format|instructions|parameter|body|key|stream", re.IGNORECASE)
 _POLICY = re.compile(r"policy|moderation|safety|content_filter", re.IGNORECASE)
 _TRY_AGAIN = re.compile(r"try again in (?:(\d+)m)?(\d+(?:\.\d+)?)(ms|s)\b", re.IGNORECASE)
 _BUSY_STATUSES = (429, 503, 529)
@@ -36,7 +37,7 @@ def refusal(
 ) -> SpeechError:
     """`error` is the object of that name in an answer or event; `status` that of HTTP where there is one."""
     code, kind = (str(error.get(name) or "") for name in ("code", "type"))
-    message, field = (str(error.get(name) or "") for name in ("message", "param"))
+    message, field = str(error.get("message") or error.get("detail") or ""), str(error.get("param") or "")
     if status in (401, 403) or code == "invalid_api_key":
         logger.error("The speech provider refuses our key. Nothing new can be spoken until it is changed.")
         return KeyRefused()
@@ -49,7 +50,7 @@ def refusal(
     if status == 404:
         logger.error("The speech provider's address is wrong: it answers 404.")
         return _wrong_address()
-    if _POLICY.search(code):
+    if _POLICY.search(code) or (status in (400, 422) and is_about_the_text(error)):
         return TextRefused()
     if field.rpartition(".")[2] == "voice":
         logger.error("The speech provider has no such voice for the model %s.", model)
@@ -64,6 +65,18 @@ def refusal(
     failed.is_retryable = status >= 500 if status is not None else kind != "invalid_request_error"
     logger.warning("The speech provider failed (HTTP %s, %s).", status or "-", code or kind or "no code")
     return failed
+
+
+def is_about_the_text(error: Mapping[str, object]) -> bool:
+    """Whether the words were refused: `param` says so, or the code, or nothing speaks of anything else.
+
+    Servers with the same protocol refuse an unknown voice or model with the same status.
+    """
+    message, code = str(error.get("message") or ""), str(error.get("code") or "")
+    if error.get("param") == "input" or _POLICY.search(code) or "'loc': ('body', 'input'" in message:
+        return True
+    is_plain = error.get("type") == "invalid_request_error" and not code and not error.get("param")
+    return is_plain and not _OTHER_FIELD.search(message)
 
 
 def _names(model: str, message: str) -> bool:

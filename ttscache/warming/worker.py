@@ -32,20 +32,23 @@ from ttscache.coordination.leases import Cooldown, HeldLease
 from ttscache.errors import (
     BudgetExhausted,
     Busy,
+    ModelRetired,
     NotKept,
     ProviderError,
     ProviderUnavailable,
+    Reworded,
     SpeechError,
     StoreUnavailable,
     VoiceNotInUse,
 )
-from ttscache.models import Lease, WarmItem, WarmRun
+from ttscache.models import ContentType, Lease, Pin, WarmItem, WarmRun
 from ttscache.warming.runs import WAS_THERE, pause, settle
 from ttscache.wiring import speech_cache
 
 MAX_ATTEMPTS = 3  # of a puller that dies over an item; the provider's own failures are retried by the cache
 PULL_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
 HAND_ON_SECONDS = 0.5  # in which the clusters of other hosts look for tasks, which they do every 0.1 s
+OTHER_WORDS = "The voice said other words"
 MADE_BY_ANOTHER = "Was being made already, for somebody else who asked for it."
 AT_WORK = (WarmRun.State.QUEUED, WarmRun.State.RUNNING)
 RATE_LIMIT = "warm-rest"  # no worker on any host takes an item while the provider has no room
@@ -243,6 +246,33 @@ def _fail(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
     return True
 
 
+def _fail_reworded(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    """Staff see the words that differ, where the words are theirs."""
+    assert isinstance(error, Reworded)
+    if _is_authored(item):
+        _finish(item, WarmItem.State.FAILED, _differing_words(error) or _differing_words_before(item))
+        return True
+    return _fail(cache, item, error)
+
+
+def _is_authored(item: WarmItem) -> bool:
+    """Whether staff wrote the text. A reflection may hold what a listener said, unless it is of the bank."""
+    if item.clip.content_type == ContentType.ANALYSIS:
+        return Pin.objects.filter(content_hash=item.clip.content_hash, reason=Pin.Reason.BANK).exists()
+    return item.clip.content_type in (ContentType.NARRATIVE, ContentType.QUESTION)
+
+
+def _differing_words(error: Reworded) -> str:
+    found = [f"“{each.spoken}” for “{each.written}”" for each in error.differences]
+    return f"{OTHER_WORDS}: {'; '.join(found)}." if found else ""
+
+
+def _differing_words_before(item: WarmItem) -> str:
+    """The clip was not made again, because its words differed before: what staff were told then."""
+    before = WarmItem.objects.filter(clip=item.clip, reason__startswith=f"{OTHER_WORDS}:").order_by("-pk")
+    return before.values_list("reason", flat=True).first() or f"{OTHER_WORDS}."
+
+
 def _wait(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
     """The provider, the database or this process is in trouble, and not this clip."""
     _put_back(item, error)
@@ -277,6 +307,8 @@ ON_ERROR: dict[type, Callable[[SpeechCache, WarmItem, SpeechError], bool]] = {
     ProviderError: _fail_unless_down,
     ProviderUnavailable: _wait,
     VoiceNotInUse: _fail,
+    ModelRetired: _fail,
+    Reworded: _fail_reworded,
     StoreUnavailable: _wait,
     NotKept: _fail,
     Busy: _wait,

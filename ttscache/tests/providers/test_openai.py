@@ -11,13 +11,15 @@ from ttscache import audio
 from ttscache.errors import (
     BrokenAudio,
     KeyRefused,
+    ModelRetired,
     ProviderFailed,
     ProviderTimeout,
     ProviderUnavailable,
     SpeechError,
     TextRefused,
 )
-from ttscache.providers.openai import OpenAIProvider, _is_about_the_text
+from ttscache.providers.openai import OpenAIProvider
+from ttscache.providers.refusals import is_about_the_text
 from ttscache.speech import SpeechRequest
 
 pytestmark = pytest.mark.any_database
@@ -66,7 +68,8 @@ def test_a_clip_comes_whole(openai: OpenAIServer) -> None:
         (400, TextRefused),
         (401, KeyRefused),
         (403, KeyRefused),
-        (404, ProviderFailed),
+        (404, ModelRetired),
+        (410, ModelRetired),
         (429, ProviderUnavailable),
         (500, ProviderFailed),
         (503, ProviderUnavailable),
@@ -90,7 +93,7 @@ def test_each_refusal_is_one_of_ours(openai: OpenAIServer, status: int, kind: ty
     ],
 )
 def test_a_refusal_that_is_not_about_the_words_is_not_held_against_them(body: dict[str, object]) -> None:
-    assert not _is_about_the_text(body)
+    assert not is_about_the_text(body)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,7 @@ def test_a_refusal_that_is_not_about_the_words_is_not_held_against_them(body: di
     ],
 )
 def test_a_refusal_of_the_words_is_known_as_one(body: dict[str, object]) -> None:
-    assert _is_about_the_text(body)
+    assert is_about_the_text(body)
 
 
 def test_a_voice_that_the_provider_lacks_is_no_refusal_of_the_text(openai: OpenAIServer) -> None:

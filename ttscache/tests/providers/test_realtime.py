@@ -29,14 +29,12 @@ from ttscache.providers import sessions
 from ttscache.providers.realtime import (
     PART_CHARACTERS,
     READ_ALOUD,
-    VOICES,
     RealtimeVoice,
     most_usage,
-    speaks,
     websocket_url,
 )
 from ttscache.providers.refusals import refusal
-from ttscache.speech import SpeechRequest
+from ttscache.speech import REALTIME_VOICES, SpeechRequest, is_realtime
 from ttscache.token_usage import TOKEN_PRICES, TokenUsage
 
 pytestmark = pytest.mark.any_database
@@ -125,7 +123,7 @@ def test_every_format_is_whole(openai: OpenAIServer, audio_format: str) -> None:
     audio.check_whole(audio.examine(clip, audio_format), TEXT)
 
 
-@pytest.mark.parametrize("name", VOICES)
+@pytest.mark.parametrize("name", REALTIME_VOICES)
 def test_every_voice_speaks(openai: OpenAIServer, name: str) -> None:
     assert voice(openai).speak(request(voice=name)).pcm
     assert [call.voice for call in openai.calls()] == [name]
@@ -296,8 +294,8 @@ def test_texts_of_more_than_a_few_sentences_are_parts() -> None:
 
 
 def test_the_name_of_the_model_decides_the_road() -> None:
-    assert speaks("gpt-realtime-2.1-mini") and speaks("gpt-realtime")
-    assert not speaks("tts-1-hd") and not speaks("gpt-4o-mini-tts")
+    assert is_realtime("gpt-realtime-2.1-mini") and is_realtime("gpt-realtime")
+    assert not is_realtime("tts-1-hd") and not is_realtime("gpt-4o-mini-tts")
 
 
 @pytest.mark.parametrize(
