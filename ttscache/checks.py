@@ -43,10 +43,11 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
             id="ttscache.E004",
         )
     yield from _roles_without_a_voice(given)
-    if given.provider != "embedded" and given.fallback == "embedded" and strangers:
+    unplayed = [role for role in given.listener_voices if role not in OPENAI_VOICES]
+    if given.provider != "embedded" and given.fallback == "embedded" and unplayed:
         yield checks.Error(
             f"TTS_FALLBACK={given.fallback!r} cannot be used: "
-            f"the embedded voice cannot play the listener voice {strangers[0]!r}.",
+            f"the embedded voice cannot play the listener voice {unplayed[0]!r}.",
             hint=f"Set TTS_LISTENER_VOICES to some of {', '.join(OPENAI_VOICES)}, "
             "and TTS_VOICES to who plays them at your provider.",
             id="ttscache.E010",

@@ -8,13 +8,11 @@ from dataclasses import replace
 from ttscache.accounting.ledger import Ledger
 from ttscache.connections import release_connections
 from ttscache.errors import (
-    BrokenAudio,
     ModelRetired,
     ProviderFailed,
     ProviderTimeout,
     ProviderUnavailable,
     RequestRefused,
-    Reworded,
     SpeechError,
 )
 from ttscache.generation.generator import Generator
@@ -33,12 +31,8 @@ def is_met_by_fallback(error: SpeechError) -> bool:
     match error:
         case ProviderUnavailable() | ModelRetired() | ProviderTimeout():
             return True
-        case BrokenAudio():
-            return not error.is_about_text  # such as a login page instead of sound
-        case Reworded():
-            return False
-        case ProviderFailed():
-            return error.is_retryable  # HTTP 5xx
+        case ProviderFailed():  # HTTP 5xx, or a login page instead of sound
+            return error.is_retryable and not error.is_about_text
     return False
 
 
