@@ -65,7 +65,11 @@ class VendorProfile:
 
 
 def _forbidden(field: str) -> Refused:
-    problem = {"type": "extra_forbidden", "loc": ["body", field], "msg": "Extra inputs are not permitted"}
+    problem: dict[str, object] = {
+        "type": "extra_forbidden",
+        "loc": ["body", field],
+        "msg": "Extra inputs are not permitted",
+    }
     return Refused(422, "", detail=[problem])
 
 
