@@ -72,6 +72,7 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
 def _roles_without_a_voice(given: Conf) -> Iterable[checks.CheckMessage]:
     """Listener voices that nobody plays. The voices of other services are not known here, so that what an
     operator maps to them is taken as it is."""
+    voices: tuple[str, ...]
     if given.provider == "embedded":
         voices, whose = OPENAI_VOICES, "the embedded provider"
     elif is_realtime(given.house_model):
@@ -82,9 +83,11 @@ def _roles_without_a_voice(given: Conf) -> Iterable[checks.CheckMessage]:
         played_by = given.rendition(role).voice
         is_elsewhere = given.provider == "openai" and not is_openai(given.openai_base_url)
         if played_by not in voices and not (is_elsewhere and role in given.voices_by_role):
+            is_mapped = role in given.voices_by_role
+            setting = "TTS_VOICES" if is_mapped else "TTS_LISTENER_VOICES"
+            value = f"{role}={played_by}" if is_mapped else ",".join(given.listener_voices)
             yield checks.Error(
-                f"TTS_LISTENER_VOICES={','.join(given.listener_voices)!r} cannot be used: "
-                f"{whose} has no voice {played_by!r}.",
+                f"{setting}={value!r} cannot be used: {whose} has no voice {played_by!r}.",
                 hint=f"Set TTS_VOICES, e.g. {role}={voices[-1]}. Its voices: {', '.join(voices)}.",
                 id="ttscache.E006",
             )

@@ -17,6 +17,7 @@ from ttscache.speech import (
     EMBEDDED_MODEL,
     OPENAI_VOICES,
     REALTIME_NAMESAKES,
+    REALTIME_VOICES,
     SpeechRequest,
     VoiceRendition,
     is_realtime,
@@ -65,7 +66,7 @@ class Conf:
         return EMBEDDED_MODEL if self.provider == "embedded" else self.model
 
     def token_price(self, model: str) -> TokenPrice | None:
-        """What the model costs by tokens; None for others, and where the settings price it by text or sound."""
+        """What the model costs by tokens; None for others, and where TTS_PRICES prices it otherwise."""
         return None if model in self.prices else TOKEN_PRICES.get(model)
 
     def is_priced(self, model: str) -> bool:
@@ -83,7 +84,8 @@ class Conf:
 
     @property
     def voices(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.listener_voices, *OPENAI_VOICES)))
+        of_the_model = REALTIME_VOICES if is_realtime(self.house_model) else OPENAI_VOICES
+        return tuple(dict.fromkeys((*self.listener_voices, *of_the_model)))
 
     def rendition(self, voice: str) -> VoiceRendition:
         """Who plays this listener voice by the settings. Any other name is a voice of the provider."""

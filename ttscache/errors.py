@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ttscache.token_usage import TokenUsage
-    from ttscache.transcripts import Difference
+    from ttscache.transcripts import WordDifference
 
 
 def _seconds_until_tomorrow() -> float:
@@ -276,7 +276,7 @@ class Reworded(ProviderFailed):
     cause = remembered_as = "reworded"
     sentence = "The voice service said other words than the text has."
 
-    def __init__(self, differences: tuple[Difference, ...] = ()) -> None:
+    def __init__(self, differences: tuple[WordDifference, ...] = ()) -> None:
         super().__init__()
         self.differences = differences
 

@@ -49,7 +49,7 @@ MONEY_SCALES = {
 
 
 @lru_cache(maxsize=1_000)
-def number(digits: str) -> tuple[Reading, ...]:
+def number_readings(digits: str) -> tuple[Reading, ...]:
     """A whole number as a quantity, a year, a house number, or digit by digit."""
     readings = [_digit_by_digit(digits), _quantity(digits)]
     if len(digits) == 4:
@@ -63,8 +63,8 @@ def number(digits: str) -> tuple[Reading, ...]:
 def decimal(whole: str, fraction: str) -> tuple[Reading, ...]:
     """3.5 and, where two digits follow the point, also as in a price or a time: 7.30."""
     point: Step = ("point", "dot")
-    starts = number(whole) if whole.strip("0") else (((*_NOUGHT, ""),),)
-    readings = [(*start, point, *end) for start in starts for end in number(fraction)]
+    starts = number_readings(whole) if whole.strip("0") else (((*_NOUGHT, ""),),)
+    readings = [(*start, point, *end) for start in starts for end in number_readings(fraction)]
     if len(fraction) == 2 and whole and fraction != "00":
         readings += [(*start, *_last_two(int(fraction))) for start in starts]
     if fraction == "5" and whole.strip("0"):
@@ -101,14 +101,14 @@ def fraction(numerator: str, denominator: str, whole: str = "") -> tuple[Reading
 
 
 @lru_cache(maxsize=1_000)
-def money(sign: str, whole: str, hundredths: str, scale: str) -> tuple[Reading, ...]:
+def money_readings(sign: str, whole: str, hundredths: str, scale: str) -> tuple[Reading, ...]:
     """$20, $3.50, $1.5 million."""
     nouns, parts = CURRENCIES[sign]
     if scale:
-        amounts = decimal(whole, hundredths) if hundredths else number(whole)
+        amounts = decimal(whole, hundredths) if hundredths else number_readings(whole)
         return tuple((*amount, MONEY_SCALES[scale], nouns) for amount in amounts)
     if not hundredths.strip("0"):
-        return tuple((*amount, nouns) for amount in (*number(whole), *_a_single(whole)))
+        return tuple((*amount, nouns) for amount in (*number_readings(whole), *_a_single(whole)))
     if len(hundredths) != 2:
         return tuple((*amount, nouns) for amount in decimal(whole, hundredths))
     rest = _cardinal(int(hundredths))

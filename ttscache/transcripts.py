@@ -25,7 +25,7 @@ from ttscache.number_words import CURRENCIES, MONEY_SCALES, Reading, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class WordDifference:
     """Words of the text (`written`) where others, or none, were `spoken`; folded to small letters.
 
     Both may be a person's own words, so its repr hides them.
@@ -42,19 +42,19 @@ def has_same_words(text: str, transcript: str) -> bool:
     return _sound_alike(written, spoken)  # the stretches may have been lined up wrongly
 
 
-def differences(text: str, transcript: str) -> tuple[Difference, ...]:
+def differences(text: str, transcript: str) -> tuple[WordDifference, ...]:
     """Where the words differ, in the order of the text; empty exactly where `has_same_words`."""
     if has_same_words(text, transcript):
         return ()
     written, spoken = _tokens(_fold(text)), _tokens(_fold(transcript))
-    found: list[Difference] = []
+    found: list[WordDifference] = []
     # Its heuristic for frequent words stays on: without it a repetitive text takes seconds.
     matcher = SequenceMatcher(None, written, spoken)
     for tag, begin, end, other_begin, other_end in matcher.get_opcodes():
         if tag != "equal":
             ours, theirs = _without_like_starts(written[begin:end], spoken[other_begin:other_end])
             if not _have_a_common_reading(ours, theirs):
-                found.append(Difference(_shown(ours), _shown(theirs)))
+                found.append(WordDifference(_shown(ours), _shown(theirs)))
     return tuple(found)
 
 
@@ -331,7 +331,7 @@ def _read_degrees(match: re.Match[str]) -> tuple[Reading, ...]:
 
 def _read_money(match: re.Match[str]) -> tuple[Reading, ...]:
     sign, amount, hundredths, scale = match.group("money", "amount", "hundredths", "scale")
-    return number_words.money(sign, _digits(amount), hundredths or "", scale or "")
+    return number_words.money_readings(sign, _digits(amount), hundredths or "", scale or "")
 
 
 # By the group of `_TOKEN` that closes last.
@@ -346,7 +346,7 @@ _READERS: dict[str, Callable[[re.Match[str]], tuple[Reading, ...]]] = {
     "ordinal": lambda match: number_words.ordinal(_digits(match["ordinal"])),
     "decade": lambda match: number_words.decade(match["decade"]),
     "fraction": lambda match: number_words.decimal(_digits(match["whole"]), match["fraction"]),
-    "number": lambda match: number_words.number(_digits(match["number"])),
+    "number": lambda match: number_words.number_readings(_digits(match["number"])),
     "minus": lambda match: ((("minus", "negative"),),),
     "range": lambda match: ((("to", "through", ""),),),
     "hash": lambda match: ((("number", "hashtag"),),),

@@ -35,11 +35,11 @@ class Tokens:
         }
 
 
-def text_tokens(text: str) -> int:
+def billed_text_tokens(text: str) -> int:
     return -(-len(text) // CHARACTERS_A_TOKEN)
 
 
-def audio_tokens(pcm_bytes: int) -> int:
+def billed_audio_tokens(pcm_bytes: int) -> int:
     """Of s16le at 24 kHz."""
     return -(-pcm_bytes * AUDIO_TOKENS_A_SECOND // 48_000)
 

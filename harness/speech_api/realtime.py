@@ -23,7 +23,7 @@ from websockets.server import ServerProtocol
 
 from harness.speech_api import protocol, sound
 from harness.speech_api.behaviour import Gate, Rule, Rules
-from harness.speech_api.bill import Bill, Tokens, audio_tokens, text_tokens
+from harness.speech_api.bill import Bill, Tokens, billed_audio_tokens, billed_text_tokens
 from harness.speech_api.calls import CallLog
 from harness.speech_api.protocol import Refused, Speech
 
@@ -48,7 +48,7 @@ class SessionError(Exception):
         self.details = {"type": kind, "code": code, "message": message, "param": param or None}
 
 
-class Session:
+class RealtimeSession:
     """One connection, after its handshake."""
 
     def __init__(
@@ -174,10 +174,10 @@ class Session:
         self._send("response.created", response=_response(identity, "in_progress"))
         said = _said(speech.text, fault)
         pcm = _pcm(said, speech, fault)
-        text_in = text_tokens(speech.text) + text_tokens(speech.instructions)
-        text_out = text_tokens(said)
+        text_in = billed_text_tokens(speech.text) + billed_text_tokens(speech.instructions)
+        text_out = billed_text_tokens(said)
         is_cut = fault in ("break_off", "content_filter", "max_output_tokens", "failed")
-        if isinstance(most_tokens, int) and audio_tokens(len(pcm)) + text_out > most_tokens:
+        if isinstance(most_tokens, int) and billed_audio_tokens(len(pcm)) + text_out > most_tokens:
             is_cut, fault = True, "max_output_tokens"
         sent = 0
         try:
@@ -188,13 +188,13 @@ class Session:
                 raise Gone
         except (Gone, ConnectionError):
             # What was spoken is paid for, though nobody learns how much that was.
-            self._bill.add(Tokens(text_in=text_in, text_out=text_out, audio_out=audio_tokens(sent)))
+            self._bill.add(Tokens(text_in=text_in, text_out=text_out, audio_out=billed_audio_tokens(sent)))
             raise
         if not is_cut:
             self._send("response.output_audio.done", response_id=identity)
             if fault != "no_transcript":
                 self._send("response.output_audio_transcript.done", response_id=identity, transcript=said)
-        tokens = Tokens(text_in=text_in, text_out=text_out, audio_out=audio_tokens(sent))
+        tokens = Tokens(text_in=text_in, text_out=text_out, audio_out=billed_audio_tokens(sent))
         self._bill.add(tokens)
         self._calls.end(number, fault or "completed")
         self._send("response.done", response=_done(identity, fault, tokens, said))

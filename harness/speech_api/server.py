@@ -161,7 +161,7 @@ class Handler(BaseHTTPRequestHandler):
             self._log_refused_handshake(model, rule)
             self._send_refusal(protocol.fault(rule.behaviour.status), _retry_after(rule.behaviour))
             return
-        realtime.Session(
+        realtime.RealtimeSession(
             self,
             model=model,
             rules=self.server.rules,

@@ -40,8 +40,8 @@ def most_usd(request: SpeechRequest) -> float:
 
 
 def cost_usd(request: SpeechRequest, seconds: float | None = None, usage: TokenUsage | None = None) -> float:
-    """US dollars of a call that gave so many seconds of sound, and used so many tokens where it is reckoned by
-    tokens; estimated from the text where neither is known."""
+    """US dollars of a call that gave so many seconds of sound and, where it is reckoned by tokens, used so
+    many of them; estimated from the text where neither is known."""
     characters = len(request.text)
     tokens = conf().token_price(request.model)
     if usage is not None:

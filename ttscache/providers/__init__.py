@@ -12,11 +12,11 @@ from ttscache.token_usage import TokenUsage
 class Provider(Protocol):
     """A voice.
 
-    `can_speak`: whether this model is one of its own. `parts` cuts a text that is too long for one call at the
-    ends of sentences, and raises RequestRefused for what no call could say. `streams`: whether the first chunks
-    are worth sending on before the last has come; where `speak` yields one whole clip they are not. `is_well` looks whether calls may succeed, for
-    nothing and without raising. `rehearse` does what the first call would otherwise take its time for, and
-    calls nobody.
+    `can_speak`: whether this model is one of its own. `parts` cuts a text that is too long for one call, at
+    the ends of sentences, and raises RequestRefused for what no call could say. `streams`: whether the first
+    chunks are worth sending on before the last has come; where `speak` yields one whole clip they are not.
+    `is_well` looks whether calls may succeed, for nothing and without raising. `rehearse` does what the first
+    call would otherwise take its time for, and calls nobody.
 
     `speak` makes one call: it yields the clip in order, in the format of the request, and raises a
     ProviderError or TextRefused where it fails; nothing it yielded before is then worth keeping. Where the

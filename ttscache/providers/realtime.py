@@ -31,7 +31,7 @@ from ttscache.errors import (
 )
 from ttscache.providers.deadline import Deadline
 from ttscache.providers.refusals import refusal
-from ttscache.providers.sessions import IdleSessions, Manner, Session
+from ttscache.providers.sessions import IdleSessions, Manner, OpenSession
 from ttscache.speech import SpeechRequest
 from ttscache.token_usage import CHARACTERS_A_TOKEN, TokenUsage, audio_tokens, most_text_tokens, text_tokens
 from ttscache.transcripts import differences
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
 
 logger = logging.getLogger(__name__)
+# Debug lines of the WebSocket quote what is said, so there are none, whatever level a site logs at.
+_without_words = logging.getLogger(f"{__name__}.websocket")
+_without_words.setLevel(logging.WARNING)
 
 # https://platform.openai.com/docs/api-reference/realtime-sessions; /v1/audio/speech goes up to 4.
 LEAST_SPEED, MOST_SPEED = 0.25, 1.5
@@ -163,7 +166,7 @@ class RealtimeVoice:
         """End the sessions that are kept open; the next call opens one again."""
         self._idle.close()
 
-    def _make(self, call: _Call, deadline: Deadline) -> Session:
+    def _make(self, call: _Call, deadline: Deadline) -> OpenSession:
         """In a session that is open, or in a new one where that has been closed from the other side."""
         session = self._idle.take(call.manner)
         if session is not None:
@@ -174,7 +177,7 @@ class RealtimeVoice:
                     raise
         return self._make_in(self._open(call, deadline), call, deadline)
 
-    def _make_in(self, session: Session, call: _Call, deadline: Deadline) -> Session:
+    def _make_in(self, session: OpenSession, call: _Call, deadline: Deadline) -> OpenSession:
         """A session in which anything went wrong is not used again."""
         deadline.connected(session.socket)
         try:
@@ -184,11 +187,11 @@ class RealtimeVoice:
             raise
         return session
 
-    def _open(self, call: _Call, deadline: Deadline) -> Session:
+    def _open(self, call: _Call, deadline: Deadline) -> OpenSession:
         sockets: list[socket.socket] = []
         options = self._options(deadline, sockets)
         manager = self._client.realtime.connect(model=call.manner[0], websocket_connection_options=options)
-        session = Session(call.manner, manager.enter(), sockets[-1])
+        session = OpenSession(call.manner, manager.enter(), sockets[-1])
         try:
             call.set_up(session.connection)
         except BaseException:
@@ -212,6 +215,7 @@ class RealtimeVoice:
             "close_timeout": 0.2,  # nothing that is still to come is of interest
             "ping_interval": None,  # the deadline ends a connection that died
             "max_size": _MOST_MESSAGE_BYTES,
+            "logger": _without_words,
             "compression": None,  # base64 of sound: much work for a quarter of it
         } | ({"ssl": self._certificates} if is_secure else {})
         return cast("SyncWebSocketConnectionOptions", options)

@@ -44,7 +44,7 @@ def refusal(
     if code.startswith(("billing", "insufficient_quota")):
         logger.error("The speech provider says that our quota is used up (%s).", code)
         return QuotaUsedUp()
-    if status == 410 or code == "model_not_found" or (status == 404 and _names(model, message)):
+    if status == 410 or "model_not_found" in (code, kind) or (status == 404 and _names(model, message)):
         logger.error("The speech provider no longer has the model %s.", model)
         return ModelRetired(model)
     if status == 404:
@@ -80,7 +80,8 @@ def is_about_the_text(error: Mapping[str, object]) -> bool:
 
 
 def _names(model: str, message: str) -> bool:
-    return bool(model) and model in message
+    """A server that repeats the address of a Realtime call, with its ?model=…, says nothing of the model."""
+    return bool(model) and model in message.replace(f"model={model}", "")
 
 
 def _wrong_address() -> ProviderError:

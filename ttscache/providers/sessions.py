@@ -24,7 +24,7 @@ Manner = tuple[str, str, float]  # what a session cannot change: model, voice, s
 
 
 @dataclass(slots=True, eq=False)
-class Session:
+class OpenSession:
     """`socket` is there to be shut when time is up."""
 
     manner: Manner
@@ -46,9 +46,9 @@ class IdleSessions:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sessions: list[Session] = []
+        self._sessions: list[OpenSession] = []
 
-    def take(self, manner: Manner) -> Session | None:
+    def take(self, manner: Manner) -> OpenSession | None:
         """The one that was used last, as it is the least likely to have been closed from the other side."""
         with self._lock:
             stale = self._remove(lambda session: not session.is_fresh(time.monotonic()))
@@ -59,7 +59,7 @@ class IdleSessions:
             session.close()
         return found
 
-    def give_back(self, session: Session) -> None:
+    def give_back(self, session: OpenSession) -> None:
         session.idle_since = time.monotonic()
         with self._lock:
             self._sessions.append(session)
@@ -73,7 +73,7 @@ class IdleSessions:
         for session in sessions:
             session.close()
 
-    def _remove(self, is_meant: Callable[[Session], bool]) -> list[Session]:
+    def _remove(self, is_meant: Callable[[OpenSession], bool]) -> list[OpenSession]:
         removed = [session for session in self._sessions if is_meant(session)]
         self._sessions = [session for session in self._sessions if session not in removed]
         return removed

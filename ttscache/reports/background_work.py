@@ -29,6 +29,7 @@ CLASSES = {
     "Busy": ("provider_busy", "provider_unavailable"),
     "Too slow": ("provider_timeout",),
     "Text refused": ("text_refused",),
+    "Other words": ("reworded",),
 }
 TEXT_REFUSED, OTHER = "Text refused", "Other"
 

@@ -40,6 +40,26 @@ WRONG = {
         {"voices_by_role": {"nova": "marin", "lucy": "cedar"}},
         "TTS_VOICES='nova=marin,lucy=cedar' cannot be used: there is no listener voice 'lucy'",
     ),
+    "a listener voice that the Realtime model lacks": (
+        "ttscache.E006",
+        {
+            "provider": "openai",
+            "openai_api_key": "test",
+            "model": "gpt-realtime-2.1-mini",
+            "listener_voices": ("nova", "fable"),
+        },
+        "TTS_LISTENER_VOICES='nova,fable'",
+    ),
+    "a voice by TTS_VOICES that the Realtime model lacks": (
+        "ttscache.E006",
+        {
+            "provider": "openai",
+            "openai_api_key": "test",
+            "model": "gpt-realtime-2.1-mini",
+            "voices_by_role": {"nova": "robot"},
+        },
+        "TTS_VOICES='nova=robot'",
+    ),
     "a budget for a model without a price": (
         "ttscache.E007",
         {"provider": "openai", "openai_api_key": "test", "model": "new-model", "daily_budget_usd": 2.5},
@@ -81,6 +101,30 @@ def test_a_wrong_combination_stops_the_web_server_with_one_line(
 
 def test_a_custom_provider_may_have_voices_of_its_own(settings: Any) -> None:
     given = {"provider": "openai", "openai_api_key": "test", "listener_voices": ("robot",)}
+    settings.TTSCACHE = {**settings.TTSCACHE, **given}
+
+    assert check_conf() == []
+
+
+REALTIME = {
+    "provider": "openai",
+    "openai_api_key": "test",
+    "model": "gpt-realtime-2.1-mini",
+    "daily_budget_usd": 1.0,
+}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        REALTIME,
+        REALTIME | {"listener_voices": ("fable",), "voices_by_role": {"fable": "verse"}},
+        REALTIME
+        | {"voices_by_role": {"nova": "my-voice"}, "openai_base_url": "https://speech.example.org/v1"},
+        {"provider": "embedded", "listener_voices": ("robot",), "voices_by_role": {"robot": "echo"}},
+    ],
+)
+def test_a_listener_voice_with_a_voice_of_the_model_may_be_used(settings: Any, given: dict[str, Any]) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, **given}
 
     assert check_conf() == []

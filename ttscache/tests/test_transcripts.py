@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttscache.transcripts import Difference, differences, has_same_words
+from ttscache.transcripts import WordDifference, differences, has_same_words
 
 pytestmark = pytest.mark.any_database
 
@@ -181,7 +181,7 @@ def test_other_words_are_other_words(text: str, transcript: str) -> None:
 def test_a_difference_names_the_words_of_both_sides() -> None:
     text = "In 1944 I'm ten, and my sister is 12."
     said = "In nineteen forty-four I am ten, and my brother is twelve."
-    assert differences(text, said) == (Difference("i'm", "i am"), Difference("sister", "brother"))
+    assert differences(text, said) == (WordDifference("i'm", "i am"), WordDifference("sister", "brother"))
 
 
 def test_a_difference_keeps_its_words_out_of_tracebacks_and_logs() -> None:

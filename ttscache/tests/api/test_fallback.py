@@ -16,6 +16,7 @@ from ttscache import audio, wiring
 from ttscache.api.stats import cache_stats
 from ttscache.api.throttling import ScopedThrottle
 from ttscache.conf import conf
+from ttscache.connections import OrmThreadPool
 from ttscache.errors import (
     BrokenAudio,
     BudgetExhausted,
@@ -29,6 +30,7 @@ from ttscache.errors import (
     SpeechError,
     TextRefused,
 )
+from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 from ttscache.models import BudgetDay, Clip, DailyRequests, LastProviderOutcome, Pin, Spending, Usage
 from ttscache.reports.requests import Rate
 from ttscache.speech import SpeechRequest
@@ -96,6 +98,26 @@ def test_the_embedded_voice_speaks_where_the_provider_is_down_or_the_model_is_re
     assert (response["Cache-Status"], response["Cache-Control"]) == (SPOKEN_INSTEAD, "no-store")
     audio.check_whole(audio.examine(body_of(response), "pcm"), TEXT, 1.0)
     assert outcomes() == {"fallback": 1}
+
+
+def test_while_the_circuit_is_open_it_speaks_without_a_call(caller: Client, voice: FakeVoice) -> None:
+    for _ in range(FAILURES_IN_A_ROW):
+        speech_cache().synthesizer.circuit.count(ProviderUnavailable())
+    voice.is_in_good_health = False
+    responses = [say(caller, TEXT) for _ in range(3)]
+
+    assert {response["Cache-Status"] for response in responses} == {SPOKEN_INSTEAD}
+    assert (voice.calls, outcomes()) == ([], {"fallback": 3})
+
+
+def test_a_text_that_many_ask_for_at_once_is_spoken_once(caller: Client, voice: FakeVoice) -> None:
+    voice.errors = [ModelRetired("tts-1-hd") for _ in range(6)]
+    with OrmThreadPool(6) as pool:
+        bodies = list(pool.map(lambda _: body_of(say(caller, TEXT)), range(6)))
+
+    assert len(set(bodies)) == 1
+    assert [clip.model for clip in Clip.objects.with_audio()] == ["embedded"]
+    assert outcomes() == {"fallback": 6}
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def test_a_listener_who_leaves_leaves_no_half_read_connection(
     server.behave(gate_after_chunks=1)
     leaving = voice.speak(SpeechRequest(text=TEXT, voice="nova", model="tts-1-hd"))
     next(leaving)
-    leaving.close()  # type: ignore[attr-defined]
+    leaving.close()
     server.behave()
     assert hear(voice)
 

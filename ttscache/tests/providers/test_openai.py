@@ -82,6 +82,20 @@ def test_each_refusal_is_one_of_ours(openai: OpenAIServer, status: int, kind: ty
     assert TEXT not in str(error)
 
 
+def test_a_wrong_address_is_no_retired_model_and_is_not_tried_again(openai: OpenAIServer) -> None:
+    voice = OpenAIProvider(api_key="sk", base_url=f"{openai.base_url}/nowhere")
+    for model in ("tts-1-hd", "gpt-realtime-2.1-mini"):
+        error = failure(voice, request(voice="marin", model=model))
+        assert isinstance(error, ProviderUnavailable) and not error.is_retryable
+        assert (error.code, error.booked_as) == ("provider_unavailable", "wrong_address")
+        assert "address" in str(error)
+
+
+def test_a_model_that_the_server_does_not_know_is_named_as_retired(openai: OpenAIServer) -> None:
+    error = failure(provider(openai), request(model="tts-0"))
+    assert isinstance(error, ModelRetired) and error.model == "tts-0"
+
+
 @pytest.mark.parametrize(
     "body",
     [
