@@ -20,16 +20,23 @@ from typing import Any, Self
 from harness.process import HOST, PROJECT, ServerProcess, free_port, is_listening
 from harness.speech_api.calls import Call, peak_concurrency
 from harness.speech_api.server import SpeechServer
+from harness.speech_api.vendors import VENDORS
 
 
 class OpenAIServer:
-    """A speech service at base_url. How it may behave: harness/speech_api/behaviour.py."""
+    """A speech service at base_url. How it may behave: harness/speech_api/behaviour.py.
 
-    def __init__(self, *, address: str = HOST, extra_voices: tuple[str, ...] = ()) -> None:
+    `profile` makes it another vendor's: harness/speech_api/vendors.py.
+    """
+
+    def __init__(
+        self, *, address: str = HOST, extra_voices: tuple[str, ...] = (), profile: str = "openai"
+    ) -> None:
         self.port = free_port()
         self.base_url = f"http://{address}:{self.port}/v1"
         self._address = address
         self._extra_voices = extra_voices
+        self._profile = profile
         self._folder: Path | None = None
         self._server: ServerProcess | None = None
 
@@ -46,7 +53,7 @@ class OpenAIServer:
         """For the first time, or again on the same port; it then behaves and has heard nothing."""
         self._folder = Path(tempfile.mkdtemp(prefix="harness-openai-"))
         voices = [part for voice in self._extra_voices for part in ("--voice", voice)]
-        where = ("--address", self._address, "--port", str(self.port))
+        where = ("--address", self._address, "--port", str(self.port), "--profile", self._profile)
         self._server = ServerProcess(
             [sys.executable, "-m", "harness.openai_server", *where, *voices],
             log=self._folder / "log",
@@ -114,8 +121,9 @@ def main() -> None:
     parser.add_argument("--address", default=HOST)
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--voice", action="append", default=[], help="a further voice that it knows")
+    parser.add_argument("--profile", choices=sorted(VENDORS), default="openai", help="whose service it is")
     options = parser.parse_args()
-    server = SpeechServer((options.address, options.port), tuple(options.voice))
+    server = SpeechServer((options.address, options.port), tuple(options.voice), options.profile)
     print(f"http://{options.address}:{options.port}/v1", flush=True)
     server.serve_forever()
 

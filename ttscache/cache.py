@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable
 
 from ttscache.accounting.ledger import Ledger
 from ttscache.coordination.leases import Leases
+from ttscache.errors import SpeechError
+from ttscache.generation.fallback import FallbackVoice
 from ttscache.generation.generator import Generator, Playing
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip
 from ttscache.speech import SpeechRequest
+from ttscache.tiers import Entry
 from ttscache.tiers.chain import Hit, TierChain
 
 __all__ = ["GenerationJob", "Hit", "Playing", "SpeechCache"]
@@ -19,10 +22,19 @@ __all__ = ["GenerationJob", "Hit", "Playing", "SpeechCache"]
 class SpeechCache:
     """Speaks a text once and keeps the clip in every tier, the fastest first."""
 
-    def __init__(self, *, tiers: TierChain, synthesizer: Synthesizer, leases: Leases, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        *,
+        tiers: TierChain,
+        synthesizer: Synthesizer,
+        leases: Leases,
+        ledger: Ledger,
+        fallback: Synthesizer | None = None,
+    ) -> None:
         self.tiers = tiers
         self.generator = Generator(tiers, synthesizer, leases)
         self.ledger = ledger
+        self.fallback = FallbackVoice(Generator(tiers, fallback, leases)) if fallback else None
 
     @property
     def synthesizer(self) -> Synthesizer:
@@ -68,6 +80,23 @@ class SpeechCache:
         """Speak a person's own words: never kept in a tier, never shared, never keyed."""
         return self.generator.generate_privately(request)
 
+    def fall_back(
+        self,
+        job: GenerationJob,
+        listener_voice: str,
+        error: SpeechError,
+        *,
+        before_start: Callable[[], None] = lambda: None,
+    ) -> Entry:
+        """The job's text in the embedded voice, once `error` has ended it before its first byte.
+
+        Waits for the whole clip. Raises `error` where there is no fallback, or where another voice would not
+        help. Never call it for a published clip: those are of one voice.
+        """
+        if self.fallback is None:
+            raise error
+        return self.fallback.speak(job, listener_voice, error, before_start=before_start)
+
     def forget(self, content_hashes: Iterable[str]) -> None:
         """On this host: clips that were removed, or that have no record."""
         self.tiers.forget(content_hashes)
@@ -75,3 +104,5 @@ class SpeechCache:
     def finish_recordings(self, seconds: float) -> None:
         """Let what is being made come to its end, for so long; then break it off. For a process that ends."""
         self.generator.finish(seconds)
+        if self.fallback is not None:
+            self.fallback.generator.finish(0)  # it takes no money along

@@ -43,6 +43,23 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
             id="ttscache.E004",
         )
     yield from _roles_without_a_voice(given)
+    unplayed = [role for role in given.listener_voices if role not in OPENAI_VOICES]
+    if given.provider != "embedded" and given.fallback == "embedded" and unplayed:
+        yield checks.Error(
+            f"TTS_FALLBACK={given.fallback!r} cannot be used: "
+            f"the embedded voice cannot play the listener voice {unplayed[0]!r}.",
+            hint=f"Set TTS_LISTENER_VOICES to some of {', '.join(OPENAI_VOICES)}, "
+            "and TTS_VOICES to who plays them at your provider.",
+            id="ttscache.E010",
+        )
+    unknown_roles = [role for role in given.voices_by_role if role not in given.listener_voices]
+    if unknown_roles:
+        pairs = ",".join(f"{role}={voice}" for role, voice in given.voices_by_role.items())
+        yield checks.Error(
+            f"TTS_VOICES={pairs!r} cannot be used: there is no listener voice {unknown_roles[0]!r}.",
+            hint=f"Name only voices of TTS_LISTENER_VOICES: {', '.join(given.listener_voices)}.",
+            id="ttscache.E009",
+        )
     if given.daily_budget_usd is not None and not given.is_priced(given.house_model):
         yield checks.Error(
             f"TTS_DAILY_BUDGET_USD='{given.daily_budget_usd:g}' cannot be used: "

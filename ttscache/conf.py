@@ -36,6 +36,7 @@ class Conf:
     audio_format: str = "mp3"
     listener_voices: tuple[str, ...] = ("nova", "onyx")
     voices_by_role: Mapping[str, str] = field(default_factory=dict)  # which provider voice plays which
+    fallback: str = "none"  # or "embedded": who speaks free text while the provider cannot
     memory_bytes: int = 64 * 1024**2
     files_bytes: int = 1024**3
     files_dir: Path = Path("var/tts_cache")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ttscache.speech import EMBEDDED_MODEL
 
 PROVIDERS = ("openai", "embedded")
+FALLBACKS = ("none", "embedded")
 PERMANENT_TIERS = ("database", "storage")
 COMPRESSION_MODES = ("auto", "gzip", "none")
 AUDIO_FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")

@@ -20,6 +20,8 @@ SpeechError                     anything this app raises on purpose
 │   ├── ProviderTimeout         no byte, or no end, within the time allowed
 │   └── ProviderFailed          it answered, and the answer is of no use
 │       ├── BrokenAudio         the bytes are not a whole clip
+│       ├── InputTooLong        it takes less text in one call: smaller parts are made
+│       ├── FormatRefused       it does not send this audio format
 │       └── Reworded            the voice said other words than it was given
 └── TierError                   a tier cannot read or keep; logged and skipped, never a listener's trouble
 
@@ -243,6 +245,24 @@ class BrokenAudio(ProviderFailed):
 
     def __str__(self) -> str:
         return f"{self.sentence} ({self.reason})"
+
+
+class InputTooLong(ProviderFailed):
+    """The service takes less text in one call. Its provider has learned how much, and cuts smaller parts."""
+
+    is_retryable = False  # not as it is
+    cause = "input_too_long"
+
+
+class FormatRefused(ProviderFailed):
+    """The service does not send the audio format. `is_to_be_asked_again`: there is another one to ask for."""
+
+    is_retryable = False
+    cause = "format_refused"
+
+    def __init__(self, *, is_to_be_asked_again: bool) -> None:
+        super().__init__()
+        self.is_to_be_asked_again = is_to_be_asked_again
 
 
 class Reworded(ProviderFailed):

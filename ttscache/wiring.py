@@ -13,6 +13,7 @@ from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.conf import Conf, conf
 from ttscache.coordination.leases import Leases
+from ttscache.generation.fallback import NoProviderCalls
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.providers import Provider
 from ttscache.providers.embedded import EmbeddedProvider
@@ -46,6 +47,7 @@ def _speech_cache(_process: int) -> SpeechCache:
         synthesizer=Synthesizer(_provider(given), ledger, Budget(given.daily_budget_usd)),
         leases=Leases(given.lease_seconds),
         ledger=ledger,
+        fallback=_fallback(given),
     )
 
 
@@ -85,6 +87,12 @@ def _provider(given: Conf) -> Provider:
         timeout_seconds=given.timeout_seconds,
         rehearses=given.house_model,
     )
+
+
+def _fallback(given: Conf) -> Synthesizer | None:
+    if given.fallback == "none":
+        return None
+    return Synthesizer(EmbeddedProvider(), NoProviderCalls(_worth_usd))
 
 
 def load_libraries() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.speech_api.sound import CODINGS
 
+# What the original has; the services of harness/speech_api/vendors.py have models and voices of their own.
 MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15")
 PLAIN_VOICES = ("alloy", "ash", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer")
 VOICES = (*PLAIN_VOICES, "ballad", "cedar", "marin", "verse")  # all of them for gpt-4o-mini-tts only
@@ -15,15 +16,24 @@ MOST_CHARACTERS = 4096
 
 
 class Refused(Exception):
-    """An error as the original's clients know it."""
+    """An error as the original's clients know it. `detail`: in the words of FastAPI instead."""
 
-    def __init__(self, status: int, message: str, code: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str | None = None,
+        detail: list[dict[str, object]] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.detail = detail
 
     @property
     def body(self) -> bytes:
+        if self.detail is not None:
+            return json.dumps({"detail": self.detail}).encode()
         kind = {429: "requests", 500: "server_error", 503: "server_error"}.get(
             self.status, "invalid_request_error"
         )
@@ -73,14 +83,20 @@ def require_key(authorization: str | None) -> None:
         raise Refused(401, message)
 
 
-def parse_speech(body: bytes, extra_voices: tuple[str, ...] = ()) -> Speech:
-    """Raises Refused in the order in which the original looks."""
+def json_body(body: bytes) -> dict[str, Any]:
+    """Raises Refused."""
     try:
         given = json.loads(body)
     except ValueError:
         given = None
     if not isinstance(given, dict):
         raise Refused(400, "We could not parse the JSON body of your request. It must be an object.")
+    return given
+
+
+def parse_speech(body: bytes, extra_voices: tuple[str, ...] = ()) -> Speech:
+    """Raises Refused in the order in which the original looks."""
+    given = json_body(body)
     model = _model(given)
     return Speech(
         model=model,

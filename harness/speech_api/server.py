@@ -17,6 +17,7 @@ from harness.speech_api.behaviour import Behaviour, Gate, Rule, Rules
 from harness.speech_api.bill import Bill
 from harness.speech_api.calls import CallLog
 from harness.speech_api.protocol import Refused, Speech
+from harness.speech_api.vendors import VENDORS
 
 DRIP_SECONDS = 1
 
@@ -41,7 +42,10 @@ class SpeechServer(ThreadingHTTPServer):
     request_queue_size = 1024
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], extra_voices: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, address: tuple[str, int], extra_voices: tuple[str, ...] = (), profile: str = "openai"
+    ) -> None:
+        self.profile = VENDORS[profile]
         self.rules = Rules()
         self.calls = CallLog()
         self.bill = Bill()
@@ -121,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _tell_models(self, name: str) -> None:
         """All of them, or one."""
-        known = (*protocol.MODELS, *realtime.MODELS)
+        known = self.server.profile.models
         try:
             protocol.require_key(self.headers["Authorization"])
             self._suffer_outage()
@@ -139,6 +143,8 @@ class Handler(BaseHTTPRequestHandler):
     def _model(self, name: str) -> dict[str, object]:
         date = self.server.shutdown_dates.get(name)
         identity = {"id": name, "object": "model", "created": 1_699_000_000, "owned_by": "openai-internal"}
+        if self.server.profile.is_without_shutdown_dates:
+            return {**identity}
         return {**identity, "shutdown_date": date}
 
     def _converse(self) -> None:
@@ -182,7 +188,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer_speech(self, body: bytes) -> None:
         try:
             protocol.require_key(self.headers["Authorization"])
-            speech = protocol.parse_speech(body, self.server.extra_voices)
+            speech = self.server.profile.parse(body, self.server.extra_voices)
         except Refused as refused:
             self._send_refusal(refused)
             return
@@ -224,7 +230,7 @@ class Handler(BaseHTTPRequestHandler):
     def _stream(self, number: int, reply: Reply, rule: Rule) -> None:
         behaviour = rule.behaviour
         self.send_response(200)
-        self.send_header("Content-Type", reply.media_type)
+        self.send_header("Content-Type", self.server.profile.media_type or reply.media_type)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         due = time.monotonic() + behaviour.first_byte_delay_seconds

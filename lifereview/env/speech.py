@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from lifereview.env import object_storage
-from lifereview.env.reader import Environment
+from lifereview.env.reader import Environment, refuse
 from ttscache.defaults import (
     AUDIO_FORMATS,
     COMPRESSION_MODES,
+    FALLBACKS,
     HIT_RATE_TARGETS,
     LIST_PRICES,
     PROVIDERS,
@@ -29,6 +30,7 @@ def ttscache_settings(env: Environment, folder: Path, web_threads: int) -> dict[
         "audio_format": env.choice("TTS_FORMAT", "mp3", AUDIO_FORMATS),
         "listener_voices": _listener_voices(env),
         "voices_by_role": _voices_by_role(env),
+        "fallback": env.choice("TTS_FALLBACK", "none", FALLBACKS),
         "memory_bytes": env.byte_count("TTS_MEMORY_BYTES", 64 * 1024**2),
         "files_bytes": env.byte_count("TTS_FILES_BYTES", 1024**3),
         "files_dir": env.writable_folder("TTS_FILES_DIR", folder / "tts_cache"),
@@ -71,7 +73,10 @@ def _voices_by_role(env: Environment) -> dict[str, str]:
         pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}=[^=,\s]{1,50}",
         allowed="a list such as nova=marin,onyx=cedar (listener voice = the provider's voice)",
     )
-    return dict(pair.split("=") for pair in pairs)
+    voices = dict(pair.split("=") for pair in pairs)
+    if len(voices) < len(pairs):
+        refuse("TTS_VOICES", ",".join(pairs), "allowed is one voice for each listener voice")
+    return voices
 
 
 def _prices(env: Environment) -> dict[str, Price]:

@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 HITS = ("memory", "file", "database", "storage", "edge")
 MISSES = ("collapsed", "generated")
-OUTCOMES = (*HITS, "generated", "collapsed", "failed")
+OUTCOMES = (*HITS, "generated", "collapsed", "failed", "fallback")
+UNPRICED = ("failed", "fallback")  # nothing was served, or what was served costs nothing to make
 # Upper ends in milliseconds; the last bucket is open. Histograms of one shape add up over processes.
 LATENCY_BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
 
@@ -106,7 +107,7 @@ class Ledger:
         """One request for a clip, and how it went. `seconds`: from the request to the first byte."""
         hour = int(self._clock() // HOUR_SECONDS)
         bucket = bisect_left(LATENCY_BUCKETS_MS, seconds * 1_000)
-        worth = round(self._price_usd(requested) * 1e6) if outcome != "failed" else 0
+        worth = round(self._price_usd(requested) * 1e6) if outcome not in UNPRICED else 0
         with self._lock:
             figures = self._open.usage[hour, requested.content_type, requested.voice, outcome, bucket]
             figures[0] += 1

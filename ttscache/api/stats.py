@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ttscache.accounting.budget import budget_today
-from ttscache.accounting.ledger import HITS, OUTCOMES
+from ttscache.accounting.ledger import HITS, OUTCOMES, UNPRICED
 from ttscache.api.authentication import IsTrustedUnlessOpen
 from ttscache.api.base import JsonView
 from ttscache.delivery.http import NEVER
@@ -55,7 +55,7 @@ def cache_stats() -> dict[str, Any]:
         "supabase_enabled": True,  # clips outlive a process, in whichever database or bucket
     }
     spent = sum(row.cost_microusd for row in totals.spending()) / 1e6
-    served = sum(row.list_price_microusd for row in usage if row.outcome != "failed") / 1e6
+    served = sum(row.list_price_microusd for row in usage if row.outcome not in UNPRICED) / 1e6
     budget = budget_today()
     return {
         "success": True,

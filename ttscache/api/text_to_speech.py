@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from ttscache.access import Access
 from ttscache.api.authentication import IsTrustedUnlessOpen
 from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
@@ -58,10 +59,11 @@ class TextToSpeechView(JsonView):
     def post(self, request: Request) -> HttpResponseBase:
         """Speaks a text; streamed while it is made."""
         started = time.monotonic()
-        speech, content_type = _spoken_request(json_object(request))
-        before_start = partial(check_generation_rate, request, self)
+        speech, content_type, voice = _spoken_request(json_object(request))
+        # Once a request, also where a second voice has to speak after the first one failed.
+        before_start = cache(partial(check_generation_rate, request, self))
         if content_type == ContentType.RESPONSE:
-            return _speak_privately(request._request, speech, before_start, started)
+            return _speak_privately(request._request, speech, voice, before_start, started)
         # Touched before its bytes are looked for, so that a prune cannot delete it meanwhile.
         record = load_for_playback(speech.content_hash, hidden_too=True)
         is_on_record = record is not None and record.touch()
@@ -74,11 +76,20 @@ class TextToSpeechView(JsonView):
                 speech_cache().forget([speech.content_hash])  # this host may hold a clip that was removed
             job = GenerationJob(request=speech, content_type=content_type, is_on_record=is_on_record)
             generate = partial(speech_cache().generate, job, before_start=before_start)
-            return respond_while_generating(meter, generate, speech.audio_format, http.PRIVATE)
+            fall_back = partial(speech_cache().fall_back, job, voice, before_start=before_start)
+            # A journey has one voice: earlier front ends ask for its texts here, too.
+            is_of_journey = record is not None and record.access is Access.PUBLISHED
+            return respond_while_generating(
+                meter, generate, speech.audio_format, http.PRIVATE, None if is_of_journey else fall_back
+            )
 
 
 def _speak_privately(
-    request: HttpRequest, speech: SpeechRequest, before_start: Callable[[], None], started: float
+    request: HttpRequest,
+    speech: SpeechRequest,
+    voice: str,
+    before_start: Callable[[], None],
+    started: float,
 ) -> HttpResponseBase:
     """A person's own words: spoken, never kept."""
 
@@ -87,10 +98,13 @@ def _speak_privately(
         return speech_cache().generate_privately(speech)
 
     with Meter(request, requested_text(speech, ContentType.RESPONSE), started) as meter:
-        return respond_while_generating(meter, generate, speech.audio_format, http.NEVER)
+        job = GenerationJob(request=speech, content_type=ContentType.RESPONSE)
+        fall_back = partial(speech_cache().fall_back, job, voice, before_start=before_start)
+        return respond_while_generating(meter, generate, speech.audio_format, http.NEVER, fall_back)
 
 
-def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType]:
+def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType, str]:
+    """What to say, its kind, and the listener voice that was asked for."""
     if not data.get("text", ""):
         raise EmptyText
     if data.get("content_type", "narrative") not in list(CONTENT_TYPES):
@@ -101,4 +115,4 @@ def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType]:
     if len(words["text"]) > conf().max_chars:
         raise TextTooLong(f"The text is too long: at most {conf().max_chars} characters are taken.")
     voice = checked_voice(words.get("voice"), conf().voices)
-    return conf().house_request(words["text"], voice), CONTENT_TYPES[words["content_type"]]
+    return conf().house_request(words["text"], voice), CONTENT_TYPES[words["content_type"]], voice

@@ -1,9 +1,10 @@
 """Is a clip whole, what is it, how long; make, join and cut clips. All of it on bytes in memory."""
 
 from ttscache.audio.codecs import encode
+from ttscache.audio.containers import begins_as_file
 from ttscache.audio.formats import FORMATS, PCM_RATE, AudioFormat, format_named
 from ttscache.audio.inspection import Sound, check_whole, examine, examine_leniently
-from ttscache.audio.joining import join
+from ttscache.audio.joining import convert, join
 from ttscache.audio.plausibility import check_duration, longest_seconds
 from ttscache.audio.sentences import Cue, cues, split_text
 
@@ -13,8 +14,10 @@ __all__ = [
     "AudioFormat",
     "Cue",
     "Sound",
+    "begins_as_file",
     "check_duration",
     "check_whole",
+    "convert",
     "cues",
     "encode",
     "examine",

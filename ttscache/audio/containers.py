@@ -16,6 +16,15 @@ def promised_samples(audio: bytes, audio_format: str) -> int:
     return _CONTAINERS[audio_format](audio)
 
 
+def begins_as_file(start: bytes) -> bool:
+    """Whether these first bytes are those of a clip in any format but PCM, which has no beginning."""
+    is_frame = _mp3_frame_bytes(start, 0) or _adts_frame_bytes(start, 0)
+    return start.startswith(_SIGNATURES) or bool(is_frame)
+
+
+_SIGNATURES = (b"RIFF", b"OggS", b"fLaC", b"ID3")
+
+
 def _mp3_samples(audio: bytes) -> int:
     """MPEG-1/2 layer III: every frame is all there, and as many as a Xing or Info header counts.
 
@@ -165,7 +174,7 @@ def _pcm_samples(audio: bytes) -> int:
     """
     import numpy as np
 
-    if audio.startswith((b"RIFF", b"OggS", b"fLaC", b"ID3")):
+    if audio.startswith(_SIGNATURES):
         raise BrokenAudio("a file instead of PCM samples")
     if len(audio) % 2:
         raise BrokenAudio("half a sample at the end")

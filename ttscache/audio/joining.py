@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ttscache.audio.codecs import created, decode, encode, opened
 from ttscache.audio.containers import promised_samples
-from ttscache.audio.formats import AudioFormat, format_named
+from ttscache.audio.formats import PCM_RATE, AudioFormat, format_named
+from ttscache.errors import BrokenAudio
 
 if TYPE_CHECKING:
     import av
@@ -30,6 +31,19 @@ def join(parts: Sequence[bytes], audio_format: str) -> bytes:
         return _with_moved_frames(parts, kind)
     rate = max(_shape(part, kind)[0] for part in parts)
     return encode(b"".join(_pcm(part, kind, rate) for part in parts), rate, kind.name)
+
+
+def convert(clip: bytes, audio_format: str, wanted: str, *, pcm_rate: int = PCM_RATE) -> bytes:
+    """The clip in another format; `pcm_rate` in Hz is that of a clip of PCM. Raises BrokenAudio."""
+    if audio_format == "pcm":
+        if not clip:
+            raise BrokenAudio("no sample")
+        promised_samples(clip, "pcm")  # noise, a file or half a sample would encode as well
+        clip, audio_format = encode(clip, pcm_rate, "wav"), "wav"
+    kind = format_named(audio_format)
+    promised_samples(clip, kind.name)
+    rate = PCM_RATE if wanted == "pcm" else _shape(clip, kind)[0]
+    return encode(_pcm(clip, kind, rate), rate, wanted)
 
 
 def _shape(audio: bytes, kind: AudioFormat) -> tuple[int, int, str]:

@@ -11,7 +11,10 @@ from ttscache.connections import release_connections
 from ttscache.delivery import http
 from ttscache.delivery.metering import Meter, is_counted
 from ttscache.delivery.waiting_room import waiting_room
+from ttscache.errors import SpeechError
 from ttscache.tiers import Entry
+
+FALLBACK = "fallback"  # how a request is counted that the embedded voice has met
 
 
 def respond_with_hit(meter: Meter, hit: Hit, cache_control: str) -> HttpResponseBase:
@@ -21,11 +24,17 @@ def respond_with_hit(meter: Meter, hit: Hit, cache_control: str) -> HttpResponse
 
 
 def respond_while_generating(
-    meter: Meter, generate: Callable[[], Playing], audio_format: str, cache_control: str
+    meter: Meter,
+    generate: Callable[[], Playing],
+    audio_format: str,
+    cache_control: str,
+    fall_back: Callable[[SpeechError], Entry] | None = None,
 ) -> HttpResponseBase:
     """Stream the clip while it grows, or send it whole where a range was requested.
 
-    `generate` starts or joins the recording; it is called only once there is room to wait.
+    `generate` starts or joins the recording; it is called only once there is room to wait. `fall_back` gives
+    another clip to send where that fails before the first byte, or raises the error that it is given. After
+    the first byte the connection is cut: half a clip in one voice and half in another is worse than none.
     """
     request = meter.request
     meter.announce()
@@ -34,15 +43,20 @@ def respond_while_generating(
     # Before HTTP/1.1 a stream ends with its connection: a clip that is cut off would look whole.
     is_to_be_whole = "Range" in request.headers or request.META["SERVER_PROTOCOL"] < "HTTP/1.1"
     try:
-        playing = generate()
-        release_connections()
-        recording = playing.recording
-        if is_to_be_whole:
-            # A byte that nobody has had yet may still be replaced by a better one. Only now is it known
-            # where a suffix range begins.
-            meter.announce(recording.result())
-        else:
-            recording.wait_for_sound()
+        try:
+            playing = generate()
+            release_connections()
+            recording = playing.recording
+            if is_to_be_whole:
+                # A byte that nobody has had yet may still be replaced by a better one. Only now is it known
+                # where a suffix range begins.
+                meter.announce(recording.result())
+            else:
+                recording.wait_for_sound()
+        except SpeechError as error:
+            if fall_back is None:
+                raise
+            return _respond_with_fallback(meter, fall_back(error))
         meter.mark_first_byte()
         detail = "collapsed" if playing.outcome == "collapsed" else f"detail={playing.outcome}"
         status = f"lifereview; fwd=miss; {detail}"
@@ -59,6 +73,12 @@ def respond_while_generating(
     finally:
         if not is_streaming:
             leave()
+
+
+def _respond_with_fallback(meter: Meter, entry: Entry) -> HttpResponseBase:
+    """Not to be kept by anyone: the same request has another voice again once the provider is back."""
+    meter.mark_first_byte()
+    return _respond_with_clip(meter, entry, FALLBACK, http.miss_status(FALLBACK), http.NEVER)
 
 
 def _once_streamed(playing: Playing, meter: Meter, leave: Callable[[], None]) -> Callable[[], None]:

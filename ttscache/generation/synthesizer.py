@@ -24,6 +24,7 @@ from ttscache.errors import (
     BudgetExhausted,
     Busy,
     ConnectionClosed,
+    InputTooLong,
     ProviderError,
     ProviderTimeout,
     Reworded,
@@ -100,7 +101,8 @@ class Synthesizer:
             for part, reservation in zip(missing, reservations, strict=True)
         ]
         if len(parts) == 1 and calls:
-            return self._with_retries(calls[0], recording, is_heard=self.provider.streams(request))
+            streams = self.provider.streams(request)
+            return self._cut_to_fit(calls[0], recording, job.parts_at_once, is_heard=streams)
         spoken |= self._all_parts(calls, recording, job.parts_at_once)
         audio = sound.join([spoken[part].audio for part in parts], request.audio_format)
         whole = _checked(audio, request)
@@ -139,11 +141,22 @@ class Synthesizer:
                 raise
 
     def _synthesize_part(self, call: ProviderCall, recording: Recording) -> SynthesizedClip:
-        spoken = self._with_retries(call, recording, is_heard=False)
+        spoken = self._cut_to_fit(call, recording, 1, is_heard=False)
         if call.content_type != ContentType.RESPONSE:
             with suppress(OverflowError):  # larger than all that may be spared
                 self._spare[call.request] = spoken
         return spoken
+
+    def _cut_to_fit(
+        self, call: ProviderCall, recording: Recording, parts_at_once: int, *, is_heard: bool
+    ) -> SynthesizedClip:
+        """One call; in smaller parts where the service takes less than was known so far."""
+        try:
+            return self._with_retries(call, recording, is_heard=is_heard)
+        except InputTooLong:  # refused before its first byte, so it cost nothing
+            if self.provider.parts(call.request) == [call.request]:
+                raise
+            return self.synthesize(GenerationJob(call.request, call.content_type, parts_at_once), recording)
 
     def _with_retries(self, call: ProviderCall, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
         """A text that fits into a call; tried again while nobody has heard a byte and trouble may pass."""

@@ -25,7 +25,8 @@ class Deadline:
         self._timer: threading.Timer | None = None
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
-        self._has_sound = self._has_ended = False
+        self._has_ended = False
+        self.has_sound = False  # whether a byte of it has come
         self.is_over = False
 
     def __enter__(self) -> Self:
@@ -47,8 +48,8 @@ class Deadline:
 
     def sound_came(self) -> None:
         """From the first byte on, only the end of the call is bounded."""
-        if not self._has_sound:
-            self._has_sound = True
+        if not self.has_sound:
+            self.has_sound = True
             self._stop()
             self._start(self._end_at)
 

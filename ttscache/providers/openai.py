@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from ttscache import audio as sound
 from ttscache.errors import (
     BrokenAudio,
     ConnectionClosed,
+    FormatRefused,
+    ProviderError,
     ProviderFailed,
     ProviderTimeout,
     ProviderUnavailable,
@@ -27,6 +30,7 @@ from ttscache.providers.connection import Connection, Connections
 from ttscache.providers.deadline import Deadline
 from ttscache.providers.realtime import RealtimeVoice
 from ttscache.providers.refusals import refusal
+from ttscache.providers.vendors import Vendor
 from ttscache.speech import EMBEDDED_MODEL, SpeechRequest, is_realtime
 from ttscache.token_usage import TokenUsage
 
@@ -38,7 +42,6 @@ logger = logging.getLogger(__name__)
 
 REHEARSED = SpeechRequest(text="Is everybody there?", voice="nova", model="tts-1")
 
-MAX_INPUT_CHARACTERS = 4_096
 CHARACTERS_A_SECOND = 100  # of deadline: a longer text may take longer
 MOST_BYTES_A_CHARACTER = 16_000  # three characters a second, uncompressed
 CONNECT_SECONDS = 5.0
@@ -65,6 +68,7 @@ class OpenAIProvider:
         self._timeout_seconds = timeout_seconds
         self._rehearses = rehearses
         self._connections = Connections(self._client_with)
+        self._vendor = Vendor()
         self._realtime = RealtimeVoice(
             api_key=api_key,
             base_url=base_url,
@@ -90,7 +94,7 @@ class OpenAIProvider:
         import httpx2
 
         nobody = httpx2.MockTransport(lambda _: httpx2.Response(200, content=b"."))
-        with self._request(self._client_with(transport=nobody).audio.speech, REHEARSED) as response:
+        with self._request(self._client_with(transport=nobody).audio.speech, REHEARSED, "mp3") as response:
             response.read()
 
     def can_speak(self, request: SpeechRequest) -> bool:
@@ -99,11 +103,12 @@ class OpenAIProvider:
     def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
         if is_realtime(request.model):
             return self._realtime.parts(request)
-        return [replace(request, text=part) for part in sound.split_text(request.text, MAX_INPUT_CHARACTERS)]
+        most = self._vendor.most_characters(request.model)
+        return [replace(request, text=part) for part in sound.split_text(request.text, most)]
 
     def streams(self, request: SpeechRequest) -> bool:
         """Through the Realtime API a clip is worth nothing until its last word has been compared."""
-        return not is_realtime(request.model)
+        return not is_realtime(request.model) and not self._vendor.converts(request)
 
     def is_well(self) -> bool:
         """Whether it lists its models, or at least answers."""
@@ -128,19 +133,33 @@ class OpenAIProvider:
             clip, usage = self._realtime.speak_encoded(request)
             yield clip
             return usage
-        yield from self._stream(request)
+        try:
+            yield from self._stream(request)
+        except FormatRefused as refused:
+            if not refused.is_to_be_asked_again:
+                raise
+            yield from self.speak(request)  # no byte came and nothing was paid, so it is still one call
         return None
 
     def _stream(self, request: SpeechRequest) -> Iterator[bytes]:
         total_seconds = self._timeout_seconds + len(request.text) / CHARACTERS_A_SECOND
+        asked_format = self._vendor.format_for(request)
+        refused = partial(self._vendor.refusal, request=request, asked_format=asked_format)
         with self._connections.borrowed() as connection:
             voice = connection.client.audio.speech  # loaded before its time begins to run
             with (
                 connection.call(self._first_byte_seconds, total_seconds) as deadline,
-                _our_errors(deadline, connection, request.model),
-                self._request(voice, request) as response,
+                _our_errors(deadline, connection, request.model, refused),
+                self._request(voice, request, asked_format) as response,
             ):
-                yield from self._chunks(response, request, deadline)
+                chunks = self._chunks(response, request, deadline)
+                start = next(chunks, b"")
+                chunks = chain([start] if start else [], chunks)
+                sent = self._vendor.sent(response.headers.get("content-type", ""), start, asked_format)
+                if sent.is_as_wanted(request):
+                    yield from chunks
+                else:
+                    yield sent.converted(b"".join(chunks), request)
 
     def _chunks(self, response: Any, request: SpeechRequest, deadline: Deadline) -> Iterator[bytes]:
         if response.headers.get("content-type", "").startswith(("text/", "application/json")):
@@ -156,20 +175,21 @@ class OpenAIProvider:
                 yield chunk
         deadline.check()
 
-    def _request(self, voice: Speech, request: SpeechRequest) -> Any:
+    def _request(self, voice: Speech, request: SpeechRequest, asked_format: str) -> Any:
         import httpx2
 
         # Reading is bounded by the deadline; this catches what hangs before there is a connection.
         timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS, write=CONNECT_SECONDS, pool=CONNECT_SECONDS)
-        extra = {"instructions": request.instructions} if request.instructions else {}
+        extra: dict[str, Any] = {"instructions": request.instructions} if request.instructions else {}
+        if request.speed != 1:  # some services refuse the field, whatever its value
+            extra["speed"] = request.speed
         return voice.with_streaming_response.create(
             model=request.model,
             voice=request.voice,
             input=request.text,
-            response_format=request.audio_format,  # type: ignore[arg-type]
-            speed=request.speed,
+            response_format=asked_format,  # type: ignore[arg-type]
             timeout=timeout,
-            **extra,  # type: ignore[arg-type]
+            **extra,
         )
 
 
@@ -194,8 +214,16 @@ def _certificates() -> ssl.SSLContext:
 
 
 @contextmanager
-def _our_errors(deadline: Deadline, connection: Connection, model: str) -> Iterator[None]:
-    """The library's errors as ours, without their messages: those may quote the text or the key."""
+def _our_errors(
+    deadline: Deadline,
+    connection: Connection,
+    model: str,
+    refused: Callable[[Mapping[str, object], int], SpeechError | None],
+) -> Iterator[None]:
+    """The library's errors as ours, without their messages: those may quote the text or the key.
+
+    `refused` knows what is peculiar to this service, and is asked first.
+    """
     import httpx2
     import openai
 
@@ -213,8 +241,9 @@ def _our_errors(deadline: Deadline, connection: Connection, model: str) -> Itera
             # Not called again here: whoever decides about a further call records this one first.
             error = ConnectionClosed() if connection.was_closed(failed) else ProviderUnavailable()
     except openai.APIStatusError as answer:
-        error = refusal(
-            answer.body if isinstance(answer.body, dict) else {},
+        body = answer.body if isinstance(answer.body, dict) else {"message": answer.body}
+        error = refused(body, answer.status_code) or refusal(
+            body,
             model=model,
             status=answer.status_code,
             retry_after=answer.response.headers.get("retry-after", ""),
@@ -223,4 +252,8 @@ def _our_errors(deadline: Deadline, connection: Connection, model: str) -> Itera
         error = ProviderTimeout()
     except httpx2.HTTPError:
         error = ProviderTimeout() if deadline.is_over else ProviderFailed()
+    except ProviderError as ours:
+        error = ours
+    if isinstance(error, ProviderError) and deadline.has_sound:
+        error.may_cost = True  # also where it was to be encoded here, so that nobody saw a chunk
     raise error from None

@@ -24,6 +24,7 @@ OUTCOMES = {
     "collapsed": "Joined one being made",
     "generated": "Made while the listener waited",
     "failed": "Failed",
+    "fallback": "Spoken by the embedded voice instead",
 }
 
 

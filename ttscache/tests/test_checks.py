@@ -25,6 +25,21 @@ WRONG = {
         {"provider": "embedded", "listener_voices": ("nova", "robot")},
         "TTS_LISTENER_VOICES='nova,robot'",
     ),
+    "a listener voice that the fallback cannot play": (
+        "ttscache.E010",
+        {
+            "provider": "openai",
+            "openai_api_key": "test",
+            "fallback": "embedded",
+            "listener_voices": ("nova", "robot"),
+        },
+        "TTS_FALLBACK='embedded'",
+    ),
+    "a voice for a role that listeners do not have": (
+        "ttscache.E009",
+        {"voices_by_role": {"nova": "marin", "lucy": "cedar"}},
+        "TTS_VOICES='nova=marin,lucy=cedar' cannot be used: there is no listener voice 'lucy'",
+    ),
     "a listener voice that the Realtime model lacks": (
         "ttscache.E006",
         {

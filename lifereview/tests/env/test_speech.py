@@ -32,6 +32,12 @@ def test_a_key_makes_openai_the_provider(settings_of: Any) -> None:
     assert settings_of(OPENAI_API_KEY="test", TTS_PROVIDER="embedded")["provider"] == "embedded"
 
 
+def test_each_listener_voice_may_be_played_by_a_voice_of_another_name(settings_of: Any) -> None:
+    read = settings_of(TTS_VOICES="nova=en-GB-Ada, onyx=de/karl#2")["voices_by_role"]
+
+    assert read == {"nova": "en-GB-Ada", "onyx": "de/karl#2"}
+
+
 def test_a_price_is_by_the_million_characters_or_by_the_second(settings_of: Any) -> None:
     prices = settings_of(TTS_PRICES="tts-1=12.5,mine=0.0003/s")["prices"]
 

@@ -24,7 +24,7 @@ from ttscache.speech import SpeechRequest
 
 DAY = timedelta(days=1)
 HITS = {"memory", "file", "database", "storage", "edge"}
-OUTCOMES = [*sorted(HITS), "generated", "collapsed", "failed"]
+OUTCOMES = [*sorted(HITS), "generated", "collapsed", "failed", "fallback"]
 VOICES = ["nova", "onyx", "alloy"]
 
 
@@ -74,7 +74,7 @@ def _record(chance: random.Random, clock: list[float], ledger: Ledger) -> list[R
     ledger.record_request(
         RequestedClip(f"{chance.getrandbits(128):032x}", kind, voice, model, characters), outcome, ms / 1e3, 9
     )
-    worth = 0 if outcome == "failed" else characters * PRICES[model]
+    worth = 0 if outcome in ("failed", "fallback") else characters * PRICES[model]
     requests = [Request(at, kind, voice, outcome, characters, worth, ms)]
     if outcome in ("generated", "failed"):
         said = SpeechRequest(text="a" * characters, voice=voice, model=model)

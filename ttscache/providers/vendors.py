@@ -1,0 +1,148 @@
+"""Where a service with OpenAI's protocol differs from OpenAI, learned from what it refuses and sends.
+
+A refusal costs nothing, so nobody has to set beforehand how much text a service takes, or which formats.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
+
+from ttscache import audio as sound
+from ttscache.errors import BrokenAudio, FormatRefused, InputTooLong, SpeechError, SpeedOutOfRange
+from ttscache.speech import SpeechRequest
+
+logger = logging.getLogger(__name__)
+
+MOST_CHARACTERS = 4_096  # of one call, at OpenAI
+FEWEST_CHARACTERS = 100  # a service that refuses even this for its length is not worth asking
+UNCOMPRESSED = ("pcm", "wav")  # what to ask for instead of a format that is refused, in this order
+
+_REFUSED_STATUSES = (400, 413, 422)
+_LOCATION = re.compile(r"""loc['"]?: [(\[]['"]body['"], ['"](\w+)['"]""")  # as pydantic names a field
+_TOO_LONG = re.compile(
+    r"too[ _-]?long|too many (characters|tokens)|above_max_length|longer than|at most \d+ (characters|tokens)"
+    r"|max(imum)?[ _]([a-z]+[ _])*(length|characters|tokens|size)|exceed.{0,60}(limit|length|max|characters)",
+    re.IGNORECASE,
+)
+_CHARACTERS = re.compile(r"(\d[\d,]*) ?char", re.IGNORECASE)
+_BYTES = "application/octet-stream"
+_SHORTEST_HEADER = 7  # bytes; that of an ADTS frame
+_MEDIA_TYPES = {
+    "audio/pcm": "pcm",
+    "audio/x-pcm": "pcm",
+    "audio/raw": "pcm",
+    "audio/wav": "wav",
+    "audio/wave": "wav",
+    "audio/x-wav": "wav",
+    "audio/vnd.wave": "wav",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SentAudio:
+    """What an answer holds, as its Content-Type says. `sample_rate` in Hz is that of PCM."""
+
+    audio_format: str
+    sample_rate: int = sound.PCM_RATE
+
+    def is_as_wanted(self, request: SpeechRequest) -> bool:
+        is_odd_pcm = self.audio_format == "pcm" and self.sample_rate != sound.PCM_RATE
+        return self.audio_format == request.audio_format and not is_odd_pcm
+
+    def converted(self, clip: bytes, request: SpeechRequest) -> bytes:
+        """The clip in the format of the request. Raises BrokenAudio."""
+        return sound.convert(clip, self.audio_format, request.audio_format, pcm_rate=self.sample_rate)
+
+
+class Vendor:
+    """What one service takes. Starts with what OpenAI takes. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._most_characters: dict[str, int] = {}  # by model
+        self._formats: dict[tuple[str, str], str] = {}  # by model and wanted format
+
+    def most_characters(self, model: str) -> int:
+        """The longest text for one call, as far as is known."""
+        return self._most_characters.get(model, MOST_CHARACTERS)
+
+    def format_for(self, request: SpeechRequest) -> str:
+        """The format to ask for: another one than that of the request where that was refused."""
+        return self._formats.get((request.model, request.audio_format), request.audio_format)
+
+    def converts(self, request: SpeechRequest) -> bool:
+        """Whether the clip has to be encoded here, and so comes whole."""
+        return self.format_for(request) != request.audio_format
+
+    def refusal(
+        self, error: Mapping[str, object], status: int, request: SpeechRequest, asked_format: str
+    ) -> SpeechError | None:
+        """The error for a call that this service does not take as it is; None for any other refusal.
+
+        What the refusal tells is remembered, so that the next call is one that the service takes.
+        """
+        if status not in _REFUSED_STATUSES:
+            return None
+        said = str(error.get("message") or error.get("detail") or "").replace(request.text, "")
+        field = _refused_field(error, said)
+        if field == "speed" and request.speed != 1:
+            return SpeedOutOfRange("This voice cannot speak faster or slower than it does by itself.")
+        if field == "response_format":
+            return self._learn_format(request, asked_format)
+        is_too_long = status == 413 or _TOO_LONG.search(f"{error.get('code')} {said}")
+        if field in ("", "input", "text") and is_too_long and len(request.text) > FEWEST_CHARACTERS:
+            return self._learn_length(request, said)
+        return None
+
+    def sent(self, content_type: str, start: bytes, asked_format: str) -> SentAudio:
+        """What an answer holds, by its media type; where that says nothing, by its first bytes.
+
+        Raises BrokenAudio.
+        """
+        header = Message()
+        header["Content-Type"] = content_type or _BYTES
+        is_unlabelled = header.get_content_type() == _BYTES
+        is_plain_pcm = is_unlabelled and len(start) > _SHORTEST_HEADER and not sound.begins_as_file(start)
+        by_itself = "pcm" if is_plain_pcm else asked_format
+        sent = _MEDIA_TYPES.get(header.get_content_type(), by_itself)
+        if sent != "pcm":
+            return SentAudio(sent)
+        if header.get_param("channels", "1") != "1":
+            raise BrokenAudio("PCM of several channels", is_about_text=False)
+        rate = str(header.get_param("rate", str(sound.PCM_RATE)))
+        if not rate.isdecimal() or not 8_000 <= int(rate) <= 192_000:
+            raise BrokenAudio("PCM of an unknown sample rate", is_about_text=False)
+        return SentAudio(sent, int(rate))
+
+    def _learn_format(self, request: SpeechRequest, refused: str) -> FormatRefused:
+        if self.format_for(request) == refused:  # else another thread has learned it meanwhile
+            instead = [each for each in UNCOMPRESSED if each != request.audio_format]
+            untried = instead[instead.index(refused) + 1 :] if refused in instead else instead
+            if untried:
+                self._formats[request.model, request.audio_format] = untried[0]
+                logger.info("%s does not send %s; asking for %s.", request.model, refused, untried[0])
+        return FormatRefused(is_to_be_asked_again=self.format_for(request) != refused)
+
+    def _learn_length(self, request: SpeechRequest, said: str) -> InputTooLong:
+        """By the number that the refusal names, else half of what was too long."""
+        length = len(request.text)
+        named = [int(number.replace(",", "")) for number in _CHARACTERS.findall(said)]
+        most = min((each for each in named if FEWEST_CHARACTERS <= each < length), default=length // 2)
+        most = max(FEWEST_CHARACTERS, min(most, self.most_characters(request.model)))
+        self._most_characters[request.model] = most
+        logger.info("%s takes no %d characters; cutting parts of %d.", request.model, length, most)
+        return InputTooLong()
+
+
+def _refused_field(error: Mapping[str, object], said: str) -> str:
+    """The field of the request that a refusal is about; empty where it names none."""
+    named = str(error.get("param") or "").rpartition(".")[2]
+    located = _LOCATION.search(said)
+    if named or located:
+        return named or (located[1] if located else "")
+    return next(
+        (field for field in ("response_format", "speed", "instructions") if field in said.lower()), ""
+    )

@@ -1,0 +1,278 @@
+"""Services that differ from OpenAI: each kind as a real HTTP server, and refusals in the words of many."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness.clips import entry
+from harness.fake_voice import free_ledger
+from harness.openai_server import OpenAIServer
+from ttscache import audio
+from ttscache.errors import (
+    BrokenAudio,
+    FormatRefused,
+    InputTooLong,
+    ProviderFailed,
+    SpeedOutOfRange,
+    TextRefused,
+)
+from ttscache.generation.job import GenerationJob
+from ttscache.generation.recording import Recording
+from ttscache.generation.synthesizer import Synthesizer
+from ttscache.models import Spending
+from ttscache.providers.openai import OpenAIProvider
+from ttscache.providers.vendors import FEWEST_CHARACTERS, MOST_CHARACTERS, Vendor
+from ttscache.speech import SpeechRequest
+
+TEXT = "What place from your childhood comes to mind?"
+LONG = " ".join(f"This is sentence {number} about a long and winding life." for number in range(10, 40))
+MP3 = b"\xff\xf3\x64\xc4\x00\x00\x00\x00"  # a frame header of MPEG-2, layer III
+QUIET = b"\xff\xff\x00\x00\xff\xff\x01\x00"  # samples that begin like a frame and are none
+NOISE = random.Random(1).randbytes(10_000)
+PROFILES = ("no_speed", "limit_500", "pcm_only", "always_pcm", "raw_pcm", "short_wav")
+MODEL = "my-model"
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, OpenAIServer]]:
+    started = {profile: OpenAIServer(profile=profile) for profile in PROFILES}
+    try:
+        for server in started.values():
+            server.start()
+        yield started
+    finally:
+        for server in started.values():
+            server.stop()
+
+
+@pytest.fixture
+def vendor(servers: dict[str, OpenAIServer], request: pytest.FixtureRequest) -> OpenAIServer:
+    """The service of the kind that the test is marked with."""
+    server = servers[request.param]
+    server.reset()
+    return server
+
+
+def of_kind(*profiles: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("vendor", profiles, indirect=True)
+
+
+def asked(text: str = TEXT, **fields: Any) -> SpeechRequest:
+    return SpeechRequest(**{"text": text, "voice": "ada", "model": MODEL} | fields)
+
+
+def voice_at(server: OpenAIServer) -> OpenAIProvider:
+    return OpenAIProvider(api_key="sk-of-a-test", base_url=server.base_url)
+
+
+def hear(voice: OpenAIProvider, speech: SpeechRequest) -> bytes:
+    return b"".join(voice.speak(speech))
+
+
+def synthesized(server: OpenAIServer, speech: SpeechRequest) -> bytes:
+    """By the synthesizer, which cuts, checks and books."""
+    synthesizer = Synthesizer(voice_at(server), free_ledger())
+    return synthesizer.synthesize(GenerationJob(speech, "narrative"), Recording(lambda _: entry())).audio
+
+
+@pytest.mark.any_database
+class TestSpeed:
+    @of_kind("no_speed")
+    def test_a_service_without_the_field_is_not_sent_it(self, vendor: OpenAIServer) -> None:
+        audio.check_whole(audio.examine(hear(voice_at(vendor), asked()), "mp3"), TEXT, 1.0)
+        assert [call.outcome for call in vendor.calls()] == ["completed"]
+
+    @of_kind("no_speed")
+    def test_another_speed_is_refused_in_plain_words(self, vendor: OpenAIServer) -> None:
+        with pytest.raises(SpeedOutOfRange, match="cannot speak faster or slower"):
+            hear(voice_at(vendor), asked(speed=1.2))
+
+    def test_a_service_with_the_field_is_sent_another_speed(self, openai: OpenAIServer) -> None:
+        hear(voice_at(openai), asked(model="tts-1-hd", voice="nova", speed=1.5))
+        assert [call.speed for call in openai.calls()] == [1.5]
+
+
+@pytest.mark.any_database
+class TestFormat:
+    @of_kind("pcm_only", "always_pcm", "raw_pcm", "short_wav")
+    @pytest.mark.parametrize("audio_format", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
+    def test_what_is_sent_uncompressed_is_encoded_here(self, vendor: OpenAIServer, audio_format: str) -> None:
+        facts = audio.examine(hear(voice_at(vendor), asked(audio_format=audio_format)), audio_format)
+        audio.check_whole(facts, TEXT, 1.0)
+
+    @of_kind("pcm_only", "short_wav")
+    def test_a_format_is_refused_only_once(self, vendor: OpenAIServer) -> None:
+        voice = voice_at(vendor)
+        assert voice.streams(asked()), "nobody knows better yet"
+        first, second = (hear(voice, asked()) for _ in range(2))
+        assert first == second
+        assert not voice.streams(asked()), "an encoded clip comes whole"
+        assert len(vendor.calls()) == 2
+
+    @of_kind("pcm_only")
+    def test_callers_at_once_learn_the_same_format(self, vendor: OpenAIServer) -> None:
+        voice = voice_at(vendor)
+        heard: list[bytes] = []
+        threads = [threading.Thread(target=lambda: heard.append(hear(voice, asked()))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(heard) == 8 and len(set(heard)) == 1
+
+    @of_kind("always_pcm")
+    def test_a_clip_that_is_cut_off_before_it_is_encoded_may_have_cost(self, vendor: OpenAIServer) -> None:
+        vendor.behave(fault="break_off")
+        with pytest.raises(ProviderFailed) as raised:
+            hear(voice_at(vendor), asked())
+        assert raised.value.may_cost
+
+    def test_a_service_that_sends_no_format_at_all_is_given_up(self) -> None:
+        vendor, speech = Vendor(), asked()
+        refusal = {"message": "unsupported response_format", "param": "response_format"}
+        tried = []
+        while True:
+            tried.append(vendor.format_for(speech))
+            error = vendor.refusal(refusal, 400, speech, tried[-1])
+            assert isinstance(error, FormatRefused)
+            if not error.is_to_be_asked_again:
+                break
+        assert tried == ["mp3", "pcm", "wav"]
+
+    @pytest.mark.parametrize(
+        ("content_type", "start", "audio_format", "rate"),
+        [
+            ("audio/mpeg", MP3, "mp3", 24_000),
+            ("audio/mpeg", QUIET, "mp3", 24_000),
+            ("", MP3, "mp3", 24_000),
+            ("", b"ID3\x04\x00\x00\x00\x00", "mp3", 24_000),
+            ("application/octet-stream", MP3, "mp3", 24_000),
+            ("application/octet-stream", QUIET, "pcm", 24_000),
+            ("", QUIET, "pcm", 24_000),
+            ("audio/pcm", QUIET, "pcm", 24_000),
+            ("audio/PCM; rate=16000; channels=1", QUIET, "pcm", 16_000),
+            ("audio/x-wav", b"RIFF", "wav", 24_000),
+        ],
+    )
+    def test_the_media_type_or_else_the_first_bytes_say_what_was_sent(
+        self, content_type: str, start: bytes, audio_format: str, rate: int
+    ) -> None:
+        sent = Vendor().sent(content_type, start, "mp3")
+        assert (sent.audio_format, sent.sample_rate) == (audio_format, rate)
+
+    @pytest.mark.parametrize(
+        "content_type", ["audio/pcm; channels=2", "audio/pcm; rate=fast", "audio/pcm;rate=7"]
+    )
+    def test_pcm_that_nobody_can_read_is_broken(self, content_type: str) -> None:
+        with pytest.raises(BrokenAudio):
+            Vendor().sent(content_type, QUIET, "mp3")
+
+    @pytest.mark.parametrize("wanted", ["mp3", "pcm"])
+    def test_pcm_of_another_rate_lasts_as_long(self, wanted: str) -> None:
+        second = (b"\x00\x10" * 80 + b"\x00\xf0" * 80) * 100  # a hum
+        clip = (
+            Vendor().sent("audio/pcm;rate=16000", second, "pcm").converted(second, asked(audio_format=wanted))
+        )
+        assert audio.examine(clip, wanted).duration_ms == pytest.approx(1_000, abs=60)
+
+    @pytest.mark.parametrize("clip", [b"", b"\x00" * 999, NOISE, b"RIFF" * 100])
+    def test_what_cannot_be_samples_of_speech_is_broken(self, clip: bytes) -> None:
+        with pytest.raises(BrokenAudio):
+            audio.convert(clip, "pcm", "mp3")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestLength:
+    @of_kind("limit_500", "short_wav")
+    def test_a_long_text_is_made_in_parts_that_the_service_takes(self, vendor: OpenAIServer) -> None:
+        speech = asked(LONG)
+        audio.check_whole(audio.examine(synthesized(vendor, speech), "mp3"), LONG, 1.0)
+        said = [call.text for call in vendor.calls() if call.outcome == "completed"]
+        assert sorted(" ".join(said).split()) == sorted(LONG.split()), "each word once"
+        assert all(text.endswith(".") for text in said), "cut at ends of sentences"
+
+    @of_kind("limit_500")
+    def test_a_refusal_costs_nothing_and_is_met_only_once(self, vendor: OpenAIServer) -> None:
+        voice, ledger = voice_at(vendor), free_ledger()
+        synthesizer = Synthesizer(voice, ledger)
+        for text in (LONG, LONG.replace("life", "road")):
+            job = GenerationJob(asked(text), "narrative")
+            synthesizer.synthesize(job, Recording(lambda _: entry()))
+        ledger.flush()
+        calls = dict(Spending.objects.values_list("outcome", "calls"))
+        assert calls.pop("ok") == len(vendor.calls())
+        assert set(calls) == {"input_too_long"} and calls["input_too_long"] <= 4
+        assert voice.parts(asked(LONG)) != [asked(LONG)]
+        assert not synthesizer.circuit.is_open
+
+
+@pytest.mark.any_database
+class TestRefusals:
+    TOO_LONG: tuple[dict[str, object], ...] = (
+        {"message": "[{'type': 'string_too_long', 'loc': ('body', 'input'), 'msg': 'too long'}]"},
+        {"message": "Input text is too long", "type": "invalid_request_error"},
+        {"message": "no", "code": "string_above_max_length", "param": "input"},
+        {"detail": [{"type": "string_too_long", "loc": ["body", "input"], "msg": "..."}]},
+        {"message": "Text exceeds the maximum allowed length of characters"},
+        {"message": "The maximum number of characters is lower than that"},
+    )
+
+    @pytest.mark.parametrize("body", TOO_LONG)
+    def test_a_text_that_is_too_long_is_cut_in_half(self, body: dict[str, object]) -> None:
+        vendor, speech = Vendor(), asked("x" * 4_000)
+        assert isinstance(vendor.refusal(body, 400, speech, "mp3"), InputTooLong)
+        assert vendor.most_characters(MODEL) == 2_000
+        assert vendor.most_characters("another") == MOST_CHARACTERS
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "String should have at most 500 characters",
+            "Input too long: 4,000 characters, the maximum is 500 characters",
+            "input exceeds the limit of 500 chars",
+        ],
+    )
+    def test_the_number_that_a_refusal_names_is_believed(self, message: str) -> None:
+        vendor = Vendor()
+        vendor.refusal({"message": message}, 422, asked("x" * 4_000), "mp3")
+        assert vendor.most_characters(MODEL) == 500
+
+    @pytest.mark.parametrize(
+        ("body", "status"),
+        [
+            ({"message": "Your request was rejected by our safety system."}, 400),
+            ({"message": "This was a long day, too long a text to say"}, 500),
+            ({"message": "instructions are too long", "param": "instructions"}, 400),
+            ({"message": "Voice 'ada' not found"}, 400),
+            ({}, 400),
+        ],
+    )
+    def test_another_refusal_is_left_to_the_general_rules(self, body: dict[str, object], status: int) -> None:
+        vendor = Vendor()
+        assert vendor.refusal(body, status, asked("x" * 4_000), "mp3") is None
+        assert vendor.most_characters(MODEL) == MOST_CHARACTERS
+
+    def test_words_of_the_text_say_nothing_about_its_length(self) -> None:
+        text = "The road was too long for us, and the response_format of my speech was odd. " * 3
+        body: dict[str, object] = {"detail": [{"loc": ["body", "input"], "msg": "declined", "input": text}]}
+        assert Vendor().refusal(body, 422, asked(text), "mp3") is None
+
+    def test_parts_are_never_cut_smaller_than_a_sentence_or_two(self) -> None:
+        vendor = Vendor()
+        for length in (4_000, 2_000, 1_000, 500, 250, 125):
+            vendor.refusal({"message": "too long"}, 413, asked("x" * length), "mp3")
+        assert vendor.most_characters(MODEL) == FEWEST_CHARACTERS
+        assert vendor.refusal({"message": "too long"}, 413, asked("x" * 90), "mp3") is None
+
+
+@pytest.mark.any_database
+@of_kind("limit_500")
+def test_a_refused_text_is_still_a_refused_text(vendor: OpenAIServer) -> None:
+    vendor.behave(fault=400)
+    with pytest.raises(TextRefused):
+        hear(voice_at(vendor), asked())
