@@ -139,7 +139,7 @@ def _a_moment(begun: Future[None]) -> None:
         (ClipQuerySet, "protect"),
         (ClipQuerySet, "record_all"),
         (pins, "replace_pins"),
-        (publications, "_make_or_switch"),
+        (publications, "warm_journey"),
         (runs, "plan"),
         (runs, "settle"),
     ],
