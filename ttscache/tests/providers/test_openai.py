@@ -87,7 +87,7 @@ def test_a_wrong_address_is_no_retired_model_and_is_not_tried_again(openai: Open
     for model in ("tts-1-hd", "gpt-realtime-2.1-mini"):
         error = failure(voice, request(voice="marin", model=model))
         assert isinstance(error, ProviderUnavailable) and not error.is_retryable
-        assert (error.code, error.booked_as) == ("provider_unavailable", "wrong_address")
+        assert (error.code, error.recorded_as) == ("provider_unavailable", "wrong_address")
         assert "address" in str(error)
 
 

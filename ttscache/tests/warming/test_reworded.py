@@ -34,7 +34,7 @@ def voice(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVoice]:
 
 def failed_item(content_type: str, scope: str = "here", *, automatic: bool = False) -> WarmItem:
     run = warming.start_run(scope, [ClipSpec(speech(TEXT), content_type)], automatic=automatic)
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
     item = run.items.select_related("clip").get()
     assert item.state == WarmItem.State.FAILED
     return item
@@ -68,7 +68,7 @@ def test_the_words_are_still_shown_when_a_scheduled_run_finds_that_the_clip_wait
 def test_staff_who_ask_have_it_tried_again(voice: FakeVoice) -> None:
     run = failed_item("question").run
     warming.retry_failed(run)
-    worker.pull(seconds=20)
+    worker.work(seconds=20)
     assert run.items.get().state == WarmItem.State.DONE
     assert len(voice.calls) == 4
 
