@@ -192,16 +192,23 @@ class ProviderDown(ProviderUnavailable):
 class ModelRetired(ProviderError):
     """The provider has shut the model down. No outage: trying again changes nothing, and costs nothing.
 
-    `model` is its name. Clips that were made with it play on.
+    `model` is its name, where it is known. Clips that were made with it play on.
     """
 
     code = "model_retired"
     status = 503
     sentence = "The voice that this clip would be made with is no longer offered."
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str = "") -> None:
         super().__init__()
         self.model = model
+
+    def for_staff(self, model: str = "") -> str:
+        """Why a clip was not made, and what to do. `model`: where the error does not know it."""
+        return (
+            f"The provider has switched this model off ({self.model or model}). Choose another voice, or set "
+            "TTS_MODEL; then the clip is made with that."
+        )
 
 
 class ProviderTimeout(ProviderError):
@@ -256,6 +263,7 @@ class TierError(SpeechError):
 
 _LEFT_BEHIND = (
     TextRefused,
+    ModelRetired,
     ProviderUnavailable,
     ProviderTimeout,
     ProviderFailed,

@@ -15,6 +15,7 @@ from ttscache.coordination.leases import is_process_alive
 from ttscache.errors import Busy, TierError
 from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
 from ttscache.monitoring import alerts, health
+from ttscache.renditions import retirement
 from ttscache.reports.storage import note_not_asked_for
 from ttscache.warming import popular, worker
 from ttscache.wiring import speech_cache, storage_tier
@@ -122,6 +123,12 @@ def look_for_trouble() -> None:
         alerts.look()
     finally:
         leases.release(held)
+
+
+def look_at_models_daily() -> None:
+    """Called every hour by schedule: an hour later it tries again what failed."""
+    if not is_stopping():
+        retirement.look_once_a_day(speech_cache().leases)
 
 
 def enqueue_workers() -> None:

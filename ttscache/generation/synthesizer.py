@@ -21,6 +21,7 @@ from ttscache.errors import (
     BrokenAudio,
     BudgetExhausted,
     ConnectionClosed,
+    ModelRetired,
     ProviderError,
     ProviderTimeout,
     SpeechError,
@@ -31,6 +32,7 @@ from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
 from ttscache.models import ContentType
 from ttscache.providers import Provider
+from ttscache.renditions.retirement import note_gone, require_offered
 from ttscache.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
@@ -89,6 +91,7 @@ class Synthesizer:
             raise VoiceNotInUse
         if self.budget.is_capped and not is_priced(request.model):
             raise BudgetExhausted("This voice has no price, so nothing new can be made with it.")
+        require_offered(request.model)
         parts = self.provider.parts(request)
         spoken = {part: self._spare[part] for part in parts if part in self._spare}
         missing = [part for part in dict.fromkeys(parts) if part not in spoken]
@@ -129,6 +132,7 @@ class Synthesizer:
                 raise
 
     def _synthesize_part(self, call: ProviderCall, recording: Recording) -> SynthesizedClip:
+        self._require_offered(call)  # another part may have found it gone
         spoken = self._with_retries(call, recording, is_heard=False)
         if call.content_type != ContentType.RESPONSE:
             with suppress(OverflowError):  # larger than all that may be spared
@@ -151,9 +155,19 @@ class Synthesizer:
                     raise
                 time.sleep(_pause_seconds(attempt, error))
             attempt += 1
+            require_offered(call.request.model)
             (reservation,) = self.budget.reserve(most_usd(call.request))
             connections.close_all()
             call = replace(call, reservation=reservation)
+
+    def _require_offered(self, call: ProviderCall) -> None:
+        try:
+            require_offered(call.request.model)
+        except BaseException:
+            self.budget.settle(call.reservation, 0.0)
+            raise
+        finally:
+            connections.close_all()  # the voice takes seconds
 
     def _guarded_call(self, call: ProviderCall, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
         """One call, if it may be made; where not, its money goes back."""
@@ -180,6 +194,8 @@ class Synthesizer:
                     listeners.append(chunk)
             spoken = _checked(b"".join(chunks), call.request)
         except BaseException as error:
+            if isinstance(error, ModelRetired):
+                note_gone(call.request.model)  # first of all, so that no other call begins
             code = _booked_as(error)
             is_paid = bool(chunks) or (isinstance(error, ProviderError) and error.may_cost)
             self._end(call, code, cost_usd(call.request) if is_paid else 0.0)

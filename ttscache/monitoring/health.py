@@ -21,6 +21,7 @@ from ttscache.conf import conf
 from ttscache.coordination.hosts import CLUSTER, HEARTBEAT_LOST_SECONDS, this_host
 from ttscache.errors import BrokenAudio, TierError
 from ttscache.models import ClipFile, Lease, ProcessReport
+from ttscache.renditions.retirement import AHEAD_DAYS, watched_models
 from ttscache.wiring import storage_tier
 
 HEARTBEAT_SECONDS = 10
@@ -32,10 +33,14 @@ class Part:
     name: str
     is_ready: bool
     detail: str
+    is_warning: bool = False
 
 
 def parts() -> list[Part]:
-    """Database, local files, permanent tier, task cluster, provider settings; none of them raises.
+    """Database, local files, permanent tier, task cluster, provider settings, and models in use that end soon
+    or have ended; none of them raises.
+
+    The last is a warning and nothing more: what has been made plays on, and a restart changes nothing.
 
     A database that is gone is waited for once, not by each part that lives in it.
     """
@@ -47,6 +52,7 @@ def parts() -> list[Part]:
         in_database("permanent tier", _permanent_tier),
         in_database("task cluster", _task_cluster),
         _look("provider settings", _provider_settings),
+        *(_models() if database.is_ready else ()),
     ]
 
 
@@ -153,6 +159,17 @@ def _provider_settings() -> str:
     if problem := problem_with_settings():
         raise _NotReadyError(problem)
     return f"{conf().provider}, {conf().house_model}"
+
+
+def _models() -> list[Part]:
+    """Nothing where no model in use ends soon."""
+    try:
+        ending = [
+            each.says for each in watched_models() if each.is_retired or each.retires_within(AHEAD_DAYS)
+        ]
+    except Error:
+        return []  # the parts above say so
+    return [Part("models", True, " ".join(ending), is_warning=True)] if ending else []
 
 
 @cache

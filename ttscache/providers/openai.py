@@ -29,6 +29,7 @@ from ttscache.errors import (
     TextRefused,
 )
 from ttscache.providers.connection import Connection, Connections, Deadline
+from ttscache.providers.refusals import refusal
 from ttscache.speech import EMBEDDED_MODEL, SpeechRequest
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class OpenAIProvider:
             voice = connection.client.audio.speech  # loaded before its time begins to run
             with (
                 Deadline(connection, self._first_byte_seconds, total_seconds) as deadline,
-                _our_errors(deadline, connection),
+                _our_errors(deadline, connection, request.model),
                 self._request(voice, request) as response,
             ):
                 yield from self._chunks(response, request, deadline)
@@ -182,7 +183,7 @@ def _certificates() -> ssl.SSLContext:
 
 
 @contextmanager
-def _our_errors(deadline: Deadline, connection: Connection) -> Iterator[None]:
+def _our_errors(deadline: Deadline, connection: Connection, model: str) -> Iterator[None]:
     """The library's errors as ours, without their messages: those may quote the text or the key."""
     import httpx2
     import openai
@@ -201,7 +202,7 @@ def _our_errors(deadline: Deadline, connection: Connection) -> Iterator[None]:
             # Not called again here: whoever decides about a further call books this one first.
             error = ConnectionClosed() if connection.was_closed(failed) else ProviderUnavailable()
     except openai.APIStatusError as answer:
-        error = _error_of(answer)
+        error = _error_of(answer, model)
     except httpx2.TimeoutException:
         error = ProviderTimeout()
     except httpx2.HTTPError:
@@ -209,8 +210,10 @@ def _our_errors(deadline: Deadline, connection: Connection) -> Iterator[None]:
     raise error from None
 
 
-def _error_of(answer: Any) -> SpeechError:
+def _error_of(answer: Any, model: str) -> SpeechError:
     status, body = answer.status_code, answer.body if isinstance(answer.body, dict) else {}
+    if status in (404, 410) or "model_not_found" in (body.get("code"), body.get("type")):
+        return refusal(body, model=model, status=status)
     retry_after = _seconds(answer.response.headers.get("retry-after", ""))
     if status in (401, 403):
         logger.error(

@@ -43,7 +43,7 @@ def refusal(
     if code.startswith(("billing", "insufficient_quota")):
         logger.error("The speech provider says that our quota is used up (%s).", code)
         return QuotaUsedUp()
-    if status == 410 or code == "model_not_found" or (status == 404 and _names(model, message)):
+    if status == 410 or "model_not_found" in (code, kind) or (status == 404 and _names(model, message)):
         logger.error("The speech provider no longer has the model %s.", model)
         return ModelRetired(model)
     if status == 404:

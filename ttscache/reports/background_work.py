@@ -29,6 +29,8 @@ CLASSES = {
     "Busy": ("provider_busy", "provider_unavailable"),
     "Too slow": ("provider_timeout",),
     "Text refused": ("text_refused",),
+    "Model switched off": ("model_retired",),
+    "Wrong address": ("wrong_address",),
 }
 TEXT_REFUSED, OTHER = "Text refused", "Other"
 

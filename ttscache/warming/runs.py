@@ -23,6 +23,7 @@ from ttscache.accounting.budget import Budget
 from ttscache.accounting.prices import list_price_usd, most_usd
 from ttscache.coordination.leases import end_cooldowns
 from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
+from ttscache.renditions.retirement import gone_models
 from ttscache.warming.plan import ClipSpec, Plan, plan, record
 from ttscache.warming.retry_limit import exhausted
 
@@ -89,7 +90,7 @@ def start_automatic_run(
     """Start a run that no staff member requested; None where every missing clip waits for them to."""
     listed = list(specs)
     missing = plan(listed).missing
-    if len(exhausted(missing)) == len(missing):
+    if len(_not_tried(missing)) == len(missing):
         return None
     return start_run(scope, listed, name=name, requested_by=requested_by, automatic=True)
 
@@ -170,8 +171,14 @@ def _open_items(content_hashes: Sequence[str]) -> QuerySet[WarmItem]:
 
 def _left_out(clips: Sequence[Clip], lane: Lane) -> frozenset[uuid.UUID]:
     """The clips that are not tried again now unless staff request it."""
-    often = exhausted(clips)
+    often = _not_tried(clips)
     return often | _failed_lately(clips) if lane == Lane.PREFETCH else often
+
+
+def _not_tried(clips: Sequence[Clip]) -> frozenset[uuid.UUID]:
+    """The clips that failed too often, and those that the provider cannot make any more."""
+    gone = gone_models()
+    return exhausted(clips) | {clip.pk for clip in clips if clip.model in gone}
 
 
 def _failed_lately(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:

@@ -32,6 +32,7 @@ from ttscache.coordination.leases import Cooldown, HeldLease
 from ttscache.errors import (
     BudgetExhausted,
     Busy,
+    ModelRetired,
     NotKept,
     ProviderError,
     ProviderUnavailable,
@@ -243,6 +244,13 @@ def _fail(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
     return True
 
 
+def _fail_as_retired(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    """The others of this model fail in the same way, without a call."""
+    assert isinstance(error, ModelRetired)
+    _finish(item, WarmItem.State.FAILED, error.for_staff(item.clip.model))
+    return True
+
+
 def _wait(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
     """The provider, the database or this process is in trouble, and not this clip."""
     _put_back(item, error)
@@ -275,6 +283,7 @@ def _wait_for_money(cache: SpeechCache, item: WarmItem, error: SpeechError) -> b
 ON_ERROR: dict[type, Callable[[SpeechCache, WarmItem, SpeechError], bool]] = {
     SpeechError: _fail,
     ProviderError: _fail_unless_down,
+    ModelRetired: _fail_as_retired,
     ProviderUnavailable: _wait,
     VoiceNotInUse: _fail,
     StoreUnavailable: _wait,
