@@ -11,6 +11,7 @@ from ttscache import audio
 from ttscache.errors import (
     BrokenAudio,
     KeyRefused,
+    ModelRetired,
     ProviderFailed,
     ProviderTimeout,
     ProviderUnavailable,
@@ -66,7 +67,8 @@ def test_a_clip_comes_whole(openai: OpenAIServer) -> None:
         (400, TextRefused),
         (401, KeyRefused),
         (403, KeyRefused),
-        (404, ProviderFailed),
+        (404, ModelRetired),
+        (410, ModelRetired),
         (429, ProviderUnavailable),
         (500, ProviderFailed),
         (503, ProviderUnavailable),
@@ -107,6 +109,16 @@ def test_a_refusal_that_is_not_about_the_words_is_not_held_against_them(body: di
 )
 def test_a_refusal_of_the_words_is_known_as_one(body: dict[str, object]) -> None:
     assert _is_about_the_text(body)
+
+
+def test_a_wrong_address_is_no_retired_model(openai: OpenAIServer) -> None:
+    nowhere = OpenAIProvider(api_key="sk-of-a-test", base_url=f"{openai.base_url}/nowhere")
+    error = failure(nowhere)
+    assert type(error) is ProviderUnavailable and not error.is_retryable
+    assert (error.booked_as, str(error)) == (
+        "wrong_address",
+        "The voice service is not at the address that is set.",
+    )
 
 
 def test_a_voice_that_the_provider_lacks_is_no_refusal_of_the_text(openai: OpenAIServer) -> None:
