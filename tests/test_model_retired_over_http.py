@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.caller import Caller, phrase, sound_of
-from harness.http import at_once
+from harness.http import Response, at_once
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
 from harness.site_data import query
@@ -27,6 +27,10 @@ def hosts(make_site: MakeSite) -> Iterator[list[WebServer]]:
         yield [first, second]
 
 
+def refusal_of(response: Response) -> tuple[int, str, str | None]:
+    return response.status, response.json()["code"], response.headers["Retry-After"]
+
+
 def test_one_call_finds_out_for_both_hosts_and_the_look_that_finds_it_again_for_both(
     hosts: list[WebServer], openai: OpenAIServer
 ) -> None:
@@ -35,11 +39,9 @@ def test_one_call_finds_out_for_both_hosts_and_the_look_that_finds_it_again_for_
     assert callers[0].say(kept).status == 200
     made = len(openai.calls())
     openai.behave(fault=410)
-    first = callers[0].say(text)
-    assert (first.status, first.json()["code"]) == (503, "model_retired")
-    answers = at_once(12, lambda number: callers[number % 2].say(phrase()))
-    assert {(each.status, each.json()["code"]) for each in answers} == {(503, "model_retired")}
-    assert all("Retry-After" not in each.headers for each in answers)
+    assert refusal_of(callers[0].say(text)) == (503, "model_retired", None)
+    answers = at_once(12, lambda number: refusal_of(callers[number % 2].say(phrase())))
+    assert set(answers) == {(503, "model_retired", None)}
     assert [caller.say(kept).body for caller in callers] == [sound_of(kept)] * 2
     assert len(openai.calls()) == made + 1
 

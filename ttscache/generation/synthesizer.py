@@ -91,7 +91,6 @@ class Synthesizer:
             raise VoiceNotInUse
         if self.budget.is_capped and not is_priced(request.model):
             raise BudgetExhausted("This voice has no price, so nothing new can be made with it.")
-        require_offered(request.model)
         parts = self.provider.parts(request)
         spoken = {part: self._spare[part] for part in parts if part in self._spare}
         missing = [part for part in dict.fromkeys(parts) if part not in spoken]
@@ -155,7 +154,6 @@ class Synthesizer:
                     raise
                 time.sleep(_pause_seconds(attempt, error))
             attempt += 1
-            require_offered(call.request.model)
             (reservation,) = self.budget.reserve(most_usd(call.request))
             connections.close_all()
             call = replace(call, reservation=reservation)

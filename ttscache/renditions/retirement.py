@@ -165,8 +165,13 @@ def require_offered(model: str) -> None:
 
     A date that has passed is no reason by itself: dates are moved, and one refused call costs nothing.
     """
-    if model != EMBEDDED_MODEL and _notices().gone().filter(model=model).exists():
+    if model != EMBEDDED_MODEL and notices_of_gone(model).exists():
         raise ModelRetired(model)
+
+
+def notices_of_gone(model: str) -> ModelNoticeQuerySet:
+    """The notice that the provider has refused this model, for whoever asks together with something else."""
+    return _notices().gone().filter(model=model)
 
 
 def note_gone(model: str) -> None:

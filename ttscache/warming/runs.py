@@ -177,6 +177,8 @@ def _left_out(clips: Sequence[Clip], lane: Lane) -> frozenset[uuid.UUID]:
 
 def _not_tried(clips: Sequence[Clip]) -> frozenset[uuid.UUID]:
     """The clips that failed too often, and those that the provider cannot make any more."""
+    if not clips:
+        return frozenset()
     gone = gone_models()
     return exhausted(clips) | {clip.pk for clip in clips if clip.model in gone}
 

@@ -196,6 +196,13 @@ class TestWarming:
         assert badge.word == "Failed"
         assert badge.note.startswith("The provider has switched this model off")
 
+    def test_the_badge_of_a_clip_that_nobody_tried_says_so_too(self) -> None:
+        clip = Clip.objects.record(speech(TEXTS[0]), "question")
+        note_gone(MODEL)
+        badge = badges_of([clip])[clip.content_hash]
+        assert (badge.word, badge.is_settled) == ("Not made", True)
+        assert badge.note.startswith("The provider has switched this model off (tts-1-hd).")
+
     def test_the_schedule_leaves_them_until_the_model_is_found_again(self, voice: FakeVoice) -> None:
         self.run()
         for _ in range(3):

@@ -15,6 +15,7 @@ from harness.openai_server import OpenAIServer
 from ttscache.conf import conf
 from ttscache.errors import ModelRetired
 from ttscache.models import ModelNotice, Rendition
+from ttscache.providers.models_list import models_offered
 from ttscache.renditions import retirement
 from ttscache.renditions.retirement import (
     can_still_be_made,
@@ -316,11 +317,10 @@ class TestDailyLook:
     def looks(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         """Grows with each look at the list."""
         made: list[int] = []
-        look = retirement.models_offered
 
         def counted(**how: Any) -> Any:
             made.append(1)
-            return look(**how)
+            return models_offered(**how)
 
         monkeypatch.setattr(retirement, "models_offered", counted)
         return made
