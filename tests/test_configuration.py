@@ -49,6 +49,8 @@ WRONG = [
     ("TTS_HIT_RATE_TARGETS", "question=101", "question=95"),
     ("TTS_STORAGE_LIMIT_BYTES", "plenty", "number of bytes"),
     ("TTS_ASK_ABOVE_USD", "much", "number"),
+    ("TTS_MODEL_SHUTDOWN", "my-model=soon", "my-model=2027-01-06"),
+    ("REFLECTION_MODEL", "a, b", "gpt-6-luna"),
     ("EMAIL_URL", "http://localhost", "smtp"),
     ("ALERT_EMAILS", "ana", "ana@example.org"),
     ("ALLOWED_HOSTS", "http://example.org/", "example.org"),

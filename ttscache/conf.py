@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ class Conf:
     lease_seconds: float = 8.0  # a lease that is not renewed for so long may be taken over
     flush_seconds: float = 2.0
     prices: Mapping[str, Price] = field(default_factory=lambda: LIST_PRICES)
+    model_shutdown: Mapping[str, date] = field(default_factory=dict)  # comes before what providers say
+    reflection_model: str = "gpt-6-luna"  # of the chat, used where there is a key
     hit_rate_targets: Mapping[str, float] = field(default_factory=lambda: HIT_RATE_TARGETS)
     storage_limit_bytes: int = 0  # of all clips at rest, where there is one
 

@@ -213,6 +213,13 @@ class ModelRetired(ProviderError):
         super().__init__()
         self.model = model
 
+    def for_staff(self, model: str = "") -> str:
+        """Why a clip was not made, and what to do. `model`: where the error does not know it."""
+        return (
+            f"The provider has switched this model off ({self.model or model}). Choose another voice, or set "
+            "TTS_MODEL; then the clip is made with that."
+        )
+
 
 class ProviderTimeout(ProviderError):
     code = "provider_timeout"

@@ -20,9 +20,10 @@ from ttscache.conf import conf
 from ttscache.connections import OrmThread, PoolWatch, returning_connections, start_thread
 from ttscache.coordination.hosts import report_process
 from ttscache.delivery.waiting_room import waiting_room
-from ttscache.errors import TierError
+from ttscache.errors import Busy, TierError
 from ttscache.maintenance.invalidation import LocalCopies
 from ttscache.models import Pin
+from ttscache.renditions import retirement
 from ttscache.warming import popular, prefetch
 from ttscache.wiring import load_libraries, speech_cache
 
@@ -51,6 +52,7 @@ class Housekeeping:
     def start(self) -> Housekeeping:
         # The first listener of a clip that is not there would wait for them, seconds on a busy machine.
         start_thread(load_libraries, name="libraries")
+        start_thread(self._look_at_models, name="models")
         self._thread.start()
         prefetch.start_prefetching()
         atexit.register(self.stop)
@@ -89,6 +91,13 @@ class Housekeeping:
         self._copies.forget_removed()
         self._report()
         self._keep_popular_at_hand()
+
+    def _look_at_models(self) -> None:
+        """After a start with other settings, staff learn at once what the provider is about to switch off."""
+        try:
+            retirement.look_once_a_day(self._cache.leases)
+        except (Error, Busy):
+            logger.warning("The list of models is read later; the database does not answer.")
 
     def _have_this_process_replaced(self) -> None:
         """Only web processes have a pool, and they are gunicorn's: at SIGTERM one answers what it has begun,

@@ -20,6 +20,7 @@ from ttscache.errors import Busy, TierError
 from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
 from ttscache.models import Clip, PruneRun
 from ttscache.monitoring import alerts
+from ttscache.renditions import retirement
 from ttscache.reports.storage import note_not_asked_for
 from ttscache.warming import popular, worker
 from ttscache.wiring import speech_cache, storage_tier
@@ -129,6 +130,12 @@ def look_for_trouble() -> None:
         alerts.look()
     finally:
         leases.release(held)
+
+
+def look_at_models_daily() -> None:
+    """Called every hour by schedule: an hour later it tries again what failed."""
+    if not is_stopping():
+        retirement.look_once_a_day(speech_cache().leases)
 
 
 def enqueue_workers() -> None:

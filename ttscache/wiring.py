@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ttscache import audio as sound
 from ttscache.accounting.budget import Budget
-from ttscache.accounting.ledger import Ledger
+from ttscache.accounting.ledger import Ledger, RequestedClip
 from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.conf import Conf, conf
@@ -36,7 +36,7 @@ def speech_cache() -> SpeechCache:
 @cache
 def _speech_cache(_process: int) -> SpeechCache:
     given = conf()
-    ledger = Ledger(lambda asked: list_price_usd(asked.model, asked.characters))
+    ledger = Ledger(_list_price_usd)
     permanent, *elsewhere = _permanent_tiers(given)
     return SpeechCache(
         tiers=TierChain(
@@ -89,10 +89,14 @@ def _provider(given: Conf) -> Provider:
     )
 
 
+def _list_price_usd(requested: RequestedClip) -> float:
+    return list_price_usd(requested.model, requested.characters)
+
+
 def _fallback(given: Conf) -> Synthesizer | None:
     if given.fallback == "none":
         return None
-    return Synthesizer(EmbeddedProvider(), NoProviderCalls(_worth_usd))
+    return Synthesizer(EmbeddedProvider(), NoProviderCalls(_list_price_usd))
 
 
 def load_libraries() -> None:

@@ -152,7 +152,7 @@ def claims_of_one_process() -> Leases:
             self._guard = threading.Lock()
             self._taken: dict[str, HeldLease] = {}
 
-        def acquire_or_look(self, name: str) -> HeldLease | Lease:
+        def acquire_or_look(self, name: str, *, unless: Any = None) -> HeldLease | Lease:
             held = HeldLease(name, "us")
             with self._guard:
                 return held if self._taken.setdefault(name, held) is held else Lease(name=name)

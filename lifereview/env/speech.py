@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ def ttscache_settings(env: Environment, folder: Path, web_threads: int) -> dict[
         "daily_budget_usd": env.optional_number("TTS_DAILY_BUDGET_USD", least=0, most=1_000_000),
         "ask_above_usd": env.number("TTS_ASK_ABOVE_USD", 1.0, least=0, most=1_000_000),
         "prices": _prices(env),
+        "model_shutdown": _model_shutdown(env),
+        "reflection_model": _reflection_model(env),
         "hit_rate_targets": _hit_rate_targets(env),
         "allow_anonymous_text": env.flag("TTS_ALLOW_ANONYMOUS_TEXT", False),
         # The rest stays free, so that a stored clip is served while all of these wait for a generation.
@@ -104,3 +107,18 @@ def _hit_rate_targets(env: Environment) -> dict[str, float]:
     )
     pairs = (entry.split("=") for entry in named)
     return HIT_RATE_TARGETS | {kind: float(percent) / 100 for kind, percent in pairs}
+
+
+def _model_shutdown(env: Environment) -> dict[str, date]:
+    """The first day on which each of these models is no longer there."""
+    allowed = "a list such as my-model=2027-01-06 (model = the day it is switched off)"
+    pairs = env.words("TTS_MODEL_SHUTDOWN", pattern=r"[^=,\s]+=\d{4}-\d{2}-\d{2}", allowed=allowed)
+    try:
+        return {model: date.fromisoformat(day) for model, _, day in (pair.partition("=") for pair in pairs)}
+    except ValueError:  # such as 2027-02-30
+        refuse("TTS_MODEL_SHUTDOWN", ",".join(pairs), f"allowed is {allowed}")
+
+
+def _reflection_model(env: Environment) -> str:
+    allowed = "the name of one chat model, such as gpt-6-luna"
+    return env.matching("REFLECTION_MODEL", r"[^\s,=]{1,100}", allowed) or "gpt-6-luna"

@@ -25,8 +25,12 @@ class HealthView(PublicView):
 def readyz(request: HttpRequest) -> HttpResponse:
     """One line for each part, and 503 when one of them is not fit for work."""
     parts = health.parts()
-    body = "".join(
-        f"{part.name}: {'ok' if part.is_ready else 'NOT READY'}, {part.detail}\n" for part in parts
-    )
+    body = "".join(f"{part.name}: {_word(part)}, {part.detail}\n" for part in parts)
     status = 200 if all(part.is_ready for part in parts) else 503
     return HttpResponse(body, status=status, content_type="text/plain", headers={"Cache-Control": "no-store"})
+
+
+def _word(part: health.Part) -> str:
+    if not part.is_ready:
+        return "NOT READY"
+    return "WARNING" if part.is_warning else "ok"

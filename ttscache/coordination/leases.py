@@ -19,7 +19,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import Error, connection
-from django.db.models import Expression, Q
+from django.db.models import Expression, Q, QuerySet
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
@@ -73,8 +73,9 @@ class Leases:
         found = self.acquire_or_look(name)
         return found if isinstance(found, HeldLease) else None
 
-    def acquire_or_look(self, name: str) -> HeldLease | Lease:
+    def acquire_or_look(self, name: str, *, unless: QuerySet[Any] | None = None) -> HeldLease | Lease | None:
         """The lease, or the row of whoever has it; where that row has an `error`, trying is no use now.
+        None where `unless` has a row, held or not.
 
         One statement where the lease is free and nothing is remembered. Raises Busy where it could not be
         renewed.
@@ -84,8 +85,10 @@ class Leases:
         owner = f"{this_host()}:{process}:{word}:{secrets.token_hex(3)}"
         while True:
             acquired_at = time.monotonic()  # before the database's clock begins to count
-            if self._insert_or_take_over(name, owner):
+            if self._insert_or_take_over(name, owner, unless):
                 return self._renewed(HeldLease(name, owner, acquired_at=acquired_at))
+            if unless is not None and unless.exists():
+                return None
             lease = Lease.objects.annotate(is_over=Q(until__lte=Now())).filter(name=name).first()
             if lease is None:
                 continue  # given back this moment
@@ -143,18 +146,20 @@ class Leases:
         if renewer is not None:
             renewer.join()
 
-    def _insert_or_take_over(self, name: str, owner: str) -> bool:
+    def _insert_or_take_over(self, name: str, owner: str, unless: QuerySet[Any] | None) -> bool:
         """A new row, or one whose owner died. The ORM knows no conditional upsert."""
         end, end_values = _compiled(self._end())
         now, now_values = _compiled(Now())
+        rows, row_values = _compiled_query(unless) if unless is not None else ("", ())
+        is_free = f"NOT EXISTS ({rows})" if rows else "1 = 1"  # without a WHERE, SQLite takes ON for a join's
         table = connection.ops.quote_name(Lease._meta.db_table)
         with connection.cursor() as cursor:
             cursor.execute(
                 # The names and expressions are our own; every value is a parameter.
-                f"INSERT INTO {table} (name, owner, until, error) VALUES (%s, %s, {end}, '')"  # noqa: S608
+                f"INSERT INTO {table} (name, owner, until, error) SELECT %s, %s, {end}, '' WHERE {is_free}"
                 " ON CONFLICT (name) DO UPDATE SET owner = EXCLUDED.owner, until = EXCLUDED.until"
                 f" WHERE {table}.until <= {now} AND {table}.error = ''",
-                [name, owner, *end_values, *now_values],
+                [name, owner, *end_values, *row_values, *now_values],
             )
             return bool(cursor.rowcount == 1)
 
@@ -217,6 +222,12 @@ def _compiled(expression: Expression | CombinedExpression) -> tuple[str, Sequenc
     """As SQL of this database, with its values."""
     query = Lease.objects.all().query
     sql, values = query.get_compiler(connection=connection).compile(expression.resolve_expression(query))
+    return sql, values
+
+
+def _compiled_query(rows: QuerySet[Any]) -> tuple[str, Sequence[Any]]:
+    """For EXISTS (...): as SQL of this database, with its values."""
+    sql, values = rows.order_by().values("pk").query.get_compiler(connection=connection).as_sql()
     return sql, values
 
 

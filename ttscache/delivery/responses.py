@@ -78,7 +78,7 @@ def respond_while_generating(
 def _respond_with_fallback(meter: Meter, entry: Entry) -> HttpResponseBase:
     """Not to be kept by anyone: the same request has another voice again once the provider is back."""
     meter.mark_first_byte()
-    return _respond_with_clip(meter, entry, FALLBACK, http.miss_status(FALLBACK), http.NEVER)
+    return _respond_with_clip(meter, entry, FALLBACK, f"lifereview; fwd=miss; detail={FALLBACK}", http.NEVER)
 
 
 def _once_streamed(playing: Playing, meter: Meter, leave: Callable[[], None]) -> Callable[[], None]:

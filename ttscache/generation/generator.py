@@ -20,6 +20,7 @@ from ttscache.coordination.leases import Cooldown, HeldLease, Leases
 from ttscache.errors import (
     BrokenAudio,
     Busy,
+    ModelRetired,
     NotKept,
     ProviderTimeout,
     Reworded,
@@ -32,6 +33,7 @@ from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
 from ttscache.generation.synthesizer import SynthesizedClip, Synthesizer
 from ttscache.models import Clip, ContentType
+from ttscache.renditions.retirement import notices_of_gone, require_offered
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, checksum_of
 from ttscache.tiers.chain import Hit, TierChain
@@ -74,7 +76,7 @@ class Generator:
         if joined is not None:
             return Playing(joined, is_joined=True)
         # The lease comes before anything that counts: what is refused is no generation and counts as none.
-        held = self._acquire(job.content_hash)
+        held = self._acquire(job)
         is_ours = False
         try:
             before_start()
@@ -87,6 +89,7 @@ class Generator:
 
     def generate_privately(self, request: SpeechRequest) -> Playing:
         """Speak a person's own words: never kept in a tier, never shared, never keyed."""
+        require_offered(request.model)
         nameless = uuid.uuid4().hex  # its words are no key
         return self._start(
             nameless, partial(self._make_privately, GenerationJob(request, ContentType.RESPONSE))
@@ -125,18 +128,21 @@ class Generator:
             return [recording for recording in self._recordings.values() if not recording.done]
 
     # --- who leads ----------------------------------------------------------------------------------------
-    def _acquire(self, content_hash: str) -> HeldLease | None:
-        """The lease; None where somebody else makes the clip. Raises what is remembered of a failure."""
-        circuit = self.synthesizer.circuit
+    def _acquire(self, job: GenerationJob) -> HeldLease | None:
+        """The lease; None where somebody else makes the clip. Raises what is remembered of a failure, and
+        ModelRetired where the provider no longer has the model."""
+        content_hash, circuit = job.content_hash, self.synthesizer.circuit
         try:
             if circuit.is_open:  # nobody is likely to be called, so a look has to do
                 self._check_not_refused(Cooldown(self.leases, content_hash).active_reason())
                 circuit.check()
-            found = self.leases.acquire_or_look(content_hash)
+            found = self.leases.acquire_or_look(content_hash, unless=notices_of_gone(job.request.model))
         except Error as error:
             raise StoreUnavailable from error
         if isinstance(found, HeldLease):
             return found
+        if found is None:
+            raise ModelRetired(job.request.model)
         self._check_not_refused(found.error)
         return None
 
@@ -173,6 +179,7 @@ class Generator:
                 entry = self._follow(job)
                 if entry is not None:
                     return entry
+                require_offered(job.request.model)
                 held = self.leases.acquire(job.content_hash)
             return self._lead(job, held, recording)
         except Error as error:

@@ -25,6 +25,7 @@ from ttscache.errors import (
     Busy,
     ConnectionClosed,
     InputTooLong,
+    ModelRetired,
     ProviderError,
     ProviderTimeout,
     Reworded,
@@ -36,6 +37,7 @@ from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
 from ttscache.models import ContentType
 from ttscache.providers import Provider
+from ttscache.renditions.retirement import note_gone, require_offered
 from ttscache.speech import SpeechRequest
 from ttscache.token_usage import TokenUsage
 
@@ -141,6 +143,7 @@ class Synthesizer:
                 raise
 
     def _synthesize_part(self, call: ProviderCall, recording: Recording) -> SynthesizedClip:
+        self._require_offered(call)  # another part may have found it gone
         spoken = self._cut_to_fit(call, recording, 1, is_heard=False)
         if call.content_type != ContentType.RESPONSE:
             with suppress(OverflowError):  # larger than all that may be spared
@@ -179,6 +182,15 @@ class Synthesizer:
             connections.close_all()
             call = replace(call, reservation=reservation)
 
+    def _require_offered(self, call: ProviderCall) -> None:
+        try:
+            require_offered(call.request.model)
+        except BaseException:
+            self.budget.settle(call.reservation, 0.0)
+            raise
+        finally:
+            connections.close_all()  # the voice takes seconds
+
     def _guarded_call(self, call: ProviderCall, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
         """One call, if it may be made; where not, its money goes back."""
         is_made = False
@@ -209,6 +221,8 @@ class Synthesizer:
             usage = _hear_all(self.provider.speak(call.request), hear)
             spoken = _checked(b"".join(chunks), call.request)
         except BaseException as error:
+            if isinstance(error, ModelRetired):
+                note_gone(call.request.model)  # first of all, so that no other call begins
             code = _recorded_as(error)
             if isinstance(error, SpeechError):
                 usage = usage or error.usage

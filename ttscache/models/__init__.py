@@ -23,6 +23,7 @@ from ttscache.models.maintenance import (
 )
 from ttscache.models.pins import Pin
 from ttscache.models.renditions import Rendition
+from ttscache.models.retirement import ModelNotice
 from ttscache.models.tokens import ApiToken
 from ttscache.models.usage import (
     BudgetDay,
@@ -52,6 +53,7 @@ __all__ = [
     "Lane",
     "LastProviderOutcome",
     "Lease",
+    "ModelNotice",
     "PendingDeletion",
     "PermanentStore",
     "Pin",

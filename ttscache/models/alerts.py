@@ -6,13 +6,13 @@ from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.utils import timezone
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
     def open(self) -> Self:
         """What staff have to know: it goes on, and has gone on for long enough."""
-        return self.filter(over_at__isnull=True, due_at__lte=Now())
+        return self.filter(over_at__isnull=True, due_at__lte=timezone.now())
 
 
 class Alert(models.Model):
@@ -25,9 +25,10 @@ class Alert(models.Model):
         COVERAGE = "coverage", "Published clips are missing"
         HIT_RATE = "hit_rate", "Listeners wait too often"
         STORAGE = "storage", "Space runs out"
+        MODEL_RETIRES = "model_retires", "The provider switches off a model"
 
     kind = models.CharField(max_length=20, choices=Kind)
-    subject = models.CharField(max_length=100, default="", blank=True)  # a kind of clip, or a host
+    subject = models.CharField(max_length=100, default="", blank=True)  # a kind of clip, a host, or a model
     says = models.CharField(max_length=300)
     since = models.DateTimeField()
     due_at = models.DateTimeField()  # before that it may still pass without anyone being told

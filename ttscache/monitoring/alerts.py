@@ -11,7 +11,7 @@ import shutil
 import smtplib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
@@ -25,6 +25,7 @@ from ttscache.conf import conf
 from ttscache.coordination.hosts import this_host
 from ttscache.models import Alert, ContentType, LastProviderOutcome, Usage
 from ttscache.monitoring import inventory
+from ttscache.renditions.retirement import ModelOutlook, watched_models
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ Kind = Alert.Kind
 BUDGET_SHARE, BUDGET_SHARE_OVER = 0.8, 0.7  # two marks: calls that end give money back
 STORAGE_SHARE, STORAGE_SHARE_OVER = 0.9, 0.85
 COVERAGE_PATIENCE = timedelta(minutes=15)  # a text that was just published is being made
+RETIREMENT_DAYS = (30, 14, 7, 1)  # before a model is switched off
+MOST_CHARACTERS = 300  # of what an alert says
 FEWEST_LOOKUPS = 50
 HIT_RATE_HOURS = 24
 REFUSALS = {
@@ -43,12 +46,14 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`subject`: what it is about, where one kind of trouble can be of several."""
+    """`subject`: what it is about, where one kind of trouble can be of several. `told_again_from`: staff who
+    were told before this moment are told once more, because it has grown worse since."""
 
     kind: Alert.Kind
     says: str
     subject: str = ""
     patience: timedelta = timedelta()
+    told_again_from: datetime | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -76,7 +81,7 @@ def look() -> None:
     found = {trouble.key: trouble for trouble in _trouble(set(standing))}
     for key, trouble in found.items():
         if key in standing:
-            Alert.objects.filter(pk=standing[key].pk, over_at__isnull=True).update(says=trouble.says)
+            _go_on(standing[key], trouble)
         else:
             _begin(trouble)
     for key, alert in standing.items():
@@ -90,6 +95,13 @@ def _begin(trouble: Trouble) -> None:
     due_at = now + trouble.patience
     alert = Alert(kind=trouble.kind, subject=trouble.subject, says=trouble.says, since=now, due_at=due_at)
     Alert.objects.bulk_create([alert], ignore_conflicts=True)  # one open row, whoever comes first
+
+
+def _go_on(alert: Alert, trouble: Trouble) -> None:
+    standing = Alert.objects.filter(pk=alert.pk, over_at__isnull=True)
+    standing.update(says=trouble.says)
+    if trouble.told_again_from is not None:
+        standing.filter(mailed_at__lt=trouble.told_again_from).update(mailed_at=None)
 
 
 @transaction.atomic
@@ -114,6 +126,7 @@ def _trouble(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
     yield from _coverage()
     yield from _hit_rates()
     yield from _storage(standing)
+    yield from _retirements(standing)
 
 
 def _budget(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
@@ -177,6 +190,27 @@ def _storage(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
         what = f"the disk of the local files on {subject}"
     if used >= mark * limit:
         yield Trouble(Kind.STORAGE, f"{used / limit:.0%} of {what} is used.", subject=subject)
+
+
+def _retirements(_: set[tuple[str, str]]) -> Iterator[Trouble]:
+    """Of each model in use: at RETIREMENT_DAYS before its last day is over, and when it is switched off."""
+    for model in watched_models():
+        if model.is_retired or model.retires_within(max(RETIREMENT_DAYS)):
+            yield Trouble(
+                Kind.MODEL_RETIRES,
+                f"{model.says} {model.advice}"[:MOST_CHARACTERS],
+                subject=model.model,
+                told_again_from=_stage_began(model),
+            )
+
+
+def _stage_began(model: ModelOutlook) -> datetime:
+    """When the last of the days came on which staff are told."""
+    if model.retired_since is not None:
+        return model.retired_since
+    assert model.shutdown_date is not None
+    days = min(days for days in RETIREMENT_DAYS if model.retires_within(days))
+    return datetime.combine(model.shutdown_date - timedelta(days=days), time(), UTC)
 
 
 # --- telling ---------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from ttscache.conf import conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive
 from ttscache.errors import TierError
 from ttscache.models import ClipFile
+from ttscache.renditions.retirement import AHEAD_DAYS, watched_models
 from ttscache.wiring import storage_tier
 
 HEARTBEAT_SECONDS = 10
@@ -29,10 +30,14 @@ class Part:
     name: str
     is_ready: bool
     detail: str
+    is_warning: bool = False
 
 
 def parts() -> list[Part]:
-    """Database, local files, permanent tier, task cluster, provider settings; none of them raises.
+    """Database, local files, permanent tier, task cluster, provider settings, and models in use that end soon
+    or have ended; none of them raises.
+
+    The last is a warning and nothing more: what has been made plays on, and a restart changes nothing.
 
     A database that is gone is waited for once, not by each part that lives in it.
     """
@@ -44,6 +49,7 @@ def parts() -> list[Part]:
         in_database("permanent tier", _permanent_tier),
         in_database("task cluster", _task_cluster),
         _look("provider settings", _provider_settings),
+        *(_models() if database.is_ready else ()),
     ]
 
 
@@ -127,6 +133,17 @@ def _provider_settings() -> str:
     if problem := problem_with_settings():
         raise _NotReadyError(problem)
     return f"{conf().provider}, {conf().house_model}"
+
+
+def _models() -> list[Part]:
+    """Nothing where no model in use ends soon."""
+    try:
+        ending = [
+            each.says for each in watched_models() if each.is_retired or each.retires_within(AHEAD_DAYS)
+        ]
+    except Error:
+        return []  # the parts above say so
+    return [Part("models", True, " ".join(ending), is_warning=True)] if ending else []
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, time
 from itertools import accumulate
 from typing import Any
 
@@ -24,6 +25,7 @@ from ttscache.conf import conf
 from ttscache.coordination.hosts import this_host
 from ttscache.models import Alert
 from ttscache.monitoring import inventory, totals
+from ttscache.renditions.retirement import watched_models
 from ttscache.wiring import speech_cache
 
 # As Prometheus writes them, in seconds.
@@ -42,6 +44,7 @@ class Figures(Collector):
         yield from _clips()
         yield from _work()
         yield from _service()
+        yield from _models()
 
 
 # --- counters --------------------------------------------------------------------------------------------
@@ -146,6 +149,22 @@ def _service() -> Iterator[Metric]:
     }
     says = "What runs here."
     yield _gauge("lifereview_build_info", says, list(about), {tuple(about.values()): 1})
+
+
+def _models() -> Iterator[Metric]:
+    """Of the models in use."""
+    watched, label = watched_models(), ["model"]
+    days = {(each.model,): each.days_left for each in watched if each.days_left is not None}
+    begins = {
+        (each.model,): datetime.combine(each.shutdown_date, time(), UTC).timestamp()
+        for each in watched
+        if each.shutdown_date is not None
+    }
+    says = "When the provider switches the model off; models without a known day are left out."
+    yield _gauge("lifereview_model_shutdown_timestamp_seconds", says, label, begins)
+    yield _gauge("lifereview_model_shutdown_days", "Days until then; 0 afterwards.", label, days)
+    says = "1 once its day has come, or the provider has refused it as gone."
+    yield _gauge("lifereview_model_retired", says, label, {(e.model,): int(e.is_retired) for e in watched})
 
 
 # --- families of metrics ---------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
-"""Until when a provider offers a model: by its list, by what OpenAI has announced, or by the settings."""
+"""Until when a provider offers a model: by its list, and by what OpenAI has announced."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -35,33 +34,24 @@ def listed_models(client: OpenAI, *, timeout_seconds: float) -> dict[str, date |
     return {model.id: _date_of(getattr(model, "shutdown_date", None)) for model in models}
 
 
-def shutdown_date(
-    model: str,
-    *,
-    listed: Mapping[str, date | None],
-    base_url: str = "",
-    configured: date | None = None,
-) -> date | None:
-    """The first day on which the model is no longer there; None where nobody has said so.
+def announced_shutdown(model: str, base_url: str) -> date | None:
+    """The first day without this model, by OpenAI's announcements, which hold at its own address alone."""
+    if not is_openai(base_url):
+        return None
+    return ANNOUNCED.get(model) or ANNOUNCED.get(_without_snapshot(model))
 
-    A list without a date says little: the announcement of OpenAI, at its own address, and the setting of a
-    site come after it.
-    """
-    from_list = listed.get(model)
-    if from_list is not None:
-        return from_list
-    if is_openai(base_url) and (announced := _announced(model)):
-        return announced
-    return configured
+
+def models_offered(*, api_key: str, base_url: str, timeout_seconds: float) -> dict[str, date | None]:
+    """`listed_models` of the service at this address. Raises what the client raises."""
+    from openai import OpenAI
+
+    with OpenAI(api_key=api_key, base_url=base_url or None, max_retries=0) as client:
+        return listed_models(client, timeout_seconds=timeout_seconds)
 
 
 def is_openai(base_url: str) -> bool:
     """Whether that is OpenAI's own address; an empty one is, as the package has it."""
     return not base_url or urlsplit(base_url).hostname == OPENAI_HOST
-
-
-def _announced(model: str) -> date | None:
-    return ANNOUNCED.get(model) or ANNOUNCED.get(_without_snapshot(model))
 
 
 def _without_snapshot(model: str) -> str:

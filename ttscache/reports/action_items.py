@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from urllib.parse import urlencode
 
 from django.utils import timezone
@@ -13,22 +13,31 @@ from ttscache.accounting.rollup import start_of_day
 from ttscache.hooks import ActionItem
 from ttscache.models import Alert
 from ttscache.monitoring import alerts
+from ttscache.renditions.retirement import ModelOutlook, stuck_switches
 from ttscache.reports.background_work import WorkQueue, failed_lately
+from ttscache.reports.retirements import ending_models, voices_page
 from ttscache.reports.storage import PublishedCoverage, Storage
 from ttscache.warming.retry_limit import MOST_TRIES
 
+URGENT_DAYS = 14  # before a model is switched off
+
 
 def action_items(
-    covered: PublishedCoverage, waiting: WorkQueue, budget: BudgetToday, space: Storage
+    covered: PublishedCoverage,
+    waiting: WorkQueue,
+    budget: BudgetToday,
+    space: Storage,
+    retirements: Sequence[ModelOutlook],
 ) -> list[ActionItem]:
     found = list(_of_sound(covered, waiting, budget, space))
+    found += _of_voices(retirements)
     found += _of_alerts({item.about for item in found})
     return _in_order([*found, *hooks.installed().action_items()])
 
 
 def action_items_without_figures() -> list[ActionItem]:
-    """Those of the app above, for staff who do not see figures. Raises Error."""
-    return _in_order(hooks.installed().action_items())
+    """Those of voices and those of the app above, for staff who do not see figures. Raises Error."""
+    return _in_order([*_of_voices(ending_models()), *hooks.installed().action_items()])
 
 
 def _in_order(found: Iterable[ActionItem]) -> list[ActionItem]:
@@ -41,6 +50,18 @@ def _of_alerts(said: Container[str]) -> Iterable[ActionItem]:
         if alert.kind not in said:
             address = "admin:ttscache_alert_changelist?state=open"
             yield ActionItem(alert.says, address, "ttscache.view_alert", is_urgent=True)
+
+
+def _of_voices(retirements: Sequence[ModelOutlook]) -> Iterable[ActionItem]:
+    """Models that retire, and switches to a new rendition that do not come to an end."""
+    about, right = Alert.Kind.MODEL_RETIRES, "ttscache.view_clip"
+    for model in retirements:
+        is_urgent = model.is_retired or model.retires_within(URGENT_DAYS)
+        says = f"{model.says} {model.advice}"
+        yield ActionItem(says, voices_page(), right, is_urgent=is_urgent, about=about)
+    if stuck := stuck_switches():
+        says = _count(stuck, "listener voice has", "listener voices have")
+        yield ActionItem(f"{says} waited for a new sound for more than a day", voices_page(), right)
 
 
 def _of_sound(

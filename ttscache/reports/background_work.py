@@ -30,6 +30,8 @@ CLASSES = {
     "Too slow": ("provider_timeout",),
     "Text refused": ("text_refused",),
     "Other words": ("reworded",),
+    "Model switched off": ("model_retired",),
+    "Wrong address": ("wrong_address",),
 }
 TEXT_REFUSED, OTHER = "Text refused", "Other"
 

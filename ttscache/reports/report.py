@@ -8,11 +8,13 @@ from ttscache.accounting.budget import BudgetToday, budget_today
 from ttscache.adaptive_cache import CachedResult
 from ttscache.conf import conf
 from ttscache.hooks import ActionItem
+from ttscache.renditions.retirement import ModelOutlook
 from ttscache.reports.action_items import action_items
 from ttscache.reports.background_work import ProviderStatus, RunProgress, WorkQueue, provider, queue, runs
 from ttscache.reports.costs import Money, money
 from ttscache.reports.most_heard import MostHeard, most_heard
 from ttscache.reports.requests import RequestFigures, is_anything_counted, request_figures
+from ttscache.reports.retirements import ending_models
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import (
     NeverHeard,
@@ -43,6 +45,7 @@ class Report:
     queue: WorkQueue
     provider: ProviderStatus
     action_items: list[ActionItem]
+    retirements: list[ModelOutlook]
     voices: list[str]
     is_anything_counted: bool
 
@@ -54,6 +57,7 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
     space = storage(scope)
     waiting = queue(requests)
     budget = budget_today()
+    retirements = ending_models()
     return Report(
         scope=scope,
         requests=requests,
@@ -68,7 +72,8 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
         runs=runs(),
         queue=waiting,
         provider=provider(scope),
-        action_items=action_items(covered, waiting, budget, space),
+        action_items=action_items(covered, waiting, budget, space, retirements),
+        retirements=retirements,
         voices=_voices(scope, space),
         is_anything_counted=bool(requests.rate.requests) or is_anything_counted(),
     )

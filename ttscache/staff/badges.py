@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from ttscache.errors import ModelRetired
 from ttscache.models import Clip, PruneRun, WarmItem, WarmRun
+from ttscache.renditions.retirement import gone_models
 from ttscache.warming.remaking import last_of_each_clip
 
 
@@ -64,12 +66,18 @@ PRUNE_BADGES = {
 
 
 def badges_of(clips: Iterable[Clip]) -> dict[str, Badge]:
-    """How each clip stands, by its hash: one query, for those that are not there."""
+    """How each clip stands, by its hash: two queries, for those that are not there."""
     clips = list(clips)
     missing = {clip.pk: clip.content_hash for clip in clips if not clip.is_ready}
-    badges = {clip.content_hash: MADE if clip.is_ready else NOT_MADE for clip in clips}
+    gone = gone_models() if missing else frozenset[str]()
+    retired = {model: replace(NOT_MADE, note=ModelRetired(model).for_staff()) for model in gone}
+    badges = {
+        clip.content_hash: MADE if clip.is_ready else retired.get(clip.model, NOT_MADE) for clip in clips
+    }
     for item in last_of_each_clip(WarmItem.objects.order_by().filter(clip__in=list(missing))):
-        badges[missing[item.clip_id]] = _badge_of_missing(item)
+        badge = _badge_of_missing(item)
+        if badge != NOT_MADE:
+            badges[missing[item.clip_id]] = badge
     return badges
 
 

@@ -23,6 +23,7 @@ from ttscache.accounting.budget import Budget
 from ttscache.accounting.prices import list_price_usd, most_usd
 from ttscache.coordination.leases import end_cooldowns
 from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
+from ttscache.renditions.retirement import gone_models
 from ttscache.warming.plan import ClipSpec, Plan, plan, record
 from ttscache.warming.retry_limit import exhausted
 
@@ -173,8 +174,16 @@ def _queue(scope: str, specs: Sequence[ClipSpec], how: _How) -> WarmRun | None:
 
 def _left_out(clips: Sequence[Clip], lane: Lane) -> frozenset[uuid.UUID]:
     """The clips that are not tried again now unless staff request it."""
-    often = exhausted(clips)
+    often = _not_tried(clips)
     return often | _failed_lately(clips) if lane == Lane.PREFETCH else often
+
+
+def _not_tried(clips: Sequence[Clip]) -> frozenset[uuid.UUID]:
+    """The clips that failed too often, and those that the provider cannot make any more."""
+    if not clips:
+        return frozenset()
+    gone = gone_models()
+    return exhausted(clips) | {clip.pk for clip in clips if clip.model in gone}
 
 
 def _failed_lately(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:

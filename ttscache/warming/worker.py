@@ -242,6 +242,13 @@ def _fail(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
     return True
 
 
+def _fail_as_retired(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
+    """The others of this model fail in the same way, without a call."""
+    assert isinstance(error, ModelRetired)
+    _finish(item, WarmItem.State.FAILED, error.for_staff(item.clip.model))
+    return True
+
+
 def _fail_reworded(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
     """Staff see the words that differ, where the words are theirs."""
     assert isinstance(error, Reworded)
@@ -301,9 +308,9 @@ def _wait_for_money(cache: SpeechCache, item: WarmItem, error: SpeechError) -> b
 ON_ERROR: dict[type, Callable[[SpeechCache, WarmItem, SpeechError], bool]] = {
     SpeechError: _fail,
     ProviderError: _fail_unless_down,
+    ModelRetired: _fail_as_retired,
     ProviderUnavailable: _put_back_and_cool_down,
     VoiceNotInUse: _fail,
-    ModelRetired: _fail,
     Reworded: _fail_reworded,
     StoreUnavailable: _put_back_and_cool_down,
     NotKept: _fail,

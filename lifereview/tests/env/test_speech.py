@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,26 @@ def test_a_folder_that_cannot_be_made_is_refused_by_name(settings_of: Any, tmp_p
 
     with pytest.raises(SystemExit, match="TTS_FILES_DIR="):
         settings_of(TTS_FILES_DIR=str(tmp_path / "file" / "below"))
+
+
+class TestModels:
+    def test_the_day_of_each_model_is_read(self, settings_of: Any) -> None:
+        given = settings_of(TTS_MODEL_SHUTDOWN="my-model=2027-01-06, another=2028-02-29")["model_shutdown"]
+        assert given == {"my-model": date(2027, 1, 6), "another": date(2028, 2, 29)}
+
+    @pytest.mark.parametrize("value", ["my-model", "my-model=soon", "my-model=2027-02-30", "=2027-01-06"])
+    def test_what_is_no_day_is_refused_in_one_line(self, settings_of: Any, value: str) -> None:
+        with pytest.raises(SystemExit) as refused:
+            settings_of(TTS_MODEL_SHUTDOWN=value)
+        assert str(refused.value) == (
+            f"TTS_MODEL_SHUTDOWN={value!r} cannot be used: allowed is a list such as my-model=2027-01-06 "
+            "(model = the day it is switched off)."
+        )
+
+    def test_the_chat_model_is_read(self, settings_of: Any) -> None:
+        assert settings_of()["reflection_model"] == "gpt-6-luna"
+        assert settings_of(REFLECTION_MODEL="gpt-4o-mini")["reflection_model"] == "gpt-4o-mini"
+
+    def test_two_chat_models_are_refused_in_one_line(self, settings_of: Any) -> None:
+        with pytest.raises(SystemExit, match=r"^REFLECTION_MODEL='a, b' cannot be used: .* gpt-6-luna\.$"):
+            settings_of(REFLECTION_MODEL="a, b")

@@ -37,6 +37,7 @@ from ttscache.models import WarmRun
 from ttscache.reports.action_items import action_items_without_figures
 from ttscache.reports.background_work import failed_lately
 from ttscache.reports.report import Report, report
+from ttscache.reports.retirements import voices_page
 from ttscache.reports.scope import RANGES, VIEWS, Scope
 from ttscache.reports.storage import GROWTH_DAYS, NEVER_HEARD_DAYS
 from ttscache.staff.badges import RUN_BADGES
@@ -54,6 +55,12 @@ RIGHTS = {  # what the page asks for, and what somebody may then see or do
     "prune": "ttscache.prune_clip",
     "prunes": "ttscache.view_prunerun",
 }
+
+HOW_DAYS_ARE_COUNTED = (
+    "Days (UTC) until the day on which the provider switches the model off: by TTS_MODEL_SHUTDOWN, else by "
+    "the provider's list of models, which is read once a day, else by what OpenAI has announced. Models that "
+    "speak a listener voice now or next, and the model that writes reflections; from 60 days before."
+)
 
 
 def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +110,8 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
             "clip", {"made": "yes", "stored_at__gte": as_parameter(scope.now - timedelta(days=GROWTH_DAYS))}
         ),
         "most_tries": MOST_TRIES,
+        "voices_page": voices_page(),
+        "how_days_are_counted": HOW_DAYS_ARE_COUNTED,
         "time_to_sound_list": figures_list("playbackstart", scope, {}),
         "csv": f"{reverse('admin:ttscache_dashboard_csv')}?{scope.query}",
     }

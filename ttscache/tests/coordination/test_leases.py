@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils import timezone
 
 import ttscache.coordination.leases
 from harness.waiting import wait_until
 from ttscache.coordination.leases import HeldLease, release_leases_of_dead_processes
 from ttscache.errors import Busy
-from ttscache.models import Lease
+from ttscache.models import Lease, ProcessReport
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -183,3 +184,24 @@ def test_a_lease_that_cannot_be_renewed_is_not_taken(monkeypatch: pytest.MonkeyP
 
     assert not Lease.objects.exists()
     assert leases.acquire("clip")
+
+
+def test_a_lease_is_not_given_while_there_is_a_row_that_forbids_it() -> None:
+    leases = Leases(30)
+    forbidden = ProcessReport.objects.filter(process="p")
+    free = leases.acquire_or_look("clip", unless=forbidden)
+    assert isinstance(free, HeldLease)
+    leases.release(free)
+    ProcessReport.objects.create(host="h", process="p", reported_at=timezone.now())
+    assert leases.acquire_or_look("clip", unless=forbidden) is None
+    assert not Lease.objects.filter(name="clip").exists()
+
+
+def test_a_remembered_failure_does_not_give_it_either() -> None:
+    leases = Leases(30)
+    held = leases.acquire("clip")
+    assert held is not None
+    leases.release(held, error="provider_failed")
+    ProcessReport.objects.create(host="h", process="p", reported_at=timezone.now())
+    assert leases.acquire_or_look("clip", unless=ProcessReport.objects.all()) is None
+    assert leases.holder("clip") is not None, "what is remembered stays"

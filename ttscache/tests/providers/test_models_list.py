@@ -1,4 +1,4 @@
-"""Until when a model is offered, from three sources."""
+"""Until when a model is offered, by the provider's list and by what OpenAI has announced."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ import openai as official
 import pytest
 
 from harness.openai_server import OpenAIServer
-from ttscache.providers.models_list import listed_models, shutdown_date
+from ttscache.providers.models_list import announced_shutdown, listed_models, models_offered
 
 pytestmark = pytest.mark.any_database
-
-OTHERS = "https://speech.example.com/v1"
-DAY, ANOTHER_DAY = date(2027, 3, 1), date(2028, 1, 1)
 
 
 def test_the_list_of_the_provider_tells_dates(openai: OpenAIServer) -> None:
@@ -26,21 +23,21 @@ def test_the_list_of_the_provider_tells_dates(openai: OpenAIServer) -> None:
     assert "tts-9" not in listed
 
 
-def test_the_list_comes_first() -> None:
-    assert shutdown_date("tts-1", listed={"tts-1": DAY}, configured=ANOTHER_DAY) == DAY
+def test_an_address_and_a_key_are_enough(openai: OpenAIServer) -> None:
+    offered = models_offered(api_key="sk-test", base_url=openai.base_url, timeout_seconds=5)
+    assert {"tts-1", "tts-1-hd"} <= offered.keys()
 
 
 @pytest.mark.parametrize("model", ["tts-1-hd", "tts-1-hd-1106", "gpt-4o-mini-tts-2025-12-15"])
 @pytest.mark.parametrize("base_url", ["", "https://api.openai.com/v1"])
-def test_then_what_openai_has_announced_of_its_own_models(model: str, base_url: str) -> None:
-    assert shutdown_date(model, listed={model: None}, base_url=base_url) == date(2027, 1, 6)
+def test_openai_has_announced_the_end_of_its_own_models(model: str, base_url: str) -> None:
+    assert announced_shutdown(model, base_url) == date(2027, 1, 6)
 
 
 def test_a_snapshot_of_another_model_is_not_meant() -> None:
-    assert shutdown_date("gpt-realtime-2.1-mini", listed={}) is None
-    assert shutdown_date("gpt-4o-mini-2024-07-18", listed={}) == date(2027, 1, 14)
+    assert announced_shutdown("gpt-realtime-2.1-mini", "") is None
+    assert announced_shutdown("gpt-4o-mini-2024-07-18", "") == date(2027, 1, 14)
 
 
-def test_then_the_setting() -> None:
-    assert shutdown_date("tts-1", listed={}, base_url=OTHERS, configured=DAY) == DAY
-    assert shutdown_date("tts-1", listed={}, base_url=OTHERS) is None
+def test_the_announcements_say_nothing_of_other_addresses() -> None:
+    assert announced_shutdown("tts-1", "https://speech.example.com/v1") is None

@@ -126,6 +126,16 @@ def test_a_refusal_of_the_words_is_known_as_one(body: dict[str, object]) -> None
     assert is_about_the_text(body)
 
 
+def test_a_wrong_address_is_no_retired_model(openai: OpenAIServer) -> None:
+    nowhere = OpenAIProvider(api_key="sk-of-a-test", base_url=f"{openai.base_url}/nowhere")
+    error = failure(nowhere)
+    assert type(error) is ProviderUnavailable and not error.is_retryable
+    assert (error.recorded_as, str(error)) == (
+        "wrong_address",
+        "The voice service is not at the address that is set.",
+    )
+
+
 def test_a_voice_that_the_provider_lacks_is_no_refusal_of_the_text(openai: OpenAIServer) -> None:
     error = failure(provider(openai), request(voice="nobody"))
     assert type(error) is ProviderFailed and not error.is_retryable

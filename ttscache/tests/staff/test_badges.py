@@ -46,7 +46,7 @@ class TestBadges:
         run_of(clip, WarmItem.State.QUEUED)
         assert self.badge(clip) == badges.BEING_MADE
 
-    def test_many_clips_take_one_query(self, django_assert_num_queries):
+    def test_many_clips_take_two_queries(self, django_assert_num_queries):
         clips = [clip_of(f"Text {number}") for number in range(20)]
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(2):
             badges.badges_of(clips)

@@ -1,0 +1,323 @@
+"""Until when the provider offers each model, and which ones it no longer has.
+
+A date is known weeks ahead: from TTS_MODEL_SHUTDOWN, from the provider's own list of models, or from OpenAI's
+announcements. Days are UTC. A model that the provider has refused as gone is not called again by any process,
+until the settings change or the daily look at the list finds it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import Error
+from django.utils import timezone
+
+from ttscache.conf import conf
+from ttscache.connections import release_connections
+from ttscache.coordination.leases import Leases
+from ttscache.errors import ModelRetired
+from ttscache.fingerprint import fingerprint_of
+from ttscache.models import ModelNotice, Rendition
+from ttscache.models.retirement import ModelNoticeQuerySet
+from ttscache.providers.models_list import announced_shutdown, models_offered
+from ttscache.renditions.current import live_rendition
+from ttscache.speech import EMBEDDED_MODEL, VoiceRendition
+
+logger = logging.getLogger(__name__)
+
+AHEAD_DAYS = 60  # from then on staff are told on their pages, and clips count as not to be bought again
+LIST_SECONDS = 10.0  # for the provider's list of models
+SWITCH_PATIENCE = timedelta(days=1)  # a switch that takes longer is stuck
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOutlook:
+    """How long one model is still there. `voices`: the listener voices that it plays or is about to play."""
+
+    model: str
+    shutdown_date: date | None = None
+    gone_at: datetime | None = None
+    voices: tuple[str, ...] = ()
+    is_chat: bool = False
+
+    @property
+    def days_left(self) -> int | None:
+        """0 on the day and after it; None where no day is known."""
+        return None if self.shutdown_date is None else max(0, (self.shutdown_date - _today()).days)
+
+    @property
+    def retired_since(self) -> datetime | None:
+        """When its day began, or when the provider refused it before that; None while it is offered."""
+        day = self.shutdown_date
+        has_passed = day is not None and day <= _today()
+        found = [self.gone_at] if self.gone_at else []
+        return min([*found, _start_of(day)] if day is not None and has_passed else found, default=None)
+
+    @property
+    def is_retired(self) -> bool:
+        return self.retired_since is not None
+
+    def retires_within(self, days: int) -> bool:
+        """Whether it is still there, and is switched off within so many days."""
+        return not self.is_retired and self.days_left is not None and self.days_left <= days
+
+    @property
+    def role(self) -> str:
+        """What it does here, in words."""
+        does = [f"speaks {_listed(self.voices)}"] if self.voices else []
+        return " and ".join([*does, "writes reflections"] if self.is_chat else does)
+
+    @property
+    def says(self) -> str:
+        """What happens when, in one sentence for staff and operators."""
+        what = f"{self.model}, which {self.role}," if self.role else self.model
+        if self.shutdown_date is None:
+            return f"The provider has switched off {what} without notice." if self.gone_at else ""
+        day = _written(self.shutdown_date)
+        if self.is_retired:
+            when = f"on {day}" if self.shutdown_date <= _today() else "before the day it had announced"
+            return f"The provider has switched off {what} {when}."
+        return f"The provider switches off {what} on {day}, in {_counted(self.days_left or 0)}."
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        found = []
+        if self.voices and self.is_retired:
+            found.append(
+                "What has been made plays on; nothing new can be made until another voice is chosen."
+            )
+        elif self.voices:
+            found.append(
+                "Before that day, make what may still be wanted in this voice, and choose a new one."
+            )
+        if self.is_chat and self.is_retired:
+            found.append("Reflections come from the bank until REFLECTION_MODEL names another model.")
+        elif self.is_chat:
+            found.append("Set REFLECTION_MODEL to another model.")
+        return " ".join(found)
+
+
+def outlooks(models: Iterable[str]) -> list[ModelOutlook]:
+    """How long each of these models is still there; one query. Raises Error."""
+    names = list(dict.fromkeys(models))
+    notices = {notice.model: notice for notice in _notices().filter(model__in=names)}
+    return [_outlook_of(model, notices.get(model)) for model in names]
+
+
+def shutdown_date(model: str) -> date | None:
+    """The first day on which the model is no longer there; None where nobody has said so. Raises Error."""
+    return _outlook(model).shutdown_date
+
+
+def days_left(model: str) -> int | None:
+    """Until its last day is over: 0 once it is switched off, None where no day is known. Raises Error."""
+    return _outlook(model).days_left
+
+
+def is_retired(model: str) -> bool:
+    """Whether its day has come, or the provider refused it as gone. Raises Error."""
+    return _outlook(model).is_retired
+
+
+def retires_soon(model: str, days: int = AHEAD_DAYS) -> bool:
+    """Whether it is still there, and is switched off within so many days. Raises Error."""
+    return _outlook(model).retires_within(days)
+
+
+def can_still_be_made(spec: VoiceRendition) -> bool:
+    """Whether new clips can be made in this rendition, by the provider in use. Raises Error."""
+    return spec.provider == conf().provider and not is_retired(spec.model)
+
+
+def watched_models() -> list[ModelOutlook]:
+    """The models in use: those of the live and pending renditions, and the chat model. Raises Error."""
+    voices: dict[str, list[str]] = {}
+    specs = [(voice, live_rendition(voice)) for voice in conf().listener_voices]
+    specs += [(row.listener_voice, row.spec) for row in Rendition.objects.pending()]
+    for voice, spec in specs:
+        if spec.model != EMBEDDED_MODEL:
+            voices.setdefault(spec.model, []).append(voice)
+    chat = [conf().reflection_model] if conf().openai_api_key else []
+    return [
+        ModelOutlook(
+            each.model,
+            each.shutdown_date,
+            each.gone_at,
+            tuple(dict.fromkeys(voices.get(each.model, ()))),
+            each.model in chat,
+        )
+        for each in outlooks([*voices, *chat])
+    ]
+
+
+def stuck_switches() -> int:
+    """How many listener voices have waited for their new rendition for more than a day. Raises Error."""
+    return Rendition.objects.pending().filter(created_at__lt=timezone.now() - SWITCH_PATIENCE).count()
+
+
+# --- calls ------------------------------------------------------------------------------------------------
+def require_offered(model: str) -> None:
+    """Raises ModelRetired where the provider has refused this model as gone; Error without a database.
+
+    A date that has passed is no reason by itself: dates are moved, and one refused call costs nothing.
+    """
+    if model != EMBEDDED_MODEL and notices_of_gone(model).exists():
+        raise ModelRetired(model)
+
+
+def notices_of_gone(model: str) -> ModelNoticeQuerySet:
+    """The notice that the provider has refused this model, for whoever asks together with something else."""
+    return _notices().gone().filter(model=model)
+
+
+def note_gone(model: str) -> None:
+    """The provider refused a call because it no longer has the model: no process calls it again."""
+    try:
+        notice, is_new = ModelNotice.objects.get_or_create(
+            service=_service(), model=model, defaults={"gone_at": timezone.now()}
+        )
+        if not is_new:
+            ModelNotice.objects.filter(pk=notice.pk, gone_at=None).update(gone_at=timezone.now())
+    except Error:
+        logger.warning("That the model %s is gone could not be noted; the next call tries it again.", model)
+
+
+def gone_models() -> frozenset[str]:
+    """The models that are not called any more. Raises Error."""
+    return frozenset(_notices().gone().values_list("model", flat=True))
+
+
+# --- the daily look ---------------------------------------------------------------------------------------
+def look_once_a_day(leases: Leases) -> None:
+    """Read the provider's list of models, unless some host has read it today (UTC). Raises Error."""
+    if not is_look_due():
+        return
+    held = leases.acquire("look-at-models")
+    if held is None:
+        return  # another host is at it
+    try:
+        if is_look_due():
+            look_at_models()
+    finally:
+        leases.release(held)
+
+
+def is_look_due() -> bool:
+    """Whether the list was not read today (UTC) for a model in use. Raises Error."""
+    if not conf().openai_api_key:
+        return False
+    models = {watched.model for watched in watched_models()}
+    today = _start_of(_today())
+    read = _notices().filter(model__in=models, looked_at__gte=today).values_list("model", flat=True)
+    return bool(models - set(read))
+
+
+def look_at_models() -> bool:
+    """Note what the provider's list says of dates, and which models it has again; False where it fails.
+
+    It costs nothing. One caller at a time. Raises Error.
+    """
+    import openai
+
+    asked_at = timezone.now()
+    release_connections()  # the list may take seconds
+    try:
+        listed = models_offered(
+            api_key=conf().openai_api_key, base_url=conf().openai_base_url, timeout_seconds=LIST_SECONDS
+        )
+    except openai.APIStatusError as answer:
+        if answer.status_code >= 500 or answer.status_code == 429:
+            logger.info("The list of models is read later (HTTP %s).", answer.status_code)
+            return False
+        listed = {}  # not every server has a list, and a key may be good for speech alone
+    except (openai.OpenAIError, ValueError) as error:
+        logger.info("The list of models is read later (%s).", type(error).__name__)
+        return False
+    _note_list(listed, asked_at)
+    return True
+
+
+def _note_list(listed: dict[str, date | None], asked_at: datetime) -> None:
+    """A row for each model in use, for those noted before, and for those that have a date."""
+    service = _service()
+    dated = {model for model, day in listed.items() if day is not None}
+    known = set(_notices().values_list("model", flat=True))
+    rows = [
+        ModelNotice(
+            service=service,
+            model=model[:100],
+            shutdown_date=listed.get(model),
+            looked_at=asked_at,
+            seen_at=asked_at if model in listed else None,
+        )
+        for model in sorted({watched.model for watched in watched_models()} | dated | known)
+    ]
+    there = [row for row in rows if row.seen_at is not None]
+    absent = [row for row in rows if row.seen_at is None]  # what was known of their dates stays
+    for some, fields in ((there, ["looked_at", "seen_at", "shutdown_date"]), (absent, ["looked_at"])):
+        ModelNotice.objects.bulk_create(
+            some, update_conflicts=True, unique_fields=["service", "model"], update_fields=fields
+        )
+    _allow_calls_of_found_models(asked_at)
+
+
+def _allow_calls_of_found_models(asked_at: datetime) -> None:
+    """Those in the list just read, unless their day has passed: a list may name a model for a while longer.
+
+    A refusal that came after the list was asked for counts.
+    """
+    for notice in _notices().gone().filter(seen_at=asked_at, gone_at__lte=asked_at):
+        day = _outlook_of(notice.model, notice).shutdown_date
+        if day is None or day > _today():
+            ModelNotice.objects.filter(pk=notice.pk, gone_at=notice.gone_at).update(gone_at=None)
+            logger.warning("The provider has the model %s again.", notice.model)
+
+
+# --- what is known ----------------------------------------------------------------------------------------
+def _service() -> str:
+    return fingerprint_of((conf().openai_base_url, conf().openai_api_key))[:16]
+
+
+def _notices() -> ModelNoticeQuerySet:
+    return ModelNotice.objects.of_service(_service())
+
+
+def _outlook(model: str) -> ModelOutlook:
+    return outlooks([model])[0]
+
+
+def _outlook_of(model: str, notice: ModelNotice | None) -> ModelOutlook:
+    """The setting comes before the provider's list, and that before what OpenAI has announced."""
+    if model == EMBEDDED_MODEL:
+        return ModelOutlook(model)
+    day = conf().model_shutdown.get(model)
+    if day is None and notice is not None:
+        day = notice.shutdown_date
+    if day is None:
+        day = announced_shutdown(model, conf().openai_base_url)
+    return ModelOutlook(model, day, notice.gone_at if notice is not None else None)
+
+
+# --- days -------------------------------------------------------------------------------------------------
+def _today() -> date:
+    return timezone.now().astimezone(UTC).date()
+
+
+def _start_of(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _written(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _counted(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"

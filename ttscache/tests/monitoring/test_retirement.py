@@ -1,0 +1,143 @@
+"""What operators and staff are told of a model that is about to be switched off."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache as django_cache
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from harness.calendar import SetClock
+from harness.staff_pages import INDEX, link_in, staff_with, text_of
+from ttscache.models import ApiToken, Rendition
+from ttscache.monitoring import health
+from ttscache.renditions.retirement import note_gone
+from ttscache.reports.retirements import ending_models
+from ttscache.tasks import look_for_trouble
+
+pytestmark = pytest.mark.django_db
+
+DAY = date(2027, 1, 6)
+CLIPS = reverse("admin:ttscache_clip_changelist")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
+    return SetClock(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def _ends_on_that_day(settings: Any) -> None:
+    settings.TTSCACHE = {
+        **settings.TTSCACHE,
+        "provider": "openai",
+        "openai_api_key": "sk-test",
+        "model_shutdown": {"tts-1-hd": DAY},
+    }
+
+
+def dashboard(user: Any) -> str:
+    """As it is without figures of an earlier look, which a thread would refresh."""
+    django_cache.clear()
+    client = Client()
+    client.force_login(user)
+    return text_of(client.get(INDEX))
+
+
+def of_models() -> list[health.Part]:
+    return [part for part in health.parts() if part.name == "models"]
+
+
+class TestReadyz:
+    def test_has_no_line_while_no_model_ends(self, clock: SetClock) -> None:
+        clock.set(DAY - timedelta(days=61))
+        assert of_models() == []
+
+    @pytest.mark.parametrize("left", [60, 1, 0, -30])
+    def test_warns_and_stays_ready(self, clock: SetClock, left: int) -> None:
+        clock.set(DAY - timedelta(days=left))
+        (part,) = of_models()
+        assert (part.is_ready, part.is_warning) == (True, True)
+        lines = Client().get("/readyz").content.decode().splitlines()
+        assert f"models: WARNING, {part.detail}" in lines
+
+    def test_names_a_model_that_was_refused_as_gone(self, settings: Any) -> None:
+        settings.TTSCACHE = {**settings.TTSCACHE, "model_shutdown": {}}
+        note_gone("tts-1-hd")
+        assert "without notice" in of_models()[0].detail
+
+
+class TestMetrics:
+    def figures(self) -> str:
+        token = ApiToken.issue("prometheus")
+        return str(Client(headers={"Authorization": f"Bearer {token}"}).get("/metrics").content.decode())
+
+    def test_have_the_moment_and_the_days(self, clock: SetClock) -> None:
+        clock.set(DAY - timedelta(days=10))
+        lines = self.figures().splitlines()
+        moment = datetime(2027, 1, 6, tzinfo=UTC).timestamp()
+        (line,) = [each for each in lines if each.startswith("lifereview_model_shutdown_timestamp_seconds{")]
+        assert line.startswith('lifereview_model_shutdown_timestamp_seconds{model="tts-1-hd"}')
+        assert float(line.rpartition(" ")[2]) == moment
+        assert 'lifereview_model_shutdown_days{model="tts-1-hd"} 10.0' in lines
+
+    def test_say_which_models_are_retired(self, clock: SetClock) -> None:
+        clock.set(DAY)
+        lines = self.figures().splitlines()
+        assert 'lifereview_model_retired{model="tts-1-hd"} 1.0' in lines
+        assert 'lifereview_model_retired{model="gpt-6-luna"} 0.0' in lines
+
+
+class TestStaffPages:
+    def test_the_dashboard_counts_the_days_and_leads_to_the_voices(
+        self, clock: SetClock, admin_user: Any
+    ) -> None:
+        clock.set(DAY - timedelta(days=50))
+        page = dashboard(admin_user)
+        card = page[page.index('data-model="tts-1-hd"') :].partition("</section>")[0]
+        assert '<span data-figure="days-left">50</span> days left' in card
+        assert link_in(card, r'class="dash-deed" href="([^"]+)"') == CLIPS
+        needs = page[page.index("tile-needs") :]
+        assert "The provider switches off tts-1-hd" in needs.partition("</section>")[0]
+
+    def test_two_weeks_before_it_is_urgent(self, clock: SetClock, admin_user: Any) -> None:
+        urgent = {}
+        for left in (15, 14, 0):
+            clock.set(DAY - timedelta(days=left))
+            urgent[left] = 'class="is-urgent"' in dashboard(admin_user)
+        assert urgent == {15: False, 14: True, 0: True}
+
+    def test_an_alert_does_not_say_it_a_second_time(self, clock: SetClock, admin_user: Any) -> None:
+        clock.set(DAY - timedelta(days=5))
+        look_for_trouble()
+        page = dashboard(admin_user)
+        needs = page[page.index("tile-needs") :].partition("</section>")[0]
+        assert needs.count("The provider switches off tts-1-hd") == 1
+
+    def test_staff_who_see_no_figures_are_told_as_well(self, clock: SetClock) -> None:
+        clock.set(DAY - timedelta(days=5))
+        page = text_of(staff_with("view_clip").get(INDEX))
+        assert "The provider switches off tts-1-hd" in page
+        assert "data-model" not in page
+
+    def test_a_switch_that_is_stuck_needs_somebody(self, admin_user: Any, clock: SetClock) -> None:
+        clock.set(DAY - timedelta(days=200))
+        Rendition.objects.create(
+            listener_voice="nova",
+            provider="openai",
+            model="gpt-realtime-2.1-mini",
+            voice="marin",
+            created_at=timezone.now() - timedelta(hours=25),
+        )
+        page = dashboard(admin_user)
+        assert "1 listener voice has waited for a new sound for more than a day" in page
+
+    def test_the_first_to_go_comes_first(self, clock: SetClock, settings: Any) -> None:
+        days = {"tts-1-hd": DAY, "gpt-6-luna": DAY - timedelta(days=1)}
+        settings.TTSCACHE = {**settings.TTSCACHE, "model_shutdown": days}
+        clock.set(DAY - timedelta(days=5))
+        assert [each.model for each in ending_models()] == ["gpt-6-luna", "tts-1-hd"]

@@ -1,0 +1,372 @@
+"""How long a model is still there, from three sources; and a model that the provider refuses as gone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from harness.calendar import SetClock
+from harness.openai_server import OpenAIServer
+from ttscache.conf import conf
+from ttscache.errors import ModelRetired
+from ttscache.models import ModelNotice, Rendition
+from ttscache.providers.models_list import models_offered
+from ttscache.renditions import retirement
+from ttscache.renditions.retirement import (
+    can_still_be_made,
+    days_left,
+    gone_models,
+    is_look_due,
+    is_retired,
+    look_at_models,
+    look_once_a_day,
+    note_gone,
+    outlooks,
+    require_offered,
+    retires_soon,
+    shutdown_date,
+    stuck_switches,
+    watched_models,
+)
+from ttscache.wiring import speech_cache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DAY, ANOTHER_DAY = date(2027, 1, 6), date(2027, 3, 1)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
+    return SetClock(monkeypatch)
+
+
+@pytest.fixture
+def use(settings: Any) -> Any:
+    """Changes settings of the speech cache, as a restart with another environment would."""
+
+    def change(**given: object) -> None:
+        settings.TTSCACHE = {**settings.TTSCACHE, **given}
+
+    return change
+
+
+@pytest.fixture(autouse=True)
+def _with_the_stand_in(openai: OpenAIServer, use: Any) -> None:
+    use(provider="openai", openai_api_key="sk-test", openai_base_url=openai.base_url)
+
+
+class TestDates:
+    def test_nobody_has_said_so(self) -> None:
+        assert shutdown_date("tts-1-hd") is None
+        assert days_left("tts-1-hd") is None
+        assert not is_retired("tts-1-hd")
+        assert not retires_soon("tts-1-hd")
+
+    def test_the_list_says_so_after_a_look(self, openai: OpenAIServer) -> None:
+        openai.shut_down_on({"tts-1-hd": "2027-01-06"})
+        assert look_at_models()
+        assert shutdown_date("tts-1-hd") == DAY
+
+    def test_a_date_is_forgotten_when_the_list_no_longer_tells_it(self, openai: OpenAIServer) -> None:
+        openai.shut_down_on({"tts-1-hd": "2027-01-06"})
+        look_at_models()
+        openai.shut_down_on({})
+        look_at_models()
+        assert shutdown_date("tts-1-hd") is None
+
+    def test_a_date_stays_when_the_model_leaves_the_list(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for listed in ({"tts-1-hd": DAY}, {"another": None}):
+            monkeypatch.setattr(retirement, "models_offered", lambda listed=listed, **_: listed)
+            assert look_at_models()
+        assert shutdown_date("tts-1-hd") == DAY
+
+    def test_models_that_are_not_in_use_have_their_dates_as_well(self, openai: OpenAIServer) -> None:
+        """Clips of an earlier rendition are not to be lost either."""
+        openai.shut_down_on({"gpt-4o-mini-tts": "2027-01-06"})
+        look_at_models()
+        assert shutdown_date("gpt-4o-mini-tts") == DAY
+
+    def test_at_its_own_address_openai_has_announced_it(self, use: Any) -> None:
+        use(openai_base_url="")
+        assert shutdown_date("tts-1-hd") == DAY
+
+    def test_the_list_comes_before_the_announcement(self, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        use(openai_base_url="")
+        monkeypatch.setattr(retirement, "models_offered", lambda **_: {"tts-1-hd": ANOTHER_DAY})
+        look_at_models()
+        assert shutdown_date("tts-1-hd") == ANOTHER_DAY
+
+    def test_the_setting_comes_before_all(self, use: Any, openai: OpenAIServer) -> None:
+        openai.shut_down_on({"tts-1-hd": "2027-01-06"})
+        look_at_models()
+        use(model_shutdown={"tts-1-hd": ANOTHER_DAY})
+        assert shutdown_date("tts-1-hd") == ANOTHER_DAY
+
+    def test_the_embedded_voice_never_retires(self, use: Any) -> None:
+        use(provider="embedded", model_shutdown={"embedded": date(2020, 1, 1)})
+        assert shutdown_date("embedded") is None
+        assert not is_retired("embedded")
+
+    def test_many_models_cost_one_query(self) -> None:
+        with CaptureQueriesContext(connection) as queries:
+            found = outlooks(["tts-1", "tts-1-hd", "tts-1", "gpt-6-luna"])
+        assert [each.model for each in found] == ["tts-1", "tts-1-hd", "gpt-6-luna"]
+        assert len(queries) == 1
+
+
+class TestDays:
+    @pytest.fixture(autouse=True)
+    def _on_that_day(self, use: Any) -> None:
+        use(model_shutdown={"tts-1-hd": DAY})
+
+    @pytest.mark.parametrize(
+        ("today", "left", "retired", "soon"),
+        [
+            (DAY - timedelta(days=61), 61, False, False),
+            (DAY - timedelta(days=60), 60, False, True),
+            (DAY - timedelta(days=1), 1, False, True),
+            (DAY, 0, True, False),
+            (DAY + timedelta(days=9), 0, True, False),
+        ],
+    )
+    def test_days_are_counted_until_the_first_without_it(
+        self, clock: SetClock, today: date, left: int, retired: bool, soon: bool
+    ) -> None:
+        clock.set(today)
+        assert (days_left("tts-1-hd"), is_retired("tts-1-hd"), retires_soon("tts-1-hd")) == (
+            left,
+            retired,
+            soon,
+        )
+
+    def test_days_are_those_of_utc(self, clock: SetClock) -> None:
+        clock.set(DAY - timedelta(days=1), hour=23, minute=59)
+        assert not is_retired("tts-1-hd")
+        clock.set(DAY, hour=0)
+        assert is_retired("tts-1-hd")
+
+    def test_soon_may_be_another_number_of_days(self, clock: SetClock) -> None:
+        clock.set(DAY - timedelta(days=20))
+        assert retires_soon("tts-1-hd", days=20)
+        assert not retires_soon("tts-1-hd", days=19)
+
+    def test_a_rendition_can_be_made_until_then_and_by_its_own_provider(
+        self, clock: SetClock, use: Any
+    ) -> None:
+        spec = conf().rendition("nova")
+        clock.set(DAY - timedelta(days=1))
+        assert can_still_be_made(spec)
+        clock.set(DAY)
+        assert not can_still_be_made(spec)
+        clock.set(DAY - timedelta(days=1))
+        use(provider="embedded")
+        assert not can_still_be_made(spec)
+        assert can_still_be_made(conf().rendition("nova"))
+
+
+class TestSentences:
+    def on(self, clock: SetClock, days_before: int) -> str:
+        clock.set(DAY - timedelta(days=days_before))
+        (found,) = [each for each in watched_models() if each.model == "tts-1-hd"]
+        return f"{found.says} {found.advice}"
+
+    def test_before_that_day(self, clock: SetClock, use: Any) -> None:
+        use(model_shutdown={"tts-1-hd": DAY})
+        assert self.on(clock, 23) == (
+            "The provider switches off tts-1-hd, which speaks nova and onyx, on 6 January 2027, in 23 days. "
+            "Before that day, make what may still be wanted in this voice, and choose a new one."
+        )
+        assert "in 1 day." in self.on(clock, 1)
+
+    def test_from_that_day_on(self, clock: SetClock, use: Any) -> None:
+        use(model_shutdown={"tts-1-hd": DAY})
+        assert self.on(clock, -3) == (
+            "The provider has switched off tts-1-hd, which speaks nova and onyx, on 6 January 2027. "
+            "What has been made plays on; nothing new can be made until another voice is chosen."
+        )
+
+    def test_without_notice(self, clock: SetClock) -> None:
+        note_gone("tts-1-hd")
+        assert "tts-1-hd, which speaks nova and onyx, without notice." in self.on(clock, 23)
+
+    def test_before_the_day_it_had_announced(self, clock: SetClock, use: Any) -> None:
+        use(model_shutdown={"tts-1-hd": DAY})
+        clock.set(DAY - timedelta(days=2))
+        note_gone("tts-1-hd")
+        assert "before the day it had announced." in self.on(clock, 1)
+
+    def test_the_chat_model_has_advice_of_its_own(self, clock: SetClock, use: Any) -> None:
+        use(reflection_model="gpt-4o-mini", model_shutdown={"gpt-4o-mini": DAY})
+        clock.set(DAY - timedelta(days=2))
+        (before,) = [each for each in watched_models() if each.is_chat]
+        assert (before.role, before.advice) == (
+            "writes reflections",
+            "Set REFLECTION_MODEL to another model.",
+        )
+        clock.set(DAY)
+        (after,) = [each for each in watched_models() if each.is_chat]
+        assert after.advice.startswith("Reflections come from the bank")
+
+
+class TestWatched:
+    def test_the_voices_and_the_chat_model_are_watched(self) -> None:
+        assert {(each.model, each.voices, each.is_chat) for each in watched_models()} == {
+            ("tts-1-hd", ("nova", "onyx"), False),
+            ("gpt-6-luna", (), True),
+        }
+
+    def test_a_pending_rendition_is_watched_as_well(self) -> None:
+        Rendition.objects.create(
+            listener_voice="onyx", provider="openai", model="gpt-realtime-mini", voice="cedar"
+        )
+        assert ("gpt-realtime-mini", ("onyx",)) in {(each.model, each.voices) for each in watched_models()}
+
+    def test_without_a_key_nothing_is_watched(self, use: Any) -> None:
+        use(provider="embedded", openai_api_key="")
+        assert watched_models() == []
+        assert not is_look_due()
+
+    def test_a_switch_is_stuck_after_a_day(self) -> None:
+        for voice, hours in (("nova", 25), ("onyx", 23)):
+            Rendition.objects.create(
+                listener_voice=voice,
+                provider="openai",
+                model="gpt-realtime-2.1-mini",
+                voice="marin",
+                created_at=timezone.now() - timedelta(hours=hours),
+            )
+        assert stuck_switches() == 1
+
+
+class TestGone:
+    def test_a_model_is_offered_until_it_is_noted_as_gone(self) -> None:
+        require_offered("tts-1-hd")
+        note_gone("tts-1-hd")
+        with pytest.raises(ModelRetired) as raised:
+            require_offered("tts-1-hd")
+        assert raised.value.model == "tts-1-hd"
+        require_offered("tts-1")
+        assert is_retired("tts-1-hd")
+        assert gone_models() == {"tts-1-hd"}
+
+    def test_a_day_that_has_passed_does_not_stop_calls_by_itself(self, use: Any) -> None:
+        use(model_shutdown={"tts-1-hd": date(2020, 1, 1)})
+        require_offered("tts-1-hd")
+        assert is_retired("tts-1-hd")
+
+    def test_the_first_note_stays(self, clock: SetClock) -> None:
+        clock.set(DAY)
+        note_gone("tts-1-hd")
+        clock.set(ANOTHER_DAY)
+        note_gone("tts-1-hd")
+        assert ModelNotice.objects.get().gone_at == datetime(2027, 1, 6, 12, tzinfo=UTC)
+
+    @pytest.mark.parametrize("changed", [{"openai_api_key": "another"}, {"openai_base_url": "http://x/v1"}])
+    def test_other_settings_try_anew_and_the_earlier_ones_still_know(self, use: Any, changed: Any) -> None:
+        earlier = {name: getattr(conf(), name) for name in changed}
+        note_gone("tts-1-hd")
+        use(**changed)
+        require_offered("tts-1-hd")
+        use(**earlier)
+        with pytest.raises(ModelRetired):
+            require_offered("tts-1-hd")
+
+    def test_the_look_that_finds_it_lets_it_be_called_again(self) -> None:
+        note_gone("tts-1-hd")
+        look_at_models()
+        require_offered("tts-1-hd")
+
+    def test_a_list_that_still_names_it_after_its_day_does_not(
+        self, openai: OpenAIServer, clock: SetClock
+    ) -> None:
+        openai.shut_down_on({"tts-1-hd": "2027-01-06"})
+        clock.set(DAY)
+        note_gone("tts-1-hd")
+        look_at_models()
+        with pytest.raises(ModelRetired):
+            require_offered("tts-1-hd")
+        openai.shut_down_on({"tts-1-hd": "2027-03-01"})
+        look_at_models()
+        require_offered("tts-1-hd")
+
+    def test_a_list_without_it_does_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        note_gone("tts-1-hd")
+        monkeypatch.setattr(retirement, "models_offered", lambda **_: {"another": None})
+        look_at_models()
+        with pytest.raises(ModelRetired):
+            require_offered("tts-1-hd")
+
+    def test_a_refusal_while_the_list_is_read_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refused_meanwhile(**_: object) -> dict[str, None]:
+            note_gone("tts-1-hd")
+            return {"tts-1-hd": None}
+
+        monkeypatch.setattr(retirement, "models_offered", refused_meanwhile)
+        look_at_models()
+        with pytest.raises(ModelRetired):
+            require_offered("tts-1-hd")
+
+
+class TestDailyLook:
+    @pytest.fixture
+    def looks(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """Grows with each look at the list."""
+        made: list[int] = []
+
+        def counted(**how: Any) -> Any:
+            made.append(1)
+            return models_offered(**how)
+
+        monkeypatch.setattr(retirement, "models_offered", counted)
+        return made
+
+    def test_it_is_one_a_day(self, clock: SetClock, looks: list[int]) -> None:
+        counts = []
+        for _ in clock.each_day(DAY, DAY + timedelta(days=2)):
+            for hour in (0, 1, 23):
+                clock.now = clock.now.replace(hour=hour)
+                look_once_a_day(speech_cache().leases)
+            counts.append(len(looks))
+        assert counts == [1, 2, 3]
+
+    def test_another_host_that_looks_already_is_enough(self, looks: list[int]) -> None:
+        held = speech_cache().leases.acquire("look-at-models")
+        assert held is not None
+        look_once_a_day(speech_cache().leases)
+        speech_cache().leases.release(held)
+        assert looks == []
+        assert is_look_due()
+
+    def test_one_that_failed_is_made_again(self, openai: OpenAIServer, looks: list[int]) -> None:
+        openai.behave(fault=503)
+        look_once_a_day(speech_cache().leases)
+        assert is_look_due()
+        openai.behave()
+        look_once_a_day(speech_cache().leases)
+        assert not is_look_due()
+        assert len(looks) == 2
+
+    def test_a_provider_that_is_away_is_a_look_that_failed(self, use: Any) -> None:
+        use(openai_base_url="http://127.0.0.1:1/v1")
+        assert not look_at_models()
+        assert is_look_due()
+
+    def test_a_server_without_a_list_is_asked_once_a_day(
+        self, openai: OpenAIServer, use: Any, looks: list[int]
+    ) -> None:
+        use(openai_base_url=f"{openai.base_url}/nowhere")
+        for _ in range(2):
+            look_once_a_day(speech_cache().leases)
+        assert len(looks) == 1
+        assert shutdown_date("tts-1-hd") is None
+
+    def test_other_settings_look_at_once(self, use: Any, looks: list[int]) -> None:
+        look_once_a_day(speech_cache().leases)
+        use(openai_api_key="another")
+        look_once_a_day(speech_cache().leases)
+        assert len(looks) == 2
