@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class Conf:
     prices: Mapping[str, Price] = field(default_factory=lambda: LIST_PRICES)
     hit_rate_targets: Mapping[str, float] = field(default_factory=lambda: HIT_RATE_TARGETS)
     storage_limit_bytes: int = 0  # of all clips at rest, where there is one
+    model_shutdown: Mapping[str, date] = field(default_factory=dict)  # the days that the operator knows
 
     @property
     def house_model(self) -> str:
