@@ -1,4 +1,7 @@
-"""Which clips a prune may remove: unrequested for long, held by no pin, and being made by nobody."""
+"""Which clips a prune may remove: unrequested for long, held by no pin, and being made by nobody.
+
+Clips that cannot be bought again are never stale, in use or not.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import LessThan
 
 from ttscache.models import Clip, Lease, Pin, WarmItem, WarmRun
+from ttscache.renditions.irreplaceable import irreplaceable_clips, is_irreplaceable
 
 OUT_OF_USE_DAYS = 7  # after which a clip that was taken out of use is removed
 
@@ -31,11 +35,25 @@ def stale_lists(days: int) -> tuple[QuerySet[Clip], QuerySet[Clip]]:
 
 
 def held_though_stale(days: int) -> QuerySet[Clip]:
-    """The clips that are old enough to be removed, and kept because a pin holds them."""
-    return Clip.objects.filter(_last_requested_before(days), _is_held())
+    """The clips that are old enough to be removed, and stay: held by a pin, or impossible to buy again."""
+    return Clip.objects.filter(_last_requested_before(days)).filter(_is_held() | is_irreplaceable())
+
+
+def removable_irreplaceable_clips() -> QuerySet[Clip]:
+    """The clips that cannot be bought again and that no text holds. Only a person has them removed."""
+    return _unclaimed(irreplaceable_clips())
+
+
+def held_irreplaceable_clips() -> QuerySet[Clip]:
+    """The clips that cannot be bought again and that a text holds: no command removes them."""
+    return irreplaceable_clips().filter(_is_held())
 
 
 def _unprotected(clips: QuerySet[Clip]) -> QuerySet[Clip]:
+    return _unclaimed(clips).filter(~is_irreplaceable())
+
+
+def _unclaimed(clips: QuerySet[Clip]) -> QuerySet[Clip]:
     return clips.filter(~_is_held(), ~_is_leased(), ~_waits_in_a_run())
 
 

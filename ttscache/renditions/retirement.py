@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from django.db.models import Min
 from django.utils import timezone
 
 from ttscache.conf import conf
@@ -38,10 +37,4 @@ def retires_soon(model: str, days: int = SOON_DAYS) -> bool:
 
 def models_not_to_lose() -> frozenset[str]:
     """The models of clips on record that have retired, or retire soon. Raises Error."""
-    on_record: list[str] = []
-    last = ""
-    # Each step is one look at the index: there are many clips, and few models.
-    while (model := Clip.objects.filter(model__gt=last).aggregate(first=Min("model"))["first"]) is not None:
-        on_record.append(model)
-        last = model
-    return frozenset(filter(retires_soon, on_record))
+    return frozenset(filter(retires_soon, Clip.objects.voice_models()))
