@@ -52,6 +52,11 @@ class Hooks(Protocol):
     def action_items(self) -> Iterable[ActionItem]:
         """Called each time somebody opens the dashboard. Raises Error."""
 
+    def texts_to_keep(self) -> Iterable[ClipSpec]:
+        """All that could ever be requested of the texts as they are now, in every listener voice. Called when
+        a voice is about to be switched off. Raises Error.
+        """
+
     def reflection_links(self) -> Sequence[ReflectionLink]:
         """Links beside each of the most heard reflections that is not in a bank."""
 
@@ -69,6 +74,9 @@ class NoHooks:
         pass
 
     def action_items(self) -> Iterable[ActionItem]:
+        return ()
+
+    def texts_to_keep(self) -> Iterable[ClipSpec]:
         return ()
 
     def reflection_links(self) -> Sequence[ReflectionLink]:

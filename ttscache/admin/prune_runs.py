@@ -96,7 +96,7 @@ class PruneRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Not asked for in", ordering="days")
     def age(self, run: PruneRun) -> str:
-        return f"{run.days} days"
+        return "Cannot be made again" if run.is_of_irreplaceable else f"{run.days} days"
 
     @admin.display(description="Ended", ordering="finished_at")
     def ended(self, run: PruneRun) -> SafeString:

@@ -45,6 +45,7 @@ from ttscache.models import (
     PruneRun,
     WarmItem,
 )
+from ttscache.renditions.irreplaceable import models_to_keep
 from ttscache.tiers import deletion_queue
 from ttscache.wiring import storage_tier
 
@@ -112,7 +113,9 @@ class _Sum:
 
 def find_stale(days: int) -> Stale:
     """Nothing is written. Raises Error."""
-    return _listed(stale_lists(days), kept_back=held_though_stale(days).count())
+    kept_models = models_to_keep()
+    kept_back = held_though_stale(days, kept_models).count()
+    return _listed(stale_lists(days, kept_models), kept_back=kept_back)
 
 
 def find_irreplaceable() -> Stale:

@@ -6,6 +6,7 @@ ones are kept. Once it has retired, what is there is all there will ever be, dam
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -21,17 +22,19 @@ def models_to_keep() -> frozenset[str]:
     return retirement.models_not_to_lose() | _models_of_another_address()
 
 
-def is_irreplaceable() -> Q:
+def is_irreplaceable(kept_models: Collection[str] | None = None) -> Q:
     """The clips that have bytes, good or damaged, of such a model. Raises Error.
 
-    Two kinds are never protected: a person's own words, and what the earlier system said to one person.
+    `kept_models` are those of `models_to_keep`, where the caller has looked them up. Two kinds of clips are
+    never protected: a person's own words, and what the earlier system said to one person.
     """
     has_bytes = (
         Q(stored_at__isnull=False)
         | Q(stored_in=PermanentStore.STORAGE, audio_file_path__isnull=False)
-        | Exists(ClipFile.objects.filter(cache=OuterRef("pk")))
+        | Q(Exists(ClipFile.objects.filter(cache=OuterRef("pk"))))
     )
-    return Q(model__in=models_to_keep()) & ~_is_private() & has_bytes
+    models = models_to_keep() if kept_models is None else kept_models
+    return Q(model__in=models) & ~_is_private() & has_bytes
 
 
 def irreplaceable_clips() -> QuerySet[Clip]:
@@ -46,6 +49,11 @@ def has_to_be_kept(clip: Clip) -> bool:
         is_adopted and clip.content_type == ContentType.ANALYSIS and not clip.is_shareable
     )
     return not is_private and clip.model in models_to_keep()
+
+
+def retired_among(models: Iterable[str]) -> frozenset[str]:
+    """Those of these models that the provider has switched off; each is looked up once."""
+    return frozenset(filter(retirement.is_retired, set(models)))
 
 
 def cannot_be_made_again(clip: Clip) -> bool:

@@ -15,10 +15,12 @@ from ttscache.reports.most_heard import MostHeard, most_heard
 from ttscache.reports.requests import RequestFigures, is_anything_counted, request_figures
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import (
+    Irreplaceable,
     NeverHeard,
     NotAskedFor,
     PublishedCoverage,
     Storage,
+    irreplaceable,
     never_heard,
     not_asked_for,
     published_coverage,
@@ -38,6 +40,7 @@ class Report:
     storage: Storage
     never_heard: CachedResult[NeverHeard]
     not_asked_for: CachedResult[NotAskedFor] | None
+    irreplaceable: list[Irreplaceable]
     heard: MostHeard
     runs: list[RunProgress]
     queue: WorkQueue
@@ -64,6 +67,7 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
         storage=space,
         never_heard=never_heard(scope),
         not_asked_for=not_asked_for(),
+        irreplaceable=irreplaceable(),
         heard=most_heard(scope, space.reflections_on_record, hidden=hidden),
         runs=runs(),
         queue=waiting,

@@ -100,7 +100,10 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
 
     def say_nothing_to_make(self, request: HttpRequest, planned: Plan) -> None:
         if planned.remake:
-            says = "Nothing to make again: no clip is there, or it is being made already."
+            says = (
+                "Nothing to make again: no clip is there, it is being made already, or its voice model was "
+                "switched off."
+            )
             self.message_user(request, says, messages.INFO)
         else:
             self.message_user(request, NOTHING_MISSING, messages.SUCCESS)
