@@ -88,7 +88,8 @@ class PruneRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="To make them again", ordering="remake_cost_microusd")
     def cost(self, run: PruneRun) -> SafeString:
-        return fresh(f"cost-{run.pk}", dollars(run.remake_cost_microusd))
+        cost = "" if run.is_of_irreplaceable else dollars(run.remake_cost_microusd)
+        return fresh(f"cost-{run.pk}", cost)
 
     @admin.display(description="As old, kept for a text", ordering="kept_back")
     def kept(self, run: PruneRun) -> str:

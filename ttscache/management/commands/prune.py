@@ -75,15 +75,15 @@ class Command(BaseCommand):
 
     # what cannot be bought again
     def _remove_irreplaceable(self, dry_run: bool, typed: int | None) -> None:
-        cache = speech_cache()
-        with pruning.alone(cache):
+        found = pruning.find_irreplaceable()
+        self._list(found)
+        if dry_run or not found.content_hashes:
+            return
+        if typed is None:
+            typed = self._number_typed()  # the nightly prune may run while somebody thinks
+        with pruning.alone(speech_cache()):
             found = pruning.find_irreplaceable()
-            self._list(found)
             count = len(found.content_hashes)
-            if dry_run or not count:
-                return
-            if typed is None:
-                typed = self._number_typed()
             if typed != count:
                 said = "no number" if typed is None else typed
                 raise CommandError(f"There are {count} clips; you typed {said}: nothing was removed.")
