@@ -46,6 +46,7 @@ def everything(journey: Journey) -> set[str]:
     question.text = "Where did it all begin?"
     question.save()
     publishing.publish([question])
+    question.refresh_from_db()
     question.text = "Where did it really begin?"
     question.save()
     gentle = Journey.objects.create(slug="gentle", title="Gentle")
