@@ -87,7 +87,7 @@ def test_what_was_planned_is_made_and_nothing_is_missing_afterwards(
     run = WarmRun.objects.get()
     assert (run.scope, run.state) == ("last-takes:tts-1-hd", "done")
     assert find_last_takes().planned.missing == []
-    assert "0 of 18 clips are missing" in told()
+    assert "0 of 16 clips are missing" in told()  # what waited is live, in place of the words before it
 
 
 def test_where_no_voice_retires_or_it_has_retired_it_says_so_and_makes_nothing(

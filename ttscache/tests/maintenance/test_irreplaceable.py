@@ -172,7 +172,7 @@ class TestPruningThemByCommand:
         other = old_clip("The embedded voice can say this again.", model=EMBEDDED_MODEL)
         told = said("prune", "--irreplaceable", "--dry-run")
         assert clip.content_hash in told and other.content_hash not in told
-        size = filesizeformat(clip.stored_size)
+        size = filesizeformat(clip.stored_size or 0)
         assert f"1 clips cannot be bought again and no text holds them: {size}. 0 more" in told
         assert TEXT not in told
         assert Clip.objects.count() == 2 and not PruneRun.objects.exists()
