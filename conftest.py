@@ -160,6 +160,13 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     wiring.forget()
 
 
+@pytest.fixture(autouse=True)
+def _long_before_any_model_retires(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness import calendar
+
+    calendar.stand_on(calendar.AUTUMN, monkeypatch)
+
+
 @pytest.fixture
 def s3(running_s3: S3Server) -> Iterator[S3Server]:
     """It is up, also where the test before has ended it."""

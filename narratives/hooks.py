@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from narratives import publishing
 from narratives.editing.deleting import remove_for_good
 from narratives.listener.prefetch import what_follows
-from narratives.publishing import activate_ready_publications
 from narratives.staff.action_items import action_items_of_texts, address_in_bank
 from ttscache.hooks import ActionItem, Hooks, ReflectionLink
 from ttscache.warming import ClipSpec
@@ -18,13 +18,16 @@ class NarrativeHooks(Hooks):
 
     def run_ended(self) -> None:
         """The last clip of a version may be there now."""
-        activate_ready_publications()
+        publishing.activate_ready_publications()
 
     def tidy_daily(self) -> None:
         remove_for_good()
 
     def action_items(self) -> Iterable[ActionItem]:
         return action_items_of_texts()
+
+    def texts_to_keep(self) -> Iterable[ClipSpec]:
+        return publishing.all_clips()
 
     def reflection_links(self) -> Sequence[ReflectionLink]:
         return (ReflectionLink("Add to bank…", address_in_bank, "narratives.add_bankreflection"),)

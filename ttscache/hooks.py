@@ -56,6 +56,12 @@ class Hooks:
         """Called each time somebody opens the dashboard. Raises Error."""
         return ()
 
+    def texts_to_keep(self) -> Iterable[ClipSpec]:
+        """All that could ever be requested of the texts as they are now, in every listener voice. Called when
+        a voice is about to be switched off. Raises Error.
+        """
+        return ()
+
     def reflection_links(self) -> Sequence[ReflectionLink]:
         """Links beside each of the most heard reflections that is not in a bank."""
         return ()

@@ -44,6 +44,9 @@ def _brought_about(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
     if not effect.has_live:
         yield "Nothing is made by saving."
         return
+    if effect.is_impossible:
+        yield "Nothing is made, now or later; what is published keeps its sound."
+        return
     yield (
         "Nothing is made by saving; what is published keeps its sound until you publish it and its new "
         "clips are there."
@@ -131,7 +134,7 @@ class PronunciationAdmin(StaffAdmin):
     ) -> HttpResponse:
         effect = effect_of(after)
         sent = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
-        may_publish = effect.has_live and has_publish_right(request)
+        may_publish = effect.has_live and not effect.is_impossible and has_publish_right(request)
         return self.ask(
             request,
             title=title,

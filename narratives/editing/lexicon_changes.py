@@ -13,6 +13,7 @@ from narratives.text.word_diff import Piece, changes
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import ContentType
+from ttscache.renditions.irreplaceable import retired_among
 from ttscache.staff.wording import price
 from ttscache.warming import ClipSpec, Plan
 
@@ -55,10 +56,18 @@ class Effect:
         clips = f"{number} clip{'' if number == 1 else 's'} of {texts} text{'' if texts == 1 else 's'}"
         if not self.planned.missing:
             return f"This changes {clips}. All of them are made already."
+        if self.is_impossible:
+            number = len(self.planned.missing)
+            return f"This changes {clips}; {number} cannot be made: the voice model has been switched off."
         return (
             f"This changes {clips}; {len(self.planned.missing)} would have to be made: "
             f"{self.planned.characters:,} characters, {price(self.planned.cost_usd)}."
         )
+
+    @property
+    def is_impossible(self) -> bool:
+        """Whether a clip is missing that nobody can make: its voice model has retired."""
+        return bool(retired_among(clip.model for clip in self.planned.missing))
 
     @property
     def has_live(self) -> bool:

@@ -1,6 +1,7 @@
 """What listeners get: publications, their clips, the pins that hold them, and what is made ahead."""
 
 from narratives.publishing.clips import (
+    all_clips,
     all_published_clips,
     bank_clips,
     clips_in_voice,
@@ -37,6 +38,7 @@ from narratives.publishing.warming import (
 
 __all__ = [
     "activate_ready_publications",
+    "all_clips",
     "all_published_clips",
     "bank_clips",
     "clips_in_voice",

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from django.db.models import QuerySet
 
-from narratives.models import BankReflection, Journey, Narrative, Pronunciation, Publication, Revision
+from narratives.models import (
+    BankReflection,
+    Journey,
+    Narrative,
+    Pronunciation,
+    Publication,
+    Revision,
+    share_lexicon,
+)
 from ttscache.conf import conf
 from ttscache.models import ContentType
 from ttscache.warming import ClipSpec
@@ -63,6 +71,21 @@ def live_clips(voices: Iterable[str] = ()) -> list[ClipSpec]:
         for voice in voices or conf().listener_voices
         for wanted in published_clips(journey, voice)
     ]
+
+
+def all_clips() -> list[ClipSpec]:
+    """All texts in every voice that listeners have: what they hear, what waits, the drafts, and the bank."""
+    narratives = share_lexicon(Narrative.objects.select_related("live", "pending", "journey"))
+    spoken = [
+        ClipSpec(speech, kind_of_clip(narrative))
+        for voice in conf().listener_voices
+        for narrative in narratives
+        for speech in (
+            *(revision.speech(voice) for revision in (narrative.live, narrative.pending) if revision),
+            narrative.draft_speech(voice),
+        )
+    ]
+    return [*spoken, *bank_clips(BankReflection.objects.active())]
 
 
 def bank_clips(reflections: Iterable[BankReflection]) -> list[ClipSpec]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from django.utils.timesince import timesince
 from narratives.models import Journey, Narrative, share_lexicon
 from ttscache.conf import conf
 from ttscache.models import Clip, WarmItem
+from ttscache.renditions.irreplaceable import retired_among
 from ttscache.staff.badges import FAILED, MADE, NOT_MADE, Badge, badges_of
 from ttscache.staff.clip_widgets import player
 from ttscache.warming import remaking
@@ -32,11 +33,16 @@ BEING_MADE_AGAIN = Badge("Being made again", "autorenew", "info", _UNTIL_THEN, i
 NOT_MADE_AGAIN = Badge("Not made again", "error", "danger")
 
 MAKE_AGAIN = "Make again"
+MADE_WORDS = (UP_TO_DATE.word, READY.word, READY_AND_WAITING.word)
 OPERATIONS = {
     FAILED.word: "Try again",
     NOT_MADE.word: "Make now",
     OUT_OF_DATE.word: "Make now",
-    **dict.fromkeys((UP_TO_DATE.word, READY.word, READY_AND_WAITING.word), MAKE_AGAIN),
+    **dict.fromkeys(MADE_WORDS, MAKE_AGAIN),
+}
+CANNOT_BE_MADE = {
+    True: "cannot be made again: its voice model has been switched off",
+    False: "cannot be made: the voice model has been switched off",
 }
 
 LIVE = Badge("Live", "check_circle", "success")
@@ -65,11 +71,12 @@ class ClipStatus:
     title: str
     remade: Badge | None = None  # where it is being made again, or that has failed
     changed: str = ""  # what makes it out of date, and when that was
+    is_final: bool = False  # the voice model has retired, so nothing can be made
 
     @property
     def operation(self) -> str:
         """What can be done about it, at a price; empty while it is being done."""
-        return "" if self.remade == BEING_MADE_AGAIN else OPERATIONS.get(self.badge.word, "")
+        return "" if self.is_final or self.remade == BEING_MADE_AGAIN else OPERATIONS.get(self.badge.word, "")
 
     @property
     def is_to_be_made_again(self) -> bool:
@@ -79,7 +86,8 @@ class ClipStatus:
     def reasons(self) -> list[str]:
         """Why it is out of date, could not be made, or is not being made just now."""
         failed = [badge.note for badge in (self.badge, self.remade) if badge and badge.tone == "danger"]
-        return [said for said in (self.changed, self.badge.held_up, *failed) if said]
+        final = CANNOT_BE_MADE[self.badge.word in MADE_WORDS] if self.is_final else ""
+        return [said for said in (self.changed, self.badge.held_up, *failed, final) if said]
 
     @property
     def player(self) -> SafeString:
@@ -101,9 +109,12 @@ def add_sounds(narratives: Iterable[Narrative]) -> None:
     narratives = share_lexicon(narratives)
     clips, badges = clips_and_badges({each for narrative in narratives for each in _hashes(narrative)})
     remakes = remaking.latest_remakes(clip for clip in clips.values() if clip.is_ready)
+    models = {each.draft_speech(voice).model for each in narratives[:1] for voice in conf().listener_voices}
+    retired = retired_among(models)
     for narrative in narratives:
         narrative.sounds = [  # type: ignore[attr-defined]
-            _sound(narrative, voice, clips, badges, remakes) for voice in conf().listener_voices
+            _sound(narrative, voice, clips, badges, remakes, retired=retired)
+            for voice in conf().listener_voices
         ]
 
 
@@ -132,8 +143,11 @@ def _sound(
     clips: dict[str, Clip],
     badges: dict[str, Badge],
     remakes: dict[UUID, WarmItem],
+    *,
+    retired: Container[str],
 ) -> ClipStatus:
-    draft = narrative.draft_speech(voice).content_hash
+    speech = narrative.draft_speech(voice)
+    draft = speech.content_hash
     live = narrative.live.speech(voice).content_hash if narrative.live is not None else ""
     badge = _standing(badges.get(draft, NOT_MADE), is_published=draft == live, was_published=bool(live))
     if badge == READY and not narrative.is_ahead:
@@ -143,7 +157,7 @@ def _sound(
     remake = remakes.get(clip.pk) if clip is not None and heard == draft else None
     remade = _remade(clip, remake) if clip is not None and remake is not None else None
     changed = _what_changed(narrative) if badge == OUT_OF_DATE else ""
-    return ClipStatus(voice, badge, clip, narrative.title, remade, changed)
+    return ClipStatus(voice, badge, clip, narrative.title, remade, changed, is_final=speech.model in retired)
 
 
 def _what_changed(narrative: Narrative) -> str:

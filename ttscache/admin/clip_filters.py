@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from ttscache.conf import conf
 from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip, WarmItem, has_audio
+from ttscache.renditions.irreplaceable import irreplaceable_clips, models_to_keep, retired_among
 from ttscache.reports.background_work import (
     exhausted_published_clips,
     failed_clips,
@@ -81,6 +82,8 @@ class HeardFilter(admin.SimpleListFilter):
         return [
             ("never", "Never heard, made over 30 days ago"),
             ("stale", f"Not asked for in {conf().stale_days} days"),
+            ("final", "Cannot be made again"),
+            ("last", "Soon cannot be made again"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:
@@ -88,4 +91,11 @@ class HeardFilter(admin.SimpleListFilter):
             return queryset.filter(pk__in=never_heard_clips().values("pk"))
         if self.value() == "stale":
             return queryset.filter(pk__in=stale_clips(conf().stale_days).values("pk"))
+        if self.value() in ("final", "last"):
+            retired = retired_among(models_to_keep())
+            kept = irreplaceable_clips()
+            wanted = (
+                kept.filter(model__in=retired) if self.value() == "final" else kept.exclude(model__in=retired)
+            )
+            return queryset.filter(pk__in=wanted.values("pk"))
         return queryset

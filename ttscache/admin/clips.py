@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat, truncatechars
+from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from unfold.decorators import action
 from unfold.views import ChangeList
 
 from ttscache.admin.clip_filters import HeardFilter, MadeFilter, PublishedFilter, UnheardFilter
 from ttscache.admin.dashboard.actions import DashboardPages
+from ttscache.maintenance.pruning import remove_clip
 from ttscache.models import Clip, Pin
+from ttscache.renditions import retirement
+from ttscache.renditions.irreplaceable import cannot_be_made_again, has_to_be_kept
 from ttscache.staff.badges import Badge, badges_of
 from ttscache.staff.clip_widgets import length, player, waveform
-from ttscache.staff.pages import ReadOnlyAdmin, column
+from ttscache.staff.pages import ReadOnlyAdmin, column, has_said_yes
 from ttscache.staff.wording import moment
+from ttscache.wiring import speech_cache
 
 
 class ClipList(ChangeList):  # type: ignore[misc]
@@ -51,7 +59,22 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     search_help_text = "Words of the text"
     list_before_template = "ttscache/admin/private_note.html"
     fieldsets = (
-        (None, {"fields": ("content_text", "hear", "shape", "kind", "lasts", "size", "made", "asked_for")}),
+        (
+            None,
+            {
+                "fields": (
+                    "content_text",
+                    "hear",
+                    "shape",
+                    "kind",
+                    "lasts",
+                    "size",
+                    "made",
+                    "asked_for",
+                    "made_again",
+                )
+            },
+        ),
         (
             "Technical",
             {
@@ -67,6 +90,35 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
             },
         ),
     )
+
+    actions_detail = ("remove_this",)
+
+    def has_prune_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("ttscache.prune_clip")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """All other clips are removed by themselves once nobody asks for them."""
+        clip = self.get_object(request, object_id)
+        is_final = clip is not None and has_to_be_kept(clip)
+        return super().get_actions_detail(request, object_id) if is_final else []
+
+    @action(  # type: ignore[untyped-decorator]
+        description="Delete this clip …", url_path="remove", permissions=["prune"], icon="delete"
+    )
+    def remove_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """One clip that cannot be bought again, for good; after a question."""
+        clip = self.get_object(request, object_id)
+        if clip is None or not has_to_be_kept(clip):
+            raise Http404
+        if not has_said_yes(request):
+            page = reverse("admin:ttscache_clip_change", args=[clip.pk])
+            title = f"Delete clip, {clip.voice}: {truncatechars(clip.content_text, 60)}"
+            return self.ask(request, title=title, verb="Delete it", summary=_what_is_lost(clip), back=page)
+        self.log_deletions(request, [clip])
+        if remove_clip(clip, request.user.get_username(), speech_cache()) is not None:
+            says = f"Deleted: {filesizeformat(clip.audio_file_size or 0)}."
+            self.message_user(request, says, messages.SUCCESS)
+        return redirect("admin:ttscache_clip_changelist")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
         return super().get_queryset(request).not_private().defer("waveform")  # type: ignore[no-any-return]
@@ -93,6 +145,20 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     made = column("Made", "stored_at", moment)
     asked_for = column("Last asked for", "last_accessed_at", moment)
 
+    @admin.display(description="Make again")
+    def made_again(self, clip: Clip) -> str:
+        if not has_to_be_kept(clip):
+            return "Possible"
+        if cannot_be_made_again(clip):
+            return (
+                "Cannot be made again: its voice model has been switched off. It is never removed by itself."
+            )
+        day = retirement.shutdown_date(clip.model)
+        if day is None:
+            return "Impossible here: another voice service made it. It is never removed by itself."
+        until = date_format(day, "j M Y")
+        return f"Possible until its voice model is switched off on {until}. It is never removed by itself."
+
     @admin.display(description="Sound")
     def hear(self, clip: Clip) -> SafeString:
         badge = badges_of([clip])[clip.content_hash]
@@ -107,3 +173,13 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     def held_because(self, clip: Clip) -> SafeString:
         pins = Pin.objects.in_force().filter(content_hash=clip.content_hash)
         return format_html_join(", ", "{}", ((pin.get_reason_display(),) for pin in pins))
+
+
+def _what_is_lost(clip: Clip) -> str:
+    if cannot_be_made_again(clip):
+        says = "Nobody can make it again: its voice model has been switched off."
+    else:
+        says = "Nobody can make it again once its voice model has been switched off."
+    pins = Pin.objects.in_force().filter(content_hash=clip.content_hash)
+    is_held = f" It is in use: {', '.join(pin.get_reason_display().lower() for pin in pins)}." if pins else ""
+    return f"It is deleted for good, from every place it is kept in. {says}{is_held}"

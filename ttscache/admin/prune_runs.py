@@ -70,7 +70,6 @@ class PruneRunAdmin(ReadOnlyAdmin):
     # how it stands, brought up to date while somebody looks
     began = column("Began", "started_at", moment)
     kept = column("As old, kept for a text", "kept_back", lambda number: str(number or ""))
-    age = column("Not asked for in", "days", "{} days".format)
 
     @admin.display(description="State", ordering="state")
     def standing(self, run: PruneRun) -> SafeString:
@@ -86,7 +85,12 @@ class PruneRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="To make them again", ordering="remake_cost_microusd")
     def cost(self, run: PruneRun) -> SafeString:
-        return fresh(f"cost-{run.pk}", dollars(run.remake_cost_microusd))
+        cost = "" if run.is_of_irreplaceable else dollars(run.remake_cost_microusd)
+        return fresh(f"cost-{run.pk}", cost)
+
+    @admin.display(description="Not asked for in", ordering="days")
+    def age(self, run: PruneRun) -> str:
+        return "Cannot be made again" if run.is_of_irreplaceable else f"{run.days} days"
 
     @admin.display(description="Ended", ordering="finished_at")
     def ended(self, run: PruneRun) -> SafeString:

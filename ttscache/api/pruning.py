@@ -36,7 +36,9 @@ class ClearedSerializer(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField()
     deleted_entries = serializers.IntegerField(help_text="In a dry run: what would go.")
     freed_bytes = serializers.IntegerField()
-    protected_entries = serializers.IntegerField(help_text="As old, but held by a text.")
+    protected_entries = serializers.IntegerField(
+        help_text="As old, but held by a text, or impossible to buy again."
+    )
     remake_cost_usd = serializers.FloatField(help_text="What it would cost to make them again.")
 
 
@@ -50,7 +52,10 @@ class ClearOldCacheView(JsonView):
         responses={200: ClearedSerializer, 400: OpenApiResponse(ErrorSerializer)},
     )
     def post(self, request: Request) -> Response:
-        """Removes the clips that nobody asked for in so many days and that no text holds."""
+        """Removes the clips that nobody asked for in so many days and that no text holds.
+
+        Clips that cannot be bought again stay: their voice model has been switched off, or is within 60 days.
+        """
         if not isinstance(request.data, dict):
             raise ParseError
         form = ClearOldCacheSerializer(data=request.data)

@@ -13,12 +13,20 @@ from django.db.models import F, Q, QuerySet
 
 from ttscache.cache import SpeechCache
 from ttscache.models import Clip, ClipFile, ContentType, PermanentStore, Pin
+from ttscache.renditions.irreplaceable import cannot_be_made_again, irreplaceable_clips
 from ttscache.tiers import Entry, pages_of
 from ttscache.tiers.files import FileTier
-from ttscache.tiers.records import PermanentTier, as_tier_error, forget_audio, kept_clip, why_too_short
+from ttscache.tiers.records import (
+    PermanentTier,
+    as_tier_error,
+    forget_damaged_audio,
+    kept_clip,
+    why_too_short,
+)
 from ttscache.tiers.storage import StorageTier
 
 BATCH = 500
+STAYS = "cannot be made again; it stays as it is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,7 @@ def findings(cache: SpeechCache) -> Iterator[Finding]:
             tier.check()
         yield from _records_without_good_bytes(cache, tier)
     yield from _records_of_no_tier(cache)
+    yield from _forgotten_clips()
     yield from _rows_without_record()
     for tier in cache.tiers.permanents:
         if isinstance(tier, StorageTier):
@@ -63,7 +72,9 @@ def _records_without_good_bytes(cache: SpeechCache, tier: PermanentTier) -> Iter
         entry = tier.read(clip)
         if entry is None:
             yield _lost(cache, tier, clip)
-        elif reason := why_too_short(entry, clip):
+        elif (reason := why_too_short(entry, clip)) and cannot_be_made_again(clip):
+            yield Finding(tier.name, f"short: {reason}", content_hash, STAYS)
+        elif reason:
             forget = partial(_forget_everywhere, cache, clip)
             yield Finding(tier.name, f"short: {reason}", content_hash, "is made again when asked for", forget)
         elif _is_size_wrong(clip, entry):
@@ -87,6 +98,8 @@ def _correct_size(clip: Clip, entry: Entry) -> None:
 def _lost(cache: SpeechCache, tier: PermanentTier, clip: Clip) -> Finding:
     problem = "damaged bytes" if tier.has_bytes(clip) else "a record without bytes"
     copy = _local_copy(cache, clip)
+    if copy is None and cannot_be_made_again(clip):
+        return Finding(tier.name, problem, clip.content_hash, STAYS)
     if copy is None:
         forget = partial(_forget, clip)
         return Finding(tier.name, problem, clip.content_hash, "is made again when asked for", forget)
@@ -102,7 +115,7 @@ def _local_copy(cache: SpeechCache, clip: Clip) -> Entry | None:
 
 def _forget(clip: Clip) -> None:
     with as_tier_error():
-        forget_audio(clip)
+        forget_damaged_audio(clip)  # its model may have retired since the look
 
 
 def _forget_everywhere(cache: SpeechCache, clip: Clip) -> None:
@@ -121,13 +134,25 @@ def _records_of_no_tier(cache: SpeechCache) -> Iterator[Finding]:
         yield Finding("records", "kept in a tier that is not set up here", content_hash, "set its bucket")
 
 
+def _forgotten_clips() -> Iterator[Finding]:
+    """Damaged clips that were to be made again, and whose model has retired before anybody asked for them."""
+    with as_tier_error():
+        forgotten = list(irreplaceable_clips().filter(stored_at__isnull=True).defer("waveform"))
+    for clip in filter(cannot_be_made_again, forgotten):
+        yield Finding(clip.stored_in, "damaged bytes", clip.content_hash, STAYS)
+
+
 def _rows_without_record() -> Iterator[Finding]:
-    """Bytes in the database that no record says are there. Those of an adopted clip are nowhere else: they
-    stay, damaged as they may be, until the clip is made anew."""
+    """Bytes in the database that no record says are there.
+
+    Those of an adopted clip are nowhere else, and those of an irreplaceable one cannot be bought again: they
+    stay, damaged as they may be, until the clip is made anew.
+    """
     is_meant = Q(cache__stored_at__isnull=False, cache__stored_in=PermanentStore.DATABASE)
     is_adopted = Q(cache__adopted_at__isnull=False)
-    unmeant = ClipFile.objects.exclude(is_meant | is_adopted).annotate(content_hash=F("cache__content_hash"))
     with as_tier_error():
+        unmeant = ClipFile.objects.exclude(is_meant | is_adopted).exclude(cache__in=irreplaceable_clips())
+        unmeant = unmeant.annotate(content_hash=F("cache__content_hash"))
         found = list(unmeant.values_list("pk", "content_hash"))
     for row, content_hash in found:
         drop = partial(_drop_row, unmeant.filter(pk=row))
@@ -165,6 +190,8 @@ def _local_finding(
     cache: SpeechCache, tier: FileTier, content_hash: str, entry: Entry | None, clip: Clip | None
 ) -> Finding | None:
     drop = partial(tier.delete, content_hash)
+    if clip is not None and (problem := _problem_of_last_copy(cache, clip, entry)):
+        return Finding(tier.name, problem, content_hash, STAYS)
     if entry is None:
         return Finding(tier.name, "damaged bytes", content_hash, "are removed", drop)
     if clip is None or clip.content_type == ContentType.RESPONSE:
@@ -177,6 +204,27 @@ def _local_finding(
     if clip.checksum and entry.checksum != clip.checksum:
         return Finding(tier.name, "other bytes than the record's", content_hash, "are removed", drop)
     return None
+
+
+def _problem_of_last_copy(cache: SpeechCache, clip: Clip, entry: Entry | None) -> str:
+    """What is wrong with a local copy that may be the best there is of a clip that nobody can make again."""
+    is_as_recorded = entry is not None and entry.checksum == clip.checksum
+    if is_as_recorded or clip.content_type == ContentType.RESPONSE or not cannot_be_made_again(clip):
+        return ""
+    if _is_whole(cache, clip):
+        return ""  # in the permanent tier: this copy can go
+    if entry is None:
+        return "damaged bytes"
+    return "other bytes than the record's" if clip.checksum else why_too_short(entry, clip)
+
+
+def _is_whole(cache: SpeechCache, clip: Clip) -> bool:
+    for tier in cache.tiers.permanents:
+        with as_tier_error():
+            kept = kept_clip(clip.content_hash, PermanentStore(tier.name))
+        if kept is not None and tier.read(kept) is not None:
+            return True
+    return False
 
 
 def _exposed(tier: FileTier, entry: Entry | None, is_published: bool) -> Iterator[Finding]:

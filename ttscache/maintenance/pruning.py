@@ -11,7 +11,7 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -27,17 +27,25 @@ from django_q.tasks import async_task
 from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
 from ttscache.errors import Busy
-from ttscache.maintenance.stale import held_though_stale, stale_clips, stale_lists
+from ttscache.maintenance.stale import (
+    held_irreplaceable_clips,
+    held_though_stale,
+    removable_irreplaceable_clips,
+    stale_clips,
+    stale_lists,
+)
 from ttscache.models import (
     Clip,
     ClipFile,
     Invalidation,
     Lease,
     PermanentStore,
+    Pin,
     PruneBatch,
     PruneRun,
     WarmItem,
 )
+from ttscache.renditions.irreplaceable import models_to_keep
 from ttscache.tiers import deletion_queue
 from ttscache.wiring import storage_tier
 
@@ -55,7 +63,10 @@ TAKEN_UP_WITHIN = timedelta(days=7)  # what was begun before that has been forgo
 # --- what would go ----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """What a prune would remove, and only that. `kept_back` are as old but held by a pin."""
+    """What a prune would remove, and only that.
+
+    `kept_back` are as old, and stay: a pin holds them, or they cannot be bought again.
+    """
 
     content_hashes: tuple[str, ...]
     freed_bytes: int
@@ -102,14 +113,25 @@ class _Sum:
 
 def find_stale(days: int) -> Stale:
     """Nothing is written. Raises Error."""
+    kept_models = models_to_keep()
+    kept_back = held_though_stale(days, kept_models).count()
+    return _listed(stale_lists(days, kept_models), kept_back=kept_back)
+
+
+def find_irreplaceable() -> Stale:
+    """The clips that cannot be bought again; `kept_back` are held by a text. Raises Error."""
+    clips = removable_irreplaceable_clips().order_by("model", "voice", "content_hash")
+    return _listed([clips], kept_back=held_irreplaceable_clips().count())
+
+
+def _listed(lists: Iterable[QuerySet[Clip]], *, kept_back: int) -> Stale:
     hashes: list[str] = []
     found = _Sum()
-    for stale in stale_lists(days):
-        for values in stale.values_list(*_FIELDS).iterator(chunk_size=2_000):
+    for clips in lists:
+        for values in clips.values_list(*_FIELDS).iterator(chunk_size=2_000):
             row = _Row(*values)
             hashes.append(row.content_hash)
             found.add(row)
-    kept_back = held_though_stale(days).count()
     return Stale(tuple(hashes), found.freed_bytes, found.remake_cost_usd, kept_back)
 
 
@@ -135,13 +157,20 @@ def begin(stale: Stale, days: int, requested_by: str) -> PruneRun:
     Others that are not at their end go on: their lists are fixed, and the cluster takes up what was cut off.
     """
     _end_what_is_outdated(requested_by)
-    return _create_run(stale, days, requested_by, PruneRun.State.RUNNING)
+    return _create_run(stale, requested_by, PruneRun.State.RUNNING, days=days)
 
 
-def _create_run(stale: Stale, days: int, requested_by: str, state: PruneRun.State) -> PruneRun:
+@transaction.atomic
+def begin_irreplaceable(found: Stale, requested_by: str) -> PruneRun:
+    """A new run, which removes these clips for good: a person has typed their count back. Raises Error."""
+    _end_what_is_outdated(requested_by)
+    return _create_run(found, requested_by, PruneRun.State.RUNNING, days=0, is_of_irreplaceable=True)
+
+
+def _create_run(stale: Stale, requested_by: str, state: PruneRun.State, **fields: Any) -> PruneRun:
     run = PruneRun.objects.create(
+        **fields,
         state=state,
-        days=days,
         requested_by=requested_by,
         listed=len(stale.content_hashes),
         listed_bytes=stale.freed_bytes,
@@ -225,9 +254,13 @@ def _remove_next(run: PruneRun) -> list[str] | None:
 
 
 def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
-    stale = stale_clips(run.days).filter(content_hash__in=content_hashes)
+    removable = removable_irreplaceable_clips() if run.is_of_irreplaceable else stale_clips(run.days)
+    return _remove_locked(run, removable.filter(content_hash__in=content_hashes))
+
+
+def _remove_locked(run: PruneRun, clips_to_remove: QuerySet[Clip]) -> list[str]:
     # Whoever notes one of them as asked for is waited for; then it is stale no more. All lock in one order.
-    locked = stale.order_by("content_hash").select_for_update(of=("self",))
+    locked = clips_to_remove.order_by("content_hash").select_for_update(of=("self",))
     rows = [_Row(*values) for values in locked.values_list(*_FIELDS)]
     clips, gone = [row.pk for row in rows], [row.content_hash for row in rows]
     ClipFile.objects.filter(cache__in=clips).delete()
@@ -259,6 +292,29 @@ def _sweep() -> None:
         storage.sweep_if_possible()
 
 
+# --- one clip, by a person --------------------------------------------------------------------------------
+def remove_clip(clip: Clip, requested_by: str, cache: SpeechCache) -> PruneRun | None:
+    """Remove one clip for good, whatever it is; None where it has gone already. Raises Error.
+
+    A text that holds it keeps its record, without sound: the page still has to know the text's address.
+    """
+    with transaction.atomic():
+        removed = Clip.objects.filter(pk=clip.pk)
+        found = _listed([removed.order_by()], kept_back=0)
+        if not found.content_hashes:
+            return None
+        fields = {"days": 0, "is_of_irreplaceable": True}
+        run = _create_run(found, requested_by, PruneRun.State.RUNNING, **fields)
+        gone = _remove_locked(run, removed)
+        if Pin.objects.in_force().filter(content_hash=clip.content_hash).exists():
+            Clip.objects.record_all([clip.request], clip.content_type, are_shareable=clip.is_shareable)
+        _end(run, PruneRun.State.DONE)
+    cache.forget(gone)
+    _sweep()
+    run.refresh_from_db()
+    return run
+
+
 # --- planned by staff, who confirm it later ---------------------------------------------------------------
 @transaction.atomic
 def plan_prune(stale: Stale, days: int, requested_by: str) -> PruneRun:
@@ -267,7 +323,7 @@ def plan_prune(stale: Stale, days: int, requested_by: str) -> PruneRun:
     It replaces the person's earlier plans, so that looking again and again leaves one list behind.
     """
     _discard_plans(requested_by=requested_by)
-    return _create_run(stale, days, requested_by, PruneRun.State.PLANNED)
+    return _create_run(stale, requested_by, PruneRun.State.PLANNED, days=days)
 
 
 @transaction.atomic

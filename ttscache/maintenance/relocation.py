@@ -16,6 +16,7 @@ from ttscache.conf import conf
 from ttscache.coordination.leases import Cooldown
 from ttscache.errors import TierError
 from ttscache.models import Clip, ContentType, PermanentStore, Pin
+from ttscache.renditions.irreplaceable import cannot_be_made_again
 from ttscache.tiers import PUBLIC, pages_of
 from ttscache.tiers.records import PermanentTier, as_tier_error, kept_clip, why_too_short
 from ttscache.wiring import speech_cache, storage_tier
@@ -65,7 +66,9 @@ def push_missing(cache: SpeechCache | None = None) -> int:
                 entry = tier.get(clip.content_hash)
                 if entry is None:
                     continue
-                if reason := why_too_short(entry, clip):
+                if (reason := why_too_short(entry, clip)) and cannot_be_made_again(clip):
+                    continue  # nobody will ever have a longer one; `check_cache` reports it
+                if reason:
                     logger.error("This host's copy of clip %s is short: %s.", clip.content_hash, reason)
                     tier.delete(clip.content_hash)
                     continue

@@ -1,7 +1,11 @@
-"""Which clips a prune may remove: unrequested for long, held by no pin, and being made by nobody."""
+"""Which clips a prune may remove: unrequested for long, held by no pin, and being made by nobody.
+
+Clips that cannot be bought again are never stale, in use or not.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -9,6 +13,7 @@ from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import LessThan
 
 from ttscache.models import Clip, Lease, Pin, WarmItem, WarmRun
+from ttscache.renditions.irreplaceable import irreplaceable_clips, is_irreplaceable, models_to_keep
 
 OUT_OF_USE_DAYS = 7  # after which a clip that was taken out of use is removed
 
@@ -18,24 +23,44 @@ def stale_clips(days: int) -> QuerySet[Clip]:
 
     Adoption starts the clock of an adopted clip anew, whatever the earlier system noted.
     """
-    return _unprotected(Clip.objects.filter(_last_requested_before(days) | _is_out_of_use()))
+    clips = Clip.objects.filter(_last_requested_before(days) | _is_out_of_use())
+    return _unprotected(clips, models_to_keep())
 
 
-def stale_lists(days: int) -> tuple[QuerySet[Clip], QuerySet[Clip]]:
+def stale_lists(days: int, kept_models: Collection[str]) -> tuple[QuerySet[Clip], QuerySet[Clip]]:
     """The clips of `stale_clips` in two parts that are quick to read: the old ones by an index, oldest first;
-    the others in one pass."""
+    the others in one pass. `kept_models` are those whose clips cannot be bought again."""
     is_old = _last_requested_before(days)
     old = Clip.objects.filter(is_old)
     others = Clip.objects.filter(_is_out_of_use()).exclude(is_old)
-    return _unprotected(old).order_by("last_accessed_at"), _unprotected(others).order_by()
+    return (
+        _unprotected(old, kept_models).order_by("last_accessed_at"),
+        _unprotected(others, kept_models).order_by(),
+    )
 
 
-def held_though_stale(days: int) -> QuerySet[Clip]:
-    """The clips that are old enough to be removed, and kept because a pin holds them."""
-    return Clip.objects.filter(_last_requested_before(days), _is_held())
+def held_though_stale(days: int, kept_models: Collection[str]) -> QuerySet[Clip]:
+    """The clips that are old enough to be removed, and stay: held by a pin, or impossible to buy again."""
+    return Clip.objects.filter(_last_requested_before(days)).filter(
+        _is_held() | is_irreplaceable(kept_models)
+    )
 
 
-def _unprotected(clips: QuerySet[Clip]) -> QuerySet[Clip]:
+def removable_irreplaceable_clips() -> QuerySet[Clip]:
+    """The clips that cannot be bought again and that no text holds. Only a person has them removed."""
+    return _unclaimed(irreplaceable_clips())
+
+
+def held_irreplaceable_clips() -> QuerySet[Clip]:
+    """The clips that cannot be bought again and that a text holds: no command removes them."""
+    return irreplaceable_clips().filter(_is_held())
+
+
+def _unprotected(clips: QuerySet[Clip], kept_models: Collection[str]) -> QuerySet[Clip]:
+    return _unclaimed(clips).filter(~is_irreplaceable(kept_models))
+
+
+def _unclaimed(clips: QuerySet[Clip]) -> QuerySet[Clip]:
     return clips.filter(~_is_held(), ~_is_leased(), ~_waits_in_a_run())
 
 

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import ClassVar, Self
 
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Min, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -80,6 +80,15 @@ class ClipQuerySet(models.QuerySet["Clip"]):
     def unexamined(self) -> Self:
         """Clips of the earlier system whose bytes nobody has looked at yet."""
         return self.with_audio().filter(adopted_at__isnull=False, checksum="", file__isnull=False)
+
+    def voice_models(self) -> list[str]:
+        """The voice models of all clips. One look at the index for each, as there are few."""
+        found: list[str] = []
+        while model := self.filter(model__gt=found[-1] if found else "").aggregate(first=Min("model"))[
+            "first"
+        ]:
+            found.append(model)
+        return found
 
     def protect(self, content_hashes: Iterable[str]) -> None:
         """Before pins or items are made for them, in one transaction: whoever removes one of them now is
@@ -198,6 +207,7 @@ class Clip(models.Model):
                 name="clip_holdings",
             ),
             models.Index(fields=["content_hash"], condition=Q(is_hidden=True), name="clip_hidden"),
+            models.Index(fields=["model"], name="clip_model"),
         ]
 
     def __str__(self) -> str:

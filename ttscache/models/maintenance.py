@@ -86,6 +86,8 @@ class PruneRun(models.Model):
     freed_bytes = models.BigIntegerField(default=0)
     remake_cost_microusd = models.BigIntegerField(default=0)
     kept_back = models.IntegerField(default=0)
+    # Of clips that cannot be bought again, after their count was typed back. `days` says nothing then.
+    is_of_irreplaceable = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         ordering: ClassVar = ["-started_at"]

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from urllib.parse import urlencode
 
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from ttscache import hooks
 from ttscache.accounting.budget import BudgetToday
@@ -15,6 +16,7 @@ from ttscache.models import Alert
 from ttscache.monitoring import alerts
 from ttscache.renditions.retirement import ModelOutlook, stuck_switches
 from ttscache.reports.background_work import WorkQueue, failed_lately
+from ttscache.reports.last_takes import missing_last_takes
 from ttscache.reports.retirements import ending_models, voices_page
 from ttscache.reports.storage import PublishedCoverage, Storage
 from ttscache.warming.retry_limit import MOST_TRIES
@@ -80,6 +82,10 @@ def _of_sound(
         says = _count(covered.missing, "published clip is", "published clips are") + " not made"
         address = f"{clips}?published=yes&made=no"
         yield ActionItem(says, address, "ttscache.view_clip", is_urgent=True, about=kind.COVERAGE)
+    if takes := missing_last_takes():
+        says = _count(takes.clips, "last take is", "last takes are") + " not made: from "
+        says += f"{date_format(takes.from_day, 'j M Y')} on nobody can make clips in the present voice"
+        yield ActionItem(says, "admin:ttscache_last_takes", "ttscache.make_clip", is_urgent=True)
     if waiting.exhausted:
         says = _count(waiting.exhausted, "published clip", "published clips") + f" failed {MOST_TRIES} times"
         address = f"{clips}?made=exhausted"

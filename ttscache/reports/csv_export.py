@@ -71,6 +71,10 @@ def _holdings(found: Report) -> Iterator[Line]:
     yield "storage", "all", "", "days left", space.days_left, "days"
     yield "never heard", "all", "", "clips", found.never_heard.found.clips, ""
     yield "never heard", "all", "", "paid", round(found.never_heard.found.usd, 6), "USD"
+    for kept in found.irreplaceable:
+        what = f"from {kept.from_day.isoformat()} on" if kept.from_day else "now"
+        yield "cannot be made again", what, "", "clips", kept.clips, ""
+        yield "cannot be made again", what, "", "at rest", kept.stored_bytes, "bytes"
     if found.not_asked_for is not None:
         stale = found.not_asked_for.found
         yield "not asked for", "all", "", "clips", stale.clips, ""

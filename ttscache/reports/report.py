@@ -17,10 +17,12 @@ from ttscache.reports.requests import RequestFigures, is_anything_counted, reque
 from ttscache.reports.retirements import ending_models
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import (
+    Irreplaceable,
     NeverHeard,
     NotAskedFor,
     PublishedCoverage,
     Storage,
+    irreplaceable,
     never_heard,
     not_asked_for,
     published_coverage,
@@ -40,6 +42,7 @@ class Report:
     storage: Storage
     never_heard: CachedResult[NeverHeard]
     not_asked_for: CachedResult[NotAskedFor] | None
+    irreplaceable: list[Irreplaceable]
     heard: MostHeard
     runs: list[RunProgress]
     queue: WorkQueue
@@ -68,6 +71,7 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
         storage=space,
         never_heard=never_heard(scope),
         not_asked_for=not_asked_for(),
+        irreplaceable=irreplaceable(),
         heard=most_heard(scope, space.reflections_on_record, hidden=hidden),
         runs=runs(),
         queue=waiting,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Length, Now
@@ -19,6 +20,8 @@ from ttscache.maintenance.pruning import Stale
 from ttscache.models import Clip, ClipQuerySet, DailyRequests, Pin, PruneRun, Replaced, has_audio, kind_of
 from ttscache.monitoring import inventory
 from ttscache.monitoring.alerts import STORAGE_SHARE
+from ttscache.renditions import retirement
+from ttscache.renditions.irreplaceable import irreplaceable_clips
 from ttscache.reports.cached import remembered
 from ttscache.reports.requests import tone_of
 from ttscache.reports.scope import DAY, Scope
@@ -152,6 +155,33 @@ def _bytes_a_day() -> float:
         total=Sum("stored_bytes")
     )["total"]
     return ((made or 0) - (replaced or 0) - (freed or 0)) / GROWTH_DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Irreplaceable:
+    """Clips with bytes that cannot be made again: now, or from that day on. Nothing throws them away."""
+
+    from_day: date | None
+    clips: int
+    stored_bytes: int
+
+
+def irreplaceable() -> list[Irreplaceable]:
+    """What cannot be made any more, then what soon cannot, in all voices. Raises Error."""
+    sums: defaultdict[date | None, list[int]] = defaultdict(lambda: [0, 0])
+    rows: list[tuple[str, int, int]] = remembered("irreplaceable", _irreplaceable_by_model).found
+    for model, clips, stored_bytes in rows:
+        from_day = None if retirement.is_retired(model) else retirement.shutdown_date(model)
+        sums[from_day] = [sums[from_day][0] + clips, sums[from_day][1] + stored_bytes]
+    in_order = sorted(sums.items(), key=lambda item: item[0] or date.min)
+    return [Irreplaceable(from_day, *figures) for from_day, figures in in_order]
+
+
+def _irreplaceable_by_model() -> list[tuple[str, int, int]]:
+    size = Sum(Coalesce("stored_size", "audio_file_size"))
+    rows = irreplaceable_clips().order_by("model").values_list("model")
+    found = rows.annotate(clips=Count("pk"), stored_bytes=size)
+    return [(model, clips, stored_bytes or 0) for model, clips, stored_bytes in found]
 
 
 @dataclass(frozen=True, slots=True)

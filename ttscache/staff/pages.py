@@ -111,7 +111,10 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
             make()
             self.message_user(request, being_made_in_words(planned), messages.SUCCESS)
         elif planned.remake:
-            says = "Nothing to make again: no clip is there, or it is being made already."
+            says = (
+                "Nothing to make again: no clip is there, it is being made already, or its voice model was "
+                "switched off."
+            )
             self.message_user(request, says, messages.INFO)
         else:
             says = "Every clip is there; nothing has to be made."

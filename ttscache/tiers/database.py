@@ -17,6 +17,7 @@ from ttscache.tiers.records import (
     as_tier_error,
     checked,
     forget_audio,
+    forget_damaged_audio,
     kept_clip,
     mark_moved,
     mark_stored,
@@ -42,7 +43,7 @@ class DatabaseTier:
                 return None
             entry = self.read(clip)
             if entry is None:
-                forget_audio(clip)
+                forget_damaged_audio(clip)  # its bytes stay until new ones are kept
             return entry
 
     def put(self, entry: Entry) -> None:

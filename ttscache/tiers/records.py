@@ -14,6 +14,7 @@ from django.utils import timezone
 from ttscache import audio as sound
 from ttscache.errors import BrokenAudio, TierError
 from ttscache.models import Clip, ClipFile, Invalidation, PermanentStore, Pin, Replaced
+from ttscache.renditions.irreplaceable import cannot_be_made_again
 from ttscache.tiers import Entry, Tier, checksum_of, deletion_queue
 
 logger = logging.getLogger(__name__)
@@ -93,6 +94,16 @@ def mark_moved(clip: Clip, where: Mapping[str, Any]) -> bool:
         return False
     _leave_what_was(clip, where)
     return True
+
+
+def forget_damaged_audio(clip: Clip) -> bool:
+    """Note that the clip has to be made again. False where that changes nothing.
+
+    Where nobody can make it again, its record goes on saying which bytes belong here: a copy of another host
+    or an archive may bring them back.
+    """
+    is_lost_for_good = bool(clip.checksum) and cannot_be_made_again(clip)
+    return not is_lost_for_good and forget_audio(clip)
 
 
 def forget_audio(clip: Clip) -> bool:

@@ -26,6 +26,7 @@ from ttscache.audio import FORMATS
 from ttscache.connections import release_connections
 from ttscache.errors import TierError
 from ttscache.models import Clip, PermanentStore, Pin
+from ttscache.renditions.irreplaceable import cannot_be_made_again, has_to_be_kept
 from ttscache.tiers import PRIVATE, PUBLIC, Entry, bucket_marker, deletion_queue
 from ttscache.tiers.bucket import Bucket
 from ttscache.tiers.compression import Damaged, packed, unpacked
@@ -33,6 +34,7 @@ from ttscache.tiers.records import (
     as_tier_error,
     checked,
     forget_audio,
+    forget_damaged_audio,
     kept_clip,
     mark_moved,
     mark_stored,
@@ -90,8 +92,8 @@ class StorageTier:
     def delete(self, content_hash: str) -> None:
         with as_tier_error():
             for clip in Clip.objects.stored_by(PermanentStore.STORAGE).filter(content_hash=content_hash):
-                if self._forget(clip, is_there=True):
-                    deletion_queue.expedite(_name_of(clip))
+                if forget_audio(clip):
+                    deletion_queue.schedule_now([_name_of(clip)])
             self.sweep_if_possible(limit=10)
 
     def entries(self) -> Iterator[tuple[str, int]]:
@@ -180,7 +182,7 @@ class StorageTier:
                 sizes = {item.name: item.size for item in page if item.written_at < long_ago}
                 ours = [name for name in sizes if OBJECT_NAME.fullmatch(name)]
                 for name in deletion_queue.unknown(ours):
-                    if not Clip.objects.filter(audio_file_path=name, adopted_at__isnull=False).exists():
+                    if not _is_still_named(name):
                         yield name, sizes[name]
 
     def remove_stray(self, name: str) -> None:
@@ -214,7 +216,7 @@ class StorageTier:
         entry = self._entry(clip, content)
         if entry is not None:
             return self.take_over(clip, entry)
-        return not self._forget(clip, is_there=content is not None)
+        return not self._forget(clip, is_there=content is not None) and not cannot_be_made_again(clip)
 
     def _copy(self, clip: Clip) -> bool:
         side = PUBLIC if _is_audible(clip.content_hash) else PRIVATE
@@ -233,9 +235,10 @@ class StorageTier:
 
     def _forget(self, clip: Clip, *, is_there: bool) -> bool:
         with transaction.atomic():
-            is_forgotten = forget_audio(clip)
-            # What was adopted is nowhere else: it stays, damaged as it is, until the clip is made anew.
-            if is_forgotten and is_there and clip.adopted_at is None:
+            is_forgotten = forget_damaged_audio(clip)
+            # What was adopted is nowhere else, and other clips cannot be bought again: such an object stays,
+            # damaged as it is, until the clip is made anew.
+            if is_forgotten and is_there and clip.adopted_at is None and not has_to_be_kept(clip):
                 deletion_queue.schedule(_name_of(clip))
             return is_forgotten
 
@@ -273,6 +276,12 @@ def _headers(name: str, audio_format: str) -> dict[str, str]:
 
 def _name_of(clip: Clip) -> str:
     return str(clip.audio_file_path)
+
+
+def _is_still_named(name: str) -> bool:
+    """By the record of a clip whose damaged object stays: it was adopted, or cannot be bought again."""
+    named = Clip.objects.filter(audio_file_path=name).defer("waveform")
+    return any(clip.adopted_at is not None or has_to_be_kept(clip) for clip in named)
 
 
 def _is_audible(content_hash: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ttscache.accounting.prices import list_price_usd
 from ttscache.models import Clip, in_batches
+from ttscache.renditions.irreplaceable import retired_among
 from ttscache.speech import SpeechRequest
 
 
@@ -40,8 +41,14 @@ class Plan:
 
 
 def plan(specs: Iterable[ClipSpec], *, remake: bool = False) -> Plan:
-    """Look up each clip once, in the order given. Writes nothing: clips not on record are unsaved."""
+    """Look up each clip once, in the order given. Writes nothing: clips not on record are unsaved.
+
+    To `remake` leaves out the clips whose model has retired: what is there is all there will ever be.
+    """
     in_order = {spec.speech.content_hash: spec for spec in specs}
+    if remake:
+        retired = retired_among(spec.speech.model for spec in in_order.values())
+        in_order = {key: spec for key, spec in in_order.items() if spec.speech.model not in retired}
     known = {
         clip.content_hash: clip
         for some in in_batches(list(in_order))

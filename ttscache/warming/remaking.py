@@ -17,8 +17,8 @@ from ttscache.warming.runs import start_run
 
 
 def plan_remakes(specs: Iterable[ClipSpec]) -> Plan:
-    """The clips that are there and are not being remade already. Writes nothing."""
-    made = [clip for clip in plan(specs).clips if clip.is_ready]
+    """The clips that are there, can be made again, and are not being remade already. Writes nothing."""
+    made = [clip for clip in plan(specs, remake=True).clips if clip.is_ready]
     under_way = {pk for pk, item in latest_remakes(made).items() if is_under_way(item)}
     return Plan(tuple(clip for clip in made if clip.pk not in under_way), remake=True)
 

@@ -42,6 +42,7 @@ from ttscache.errors import (
     VoiceNotInUse,
 )
 from ttscache.models import ContentType, Lease, Pin, WarmItem, WarmRun
+from ttscache.renditions.irreplaceable import cannot_be_made_again
 from ttscache.warming.runs import WAS_THERE, pause, settle
 from ttscache.wiring import speech_cache
 
@@ -49,6 +50,7 @@ MAX_ATTEMPTS = 3  # of a worker that dies over an item; the provider's own failu
 WORK_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
 HAND_ON_SECONDS = 0.5  # in which the clusters of other hosts look for tasks, which they do every 0.1 s
 OTHER_WORDS = "The voice said other words"
+MODEL_RETIRED = "It cannot be made again: the voice service has switched its model off."
 MADE_BY_ANOTHER = "Was being made already, for somebody else who asked for it."
 AT_WORK = (WarmRun.State.QUEUED, WarmRun.State.RUNNING)
 RATE_LIMIT = "warm-cooldown"  # no worker on any host takes an item while the provider has no room
@@ -207,6 +209,9 @@ def _take(slot: HeldLease, runs: Sequence[WarmRun]) -> WarmItem | None:
 
 def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
     """Whether it is worth going on with the next item. `spoken`: told once the voice is free for that."""
+    if item.newer_than is not None and cannot_be_made_again(item.clip):
+        _finish(item, WarmItem.State.FAILED, MODEL_RETIRED)  # since it was queued
+        return True
     try:
         state, reason = _generate(cache, item, spoken)
     except SpeechError as error:

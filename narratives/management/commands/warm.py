@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from argparse import ArgumentParser
@@ -19,8 +20,11 @@ from ttscache.conf import conf
 from ttscache.connections import OrmThreadPool
 from ttscache.management.terminal import clip_bar
 from ttscache.models import Clip, WarmItem, WarmRun
+from ttscache.renditions.retirement import shutdown_date
 from ttscache.warming import Plan, worker
+from ttscache.warming.last_takes import find_last_takes, make_last_takes, retiring_models
 from ttscache.warming.progress import progress_of
+from ttscache.warming.time_estimate import seconds_to_make
 from ttscache.wiring import speech_cache
 
 POLL_SECONDS = 0.2
@@ -36,10 +40,26 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--voice", action="append", metavar="V", help="may be given several times")
         parser.add_argument("--dry-run", action="store_true", help="write nothing and call nobody")
+        parser.add_argument(
+            "--last-takes",
+            action="store_true",
+            help="instead, all that a voice could be asked for whose model is about to be switched off",
+        )
 
     def handle(
-        self, *args: Any, voice: list[str] | None, dry_run: bool, verbosity: int, **options: Any
+        self,
+        *args: Any,
+        voice: list[str] | None,
+        dry_run: bool,
+        last_takes: bool,
+        verbosity: int,
+        **options: Any,
     ) -> None:
+        if last_takes and voice:
+            raise CommandError("--last-takes is about all listener voices: leave out --voice.")
+        if last_takes:
+            self._make_last_takes(dry_run, verbosity)
+            return
         voices = voice or list(conf().listener_voices)
         unknown = [name for name in voices if name not in conf().listener_voices]
         if unknown:
@@ -53,6 +73,25 @@ class Command(BaseCommand):
         if planned.missing and not dry_run:
             with speech_cache().ledger.flushed_every(conf().flush_seconds):
                 self._make(publishing.warm_live_journeys(voices, requested_by="manage.py warm"))
+
+    def _make_last_takes(self, dry_run: bool, verbosity: int) -> None:
+        models = retiring_models()
+        if not models:
+            self.stdout.write("No voice that listeners hear is about to be switched off.")
+            return
+        for model in models:
+            self.stdout.write(f"{model} is switched off on {shutdown_date(model)}.")
+        takes = find_last_takes()
+        planned = takes.planned
+        self._tell(planned, sorted({clip.voice for clip in planned.clips}))
+        if planned.missing:
+            minutes = math.ceil(seconds_to_make(len(planned.missing)) / 60)
+            self.stdout.write(f"That takes about {minutes} min.")
+        if dry_run or verbosity >= 2:
+            self._list(planned.missing)
+        if planned.missing and not dry_run:
+            with speech_cache().ledger.flushed_every(conf().flush_seconds):
+                self._make(make_last_takes(takes, requested_by="manage.py warm --last-takes"))
 
     # the plan
     def _tell(self, planned: Plan, voices: Sequence[str]) -> None:

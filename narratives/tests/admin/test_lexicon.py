@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from harness.admin_pages import YES, admin_address, edit, heard, said
+from harness.calendar import stand_before_shutdown
 from narratives.models import Narrative, Pronunciation
 from ttscache.models import WarmItem, WarmRun
 
@@ -34,6 +35,16 @@ class TestTheLexicon:
         assert "This changes 2 clips of 1 text; 2 would have to be made: 40 characters, about $0.001." in page
         assert '<ins><span class="sr-only">added: </span>beginn?</ins>' in page
         assert not Pronunciation.objects.exists()
+
+    def test_once_the_voice_model_has_retired_no_new_sound_is_offered(
+        self, admin_client, heard_question, paid_voice, monkeypatch
+    ):
+        stand_before_shutdown(1, monkeypatch)
+        assert "publish_sounds" in admin_client.post(ADD, ENTRY).content.decode()
+        stand_before_shutdown(0, monkeypatch)
+        page = admin_client.post(ADD, ENTRY).content.decode()
+        assert "2 cannot be made: the voice model has been switched off." in page
+        assert "publish_sounds" not in page
 
     def test_a_yes_saves_it_and_listeners_keep_what_they_have(self, admin_client, heard_question):
         before = heard(admin_client)

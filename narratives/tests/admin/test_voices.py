@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from harness.admin_pages import NARRATIVES, admin_address, badges, make_clips, said
+from harness.calendar import stand_before_shutdown
 from narratives import publishing
 from narratives.models import Journey, Narrative
 from ttscache.models import Clip, WarmItem, WarmRun
@@ -64,6 +65,17 @@ class TestWhatIsOffered:
     def test_nothing_while_it_is_being_made(self, admin_client, heard_question):
         admin_client.post(deed_of(written(heard_question), "make"), {"confirmed": "yes"})
         assert deeds(admin_client.get(admin_address(heard_question))) == ["Make now, onyx, Question"]
+
+    def test_nothing_once_the_voice_model_has_retired(
+        self, admin_client, heard_question, paid_voice, monkeypatch
+    ):
+        make_clips(heard_question.text)
+        stand_before_shutdown(1, monkeypatch)
+        assert "Make again, nova, Question" in deeds(admin_client.get(admin_address(heard_question)))
+        stand_before_shutdown(0, monkeypatch)
+        page = admin_client.get(admin_address(heard_question))
+        assert deeds(page) == []
+        assert "cannot be made again: its voice model has been switched off" in page.content.decode()
 
     def test_nothing_on_a_list(self, admin_client, heard_journey):
         assert deeds(admin_client.get(NARRATIVES)) == []

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from ttscache import csv_cells, warming
-from ttscache.admin.dashboard.making import make_missing_page, retry_page
+from ttscache.admin.dashboard.making import last_takes_page, make_missing_page, retry_page
 from ttscache.admin.dashboard.stale_clips import stale_page
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType
@@ -48,6 +48,7 @@ class DashboardPages:
             path("figures.csv", site.admin_view(dashboard_csv), name="ttscache_dashboard_csv"),
             path("stale/", site.admin_view(stale_page), name="ttscache_clip_stale"),
             path("missing/", site.admin_view(make_missing_page), name="ttscache_clip_make_missing"),
+            path("last-takes/", site.admin_view(last_takes_page), name="ttscache_last_takes"),
             path("failed/", site.admin_view(retry_page), name="ttscache_clip_retry"),
             path("<uuid:pk>/speak/<str:voice>/", site.admin_view(speak_page), name="ttscache_clip_speak"),
             path("<uuid:pk>/hide/", site.admin_view(hide), name="ttscache_clip_hide"),

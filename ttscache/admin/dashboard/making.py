@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
+from django.contrib import messages
 from django.contrib.admin.sites import site
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.formats import date_format
 
 from ttscache import warming
 from ttscache.models import Clip, WarmItem, WarmRun
+from ttscache.renditions.retirement import shutdown_date
 from ttscache.reports.background_work import clips_to_try_again
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import missing_clips
-from ttscache.staff.pages import StaffAdmin
+from ttscache.staff.pages import StaffAdmin, has_said_yes
 from ttscache.staff.wording import being_made_in_words
 from ttscache.warming import ClipSpec, Plan
+from ttscache.warming.last_takes import LastTakes, find_last_takes, make_last_takes, retiring_models
+from ttscache.warming.time_estimate import seconds_to_make
 
 Begin = Callable[[], Iterable[tuple[WarmRun, list[Clip]]]]
 
@@ -53,6 +60,40 @@ def retry_page(request: HttpRequest) -> HttpResponse:
             yield warming.start_run(scope, _wanted(those), name=name, requested_by=requested_by), those
 
     return _page(request, clips, begin, title="Try again what failed", verb="Try again")
+
+
+def last_takes_page(request: HttpRequest) -> HttpResponse:
+    """All that a voice could be asked for, before its model is switched off: the price and the time first."""
+    if not request.user.has_perm("ttscache.make_clip"):
+        raise PermissionDenied
+    models = retiring_models()
+    if not models:
+        messages.info(request, "No voice that listeners hear is about to be switched off.")
+        return redirect("admin:index")
+    takes = find_last_takes()
+    if not takes.planned.missing:
+        messages.success(request, "Every last take is there; nothing has to be made.")
+        return redirect("admin:index")
+    if not has_said_yes(request, takes.planned):
+        asking = cast(StaffAdmin, site.get_model_admin(Clip))
+        question = {"title": "Last takes", "verb": "Make them", "back": reverse("admin:index")}
+        return asking.ask_to_make(request, takes.planned, more=_why_and_how_long(models, takes), **question)
+    said = being_made_in_words(takes.planned)
+    for run in make_last_takes(takes, requested_by=request.user.get_username()):
+        site.get_model_admin(WarmRun).log_change(request, run, f"Last takes. {said}")
+    messages.success(request, said)
+    return redirect("admin:index")
+
+
+def _why_and_how_long(models: Iterable[str], takes: LastTakes) -> str:
+    days = {model: day for model in models if (day := shutdown_date(model)) is not None}
+    ends = ", ".join(f"{model} on {date_format(day, 'j M Y')}" for model, day in days.items())
+    minutes = math.ceil(seconds_to_make(len(takes.planned.missing)) / 60)
+    return (
+        f"That takes about {minutes} min. The voice service switches off {ends}; then nobody can make them. "
+        "They are what listeners hear, what waits for them, drafts, system clips, the reflection bank and "
+        "reflections fit for others, in every voice that listeners have."
+    )
 
 
 def _page(request: HttpRequest, clips: list[Clip], begin: Begin, *, title: str, verb: str) -> HttpResponse:

@@ -17,6 +17,7 @@ from ttscache.conf import conf
 from ttscache.coordination.hosts import hosts_at_work
 from ttscache.maintenance import pruning
 from ttscache.models import Clip, PruneRun
+from ttscache.reports.storage import irreplaceable
 from ttscache.staff.wording import price
 
 MOST_CLIPS_SHOWN = 200
@@ -40,6 +41,7 @@ def _plan(request: HttpRequest) -> HttpResponse:
         "title": "Clips that nobody asks for",
         "plan": plan,
         "price": _price_of(plan),
+        "irreplaceable": irreplaceable(),
         "shown": shown,
         "not_shown": plan.listed - len(shown),
         "back": reverse("admin:index"),

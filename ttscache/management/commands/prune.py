@@ -13,23 +13,49 @@ from ttscache.conf import conf
 from ttscache.errors import Busy
 from ttscache.maintenance import pruning
 from ttscache.management.terminal import clip_bar
-from ttscache.models import PruneRun
+from ttscache.models import Clip, PruneRun, in_batches
 from ttscache.wiring import speech_cache
 
 
 class Command(BaseCommand):
-    help = "Removes clips that nobody asked for in a long time and that no text holds; --dry-run only counts."
+    help = (
+        "Removes clips that nobody asked for in a long time and that no text holds; --dry-run only counts. "
+        "Clips that cannot be bought again stay; --irreplaceable lists exactly those, and removes them once "
+        "their number is typed back."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--days", type=int, metavar="N", help="default: TTS_STALE_DAYS")
         parser.add_argument("--dry-run", action="store_true", help="write nothing")
+        parser.add_argument(
+            "--irreplaceable",
+            action="store_true",
+            help="list, or remove, the clips that cannot be bought again and that no text holds",
+        )
+        parser.add_argument(
+            "--yes-remove", type=int, metavar="COUNT", help="with --irreplaceable: their number, typed back"
+        )
 
-    def handle(self, *args: Any, days: int | None, dry_run: bool, **options: Any) -> None:
+    def handle(
+        self,
+        *args: Any,
+        days: int | None,
+        dry_run: bool,
+        irreplaceable: bool,
+        yes_remove: int | None,
+        **options: Any,
+    ) -> None:
+        if irreplaceable and days is not None:
+            raise CommandError("--irreplaceable is about all such clips, however old: leave out --days.")
+        if yes_remove is not None and not irreplaceable:
+            raise CommandError("--yes-remove goes with --irreplaceable; nothing was removed.")
         days = conf().stale_days if days is None else days
         if not 1 <= days <= pruning.MOST_DAYS:
             raise CommandError(f"--days is {days}; allowed is a whole number from 1 to {pruning.MOST_DAYS}.")
         try:
-            if dry_run:
+            if irreplaceable:
+                self._remove_irreplaceable(dry_run, yes_remove)
+            elif dry_run:
                 self._tell(pruning.find_stale(days), days)
             else:
                 self._prune(days)
@@ -44,9 +70,50 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{len(stale.content_hashes)} clips were not asked for in {days} days: "
             f"{filesizeformat(stale.freed_bytes)}, {stale.remake_cost_usd:.4f} USD to make again. "
-            f"{stale.kept_back} more are as old and held by a text."
+            f"{stale.kept_back} more are as old and stay: a text holds them, or they cannot be bought again."
         )
 
+    # what cannot be bought again
+    def _remove_irreplaceable(self, dry_run: bool, typed: int | None) -> None:
+        found = pruning.find_irreplaceable()
+        self._list(found)
+        if dry_run or not found.content_hashes:
+            return
+        if typed is None:
+            typed = self._number_typed()  # the nightly prune may run while somebody thinks
+        with pruning.alone(speech_cache()):
+            found = pruning.find_irreplaceable()
+            count = len(found.content_hashes)
+            if typed != count:
+                said = "no number" if typed is None else typed
+                raise CommandError(f"There are {count} clips; you typed {said}: nothing was removed.")
+            run = pruning.begin_irreplaceable(found, "manage.py prune --irreplaceable")
+            self._remove(run)
+        run.refresh_from_db()
+        self.stdout.write(f"{run.removed} clips were removed for good.")
+
+    def _list(self, found: pruning.Stale) -> None:
+        """A line for each clip. Its words are left out: a reflection may be about one person."""
+        for some in in_batches(found.content_hashes):
+            clips = Clip.objects.defer("waveform").in_bulk(some, field_name="content_hash")
+            for clip in (clips[content_hash] for content_hash in some if content_hash in clips):
+                size = filesizeformat(clip.stored_size or clip.audio_file_size or 0)
+                self.stdout.write(
+                    f"  {clip.content_hash}  {clip.model:20} {clip.voice:10} {clip.content_type:10} {size}"
+                )
+        self.stdout.write(
+            f"{len(found.content_hashes)} clips cannot be bought again and no text holds them: "
+            f"{filesizeformat(found.freed_bytes)}. {found.kept_back} more are held by a text and stay."
+        )
+
+    def _number_typed(self) -> int | None:
+        """None where that is no number, or where nobody is there to type one."""
+        try:
+            return int(input("Nobody can make them again. Type how many clips to remove for good: "))
+        except (EOFError, ValueError):
+            return None
+
+    # what can
     def _prune(self, days: int) -> None:
         cache = speech_cache()
         with pruning.alone(cache):

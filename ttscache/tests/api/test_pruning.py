@@ -11,6 +11,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from harness.calendar import stand_before_shutdown
 from harness.clips import entry, speech
 from ttscache.models import ApiToken, Clip, Lease, Pin, PruneRun
 from ttscache.wiring import speech_cache
@@ -63,6 +64,19 @@ def test_a_dry_run_tells_what_the_real_one_does(operator: Client) -> None:
     assert clear(operator, days=90).json() == {**figures, "dry_run": False}
     assert Clip.objects.count() == 2
     assert clear(operator, days=90).json()["deleted_entries"] == 0
+
+
+@pytest.mark.parametrize(("days_before", "deleted"), [(61, 2), (60, 0), (0, 0)])
+def test_what_cannot_be_bought_again_is_protected_and_counted(
+    operator: Client, monkeypatch: pytest.MonkeyPatch, days_before: int, deleted: int
+) -> None:
+    keep("Nobody asks for this.", 91)
+    keep("Nor for this.", 91)
+    stand_before_shutdown(days_before, monkeypatch)
+    for dry_run in (True, False):
+        answer = clear(operator, days=90, dry_run=dry_run).json()
+        assert (answer["deleted_entries"], answer["protected_entries"]) == (deleted, 2 - deleted)
+    assert Clip.objects.count() == 2 - deleted
 
 
 def test_days_are_as_many_as_are_said(operator: Client) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from harness.calendar import stand_before_shutdown
 from harness.clips import hum, speech, spoken
 from harness.fake_voice import FakeVoice
 from harness.waiting import wait_until
@@ -237,3 +238,42 @@ def test_storage_has_grown_by_what_the_new_one_is_larger() -> None:
 def test_of_one_that_is_new_itself_by_all_of_it() -> None:
     make_again()
     assert grown() == ClipFile.objects.get().file_size
+
+
+# --- when the model retires ---------------------------------------------------------------------------------
+def test_while_the_model_answers_a_clip_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_before_shutdown(1, monkeypatch)
+    assert make_again().state == WarmRun.State.DONE
+    assert heard() == NEW
+
+
+def test_once_the_model_has_retired_nothing_is_marked_to_be_made_again(
+    voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_before_shutdown(0, monkeypatch)
+    assert remaking.plan_remakes(WANTED).clips == ()
+    warming.start_run("again", WANTED, remake=True)
+    assert not WarmItem.objects.exists()
+    worker.work(seconds=20)
+    assert (heard(), voice.calls) == (OLD, [])
+
+
+def test_what_was_queued_before_that_day_fails_without_a_call_and_the_old_clip_stays(
+    voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = remaking.start_remake("again", remaking.plan_remakes(WANTED))
+    stand_before_shutdown(0, monkeypatch)
+    worker.work(seconds=20)
+    run.refresh_from_db()
+    assert run.state == WarmRun.State.FAILED
+    assert the_item() == ("failed", worker.MODEL_RETIRED)
+    assert (heard(), voice.calls) == (OLD, [])
+
+
+def test_while_the_model_answers_the_old_bytes_stay_where_a_new_take_fails(
+    voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_before_shutdown(1, monkeypatch)
+    voice.fails_on = REQUEST.text
+    assert make_again().state == WarmRun.State.FAILED
+    assert heard() == OLD

@@ -1,0 +1,83 @@
+"""Clips that cannot be bought again: their model has retired, or retires soon. Nothing throws them away.
+
+A model that retires soon still answers: its clips can be made again, and the old bytes stay until the new
+ones are kept. Once it has retired, what is there is all there will ever be, damaged bytes included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from ttscache.conf import conf
+from ttscache.models import Clip, ClipFile, ContentType, PermanentStore
+from ttscache.providers import models_list
+from ttscache.renditions import retirement
+
+
+def models_to_keep() -> frozenset[str]:
+    """The models whose clips are never thrown away. A few quick queries. Raises Error."""
+    return retirement.models_not_to_lose() | _models_of_another_address()
+
+
+def is_irreplaceable(kept_models: Collection[str] | None = None) -> Q:
+    """The clips that have bytes, good or damaged, of such a model. Raises Error.
+
+    `kept_models` are those of `models_to_keep`, where the caller has looked them up. Two kinds of clips are
+    never protected: a person's own words, and what the earlier system said to one person.
+    """
+    has_bytes = (
+        Q(stored_at__isnull=False)
+        | Q(stored_in=PermanentStore.STORAGE, audio_file_path__isnull=False)
+        | Q(Exists(ClipFile.objects.filter(cache=OuterRef("pk"))))
+    )
+    models = models_to_keep() if kept_models is None else kept_models
+    return Q(model__in=models) & ~_is_private() & has_bytes
+
+
+def irreplaceable_clips() -> QuerySet[Clip]:
+    """Raises Error."""
+    return Clip.objects.filter(is_irreplaceable())
+
+
+def has_to_be_kept(clip: Clip) -> bool:
+    """Whether its bytes may not be deleted, good or damaged. Raises Error."""
+    is_adopted = clip.adopted_at is not None
+    is_private = clip.content_type == ContentType.RESPONSE or (
+        is_adopted and clip.content_type == ContentType.ANALYSIS and not clip.is_shareable
+    )
+    return not is_private and clip.model in models_to_keep()
+
+
+def retired_among(models: Iterable[str]) -> frozenset[str]:
+    """Those of these models that the provider has switched off; each is looked up once."""
+    return frozenset(filter(retirement.is_retired, set(models)))
+
+
+def cannot_be_made_again(clip: Clip) -> bool:
+    """Whether the provider has switched the clip's model off."""
+    return retirement.is_retired(clip.model)
+
+
+def _models_of_another_address() -> frozenset[str]:
+    """OpenAI's models that retire, on a site that has moved to another vendor since.
+
+    A clip names its model and not the address that made it. So a model of OpenAI's name is taken for OpenAI's
+    own, unless it is the one that the site speaks with now: the vendor has a model of that name, then.
+    """
+    if models_list.is_openai(conf().openai_base_url):
+        return frozenset()
+    soon = retirement.today() + timedelta(days=retirement.SOON_DAYS)
+    announced = {model: models_list.shutdown_date(model, listed={}) for model in Clip.objects.voice_models()}
+    return frozenset(
+        model for model, day in announced.items() if day and day <= soon and model != conf().house_model
+    )
+
+
+def _is_private() -> Q:
+    is_adopted = Q(adopted_at__isnull=False)
+    return Q(content_type=ContentType.RESPONSE) | (
+        is_adopted & Q(content_type=ContentType.ANALYSIS, is_shareable=False)
+    )
