@@ -106,7 +106,7 @@ def a_day_goes_by(diary: Diary, left: int, mail: MailServer) -> None:
         tasks.look_at_models_daily()
         tasks.look_for_trouble()
     diary.mails[left] = mail.subjects[mailed:]
-    # What prune does on these days is the business of lasttakes.
+    # What prune does on these days belongs here once clips of a retiring model are protected.
 
 
 def listeners_come(diary: Diary, left: int, openai: OpenAIServer, caller: Client) -> None:
