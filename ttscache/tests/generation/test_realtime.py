@@ -40,6 +40,8 @@ from ttscache.errors import (
     SpeedOutOfRange,
     TextRefused,
 )
+from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
+from ttscache.generation.job import PARTS_AT_ONCE
 from ttscache.models import BudgetDay, Clip, Lease
 from ttscache.providers.realtime import PART_CHARACTERS
 from ttscache.speech import SpeechRequest
@@ -86,13 +88,16 @@ class TestAClip:
     def test_a_long_text_is_one_clip_of_parts_that_end_with_their_sentences(
         self, cache: SpeechCache, openai: OpenAIServer, audio_format: str
     ) -> None:
-        openai.behave(first_byte_delay_seconds=0.3)
-        made = play(cache, realtime_request(LONG, audio_format=audio_format))
+        openai.behave(gate_before_headers=True)
+        playing = cache.generate(GenerationJob(realtime_request(LONG, audio_format=audio_format), "question"))
+        wait_until(lambda: len(openai.calls()) == PARTS_AT_ONCE, "so many parts at once")
+        openai.release()
+        made = playing.recording.result()
 
         said = sorted((call.text for call in openai.calls()), key=LONG.index)
         assert " ".join(said) == LONG and len(said) == 6
         assert all(part.endswith(".") and len(part) <= PART_CHARACTERS for part in said)
-        assert openai.peak_concurrency() == 4, "parts are made at once"
+        assert openai.peak_concurrency() == PARTS_AT_ONCE
         facts = audio.examine(made.audio, audio_format)
         audio.check_whole(facts, LONG)
         spoken_ms = sum(len(realtime_sound(realtime_request(part))) / 48 for part in said)
@@ -211,12 +216,14 @@ class TestMoney:
     def test_calls_at_once_never_spend_beyond_the_cap(self, openai: OpenAIServer) -> None:
         requests = [realtime_request(f"{TEXT} This is number {number}.") for number in range(12)]
         cap = 4.5 * most_usd(requests[0])
-        openai.behave(first_byte_delay_seconds=0.3)  # so that all of them have asked before one is settled
-        refused = []
+        openai.behave(gate_before_headers=True)
         with realtime_cache(openai, usd_a_day=cap) as cache, ThreadPoolExecutor(12) as pool:
-            for made in [pool.submit(attempt, cache, request) for request in requests]:
-                refused.append(isinstance(made.result(), BudgetExhausted))
-            assert 4 <= refused.count(False) < 12
+            made = [pool.submit(attempt, cache, request) for request in requests]
+            # Nothing is settled before all of them have asked.
+            wait_until(lambda: sum(each.done() for each in made) == 8, "eight of twelve refused")
+            openai.release()
+            refused = [isinstance(each.result(), BudgetExhausted) for each in made]
+            assert refused.count(True) == 8
             assert spent_usd(cache) <= cap and openai.bill_usd() <= cap
             assert BudgetDay.objects.get().committed_microusd == pytest.approx(spent_usd(cache) * 1e6, abs=12)
 
@@ -274,6 +281,16 @@ class TestTrouble:
             end_cooldowns([realtime_request(TEXT).content_hash])
         assert not cache.synthesizer.circuit.is_open
         assert play(cache, realtime_request("Something else.")).audio
+
+    def test_many_texts_that_are_reworded_stop_the_calls_until_a_look(
+        self, cache: SpeechCache, openai: OpenAIServer
+    ) -> None:
+        """A model that rewords whatever it is given must not be paid three times for each text."""
+        openai.behave(fault="reword")
+        for number in range(FAILURES_IN_A_ROW):
+            assert not cache.synthesizer.circuit.is_open
+            failure(cache, realtime_request(f"{TEXT} {number}"))
+        assert cache.synthesizer.circuit.is_open
 
 
 def attempt(cache: SpeechCache, request: SpeechRequest) -> Entry | SpeechError:
