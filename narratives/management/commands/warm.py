@@ -16,7 +16,7 @@ from ttscache import warming
 from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.connections import OrmThreadPool
-from ttscache.management.terminal import clip_bar
+from ttscache.management.terminal import INTERRUPTED, clip_bar
 from ttscache.models import Clip, WarmItem, WarmRun
 from ttscache.warming import Plan, worker
 from ttscache.warming.progress import progress_of
@@ -24,7 +24,6 @@ from ttscache.wiring import speech_cache
 
 POLL_SECONDS = 0.2
 FIRST_WORDS = 40  # characters of a text in the list of clips
-INTERRUPTED = 130  # the exit status of what Ctrl-C ended
 
 
 class Command(BaseCommand):
