@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from ttscache import audio
+from ttscache.maintenance.archive_file import ArchivedClip, ClipDescription
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, checksum_of
 
@@ -44,3 +47,30 @@ def entry(content_hash: str = KEY, sound: bytes = b"sound", **fields: object) ->
         "waveform": b"\x01\x02",
     }
     return Entry(**(given | fields))  # type: ignore[arg-type]
+
+
+def archived_clip(text: str = TEXT, sound: bytes = b"", **fields: object) -> ArchivedClip:
+    """A whole clip as an archive has it, whatever its sound."""
+    request = speech(text)
+    sound = sound or f"the sound of {request.content_hash}".encode()
+    given: dict[str, object] = {
+        "content_hash": request.content_hash,
+        "text": request.text,
+        "voice": request.voice,
+        "model": request.model,
+        "audio_format": request.audio_format,
+        "speed": request.speed,
+        "instructions": request.instructions,
+        "content_type": "question",
+        "is_shareable": False,
+        "made_ahead": True,
+        "created_at": datetime(2026, 3, 1, 12, 30, 0, 5, tzinfo=UTC),
+        "last_accessed_at": datetime(2026, 11, 1, tzinfo=UTC),
+        "adopted_at": None,
+        "duration_ms": 1_000,
+        "loudness_dbfs": -20.5,
+        "waveform": b"\x01\xff",
+        "size": len(sound),
+        "checksum": checksum_of(sound),
+    }
+    return ArchivedClip(ClipDescription(**(given | fields)), sound)  # type: ignore[arg-type]

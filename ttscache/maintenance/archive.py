@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ HEAD_BYTES = 1024  # an export that was killed within its first member leaves no
 # --- out --------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One clip on its way out. Without `clip` it stays behind; `problem` says why, without words of its text."""
+    """One clip on its way out. Without `clip` it stays behind; `problem` says why, never in its words."""
 
     content_hash: str
     clip: ArchivedClip | None
@@ -172,7 +173,9 @@ def continue_part(file: BinaryIO, source: str) -> WrittenPart:
         raise NoArchive("It was begun from another database: remove it, or name another file.")
     file.seek(reader.whole_until)
     file.truncate()
-    return WrittenPart(clips, last_hash, reader.whole_until, reader.head.clips)
+    padding = -reader.whole_until % tarfile.BLOCKSIZE  # a clip is whole without the zeros behind it
+    file.write(bytes(padding))
+    return WrittenPart(clips, last_hash, reader.whole_until + padding, reader.head.clips)
 
 
 # --- in ---------------------------------------------------------------------------------------------------

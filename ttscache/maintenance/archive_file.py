@@ -20,7 +20,7 @@ import json
 import math
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
@@ -455,7 +455,7 @@ def _bytes(value: object) -> bytes:
     return base64.b64decode(_string(value), validate=True)
 
 
-_READERS = {
+_READERS: dict[str, Callable[[object], Any]] = {
     "content_hash": _hex,
     "text": _string,
     "voice": _name,

@@ -14,15 +14,21 @@ from django.template.defaultfilters import filesizeformat
 
 from ttscache.errors import TierError
 from ttscache.maintenance import archive
-from ttscache.maintenance.archive_file import ArchiveReader, NoArchive, RefusedClip, UnusableClip
+from ttscache.maintenance.archive_file import (
+    ArchivedClip,
+    ArchiveReader,
+    NoArchive,
+    RefusedClip,
+    UnusableClip,
+)
 from ttscache.management.terminal import INTERRUPTED, clip_bar
 from ttscache.wiring import speech_cache
 
 
 class Command(BaseCommand):
     help = (
-        "Reads the clips of an archive of export_clips into the database or the bucket, without a call to the "
-        "provider. Clips that are here and whole stay as they are. It may be stopped, or killed, and run "
+        "Reads the clips of an archive of export_clips into the database or the bucket, without a call to "
+        "the provider. Clips that are here and whole stay as they are. It may be stopped, or killed, and run "
         "again. Ends with 1 when something in the archive was damaged or refused."
     )
 
@@ -64,7 +70,7 @@ class Command(BaseCommand):
                 bar.set_postfix_str(filesizeformat(self.audio_bytes), refresh=False)
                 bar.update()
 
-    def _restore(self, clip: archive.ArchivedClip) -> RefusedClip | None:
+    def _restore(self, clip: ArchivedClip) -> RefusedClip | None:
         try:
             is_new = archive.restore_clip(speech_cache(), clip)
         except UnusableClip as problem:
