@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ttscache import audio
-from ttscache.maintenance.archive_file import ArchivedClip, ClipDescription
+from ttscache.maintenance.archive_file import ArchivedClip, ArchiveHead, ArchiveWriter, ClipDescription
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, checksum_of
 
@@ -74,3 +76,14 @@ def archived_clip(text: str = TEXT, sound: bytes = b"", **fields: object) -> Arc
         "checksum": checksum_of(sound),
     }
     return ArchivedClip(ClipDescription(**(given | fields)), sound)  # type: ignore[arg-type]
+
+
+def write_archive(file: Path, clips: Iterable[ArchivedClip], *, source: str = "elsewhere") -> None:
+    """What `export_clips` of another site would have written."""
+    ordered = sorted(clips, key=lambda clip: clip.content_hash)
+    with file.open("wb") as stream:
+        writer = ArchiveWriter(stream)
+        writer.begin(ArchiveHead(len(ordered), source))
+        for clip in ordered:
+            writer.add(clip)
+        writer.end(len(ordered))

@@ -73,35 +73,34 @@ def export_all(cache: SpeechCache, *, after: str = "") -> Iterator[Export]:
     while True:
         with as_tier_error():
             rows = exportable_clips().filter(content_hash__gt=after).order_by("content_hash")
-            page = list(rows.values_list("content_hash", flat=True)[:PAGE])
+            page = list(rows.values_list("content_hash", "stored_in")[:PAGE])
         if not page:
             return
-        for content_hash in page:
-            export = _exported(cache, content_hash)
+        for content_hash, stored_in in page:
+            export = _exported(cache, content_hash, stored_in)
             if export.problem != GONE:
                 yield export
-        after = page[-1]
+        after = page[-1][0]
 
 
-def _exported(cache: SpeechCache, content_hash: str) -> Export:
+def _exported(cache: SpeechCache, content_hash: str, stored_in: str) -> Export:
     tiers = {tier.name: tier for tier in cache.tiers.permanents}
-    problem = GONE
     for _ in range(LOOKS):
+        tier = tiers.get(stored_in)
+        if tier is None:
+            return Export(content_hash, None, "it is kept in a bucket that is not set up here")
         with as_tier_error():
-            stored_in = exportable_clips().filter(content_hash=content_hash).values_list("stored_in").first()
-            if stored_in is None:
-                return Export(content_hash, None, GONE)
-            tier = tiers.get(stored_in[0])
-            if tier is None:
-                return Export(content_hash, None, "it is kept in a bucket that is not set up here")
             clip = kept_clip(content_hash, PermanentStore(tier.name))
-            if clip is None:
-                continue  # it was moved between the two looks
-            entry = tier.read(clip)
-            if entry is not None:
+            entry = tier.read(clip) if clip is not None and clip.is_active else None
+            if clip is not None and entry is not None:
                 return Export(content_hash, ArchivedClip(_described(clip, entry), entry.audio))
-        problem = "its bytes are missing or damaged; check_cache says more"
-    return Export(content_hash, None, problem)
+            # Damaged, or moved, made anew or removed meanwhile: its record as it is now tells which.
+            place = exportable_clips().filter(content_hash=content_hash).values_list("stored_in", flat=True)
+            found = place.first()
+        if found is None:
+            return Export(content_hash, None, GONE)
+        stored_in = found
+    return Export(content_hash, None, "its bytes are missing or damaged; check_cache says more")
 
 
 def _described(clip: Clip, entry: Entry) -> ClipDescription:
@@ -207,7 +206,7 @@ def restore_clip(cache: SpeechCache, clip: ArchivedClip) -> bool:
 def _is_here(cache: SpeechCache, described: ClipDescription) -> bool:
     """Whether it is there and whole, or was taken out of use. Raises UnusableClip, TierError."""
     with as_tier_error():
-        record = Clip.objects.filter(content_hash=described.content_hash).defer("waveform").first()
+        record = Clip.objects.filter(content_hash=described.content_hash).select_related("file").first()
         if record is None:
             return False
         if record.content_type == ContentType.RESPONSE:
@@ -221,9 +220,7 @@ def _is_here(cache: SpeechCache, described: ClipDescription) -> bool:
         tier = next((tier for tier in cache.tiers.permanents if tier.name == record.stored_in), None)
         if tier is None:
             raise UnusableClip("it is kept in a bucket that is not set up here")
-        kept = kept_clip(described.content_hash, PermanentStore(tier.name))
-        # Moved or removed at this moment: then it is somebody else's work, and there.
-        return kept is None or tier.read(kept) is not None
+        return tier.read(record) is not None
 
 
 def _entry_of(clip: ArchivedClip) -> Entry:

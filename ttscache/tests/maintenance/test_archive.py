@@ -17,10 +17,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from harness.clips import archived_clip, entry, speech
+from harness.clips import archived_clip, entry, speech, write_archive
 from harness.s3 import S3Server
 from ttscache import hooks, wiring
-from ttscache.maintenance.archive_file import ArchivedClip, ArchiveHead, ArchiveWriter
 from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip, ClipFile, ContentType, DatabaseIdentity, Invalidation, PermanentStore, Pin
 from ttscache.speech import SpeechRequest
@@ -414,18 +413,9 @@ def test_a_file_of_another_kind_is_no_archive(file: Path) -> None:
     assert run("import_clips", file) == (1, f"{file}: No such file or directory. 0 clips came in.")
 
 
-def write(file: Path, *clips: ArchivedClip) -> None:
-    with file.open("wb") as stream:
-        writer = ArchiveWriter(stream)
-        writer.begin(ArchiveHead(len(clips), "there"))
-        for clip in clips:
-            writer.add(clip)
-        writer.end(len(clips))
-
-
 def test_a_clip_of_other_words_than_those_on_record_is_refused(file: Path) -> None:
     clip = archived_clip("These words.")
-    write(file, clip)
+    write_archive(file, [clip])
     Clip.objects.record(speech("These words."), "question")
     Clip.objects.update(content_text="Words of another clip.")
     code, said = run("import_clips", file)
@@ -434,7 +424,7 @@ def test_a_clip_of_other_words_than_those_on_record_is_refused(file: Path) -> No
 
 
 def test_a_clip_of_a_person_s_own_words_on_record_gets_no_sound(file: Path) -> None:
-    write(file, archived_clip("These words."))
+    write_archive(file, [archived_clip("These words.")])
     Clip.objects.record(speech("These words."), "response")
     code, said = run("import_clips", file)
     assert (code, "a person's own words are on record here" in said) == (1, True)
