@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
 from ttscache import audio
+from ttscache.maintenance.archive_file import ArchivedClip, ArchiveHead, ArchiveWriter, ClipDescription
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry, checksum_of
 
@@ -44,3 +49,41 @@ def entry(content_hash: str = KEY, sound: bytes = b"sound", **fields: object) ->
         "waveform": b"\x01\x02",
     }
     return Entry(**(given | fields))  # type: ignore[arg-type]
+
+
+def archived_clip(text: str = TEXT, sound: bytes = b"", **fields: object) -> ArchivedClip:
+    """A whole clip as an archive has it, whatever its sound."""
+    request = speech(text)
+    sound = sound or f"the sound of {request.content_hash}".encode()
+    given: dict[str, object] = {
+        "content_hash": request.content_hash,
+        "text": request.text,
+        "voice": request.voice,
+        "model": request.model,
+        "audio_format": request.audio_format,
+        "speed": request.speed,
+        "instructions": request.instructions,
+        "content_type": "question",
+        "is_shareable": False,
+        "made_ahead": True,
+        "created_at": datetime(2026, 3, 1, 12, 30, 0, 5, tzinfo=UTC),
+        "last_accessed_at": datetime(2026, 11, 1, tzinfo=UTC),
+        "adopted_at": None,
+        "duration_ms": 1_000,
+        "loudness_dbfs": -20.5,
+        "waveform": b"\x01\xff",
+        "size": len(sound),
+        "checksum": checksum_of(sound),
+    }
+    return ArchivedClip(ClipDescription(**(given | fields)), sound)  # type: ignore[arg-type]
+
+
+def write_archive(file: Path, clips: Iterable[ArchivedClip], *, source: str = "elsewhere") -> None:
+    """What `export_clips` of another site would have written."""
+    ordered = sorted(clips, key=lambda clip: clip.content_hash)
+    with file.open("wb") as stream:
+        writer = ArchiveWriter(stream)
+        writer.begin(ArchiveHead(len(ordered), source))
+        for clip in ordered:
+            writer.add(clip)
+        writer.end(len(ordered))

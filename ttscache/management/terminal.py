@@ -7,6 +7,7 @@ from typing import Never
 
 from tqdm import tqdm
 
+INTERRUPTED = 130  # the exit status of what Ctrl-C ended
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} clips [{elapsed}, {remaining} left, {rate_fmt}{postfix}]"
 
 

@@ -12,24 +12,23 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from ttscache.renditions.retirement import shutdown_date
+from ttscache.warming.last_takes import find_last_takes, make_last_takes, retiring_models
 
 from narratives import publishing
 from ttscache import warming
 from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.connections import OrmThreadPool
-from ttscache.management.terminal import clip_bar
+from ttscache.management.terminal import INTERRUPTED, clip_bar
 from ttscache.models import Clip, WarmItem, WarmRun
-from ttscache.renditions.retirement import shutdown_date
 from ttscache.warming import Plan, worker
-from ttscache.warming.last_takes import find_last_takes, make_last_takes, retiring_models
 from ttscache.warming.progress import progress_of
 from ttscache.warming.time_estimate import seconds_to_make
 from ttscache.wiring import speech_cache
 
 POLL_SECONDS = 0.2
 FIRST_WORDS = 40  # characters of a text in the list of clips
-INTERRUPTED = 130  # the exit status of what Ctrl-C ended
 
 
 class Command(BaseCommand):

@@ -1,0 +1,268 @@
+"""A voice moves: exported from one site and imported into another, over kills, full disks, lost servers."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.caller import Caller, sound_of
+from harness.clips import archived_clip, write_archive
+from harness.fault_table import NoteFault
+from harness.openai_server import OpenAIServer
+from harness.postgres import PostgresServer
+from harness.process import leashed, marked
+from harness.s3 import S3Server
+from harness.site import Site, WebServer
+from harness.site_data import query
+from harness.small_disk import SmallDisk
+from tests.conftest import MakeSite
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+CLIPS = 2 * 17  # of the default journey, in both voices
+MANY = 150
+ROUNDS = 20 if os.environ.get("TEST_LONG") == "1" else 2
+SOUND_BYTES = 20_000
+MOST_BYTES_OF_MEMORY = 100 * 1024**2
+WHOLE = "SELECT content_hash, checksum, audio_file_size FROM tts_cache WHERE stored_at IS NOT NULL ORDER BY 1"
+COUNT = "SELECT count(*) FROM tts_cache WHERE stored_at IS NOT NULL"
+
+
+@pytest.fixture(scope="module")
+def source(make_site: MakeSite) -> WebServer:
+    """On SQLite, with the clips of the default journey."""
+    site: WebServer = make_site(WebServer)
+    site.manage("load_default_content", check=True)
+    site.manage("warm", check=True)
+    return site
+
+
+@pytest.fixture(scope="module")
+def archive(source: WebServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("archive") / "voice.tar"
+    source.manage("export_clips", str(file), check=True)
+    return file
+
+
+@pytest.fixture(scope="module")
+def bucket(running_s3: S3Server) -> str:
+    return running_s3.create_bucket(public_prefix="public/")
+
+
+@pytest.fixture(scope="module")
+def target(make_site: MakeSite, postgres: PostgresServer, running_s3: S3Server, bucket: str) -> WebServer:
+    """On PostgreSQL with a bucket; the texts are there, and none of their clips."""
+    site: WebServer = make_site(
+        WebServer,
+        DATABASE_URL=postgres.create_database(),
+        TTS_PERMANENT="storage",
+        TTS_COMPRESSION="gzip",
+        **running_s3.settings(bucket),
+    )
+    site.prepare()
+    site.manage("load_default_content", check=True)
+    return site
+
+
+def test_a_voice_moves_from_sqlite_to_postgresql_with_a_bucket_without_a_provider_call(
+    source: WebServer, archive: Path, target: WebServer, s3: S3Server, openai: OpenAIServer
+) -> None:
+    assert query(target, COUNT) == [(0,)]
+    said = target.manage("import_clips", str(archive), check=True).stdout
+    assert f"{CLIPS} clips came in" in said
+    assert query(target, WHOLE) == query(source, WHOLE)
+    objects = s3.objects(target.env["AWS_STORAGE_BUCKET_NAME"])
+    assert {name.partition("/")[0] for name in objects} == {"public"}
+    with target:
+        caller = Caller(target)
+        for voice in ("nova", "onyx"):
+            listed = caller.narratives(voice)
+            for item in [*listed["narratives"], *listed["system"].values()]:
+                assert item["audio"]["ready"]
+                heard = caller.clip(item["audio"]["content_hash"])
+                assert (heard.status, heard.body) == (200, sound_of(item["text"], voice))
+    assert openai.calls() == []
+
+
+def test_an_import_of_what_is_there_changes_nothing(
+    archive: Path, target: WebServer, s3: S3Server, bucket: str
+) -> None:
+    target.manage("import_clips", str(archive), check=True)
+    before = s3.objects(bucket)
+    said = target.manage("import_clips", str(archive), check=True).stdout
+    assert f"0 clips came in, 0\xa0bytes; {CLIPS} were here already." in said
+    assert s3.objects(bucket) == before
+
+
+def test_an_archive_of_the_moved_voice_has_the_clips_of_the_first(
+    archive: Path, target: WebServer, tmp_path: Path, make_site: MakeSite, source: WebServer
+) -> None:
+    target.manage("import_clips", str(archive), check=True)
+    target.manage("export_clips", str(tmp_path / "back.tar"), check=True)
+    third: WebServer = make_site(WebServer)
+    third.manage("import_clips", str(tmp_path / "back.tar"), check=True)
+    assert query(third, WHOLE) == query(source, WHOLE)
+
+
+# --- cut off ----------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def many(make_site: MakeSite, tmp_path_factory: pytest.TempPathFactory) -> tuple[WebServer, Path]:
+    """A site with so many clips that a command can be killed in the middle; and the archive they are from."""
+    file = tmp_path_factory.mktemp("many") / "many.tar"
+    chance = random.Random(11)
+    write_archive(
+        file,
+        [
+            archived_clip(f"Clip {number} of a long life.", chance.randbytes(SOUND_BYTES))
+            for number in range(MANY)
+        ],
+    )
+    site: WebServer = make_site(WebServer)
+    site.manage("import_clips", str(file), check=True)
+    return site, file
+
+
+def started(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        leashed([site.python, "manage.py", *arguments]),
+        cwd=site.project,
+        env=marked(site.environment(), "archive"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def kill_once(process: subprocess.Popen[bytes], is_time: object) -> bool:
+    """kill -9 as soon as it is time; False where it ended before."""
+    assert callable(is_time)
+    while process.poll() is None and not is_time():
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    return process.returncode == -9
+
+
+def test_an_export_that_is_killed_again_and_again_becomes_the_same_file(
+    many: tuple[WebServer, Path], tmp_path: Path, note_fault: NoteFault
+) -> None:
+    site, _ = many
+    site.manage("export_clips", str(tmp_path / "whole.tar"), check=True)
+    whole = (tmp_path / "whole.tar").read_bytes()
+    file, part = tmp_path / "killed.tar", tmp_path / "killed.tar.part"
+    killed = 0
+    for turn in range(1, ROUNDS + 1):
+        wanted = len(whole) * turn // (ROUNDS + 2)
+
+        def is_long_enough(wanted: int = wanted) -> bool:
+            return part.exists() and part.stat().st_size >= wanted
+
+        killed += kill_once(started(site, "export_clips", str(file)), is_long_enough)
+        assert not file.exists()
+    assert killed == ROUNDS
+    said = site.manage("export_clips", str(file), check=True).stdout
+    assert "clips already" in said
+    assert file.read_bytes() == whole
+    note_fault("kill -9 of an export", "nothing", "FILE.part, from which the next run continues")
+
+
+def test_an_import_that_is_killed_again_and_again_is_complete_at_last(
+    many: tuple[WebServer, Path],
+    make_site: MakeSite,
+    postgres: PostgresServer,
+    running_s3: S3Server,
+    note_fault: NoteFault,
+) -> None:
+    site, file = many
+    bucket = running_s3.create_bucket()
+    target: WebServer = make_site(
+        WebServer,
+        DATABASE_URL=postgres.create_database(),
+        TTS_PERMANENT="storage",
+        **running_s3.settings(bucket),
+    )
+    target.prepare()
+    wanted = set(query(site, WHOLE))
+    for turn in range(1, ROUNDS + 1):
+        least = MANY * turn // (ROUNDS + 2)
+
+        def are_enough_in(least: int = least) -> bool:
+            return int(query(target, COUNT)[0][0]) >= least
+
+        assert kill_once(started(target, "import_clips", str(file)), are_enough_in)
+        assert set(query(target, WHOLE)) < wanted
+    target.manage("import_clips", str(file), check=True)
+    assert set(query(target, WHOLE)) == wanted
+    assert "All tiers agree" in target.manage("check_cache").stdout
+    note_fault(
+        "kill -9 of an import", "nothing", "each clip whole or not at all; the next run brings the rest"
+    )
+
+
+def test_a_full_disk_ends_an_export_in_one_line_and_the_next_run_continues(
+    many: tuple[WebServer, Path], tmp_path: Path, note_fault: NoteFault
+) -> None:
+    site, _ = many
+    site.manage("export_clips", str(tmp_path / "whole.tar"), check=True)
+    with SmallDisk(tmp_path / "small", 2 * 1024**2) as disk:
+        file = disk.folder / "voice.tar"
+        full = site.manage("export_clips", str(file))
+        assert full.returncode == 1
+        assert full.stderr.count("\n") == 1, full.stderr
+        assert "No space left on device. What is written stays in" in full.stderr
+        assert not file.exists()
+        disk.resize(64 * 1024**2)
+        assert "clips already" in site.manage("export_clips", str(file), check=True).stdout
+        assert file.read_bytes() == (tmp_path / "whole.tar").read_bytes()
+    note_fault("an export fills the disk", "nothing", "FILE.part, from which the next run continues")
+
+
+@pytest.mark.parametrize("command", ["export_clips", "import_clips"])
+def test_a_database_that_is_away_is_told_in_one_line(
+    many: tuple[WebServer, Path], make_site: MakeSite, tmp_path: Path, command: str
+) -> None:
+    _, file = many
+    lost: WebServer = make_site(WebServer, DATABASE_URL="postgres://nobody@127.0.0.1:9/none")
+    done = lost.manage(command, str(file if command == "import_clips" else tmp_path / "voice.tar"))
+    assert done.returncode == 1
+    assert "The database cannot be reached or refuses." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# --- memory -----------------------------------------------------------------------------------------------
+def peak_memory_of(process: subprocess.Popen[bytes]) -> int:
+    """In bytes, by the kernel's own high-water mark; that of getrusage begins with what the parent had."""
+    peak = 0
+    while process.poll() is None:
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            break
+        peak = max([peak, *(int(line.split()[1]) * 1024 for line in status.splitlines() if "VmHWM" in line)])
+        time.sleep(0.05)
+    process.communicate()
+    return peak
+
+
+def assert_memory_stays_bounded(site: Site, file: Path, clips: int, back: Path) -> None:
+    importing = started(site, "import_clips", str(file))
+    peaks = {"import": peak_memory_of(importing)}
+    exporting = started(site, "export_clips", str(back))
+    peaks["export"] = peak_memory_of(exporting)
+    assert (importing.returncode, exporting.returncode) == (0, 0)
+    assert query(site, COUNT) == [(clips,)]
+    assert all(0 < peak <= MOST_BYTES_OF_MEMORY for peak in peaks.values()), peaks
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_10_000_clips_travel_in_100_mb_of_memory(make_site: MakeSite, tmp_path: Path) -> None:
+    sound = bytes(range(1, 251)) * (SOUND_BYTES // 250)
+    clips = [archived_clip(f"Clip {number} of a very long life.", sound) for number in range(10_000)]
+    write_archive(tmp_path / "in.tar", clips)
+    assert_memory_stays_bounded(make_site(WebServer), tmp_path / "in.tar", len(clips), tmp_path / "out.tar")

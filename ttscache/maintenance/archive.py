@@ -1,0 +1,247 @@
+"""Carry clips to another server, database or bucket: out of the permanent tiers, and into them.
+
+Records without sound do not travel. The texts they belong to do, as journeys (JSON), and publishing them puts
+their clips on record; a record alone would be a text that nobody knows the place of.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from ttscache import hooks
+from ttscache.cache import SpeechCache
+from ttscache.maintenance.archive_file import (
+    ArchivedClip,
+    ArchiveReader,
+    ClipDescription,
+    NoArchive,
+    UnusableClip,
+)
+from ttscache.models import Clip, ContentType, DatabaseIdentity, PermanentStore
+from ttscache.tiers import Entry
+from ttscache.tiers.records import as_tier_error, kept_clip
+
+PAGE = 500
+LOOKS = 3  # at a clip that is moved or made anew while it is read
+GONE = "gone"
+HEAD_BYTES = 1024  # an export that was killed within its first member leaves no more
+
+
+# --- out --------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One clip on its way out. Without `clip` it stays behind; `problem` says why, never in its words."""
+
+    content_hash: str
+    clip: ArchivedClip | None
+    problem: str = ""
+
+
+def exportable_clips() -> QuerySet[Clip]:
+    """All that play, but for a person's own words and what may hold some.
+
+    Earlier systems kept reflections that quote the listener; only those marked shareable were looked at.
+    """
+    may_quote = Q(content_type=ContentType.ANALYSIS, adopted_at__isnull=False, is_shareable=False)
+    return Clip.objects.with_audio().exclude(Q(content_type=ContentType.RESPONSE) | may_quote)
+
+
+def identity_of_database() -> str:
+    """Which database an archive is from. Raises TierError."""
+    with as_tier_error():
+        return DatabaseIdentity.of_this_database()
+
+
+def count_exportable() -> int:
+    """Raises TierError."""
+    with as_tier_error():
+        return exportable_clips().count()
+
+
+def export_all(cache: SpeechCache, *, after: str = "") -> Iterator[Export]:
+    """All clips with a greater content hash, in order, one in memory at a time. Raises TierError."""
+    while True:
+        with as_tier_error():
+            rows = exportable_clips().filter(content_hash__gt=after).order_by("content_hash")
+            page = list(rows.values_list("content_hash", "stored_in")[:PAGE])
+        if not page:
+            return
+        for content_hash, stored_in in page:
+            export = _exported(cache, content_hash, stored_in)
+            if export.problem != GONE:
+                yield export
+        after = page[-1][0]
+
+
+def _exported(cache: SpeechCache, content_hash: str, stored_in: str) -> Export:
+    tiers = {tier.name: tier for tier in cache.tiers.permanents}
+    for _ in range(LOOKS):
+        tier = tiers.get(stored_in)
+        if tier is None:
+            return Export(content_hash, None, "it is kept in a bucket that is not set up here")
+        with as_tier_error():
+            clip = kept_clip(content_hash, PermanentStore(tier.name))
+            entry = tier.read(clip) if clip is not None and clip.is_active else None
+            if clip is not None and entry is not None:
+                return Export(content_hash, ArchivedClip(_described(clip, entry), entry.audio))
+            # Damaged, or moved, made anew or removed meanwhile: its record as it is now tells which.
+            place = exportable_clips().filter(content_hash=content_hash).values_list("stored_in", flat=True)
+            found = place.first()
+        if found is None:
+            return Export(content_hash, None, GONE)
+        stored_in = found
+    return Export(content_hash, None, "its bytes are missing or damaged; check_cache says more")
+
+
+def _described(clip: Clip, entry: Entry) -> ClipDescription:
+    return ClipDescription(
+        content_hash=clip.content_hash,
+        text=clip.content_text,
+        voice=clip.voice,
+        model=clip.model,
+        audio_format=clip.audio_format,
+        speed=clip.speed,
+        instructions=clip.instructions,
+        content_type=clip.content_type,
+        is_shareable=clip.is_shareable,
+        made_ahead=clip.made_ahead,
+        created_at=clip.created_at,
+        last_accessed_at=clip.last_accessed_at,
+        adopted_at=clip.adopted_at,
+        duration_ms=entry.duration_ms,
+        loudness_dbfs=entry.loudness_dbfs,
+        waveform=entry.waveform,
+        size=entry.size,
+        checksum=entry.checksum,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPart:
+    """What an earlier run has left: how many clips are whole, the last one's hash, where the next belongs."""
+
+    clips: int = 0
+    last_hash: str = ""
+    position: int = 0
+    planned: int = 0
+
+
+@contextmanager
+def open_part(path: Path) -> Iterator[BinaryIO]:
+    """FILE.part, for one export at a time; readable by its owner only, as it holds texts.
+
+    Raises OSError, and NoArchive where another export writes it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NoArchive(f"Another export writes {path} at this moment.") from None
+        yield file
+
+
+def continue_part(file: BinaryIO, source: str) -> WrittenPart:
+    """Keep what is whole, cut off the rest, and stand where the next clip belongs.
+
+    Raises OSError, and NoArchive for a file that is no begun archive, or one of another database.
+    """
+    reader = ArchiveReader(file)
+    clips, last_hash = 0, ""
+    for clip in reader.clips():
+        if not isinstance(clip, ArchivedClip):
+            break
+        clips, last_hash = clips + 1, clip.content_hash
+    if reader.head is None:
+        if os.fstat(file.fileno()).st_size > HEAD_BYTES:
+            raise NoArchive("It is no archive that was begun: remove it, or name another file.")
+        file.seek(0)
+        file.truncate()
+        return WrittenPart()
+    if reader.head.source != source:
+        raise NoArchive("It was begun from another database: remove it, or name another file.")
+    file.seek(reader.whole_until)
+    file.truncate()
+    padding = -reader.whole_until % tarfile.BLOCKSIZE  # a clip is whole without the zeros behind it
+    file.write(bytes(padding))
+    return WrittenPart(clips, last_hash, reader.whole_until + padding, reader.head.clips)
+
+
+# --- in ---------------------------------------------------------------------------------------------------
+def restore_clip(cache: SpeechCache, clip: ArchivedClip) -> bool:
+    """Keep it in the permanent tier, unless it is there and whole; whether it was kept.
+
+    Bytes that are missing or damaged here are replaced. Raises UnusableClip for a clip that may not come in,
+    and TierError.
+    """
+    described = clip.description
+    if _is_here(cache, described):
+        return False
+    with as_tier_error(), transaction.atomic():
+        # Touched first, so that a prune cannot delete it meanwhile; then, if need be, recorded whole: an
+        # import that is killed here finds the record as it left it.
+        if not Clip.objects.touch(clip.content_hash):
+            Clip.objects.record_all(
+                [described.request], described.content_type, are_shareable=described.is_shareable
+            )
+            # `last_accessed_at` is now: the stale clock of a clip starts at its import.
+            Clip.objects.filter(content_hash=clip.content_hash).update(created_at=described.created_at)
+        if described.adopted_at is not None:
+            # Its sound is judged leniently here too, or check_cache would find it short.
+            Clip.objects.filter(content_hash=clip.content_hash).update(adopted_at=described.adopted_at)
+    cache.tiers.permanent.put(_entry_of(clip))
+    return True
+
+
+def _is_here(cache: SpeechCache, described: ClipDescription) -> bool:
+    """Whether it is there and whole, or was taken out of use. Raises UnusableClip, TierError."""
+    with as_tier_error():
+        record = Clip.objects.filter(content_hash=described.content_hash).select_related("file").first()
+        if record is None:
+            return False
+        if record.content_type == ContentType.RESPONSE:
+            raise UnusableClip("a person's own words are on record here under its key")
+        if record.content_text != described.text or record.voice != described.voice:
+            raise UnusableClip("another text is on record here under its key")
+        if not record.is_active:
+            return True
+        if record.stored_at is None:
+            return False
+        tier = next((tier for tier in cache.tiers.permanents if tier.name == record.stored_in), None)
+        if tier is None:
+            raise UnusableClip("it is kept in a bucket that is not set up here")
+        return tier.read(record) is not None
+
+
+def _entry_of(clip: ArchivedClip) -> Entry:
+    described = clip.description
+    return Entry(
+        content_hash=described.content_hash,
+        audio=clip.audio,
+        audio_format=described.audio_format,
+        checksum=described.checksum,
+        duration_ms=described.duration_ms,
+        content_type=described.content_type,
+        voice=described.voice,
+        model=described.model,
+        characters=len(described.text),
+        loudness_dbfs=described.loudness_dbfs,
+        waveform=described.waveform,
+        made_ahead=described.made_ahead,
+    )
+
+
+def tell_of_restored_clips() -> None:
+    """The last clip that a version or a voice waits for may be there now. Pins need no look: where an object
+    belongs was decided when it was kept, and a clip is known as published by its hash."""
+    hooks.installed().run_ended()
