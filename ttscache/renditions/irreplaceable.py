@@ -69,8 +69,10 @@ def _models_of_another_address() -> frozenset[str]:
     """
     if models_list.is_openai(conf().openai_base_url):
         return frozenset()
-    soon = retirement.today() + timedelta(days=retirement.SOON_DAYS)
-    announced = {model: models_list.shutdown_date(model, listed={}) for model in Clip.objects.voice_models()}
+    soon = retirement.today() + timedelta(days=retirement.AHEAD_DAYS)
+    announced = {
+        model: models_list.announced_shutdown(model, base_url="") for model in Clip.objects.voice_models()
+    }
     return frozenset(
         model for model, day in announced.items() if day and day <= soon and model != conf().house_model
     )

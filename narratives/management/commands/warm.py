@@ -12,8 +12,6 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from ttscache.renditions.retirement import shutdown_date
-from ttscache.warming.last_takes import find_last_takes, make_last_takes, retiring_models
 
 from narratives import publishing
 from ttscache import warming
@@ -22,7 +20,9 @@ from ttscache.conf import conf
 from ttscache.connections import OrmThreadPool
 from ttscache.management.terminal import INTERRUPTED, clip_bar
 from ttscache.models import Clip, WarmItem, WarmRun
+from ttscache.renditions.retirement import shutdown_date
 from ttscache.warming import Plan, worker
+from ttscache.warming.last_takes import find_last_takes, make_last_takes, retiring_models
 from ttscache.warming.progress import progress_of
 from ttscache.warming.time_estimate import seconds_to_make
 from ttscache.wiring import speech_cache
