@@ -144,6 +144,7 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     """Plain static files, local clips in a folder of the test's own, and a cache that starts empty."""
     from ttscache import adaptive_cache, wiring
     from ttscache.delivery.waiting_room import waiting_room
+    from ttscache.renditions.current import forget_renditions
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick to check
     settings.STORAGES = {
@@ -152,7 +153,8 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     }
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
     settings.TTSCACHE = {**settings.TTSCACHE, "files_dir": tmp_path / "clips"}
-    for forget in (wiring.forget, adaptive_cache.forget_process_results, waiting_room.cache_clear):
+    caches = (adaptive_cache.forget_process_results, waiting_room.cache_clear, forget_renditions)
+    for forget in (wiring.forget, *caches):
         forget()
     yield
     wiring.forget()

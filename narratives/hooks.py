@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from narratives.editing.deleting import remove_for_good
 from narratives.listener.prefetch import what_follows
-from narratives.publishing import activate_ready_publications
+from narratives.publishing import activate_ready_publications, lock_publishing
+from narratives.publishing.renditions import clips_of_voice, voices_changed
 from narratives.staff.action_items import address_in_bank, needs_of_texts
 from ttscache.hooks import ActionItem, ReflectionLink
+from ttscache.speech import VoiceRendition
 from ttscache.warming import ClipSpec
+from ttscache.warming.takeover import switch_ready_renditions
 
 
 class NarrativeHooks:
@@ -19,8 +22,9 @@ class NarrativeHooks:
         return what_follows(content_hash)
 
     def run_ended(self) -> None:
-        """The last clip of a version may be there now."""
+        """The last clip of a version, or of a rendition, may be there now."""
         activate_ready_publications()
+        switch_ready_renditions()
 
     def tidy_daily(self) -> None:
         remove_for_good()
@@ -30,3 +34,12 @@ class NarrativeHooks:
 
     def reflection_links(self) -> Sequence[ReflectionLink]:
         return (ReflectionLink("Add to bank…", address_in_bank, "narratives.add_bankreflection"),)
+
+    def clips_of_voice(self, listener_voice: str, rendition: VoiceRendition) -> Sequence[ClipSpec]:
+        return clips_of_voice(listener_voice, rendition)
+
+    def lock_texts(self) -> None:
+        lock_publishing()
+
+    def voices_changed(self) -> None:
+        voices_changed()

@@ -31,6 +31,7 @@ class Conf:
     openai_api_key: str = field(default="", repr=False)
     openai_base_url: str = ""
     model: str = "tts-1-hd"
+    is_model_by_default: bool = False  # TTS_MODEL is not set: each site has chosen its own, once
     audio_format: str = "mp3"
     listener_voices: tuple[str, ...] = ("nova", "onyx")
     voices_by_role: Mapping[str, str] = field(default_factory=dict)  # which provider voice plays which

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from ttscache.models import Clip
+    from ttscache.speech import VoiceRendition
     from ttscache.warming import ClipSpec
 
 
@@ -55,6 +56,15 @@ class Hooks(Protocol):
     def reflection_links(self) -> Sequence[ReflectionLink]:
         """Links beside each of the most heard reflections that is not in a bank."""
 
+    def clips_of_voice(self, listener_voice: str, rendition: VoiceRendition) -> Sequence[ClipSpec]:
+        """Every clip that has to be there before this rendition may play this voice."""
+
+    def lock_texts(self) -> None:
+        """Called first in a transaction that changes who plays a voice: nothing is published meanwhile."""
+
+    def voices_changed(self) -> None:
+        """Called last in such a transaction. A rendition was requested, given up, or took over."""
+
 
 class NoHooks:
     """The cache on its own: nothing follows, and nobody is told anything."""
@@ -73,6 +83,15 @@ class NoHooks:
 
     def reflection_links(self) -> Sequence[ReflectionLink]:
         return ()
+
+    def clips_of_voice(self, listener_voice: str, rendition: VoiceRendition) -> Sequence[ClipSpec]:
+        return ()
+
+    def lock_texts(self) -> None:
+        pass
+
+    def voices_changed(self) -> None:
+        pass
 
 
 _installed: Hooks = NoHooks()

@@ -16,7 +16,7 @@ from ttscache.errors import Busy, TierError
 from ttscache.maintenance import adopted_clips, cleanup, pruning, relocation
 from ttscache.monitoring import alerts, health
 from ttscache.reports.storage import note_not_asked_for
-from ttscache.warming import popular, worker
+from ttscache.warming import popular, takeover, worker
 from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ def heartbeat() -> None:
     health.cluster_is_alive()
     health.forget_the_dead()
     warming.resume_paused(speech_cache().synthesizer.budget)
+    takeover.switch_ready_renditions()  # whoever ends a run does so at once, unless that process is killed
     enqueue_workers()
     if relocation.is_upkeep_due():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)

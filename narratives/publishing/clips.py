@@ -21,11 +21,11 @@ def given_by(publication: Publication) -> QuerySet[Revision]:
     return publication.revisions.filter(narrative__deleted_at__isnull=True)
 
 
-def clips_of(publication: Publication) -> list[ClipSpec]:
-    """All clips of its texts, in every voice that listeners have."""
+def clips_of(publication: Publication, voices: Iterable[str] = ()) -> list[ClipSpec]:
+    """All clips of its texts, in these voices or in all that listeners have."""
     return [
         ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
-        for voice in conf().listener_voices
+        for voice in voices or conf().listener_voices
         for revision in given_by(publication)
         .select_related("narrative")
         .order_by("narrative__position", "pk")
@@ -60,11 +60,11 @@ def live_clips(voices: Iterable[str] = ()) -> list[ClipSpec]:
     ]
 
 
-def bank_clips(reflections: Iterable[BankReflection]) -> list[ClipSpec]:
-    """What these reflections sound like in every voice that listeners have."""
+def bank_clips(reflections: Iterable[BankReflection], voices: Iterable[str] = ()) -> list[ClipSpec]:
+    """What these reflections sound like in these voices, or in all that listeners have."""
     lexicon = Pronunciation.objects.lexicon()
     return [
         ClipSpec(reflection.speech(voice, lexicon), ContentType.ANALYSIS)
-        for voice in conf().listener_voices
+        for voice in voices or conf().listener_voices
         for reflection in reflections
     ]

@@ -22,7 +22,9 @@ from narratives.text.lexicon import Lexicon
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import WarmRun
+from ttscache.renditions.current import playing
 from ttscache.warming import ClipSpec
+from ttscache.warming.takeover import make_pending
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ def said_otherwise(lexicon: Lexicon) -> list[tuple[Narrative, Revision]]:
     ]
 
 
+@playing()  # read after the lock, so that no voice is switched meanwhile
 def _publish(
     words: Mapping[Narrative, tuple[str, str]], *, requested_by: str, at_once: bool = False
 ) -> list[Publication]:
@@ -89,6 +92,8 @@ def _publish(
         if publication.state == Publication.State.LIVE and publication.journey.is_live:
             for voice in conf().listener_voices:
                 warm_journey(publication.journey, voice, requested_by=requested_by)
+    if publications:
+        make_pending(requested_by=requested_by)  # a voice that is being prepared says the new words as well
     return publications
 
 
@@ -231,6 +236,7 @@ def _runs_of(publication: Publication) -> QuerySet[WarmRun]:
     return WarmRun.objects.active().filter(scope=publication.scope)
 
 
+@playing()
 def _make_or_switch(
     publication: Publication, specs: Sequence[ClipSpec], *, requested_by: str
 ) -> WarmRun | None:
@@ -249,6 +255,7 @@ def _is_ready(publication: Publication, specs: Sequence[ClipSpec]) -> bool:
     return not publication.journey.is_live or not warming.plan(specs).missing
 
 
+@playing()
 def _switch_if_ready(publication: Publication) -> bool:
     specs = clips_of(publication)
     warming.protect(specs)  # before the look, so that a prune cannot delete a clip that was counted as there

@@ -13,6 +13,7 @@ from narratives.text.writing_advice import advice, reading, sentences
 from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin
+from ttscache.renditions.current import live_rendition
 
 FIRST_PACE = 15.0  # characters a second, before any clip of a voice is made
 ENOUGH_SECONDS = 10
@@ -38,20 +39,19 @@ class Estimate:
 def paces() -> dict[str, float]:
     """Characters a second of each listener voice, by its published clips. One query."""
     published = Pin.objects.published().values("content_hash")
-    clips = Clip.objects.with_audio().filter(
-        content_hash__in=published, model=conf().house_model, duration_ms__gt=0
-    )
+    clips = Clip.objects.with_audio().filter(content_hash__in=published, duration_ms__gt=0)
     rows = (
         clips.order_by()
-        .values("voice")
+        .values("voice", "model")
         .annotate(characters=Sum(Length("content_text")), milliseconds=Sum("duration_ms"))
     )
     measured = {
-        row["voice"]: row["characters"] / row["milliseconds"] * 1000
+        (row["model"], row["voice"]): row["characters"] / row["milliseconds"] * 1000
         for row in rows
         if row["milliseconds"] >= ENOUGH_SECONDS * 1000
     }
-    return {voice: measured.get(voice, FIRST_PACE) for voice in conf().listener_voices}
+    played_by = {voice: live_rendition(voice) for voice in conf().listener_voices}
+    return {voice: measured.get((by.model, by.voice), FIRST_PACE) for voice, by in played_by.items()}
 
 
 def estimate(text: str, lexicon: Lexicon, pace: Mapping[str, float]) -> Estimate:
@@ -61,7 +61,10 @@ def estimate(text: str, lexicon: Lexicon, pace: Mapping[str, float]) -> Estimate
         characters=len(text),
         sentences=len(sentences(text)),
         seconds=max((length / pace[voice] for voice, length in spoken.items()), default=0),
-        price_usd=list_price_usd(conf().house_model, max(spoken.values(), default=0)),
+        price_usd=max(
+            (list_price_usd(live_rendition(voice).model, length) for voice, length in spoken.items()),
+            default=0,
+        ),
         reading=reading(text),
         advice=tuple(advice(text)),
     )

@@ -69,3 +69,22 @@ class Rendition(models.Model):
             speed=self.speed,
             instructions=self.instructions,
         )
+
+
+class InstallationSettings(models.Model):
+    """The renditions that the settings of one installation ask for, and since when they do.
+
+    Several hosts restart one after the other with new settings. Each one's settings are followed when they
+    change, and not at each start, so that a host with old settings that starts again undoes nothing.
+    """
+
+    installation = models.CharField(max_length=500, unique=True)  # its host, and the folder of its clips
+    host = models.CharField(max_length=100)
+    renditions = models.JSONField()  # by listener voice
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["-since"]
+
+    def __str__(self) -> str:
+        return f"{self.installation}, since {self.since:%d %b %Y %H:%M}"

@@ -24,6 +24,7 @@ from ttscache.conf import conf
 from ttscache.coordination.hosts import this_host
 from ttscache.models import Alert
 from ttscache.monitoring import inventory, totals
+from ttscache.renditions.current import live_rendition
 from ttscache.wiring import speech_cache
 
 # As Prometheus writes them, in seconds.
@@ -142,7 +143,7 @@ def _service() -> Iterator[Metric]:
         "django": django.get_version(),
         "database": connection.vendor,
         "provider": conf().provider,
-        "model": conf().house_model,
+        "model": live_rendition(conf().default_voice).model,
     }
     says = "What runs here."
     yield _gauge("lifereview_build_info", says, list(about), {tuple(about.values()): 1})
