@@ -15,6 +15,7 @@ from django.core.signals import setting_changed
 from ttscache.defaults import HIT_RATE_TARGETS, LIST_PRICES, Price
 from ttscache.speech import (
     EMBEDDED_MODEL,
+    LEGACY_MODEL,
     OPENAI_VOICES,
     REALTIME_NAMESAKES,
     SpeechRequest,
@@ -30,8 +31,7 @@ class Conf:
     provider: str = "embedded"
     openai_api_key: str = field(default="", repr=False)
     openai_base_url: str = ""
-    model: str = "tts-1-hd"
-    is_model_by_default: bool = False  # TTS_MODEL is not set: each site has chosen its own, once
+    model: str = ""  # not set: each site chooses its own once, see warming.settings_changes
     audio_format: str = "mp3"
     listener_voices: tuple[str, ...] = ("nova", "onyx")
     voices_by_role: Mapping[str, str] = field(default_factory=dict)  # which provider voice plays which
@@ -61,7 +61,7 @@ class Conf:
     @property
     def house_model(self) -> str:
         """The embedded voice has a key of its own, so it never plays once an API key is set."""
-        return EMBEDDED_MODEL if self.provider == "embedded" else self.model
+        return EMBEDDED_MODEL if self.provider == "embedded" else self.model or LEGACY_MODEL
 
     @property
     def cdn_origin(self) -> str:

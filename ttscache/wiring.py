@@ -77,7 +77,7 @@ def _storage_tier(_process: int) -> StorageTier | None:
 
 
 def _provider(given: Conf) -> Provider:
-    """The settings' provider, and the other one for what it still has to make while a rendition takes over."""
+    """The settings' provider, and the other one for clips that are missing during a takeover."""
     embedded = EmbeddedProvider()
     if not given.openai_api_key:
         return embedded

@@ -71,7 +71,7 @@ def _follow() -> None:
 def rendition_by_settings(listener_voice: str) -> VoiceRendition:
     """Where TTS_MODEL is not set, with the model that this site chose when it first needed one."""
     given = conf()
-    if given.is_model_by_default and given.provider == "openai":
+    if not given.model and given.provider == "openai":
         given = replace(given, model=_default_model())
     return given.rendition(listener_voice)
 

@@ -67,7 +67,7 @@ class Command(BaseCommand):
         async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
         load_shipped_content()
         release_leases_of_dead_processes()
-        follow_settings()  # other settings ask for other voices, which take over once all their clips are there
+        follow_settings()  # with other settings another voice takes over, once all its clips are there
         sync_pins()
         keep_live_journeys_warm(requested_by="the start of the service")
         make_what_waits(requested_by="the start of the service")
