@@ -8,7 +8,9 @@ from narratives.publishing.clips import (
     given_by,
     kind_of_clip,
     live_clips,
+    makeable_clips_of,
     published_clips,
+    waits_for_renditions,
 )
 from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.publications import (
@@ -51,6 +53,7 @@ __all__ = [
     "make",
     "make_bank",
     "make_what_waits",
+    "makeable_clips_of",
     "publish",
     "publish_anyway",
     "publish_sounds",
@@ -60,6 +63,7 @@ __all__ = [
     "sync_pins",
     "taken_along_with",
     "wait_again",
+    "waits_for_renditions",
     "warm_journey",
     "warm_live_journeys",
     "withdraw",

@@ -8,8 +8,11 @@ from django.db.models import QuerySet
 
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation, Publication, Revision
 from ttscache.conf import conf
-from ttscache.models import ContentType
+from ttscache.models import ContentType, Rendition
+from ttscache.renditions.current import live_renditions, playing
+from ttscache.renditions.makeable import can_still_be_made
 from ttscache.warming import ClipSpec
+from ttscache.warming.takeover import pending_renditions
 
 
 def kind_of_clip(narrative: Narrative) -> ContentType:
@@ -29,6 +32,32 @@ def clips_of(publication: Publication, voices: Iterable[str] = ()) -> list[ClipS
         for revision in given_by(publication)
         .select_related("narrative")
         .order_by("narrative__position", "pk")
+    ]
+
+
+def makeable_clips_of(publication: Publication) -> list[ClipSpec]:
+    """Those that can be made. A voice whose rendition cannot be made any more says the new words once the
+    rendition takes over that is being prepared.
+    """
+    with playing() as live:
+        pending = {row.listener_voice: row.spec for row in pending_renditions()}
+        instead = {
+            voice: spec
+            for voice, spec in pending.items()
+            if voice in live and not can_still_be_made(live[voice])
+        }
+        with playing({**live, **instead}):
+            return clips_of(publication)
+
+
+def waits_for_renditions(publication: Publication) -> list[Rendition]:
+    """The pending renditions without which listeners cannot get these words: the page says so."""
+    live = live_renditions()
+    return [
+        rendition
+        for rendition in pending_renditions()
+        if rendition.listener_voice in live and not can_still_be_made(live[rendition.listener_voice])
+        if publication.state == Publication.State.WAITING
     ]
 
 

@@ -15,7 +15,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from narratives.models import Journey, Narrative, Pronunciation, Publication, Revision, share_lexicon
-from narratives.publishing.clips import clips_of, given_by, kind_of_clip
+from narratives.publishing.clips import clips_of, given_by, kind_of_clip, makeable_clips_of
 from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.warming import warm_journey
 from narratives.text.lexicon import Lexicon
@@ -86,7 +86,7 @@ def _publish(
         if at_once or is_first:
             _switch(publication)
         else:
-            _make_or_switch(publication, clips_of(publication), requested_by=requested_by)
+            _make_or_switch(publication, requested_by=requested_by)
     sync_pins()
     for publication in publications:
         if publication.state == Publication.State.LIVE and publication.journey.is_live:
@@ -130,7 +130,10 @@ def _add_pending_revision(publication: Publication, narrative: Narrative, said: 
 def make(publication: Publication, *, requested_by: str = "") -> WarmRun:
     """Have what is missing made, also what could not be made before."""
     return warming.start_run(
-        publication.scope, clips_of(publication), name=publication.run_name, requested_by=requested_by
+        publication.scope,
+        makeable_clips_of(publication),
+        name=publication.run_name,
+        requested_by=requested_by,
     )
 
 
@@ -154,7 +157,10 @@ def make_what_waits(*, requested_by: str = "") -> None:
     """
     for publication in Publication.objects.waiting().select_related("journey"):
         warming.start_automatic_run(
-            publication.scope, clips_of(publication), name=publication.run_name, requested_by=requested_by
+            publication.scope,
+            makeable_clips_of(publication),
+            name=publication.run_name,
+            requested_by=requested_by,
         )
 
 
@@ -209,9 +215,8 @@ def wait_again(publication: Publication, *, requested_by: str) -> None:
     """
     publication.state = Publication.State.WAITING
     publication.save(update_fields=["state"])
-    specs = clips_of(publication)
-    costs_money = warming.plan(specs).cost_usd > 0
-    run = _make_or_switch(publication, specs, requested_by=requested_by)
+    costs_money = warming.plan(makeable_clips_of(publication)).cost_usd > 0
+    run = _make_or_switch(publication, requested_by=requested_by)
     if run is not None and costs_money:
         warming.pause(run, WarmRun.Pause.STAFF)
 
@@ -237,16 +242,14 @@ def _runs_of(publication: Publication) -> QuerySet[WarmRun]:
 
 
 @playing()
-def _make_or_switch(
-    publication: Publication, specs: Sequence[ClipSpec], *, requested_by: str
-) -> WarmRun | None:
+def _make_or_switch(publication: Publication, *, requested_by: str) -> WarmRun | None:
     """Queue its missing clips; without any, or where nobody can hear the journey, switch at once."""
     run = None
     if publication.journey.is_live:
-        name = publication.run_name
+        specs, name = makeable_clips_of(publication), publication.run_name
         run = warming.queue_missing(publication.scope, specs, name=name, requested_by=requested_by)
     if run is None:
-        _switch(publication)
+        _switch_if_ready(publication)  # what nobody can make any more waits for another rendition
     return run
 
 
