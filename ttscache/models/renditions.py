@@ -47,6 +47,7 @@ class Rendition(models.Model):
 
     class Meta:
         ordering: ClassVar = ["listener_voice", "-created_at"]
+        permissions: ClassVar = [("choose_voice", "Can choose who plays a voice for listeners")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["listener_voice"], condition=Q(state="live"), name="one_live_rendition_a_voice"
