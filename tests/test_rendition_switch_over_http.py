@@ -1,4 +1,4 @@
-"""A listener voice changes hands while listeners play: the old sound until the new one is whole, never both."""
+"""A listener voice changes hands while listeners play: the old sound until the new one is whole."""
 
 from __future__ import annotations
 

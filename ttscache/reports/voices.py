@@ -12,7 +12,7 @@ from django.utils import timezone
 from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Pin, Rendition
-from ttscache.renditions.current import live_rendition
+from ttscache.renditions.current import live_rendition, playing
 from ttscache.renditions.makeable import retires_on
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, REALTIME_VOICES, VoiceRendition, is_realtime
 from ttscache.warming import ClipSpec, Plan, plan
@@ -76,10 +76,12 @@ class Candidate:
         return all(clip.is_ready for clip in self.samples)
 
 
+@playing()  # as it is now, not as this process remembers it
 def listener_voices() -> list[ListenerVoice]:
     return [listener_voice(name) for name in conf().listener_voices]
 
 
+@playing()
 def listener_voice(name: str) -> ListenerVoice:
     rows = Rendition.objects.filter(listener_voice=name)
     live = live_rendition(name)
@@ -104,6 +106,7 @@ def models_to_choose() -> list[str]:
     return [*(model for model in known if model != EMBEDDED_MODEL), EMBEDDED_MODEL]
 
 
+@playing()
 def candidates(listener_voice: str, model: str) -> list[Candidate]:
     """Every voice of this model, those that have been heard or play now included; three queries."""
     live = live_rendition(listener_voice)
