@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
             name="rendition",
             options={
                 "ordering": ["listener_voice", "-created_at"],
+                "verbose_name_plural": "voices",
                 "permissions": [("choose_voice", "Can choose who plays a voice for listeners")],
             },
         ),

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from harness.renditions import OneText, installed_hooks
-from harness.staff_pages import YES, figure, staff_with, text_of
+from harness.staff_pages import INDEX, YES, figure, staff_with, text_of
 from ttscache.models import Clip, Rendition, WarmItem, WarmRun
 from ttscache.reports.voices import SAMPLES
 from ttscache.speech import VoiceRendition
@@ -199,3 +199,12 @@ def test_who_may_not_look_sees_nothing() -> None:
 @pytest.mark.parametrize("by", ["robot", ""])
 def test_a_voice_that_the_model_has_not_is_refused(publisher: Client, by: str) -> None:
     assert publisher.post(CHOOSE.replace("shimmer", by), YES).status_code == 400
+
+
+def test_a_switch_that_is_stuck_needs_somebody(admin_client: Client, pending: Rendition) -> None:
+    assert "The new voice for nova waits" not in text_of(admin_client.get(INDEX))
+    fail_all(pending)
+    page = text_of(admin_client.get(INDEX))
+
+    assert "The new voice for nova waits: 2 clips could not be made" in page
+    assert f'href="{VOICES}"' in page
