@@ -12,7 +12,7 @@ from ttscache.models import Clip, ContentType, Pin
 from ttscache.pins import replace_pins
 from ttscache.renditions.current import playing
 from ttscache.warming import ClipSpec
-from ttscache.warming.takeover import clips_of, pending_renditions
+from ttscache.warming.takeover import needed_clips, pending_renditions
 
 
 def lock_publishing() -> None:
@@ -54,7 +54,7 @@ def _sync_pins() -> None:
             if has_changes or not is_live:
                 wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
     for rendition in pending_renditions():
-        wanted[Pin.Reason.DRAFT] |= {spec.speech.content_hash for spec in clips_of(rendition)}
+        wanted[Pin.Reason.DRAFT] |= {spec.speech.content_hash for spec in needed_clips(rendition)}
     Clip.objects.keep_from_prune(set().union(*wanted.values()))
     warming.record(audible)
     Clip.objects.record_all(bank, ContentType.ANALYSIS, are_shareable=True)

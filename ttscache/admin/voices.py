@@ -163,7 +163,7 @@ class VoicesAdmin(ReadOnlyAdmin):
         planned = takeover.progress_of_takeover(rendition).planned
 
         def make() -> None:
-            takeover.go_on(rendition, requested_by=request.user.get_username())
+            takeover.continue_takeover(rendition, requested_by=request.user.get_username())
             self.log_change(request, rendition, f"Made what is missing. {in_words(planned)}")
 
         return self.make_after_a_yes(

@@ -85,12 +85,12 @@ def listener_voices() -> list[ListenerVoice]:
 def listener_voice(name: str) -> ListenerVoice:
     rows = Rendition.objects.filter(listener_voice=name)
     live = live_rendition(name)
-    pending = rows.pending().first()  # type: ignore[attr-defined]
+    pending = rows.pending().first()
     ended = [Rendition.State.PAST, Rendition.State.CANCELLED]
     return ListenerVoice(
         name=name,
         live=live,
-        row=rows.live().first(),  # type: ignore[attr-defined]
+        row=rows.live().first(),
         planned=plan(hooks.installed().clips_of_voice(name, live)),
         takeover=progress_of_takeover(pending) if pending is not None else None,
         past=tuple(_past(row) for row in rows.filter(state__in=ended).order_by("-ended_at")[:MOST_PAST]),
@@ -110,7 +110,7 @@ def models_to_choose() -> list[str]:
 def candidates(listener_voice: str, model: str) -> list[Candidate]:
     """Every voice of this model, those that have been heard or play now included; three queries."""
     live = live_rendition(listener_voice)
-    pending = Rendition.objects.pending().filter(listener_voice=listener_voice).first()  # type: ignore[attr-defined]
+    pending = Rendition.objects.pending().filter(listener_voice=listener_voice).first()
     specs = [candidate_spec(model, voice) for voice in voices_of(model)]
     known = {clip.content_hash: clip for clip in plan(sample_specs(specs)).clips}
     return [
@@ -157,9 +157,9 @@ def clips_of_rendition(spec: VoiceRendition) -> QuerySet[Clip]:
 
 
 def _past(rendition: Rendition) -> PastRendition:
-    clips = clips_of_rendition(rendition.spec).with_audio()  # type: ignore[attr-defined]
+    clips = clips_of_rendition(rendition.spec).with_audio()
     figures = clips.order_by().aggregate(clips=Count("pk"), bytes=Sum("stored_size"))
-    held = Pin.objects.in_force().filter(content_hash__in=clips.values("content_hash"))  # type: ignore[attr-defined]
+    held = Pin.objects.in_force().filter(content_hash__in=clips.values("content_hash"))
     reasons = Counter(dict(held.order_by().values_list("reason").annotate(Count("pk"))))
     labels = tuple((str(Pin.Reason(reason).label), number) for reason, number in reasons.most_common())
     return PastRendition(rendition, figures["clips"], figures["bytes"] or 0, labels)

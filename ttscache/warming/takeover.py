@@ -86,7 +86,7 @@ def request_rendition(
         return None
     rendition = _new(listener_voice, spec, requested_by)
     logger.info("Requested for the voice %s: %s, %s.", listener_voice, spec.model, spec.voice)
-    specs = clips_of(rendition)
+    specs = needed_clips(rendition)
     protect(specs)
     if live is None or not plan(specs).missing:
         _switch(rendition)
@@ -109,7 +109,7 @@ def cancel_rendition(rendition: Rendition) -> bool:
 
 
 # --- while it is pending ------------------------------------------------------------------------------------
-def clips_of(rendition: Rendition) -> Sequence[ClipSpec]:
+def needed_clips(rendition: Rendition) -> Sequence[ClipSpec]:
     """The clips that it needs before it may take over."""
     return hooks.installed().clips_of_voice(rendition.listener_voice, rendition.spec)
 
@@ -130,18 +130,21 @@ def make_pending(*, requested_by: str) -> None:
     """
     for rendition in pending_renditions():
         start_automatic_run(
-            run_scope(rendition), clips_of(rendition), name=_run_name(rendition), requested_by=requested_by
+            run_scope(rendition),
+            needed_clips(rendition),
+            name=_run_name(rendition),
+            requested_by=requested_by,
         )
 
 
-def go_on(rendition: Rendition, *, requested_by: str) -> None:
+def continue_takeover(rendition: Rendition, *, requested_by: str) -> None:
     """Make what is missing, failed clips included, also where that was paused."""
     resume(_start_run(rendition, requested_by))
 
 
 def progress_of_takeover(rendition: Rendition) -> Progress:
     """Writes nothing."""
-    planned = plan(clips_of(rendition))
+    planned = plan(needed_clips(rendition))
     run = WarmRun.objects.filter(scope=run_scope(rendition)).first()  # the latest
     failed: list[FailedClip] = []
     waits_for = ""
@@ -163,7 +166,7 @@ def progress_of_takeover(rendition: Rendition) -> Progress:
 def switch_ready_renditions() -> None:
     """Have every pending rendition take over whose clips are all there."""
     for rendition in pending_renditions():
-        if not plan(clips_of(rendition)).missing:
+        if not plan(needed_clips(rendition)).missing:
             switch_if_ready(rendition)
 
 
@@ -177,7 +180,7 @@ def switch_if_ready(rendition: Rendition, *, without: Collection[str] = ()) -> b
     pending = _still_pending(rendition)
     if pending is None:
         return False
-    specs = clips_of(pending)
+    specs = needed_clips(pending)
     protect(specs)  # before the look, so that a prune cannot delete a clip that was counted as there
     missing = {clip.content_hash for clip in plan(specs).missing}
     if missing - set(without):
@@ -240,7 +243,7 @@ def _cancel_runs(rendition: Rendition) -> None:
 
 def _start_run(rendition: Rendition, requested_by: str) -> WarmRun:
     return start_run(
-        run_scope(rendition), clips_of(rendition), name=_run_name(rendition), requested_by=requested_by
+        run_scope(rendition), needed_clips(rendition), name=_run_name(rendition), requested_by=requested_by
     )
 
 

@@ -92,7 +92,7 @@ class TestWhilePending:
         }
 
     def test_its_clips_are_held_and_nobody_hears_them(self, pending: Rendition) -> None:
-        new = {spec.speech.content_hash for spec in takeover.clips_of(pending)}
+        new = {spec.speech.content_hash for spec in takeover.needed_clips(pending)}
 
         assert new <= hashes("draft")
         assert not new & hashes("live")
@@ -122,7 +122,7 @@ class TestWhilePending:
         assert takeover.progress_of_takeover(pending).waits_for == WarmRun.Pause.BUDGET.label
 
     def test_a_cancelled_one_holds_nothing_and_makes_nothing(self, pending: Rendition) -> None:
-        new = {spec.speech.content_hash for spec in takeover.clips_of(pending)}
+        new = {spec.speech.content_hash for spec in takeover.needed_clips(pending)}
         assert takeover.cancel_rendition(pending)
         make(voice="marin")
         takeover.switch_ready_renditions()
@@ -151,7 +151,7 @@ class TestSwitch:
         takeover.switch_ready_renditions()
 
         assert old <= hashes("recent")
-        assert {spec.speech.content_hash for spec in takeover.clips_of(pending)} <= hashes("live")
+        assert {spec.speech.content_hash for spec in takeover.needed_clips(pending)} <= hashes("live")
         assert not hashes("draft")
 
     def test_what_follows_a_question_is_in_the_new_voice_then(self, pending: Rendition) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from harness.renditions import OneText, installed_hooks
 from harness.staff_pages import INDEX, YES, figure, staff_with, text_of
 from ttscache.models import Clip, Rendition, WarmItem, WarmRun
+from ttscache.renditions.current import live_rendition
 from ttscache.reports.voices import SAMPLES
 from ttscache.speech import VoiceRendition
 from ttscache.warming import takeover
@@ -40,11 +41,8 @@ def _two_texts(settings: Any) -> Iterator[None]:
         follow_settings()
         for voice in ("nova", "onyx"):
             for text in ("Where did it begin?", "Thank you."):
-                ready(Clip.objects.record(VoiceRendition(**OLD, voice=voice).request(text), "question"))
+                ready(Clip.objects.record(live_rendition(voice).request(text), "question"))
         yield
-
-
-OLD = {"provider": "openai", "model": "tts-1-hd"}
 
 
 def ready(clip: Clip) -> None:

@@ -94,8 +94,8 @@ class TestDefaultModel:
 
     @pytest.fixture
     def today(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int, int], None]:
-        def set_to(*day: int) -> None:
-            monkeypatch.setattr(timezone, "now", lambda: datetime(*day, 12, tzinfo=UTC))
+        def set_to(year: int, month: int, day: int) -> None:
+            monkeypatch.setattr(timezone, "now", lambda: datetime(year, month, day, 12, tzinfo=UTC))
 
         return set_to
 
