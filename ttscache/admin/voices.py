@@ -20,8 +20,8 @@ from ttscache.conf import conf
 from ttscache.models import Rendition
 from ttscache.reports.voices import (
     SAMPLES,
-    Candidate,
     ListenerVoice,
+    VoiceCandidate,
     candidate_spec,
     candidates,
     listener_voice,
@@ -265,7 +265,7 @@ def _time_of(missing: int) -> str:
     return f"That takes about {minutes} min, at the pace of the last runs."
 
 
-def _players(candidate: Candidate) -> list[Any]:
+def _players(candidate: VoiceCandidate) -> list[Any]:
     badges = badges_of(candidate.samples)
     return [
         player(clip, voice=candidate.spec.voice, says=words_of(clip, 60))

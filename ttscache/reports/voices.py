@@ -63,7 +63,7 @@ class ListenerVoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class VoiceCandidate:
     """Who could play a voice, and what it sounds like."""
 
     spec: VoiceRendition
@@ -107,14 +107,14 @@ def models_to_choose() -> list[str]:
 
 
 @playing()
-def candidates(listener_voice: str, model: str) -> list[Candidate]:
+def candidates(listener_voice: str, model: str) -> list[VoiceCandidate]:
     """Every voice of this model, those that have been heard or play now included; three queries."""
     live = live_rendition(listener_voice)
     pending = Rendition.objects.pending().filter(listener_voice=listener_voice).first()
     specs = [candidate_spec(model, voice) for voice in voices_of(model)]
     known = {clip.content_hash: clip for clip in plan(sample_specs(specs)).clips}
     return [
-        Candidate(
+        VoiceCandidate(
             spec=spec,
             samples=tuple(known[each.speech.content_hash] for each in sample_specs([spec])),
             is_live=spec == live,

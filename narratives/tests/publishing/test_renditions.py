@@ -239,7 +239,7 @@ class TestPublishedMeanwhile:
         assert (NEW, "marin", True) in playlist()
 
     def test_an_edit_goes_live_with_the_switch_where_the_old_voice_cannot_be_made_any_more(
-        self, pending: Rendition, monkeypatch: pytest.MonkeyPatch
+        self, pending: Rendition, admin_client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(
             "narratives.publishing.clips.can_still_be_made", lambda rendition: rendition.voice != "nova"
@@ -256,6 +256,10 @@ class TestPublishedMeanwhile:
         publishing.activate_ready_publications()
         assert NEW not in {text for text, _, _ in playlist()}
         assert publishing.waits_for_renditions(publication) == [pending]
+        page = admin_client.get(f"/admin/narratives/journey/{publication.journey_id}/change/")
+        assert (
+            "They go live when marin (gpt-realtime-2.1-mini) takes over this voice." in page.content.decode()
+        )
 
         make(voice="marin")
         takeover.switch_ready_renditions()
