@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 @pytest.fixture(autouse=True)
-def _known_renditions() -> None:
+def _known_renditions(voice: FakeVoice) -> None:
     """Housekeeping reads every other second who plays which voice, beside the requests."""
     refresh_renditions()
 
