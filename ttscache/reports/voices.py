@@ -146,8 +146,9 @@ def switch_plan(listener_voice: str, spec: VoiceRendition) -> Plan:
     return plan(hooks.installed().clips_of_voice(listener_voice, spec))
 
 
-def clips_of_rendition(spec: VoiceRendition) -> QuerySet[Clip]:
-    return Clip.objects.filter(
+def clips_there_of(spec: VoiceRendition) -> QuerySet[Clip]:
+    """Its clips that play without a provider call."""
+    return Clip.objects.with_audio().filter(
         model=spec.model,
         voice=spec.voice,
         audio_format=spec.audio_format,
@@ -157,7 +158,7 @@ def clips_of_rendition(spec: VoiceRendition) -> QuerySet[Clip]:
 
 
 def _past(rendition: Rendition) -> PastRendition:
-    clips = clips_of_rendition(rendition.spec).with_audio()
+    clips = clips_there_of(rendition.spec)
     figures = clips.order_by().aggregate(clips=Count("pk"), bytes=Sum("stored_size"))
     held = Pin.objects.in_force().filter(content_hash__in=clips.values("content_hash"))
     reasons = Counter(dict(held.order_by().values_list("reason").annotate(Count("pk"))))
