@@ -144,6 +144,7 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     """Plain static files, local clips in a folder of the test's own, and a cache that starts empty."""
     from ttscache import adaptive_cache, wiring
     from ttscache.delivery.waiting_room import waiting_room
+    from ttscache.renditions.current import forget_renditions
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick to check
     settings.STORAGES = {
@@ -154,7 +155,8 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
     # Not OpenAI's own address: what it has announced of its models would make tests depend on the day.
     elsewhere = {"openai_base_url": "http://speech.invalid/v1"}
     settings.TTSCACHE = {**settings.TTSCACHE, **elsewhere, "files_dir": tmp_path / "clips"}
-    for forget in (wiring.forget, adaptive_cache.forget_process_results, waiting_room.cache_clear):
+    caches = (adaptive_cache.forget_process_results, waiting_room.cache_clear, forget_renditions)
+    for forget in (wiring.forget, *caches):
         forget()
     yield
     wiring.forget()

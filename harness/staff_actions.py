@@ -18,7 +18,7 @@ from harness.staff_pages import YES
 from narratives import publishing
 from narratives.editing.deleting import delete_narratives
 from narratives.models import BankReflection, Journey, Narrative
-from ttscache.models import ApiToken, Clip, PruneRun, WarmRun
+from ttscache.models import ApiToken, Clip, PruneRun, Rendition, WarmRun
 
 NEW = "Where did it all begin?"
 PASSWORD = "quite long enough"
@@ -101,6 +101,12 @@ def makes_chosen(client: Client) -> bool:
 def makes_what_is_published(client: Client) -> bool:
     client.post(admin_page("ttscache.warmrun", "make_published"), YES)
     return bool(WarmRun.objects.exists())
+
+
+def chooses_a_voice(client: Client) -> bool:
+    address = reverse("admin:ttscache_rendition_choose", args=["nova"])
+    client.post(f"{address}?model=tts-1&by=sage", YES)
+    return bool(Rendition.objects.filter(voice="sage").exists())
 
 
 def pauses_a_run(client: Client) -> bool:

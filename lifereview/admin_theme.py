@@ -64,6 +64,7 @@ SIDEBAR = [
     ),
     _group(
         "Sound",
+        _page("Voices", "artist", "ttscache.rendition"),
         _page("Clips", "graphic_eq", "ttscache.clip"),
         _page("Warm runs", "local_fire_department", "ttscache.warmrun"),
         _page("Prune runs", "delete_sweep", "ttscache.prunerun"),

@@ -7,9 +7,13 @@ from collections.abc import Iterable, Sequence
 from narratives import publishing
 from narratives.editing.deleting import remove_for_good
 from narratives.listener.prefetch import what_follows
+from narratives.publishing import lock_publishing
+from narratives.publishing.renditions import clips_of_voice, voices_changed
 from narratives.staff.action_items import action_items_of_texts, address_in_bank
 from ttscache.hooks import ActionItem, Hooks, ReflectionLink
+from ttscache.speech import VoiceRendition
 from ttscache.warming import ClipSpec
+from ttscache.warming.takeover import switch_ready_renditions
 
 
 class NarrativeHooks(Hooks):
@@ -17,8 +21,9 @@ class NarrativeHooks(Hooks):
         return what_follows(content_hash)
 
     def run_ended(self) -> None:
-        """The last clip of a version may be there now."""
+        """The last clip of a version, or of a rendition, may be there now."""
         publishing.activate_ready_publications()
+        switch_ready_renditions()
 
     def tidy_daily(self) -> None:
         remove_for_good()
@@ -31,3 +36,12 @@ class NarrativeHooks(Hooks):
 
     def reflection_links(self) -> Sequence[ReflectionLink]:
         return (ReflectionLink("Add to bank…", address_in_bank, "narratives.add_bankreflection"),)
+
+    def clips_of_voice(self, listener_voice: str, rendition: VoiceRendition) -> Sequence[ClipSpec]:
+        return clips_of_voice(listener_voice, rendition)
+
+    def lock_texts(self) -> None:
+        lock_publishing()
+
+    def voices_changed(self) -> None:
+        voices_changed()

@@ -6,11 +6,12 @@ Their schedules are made in migrations/0002_schedules.py.
 from __future__ import annotations
 
 from narratives import publishing
+from ttscache.warming import takeover
 
 
 def warm_published() -> None:
     """Called every hour by schedule: what is published and not there is asked for, or asked for once more,
-    what listeners have first and then what waits for its sound.
+    what listeners have first, then what waits for its sound, and then a voice that is being prepared.
 
     What has failed MOST_TRIES times waits for staff, as each try may cost. Where nothing is missing nothing
     is written, and a run that is under way, paused, or held up by an outage or the budget is joined, so that
@@ -18,6 +19,7 @@ def warm_published() -> None:
     """
     publishing.keep_live_journeys_warm(requested_by="schedule")
     publishing.make_what_waits(requested_by="schedule")
+    takeover.make_pending(requested_by="schedule")
 
 
 def activate_publications() -> None:

@@ -27,6 +27,7 @@ MAY: dict[Callable[[Client], bool], str] = {
     actions.sees("narratives.pronunciation"): "Editor Publisher",
     actions.sees("narratives.bankreflection"): "Editor Publisher",
     actions.sees("ttscache.clip"): "Editor Publisher Analyst Operator",
+    actions.sees("ttscache.rendition"): "Publisher Analyst Operator",
     actions.sees("ttscache.warmrun"): "Publisher Analyst Operator",
     actions.sees("ttscache.prunerun"): "Analyst Operator",
     actions.sees("ttscache.alert"): "Analyst Operator",
@@ -46,6 +47,7 @@ MAY: dict[Callable[[Client], bool], str] = {
     actions.makes_the_journey: "Publisher Operator",
     actions.makes_chosen: "Publisher Operator",
     actions.makes_what_is_published: "Publisher Operator",
+    actions.chooses_a_voice: "Publisher Operator",
     actions.pauses_a_run: "Operator",
     actions.lets_a_run_go_on: "Operator",
     actions.cancels_a_run: "Operator",
@@ -85,13 +87,14 @@ NAMES = [
         "sees-lexicon",
         "sees-bank",
         "sees-clips",
+        "sees-voices",
         "sees-runs",
         "sees-prunes",
         "sees-alerts",
         "sees-usage",
     ),
     *("sees-spending", "sees-time-to-sound", "sees-queue", "sees-failures", "sees-staff", "sees-groups"),
-    *(deed.__name__ for deed in list(MAY)[14:]),
+    *(deed.__name__ for deed in list(MAY)[15:]),
 ]
 
 

@@ -19,6 +19,9 @@ from narratives import publishing
 from narratives.content.loading import load_shipped_content
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation
 from ttscache.models import Alert, Clip, PruneRun, WarmItem, WarmRun
+from ttscache.speech import VoiceRendition
+from ttscache.warming import takeover
+from ttscache.warming.settings_changes import follow_settings
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database, pytest.mark.timeout(300)]
 
@@ -53,6 +56,9 @@ PAGES = {
     "bank": "/admin/narratives/bankreflection/",
     "reflection": "/admin/narratives/bankreflection/{reflection}/change/",
     "new reflection": "/admin/narratives/bankreflection/add/",
+    "voices": "/admin/ttscache/rendition/",
+    "who plays a voice": "/admin/ttscache/rendition/nova/candidates/",
+    "choose a voice": "/admin/ttscache/rendition/nova/choose/?model=tts-1&by=sage",
     "clips": "/admin/ttscache/clip/",
     "clip": "/admin/ttscache/clip/{clip}/change/",
     "stale": "/admin/ttscache/clip/stale/",
@@ -119,6 +125,9 @@ def ids(settings: Any) -> dict[str, Any]:
     Clip.objects.filter(pk__in=[each.pk for each in old[:2]]).update(
         last_accessed_at=now - timedelta(days=200)
     )
+    follow_settings()
+    sage = VoiceRendition(provider="openai", model="tts-1-hd", voice="sage")
+    takeover.request_rendition("nova", sage, requested_by="ana")
     seed(8)
     prune = PruneRun.objects.create(days=90, state="done", listed=3, removed=3, freed_bytes=30_000)
     alert = Alert.objects.create(kind="coverage", says="30 of 34 are there.", since=now, due_at=now)

@@ -16,6 +16,7 @@ from django.core.signals import setting_changed
 from ttscache.defaults import HIT_RATE_TARGETS, LIST_PRICES, Price
 from ttscache.speech import (
     EMBEDDED_MODEL,
+    LEGACY_MODEL,
     OPENAI_VOICES,
     REALTIME_NAMESAKES,
     REALTIME_VOICES,
@@ -33,7 +34,7 @@ class Conf:
     provider: str = "embedded"
     openai_api_key: str = field(default="", repr=False)
     openai_base_url: str = ""
-    model: str = "tts-1-hd"
+    model: str = ""  # not set: each site chooses its own once, see warming.settings_changes
     audio_format: str = "mp3"
     listener_voices: tuple[str, ...] = ("nova", "onyx")
     voices_by_role: Mapping[str, str] = field(default_factory=dict)  # which provider voice plays which
@@ -66,7 +67,7 @@ class Conf:
     @property
     def house_model(self) -> str:
         """The embedded voice has a key of its own, so it never plays once an API key is set."""
-        return EMBEDDED_MODEL if self.provider == "embedded" else self.model
+        return EMBEDDED_MODEL if self.provider == "embedded" else self.model or LEGACY_MODEL
 
     def token_price(self, model: str) -> TokenPrice | None:
         """What the model costs by tokens; None for others, and where TTS_PRICES prices it otherwise."""

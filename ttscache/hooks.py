@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ttscache.models import Clip
+    from ttscache.speech import VoiceRendition
     from ttscache.warming import ClipSpec
 
 
@@ -55,6 +56,16 @@ class Hooks:
     def action_items(self) -> Iterable[ActionItem]:
         """Called each time somebody opens the dashboard. Raises Error."""
         return ()
+
+    def clips_of_voice(self, listener_voice: str, rendition: VoiceRendition) -> Sequence[ClipSpec]:
+        """Every clip that has to be there before this rendition may play this voice."""
+        return ()
+
+    def lock_texts(self) -> None:
+        """Called first in a transaction that changes who plays a voice: nothing is published meanwhile."""
+
+    def voices_changed(self) -> None:
+        """Called last in such a transaction. A rendition was requested, given up, or took over."""
 
     def texts_to_keep(self) -> Iterable[ClipSpec]:
         """All that could ever be requested of the texts as they are now, in every listener voice. Called when

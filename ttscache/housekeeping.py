@@ -24,7 +24,9 @@ from ttscache.errors import Busy, TierError
 from ttscache.maintenance.invalidation import LocalCopies
 from ttscache.models import Pin
 from ttscache.renditions import retirement
+from ttscache.renditions.current import refresh_renditions
 from ttscache.warming import popular, prefetch
+from ttscache.warming.settings_changes import follow_settings
 from ttscache.wiring import load_libraries, speech_cache
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class Housekeeping:
         self._due: dict[str, float] = {}
         self._published: frozenset[str] | None = None
         self._clips_reported = -1
+        self._are_settings_followed = False
 
     def start(self) -> Housekeeping:
         # The first listener of a clip that is not there would wait for them, seconds on a busy machine.
@@ -87,6 +90,7 @@ class Housekeeping:
 
     def _work(self) -> None:
         self._cache.ledger.flush()
+        self._follow_settings()
         self._look_at_pins()
         self._copies.forget_removed()
         self._report()
@@ -98,6 +102,14 @@ class Housekeeping:
             retirement.look_once_a_day(self._cache.leases)
         except (Error, Busy):
             logger.warning("The list of models is read later; the database does not answer.")
+
+    def _follow_settings(self) -> None:
+        """Once; `serve` does so before it starts this process, a web server by itself has nobody else. Who
+        plays which voice may change at any time, on another host."""
+        if not self._are_settings_followed:
+            follow_settings()
+            self._are_settings_followed = True
+        refresh_renditions()
 
     def _have_this_process_replaced(self) -> None:
         """Only web processes have a pool, and they are gunicorn's: at SIGTERM one answers what it has begun,

@@ -22,7 +22,7 @@ from ttscache.models import Clip, PruneRun
 from ttscache.monitoring import alerts
 from ttscache.renditions import retirement
 from ttscache.reports.storage import note_not_asked_for
-from ttscache.warming import popular, worker
+from ttscache.warming import popular, takeover, worker
 from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ def heartbeat() -> None:
     hosts.report_cluster_alive()
     hosts.forget_the_dead()
     warming.resume_paused(speech_cache().synthesizer.budget)
+    takeover.switch_ready_renditions()  # whoever ends a run does so at once, unless that process is killed
     enqueue_workers()
     if relocation.start_upkeep_turn():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)

@@ -16,6 +16,7 @@ from ttscache.coordination.leases import Leases
 from ttscache.generation.fallback import NoProviderCalls
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.providers import Provider
+from ttscache.providers.by_model import ProviderByModel
 from ttscache.providers.embedded import EmbeddedProvider
 from ttscache.providers.openai import OpenAIProvider
 from ttscache.tiers.chain import TierChain
@@ -78,15 +79,18 @@ def _storage_tier(_process: int) -> StorageTier | None:
 
 
 def _provider(given: Conf) -> Provider:
-    if given.provider == "embedded":
-        return EmbeddedProvider()
-    return OpenAIProvider(
+    """The settings' provider, and the other one for clips that are missing during a takeover."""
+    embedded = EmbeddedProvider()
+    if not given.openai_api_key:
+        return embedded
+    openai = OpenAIProvider(
         api_key=given.openai_api_key,
         base_url=given.openai_base_url,
         first_byte_seconds=given.first_byte_seconds,
         timeout_seconds=given.timeout_seconds,
         rehearses=given.house_model,
     )
+    return ProviderByModel([embedded, openai] if given.provider == embedded.name else [openai, embedded])
 
 
 def _list_price_usd(requested: RequestedClip) -> float:

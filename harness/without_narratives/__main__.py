@@ -13,7 +13,17 @@ from django.core.management import call_command
 if TYPE_CHECKING:
     from django.test import Client
 
-LISTS = ("clip", "warmrun", "prunerun", "alert", "usage", "playbackstart", "spending", "apitoken")
+LISTS = (
+    "clip",
+    "rendition",
+    "warmrun",
+    "prunerun",
+    "alert",
+    "usage",
+    "playbackstart",
+    "spending",
+    "apitoken",
+)
 
 
 def main() -> None:

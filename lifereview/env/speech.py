@@ -27,7 +27,7 @@ def ttscache_settings(env: Environment, folder: Path, web_threads: int) -> dict[
         "provider": env.choice("TTS_PROVIDER", "openai" if key else "embedded", PROVIDERS),
         "openai_api_key": key,
         "openai_base_url": env.url("OPENAI_BASE_URL", schemes=["http", "https"]),
-        "model": env.text("TTS_MODEL", "tts-1-hd"),
+        "model": env.text("TTS_MODEL"),  # without one, a site chooses its own once
         "audio_format": env.choice("TTS_FORMAT", "mp3", AUDIO_FORMATS),
         "listener_voices": _listener_voices(env),
         "voices_by_role": _voices_by_role(env),

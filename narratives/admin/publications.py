@@ -14,7 +14,7 @@ from narratives.admin.lookups import page_of
 from narratives.admin.publishing import FIRST_WAIT_SECONDS
 from narratives.models import Journey, Publication
 from ttscache import warming
-from ttscache.models import WarmRun
+from ttscache.models import Rendition, WarmRun
 from ttscache.staff.badges import FAILED, badges_of
 from ttscache.staff.clip_widgets import progress_bar
 from ttscache.staff.pages import StaffAdmin, has_said_yes
@@ -36,7 +36,7 @@ class Waiting:
         if publication is None:
             return None
         runs = WarmRun.objects.filter(scope=publication.scope)
-        return cls(publication, warming.plan(publishing.clips_of(publication)), runs.first())
+        return cls(publication, warming.plan(publishing.makeable_clips_of(publication)), runs.first())
 
     @property
     def progress(self) -> str:
@@ -70,6 +70,11 @@ class Waiting:
     @property
     def held_up(self) -> str:
         return self.run.get_paused_because_display() if self.run is not None else ""
+
+    @property
+    def renditions(self) -> list[Rendition]:
+        """Those that have to take over first, because what plays now cannot be made any more."""
+        return publishing.waits_for_renditions(self.publication)
 
 
 def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operation: str) -> HttpResponse:

@@ -16,6 +16,7 @@ from narratives.text.tidying import tidied
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import ContentType
+from ttscache.renditions.current import request_for
 from ttscache.warming import ClipSpec, Plan, remaking
 
 
@@ -74,7 +75,7 @@ def clips_of_words(texts: Iterable[str]) -> list[ClipSpec]:
     """The same of words that are not saved yet, to be counted; of which kind they are makes no difference."""
     lexicon = Pronunciation.objects.lexicon()
     return [
-        ClipSpec(conf().house_request(lexicon.spoken(text, voice), voice), ContentType.NARRATIVE)
+        ClipSpec(request_for(lexicon.spoken(text, voice), voice), ContentType.NARRATIVE)
         for text in map(tidied, texts)
         if text
         for voice in conf().listener_voices

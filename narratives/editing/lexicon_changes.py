@@ -13,6 +13,7 @@ from narratives.text.word_diff import Piece, changes
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import ContentType
+from ttscache.renditions.current import request_for
 from ttscache.renditions.irreplaceable import retired_among
 from ttscache.staff.wording import price
 from ttscache.warming import ClipSpec, Plan
@@ -84,7 +85,7 @@ def effect_of(after: Lexicon) -> Effect:
 def sounds_to_publish(after: Lexicon) -> Plan:
     """The clips of all that would be published with it: also what earlier changes have left to publish."""
     return warming.plan(
-        ClipSpec(conf().house_request(after.spoken(revision.text, voice), voice), kind_of_clip(narrative))
+        ClipSpec(request_for(after.spoken(revision.text, voice), voice), kind_of_clip(narrative))
         for narrative, revision in publishing.said_otherwise(after)
         for voice in conf().listener_voices
     )
@@ -138,7 +139,5 @@ def _changed_pronunciation(text: Text, before: Lexicon, after: Lexicon) -> Chang
     }
     if not spoken:
         return None
-    clips = tuple(
-        ClipSpec(conf().house_request(said, voice), text.content_type) for voice, said in spoken.items()
-    )
+    clips = tuple(ClipSpec(request_for(said, voice), text.content_type) for voice, said in spoken.items())
     return ChangedPronunciation(text, tuple(spoken), next(iter(spoken.values())), clips)

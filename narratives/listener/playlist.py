@@ -12,6 +12,7 @@ from ttscache.conf import conf
 from ttscache.delivery.clip_urls import audio_path, published_address
 from ttscache.errors import SpeechError
 from ttscache.models import Clip
+from ttscache.renditions.current import playing
 from ttscache.speech import SpeechRequest
 
 
@@ -55,7 +56,9 @@ def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
 def playlist(journey: Journey, voice: str) -> dict[str, Any]:
     """Everything of a journey that `live_journey` gave, in this voice, as the public contract has it."""
     narratives = published_narratives(journey)
-    speeches = {narrative: narrative.live.speech(voice) for narrative in narratives if narrative.live}
+    # The words were read first: a rendition takes over once it says all words that are live at that moment.
+    with playing():
+        speeches = {narrative: narrative.live.speech(voice) for narrative in narratives if narrative.live}
     clips = Clip.objects.defer("waveform").in_bulk(
         [speech.content_hash for speech in speeches.values()], field_name="content_hash"
     )

@@ -5,7 +5,7 @@ from django.db import migrations
 LOOK_AT_STORIES = ["narratives.view_journey", "narratives.view_narrative"]
 ANALYST = [
     f"ttscache.view_{model}"
-    for model in ("clip", "usage", "playbackstart", "spending", "warmrun", "prunerun", "alert")
+    for model in ("clip", "rendition", "usage", "playbackstart", "spending", "warmrun", "prunerun", "alert")
 ]
 WRITTEN = ("journey", "narrative", "pronunciation", "bankreflection")
 EDITOR = [
@@ -18,6 +18,7 @@ PUBLISHER = [
     "narratives.publish_journey",
     "ttscache.make_clip",
     "ttscache.change_clip",
+    *("ttscache.view_rendition", "ttscache.choose_voice"),
     "ttscache.view_usage",
     "ttscache.view_playbackstart",
     "ttscache.view_warmrun",
@@ -26,6 +27,7 @@ OPERATOR = [
     *ANALYST,
     *LOOK_AT_STORIES,
     *("ttscache.make_clip", "ttscache.change_clip", "ttscache.prune_clip", "ttscache.change_warmrun"),
+    "ttscache.choose_voice",
     *("ttscache.view_apitoken", "ttscache.delete_apitoken"),
     *("django_q.view_schedule", "django_q.change_schedule"),
     *("django_q.view_ormq", "django_q.delete_ormq", "django_q.view_success"),

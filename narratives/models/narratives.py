@@ -17,6 +17,7 @@ from narratives.models.soft_delete import Deletable, Present
 from narratives.text.lexicon import Lexicon
 from narratives.text.tidying import tidied
 from ttscache.conf import conf
+from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest
 
 
@@ -117,7 +118,7 @@ class Narrative(Deletable):
             raise ValidationError(dict.fromkeys(empty, "It has no letter and no digit."))
 
     def draft_speech(self, voice: str) -> SpeechRequest:
-        return conf().house_request(self.lexicon.spoken(self.text, voice), voice)
+        return request_for(self.lexicon.spoken(self.text, voice), voice)
 
 
 def share_lexicon(narratives: Iterable[Narrative]) -> list[Narrative]:
@@ -150,7 +151,7 @@ class Revision(models.Model):
 
     def speech(self, voice: str) -> SpeechRequest:
         """These words in the house rendition: the one key under which their sound is kept."""
-        return conf().house_request(self.spoken_in(voice), voice)
+        return request_for(self.spoken_in(voice), voice)
 
     def sounds_as(self, lexicon: Lexicon) -> bool:
         """Whether this lexicon has it said in the same way, in every voice that listeners have."""

@@ -11,7 +11,7 @@ from django.utils import timezone
 from narratives.text import reflection_rules
 from narratives.text.lexicon import Lexicon
 from narratives.text.tidying import tidied
-from ttscache.conf import conf
+from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest
 
 
@@ -60,4 +60,4 @@ class BankReflection(models.Model):
             raise ValidationError({"text": wrong})
 
     def speech(self, voice: str, lexicon: Lexicon) -> SpeechRequest:
-        return conf().house_request(lexicon.spoken(self.text, voice), voice)
+        return request_for(lexicon.spoken(self.text, voice), voice)

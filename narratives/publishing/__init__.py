@@ -10,7 +10,9 @@ from narratives.publishing.clips import (
     given_by,
     kind_of_clip,
     live_clips,
+    makeable_clips_of,
     published_clips,
+    waits_for_renditions,
 )
 from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.publications import (
@@ -54,6 +56,7 @@ __all__ = [
     "make",
     "make_bank",
     "make_what_waits",
+    "makeable_clips_of",
     "mark_withdrawn",
     "publish",
     "publish_anyway",
@@ -64,6 +67,7 @@ __all__ = [
     "sync_pins",
     "taken_along_with",
     "wait_again",
+    "waits_for_renditions",
     "warm_journey",
     "warm_live_journeys",
     "withdraw",

@@ -16,8 +16,11 @@ from narratives.models import (
     share_lexicon,
 )
 from ttscache.conf import conf
-from ttscache.models import ContentType
+from ttscache.models import ContentType, Rendition
+from ttscache.renditions.current import live_renditions, playing
+from ttscache.renditions.retirement import can_still_be_made
 from ttscache.warming import ClipSpec
+from ttscache.warming.takeover import pending_renditions
 
 
 def kind_of_clip(narrative: Narrative) -> ContentType:
@@ -29,14 +32,40 @@ def given_by(publication: Publication) -> QuerySet[Revision]:
     return publication.revisions.filter(narrative__deleted_at__isnull=True)
 
 
-def clips_of(publication: Publication) -> list[ClipSpec]:
-    """All clips of its texts, in every voice that listeners have."""
+def clips_of(publication: Publication, voices: Iterable[str] = ()) -> list[ClipSpec]:
+    """All clips of its texts, in these voices or in all that listeners have."""
     return [
         ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
-        for voice in conf().listener_voices
+        for voice in voices or conf().listener_voices
         for revision in given_by(publication)
         .select_related("narrative")
         .order_by("narrative__position", "pk")
+    ]
+
+
+def makeable_clips_of(publication: Publication) -> list[ClipSpec]:
+    """Those that can be made. A voice whose rendition cannot be made any more says the new words once the
+    rendition takes over that is being prepared.
+    """
+    with playing() as live:
+        pending = {row.listener_voice: row.spec for row in pending_renditions()}
+        instead = {
+            voice: spec
+            for voice, spec in pending.items()
+            if voice in live and not can_still_be_made(live[voice])
+        }
+        with playing({**live, **instead}):
+            return clips_of(publication)
+
+
+def waits_for_renditions(publication: Publication) -> list[Rendition]:
+    """The pending renditions without which listeners cannot get these words: the page says so."""
+    live = live_renditions()
+    return [
+        rendition
+        for rendition in pending_renditions()
+        if rendition.listener_voice in live and not can_still_be_made(live[rendition.listener_voice])
+        if publication.state == Publication.State.WAITING
     ]
 
 
@@ -88,11 +117,11 @@ def all_clips() -> list[ClipSpec]:
     return [*spoken, *bank_clips(BankReflection.objects.active())]
 
 
-def bank_clips(reflections: Iterable[BankReflection]) -> list[ClipSpec]:
-    """What these reflections sound like in every voice that listeners have."""
+def bank_clips(reflections: Iterable[BankReflection], voices: Iterable[str] = ()) -> list[ClipSpec]:
+    """What these reflections sound like in these voices, or in all that listeners have."""
     lexicon = Pronunciation.objects.lexicon()
     return [
         ClipSpec(reflection.speech(voice, lexicon), ContentType.ANALYSIS)
-        for voice in conf().listener_voices
+        for voice in voices or conf().listener_voices
         for reflection in reflections
     ]

@@ -10,7 +10,9 @@ from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Pin
 from ttscache.pins import replace_pins
+from ttscache.renditions.current import playing
 from ttscache.warming import ClipSpec
+from ttscache.warming.takeover import needed_clips, pending_renditions
 
 
 def lock_publishing() -> None:
@@ -20,8 +22,16 @@ def lock_publishing() -> None:
 
 @transaction.atomic
 def sync_pins() -> None:
-    """Put every published text on record and set the pins: what is live, what is a draft or waits."""
+    """Put every published text on record and set the pins: what is live, what is a draft or waits.
+
+    The clips of a rendition that is being prepared are held like drafts: nobody hears them yet.
+    """
     lock_publishing()  # the last word is the latest
+    with playing():  # read after the lock, once for all texts
+        _sync_pins()
+
+
+def _sync_pins() -> None:
     bank = [wanted.speech for wanted in bank_clips(BankReflection.objects.active())]
     wanted: dict[Pin.Reason, set[str]] = {
         Pin.Reason.LIVE: set(),
@@ -43,6 +53,8 @@ def sync_pins() -> None:
                 wanted[Pin.Reason.DRAFT].add(narrative.pending.speech(voice).content_hash)
             if has_changes or not is_live:
                 wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
+    for rendition in pending_renditions():
+        wanted[Pin.Reason.DRAFT] |= {spec.speech.content_hash for spec in needed_clips(rendition)}
     Clip.objects.protect(set().union(*wanted.values()))
     warming.record(audible)
     Clip.objects.record_all(bank, ContentType.ANALYSIS, are_shareable=True)

@@ -15,14 +15,16 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from narratives.models import Journey, Narrative, Pronunciation, Publication, Revision, share_lexicon
-from narratives.publishing.clips import clips_of, given_by, kind_of_clip
+from narratives.publishing.clips import clips_of, given_by, kind_of_clip, makeable_clips_of
 from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.warming import warm_journey
 from narratives.text.lexicon import Lexicon
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import WarmRun
+from ttscache.renditions.current import playing
 from ttscache.warming import ClipSpec
+from ttscache.warming.takeover import make_pending
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ def said_otherwise(lexicon: Lexicon) -> list[tuple[Narrative, Revision]]:
     ]
 
 
+@playing()  # read after the lock, so that no voice is switched meanwhile
 def _publish(
     words: Mapping[Narrative, tuple[str, str]], *, requested_by: str, at_once: bool = False
 ) -> list[Publication]:
@@ -83,12 +86,14 @@ def _publish(
         if at_once or is_first:
             _switch(publication)
         else:
-            _make_or_switch(publication, clips_of(publication), requested_by=requested_by)
+            _make_or_switch(publication, requested_by=requested_by)
     sync_pins()
     for publication in publications:
         if publication.state == Publication.State.LIVE and publication.journey.is_live:
             for voice in conf().listener_voices:
                 warm_journey(publication.journey, voice, requested_by=requested_by)
+    if publications:
+        make_pending(requested_by=requested_by)  # a voice that is being prepared says the new words as well
     return publications
 
 
@@ -125,7 +130,10 @@ def _add_pending_revision(publication: Publication, narrative: Narrative, said: 
 def make(publication: Publication, *, requested_by: str = "") -> WarmRun:
     """Have what is missing made, also what could not be made before."""
     return warming.start_run(
-        publication.scope, clips_of(publication), name=publication.run_name, requested_by=requested_by
+        publication.scope,
+        makeable_clips_of(publication),
+        name=publication.run_name,
+        requested_by=requested_by,
     )
 
 
@@ -149,7 +157,10 @@ def make_what_waits(*, requested_by: str = "") -> None:
     """
     for publication in Publication.objects.waiting().select_related("journey"):
         warming.start_automatic_run(
-            publication.scope, clips_of(publication), name=publication.run_name, requested_by=requested_by
+            publication.scope,
+            makeable_clips_of(publication),
+            name=publication.run_name,
+            requested_by=requested_by,
         )
 
 
@@ -204,9 +215,8 @@ def wait_again(publication: Publication, *, requested_by: str) -> None:
     """
     publication.state = Publication.State.WAITING
     publication.save(update_fields=["state"])
-    specs = clips_of(publication)
-    costs_money = warming.plan(specs).cost_usd > 0
-    run = _make_or_switch(publication, specs, requested_by=requested_by)
+    costs_money = warming.plan(makeable_clips_of(publication)).cost_usd > 0
+    run = _make_or_switch(publication, requested_by=requested_by)
     if run is not None and costs_money:
         warming.pause(run, WarmRun.Pause.STAFF)
 
@@ -231,16 +241,15 @@ def _runs_of(publication: Publication) -> QuerySet[WarmRun]:
     return WarmRun.objects.active().filter(scope=publication.scope)
 
 
-def _make_or_switch(
-    publication: Publication, specs: Sequence[ClipSpec], *, requested_by: str
-) -> WarmRun | None:
+@playing()
+def _make_or_switch(publication: Publication, *, requested_by: str) -> WarmRun | None:
     """Queue its missing clips; without any, or where nobody can hear the journey, switch at once."""
     run = None
     if publication.journey.is_live:
-        name = publication.run_name
+        specs, name = makeable_clips_of(publication), publication.run_name
         run = warming.queue_missing(publication.scope, specs, name=name, requested_by=requested_by)
     if run is None:
-        _switch(publication)
+        _switch_if_ready(publication)  # what nobody can make any more waits for another rendition
     return run
 
 
@@ -249,6 +258,7 @@ def _is_ready(publication: Publication, specs: Sequence[ClipSpec]) -> bool:
     return not publication.journey.is_live or not warming.plan(specs).missing
 
 
+@playing()
 def _switch_if_ready(publication: Publication) -> bool:
     specs = clips_of(publication)
     warming.protect(specs)  # before the look, so that a prune cannot delete a clip that was counted as there

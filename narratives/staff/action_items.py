@@ -50,7 +50,7 @@ def with_failed_clips(narratives: Iterable[Narrative]) -> list[Narrative]:
 
 def _of_versions() -> Iterator[ActionItem]:
     for publication in Publication.objects.waiting().select_related("journey"):
-        planned = warming.plan(publishing.clips_of(publication))
+        planned = warming.plan(publishing.makeable_clips_of(publication))
         badges = badges_of(planned.missing)
         words = Counter(badges[clip.content_hash].word for clip in planned.missing)
         missing, failed = len(planned.missing), words[FAILED.word]

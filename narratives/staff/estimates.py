@@ -13,6 +13,7 @@ from narratives.text.writing_advice import advice, reading, sentences
 from ttscache.accounting.prices import TYPICAL_CHARACTERS_A_SECOND, list_price_usd
 from ttscache.conf import conf
 from ttscache.models import Clip, Pin
+from ttscache.renditions.current import live_rendition
 
 ENOUGH_SECONDS = 10
 
@@ -38,20 +39,22 @@ def paces() -> dict[str, float]:
     """Characters a second of each listener voice, by its published clips; the usual ones of a voice that has
     too few. One query."""
     published = Pin.objects.published().values("content_hash")
-    clips = Clip.objects.with_audio().filter(
-        content_hash__in=published, model=conf().house_model, duration_ms__gt=0
-    )
+    clips = Clip.objects.with_audio().filter(content_hash__in=published, duration_ms__gt=0)
     rows = (
         clips.order_by()
-        .values("voice")
+        .values("voice", "model")
         .annotate(characters=Sum(Length("content_text")), milliseconds=Sum("duration_ms"))
     )
     measured = {
-        row["voice"]: row["characters"] / row["milliseconds"] * 1000
+        (row["model"], row["voice"]): row["characters"] / row["milliseconds"] * 1000
         for row in rows
         if row["milliseconds"] >= ENOUGH_SECONDS * 1000
     }
-    return {voice: measured.get(voice, TYPICAL_CHARACTERS_A_SECOND) for voice in conf().listener_voices}
+    played_by = {voice: live_rendition(voice) for voice in conf().listener_voices}
+    return {
+        voice: measured.get((by.model, by.voice), TYPICAL_CHARACTERS_A_SECOND)
+        for voice, by in played_by.items()
+    }
 
 
 def estimate(text: str, lexicon: Lexicon, pace: Mapping[str, float]) -> Estimate:
@@ -61,7 +64,10 @@ def estimate(text: str, lexicon: Lexicon, pace: Mapping[str, float]) -> Estimate
         characters=len(text),
         sentences=len(sentences(text)),
         seconds=max((length / pace[voice] for voice, length in spoken.items()), default=0),
-        price_usd=list_price_usd(conf().house_model, max(spoken.values(), default=0)),
+        price_usd=max(
+            (list_price_usd(live_rendition(voice).model, length) for voice, length in spoken.items()),
+            default=0,
+        ),
         reading=reading(text),
         advice=tuple(advice(text)),
     )

@@ -14,6 +14,7 @@ from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.errors import BudgetExhausted, StoreUnavailable
 from ttscache.models import BudgetDay, Spending
+from ttscache.renditions.current import live_rendition
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class BudgetToday:
     @property
     def is_spent(self) -> bool:
         """Whether not even an ordinary sentence can be paid for any more."""
-        sentence_usd = list_price_usd(conf().house_model, SENTENCE_CHARACTERS)
+        sentence_usd = list_price_usd(live_rendition(conf().default_voice).model, SENTENCE_CHARACTERS)
         return self.cap_usd is not None and self.committed_usd + sentence_usd > self.cap_usd
 
 

@@ -2,7 +2,15 @@
 
 from django.contrib.admin.sites import site
 
-from ttscache.admin import alerts, api_tokens, clips, prune_runs, usage, warm_runs  # noqa: F401 - they register
+from ttscache.admin import (  # noqa: F401 - they register
+    alerts,
+    api_tokens,
+    clips,
+    prune_runs,
+    usage,
+    voices,
+    warm_runs,
+)
 
 # Unfold fills it from its DASHBOARD_CALLBACK; see ttscache.admin.dashboard.page.
 site.index_template = "ttscache/dashboard/index.html"

@@ -27,6 +27,7 @@ from ttscache.delivery.playback import load_for_playback
 from ttscache.delivery.responses import respond_while_generating, respond_with_hit
 from ttscache.errors import EmptyText, TextTooLong, UnknownContentType
 from ttscache.models import ContentType
+from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest
 from ttscache.wiring import speech_cache
 
@@ -115,4 +116,4 @@ def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType, s
     if len(words["text"]) > conf().max_chars:
         raise TextTooLong(f"The text is too long: at most {conf().max_chars} characters are taken.")
     voice = checked_voice(words.get("voice"), conf().voices)
-    return conf().house_request(words["text"], voice), CONTENT_TYPES[words["content_type"]], voice
+    return request_for(words["text"], voice), CONTENT_TYPES[words["content_type"]], voice

@@ -190,7 +190,8 @@ def restore_clip(cache: SpeechCache, clip: ArchivedClip) -> bool:
     with as_tier_error(), transaction.atomic():
         # Touched first, so that a prune cannot delete it meanwhile; then, if need be, recorded whole: an
         # import that is killed here finds the record as it left it.
-        if not Clip.objects.touch(clip.content_hash):
+        Clip.objects.touch_all([clip.content_hash])
+        if not Clip.objects.filter(content_hash=clip.content_hash).exists():
             Clip.objects.record_all(
                 [described.request], described.content_type, are_shareable=described.is_shareable
             )

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import migrations
 
-EVERY_MINUTES, DAILY, AT_A_TIME = "I", "D", "C"  # as django-q2 names them
+EVERY_MINUTES, HOURLY, DAILY, AT_A_TIME = "I", "H", "D", "C"  # as django-q2 names them
 PRUNE_HOUR, PRUNE_MINUTE = 3, 17  # UTC
 REFLECTIONS_HOUR, REFLECTIONS_MINUTE = 2, 41  # before the prune
 
@@ -10,6 +10,8 @@ REFLECTIONS_HOUR, REFLECTIONS_MINUTE = 2, 41  # before the prune
 def schedule_tasks(apps, schema_editor):
     schedule(apps, "heartbeat", "heartbeat", EVERY_MINUTES, minutes=1, kwargs="q_options={'save': False}")
     schedule(apps, "alerts", "look_for_trouble", EVERY_MINUTES, minutes=2)
+    # Hourly: the provider's list of models is read once a day, and again where that failed.
+    schedule(apps, "models", "look_at_models_daily", HOURLY, kwargs="q_options={'save': False}")
     schedule(apps, "tidying", "clean_up", DAILY)
     schedule_each_night(apps, "prune", "prune", PRUNE_HOUR, PRUNE_MINUTE)
     schedule_each_night(

@@ -24,6 +24,8 @@ class DatabaseIdentity(models.Model):
     """Which database this is, for a bucket that holds its clips. One row, written once."""
 
     name = models.UUIDField(default=uuid.uuid4, editable=False)
+    # The model that speaks where TTS_MODEL is not set: chosen once, never changed by an upgrade or a date.
+    default_model = models.CharField(max_length=100, default="", blank=True, editable=False)
 
     class Meta:
         verbose_name_plural = "identity"

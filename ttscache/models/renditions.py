@@ -46,7 +46,9 @@ class Rendition(models.Model):
     objects: ClassVar[models.Manager[Rendition]] = RenditionQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = "voices"
         ordering: ClassVar = ["listener_voice", "-created_at"]
+        permissions: ClassVar = [("choose_voice", "Can choose who plays a voice for listeners")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["listener_voice"], condition=Q(state="live"), name="one_live_rendition_a_voice"
@@ -69,3 +71,22 @@ class Rendition(models.Model):
             speed=self.speed,
             instructions=self.instructions,
         )
+
+
+class InstallationSettings(models.Model):
+    """The renditions that the settings of one installation ask for, and since when they do.
+
+    Several hosts restart one after the other with new settings. Each one's settings are followed when they
+    change, and not at each start, so that a host with old settings that starts again undoes nothing.
+    """
+
+    installation = models.CharField(max_length=500, unique=True)  # its host, and the folder of its clips
+    host = models.CharField(max_length=100)
+    renditions = models.JSONField()  # by listener voice
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["-since"]
+
+    def __str__(self) -> str:
+        return f"{self.installation}, since {self.since:%d %b %Y %H:%M}"

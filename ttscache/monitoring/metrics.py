@@ -25,6 +25,7 @@ from ttscache.conf import conf
 from ttscache.coordination.hosts import this_host
 from ttscache.models import Alert
 from ttscache.monitoring import inventory, totals
+from ttscache.renditions.current import live_rendition
 from ttscache.renditions.retirement import watched_models
 from ttscache.wiring import speech_cache
 
@@ -145,7 +146,7 @@ def _service() -> Iterator[Metric]:
         "django": django.get_version(),
         "database": connection.vendor,
         "provider": conf().provider,
-        "model": conf().house_model,
+        "model": live_rendition(conf().default_voice).model,
     }
     says = "What runs here."
     yield _gauge("lifereview_build_info", says, list(about), {tuple(about.values()): 1})

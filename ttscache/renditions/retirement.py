@@ -129,8 +129,16 @@ def retires_soon(model: str, days: int = AHEAD_DAYS) -> bool:
 
 
 def can_still_be_made(spec: VoiceRendition) -> bool:
-    """Whether new clips can be made in this rendition, by the provider in use. Raises Error."""
-    return spec.provider == conf().provider and not is_retired(spec.model)
+    """Whether new clips can be made in this rendition. Raises Error.
+
+    The embedded voice always speaks; the provider's voices need its key, and a model that it still offers.
+    """
+    return spec.provider == "embedded" or (bool(conf().openai_api_key) and not is_retired(spec.model))
+
+
+def retires_on(spec: VoiceRendition) -> date | None:
+    """The first day on which it cannot be made any more; None where nobody has said so. Raises Error."""
+    return None if spec.provider == "embedded" else shutdown_date(spec.model)
 
 
 def watched_models() -> list[ModelOutlook]:

@@ -20,6 +20,7 @@ from ttscache.reports.last_takes import missing_last_takes
 from ttscache.reports.retirements import ending_models, voices_page
 from ttscache.reports.storage import PublishedCoverage, Storage
 from ttscache.warming.retry_limit import MOST_TRIES
+from ttscache.warming.takeover import pending_renditions, progress_of_takeover
 
 URGENT_DAYS = 14  # before a model is switched off
 
@@ -33,6 +34,7 @@ def action_items(
 ) -> list[ActionItem]:
     found = list(_of_sound(covered, waiting, budget, space))
     found += _of_voices(retirements)
+    found += _of_switches()
     found += _of_alerts({item.about for item in found})
     return _in_order([*found, *hooks.installed().action_items()])
 
@@ -101,6 +103,25 @@ def _of_sound(
         says = _count(waiting.tasks_failed, "background task", "background tasks") + " failed in 24 hours"
         yield ActionItem(
             says, f"admin:django_q_failure_changelist?{failed_lately()}", "django_q.view_failure"
+        )
+
+
+def _of_switches() -> Iterable[ActionItem]:
+    """Pending renditions that are held up."""
+    for rendition in pending_renditions():
+        progress = progress_of_takeover(rendition)
+        failed, who = len(progress.failed), f"The new voice for {rendition.listener_voice} waits"
+        if failed:
+            says = f"{who}: {_count(failed, 'clip', 'clips')} could not be made"
+        elif progress.waits_for:
+            says = f"{who}. {progress.waits_for}"
+        else:
+            continue
+        yield ActionItem(
+            says,
+            "admin:ttscache_rendition_changelist",
+            "ttscache.view_rendition",
+            is_urgent=progress.is_stuck,
         )
 
 

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Sum
 from ttscache.accounting.prices import list_price_usd
 from ttscache.conf import conf
 from ttscache.models import Clip, ClipQuerySet, ContentType, DailyRequests, Pin
+from ttscache.renditions.current import live_rendition, request_for
 from ttscache.reports.cached import remembered
 from ttscache.reports.scope import Scope
 
@@ -75,7 +76,7 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     plays = counted.found
     clips = _clips_of(plays)
     texts = dict.fromkeys(clip.content_text for clip in clips.values())
-    voices, request = conf().listener_voices, conf().house_request
+    voices, request = conf().listener_voices, request_for
     wanted = {text: {each: request(text, each).content_hash for each in voices} for text in texts}
     siblings = {key for by_voice in wanted.values() for key in by_voice.values()} - clips.keys()
     plays = plays | _plays_of(siblings, since, voice)
@@ -101,14 +102,14 @@ def _heard(
     by_hash = {clip.content_hash: clip for clip in clips}
     most = max(clips, key=lambda clip: plays.get(clip.content_hash, 0))
     total = sum(plays.get(clip.content_hash, 0) for clip in clips)
-    price = list_price_usd(conf().house_model, len(text))
+    prices = {voice: list_price_usd(live_rendition(voice).model, len(text)) for voice in wanted}
     return Heard(
         clip=most,
         plays=total,
-        voices=[InVoice(voice, by_hash.get(key), price) for voice, key in wanted.items()],
+        voices=[InVoice(voice, by_hash.get(key), prices[voice]) for voice, key in wanted.items()],
         is_of_the_bank=any(clip.content_hash in bank for clip in clips),
         is_hidden=any(clip.is_hidden for clip in clips),
-        saved_usd=max(0, total - 1) * price,
+        saved_usd=max(0, total - 1) * list_price_usd(most.model, len(text)),
         clips=[clip.pk for clip in clips],
     )
 

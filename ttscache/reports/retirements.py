@@ -6,7 +6,7 @@ from django.urls import NoReverseMatch, reverse
 
 from ttscache.renditions.retirement import AHEAD_DAYS, ModelOutlook, watched_models
 
-VOICES_PAGE = "admin:ttscache_voices"
+VOICES_PAGE = "admin:ttscache_rendition_changelist"
 CLIPS_PAGE = "admin:ttscache_clip_changelist"
 
 

@@ -8,8 +8,10 @@ from django import template
 from django.utils.formats import date_format
 
 from ttscache.reports.scope import HOUR, WEEK, Scope
+from ttscache.staff.wording import price
 
 register = template.Library()
+register.filter(price)
 
 
 @register.filter

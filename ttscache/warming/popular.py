@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
-from ttscache.models import Clip, ContentType, DailyRequests, Pin, WarmRun
+from ttscache.models import Clip, ContentType, DailyRequests, Pin, Rendition, WarmRun
 from ttscache.pins import replace_pins
+from ttscache.renditions.current import live_rendition
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import as_tier_error
 from ttscache.warming.plan import ClipSpec
@@ -59,10 +60,13 @@ def make_popular() -> WarmRun | None:
 
 @transaction.atomic
 def _make(texts: list[PopularReflection]) -> WarmRun | None:
+    renditions = [live_rendition(voice) for voice in conf().listener_voices]
+    # A voice that is being prepared has them as well by the time it takes over.
+    renditions += [row.spec for row in Rendition.objects.pending().order_by("pk")]
     specs = [
-        ClipSpec(conf().house_request(reflection.text, voice), ContentType.ANALYSIS)
+        ClipSpec(rendition.request(reflection.text), ContentType.ANALYSIS)
         for reflection in texts
-        for voice in conf().listener_voices
+        for rendition in renditions
     ]
     protect(specs)
     # A text is fit for others in any voice. Declared before it is spoken, for whoever asks for it meanwhile.

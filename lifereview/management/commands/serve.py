@@ -33,6 +33,8 @@ from ttscache.checks import require_valid_conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive, this_host
 from ttscache.coordination.leases import release_leases_of_dead_processes
 from ttscache.monitoring.health import HEARTBEAT_SECONDS
+from ttscache.warming.settings_changes import follow_settings
+from ttscache.warming.takeover import make_pending
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6
@@ -65,9 +67,11 @@ class Command(BaseCommand):
         async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
         load_shipped_content()
         release_leases_of_dead_processes()
-        sync_pins()  # with other settings the same words have other clips
+        follow_settings()  # with other settings another voice takes over, once all its clips are there
+        sync_pins()
         keep_live_journeys_warm(requested_by="the start of the service")
         make_what_waits(requested_by="the start of the service")
+        make_pending(requested_by="the start of the service")
         activate_ready_publications()
         password = self._create_first_user()
         connections.close_all()

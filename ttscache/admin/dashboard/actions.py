@@ -18,6 +18,7 @@ from ttscache.admin.dashboard.making import last_takes_page, make_missing_page, 
 from ttscache.admin.dashboard.stale_clips import stale_page
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType
+from ttscache.renditions.current import request_for
 from ttscache.reports.csv_export import HEADINGS, lines
 from ttscache.reports.most_heard import shareable_reflections
 from ttscache.reports.report import report
@@ -63,7 +64,7 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
     clip = get_object_or_404(shareable_reflections(), pk=pk)
     if voice not in conf().listener_voices or not clip.is_shareable:
         raise Http404
-    wanted = warming.ClipSpec(conf().house_request(clip.content_text, voice), ContentType.ANALYSIS)
+    wanted = warming.ClipSpec(request_for(clip.content_text, voice), ContentType.ANALYSIS)
     planned = warming.plan([wanted])
     if not has_said_yes(request, planned):
         summary = f"“{clip.content_text}” {in_words(planned)}"

@@ -15,9 +15,17 @@ from harness.clips import TEXT, spoken
 from harness.fake_voice import FakeVoice
 from ttscache.delivery.middleware import published_clips_middleware
 from ttscache.models import Clip, Pin
+from ttscache.renditions.current import refresh_renditions
 from ttscache.wiring import speech_cache
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
+
+
+@pytest.fixture(autouse=True)
+def _known_renditions(voice: FakeVoice) -> None:
+    """Housekeeping reads every other second who plays which voice, beside the requests."""
+    refresh_renditions()
+
 
 TIERS = ["memory", "file", "database"]
 

@@ -199,7 +199,7 @@ def test_an_imported_clip_is_not_stale_though_it_was_not_requested_for_long(file
     assert not stale_clips(90).exists(), "nor one that was on record"
 
 
-class CountingHooks(hooks.NoHooks):
+class CountingHooks(hooks.Hooks):
     ended = 0
 
     def run_ended(self) -> None:

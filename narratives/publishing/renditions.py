@@ -1,0 +1,41 @@
+"""What publishing has to do with who plays a listener voice."""
+
+from __future__ import annotations
+
+from narratives.models import BankReflection, Publication
+from narratives.publishing.clips import bank_clips, clips_of, live_clips
+from narratives.publishing.pins import sync_pins
+from narratives.publishing.publications import activate_ready_publications, make_what_waits
+from ttscache import warming
+from ttscache.renditions.current import playing
+from ttscache.speech import VoiceRendition
+from ttscache.warming import ClipSpec
+
+
+def clips_of_voice(listener_voice: str, rendition: VoiceRendition) -> list[ClipSpec]:
+    """Every clip that has to be there before this rendition may play this voice.
+
+    All live journeys with their system clips, what waits to be published in them, and those of the bank that
+    are spoken in this voice today.
+    """
+    with playing() as now:
+        bank = bank_clips(BankReflection.objects.active(), [listener_voice])
+        are_spoken = {clip.content_hash for clip in warming.plan(bank).clips if clip.is_ready}
+    spoken = [each.speech.content_hash in are_spoken for each in bank]
+    with playing({**now, listener_voice: rendition}):
+        waiting = [
+            spec
+            for publication in Publication.objects.waiting().filter(journey__is_live=True)
+            for spec in clips_of(publication, [listener_voice])
+        ]
+        same_bank = bank_clips(BankReflection.objects.active(), [listener_voice])
+        wanted = [spec for spec, is_spoken in zip(same_bank, spoken, strict=True) if is_spoken]
+        return [*live_clips([listener_voice]), *waiting, *wanted]
+
+
+def voices_changed() -> None:
+    """A rendition was requested, given up, or took over: hold the right clips, and go on with what waits."""
+    with playing():  # as this transaction has left it
+        sync_pins()
+        make_what_waits(requested_by="a change of voices")
+        activate_ready_publications()

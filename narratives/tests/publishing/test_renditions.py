@@ -1,0 +1,267 @@
+"""A voice of a whole journey changes hands, for its listeners and for those who publish meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+
+from narratives import publishing
+from narratives.listener.prefetch import what_follows
+from narratives.models import BankReflection, Journey, Narrative, Publication
+from narratives.publishing.renditions import clips_of_voice
+from ttscache.models import Clip, Pin, Rendition, WarmItem, WarmRun
+from ttscache.speech import VoiceRendition
+from ttscache.warming import settle, takeover
+
+pytestmark = pytest.mark.django_db
+
+MARIN = VoiceRendition(provider="openai", model="gpt-realtime-2.1-mini", voice="marin")
+NEW = "Where did all of it begin?"
+
+
+@pytest.fixture(autouse=True)
+def _paid(paid_voice: None) -> None:
+    """The provider speaks."""
+
+
+@pytest.fixture
+def pending(heard_journey: Journey) -> Rendition:
+    """Everything is there in the old voices, and nothing yet in the one that is to play nova."""
+    BankReflection.objects.create(text="A quiet kind of home.")
+    for voice in ("nova", "onyx"):
+        live = VoiceRendition(provider="openai", model="tts-1-hd", voice=voice)
+        takeover.request_rendition(voice, live, requested_by="settings")
+    requested = takeover.request_rendition("nova", MARIN, requested_by="ana")
+    assert requested is not None
+    return requested
+
+
+def playlist(voice: str = "nova") -> list[tuple[str, str, bool]]:
+    """Text, the provider's voice and whether the clip is there, of all that listeners get."""
+    told = Client().get("/api/narratives", {"voice": voice}).json()
+    return [
+        (
+            each["text"],
+            Clip.objects.get(content_hash=each["audio"]["content_hash"]).voice,
+            each["audio"]["ready"],
+        )
+        for each in told["narratives"]
+    ]
+
+
+def voices_heard(voice: str = "nova") -> set[str]:
+    return {played_by for _, played_by, _ in playlist(voice)}
+
+
+def make(**clips: Any) -> None:
+    Clip.objects.filter(**clips).update(stored_at=timezone.now(), checksum="0123456789abcdef")
+
+
+def end_run(rendition: Rendition, state: str = "done", **items: Any) -> None:
+    """Its run ends, as the worker that made the last clip would end it."""
+    run = WarmRun.objects.get(scope=takeover.run_scope(rendition))
+    run.items.filter(**items).update(state=state, reason="It said other words." if state == "failed" else "")
+    with transaction.atomic():
+        settle(run)
+
+
+def hashes(reason: str) -> set[str]:
+    return set(Pin.objects.filter(reason=reason).values_list("content_hash", flat=True))
+
+
+class TestWhilePending:
+    def test_listeners_hear_the_old_voice_and_every_clip_is_there(self, pending: Rendition) -> None:
+        make(voice="marin", content_text="Welcome.")
+        takeover.switch_ready_renditions()
+
+        assert voices_heard() == {"nova"}
+        assert all(ready for _, _, ready in playlist())
+
+    def test_a_run_makes_all_that_listeners_may_hear_of_this_voice(self, pending: Rendition) -> None:
+        run = WarmRun.objects.get(scope=takeover.run_scope(pending))
+
+        assert {item.clip.voice for item in run.items.all()} == {"marin"}
+        assert {item.clip.content_text for item in run.items.all()} == {
+            "Welcome.",
+            "Where did it begin?",
+            "Thank you.",
+        }
+
+    def test_its_clips_are_held_and_nobody_hears_them(self, pending: Rendition) -> None:
+        new = {spec.speech.content_hash for spec in takeover.needed_clips(pending)}
+
+        assert new <= hashes("draft")
+        assert not new & hashes("live")
+
+    def test_the_bank_counts_where_the_old_voice_has_spoken_it(self, pending: Rendition) -> None:
+        bank = "A quiet kind of home."
+        assert bank not in {spec.speech.text for spec in clips_of_voice("nova", MARIN)}
+        publishing.sync_pins()
+        make(voice="nova", content_text=bank)
+
+        assert bank in {spec.speech.text for spec in clips_of_voice("nova", MARIN)}
+
+    def test_the_progress_names_the_clips_that_failed_and_why(self, pending: Rendition) -> None:
+        make(voice="marin", content_text="Welcome.")
+        end_run(pending, "failed", clip__content_text="Thank you.")
+        progress = takeover.progress_of_takeover(pending)
+
+        assert (progress.ready, progress.total, progress.is_stuck) == (1, 3, False)
+        assert [(each.clip.content_text, each.reason) for each in progress.failed] == [
+            ("Thank you.", "It said other words.")
+        ]
+
+    def test_the_progress_says_that_the_budget_holds_it_up(self, pending: Rendition) -> None:
+        run = WarmRun.objects.get(scope=takeover.run_scope(pending))
+        WarmRun.objects.filter(pk=run.pk).update(state="paused", paused_because=WarmRun.Pause.BUDGET)
+
+        assert takeover.progress_of_takeover(pending).waits_for == WarmRun.Pause.BUDGET.label
+
+    def test_a_cancelled_one_holds_nothing_and_makes_nothing(self, pending: Rendition) -> None:
+        new = {spec.speech.content_hash for spec in takeover.needed_clips(pending)}
+        assert takeover.cancel_rendition(pending)
+        make(voice="marin")
+        takeover.switch_ready_renditions()
+
+        assert voices_heard() == {"nova"}
+        assert not new & hashes("draft")
+        assert not WarmRun.objects.active().exists()
+        assert not takeover.cancel_rendition(pending)
+
+
+class TestSwitch:
+    def test_the_process_that_ends_the_run_switches(
+        self, pending: Rendition, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        make(voice="marin")
+        with django_capture_on_commit_callbacks(execute=True):
+            end_run(pending)
+
+        assert voices_heard() == {"marin"}
+        assert voices_heard("onyx") == {"onyx"}
+        assert all(ready for _, _, ready in playlist())
+
+    def test_the_old_clips_stay_audible_and_the_new_ones_are_published(self, pending: Rendition) -> None:
+        old = {each for each in hashes("live") if Clip.objects.get(content_hash=each).voice == "nova"}
+        make(voice="marin")
+        takeover.switch_ready_renditions()
+
+        assert old <= hashes("recent")
+        assert {spec.speech.content_hash for spec in takeover.needed_clips(pending)} <= hashes("live")
+        assert not hashes("draft")
+
+    def test_what_follows_a_question_is_in_the_new_voice_then(self, pending: Rendition) -> None:
+        make(voice="marin")
+        takeover.switch_ready_renditions()
+        intro = Clip.objects.get(voice="marin", content_text="Welcome.")
+
+        assert {spec.speech.voice for spec in what_follows(intro.content_hash)} == {"marin"}
+
+    def test_a_clip_that_failed_holds_it_until_a_publisher_switches_without_it(
+        self, pending: Rendition
+    ) -> None:
+        make(voice="marin")
+        failed = Clip.objects.filter(voice="marin", content_text="Thank you.")
+        failed.update(stored_at=None)
+        WarmItem.objects.filter(clip__voice="marin").exclude(clip__in=failed).update(state="done")
+        end_run(pending, "failed", clip__in=failed)
+        takeover.switch_ready_renditions()
+        assert voices_heard() == {"nova"}
+
+        without = takeover.progress_of_takeover(pending).failed_hashes
+        assert takeover.switch_if_ready(pending, without=without)
+        assert [text for text, _, ready in playlist() if not ready] == ["Thank you."]
+
+    def test_no_clip_is_left_out_that_the_publisher_was_not_shown(self, pending: Rendition) -> None:
+        shown = Clip.objects.get(voice="marin", content_text="Thank you.").content_hash
+
+        assert not takeover.switch_if_ready(pending, without=[shown])
+        assert voices_heard() == {"nova"}
+
+    def test_a_failed_clip_whose_text_is_changed_holds_it_no_more(self, pending: Rendition) -> None:
+        make(voice="marin")
+        Clip.objects.filter(voice="marin", content_text="Thank you.").update(stored_at=None)
+        outro = Narrative.objects.get(kind="outro")
+        outro.text = "Thank you all."
+        outro.save()
+        publishing.publish([outro])
+        make(content_text="Thank you all.")
+        publishing.activate_ready_publications()
+        takeover.switch_ready_renditions()
+
+        assert voices_heard() == {"marin"}
+
+    def test_a_voice_that_plays_already_has_nothing_to_wait_for(self, pending: Rendition) -> None:
+        make(voice="marin")
+        takeover.switch_ready_renditions()
+        back = VoiceRendition(provider="openai", model="tts-1-hd", voice="nova")
+        rendition = takeover.request_rendition("nova", back)
+
+        assert rendition is not None
+        assert rendition.state == "live"
+        assert voices_heard() == {"nova"}
+
+
+class TestPublishedMeanwhile:
+    @pytest.fixture
+    def edited(self, pending: Rendition) -> Narrative:
+        question = Narrative.objects.get(kind="question")
+        question.text = NEW
+        question.save()
+        publishing.publish([question])
+        return question
+
+    def test_an_edit_is_made_in_the_old_voice_and_in_the_new_one(self, edited: Narrative) -> None:
+        items = WarmItem.objects.filter(clip__content_text=NEW, state="queued")
+
+        assert set(items.values_list("clip__voice", flat=True)) == {"nova", "onyx", "marin"}
+
+    def test_listeners_get_the_edit_in_the_old_voice_once_it_is_there(self, edited: Narrative) -> None:
+        make(content_text=NEW, voice__in=["nova", "onyx"])
+        publishing.activate_ready_publications()
+
+        assert (NEW, "nova", True) in playlist()
+
+    def test_the_new_voice_waits_for_the_edit_as_well(self, edited: Narrative, pending: Rendition) -> None:
+        make(voice="marin")
+        Clip.objects.filter(voice="marin", content_text=NEW).update(stored_at=None)
+        takeover.switch_ready_renditions()
+        assert voices_heard() == {"nova"}
+
+        make(voice="marin")
+        make(voice="onyx")
+        takeover.switch_ready_renditions()
+        assert voices_heard() == {"marin"}
+        assert (NEW, "marin", True) in playlist()
+
+    def test_an_edit_goes_live_with_the_switch_where_the_old_voice_cannot_be_made_any_more(
+        self, pending: Rendition, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            "narratives.publishing.clips.can_still_be_made", lambda rendition: rendition.voice != "nova"
+        )
+        question = Narrative.objects.get(kind="question")
+        question.text = NEW
+        question.save()
+        publishing.publish([question])
+        publication = Publication.objects.waiting().get()
+        items = WarmItem.objects.filter(clip__content_text=NEW, state="queued")
+        assert set(items.values_list("clip__voice", flat=True)) == {"onyx", "marin"}
+
+        make(voice="onyx")
+        publishing.activate_ready_publications()
+        assert NEW not in {text for text, _, _ in playlist()}
+        assert publishing.waits_for_renditions(publication) == [pending]
+        page = admin_client.get(f"/admin/narratives/journey/{publication.journey_id}/change/")
+        assert (
+            "They go live when marin (gpt-realtime-2.1-mini) takes over this voice." in page.content.decode()
+        )
+
+        make(voice="marin")
+        takeover.switch_ready_renditions()
+        assert (NEW, "marin", True) in playlist()
+        assert (NEW, "onyx", True) in playlist("onyx")

@@ -1,0 +1,223 @@
+"""A listener voice changes hands while listeners play: the old sound until the new one is whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from harness.caller import Caller
+from harness.openai_server import OpenAIServer
+from harness.site import Site, WebServer
+from harness.site_data import execute, query, ready_clips
+from harness.waiting import wait_until
+from tests.conftest import MakeSite
+from ttscache.speech import VoiceRendition
+
+pytestmark = [pytest.mark.site, pytest.mark.timeout(600)]
+
+CLIPS_A_VOICE = 17
+LOOKS = 300
+CAP_USD = 0.095  # one voice of the journey costs 0.0754
+
+REQUEST = """
+from ttscache.speech import VoiceRendition
+from ttscache.warming.takeover import request_rendition
+request_rendition("nova", VoiceRendition(provider="openai", model="{model}", voice="{voice}"))
+"""
+
+
+def rendition(voice: str, model: str = "tts-1-hd") -> VoiceRendition:
+    return VoiceRendition(provider="openai", model=model, voice=voice)
+
+
+NOVA, SHIMMER, CORAL, SAGE = (rendition(name) for name in ("nova", "shimmer", "coral", "sage"))
+KNOWN = [
+    NOVA,
+    SHIMMER,
+    CORAL,
+    SAGE,
+    rendition("onyx"),
+    rendition("nova", "tts-1"),
+    rendition("onyx", "tts-1"),
+]
+
+
+def listed(caller: Caller, voice: str = "nova") -> list[Any]:
+    told = caller.narratives(voice)
+    return [*told["narratives"], *told["system"].values()]
+
+
+def played_by(item: Any) -> VoiceRendition:
+    """The rendition of the clip that a listener is given for these words."""
+    content_hash = item["audio"]["content_hash"]
+    return next(each for each in KNOWN if each.request(item["text"]).content_hash == content_hash)
+
+
+def look(caller: Caller, voice: str = "nova") -> VoiceRendition:
+    """Who plays this voice now: one rendition in the whole journey, and each clip is there."""
+    items = listed(caller, voice)
+    assert len(items) == CLIPS_A_VOICE
+    assert all(item["audio"]["ready"] for item in items)
+    (found,) = {played_by(item) for item in items}
+    return found
+
+
+def play(caller: Caller, voice: str, number: int) -> None:
+    """A clip of the list, as a listener's player fetches it, without a provider call."""
+    audio = listed(caller, voice)[number % CLIPS_A_VOICE]["audio"]
+    answer = caller.get(audio["url"])
+    assert answer.status == 200
+    assert len(answer.body) == audio["bytes"]
+    assert "hit" in answer.headers["Cache-Status"]
+
+
+def looks_until(caller: Caller, is_over: Callable[[], bool], *, least: int = 1) -> list[VoiceRendition]:
+    """Who played nova at each look; onyx is looked at, and clips of both are played, all the while."""
+    found: list[VoiceRendition] = []
+    end = time.monotonic() + 150
+    while len(found) < least or not is_over():
+        assert time.monotonic() < end, f"{len(found)} looks, the last one found {found[-1]}"
+        found.append(look(caller))
+        if len(found) % 5 == 0:
+            play(caller, "nova", len(found))
+        if len(found) % 10 == 0:
+            look(caller, "onyx")
+    return found
+
+
+def request(site: Site, spec: VoiceRendition) -> None:
+    site.manage("shell", "-c", REQUEST.format(model=spec.model, voice=spec.voice), check=True)
+
+
+def made(site: Site, spec: VoiceRendition) -> int:
+    sql = "SELECT count(*) FROM tts_cache WHERE voice = %s AND model = %s AND stored_at IS NOT NULL"
+    return int(query(site, sql, spec.voice, spec.model)[0][0])
+
+
+def states(site: Site, voice: str = "nova") -> dict[str, str]:
+    """The provider's voice and model of each rendition of this voice that is live or pending."""
+    sql = "SELECT state, model, voice FROM ttscache_rendition WHERE listener_voice = %s"
+    return {state: f"{model} {name}" for state, model, name in query(site, sql, voice) if state != "past"}
+
+
+def is_live(site: Site, spec: VoiceRendition, voice: str = "nova") -> Callable[[], bool]:
+    return lambda: states(site, voice).get("live") == f"{spec.model} {spec.voice}"
+
+
+@pytest.fixture(scope="module")
+def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
+    """Everything that listeners have is made."""
+    running_openai.reset()
+    with make_site(Site, WEB_WORKERS="2", TTS_WARM_CONCURRENCY="3") as site:
+        wait_until(lambda: ready_clips(site) == 2 * CLIPS_A_VOICE, "all clips", seconds=120)
+        yield site
+    running_openai.reset()
+
+
+class TestOneSite:
+    """In the order of several days."""
+
+    def test_a_slow_provider_is_waited_for_and_the_switch_is_whole(
+        self, site: Site, openai: OpenAIServer
+    ) -> None:
+        openai.behave(chunk_delay_seconds=0.5)
+        caller = Caller(site)
+        request(site, SHIMMER)
+        found = looks_until(caller, is_live(site, SHIMMER), least=LOOKS)
+        found += looks_until(caller, lambda: look(caller) == SHIMMER)
+
+        assert set(found) == {NOVA, SHIMMER}
+        assert found == sorted(found, key=[NOVA, SHIMMER].index)
+        assert look(caller, "onyx") == rendition("onyx")
+        assert sorted({call.voice for call in openai.calls()}) == ["shimmer"]
+
+    def test_a_provider_that_fails_half_way_leaves_listeners_the_old_voice(
+        self, site: Site, openai: OpenAIServer
+    ) -> None:
+        openai.behave(chunk_delay_seconds=0.3)
+        caller = Caller(site)
+        request(site, CORAL)
+        wait_until(lambda: made(site, CORAL) >= 4, "some clips", seconds=60)
+        openai.behave(fault=503)
+        assert set(looks_until(caller, lambda: True, least=60)) == {SHIMMER}
+        assert states(site)["pending"] == "tts-1-hd coral"
+
+        openai.reset()
+        found = looks_until(caller, is_live(site, CORAL))
+        assert set(found) <= {SHIMMER, CORAL}
+        assert look(caller) == CORAL
+
+    def test_after_kill_9_of_everything_the_old_voice_plays_and_the_switch_comes(
+        self, site: Site, openai: OpenAIServer
+    ) -> None:
+        openai.behave(chunk_delay_seconds=0.3)
+        request(site, SAGE)
+        wait_until(lambda: made(site, SAGE) >= 4, "some clips", seconds=60)
+        for process in site.processes():
+            process.kill()
+        assert site.survivors(within_seconds=20) == []
+        openai.behave(gate_before_headers=True)
+        site.start()
+        caller = Caller(site)
+        assert set(looks_until(caller, lambda: True, least=30)) == {CORAL}
+
+        openai.reset()
+        found = looks_until(caller, is_live(site, SAGE))
+        assert set(found) <= {CORAL, SAGE}
+        assert look(caller) == SAGE
+
+    def test_hosts_that_start_one_after_the_other_with_new_settings_switch_once(
+        self, site: Site, make_site: MakeSite, openai: OpenAIServer
+    ) -> None:
+        """Staff had chosen sage for nova. The new model comes by the settings of one host, then of both."""
+        openai.behave(gate_before_headers=True)
+        new = rendition("nova", "tts-1")
+        with make_site(WebServer, beside=site, TTS_MODEL="tts-1") as other:
+            wait_until(lambda: states(site).get("pending") == "tts-1 nova", "the new settings", seconds=60)
+            site.stop()
+            site.start()  # with the old ones
+            here, there = Caller(site), Caller(other)
+            for _ in range(20):
+                assert (look(here), look(there)) == (SAGE, SAGE)
+            assert states(site) == {"live": "tts-1-hd sage", "pending": "tts-1 nova"}
+            assert states(site, "onyx") == {"live": "tts-1-hd onyx", "pending": "tts-1 onyx"}
+
+            openai.reset()
+            found = looks_until(here, is_live(site, new))
+            assert set(found) <= {SAGE, new}
+            wait_until(is_live(site, rendition("onyx", "tts-1"), "onyx"), "the other voice", seconds=60)
+            assert look(here) == look(there) == new
+            assert look(here, "onyx") == look(there, "onyx") == rendition("onyx", "tts-1")
+
+    def test_the_last_host_with_the_new_settings_makes_nothing_again(
+        self, site: Site, openai: OpenAIServer
+    ) -> None:
+        site.stop()
+        site.env["TTS_MODEL"] = "tts-1"
+        site.start()
+
+        assert look(Caller(site)) == rendition("nova", "tts-1")
+        assert "pending" not in states(site)
+        assert openai.calls() == []
+
+
+def test_where_the_budget_runs_out_the_old_voice_plays_until_there_is_money_again(
+    make_site: MakeSite, openai: OpenAIServer
+) -> None:
+    with make_site(Site, TTS_DAILY_BUDGET_USD=str(CAP_USD), TTS_LISTENER_VOICES="nova") as site:
+        wait_until(lambda: ready_clips(site) == CLIPS_A_VOICE, "all clips", seconds=120)
+        caller = Caller(site)
+        request(site, SHIMMER)
+        paused = "SELECT count(*) FROM ttscache_warmrun WHERE paused_because = 'budget'"
+        wait_until(lambda: query(site, paused)[0][0] == 1, "the end of the money", seconds=60)
+        for _ in range(20):
+            assert look(caller) == NOVA
+
+        earlier = "hour - interval '1 day'" if site.env.get("DATABASE_URL") else "datetime(hour, '-1 day')"
+        execute(site, f"UPDATE ttscache_spending SET hour = {earlier}")
+        execute(site, "UPDATE ttscache_budgetday SET committed_microusd = 0")
+        wait_until(is_live(site, SHIMMER), "the switch", seconds=90)
+        assert look(caller) == SHIMMER

@@ -1,0 +1,45 @@
+"""Several voices in one process: the model of a request decides which of them speaks it.
+
+While one rendition takes over from another, clips of both may be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+from ttscache.errors import VoiceNotInUse
+from ttscache.providers import Provider
+from ttscache.speech import SpeechRequest
+from ttscache.token_usage import TokenUsage
+
+
+class ProviderByModel:
+    """Hands each request to the first provider that can speak it; the first one stands for all otherwise."""
+
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self._providers = providers
+        self.name = providers[0].name
+
+    def can_speak(self, request: SpeechRequest) -> bool:
+        return any(provider.can_speak(request) for provider in self._providers)
+
+    def parts(self, request: SpeechRequest) -> list[SpeechRequest]:
+        return self._speaker(request).parts(request)
+
+    def streams(self, request: SpeechRequest) -> bool:
+        return self._speaker(request).streams(request)
+
+    def is_well(self) -> bool:
+        return self._providers[0].is_well()
+
+    def rehearse(self) -> None:
+        self._providers[0].rehearse()
+
+    def speak(self, request: SpeechRequest) -> Generator[bytes, None, TokenUsage | None]:
+        return self._speaker(request).speak(request)
+
+    def _speaker(self, request: SpeechRequest) -> Provider:
+        for provider in self._providers:
+            if provider.can_speak(request):
+                return provider
+        raise VoiceNotInUse

@@ -1,0 +1,208 @@
+"""The page "Voices"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from harness.renditions import OneText, installed_hooks
+from harness.staff_pages import INDEX, YES, figure, staff_with, text_of
+from ttscache.models import Clip, Rendition, WarmItem, WarmRun
+from ttscache.renditions.current import live_rendition
+from ttscache.reports.voices import SAMPLES
+from ttscache.speech import VoiceRendition
+from ttscache.warming import takeover
+from ttscache.warming.settings_changes import follow_settings
+
+pytestmark = pytest.mark.django_db
+
+VOICES = reverse("admin:ttscache_rendition_changelist")
+CHOOSE = reverse("admin:ttscache_rendition_choose", args=["nova"]) + "?model=tts-1-hd&by=shimmer"
+SAMPLE = reverse("admin:ttscache_rendition_samples", args=["nova"]) + "?model=tts-1-hd&by=shimmer"
+CANDIDATES = reverse("admin:ttscache_rendition_candidates", args=["nova"])
+SHIMMER = VoiceRendition(provider="openai", model="tts-1-hd", voice="shimmer")
+
+
+@pytest.fixture(autouse=True)
+def _two_texts(settings: Any) -> Iterator[None]:
+    """All is there in the voices of the settings."""
+    settings.TTSCACHE = {
+        **settings.TTSCACHE,
+        "provider": "openai",
+        "openai_api_key": "k",
+        "model": "tts-1-hd",
+    }
+    with installed_hooks(OneText("Where did it begin?", "Thank you.")):
+        follow_settings()
+        for voice in ("nova", "onyx"):
+            for text in ("Where did it begin?", "Thank you."):
+                ready(Clip.objects.record(live_rendition(voice).request(text), "question"))
+        yield
+
+
+def ready(clip: Clip) -> None:
+    Clip.objects.filter(pk=clip.pk).update(stored_at=timezone.now(), stored_size=1_000)
+
+
+@pytest.fixture
+def publisher() -> Client:
+    return staff_with("view_rendition", "choose_voice", "make_clip", "view_clip")
+
+
+@pytest.fixture
+def pending() -> Rendition:
+    requested = takeover.request_rendition("nova", SHIMMER, requested_by="ben")
+    assert requested is not None
+    return requested
+
+
+def action(name: str, rendition: Rendition) -> str:
+    return reverse(f"admin:ttscache_rendition_{name}", args=[rendition.pk])
+
+
+def fail_all(rendition: Rendition) -> None:
+    items = WarmItem.objects.filter(run__scope=takeover.run_scope(rendition))
+    items.update(state="failed", reason="It said other words.")
+    WarmRun.objects.filter(scope=takeover.run_scope(rendition)).update(state="failed")
+
+
+def live_voice() -> str:
+    return Rendition.objects.live().get(listener_voice="nova").voice
+
+
+def test_it_says_who_plays_each_voice_since_when_and_until_when(publisher: Client) -> None:
+    page = text_of(publisher.get(VOICES))
+
+    assert "nova (tts-1-hd, mp3)" in page
+    assert "onyx (tts-1-hd, mp3)" in page
+    assert "by settings" in page
+    assert "6 Jan 2027" in page
+    assert (figure(page, "nova-ready"), figure(page, "nova-missing")) == ("2", "0")
+
+
+def test_a_choice_names_count_and_price_and_changes_nothing_before_a_yes(publisher: Client) -> None:
+    page = text_of(publisher.get(CHOOSE))
+
+    assert "2 clips are missing: 29 characters, about $0.001." in page
+    assert "listeners keep the present voice" in page
+    assert not Rendition.objects.pending().exists()
+
+
+def test_a_choice_is_followed_until_it_takes_over(publisher: Client) -> None:
+    publisher.post(CHOOSE, YES)
+    chosen = Rendition.objects.pending().get()
+    assert (chosen.spec, chosen.requested_by) == (SHIMMER, "ana")
+    assert figure(text_of(publisher.get(VOICES)), "takeover-ready") == "0 of 2"
+
+    ready(Clip.objects.filter(voice="shimmer").first() or Clip())
+    assert figure(text_of(publisher.get(VOICES)), "takeover-ready") == "1 of 2"
+    for clip in Clip.objects.filter(voice="shimmer"):
+        ready(clip)
+    takeover.switch_ready_renditions()
+    page = text_of(publisher.get(VOICES))
+    assert "shimmer (tts-1-hd, mp3)" in page
+    assert "Before" in page
+    assert "<td>2.0\xa0KB</td>" in page  # the clips of nova are still there
+
+
+def test_samples_are_made_after_their_price_was_seen(publisher: Client) -> None:
+    characters = sum(map(len, SAMPLES))
+    assert f"2 clips are missing: {characters} characters, about $0.00" in text_of(publisher.get(SAMPLE))
+    publisher.post(SAMPLE, YES)
+
+    made = WarmItem.objects.filter(clip__content_text__in=SAMPLES, clip__voice="shimmer")
+    assert made.count() == 2
+
+
+def test_samples_that_are_there_can_be_heard_and_the_voice_be_chosen(publisher: Client) -> None:
+    for text in SAMPLES:
+        ready(Clip.objects.record(SHIMMER.request(text), "narrative"))
+    page = text_of(publisher.get(CANDIDATES))
+
+    assert page.count('class="clip-play"') == 2
+    assert CHOOSE.replace("&", "&amp;") in page
+    assert "plays now" in page
+
+
+@pytest.mark.parametrize("model", ["tts-1-hd", "tts-1", "gpt-4o-mini-tts", "embedded"])
+def test_other_models_can_be_compared(publisher: Client, model: str) -> None:
+    assert f"<option selected>{model}</option>" in text_of(publisher.get(CANDIDATES, {"model": model}))
+
+
+def test_what_holds_it_up_is_said(publisher: Client, pending: Rendition) -> None:
+    run = WarmRun.objects.filter(scope=takeover.run_scope(pending))
+    run.update(state="paused", paused_because=WarmRun.Pause.BUDGET)
+
+    assert WarmRun.Pause.BUDGET.label.split(";")[0].replace("'", "&#x27;") in text_of(publisher.get(VOICES))
+
+
+def test_clips_that_failed_are_named_and_can_be_left_out(publisher: Client, pending: Rendition) -> None:
+    fail_all(pending)
+    page = text_of(publisher.get(VOICES))
+    assert "2 clips could not be made" in page
+    assert "It said other words." in page
+    assert "Switch without these 2" in page
+
+    question = publisher.get(action("without", pending))
+    publisher.post(action("without", pending), {**YES, **dict(question.context["hidden"])})
+    assert live_voice() == "shimmer"
+
+
+def test_a_clip_that_failed_since_is_not_left_out(publisher: Client, pending: Rendition) -> None:
+    fail_all(pending)
+    publisher.post(action("without", pending), {**YES, "without": "[]"})
+
+    assert live_voice() == "nova"
+
+
+def test_failed_clips_get_another_try(publisher: Client, pending: Rendition) -> None:
+    fail_all(pending)
+    publisher.post(action("go_on", pending), YES)
+
+    assert WarmRun.objects.active().filter(scope=takeover.run_scope(pending)).exists()
+
+
+def test_it_can_be_given_up_after_a_question(publisher: Client, pending: Rendition) -> None:
+    assert "Listeners keep the present voice" in text_of(publisher.get(action("cancel", pending)))
+    publisher.post(action("cancel", pending), YES)
+
+    assert not Rendition.objects.pending().exists()
+    assert live_voice() == "nova"
+
+
+@pytest.mark.parametrize("name", ["go_on", "cancel", "without"])
+def test_who_may_only_look_changes_nothing(pending: Rendition, name: str) -> None:
+    fail_all(pending)
+    looker = staff_with("view_rendition")
+    page = text_of(looker.get(VOICES))
+
+    assert "Give it up" not in page
+    assert looker.post(action(name, pending), YES).status_code == 403
+    assert looker.post(CHOOSE, YES).status_code == 403
+    assert looker.post(SAMPLE, YES).status_code == 403
+    assert Rendition.objects.pending().get() == pending
+
+
+def test_who_may_not_look_sees_nothing() -> None:
+    stranger = staff_with("view_clip")
+
+    assert [stranger.get(page).status_code for page in (VOICES, CANDIDATES, CHOOSE)] == [403] * 3
+
+
+@pytest.mark.parametrize("by", ["robot", ""])
+def test_a_voice_that_the_model_has_not_is_refused(publisher: Client, by: str) -> None:
+    assert publisher.post(CHOOSE.replace("shimmer", by), YES).status_code == 400
+
+
+def test_a_switch_that_is_stuck_needs_somebody(admin_client: Client, pending: Rendition) -> None:
+    assert "The new voice for nova waits" not in text_of(admin_client.get(INDEX))
+    fail_all(pending)
+    page = text_of(admin_client.get(INDEX))
+
+    assert "The new voice for nova waits: 2 clips could not be made" in page
+    assert f'href="{VOICES}"' in page

@@ -1,0 +1,146 @@
+"""The settings say who plays each listener voice; a change of them takes the same road as a choice by staff.
+
+Each installation records what its settings ask for, and follows them when they differ from that record. So a
+rendition that staff chose stays at a restart, and a host that starts again with old settings, while others
+have new ones, undoes nothing. An installation that nobody knows yet is followed too, unless another one at
+work has had the same settings for longer than a third one has had other ones: then it is an old one of many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from ttscache import hooks
+from ttscache.conf import conf
+from ttscache.coordination.hosts import AT_WORK_SECONDS, this_host
+from ttscache.models import Clip, DatabaseIdentity, InstallationSettings, ProcessReport, Rendition
+from ttscache.renditions.current import forget_renditions
+from ttscache.speech import LEGACY_MODEL, VoiceRendition
+from ttscache.warming.takeover import BY_SETTINGS, cancel_rendition, pending_renditions, request_rendition
+
+# https://platform.openai.com/docs/deprecations: tts-1-hd shuts down on this day, and names its successor.
+DEFAULT_CHANGES_ON = date(2027, 1, 6)
+LATER_DEFAULT_MODEL = "gpt-realtime-2.1-mini"
+
+Asked = dict[str, dict[str, Any]]  # by listener voice, as JSON has it
+
+
+def follow_settings() -> None:
+    """Bring the renditions in step with the settings, where these have changed. May be called at any start.
+
+    Where a voice has no rendition yet, that of the settings plays at once; or that of an earlier system,
+    whose clips are there, until all of the new one's are. Raises Error.
+    """
+    try:
+        _follow()
+    except IntegrityError:  # another host starts for the first time in the same moment, and was quicker
+        _follow()
+
+
+@transaction.atomic
+def _follow() -> None:
+    specs = {voice: rendition_by_settings(voice) for voice in conf().listener_voices}
+    asked: Asked = {voice: asdict(spec) for voice, spec in specs.items()}
+    known = list(InstallationSettings.objects.all())  # the latest first
+    mine = next((row for row in known if row.installation == _installation()), None)
+    if mine is not None and mine.renditions == asked and not _voices_without_rendition(specs):
+        return
+    hooks.installed().lock_texts()
+    _record_first(specs)
+    if mine is None and (older := _older_settings(known, asked)) is not None:
+        _record(asked, older.since)
+        return
+    before: Asked = mine.renditions if mine is not None else known[0].renditions if known else {}
+    if mine is None or mine.renditions != asked:
+        _record(asked, timezone.now())
+    for voice, spec in specs.items():
+        if before.get(voice) != asked[voice]:
+            request_rendition(voice, spec, requested_by=BY_SETTINGS)
+    for pending in pending_renditions().filter(listener_voice__in=before.keys() - asked.keys()):
+        cancel_rendition(pending)
+    transaction.on_commit(forget_renditions)
+
+
+def rendition_by_settings(listener_voice: str) -> VoiceRendition:
+    """Where TTS_MODEL is not set, with the model that this site chose when it first needed one."""
+    given = conf()
+    if not given.model and given.provider == "openai":
+        given = replace(given, model=_default_model())
+    return given.rendition(listener_voice)
+
+
+def _default_model() -> str:
+    identity, _ = DatabaseIdentity.objects.get_or_create(pk=1)
+    if not identity.default_model:
+        identity.default_model = _chosen_default()
+        DatabaseIdentity.objects.filter(pk=1, default_model="").update(default_model=identity.default_model)
+        identity.refresh_from_db()  # the choice of another host may have been first
+    return identity.default_model
+
+
+def _chosen_default() -> str:
+    """A site that speaks with the provider already keeps its model, whatever the date."""
+    speaks_already = Rendition.objects.live().filter(provider="openai").exists() or _earlier_clips().exists()
+    if speaks_already or timezone.now().date() < DEFAULT_CHANGES_ON:
+        return LEGACY_MODEL
+    return LATER_DEFAULT_MODEL
+
+
+def _voices_without_rendition(specs: Mapping[str, VoiceRendition]) -> set[str]:
+    live = Rendition.objects.live().filter(listener_voice__in=specs).order_by()
+    return specs.keys() - set(live.values_list("listener_voice", flat=True))
+
+
+def _record_first(specs: Mapping[str, VoiceRendition]) -> None:
+    """Nobody waits for anything where there was no sound before."""
+    now = timezone.now()
+    for voice in sorted(_voices_without_rendition(specs)):
+        spec = _earlier_rendition(voice) or specs[voice]
+        Rendition.objects.create(
+            **asdict(spec),
+            listener_voice=voice,
+            state=Rendition.State.LIVE,
+            requested_by=BY_SETTINGS,
+            live_at=now,
+        )
+
+
+def _earlier_rendition(listener_voice: str) -> VoiceRendition | None:
+    """The one that an earlier system spoke with, where its clips are here."""
+    if not _earlier_clips().filter(voice=listener_voice).exists():
+        return None
+    return VoiceRendition(provider="openai", model=LEGACY_MODEL, voice=listener_voice)
+
+
+def _earlier_clips() -> Any:
+    return Clip.objects.with_audio().filter(model=LEGACY_MODEL, audio_format="mp3", adopted_at__isnull=False)
+
+
+# --- installations ------------------------------------------------------------------------------------------
+def _installation() -> str:
+    return f"{this_host()}:{conf().files_dir.absolute()}"[:500]
+
+
+def _record(asked: Asked, since: datetime) -> None:
+    InstallationSettings.objects.update_or_create(
+        installation=_installation(),
+        defaults={"host": this_host(), "renditions": asked, "since": since},
+    )
+
+
+def _older_settings(known: list[InstallationSettings], asked: Asked) -> InstallationSettings | None:
+    """The record at work that had these settings before another one at work changed to other ones."""
+    ago = Now() - timedelta(seconds=AT_WORK_SECONDS)
+    hosts = set(ProcessReport.objects.filter(reported_at__gt=ago).values_list("host", flat=True))
+    at_work = [row for row in known if row.host in hosts]
+    same = next((row for row in at_work if row.renditions == asked), None)
+    if same is None or at_work[0].renditions == asked:
+        return None
+    return same
