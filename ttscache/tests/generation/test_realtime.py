@@ -355,7 +355,7 @@ def kept_of(cache: SpeechCache, wanted: list[Order]) -> set[Order]:
 
 
 @pytest.mark.parametrize(
-    "count", [200, pytest.param(2_000, marks=[pytest.mark.long, pytest.mark.timeout(1_200)])]
+    "count", [200, pytest.param(2_000, marks=[pytest.mark.long, pytest.mark.timeout(1_800)])]
 )
 def test_of_many_clips_with_every_fault_none_is_kept_wrong_and_the_ledger_has_the_bill(
     openai: OpenAIServer, count: int
