@@ -151,7 +151,9 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
-    settings.TTSCACHE = {**settings.TTSCACHE, "files_dir": tmp_path / "clips"}
+    # Not OpenAI's own address: what it has announced of its models would make tests depend on the day.
+    elsewhere = {"openai_base_url": "http://speech.invalid/v1"}
+    settings.TTSCACHE = {**settings.TTSCACHE, **elsewhere, "files_dir": tmp_path / "clips"}
     for forget in (wiring.forget, adaptive_cache.forget_process_results, waiting_room.cache_clear):
         forget()
     yield
@@ -160,9 +162,10 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _long_before_any_model_retires(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness import calendar
+    from harness.retirement_day import AUTUMN
+    from ttscache.renditions import irreplaceable
 
-    calendar.stand_on(calendar.AUTUMN, monkeypatch)
+    monkeypatch.setattr(irreplaceable, "_today", lambda: AUTUMN)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ttscache.providers import models_list
 SOON_DAYS = 60
 
 
-def today() -> date:
+def _today() -> date:
     """The day in UTC. Dates of shutdown name no zone."""
     return timezone.now().date()
 
@@ -32,7 +32,7 @@ def is_retired(model: str) -> bool:
 def retires_soon(model: str, days: int = SOON_DAYS) -> bool:
     """Whether the model retires within so many days, or has retired."""
     retires_on = shutdown_date(model)
-    return retires_on is not None and retires_on - today() <= timedelta(days=days)
+    return retires_on is not None and retires_on - _today() <= timedelta(days=days)
 
 
 def models_not_to_lose() -> frozenset[str]:
