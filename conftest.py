@@ -164,9 +164,10 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _long_before_any_model_retires(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness import calendar
+    from harness.retirement_day import AUTUMN
+    from ttscache.renditions import irreplaceable
 
-    calendar.stand_on(calendar.AUTUMN, monkeypatch)
+    monkeypatch.setattr(irreplaceable, "_today", lambda: AUTUMN)
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from ttscache.renditions import retirement
-
 
 class SetClock:
     """Stands still at `now` until it is set anew. Leases go by the database's clock, which runs on."""
@@ -27,17 +25,3 @@ class SetClock:
             day = first + timedelta(days=number)
             self.set(day)
             yield day
-
-
-AUTUMN = date(2026, 10, 1)  # more than 60 days before any announced shutdown
-SHUTDOWN = date(2027, 1, 6)  # of tts-1-hd, as OpenAI has announced it
-
-
-def stand_on(day: date, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on it is this day, for all that asks whether a model retires."""
-    monkeypatch.setattr(retirement, "today", lambda: day)
-
-
-def stand_before_shutdown(days: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many days before tts-1-hd is switched off; below 0 it has been."""
-    stand_on(SHUTDOWN - timedelta(days=days), monkeypatch)

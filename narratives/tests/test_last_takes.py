@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from harness.calendar import AUTUMN, stand_on
 from harness.openai_server import OpenAIServer
+from harness.retirement_day import AUTUMN, stand_on
 from narratives import publishing
 from narratives.models import BankReflection, Journey, Narrative
 from ttscache import wiring
@@ -25,8 +25,9 @@ END = date(2026, 11, 1)
 
 
 @pytest.fixture(autouse=True)
-def _retiring(settings: Any, openai: OpenAIServer) -> None:
+def _retiring(settings: Any, openai: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A vendor's voice whose last day the operator knows."""
+    stand_on(AUTUMN, monkeypatch)
     settings.TTSCACHE = {
         **settings.TTSCACHE,
         "provider": "openai",

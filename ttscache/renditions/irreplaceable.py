@@ -7,19 +7,27 @@ ones are kept. Once it has retired, what is there is all there will ever be, dam
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import UTC, date, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from ttscache.conf import conf
 from ttscache.models import Clip, ClipFile, ContentType, PermanentStore
 from ttscache.providers import models_list
 from ttscache.renditions import retirement
 
+KEPT_DAYS = 60  # before its model is switched off, a clip counts as not to be bought again
+
 
 def models_to_keep() -> frozenset[str]:
     """The models whose clips are never thrown away. A few quick queries. Raises Error."""
-    return retirement.models_not_to_lose() | _models_of_another_address()
+    on_record = Clip.objects.voice_models()
+    return frozenset(filter(_is_not_to_be_lost, on_record)) | _models_of_another_address(on_record)
+
+
+def _is_not_to_be_lost(model: str) -> bool:
+    return retirement.is_retired(model) or retirement.retires_soon(model, days=KEPT_DAYS)
 
 
 def is_irreplaceable(kept_models: Collection[str] | None = None) -> Q:
@@ -61,7 +69,7 @@ def cannot_be_made_again(clip: Clip) -> bool:
     return retirement.is_retired(clip.model)
 
 
-def _models_of_another_address() -> frozenset[str]:
+def _models_of_another_address(on_record: Iterable[str]) -> frozenset[str]:
     """OpenAI's models that retire, on a site that has moved to another vendor since.
 
     A clip names its model and not the address that made it. So a model of OpenAI's name is taken for OpenAI's
@@ -69,13 +77,16 @@ def _models_of_another_address() -> frozenset[str]:
     """
     if models_list.is_openai(conf().openai_base_url):
         return frozenset()
-    soon = retirement.today() + timedelta(days=retirement.AHEAD_DAYS)
-    announced = {
-        model: models_list.announced_shutdown(model, base_url="") for model in Clip.objects.voice_models()
-    }
+    soon = _today() + timedelta(days=KEPT_DAYS)
+    announced = {model: models_list.announced_shutdown(model, base_url="") for model in on_record}
     return frozenset(
         model for model, day in announced.items() if day and day <= soon and model != conf().house_model
     )
+
+
+def _today() -> date:
+    """In UTC."""
+    return timezone.now().astimezone(UTC).date()
 
 
 def _is_private() -> Q:

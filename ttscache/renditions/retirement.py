@@ -20,7 +20,7 @@ from ttscache.connections import release_connections
 from ttscache.coordination.leases import Leases
 from ttscache.errors import ModelRetired
 from ttscache.fingerprint import fingerprint_of
-from ttscache.models import Clip, ModelNotice, Rendition
+from ttscache.models import ModelNotice, Rendition
 from ttscache.models.retirement import ModelNoticeQuerySet
 from ttscache.providers.models_list import announced_shutdown, models_offered
 from ttscache.renditions.current import live_rendition
@@ -46,13 +46,13 @@ class ModelOutlook:
     @property
     def days_left(self) -> int | None:
         """0 on the day and after it; None where no day is known."""
-        return None if self.shutdown_date is None else max(0, (self.shutdown_date - today()).days)
+        return None if self.shutdown_date is None else max(0, (self.shutdown_date - _today()).days)
 
     @property
     def retired_since(self) -> datetime | None:
         """When its day began, or when the provider refused it before that; None while it is offered."""
         day = self.shutdown_date
-        has_passed = day is not None and day <= today()
+        has_passed = day is not None and day <= _today()
         found = [self.gone_at] if self.gone_at else []
         return min([*found, _start_of(day)] if day is not None and has_passed else found, default=None)
 
@@ -78,7 +78,7 @@ class ModelOutlook:
             return f"The provider has switched off {what} without notice." if self.gone_at else ""
         day = _written(self.shutdown_date)
         if self.is_retired:
-            when = f"on {day}" if self.shutdown_date <= today() else "before the day it had announced"
+            when = f"on {day}" if self.shutdown_date <= _today() else "before the day it had announced"
             return f"The provider has switched off {what} {when}."
         return f"The provider switches off {what} on {day}, in {_counted(self.days_left or 0)}."
 
@@ -219,7 +219,7 @@ def is_look_due() -> bool:
     if not conf().openai_api_key:
         return False
     models = {watched.model for watched in watched_models()}
-    midnight = _start_of(today())
+    midnight = _start_of(_today())
     read = _notices().filter(model__in=models, looked_at__gte=midnight).values_list("model", flat=True)
     return bool(models - set(read))
 
@@ -280,7 +280,7 @@ def _allow_calls_of_found_models(asked_at: datetime) -> None:
     """
     for notice in _notices().gone().filter(seen_at=asked_at, gone_at__lte=asked_at):
         day = _outlook_of(notice.model, notice).shutdown_date
-        if day is None or day > today():
+        if day is None or day > _today():
             ModelNotice.objects.filter(pk=notice.pk, gone_at=notice.gone_at).update(gone_at=None)
             logger.warning("The provider has the model %s again.", notice.model)
 
@@ -311,7 +311,7 @@ def _outlook_of(model: str, notice: ModelNotice | None) -> ModelOutlook:
 
 
 # --- days -------------------------------------------------------------------------------------------------
-def today() -> date:
+def _today() -> date:
     return timezone.now().astimezone(UTC).date()
 
 
@@ -329,8 +329,3 @@ def _counted(days: int) -> str:
 
 def _listed(names: tuple[str, ...]) -> str:
     return " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def models_not_to_lose() -> frozenset[str]:
-    """The models of clips on record that have retired, or retire soon. Raises Error."""
-    return frozenset(filter(retires_soon, Clip.objects.voice_models()))

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from harness.admin_pages import YES, admin_address, edit, heard, said
-from harness.calendar import stand_before_shutdown
+from harness.retirement_day import stand_before_shutdown
 from narratives.models import Narrative, Pronunciation
 from ttscache.models import WarmItem, WarmRun
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from harness.admin_pages import NARRATIVES, admin_address, badges, make_clips, said
-from harness.calendar import stand_before_shutdown
+from harness.retirement_day import stand_before_shutdown
 from narratives import publishing
 from narratives.models import Journey, Narrative
 from ttscache.models import Clip, WarmItem, WarmRun

@@ -12,8 +12,8 @@ from django.test import Client
 from django.urls import reverse
 from django_q.models import OrmQ
 
-from harness.calendar import stand_before_shutdown
 from harness.clips import speech
+from harness.retirement_day import AUTUMN, stand_before_shutdown, stand_on
 from harness.staff_pages import INDEX, STALE, YES, clip_of, figure, made, old_clip, staff_with, text_of, usage
 from ttscache import hooks
 from ttscache.conf import conf
@@ -193,7 +193,8 @@ class TestLastTakes:
             made(Clip.objects.record(spec.speech, "question"))
         assert "last take" not in text_of(admin_client.get(INDEX)).replace("Make last takes", "")
 
-    def test_the_operator_s_own_date_counts_for_another_vendor(self, admin_client, settings):
+    def test_the_operator_s_own_date_counts_for_another_vendor(self, admin_client, settings, monkeypatch):
+        stand_on(AUTUMN, monkeypatch)
         own = {"openai_base_url": "http://vendor.example/v1", "model": "ours"}
         settings.TTSCACHE = {**settings.TTSCACHE, **own, "model_shutdown": {"ours": date(2026, 11, 1)}}
         assert "ours on 1 Nov 2026" in text_of(admin_client.get(TAKES))

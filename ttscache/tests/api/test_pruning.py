@@ -11,8 +11,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from harness.calendar import stand_before_shutdown
 from harness.clips import entry, speech
+from harness.retirement_day import stand_before_shutdown
 from ttscache.models import ApiToken, Clip, Lease, Pin, PruneRun
 from ttscache.wiring import speech_cache
 

@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from harness.calendar import stand_before_shutdown
 from harness.clips import entry, hum, speech, spoken
+from harness.retirement_day import AUTUMN, stand_before_shutdown, stand_on
 from harness.s3 import S3Server
 from ttscache import tasks
 from ttscache.maintenance import pruning, relocation
@@ -156,8 +156,11 @@ def test_a_site_that_has_moved_to_another_vendor_keeps_the_clips_of_openai(clip:
     assert find_stale(90).content_hashes == (clip.content_hash,)  # the vendor has a model of this name
 
 
-def test_the_operator_s_own_date_protects_the_clips_of_another_vendor(settings: Any) -> None:
-    today = timezone.now().date().replace(year=2026, month=10, day=1)
+def test_the_operator_s_own_date_protects_the_clips_of_another_vendor(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = AUTUMN
+    stand_on(today, monkeypatch)
     settings.TTSCACHE = {**settings.TTSCACHE, "model_shutdown": {"their-model": today + timedelta(days=60)}}
     old_clip(model="their-model")
     assert find_stale(90).content_hashes == ()

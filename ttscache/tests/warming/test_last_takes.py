@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.calendar import stand_before_shutdown
 from harness.fake_voice import FakeVoice
+from harness.retirement_day import stand_before_shutdown
 from ttscache import hooks
 from ttscache.accounting.budget import Budget
 from ttscache.conf import conf

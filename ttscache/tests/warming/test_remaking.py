@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from harness.calendar import stand_before_shutdown
 from harness.clips import hum, speech, spoken
 from harness.fake_voice import FakeVoice
+from harness.retirement_day import stand_before_shutdown
 from harness.waiting import wait_until
 from ttscache import warming
 from ttscache.cache import GenerationJob, Hit
