@@ -23,5 +23,6 @@ def stand_on(day: date, monkeypatch: pytest.MonkeyPatch) -> None:
 def stand_before_shutdown(days: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many days before OpenAI switches tts-1-hd off; below 0 it has. At OpenAI's own address."""
     stand_on(SHUTDOWN - timedelta(days=days), monkeypatch)
-    monkeypatch.setattr(settings, "TTSCACHE", {**settings.TTSCACHE, "openai_base_url": ""})
+    # In the test's own dictionary: the setting itself is put back by pytest-django, in an order of its own.
+    monkeypatch.setitem(settings.TTSCACHE, "openai_base_url", "")
     conf.cache_clear()
