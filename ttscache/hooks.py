@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ttscache.models import Clip
-    from ttscache.speech import VoiceRendition
-    from ttscache.warming import ClipSpec
+    from ttscache.speech import ClipSpec, VoiceRendition
 
 
 @dataclass(frozen=True, slots=True)

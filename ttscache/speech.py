@@ -71,6 +71,14 @@ class SpeechRequest:
         return _md5_hex(json.dumps(rendition, sort_keys=True))
 
 
+@dataclass(frozen=True, slots=True)
+class ClipSpec:
+    """A clip to make ahead: what it says and how, and the kind of text that it is counted under."""
+
+    speech: SpeechRequest
+    content_type: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VoiceRendition:
     """Who says a text, and how: everything of a SpeechRequest but the words, and who provides it.

@@ -1,6 +1,7 @@
 """Clips made ahead: plan them, start runs, see runs to their end. Other modules here are imported by name."""
 
-from ttscache.warming.plan import ClipSpec, Plan, plan, record
+from ttscache.speech import ClipSpec
+from ttscache.warming.plan import Plan, plan, record
 from ttscache.warming.runs import (
     CANCELLED,
     WAS_THERE,

@@ -16,7 +16,8 @@ from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, WarmRun
 from ttscache.renditions import retirement
 from ttscache.renditions.current import live_rendition, request_for
-from ttscache.warming.plan import ClipSpec, Plan, plan
+from ttscache.speech import ClipSpec
+from ttscache.warming.plan import Plan, plan
 from ttscache.warming.runs import protect, start_run
 
 

@@ -9,15 +9,7 @@ from dataclasses import dataclass
 from ttscache.accounting.prices import list_price_usd
 from ttscache.models import Clip, in_batches
 from ttscache.renditions.irreplaceable import retired_among
-from ttscache.speech import SpeechRequest
-
-
-@dataclass(frozen=True, slots=True)
-class ClipSpec:
-    """A clip to make ahead: what it says and how, and the kind of text that it is counted under."""
-
-    speech: SpeechRequest
-    content_type: str
+from ttscache.speech import ClipSpec, SpeechRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, DailyRequests, Pin, Rendition, WarmRun
 from ttscache.pins import replace_pins
 from ttscache.renditions.current import live_rendition
+from ttscache.speech import ClipSpec
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import as_tier_error
-from ttscache.warming.plan import ClipSpec
 from ttscache.warming.runs import protect, start_run
 
 MOST_TEXTS = 100

@@ -17,7 +17,7 @@ from django.db import Error
 from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.connections import OrmThread, returning_connections
-from ttscache.warming.plan import ClipSpec
+from ttscache.speech import ClipSpec
 from ttscache.warming.runs import prioritize
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ from uuid import UUID
 from django.db.models import Max, QuerySet
 
 from ttscache.models import Clip, WarmItem, WarmRun, in_batches
-from ttscache.warming.plan import ClipSpec, Plan, plan
+from ttscache.speech import ClipSpec
+from ttscache.warming.plan import Plan, plan
 from ttscache.warming.runs import start_run
 
 

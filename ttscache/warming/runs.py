@@ -24,7 +24,8 @@ from ttscache.accounting.prices import list_price_usd, most_usd
 from ttscache.coordination.leases import end_cooldowns
 from ttscache.models import Clip, Lane, WarmItem, WarmRun, in_batches
 from ttscache.renditions.retirement import gone_models
-from ttscache.warming.plan import ClipSpec, Plan, plan, record
+from ttscache.speech import ClipSpec
+from ttscache.warming.plan import Plan, plan, record
 from ttscache.warming.retry_limit import exhausted
 
 logger = logging.getLogger(__name__)

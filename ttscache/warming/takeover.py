@@ -18,8 +18,8 @@ from django.utils import timezone
 from ttscache import hooks
 from ttscache.models import Clip, Rendition, WarmItem, WarmRun
 from ttscache.renditions.current import forget_renditions
-from ttscache.speech import VoiceRendition
-from ttscache.warming.plan import ClipSpec, Plan, plan
+from ttscache.speech import ClipSpec, VoiceRendition
+from ttscache.warming.plan import Plan, plan
 from ttscache.warming.runs import cancel, protect, resume, start_automatic_run, start_run
 
 logger = logging.getLogger(__name__)
