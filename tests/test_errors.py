@@ -251,7 +251,7 @@ FAILURES: list[tuple[str | int, int, str, int]] = [  # fault, status, code, call
     (429, 503, "provider_unavailable", 3),
     (503, 503, "provider_unavailable", 3),
     (500, 502, "provider_failed", 3),
-    (404, 502, "provider_failed", 1),
+    (405, 502, "provider_failed", 1),
     ("html", 502, "provider_failed", 3),
     ("empty", 502, "provider_failed", 3),
     ("hang_up", 503, "provider_unavailable", 3),
@@ -346,7 +346,7 @@ def test_words_that_break_the_voice_s_answer_are_private_too(caller: Caller, ope
 
 def test_the_log_holds_neither_words_nor_key(caller: Caller, server: WebServer, openai: OpenAIServer) -> None:
     """After all of the above, and once more each way that fails."""
-    for fault in (400, 401, 404, 500, "html", "garbage", "break_off", "wrong_format"):
+    for fault in (400, 401, 405, 500, "html", "garbage", "break_off", "wrong_format"):
         openai.behave(fault=fault)
         try:
             caller.say(canary())

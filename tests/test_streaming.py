@@ -99,7 +99,7 @@ def test_a_response_ends_only_when_the_clip_is_kept(caller: Caller, openai: Open
 
 def test_a_known_clip_without_audio_streams_from_its_address(caller: Caller, openai: OpenAIServer) -> None:
     text = phrase()
-    openai.behave(fault=404)
+    openai.behave(fault=405)
     assert caller.say(text).status == 502
     openai.behave(gate_after_chunks=1)
     with caller.start_clip(hash_of(text)) as response:
@@ -231,7 +231,7 @@ def test_a_range_of_a_clip_in_the_making_waits_for_the_whole(caller: Caller, ope
 
 def test_a_range_of_a_clip_without_audio_has_it_made(caller: Caller, openai: OpenAIServer) -> None:
     text = phrase()
-    openai.behave(fault=404)
+    openai.behave(fault=405)
     caller.say(text)
     openai.reset()
     part = caller.clip(hash_of(text), Range="bytes=-50")
@@ -241,7 +241,7 @@ def test_a_range_of_a_clip_without_audio_has_it_made(caller: Caller, openai: Ope
 
 def test_head_never_has_a_clip_made(caller: Caller, openai: OpenAIServer) -> None:
     text = phrase()
-    openai.behave(fault=404)
+    openai.behave(fault=405)
     caller.say(text)
     openai.reset()
     response = caller.ask("HEAD", clip_path(hash_of(text)))

@@ -225,7 +225,7 @@ class TestByHand:
             text for (text,) in query(workshop, "SELECT content_text FROM tts_cache WHERE voice = 'nova'")
         ]
         longest = max(texts, key=len)
-        openai.behave(fault=404, on_text=longest)
+        openai.behave(fault=405, on_text=longest)
         done = workshop.manage("warm")
         assert done.returncode == 1
         assert longest[:20] not in done.stdout + done.stderr

@@ -49,6 +49,7 @@ FAULT_STATUSES = {
     ),
     403: ("Country, region, or territory not supported", "unsupported_country_region_territory"),
     404: ("The model does not exist or you do not have access to it.", "model_not_found"),
+    405: ("Method not allowed for this address.", None),
     410: ("This model has been shut down. See the deprecations page for its replacement.", "model_not_found"),
     429: ("Rate limit reached for this model on requests per min (RPM).", "rate_limit_exceeded"),
     500: ("The server had an error while processing your request. Sorry about that!", None),

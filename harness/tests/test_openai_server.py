@@ -122,7 +122,7 @@ class TestRefusals:
 
 
 class TestFaults:
-    @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 429, 500, 503])
     def test_statuses(self, openai: OpenAIServer, client: official.OpenAI, status: int) -> None:
         openai.behave(fault=status, retry_after_seconds=7)
         with pytest.raises(official.APIStatusError) as caught:
