@@ -25,6 +25,7 @@ from ttscache.models import (
     ContentType,
     PlaybackStart,
     PruneRun,
+    Rendition,
     Spending,
     Usage,
     WarmItem,
@@ -87,6 +88,9 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Usage: lambda: Usage.objects.create(**FIGURES, outcome="memory", latency_bucket=2, requests=3),
     PlaybackStart: lambda: PlaybackStart.objects.create(**COUNTED, latency_bucket=7, starts=3),
     Spending: lambda: Spending.objects.create(**FIGURES, model="tts-1-hd", outcome="ok", calls=1),
+    Rendition: lambda: Rendition.objects.create(
+        listener_voice="nova", state="past", provider="openai", model="tts-1", voice="nova"
+    ),
     Alert: lambda: Alert.objects.create(
         kind="coverage", says="22 of 24 published clips are there.", since=HOUR, due_at=HOUR
     ),
@@ -114,7 +118,7 @@ def test_an_empty_list_of_every_model_answers(model, admin_client):
 
 def test_the_page_of_one_of_every_model_answers(model, admin_client):
     example = EXAMPLES[model]()
-    assert admin_client.get(page(model, "change", example.pk)).status_code == 200
+    assert admin_client.get(page(model, "change", example.pk), follow=True).status_code == 200
 
 
 def test_the_form_for_a_new_one_answers_or_is_refused(model, admin_client):

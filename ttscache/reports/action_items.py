@@ -17,7 +17,7 @@ from ttscache.monitoring import alerts
 from ttscache.renditions.retirement import ModelOutlook, stuck_switches
 from ttscache.reports.background_work import WorkQueue, failed_lately
 from ttscache.reports.last_takes import missing_last_takes
-from ttscache.reports.retirements import ending_models, voices_page
+from ttscache.reports.retirements import VOICES_PAGE, ending_models
 from ttscache.reports.storage import PublishedCoverage, Storage
 from ttscache.warming.retry_limit import MOST_TRIES
 from ttscache.warming.takeover import pending_renditions, progress_of_takeover
@@ -62,10 +62,10 @@ def _of_voices(retirements: Sequence[ModelOutlook]) -> Iterable[ActionItem]:
     for model in retirements:
         is_urgent = model.is_retired or model.retires_within(URGENT_DAYS)
         says = f"{model.says} {model.advice}"
-        yield ActionItem(says, voices_page(), right, is_urgent=is_urgent, about=about)
+        yield ActionItem(says, VOICES_PAGE, right, is_urgent=is_urgent, about=about)
     if stuck := stuck_switches():
         says = _count(stuck, "listener voice has", "listener voices have")
-        yield ActionItem(f"{says} waited for a new sound for more than a day", voices_page(), right)
+        yield ActionItem(f"{says} waited for a new sound for more than a day", VOICES_PAGE, right)
 
 
 def _of_sound(

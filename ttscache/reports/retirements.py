@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import NoReverseMatch, reverse
-
 from ttscache.renditions.retirement import AHEAD_DAYS, ModelOutlook, watched_models
 
 VOICES_PAGE = "admin:ttscache_rendition_changelist"
-CLIPS_PAGE = "admin:ttscache_clip_changelist"
 
 
 def ending_models() -> list[ModelOutlook]:
     """Those that are gone or go within AHEAD_DAYS, the first to go first. Raises Error."""
     found = [each for each in watched_models() if each.is_retired or each.retires_within(AHEAD_DAYS)]
     return sorted(found, key=lambda each: each.days_left or 0)
-
-
-def voices_page() -> str:
-    """The route of the page on which staff choose voices; that of the clips where there is none."""
-    try:
-        reverse(VOICES_PAGE)
-    except NoReverseMatch:
-        return CLIPS_PAGE
-    return VOICES_PAGE

@@ -37,7 +37,7 @@ from ttscache.models import WarmRun
 from ttscache.reports.action_items import action_items_without_figures
 from ttscache.reports.background_work import failed_lately
 from ttscache.reports.report import Report, report
-from ttscache.reports.retirements import voices_page
+from ttscache.reports.retirements import VOICES_PAGE
 from ttscache.reports.scope import RANGES, VIEWS, Scope
 from ttscache.reports.storage import GROWTH_DAYS, NEVER_HEARD_DAYS
 from ttscache.staff.badges import RUN_BADGES
@@ -110,7 +110,7 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
             "clip", {"made": "yes", "stored_at__gte": as_parameter(scope.now - timedelta(days=GROWTH_DAYS))}
         ),
         "most_tries": MOST_TRIES,
-        "voices_page": voices_page(),
+        "voices_page": VOICES_PAGE,
         "how_days_are_counted": HOW_DAYS_ARE_COUNTED,
         "time_to_sound_list": figures_list("playbackstart", scope, {}),
         "csv": f"{reverse('admin:ttscache_dashboard_csv')}?{scope.query}",

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from harness.renditions import OneText, installed_hooks
+from harness.retirement_day import stand_before_shutdown
 from harness.staff_pages import INDEX, YES, figure, staff_with, text_of
 from ttscache.models import Clip, Rendition, WarmItem, WarmRun
 from ttscache.renditions.current import live_rendition
@@ -75,7 +76,10 @@ def live_voice() -> str:
     return Rendition.objects.live().get(listener_voice="nova").voice
 
 
-def test_it_says_who_plays_each_voice_since_when_and_until_when(publisher: Client) -> None:
+def test_it_says_who_plays_each_voice_since_when_and_until_when(
+    publisher: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_before_shutdown(39, monkeypatch)
     page = text_of(publisher.get(VOICES))
 
     assert "nova (tts-1-hd, mp3)" in page

@@ -155,7 +155,7 @@ class TestDays:
         assert retires_soon("tts-1-hd", days=20)
         assert not retires_soon("tts-1-hd", days=19)
 
-    def test_a_rendition_can_be_made_until_then_and_by_its_own_provider(
+    def test_a_rendition_can_be_made_until_then_and_while_its_provider_has_a_key(
         self, clock: SetClock, use: Any
     ) -> None:
         spec = conf().rendition("nova")
@@ -165,6 +165,8 @@ class TestDays:
         assert not can_still_be_made(spec)
         clock.set(DAY - timedelta(days=1))
         use(provider="embedded")
+        assert can_still_be_made(spec)
+        use(openai_api_key="")
         assert not can_still_be_made(spec)
         assert can_still_be_made(conf().rendition("nova"))
 

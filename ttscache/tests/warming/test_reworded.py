@@ -75,5 +75,5 @@ def test_staff_who_ask_have_it_tried_again(voice: FakeVoice) -> None:
 
 def test_a_clip_of_a_retired_model_fails_after_one_call(voice: FakeVoice) -> None:
     voice.errors = [ModelRetired("tts-1-hd")]
-    assert failed_item("question").reason == ModelRetired.sentence
+    assert failed_item("question").reason == ModelRetired("tts-1-hd").for_staff()
     assert len(voice.calls) == 1
