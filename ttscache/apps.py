@@ -11,6 +11,9 @@ class TtsCacheConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from ttscache import checks  # noqa: F401 - registers itself
+        from ttscache.api import schema  # noqa: F401 - registers itself
+
         # The one hook that runs after the last table of every app has been made.
         post_migrate.connect(_close_public_roles, sender=self)
 

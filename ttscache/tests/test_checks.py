@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from harness.process import PROJECT
 from ttscache.audio import FORMATS
 from ttscache.checks import check_conf, require_valid_conf
 from ttscache.defaults import AUDIO_FORMATS
@@ -132,3 +135,20 @@ def test_a_listener_voice_with_a_voice_of_the_model_may_be_used(settings: Any, g
 
 def test_every_audio_format_can_be_chosen() -> None:
     assert tuple(FORMATS) == AUDIO_FORMATS
+
+
+WHAT_IS_REGISTERED = """
+import django
+django.setup()
+from django.core.checks.registry import registry
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+found = [*registry.get_checks(), *OpenApiAuthenticationExtension._registry]
+print(sorted({each.__module__ for each in found if each.__module__.startswith("ttscache")}))
+"""
+
+
+def test_a_process_that_imports_neither_has_the_checks_and_the_api_schema_registered() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", WHAT_IS_REGISTERED], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    assert told.stdout.strip() == "['ttscache.api.schema', 'ttscache.checks']"
