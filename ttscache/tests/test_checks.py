@@ -58,6 +58,7 @@ WRONG = {
         {
             "provider": "openai",
             "openai_api_key": "test",
+            "openai_base_url": "",
             "model": "gpt-realtime-2.1-mini",
             "voices_by_role": {"nova": "robot"},
         },
