@@ -12,7 +12,7 @@ from harness.caller import Caller, phrase
 from harness.openai_server import OpenAIServer
 from harness.process import PROJECT
 from harness.site import Site, WebServer
-from harness.site_data import query
+from harness.site_data import execute, query
 from harness.waiting import wait_until
 from tests.conftest import MakeSite
 from ttscache import audio
@@ -145,6 +145,12 @@ class TestTheEmbeddedVoiceAsAStandIn:
         road = start(STAND_IN, running_openai)
         road.site.manage("load_default_content", check=True)
         return road
+
+    @pytest.fixture(autouse=True)
+    def _no_model_is_gone(self, road: Road) -> Iterator[None]:
+        """A model that was refused as gone is not called again before the daily look: forget the refusal."""
+        yield
+        execute(road.site, "DELETE FROM ttscache_modelnotice")
 
     def test_the_provider_speaks_while_it_can(self, road: Road, openai: OpenAIServer) -> None:
         text = phrase()
