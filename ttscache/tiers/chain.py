@@ -57,9 +57,10 @@ class TierChain:
 
         `loaded` is the clip's record, just read: it spares the permanent tiers another look at it.
         """
-        if loaded is None:
-            return self._find(content_hash, self.all)
-        return self.find_local(content_hash) or self._read(loaded)
+        found = self.find_local(content_hash)
+        if found is not None:
+            return found
+        return self.find_permanent(content_hash) if loaded is None else self._read(loaded)
 
     def has_local(self, content_hash: str) -> bool:
         """Whether this process or host may have it; its bytes are not read."""
@@ -89,7 +90,9 @@ class TierChain:
                 logger.warning("The %s tier missed clip %s: %s", tier.name, content_hash, error)
                 continue
             if entry is not None and is_wanted(entry):
-                self._put(entry, self.local[:depth] if refill is None else refill)
+                missed = self.local[:depth] if refill is None else refill
+                if missed:
+                    self._put(entry, missed)
                 return Hit(entry, tier.name)
         return None
 
