@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from ttscache import hooks
 from ttscache.cache import SpeechCache
@@ -28,6 +28,7 @@ from ttscache.maintenance.archive_file import (
     UnusableClip,
 )
 from ttscache.models import Clip, ContentType, DatabaseIdentity, PermanentStore
+from ttscache.renditions.irreplaceable import may_quote_a_person
 from ttscache.tiers import Entry
 from ttscache.tiers.records import as_tier_error, kept_clip
 
@@ -48,12 +49,8 @@ class Export:
 
 
 def exportable_clips() -> QuerySet[Clip]:
-    """All that play, but for a person's own words and what may hold some.
-
-    Earlier systems kept reflections that quote the listener; only those marked shareable were looked at.
-    """
-    may_quote = Q(content_type=ContentType.ANALYSIS, adopted_at__isnull=False, is_shareable=False)
-    return Clip.objects.with_audio().exclude(Q(content_type=ContentType.RESPONSE) | may_quote)
+    """All that play, but for a person's own words and what may hold some."""
+    return Clip.objects.with_audio().exclude(may_quote_a_person())
 
 
 def identity_of_database() -> str:

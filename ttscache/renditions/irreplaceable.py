@@ -42,7 +42,7 @@ def is_irreplaceable(kept_models: Collection[str] | None = None) -> Q:
         | Q(Exists(ClipFile.objects.filter(cache=OuterRef("pk"))))
     )
     models = models_to_keep() if kept_models is None else kept_models
-    return Q(model__in=models) & ~_is_private() & has_bytes
+    return Q(model__in=models) & ~may_quote_a_person() & has_bytes
 
 
 def irreplaceable_clips() -> QuerySet[Clip]:
@@ -89,7 +89,9 @@ def _today() -> date:
     return timezone.now().astimezone(UTC).date()
 
 
-def _is_private() -> Q:
+def may_quote_a_person() -> Q:
+    """A person's own words, and adopted reflections that nobody has marked shareable: earlier systems kept
+    reflections that quote the listener. Such clips are never protected and never exported."""
     is_adopted = Q(adopted_at__isnull=False)
     return Q(content_type=ContentType.RESPONSE) | (
         is_adopted & Q(content_type=ContentType.ANALYSIS, is_shareable=False)

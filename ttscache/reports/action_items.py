@@ -117,12 +117,7 @@ def _of_switches() -> Iterable[ActionItem]:
             says = f"{who}. {progress.waits_for}"
         else:
             continue
-        yield ActionItem(
-            says,
-            "admin:ttscache_rendition_changelist",
-            "ttscache.view_rendition",
-            is_urgent=progress.is_stuck,
-        )
+        yield ActionItem(says, VOICES_PAGE, "ttscache.view_rendition", is_urgent=progress.is_stuck)
 
 
 def _count(number: int, one: str, many: str) -> str:
