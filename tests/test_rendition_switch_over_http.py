@@ -204,7 +204,7 @@ class TestOneSite:
         assert openai.calls() == []
 
 
-def test_where_the_budget_runs_out_the_old_voice_plays_until_there_is_money_again(
+def test_the_old_voice_plays_while_the_budget_holds_up_the_switch(
     make_site: MakeSite, openai: OpenAIServer
 ) -> None:
     with make_site(Site, TTS_DAILY_BUDGET_USD=str(CAP_USD), TTS_LISTENER_VOICES="nova") as site:

@@ -170,7 +170,7 @@ def preview_of_a_file(page: Page, journey: int, folder: Path) -> None:
     expect(page.get_by_text("Where it all began").first).to_be_visible()
 
 
-def test_nothing_serious_on_any_page_and_none_is_wider_than_the_window(
+def test_staff_pages_have_no_serious_violation_and_fit_the_window(
     page: Page, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     found = {}

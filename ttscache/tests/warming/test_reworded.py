@@ -52,7 +52,7 @@ def test_the_words_that_differ_are_shown_for_a_text_of_the_bank() -> None:
     assert failed_item("analysis").reason == SAID
 
 
-def test_no_word_of_a_reflection_is_shown() -> None:
+def test_no_word_of_a_reworded_reflection_is_shown() -> None:
     """It may say what a listener said."""
     assert failed_item("analysis").reason == Reworded.sentence
 
