@@ -35,7 +35,7 @@ REMOVED = r"1 clip is (being )?removed: 1\.0\sKB, to make again about \$"
 
 
 def noted(client: Client, deed: Deed) -> list[str]:
-    """What the log has of it, with who did it."""
+    """The log entries of an action, with their author."""
     before = set(LogEntry.objects.values_list("pk", flat=True))
     deed(client)
     entries = LogEntry.objects.exclude(pk__in=before).select_related("user")

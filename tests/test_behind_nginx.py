@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.any_database]
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What a Caller has to know of nginx. Behind it are the hosts."""
+    """The address of nginx for a Caller; the hosts are behind it."""
 
     url: str
     hosts: tuple[WebServer, WebServer]

@@ -1,4 +1,4 @@
-"""What may be spent in a day holds over all processes; what has been made plays on."""
+"""The daily budget holds over all processes; cached clips still play."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def let_a_day_pass(site: Site) -> None:
 
 
 class TestOneDayAndTheNext:
-    """In the order of two days."""
+    """The tests run in order, over two days."""
 
     def test_a_warm_run_pauses_at_the_budget(
         self, site: Site, caller: Caller, running_openai: OpenAIServer

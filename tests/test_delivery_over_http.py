@@ -45,7 +45,7 @@ def caller(server: WebServer) -> Caller:
 
 @pytest.fixture(scope="module")
 def published(stranger: Caller) -> Any:
-    """What a front end knows of the intro."""
+    """The intro as a front end sees it."""
     return stranger.narratives()["narratives"][0]
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong is said in one shape, with the right status, and without a word of what someone said."""
+"""Errors have one shape and the right status, and never a word of what someone said."""
 
 from __future__ import annotations
 

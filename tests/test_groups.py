@@ -1,4 +1,4 @@
-"""Who may what: each group signs in and tries every deed; who did it is in the admin log, with the price."""
+"""Each group signs in and tries every action; the admin log names the author and the price."""
 
 from __future__ import annotations
 

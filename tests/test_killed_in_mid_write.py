@@ -89,7 +89,7 @@ def test_an_object_killed_in_mid_upload_is_whole_or_absent(
 
 
 def kept_in_bucket(site: WebServer, s3: S3Server, bucket: str, content_hash: str) -> list[bytes]:
-    """What the record names, unpacked: of no clip, or of one."""
+    """The unpacked bytes that the record names, for no clip or one."""
     return [
         gzip.decompress(content) if encoding else content
         for name, encoding in query(site, f"{KEPT} AND content_hash = %s", content_hash)

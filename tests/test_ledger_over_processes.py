@@ -57,12 +57,12 @@ class Clerk:
 
     @property
     def begun(self) -> list[Request]:
-        """What it may have counted."""
+        """The counts it may have made."""
         return self._requests("?", self.notes)
 
     @property
     def written(self) -> list[Request]:
-        """What it had counted before it last began to write its books and came to the end of that."""
+        """The counts made before its last complete flush."""
         notes = self.notes
         end = max(place for place, note in enumerate(notes) if note == ">")
         begin = max(place for place, note in enumerate(notes[:end]) if note == "<")

@@ -60,7 +60,7 @@ class Clone:
         return done.stdout
 
     def data(self) -> dict[str, list[Any]]:
-        """What must not change by starting again."""
+        """The data that a second start must not change."""
         tables = (
             "tts_cache_files",
             "narratives_narrative",
@@ -133,7 +133,7 @@ def first(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 
 @pytest.fixture(scope="module")
 def clips(first: Run) -> list[tuple[Any, bytes]]:
-    """What a front end knows of each clip, and its bytes, once all are made."""
+    """Each clip as a front end sees it, with its bytes, once all are made."""
     wait_until(lambda: all(audio["ready"] for audio in first.audio()), "all clips", seconds=600, every=1)
     return [(audio, first.get(audio["url"]).body) for audio in first.audio()]
 
@@ -204,7 +204,7 @@ class TestFirstStart:
 
 
 class TestSecondStart:
-    """In the order of the tests: after the first has stopped."""
+    """The tests run in order, after the first start has stopped."""
 
     @pytest.fixture(scope="class")
     @staticmethod

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes, what cache-stats says and what was asked for are the same figures."""
+"""Prometheus, cache-stats and the requests sent agree on every figure."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def test_a_prune_with_a_bucket_leaves_no_object(
 def test_clips_play_during_an_outage_of_the_bucket(
     caller: Caller, s3: S3Server, bucket: str, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
-    """What this host has plays on; what is new is kept in the database, and moved when somebody says so."""
+    """Local clips still play; new ones go to the database and are moved on request."""
     server = caller.site
     known, new = phrase(), phrase()
     caller.say(known)

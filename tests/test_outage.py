@@ -1,4 +1,4 @@
-"""What goes on while a part is broken, and that all of it comes back by itself."""
+"""The site works while a part is broken, and recovers by itself."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def assert_says_that_the_store_is_away(response: Response) -> None:
 if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
 
     class TestDatabase:
-        """In the order of one outage."""
+        """The tests run in order, through one outage."""
 
         @pytest.fixture(scope="class")
         @staticmethod

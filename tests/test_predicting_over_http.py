@@ -1,4 +1,4 @@
-"""What a listener is about to ask for is made before all that is only scheduled, once over all processes."""
+"""Predicted clips are made before scheduled ones, once over all processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RUNS = "SELECT count(*) FROM ttscache_warmrun"
 
 @pytest.fixture(scope="module")
 def voice(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
-    """It holds every call at a gate until it is released."""
+    """A provider that holds every call at a gate until it is released."""
     running_openai.reset()
     running_openai.behave(gate_after_chunks=1)
     yield running_openai
@@ -45,7 +45,7 @@ def ask_again(caller: Caller, url: str) -> None:
 
 
 def test_predicted_questions_and_the_outro_precede_scheduled_clips(site: Site, voice: OpenAIServer) -> None:
-    """In the voice that would be the last one's turn."""
+    """The clips of the voice that would come last."""
     caller = Caller(site)
     wait_until(lambda: len(voice.calls()) == 1, "the cluster to be held up", seconds=60)
     listed = caller.narratives("onyx")["narratives"]

@@ -45,7 +45,7 @@ class Road:
         self.site = site
 
     def request(self, text: str, role: str = "nova") -> SpeechRequest:
-        """Who plays this listener voice, as the page says."""
+        """The rendition that plays this listener voice, as the Voices page shows it."""
         voices = dict(pair.split("=") for pair in self.env.get("TTS_VOICES", "").split(",") if pair)
         is_embedded = self.env.get("TTS_PROVIDER") == EMBEDDED_MODEL
         model = EMBEDDED_MODEL if is_embedded else self.env["TTS_MODEL"]

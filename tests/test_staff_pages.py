@@ -145,7 +145,7 @@ def ids(settings: Any) -> dict[str, Any]:
 
 
 def problems(page: Page) -> list[str]:
-    """What axe finds, and whether somebody has to move sideways to read."""
+    """The violations that axe finds, and whether the page scrolls sideways."""
     found = serious(page)
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"):
         found.append("wider than the window")

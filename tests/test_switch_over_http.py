@@ -73,7 +73,7 @@ def questions(caller: Caller, voice: str) -> list[dict[str, Any]]:
 
 
 def looks_until_switched(caller: Caller, words: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """What listeners of both voices get, as often as it takes, and LOOKS times at least."""
+    """Poll the journey in both voices until it switched, at least LOOKS times."""
     switched: set[str] = set()
     end = time.monotonic() + 120
     number = 0

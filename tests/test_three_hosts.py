@@ -140,7 +140,7 @@ class Accident:
 
 
 class TestAHostThatIsCutOff:
-    """In the order of one accident: away, and back."""
+    """The tests run in order, through one accident: away, and back."""
 
     @pytest.fixture(scope="class")
     @staticmethod

@@ -67,7 +67,7 @@ def page(request: pytest.FixtureRequest, site: WebServer, browser: Browser) -> I
 
 
 def heard(site: WebServer) -> list[str]:
-    """What listeners get, in its order."""
+    """The texts that listeners get, in their order."""
     return [one["text"] for one in http.get(f"{site.url}/api/narratives").json()["narratives"]]
 
 

@@ -62,7 +62,7 @@ def run_of(caller: Caller, voice: str = "nova") -> Any:
 
 
 class TestOverHttp:
-    """In the order of one warm run: nothing made, under way, done."""
+    """The tests run in order, through one warm run: nothing made, under way, done."""
 
     def test_pre_cache_queues_missing_clips(self, stranger: Caller) -> None:
         response = stranger.post(PRE_CACHE, {"voice": "nova"})
@@ -202,7 +202,7 @@ class TestByHand:
     def test_ctrl_c_ends_the_warm_command_and_the_cluster_continues(
         self, workshop: WebServer, openai: OpenAIServer
     ) -> None:
-        """In a terminal, where it draws a bar."""
+        """Runs in a terminal, where the command draws a bar."""
         openai.behave(gate_after_chunks=1)
         with in_terminal(workshop, "warm", "--voice", "sage") as (command, screen):
             wait_until(lambda: "0/17 clips" in screen.text() and openai.calls(), "a bar, and clips under way")

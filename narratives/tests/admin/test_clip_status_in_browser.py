@@ -1,4 +1,4 @@
-"""What the page of a journey brings up to date while somebody hears, writes or stands on it."""
+"""The page of a journey updates itself while somebody listens, writes or has the focus on it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ENDED = "heard.dispatchEvent(new Event('ended'))"
 
 @pytest.fixture
 def page(open_page: Callable[..., Page], heard_journey: Journey, paid_voice: None) -> Page:
-    """Of a journey with a draft that is not made; all else is there."""
+    """The page of a journey with one unmade draft; every other clip exists."""
     for narrative in heard_journey.narratives.all():
         make_clips(narrative.text)
     Narrative.objects.filter(kind="question").update(text="Where did it all begin?")

@@ -21,7 +21,7 @@ PRICE = "Save and make audio: 2 clips, 46 chars, about $0.001, ~2 s"
 
 @pytest.fixture
 def journey(heard_journey: Journey, paid_voice: None) -> Journey:
-    """In a voice that costs; all of its clips are there."""
+    """A journey in a voice that costs money, with every clip made."""
     for narrative in heard_journey.narratives.all():
         make_clips(narrative.text)
     return heard_journey

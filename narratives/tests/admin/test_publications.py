@@ -1,4 +1,4 @@
-"""What waits for its sound, and the versions before it: what staff see of them, and can do about them."""
+"""Staff see versions that wait for their audio, and act on them."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class TestWhatWaits:
 class TestTheDeletionOfWhatWaitsUndone:
     @pytest.fixture
     def undone(self, admin_client: Client, waiting: Publication, heard_question: Narrative) -> str:
-        """What is said of it."""
+        """The sentence that the page shows."""
         delete_narratives([heard_question])
         undelete = reverse("admin:narratives_narrative_undelete")
         return said(admin_client.post(undelete, {"pk": heard_question.pk}, follow=True))

@@ -25,7 +25,7 @@ def version(journey: Journey, number: int) -> str:
 
 
 def words(html: str) -> str:
-    """What is read, with marks for what is struck out and underlined."""
+    """The visible words, with marks for crossed-out and underlined ones."""
     found = re.search(r'<p class="words">(.*?)</p>', html, re.DOTALL)
     assert found
     marked = re.sub(r'<span class="sr-only">\w+: </span>', "", found[1])

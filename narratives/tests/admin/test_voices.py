@@ -1,4 +1,4 @@
-"""What can be done beside each badge: made now, tried again, made again; after a question, and noted."""
+"""The actions beside each badge (make now, try again, make again): confirmed first, then logged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is deleted is nowhere, and comes back as it was."""
+"""Deleted texts are gone everywhere, and come back unchanged."""
 
 from __future__ import annotations
 

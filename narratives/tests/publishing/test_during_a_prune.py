@@ -60,7 +60,7 @@ def prune() -> None:
 
 
 def have_sound(narrative: Narrative) -> bool:
-    """What listeners get is held, and there or about to be made; so is what waits for its sound."""
+    """Live and waiting texts are pinned, and their clips exist or are queued."""
     narrative.refresh_from_db()
     live, coming = hashes_of(narrative.live), hashes_of(narrative.pending)
     held = set(Pin.objects.published().values_list("content_hash", flat=True))

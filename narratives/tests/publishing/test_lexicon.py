@@ -1,4 +1,4 @@
-"""What the lexicon changes in texts that are written and published."""
+"""The effect of the lexicon on drafts and published texts."""
 
 from __future__ import annotations
 

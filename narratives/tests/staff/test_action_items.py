@@ -1,4 +1,4 @@
-"""What the dashboard says of texts, and where it leads; reflections on their way into the bank."""
+"""The dashboard's items about texts and their links; adding reflections to the bank."""
 
 from __future__ import annotations
 

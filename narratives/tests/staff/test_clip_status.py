@@ -1,4 +1,4 @@
-"""What the sound of a text is like, as its page and the lists say."""
+"""The audio status of a text on its page and in lists."""
 
 from __future__ import annotations
 

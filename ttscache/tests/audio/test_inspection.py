@@ -1,4 +1,4 @@
-"""What is not a whole clip is found out; joins keep everything."""
+"""Damaged clips are detected; joining clips loses nothing."""
 
 from __future__ import annotations
 

@@ -296,7 +296,7 @@ class TestTrouble:
 
 
 def attempt(cache: SpeechCache, request: SpeechRequest) -> Entry | SpeechError:
-    """In a thread of the test's own."""
+    """Runs in a separate thread of the test."""
     try:
         return play(cache, request)
     except SpeechError as error:
@@ -349,7 +349,7 @@ def orders(openai: OpenAIServer, count: int) -> list[Order]:
 
 
 def kept_of(cache: SpeechCache, wanted: list[Order]) -> set[Order]:
-    """Those that are there; each has to be whole and to say its words, byte for byte."""
+    """Read every kept clip; each must be whole and say its own words, byte for byte."""
     found = {order: cache.find(order.request.content_hash) for order in wanted}
     for order, hit in found.items():
         assert hit is None or hit.entry.audio == realtime_sound(order.request), "other words, or not whole"

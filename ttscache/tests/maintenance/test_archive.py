@@ -94,7 +94,7 @@ def facts_of(clip: Clip) -> dict[str, Any]:
 
 
 def sounds() -> dict[str, bytes]:
-    """What every host would play."""
+    """The clips that every host would play."""
     found = {
         clip.content_hash: speech_cache().find_permanent(clip.content_hash) for clip in Clip.objects.all()
     }

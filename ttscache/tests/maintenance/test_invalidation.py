@@ -1,4 +1,4 @@
-"""What was removed elsewhere is forgotten here."""
+"""A process drops clips that another one removed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cache() -> SpeechCache:
 
 @pytest.fixture
 def copies(cache: SpeechCache) -> LocalCopies:
-    """Of a process that has been there for a while."""
+    """The copies of a process that has run for a while."""
     copies = LocalCopies(cache)
     copies.forget_removed()
     return copies

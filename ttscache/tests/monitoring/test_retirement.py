@@ -1,4 +1,4 @@
-"""What operators and staff are told of a model that is about to be switched off."""
+"""Operators and staff learn that a model is about to be switched off."""
 
 from __future__ import annotations
 

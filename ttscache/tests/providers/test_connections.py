@@ -88,7 +88,7 @@ def make(voice: OpenAIProvider, ledger: Ledger) -> bytes:
 def test_a_clip_is_made_though_the_server_hangs_up_on_a_kept_connection(
     server: TLSSpeechServer, voice: OpenAIProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It closes the connection in the moment when the next request is on its way."""
+    """A server that closes the connection while the next request is on its way."""
     pauses: list[float] = []
     monkeypatch.setattr("ttscache.generation.synthesizer.time.sleep", pauses.append)
     hear(voice)

@@ -1,4 +1,4 @@
-"""What holds for every provider, on each road: OpenAI's HTTP, its Realtime API, and the embedded voice."""
+"""The contract of every provider: OpenAI over HTTP, OpenAI Realtime, and the embedded voice."""
 
 from __future__ import annotations
 

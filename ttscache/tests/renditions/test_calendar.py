@@ -38,7 +38,7 @@ KEPT = "This was made in time."
 
 @dataclass
 class Diary:
-    """What was seen on each day, by the number of days before the last."""
+    """The observations of each day, by the number of days before the last."""
 
     mails: dict[int, list[str]] = field(default_factory=dict)
     pages: dict[int, str] = field(default_factory=dict)

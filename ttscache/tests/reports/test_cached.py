@@ -1,4 +1,4 @@
-"""What takes the database long is asked now and then, the more rarely the longer it takes."""
+"""Slow reports are computed now and then: the slower, the more rarely."""
 
 from __future__ import annotations
 

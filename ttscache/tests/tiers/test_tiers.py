@@ -92,7 +92,7 @@ class TestFileTier(LocalTierContract):
 
     @staticmethod
     def filled(tmp_path: Path, kept: str, clips: str = "dcba") -> set[str]:
-        """What is left of these clips, the oldest first, when one more needs room; another process keeps."""
+        """The clips that remain, oldest first, when one more needs room; another process writes them."""
         FileTier(tmp_path, 30_000).set_kept(frozenset(letter * 32 for letter in kept))
         tier = FileTier(tmp_path, 30_000)
         for age, letter in enumerate(clips):

@@ -48,7 +48,7 @@ def make_ahead() -> None:
 
 
 def flags(cache: SpeechCache) -> set[bool]:
-    """What each tier says, and the record."""
+    """The marks of each tier and of the record."""
     found = [tier.get(HASH) for tier in cache.tiers.all]
     assert all(found)
     return {each.made_ahead for each in found if each} | {Clip.objects.get().made_ahead}

@@ -42,7 +42,7 @@ PRIVATE = "Rosa was the one you trusted."
 
 @pytest.fixture(autouse=True)
 def _house_rendition(settings: Any) -> None:
-    """What the voice of these tests speaks."""
+    """The texts that the voice of these tests speaks."""
     settings.TTSCACHE = {
         **settings.TTSCACHE,
         "provider": "openai",

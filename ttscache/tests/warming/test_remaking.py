@@ -32,7 +32,7 @@ OLD, NEW = spoken(REQUEST), hum(2, level=4_000)
 
 @pytest.fixture(autouse=True)
 def voice() -> Iterator[FakeVoice]:
-    """It has said the clip once, and would say it otherwise now."""
+    """A voice that has spoken the clip once and would now speak it differently."""
     voice = FakeVoice()
     speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
     speech_cache().generate(GenerationJob(REQUEST, "question")).recording.result()

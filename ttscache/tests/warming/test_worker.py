@@ -1,4 +1,4 @@
-"""What workers take, leave and put back: slots, dead makers, no money, a provider without room."""
+"""Which items workers take, leave and put back: slots, dead workers, no money, an overloaded provider."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_late_answers_are_waited_out_only_so_often_because_they_may_cost(
 
 
 class TestATextThatComesOutBroken:
-    """It waits until staff ask; a listener or a schedule may ask as often as they like."""
+    """A text that waits until staff ask; requests of listeners and schedules do not count."""
 
     CALLS = 3  # of one try
 

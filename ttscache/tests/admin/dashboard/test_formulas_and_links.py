@@ -40,7 +40,7 @@ NOT_READ = {"nav", "svg", "time"}
 
 @dataclass
 class Row:
-    """What stands together: a paragraph, a line of a list or of a table."""
+    """Text that belongs together: a paragraph, a list item or a table row."""
 
     tag: str
     is_of_a_list: bool

@@ -1,4 +1,4 @@
-"""What the dashboard has made: what is published and missing, and another try for what failed."""
+"""The dashboard makes missing published clips and retries failed ones."""
 
 from __future__ import annotations
 
