@@ -19,7 +19,11 @@ from harness.site import WebServer
 from harness.site_data import query
 from tests.conftest import MakeSite
 
-pytestmark = [pytest.mark.site, pytest.mark.any_database]  # the page is about SQLite
+pytestmark = [
+    pytest.mark.site,
+    pytest.mark.any_database,  # the page is about SQLite
+    pytest.mark.timeout(400),  # many commands, each a process of its own
+]
 
 
 def commands_under(page: str, heading: str) -> list[str]:
