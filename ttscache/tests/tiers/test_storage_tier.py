@@ -22,6 +22,7 @@ from ttscache.models import Clip, ClipFile, DatabaseIdentity, PendingDeletion, P
 from ttscache.tiers import bucket as bucket_module
 from ttscache.tiers import bucket_marker, storage
 from ttscache.tiers.bucket import Bucket
+from ttscache.tiers.chain import TierChain
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.deletion_queue import GRACE
 from ttscache.tiers.storage import StorageTier
@@ -318,6 +319,13 @@ class TestMarker:
         settings.AWS_LOCATION = ""
 
         assert elsewhere.get(KEY).audio == b"sound"  # type: ignore[union-attr]
+
+    def test_with_a_wrong_folder_new_clips_are_kept_in_the_database(self, elsewhere: StorageTier) -> None:
+        chain = TierChain(local=[], permanent=elsewhere, elsewhere=[DatabaseTier()])
+        assert chain.store_permanently(entry(OTHER))
+
+        found = chain.find_permanent(OTHER)
+        assert found is not None and found.tier == "database"
 
     def test_two_databases_cannot_share_a_folder_of_the_bucket(self, tier: StorageTier) -> None:
         tier.put(entry())
