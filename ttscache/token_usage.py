@@ -1,4 +1,4 @@
-"""What a call used where the provider reckons by tokens, and what that costs."""
+"""Token usage and prices, for providers that charge by tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_TOKENS_AROUND = 50  # of the message that holds the text: its role, where i
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenUsage:
-    """Tokens of one response. `is_estimate`: the call ended before the provider said how many there were."""
+    """Tokens of one response. `is_estimate`: the call ended before the provider reported them."""
 
     text_in: int = 0
     text_out: int = 0
@@ -23,9 +23,9 @@ class TokenUsage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenPrice:
-    """US dollars for a million tokens, and so micro-dollars for one.
+    """US dollars for a million tokens, which are micro-dollars for one token.
 
-    Input that the provider has cached may cost less; it is reckoned in full.
+    Input that the provider has cached may cost less; we count it in full.
     """
 
     text_in: float
@@ -49,7 +49,7 @@ def text_tokens(text: str) -> int:
 
 
 def most_text_tokens(text: str) -> int:
-    """A token is at least one byte: letters other than ours may take one token or more each."""
+    """The most tokens of a text: a token has at least one byte. Non-Latin letters take one or more each."""
     return len(text.encode()) + MOST_TOKENS_AROUND
 
 

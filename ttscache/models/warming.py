@@ -1,4 +1,4 @@
-"""Clips made ahead: runs and their items."""
+"""WarmRun and WarmItem: clips that are made ahead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ttscache.models.clips import Clip
 
 
 class Lane(models.IntegerChoices):
-    """Whose turn it is when clips are made ahead. A listener's own request waits in no lane at all."""
+    """The order in which clips are made ahead. A listener's own request never waits in a lane."""
 
     PREFETCH = 1, "Before others: a listener is about to ask"
     SCHEDULED = 2, "In turn"
@@ -25,7 +25,7 @@ class WarmRunQuerySet(models.QuerySet["WarmRun"]):
 
 
 class WarmRun(models.Model):
-    """Many clips made ahead. One active run for each scope: who asks again joins it."""
+    """A job that makes many clips ahead. A scope has one active run; a second request joins it."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -42,7 +42,7 @@ class WarmRun(models.Model):
     ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Keys and not names: a journey that is renamed keeps its run, and what is paid for in it.
+    # Keys instead of names: a renamed journey keeps its run and its paid clips.
     scope = models.CharField(max_length=120, help_text="The key of what is made, e.g. journey:1:nova.")
     name = models.CharField(max_length=120, default="", blank=True, help_text="What is made, in words.")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
@@ -70,12 +70,12 @@ class WarmRun(models.Model):
 
     @property
     def label(self) -> str:
-        """What is made, as staff read it."""
+        """The run's name for staff."""
         return self.name or self.scope
 
 
 class WarmItem(models.Model):
-    """One clip of a run: made, found to be there, or failed with a reason."""
+    """One clip of a run: open, made, already there, or failed with a reason."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -97,7 +97,7 @@ class WarmItem(models.Model):
     owner = models.CharField(max_length=120, default="", blank=True)  # of the lease under which it is made
     characters = models.IntegerField()
     cost_microusd = models.BigIntegerField(default=0)
-    newer_than = models.DateTimeField(null=True, blank=True)  # a clip made before that is made again
+    newer_than = models.DateTimeField(null=True, blank=True)  # an older clip is made again
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
