@@ -27,7 +27,7 @@ USD_A_MILLION = 30
 SEED = 2026
 
 Counts = defaultdict[Key, list[int]]
-Books = tuple[Counts, Counts]  # usage and spending
+UsageAndSpending = tuple[Counts, Counts]
 
 KINDS = {  # share of requests, characters of a clip, share of hits in the first and in the last week
     ContentType.NARRATIVE: (0.22, 310, 0.96, 0.9995),
@@ -77,7 +77,7 @@ def seed(days: int, now: datetime | None = None) -> int:
         requests = sum(_traffic(hour + timedelta(hours=each), chance) for each in range(length))
         for voice, part in zip(VOICES, (0.7, 0.3), strict=True):
             _fill_hour(
-                chance, hour, voice, progress=progress, requests=part * requests, books=(usage, spending)
+                chance, hour, voice, progress=progress, requests=part * requests, tables=(usage, spending)
             )
     starts = _sound_starts(usage)
     with transaction.atomic():
@@ -105,9 +105,15 @@ def _traffic(hour: datetime, chance: random.Random) -> float:
 
 
 def _fill_hour(
-    chance: random.Random, hour: datetime, voice: str, *, progress: float, requests: float, books: Books
+    chance: random.Random,
+    hour: datetime,
+    voice: str,
+    *,
+    progress: float,
+    requests: float,
+    tables: UsageAndSpending,
 ) -> None:
-    usage, spending = books
+    usage, spending = tables
     for kind, (share, characters, first, last) in KINDS.items():
         number = round(requests * share + chance.random() - 0.5)
         learned = first + (last - first) * min(1.0, progress * 3)

@@ -307,10 +307,10 @@ def is_published() -> bool:
     return upcoming is not None and upcoming.text == NEW
 
 
-def waiting_is(client: Client, deed: str) -> str:
+def waiting_is(client: Client, button: str) -> str:
     """Press a button of a waiting publication; returns its new state."""
     (publication,) = publishing.publish([narrative()])
-    client.post(reverse("admin:narratives_journey_waiting", args=[publication.journey_id, deed]), YES)
+    client.post(reverse("admin:narratives_journey_waiting", args=[publication.journey_id, button]), YES)
     publication.refresh_from_db()
     return publication.state
 
@@ -347,10 +347,10 @@ def a_reflection() -> Clip:
     return Clip.objects.get(content_type="analysis")
 
 
-def steered(client: Client, deed: str) -> str:
+def steered(client: Client, button: str) -> str:
     """Press a button of a run; returns its new state."""
     run = WarmRun.objects.first() or a_run()
-    client.post(admin_page("ttscache.warmrun", deed, run.pk), YES)
+    client.post(admin_page("ttscache.warmrun", button, run.pk), YES)
     run.refresh_from_db()
     return run.state
 

@@ -19,6 +19,7 @@ backlog = 2048
 keepalive = 15
 timeout = 60  # a worker that does not answer its master for this long is replaced
 graceful_timeout = 7  # the supervisor allows 10 s in total
+# In memory: gunicorn's heartbeat file on a slow disk would block the worker.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 control_socket_disable = True
 accesslog = None

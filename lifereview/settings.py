@@ -126,7 +126,7 @@ Q_CLUSTER = {
     "max_attempts": 3,
     "save_limit": 0,
     "poll": 0.1,
-    "catch_up": False,
+    "catch_up": False,  # schedules that were missed while no cluster ran are not made up for
     "label": "Background tasks",
 }
 

@@ -142,6 +142,7 @@ def shared_result(
         kept = kept_result(name, read)
         if kept is None or kept.age > TOO_OLD:
             return _readable(renew(), read)
+        # add() succeeds in one process only, so the others go on with the old result.
         if not kept.is_good and cache.add(f"{key}:refreshing", True, REFRESH_SECONDS):
             with suppress(RuntimeError):  # no thread can start: another process tries in two minutes
                 start_thread(partial(_refresh, key, renew), name="figures")

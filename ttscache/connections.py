@@ -22,6 +22,7 @@ T = TypeVar("T")
 def release_connections() -> None:
     """Return pooled connections before a long wait; a persistent one (CONN_MAX_AGE) stays open."""
     for connection in connections.all(initialized_only=True):
+        # Closing it within a transaction would roll that back.
         if not connection.in_atomic_block and not connection.settings_dict["CONN_MAX_AGE"]:
             connection.close()
 

@@ -108,7 +108,8 @@ def money_readings(sign: str, whole: str, hundredths: str, scale: str) -> tuple[
         amounts = decimal(whole, hundredths) if hundredths else number_readings(whole)
         return tuple((*amount, MONEY_SCALES[scale], nouns) for amount in amounts)
     if not hundredths.strip("0"):
-        return tuple((*amount, nouns) for amount in (*number_readings(whole), *_a_single(whole)))
+        single: list[Reading] = [("a",)] if whole == "1" else []  # "a dollar"
+        return tuple((*amount, nouns) for amount in (*number_readings(whole), *single))
     if len(hundredths) != 2:
         return tuple((*amount, nouns) for amount in decimal(whole, hundredths))
     rest = _cardinal(int(hundredths))
@@ -234,7 +235,3 @@ def _parts(denominator: str) -> list[Step]:
     if others or not isinstance(last, str):
         return []
     return [(last, f"{last}s"), *([("quarter", "quarters")] if denominator == "4" else [])]
-
-
-def _a_single(whole: str) -> list[Reading]:
-    return [("a",)] if whole == "1" else []

@@ -114,4 +114,5 @@ def is_realtime(model: str) -> bool:
 
 
 def _md5_hex(words: str) -> str:
+    # MD5 because the earlier system used it. It is a name here and protects nothing.
     return hashlib.md5(words.encode(), usedforsecurity=False).hexdigest()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-AUDIO_TOKENS_A_SECOND = (
-    20  # of speech: one for each 50 ms (https://platform.openai.com/docs/guides/realtime-costs)
-)
-CHARACTERS_A_TOKEN = 4  # of English text, about
-MOST_TOKENS_AROUND = 50  # of the message that holds the text: its role, where it begins and ends
+# One for each 50 ms of generated speech: https://platform.openai.com/docs/guides/realtime-costs
+AUDIO_TOKENS_A_SECOND = 20
+CHARACTERS_A_TOKEN = 4  # about, in English
+MOST_TOKENS_AROUND = 50  # of the message around the text: its role, its beginning and its end
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +40,7 @@ class TokenPrice:
         )
 
 
+# https://platform.openai.com/docs/pricing
 TOKEN_PRICES = {"gpt-realtime-2.1-mini": TokenPrice(text_in=0.60, text_out=2.40, audio_out=20.0)}
 
 

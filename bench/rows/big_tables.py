@@ -234,9 +234,9 @@ def keep_two() -> dict[str, str]:
     return {"published": published, "unpublished": unpublished}
 
 
-def _seconds(deed: Any) -> float:
+def _seconds(action: Any) -> float:
     began = time.perf_counter()
-    deed()
+    action()
     return time.perf_counter() - began
 
 

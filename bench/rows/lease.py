@@ -59,7 +59,7 @@ def misses(*, folder: str) -> dict[str, Any]:
     from ttscache.coordination.leases import Leases
 
     call_command("migrate", verbosity=0)
-    ours, baseline = Leases(30), claims_of_one_process()
+    ours, baseline = Leases(30), leases_of_one_process()
     caches = {
         "ours": cache_with(ours, Path(folder) / "ours"),
         "baseline": cache_with(baseline, Path(folder) / "baseline"),
@@ -141,7 +141,7 @@ class InstantVoice:
         yield self._audio
 
 
-def claims_of_one_process() -> Leases:
+def leases_of_one_process() -> Leases:
     """The leases that one process alone would need: names in a dict, under a lock."""
     from ttscache.coordination.leases import HeldLease, Leases
     from ttscache.models import Lease

@@ -72,16 +72,13 @@ class Side:
 
     def run(self) -> None:
         before = self._cpu_seconds()
-        done = self._load(SECONDS)
+        done = load(self._url, clip.audio(), connections=CONNECTIONS, seconds=SECONDS, in_head=self._in_head)
         self.cpu_microseconds.append((self._cpu_seconds() - before) / done.requests * 1e6)
         self.loads.append(done)
 
     @property
     def requests_per_second(self) -> list[float]:
         return [done.requests_per_second for done in self.loads]
-
-    def _load(self, seconds: float) -> Load:
-        return load(self._url, clip.audio(), connections=CONNECTIONS, seconds=seconds, in_head=self._in_head)
 
     def _cpu_seconds(self) -> float:
         times = [worker.cpu_times() for worker in self._workers]

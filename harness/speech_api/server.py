@@ -96,13 +96,13 @@ class Handler(BaseHTTPRequestHandler):
 
     # The control
 
-    def _control(self, deeds: dict[str, Any]) -> None:
+    def _control(self, actions: dict[str, Any]) -> None:
         body = self._body()
-        if self.path not in deeds:
+        if self.path not in actions:
             self._send_refusal(Refused(404, f"Invalid URL ({self.command} {self.path})"))
             return
         try:
-            deeds[self.path](json.loads(body or b"{}"))
+            actions[self.path](json.loads(body or b"{}"))
         except (TypeError, ValueError) as error:
             self._send_refusal(Refused(400, str(error)))
         else:

@@ -172,6 +172,7 @@ class Ledger:
         if batch is None:
             return True
         try:
+            # Durable: within a caller's transaction, its rollback would lose a batch that counts as written.
             with transaction.atomic(durable=True):
                 if FlushedBatch.objects.register(self._name, batch.number):
                     batch.write()

@@ -176,6 +176,7 @@ class Leases:
         return Now() + timedelta(seconds=self._seconds)
 
     def _renew_while_any(self, is_over: threading.Event) -> None:
+        # Several renewals in the life of a lease, so that one that fails does not lose it.
         while not is_over.wait(self._seconds / 4):
             with self._lock:
                 if is_over.is_set():

@@ -72,6 +72,7 @@ class Generator:
 
     def generate(self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None) -> Playing:
         """Join the recording of this clip, or start it. Raises the remembered error of a text that failed."""
+        # Read without the lock, because most requests join; `_start` looks again under it.
         joined = self._recordings.get(job.content_hash)
         if joined is not None:
             return Playing(joined, is_joined=True)
@@ -107,7 +108,7 @@ class Generator:
     # --- recordings of this process -----------------------------------------------------------------------
     def _start(self, name: str, make: Callable[[Recording], Entry]) -> Playing:
         recording = Recording(make, on_end=partial(self._ended, name))
-        with self._lock:
+        with self._lock:  # of two threads that start the same clip, the first one's recording counts
             first = self._recordings.setdefault(name, recording)
         if first is not recording:
             return Playing(first, is_joined=True)
@@ -251,6 +252,7 @@ class Generator:
         """Wait for the process that is making the clip; None when it is our turn to try."""
         holder = self.leases.holder(job.content_hash)
         owner = holder.owner if holder else ""
+        # Another owner means that the first one released the lease or died: look for the clip, then try.
         while holder is not None and holder.owner == owner:
             self._check_not_refused(holder.error)
             connections.close_all()

@@ -127,18 +127,14 @@ class Recording:
         except SpeechError as expected:
             error = expected
         except BaseException as unexpected:
-            # Log the type only: the message may quote the text.
-            logger.error(
-                "A recording failed: %s.", type(unexpected).__name__, exc_info=_without_message(unexpected)
-            )
+            # Log the type and the traceback only: a library's message may quote the text.
+            kind = type(unexpected).__name__
+            wordless = RuntimeError(kind).with_traceback(unexpected.__traceback__)
+            logger.error("A recording failed: %s.", kind, exc_info=wordless)
             error = SpeechError()
+        # Before it is done, so that no later request joins a recording that has ended.
         self._on_end()
         with self._changed:
             if not self.done:
                 self._entry, self._error = entry, error
             self._changed.notify_all()
-
-
-def _without_message(error: BaseException) -> BaseException:
-    """Keep the traceback, and drop the message, which may quote the text."""
-    return RuntimeError(type(error).__name__).with_traceback(error.__traceback__)

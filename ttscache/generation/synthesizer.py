@@ -43,9 +43,9 @@ from ttscache.token_usage import TokenUsage
 
 logger = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3
-LONGEST_PAUSE_SECONDS = 4.0
-SPARE_BYTES, SPARE_SECONDS = 32 * 1024**2, 600
+MAX_ATTEMPTS = 3  # each one may cost
+LONGEST_PAUSE_SECONDS = 4.0  # if the provider asks for a longer one, the caller gets the error at once
+SPARE_BYTES, SPARE_SECONDS = 32 * 1024**2, 600  # how much of paid parts is kept, and how long
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,7 @@ class Synthesizer:
                     raise
                 time.sleep(_pause_seconds(attempt, error))
             attempt += 1
+            # The failed call has been settled at its own cost, so the next one needs a new reservation.
             (reservation,) = self.budget.reserve(most_usd(call.request))
             connections.close_all()
             call = replace(call, reservation=reservation)

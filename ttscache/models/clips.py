@@ -161,7 +161,7 @@ class Clip(models.Model):
     )
     is_active = models.BooleanField(default=True, db_default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    last_accessed_at = models.DateTimeField("last asked for", db_default=Now(), editable=False)
+    last_accessed_at = models.DateTimeField("last requested", db_default=Now(), editable=False)
 
     model = models.CharField(max_length=100, default=LEGACY_MODEL, db_default=LEGACY_MODEL)
     audio_format = models.CharField(max_length=10, default="mp3", db_default="mp3")

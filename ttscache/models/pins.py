@@ -28,7 +28,7 @@ class Pin(models.Model):
     class Reason(models.TextChoices):
         LIVE = "live", "Live"
         SYSTEM = "system", "System clip"
-        RECENT = "recent", "Live until lately"
+        RECENT = "recent", "Recently live"
         BANK = "bank", "Reflection bank"
         DRAFT = "draft", "Draft"
         FREQUENT = "frequent", "Frequent reflection"

@@ -15,7 +15,7 @@ from ttscache.models.clips import Clip
 class Lane(models.IntegerChoices):
     """The order in which clips are made ahead. A listener's own request never waits in a lane."""
 
-    PREFETCH = 1, "Before others: a listener is about to ask"
+    PREFETCH = 1, "First: a listener will need it soon"
     SCHEDULED = 2, "In turn"
 
 
@@ -36,8 +36,8 @@ class WarmRun(models.Model):
         CANCELLED = "cancelled", "Cancelled"
 
     class Pause(models.TextChoices):
-        BUDGET = "budget", "Today's budget is spent; this goes on by itself once there is room again."
-        STAFF = "staff", "Paused by staff; it waits until somebody lets it go on."
+        BUDGET = "budget", "Today's budget is spent; this continues by itself when there is money again."
+        STAFF = "staff", "Paused by staff. Press Resume to continue."
 
     ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED)
 
@@ -48,7 +48,7 @@ class WarmRun(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
-    at_work_since = models.DateTimeField(null=True, blank=True)  # later than its start where it was held up
+    at_work_since = models.DateTimeField(null=True, blank=True)  # later than its start after a pause
     finished_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=200, choices=Pause, default="", blank=True)
     requested_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead
@@ -81,7 +81,7 @@ class WarmItem(models.Model):
         QUEUED = "queued", "Queued"
         MAKING = "making", "Being made"
         DONE = "done", "Made"
-        SKIPPED = "skipped", "Was there"
+        SKIPPED = "skipped", "Already there"
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 

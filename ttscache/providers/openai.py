@@ -85,7 +85,7 @@ class OpenAIProvider:
         return OpenAI(
             api_key=self._api_key,
             base_url=self._base_url or None,
-            max_retries=0,
+            max_retries=0,  # the synthesizer retries, so that each call is recorded and paid for
             http_client=DefaultHttpx2Client(verify=_certificates(), **how),
         )
 
@@ -168,6 +168,7 @@ class OpenAIProvider:
         if response.headers.get("content-type", "").startswith(("text/", "application/json")):
             raise BrokenAudio("the answer is not audio", is_about_text=False)
         received = 0
+        # Against a stream that never ends.
         limit = round(MOST_BYTES_A_CHARACTER * len(request.text) / request.speed) + 1024**2
         for chunk in response.iter_bytes():
             if chunk:

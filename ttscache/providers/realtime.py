@@ -263,10 +263,6 @@ def instructions_of(request: SpeechRequest) -> str:
     return f"{READ_ALOUD}\n\n{request.instructions}" if request.instructions else READ_ALOUD
 
 
-def _text_in(request: SpeechRequest) -> int:
-    return text_tokens(request.text) + text_tokens(instructions_of(request))
-
-
 class _HungUp(Exception):
     """The service closed the connection before the end of the response."""
 
@@ -311,7 +307,7 @@ class _Call:
         if not self.has_begun:
             return TokenUsage(is_estimate=True)
         return TokenUsage(
-            text_in=_text_in(self._request),
+            text_in=text_tokens(self._request.text) + text_tokens(instructions_of(self._request)),
             text_out=text_tokens(self._request.text),
             audio_out=audio_tokens(len(self._pcm) / _BYTES_A_SECOND),
             is_estimate=True,

@@ -83,6 +83,7 @@ class DatabaseTier:
         """Store a clip that another tier holds so far. False if its record has changed meanwhile."""
         with as_tier_error(), transaction.atomic():
             where = self._write(clip, entry)
+            # Read back first: the other tier's copy is deleted once the record names this one.
             kept = ClipFile.objects.get(cache=clip)
             if checksum_of(unpacked(bytes(kept.file_data), where["encoding"])) != entry.checksum:
                 raise TierError("The database gives back other bytes than it was given.")

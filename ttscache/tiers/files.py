@@ -71,6 +71,7 @@ class FileTier:
 
     def _put(self, entry: Entry) -> None:
         kept, other = (PUBLIC, PRIVATE) if entry.is_published else (PRIVATE, PUBLIC)
+        # In this order a reader finds the old clip or the new one, never none.
         self._write(self._path(kept, entry.content_hash, entry.audio_format), entry.audio)
         self._write(self._path(kept, entry.content_hash, "json"), _describe(entry))
         self._remove(other, entry.content_hash)

@@ -141,6 +141,7 @@ class StorageTier:
         with as_tier_error():
             name, content, encoding = self._packed(entry)
             self._upload(name, content, entry)
+            # Read back first: the other copy is deleted once the record names this one.
             if self.bucket.get(name) != content:
                 raise TierError("The object storage gives back other bytes than it was given.")
             where = place(PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name)
@@ -201,6 +202,7 @@ class StorageTier:
     def _upload(self, name: str, content: bytes, entry: Entry) -> None:
         self.bucket.check_not_down()
         self._ensure_marker()
+        # Registered before the upload: if this process is killed, the sweep removes the object.
         deletion_queue.register_upload(name)
         release_connections()
         self.bucket.put(name, content, _headers(name, entry.audio_format))

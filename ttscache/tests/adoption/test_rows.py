@@ -173,7 +173,7 @@ def test_a_hash_of_something_else_is_left_as_it_is(found: Sql, adopt: Callable[[
     done = adopt()
 
     assert ask(found, "SELECT content_hash FROM tts_cache") == [("e" * 64,)]
-    assert "1 rows have a hash that is not their text's and voice's" in "\n".join(done.lines())
+    assert "1 rows have a hash that does not match text and voice" in "\n".join(done.lines())
 
 
 def test_gaps_are_filled_and_sizes_that_lie_are_corrected(
