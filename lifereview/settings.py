@@ -1,4 +1,4 @@
-"""Django's settings, from the environment. A bare clone runs on SQLite with the embedded voice."""
+"""Environment -> settings. A bare clone runs on SQLite with the embedded voice; README lists them all."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ Q_CLUSTER = {
 }
 
 # --- listeners -------------------------------------------------------------------------------------------
-# The help line for a hard moment, such as "988 in the US". It is shown, never spoken.
+# Whom to call in a hard moment, such as "988 in the US"; shown, never spoken.
 HELP_LINE = env.text("HELP_LINE")
 
 # --- HTTP API --------------------------------------------------------------------------------------------
@@ -148,9 +148,9 @@ REST_FRAMEWORK = {
         "generation": "600/min",
         "anonymous_generation": "60/min",
         "pre_cache": "20/min",
-        "time_to_sound": "300/min",  # in each process; many listeners may share one address
+        "time_to_sound": "300/min",  # in each process; many may listen behind one address
     },
-    "NUM_PROXIES": 1 if IS_BEHIND_TLS else 0,  # proxies whose X-Forwarded-For is trusted
+    "NUM_PROXIES": 1 if IS_BEHIND_TLS else 0,  # whose word counts for a caller's address
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {

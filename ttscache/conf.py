@@ -56,7 +56,7 @@ class Conf:
     ask_above_usd: float = 1.0  # staff confirm a job that costs more
     allow_anonymous_text: bool = False
     waiting_threads: int = 48  # of one process; see README, WEB_THREADS
-    lease_seconds: float = 8.0  # a lease that was not renewed for this long may be taken over
+    lease_seconds: float = 8.0  # a lease that is not renewed for so long may be taken over
     flush_seconds: float = 2.0
     prices: Mapping[str, Price] = field(default_factory=lambda: LIST_PRICES)
     model_shutdown: Mapping[str, date] = field(default_factory=dict)  # overrides what providers say
@@ -108,7 +108,7 @@ class Conf:
         )
 
     def house_request(self, text: str, voice: str) -> SpeechRequest:
-        """Request this text in the rendition of the settings, which may not be live yet."""
+        """This text in the rendition of the settings."""
         return self.rendition(voice).request(text)
 
 

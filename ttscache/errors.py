@@ -217,7 +217,7 @@ class ModelRetired(ProviderError):
         """Say why the clip was not made, and what to do. Pass `model` in case the error does not know it."""
         return (
             f"The provider has switched this model off ({self.model or model}). Choose another voice, or set "
-            "TTS_MODEL; the clip is then made with that."
+            "TTS_MODEL; then the clip is made with that."
         )
 
 

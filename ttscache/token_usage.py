@@ -24,7 +24,8 @@ class TokenUsage:
 class TokenPrice:
     """US dollars for a million tokens, which are micro-dollars for one token.
 
-    Input that the provider has cached may cost less; we count it in full.
+    Input that the provider has cached may cost less; we count it in full. The prices below are those of
+    https://platform.openai.com/docs/pricing.
     """
 
     text_in: float
@@ -40,7 +41,6 @@ class TokenPrice:
         )
 
 
-# https://platform.openai.com/docs/pricing
 TOKEN_PRICES = {"gpt-realtime-2.1-mini": TokenPrice(text_in=0.60, text_out=2.40, audio_out=20.0)}
 
 

@@ -62,7 +62,7 @@ def cdn_url(env: Environment) -> str:
 
 
 def _keys(env: Environment) -> dict[str, str]:
-    """The key and its secret, both or neither. Without them boto3 asks the machine's own role."""
+    """Both or neither: without them, boto3 asks the machine it runs on."""
     key, secret = env.text("AWS_ACCESS_KEY_ID"), env.text("AWS_SECRET_ACCESS_KEY")
     if key and not secret:
         refuse("AWS_SECRET_ACCESS_KEY", "", "AWS_ACCESS_KEY_ID needs the secret that belongs to it")

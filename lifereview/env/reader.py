@@ -17,7 +17,7 @@ _FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false
 
 
 def refuse(variable: str, value: str, allowed: str) -> NoReturn:
-    """End this process with one line instead of a stack trace."""
+    """End this process: whoever started it reads one line, not a stack trace."""
     raise SystemExit(f"{variable}={value!r} cannot be used: {allowed}.")
 
 
@@ -31,7 +31,7 @@ def _is_url(value: str, schemes: Sequence[str]) -> bool:
 
 
 class Environment:
-    """Reads typed variables. An empty value counts as unset: `NAME=` in a file means the default."""
+    """Typed reading of variables. An empty value counts as unset: `NAME=` in a file means the default."""
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self._variables = os.environ if variables is None else variables
@@ -54,7 +54,7 @@ class Environment:
         return self._number(name, default, least, most, float, "a number")
 
     def optional_number(self, name: str, *, least: float, most: float) -> float | None:
-        """A number, or None if the variable is not set."""
+        """None where it is not set."""
         return self.number(name, least, least=least, most=most) if self.text(name) else None
 
     def byte_count(self, name: str, default: int) -> int:
@@ -74,7 +74,7 @@ class Environment:
         return value
 
     def matching(self, name: str, pattern: str, allowed: str) -> str:
-        """A text that matches the pattern, or an empty string if the variable is not set."""
+        """A text of this pattern, or none."""
         value = self.text(name)
         if value and not re.fullmatch(pattern, value, re.ASCII):
             refuse(name, value, f"allowed is {allowed}")
@@ -91,7 +91,7 @@ class Environment:
         return words
 
     def writable_folder(self, name: str, default: Path, mode: int = 0o777) -> Path:
-        """A folder, which is created if it is missing (with this mode, minus the umask)."""
+        """A folder, made if it is not there yet (with this mode, less the umask)."""
         folder = Path(self.text(name, str(default))).expanduser().absolute()
         try:
             folder.mkdir(mode=mode, parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ class Environment:
     def url(self, name: str, default: str = "", *, schemes: Sequence[str]) -> str:
         value = self.text(name, default)
         if value and not _is_url(value, schemes):
-            # Show only the scheme: the value may hold a password.
+            # The value may hold a password: name its scheme only.
             refuse(
                 name,
                 value.split("://", maxsplit=1)[0],
@@ -121,6 +121,6 @@ class Environment:
             found = convert(value)
         except ValueError:
             refuse(name, value, allowed)
-        if not least <= found <= most:  # also refuses NaN
+        if not least <= found <= most:  # NaN is refused here as well
             refuse(name, value, allowed)
         return found

@@ -36,8 +36,8 @@ class WarmRun(models.Model):
         CANCELLED = "cancelled", "Cancelled"
 
     class Pause(models.TextChoices):
-        BUDGET = "budget", "Today's budget is spent; this continues by itself when there is money again."
-        STAFF = "staff", "Paused by staff. Press Resume to continue."
+        BUDGET = "budget", "Today's budget is spent; this goes on by itself once there is room again."
+        STAFF = "staff", "Paused by staff; it waits until somebody lets it go on."
 
     ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED)
 

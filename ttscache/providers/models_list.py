@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 OPENAI_HOST = "api.openai.com"
 
-# https://platform.openai.com/docs/deprecations, as of November 2026. A snapshot retires with its model unless
-# it has an entry of its own.
+# https://platform.openai.com/docs/deprecations, as of November 2026. A snapshot goes with its model, unless
+# it is named itself.
 ANNOUNCED = {
     "tts-1": date(2027, 1, 6),
     "tts-1-hd": date(2027, 1, 6),

@@ -82,10 +82,11 @@ class OpenAIProvider:
     def _client_with(self, **how: Any) -> OpenAI:
         from openai import DefaultHttpx2Client, OpenAI
 
+        # No retries in the library: the synthesizer retries, so that each call is recorded and paid for.
         return OpenAI(
             api_key=self._api_key,
             base_url=self._base_url or None,
-            max_retries=0,  # the synthesizer retries, so that each call is recorded and paid for
+            max_retries=0,
             http_client=DefaultHttpx2Client(verify=_certificates(), **how),
         )
 
@@ -211,7 +212,7 @@ def _list_models(connection: Connection) -> None:
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """This machine's trusted certificates, read once: it takes as long as the first byte of some calls."""
+    """Those that this machine trusts; reading them takes as long as some calls' first byte."""
     import httpx2
 
     return httpx2.create_ssl_context()
