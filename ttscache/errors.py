@@ -119,7 +119,7 @@ class Busy(SpeechError):
 class Throttled(SpeechError):
     code = "throttled"
     status = 429
-    sentence = "Too many new clips were asked for. Please try again later."
+    sentence = "Too many new clips were requested. Please try again later."
 
 
 class BudgetExhausted(SpeechError):
@@ -127,7 +127,7 @@ class BudgetExhausted(SpeechError):
 
     code = "budget_exhausted"
     status = 503
-    sentence = "No more new clips can be made today. What has been made before plays on."
+    sentence = "No more new clips can be made today. Clips that exist still play."
 
     def __init__(self, sentence: str = "", *, retry_after_seconds: float | None = None) -> None:
         """Set Retry-After to the start of the next day (UTC) unless it is given."""
@@ -189,7 +189,7 @@ class QuotaUsedUp(KeyRefused):
 class VoiceNotInUse(ProviderUnavailable):
     """The clip belongs to a provider that is not configured at present."""
 
-    sentence = "The voice that this clip was made with is not in use."
+    sentence = "This clip needs a voice that is not in use."
     is_retryable = False
 
 
@@ -207,7 +207,7 @@ class ModelRetired(ProviderError):
 
     code = "model_retired"
     status = 503
-    sentence = "The voice that this clip would be made with is no longer offered."
+    sentence = "This clip needs a voice that is no longer offered."
 
     def __init__(self, model: str = "") -> None:
         super().__init__()
@@ -282,7 +282,7 @@ class Reworded(ProviderFailed):
 
     is_about_text = True
     cause = remembered_as = "reworded"
-    sentence = "The voice service said other words than the text has."
+    sentence = "The voice service changed the words of the text."
 
     def __init__(self, differences: tuple[WordDifference, ...] = ()) -> None:
         super().__init__()
