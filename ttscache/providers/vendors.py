@@ -89,7 +89,7 @@ class Vendor:
         said = str(error.get("message") or error.get("detail") or "").replace(request.text, "")
         field = _refused_field(error, said)
         if field == "speed" and request.speed != 1:
-            return SpeedOutOfRange("This voice cannot change its speed.")
+            return SpeedOutOfRange("This voice cannot speak faster or slower.")
         if field == "response_format":
             return self._learn_format(request, asked_format)
         is_too_long = status == 413 or _TOO_LONG.search(f"{error.get('code')} {said}")
