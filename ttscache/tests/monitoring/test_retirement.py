@@ -100,7 +100,7 @@ class TestStaffPages:
         page = dashboard(admin_user)
         card = page[page.index('data-model="tts-1-hd"') :].partition("</section>")[0]
         assert '<span data-figure="days-left">50</span> days left' in card
-        assert link_in(card, r'class="dash-deed" href="([^"]+)"') == VOICES
+        assert link_in(card, r'class="dash-button" href="([^"]+)"') == VOICES
         needs = page[page.index("tile-needs") :]
         assert "The provider switches off tts-1-hd" in needs.partition("</section>")[0]
 
