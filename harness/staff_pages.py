@@ -77,8 +77,9 @@ def staff_with(*rights: str) -> Client:
 
 # --- what a page says -------------------------------------------------------------------------------------
 def text_of(response: Any) -> str:
+    """A page as a browser reads it: where a template breaks its lines makes no difference."""
     assert response.status_code == 200
-    return str(response.content.decode())
+    return re.sub(r"[ \n]+", " ", response.content.decode())
 
 
 def figure(page: str, name: str) -> str:

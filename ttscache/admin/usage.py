@@ -13,11 +13,11 @@ from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.accounting.rollup import is_whole_day
 from ttscache.admin.voice_names import VoiceListFilter, VoiceNamesAdmin
 from ttscache.models import ContentType, PlaybackStart, Spending, Usage
-from ttscache.staff.pages import ReadOnlyAdmin, column
+from ttscache.staff.pages import column
 from ttscache.staff.wording import OUTCOMES, dollars, moment
 
 
-class FiguresAdmin(VoiceNamesAdmin, ReadOnlyAdmin):
+class FiguresAdmin(VoiceNamesAdmin):
     """One row an hour (a day, once it is old) and kind; there is nothing more to see behind it."""
 
     list_display_links = None

@@ -10,6 +10,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 
 from ttscache.renditions.current import names_of_voices
+from ttscache.staff.pages import ReadOnlyAdmin
 
 
 class VoiceListFilter(admin.AllValuesFieldListFilter):
@@ -19,7 +20,7 @@ class VoiceListFilter(admin.AllValuesFieldListFilter):
             yield {**choice, "display": names.get(str(choice["display"]), choice["display"])}
 
 
-class VoiceNamesAdmin(admin.ModelAdmin):
+class VoiceNamesAdmin(ReadOnlyAdmin):
     """Has the column "spoken_as"; one query for a whole page."""
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
