@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from harness.clips import speech
-from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, DailyRequests, Usage, WarmItem, WarmRun
+from ttscache.renditions.current import request_for
 
 INDEX = reverse("admin:index")
 STALE = reverse("admin:ttscache_clip_stale")
@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 # --- rows -------------------------------------------------------------------------------------------------
 def clip_of(text: str, voice: str = "nova", kind: str = ContentType.QUESTION) -> Clip:
     """Record a clip of the house rendition, without audio."""
-    return Clip.objects.record(conf().house_request(text, voice), kind)
+    return Clip.objects.record(request_for(text, voice), kind)
 
 
 def made(clip: Clip) -> Clip:
@@ -49,7 +49,7 @@ def usage(requests: int = 1, outcome: str = "memory", **fields: Any) -> Usage:
 
 def reflection(text: str = "A quiet kind of home.", plays: int = 5, **fields: Any) -> Clip:
     """Create a shareable reflection that was played today."""
-    clip = Clip.objects.record(conf().house_request(text, "nova"), "analysis")
+    clip = Clip.objects.record(request_for(text, "nova"), "analysis")
     Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
     DailyRequests.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=plays)
     return clip
@@ -77,8 +77,9 @@ def staff_with(*rights: str) -> Client:
 
 # --- what a page says -------------------------------------------------------------------------------------
 def text_of(response: Any) -> str:
+    """A page as a browser reads it: where a template breaks its lines makes no difference."""
     assert response.status_code == 200
-    return str(response.content.decode())
+    return re.sub(r"[ \n]+", " ", response.content.decode())
 
 
 def figure(page: str, name: str) -> str:

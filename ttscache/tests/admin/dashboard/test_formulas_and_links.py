@@ -202,7 +202,7 @@ def test_opening_the_dashboard_never_counts_stale_clips(admin_client):
 
 def test_a_button_retries_clips_that_failed_too_often(filled, admin_client):
     WarmItem.objects.filter(clip__content_text="Published.").update(finished_at=NOW - 2 * DAY)
-    retry = link_in(filled, r'class="dash-deed" href="([^"]+)">Try again')
+    retry = link_in(filled, r'class="dash-button" href="([^"]+)">Try again')
     assert "Published." in text_of(admin_client.get(retry))
     admin_client.post(retry, {"confirmed": "yes"})
     assert WarmItem.objects.filter(clip__content_text="Published.", state="queued").exists()
