@@ -1,0 +1,6 @@
+"""How much care an answer needs: words in, a level out. It offers help; it is no detector (docs/safety.md)."""
+
+from narratives.safety.gate import level, reasons
+from narratives.safety.levels import Level
+
+__all__ = ["Level", "level", "reasons"]
