@@ -26,6 +26,8 @@ from narratives.safety.weighing import Vocabulary, vocabulary_of
 
 TRAINING = Path(__file__).parents[1] / "narratives" / "safety" / "training"
 OWN = "own_cases"  # ours, reported apart
+# The author of safety_training_b says in the id of an urgent answer how it is said.
+_MANNER_OF_ID = {"u-pl": "direct", "u-un": "sideways", "u-em": "embedded"}
 
 Row = tuple[NDArray[np.int64], Floats]
 
@@ -48,6 +50,7 @@ class Case:
     level: Level
     kind: str
     text: str
+    manner: str = ""  # how an urgent thing is said: direct, sideways or embedded in a long story
 
     @property
     def is_urgent(self) -> bool:
@@ -62,8 +65,18 @@ def read_cases(folder: Path = TRAINING) -> list[Case]:
     cases: list[Case] = []
     for path in sorted(folder.glob("*.tsv")):
         with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-                cases.append(Case(path.stem, row["id"], Level(row["level"]), row["kind"], row["text"]))
+            rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            cases += [
+                Case(
+                    path.stem,
+                    row["id"],
+                    Level(row["level"]),
+                    row["kind"],
+                    row["text"],
+                    row.get("manner") or _MANNER_OF_ID.get(row["id"][:4], ""),
+                )
+                for row in rows
+            ]
     return cases
 
 

@@ -1,4 +1,4 @@
-"""How much care an answer needs: words in, a level out. It offers help; it is no detector (docs/safety.md)."""
+"""Words in, and how much care they need out. It offers help; it is no detector: docs/safety.md."""
 
 from narratives.safety.gate import level, reasons
 from narratives.safety.levels import Level

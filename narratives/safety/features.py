@@ -26,6 +26,7 @@ CLASS_PHRASES = ((0,), (0, 1), (0, 1, 2), (0, 2))
 LONGEST_SENTENCE = 30
 # Windows are whole sentences of together at least this many words, or one sentence that is longer.
 WINDOW_WORDS = 40
+LEAST_STEP = 8  # words from the beginning of one window to that of the next
 
 Hashes = NDArray[np.uint32]
 Window = tuple[int, int]
@@ -46,10 +47,20 @@ class Features:
     sentence_ends: list[int]
 
     def windows(self) -> Iterator[Window]:
-        """Runs of sentences, one beginning at each sentence until a run reaches the end of the text."""
+        """Runs of whole sentences, until one reaches the end of the text.
+
+        The next begins a sentence later, or several where they are short, so that an answer of a thousand
+        one-word sentences has no thousand windows.
+        """
+        if not self.sentence_ends:
+            return
         starts = [0, *self.sentence_ends[:-1]]
         last = 0
+        next_start = 0
         for first, start in enumerate(starts):
+            if start < next_start:
+                continue
+            next_start = start + LEAST_STEP
             last = max(last, first)
             while self.sentence_ends[last] - start < WINDOW_WORDS and last + 1 < len(starts):
                 last += 1

@@ -20,6 +20,10 @@ from narratives.safety.levels import Level
 from narratives.safety.weighing import Floats, Vocabulary
 
 MODEL = "model.npz"
+# The highest of many windows is high by chance, so a long text has to score more: this much each time its
+# windows grow e-fold, from so many windows on.
+LENGTH_ALLOWANCE = 0.4
+WINDOWS_WITHOUT_ALLOWANCE = 6
 
 
 class Scores(NamedTuple):
@@ -43,7 +47,8 @@ class Model:
         scored = [self._score(*self.vocabulary.weigh(placed, window)) for window in features.windows()]
         if not scored:
             return Scores(-np.inf, -np.inf)
-        urgent, heavy = np.max(scored, axis=0)
+        allowance = LENGTH_ALLOWANCE * np.log(max(1, len(scored) / WINDOWS_WITHOUT_ALLOWANCE))
+        urgent, heavy = np.max(scored, axis=0) - allowance
         return Scores(urgent=float(urgent), care=float(urgent + heavy))
 
     def level(self, text: str) -> Level:

@@ -24,28 +24,27 @@ _MOST_GROWTH = 3
 
 _IS = frozenset(
     ["one", "he", "she", "it", "that", "there", "what", "where", "who", "nobody", "somebody", "someone"]
-    + ["everything", "here"]
 )
 _ENDINGS = {"ll": " will", "ve": " have", "re": " are", "m": " am", "d": " would"}
 _FILLERS = """
-um uh er erm ah oh just really very quite actually honestly truly simply always often sometimes still even only
-bloody also comma
+um uh er erm ah oh just really very quite actually honestly truly simply always often sometimes
+still even only bloody also comma
 """
 _SPELLINGS = """
-im=i am, ive=i have, id=i would, cant=can not, cannot=can not, wont=will not, aint=am not, theyre=they are,
-theyve=they have, youre=you are, weve=we have, wanna=want to, gonna=going to, gunna=going to,
-gotta=got to, cos=because, meself=myself, nite=night, tonite=tonight, evry=every, wen=when, liv=live, kil=kill, tok=took, tuk=took,
-meny=many, flor=floor, pleas=please, pils=pills, tabs=tablets, meds=medication, pane=pain,
-hart=heart, mam=mum, mammy=mum, mom=mum, mommy=mum, mummy=mum, daddy=dad, neighbor=neighbour, grey=gray, 
-breath=breathe, wat=what, killmyself=kill myself, sucide=suicide, suiside=suicide, suacide=suicide, suside=suicide,
-beleive=believe
+im=i am, ive=i have, id=i would, cant=can not, cannot=can not, wont=will not, aint=am not,
+theyre=they are, theyve=they have, youre=you are, weve=we have, wanna=want to, gonna=going to,
+gunna=going to, gotta=got to, cos=because, meself=myself, nite=night, tonite=tonight, evry=every,
+wen=when, liv=live, kil=kill, tok=took, tuk=took, meny=many, flor=floor, pleas=please, pils=pills,
+tabs=tablets, meds=medication, pane=pain, hart=heart, mam=mum, mammy=mum, mom=mum, mommy=mum,
+mummy=mum, daddy=dad, neighbor=neighbour, grey=gray, breath=breathe, wat=what, killmyself=kill
+myself, sucide=suicide, suiside=suicide, suacide=suicide, suside=suicide, beleive=believe
 """
 # Slips of the finger are mended in words that decide something, and in no others.
 _DECISIVE = """
-die kill killing myself want suicide suicidal tablets pills breathe chest overdose stroke bleeding hitting
-fallen hurting hurts starving locked scared frightened afraid morphine insulin going living alive anymore
-cutting hanging safe help choking swallowed thoughts nobody carer husband daughter died funeral threatens life
-wake heart dying passed cant dont wont didnt
+die kill killing myself want suicide suicidal tablets pills breathe chest overdose stroke bleeding
+hitting fallen hurting hurts starving locked scared frightened afraid morphine insulin going living
+alive anymore cutting hanging safe help choking swallowed thoughts nobody carer husband daughter
+died funeral threatens life wake heart dying passed cant dont wont didnt
 """
 _WORDS_THAT_EXIST = frozenset(
     ["stoke", "sacred", "lief", "heat", "ding", "huts", "gong", "staved", "ailed", "daunted"]

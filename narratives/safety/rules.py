@@ -96,9 +96,10 @@ _WAS_MEANT = any_of(
     _LISTS,
     end="$",
 )
-# "not suicidal", but "I do not, I want to die" and "why not" deny nothing.
+# "not suicidal" and "no thoughts of dying", but "I do not, I want to die" and "why not" deny nothing.
 _DENIED = re.compile(
     f" (?<! why )~(?:{'|'.join(NEGATORS)}) "
+    "(?:(?:thoughts?|thinking|thought|plans?|intention|wish|talk|question) (?:of|about|to) )?"
     "(?!(?:i|he|she|they|we|it|my|the|there|somebody|someone|[.]) )[^ ]+ "
 )
 _SINGLE_QUOTES = re.compile(r"(?<!\w)'(?=\w)((?:[^'\"\n]|(?<=\w)'(?=\w)){2,200})'(?!\w)")
@@ -139,7 +140,16 @@ def _level_of(rule: Rule, tense: Tense, words: str, match: re.Match[str], is_quo
 
 
 def _is_denied(words: str, match: re.Match[str]) -> bool:
-    return bool(_DENIED.match(words, words.rfind(" ", 0, match.start())))
+    """Whether a denial stands right before the match, or up to two words before it."""
+    start = match.start()
+    for _ in range(3):
+        start = words.rfind(" ", 0, start)
+        if start < 0:
+            return False
+        denied = _DENIED.match(words, start)
+        if denied and denied.end() > match.start() + 1:
+            return True
+    return False
 
 
 def _is_idiom(words: str, match: re.Match[str]) -> bool:
