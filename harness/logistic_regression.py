@@ -36,10 +36,12 @@ class SparseRows:
         return cls(columns, values, row_of, len(rows), width + 1)
 
     def times(self, vector: Floats) -> Floats:
-        return np.bincount(self.row_of, self.values * vector[self.columns], self.height)
+        sums: Floats = np.bincount(self.row_of, self.values * vector[self.columns], self.height).astype(float)
+        return sums
 
     def transposed_times(self, vector: Floats) -> Floats:
-        return np.bincount(self.columns, self.values * vector[self.row_of], self.width)
+        sums: Floats = np.bincount(self.columns, self.values * vector[self.row_of], self.width).astype(float)
+        return sums
 
 
 def fit_logistic(

@@ -17,7 +17,7 @@ import numpy as np
 
 from narratives.safety.features import features_of
 from narratives.safety.levels import Level
-from narratives.safety.weighing import Floats, Vocabulary
+from narratives.safety.weighing import Floats, Places, Vocabulary
 
 MODEL = "model.npz"
 # The highest of many windows is high by chance, so a long text has to score more: this much each time its
@@ -57,8 +57,9 @@ class Model:
             return Level.URGENT
         return Level.HEAVY if scores.care >= self.thresholds.care else Level.NONE
 
-    def _score(self, places: np.ndarray, weights: Floats) -> Floats:
-        return weights @ self.weights[places] + self.bias
+    def _score(self, places: Places, weights: Floats) -> Floats:
+        score: Floats = weights @ self.weights[places] + self.bias
+        return score
 
 
 def saved(model: Model) -> bytes:

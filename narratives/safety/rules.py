@@ -131,7 +131,7 @@ def _findings(parts: list[tuple[str, bool]], index: PatternIndex[tuple[Rule, Ten
 def _level_of(rule: Rule, tense: Tense, words: str, match: re.Match[str], is_quoted: bool) -> Level:
     if rule.level is not Level.URGENT:
         return rule.level
-    reached = [rule.level]
+    reached: list[Level] = [rule.level]
     if _is_history(words, match, tense):
         reached.append(rule.in_the_past)
     if is_quoted or _REPORTED.search(words[max(0, match.start() - 60) : match.start()]):
