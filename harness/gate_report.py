@@ -112,7 +112,7 @@ def measured(cases: Sequence[Case]) -> list[LeftOut]:
     return measured
 
 
-def report() -> str:
+def gate_report() -> str:
     cases = read_cases()
     with_ours = measured(cases)
     without_ours = measured([case for case in cases if case.source != OWN])
@@ -252,7 +252,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m harness.gate_report", description="Measures the gate.")
     parser.add_argument("--write", action="store_true", help="put the report into docs/safety.md")
     asked = parser.parse_args()
-    text = report()
+    text = gate_report()
     print(text)
     if asked.write:
         page = PAGE.read_text(encoding="utf-8")

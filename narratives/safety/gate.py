@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from narratives.safety.learned import shipped_model
 from narratives.safety.levels import Level, highest
-from narratives.safety.rules import Finding, findings, rules_level
+from narratives.safety.rules import RuleFinding, rule_findings, rules_level
 
 LEARNED = "learned layer"
 
 
-def level(text: str) -> Level:
+def care_level(text: str) -> Level:
     """How much care these words need: "none", "grief", "heavy" or "urgent".
 
     The text is kept nowhere and never logged. English only: other languages mostly come out as "none".
@@ -20,8 +20,8 @@ def level(text: str) -> Level:
     return highest((by_rules, shipped_model().level(text)))
 
 
-def reasons(text: str) -> list[Finding]:
+def reasons(text: str) -> list[RuleFinding]:
     """Each rule that spoke with its level, and the learned layer where it did."""
     learned = shipped_model().level(text)
-    spoken = [] if learned is Level.NONE else [Finding(learned, LEARNED)]
-    return findings(text) + spoken
+    spoken = [] if learned is Level.NONE else [RuleFinding(learned, LEARNED)]
+    return rule_findings(text) + spoken

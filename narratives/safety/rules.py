@@ -28,7 +28,7 @@ _WORDS_AFTER = 70
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
+class SafetyRule:
     name: str
     why: str
     level: Level
@@ -37,7 +37,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RuleFinding:
     """One rule that spoke, and the level it reached."""
 
     level: Level
@@ -58,7 +58,7 @@ def rules_level(text: str) -> Level:
     return best
 
 
-def findings(text: str) -> list[Finding]:
+def rule_findings(text: str) -> list[RuleFinding]:
     """All rules that spoke, for tests, staff who ask and people who improve the rules."""
     parts = list(_parts(plain(text)))
     return list(dict.fromkeys([*_findings(parts, _URGENT), *_findings(parts, _QUIETER)]))
@@ -120,15 +120,17 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
     yield folded("".join(own) + text[at:]), False
 
 
-def _findings(parts: list[tuple[str, bool]], index: PatternIndex[tuple[Rule, Tense]]) -> Iterator[Finding]:
+def _findings(
+    parts: list[tuple[str, bool]], index: PatternIndex[tuple[SafetyRule, Tense]]
+) -> Iterator[RuleFinding]:
     for words, is_quoted in parts:
         for match, (rule, tense) in index.matches(words):
             if _is_denied(words, match) or _is_idiom(words, match):
                 continue
-            yield Finding(_level_of(rule, tense, words, match, is_quoted), rule.name)
+            yield RuleFinding(_level_of(rule, tense, words, match, is_quoted), rule.name)
 
 
-def _level_of(rule: Rule, tense: Tense, words: str, match: re.Match[str], is_quoted: bool) -> Level:
+def _level_of(rule: SafetyRule, tense: Tense, words: str, match: re.Match[str], is_quoted: bool) -> Level:
     if rule.level is not Level.URGENT:
         return rule.level
     reached: list[Level] = [rule.level]
@@ -179,13 +181,15 @@ def _is_history(words: str, match: re.Match[str], tense: Tense) -> bool:
     return bool(was_meant or _PAST.search(clause)) and not _RECENT_OR_NOW.search(clause)
 
 
-def _read_rules() -> tuple[list[Rule], PatternIndex[tuple[Rule, Tense]], PatternIndex[tuple[Rule, Tense]]]:
-    rules: list[Rule] = []
-    urgent: PatternIndex[tuple[Rule, Tense]] = PatternIndex()
-    quieter: PatternIndex[tuple[Rule, Tense]] = PatternIndex()
+def _read_rules() -> tuple[
+    list[SafetyRule], PatternIndex[tuple[SafetyRule, Tense]], PatternIndex[tuple[SafetyRule, Tense]]
+]:
+    rules: list[SafetyRule] = []
+    urgent: PatternIndex[tuple[SafetyRule, Tense]] = PatternIndex()
+    quieter: PatternIndex[tuple[SafetyRule, Tense]] = PatternIndex()
     for entry in _data("rules.toml")["rule"]:
         level = Level(entry["level"])
-        rule = Rule(
+        rule = SafetyRule(
             name=entry["name"],
             why=entry["why"],
             level=level,

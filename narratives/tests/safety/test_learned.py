@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from harness.gate_report import END, OTHERS, PAGE, fingerprint, report, report_of_page
+from harness.gate_report import END, OTHERS, PAGE, fingerprint, gate_report, report_of_page
 from harness.gate_training import OWN, checksum, read_cases, trained
 from narratives.safety.features import LONGEST_SENTENCE, WINDOW_WORDS, features_of
 from narratives.safety.learned import loaded, saved, shipped_model
@@ -82,4 +82,4 @@ def test_training_again_gives_the_shipped_weights() -> None:
 def test_the_page_shows_the_report_as_it_is_measured_today() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert END in page
-    assert report_of_page(page) == report().strip()
+    assert report_of_page(page) == gate_report().strip()

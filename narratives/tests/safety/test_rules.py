@@ -10,7 +10,7 @@ from narratives.safety import rules
 from narratives.safety.levels import Level
 from narratives.safety.normalizing import folded, plain
 from narratives.safety.patterns import PatternIndex, alternatives, expanded, first_words
-from narratives.safety.rules import RULES, findings, rules_level
+from narratives.safety.rules import RULES, rule_findings, rules_level
 
 pytestmark = pytest.mark.any_database
 
@@ -46,8 +46,8 @@ def test_every_rule_has_a_case_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_each_rule_finds_a_case_that_no_other_rule_finds(rule: rules.Rule) -> None:
-    found = findings(ONLY_FOUND_BY[rule.name])
+def test_each_rule_finds_a_case_that_no_other_rule_finds(rule: rules.SafetyRule) -> None:
+    found = rule_findings(ONLY_FOUND_BY[rule.name])
     assert [(each.rule, each.level) for each in found] == [(rule.name, rule.level)]
 
 
