@@ -26,6 +26,9 @@ OTHERS = "the three other files"
 LONG_TEXTS = (2_000, 8_000, 20_000)  # characters
 STORY = 2_000  # characters of the harmless story in which one urgent answer is hidden
 LONGEST_HIDDEN = 200
+HIDDEN_NOTE = f"mislead among them; and a short urgent answer in the middle of {STORY:,} harmless characters:"
+# Kinds of harmless answers that were written to mislead a gate: idioms, denials, illnesses that ended well.
+MISLEADING_KINDS = ("hn_", "hard_", "idiom", "figurative", "negated", "past-", "quoted-", "third-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +131,8 @@ def gate_report() -> str:
             "",
             *_summaries(without_ours),
             "",
-            "Long texts made of answers that are `none`, and a short urgent answer hidden in the middle of",
-            f"{STORY:,} such characters:",
+            "Long texts: ordinary answers one after the other; all harmless answers, those that are written to",
+            HIDDEN_NOTE,
             "",
             *_long_texts(with_ours),
             "",
@@ -192,19 +195,29 @@ def _kinds(parts: Sequence[LeftOut]) -> Iterator[str]:
 
 def _long_texts(parts: Sequence[LeftOut]) -> Iterator[str]:
     rows: list[list[str]] = []
-    for length in LONG_TEXTS:
-        levels = [part.level(text) for part in parts for text in _stories(part, length)]
-        rows.append([f"harmless, {length:,} characters", *_level_cells(levels)])
+    for name, is_wanted in (("ordinary", _is_ordinary), ("harmless", _is_harmless)):
+        for length in LONG_TEXTS:
+            levels = [part.level(text) for part in parts for text in _stories(part, length, is_wanted)]
+            rows.append([f"{name}, {length:,} characters", *_level_cells(levels)])
     hidden = [part.level(text) for part in parts for text in _hidden(part)]
     rows.append([f"urgent inside {STORY:,} harmless characters", *_level_cells(hidden)])
     yield from _table(["text", "urgent", "urgent or heavy"], rows)
 
 
-def _stories(part: LeftOut, length: int) -> Iterator[str]:
-    """Harmless answers one after the other, each used once."""
+def _is_harmless(case: Case) -> bool:
+    return case.level is Level.NONE
+
+
+def _is_ordinary(case: Case) -> bool:
+    """Harmless, and not written to mislead a gate."""
+    return _is_harmless(case) and case.source != OWN and not case.kind.startswith(MISLEADING_KINDS)
+
+
+def _stories(part: LeftOut, length: int, is_wanted: Callable[[Case], bool]) -> Iterator[str]:
+    """Answers one after the other, each used once."""
     story = ""
     for verdict in part.verdicts:
-        if verdict.case.level is Level.NONE:
+        if is_wanted(verdict.case):
             story += verdict.case.text.rstrip(".") + ". "
             if len(story) >= length:
                 yield story[:length]
@@ -212,7 +225,7 @@ def _stories(part: LeftOut, length: int) -> Iterator[str]:
 
 
 def _hidden(part: LeftOut) -> Iterator[str]:
-    stories = list(_stories(part, STORY // 2))
+    stories = list(_stories(part, STORY // 2, _is_harmless))
     short = [
         verdict.case.text
         for verdict in part.verdicts

@@ -12,6 +12,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +159,7 @@ def one_source_left_out(cases: Sequence[Case]) -> Iterator[tuple[list[Case], lis
 def chosen_thresholds(cases: Sequence[Case], scores: Sequence[Scores]) -> Scores:
     """The lowest thresholds at which false alarms stay within what is allowed, the rules' own included."""
     harmless = [
-        (score, rules_level(case.text))
+        (score, _rules_level(case.text))
         for case, score in zip(cases, scores, strict=True)
         if not case.needs_care
     ]
@@ -174,6 +175,12 @@ def chosen_thresholds(cases: Sequence[Case], scores: Sequence[Scores]) -> Scores
     ]
     care = _lowest_threshold(silent, CARE_FALSE_ALARMS * len(harmless) - (len(harmless) - len(silent)))
     return Scores(urgent=urgent, care=care)
+
+
+@cache
+def _rules_level(text: str) -> Level:
+    """Each text is judged in many trainings, and the rules stay as they are."""
+    return rules_level(text)
 
 
 def _lowest_threshold(scores: Iterable[float], allowed: float) -> float:
