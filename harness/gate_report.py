@@ -26,7 +26,10 @@ OTHERS = "the three other files"
 LONG_TEXTS = (2_000, 8_000, 20_000)  # characters
 STORY = 2_000  # characters of the harmless story in which one urgent answer is hidden
 LONGEST_HIDDEN = 200
-HIDDEN_NOTE = f"mislead among them; and a short urgent answer in the middle of {STORY:,} harmless characters:"
+LONG_TEXTS_NOTE = (
+    "Long texts: ordinary answers one after the other; all harmless answers, those that are written to",
+    f"mislead among them; and a short urgent answer in the middle of {STORY:,} harmless characters:",
+)
 # Kinds of harmless answers that were written to mislead a gate: idioms, denials, illnesses that ended well.
 MISLEADING_KINDS = ("hn_", "hard_", "idiom", "figurative", "negated", "past-", "quoted-", "third-")
 
@@ -131,8 +134,7 @@ def gate_report() -> str:
             "",
             *_summaries(without_ours),
             "",
-            "Long texts: ordinary answers one after the other; all harmless answers, those that are written to",
-            HIDDEN_NOTE,
+            *LONG_TEXTS_NOTE,
             "",
             *_long_texts(with_ours),
             "",
