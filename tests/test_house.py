@@ -87,6 +87,7 @@ def test_the_adoption_of_earlier_tables_imports_no_models() -> None:
         "narratives/publishing",
         "narratives/editing",
         "narratives/models",
+        "narratives/safety",
         "narratives/text",
         "ttscache/reports",
     ],

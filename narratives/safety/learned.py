@@ -1,0 +1,98 @@
+"""What a person says sideways: a logistic regression, trained on labelled answers, over windows of sentences.
+
+One danger in a long life story must not be diluted, so each window of sentences is scored and the highest
+score counts. `model.npz` holds the vocabulary, the weights and both thresholds; harness/gate_training.py
+makes it.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+
+from narratives.safety.features import features_of
+from narratives.safety.levels import Level
+from narratives.safety.weighing import Floats, Places, Vocabulary
+
+MODEL = "model.npz"
+# The highest of many windows is high by chance, so a long text has to score more: this much each time its
+# windows grow e-fold, from so many windows on.
+LENGTH_ALLOWANCE = 0.4
+WINDOWS_WITHOUT_ALLOWANCE = 6
+
+
+class Scores(NamedTuple):
+    """Log odds, of the window that scores highest."""
+
+    urgent: float  # that the answer is urgent
+    care: float  # that it is urgent, and that it is at least heavy, added up
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    vocabulary: Vocabulary
+    weights: Floats  # one row an entry of the vocabulary; the columns are urgent and heavy
+    bias: Floats
+    thresholds: Scores
+    trained_on: str  # a checksum of the data
+
+    def scores(self, text: str) -> Scores:
+        features = features_of(text)
+        placed = self.vocabulary.places(features)
+        scored = [self._score(*self.vocabulary.weigh(placed, window)) for window in features.windows()]
+        if not scored:
+            return Scores(-np.inf, -np.inf)
+        allowance = LENGTH_ALLOWANCE * np.log(max(1, len(scored) / WINDOWS_WITHOUT_ALLOWANCE))
+        urgent, heavy = np.max(scored, axis=0) - allowance
+        return Scores(urgent=float(urgent), care=float(urgent + heavy))
+
+    def level(self, text: str) -> Level:
+        scores = self.scores(text)
+        if scores.urgent >= self.thresholds.urgent:
+            return Level.URGENT
+        return Level.HEAVY if scores.care >= self.thresholds.care else Level.NONE
+
+    def _score(self, places: Places, weights: Floats) -> Floats:
+        score: Floats = weights @ self.weights[places] + self.bias
+        return score
+
+
+def saved(model: Model) -> bytes:
+    """The model as a compressed .npz file. Half precision is enough: thresholds are chosen after rounding."""
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        phrase_hashes=model.vocabulary.phrase_hashes,
+        letter_hashes=model.vocabulary.letter_hashes,
+        rarity=model.vocabulary.rarity.astype(np.float16),
+        weights=model.weights.astype(np.float16),
+        bias=model.bias,
+        thresholds=np.array(model.thresholds),
+        trained_on=np.array(model.trained_on),
+    )
+    return file.getvalue()
+
+
+def loaded(file: bytes) -> Model:
+    with np.load(io.BytesIO(file), allow_pickle=False) as arrays:
+        vocabulary = Vocabulary(
+            arrays["phrase_hashes"], arrays["letter_hashes"], arrays["rarity"].astype(np.float64)
+        )
+        return Model(
+            vocabulary=vocabulary,
+            weights=arrays["weights"].astype(np.float64),
+            bias=arrays["bias"],
+            thresholds=Scores(*arrays["thresholds"].tolist()),
+            trained_on=str(arrays["trained_on"]),
+        )
+
+
+@cache
+def shipped_model() -> Model:
+    """Read once in a process, when the first answer comes."""
+    return loaded(files("narratives.safety").joinpath(MODEL).read_bytes())
