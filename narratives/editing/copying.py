@@ -1,4 +1,4 @@
-"""Duplicate a text or a whole journey. A copy is a draft that listeners do not get."""
+"""Duplicate a text or a whole journey. The copy is a draft."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WORDS = ("kind", "text", "stage", "theme")
 
 @transaction.atomic
 def duplicate_narrative(narrative: Narrative) -> Narrative:
-    """Right behind the one it is a copy of."""
+    """Insert a copy right after the original. Its title ends in "(copy)"."""
     publishing.lock_publishing()
     copy = Narrative(journey=narrative.journey, title=_titled(narrative), **_words(narrative))
     save_draft(copy, ["title", "text"])
@@ -27,7 +27,7 @@ def duplicate_narrative(narrative: Narrative) -> Narrative:
 
 @transaction.atomic
 def duplicate_journey(journey: Journey) -> Journey:
-    """With all of its texts as they are written now. Neither live nor the default."""
+    """Copy a journey with the current drafts of all its texts. The copy is neither live nor the default."""
     publishing.lock_publishing()
     slug = free_slug(f"{journey.slug[:40]}-copy", Journey.objects.all())
     copy = Journey.objects.create(slug=slug, title=_titled(journey), language=journey.language)

@@ -1,4 +1,4 @@
-"""Keep the pins in step with the texts: which clips no prune may delete, and why."""
+"""Keep pins in step with the texts. A pin says why a prune must keep a clip."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ttscache.warming.takeover import needed_clips, pending_renditions
 
 
 def lock_publishing() -> None:
-    """Whoever changes what listeners get waits here for those who do so already."""
+    """Let only one transaction at a time change what listeners get. Call it inside a transaction."""
     list(Journey.everything.select_for_update().order_by("pk"))
 
 
 @transaction.atomic
 def sync_pins() -> None:
-    """Put every published text on record and set the pins: what is live, what is a draft or waits.
+    """Record the clips of published texts, and pin those of live, waiting and draft texts.
 
-    The clips of a rendition that is being prepared are held like drafts: nobody hears them yet.
+    Clips of a rendition that is being prepared are pinned as drafts, because nobody hears them yet.
     """
-    lock_publishing()  # the last word is the latest
-    with playing():  # read after the lock, once for all texts
+    lock_publishing()  # of two concurrent calls, the later one sees all changes and writes last
+    with playing():  # read the renditions once, after the lock
         _sync_pins()
 
 

@@ -1,4 +1,4 @@
-"""What a reflection may say: two plain sentences that claim, ask and advise nothing."""
+"""Rules for reflections: two plain sentences without claims, questions or advice."""
 
 # ruff: noqa: RUF001 - typographic marks are what this is about
 
@@ -45,7 +45,7 @@ _BANNED_WORDS = {name: re.compile(rf"\b(?:{words})\b") for name, words in _BANNE
 
 
 def problems(text: str) -> list[str]:
-    """What is wrong with it, a sentence each; none where it may be spoken."""
+    """List each broken rule as a sentence for staff; empty if the text may be spoken."""
     return list(_problems(text.strip()))
 
 
