@@ -182,7 +182,7 @@ class TestTheLog:
 class TestTheFirstPage:
     def test_an_editor_sees_what_the_texts_need_and_no_figures(self) -> None:
         page = staff_client("Editor").get(reverse("admin:index")).content.decode()
-        assert "1 text has changes not published yet" in page
+        assert "1 text has unpublished changes" in page
         assert "Site administration" not in page
         assert 'class="dash"' not in page
 

@@ -30,6 +30,18 @@ class Estimate:
     advice: tuple[str, ...]
 
     @property
+    def in_words(self) -> str:
+        """For example "98 characters · 2 sentences · about 7 s · $0.0015 a voice · easy to read"."""
+        parts = (
+            f"{self.characters} character{'' if self.characters == 1 else 's'}",
+            f"{self.sentences} sentence{'' if self.sentences == 1 else 's'}",
+            f"about {self.seconds:.0f} s",
+            self.price,
+            self.reading,
+        )
+        return " · ".join(part for part in parts if part)
+
+    @property
     def price(self) -> str:
         """The price of one voice, in words; voices that cost nothing are free of charge."""
         return f"${self.price_usd:.4f} a voice" if self.price_usd else "free of charge"

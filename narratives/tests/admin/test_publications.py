@@ -34,9 +34,9 @@ def waiting(heard_question: Narrative) -> Publication:
 class TestWhatWaits:
     def test_the_journey_tells_how_much_is_there(self, admin_client, heard_journey, waiting):
         page = admin_client.get(admin_address(heard_journey)).content.decode()
-        assert "Version 2 waits for its sound." in page
+        assert "Version 2 goes live when its audio is ready." in page
         assert "0 of 2" in page
-        assert "Asked for by ben" in page
+        assert "Requested by ben" in page
 
     def test_it_tells_which_version_listeners_have(self, admin_client, heard_journey):
         page = admin_client.get(admin_address(heard_journey)).content.decode()
@@ -54,7 +54,7 @@ class TestWhatWaits:
 
     def test_publish_anyway_says_what_it_costs_and_asks(self, admin_client, heard_journey, waiting):
         asked = admin_client.get(deed(heard_journey, "anyway")).content.decode()
-        assert "waits about 2 s" in asked
+        assert "waits about 2 seconds" in asked
         assert heard(admin_client)[1] == ("Question", OLD)
         admin_client.post(deed(heard_journey, "anyway"), YES)
         assert heard(admin_client)[1] == ("Question", NEW)
@@ -73,7 +73,7 @@ class TestWhatWaits:
 
     def test_what_waits_no_more_is_said(self, admin_client, heard_journey):
         page = admin_client.post(deed(heard_journey, "anyway"), YES, follow=True)
-        assert "Nothing waits any more" in said(page)
+        assert "No version is waiting any more" in said(page)
 
     @pytest.mark.parametrize("name", ["make", "anyway", "withdraw"])
     def test_who_may_not_publish_may_do_none_of_it(self, heard_journey, waiting, name):
@@ -101,11 +101,11 @@ class TestTheDeletionOfWhatWaitsUndone:
     def test_it_waits_again_and_nothing_is_paid_before_somebody_says_so(self, heard_journey, undone):
         tasks.warm_published()
         assert heard_journey.waiting.number == 2
-        assert "2 clips are missing: 46 characters, about $0.001. Nothing is made before" in undone
+        assert "2 clips are missing: 46 characters, about $0.001. Press “Resume”" in undone
         assert not WarmItem.objects.filter(run__state__in=["queued", "running"], state="queued").exists()
 
     def test_the_price_is_asked_and_then_it_goes_on(self, admin_client, heard_journey, undone):
-        assert "Resume …" in admin_client.get(admin_address(heard_journey)).content.decode()
+        assert re.search(r">\s*Resume\s*<", admin_client.get(admin_address(heard_journey)).content.decode())
         asked = admin_client.get(deed(heard_journey, "make")).content.decode()
         assert "46 characters, about $0.001" in asked
         admin_client.post(deed(heard_journey, "make"), YES)
@@ -123,4 +123,4 @@ class TestTheDeletionOfWhatWaitsUndone:
         assert "4 clips are missing: 58 characters" in admin_client.get(publish).content.decode()
 
     def test_the_first_page_says_that_it_waits_for_somebody(self, undone):
-        assert "nothing is made before you resume it" in next(action_items_of_texts()).says
+        assert "It is paused: press Resume" in next(action_items_of_texts()).says

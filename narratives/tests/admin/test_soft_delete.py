@@ -39,7 +39,9 @@ def delete_in_the_editor(client: Client, thing: Narrative) -> Any:
 
 def undo(client: Client, page: Any) -> Any:
     """Press the button of the message."""
-    (form,) = re.findall(r'<form method="post" action="(\S+undelete/)">(.*?)</form>', page.content.decode())
+    (form,) = re.findall(
+        r'<form method="post" action="(\S+undelete/)">(.*?)</form>', page.content.decode(), re.DOTALL
+    )
     fields = re.findall(r'name="(pk|back)" value="([^"]+)"', form[1])
     data: dict[str, Any] = {
         "back": dict(fields)["back"],
@@ -83,7 +85,7 @@ class TestUndo:
     def test_a_second_time_there_is_nothing_to_undo(self, admin_client, heard_question):
         page = delete_on_its_page(admin_client, heard_question)
         undo(admin_client, page)
-        assert "nothing to undo" in undo(admin_client, page).content.decode()
+        assert "nothing left to undo" in undo(admin_client, page).content.decode()
 
     def test_both_deeds_are_in_the_log_with_who_did_them(self, admin_client, heard_question):
         undo(admin_client, delete_on_its_page(admin_client, heard_question))
@@ -125,7 +127,7 @@ class TestList:
         assert "Restore: Intro" not in page
 
     def test_the_other_list_leads_to_it_where_there_is_something(self, admin_client, heard_question):
-        assert "look and restore" not in admin_client.get(NARRATIVES).content.decode()
+        assert "view and restore" not in admin_client.get(NARRATIVES).content.decode()
         delete_narratives([heard_question])
         assert "1 deleted in the last 30 days" in admin_client.get(NARRATIVES).content.decode()
 
@@ -198,4 +200,4 @@ class TestDeleting:
 @pytest.mark.parametrize("pk", ["²", "9" * 30], ids=["half a number", "a long number"])
 def test_an_undo_of_nothing_says_so(admin_client, pk):
     page = admin_client.post(reverse("admin:narratives_narrative_undelete"), {"pk": pk}, follow=True)
-    assert "nothing to undo" in page.content.decode()
+    assert "nothing left to undo" in page.content.decode()
