@@ -155,7 +155,7 @@ class TestTheLog:
     def test_making_all_that_is_published_is_noted_with_count_and_price(self) -> None:
         actions.makes_what_is_published(staff_client("Operator"))
 
-        one = "Missing clips asked for. 1 clip is being made: 6 characters, about $0.001."
+        one = "Made missing clips. 1 clip is being made: 6 characters, about $0.001."
         assert noted_of("operator") == [one, one]
 
     def test_another_try_is_noted_with_count_and_price(self) -> None:

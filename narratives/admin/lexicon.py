@@ -49,7 +49,10 @@ def _brought_about(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
         return
     yield "Saving costs nothing. Listeners hear it after you publish."
     if to_publish is not None:
-        yield f"If you publish the new pronunciation now: {in_words(to_publish, 'made')}"
+        if to_publish.missing:
+            yield f"If you publish it now, {in_words(to_publish, 'made')}"
+        else:
+            yield "Publishing it now costs nothing, too."
         if {clip.content_hash for clip in to_publish.clips} - {c.content_hash for c in effect.planned.clips}:
             yield "That includes earlier changes of the lexicon that are not published yet."
 

@@ -59,6 +59,8 @@ def _texts_in(form: Mapping[str, str]) -> Iterator[str]:
 def on_a_button(planned: Plan) -> str:
     """The label of the button, with count, characters, price and time."""
     number = len(planned.missing)
+    if not planned.clips:
+        return "Save and make audio"
     if not number:
         return "Save (all audio is ready)"
     clips = "1 clip" if number == 1 else f"{number:,} clips"

@@ -119,7 +119,7 @@ class NarrativeAdmin(PublishingAdmin):
     def state(self, narrative: Narrative) -> SafeString:
         return state_of(narrative).html
 
-    @admin.display(description="Sound")
+    @admin.display(description="Audio")
     def sound(self, narrative: Narrative) -> SafeString:
         return render_to_string(
             "admin/narratives/sounds.html", {"narrative": narrative, "sounds": sounds_of(narrative)}

@@ -70,7 +70,7 @@ class BankReflectionAdmin(StaffAdmin):
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[BankList]:
         return BankList
 
-    @admin.display(description="Sound")
+    @admin.display(description="Audio")
     def sound(self, reflection: BankReflection) -> SafeString | str:
         if reflection.pk is None:
             return "Save first, then listen."

@@ -114,7 +114,7 @@ def _ask(
         title=f"Go back to version {publication.number}: {publication.journey}",
         heading="Your draft will change to:",
         narratives=list(words),
-        summary=f"{sound} Listeners notice nothing until you publish.",
+        summary=f"{sound} Changing the draft costs nothing. Listeners notice nothing until you publish.",
         verb="Change the draft",
         hidden=[("seen", seen)],
         back=reverse("admin:narratives_journey_versions", args=[publication.journey_id]),

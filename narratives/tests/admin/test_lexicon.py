@@ -68,7 +68,7 @@ class TestTheLexicon:
     ):
         Pronunciation.objects.create(word="welcome", say_as="well come")  # saved, and to be published later
         page = admin_client.post(ADD, ENTRY).content.decode()
-        assert "If you publish the new pronunciation now: 4 clips are made: 60 characters" in page
+        assert "If you publish it now, 4 clips are made: 60 characters" in page
         assert "includes earlier changes of the lexicon" in page
         admin_client.post(ADD, ENTRY | YES | {"publish_sounds": "1"})
         assert WarmItem.objects.count() == 4

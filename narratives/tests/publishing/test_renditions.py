@@ -258,7 +258,8 @@ class TestPublishedMeanwhile:
         assert publishing.waits_for_renditions(publication) == [pending]
         page = admin_client.get(f"/admin/narratives/journey/{publication.journey_id}/change/")
         assert (
-            "This version goes live when marin (gpt-realtime-2.1-mini) takes over the voice." in page.content.decode()
+            "This version goes live when marin (gpt-realtime-2.1-mini) takes over the voice."
+            in page.content.decode()
         )
 
         make(voice="marin")
