@@ -41,6 +41,7 @@ class PublishingAdmin(StaffAdmin):
         js = (Script("narratives/price.js", type="module"),)
 
     def get_urls(self) -> list[Any]:
+        # Before Django's own URLs, whose catch-all <path:object_id>/ would match these too.
         return [
             self.route("price/", making.price_view, "price"),
             self.route("<int:object_id>/make-drafts/", making.make_drafts_view, "make_drafts"),
@@ -74,6 +75,7 @@ class PublishingAdmin(StaffAdmin):
             "may_make": self.has_make_permission(request),
         }
         if may_write_and_make(self, request):
+            # The template shows the button "Save and make audio" only with this address.
             context["price_address"] = reverse(f"admin:narratives_{self.opts.model_name}_price")
         return context
 
@@ -89,6 +91,7 @@ class PublishingAdmin(StaffAdmin):
         return making.make_saved(self, request, obj) or super().response_add(request, obj, *args, **options)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        # The button that was pressed decides: at most one of the first two answers.
         return (
             making.make_saved(self, request, obj)
             or publishing.answer_after_saving(self, request, obj)
@@ -115,6 +118,7 @@ class PublishingAdmin(StaffAdmin):
         soft_delete.delete(self, request, [obj])
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
+        # `everything`, because the default manager hides the row that was just deleted.
         soft_delete.say_deleted(self, request, self.model, self.model.everything.filter(pk=obj_id))
         return redirect(f"admin:narratives_{self.opts.model_name}_changelist")
 
@@ -124,6 +128,7 @@ class PublishingAdmin(StaffAdmin):
             return {"restore_chosen": self.get_action(soft_delete.restore_chosen)} if may_restore else {}
         actions: dict[str, Any] = super().get_actions(request)
         if "delete_selected" in actions:
+            # Django's own action would remove the rows for good.
             actions["delete_selected"] = self.get_action(soft_delete.delete_selected)
         return actions
 
@@ -141,5 +146,5 @@ class PublishingAdmin(StaffAdmin):
 
     def get_list_display_links(self, request: HttpRequest, list_display: Sequence[Any]) -> Any:
         if soft_delete.is_about_deleted(request):
-            return None
+            return None  # a deleted row has no page to link to
         return super().get_list_display_links(request, list_display)

@@ -37,7 +37,7 @@ class ConflictAwareForm(forms.ModelForm):  # type: ignore[type-arg]
     @cached_property
     def changed_data(self) -> list[str]:
         if self.is_gone:
-            return []
+            return []  # a formset saves only forms with changed data
         changed = forms.ModelForm.changed_data.__get__(self)
         return [name for name in changed if name != "seen" and not self._is_left_alone(name)]
 
@@ -86,6 +86,7 @@ class ConflictAwareForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def _mark(value: Any) -> str:
+    # Tidy first: a text that differs only in white space is saved as the same text.
     return f"{zlib.crc32(tidied(str('' if value is None else value)).encode()):08x}"
 
 

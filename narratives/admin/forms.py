@@ -26,6 +26,7 @@ class NarrativeForm(ConflictAwareForm):
         if self.may_publish or self.instance.pk is None or not self.instance.journey.is_live:
             return
         fixed = OF_THE_ORDER if self.instance.live_id is None else (*OF_THE_ORDER, *AT_ONCE)
+        # Django ignores posted values of disabled fields, so this is enforced on the server too.
         for name in set(fixed) & set(self.fields):
             self.fields[name].disabled = True
 

@@ -28,7 +28,7 @@ def keep_off_if_it_costs(journey: Journey, form: Any) -> None:
     if goes_live(form) and _plan(journey).cost_usd > 0:
         journey.is_live = False
         journey.asks_to_go_live = True  # type: ignore[attr-defined]
-        form.changed_data.remove("is_live")
+        form.changed_data.remove("is_live")  # read by the admin's log and by goes_live
 
 
 def ask_after_saving(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpResponse | None:

@@ -85,6 +85,7 @@ def import_file(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Http
         if request.POST.get("seen") == difference.fingerprint:
             return _import(pages, request, journey, parsed, difference)
         pages.message_user(request, CHANGED_SINCE, messages.WARNING)
+    # The answer brings the file back, so nothing is stored between the two requests.
     hidden = [("content", base64.b64encode(content).decode()), ("seen", difference.fingerprint)]
     changed = [
         (each.narrative, changes(each.narrative.text, each.row.text), each.row) for each in difference.changed

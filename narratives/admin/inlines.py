@@ -39,6 +39,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     @property
     def narratives(self) -> QuerySet[Narrative]:
         narratives: QuerySet[Narrative] = super().get_queryset()
+        # Templates read this property many times; the clips are looked up once.
         if any(not hasattr(narrative, "sounds") for narrative in narratives):
             add_sounds(narratives)
             pace = paces()
@@ -49,6 +50,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
 
     def _construct_form(self, i: int, **options: Any) -> Any:
         form = super()._construct_form(i, **options)
+        # The posted row has a key, but no text of that key is left.
         if self.is_bound and i < self.initial_form_count() and form.instance.pk is None:
             form.is_gone = form.empty_permitted = True
         return form
@@ -107,6 +109,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
         """Do nothing: the page deletes all marked rows together, so that one press undoes it."""
 
     def _save_draft(self, narrative: Narrative, form: Any, commit: bool) -> Narrative:
+        # Not narrative.save(): that would overwrite `live` and `pending` if somebody published meanwhile.
         if commit:
             save_draft(narrative, form.changed_data)
         return narrative

@@ -115,6 +115,7 @@ class JourneyAdmin(PublishingAdmin):
 
     def get_form(self, request: HttpRequest, obj: Journey | None = None, **options: Any) -> Any:
         form = super().get_form(request, obj, **options)
+        # Django builds a new form class for each request, so this setting does not reach others.
         form.may_publish = self.has_publish_permission(request)
         return form
 
@@ -136,6 +137,7 @@ class JourneyAdmin(PublishingAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
+        # After publishing, so that the clips of a new version are made as well.
         if going_live.goes_live(form):
             going_live.open_to_listeners(self, request, form.instance)
 
@@ -162,4 +164,5 @@ class JourneyList(soft_delete.DeletedList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        # Only now: get_results cuts the list down to one page.
         add_sounds(narrative for journey in self.result_list for narrative in journey.narratives.all())

@@ -113,6 +113,7 @@ class PronunciationAdmin(StaffAdmin):
         """The lexicon as it would be with the posted entry; None if the form is invalid or not allowed."""
         entry = self.get_object(request, object_id) if object_id else None
         may = self.has_change_permission(request, entry) if entry else self.has_add_permission(request)
+        # A copy, because validation writes the posted values into the instance.
         form = self.get_form(request, entry, change=entry is not None)(
             request.POST, instance=copy.copy(entry)
         )
@@ -133,6 +134,7 @@ class PronunciationAdmin(StaffAdmin):
         self, request: HttpRequest, after: Lexicon, *, title: str, verb: str, **more: str
     ) -> HttpResponse:
         effect = effect_of(after)
+        # The answer posts the whole form again, so that Django's own view saves it.
         sent = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
         may_publish = effect.has_live and not effect.is_impossible and has_publish_right(request)
         return self.ask(

@@ -95,6 +95,7 @@ def _make_drafts(
         make_drafts(narratives, requested_by=request.user.get_username())
         pages.log_change(request, saved, f"Made audio. {being_made_in_words(planned)}")
 
+    # If the button has shown the price, ask only if it has risen since or is above TTS_ASK_ABOVE_USD.
     question = pages.make_or_ask(
         request,
         planned,

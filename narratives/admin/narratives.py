@@ -106,6 +106,7 @@ class NarrativeAdmin(PublishingAdmin):
 
     def get_form(self, request: HttpRequest, obj: Narrative | None = None, **options: Any) -> Any:
         form = super().get_form(request, obj, **options)
+        # Django builds a new form class for each request, so this setting does not reach others.
         form.may_publish = self.has_publish_permission(request)
         return form
 

@@ -120,7 +120,7 @@ def publish_saved(pages: StaffAdmin, request: HttpRequest, saved: Journey | Narr
     """
     wanted = PublishRequest.of(narratives_of(saved))
     if wanted.costs_money:
-        saved.to_be_asked = wanted  # type: ignore[union-attr]
+        saved.to_be_asked = wanted  # type: ignore[union-attr]  # read by answer_after_saving
     else:
         publish_and_tell(pages, request, wanted)
 

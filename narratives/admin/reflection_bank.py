@@ -37,6 +37,7 @@ def add_bank_sounds(given: Iterable[BankReflection]) -> None:
     wanted = publishing.bank_clips(reflections)
     clips, badges = clips_and_badges(each.speech.content_hash for each in wanted)
     for place, reflection in enumerate(reflections):
+        # bank_clips lists all reflections voice by voice.
         own = wanted[place :: len(reflections)]
         reflection.sounds = [  # type: ignore[attr-defined]
             ClipStatus(
@@ -113,6 +114,7 @@ class BankReflectionAdmin(StaffAdmin):
         return {"text": clip.content_text} if clip is not None else {}
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        # The log names the clip by its key and keeps none of its words.
         clip = _heard_clip(request)
         said = message if clip is None else f"Added from the most heard reflections: clip {clip.pk}."
         return super().log_addition(request, obj, said)
@@ -121,6 +123,7 @@ class BankReflectionAdmin(StaffAdmin):
     def save_model(self, request: HttpRequest, obj: BankReflection, form: Any, change: bool) -> None:
         publishing.lock_publishing()
         obj.edited_at = timezone.now()
+        # A new reflection stays unused until somebody who can publish puts it in use.
         if not change and not self.has_publish_permission(request):
             obj.is_active = False
         super().save_model(request, obj, form, change)

@@ -108,6 +108,7 @@ def say_deleted(
         "things": things,
         "back": back or _list_of(model),
     }
+    # Rendered with the request, because the form in the message needs its CSRF token.
     html = render_to_string("admin/narratives/undo.html", context, request=request)
     pages.message_user(request, html, messages.SUCCESS)
 
@@ -121,6 +122,7 @@ def undelete_view(pages: StaffAdmin, request: HttpRequest) -> HttpResponse:
     chosen = [int(pk) for pk in request.POST.getlist("pk") if pk.isdecimal() and len(pk) < 19]
     _restore(pages, request, pages.model.everything.filter(pk__in=chosen, deleted_at__isnull=False))
     back = request.POST.get("back", "")
+    # `back` comes from the browser, so it must not lead to another site.
     is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
     return redirect(back if is_ours else f"{_list_of(pages.model)}?{PARAMETER}=yes")
 

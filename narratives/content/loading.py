@@ -31,6 +31,7 @@ def load_shipped_content() -> list[str]:
     for name, load in deeds:
         with transaction.atomic():
             publishing.lock_publishing()
+            # In the same transaction: if loading fails, the name is not remembered either.
             if not ShippedContent.objects.get_or_create(name=name)[1]:
                 continue
             loaded = load()

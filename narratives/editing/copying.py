@@ -29,6 +29,7 @@ def duplicate_narrative(narrative: Narrative) -> Narrative:
 def duplicate_journey(journey: Journey) -> Journey:
     """Copy a journey with the current drafts of all its texts. The copy is neither live nor the default."""
     publishing.lock_publishing()
+    # A slug has at most 50 characters: leave room for "-copy" and a number.
     slug = free_slug(f"{journey.slug[:40]}-copy", Journey.objects.all())
     copy = Journey.objects.create(slug=slug, title=_titled(journey), language=journey.language)
     for narrative in journey.narratives.all():
@@ -39,7 +40,7 @@ def duplicate_journey(journey: Journey) -> Journey:
 
 
 def _titled(thing: Journey | Narrative) -> str:
-    longest = 200 - len(COPY.format(""))
+    longest = 200 - len(COPY.format(""))  # the column holds 200 characters
     return COPY.format(thing.title[:longest])
 
 

@@ -71,6 +71,7 @@ def restore_narratives(narratives: Iterable[Narrative], *, by: str = "") -> list
     deleted = Narrative.everything.filter(
         pk__in=chosen, deleted_at__isnull=False, journey__deleted_at__isnull=True
     )
+    # Last deleted first: each position counts the texts that were present when it was deleted.
     restored = list(deleted.select_related("journey").order_by("-deleted_at"))
     for narrative in restored:
         order = list(narrative.journey.narratives.all())
@@ -95,6 +96,7 @@ def restore_journeys(journeys: Iterable[Journey], *, by: str = "") -> list[Journ
     chosen = [journey.pk for journey in journeys]
     restored = list(Journey.everything.filter(pk__in=chosen, deleted_at__isnull=False))
     for journey in restored:
+        # Texts deleted with the journey have its exact time; texts deleted earlier stay deleted.
         with_it = Narrative.everything.filter(journey=journey, deleted_at=journey.deleted_at)
         with_it.update(deleted_at=None, deleted_by="")
         journey.slug = free_slug(journey.slug, Journey.objects.all())

@@ -28,7 +28,9 @@ def save_draft(narrative: Narrative, changed_fields: Sequence[str]) -> None:
         narrative.edited_at = timezone.now()
     if not narrative.slug:
         taken = narrative.journey.narratives.exclude(pk=narrative.pk)
+        # A slug has at most 50 characters: leave room for a number.
         narrative.slug = free_slug(slugify(narrative.title)[:40] or narrative.kind, taken)
+    # An update leaves `live` and `pending` alone: somebody may have published since this was loaded.
     narrative.save(update_fields=None if is_new else Narrative.DRAFT_FIELDS)
     if is_new:
         _give_place(narrative)

@@ -79,6 +79,7 @@ def changes_of(publications: Iterable[Publication]) -> dict[int, list[Change]]:
                     _clips_of(before, kept) if before is not None else (),
                 )
             )
+        # Listeners never had a waiting or cancelled version, so it is not the "before" of a later one.
         if publication is None or publication.state == Publication.State.LIVE:
             heard[revision.narrative_id] = revision
     return told

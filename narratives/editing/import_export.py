@@ -83,7 +83,7 @@ def as_csv(journey: Journey) -> str:
 def parse_file(content: bytes) -> Parsed:
     """Parse JSON or CSV. Reports problems instead of raising."""
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")  # Excel puts a byte order mark in front
         if text.lstrip().startswith(("{", "[")):
             return _checked(*_from_json(text))
         return _checked(_from_csv(text), [])
@@ -120,6 +120,7 @@ def _from_csv(text: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {name: csv_cells.unguarded(row[name] or "") for name in COLUMNS} for row in reader
     ]
+    # A spreadsheet may have been sorted by another column.
     if all(str(row["position"]).isdecimal() for row in rows):
         rows.sort(key=lambda row: int(row["position"]))
     return rows
@@ -246,7 +247,7 @@ def _differs(narrative: Narrative, row: Row) -> bool:
 def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
     """Write the file to the drafts and return what changed. Raises ValueError for a file with problems."""
     publishing.lock_publishing()
-    difference = compare(journey, parsed)
+    difference = compare(journey, parsed)  # again under the lock: the drafts may have changed
     if difference.problems:
         raise ValueError("a file with problems is not imported")
     for changed in difference.changed:
@@ -254,6 +255,7 @@ def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
     for row in difference.added:
         _write(Narrative(journey=journey, slug=row.slug), row)
     for entry in difference.words_said_otherwise:
+        # Like the unique constraint: one entry per voice and word, whatever its case.
         known = Pronunciation.objects.filter(word__iexact=entry.word, voice=entry.voice)
         if not known.update(say_as=entry.say_as, note=entry.note):
             entry.save()

@@ -126,7 +126,7 @@ def _texts() -> Iterator[Text]:
         is_live = upcoming is not None and narrative.journey.is_live
         if upcoming is not None and is_live and upcoming.text != narrative.text:
             yield Text(upcoming.title, upcoming.text, kind, is_live=True)
-            is_live = False
+            is_live = False  # of the draft, which has other words
         yield Text(narrative.title, narrative.text, kind, is_live=is_live)
     for reflection in BankReflection.objects.active():
         yield Text("Reflection bank", reflection.text, ContentType.ANALYSIS, is_live=False)
@@ -140,5 +140,6 @@ def _changed_pronunciation(text: Text, before: Lexicon, after: Lexicon) -> Chang
     }
     if not spoken:
         return None
+    # The page shows one spoken form, that of the first voice; each voice has a clip of its own form.
     clips = tuple(ClipSpec(request_for(said, voice), text.content_type) for voice, said in spoken.items())
     return ChangedPronunciation(text, tuple(spoken), next(iter(spoken.values())), clips)

@@ -35,6 +35,7 @@ class Journey(Deletable):
     class Meta:
         ordering: ClassVar = ["-is_default", "title"]
         permissions: ClassVar = [("publish_journey", "Can publish: change what listeners get")]
+        # Deleted journeys do not count, so that their slug can be used again.
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["slug"],

@@ -64,6 +64,7 @@ class Narrative(Deletable):
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
+        # Deleted texts do not count, so that their slug can be used again.
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["journey", "slug"],

@@ -55,6 +55,7 @@ def makeable_clips_of(publication: Publication) -> list[ClipSpec]:
             for voice, spec in pending.items()
             if voice in live and not can_still_be_made(live[voice])
         }
+        # The words are spoken as if these renditions had taken over already.
         with playing({**live, **instead}):
             return clips_of(publication)
 
@@ -121,6 +122,7 @@ def all_clips() -> list[ClipSpec]:
 def bank_clips(reflections: Iterable[BankReflection], voices: Iterable[str] = ()) -> list[ClipSpec]:
     """The clips of these reflections, in these voices or in every listener voice."""
     lexicon = Pronunciation.objects.lexicon()
+    # Callers rely on the order: all reflections in the first voice, then all in the next.
     return [
         ClipSpec(reflection.speech(voice, lexicon), ContentType.ANALYSIS)
         for voice in voices or conf().listener_voices

@@ -51,10 +51,12 @@ def _sync_pins() -> None:
                 wanted[Pin.Reason.SYSTEM if is_system else Pin.Reason.LIVE].add(speech.content_hash)
             if narrative.pending is not None:
                 wanted[Pin.Reason.DRAFT].add(narrative.pending.speech(voice).content_hash)
+            # A draft equal to its live text has the same clip, which is pinned already.
             if has_changes or not is_live:
                 wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
     for rendition in pending_renditions():
         wanted[Pin.Reason.DRAFT] |= {spec.speech.content_hash for spec in needed_clips(rendition)}
+    # Before the pins are written, so that a prune that runs now keeps these clips.
     Clip.objects.protect(set().union(*wanted.values()))
     warming.record(audible)
     Clip.objects.record_all(bank, ContentType.ANALYSIS, are_shareable=True)

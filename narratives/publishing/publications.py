@@ -102,6 +102,7 @@ def _create_publication(
 ) -> Publication | None:
     """Create a publication of these words and of other waiting texts; None if nothing differs from live."""
     before = journey.waiting
+    # A constraint allows one waiting publication per journey, so withdraw the old one first.
     if before is not None:
         _withdraw(before)
     publication = Publication.objects.create(
@@ -110,6 +111,7 @@ def _create_publication(
     for narrative, (title, text) in words.items():
         spoken, by_voice = narrative.lexicon.spoken_forms(text, conf().listener_voices)
         said = {"title": title, "text": text, "spoken_text": spoken, "spoken_by_voice": by_voice}
+        # The draft may have been edited back to what is live.
         if narrative.live is None or narrative.live.said != said:
             _add_pending_revision(publication, narrative, said)
     taken_along = given_by(before).exclude(narrative__in=words) if before is not None else []
@@ -147,7 +149,7 @@ def taken_along_with(narratives: Iterable[Narrative]) -> list[ClipSpec]:
     return [
         ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
         for before in Publication.objects.waiting().filter(journey__narratives__in=chosen).distinct()
-        if not _is_being_made(before)
+        if not _runs_of(before).exclude(paused_because=WarmRun.Pause.STAFF).exists()
         for revision in given_by(before).exclude(narrative__in=chosen).select_related("narrative")
         for voice in conf().listener_voices
     ]
@@ -170,6 +172,7 @@ def make_what_waits(*, requested_by: str = "") -> None:
 def activate_ready_publications() -> None:
     """Switch every waiting publication whose clips are all ready."""
     for publication in Publication.objects.waiting().select_related("journey"):
+        # Most calls find nothing ready, so this first look takes no lock.
         if _is_ready(publication, clips_of(publication)):
             with transaction.atomic():
                 lock_publishing()
@@ -238,10 +241,6 @@ def is_paused(publication: Publication) -> bool:
     return _runs_of(publication).filter(paused_because=WarmRun.Pause.STAFF).exists()
 
 
-def _is_being_made(publication: Publication) -> bool:
-    return _runs_of(publication).exclude(paused_because=WarmRun.Pause.STAFF).exists()
-
-
 def _runs_of(publication: Publication) -> QuerySet[WarmRun]:
     return WarmRun.objects.active().filter(scope=publication.scope)
 
@@ -277,6 +276,7 @@ def _switch(publication: Publication) -> None:
     """Give listeners the words and audio of all texts of this publication."""
     now = timezone.now()
     changing = Narrative.objects.filter(pending__publication=publication)
+    # Retire the old revisions before the next statement moves `live`, by which they are found.
     Revision.objects.filter(pk__in=changing.values("live")).update(retired_at=now)
     publication.revisions.update(published_at=now)
     Narrative.objects.filter(pk__in=list(changing.values_list("pk", flat=True))).update(

@@ -18,6 +18,7 @@ def clips_of_voice(listener_voice: str, rendition: VoiceRendition) -> list[ClipS
     These are the clips of live journeys, of waiting publications in them, and of the reflections in the bank
     that have a clip in this voice today.
     """
+    # A clip depends on the rendition: see first which are made today, then list them for the new one.
     with playing() as now:
         bank = bank_clips(BankReflection.objects.active(), [listener_voice])
         are_spoken = {clip.content_hash for clip in warming.plan(bank).clips if clip.is_ready}

@@ -35,6 +35,7 @@ def is_warming(journey: Journey, voice: str) -> bool:
 
 
 def _scope(journey: Journey, voice: str) -> str:
+    # One scope per journey and voice: a second request joins the active run instead of paying twice.
     return f"journey:{journey.pk}:{voice}"
 
 

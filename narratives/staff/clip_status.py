@@ -112,6 +112,7 @@ def add_sounds(narratives: Iterable[Narrative]) -> None:
     narratives = share_lexicon(narratives)
     clips, badges = clips_and_badges({each for narrative in narratives for each in _hashes(narrative)})
     remakes = remaking.latest_remakes(clip for clip in clips.values() if clip.is_ready)
+    # The model depends on the voice alone, so one text stands for all.
     models = {each.draft_speech(voice).model for each in narratives[:1] for voice in conf().listener_voices}
     retired = retired_among(models)
     for narrative in narratives:
@@ -153,6 +154,7 @@ def _sound(
     draft = speech.content_hash
     live = narrative.live.speech(voice).content_hash if narrative.live is not None else ""
     badge = _standing(badges.get(draft, NOT_MADE), is_published=draft == live, was_published=bool(live))
+    # The draft equals the waiting revision, so there is nothing left to publish.
     if badge == READY and not narrative.is_ahead:
         badge = READY_AND_WAITING
     heard = draft if badge in (UP_TO_DATE, READY, READY_AND_WAITING) else live
@@ -164,15 +166,17 @@ def _sound(
 
 
 def _what_changed(narrative: Narrative) -> str:
+    # The words are the same, so only the lexicon can make the clip differ.
     if narrative.live is not None and narrative.live.text == narrative.text:
         return "the pronunciation has changed"
-    ago = timesince(narrative.edited_at, depth=1)
+    ago = timesince(narrative.edited_at, depth=1)  # "0 minutes" in the first minute
     return "text changed just now" if ago.startswith("0") else f"text changed {ago} ago"
 
 
 def _remade(clip: Clip, remake: WarmItem) -> Badge | None:
     if remaking.is_under_way(remake):
         return BEING_MADE_AGAIN
+    # A clip stored after the request was made by a later one, so that failure no longer matters.
     requested_at, has_failed = remake.newer_than, remake.state == WarmItem.State.FAILED
     if not has_failed or requested_at is None or not clip.stored_at or clip.stored_at > requested_at:
         return None

@@ -44,6 +44,7 @@ class Lexicon:
             entries = [entry for entry in self.entries if entry.voice in ("", voice)]
             # A regex takes the first alternative that matches: the longest word, then a voice's own entry.
             entries.sort(key=lambda entry: (-len(entry.word), not entry.voice))
+            # Not \b: a word may begin or end with a mark, such as "St.".
             words = "|".join(f"({re.escape(entry.word)})" for entry in entries)
             pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE) if entries else None
             self._patterns[voice] = pattern, entries

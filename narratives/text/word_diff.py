@@ -19,6 +19,7 @@ def changes(old: str, new: str) -> list[Piece]:
     """The pieces of both texts in order. The "same" and "added" pieces together make up the new text."""
     before, after = (re.findall(r"\S+|\s+", text) for text in (old, new))
     pieces: list[Piece] = []
+    # autojunk would ignore words that are frequent in a long text.
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     for tag, begin, end, new_begin, new_end in matcher.get_opcodes():
         if tag == "equal":

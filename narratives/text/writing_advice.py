@@ -64,6 +64,7 @@ def reading(text: str) -> str:
     words = _WORD.findall(text)
     if not words:
         return ""
+    # Groups of vowels without a silent final e come close to the number of syllables in English.
     syllables = sum(max(1, len(re.findall(r"[aeiouy]+", re.sub(r"e\b", "", word.lower())))) for word in words)
     ease = 206.835 - 1.015 * len(words) / max(1, len(sentences(text))) - 84.6 * syllables / len(words)
     if ease >= 70:

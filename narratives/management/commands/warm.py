@@ -127,6 +127,7 @@ class Command(BaseCommand):
     # making
     def _make(self, runs: list[WarmRun]) -> None:
         is_stopping = threading.Event()
+        # A thread of its own makes the clips, so that this one can show the progress.
         # Leaving the pool waits for the clip under way, because it is paid for.
         with OrmThreadPool(1, thread_name_prefix="worker") as pool:
             begin = partial(pool.submit, worker.work, runs=runs, should_stop=is_stopping.is_set)
