@@ -16,6 +16,7 @@ def warm_published() -> None:
     way, paused or held up by an outage or the budget is joined, so that a journey and voice has at most one
     active run. If no clip is missing, this writes nothing.
     """
+    # What listeners hear now comes first; a budget that runs out then leaves the rest.
     publishing.keep_live_journeys_warm(requested_by="schedule")
     publishing.make_what_waits(requested_by="schedule")
     takeover.make_pending(requested_by="schedule")

@@ -16,6 +16,7 @@ def estimate_view(request: HttpRequest) -> HttpResponse:
     """Return the line for the posted text, which is not stored."""
     if not request.user.has_perm("narratives.view_narrative"):
         raise PermissionDenied
+    # The cut bounds the work that one keystroke causes.
     text = tidied(request.POST.get("text", ""))[: conf().max_chars]
     told = estimate(text, Pronunciation.objects.lexicon(), paces())
     return render(request, "admin/narratives/estimate.html", {"estimate": told})

@@ -70,6 +70,7 @@ def import_file(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Http
     """Show the downloads and what an uploaded file would change; import it when that is confirmed."""
     journey = _journey_to_read(pages, request, object_id)
     is_allowed = pages.has_import_permission(request)
+    # Staff who may only look can export, but not import.
     if request.method == "POST" and not is_allowed:
         raise PermissionDenied
     form = FileForm(request.POST or None, request.FILES or None)

@@ -64,6 +64,7 @@ def on_a_button(planned: Plan) -> str:
     if not number:
         return "Save (all audio is ready)"
     clips = "1 clip" if number == 1 else f"{number:,} clips"
+    # Never "~0 s": a press always takes a moment.
     seconds = max(1, round(seconds_to_make(number)))
     lasts = f"~{seconds} s" if seconds < 100 else f"~{round(seconds / 60)} min"
     return f"Save and make audio: {clips}, {planned.characters:,} chars, {price(planned.cost_usd)}, {lasts}"
@@ -115,6 +116,7 @@ def make_missing(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Htt
     """Make what is missing of the published texts and of the drafts."""
     journey: Journey = pages.get_or_404(request, object_id)
     narratives = narratives_of(journey)
+    # A clip that published text and draft share is planned, and priced, once.
     planned = warming.plan(journey_clips(journey, narratives))
 
     def make() -> None:

@@ -37,5 +37,6 @@ def _placed(narratives: list[Narrative]) -> list[tuple[str, Narrative]]:
     """The texts in listening order, each with its place, such as "Question 2 of 9"."""
     questions = [each for each in narratives if each.is_question]
     number = {each: f"Question {place} of {len(questions)}" for place, each in enumerate(questions, start=1)}
+    # System clips have no place of their own: the page plays them when they are needed.
     told = [each for each in narratives if each.kind != Narrative.Kind.SYSTEM]
     return [(number.get(each) or each.get_kind_display(), each) for each in told]

@@ -85,7 +85,8 @@ def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operat
     operations = {"make": _make, "anyway": _publish_anyway, "withdraw": _withdraw}
     waiting = Waiting.of(journey)
     if operation not in operations:
-        raise Http404
+        raise Http404  # the operation is part of the address, so it can be anything
+    # The page may be old: the version may have gone live or been cancelled since.
     if waiting is None:
         pages.message_user(request, "No version is waiting any more.", messages.INFO)
         return redirect(page_of(journey))

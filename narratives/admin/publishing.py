@@ -160,6 +160,7 @@ def _ask(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, **ques
 def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest) -> None:
     """Publish what has changed, log who did it at what price, and show the result."""
     ahead, planned = wanted.ahead, wanted.planned
+    # Somebody else may have published it since the page was opened.
     if not ahead:
         says = "Nothing to publish: listeners already have this text."
         pages.message_user(request, says, messages.INFO)
@@ -169,6 +170,7 @@ def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishReq
     )
     for publication, share in shares_of(planned, [(each, clips_of(each)) for each in publications]):
         pages.log_and_tell(request, publication.journey, published_in_words(publication, share))
+    # The draft was edited back to the live text, so only the waiting version had to go.
     if not publications:
         says = "Listeners already have this text, so the waiting version is cancelled."
         pages.log_and_tell(request, ahead[0].journey, says)

@@ -88,6 +88,7 @@ class BankReflectionAdmin(StaffAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: BankReflection | None = None) -> tuple[str, ...]:
         if self.has_publish_permission(request):
             return self.readonly_fields
+        # Listeners may hear a reflection in use, so an editor may change only unused ones.
         is_heard = obj is not None and obj.is_active
         return (*self.readonly_fields, "is_active", *(("text", "theme", "occasion") if is_heard else ()))
 
@@ -101,6 +102,7 @@ class BankReflectionAdmin(StaffAdmin):
     ) -> HttpResponse:
         clip = _heard_clip(request)
         known = BankReflection.objects.with_words(clip.content_text) if clip is not None else None
+        # The link may be old: somebody may have added these words since.
         if known is not None:
             self.message_user(request, "The bank already has this reflection.", messages.INFO)
             return redirect("admin:narratives_bankreflection_change", known.pk)

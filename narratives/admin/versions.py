@@ -86,6 +86,7 @@ def restore_version_view(
     chosen = request.GET.get("text", "")
     text = int(chosen) if chosen.isdecimal() else None
     words = words_as_of(publication, text)
+    # Nothing to confirm if the drafts read like this already.
     if words and not confirmed_this(pages, request, _fingerprint(words)):
         return _ask(pages, request, publication, words)
     restored = restore(publication, text)

@@ -47,7 +47,7 @@ def make_voice_again_view(
 def _narrative(pages: StaffAdmin, request: HttpRequest, object_id: int, voice: str) -> Narrative:
     narrative: Narrative = pages.get_or_404(request, object_id)
     if voice not in conf().listener_voices:
-        raise Http404
+        raise Http404  # the voice is part of the address, so it can be anything
     if not pages.has_make_permission(request):
         raise PermissionDenied
     return narrative

@@ -42,6 +42,7 @@ def load_shipped_content() -> list[str]:
 
 def load_default_content(path: Path = DEFAULT_CONTENT) -> Journey | None:
     """Create and publish the default journey; None if any journey exists, deleted ones included."""
+    # Deleted journeys count: if staff deleted the default journey, it stays deleted.
     if Journey.everything.exists():
         return None
     content = json.loads(path.read_text(encoding="utf-8"))

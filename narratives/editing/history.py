@@ -89,6 +89,7 @@ def _kept(revisions: Iterable[Revision]) -> dict[str, Clip]:
     hashes = {
         revision.speech(voice).content_hash for revision in revisions for voice in conf().listener_voices
     }
+    # The waveform is large and not shown on this page.
     return Clip.objects.with_audio().defer("waveform").in_bulk(hashes, field_name="content_hash")
 
 
@@ -104,6 +105,7 @@ def words_as_of(publication: Publication, text: int | None = None) -> dict[Narra
     revisions = Revision.objects.filter(
         Q(publication=publication) | heard_by_then, narrative__journey=journey
     ).order_by("publication__number", "pk")
+    # In order of number, so that the last one of each text wins.
     latest = {revision.narrative_id: revision for revision in revisions}
     return {
         narrative: latest[narrative.pk]

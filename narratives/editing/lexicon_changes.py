@@ -94,7 +94,7 @@ def sounds_to_publish(after: Lexicon) -> Plan:
 
 def lexicon_with(new: Pronunciation) -> Lexicon:
     """The saved lexicon with this entry changed or added."""
-    others = Pronunciation.objects.exclude(pk=new.pk)
+    others = Pronunciation.objects.exclude(pk=new.pk)  # a new entry has no key and excludes none
     return Lexicon.of([*(each.entry for each in others), new.entry])
 
 

@@ -137,6 +137,7 @@ class Revision(models.Model):
     title = models.CharField(max_length=200)
     text = models.TextField()
     spoken_text = models.TextField(help_text="The text as the voice says it.")
+    # Only voices whose spoken text differs from `spoken_text`.
     spoken_by_voice = models.JSONField(default=dict, blank=True, help_text="Voices that say it differently.")
     publication = models.ForeignKey(
         Publication, on_delete=models.CASCADE, null=True, blank=True, related_name="revisions"

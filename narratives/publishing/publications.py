@@ -90,6 +90,7 @@ def _publish(
     sync_pins()
     for publication in publications:
         if publication.state == Publication.State.LIVE and publication.journey.is_live:
+            # Listeners have it already, so its clips cannot wait for the hourly schedule.
             for voice in conf().listener_voices:
                 warm_journey(publication.journey, voice, requested_by=requested_by)
     if publications:
@@ -225,6 +226,7 @@ def wait_again(publication: Publication, *, requested_by: str) -> None:
     publication.save(update_fields=["state"])
     costs_money = warming.plan(makeable_clips_of(publication)).cost_usd > 0
     run = _make_or_switch(publication, requested_by=requested_by)
+    # Callers hold a transaction: run and pause commit together, so no worker takes a clip in between.
     if run is not None and costs_money:
         warming.pause(run, WarmRun.Pause.STAFF)
 
@@ -232,7 +234,7 @@ def wait_again(publication: Publication, *, requested_by: str) -> None:
 def resume_publication(publication: Publication, *, requested_by: str = "") -> WarmRun:
     """Make the missing clips, and resume a paused run."""
     run = make(publication, requested_by=requested_by)
-    warming.resume(run)
+    warming.resume(run)  # make() may have joined a run that is paused
     return run
 
 

@@ -37,6 +37,7 @@ NOT_MADE_AGAIN = Badge("Not made again", "error", "danger")
 
 MAKE_AGAIN = "Make again"
 MADE_WORDS = (UP_TO_DATE.word, READY.word, READY_AND_WAITING.word)
+# The button beside each badge; a clip that is being made has none.
 OPERATIONS = {
     FAILED.word: "Try again",
     NOT_MADE.word: "Make now",

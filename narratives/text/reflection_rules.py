@@ -12,6 +12,7 @@ from ttscache.audio.sentences import split_sentences
 MOST_CHARACTERS = 200
 SENTENCES = 2
 
+# A single quote counts as a quotation mark only beside a blank; elsewhere it is an apostrophe.
 _MARKS = {
     "a question mark": re.compile(r"[?？⁇]"),
     "a digit": re.compile(r"\d"),
@@ -19,6 +20,7 @@ _MARKS = {
     "markup": re.compile(r"[<>*_#`\[\]{}|~^\\]"),
     "a link": re.compile(r"https?:|www\.|\S@\S|\b[\w-]+\.(?:com|org|net|info|uk|de)\b", re.IGNORECASE),
 }
+# Whole words, compared in lower case with straight apostrophes and single spaces.
 _BANNED = {
     "as an AI": r"as an ai",
     "language model": r"language models?",

@@ -19,6 +19,7 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _ALL_CAPS = re.compile(r"\b[A-Z]{2,}\b")
+# Marks that voices read as a pause or as the right word.
 _KNOWN_MARKS = set(" \n.,;:!?'\"()-–—…’‘“”/%&$£€°") | set("0123456789")
 _NUMBERS = (
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",

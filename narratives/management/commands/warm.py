@@ -79,6 +79,7 @@ class Command(BaseCommand):
         if dry_run or verbosity >= 2:
             self._list(planned.missing)
         if planned.missing and not dry_run:
+            # A command runs no housekeeping, so it writes the counted spending itself.
             with speech_cache().ledger.flushed_every(conf().flush_seconds):
                 self._make(publishing.warm_live_journeys(voices, requested_by="manage.py warm"))
 
@@ -172,6 +173,7 @@ class Command(BaseCommand):
                 progress = _progress(runs)
 
     def _tell_the_end(self, runs: list[WarmRun]) -> None:
+        # An exit status other than 0 tells a deployment that clips are missing.
         failed = WarmItem.objects.filter(run__in=runs, state=WarmItem.State.FAILED).select_related("clip")
         for item in failed:
             self.stderr.write(f"Not made: {item.clip.content_hash} ({item.clip.voice}): {item.reason}")
@@ -188,6 +190,7 @@ class Command(BaseCommand):
 def _progress(runs: list[WarmRun]) -> dict[str, Any]:
     told = [progress_of(run) for run in WarmRun.objects.filter(pk__in=[run.pk for run in runs])]
     made = WarmItem.objects.filter(run__in=runs, state=WarmItem.State.DONE)
+    # Failed clips count as ready, or the bar would never fill.
     return {
         "total": sum(each["total"] for each in told),
         "ready": sum(each["done"] + each["skipped"] + each["failed"] for each in told),
