@@ -39,7 +39,7 @@ from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import Plan
 
 
-def _brought_about(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
+def _consequences(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
     yield "The text on screen does not change."
     if not effect.has_live:
         yield "Saving costs nothing."
@@ -142,7 +142,7 @@ class PronunciationAdmin(StaffAdmin):
             title=title,
             verb=f"{verb}, publish later" if may_publish else verb,
             summary=effect.in_words,
-            more=" ".join(_brought_about(effect, sounds_to_publish(after) if may_publish else None)),
+            more=" ".join(_consequences(effect, sounds_to_publish(after) if may_publish else None)),
             effect=effect,
             hidden=[*sent.items(), *more.items()],
             second=("publish_sounds", f"{verb} and publish") if may_publish else None,

@@ -51,7 +51,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--last-takes",
             action="store_true",
-            help="instead, make every clip that voices may need whose model is about to be switched off",
+            help="instead, make every clip of the voices whose model is about to be switched off",
         )
 
     def handle(
