@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from django.db.models import QuerySet
 
@@ -17,7 +18,7 @@ from narratives.models import (
 )
 from ttscache.conf import conf
 from ttscache.models import ContentType, Rendition
-from ttscache.renditions.current import live_renditions, playing
+from ttscache.renditions.current import live_rendition, live_renditions, playing
 from ttscache.renditions.retirement import can_still_be_made
 from ttscache.warming import ClipSpec
 from ttscache.warming.takeover import pending_renditions
@@ -46,18 +47,38 @@ def clips_of(publication: Publication, voices: Iterable[str] = ()) -> list[ClipS
 def makeable_clips_of(publication: Publication) -> list[ClipSpec]:
     """The clips of a publication that can be made.
 
-    If the rendition of a voice can no longer make clips, they come from the rendition that will replace it.
+    If the rendition of a voice can no longer make clips, they come from the rendition that will replace it;
+    if none will, that voice has no clips here.
+    """
+    with making_new_words() as voices:
+        return clips_of(publication, voices) if voices else []
+
+
+@contextmanager
+def making_new_words() -> Iterator[list[str]]:
+    """Within the block, each listener voice is played by the rendition that makes new clips.
+
+    That is the live one, or the pending one if the live one can no longer make clips. Yields the voices that
+    have either.
     """
     with playing() as live:
         pending = {row.listener_voice: row.spec for row in pending_renditions()}
-        instead = {
-            voice: spec
-            for voice, spec in pending.items()
-            if voice in live and not can_still_be_made(live[voice])
-        }
+        stuck = set(conf().listener_voices).difference(makeable_voices())
+        instead = {voice: spec for voice, spec in pending.items() if voice in stuck}
         # The words are spoken as if these renditions had taken over already.
         with playing({**live, **instead}):
-            return clips_of(publication)
+            yield [voice for voice in conf().listener_voices if voice not in stuck or voice in instead]
+
+
+def makeable_voices() -> list[str]:
+    """The listener voices in which clips can be made as the voice sounds today."""
+    return [voice for voice in conf().listener_voices if can_still_be_made(live_rendition(voice))]
+
+
+def voices_without_new_words() -> list[str]:
+    """The listener voices in which nothing new can be made before staff choose who plays them."""
+    with making_new_words() as voices:
+        return [voice for voice in conf().listener_voices if voice not in voices]
 
 
 def waits_for_renditions(publication: Publication) -> list[Rendition]:

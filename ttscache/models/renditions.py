@@ -1,28 +1,30 @@
-"""Who plays each listener voice: now, next and before."""
+"""Rendition: the provider's voice that plays a listener voice, now, next or before."""
 
 from __future__ import annotations
 
+import json
 from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from ttscache.fingerprint import fingerprint_of
 from ttscache.speech import VoiceRendition
 
 
 class RenditionQuerySet(models.QuerySet["Rendition"]):
     def live(self) -> Self:
-        """Those that listeners hear, one for each listener voice."""
+        """The renditions that listeners hear, one for each listener voice."""
         return self.filter(state=Rendition.State.LIVE)
 
     def pending(self) -> Self:
-        """Those whose clips are being made; at most one for each listener voice."""
+        """The renditions whose clips are being made, at most one for each listener voice."""
         return self.filter(state=Rendition.State.PENDING)
 
 
 class Rendition(models.Model):
-    """Who plays a listener voice, and how. A pending one takes over whole, once all its clips are there."""
+    """The provider's voice that plays a listener voice. A pending one goes live once all its clips exist."""
 
     class State(models.TextChoices):
         PENDING = "pending", "Being prepared"
@@ -74,19 +76,38 @@ class Rendition(models.Model):
 
 
 class InstallationSettings(models.Model):
-    """The renditions that the settings of one installation ask for, and since when they do.
+    """The renditions that the settings of one installation ask for, and since when.
 
-    Several hosts restart one after the other with new settings. Each one's settings are followed when they
-    change, and not at each start, so that a host with old settings that starts again undoes nothing.
+    Hosts restart one after the other with new settings. A host's settings take effect when they change, not
+    at each start, so that a restart of a host with old settings undoes nothing.
     """
 
     installation = models.CharField(max_length=500, unique=True)  # its host, and the folder of its clips
     host = models.CharField(max_length=100)
     renditions = models.JSONField()  # by listener voice
     since = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)  # when it last started, or its host was at work
 
     class Meta:
         ordering: ClassVar = ["-since"]
 
     def __str__(self) -> str:
         return f"{self.installation}, since {self.since:%d %b %Y %H:%M}"
+
+    @property
+    def digest(self) -> str:
+        """Stands for this installation with these settings once the row is gone."""
+        facts = (self.installation, json.dumps(self.renditions, sort_keys=True))
+        return fingerprint_of(facts)[:32]
+
+
+class ForgottenInstallation(models.Model):
+    """What is left of an installation that was away for long: enough to know it again with the settings that
+    it had, so that it undoes no newer change when it comes back.
+    """
+
+    digest = models.CharField(max_length=32, primary_key=True)
+    forgotten_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.digest}, forgotten {self.forgotten_at:%d %b %Y}"

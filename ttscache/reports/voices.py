@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db.models import Count, QuerySet, Sum
-from django.utils import timezone
 
 from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Pin, Rendition
 from ttscache.renditions.current import live_rendition, playing
-from ttscache.renditions.retirement import retires_on
+from ttscache.renditions.retirement import (
+    can_still_be_made,
+    days_left,
+    offered_speech_models,
+    outlooks,
+    retires_on,
+)
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, REALTIME_VOICES, VoiceRendition, is_realtime
+from ttscache.token_usage import TOKEN_PRICES
 from ttscache.warming import ClipSpec, Plan, plan
 from ttscache.warming.takeover import Progress, progress_of_takeover
 
@@ -58,8 +64,12 @@ class ListenerVoice:
     @property
     def days_left(self) -> int | None:
         """Until the day on which it cannot be made any more; 0 from then on."""
-        day = self.retires_on
-        return max(0, (day - timezone.now().date()).days) if day is not None else None
+        return days_left(self.live.model) if self.live.provider != "embedded" else None
+
+    @property
+    def has_last_takes(self) -> bool:
+        """Whether its end is known, and it can still be made until then."""
+        return bool(self.days_left) and can_still_be_made(self.live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +108,16 @@ def listener_voice(name: str) -> ListenerVoice:
 
 
 def models_to_choose() -> list[str]:
-    """Those with a price, the settings' own, and the embedded one; without a key, the embedded one alone."""
+    """The settings' own, those with a price, and those in the provider's list as it was read last; then the
+    embedded one. Models that have retired are left out, as nothing can be made with them. Without a key only
+    the embedded one is left. Asks the database alone.
+    """
     given = conf()
     if not given.openai_api_key:
         return [EMBEDDED_MODEL]
-    known = dict.fromkeys([given.house_model, *given.prices])
-    return [*(model for model in known if model != EMBEDDED_MODEL), EMBEDDED_MODEL]
+    known = dict.fromkeys([given.house_model, *given.prices, *TOKEN_PRICES, *offered_speech_models()])
+    offered = (each.model for each in outlooks(known) if not each.is_retired)
+    return [*(model for model in offered if model != EMBEDDED_MODEL), EMBEDDED_MODEL]
 
 
 @playing()

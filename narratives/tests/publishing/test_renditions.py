@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
+from harness.admin_pages import admin_address
 from narratives import publishing
 from narratives.listener.prefetch import what_follows
 from narratives.models import BankReflection, Journey, Narrative, Publication
 from narratives.publishing.renditions import clips_of_voice
+from narratives.staff.action_items import action_items_of_texts
 from ttscache.models import Clip, Pin, Rendition, WarmItem, WarmRun
+from ttscache.renditions.retirement import note_gone
 from ttscache.speech import VoiceRendition
 from ttscache.warming import settle, takeover
 
@@ -91,7 +97,7 @@ class TestWhilePending:
             "Thank you.",
         }
 
-    def test_its_clips_are_held_and_nobody_hears_them(self, pending: Rendition) -> None:
+    def test_clips_of_a_pending_rendition_are_pinned_and_private(self, pending: Rendition) -> None:
         new = {spec.speech.content_hash for spec in takeover.needed_clips(pending)}
 
         assert new <= hashes("draft")
@@ -121,7 +127,7 @@ class TestWhilePending:
 
         assert takeover.progress_of_takeover(pending).waits_for == WarmRun.Pause.BUDGET.label
 
-    def test_a_cancelled_one_holds_nothing_and_makes_nothing(self, pending: Rendition) -> None:
+    def test_a_cancelled_rendition_pins_nothing_and_makes_nothing(self, pending: Rendition) -> None:
         new = {spec.speech.content_hash for spec in takeover.needed_clips(pending)}
         assert takeover.cancel_rendition(pending)
         make(voice="marin")
@@ -154,14 +160,14 @@ class TestSwitch:
         assert {spec.speech.content_hash for spec in takeover.needed_clips(pending)} <= hashes("live")
         assert not hashes("draft")
 
-    def test_what_follows_a_question_is_in_the_new_voice_then(self, pending: Rendition) -> None:
+    def test_predictions_follow_the_new_voice_after_the_switch(self, pending: Rendition) -> None:
         make(voice="marin")
         takeover.switch_ready_renditions()
         intro = Clip.objects.get(voice="marin", content_text="Welcome.")
 
         assert {spec.speech.voice for spec in what_follows(intro.content_hash)} == {"marin"}
 
-    def test_a_clip_that_failed_holds_it_until_a_publisher_switches_without_it(
+    def test_a_failed_clip_holds_up_the_switch_until_a_publisher_leaves_it_out(
         self, pending: Rendition
     ) -> None:
         make(voice="marin")
@@ -176,13 +182,13 @@ class TestSwitch:
         assert takeover.switch_if_ready(pending, without=without)
         assert [text for text, _, ready in playlist() if not ready] == ["Thank you."]
 
-    def test_no_clip_is_left_out_that_the_publisher_was_not_shown(self, pending: Rendition) -> None:
+    def test_a_switch_leaves_out_only_clips_that_the_publisher_saw(self, pending: Rendition) -> None:
         shown = Clip.objects.get(voice="marin", content_text="Thank you.").content_hash
 
         assert not takeover.switch_if_ready(pending, without=[shown])
         assert voices_heard() == {"nova"}
 
-    def test_a_failed_clip_whose_text_is_changed_holds_it_no_more(self, pending: Rendition) -> None:
+    def test_a_failed_clip_of_a_changed_text_no_longer_holds_up_the_switch(self, pending: Rendition) -> None:
         make(voice="marin")
         Clip.objects.filter(voice="marin", content_text="Thank you.").update(stored_at=None)
         outro = Narrative.objects.get(kind="outro")
@@ -266,3 +272,111 @@ class TestPublishedMeanwhile:
         takeover.switch_ready_renditions()
         assert (NEW, "marin", True) in playlist()
         assert (NEW, "onyx", True) in playlist("onyx")
+
+
+def test_a_journey_that_goes_live_meanwhile_is_queued_for_the_new_voice_at_once(
+    pending: Rendition, admin_client: Client
+) -> None:
+    other = Journey.objects.create(slug="theirs", title="Theirs")
+    text = Narrative.objects.create(
+        journey=other, kind="question", slug="then", title="Then", text="And then?"
+    )
+    publishing.publish([text])
+    assert not WarmItem.objects.filter(clip__content_text="And then?").exists()
+    admin_client.post(reverse("admin:narratives_journey_go_live", args=[other.pk]), {"confirmed": "yes"})
+
+    run = WarmRun.objects.get(scope=takeover.run_scope(pending))
+    assert run.items.get(clip__content_text="And then?").clip.voice == "marin"
+
+
+class TestModelSwitchedOff:
+    """The model of both voices is switched off, and nobody has chosen who plays them next."""
+
+    @pytest.fixture(autouse=True)
+    def _switched_off(self, heard_journey: Journey) -> None:
+        for voice in ("nova", "onyx"):
+            live = VoiceRendition(provider="openai", model="tts-1-hd", voice=voice)
+            takeover.request_rendition(voice, live, requested_by="settings")
+        note_gone("tts-1-hd")
+
+    @pytest.fixture
+    def edited(self, heard_journey: Journey) -> Narrative:
+        question = heard_journey.narratives.get(kind="question")
+        question.text = NEW
+        question.save()
+        return question
+
+    def publish(self, client: Client, edited: Narrative) -> str:
+        """The question, then the answer of a publisher who says yes; what the next page says."""
+        address = admin_address(edited.journey, "publish_changes")
+        question = client.get(address)
+        page = unescape(question.content.decode())
+        assert "New words cannot be spoken as nova and onyx sounds today" in page
+        assert "No clip is missing." in page
+        answer = client.post(address, {"confirmed": "yes", **dict(question.context["hidden"])}, follow=True)
+        return unescape(answer.content.decode())
+
+    def test_a_publisher_is_told_before_anything_is_queued_and_listeners_keep_their_version(
+        self, edited: Narrative, admin_client: Client
+    ) -> None:
+        page = self.publish(admin_client, edited)
+
+        assert "Nothing is made or paid for there." in page
+        assert not WarmItem.objects.filter(clip__content_text=NEW).exists()
+        assert NEW not in {text for text, _, _ in playlist()}
+        assert all(ready for _, _, ready in playlist())
+
+    def test_the_page_of_the_journey_and_needs_you_say_what_to_do(
+        self, edited: Narrative, admin_client: Client
+    ) -> None:
+        page = self.publish(admin_client, edited)
+        assert "This version goes live after you choose a new voice on the page Voices." in page
+
+        (need,) = [each for each in action_items_of_texts() if "Version 2" in each.says]
+        assert "waits until you choose who plays nova and onyx" in need.says
+        assert (need.address, need.is_urgent) == ("admin:ttscache_rendition_changelist", True)
+
+    def test_the_edit_goes_live_with_the_voice_that_is_chosen_then(
+        self, edited: Narrative, admin_client: Client
+    ) -> None:
+        self.publish(admin_client, edited)
+        takeover.request_rendition("nova", MARIN, requested_by="ana")
+        takeover.request_rendition("onyx", replace(MARIN, voice="cedar"), requested_by="ana")
+        assert set(WarmItem.objects.filter(clip__content_text=NEW).values_list("clip__voice", flat=True)) == {
+            "marin",
+            "cedar",
+        }
+
+        make(model=MARIN.model)
+        takeover.switch_ready_renditions()
+        assert (NEW, "marin", True) in playlist()
+        assert (NEW, "cedar", True) in playlist("onyx")
+
+    def test_a_changed_title_alone_is_published_as_ever(
+        self, heard_journey: Journey, admin_client: Client
+    ) -> None:
+        question = heard_journey.narratives.get(kind="question")
+        question.title = "Another title"
+        question.save()
+        publishing.publish([question])
+
+        assert not Publication.objects.waiting().exists()
+
+    def test_words_that_are_published_anyway_queue_nothing(self, edited: Narrative) -> None:
+        publishing.publish([edited], at_once=True)
+
+        assert (NEW, False) in {(text, ready) for text, _, ready in playlist()}
+        assert not WarmItem.objects.filter(clip__content_text=NEW).exists()
+
+    def test_a_journey_that_goes_live_queues_nothing_and_its_publisher_is_told(
+        self, admin_client: Client
+    ) -> None:
+        other = Journey.objects.create(slug="theirs", title="Theirs")
+        said = {"slug": "then", "title": "Then", "text": "And then?"}
+        text = Narrative.objects.create(journey=other, kind="question", **said)
+        publishing.publish([text])
+        address = reverse("admin:narratives_journey_go_live", args=[other.pk])
+        page = unescape(admin_client.post(address, {"confirmed": "yes"}, follow=True).content.decode())
+
+        assert "Words without a clip cannot be spoken as nova and onyx sounds today." in page
+        assert not WarmItem.objects.filter(clip__content_text="And then?").exists()

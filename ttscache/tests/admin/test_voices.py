@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +11,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from harness.openai_server import OpenAIServer
 from harness.renditions import OneText, installed_hooks
 from harness.retirement_day import stand_before_shutdown
 from harness.staff_pages import INDEX, YES, figure, staff_with, text_of
 from ttscache.models import Clip, Rendition, WarmItem, WarmRun
+from ttscache.providers.models_list import is_speech_model
+from ttscache.renditions import retirement
 from ttscache.renditions.current import live_rendition
-from ttscache.reports.voices import SAMPLES
+from ttscache.renditions.retirement import look_at_models
+from ttscache.reports.voices import SAMPLES, models_to_choose
 from ttscache.speech import VoiceRendition
 from ttscache.warming import takeover
 from ttscache.warming.settings_changes import follow_settings
@@ -26,6 +31,7 @@ VOICES = reverse("admin:ttscache_rendition_changelist")
 CHOOSE = reverse("admin:ttscache_rendition_choose", args=["nova"]) + "?model=tts-1-hd&by=shimmer"
 SAMPLE = reverse("admin:ttscache_rendition_samples", args=["nova"]) + "?model=tts-1-hd&by=shimmer"
 CANDIDATES = reverse("admin:ttscache_rendition_candidates", args=["nova"])
+LAST_TAKES = reverse("admin:ttscache_last_takes")
 SHIMMER = VoiceRendition(provider="openai", model="tts-1-hd", voice="shimmer")
 
 
@@ -76,7 +82,7 @@ def live_voice() -> str:
     return Rendition.objects.live().get(listener_voice="nova").voice
 
 
-def test_it_says_who_plays_each_voice_since_when_and_until_when(
+def test_voices_page_says_who_plays_each_voice_since_when_and_until_when(
     publisher: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_before_shutdown(39, monkeypatch)
@@ -89,7 +95,9 @@ def test_it_says_who_plays_each_voice_since_when_and_until_when(
     assert (figure(page, "nova-ready"), figure(page, "nova-missing")) == ("2", "0")
 
 
-def test_a_choice_names_count_and_price_and_changes_nothing_before_a_yes(publisher: Client) -> None:
+def test_choosing_a_voice_shows_count_and_price_and_changes_nothing_before_confirmation(
+    publisher: Client,
+) -> None:
     page = text_of(publisher.get(CHOOSE))
 
     assert "2 clips are missing: 29 characters, about $0.001." in page
@@ -97,7 +105,7 @@ def test_a_choice_names_count_and_price_and_changes_nothing_before_a_yes(publish
     assert not Rendition.objects.pending().exists()
 
 
-def test_a_choice_is_followed_until_it_takes_over(publisher: Client) -> None:
+def test_voices_page_follows_a_chosen_voice_until_it_takes_over(publisher: Client) -> None:
     publisher.post(CHOOSE, YES)
     chosen = Rendition.objects.pending().get()
     assert (chosen.spec, chosen.requested_by) == (SHIMMER, "ana")
@@ -114,7 +122,7 @@ def test_a_choice_is_followed_until_it_takes_over(publisher: Client) -> None:
     assert "<td>2.0\xa0KB</td>" in page  # the clips of nova are still there
 
 
-def test_samples_are_made_after_their_price_was_seen(publisher: Client) -> None:
+def test_samples_of_a_voice_are_made_after_their_price_was_confirmed(publisher: Client) -> None:
     characters = sum(map(len, SAMPLES))
     assert f"2 clips are missing: {characters} characters, about $0.00" in text_of(publisher.get(SAMPLE))
     publisher.post(SAMPLE, YES)
@@ -123,7 +131,7 @@ def test_samples_are_made_after_their_price_was_seen(publisher: Client) -> None:
     assert made.count() == 2
 
 
-def test_samples_that_are_there_can_be_heard_and_the_voice_be_chosen(publisher: Client) -> None:
+def test_existing_samples_can_be_heard_and_their_voice_chosen(publisher: Client) -> None:
     for text in SAMPLES:
         ready(Clip.objects.record(SHIMMER.request(text), "narrative"))
     page = text_of(publisher.get(CANDIDATES))
@@ -134,11 +142,11 @@ def test_samples_that_are_there_can_be_heard_and_the_voice_be_chosen(publisher: 
 
 
 @pytest.mark.parametrize("model", ["tts-1-hd", "tts-1", "gpt-4o-mini-tts", "embedded"])
-def test_other_models_can_be_compared(publisher: Client, model: str) -> None:
+def test_voices_page_compares_voices_of_other_models(publisher: Client, model: str) -> None:
     assert f"<option selected>{model}</option>" in text_of(publisher.get(CANDIDATES, {"model": model}))
 
 
-def test_what_holds_it_up_is_said(publisher: Client, pending: Rendition) -> None:
+def test_voices_page_says_what_holds_up_a_pending_voice(publisher: Client, pending: Rendition) -> None:
     run = WarmRun.objects.filter(scope=takeover.run_scope(pending))
     run.update(state="paused", paused_because=WarmRun.Pause.BUDGET)
 
@@ -171,7 +179,7 @@ def test_failed_clips_get_another_try(publisher: Client, pending: Rendition) -> 
     assert WarmRun.objects.active().filter(scope=takeover.run_scope(pending)).exists()
 
 
-def test_it_can_be_given_up_after_a_question(publisher: Client, pending: Rendition) -> None:
+def test_a_pending_voice_can_be_cancelled_after_a_confirmation(publisher: Client, pending: Rendition) -> None:
     assert "Listeners keep the present voice" in text_of(publisher.get(action("cancel", pending)))
     publisher.post(action("cancel", pending), YES)
 
@@ -180,7 +188,7 @@ def test_it_can_be_given_up_after_a_question(publisher: Client, pending: Renditi
 
 
 @pytest.mark.parametrize("name", ["go_on", "cancel", "without"])
-def test_who_may_only_look_changes_nothing(pending: Rendition, name: str) -> None:
+def test_staff_who_may_only_look_cannot_change_a_voice(pending: Rendition, name: str) -> None:
     fail_all(pending)
     looker = staff_with("view_rendition")
     page = text_of(looker.get(VOICES))
@@ -192,7 +200,7 @@ def test_who_may_only_look_changes_nothing(pending: Rendition, name: str) -> Non
     assert Rendition.objects.pending().get() == pending
 
 
-def test_who_may_not_look_sees_nothing() -> None:
+def test_staff_without_permission_cannot_open_the_voices_page() -> None:
     stranger = staff_with("view_clip")
 
     assert [stranger.get(page).status_code for page in (VOICES, CANDIDATES, CHOOSE)] == [403] * 3
@@ -210,3 +218,114 @@ def test_a_switch_that_is_stuck_needs_somebody(admin_client: Client, pending: Re
 
     assert "The new voice for nova waits: 2 clips could not be made" in page
     assert f'href="{VOICES}"' in page
+
+
+def needs_of(page: str) -> str:
+    """The card of the dashboard that says what staff should look at."""
+    return page[page.index("tile-needs") :].partition("</section>")[0]
+
+
+def test_a_switch_that_is_stuck_for_more_than_a_day_is_told_once(
+    admin_client: Client, pending: Rendition
+) -> None:
+    Rendition.objects.filter(pk=pending.pk).update(created_at=timezone.now() - timedelta(hours=25))
+    fail_all(pending)
+    needs = needs_of(text_of(admin_client.get(INDEX)))
+
+    assert needs.count(f'href="{VOICES}"') == 1
+    assert "The new voice for nova waits since" in needs
+    assert ": 2 clips could not be made" in needs
+
+
+def test_staff_who_see_no_figures_are_told_of_a_stuck_switch_too(pending: Rendition) -> None:
+    fail_all(pending)
+
+    assert "The new voice for nova waits: 2 clips could not be made" in text_of(
+        staff_with("view_rendition").get(INDEX)
+    )
+
+
+def test_a_retiring_voice_has_a_link_to_its_last_takes_and_the_days_left(
+    publisher: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LAST_TAKES not in text_of(publisher.get(VOICES))
+
+    stand_before_shutdown(39, monkeypatch)
+    page = text_of(publisher.get(VOICES))
+    assert page.count(f'href="{LAST_TAKES}"') == 2  # nova and onyx
+    assert "39 days left. The price comes first." in page
+
+
+def test_a_retired_voice_has_no_link_to_last_takes(
+    publisher: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_before_shutdown(0, monkeypatch)
+
+    assert LAST_TAKES not in text_of(publisher.get(VOICES))
+
+
+def test_who_may_make_nothing_is_shown_no_last_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_before_shutdown(39, monkeypatch)
+
+    assert LAST_TAKES not in text_of(staff_with("view_rendition").get(VOICES))
+
+
+def _never(**_: Any) -> dict[str, Any]:
+    raise AssertionError("a page calls the provider")
+
+
+class TestModelsOfTheProvider:
+    @pytest.fixture(autouse=True)
+    def _list_of_the_provider(self, openai: OpenAIServer, settings: Any) -> None:
+        settings.TTSCACHE = {**settings.TTSCACHE, "openai_base_url": openai.base_url}
+
+    def test_the_listed_speech_models_are_offered_without_another_call(
+        self, publisher: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert "gpt-4o-mini-tts-2025-12-15" not in models_to_choose()
+        assert look_at_models()
+        monkeypatch.setattr(retirement, "models_offered", _never)
+
+        page = text_of(publisher.get(CANDIDATES, {"model": "gpt-4o-mini-tts-2025-12-15"}))
+        assert "<option selected>gpt-4o-mini-tts-2025-12-15</option>" in page
+        assert "No price is known for gpt-4o-mini-tts-2025-12-15" in page
+        assert "<option>gpt-realtime-2.1</option>" in page
+
+    def test_a_model_that_the_list_no_longer_has_is_no_longer_offered(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for listed in ({"new-tts": None}, {"another-tts": None}):
+            monkeypatch.setattr(retirement, "models_offered", lambda listed=listed, **_: listed)
+            assert look_at_models()
+
+        assert "another-tts" in models_to_choose()
+        assert "new-tts" not in models_to_choose()
+
+    def test_a_model_that_has_retired_is_not_offered(self, openai: OpenAIServer) -> None:
+        openai.shut_down_on({"tts-1": "2020-01-06"})
+        assert "tts-1" in models_to_choose()
+        look_at_models()
+
+        assert "tts-1" not in models_to_choose()
+
+    def test_the_replacement_that_openai_names_is_offered_before_any_look(self) -> None:
+        assert "gpt-realtime-2.1-mini" in models_to_choose()
+
+
+@pytest.mark.parametrize(
+    ("model", "speaks"),
+    [
+        ("tts-1-hd", True),
+        ("gpt-4o-mini-tts-2025-12-15", True),
+        ("gpt-realtime-2.1-mini", True),
+        ("hexgrad/Kokoro-82M", True),
+        ("gpt-realtime-whisper", False),
+        ("gpt-realtime-translate", False),
+        ("gpt-4o-transcribe", False),
+        ("whisper-1", False),
+        ("gpt-6-luna", False),
+        ("text-embedding-3-small", False),
+    ],
+)
+def test_the_name_of_a_model_says_whether_it_speaks(model: str, speaks: bool) -> None:
+    assert is_speech_model(model) is speaks
