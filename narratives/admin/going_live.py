@@ -74,7 +74,7 @@ def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey)
 
 
 def _silent_voices(journey: Journey) -> list[str]:
-    """Those in which a clip of it is missing and cannot be made."""
+    """Voices that lack a clip of this journey which cannot be made."""
     return [
         voice
         for voice in publishing.voices_without_new_words()
@@ -83,7 +83,7 @@ def _silent_voices(journey: Journey) -> list[str]:
 
 
 def _plan(journey: Journey) -> warming.Plan:
-    """Its clips in each voice that can say them; where that is another rendition, those of that one."""
+    """Price the journey's clips in every voice that can make them, in the rendition that makes them."""
     with publishing.making_new_words() as voices:
         return warming.plan(spec for voice in voices for spec in publishing.published_clips(journey, voice))
 

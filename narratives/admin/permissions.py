@@ -30,7 +30,7 @@ def may_restore_versions(pages: StaffAdmin, request: HttpRequest, journey: Journ
 
 
 def may_delete_all(pages: StaffAdmin, request: HttpRequest, things: Iterable[Journey | Narrative]) -> bool:
-    """Also the check for restoring, which changes as much for listeners as deleting."""
+    """Check deleting, and restoring too: both change as much for listeners."""
     return all(pages.has_delete_permission(request, thing) for thing in things)
 
 

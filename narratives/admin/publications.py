@@ -78,7 +78,7 @@ class Waiting:
 
     @property
     def silent_voices(self) -> list[str]:
-        """Those that nobody can say the new words in before staff choose who plays them."""
+        """Voices that cannot speak new words until staff choose a new rendition for them."""
         return publishing.voices_without_new_words() if self.publication.journey.is_live else []
 
 

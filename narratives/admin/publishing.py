@@ -60,7 +60,7 @@ class PublishRequest:
 
     @property
     def warning(self) -> str:
-        """Why listeners will not hear these words soon; empty where they will."""
+        """Say which voices cannot speak these words, and what to do; empty if all can."""
         if not self.silent_voices or not any(each.journey.is_live for each in self.ahead):
             return ""
         return (
