@@ -65,7 +65,7 @@ def writes(client: Client) -> bool:
 
 def saves_and_publishes(client: Client) -> bool:
     asked = client.post(narrative_address(narrative()), form_of(narrative(), _publish="1"))
-    if "Publish anyway" in asked.content.decode():
+    if "Publish now, audio follows" in asked.content.decode():
         choose(client, "publish_chosen")
     return is_published()
 

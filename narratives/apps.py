@@ -7,6 +7,7 @@ class NarrativesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        # Not at the top: models can be imported only when all apps are loaded.
         from narratives.hooks import NarrativeHooks
         from ttscache import hooks
 

@@ -1,4 +1,4 @@
-"""What the narratives do for the speech cache when it asks or tells them something."""
+"""Implements the hooks through which ttscache calls narratives, which it must not import."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NarrativeHooks(Hooks):
         return what_follows(content_hash)
 
     def run_ended(self) -> None:
-        """The last clip of a version, or of a rendition, may be there now."""
+        """Switch versions and renditions whose last clip this run may have made."""
         publishing.activate_ready_publications()
         switch_ready_renditions()
 

@@ -1,6 +1,6 @@
-"""Thin django-q2 tasks over functions that anyone can call.
+"""Tasks for django-q2. Each one calls functions that can also be called directly.
 
-Their schedules are made in migrations/0002_schedules.py.
+Migration 0002_schedules creates their schedules.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from ttscache.warming import takeover
 
 
 def warm_published() -> None:
-    """Called every hour by schedule: what is published and not there is asked for, or asked for once more,
-    what listeners have first, then what waits for its sound, and then a voice that is being prepared.
+    """Make missing clips, once an hour: live texts first, then waiting versions, then pending renditions.
 
-    What has failed MOST_TRIES times waits for staff, as each try may cost. Where nothing is missing nothing
-    is written, and a run that is under way, paused, or held up by an outage or the budget is joined, so that
-    no more than one of a journey and voice ever waits.
+    Clips that failed MOST_TRIES times wait for staff, because each try may cost money. A run that is under
+    way, paused or held up by an outage or the budget is joined, so that a journey and voice has at most one
+    active run. If no clip is missing, this writes nothing.
     """
+    # What listeners hear now comes first; a budget that runs out then leaves the rest.
     publishing.keep_live_journeys_warm(requested_by="schedule")
     publishing.make_what_waits(requested_by="schedule")
     takeover.make_pending(requested_by="schedule")
 
 
 def activate_publications() -> None:
-    """Called every minute by schedule; who ends a run does it at once, unless that process is killed."""
+    """Switch ready publications, once a minute, in case the process that ended their run was killed first."""
     publishing.activate_ready_publications()

@@ -177,8 +177,8 @@ class TestPublishWhatIsNotMade:
         openai.behave(gate_before_headers=True, first_calls=1, on_text=LATE)
         write(ana, 2, LATE)
         press(ana, "Save and publish")
-        press(ana, "Make them first, then publish")
-        expect(ana.get_by_label("Version on its way")).to_contain_text("1 of 2")
+        press(ana, "Make clips first, then publish")
+        expect(ana.get_by_label("Waiting version")).to_contain_text("1 of 2")
         for voice in VOICES:
             old = questions(Caller(site), voice)[1]
             assert old["text"] != LATE
@@ -189,7 +189,7 @@ class TestPublishWhatIsNotMade:
     ) -> None:
         with Listeners(site, {2: LATE}) as listeners:
             running_openai.release()
-            expect(ana.get_by_label("Version on its way")).to_have_count(0)
+            expect(ana.get_by_label("Waiting version")).to_have_count(0)
         listeners.assert_all_of_it_at_once()
         expect(the_question(ana, 2).get_by_text("Up to date")).to_have_count(2)
 
@@ -201,7 +201,7 @@ class TestLexicon:
         for number, words in enumerate(NAMED, start=3):
             write(ana, number, words)
         press(ana, "Save and publish")
-        press(ana, "Make them first, then publish")
+        press(ana, "Make clips first, then publish")
         wait_until(lambda: questions(Caller(site), "onyx")[3]["text"] == NAMED[1], "the names", seconds=60)
         openai.reset()
 
@@ -211,9 +211,9 @@ class TestLexicon:
         ana.get_by_label("Say as", exact=False).first.fill("Shivawn")
         press(ana, "Save")
         said = [words.replace("Siobhan", "Shivawn") for words in NAMED]
-        expect(ana.get_by_text("This changes 4 clips of 2 texts; 4 would have to be made")).to_contain_text(
-            f"{2 * sum(map(len, said))} characters"
-        )
+        expect(
+            ana.get_by_text("This changes 4 clips in 2 texts. 4 new clips have to be made")
+        ).to_contain_text(f"{2 * sum(map(len, said))} characters")
         for words in NAMED:
             expect(ana.get_by_role("listitem").filter(has_text=words.split("Siobhan")[0])).to_contain_text(
                 "Shivawn"
@@ -224,8 +224,8 @@ class TestLexicon:
     def test_a_published_pronunciation_changes_the_audio_of_both_texts_and_no_words(
         self, ana: Page, site: Site
     ) -> None:
-        press(ana, "Save and publish the new sound")
-        expect(ana.get_by_text("pronounced otherwise")).to_be_visible()
+        press(ana, "Save and publish")
+        expect(ana.get_by_text("new pronunciation")).to_be_visible()
         wait_until(
             lambda: self.sounds(site, "onyx") != [hash_of(each, "onyx") for each in NAMED], "the sound"
         )

@@ -157,7 +157,7 @@ class TestTheLog:
     def test_making_all_published_clips_is_logged_with_count_and_price(self) -> None:
         actions.makes_what_is_published(staff_client("Operator"))
 
-        one = "Missing clips asked for. 1 clip is being made: 6 characters, about $0.001."
+        one = "Made missing clips. 1 clip is being made: 6 characters, about $0.001."
         assert noted_of("operator") == [one, one]
 
     def test_a_retry_is_logged_with_count_and_price(self) -> None:
@@ -184,7 +184,7 @@ class TestTheLog:
 class TestTheFirstPage:
     def test_an_editor_sees_what_the_texts_need_and_no_figures(self) -> None:
         page = staff_client("Editor").get(reverse("admin:index")).content.decode()
-        assert "1 text has changes not published yet" in page
+        assert "1 text has unpublished changes" in page
         assert "Site administration" not in page
         assert 'class="dash"' not in page
 

@@ -157,7 +157,7 @@ def preview_of_an_entry(page: Page) -> None:
     page.get_by_label("Word", exact=False).first.fill("childhood")
     page.get_by_label("Say as", exact=False).first.fill("chyle-hood")
     page.get_by_role("button", name="Save").first.click()
-    expect(page.get_by_text("Captions keep the spelling.")).to_be_visible()
+    expect(page.get_by_text("The text on screen does not change.")).to_be_visible()
 
 
 def preview_of_a_file(page: Page, journey: int, folder: Path) -> None:
@@ -166,7 +166,7 @@ def preview_of_a_file(page: Page, journey: int, folder: Path) -> None:
     file.write_text(re.sub(r"Where It Began", "Where it all began", answer.text()))
     page.goto(f"/admin/narratives/journey/{journey}/import/")
     page.locator("input[type=file]").set_input_files(file)
-    page.get_by_role("button", name="Look at the differences").click()
+    page.get_by_role("button", name="Show the changes").click()
     expect(page.get_by_text("Where it all began").first).to_be_visible()
 
 

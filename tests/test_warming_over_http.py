@@ -210,7 +210,7 @@ class TestByHand:
             openai.release()
             wait_until(lambda: screen.text() and command.poll() is not None, "its end")
             assert command.returncode == 130
-            assert "The cluster goes on with" in screen.text()
+            assert "The cluster continues with" in screen.text()
             assert "Traceback" not in screen.text()
         run = query(workshop, "SELECT state, requested_by FROM ttscache_warmrun ORDER BY created_at DESC")[0]
         assert run == ("running", "manage.py warm")

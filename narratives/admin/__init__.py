@@ -1,10 +1,11 @@
-"""The pages on which staff write, order, hear and publish; importing this package registers them.
+"""Staff pages where people write, order, hear and publish texts. Importing this package registers them.
 
-What staff type is a draft. Nothing is made for it unless they ask; listeners get it when it is published.
+Staff edit drafts. A draft costs nothing until somebody asks for its audio; listeners get it when it is
+published.
 
-The pages journeys, narratives, lexicon, reflection_bank and warm_runs each register a ModelAdmin. The one of
-journeys and of texts is thin: each thing to do there (publish, make, delete, ...) is a module beside it with
-view functions, which take the ModelAdmin first, as the actions of Django's admin do.
+The modules journeys, narratives, lexicon, reflection_bank and warm_runs each register a ModelAdmin. The
+ModelAdmins of journeys and texts are thin: each operation (publish, make, delete, ...) has a module of its
+own with view functions, which take the ModelAdmin as their first argument, like actions of Django's admin.
 """
 
 from narratives.admin import journeys, lexicon, narratives, reflection_bank, warm_runs

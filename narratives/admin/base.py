@@ -1,6 +1,6 @@
-"""What the pages of journeys and of texts have in common: save, publish, make, duplicate, delete, restore.
+"""The ModelAdmin that journeys and texts share: save, publish, make, duplicate, delete, restore.
 
-This only wires the hooks of Django's ModelAdmin to the modules that know what to do.
+It only connects the hooks of Django's ModelAdmin to the modules that do the work.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ttscache.staff.pages import StaffAdmin
 
 
 class PublishingAdmin(StaffAdmin):
-    """A page of drafts, and the list of them."""
+    """The page of one draft, and the list of drafts."""
 
     list_before_template = "admin/narratives/deleted_note.html"
     change_form_before_template = "admin/narratives/seen.html"
@@ -35,12 +35,13 @@ class PublishingAdmin(StaffAdmin):
     delete_confirmation_template = "ttscache/staff/confirm.html"
     deleted_list_display: ClassVar[Sequence[str]] = ("title",)
 
-    duplicate = duplicating.duplicate  # a button: Unfold finds it by its name, and gives it an address
+    duplicate = duplicating.duplicate  # Unfold looks up a button's function by name and gives it a URL
 
     class Media:
         js = (Script("narratives/price.js", type="module"),)
 
     def get_urls(self) -> list[Any]:
+        # Before Django's own URLs, whose catch-all <path:object_id>/ would match these too.
         return [
             self.route("price/", making.price_view, "price"),
             self.route("<int:object_id>/make-drafts/", making.make_drafts_view, "make_drafts"),
@@ -49,14 +50,14 @@ class PublishingAdmin(StaffAdmin):
         ]
 
     def route(self, address: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-        """The address, under those of these pages, of a view function that takes this ModelAdmin first."""
+        """Return a URL pattern, for staff only, of a view function that takes this ModelAdmin first."""
         staff_only = self.admin_site.admin_view(partial(view, self))
         pattern: URLPattern = path(address, staff_only, name=f"narratives_{self.opts.model_name}_{name}")
         return pattern
 
-    # --- who may ------------------------------------------------------------------------------------------
+    # --- who may -----------------------------------------------------------------------------------------
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What listeners have is taken from them only by who may publish."""
+        """Deleting takes a live text away from listeners, so it needs the right to publish."""
         may: bool = super().has_delete_permission(request, obj)
         return may and (not has_listeners(obj) or self.has_publish_permission(request))
 
@@ -64,7 +65,7 @@ class PublishingAdmin(StaffAdmin):
         return self.has_view_permission(request) and has_publish_right(request)
 
     def has_duplicate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A copy of a journey has texts, so it takes the right to add those as well."""
+        """Copying a journey also adds texts, so it needs both rights."""
         return self.has_add_permission(request) and request.user.has_perm("narratives.add_narrative")
 
     def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
@@ -74,13 +75,14 @@ class PublishingAdmin(StaffAdmin):
             "may_make": self.has_make_permission(request),
         }
         if may_write_and_make(self, request):
+            # The template shows the button "Save and make audio" only with this address.
             context["price_address"] = reverse(f"admin:narratives_{self.opts.model_name}_price")
         return context
 
-    # --- saving -------------------------------------------------------------------------------------------
+    # --- saving ------------------------------------------------------------------------------------------
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Everything is saved now, and nothing committed."""
         super().save_related(request, form, formsets, change)
+        # Everything is saved but not committed: pins and the publication are part of the same transaction.
         sync_pins()
         if "_publish" in request.POST and self.has_publish_permission(request):
             publishing.publish_saved(self, request, form.instance)
@@ -89,17 +91,18 @@ class PublishingAdmin(StaffAdmin):
         return making.make_saved(self, request, obj) or super().response_add(request, obj, *args, **options)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        # The button that was pressed decides: at most one of the first two answers.
         return (
             making.make_saved(self, request, obj)
             or publishing.answer_after_saving(self, request, obj)
             or super().response_change(request, obj)
         )
 
-    # --- deleting and restoring ---------------------------------------------------------------------------
+    # --- deleting and restoring --------------------------------------------------------------------------
     def get_deleted_objects(
         self, objs: Iterable[Journey | Narrative], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Nothing is lost with them: what belongs to them comes back with them."""
+        """List only the things themselves: deletion is soft, so related rows are kept."""
         named = [str(thing) for thing in objs]
         refused = set() if may_delete_all(self, request, objs) else {str(self.opts.verbose_name)}
         return named, {str(self.opts.verbose_name_plural): len(named)}, refused, []
@@ -115,6 +118,7 @@ class PublishingAdmin(StaffAdmin):
         soft_delete.delete(self, request, [obj])
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
+        # `everything`, because the default manager hides the row that was just deleted.
         soft_delete.say_deleted(self, request, self.model, self.model.everything.filter(pk=obj_id))
         return redirect(f"admin:narratives_{self.opts.model_name}_changelist")
 
@@ -124,6 +128,7 @@ class PublishingAdmin(StaffAdmin):
             return {"restore_chosen": self.get_action(soft_delete.restore_chosen)} if may_restore else {}
         actions: dict[str, Any] = super().get_actions(request)
         if "delete_selected" in actions:
+            # Django's own action would remove the rows for good.
             actions["delete_selected"] = self.get_action(soft_delete.delete_selected)
         return actions
 
@@ -141,5 +146,5 @@ class PublishingAdmin(StaffAdmin):
 
     def get_list_display_links(self, request: HttpRequest, list_display: Sequence[Any]) -> Any:
         if soft_delete.is_about_deleted(request):
-            return None
+            return None  # a deleted row has no page to link to
         return super().get_list_display_links(request, list_display)

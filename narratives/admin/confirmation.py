@@ -1,4 +1,4 @@
-"""Whether somebody has agreed to just what a page would do now."""
+"""Check that a confirmation matches what the page would do now."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from django.http import HttpRequest
 
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 
-CHANGED_SINCE = "The drafts have changed since you looked. This is how it is now."
+CHANGED_SINCE = "The drafts changed while you were looking. Please check this page again."
 
 
 def confirmed_this(pages: StaffAdmin, request: HttpRequest, fingerprint: str) -> bool:
-    """Whether the answer is a yes to what this is the fingerprint of. Tells those who saw something else."""
+    """Whether the answer confirms what has this fingerprint; warns if the drafts have changed since."""
     if not has_said_yes(request):
         return False
     if request.POST.get("seen", fingerprint) == fingerprint:

@@ -1,4 +1,4 @@
-"""Two people at one page: what somebody else saved meanwhile is neither lost nor overwritten unseen."""
+"""Detect two people editing the same page, so that neither overwrites the other unseen."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from django.utils.text import Truncator
 
 from narratives.text.tidying import tidied
 
-MOST_WORDS = 60  # of what somebody else has written, to be read beside one's own
+MOST_WORDS = 60  # shown of somebody else's text
 
 
 class ConflictAwareForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Comes back with a mark of each value that was on the page when it was opened.
+    """A form that carries a checksum of each value as it was when the page was opened.
 
-    Who leaves a field alone leaves what others have made of it since; who changes it after somebody else did
-    is told what it says by now, and saves again to have it otherwise. Of an order, the last one counts.
+    A field left alone keeps what others have saved since. A field that two people changed gets an error that
+    shows the saved value; saving again overwrites it. For the order, the last save wins.
     """
 
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
     last_one_counts = ("position",)
-    is_gone = False  # of a row: somebody else has deleted what it is about, so nothing of it is saved
+    is_gone = False  # somebody else has deleted this row, so it is not saved
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         own = [field.name for field in self._meta.model._meta.concrete_fields if not field.is_relation]
-        # Taken now: what is sent is written into the instance before anybody asks.
+        # Read now: validation writes the posted values into the instance.
         self._saved = {name: getattr(self.instance, name) for name in own if name in self.fields}
         if self.instance.pk is not None:
             self.initial["seen"] = _written({name: _mark(value) for name, value in self._saved.items()})
@@ -37,7 +37,7 @@ class ConflictAwareForm(forms.ModelForm):  # type: ignore[type-arg]
     @cached_property
     def changed_data(self) -> list[str]:
         if self.is_gone:
-            return []
+            return []  # a formset saves only forms with changed data
         changed = forms.ModelForm.changed_data.__get__(self)
         return [name for name in changed if name != "seen" and not self._is_left_alone(name)]
 
@@ -50,7 +50,7 @@ class ConflictAwareForm(forms.ModelForm):  # type: ignore[type-arg]
             elif self._is_taken(name):
                 marks[name] = _mark(saved)
                 self.add_error(name, _told(saved))
-        if marks != self._opened:  # the next time they have seen it
+        if marks != self._opened:  # saving again counts as having seen the error
             data = cast(QueryDict, self.data).copy()
             data[self.add_prefix("seen")] = _written(marks)
             self.data = data
@@ -62,12 +62,12 @@ class ConflictAwareForm(forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def words(self) -> tuple[str, str]:
-        """Title and text as they are sent."""
+        """Title and text as posted."""
         return self["title"].value(), self["text"].value()
 
     @cached_property
     def _opened(self) -> dict[str, str]:
-        """By field; empty where the page does not say."""
+        """The posted checksum of each field; empty if the page sent none."""
         sent = str(self.data.get(self.add_prefix("seen"), "")).split()
         return dict(part.split(":", 1) for part in sent if ":" in part)
 
@@ -75,7 +75,7 @@ class ConflictAwareForm(forms.ModelForm):  # type: ignore[type-arg]
         return name in self._saved and self._opened.get(name) == self._given(name)
 
     def _is_taken(self, name: str) -> bool:
-        """Whether somebody else has saved something in this field that is not what is sent now."""
+        """Whether somebody else has saved a value in this field that differs from the posted one."""
         saved = _mark(self._saved[name])
         is_ours = saved in (self._opened.get(name, saved), self._given(name))
         return not (is_ours or self.fields[name].disabled or name in self.last_one_counts)
@@ -86,6 +86,7 @@ class ConflictAwareForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def _mark(value: Any) -> str:
+    # Tidy first: a text that differs only in white space is saved as the same text.
     return f"{zlib.crc32(tidied(str('' if value is None else value)).encode()):08x}"
 
 
@@ -97,6 +98,6 @@ def _told(saved: Any) -> str:
     told = saved if isinstance(saved, str) else {True: "yes", False: "no"}.get(saved, str(saved))
     words = Truncator(told).words(MOST_WORDS)
     return (
-        f"Somebody else has saved this since you opened the page; it says now: “{words}” "
-        "What you wrote is still here. Save again to have it as you wrote it."
+        f"Somebody else changed this after you opened the page. It now says: “{words}” "
+        "Your version is still here. Save again to replace theirs."
     )

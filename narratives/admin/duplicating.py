@@ -1,4 +1,4 @@
-"""Duplicating a text within its journey, or a whole journey."""
+"""Duplicate a text within its journey, or a whole journey."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from narratives.models import Journey, Narrative
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 
 
-@action(description="Duplicate …", url_path="duplicate", permissions=["duplicate"], icon="content_copy")  # type: ignore[untyped-decorator]
+@action(description="Duplicate", url_path="duplicate", permissions=["duplicate"], icon="content_copy")  # type: ignore[untyped-decorator]
 def duplicate(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     thing: Journey | Narrative = pages.get_or_404(request, object_id)
     if not has_said_yes(request):
@@ -21,16 +21,14 @@ def duplicate(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpRe
             request,
             title=f"Duplicate: {thing}",
             summary=(
-                f"A copy of “{thing}” with all of its texts as they are written now, as drafts. "
-                "It is not live."
+                f"This copies “{thing}” with the current drafts of all its texts. The copy is not live."
                 if isinstance(thing, Journey)
-                else f"A copy of “{thing}” right behind it in “{thing.journey}”, as a draft that listeners "
-                "do not get."
+                else f"This adds a copy of “{thing}” right after it in “{thing.journey}”. It is a draft."
             ),
             verb="Duplicate",
             back=page_of(thing),
         )
     copy = duplicate_journey(thing) if isinstance(thing, Journey) else duplicate_narrative(thing)
     pages.log_addition(request, copy, f"Copied from “{thing}”.")
-    pages.message_user(request, f"“{copy}” is a draft now.", messages.SUCCESS)
+    pages.message_user(request, f"“{copy}” was created as a draft.", messages.SUCCESS)
     return redirect(page_of(copy))

@@ -1,4 +1,4 @@
-"""What is told beneath a text while somebody writes it: length, price, what is hard to say."""
+"""The line beneath a text while somebody writes it: length, price and advice."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ttscache.conf import conf
 
 
 def estimate_view(request: HttpRequest) -> HttpResponse:
-    """The line for the words that are sent. Nothing is kept of them."""
+    """Return the line for the posted text, which is not stored."""
     if not request.user.has_perm("narratives.view_narrative"):
         raise PermissionDenied
+    # The cut bounds the work that one keystroke causes.
     text = tidied(request.POST.get("text", ""))[: conf().max_chars]
     told = estimate(text, Pronunciation.objects.lexicon(), paces())
     return render(request, "admin/narratives/estimate.html", {"estimate": told})

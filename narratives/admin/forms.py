@@ -1,4 +1,4 @@
-"""The forms of texts and journeys. Words are drafts; some other fields reach listeners as soon as saved."""
+"""Forms of texts and journeys. Title and text are drafts; other fields reach listeners as soon as saved."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ttscache.staff.wording import in_words
 from ttscache.warming import plan
 
 OF_THE_ORDER = ("position",)
-AT_ONCE = ("kind", "slug", "journey")  # which screen it is, by which name it is asked for, and where
+AT_ONCE = ("kind", "slug", "journey")  # the screen, the name in addresses, and where it appears
 
 
 class NarrativeForm(ConflictAwareForm):
-    """Who may not publish does not change what listeners get at once. `may_publish` is set by the page."""
+    """Disables the fields that reach listeners at once, unless the page sets `may_publish`."""
 
     may_publish = True
 
@@ -26,20 +26,23 @@ class NarrativeForm(ConflictAwareForm):
         if self.may_publish or self.instance.pk is None or not self.instance.journey.is_live:
             return
         fixed = OF_THE_ORDER if self.instance.live_id is None else (*OF_THE_ORDER, *AT_ONCE)
+        # Django ignores posted values of disabled fields, so this is enforced on the server too.
         for name in set(fixed) & set(self.fields):
             self.fields[name].disabled = True
 
     def clean_journey(self) -> Journey:
-        """What is published goes along: listeners of a live journey get it as soon as it is saved, so its
-        sound, where it costs money, is to be there."""
+        """Refuse to move a published text into a live journey before its clips are made.
+
+        Listeners of that journey get the text as soon as it is saved. Clips that cost nothing may be missing.
+        """
         chosen: Journey = self.cleaned_data["journey"]
         is_published = self.instance.live_id is not None or self.instance.pending_id is not None
         moves = self.instance.pk is not None and chosen.pk != self.initial["journey"]
         if not (moves and is_published and chosen.is_live):
             return chosen
-        at_once = f"Listeners of “{chosen}” would get it at once."
+        at_once = f"Listeners of “{chosen}” would get this text at once."
         if not self.may_publish:
-            raise ValidationError(f"{at_once} Ask somebody who publishes.")
+            raise ValidationError(f"{at_once} Ask somebody who can publish.")
         planned = plan(clips_of_live(self.instance))
         if planned.cost_usd > 0:
             raise ValidationError(f"{at_once} {in_words(planned)} Make them first.")
@@ -47,7 +50,7 @@ class NarrativeForm(ConflictAwareForm):
 
 
 class JourneyForm(ConflictAwareForm):
-    """Who may not publish does not change what listeners get at once. `may_publish` is set by the page."""
+    """Disables the fields that reach listeners at once, unless the page sets `may_publish`."""
 
     may_publish = True
 
@@ -58,9 +61,9 @@ class JourneyForm(ConflictAwareForm):
                 self.fields[name].disabled = True
 
     def clean_is_default(self) -> bool:
-        """Taking it away from another journey is a decision of its own."""
+        """Two journeys cannot be the default; the other one must be unticked first."""
         is_default: bool = self.cleaned_data["is_default"]
         other = Journey.objects.filter(is_default=True).exclude(pk=self.instance.pk).first()
         if is_default and other is not None:
-            raise ValidationError(f"“{other}” is the default now. Take it off there first.")
+            raise ValidationError(f"“{other}” is the default now. Untick “default” there first.")
         return is_default

@@ -1,4 +1,4 @@
-"""A journey that listeners can take from now on: what of its sound costs money is asked first."""
+"""Open a journey to listeners. If making its missing clips costs money, staff confirm the price first."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def goes_live(form: Any) -> bool:
 
 
 def keep_off_if_it_costs(journey: Journey, form: Any) -> None:
-    """Before saving: everything else is saved; it stays off until somebody has said yes to the price."""
+    """Call before saving: keeps the journey off until somebody confirms the price; all else is saved."""
     if goes_live(form) and _plan(journey).cost_usd > 0:
         journey.is_live = False
         journey.asks_to_go_live = True  # type: ignore[attr-defined]
-        form.changed_data.remove("is_live")
+        form.changed_data.remove("is_live")  # read by the admin's log and by goes_live
 
 
 def ask_after_saving(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpResponse | None:
-    """The question about what was kept off; None where nothing was."""
+    """Ask about the journey that `keep_off_if_it_costs` kept off; None if it did not."""
     return _ask(pages, request, journey) if getattr(journey, "asks_to_go_live", False) else None
 
 
 def go_live_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> HttpResponse:
-    """The question that is asked after saving, when it is sent back."""
+    """Receive the answer to the question that `ask_after_saving` asked."""
     journey: Journey = pages.get_or_404(request, object_id)
     if not pages.has_publish_permission(request):
         raise PermissionDenied
@@ -46,7 +46,7 @@ def go_live_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> Htt
         return _ask(pages, request, journey)
     with transaction.atomic():
         publishing.lock_publishing()
-        # Another answer may have opened it meanwhile: only one of them has its clips made.
+        # Two people may confirm at the same time: only one of them changes the row and starts the runs.
         if Journey.objects.filter(pk=journey.pk, is_live=False).update(is_live=True):
             journey.is_live = True
             publishing.sync_pins()
@@ -55,13 +55,13 @@ def go_live_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> Htt
 
 
 def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> None:
-    """They can come from now on, so the clips they would hear are made."""
+    """Make the clips that listeners of this journey hear, and say that it is live."""
     texts, planned = journey.narratives.published().count(), _plan(journey)
     for voice in publishing.makeable_voices():
         publishing.warm_journey(journey, voice, requested_by=request.user.get_username())
-    make_pending(requested_by=request.user.get_username())  # a voice that is being prepared says it as well
-    sound = being_made_in_words(planned) if planned.missing else "Their sound is there already."
-    says = f"Listeners can take it now: {texts} published texts. {sound}"
+    make_pending(requested_by=request.user.get_username())  # a voice that is being prepared needs them too
+    sound = being_made_in_words(planned) if planned.missing else "All audio is ready."
+    says = f"Listeners can use it now: {texts} published text{'' if texts == 1 else 's'}. {sound}"
     pages.log_change(request, journey, says)
     pages.message_user(request, says)
     if silent := _silent_voices(journey):
@@ -74,7 +74,7 @@ def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey)
 
 
 def _silent_voices(journey: Journey) -> list[str]:
-    """Those in which a clip of it is missing and cannot be made."""
+    """Voices that lack a clip of this journey which cannot be made."""
     return [
         voice
         for voice in publishing.voices_without_new_words()
@@ -83,7 +83,7 @@ def _silent_voices(journey: Journey) -> list[str]:
 
 
 def _plan(journey: Journey) -> warming.Plan:
-    """Its clips in each voice that can say them; where that is another rendition, those of that one."""
+    """Price the journey's clips in every voice that can make them, in the rendition that makes them."""
     with publishing.making_new_words() as voices:
         return warming.plan(spec for voice in voices for spec in publishing.published_clips(journey, voice))
 
@@ -92,10 +92,10 @@ def _ask(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpRespo
     return pages.ask_to_make(
         request,
         _plan(journey),
-        title=f"Let listeners take it: {journey}",
-        verb="Go live and make them",
-        more="All else is saved as it is, whatever you choose. Listeners can take the journey at once; "
-        "who comes before a clip is there waits for it.",
+        title=f"Go live: {journey}",
+        verb="Go live and make clips",
+        more="Your other changes are already saved. Listeners can use the journey at once; "
+        "they wait for a clip that is not ready yet.",
         action=reverse("admin:narratives_journey_go_live", args=[journey.pk]),
         back=page_of(journey),
     )

@@ -1,4 +1,4 @@
-"""Journeys as files: downloaded, uploaded, compared, and written to the drafts after a yes."""
+"""Export a journey as a file; import one, after staff have seen what would change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from narratives.models import Journey, Pronunciation
 from narratives.text.word_diff import changes
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 
-MOST_WORDS = 50  # of the lexicon, to be named in the log
+MOST_WORDS = 50  # entries of the lexicon that the log names
 
 
 class FileForm(forms.Form):
@@ -41,7 +41,7 @@ class FileForm(forms.Form):
         return given
 
 
-# --- downloads --------------------------------------------------------------------------------------------
+# --- downloads ------------------------------------------------------------------------------------------
 def export_json(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     journey = _journey_to_read(pages, request, object_id)
     return _download(import_export.as_json(journey), f"{journey.slug}.json", "application/json")
@@ -64,12 +64,13 @@ def _download(content: str, name: str, media_type: str) -> HttpResponse:
     return HttpResponse(content, content_type=media_type, headers=headers)
 
 
-# --- the page ---------------------------------------------------------------------------------------------
+# --- the page -------------------------------------------------------------------------------------------
 @action(description="Export and import", url_path="import", permissions=["view"])  # type: ignore[untyped-decorator]
 def import_file(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    """Downloads; and what a file would change, which is written once that is sent back."""
+    """Show the downloads and what an uploaded file would change; import it when that is confirmed."""
     journey = _journey_to_read(pages, request, object_id)
     is_allowed = pages.has_import_permission(request)
+    # Staff who may only look can export, but not import.
     if request.method == "POST" and not is_allowed:
         raise PermissionDenied
     form = FileForm(request.POST or None, request.FILES or None)
@@ -81,16 +82,17 @@ def import_file(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Http
     parsed = import_export.parse_file(content)
     difference = import_export.compare(journey, parsed)
     if has_said_yes(request) and not difference.problems:
-        # The file comes back from the browser, so a yes counts only with the mark of what it was said to.
+        # The browser sends the file back, so a yes counts only with the fingerprint of what was shown.
         if request.POST.get("seen") == difference.fingerprint:
             return _import(pages, request, journey, parsed, difference)
         pages.message_user(request, CHANGED_SINCE, messages.WARNING)
+    # The answer brings the file back, so nothing is stored between the two requests.
     hidden = [("content", base64.b64encode(content).decode()), ("seen", difference.fingerprint)]
     changed = [
         (each.narrative, changes(each.narrative.text, each.row.text), each.row) for each in difference.changed
     ]
     effect = effect_of(lexicon_with_all(difference.words_said_otherwise))
-    told = {"changed": changed, "counted": counted(difference), "effect": effect, "hidden": hidden}
+    told = {"changed": changed, "expected": expected_in_words(difference), "effect": effect, "hidden": hidden}
     return _page(pages, request, journey, difference=difference, **told)
 
 
@@ -98,11 +100,11 @@ def _import(
     pages: StaffAdmin, request: HttpRequest, journey: Journey, parsed: Parsed, difference: Difference
 ) -> HttpResponse:
     pronunciations = difference.words_said_otherwise
-    effect = effect_of(lexicon_with_all(pronunciations))  # before it is written: afterwards nothing changes
-    says = f"Imported: {counted(import_export.import_into_drafts(journey, parsed))}."
+    effect = effect_of(lexicon_with_all(pronunciations))  # compare before writing: afterwards nothing differs
+    says = f"Imported: {imported_in_words(import_export.import_into_drafts(journey, parsed))}."
     told = said_otherwise_in_words(pronunciations, effect)
     pages.log_change(request, journey, f"{says} {told}".strip())
-    pages.message_user(request, f"{says} They are drafts until you publish.", messages.SUCCESS)
+    pages.message_user(request, f"{says} All of it stays a draft until you publish.", messages.SUCCESS)
     return redirect(page_of(journey))
 
 
@@ -112,30 +114,46 @@ def _page(pages: StaffAdmin, request: HttpRequest, journey: Journey, **more: Any
 
 
 def _sent_back(request: HttpRequest) -> bytes | None:
-    """The file that was looked at, where this is the answer to that."""
+    """The file that the confirmation page sent back; None if this request is not its answer."""
     try:
         return base64.b64decode(request.POST["content"], validate=True) if has_said_yes(request) else None
     except (KeyError, binascii.Error):
         return None
 
 
-def counted(difference: Difference) -> str:
-    parts = (
-        (difference.added, "added"),
-        (difference.changed, "changed"),
-        (difference.not_in_file, "not in the file"),
-        (difference.unchanged, "unchanged"),
-        (difference.words_said_otherwise, "words said otherwise"),
+def expected_in_words(difference: Difference) -> str:
+    """For example "1 text will change; 17 stay the same"."""
+    return _counted(
+        (difference.changed, "text will change", "texts will change"),
+        (difference.added, "will be added", "will be added"),
+        (difference.unchanged, "stays the same", "stay the same"),
+        (difference.not_in_file, "is not in the file", "are not in the file"),
+        (difference.words_said_otherwise, "pronunciation will change", "pronunciations will change"),
     )
-    return ", ".join(f"{len(those)} {word}" for those, word in parts)
+
+
+def imported_in_words(difference: Difference) -> str:
+    """For example "1 text changed; 17 stayed the same"."""
+    return _counted(
+        (difference.changed, "text changed", "texts changed"),
+        (difference.added, "added", "added"),
+        (difference.unchanged, "stayed the same", "stayed the same"),
+        (difference.words_said_otherwise, "pronunciation changed", "pronunciations changed"),
+    )
+
+
+def _counted(changed: tuple[Sequence[Any], str, str], *others: tuple[Sequence[Any], str, str]) -> str:
+    """Leave out what is zero, except the first."""
+    told = [changed, *(each for each in others if each[0])]
+    return "; ".join(f"{len(those)} {one if len(those) == 1 else many}" for those, one, many in told)
 
 
 def said_otherwise_in_words(entries: Sequence[Pronunciation], effect: Effect) -> str:
-    """Which words, what that has put out of date, and the price of making it anew; empty without any."""
+    """Name the changed words, the clips this puts out of date and their price; empty without any."""
     if not entries:
         return ""
     named = ", ".join(
         f"{entry}{f' in {entry.voice}' if entry.voice else ''}" for entry in entries[:MOST_WORDS]
     )
     more = f" and {len(entries) - MOST_WORDS} more" if len(entries) > MOST_WORDS else ""
-    return f"Lexicon: {named}{more}. {effect.in_words if effect.changed else 'No clip is changed by it.'}"
+    return f"Lexicon: {named}{more}. {effect.in_words if effect.changed else 'No clip changes.'}"

@@ -1,4 +1,4 @@
-"""The narratives on the page of their journey: a row each, with its sounds, saved as drafts."""
+"""The narratives on the page of their journey: one row each, with its clips, saved as drafts."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ from narratives.text.writing_advice import questions_promised
 from ttscache.conf import conf
 from ttscache.staff.badges import Badge
 
-NO_HELP_LINE = (
-    "No help line is set: listeners are told nobody to call in a hard moment. "
-    "Whoever runs this site sets it (HELP_LINE)."
-)
+NO_HELP_LINE = "No help number is shown. Ask your administrator to add one."
 
 
 class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
-    """The narratives of one journey, each with its sounds."""
+    """The narratives of one journey, each with the status of its clips."""
 
     def get_queryset(self) -> QuerySet[Narrative] | list[Narrative]:
-        """As the page pairs them with its forms: of one that was sent, row by row, whatever others have
-        deleted or moved since it was opened. Of a row that is gone there is no more than what was sent."""
+        """The rows in the order of the forms.
+
+        Once a page was posted the forms decide: others may have deleted or moved rows since it was opened.
+        """
         if self.is_bound and "forms" in self.__dict__:
             return [form.instance for form in self.initial_forms]
         return self.narratives
@@ -40,6 +39,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     @property
     def narratives(self) -> QuerySet[Narrative]:
         narratives: QuerySet[Narrative] = super().get_queryset()
+        # Templates read this property many times; the clips are looked up once.
         if any(not hasattr(narrative, "sounds") for narrative in narratives):
             add_sounds(narratives)
             pace = paces()
@@ -50,18 +50,19 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
 
     def _construct_form(self, i: int, **options: Any) -> Any:
         form = super()._construct_form(i, **options)
+        # The posted row has a key, but no text of that key is left.
         if self.is_bound and i < self.initial_form_count() and form.instance.pk is None:
             form.is_gone = form.empty_permitted = True
         return form
 
     @property
     def gone(self) -> list[tuple[str, str]]:
-        """Title and text of each row that was changed here, and deleted by somebody else meanwhile."""
+        """Title and text of each changed row that somebody else has deleted meanwhile."""
         return [form.words for form in self.initial_forms if form.is_gone and form.is_rewritten]
 
     @property
     def may_order(self) -> bool:
-        """Listeners get another order as soon as it is saved."""
+        """Whether this person may reorder: listeners of a live journey get a new order on save."""
         return self.form.may_publish or not self.instance.is_live
 
     @property
@@ -70,16 +71,16 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
 
     @property
     def readiness(self) -> tuple[int, int]:
-        """Clips that are up to date, and all that there are."""
+        """The number of clips that are up to date, and of all clips."""
         return count_up_to_date(self.narratives)
 
     @property
     def summary(self) -> str:
         narratives = list(self.narratives)
         changed = sum(narrative.is_ahead for narrative in narratives)
-        drafts = f", {changed} with changes not published yet" if changed else ""
+        drafts = f", {changed} with unpublished changes" if changed else ""
         ready, total = self.readiness
-        return f"{len(narratives)} narratives{drafts}. {ready} of {total} clips up to date."
+        return f"{len(narratives)} narratives{drafts}. {ready} of {total} clips are up to date."
 
     @property
     def voices(self) -> tuple[str, ...]:
@@ -87,11 +88,11 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
 
     @property
     def notices(self) -> list[str]:
-        """What does not fit together between the texts."""
+        """Texts that contradict each other, and a missing help line."""
         narratives = list(self.narratives)
         asked = sum(narrative.is_question for narrative in narratives)
         promises = [
-            f"“{narrative.title}” speaks of {promised} questions, but there are {asked}."
+            f"“{narrative.title}” mentions {promised} questions, but there are {asked}."
             for narrative in narratives
             if narrative.kind in (Narrative.Kind.INTRO, Narrative.Kind.OUTRO)
             and (promised := questions_promised(narrative.text)) not in (None, asked)
@@ -105,9 +106,10 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
         return self._save_draft(super().save_existing(form, obj, commit=False), form, commit)
 
     def delete_existing(self, obj: Narrative, commit: bool = True) -> None:
-        """Left to the page, which deletes them together when the others are saved."""
+        """Do nothing: the page deletes all marked rows together, so that one press undoes it."""
 
     def _save_draft(self, narrative: Narrative, form: Any, commit: bool) -> Narrative:
+        # Not narrative.save(): that would overwrite `live` and `pending` if somebody published meanwhile.
         if commit:
             save_draft(narrative, form.changed_data)
         return narrative
@@ -138,7 +140,7 @@ class NarrativeInline(StackedInline):  # type: ignore[misc]
         return found.order_by("position", "pk")
 
     def has_delete_permission(self, request: HttpRequest, obj: Journey | None = None) -> bool:
-        """What listeners have is taken from them only by who may publish."""
+        """Deleting takes a live text away from listeners, so it needs the right to publish."""
         may: bool = super().has_delete_permission(request, obj)
         has_listeners = obj is not None and obj.is_live
         return may and (not has_listeners or has_publish_right(request))

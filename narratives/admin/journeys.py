@@ -1,4 +1,4 @@
-"""Journeys, for staff: what is in them, what is published of them, what is made."""
+"""The list of journeys for staff, and the page of each."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class JourneyAdmin(PublishingAdmin):
         (None, {"fields": ("title", ("is_live", "is_default"))}),
         ("Technical", {"classes": ["collapse"], "fields": (("slug", "language"),)}),
     )
-    further_actions = ("make_all_again", "duplicate", "import_file")  # links in the page's first line
+    further_actions = ("make_all_again", "duplicate", "import_file")  # links: the bar has no room for them
     actions_detail = ("publish_changes", "make_missing", "versions", "preview", *further_actions)
 
-    # Unfold finds a button's function by its name in actions_detail, and gives it an address.
+    # Unfold looks up a button's function by its name in actions_detail and gives it a URL.
     publish_changes = publishing.publish_changes
     make_missing = making.make_missing
     make_all_again = making.make_all_again
@@ -85,7 +85,7 @@ class JourneyAdmin(PublishingAdmin):
             context["next_number"] = journey.next_number
         return context
 
-    # --- the list -----------------------------------------------------------------------------------------
+    # --- the list ----------------------------------------------------------------------------------------
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[JourneyList]:
         return JourneyList
 
@@ -93,18 +93,18 @@ class JourneyAdmin(PublishingAdmin):
     def narrative_count(self, journey: Journey) -> int:
         return len(journey.narratives.all())
 
-    @admin.display(description="Not published yet")
+    @admin.display(description="Unpublished changes")
     def changes(self, journey: Journey) -> str:
         changed = sum(narrative.is_ahead for narrative in journey.narratives.all())
-        return f"{changed} with changes" if changed else ""
+        return f"{changed} text{'' if changed == 1 else 's'}" if changed else ""
 
     @admin.display(description="Clips up to date")
     def readiness(self, journey: Journey) -> SafeString:
         return progress_bar(*count_up_to_date(journey.narratives.all()))
 
-    # --- saving: what listeners get is for those to say who may publish -----------------------------------
+    # --- saving: only people who can publish change what listeners get -----------------------------------
     def has_import_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A file can change and add texts, and change the lexicon."""
+        """A file can change and add texts and change the lexicon, so importing needs all three rights."""
         rights = ("change_narrative", "add_narrative", "change_pronunciation")
         may: bool = request.user.has_perms(f"narratives.{right}" for right in rights)
         return may and self.has_change_permission(request)
@@ -115,6 +115,7 @@ class JourneyAdmin(PublishingAdmin):
 
     def get_form(self, request: HttpRequest, obj: Journey | None = None, **options: Any) -> Any:
         form = super().get_form(request, obj, **options)
+        # Django builds a new form class for each request, so this setting does not reach others.
         form.may_publish = self.has_publish_permission(request)
         return form
 
@@ -125,10 +126,10 @@ class JourneyAdmin(PublishingAdmin):
         super().save_model(request, obj, form, change)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """What was marked to go goes when all else is saved, in one, so that it can be undone in one."""
+        """Delete all marked rows in one call, after the others are saved, so that one press undoes it."""
         super().save_formset(request, form, formset, change)
         for title, text in formset.gone:
-            says = f"“{title}” has been deleted since you opened the page; not saved: “{text}”"
+            says = f"Somebody deleted “{title}” after you opened the page. Your text was not saved: “{text}”"
             self.message_user(request, says, messages.WARNING)
         if formset.deleted_objects:
             delete_narratives(formset.deleted_objects, by=request.user.get_username())
@@ -136,13 +137,14 @@ class JourneyAdmin(PublishingAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
+        # After publishing, so that the clips of a new version are made as well.
         if going_live.goes_live(form):
             going_live.open_to_listeners(self, request, form.instance)
 
     def response_change(self, request: HttpRequest, obj: Journey) -> HttpResponse:
         return going_live.ask_after_saving(self, request, obj) or super().response_change(request, obj)
 
-    # --- the bar of buttons, which has no room for all ----------------------------------------------------
+    # --- the bar of buttons ------------------------------------------------------------------------------
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         actions = super().get_actions_detail(request, object_id)
         return [each for each in actions if not self._is_further(each)]
@@ -152,7 +154,7 @@ class JourneyAdmin(PublishingAdmin):
 
 
 class JourneyList(soft_delete.DeletedList):
-    """Looks up the narratives and sounds of all journeys of a page at once."""
+    """Loads the narratives and clips of all journeys on a page at once."""
 
     def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Journey]:
         journeys: QuerySet[Journey] = super().get_queryset(*args, **options)
@@ -162,4 +164,5 @@ class JourneyList(soft_delete.DeletedList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
+        # Only now: get_results cuts the list down to one page.
         add_sounds(narrative for journey in self.result_list for narrative in journey.narratives.all())

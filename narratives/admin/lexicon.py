@@ -1,4 +1,4 @@
-"""The lexicon for staff: how words are said. What a change costs is shown before it is saved."""
+"""The lexicon for staff: how to pronounce words. Each change shows its cost before it is saved."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import Plan
 
 
-def _brought_about(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
-    yield "Captions keep the spelling."
+def _consequences(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
+    yield "The text on screen does not change."
     if not effect.has_live:
-        yield "Nothing is made by saving."
+        yield "Saving costs nothing."
         return
     if effect.is_impossible:
-        yield "Nothing is made, now or later; what is published keeps its sound."
+        yield "Listeners keep the old pronunciation, because the new clips cannot be made."
         return
-    yield (
-        "Nothing is made by saving; what is published keeps its sound until you publish it and its new "
-        "clips are there."
-    )
+    yield "Saving costs nothing. Listeners hear it after you publish."
     if to_publish is not None:
-        yield f"If you publish the new sound now: {in_words(to_publish, 'made')}"
+        if to_publish.missing:
+            yield f"If you publish it now, {in_words(to_publish, 'made')}"
+        else:
+            yield "Publishing it now costs nothing, too."
         if {clip.content_hash for clip in to_publish.clips} - {c.content_hash for c in effect.planned.clips}:
-            yield "That includes what earlier changes of the lexicon left to publish."
+            yield "That includes earlier changes of the lexicon that are not published yet."
 
 
 @admin.register(Pronunciation)
@@ -72,7 +72,7 @@ class PronunciationAdmin(StaffAdmin):
     def in_voice(self, entry: Pronunciation) -> str:
         return entry.voice or "All"
 
-    @admin.display(description="Where it is said")
+    @admin.display(description="Texts with this word")
     def examples(self, entry: Pronunciation) -> SafeString:
         narratives = said_with(entry)
         add_sounds(narratives)
@@ -85,7 +85,7 @@ class PronunciationAdmin(StaffAdmin):
         return ("examples",) if obj is not None else ()
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Each deletion is asked with its price, so none is done by the dozen."""
+        """No bulk delete: each deletion shows its own cost first."""
         return {}
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
@@ -95,7 +95,7 @@ class PronunciationAdmin(StaffAdmin):
             return forms.ChoiceField(choices=voices, required=False, help_text=help_text, widget=widget)
         return super().formfield_for_dbfield(db_field, request, **options)
 
-    # --- asking first -------------------------------------------------------------------------------------
+    # --- asking first ------------------------------------------------------------------------------------
     def changeform_view(
         self,
         request: HttpRequest,
@@ -106,13 +106,14 @@ class PronunciationAdmin(StaffAdmin):
         if request.method == "POST" and not has_said_yes(request):
             after = self._lexicon_of_form(request, object_id)
             if after is not None and effect_of(after).changed:
-                return self._ask_about(request, after, title="Say it otherwise", verb="Save")
+                return self._ask_about(request, after, title="Check the new pronunciation", verb="Save")
         return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
 
     def _lexicon_of_form(self, request: HttpRequest, object_id: str | None) -> Lexicon | None:
-        """None where the form is refused anyway."""
+        """The lexicon as it would be with the posted entry; None if the form is invalid or not allowed."""
         entry = self.get_object(request, object_id) if object_id else None
         may = self.has_change_permission(request, entry) if entry else self.has_add_permission(request)
+        # A copy, because validation writes the posted values into the instance.
         form = self.get_form(request, entry, change=entry is not None)(
             request.POST, instance=copy.copy(entry)
         )
@@ -133,6 +134,7 @@ class PronunciationAdmin(StaffAdmin):
         self, request: HttpRequest, after: Lexicon, *, title: str, verb: str, **more: str
     ) -> HttpResponse:
         effect = effect_of(after)
+        # The answer posts the whole form again, so that Django's own view saves it.
         sent = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
         may_publish = effect.has_live and not effect.is_impossible and has_publish_right(request)
         return self.ask(
@@ -140,14 +142,14 @@ class PronunciationAdmin(StaffAdmin):
             title=title,
             verb=f"{verb}, publish later" if may_publish else verb,
             summary=effect.in_words,
-            more=" ".join(_brought_about(effect, sounds_to_publish(after) if may_publish else None)),
+            more=" ".join(_consequences(effect, sounds_to_publish(after) if may_publish else None)),
             effect=effect,
             hidden=[*sent.items(), *more.items()],
-            second=("publish_sounds", f"{verb} and publish the new sound") if may_publish else None,
+            second=("publish_sounds", f"{verb} and publish") if may_publish else None,
             back=request.path if "/delete/" not in request.path else "../change/",
         )
 
-    # --- saving -------------------------------------------------------------------------------------------
+    # --- saving ------------------------------------------------------------------------------------------
     def save_model(self, request: HttpRequest, obj: Pronunciation, form: Any, change: bool) -> None:
         publishing.lock_publishing()
         super().save_model(request, obj, form, change)
@@ -160,18 +162,18 @@ class PronunciationAdmin(StaffAdmin):
         self._settle(request)
 
     def _settle(self, request: HttpRequest) -> None:
-        """The drafts have other clips from now on; what is published gets them if that was asked for."""
+        """Pin the drafts' new clips, and publish the new pronunciation if staff asked for that."""
         publishing.sync_pins()
         if "publish_sounds" not in request.POST or not has_publish_right(request):
             return
         for publication in publishing.publish_sounds(requested_by=request.user.get_username()):
             planned = warming.plan(publishing.clips_of(publication))
-            says = f"Version {publication.number}, pronounced otherwise. {being_made_in_words(planned)}"
+            says = f"Version {publication.number}: new pronunciation. {being_made_in_words(planned)}"
             self.log_and_tell(request, publication.journey, says)
 
-    # --- hearing it ---------------------------------------------------------------------------------------
+    # --- hearing it --------------------------------------------------------------------------------------
     @action(  # type: ignore[untyped-decorator]
-        description="Make where it is said", url_path="make", permissions=["make"], icon="graphic_eq"
+        description="Make missing clips", url_path="make", permissions=["make"], icon="graphic_eq"
     )
     def make_examples(self, request: HttpRequest, object_id: str) -> HttpResponse:
         entry: Pronunciation = self.get_or_404(request, object_id)

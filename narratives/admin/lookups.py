@@ -1,4 +1,4 @@
-"""The texts of a page, and where it is."""
+"""Find the texts of a journey's or a text's page, and its address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from narratives.models import Journey, Narrative, share_lexicon
 
 
 def narratives_of(thing: Journey | Narrative) -> list[Narrative]:
-    """The texts that are on its page."""
+    """The texts on its page, which share one look-up of the lexicon."""
     if isinstance(thing, Narrative):
         return share_lexicon([thing])
     return share_lexicon(thing.narratives.select_related("live", "pending", "journey"))

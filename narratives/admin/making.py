@@ -1,7 +1,7 @@
-"""Having clips made: with the words that are saved, for a whole journey, or for chosen texts.
+"""Make clips: of the saved drafts, of a whole journey, or of chosen texts.
 
-What costs money is asked first. The button that saves and makes in one press has told its price while the
-words were written.
+Whatever costs money is confirmed first, except on the button that saves and makes in one press: it shows
+its price while the text is written.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from ttscache.staff.wording import being_made_in_words, price
 from ttscache.warming import Plan, remaking
 from ttscache.warming.time_estimate import seconds_to_make
 
-TEXT_FIELD = re.compile(r"(\w+-\d+-)?text")  # of a narrative's form, or of a row of its journey's
+TEXT_FIELD = re.compile(r"(\w+-\d+-)?text")  # in a narrative's form, or in a row of its journey's form
 
 
-# --- the price on the button ------------------------------------------------------------------------------
+# --- the price on the button ----------------------------------------------------------------------------
 def price_view(pages: StaffAdmin, request: HttpRequest) -> HttpResponse:
-    """What would be missing if this form were saved as it stands. Nothing is kept of its words."""
+    """Price the clips that would be missing if this form were saved now. The posted text is not stored."""
     if not may_write_and_make(pages, request):
         raise PermissionDenied
     planned = warming.plan(clips_of_words(_texts_in(request.POST)))
@@ -50,33 +50,36 @@ def price_view(pages: StaffAdmin, request: HttpRequest) -> HttpResponse:
 
 
 def _texts_in(form: Mapping[str, str]) -> Iterator[str]:
-    """Of all narratives in it but those that are to be deleted."""
+    """The text of each narrative in the form, without rows that are marked for deletion."""
     for name in form:
         if TEXT_FIELD.fullmatch(name) and f"{name.removesuffix('text')}DELETE" not in form:
             yield form[name]
 
 
 def on_a_button(planned: Plan) -> str:
-    """Count, characters, price and time in as few words as there can be."""
+    """The label of the button, with count, characters, price and time."""
     number = len(planned.missing)
+    if not planned.clips:
+        return "Save and make audio"
     if not number:
-        return "every clip is there"
+        return "Save (all audio is ready)"
     clips = "1 clip" if number == 1 else f"{number:,} clips"
+    # Never "~0 s": a press always takes a moment.
     seconds = max(1, round(seconds_to_make(number)))
     lasts = f"~{seconds} s" if seconds < 100 else f"~{round(seconds / 60)} min"
-    return f"{clips}, {planned.characters:,} chars, {price(planned.cost_usd)}, {lasts}"
+    return f"Save and make audio: {clips}, {planned.characters:,} chars, {price(planned.cost_usd)}, {lasts}"
 
 
-# --- saved and made in one press --------------------------------------------------------------------------
+# --- saved and made in one press ------------------------------------------------------------------------
 def make_saved(pages: StaffAdmin, request: HttpRequest, saved: Journey | Narrative) -> HttpResponse | None:
-    """The answer to the button "Save and make audio"; None where another one was pressed."""
+    """Answer the button "Save and make audio"; None if another button was pressed."""
     if "_make" not in request.POST or not may_write_and_make(pages, request):
         return None
     return _make_drafts(pages, request, saved, has_shown_price=True)
 
 
 def make_drafts_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> HttpResponse:
-    """The question that is asked after saving, when it is sent back."""
+    """Receive the answer to the question that `make_saved` asked."""
     saved = pages.get_or_404(request, object_id)
     if not may_write_and_make(pages, request):
         raise PermissionDenied
@@ -93,25 +96,27 @@ def _make_drafts(
         make_drafts(narratives, requested_by=request.user.get_username())
         pages.log_change(request, saved, f"Made audio. {being_made_in_words(planned)}")
 
+    # If the button has shown the price, ask only if it has risen since or is above TTS_ASK_ABOVE_USD.
     question = pages.make_or_ask(
         request,
         planned,
         make,
         asks=not has_shown_price or is_asked_first(request, planned),
         title=f"Make audio: {saved}",
-        more="The words are saved as they are, whatever you choose.",
+        more="Your text is already saved.",
         action=reverse(f"admin:narratives_{saved._meta.model_name}_make_drafts", args=[saved.pk]),
         back=page_of(saved),
     )
     return question or redirect(page_of(saved))
 
 
-# --- the buttons of a journey's page ----------------------------------------------------------------------
+# --- the buttons of a journey's page --------------------------------------------------------------------
 @action(description="Make missing clips", url_path="make", permissions=["make"], icon="graphic_eq")  # type: ignore[untyped-decorator]
 def make_missing(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    """All that listeners have, and the words on its page."""
+    """Make what is missing of the published texts and of the drafts."""
     journey: Journey = pages.get_or_404(request, object_id)
     narratives = narratives_of(journey)
+    # A clip that published text and draft share is planned, and priced, once.
     planned = warming.plan(journey_clips(journey, narratives))
 
     def make() -> None:
@@ -122,9 +127,9 @@ def make_missing(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Htt
     return pages.make_after_a_yes(request, planned, make, title=title, back=page_of(journey))
 
 
-@action(description="Make all again …", url_path="make-again", permissions=["make"])  # type: ignore[untyped-decorator]
+@action(description="Make all again", url_path="make-again", permissions=["make"])  # type: ignore[untyped-decorator]
 def make_all_again(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    """Every clip of it that is there."""
+    """Replace every clip that the journey has, published or draft."""
     journey: Journey = pages.get_or_404(request, object_id)
     planned = remaking.plan_remakes(journey_clips(journey, narratives_of(journey)))
 
@@ -136,12 +141,12 @@ def make_all_again(pages: StaffAdmin, request: HttpRequest, object_id: str) -> H
     return pages.make_after_a_yes(request, planned, make, title=title, back=page_of(journey))
 
 
-# --- the actions of the list of texts ---------------------------------------------------------------------
+# --- the actions of the list of texts -------------------------------------------------------------------
 @admin.action(description="Make missing clips", permissions=["make"])
 def make_chosen(
     pages: StaffAdmin, request: HttpRequest, queryset: QuerySet[Narrative]
 ) -> HttpResponse | None:
-    """Asks first when it costs money."""
+    """Make clips of the chosen texts; if that costs money, ask first."""
     planned = warming.plan(draft_clips(queryset))
 
     def make() -> None:
@@ -156,7 +161,7 @@ def make_chosen(
 def make_chosen_again(
     pages: StaffAdmin, request: HttpRequest, queryset: QuerySet[Narrative]
 ) -> HttpResponse | None:
-    """Asks first, whatever it costs: the clips are good."""
+    """Replace clips of the chosen texts. Always asks first, because the existing clips are good."""
     planned = remaking.plan_remakes(draft_clips(queryset))
 
     def make() -> None:
@@ -168,7 +173,7 @@ def make_chosen_again(
 
 
 def _sent_back(chosen: Iterable[Narrative], name: str) -> dict[str, Any]:
-    """What a question needs to come back as an action of the list."""
+    """Hidden fields and address with which an answer comes back as this action of the list."""
     hidden = [("action", name), *((ACTION_CHECKBOX_NAME, narrative.pk) for narrative in chosen)]
     return {"hidden": hidden, "back": reverse("admin:narratives_narrative_changelist")}
 
@@ -176,7 +181,7 @@ def _sent_back(chosen: Iterable[Narrative], name: str) -> dict[str, Any]:
 def _log_made(
     pages: StaffAdmin, request: HttpRequest, narratives: Iterable[Narrative], planned: Plan, says: str
 ) -> None:
-    """Note who had clips made, with what is made of each narrative and its price."""
+    """Log on each narrative who had its clips made, with its share of the price."""
     wanted = [(narrative, draft_clips([narrative])) for narrative in narratives]
     for narrative, share in shares_of(planned, wanted):
         if share.missing:

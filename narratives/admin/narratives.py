@@ -1,4 +1,4 @@
-"""Narratives, for staff: one by one, and the list of all."""
+"""The list of texts for staff, and the page of each."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class StateFilter(admin.SimpleListFilter):
             ("published", "Published"),
             ("changed", "Draft with changes"),
             ("unpublished", "Not published"),
-            ("ahead", "Changes not published yet"),
-            ("failed", "With a clip that could not be made"),
+            ("ahead", "Unpublished changes"),
+            ("failed", "A clip failed"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Narrative]) -> QuerySet[Narrative]:
@@ -46,7 +46,7 @@ class StateFilter(admin.SimpleListFilter):
             return queryset.filter(pk__in=[each.pk for each in found])
         if self.value() not in ("published", "changed"):
             return queryset
-        # What the lexicon makes of a text, no database can say.
+        # The database cannot apply the lexicon, so the texts are compared here.
         published = share_lexicon(queryset.filter(live__isnull=False).select_related("live", "pending"))
         is_wanted = self.value() == "changed"
         return queryset.filter(pk__in=[each.pk for each in published if each.has_changes == is_wanted])
@@ -98,7 +98,7 @@ class NarrativeAdmin(PublishingAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)
         if found is not None:
-            found.may_make = self.has_make_permission(request)  # sounds.html offers to make clips
+            found.may_make = self.has_make_permission(request)  # sounds.html shows buttons to make clips
         return found
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NarrativeList]:
@@ -106,26 +106,27 @@ class NarrativeAdmin(PublishingAdmin):
 
     def get_form(self, request: HttpRequest, obj: Narrative | None = None, **options: Any) -> Any:
         form = super().get_form(request, obj, **options)
+        # Django builds a new form class for each request, so this setting does not reach others.
         form.may_publish = self.has_publish_permission(request)
         return form
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **options)
         if db_field.name == "slug":
-            field.required = False  # made from the title where it is left empty
+            field.required = False  # save_draft makes it from the title
         return field
 
     @admin.display(description="State")
     def state(self, narrative: Narrative) -> SafeString:
         return state_of(narrative).html
 
-    @admin.display(description="Sound")
+    @admin.display(description="Audio")
     def sound(self, narrative: Narrative) -> SafeString:
         return render_to_string(
             "admin/narratives/sounds.html", {"narrative": narrative, "sounds": sounds_of(narrative)}
         )
 
-    @admin.display(description="As it is written")
+    @admin.display(description="Estimate")
     def estimated(self, narrative: Narrative) -> SafeString:
         told = estimate(narrative.text, narrative.lexicon, paces())
         return format_html(
@@ -142,7 +143,7 @@ class NarrativeAdmin(PublishingAdmin):
     def live_words(self, narrative: Narrative) -> str:
         if narrative.live is None:
             return "Nothing yet."
-        return narrative.live.text if narrative.has_changes else "The same words."
+        return narrative.live.text if narrative.has_changes else "The same text."
 
     @admin.display(description="Published")
     def published_at(self, narrative: Narrative) -> Any:
@@ -154,7 +155,7 @@ class NarrativeAdmin(PublishingAdmin):
 
 
 class NarrativeList(soft_delete.DeletedList):
-    """Looks up the sounds of a page of narratives at once."""
+    """Loads the clips of all narratives on a page at once."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)

@@ -1,6 +1,6 @@
-"""Who may do what on these pages, beyond Django's own rights to view, add, change and delete.
+"""Rights on these pages beyond Django's own view, add, change and delete.
 
-`pages` is the ModelAdmin whose page somebody is on: nobody does on a page what they may not even look at.
+`pages` is the ModelAdmin of the page: its rights to view and change are checked as well.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ def has_publish_right(request: HttpRequest) -> bool:
 
 
 def may_write_and_make(pages: StaffAdmin, request: HttpRequest) -> bool:
-    """Save words and have their clips made, which costs money."""
+    """Whether this person may save texts and make their clips, which costs money."""
     return pages.has_make_permission(request) and request.user.has_perm("narratives.change_narrative")
 
 
 def may_restore_versions(pages: StaffAdmin, request: HttpRequest, journey: Journey | None = None) -> bool:
-    """Write the words of an earlier version into the drafts."""
+    """Whether this person may copy an earlier version into the drafts."""
     return pages.has_change_permission(request, journey) and request.user.has_perm(
         "narratives.change_narrative"
     )
 
 
 def may_delete_all(pages: StaffAdmin, request: HttpRequest, things: Iterable[Journey | Narrative]) -> bool:
-    """Restoring them takes the same right: it changes as much for listeners."""
+    """Check deleting, and restoring too: both change as much for listeners."""
     return all(pages.has_delete_permission(request, thing) for thing in things)
 
 
 def has_listeners(thing: Journey | Narrative | None) -> bool:
-    """Whether listeners lose something with it."""
+    """Whether listeners would lose something if this were deleted."""
     if isinstance(thing, Narrative):
         return thing.live is not None and thing.journey.is_live
     return thing is not None and thing.is_live

@@ -1,4 +1,4 @@
-"""A journey as its drafts would be heard: in order, with the sound there is. Nothing is made."""
+"""Preview a journey's drafts in listening order, with the clips that exist. It makes no clips."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ def preview_journey(pages: StaffAdmin, request: HttpRequest, object_id: str) -> 
 
 
 def _placed(narratives: list[Narrative]) -> list[tuple[str, Narrative]]:
-    """What listeners are told one after the other, each with where they are."""
+    """The texts in listening order, each with its place, such as "Question 2 of 9"."""
     questions = [each for each in narratives if each.is_question]
     number = {each: f"Question {place} of {len(questions)}" for place, each in enumerate(questions, start=1)}
+    # System clips have no place of their own: the page plays them when they are needed.
     told = [each for each in narratives if each.kind != Narrative.Kind.SYSTEM]
     return [(number.get(each) or each.get_kind_display(), each) for each in told]

@@ -1,4 +1,4 @@
-"""The publication of a journey that waits for its sound: made, published anyway, or taken back."""
+"""A version that waits for its audio: make the rest, publish it now, or cancel it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ttscache.warming import Plan
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A publication on its way: how much of its sound is there, and what keeps the rest."""
+    """A waiting publication: how many of its clips are ready, and why the others are not."""
 
     publication: Publication
     planned: Plan
@@ -45,7 +45,7 @@ class Waiting:
 
     @property
     def failures(self) -> list[tuple[str, str, str]]:
-        """Voice, words and reason of each clip that could not be made."""
+        """Voice, text and reason of each clip that could not be made."""
         badges = badges_of(self.planned.missing)
         return [
             (clip.voice, clip.content_text, badges[clip.content_hash].note)
@@ -55,12 +55,12 @@ class Waiting:
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether nobody makes what is missing: it failed, or somebody stopped it."""
+        """Whether nothing is under way: the run failed, was stopped or is paused."""
         return self.run is None or self.run.state not in WarmRun.ACTIVE or self.is_paused
 
     @property
     def is_paused(self) -> bool:
-        """By staff, or because its deletion was undone: what costs money waits for somebody to say so."""
+        """Whether staff paused it, or undid a deletion, after which spending waits for their consent."""
         return self.run is not None and self.run.paused_because == WarmRun.Pause.STAFF
 
     @property
@@ -73,12 +73,12 @@ class Waiting:
 
     @property
     def renditions(self) -> list[Rendition]:
-        """Those that have to take over first, because what plays now cannot be made any more."""
+        """Renditions that must take over first, because the current one can no longer make clips."""
         return publishing.waits_for_renditions(self.publication)
 
     @property
     def silent_voices(self) -> list[str]:
-        """Those that nobody can say the new words in before staff choose who plays them."""
+        """Voices that cannot speak new words until staff choose a new rendition for them."""
         return publishing.voices_without_new_words() if self.publication.journey.is_live else []
 
 
@@ -90,9 +90,10 @@ def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operat
     operations = {"make": _make, "anyway": _publish_anyway, "withdraw": _withdraw}
     waiting = Waiting.of(journey)
     if operation not in operations:
-        raise Http404
+        raise Http404  # the operation is part of the address, so it can be anything
+    # The page may be old: the version may have gone live or been cancelled since.
     if waiting is None:
-        pages.message_user(request, "Nothing waits any more: listeners have it all.", messages.INFO)
+        pages.message_user(request, "No version is waiting any more.", messages.INFO)
         return redirect(page_of(journey))
     if not has_said_yes(request):
         return _ask(pages, request, waiting, operation)
@@ -103,26 +104,33 @@ def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operat
 def _ask(pages: StaffAdmin, request: HttpRequest, waiting: Waiting, operation: str) -> HttpResponse:
     missing, number = in_words(waiting.planned), waiting.publication.number
     asked = {
-        "make": (waiting.verb, f"{missing} Listeners get version {number} once all of them are there."),
+        "make": (waiting.verb, f"{missing} Version {number} goes live when all of them are ready."),
         "anyway": (
-            "Publish anyway",
-            f"{missing} Listeners get version {number} now, and the first listener of each missing clip "
-            f"waits about {FIRST_WAIT_SECONDS} s for it.",
+            "Publish now, audio follows",
+            f"{missing} Listeners get version {number} now. The first person to reach each text "
+            f"waits about {FIRST_WAIT_SECONDS} seconds.",
         ),
         "withdraw": (
-            "Take it back",
-            f"Listeners keep what they have. The words of version {number} stay as drafts, "
-            "and what is not made yet is not made.",
+            "Cancel this version",
+            f"Listeners keep what they have. The text of version {number} stays as a draft, "
+            "and its missing clips are not made.",
         ),
     }
     verb, summary = asked[operation]
     journey = waiting.publication.journey
-    return pages.ask(request, title=f"{verb}: {journey}", verb=verb, summary=summary, back=page_of(journey))
+    return pages.ask(
+        request,
+        title=f"{verb}: {journey}",
+        verb=verb,
+        summary=summary,
+        back=page_of(journey),
+        back_verb="Keep waiting" if operation == "withdraw" else "",  # two buttons "Cancel" would confuse
+    )
 
 
 def _make(request: HttpRequest, waiting: Waiting) -> str:
     publishing.resume_publication(waiting.publication, requested_by=request.user.get_username())
-    publishing.activate_ready_publications()  # what was missing may have come meanwhile
+    publishing.activate_ready_publications()  # the missing clips may have been made meanwhile
     return f"Version {waiting.publication.number}: {being_made_in_words(waiting.planned)}"
 
 
@@ -133,4 +141,4 @@ def _publish_anyway(request: HttpRequest, waiting: Waiting) -> str:
 
 def _withdraw(request: HttpRequest, waiting: Waiting) -> str:
     publishing.withdraw(waiting.publication)
-    return f"Version {waiting.publication.number} is taken back; its words are drafts."
+    return f"Version {waiting.publication.number} is cancelled. Its text stays as a draft."

@@ -1,4 +1,4 @@
-"""Publishing: what it brings about and costs is asked first, done with a yes, noted and told."""
+"""Publish texts: show the effect and the price, wait for a yes, publish, log it."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from ttscache.staff.pages import StaffAdmin, has_said_yes
 from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import ClipSpec, Plan
 
-FIRST_WAIT_SECONDS = 2  # what a listener waits for a clip that is not there, about
+FIRST_WAIT_SECONDS = 2  # roughly what a listener waits for a clip that has to be made
 
 Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
 class PublishRequest:
-    """What somebody wants published, looked at once: the texts that have changed, and what is to be made.
+    """A request to publish: the texts that differ from what is published, and the clips to make.
 
-    Texts that wait for their sound already are published along with these, so their clips count, too.
-    `silent_voices`: those in which these words are missing and cannot be made, so nothing is planned there.
+    The texts of a version that waits already are published along with them, so their clips count too.
+    `silent_voices` lack clips of these texts that cannot be made, so nothing is planned in them.
     """
 
     narratives: Sequence[Narrative]
@@ -60,7 +60,7 @@ class PublishRequest:
 
     @property
     def warning(self) -> str:
-        """Why listeners will not hear these words soon; empty where they will."""
+        """Say which voices cannot speak these words, and what to do; empty if all can."""
         if not self.silent_voices or not any(each.journey.is_live for each in self.ahead):
             return ""
         return (
@@ -71,18 +71,18 @@ class PublishRequest:
 
     @property
     def costs_money(self) -> bool:
-        """Nothing is made for a journey that nobody can hear."""
+        """Whether publishing makes paid clips. It makes none for a journey that is not live."""
         return self.planned.cost_usd > 0 and any(each.journey.is_live for each in self.ahead)
 
     @property
     def fingerprint(self) -> str:
-        """Equal where the same words would be published in the same sound."""
+        """Equal for requests that would publish the same words with the same clips."""
         clips = [clip.content_hash for clip in self.planned.clips]
         titles = [(narrative.pk, narrative.title, narrative.text) for narrative in self.ahead]
         return fingerprint_of((titles, clips))
 
 
-# --- the button of a journey's page -----------------------------------------------------------------------
+# --- the button of a journey's page ---------------------------------------------------------------------
 @action(  # type: ignore[untyped-decorator]
     description="Publish changes",
     url_path="publish",
@@ -107,12 +107,12 @@ def _ask_about_journey(
     return _ask(pages, request, wanted, title=title, action=address, back=page_of(journey))
 
 
-# --- the action of the list of texts ----------------------------------------------------------------------
+# --- the action of the list of texts --------------------------------------------------------------------
 @admin.action(description="Publish", permissions=["publish"])
 def publish_chosen(
     pages: StaffAdmin, request: HttpRequest, queryset: QuerySet[Narrative]
 ) -> HttpResponse | None:
-    """Asks first when it costs money."""
+    """Publish the chosen texts; if that costs money, ask first."""
     wanted = PublishRequest.of(share_lexicon(queryset))
     is_to_be_asked = has_said_yes(request) or wanted.costs_money
     if is_to_be_asked and not confirmed_this(pages, request, wanted.fingerprint):
@@ -124,22 +124,22 @@ def publish_chosen(
 def _ask_about_chosen(
     pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, *, back: str = ""
 ) -> HttpResponse:
-    """The answer comes back as the action of the list."""
+    """Ask; the answer comes back as this action of the list."""
     texts = reverse("admin:narratives_narrative_changelist")
     chosen = [(ACTION_CHECKBOX_NAME, narrative.pk) for narrative in wanted.narratives]
     hidden = [("action", "publish_chosen"), *chosen]
     return _ask(pages, request, wanted, title="Publish", action=texts, back=back or texts, hidden=hidden)
 
 
-# --- saved and published in one ---------------------------------------------------------------------------
+# --- saved and published in one -------------------------------------------------------------------------
 def publish_saved(pages: StaffAdmin, request: HttpRequest, saved: Journey | Narrative) -> None:
-    """Publish it, or leave it to `answer_after_saving` to ask about what costs money.
+    """Publish it, or, if that costs money, let `answer_after_saving` ask.
 
-    Called in the transaction that saves, where no page can be shown.
+    This runs inside the transaction that saves, where no page can be returned.
     """
     wanted = PublishRequest.of(narratives_of(saved))
     if wanted.costs_money:
-        saved.to_be_asked = wanted  # type: ignore[union-attr]
+        saved.to_be_asked = wanted  # type: ignore[union-attr]  # read by answer_after_saving
     else:
         publish_and_tell(pages, request, wanted)
 
@@ -147,7 +147,7 @@ def publish_saved(pages: StaffAdmin, request: HttpRequest, saved: Journey | Narr
 def answer_after_saving(
     pages: StaffAdmin, request: HttpRequest, saved: Journey | Narrative
 ) -> HttpResponse | None:
-    """Whoever publishes stays on the page, to see the clips being made; what costs money is asked first."""
+    """Ask about the price, or return to the page, where staff see the clips being made."""
     if "_publish" not in request.POST:
         return None
     wanted: PublishRequest | None = getattr(saved, "to_be_asked", None)
@@ -158,19 +158,19 @@ def answer_after_saving(
     return _ask_about_chosen(pages, request, wanted, back=request.path)
 
 
-# --- asked, done, told ------------------------------------------------------------------------------------
+# --- asked, done, told ----------------------------------------------------------------------------------
 def _ask(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, **question: Any) -> HttpResponse:
     ahead, planned = wanted.ahead, wanted.planned
     question["hidden"] = [*question.get("hidden", []), ("seen", wanted.fingerprint)]
-    # Where nobody hears the old words there is nothing to keep until the new ones are ready.
+    # A journey that is not live has no listeners who would have to wait, so it switches at once.
     waits = any(each.journey.is_live for each in ahead) and bool(planned.missing or wanted.silent_voices)
     return pages.ask(
         request,
         narratives=ahead,
         summary=in_words(planned),
-        verb="Make them first, then publish" if waits else "Publish",
+        verb="Make clips first, then publish" if waits else "Publish",
         waits=waits,
-        second=("at_once", "Publish anyway") if waits else None,
+        second=("at_once", "Publish now, audio follows") if waits else None,
         wait_seconds=FIRST_WAIT_SECONDS,
         warning=wanted.warning,
         **question,
@@ -178,10 +178,11 @@ def _ask(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, **ques
 
 
 def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest) -> None:
-    """Publish what has changed, note who did it and at what price, and say what it brings about."""
+    """Publish what has changed, log who did it at what price, and show the result."""
     ahead, planned = wanted.ahead, wanted.planned
+    # Somebody else may have published it since the page was opened.
     if not ahead:
-        says = "There is nothing to publish: listeners have these words."
+        says = "Nothing to publish: listeners already have this text."
         pages.message_user(request, says, messages.INFO)
         return
     publications = publishing.publish(
@@ -193,15 +194,16 @@ def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishReq
         pages.log_and_tell(request, publication.journey, published_in_words(publication, share))
     if wanted.warning and publications:
         pages.message_user(request, wanted.warning, messages.WARNING)
+    # The draft was edited back to the live text, so only the waiting version had to go.
     if not publications:
-        says = "Listeners have these words; what was published before is taken back."
+        says = "Listeners already have this text, so the waiting version is cancelled."
         pages.log_and_tell(request, ahead[0].journey, says)
 
 
 def shares_of(
     planned: Plan, wanted: Iterable[tuple[Thing, Iterable[ClipSpec]]]
 ) -> Iterator[tuple[Thing, Plan]]:
-    """Each thing with its own clips of a plan. What several want is counted with the first."""
+    """Split a plan among things that want its clips. The first one gets a clip, so none counts twice."""
     clips = {clip.content_hash: clip for clip in planned.clips}
     for thing, its in wanted:
         hashes = [each.speech.content_hash for each in its]
@@ -212,11 +214,11 @@ def published_in_words(publication: Publication, planned: Plan) -> str:
     texts = publication.revisions.count()
     count = f"Version {publication.number}: {texts} text{'' if texts == 1 else 's'}."
     if not publication.journey.is_live:
-        return f"{count} Listeners get it once the journey is live."
+        return f"{count} Listeners get it when the journey goes live."
     if publication.state == Publication.State.LIVE:
-        sound = being_made_in_words(planned) if planned.missing else "All of its sound is there."
+        sound = being_made_in_words(planned) if planned.missing else "All audio is ready."
         return f"{count} Listeners have it now. {sound}"
     return (
-        f"{count} {being_made_in_words(planned)} Listeners keep the old words and sound "
-        "until every clip is there; then they get the new ones, all at once."
+        f"{count} {being_made_in_words(planned)} It goes live when all clips are ready. "
+        "Until then, listeners keep the old version."
     )

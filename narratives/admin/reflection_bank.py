@@ -1,4 +1,4 @@
-"""The reflection bank for staff: what may be said to any answer, how it sounds, whether it is in use."""
+"""The reflection bank for staff: the list of reflections that people wrote, and the page of each."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ from ttscache.staff.wording import being_made_in_words
 
 
 def add_bank_sounds(given: Iterable[BankReflection]) -> None:
-    """Give each its `sounds`, one a listener voice, all looked up at once."""
+    """Set `sounds` on each reflection, one per listener voice, with two queries for all."""
     reflections = list(given)
     wanted = publishing.bank_clips(reflections)
     clips, badges = clips_and_badges(each.speech.content_hash for each in wanted)
     for place, reflection in enumerate(reflections):
+        # bank_clips lists all reflections voice by voice.
         own = wanted[place :: len(reflections)]
         reflection.sounds = [  # type: ignore[attr-defined]
             ClipStatus(
@@ -70,23 +71,24 @@ class BankReflectionAdmin(StaffAdmin):
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[BankList]:
         return BankList
 
-    @admin.display(description="Sound")
+    @admin.display(description="Audio")
     def sound(self, reflection: BankReflection) -> SafeString | str:
         if reflection.pk is None:
-            return "You can hear it once it is saved and its clips are made."
+            return "Save first, then listen."
         if not hasattr(reflection, "sounds"):
             add_bank_sounds([reflection])
         sounds = reflection.sounds  # type: ignore[attr-defined]
         context = {"narrative": reflection, "sounds": sounds}
         return render_to_string("admin/narratives/sounds.html", context)
 
-    # --- who may: only those who publish change what listeners can hear ------------------------------------
+    # --- rights: only people who can publish change what listeners can hear ------------------------------
     def has_publish_permission(self, request: HttpRequest) -> bool:
         return has_publish_right(request)
 
     def get_readonly_fields(self, request: HttpRequest, obj: BankReflection | None = None) -> tuple[str, ...]:
         if self.has_publish_permission(request):
             return self.readonly_fields
+        # Listeners may hear a reflection in use, so an editor may change only unused ones.
         is_heard = obj is not None and obj.is_active
         return (*self.readonly_fields, "is_active", *(("text", "theme", "occasion") if is_heard else ()))
 
@@ -94,17 +96,18 @@ class BankReflectionAdmin(StaffAdmin):
         may: bool = super().has_delete_permission(request, obj)
         return may and ((obj is not None and not obj.is_active) or self.has_publish_permission(request))
 
-    # --- a reflection of the model that is heard often, edited by a person ---------------------------------
+    # --- adding a reflection of the model that listeners hear often --------------------------------------
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         clip = _heard_clip(request)
         known = BankReflection.objects.with_words(clip.content_text) if clip is not None else None
+        # The link may be old: somebody may have added these words since.
         if known is not None:
-            self.message_user(request, "The bank has these words already.", messages.INFO)
+            self.message_user(request, "The bank already has this reflection.", messages.INFO)
             return redirect("admin:narratives_bankreflection_change", known.pk)
         if clip is not None and request.method == "GET":
-            says = "Listeners hear these words often. Edit them until they suit any answer, then save."
+            says = "Listeners hear this often. Edit it until it suits any answer, then save."
             self.message_user(request, says, messages.INFO)
         return super().add_view(request, form_url, extra_context)  # type: ignore[no-any-return]
 
@@ -113,14 +116,16 @@ class BankReflectionAdmin(StaffAdmin):
         return {"text": clip.content_text} if clip is not None else {}
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        # The log names the clip by its key and keeps none of its words.
         clip = _heard_clip(request)
-        said = message if clip is None else f"Added from the reflections that are heard most: {clip.pk}."
+        said = message if clip is None else f"Added from the most heard reflections: clip {clip.pk}."
         return super().log_addition(request, obj, said)
 
-    # --- saving: a reflection that is put in use has its clips made, as published texts have ---------------
+    # --- saving: the clips of a reflection in use are made ahead, like those of published texts ----------
     def save_model(self, request: HttpRequest, obj: BankReflection, form: Any, change: bool) -> None:
         publishing.lock_publishing()
         obj.edited_at = timezone.now()
+        # A new reflection stays unused until somebody who can publish puts it in use.
         if not change and not self.has_publish_permission(request):
             obj.is_active = False
         super().save_model(request, obj, form, change)
@@ -133,7 +138,7 @@ class BankReflectionAdmin(StaffAdmin):
         return self._make_if_in_use(request, obj) or super().response_change(request, obj)
 
     def _make_if_in_use(self, request: HttpRequest, obj: BankReflection) -> HttpResponse | None:
-        """Have its clips made ahead, at once if that is free. Returns the question about what costs money."""
+        """Make its missing clips if that is free; else return the page that asks about the price."""
         if not obj.is_active or not self.has_make_permission(request):
             return None
         planned = warming.plan(publishing.bank_clips([obj]))
@@ -147,10 +152,10 @@ class BankReflectionAdmin(StaffAdmin):
         super().delete_queryset(request, queryset)
         publishing.sync_pins()
 
-    # --- making -------------------------------------------------------------------------------------------
+    # --- making ------------------------------------------------------------------------------------------
     @admin.action(description="Make missing clips", permissions=["make"])
     def make_chosen(self, request: HttpRequest, queryset: QuerySet[BankReflection]) -> HttpResponse | None:
-        """Asks first when it costs money."""
+        """Make clips of the chosen reflections; if that costs money, ask first."""
         chosen = list(queryset)
         return self._make_or_ask(request, chosen, warming.plan(publishing.bank_clips(chosen)))
 
@@ -171,7 +176,7 @@ class BankReflectionAdmin(StaffAdmin):
 
 
 def _heard_clip(request: HttpRequest) -> Clip | None:
-    """The reflection that the address names, for those who may see it."""
+    """The clip that the address names; None unless it may be shown to this person."""
     try:
         named = UUID(request.GET.get("clip", ""))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Deleting: asked once, undone with a press; and a list of what can still be restored."""
+"""Delete after one question, undo with one press, and list what can still be restored."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from ttscache.staff.wording import in_words
 Thing: TypeAlias = Journey | Narrative
 
 PARAMETER = "deleted"
-ON_ITS_PAGE = "Nothing is made before somebody presses “Resume” on the page of the journey."
+ON_ITS_PAGE = "Press “Resume” on the journey's page to make them."
 
 
-# --- what there is of each model --------------------------------------------------------------------------
+# --- one entry per model --------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """How rows of a model are deleted and restored; `restorable` finds those that can be restored alone."""
+    """How to delete and restore rows of one model. `restorable` returns rows that can be restored alone."""
 
     delete: Callable[..., None]
     restore: Callable[..., Sequence[Thing]]
@@ -55,7 +55,7 @@ def deleted_journeys() -> QuerySet[Journey]:
 
 
 def deleted_narratives() -> QuerySet[Narrative]:
-    """Those of a deleted journey come back with it."""
+    """Leaves out texts of deleted journeys: restoring the journey restores them."""
     deleted = Narrative.everything.filter(deleted_at__isnull=False, journey__deleted_at__isnull=True)
     return deleted.select_related("live", "pending", "journey")
 
@@ -66,7 +66,7 @@ DELETIONS: dict[type[Model], Deletion] = {
 }
 
 
-# --- deleting ---------------------------------------------------------------------------------------------
+# --- deleting -------------------------------------------------------------------------------------------
 def delete(pages: StaffAdmin, request: HttpRequest, things: Iterable[Thing]) -> None:
     DELETIONS[pages.model].delete(things, by=request.user.get_username())
 
@@ -100,7 +100,7 @@ def delete_selected(pages: StaffAdmin, request: HttpRequest, queryset: QuerySet[
 def say_deleted(
     pages: StaffAdmin, request: HttpRequest, model: type[Model], things: Iterable[Thing], back: str = ""
 ) -> None:
-    """With a button that undoes it, wherever the message is read."""
+    """Show a message with an Undo button, which works on whatever page the message appears."""
     things = list(things)
     context = {
         "says": f"{_named(things)} {'is' if len(things) == 1 else 'are'} deleted.",
@@ -108,19 +108,21 @@ def say_deleted(
         "things": things,
         "back": back or _list_of(model),
     }
+    # Rendered with the request, because the form in the message needs its CSRF token.
     html = render_to_string("admin/narratives/undo.html", context, request=request)
     pages.message_user(request, html, messages.SUCCESS)
 
 
-# --- restoring --------------------------------------------------------------------------------------------
+# --- restoring ------------------------------------------------------------------------------------------
 def undelete_view(pages: StaffAdmin, request: HttpRequest) -> HttpResponse:
-    """The button of the message, and of each row in the list of what is deleted."""
+    """Restore: called by the Undo button of the message and by the rows of the deleted list."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    # A key of 19 digits may be more than a database's integer holds.
+    # 19 digits may overflow the database's 64-bit integer.
     chosen = [int(pk) for pk in request.POST.getlist("pk") if pk.isdecimal() and len(pk) < 19]
     _restore(pages, request, pages.model.everything.filter(pk__in=chosen, deleted_at__isnull=False))
     back = request.POST.get("back", "")
+    # `back` comes from the browser, so it must not lead to another site.
     is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()})
     return redirect(back if is_ours else f"{_list_of(pages.model)}?{PARAMETER}=yes")
 
@@ -142,26 +144,26 @@ def _restore(pages: StaffAdmin, request: HttpRequest, things: Iterable[Thing]) -
         pages.message_user(request, says, messages.SUCCESS)
         _say_what_waits(pages, request, restored)
     else:
-        pages.message_user(request, "There is nothing to undo any more.", messages.INFO)
+        pages.message_user(request, "There is nothing left to undo.", messages.INFO)
 
 
 def _say_what_waits(pages: StaffAdmin, request: HttpRequest, restored: Iterable[Thing]) -> None:
-    """Publications that wait for their sound again, and for somebody to agree to its price."""
+    """Warn about versions that wait again: making their clips costs money, so somebody has to agree."""
     journeys = {thing.journey if isinstance(thing, Narrative) else thing for thing in restored}
     for publication in Publication.objects.waiting().filter(journey__in=journeys):
         if publishing.is_paused(publication):
             missing = in_words(warming.plan(publishing.clips_of(publication)))
-            says = f"{publication} waits for its sound again. {missing} {ON_ITS_PAGE}"
+            says = f"{publication} is waiting for audio again. {missing} {ON_ITS_PAGE}"
             pages.message_user(request, says, messages.WARNING)
 
 
-# --- the list of what is deleted --------------------------------------------------------------------------
+# --- the list of deleted items --------------------------------------------------------------------------
 def is_about_deleted(request: HttpRequest) -> bool:
     return PARAMETER in request.GET
 
 
 def note_above_list(pages: StaffAdmin, request: HttpRequest) -> dict[str, Any]:
-    """What deleted_note.html shows."""
+    """The context of deleted_note.html."""
     return {
         "deleted_count": DELETIONS[pages.model].restorable().count(),
         "is_about_deleted": is_about_deleted(request),
@@ -193,11 +195,11 @@ class DeletedFilter(admin.SimpleListFilter):
         return [("yes", f"Deleted in the last {DAYS_KEPT} days")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset  # the list has begun with these already
+        return queryset  # DeletedList has applied it: the default manager hides deleted rows
 
 
 class DeletedList(ChangeList):  # type: ignore[misc]
-    """Of what there is, or of what is deleted, and never of both."""
+    """Lists either the present rows or the deleted ones, never both."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **options: Any) -> QuerySet[Any]:
         if is_about_deleted(request):

@@ -1,4 +1,4 @@
-"""The versions of a journey: what was published, by whom, when, how it sounded; and going back to one."""
+"""The versions of a journey: who published what and when, how it sounded, and going back to one."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ from ttscache.staff.wording import in_words
 VERSIONS_A_PAGE = 20
 
 
-# --- the page ---------------------------------------------------------------------------------------------
+# --- the page -------------------------------------------------------------------------------------------
 @action(description="Versions", url_path="versions", permissions=["view"], icon="history")  # type: ignore[untyped-decorator]
 def versions(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    """What was published, by whom, when; the words that changed, and how they sounded."""
     journey: Journey = pages.get_or_404(request, object_id)
     page = Paginator(journey.publications.select_related("journey"), VERSIONS_A_PAGE).get_page(
         request.GET.get("page")
@@ -52,7 +51,7 @@ def versions(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpRes
 
 
 def _with_players(change: Change) -> tuple[Change, list[SafeString], list[SafeString]]:
-    """The change, its players, and those of the words before it."""
+    """The change, players of its clips, and players of the clips before it."""
     before = change.before.title if change.before is not None else ""
     return change, _players(change.clips, change.revision.title), _players(change.clips_before, before)
 
@@ -61,10 +60,10 @@ def _players(clips: Iterable[VoiceClip], title: str) -> list[SafeString]:
     return [player(clip, voice=voice, says=title) for voice, clip in clips]
 
 
-# --- going back -------------------------------------------------------------------------------------------
+# --- going back -----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a text says before it goes back to other words."""
+    """The draft that going back would overwrite."""
 
     title: str
     text: str
@@ -79,7 +78,7 @@ class Draft:
 def restore_version_view(
     pages: StaffAdmin, request: HttpRequest, object_id: int, number: int
 ) -> HttpResponse:
-    """Write the words of a version into the drafts: all of them, or those of the text that is named."""
+    """Copy a version into the drafts: all its texts, or the one that `?text=` names."""
     journey: Journey = pages.get_or_404(request, object_id)
     if not may_restore_versions(pages, request):
         raise PermissionDenied
@@ -87,37 +86,42 @@ def restore_version_view(
     chosen = request.GET.get("text", "")
     text = int(chosen) if chosen.isdecimal() else None
     words = words_as_of(publication, text)
+    # Nothing to confirm if the drafts read like this already.
     if words and not confirmed_this(pages, request, _fingerprint(words)):
         return _ask(pages, request, publication, words)
     restored = restore(publication, text)
-    said = f"Drafts as in version {number}: {len(restored)} text{'' if len(restored) == 1 else 's'}."
+    said = (
+        f"1 text now reads as in version {number}."
+        if len(restored) == 1
+        else f"{len(restored)} texts now read as in version {number}."
+    )
     if restored:
         pages.log_change(request, journey, said)
-    pages.message_user(request, said if restored else "The drafts have these words already.")
+    pages.message_user(request, said if restored else f"The drafts already read as in version {number}.")
     return redirect(page_of(journey))
 
 
 def _ask(
     pages: StaffAdmin, request: HttpRequest, publication: Publication, words: Mapping[Narrative, Revision]
 ) -> HttpResponse:
-    seen = _fingerprint(words)  # of the drafts as they are, so before they are shown with other words
+    seen = _fingerprint(words)  # before the loop puts the old version's words into the instances
     for narrative, revision in words.items():
         narrative.draft = Draft.of(narrative)  # type: ignore[attr-defined]
         narrative.title, narrative.text = revision.title, revision.text
     planned = warming.plan(draft_clips(words))
-    sound = "All of its sound is kept." if not planned.missing else in_words(planned)
+    sound = "All its audio is kept." if not planned.missing else in_words(planned)
     return pages.ask(
         request,
-        title=f"Back to version {publication.number}: {publication.journey}",
-        heading="These words become drafts again:",
+        title=f"Go back to version {publication.number}: {publication.journey}",
+        heading="Your draft will change to:",
         narratives=list(words),
-        summary=f"{sound} Listeners get them once you publish; nothing is made until then.",
-        verb="Restore these drafts",
+        summary=f"{sound} Changing the draft costs nothing. Listeners notice nothing until you publish.",
+        verb="Change the draft",
         hidden=[("seen", seen)],
         back=reverse("admin:narratives_journey_versions", args=[publication.journey_id]),
     )
 
 
 def _fingerprint(words: Mapping[Narrative, Revision]) -> str:
-    """Equal where the same drafts would become the same words."""
+    """Equal if the same drafts would change to the same text."""
     return fingerprint_of([(each.pk, each.title, each.text, revision.pk) for each, revision in words.items()])

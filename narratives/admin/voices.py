@@ -1,4 +1,4 @@
-"""One text in one voice: its clip made, tried again, or made again; always after a question."""
+"""Make, retry or remake the clip of one text in one voice, always after a question."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ttscache.warming import remaking
 
 
 def make_voice_view(pages: StaffAdmin, request: HttpRequest, object_id: int, voice: str) -> HttpResponse:
-    """The words as they are saved, in a voice that has no clip of them."""
+    """Make the missing clip of the saved draft."""
     narrative = _narrative(pages, request, object_id, voice)
     planned = warming.plan([draft_clip(narrative, voice)])
 
@@ -32,7 +32,7 @@ def make_voice_view(pages: StaffAdmin, request: HttpRequest, object_id: int, voi
 def make_voice_again_view(
     pages: StaffAdmin, request: HttpRequest, object_id: int, voice: str
 ) -> HttpResponse:
-    """A clip that is there, replaced by a fresh one."""
+    """Replace an existing clip with a new one."""
     narrative = _narrative(pages, request, object_id, voice)
     planned = remaking.plan_remakes([draft_clip(narrative, voice)])
 
@@ -47,14 +47,14 @@ def make_voice_again_view(
 def _narrative(pages: StaffAdmin, request: HttpRequest, object_id: int, voice: str) -> Narrative:
     narrative: Narrative = pages.get_or_404(request, object_id)
     if voice not in conf().listener_voices:
-        raise Http404
+        raise Http404  # the voice is part of the address, so it can be anything
     if not pages.has_make_permission(request):
         raise PermissionDenied
     return narrative
 
 
 def _way_back(request: HttpRequest, narrative: Narrative) -> str:
-    """To the page that had the link."""
+    """Return the address of the page that had the link: the journey's or the text's."""
     if request.GET.get("from") != "journey":
         return page_of(narrative)
     journey = reverse("admin:narratives_journey_change", args=[narrative.journey_id])

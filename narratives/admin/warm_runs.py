@@ -1,4 +1,4 @@
-"""What staff can have made from the list of warm runs: all that is published and not there."""
+"""Add to the list of warm runs a button that makes every missing clip of the published texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ttscache.models import WarmRun
 from ttscache.staff.wording import being_made_in_words
 from ttscache.warming import Plan
 
-admin.site.unregister(WarmRun)  # ttscache knows of nothing that could be published
+admin.site.unregister(WarmRun)  # ttscache registered a page without the button: it knows no published texts
 
 
 @admin.register(WarmRun)
@@ -24,7 +24,7 @@ class PublishedRunsAdmin(WarmRunAdmin):
     actions_list = ("make_published",)
 
     @action(  # type: ignore[untyped-decorator]
-        description="Make what is missing",
+        description="Make missing clips",
         url_path="make-published",
         permissions=["make"],
         icon="graphic_eq",
@@ -36,14 +36,14 @@ class PublishedRunsAdmin(WarmRunAdmin):
         def make() -> None:
             begun = publishing.warm_live_journeys(requested_by=request.user.get_username())
             for run, share in shares_of_runs(planned, begun):
-                self.log_change(request, run, f"Missing clips asked for. {being_made_in_words(share)}")
+                self.log_change(request, run, f"Made missing clips. {being_made_in_words(share)}")
 
-        title = "Make what is missing of all that is published"
+        title = "Make all missing clips of published texts"
         return self.make_after_a_yes(request, planned, make, title=title, back=runs)
 
 
 def shares_of_runs(planned: Plan, runs: Iterable[WarmRun]) -> Iterator[tuple[WarmRun, Plan]]:
-    """Each run that makes something of a plan, with what; what several would make is counted once."""
+    """Split a plan among runs. The first run with a clip gets it, so none counts twice."""
     missing = {clip.content_hash: clip for clip in planned.missing}
     for run in runs:
         hashes = run.items.values_list("clip__content_hash", flat=True)

@@ -1,6 +1,6 @@
-"""What comes with this project, loaded once: the default journey, a gentle one, and the reflection bank.
+"""Load the default content once: the default journey, the gentle journey and the reflection bank.
 
-Each is remembered by its name, so what staff have deleted since stays deleted.
+ShippedContent remembers what was loaded, so content that staff delete stays deleted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GENTLE_CONTENT = Path(__file__).parent / "gentle_content.json"
 
 
 def load_shipped_content() -> list[str]:
-    """Load what was never here before; returns what that was, in words. Only what is live is made."""
+    """Load what was never loaded before and return it in words. Makes clips of live texts only."""
     told = []
     default = _content(DEFAULT_CONTENT)
     deeds: list[tuple[str, Callable[[], object]]] = [
@@ -31,6 +31,7 @@ def load_shipped_content() -> list[str]:
     for name, load in deeds:
         with transaction.atomic():
             publishing.lock_publishing()
+            # In the same transaction: if loading fails, the name is not remembered either.
             if not ShippedContent.objects.get_or_create(name=name)[1]:
                 continue
             loaded = load()
@@ -40,7 +41,8 @@ def load_shipped_content() -> list[str]:
 
 
 def load_default_content(path: Path = DEFAULT_CONTENT) -> Journey | None:
-    """Create and publish the journey that comes with this project; None where there is a journey."""
+    """Create and publish the default journey; None if any journey exists, deleted ones included."""
+    # Deleted journeys count: if staff deleted the default journey, it stays deleted.
     if Journey.everything.exists():
         return None
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -49,7 +51,7 @@ def load_default_content(path: Path = DEFAULT_CONTENT) -> Journey | None:
 
 @transaction.atomic
 def create_journey(content: dict[str, Any], *, is_default: bool = False) -> Journey:
-    """A journey as it is written down in content/. Nothing is made for one that is not live."""
+    """Create and publish a journey from the JSON of content/. Makes clips only if the journey is live."""
     described = content["narrative"]
     journey = Journey.objects.create(
         slug=described["slug"],

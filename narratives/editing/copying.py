@@ -1,4 +1,4 @@
-"""Duplicate a text or a whole journey. A copy is a draft that listeners do not get."""
+"""Duplicate a text or a whole journey. The copy is a draft."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WORDS = ("kind", "text", "stage", "theme")
 
 @transaction.atomic
 def duplicate_narrative(narrative: Narrative) -> Narrative:
-    """Right behind the one it is a copy of."""
+    """Insert a copy right after the original. Its title ends in "(copy)"."""
     publishing.lock_publishing()
     copy = Narrative(journey=narrative.journey, title=_titled(narrative), **_words(narrative))
     save_draft(copy, ["title", "text"])
@@ -27,8 +27,9 @@ def duplicate_narrative(narrative: Narrative) -> Narrative:
 
 @transaction.atomic
 def duplicate_journey(journey: Journey) -> Journey:
-    """With all of its texts as they are written now. Neither live nor the default."""
+    """Copy a journey with the current drafts of all its texts. The copy is neither live nor the default."""
     publishing.lock_publishing()
+    # A slug has at most 50 characters: leave room for "-copy" and a number.
     slug = free_slug(f"{journey.slug[:40]}-copy", Journey.objects.all())
     copy = Journey.objects.create(slug=slug, title=_titled(journey), language=journey.language)
     for narrative in journey.narratives.all():
@@ -39,7 +40,7 @@ def duplicate_journey(journey: Journey) -> Journey:
 
 
 def _titled(thing: Journey | Narrative) -> str:
-    longest = 200 - len(COPY.format(""))
+    longest = 200 - len(COPY.format(""))  # the column holds 200 characters
     return COPY.format(thing.title[:longest])
 
 

@@ -1,6 +1,6 @@
-"""Delete, and take it back: what is deleted is nowhere, and for DAYS_KEPT it can be had back as it was.
+"""Delete texts and journeys, and restore them unchanged for DAYS_KEPT days.
 
-Of the sound, what listeners had is kept as long, like that of every text they had lately.
+The clips that listeners had are kept as long, like those of every recently published text.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ttscache.pins import RECENT_DAYS
 DAYS_KEPT = RECENT_DAYS
 
 
-# --- deleted ---------------------------------------------------------------------------------------------
+# --- deleting ------------------------------------------------------------------------------------------
 @transaction.atomic
 def delete_narratives(narratives: Iterable[Narrative], *, by: str = "") -> None:
-    """Listeners lose them at once."""
+    """Hide texts from everybody; listeners lose them at once."""
     publishing.lock_publishing()
     chosen = {narrative.pk for narrative in narratives}
     for journey in Journey.objects.filter(narratives__in=chosen).distinct():
         left = list(journey.narratives.all())
-        # The last one first, so that the place of each is the one among all that came before it.
+        # Last one first, so that each position counts the texts before it that are still there.
         for narrative in [each for each in reversed(left) if each.pk in chosen]:
             narrative.position = left.index(narrative)
             left.remove(narrative)
@@ -39,7 +39,7 @@ def delete_narratives(narratives: Iterable[Narrative], *, by: str = "") -> None:
 
 @transaction.atomic
 def delete_journeys(journeys: Iterable[Journey], *, by: str = "") -> None:
-    """With all of its texts, which come back with it."""
+    """Hide journeys with all their texts; restoring a journey restores these texts too."""
     publishing.lock_publishing()
     for journey in Journey.objects.filter(pk__in=[journey.pk for journey in journeys]):
         now = timezone.now()
@@ -56,21 +56,22 @@ def _mark(thing: Journey | Narrative, when: datetime, by: str) -> None:
 
 
 def _set_aside_what_is_empty(journey: Journey) -> None:
-    """A publication of which nothing is left waits no more; its words remember that they waited in it."""
+    """Cancel a waiting publication that has no texts left. Its texts keep `pending`, for `restore_*`."""
     publication = journey.waiting
     if publication is not None and not publishing.given_by(publication).exists():
         publishing.mark_withdrawn(publication)
 
 
-# --- taken back ------------------------------------------------------------------------------------------
+# --- restoring -----------------------------------------------------------------------------------------
 @transaction.atomic
 def restore_narratives(narratives: Iterable[Narrative], *, by: str = "") -> list[Narrative]:
-    """In their places, with what listeners had of them. Those of a deleted journey come back with it."""
+    """Put texts back in their places, live as before. Skips texts of deleted journeys."""
     publishing.lock_publishing()
     chosen = [narrative.pk for narrative in narratives]
     deleted = Narrative.everything.filter(
         pk__in=chosen, deleted_at__isnull=False, journey__deleted_at__isnull=True
     )
+    # Last deleted first: each position counts the texts that were present when it was deleted.
     restored = list(deleted.select_related("journey").order_by("-deleted_at"))
     for narrative in restored:
         order = list(narrative.journey.narratives.all())
@@ -87,16 +88,20 @@ def restore_narratives(narratives: Iterable[Narrative], *, by: str = "") -> list
 
 @transaction.atomic
 def restore_journeys(journeys: Iterable[Journey], *, by: str = "") -> list[Journey]:
-    """As they were, with the texts that were deleted with them."""
+    """Restore journeys, with the texts that were deleted together with them.
+
+    A journey does not become the default again if another one is the default now.
+    """
     publishing.lock_publishing()
     chosen = [journey.pk for journey in journeys]
     restored = list(Journey.everything.filter(pk__in=chosen, deleted_at__isnull=False))
     for journey in restored:
+        # Texts deleted with the journey have its exact time; texts deleted earlier stay deleted.
         with_it = Narrative.everything.filter(journey=journey, deleted_at=journey.deleted_at)
         with_it.update(deleted_at=None, deleted_by="")
         journey.slug = free_slug(journey.slug, Journey.objects.all())
         if Journey.objects.filter(is_default=True).exists():
-            journey.is_default = False  # another one is by now
+            journey.is_default = False
         journey.deleted_at, journey.deleted_by = None, ""
         journey.save(update_fields=["slug", "is_default", "deleted_at", "deleted_by"])
         _go_on_waiting(journey, by)
@@ -105,7 +110,10 @@ def restore_journeys(journeys: Iterable[Journey], *, by: str = "") -> list[Journ
 
 
 def _place_now(narrative: Narrative) -> int:
-    """Its place among those that are there, whatever was deleted after it; they get theirs behind it."""
+    """The text's position among the present texts.
+
+    Texts deleted after it no longer count, and those that stood behind it move back by one.
+    """
     place = narrative.position
     later = Narrative.everything.filter(
         journey=narrative.journey, deleted_at__gt=narrative.deleted_at, journey__deleted_at__isnull=True
@@ -120,20 +128,20 @@ def _place_now(narrative: Narrative) -> int:
 
 
 def _go_on_waiting(journey: Journey, by: str) -> None:
-    """What waited for its sound does so again; where listeners have another version by now, it is a draft."""
+    """Let an interrupted publication wait again; if a newer version has replaced it, its texts are drafts."""
     pending = journey.narratives.filter(pending__isnull=False).values("pending")
     interrupted = Publication.objects.filter(revisions__in=pending).exclude(state=Publication.State.WAITING)
     for publication in interrupted.distinct().order_by("-number"):
         if publication.state == Publication.State.WITHDRAWN and journey.waiting is None:
             publishing.wait_again(publication, requested_by=by)
         else:
-            publication.revisions.filter(pk__in=pending).delete()  # nobody ever heard them
+            publication.revisions.filter(pk__in=pending).delete()  # never live, so no history is lost
 
 
-# --- for good --------------------------------------------------------------------------------------------
+# --- removing for good ---------------------------------------------------------------------------------
 @transaction.atomic
 def remove_for_good() -> None:
-    """Called once a day: what was deleted longer than DAYS_KEPT ago."""
+    """Remove what was deleted more than DAYS_KEPT days ago. Called once a day."""
     publishing.lock_publishing()
     long_ago = timezone.now() - timedelta(days=DAYS_KEPT)
     Narrative.everything.filter(deleted_at__lt=long_ago).delete()

@@ -1,4 +1,4 @@
-"""What staff type: kept under a name, in its place; and spoken before it is published, if they ask."""
+"""Save drafts, keep them in order, and make their clips before they are published."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ from ttscache.renditions.current import request_for
 from ttscache.warming import ClipSpec, Plan, remaking
 
 
-# --- kept ------------------------------------------------------------------------------------------------
+# --- saving --------------------------------------------------------------------------------------------
 def save_draft(narrative: Narrative, changed_fields: Sequence[str]) -> None:
-    """Save what staff typed. Listeners notice nothing."""
+    """Save a draft without changing what listeners get. A new text gets a slug and a place."""
     is_new = narrative.pk is None
     if {"title", "text"} & set(changed_fields):
         narrative.edited_at = timezone.now()
     if not narrative.slug:
         taken = narrative.journey.narratives.exclude(pk=narrative.pk)
+        # A slug has at most 50 characters: leave room for a number.
         narrative.slug = free_slug(slugify(narrative.title)[:40] or narrative.kind, taken)
+    # An update leaves `live` and `pending` alone: somebody may have published since this was loaded.
     narrative.save(update_fields=None if is_new else Narrative.DRAFT_FIELDS)
     if is_new:
         _give_place(narrative)
 
 
 def free_slug(stem: str, others: QuerySet[Any]) -> str:
-    """This name for addresses, or one with a number where one of the others has it."""
+    """Return the slug, with a number appended if one of the others already has it."""
     taken = set(others.values_list("slug", flat=True))
     numbered = (f"{stem}-{number}" for number in count(2))
     return next(slug for slug in chain([stem], numbered) if slug not in taken)
@@ -57,9 +59,9 @@ def put_in_order(narratives: Iterable[Narrative]) -> None:
             Narrative.objects.filter(pk=narrative.pk).update(position=position)
 
 
-# --- spoken ----------------------------------------------------------------------------------------------
+# --- making clips --------------------------------------------------------------------------------------
 def draft_clips(narratives: Iterable[Narrative], voices: Sequence[str] | None = None) -> list[ClipSpec]:
-    """The words on the page, published or not, in these voices or in every listener voice."""
+    """The clips of the drafts, published or not, in these voices or in every listener voice."""
     return [
         draft_clip(narrative, voice)
         for narrative in share_lexicon(narratives)
@@ -72,7 +74,7 @@ def draft_clip(narrative: Narrative, voice: str) -> ClipSpec:
 
 
 def clips_of_words(texts: Iterable[str]) -> list[ClipSpec]:
-    """The same of words that are not saved yet, to be counted; of which kind they are makes no difference."""
+    """The clips of unsaved texts, to price them. Their content type does not affect the price."""
     lexicon = Pronunciation.objects.lexicon()
     return [
         ClipSpec(request_for(lexicon.spoken(text, voice), voice), ContentType.NARRATIVE)
@@ -83,32 +85,31 @@ def clips_of_words(texts: Iterable[str]) -> list[ClipSpec]:
 
 
 def journey_clips(journey: Journey, narratives: Iterable[Narrative]) -> list[ClipSpec]:
-    """What listeners hear of it, then the words on its page."""
+    """The clips of the published texts, then those of the drafts."""
     return [*publishing.all_published_clips(journey), *draft_clips(narratives)]
 
 
 def make_drafts(narratives: Iterable[Narrative], *, requested_by: str = "") -> None:
-    """Make what is missing of the words on the page."""
+    """Make the missing clips of the drafts."""
     warming.start_run(_scope("chosen texts"), draft_clips(narratives), requested_by=requested_by)
 
 
 def make_clip(narrative: Narrative, voice: str, *, requested_by: str = "") -> None:
-    """The same in one voice."""
     warming.start_run(_scope("chosen texts"), [draft_clip(narrative, voice)], requested_by=requested_by)
 
 
 def make_again(planned: Plan, *, requested_by: str = "") -> None:
-    """Have clips that are there replaced by fresh ones."""
+    """Replace existing clips with new ones, as planned by `plan_remakes`."""
     remaking.start_remake(_scope("made again"), planned, requested_by=requested_by)
 
 
 def _scope(what: str) -> str:
-    """A run of its own: one that is under way would not try again what has failed in it."""
+    """A unique scope, so that this is a new run: joining an active one would not retry its failed clips."""
     return f"{what}, {timezone.now():%d %b %Y %H:%M:%S}"
 
 
 def make_journey(journey: Journey, narratives: Iterable[Narrative], *, requested_by: str = "") -> None:
-    """The same for all of a journey. Its published words first, in the runs that others may have begun."""
+    """Make the missing clips of a journey: published texts first, joining active runs, then the drafts."""
     for voice in conf().listener_voices:
         publishing.warm_journey(journey, voice, requested_by=requested_by)
     changed = [narrative for narrative in narratives if narrative.has_changes]

@@ -1,4 +1,4 @@
-"""The versions of a journey, as staff look back at them: what changed, how it sounded; and going back."""
+"""The versions of a journey: what each one changed, which clips are kept, and going back to one."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ VoiceClip: TypeAlias = tuple[str, Clip | None]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a version made of one text: the words before and after, and the clips that are kept of both.
+    """The change of one text in one version: the words before and after, and the clips of both.
 
-    Each listener voice has a pair in `clips`; its clip is None where the sound is not kept.
+    `clips` has a pair per listener voice; its clip is None if the audio is not kept.
     """
 
     narrative: Narrative
@@ -47,13 +47,13 @@ class Change:
 
     @property
     def is_only_sound(self) -> bool:
-        """The same words and title, pronounced otherwise."""
+        """Whether title and text stayed the same, so that only the pronunciation changed."""
         same = self.before is not None and (self.before.title, self.before.text)
         return same == (self.revision.title, self.revision.text)
 
 
 def changes_of(publications: Iterable[Publication]) -> dict[int, list[Change]]:
-    """By the publication's key. Three queries, however many there are."""
+    """The changes of each publication of one journey, by its key. Three queries for any number."""
     publications = list(publications)
     if not publications:
         return {}
@@ -79,6 +79,7 @@ def changes_of(publications: Iterable[Publication]) -> dict[int, list[Change]]:
                     _clips_of(before, kept) if before is not None else (),
                 )
             )
+        # Listeners never had a waiting or cancelled version, so it is not the "before" of a later one.
         if publication is None or publication.state == Publication.State.LIVE:
             heard[revision.narrative_id] = revision
     return told
@@ -88,6 +89,7 @@ def _kept(revisions: Iterable[Revision]) -> dict[str, Clip]:
     hashes = {
         revision.speech(voice).content_hash for revision in revisions for voice in conf().listener_voices
     }
+    # The waveform is large and not shown on this page.
     return Clip.objects.with_audio().defer("waveform").in_bulk(hashes, field_name="content_hash")
 
 
@@ -95,14 +97,15 @@ def _clips_of(revision: Revision, kept: dict[str, Clip]) -> list[VoiceClip]:
     return [(voice, kept.get(revision.speech(voice).content_hash)) for voice in conf().listener_voices]
 
 
-# --- going back ------------------------------------------------------------------------------------------
+# --- going back ----------------------------------------------------------------------------------------
 def words_as_of(publication: Publication, text: int | None = None) -> dict[Narrative, Revision]:
-    """What each text of the journey, or that one, said in this version, if it says something else now."""
+    """Texts whose draft differs from this version, each with its words then. `text` limits it to one."""
     journey: Journey = publication.journey
     heard_by_then = Q(publication__state=Publication.State.LIVE, publication__number__lt=publication.number)
     revisions = Revision.objects.filter(
         Q(publication=publication) | heard_by_then, narrative__journey=journey
     ).order_by("publication__number", "pk")
+    # In order of number, so that the last one of each text wins.
     latest = {revision.narrative_id: revision for revision in revisions}
     return {
         narrative: latest[narrative.pk]
@@ -115,7 +118,7 @@ def words_as_of(publication: Publication, text: int | None = None) -> dict[Narra
 
 @transaction.atomic
 def restore(publication: Publication, text: int | None = None) -> list[Narrative]:
-    """Write the words of this version into the drafts. Listeners notice nothing until they are published."""
+    """Copy this version into the drafts. Listeners get it when it is published."""
     publishing.lock_publishing()
     restored = words_as_of(publication, text)
     for narrative, revision in restored.items():

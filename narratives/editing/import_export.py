@@ -1,7 +1,7 @@
-"""A journey as a file (JSON or CSV), and back: read, compared, and only then written to the drafts.
+"""Export a journey as JSON or CSV, and import one: parse, compare, then write to the drafts.
 
-An import makes and publishes nothing. Order and kind are what listeners get at once, so it leaves both as
-they are where the journey is live; and it deletes nothing.
+An import never makes clips, publishes or deletes. Order and kind reach listeners at once, so in a live
+journey it keeps the order and the kinds of published texts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A text as a file has it. `stage` and `theme` are None where the file does not say."""
+    """A text in the file. `stage` and `theme` are None if the file has no such field."""
 
     slug: str
     kind: str
@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a file: in which row (the first is 1, 0 is the file itself) and field."""
+    """A problem in a row (the first is 1; 0 means the whole file) and field of a file."""
 
     row: int
     field: str
@@ -51,16 +51,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a file says, in its order."""
+    """The content of a file, in its order."""
 
     rows: tuple[Row, ...] = ()
     lexicon: tuple[Pronunciation, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
-# --- written ---------------------------------------------------------------------------------------------
+# --- exporting -----------------------------------------------------------------------------------------
 def as_json(journey: Journey) -> str:
-    """Words, order, kinds and the lexicon."""
+    """The texts with their order and kinds, and the lexicon."""
     texts = journey.narratives.values(*Row.__slots__)
     told = {
         "format": FORMAT,
@@ -73,38 +73,42 @@ def as_json(journey: Journey) -> str:
 
 
 def as_csv(journey: Journey) -> str:
-    """Words, order and kinds, for a spreadsheet."""
+    """The texts with their order and kinds, for a spreadsheet."""
     sheet = io.StringIO()
     csv_cells.write_rows(sheet, [COLUMNS, *journey.narratives.values_list(*COLUMNS)])
     return sheet.getvalue()
 
 
-# --- read ------------------------------------------------------------------------------------------------
+# --- parsing -------------------------------------------------------------------------------------------
 def parse_file(content: bytes) -> Parsed:
-    """What a file says, JSON or CSV; with problems where it cannot be read."""
+    """Parse JSON or CSV. Reports problems instead of raising."""
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig")  # Excel puts a byte order mark in front
         if text.lstrip().startswith(("{", "[")):
             return _checked(*_from_json(text))
         return _checked(_from_csv(text), [])
-    except (ValueError, RecursionError, csv.Error) as error:  # not UTF-8, not JSON, nested without end
-        says = str(error) if isinstance(error, _Unreadable) else "This is neither JSON nor CSV in UTF-8."
+    except (ValueError, RecursionError, csv.Error) as error:  # not UTF-8, not JSON, nested too deeply
+        says = (
+            str(error)
+            if isinstance(error, _Unreadable)
+            else "This file cannot be read. Upload JSON or CSV, saved as UTF-8."
+        )
         return Parsed(problems=(Problem(0, "file", says),))
 
 
 class _Unreadable(ValueError):
-    """The file is of no form that is known here; the message is for a person."""
+    """The file has an unknown format. The message is shown to staff."""
 
 
 def _from_json(text: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     told = json.loads(text)
     if not isinstance(told, dict) or told.get("format") != FORMAT:
-        raise _Unreadable(f"The file does not say that it is a “{FORMAT}”.")
+        raise _Unreadable(f"This is not an exported journey: its “format” is not “{FORMAT}”.")
     narratives, lexicon = told.get("narratives", []), told.get("lexicon", [])
     if not all(isinstance(part, list) for part in (narratives, lexicon)) or not all(
         isinstance(row, dict) for row in [*narratives, *lexicon]
     ):
-        raise _Unreadable("“narratives” and “lexicon” are lists of objects.")
+        raise _Unreadable("“narratives” and “lexicon” must be lists of objects.")
     return narratives, lexicon
 
 
@@ -112,10 +116,11 @@ def _from_csv(text: str) -> list[dict[str, Any]]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
     if missing:
-        raise _Unreadable(f"The first line has to name the columns; missing: {', '.join(missing)}.")
+        raise _Unreadable(f"The first line must name the columns. Missing: {', '.join(missing)}.")
     rows: list[dict[str, Any]] = [
         {name: csv_cells.unguarded(row[name] or "") for name in COLUMNS} for row in reader
     ]
+    # A spreadsheet may have been sorted by another column.
     if all(str(row["position"]).isdecimal() for row in rows):
         rows.sort(key=lambda row: int(row["position"]))
     return rows
@@ -138,7 +143,7 @@ def _row(told: dict[str, Any]) -> Row:
 
 
 def _said(value: Any) -> str:
-    """Without what no database keeps: NUL, and halves of characters."""
+    """Remove NUL and lone surrogates, which PostgreSQL cannot store."""
     words = "" if value is None else str(value)
     return words.replace("\x00", "").encode("utf-8", "ignore").decode().strip()
 
@@ -154,9 +159,9 @@ def _problems(told: Sequence[dict[str, Any]], rows: Sequence[Row]) -> Iterator[P
             for name, messages in error.message_dict.items():
                 yield Problem(number, name, " ".join(messages))
         if row.slug in seen:
-            yield Problem(number, "slug", f"“{row.slug}” is there twice.")
+            yield Problem(number, "slug", f"“{row.slug}” appears twice.")
         if "position" in raw and not str(raw["position"]).strip().isdecimal():
-            yield Problem(number, "position", "A position is a whole number from 0.")
+            yield Problem(number, "position", "The position must be a whole number, 0 or more.")
         seen.add(row.slug)
 
 
@@ -170,10 +175,10 @@ def _problems_of(entries: Iterable[Pronunciation]) -> Iterator[Problem]:
                 yield Problem(number, f"lexicon: {name}", " ".join(messages))
 
 
-# --- compared --------------------------------------------------------------------------------------------
+# --- comparing -----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A text of the journey and what the file says instead."""
+    """A text of the journey, and the row of the file that differs from it."""
 
     narrative: Narrative
     row: Row
@@ -181,7 +186,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What an import would do; nothing is written yet."""
+    """The effect that an import would have."""
 
     added: tuple[Row, ...] = ()
     changed: tuple[Changed, ...] = ()
@@ -197,7 +202,7 @@ class Difference:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for equal differences: what somebody has seen and said yes to."""
+        """Equal for equal differences, so a yes counts only for the difference that was shown."""
         before = [(each.narrative.title, each.narrative.text) for each in self.changed]
         told = (self.added, before, [each.row for each in self.changed], self.is_order_changed)
         entries = [(each.word, each.say_as, each.voice) for each in self.words_said_otherwise]
@@ -209,7 +214,7 @@ def compare(journey: Journey, parsed: Parsed) -> Difference:
     rows = {row.slug: row for row in parsed.rows}
     both = [(narratives[slug], row) for slug, row in rows.items() if slug in narratives]
     fixed = [
-        Problem(number, "kind", f"Listeners have this text as a {narratives[row.slug].kind}; it stays one.")
+        Problem(number, "kind", _kind_is_fixed(narratives[row.slug]))
         for number, row in enumerate(parsed.rows, start=1)
         if row.slug in narratives and narratives[row.slug].live and narratives[row.slug].kind != row.kind
     ]
@@ -228,16 +233,21 @@ def compare(journey: Journey, parsed: Parsed) -> Difference:
     )
 
 
+def _kind_is_fixed(narrative: Narrative) -> str:
+    kind = narrative.get_kind_display().lower()
+    return f"Already published as {'an' if kind[0] in 'io' else 'a'} {kind}, so its kind cannot change."
+
+
 def _differs(narrative: Narrative, row: Row) -> bool:
     return any(value is not None and getattr(narrative, name) != value for name, value in asdict(row).items())
 
 
-# --- written to the drafts -------------------------------------------------------------------------------
+# --- importing -----------------------------------------------------------------------------------------
 @transaction.atomic
 def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
-    """Do what `compare` told. Raises ValueError for a file with problems."""
+    """Write the file to the drafts and return what changed. Raises ValueError for a file with problems."""
     publishing.lock_publishing()
-    difference = compare(journey, parsed)
+    difference = compare(journey, parsed)  # again under the lock: the drafts may have changed
     if difference.problems:
         raise ValueError("a file with problems is not imported")
     for changed in difference.changed:
@@ -245,6 +255,7 @@ def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
     for row in difference.added:
         _write(Narrative(journey=journey, slug=row.slug), row)
     for entry in difference.words_said_otherwise:
+        # Like the unique constraint: one entry per voice and word, whatever its case.
         known = Pronunciation.objects.filter(word__iexact=entry.word, voice=entry.voice)
         if not known.update(say_as=entry.say_as, note=entry.note):
             entry.save()
@@ -261,8 +272,11 @@ def _write(narrative: Narrative, row: Row) -> None:
 
 
 def _put_in_order(journey: Journey, slugs: Sequence[str]) -> None:
-    """As in the file; where the journey is live, what listeners have keeps its order, and only new texts
-    take their place, each behind the one that it follows in the file."""
+    """Take the order of the file, with texts that are not in it at the end.
+
+    In a live journey the published texts keep their order, because listeners would get a new one at once;
+    other texts are placed after the text that they follow in the file.
+    """
     narratives = {narrative.slug: narrative for narrative in journey.narratives.all()}
     order = [slug for slug in narratives if narratives[slug].live_id] if journey.is_live else []
     for place, slug in enumerate(slugs):

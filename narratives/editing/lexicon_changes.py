@@ -1,4 +1,4 @@
-"""What a change of the lexicon would bring about, before it is saved."""
+"""Compute the effect of a change of the lexicon before it is saved."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ttscache.warming import ClipSpec, Plan
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words that may be spoken, and where they stand."""
+    """A text that may be spoken, with its title and whether listeners have it."""
 
     title: str
     words: str
@@ -31,7 +31,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class ChangedPronunciation:
-    """A text that would be said otherwise in these voices. `clips` has one for each of them."""
+    """A text that these voices would pronounce differently. `clips` has one entry per voice."""
 
     text: Text
     voices: tuple[str, ...]
@@ -45,29 +45,30 @@ class ChangedPronunciation:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """All texts that a lexicon says otherwise than the one in force, and what their clips would cost."""
+    """All texts that a new lexicon pronounces differently, and a plan that prices their clips."""
 
     changed: tuple[ChangedPronunciation, ...]
     planned: Plan
 
     @property
     def in_words(self) -> str:
-        """How many texts and clips, and what making them would cost."""
+        """The number of clips and texts, and the price of the missing clips."""
         texts, number = len(self.changed), len(self.planned.clips)
-        clips = f"{number} clip{'' if number == 1 else 's'} of {texts} text{'' if texts == 1 else 's'}"
-        if not self.planned.missing:
-            return f"This changes {clips}. All of them are made already."
+        clips = f"{number} clip{'' if number == 1 else 's'} in {texts} text{'' if texts == 1 else 's'}"
+        missing = len(self.planned.missing)
+        if not missing:
+            return f"This changes {clips}. The new audio is ready."
         if self.is_impossible:
-            number = len(self.planned.missing)
-            return f"This changes {clips}; {number} cannot be made: the voice model has been switched off."
+            return f"This changes {clips}. {missing} cannot be made: the voice model has been switched off."
+        new = "1 new clip has" if missing == 1 else f"{missing} new clips have"
         return (
-            f"This changes {clips}; {len(self.planned.missing)} would have to be made: "
+            f"This changes {clips}. {new} to be made: "
             f"{self.planned.characters:,} characters, {price(self.planned.cost_usd)}."
         )
 
     @property
     def is_impossible(self) -> bool:
-        """Whether a clip is missing that nobody can make: its voice model has retired."""
+        """Whether a missing clip cannot be made because its voice model has been switched off."""
         return bool(retired_among(clip.model for clip in self.planned.missing))
 
     @property
@@ -76,14 +77,14 @@ class Effect:
 
 
 def effect_of(after: Lexicon) -> Effect:
-    """Nothing is written."""
+    """Compare this lexicon with the saved one, for drafts, published texts and the bank."""
     before = Pronunciation.objects.lexicon()
     changed = tuple(change for text in _texts() if (change := _changed_pronunciation(text, before, after)))
     return Effect(changed, warming.plan(clip for each in changed for clip in each.clips))
 
 
 def sounds_to_publish(after: Lexicon) -> Plan:
-    """The clips of all that would be published with it: also what earlier changes have left to publish."""
+    """The clips that publishing this lexicon needs, including earlier changes that are not published yet."""
     return warming.plan(
         ClipSpec(request_for(after.spoken(revision.text, voice), voice), kind_of_clip(narrative))
         for narrative, revision in publishing.said_otherwise(after)
@@ -92,13 +93,13 @@ def sounds_to_publish(after: Lexicon) -> Plan:
 
 
 def lexicon_with(new: Pronunciation) -> Lexicon:
-    """As it would be with this entry, changed or new."""
-    others = Pronunciation.objects.exclude(pk=new.pk)
+    """The saved lexicon with this entry changed or added."""
+    others = Pronunciation.objects.exclude(pk=new.pk)  # a new entry has no key and excludes none
     return Lexicon.of([*(each.entry for each in others), new.entry])
 
 
 def lexicon_with_all(new: Iterable[Pronunciation]) -> Lexicon:
-    """The same with several, each instead of what there is for its word and voice."""
+    """The saved lexicon with several entries, each replacing the entry of the same word and voice."""
     said = {(each.word.lower(), each.voice): each.entry for each in [*Pronunciation.objects.all(), *new]}
     return Lexicon.of(said.values())
 
@@ -108,7 +109,7 @@ def lexicon_without(old: Pronunciation) -> Lexicon:
 
 
 def said_with(entry: Pronunciation) -> list[Narrative]:
-    """The texts in which the word is written."""
+    """The texts that contain the word of this entry."""
     alone = Lexicon.of([entry.entry])
     return [
         narrative
@@ -118,14 +119,14 @@ def said_with(entry: Pronunciation) -> list[Narrative]:
 
 
 def _texts() -> Iterator[Text]:
-    """Drafts, what listeners have or are about to get where it says something else, and the bank."""
+    """Drafts, the bank, and live or upcoming texts that differ from their draft."""
     narratives: Iterable[Narrative] = Narrative.objects.select_related("live", "pending", "journey")
     for narrative in narratives:
         kind, upcoming = kind_of_clip(narrative), narrative.upcoming
         is_live = upcoming is not None and narrative.journey.is_live
         if upcoming is not None and is_live and upcoming.text != narrative.text:
             yield Text(upcoming.title, upcoming.text, kind, is_live=True)
-            is_live = False
+            is_live = False  # of the draft, which has other words
         yield Text(narrative.title, narrative.text, kind, is_live=is_live)
     for reflection in BankReflection.objects.active():
         yield Text("Reflection bank", reflection.text, ContentType.ANALYSIS, is_live=False)
@@ -139,5 +140,6 @@ def _changed_pronunciation(text: Text, before: Lexicon, after: Lexicon) -> Chang
     }
     if not spoken:
         return None
+    # The page shows one spoken form, that of the first voice; each voice has a clip of its own form.
     clips = tuple(ClipSpec(request_for(said, voice), text.content_type) for voice, said in spoken.items())
     return ChangedPronunciation(text, tuple(spoken), next(iter(spoken.values())), clips)

@@ -1,4 +1,4 @@
-"""The rows of the narratives, one file a topic."""
+"""Models of journeys and narratives, one file per topic."""
 
 from narratives.models.journeys import Journey, Publication
 from narratives.models.lexicon import Pronunciation

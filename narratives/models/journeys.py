@@ -1,4 +1,4 @@
-"""Journey, and its Publications: the versions that listeners get."""
+"""Journey, and Publication: the versions of a journey that listeners get."""
 
 from __future__ import annotations
 
@@ -25,10 +25,8 @@ class Journey(Deletable):
     slug = models.SlugField()
     title = models.CharField(max_length=200)
     language = models.CharField(max_length=20, default="en")
-    is_live = models.BooleanField("live", default=False, help_text="Listeners can take this journey.")
-    is_default = models.BooleanField(
-        "default", default=False, help_text="The journey that listeners get when they ask for none by name."
-    )
+    is_live = models.BooleanField("live", default=False, help_text="Listeners can use this journey.")
+    is_default = models.BooleanField("default", default=False, help_text="This is the journey listeners get.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = PresentJourneys()
@@ -37,6 +35,7 @@ class Journey(Deletable):
     class Meta:
         ordering: ClassVar = ["-is_default", "title"]
         permissions: ClassVar = [("publish_journey", "Can publish: change what listeners get")]
+        # Deleted journeys do not count, so that their slug can be used again.
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["slug"],
@@ -56,12 +55,12 @@ class Journey(Deletable):
 
     @property
     def waiting(self) -> Publication | None:
-        """What was published and still waits for its sound."""
+        """The publication that waits for its clips; there is at most one."""
         return self.publications.waiting().first()
 
     @property
     def next_number(self) -> int:
-        """Of the version that would be published now."""
+        """The number that the next publication will have."""
         last: int | None = self.publications.aggregate(last=Max("number"))["last"]
         return (last or 0) + 1
 
@@ -71,20 +70,20 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
         return self.filter(state=Publication.State.WAITING)
 
     def heard(self) -> Self:
-        """Those that listeners have or had."""
+        """Publications that are or were live."""
         return self.filter(state=Publication.State.LIVE)
 
 
 class Publication(models.Model):
-    """Some texts of a journey that listeners get at once: all of them, words and sound, or none yet.
+    """Texts of a journey that go live together, words and audio, when all clips are ready.
 
-    `number` is the journey's version. It waits until every clip is there; one journey has one that waits.
+    `number` is the version of the journey. At most one publication of a journey waits.
     """
 
     class State(models.TextChoices):
-        WAITING = "waiting", "Waiting for its sound"
+        WAITING = "waiting", "Waiting for audio"
         LIVE = "live", "Published"
-        WITHDRAWN = "withdrawn", "Taken back"
+        WITHDRAWN = "withdrawn", "Cancelled"
 
     journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="publications")
     number = models.PositiveIntegerField()

@@ -1,4 +1,4 @@
-"""How words are pronounced."""
+"""Pronunciation: the entries of the lexicon."""
 
 from __future__ import annotations
 
@@ -17,21 +17,19 @@ class PronunciationQuerySet(models.QuerySet["Pronunciation"]):
 
 
 class Pronunciation(models.Model):
-    """Say a word otherwise than it is written. Captions keep the spelling."""
+    """The spoken form of a written word. Captions keep the written form."""
 
     word = models.CharField(
         max_length=100,
-        validators=[RegexValidator(r"\w", "A word has a letter or a digit.")],
-        help_text="As it is written; capitals or not is the same. Whole words only.",
+        validators=[RegexValidator(r"\w", "Write at least one letter or digit.")],
+        help_text="The word as it is written. Whole words only. Capital letters do not matter.",
     )
     say_as = models.CharField(
         max_length=200,
-        validators=[RegexValidator(r"\w", "There has to be something to say.")],
-        help_text="Spelled so that a voice says it right, for example “Shivawn” for “Siobhan”.",
+        validators=[RegexValidator(r"\w", "Write at least one letter or digit.")],
+        help_text="Spell it the way it sounds, for example “Shivawn” for “Siobhan”.",
     )
-    voice = models.CharField(
-        max_length=50, default="", blank=True, help_text="Only in this voice; empty: in all."
-    )
+    voice = models.CharField(max_length=50, default="", blank=True, help_text="Leave empty for all voices.")
     note = models.CharField(max_length=200, default="", blank=True)
 
     objects: ClassVar[models.Manager[Pronunciation]] = PronunciationQuerySet.as_manager()
@@ -45,7 +43,7 @@ class Pronunciation(models.Model):
                 Lower("word"),
                 "voice",
                 name="one_pronunciation_a_word_and_voice",
-                violation_error_message="There is an entry for this word already.",
+                violation_error_message="The lexicon already has this word for this voice.",
             )
         ]
 

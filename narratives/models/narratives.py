@@ -1,4 +1,4 @@
-"""A Narrative, its draft, and the Revisions that were published."""
+"""Narrative, which holds the draft, and Revision, which holds published words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ttscache.speech import SpeechRequest
 
 class NarrativeQuerySet(models.QuerySet["Narrative"]):
     def published(self) -> Self:
-        """What listeners get, in order, each with its live words."""
+        """Texts that are live, in listening order, each with its live revision."""
         return self.filter(live__isnull=False).select_related("live").order_by("position", "pk")
 
 
@@ -31,7 +31,7 @@ PresentNarratives = Present.from_queryset(NarrativeQuerySet)
 
 
 class Narrative(Deletable):
-    """A place in a journey. `title` and `text` are the draft; `live` is what listeners get."""
+    """A text of a journey. `title` and `text` are the draft; `live` is what listeners get."""
 
     class Kind(models.TextChoices):
         INTRO = "intro", "Intro"
@@ -44,7 +44,7 @@ class Narrative(Deletable):
     position = models.PositiveIntegerField(default=0, db_index=True)
     slug = models.SlugField()
     title = models.CharField(max_length=200)
-    text = models.TextField(help_text="What the voice says. Listeners hear it once it is published.")
+    text = models.TextField(help_text="Listeners hear this text after you publish it.")
     stage = models.CharField(max_length=100, default="", blank=True)
     theme = models.CharField(max_length=100, default="", blank=True)
     live = models.ForeignKey(
@@ -55,8 +55,8 @@ class Narrative(Deletable):
     )
     edited_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    # What staff write. The pointers to what listeners get are moved by publishing alone, which may happen
-    # while somebody has this narrative's page open.
+    # Saving a draft writes only these fields. Somebody else may publish while this page is open, and saving
+    # must not move `live` and `pending` back.
     DRAFT_FIELDS = ("kind", "position", "slug", "title", "text", "stage", "theme", "edited_at", "journey")
 
     objects = PresentNarratives()
@@ -64,6 +64,7 @@ class Narrative(Deletable):
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
+        # Deleted texts do not count, so that their slug can be used again.
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["journey", "slug"],
@@ -82,22 +83,22 @@ class Narrative(Deletable):
 
     @property
     def lexicon(self) -> Lexicon:
-        """The one in force, asked for anew each time; or the one that `share_lexicon` gave."""
+        """The lexicon that `share_lexicon` set; otherwise each access queries the database."""
         return self.__dict__.get("_lexicon") or Pronunciation.objects.lexicon()
 
     @property
     def has_changes(self) -> bool:
-        """Whether the draft says something else than listeners get, or would sound different."""
+        """Whether the draft differs from the live words or would be pronounced differently."""
         return self._differs_from(self.live)
 
     @property
     def upcoming(self) -> Revision | None:
-        """What listeners will have once all that was published is heard."""
+        """The revision that is live once the waiting publication, if any, has switched."""
         return self.pending or self.live
 
     @property
     def is_ahead(self) -> bool:
-        """Whether there is something to publish."""
+        """Whether the draft differs from what is live or waiting, so that publishing does something."""
         return self._differs_from(self.upcoming)
 
     def _differs_from(self, revision: Revision | None) -> bool:
@@ -106,23 +107,23 @@ class Narrative(Deletable):
         return not revision.sounds_as(self.lexicon)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Authors' texts are tidied when they are saved; from then on they are spoken as they are."""
+        """Tidy white space first: the saved text is exactly what is spoken, and its hash names the clip."""
         self.title, self.text = " ".join(self.title.split()), tidied(self.text)
         super().save(*args, **kwargs)
 
     def clean(self) -> None:
-        """Raises ValidationError for what nobody can see, or no voice can say."""
+        """Raise ValidationError for a title or text that has nothing to read or speak."""
         written = {name: getattr(self, name) for name in ("title", "text")}
         empty = [name for name, words in written.items() if words and not re.search(r"\w", words)]
         if empty:
-            raise ValidationError(dict.fromkeys(empty, "It has no letter and no digit."))
+            raise ValidationError(dict.fromkeys(empty, "Write at least one letter or digit."))
 
     def draft_speech(self, voice: str) -> SpeechRequest:
         return request_for(self.lexicon.spoken(self.text, voice), voice)
 
 
 def share_lexicon(narratives: Iterable[Narrative]) -> list[Narrative]:
-    """Look the lexicon up once for all of them."""
+    """Load the lexicon once for all of these, instead of once per text."""
     given, lexicon = list(narratives), Pronunciation.objects.lexicon()
     for narrative in given:
         narrative.__dict__["_lexicon"] = lexicon
@@ -130,13 +131,14 @@ def share_lexicon(narratives: Iterable[Narrative]) -> list[Narrative]:
 
 
 class Revision(models.Model):
-    """What was published, word for word. Never changed: publishing makes a new one and moves the pointer."""
+    """Published words. A revision never changes: publishing creates a new one and moves `live` to it."""
 
     narrative = models.ForeignKey(Narrative, on_delete=models.CASCADE, related_name="revisions")
     title = models.CharField(max_length=200)
     text = models.TextField()
-    spoken_text = models.TextField(help_text="The text as it is said aloud.")
-    spoken_by_voice = models.JSONField(default=dict, blank=True, help_text="Where a voice says it otherwise.")
+    spoken_text = models.TextField(help_text="The text as the voice says it.")
+    # Only voices whose spoken text differs from `spoken_text`.
+    spoken_by_voice = models.JSONField(default=dict, blank=True, help_text="Voices that say it differently.")
     publication = models.ForeignKey(
         Publication, on_delete=models.CASCADE, null=True, blank=True, related_name="revisions"
     )
@@ -150,18 +152,18 @@ class Revision(models.Model):
         return f"{self.title}, {self.published_at:%d %b %Y}"
 
     def speech(self, voice: str) -> SpeechRequest:
-        """These words in the house rendition: the one key under which their sound is kept."""
+        """The request that makes, and whose hash finds, the clip of these words in this voice."""
         return request_for(self.spoken_in(voice), voice)
 
     def sounds_as(self, lexicon: Lexicon) -> bool:
-        """Whether this lexicon has it said in the same way, in every voice that listeners have."""
+        """Whether this lexicon gives the same pronunciation in every listener voice."""
         return all(
             self.spoken_in(voice) == lexicon.spoken(self.text, voice) for voice in conf().listener_voices
         )
 
     @property
     def said(self) -> dict[str, Any]:
-        """What it consists of, to compare and to copy."""
+        """The published fields, to compare and to copy."""
         return {name: getattr(self, name) for name in ("title", "text", "spoken_text", "spoken_by_voice")}
 
     def spoken_in(self, voice: str) -> str:

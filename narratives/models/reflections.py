@@ -1,4 +1,4 @@
-"""The bank of reflections that people wrote."""
+"""BankReflection: reflections that people wrote."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class BankReflectionQuerySet(models.QuerySet["BankReflection"]):
         return self.filter(is_active=True)
 
     def with_words(self, text: str) -> BankReflection | None:
-        """The one with these words, in use or not."""
+        """The reflection with exactly this text, in use or not."""
         return self.filter(text=text).first()
 
 
 class BankReflection(models.Model):
-    """A reflection that a person wrote, for any answer to a question of its theme."""
+    """A reflection that a person wrote. It suits any answer to a question of its theme."""
 
     class Occasion(models.TextChoices):
         ANY = "any", "Any answer"
@@ -36,24 +36,24 @@ class BankReflection(models.Model):
 
     text = models.TextField(help_text="Two plain sentences, at most 200 characters.")
     theme = models.SlugField(
-        default="general", help_text="The theme of the questions it suits; “general” for all of them."
+        default="general", help_text="The theme of the questions it suits. Use “general” for all questions."
     )
     occasion = models.CharField(max_length=10, choices=Occasion, default=Occasion.ANY)
-    is_active = models.BooleanField("in use", default=True, help_text="May be spoken to listeners.")
+    is_active = models.BooleanField("in use", default=True, help_text="Listeners may hear it.")
     edited_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[models.Manager[BankReflection]] = BankReflectionQuerySet.as_manager()
 
     class Meta:
         verbose_name = "reflection"
-        verbose_name_plural = "reflection bank"
+        verbose_name_plural = "reflections"
         ordering: ClassVar = ["theme", "pk"]
 
     def __str__(self) -> str:
         return self.text[:60]
 
     def clean(self) -> None:
-        """Raises ValidationError for what the rules do not allow to be spoken."""
+        """Raise ValidationError if the text breaks the rules for reflections."""
         self.text = tidied(self.text)
         wrong = reflection_rules.problems(self.text) if self.text else []
         if wrong:

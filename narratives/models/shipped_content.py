@@ -1,4 +1,4 @@
-"""Which of the content that comes with this project was loaded."""
+"""ShippedContent: a record of the default content that was loaded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils import timezone
 
 
 class ShippedContent(models.Model):
-    """What came with this project and was loaded once; deleted, it stays deleted."""
+    """Default content that was loaded once, so that content deleted by staff is not loaded again."""
 
     name = models.SlugField(max_length=60, primary_key=True)
     loaded_at = models.DateTimeField(default=timezone.now, editable=False)

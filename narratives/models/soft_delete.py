@@ -1,4 +1,4 @@
-"""Rows that can be deleted and had back: as long as they are deleted, `objects` knows nothing of them."""
+"""Soft deletion: `objects` hides deleted rows, `everything` includes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ M = TypeVar("M", bound=models.Model)
 
 
 class Present(models.Manager[M]):
-    """Leaves out what is deleted. The first manager of a model, so relations and staff pages use it too."""
+    """Hides deleted rows. Declare it first: the default manager also serves relations and staff pages."""
 
     def get_queryset(self) -> models.QuerySet[M]:
         return super().get_queryset().filter(deleted_at__isnull=True)
@@ -29,5 +29,5 @@ class Deletable(models.Model):
         return self.deleted_at is not None
 
     def validate_constraints(self, exclude: AbstractSet[str] | None = None) -> None:  # type: ignore[override]
-        """No form has `deleted_at`; what is unique among those that are there is checked all the same."""
+        """Check the constraints on present rows. Django skips them because no form has `deleted_at`."""
         super().validate_constraints(exclude=set(exclude or ()) - {"deleted_at"})

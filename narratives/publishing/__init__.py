@@ -1,4 +1,4 @@
-"""What listeners get: publications, their clips, the pins that hold them, and what is made ahead."""
+"""Everything that decides what listeners get: publications, their clips, their pins, and clips made ahead."""
 
 from narratives.publishing.clips import (
     all_clips,

@@ -1,4 +1,4 @@
-"""The clips of what is published or about to be, and of the bank."""
+"""The clips of published and waiting texts, and of the reflection bank."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def kind_of_clip(narrative: Narrative) -> ContentType:
 
 
 def given_by(publication: Publication) -> QuerySet[Revision]:
-    """Its texts, without those that have been deleted since."""
+    """The texts of a publication that have not been deleted since."""
     return publication.revisions.filter(narrative__deleted_at__isnull=True)
 
 
 def clips_of(publication: Publication, voices: Iterable[str] = ()) -> list[ClipSpec]:
-    """All clips of its texts, in these voices or in all that listeners have."""
+    """All clips of a publication, in these voices or in every listener voice."""
     return [
         ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
         for voice in voices or conf().listener_voices
@@ -45,8 +45,10 @@ def clips_of(publication: Publication, voices: Iterable[str] = ()) -> list[ClipS
 
 
 def makeable_clips_of(publication: Publication) -> list[ClipSpec]:
-    """Those that can be made. A voice whose rendition cannot be made any more says the new words once the
-    rendition takes over that is being prepared; where none is, nothing is made in it.
+    """The clips of a publication that can be made.
+
+    If the rendition of a voice can no longer make clips, they come from the rendition that will replace it;
+    if none will, that voice has no clips here.
     """
     with making_new_words() as voices:
         return clips_of(publication, voices) if voices else []
@@ -54,13 +56,16 @@ def makeable_clips_of(publication: Publication) -> list[ClipSpec]:
 
 @contextmanager
 def making_new_words() -> Iterator[list[str]]:
-    """Within the block, each listener voice is played by the rendition in which new words are made: the live
-    one, or the pending one where the live one cannot be made any more. Yields the voices that have either.
+    """Within the block, each listener voice is played by the rendition that makes new clips.
+
+    That is the live one, or the pending one if the live one can no longer make clips. Yields the voices that
+    have either.
     """
     with playing() as live:
         pending = {row.listener_voice: row.spec for row in pending_renditions()}
         stuck = set(conf().listener_voices).difference(makeable_voices())
         instead = {voice: spec for voice, spec in pending.items() if voice in stuck}
+        # The words are spoken as if these renditions had taken over already.
         with playing({**live, **instead}):
             yield [voice for voice in conf().listener_voices if voice not in stuck or voice in instead]
 
@@ -77,7 +82,7 @@ def voices_without_new_words() -> list[str]:
 
 
 def waits_for_renditions(publication: Publication) -> list[Rendition]:
-    """The pending renditions without which listeners cannot get these words: the page says so."""
+    """The pending renditions that must take over before this publication can go live."""
     live = live_renditions()
     return [
         rendition
@@ -88,30 +93,30 @@ def waits_for_renditions(publication: Publication) -> list[Rendition]:
 
 
 def published_clips(journey: Journey, voice: str) -> Iterator[ClipSpec]:
-    """Everything of a journey that listeners may hear in this voice, in its order."""
+    """The clips of a journey's published texts in this voice, in listening order."""
     return clips_in_voice(journey.narratives.published(), voice)
 
 
 def clips_in_voice(narratives: Iterable[Narrative], voice: str) -> Iterator[ClipSpec]:
-    """What listeners hear of these texts in this voice."""
+    """The clips of the live words of these texts in this voice."""
     for narrative in narratives:
         if narrative.live is not None:
             yield ClipSpec(narrative.live.speech(voice), kind_of_clip(narrative))
 
 
 def clips_of_live(narrative: Narrative) -> list[ClipSpec]:
-    """What listeners hear of one text, in every voice that they have."""
+    """The clips of the live words of one text in every listener voice."""
     live, kind = narrative.live, kind_of_clip(narrative)
     return [ClipSpec(live.speech(voice), kind) for voice in conf().listener_voices] if live else []
 
 
 def all_published_clips(journey: Journey) -> list[ClipSpec]:
-    """The same in every voice that listeners have."""
+    """The clips of a journey's published texts in every listener voice."""
     return [wanted for voice in conf().listener_voices for wanted in published_clips(journey, voice)]
 
 
 def live_clips(voices: Iterable[str] = ()) -> list[ClipSpec]:
-    """Everything of all live journeys, in these voices or in all that listeners have."""
+    """The clips of all live journeys, in these voices or in every listener voice."""
     return [
         wanted
         for journey in Journey.objects.live()
@@ -121,7 +126,7 @@ def live_clips(voices: Iterable[str] = ()) -> list[ClipSpec]:
 
 
 def all_clips() -> list[ClipSpec]:
-    """All texts in every voice that listeners have: what they hear, what waits, the drafts, and the bank."""
+    """The clips of live, waiting and draft texts and of the bank, in every listener voice."""
     narratives = share_lexicon(Narrative.objects.select_related("live", "pending", "journey"))
     spoken = [
         ClipSpec(speech, kind_of_clip(narrative))
@@ -136,8 +141,9 @@ def all_clips() -> list[ClipSpec]:
 
 
 def bank_clips(reflections: Iterable[BankReflection], voices: Iterable[str] = ()) -> list[ClipSpec]:
-    """What these reflections sound like in these voices, or in all that listeners have."""
+    """The clips of these reflections, in these voices or in every listener voice."""
     lexicon = Pronunciation.objects.lexicon()
+    # Callers rely on the order: all reflections in the first voice, then all in the next.
     return [
         ClipSpec(reflection.speech(voice, lexicon), ContentType.ANALYSIS)
         for voice in voices or conf().listener_voices

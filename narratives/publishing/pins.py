@@ -1,4 +1,4 @@
-"""Keep the pins in step with the texts: which clips no prune may delete, and why."""
+"""Keep pins in step with the texts. A pin says why a prune must keep a clip."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ttscache.warming.takeover import needed_clips, pending_renditions
 
 
 def lock_publishing() -> None:
-    """Whoever changes what listeners get waits here for those who do so already."""
+    """Let only one transaction at a time change what listeners get. Call it inside a transaction."""
     list(Journey.everything.select_for_update().order_by("pk"))
 
 
 @transaction.atomic
 def sync_pins() -> None:
-    """Put every published text on record and set the pins: what is live, what is a draft or waits.
+    """Record the clips of published texts, and pin those of live, waiting and draft texts.
 
-    The clips of a rendition that is being prepared are held like drafts: nobody hears them yet.
+    Clips of a rendition that is being prepared are pinned as drafts, because nobody hears them yet.
     """
-    lock_publishing()  # the last word is the latest
-    with playing():  # read after the lock, once for all texts
+    lock_publishing()  # of two concurrent calls, the later one sees all changes and writes last
+    with playing():  # read the renditions once, after the lock
         _sync_pins()
 
 
@@ -51,10 +51,12 @@ def _sync_pins() -> None:
                 wanted[Pin.Reason.SYSTEM if is_system else Pin.Reason.LIVE].add(speech.content_hash)
             if narrative.pending is not None:
                 wanted[Pin.Reason.DRAFT].add(narrative.pending.speech(voice).content_hash)
+            # A draft equal to its live text has the same clip, which is pinned already.
             if has_changes or not is_live:
                 wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
     for rendition in pending_renditions():
         wanted[Pin.Reason.DRAFT] |= {spec.speech.content_hash for spec in needed_clips(rendition)}
+    # Before the pins are written, so that a prune that runs now keeps these clips.
     Clip.objects.protect(set().union(*wanted.values()))
     warming.record(audible)
     Clip.objects.record_all(bank, ContentType.ANALYSIS, are_shareable=True)

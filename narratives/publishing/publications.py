@@ -1,7 +1,7 @@
-"""Publish texts: fix their words, have their clips made, and give listeners both at once.
+"""Publish texts: freeze their words, make their clips, then give listeners both together.
 
-Listeners get a publication once all of its clips are there. The process that ends a warm run looks whether
-that is so, and a schedule does too.
+A publication goes live when all its clips are ready. The process that ends a warm run checks that, and so
+does a schedule, in case that process was killed.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from ttscache.warming.takeover import make_pending
 logger = logging.getLogger(__name__)
 
 
-# --- publishing ------------------------------------------------------------------------------------------
+# --- publishing ----------------------------------------------------------------------------------------
 @transaction.atomic
 def publish(
     narratives: Iterable[Narrative], *, requested_by: str = "publishing", at_once: bool = False
 ) -> list[Publication]:
-    """Have listeners get the draft's words: a publication for each journey, its sound made at once.
+    """Publish the drafts: create one publication per journey and queue its clips.
 
-    Listeners keep the old words and the old sound until all of the new is there, unless `at_once`; where
-    nobody has any words of the journey yet there is nothing to wait for. What waits already is taken along.
+    Listeners keep the old words and audio until all new clips are ready. It switches right away with
+    `at_once`, and for the first publication of a journey. A publication that waits already is merged in.
     """
     lock_publishing()
-    # Read again, now that nobody else publishes.
+    # Read again under the lock: somebody may have published meanwhile.
     fresh = Narrative.objects.filter(pk__in=[narrative.pk for narrative in narratives]).select_related(
         "live", "pending", "journey"
     )
@@ -58,7 +58,7 @@ def publish(
 
 @transaction.atomic
 def publish_sounds(*, requested_by: str = "publishing") -> list[Publication]:
-    """Have published words said as the lexicon has it now. Drafts with other words stay drafts."""
+    """Publish the current lexicon's pronunciation of published texts. Edited drafts stay drafts."""
     lock_publishing()
     otherwise = said_otherwise(Pronunciation.objects.lexicon())
     words = {narrative: (revision.title, revision.text) for narrative, revision in otherwise}
@@ -67,7 +67,7 @@ def publish_sounds(*, requested_by: str = "publishing") -> list[Publication]:
 
 
 def said_otherwise(lexicon: Lexicon) -> list[tuple[Narrative, Revision]]:
-    """What listeners have, or are about to get, and this lexicon has said otherwise."""
+    """Live or upcoming texts that this lexicon pronounces differently."""
     upcoming = Narrative.objects.filter(
         Q(live__isnull=False) | Q(pending__isnull=False), journey__is_live=True
     )
@@ -78,7 +78,7 @@ def said_otherwise(lexicon: Lexicon) -> list[tuple[Narrative, Revision]]:
     ]
 
 
-@playing()  # read after the lock, so that no voice is switched meanwhile
+@playing()  # read after the lock, so no voice can change meanwhile
 def _publish(
     words: Mapping[Narrative, tuple[str, str]], *, requested_by: str, at_once: bool = False
 ) -> list[Publication]:
@@ -88,7 +88,7 @@ def _publish(
         chosen = {narrative: said for narrative, said in words.items() if narrative.journey == journey}
         publication = _create_publication(journey, chosen, requested_by)
         if publication is None:
-            continue  # all of it had been published and is as before again
+            continue  # the edits were undone, so listeners have these words already
         publications.append(publication)
         if at_once or is_first:
             _switch(publication)
@@ -97,18 +97,21 @@ def _publish(
     sync_pins()
     for publication in publications:
         if publication.state == Publication.State.LIVE and publication.journey.is_live:
-            for voice in makeable_voices():  # in another one a try would fail: listeners read the new words
+            # Listeners have it already, so its clips cannot wait for the hourly schedule. In a voice that
+            # cannot make clips a try would fail; there, listeners read the new words.
+            for voice in makeable_voices():
                 warm_journey(publication.journey, voice, requested_by=requested_by)
     if publications:
-        make_pending(requested_by=requested_by)  # a voice that is being prepared says the new words as well
+        make_pending(requested_by=requested_by)  # a voice that is being prepared needs the new clips too
     return publications
 
 
 def _create_publication(
     journey: Journey, words: Mapping[Narrative, tuple[str, str]], requested_by: str
 ) -> Publication | None:
-    """A publication of exactly these words, and of what waited besides. None where there is none left."""
+    """Create a publication of these words and of other waiting texts; None if nothing differs from live."""
     before = journey.waiting
+    # A constraint allows one waiting publication per journey, so withdraw the old one first.
     if before is not None:
         _withdraw(before)
     publication = Publication.objects.create(
@@ -117,6 +120,7 @@ def _create_publication(
     for narrative, (title, text) in words.items():
         spoken, by_voice = narrative.lexicon.spoken_forms(text, conf().listener_voices)
         said = {"title": title, "text": text, "spoken_text": spoken, "spoken_by_voice": by_voice}
+        # The draft may have been edited back to what is live.
         if narrative.live is None or narrative.live.said != said:
             _add_pending_revision(publication, narrative, said)
     taken_along = given_by(before).exclude(narrative__in=words) if before is not None else []
@@ -133,9 +137,9 @@ def _add_pending_revision(publication: Publication, narrative: Narrative, said: 
     Narrative.objects.filter(pk=narrative.pk).update(pending=revision)
 
 
-# --- waiting ---------------------------------------------------------------------------------------------
+# --- waiting -------------------------------------------------------------------------------------------
 def make(publication: Publication, *, requested_by: str = "") -> WarmRun:
-    """Have what is missing made, also what could not be made before."""
+    """Make the missing clips, and retry those that failed."""
     return warming.start_run(
         publication.scope,
         makeable_clips_of(publication),
@@ -145,23 +149,26 @@ def make(publication: Publication, *, requested_by: str = "") -> WarmRun:
 
 
 def taken_along_with(narratives: Iterable[Narrative]) -> list[ClipSpec]:
-    """What waits already and would be published with these: the clips of its other texts, where nobody makes
-    them just now, as that has been agreed to."""
+    """The clips of waiting texts that publishing these would merge in.
+
+    Leaves out publications whose run is active, because somebody agreed to that price already.
+    """
     narratives = list(narratives)
     chosen = {narrative.pk for narrative in narratives}
     with making_new_words() as voices:
         return [
             ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
             for before in Publication.objects.waiting().filter(journey__narratives__in=chosen).distinct()
-            if not _is_being_made(before)
+            if not _runs_of(before).exclude(paused_because=WarmRun.Pause.STAFF).exists()
             for revision in given_by(before).exclude(narrative__in=chosen).select_related("narrative")
             for voice in voices
         ]
 
 
 def make_what_waits(*, requested_by: str = "") -> None:
-    """Start runs for all that wait: a clip that failed may be made by now, and with other settings the same
-    words have other clips. Clips that failed too often wait for staff.
+    """Start runs for all waiting publications, to retry failed clips and to follow changed settings.
+
+    Clips that failed MOST_TRIES times wait for staff.
     """
     for publication in Publication.objects.waiting().select_related("journey"):
         warming.start_automatic_run(
@@ -173,11 +180,13 @@ def make_what_waits(*, requested_by: str = "") -> None:
 
 
 def activate_ready_publications() -> None:
-    """Give listeners every publication whose clips are all there; of each all at once."""
+    """Switch every waiting publication whose clips are all ready."""
     for publication in Publication.objects.waiting().select_related("journey"):
+        # Most calls find nothing ready, so this first look takes no lock.
         if _is_ready(publication, clips_of(publication)):
             with transaction.atomic():
                 lock_publishing()
+                # Look again under the lock: it may have been switched, cancelled or replaced.
                 still = (
                     Publication.objects.waiting().filter(pk=publication.pk).select_related("journey").first()
                 )
@@ -187,20 +196,20 @@ def activate_ready_publications() -> None:
 
 @transaction.atomic
 def publish_anyway(publication: Publication) -> bool:
-    """Switch at once, whatever is missing: the first listener waits for it. False where it waits no more."""
+    """Switch although clips are missing; listeners wait for them. False if it no longer waits."""
     lock_publishing()
     if not Publication.objects.waiting().filter(pk=publication.pk).exists():
         return False
     _switch(publication)
     sync_pins()
-    for run in _runs_of(publication):  # what is published is made, and its price has been told
+    for run in _runs_of(publication):  # staff saw the price when they confirmed
         warming.resume(run, paused_because=WarmRun.Pause.STAFF)
     return True
 
 
 @transaction.atomic
 def withdraw(publication: Publication) -> bool:
-    """Take one back that waits; its words are still drafts. False where it waits no more."""
+    """Cancel a waiting publication; its words stay drafts. False if it no longer waits."""
     lock_publishing()
     if not Publication.objects.waiting().filter(pk=publication.pk).exists():
         return False
@@ -210,7 +219,7 @@ def withdraw(publication: Publication) -> bool:
 
 
 def mark_withdrawn(publication: Publication) -> None:
-    """Nobody waits for it any more, so no more is made for it either."""
+    """Mark it as withdrawn and cancel its runs."""
     publication.state = Publication.State.WITHDRAWN
     publication.save(update_fields=["state"])
     for run in _runs_of(publication):
@@ -218,31 +227,29 @@ def mark_withdrawn(publication: Publication) -> None:
 
 
 def wait_again(publication: Publication, *, requested_by: str) -> None:
-    """Have listeners get what was set aside, as soon as its sound is there. What is to be paid for is not
-    made before staff let it go on.
+    """Let a withdrawn publication wait for its clips again.
+
+    If making them costs money, its run is paused until staff resume it.
     """
     publication.state = Publication.State.WAITING
     publication.save(update_fields=["state"])
     costs_money = warming.plan(makeable_clips_of(publication)).cost_usd > 0
     run = _make_or_switch(publication, requested_by=requested_by)
+    # Callers hold a transaction: run and pause commit together, so no worker takes a clip in between.
     if run is not None and costs_money:
         warming.pause(run, WarmRun.Pause.STAFF)
 
 
 def resume_publication(publication: Publication, *, requested_by: str = "") -> WarmRun:
-    """Have what is missing made, also where that was paused."""
+    """Make the missing clips, and resume a paused run."""
     run = make(publication, requested_by=requested_by)
-    warming.resume(run)
+    warming.resume(run)  # make() may have joined a run that is paused
     return run
 
 
 def is_paused(publication: Publication) -> bool:
-    """Whether what it waits for is not made before staff let it go on."""
+    """Whether staff must resume it before its clips are made."""
     return _runs_of(publication).filter(paused_because=WarmRun.Pause.STAFF).exists()
-
-
-def _is_being_made(publication: Publication) -> bool:
-    return _runs_of(publication).exclude(paused_because=WarmRun.Pause.STAFF).exists()
 
 
 def _runs_of(publication: Publication) -> QuerySet[WarmRun]:
@@ -251,25 +258,25 @@ def _runs_of(publication: Publication) -> QuerySet[WarmRun]:
 
 @playing()
 def _make_or_switch(publication: Publication, *, requested_by: str) -> WarmRun | None:
-    """Queue its missing clips; without any, or where nobody can hear the journey, switch at once."""
+    """Queue the missing clips; switch at once if there are none or the journey is not live."""
     run = None
     if publication.journey.is_live:
         specs, name = makeable_clips_of(publication), publication.run_name
         run = warming.queue_missing(publication.scope, specs, name=name, requested_by=requested_by)
     if run is None:
-        _switch_if_ready(publication)  # what nobody can make any more waits for another rendition
+        _switch_if_ready(publication)  # not ready if a clip has to come from a pending rendition
     return run
 
 
 def _is_ready(publication: Publication, specs: Sequence[ClipSpec]) -> bool:
-    """Whether a switch loses listeners nothing: every clip is there, or nobody can hear the journey."""
+    """Whether listeners would not have to wait: all clips are ready, or the journey is not live."""
     return not publication.journey.is_live or not warming.plan(specs).missing
 
 
 @playing()
 def _switch_if_ready(publication: Publication) -> bool:
     specs = clips_of(publication)
-    warming.protect(specs)  # before the look, so that a prune cannot delete a clip that was counted as there
+    warming.protect(specs)  # before the check: a prune could delete a clip that was counted as ready
     if not _is_ready(publication, specs):
         return False
     _switch(publication)
@@ -277,9 +284,10 @@ def _switch_if_ready(publication: Publication) -> bool:
 
 
 def _switch(publication: Publication) -> None:
-    """Words and sound, of all its texts."""
+    """Give listeners the words and audio of all texts of this publication."""
     now = timezone.now()
     changing = Narrative.objects.filter(pending__publication=publication)
+    # Retire the old revisions before the next statement moves `live`, by which they are found.
     Revision.objects.filter(pk__in=changing.values("live")).update(retired_at=now)
     publication.revisions.update(published_at=now)
     Narrative.objects.filter(pk__in=list(changing.values_list("pk", flat=True))).update(
@@ -291,6 +299,6 @@ def _switch(publication: Publication) -> None:
 
 
 def _withdraw(publication: Publication) -> None:
-    """Its words are drafts again, also those of a text that is deleted just now."""
+    """Turn the texts of a publication into drafts again, including deleted ones."""
     Narrative.everything.filter(pending__publication=publication).update(pending=None)
     mark_withdrawn(publication)

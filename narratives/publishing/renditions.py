@@ -1,4 +1,4 @@
-"""What publishing has to do with who plays a listener voice."""
+"""The clips that a rendition needs before it may play a listener voice."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from ttscache.warming import ClipSpec
 
 
 def clips_of_voice(listener_voice: str, rendition: VoiceRendition) -> list[ClipSpec]:
-    """Every clip that has to be there before this rendition may play this voice.
+    """All clips that must be ready before this rendition may play this voice.
 
-    All live journeys with their system clips, what waits to be published in them, and those of the bank that
-    are spoken in this voice today.
+    These are the clips of live journeys, of waiting publications in them, and of the reflections in the bank
+    that have a clip in this voice today.
     """
+    # A clip depends on the rendition: see first which are made today, then list them for the new one.
     with playing() as now:
         bank = bank_clips(BankReflection.objects.active(), [listener_voice])
         are_spoken = {clip.content_hash for clip in warming.plan(bank).clips if clip.is_ready}
@@ -34,8 +35,8 @@ def clips_of_voice(listener_voice: str, rendition: VoiceRendition) -> list[ClipS
 
 
 def voices_changed() -> None:
-    """A rendition was requested, given up, or took over: hold the right clips, and go on with what waits."""
-    with playing():  # as this transaction has left it
+    """Update pins and waiting publications after a rendition was requested, given up or switched."""
+    with playing():  # read the renditions as this transaction has changed them
         sync_pins()
         make_what_waits(requested_by="a change of voices")
         activate_ready_publications()

@@ -1,4 +1,4 @@
-"""Make the clips that listeners may hear, ahead of their requests."""
+"""Make clips before listeners ask for them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def warm_journey(
     lane: Lane = Lane.SCHEDULED,
     requested_by: str = "",
 ) -> WarmRun:
-    """Make what is missing of a journey in this voice, or join the run that does so already.
+    """Make the missing clips of a journey in this voice, or join the active run that does.
 
-    `specs`: its published clips, where the caller has them. Where nothing is missing, this returns the last
-    run that made this voice whole.
+    Pass `specs` if the caller has the published clips already. If no clip is missing, this returns the last
+    run of this journey and voice.
     """
     if specs is None:
         specs = published_clips(journey, voice)
@@ -35,6 +35,7 @@ def is_warming(journey: Journey, voice: str) -> bool:
 
 
 def _scope(journey: Journey, voice: str) -> str:
+    # One scope per journey and voice: a second request joins the active run instead of paying twice.
     return f"journey:{journey.pk}:{voice}"
 
 
@@ -43,7 +44,7 @@ def _run_name(journey: Journey, voice: str) -> str:
 
 
 def warm_live_journeys(voices: Iterable[str] = (), *, requested_by: str = "") -> list[WarmRun]:
-    """The same for all live journeys, in these voices or in all that listeners have."""
+    """Make the missing clips of all live journeys, in these voices or in every listener voice."""
     return [
         warm_journey(journey, voice, requested_by=requested_by)
         for journey in Journey.objects.live()
@@ -52,7 +53,7 @@ def warm_live_journeys(voices: Iterable[str] = (), *, requested_by: str = "") ->
 
 
 def keep_live_journeys_warm(*, requested_by: str) -> None:
-    """The same where nobody has asked: what has failed too often is left until somebody does."""
+    """Make missing clips on schedule: clips that failed too often wait until staff ask for them."""
     for journey in Journey.objects.live():
         for voice in conf().listener_voices:
             scope, name = _scope(journey, voice), _run_name(journey, voice)

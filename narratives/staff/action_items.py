@@ -1,6 +1,6 @@
-"""What staff should look at, of the texts: drafts to publish, versions that wait, clips that failed.
+"""Action items about texts: drafts to publish, waiting versions, failed clips.
 
-The dashboard asks for it each time it is shown, and knows nothing of narratives.
+The dashboard asks for them through a hook each time it is shown, because ttscache does not know narratives.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ttscache.staff.badges import FAILED, badges_of
 
 
 def action_items_of_texts() -> Iterator[ActionItem]:
-    """Each leads to exactly the texts it counts. Raises Error."""
+    """The action items, each with a link to exactly the texts it counts. Raises Error."""
     narratives = list(Narrative.objects.select_related("live", "pending", "journey"))
     texts = "admin:narratives_narrative_changelist"
     if failed := len(with_failed_clips(narratives)):
@@ -32,18 +32,20 @@ def action_items_of_texts() -> Iterator[ActionItem]:
         )
     yield from _of_versions()
     if ahead := len(to_publish(narratives)):
-        says = "1 text has changes" if ahead == 1 else f"{ahead} texts have changes"
-        yield ActionItem(f"{says} not published yet", f"{texts}?state=ahead", "narratives.view_narrative")
+        says = "1 text has unpublished changes" if ahead == 1 else f"{ahead} texts have unpublished changes"
+        yield ActionItem(says, f"{texts}?state=ahead", "narratives.view_narrative")
 
 
 def to_publish(narratives: Iterable[Narrative]) -> list[Narrative]:
-    """Those whose draft is ahead of all that was published, new ones included."""
+    """Texts whose draft differs from the published or waiting words, including new texts."""
     return [narrative for narrative in share_lexicon(narratives) if narrative.is_ahead]
 
 
 def with_failed_clips(narratives: Iterable[Narrative]) -> list[Narrative]:
-    """Those whose words on the page could not be made in some voice, but for versions that wait: they say so
-    themselves."""
+    """Texts whose draft could not be made in some voice.
+
+    Leaves out texts of waiting versions, which have an action item of their own.
+    """
     found = [narrative for narrative in narratives if narrative.pending is None]
     add_sounds(found)
     return [each for each in found if any(sound.badge.word == FAILED.word for sound in sounds_of(each))]
@@ -68,16 +70,16 @@ def _of_versions() -> Iterator[ActionItem]:
         is_paused = publishing.is_paused(publication)
         count = "1 clip is missing" if missing == 1 else f"{missing} clips are missing"
         yield ActionItem(
-            f"Version {publication.number} of “{publication.journey}” waits: {count}"
+            f"Version {publication.number} of “{publication.journey}” is waiting: {count}"
             + (f", {failed} could not be made" if failed else "")
-            + (", and nothing is made before you resume it" if is_paused else ""),
+            + (". It is paused: press Resume on its page" if is_paused else ""),
             reverse("admin:narratives_journey_change", args=[publication.journey_id]),
             "narratives.view_journey",
             is_urgent=bool(failed),
         )
 
 
-# --- reflections that are heard often ---------------------------------------------------------------------
+# --- reflections that are heard often -------------------------------------------------------------------
 def address_in_bank(clip: Clip) -> str:
-    """The form for a new one, which takes the words from the clip: no address has them."""
+    """The form that adds this clip's words to the bank. The address has the key only, never the words."""
     return f"{reverse('admin:narratives_bankreflection_add')}?clip={clip.pk}"

@@ -1,4 +1,4 @@
-"""How a narrative stands, for staff: what its draft sounds like in each voice, what listeners get of it."""
+"""The status of a narrative for staff: the clip of each voice, and what listeners get."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ from ttscache.staff.badges import FAILED, MADE, NOT_MADE, Badge, badges_of
 from ttscache.staff.clip_widgets import player
 from ttscache.warming import remaking
 
-UP_TO_DATE = Badge("Up to date", "check_circle", "success", "Listeners hear exactly these words.")
+UP_TO_DATE = Badge("Up to date", "check_circle", "success", "Listeners hear exactly this text.")
 READY = Badge(
-    "Ready to publish", "task_alt", "info", "This is the new text; listeners get it when you publish."
+    "Ready to publish",
+    "task_alt",
+    "info",
+    "The new audio is ready. Listeners get it when you publish.",
 )
 READY_AND_WAITING = Badge(
-    "Ready", "task_alt", "info", "Published; listeners get it together with the other new clips."
+    "Ready", "task_alt", "info", "Published. It goes live together with the other new clips."
 )
 OUT_OF_DATE = Badge(
-    "Out of date", "sync_problem", "warning", "The text has changed since; this is what listeners hear."
+    "Out of date", "sync_problem", "warning", "The text has changed. Listeners still hear the old recording."
 )
 
-_UNTIL_THEN = "What is there plays until the new one is ready."
+_UNTIL_THEN = "The old clip plays until the new one is ready."
 BEING_MADE_AGAIN = Badge("Being made again", "autorenew", "info", _UNTIL_THEN, is_settled=False)
 NOT_MADE_AGAIN = Badge("Not made again", "error", "danger")
 
 MAKE_AGAIN = "Make again"
 MADE_WORDS = (UP_TO_DATE.word, READY.word, READY_AND_WAITING.word)
+# The button beside each badge; a clip that is being made has none.
 OPERATIONS = {
     FAILED.word: "Try again",
     NOT_MADE.word: "Make now",
@@ -46,36 +50,36 @@ CANNOT_BE_MADE = {
 }
 
 LIVE = Badge("Live", "check_circle", "success")
-WAITING = Badge("Published", "check_circle", "neutral", "Listeners get it once the journey is live.")
+WAITING = Badge("Published", "check_circle", "neutral", "Listeners get it when the journey goes live.")
 COMING = Badge(
-    "Waiting for its sound",
+    "Waiting for audio",
     "hourglass_top",
     "info",
-    "Published. Listeners keep the old words and sound until every new clip is there.",
+    "Published. It goes live when its audio is ready; until then listeners keep the old version.",
     is_settled=False,
 )
 CHANGED = Badge(
-    "Draft with changes", "edit", "warning", "Listeners keep the published words until you publish."
+    "Draft with changes", "edit", "warning", "Listeners keep the published text until you publish again."
 )
-NOT_LIVE = Badge("Not live", "visibility_off", "neutral", "Listeners cannot take this journey.")
-UNPUBLISHED = Badge("Not published", "visibility_off", "neutral", "Listeners do not get it yet.")
+NOT_LIVE = Badge("Not live", "visibility_off", "neutral", "Listeners cannot use this journey.")
+UNPUBLISHED = Badge("Not published", "visibility_off", "neutral", "Listeners cannot hear it yet.")
 
 
 @dataclass(frozen=True, slots=True)
 class ClipStatus:
-    """A narrative in one voice: how its sound stands to the text, and what can be heard now."""
+    """A narrative in one voice: whether its audio matches the text, and the clip that can be heard now."""
 
     voice: str
     badge: Badge
     clip: Clip | None
     title: str
-    remade: Badge | None = None  # where it is being made again, or that has failed
-    changed: str = ""  # what makes it out of date, and when that was
-    is_final: bool = False  # the voice model has retired, so nothing can be made
+    remade: Badge | None = None  # set while it is being made again, or if that failed
+    changed: str = ""  # why it is out of date, and since when
+    is_final: bool = False  # its voice model has been switched off, so no clip can be made
 
     @property
     def operation(self) -> str:
-        """What can be done about it, at a price; empty while it is being done."""
+        """The label of the button that makes this clip; empty while that is under way or impossible."""
         return "" if self.is_final or self.remade == BEING_MADE_AGAIN else OPERATIONS.get(self.badge.word, "")
 
     @property
@@ -99,16 +103,17 @@ class ClipStatus:
 
 
 def clips_and_badges(content_hashes: Iterable[str]) -> tuple[dict[str, Clip], dict[str, Badge]]:
-    """Those that are on record, and how each stands, by hash: two queries, however many there are."""
+    """The recorded clips and their badges, by content hash. Two queries for any number of clips."""
     clips = Clip.objects.defer("waveform").in_bulk(list(content_hashes), field_name="content_hash")
     return clips, badges_of(clips.values())
 
 
 def add_sounds(narratives: Iterable[Narrative]) -> None:
-    """Give each narrative its `sounds`, one a listener voice: three queries, however many there are."""
+    """Set `sounds` on each narrative, one per listener voice. Three queries for any number of texts."""
     narratives = share_lexicon(narratives)
     clips, badges = clips_and_badges({each for narrative in narratives for each in _hashes(narrative)})
     remakes = remaking.latest_remakes(clip for clip in clips.values() if clip.is_ready)
+    # The model depends on the voice alone, so one text stands for all.
     models = {each.draft_speech(voice).model for each in narratives[:1] for voice in conf().listener_voices}
     retired = retired_among(models)
     for narrative in narratives:
@@ -125,7 +130,7 @@ def sounds_of(narrative: Narrative) -> list[ClipStatus]:
 
 
 def count_up_to_date(narratives: Iterable[Narrative]) -> tuple[int, int]:
-    """How many of their sounds are up to date, and how many sounds there are."""
+    """The number of clips that are up to date, and of all clips, over every listener voice."""
     sounds = [sound for narrative in narratives for sound in sounds_of(narrative)]
     return sum(sound.is_up_to_date for sound in sounds), len(sounds)
 
@@ -150,6 +155,7 @@ def _sound(
     draft = speech.content_hash
     live = narrative.live.speech(voice).content_hash if narrative.live is not None else ""
     badge = _standing(badges.get(draft, NOT_MADE), is_published=draft == live, was_published=bool(live))
+    # The draft equals the waiting revision, so there is nothing left to publish.
     if badge == READY and not narrative.is_ahead:
         badge = READY_AND_WAITING
     heard = draft if badge in (UP_TO_DATE, READY, READY_AND_WAITING) else live
@@ -161,34 +167,36 @@ def _sound(
 
 
 def _what_changed(narrative: Narrative) -> str:
+    # The words are the same, so only the lexicon can make the clip differ.
     if narrative.live is not None and narrative.live.text == narrative.text:
-        return "the lexicon says it otherwise"
-    ago = timesince(narrative.edited_at, depth=1)
+        return "the pronunciation has changed"
+    ago = timesince(narrative.edited_at, depth=1)  # "0 minutes" in the first minute
     return "text changed just now" if ago.startswith("0") else f"text changed {ago} ago"
 
 
 def _remade(clip: Clip, remake: WarmItem) -> Badge | None:
     if remaking.is_under_way(remake):
         return BEING_MADE_AGAIN
+    # A clip stored after the request was made by a later one, so that failure no longer matters.
     requested_at, has_failed = remake.newer_than, remake.state == WarmItem.State.FAILED
     if not has_failed or requested_at is None or not clip.stored_at or clip.stored_at > requested_at:
         return None
-    return replace(NOT_MADE_AGAIN, note=f"{remake.reason} What was there goes on playing.".strip())
+    return replace(NOT_MADE_AGAIN, note=f"{remake.reason} The old clip still plays.".strip())
 
 
 def _standing(badge: Badge, *, is_published: bool, was_published: bool) -> Badge:
-    """What the state of the draft's clip means to whoever reads the draft beside it."""
+    """Turn the badge of the draft's clip into one that says how it relates to the published text."""
     if badge == MADE:
         return UP_TO_DATE if is_published else READY
     if badge == NOT_MADE and was_published and not is_published:
         return OUT_OF_DATE
     if is_published or not was_published:
         return badge
-    return replace(badge, note=f"{badge.note} Until it is there, this is what listeners hear.".strip())
+    return replace(badge, note=f"{badge.note} Listeners still hear the old recording.".strip())
 
 
 def state_of(narrative: Narrative) -> Badge:
-    """What listeners get of it."""
+    """Whether the text is published, has changes or waits for its audio."""
     if narrative.pending is not None and not narrative.is_ahead:
         return COMING
     if narrative.live is None:
@@ -199,7 +207,7 @@ def state_of(narrative: Narrative) -> Badge:
 
 
 def state_of_journey(journey: Journey, narratives: Iterable[Narrative]) -> Badge:
-    """Whether its page has something to publish; else whether listeners can take it."""
+    """Whether the journey has changes to publish; if not, whether it is live."""
     if any(narrative.is_ahead for narrative in narratives):
         return CHANGED
     return LIVE if journey.is_live else NOT_LIVE

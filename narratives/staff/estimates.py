@@ -1,4 +1,4 @@
-"""What a text would be like, before it is spoken: how long, at what price, how easy to follow."""
+"""Estimate a text before it is spoken: its length, price and readability."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ttscache.conf import conf
 from ttscache.models import Clip, Pin
 from ttscache.renditions.current import live_rendition
 
-ENOUGH_SECONDS = 10
+ENOUGH_SECONDS = 10  # of published audio, before a voice's own pace is trusted
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """In numbers and sentences. Seconds and price are those of the slowest and dearest voice."""
+    """Figures and advice for one text. `seconds` and `price_usd` are those of the worst voice."""
 
     characters: int
     sentences: int
@@ -30,16 +30,31 @@ class Estimate:
     advice: tuple[str, ...]
 
     @property
+    def in_words(self) -> str:
+        """For example "98 characters · 2 sentences · about 7 s · $0.0015 a voice · easy to read"."""
+        parts = (
+            f"{self.characters} character{'' if self.characters == 1 else 's'}",
+            f"{self.sentences} sentence{'' if self.sentences == 1 else 's'}",
+            f"about {self.seconds:.0f} s",
+            self.price,
+            self.reading,
+        )
+        return " · ".join(part for part in parts if part)
+
+    @property
     def price(self) -> str:
-        """Of one voice; a voice without a price costs nothing."""
+        """The price of one voice, in words; voices that cost nothing are free of charge."""
         return f"${self.price_usd:.4f} a voice" if self.price_usd else "free of charge"
 
 
 def paces() -> dict[str, float]:
-    """Characters a second of each listener voice, by its published clips; the usual ones of a voice that has
-    too few. One query."""
+    """Characters per second of each listener voice, measured on its published clips.
+
+    A voice with too few clips gets the typical pace. One query.
+    """
     published = Pin.objects.published().values("content_hash")
     clips = Clip.objects.with_audio().filter(content_hash__in=published, duration_ms__gt=0)
+    # order_by() drops the default ordering, whose columns would split the groups.
     rows = (
         clips.order_by()
         .values("voice", "model")
@@ -58,7 +73,7 @@ def paces() -> dict[str, float]:
 
 
 def estimate(text: str, lexicon: Lexicon, pace: Mapping[str, float]) -> Estimate:
-    """Of the spoken form for time and price; of what is written for everything else."""
+    """Time and price come from the spoken form; all else comes from the written text."""
     spoken = {voice: len(lexicon.spoken(text, voice)) for voice in pace}
     return Estimate(
         characters=len(text),

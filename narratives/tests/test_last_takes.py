@@ -73,7 +73,7 @@ def test_a_dry_run_of_last_takes_reports_count_characters_price_and_day(
     assert "tts-1-hd is switched off on 2026-11-01." in said
     assert f"18 of 18 clips are missing: {characters} characters, {characters * 30 / 1e6:.4f} USD." in said
     assert all(f"  {voice}: 9 of 9" in said for voice in ("nova", "onyx"))
-    assert "That takes about 1 min." in said
+    assert "Making them takes about 1 min." in said
     assert not openai.calls()
 
 
@@ -92,7 +92,7 @@ def test_last_takes_make_the_whole_plan(everything: set[str], openai: OpenAIServ
 def test_last_takes_say_so_when_no_voice_retires_or_all_have_retired(
     everything: set[str], openai: OpenAIServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    none = "No voice that listeners hear is about to be switched off.\n"
+    none = "No listener voice is about to be switched off.\n"
     stand_on(END, monkeypatch)
     assert told() == none
     stand_on(AUTUMN, monkeypatch)

@@ -1,1 +1,1 @@
-"""Words in, words out: nothing here knows the database or a request."""
+"""Pure functions on text: no database, no requests."""

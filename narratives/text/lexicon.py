@@ -1,4 +1,4 @@
-"""The lexicon: how words are said that voices get wrong. Written words in, spoken words out."""
+"""The lexicon: turn written words that voices mispronounce into words they say right."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class LexiconEntry:
-    """Say one word like another, in one voice or, where `voice` is empty, in all."""
+    """Say `word` as `say_as`, in one voice or, if `voice` is empty, in all."""
 
     word: str
     say_as: str
@@ -18,7 +18,7 @@ class LexiconEntry:
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """All entries. A voice's own entry for a word comes before the one for all voices."""
+    """All entries. An entry for one voice overrides the entry for all voices."""
 
     entries: tuple[LexiconEntry, ...] = ()
     _patterns: dict[str, tuple[re.Pattern[str] | None, list[LexiconEntry]]] = field(
@@ -30,9 +30,9 @@ class Lexicon:
         return cls(tuple(entries))
 
     def spoken(self, text: str, voice: str = "") -> str:
-        """The text as this voice is to say it; without a voice, as those without entries of their own do.
+        """The text as this voice says it; without a voice, only entries for all voices apply.
 
-        Whole words only, whatever their case; what was replaced is not looked at again.
+        Replaces whole words in any case, once: a replacement is not replaced again.
         """
         pattern, entries = self._pattern(voice)
         if pattern is None:
@@ -42,15 +42,16 @@ class Lexicon:
     def _pattern(self, voice: str) -> tuple[re.Pattern[str] | None, list[LexiconEntry]]:
         if voice not in self._patterns:
             entries = [entry for entry in self.entries if entry.voice in ("", voice)]
-            # A voice's own first, then the longest: the first alternative that matches is taken.
+            # A regex takes the first alternative that matches: the longest word, then a voice's own entry.
             entries.sort(key=lambda entry: (-len(entry.word), not entry.voice))
+            # Not \b: a word may begin or end with a mark, such as "St.".
             words = "|".join(f"({re.escape(entry.word)})" for entry in entries)
             pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE) if entries else None
             self._patterns[voice] = pattern, entries
         return self._patterns[voice]
 
     def spoken_forms(self, text: str, voices: Iterable[str]) -> tuple[str, dict[str, str]]:
-        """As most voices say it; and, for each voice that differs, as that one does."""
+        """The text as most voices say it, and a dict of the voices that say it differently."""
         general = self.spoken(text)
         own = {voice: self.spoken(text, voice) for voice in voices}
         return general, {voice: spoken for voice, spoken in own.items() if spoken != general}

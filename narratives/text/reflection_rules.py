@@ -1,4 +1,4 @@
-"""What a reflection may say: two plain sentences that claim, ask and advise nothing."""
+"""Rules for reflections: two plain sentences without claims, questions or advice."""
 
 # ruff: noqa: RUF001 - typographic marks are what this is about
 
@@ -12,6 +12,7 @@ from ttscache.audio.sentences import split_sentences
 MOST_CHARACTERS = 200
 SENTENCES = 2
 
+# A single quote counts as a quotation mark only beside a blank; elsewhere it is an apostrophe.
 _MARKS = {
     "a question mark": re.compile(r"[?？⁇]"),
     "a digit": re.compile(r"\d"),
@@ -19,6 +20,7 @@ _MARKS = {
     "markup": re.compile(r"[<>*_#`\[\]{}|~^\\]"),
     "a link": re.compile(r"https?:|www\.|\S@\S|\b[\w-]+\.(?:com|org|net|info|uk|de)\b", re.IGNORECASE),
 }
+# Whole words, compared in lower case with straight apostrophes and single spaces.
 _BANNED = {
     "as an AI": r"as an ai",
     "language model": r"language models?",
@@ -45,7 +47,7 @@ _BANNED_WORDS = {name: re.compile(rf"\b(?:{words})\b") for name, words in _BANNE
 
 
 def problems(text: str) -> list[str]:
-    """What is wrong with it, a sentence each; none where it may be spoken."""
+    """List each broken rule as a sentence for staff; empty if the text may be spoken."""
     return list(_problems(text.strip()))
 
 

@@ -1,4 +1,4 @@
-"""White space in what authors write."""
+"""Tidy the white space of authors' texts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 
 def tidied(text: str) -> str:
-    """No blanks at the ends, single spaces, and no more than one empty line in a row."""
+    """Strip the ends of lines, and allow single spaces and single empty lines only."""
+    # PostgreSQL cannot store NUL.
     lines = [" ".join(line.split()) for line in text.replace("\r\n", "\n").replace("\x00", "").split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

@@ -1,4 +1,4 @@
-"""What became of a text, word by word."""
+"""Compare two texts word by word."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from difflib import SequenceMatcher
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Words that follow one another and have the same fate: "same", "removed" or "added"."""
+    """A run of words with one fate: "same", "removed" or "added"."""
 
     fate: str
     words: str
 
 
 def changes(old: str, new: str) -> list[Piece]:
-    """The pieces of both texts in one order; those that are the same or added make the new one."""
+    """The pieces of both texts in order. The "same" and "added" pieces together make up the new text."""
     before, after = (re.findall(r"\S+|\s+", text) for text in (old, new))
     pieces: list[Piece] = []
+    # autojunk would ignore words that are frequent in a long text.
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     for tag, begin, end, new_begin, new_end in matcher.get_opcodes():
         if tag == "equal":
@@ -30,7 +31,7 @@ def changes(old: str, new: str) -> list[Piece]:
 
 
 def _without_islands(pieces: list[Piece]) -> list[Piece]:
-    """A blank that stays between two changes belongs to both, so that a phrase is one change."""
+    """Join changes that only white space separates, so that a changed phrase is one change."""
     merged: list[Piece] = []
     gone = come = ""
     for place, piece in enumerate(pieces):

@@ -1,4 +1,4 @@
-"""What makes a text hard to say or hard to follow, told in sentences for whoever writes it."""
+"""Advice for authors on text that is hard to speak or hard to follow."""
 
 # ruff: noqa: RUF001 - typographic marks are what this is about
 
@@ -11,7 +11,7 @@ from ttscache.audio.sentences import split_sentences
 
 LONG_TEXT = 600  # characters
 LONG_SENTENCE = 25  # words
-MOST_AT_ONCE = 4096  # characters that the voice service takes in one request; longer texts are made in parts
+MOST_AT_ONCE = 4096  # characters: the voice service's limit per request; longer texts are made in parts
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _ABBREVIATION = re.compile(
@@ -19,6 +19,7 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _ALL_CAPS = re.compile(r"\b[A-Z]{2,}\b")
+# Marks that voices read as a pause or as the right word.
 _KNOWN_MARKS = set(" \n.,;:!?'\"()-–—…’‘“”/%&$£€°") | set("0123456789")
 _NUMBERS = (
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -34,13 +35,13 @@ def sentences(text: str) -> list[str]:
 
 
 def advice(text: str) -> list[str]:
-    """What to look at again, the gravest first; none where there is nothing."""
+    """Sentences of advice, the most serious first; empty if there is nothing to improve."""
     return list(_advice(text))
 
 
 def _advice(text: str) -> Iterator[str]:
     if len(text) > MOST_AT_ONCE:
-        yield f"More than {MOST_AT_ONCE:,} characters: it is made in parts and joined."
+        yield f"More than {MOST_AT_ONCE:,} characters: the audio is made in parts and joined."
     elif len(text) > LONG_TEXT:
         yield f"More than {LONG_TEXT} characters: long to listen to without a pause."
     longest = max((len(_WORD.findall(sentence)) for sentence in sentences(text)), default=0)
@@ -60,10 +61,11 @@ def _advice(text: str) -> Iterator[str]:
 
 
 def reading(text: str) -> str:
-    """How easy it is to follow, by the length of its sentences and words (Flesch, English)."""
+    """Rate how easy a text is to follow (Flesch reading ease, for English); empty without words."""
     words = _WORD.findall(text)
     if not words:
         return ""
+    # Groups of vowels without a silent final e come close to the number of syllables in English.
     syllables = sum(max(1, len(re.findall(r"[aeiouy]+", re.sub(r"e\b", "", word.lower())))) for word in words)
     ease = 206.835 - 1.015 * len(words) / max(1, len(sentences(text))) - 84.6 * syllables / len(words)
     if ease >= 70:
@@ -72,7 +74,7 @@ def reading(text: str) -> str:
 
 
 def questions_promised(text: str) -> int | None:
-    """How many questions a text says there are; None where it does not say."""
+    """The number of questions that a text announces; None if it announces none."""
     found = _QUESTIONS.search(text)
     if found is None:
         return None

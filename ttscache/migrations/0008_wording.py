@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ttscache", "0005_schedules"),
+        ("ttscache", "0006_forgotten_installations"),
     ]
 
     operations = [

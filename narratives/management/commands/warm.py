@@ -1,4 +1,4 @@
-"""Make every missing clip of the published narratives, here and now, beside whatever the cluster does."""
+"""Make every missing clip of the published texts in this process, next to the cluster's workers."""
 
 from __future__ import annotations
 
@@ -28,21 +28,30 @@ from ttscache.warming.time_estimate import seconds_to_make
 from ttscache.wiring import speech_cache
 
 POLL_SECONDS = 0.2
-FIRST_WORDS = 40  # characters of a text in the list of clips
+FIRST_WORDS = 40  # characters of each text in the list of clips
 
 
 class Command(BaseCommand):
     help = (
-        "Makes every missing clip of the published narratives; with --dry-run only says what that would be."
+        "Makes every missing clip of the published texts. With --dry-run it only lists them with their price."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--voice", action="append", metavar="V", help="may be given several times")
-        parser.add_argument("--dry-run", action="store_true", help="write nothing and call nobody")
+        parser.add_argument(
+            "--voice",
+            action="append",
+            metavar="V",
+            help="make clips of this voice only; can be given several times",
+        )
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="only list the missing clips",
+        )
         parser.add_argument(
             "--last-takes",
             action="store_true",
-            help="instead, all that a voice could be asked for whose model is about to be switched off",
+            help="instead, make every clip of the voices whose model is about to be switched off",
         )
 
     def handle(
@@ -55,7 +64,7 @@ class Command(BaseCommand):
         **options: Any,
     ) -> None:
         if last_takes and voice:
-            raise CommandError("--last-takes is about all listener voices: leave out --voice.")
+            raise CommandError("--last-takes covers all listener voices: leave out --voice.")
         if last_takes:
             self._make_last_takes(dry_run, verbosity)
             return
@@ -63,20 +72,21 @@ class Command(BaseCommand):
         unknown = [name for name in voices if name not in conf().listener_voices]
         if unknown:
             raise CommandError(
-                f"Listeners have no voice {unknown[0]!r}; allowed are {', '.join(conf().listener_voices)}."
+                f"Unknown voice {unknown[0]!r}. Listener voices: {', '.join(conf().listener_voices)}."
             )
         planned = warming.plan(publishing.live_clips(voices))
         self._tell(planned, voices)
         if dry_run or verbosity >= 2:
             self._list(planned.missing)
         if planned.missing and not dry_run:
+            # A command runs no housekeeping, so it writes the counted spending itself.
             with speech_cache().ledger.flushed_every(conf().flush_seconds):
                 self._make(publishing.warm_live_journeys(voices, requested_by="manage.py warm"))
 
     def _make_last_takes(self, dry_run: bool, verbosity: int) -> None:
         models = retiring_models()
         if not models:
-            self.stdout.write("No voice that listeners hear is about to be switched off.")
+            self.stdout.write("No listener voice is about to be switched off.")
             return
         for model in models:
             self.stdout.write(f"{model} is switched off on {shutdown_date(model)}.")
@@ -85,7 +95,7 @@ class Command(BaseCommand):
         self._tell(planned, sorted({clip.voice for clip in planned.clips}))
         if planned.missing:
             minutes = math.ceil(seconds_to_make(len(planned.missing)) / 60)
-            self.stdout.write(f"That takes about {minutes} min.")
+            self.stdout.write(f"Making them takes about {minutes} min.")
         if dry_run or verbosity >= 2:
             self._list(planned.missing)
         if planned.missing and not dry_run:
@@ -118,15 +128,16 @@ class Command(BaseCommand):
     # making
     def _make(self, runs: list[WarmRun]) -> None:
         is_stopping = threading.Event()
-        # The pool's end waits for clips under way: they are paid for.
+        # A thread of its own makes the clips, so that this one can show the progress.
+        # Leaving the pool waits for the clip under way, because it is paid for.
         with OrmThreadPool(1, thread_name_prefix="worker") as pool:
             begin = partial(pool.submit, worker.work, runs=runs, should_stop=is_stopping.is_set)
             try:
                 self._follow(runs, begin)
             except KeyboardInterrupt:
                 raise CommandError(
-                    f"Stopped here; a clip under way is finished. The cluster goes on with "
-                    f"{', '.join(str(run.pk) for run in runs)}: to end that as well, cancel it on the staff "
+                    f"Stopped here after finishing the clip under way. The cluster continues with "
+                    f"{', '.join(str(run.pk) for run in runs)}. To end that as well, cancel it on the staff "
                     "pages (Warm runs).",
                     returncode=INTERRUPTED,
                 ) from None
@@ -135,7 +146,7 @@ class Command(BaseCommand):
         self._tell_the_end(runs)
 
     def _follow(self, runs: list[WarmRun], begin: Callable[[], Future[None]]) -> None:
-        """Show how far they are until there is nothing left to wait for. Raises what goes wrong meanwhile."""
+        """Show the progress until all runs are over. Raises CommandError if the voice service is out."""
         working, ready, progress = begin(), 0, _progress(runs)
         with clip_bar(progress["total"]) as bar:
             while True:
@@ -150,16 +161,19 @@ class Command(BaseCommand):
                 if progress["is_over"]:
                     break
                 if speech_cache().synthesizer.circuit.is_open:
-                    raise CommandError("The voice service does not answer. The rest is made once it does.")
+                    raise CommandError("The voice service does not answer. The cluster makes the rest later.")
                 if worker.is_cooling_down():
-                    raise CommandError("The voice service has no room now. The rest is made once it has.")
+                    raise CommandError(
+                        "The voice service is at its rate limit. The cluster makes the rest later."
+                    )
                 time.sleep(POLL_SECONDS)
-                if working.done():  # there was nothing to do for a moment
+                if working.done():  # the worker found no item for a moment; start it again
                     working.result()
                     working = begin()
                 progress = _progress(runs)
 
     def _tell_the_end(self, runs: list[WarmRun]) -> None:
+        # An exit status other than 0 tells a deployment that clips are missing.
         failed = WarmItem.objects.filter(run__in=runs, state=WarmItem.State.FAILED).select_related("clip")
         for item in failed:
             self.stderr.write(f"Not made: {item.clip.content_hash} ({item.clip.voice}): {item.reason}")
@@ -170,12 +184,13 @@ class Command(BaseCommand):
         if paused is not None:
             raise CommandError(f"Paused: {paused.get_paused_because_display()}")
         if ended.filter(state=WarmRun.State.CANCELLED).exists():
-            raise CommandError("Cancelled; what was made until then is kept.")
+            raise CommandError("Cancelled. Clips made before that are kept.")
 
 
 def _progress(runs: list[WarmRun]) -> dict[str, Any]:
     told = [progress_of(run) for run in WarmRun.objects.filter(pk__in=[run.pk for run in runs])]
     made = WarmItem.objects.filter(run__in=runs, state=WarmItem.State.DONE)
+    # Failed clips count as ready, or the bar would never fill.
     return {
         "total": sum(each["total"] for each in told),
         "ready": sum(each["done"] + each["skipped"] + each["failed"] for each in told),

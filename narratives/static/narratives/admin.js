@@ -1,11 +1,11 @@
-// The page of a journey: its clips are heard one after the other, narratives move up and down, and a text says what
-// it would cost while it is written. Players, and what keeps itself up to date, are of ttscache/staff.js.
+// The page of a journey: play all clips in a row, move narratives up and down, and estimate a text while it is
+// written. Players and self-updating parts come from ttscache/staff.js.
 {
-  // --- the whole journey, one clip after the other, with the pauses that listeners have ---
+  // --- playing the whole journey, with the pauses that listeners hear ---
   const GAP_MS = 1500;
-  let whole = null; // what is played now: its button, and the clips still to come
+  let whole = null; // the journey being played: its button and the remaining clips
 
-  // Looked up when its turn comes: by then a fresh one may stand in its place.
+  // Look the player up when its turn comes: the page may have replaced it with a fresh one.
   function playerAt({ row, voice }) {
     const players = [...(document.getElementById(row)?.querySelectorAll("[data-player]") ?? [])];
     return players.find((player) => player.querySelector(".clip-voice").textContent === voice);
@@ -13,14 +13,14 @@
 
   function playNext() {
     const place = whole?.left.shift();
-    if (!place) return stopWhole("That was all of it.");
+    if (!place) return stopWhole("End of the journey.");
     const player = playerAt(place);
     if (!player) return playNext();
     const number = whole.total - whole.left.length;
     tellWhole(`Clip ${number} of ${whole.total}`);
     whole.now = player.querySelector("audio");
     whole.now.currentTime = 0;
-    whole.now.play().catch(() => stopWhole("It could not be played."));
+    whole.now.play().catch(() => stopWhole("This clip could not be played."));
   }
 
   function stopWhole(why) {
@@ -56,10 +56,10 @@
     if (whole && event.target !== whole.now) stopWhole("");
   }, true);
 
-  // --- what a text would be like, while it is written ---
+  // --- estimating a text while it is written ---
   const ESTIMATE_MS = 400;
   const waiting = new WeakMap(); // the timer of each text
-  const asked = new WeakMap(); // how often it was asked about
+  const asked = new WeakMap(); // the number of requests per text, to drop late answers
 
   document.addEventListener("input", (event) => {
     const text = event.target.closest("textarea[name$='text']");
@@ -78,10 +78,10 @@
     const answer = await fetch(place.dataset.estimate, { method: "POST", body }).catch(() => null);
     if (!answer?.ok || answer.redirected) return;
     const told = await answer.text();
-    if (asked.get(text) === mine) place.innerHTML = told; // else somebody has gone on writing
+    if (asked.get(text) === mine) place.innerHTML = told; // else a newer request is under way
   }
 
-  // --- moving a narrative with its arrows, for those who do not drag ---
+  // --- moving a narrative with its arrows, for people who cannot drag ---
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-move]");
     if (!button) return;

@@ -1,11 +1,11 @@
-// The price on the button that saves and makes: told anew whenever the words change. The server goes ahead at a
-// press only up to the price that was shown, so what is not sent here is asked about on a page of its own.
+// Keeps the price on the button "Save and make audio" up to date while somebody writes. The form sends back the
+// price that was shown; if the real price is higher, the server asks on a page of its own before it makes anything.
 const PAUSE_MS = 400;
 const label = document.querySelector("[data-price]");
 const form = label?.closest("button").form;
 
 if (form) {
-  const words = label.firstChild; // a text node: Unfold's form watcher looks for changed elements
+  const words = label.firstChild; // change the text node: Unfold's form watcher reacts to changed elements
   const plain = words.data;
   let shownUsd = null;
   let timer;
@@ -24,8 +24,8 @@ if (form) {
     const answer = await fetch(label.dataset.price, { method: "POST", body }).catch(() => null);
     if (!answer?.ok || answer.redirected) return;
     const { says, usd } = await answer.json();
-    if (mine !== round) return; // somebody has gone on writing
-    words.data = `${plain}: ${says}`;
+    if (mine !== round) return; // a newer request is under way
+    words.data = says;
     shownUsd = usd;
   }
 
@@ -38,6 +38,6 @@ if (form) {
   form.addEventListener("formdata", ({ formData }) => {
     if (shownUsd !== null) formData.set("shown_usd", shownUsd);
   });
-  document.addEventListener("clips-refreshed", tell); // some may have been made meanwhile
+  document.addEventListener("clips-refreshed", tell); // clips made meanwhile lower the price
   tell();
 }

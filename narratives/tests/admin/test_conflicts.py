@@ -96,7 +96,10 @@ class TestThePageOfAJourney:
         delete_narratives([heard_question])
         sent = form | {f"{row_of(form, heard_question)}-text": "By Ana."}
         told = admin_client.post(admin_address(heard_journey), sent, follow=True).content.decode()
-        assert "“Question” has been deleted since you opened the page; not saved: “By Ana.”" in told
+        assert (
+            "Somebody deleted “Question” after you opened the page. Your text was not saved: “By Ana.”"
+            in told
+        )
 
     @pytest.fixture
     def sent_back(self, admin_client: Client, heard_journey: Journey, heard_question: Narrative) -> Any:
@@ -114,7 +117,7 @@ class TestThePageOfAJourney:
         assert written == ["Welcome.", str(intro.pk), "Thank you.", str(outro.pk)]
 
     def test_a_deleted_row_says_so_and_shows_its_words(self, admin_client, sent_back, heard_journey):
-        assert "“Question” has been deleted since you opened the page." in sent_back.content.decode()
+        assert "Somebody deleted “Question” after you opened the page." in sent_back.content.decode()
         form = form_of(sent_back)
         title = next(name for name, value in form.items() if name.endswith("-title") and not value)
         told = admin_client.post(admin_address(heard_journey), form | {title: "The end"}, follow=True)
@@ -141,8 +144,8 @@ class TestTheSameText:
 
     def test_a_conflict_shows_the_current_words_and_loses_nothing(self, refused, heard_question):
         shown = refused.content.decode()
-        assert "Somebody else has saved this" in shown
-        assert "it says now: “By &lt;b&gt;Ben&lt;/b&gt;.”" in shown
+        assert "Somebody else changed this" in shown
+        assert "It now says: “By &lt;b&gt;Ben&lt;/b&gt;.”" in shown
         assert "By Ana." in shown
         heard_question.refresh_from_db()
         assert heard_question.text == "By <b>Ben</b>."
@@ -170,7 +173,7 @@ class TestTheSameText:
         form = opened(admin_client, admin_address(entry))
         Pronunciation.objects.update(say_as="Shi vawn")
         told = admin_client.post(admin_address(entry), form | {"say_as": "Shevawn"}).content.decode()
-        assert "it says now: “Shi vawn”" in told
+        assert "It now says: “Shi vawn”" in told
         entry.refresh_from_db()
         assert entry.say_as == "Shi vawn"
 
@@ -182,7 +185,7 @@ class TestTheSameText:
         asked = admin_client.post(admin_address(entry), form)
         Pronunciation.objects.update(say_as="be gin")
         told = admin_client.post(admin_address(entry), dict(asked.context["hidden"]) | {"confirmed": "yes"})
-        assert "it says now: “be gin”" in told.content.decode()
+        assert "It now says: “be gin”" in told.content.decode()
 
 
 class TestAQuestionThatWasAnsweredLater:
@@ -198,7 +201,7 @@ class TestAQuestionThatWasAnsweredLater:
         asked = admin_client.get(publish)
         Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
         page = self.answered(admin_client, publish, asked)
-        assert "The drafts have changed since you looked" in page
+        assert "The drafts changed while you were looking" in page
         assert "<ins>Not seen.</ins>" in page
         assert heard_journey.waiting is None
 
@@ -210,7 +213,7 @@ class TestAQuestionThatWasAnsweredLater:
         texts = reverse("admin:narratives_narrative_changelist")
         asked = admin_client.post(texts, chosen)
         Narrative.objects.filter(pk=heard_question.pk).update(text="Not seen.")
-        assert "The drafts have changed" in self.answered(admin_client, texts, asked)
+        assert "The drafts changed" in self.answered(admin_client, texts, asked)
         assert heard_question.journey.waiting is None
 
     def test_restoring_a_version_keeps_drafts_that_were_not_on_the_page(
@@ -220,9 +223,9 @@ class TestAQuestionThatWasAnsweredLater:
         back = reverse("admin:narratives_journey_restore", args=[heard_journey.pk, 1])
         asked = admin_client.get(back)
         assert "<del>Seen.</del><ins>Where did it begin?</ins>" in asked.content.decode()
-        assert "a draft that is not published; it is overwritten" in asked.content.decode()
+        assert "Crossed-out text is unpublished and will be lost." in asked.content.decode()
         Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
-        assert "The drafts have changed" in self.answered(admin_client, back, asked)
+        assert "The drafts changed" in self.answered(admin_client, back, asked)
         assert texts(heard_journey)[:2] == ["Not seen.", "Seen."]
 
     def test_making_clips_never_costs_more_than_was_shown(

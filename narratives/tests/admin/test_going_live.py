@@ -50,5 +50,5 @@ class TestWhatCosts:
 
 def test_a_journey_whose_clips_exist_goes_live_at_once(admin_client, silent):
     page = admin_client.post(admin_address(silent), journey_form(silent), follow=True)
-    assert "Listeners can take it now: 3 published texts. 6 clips are being made" in said(page)
+    assert "Listeners can use it now: 3 published texts. 6 clips are being made" in said(page)
     assert Journey.objects.get().is_live

@@ -26,7 +26,7 @@ class TestThePages:
         rows[1]["text"] = "Where did it all begin?"
         page = self.send(admin_client, heard_journey, a_file(rows)).content.decode()
         assert "all </ins>" in page
-        assert "1 changed" in page
+        assert "1 text will change" in page
         assert heard_journey.narratives.get(slug="question").text == "Where did it begin?"
 
     def test_confirming_an_import_writes_the_drafts(self, admin_client, admin_user, heard_journey):
@@ -35,7 +35,7 @@ class TestThePages:
         seen = self.send(admin_client, heard_journey, a_file(rows))
         answer = dict(seen.context["hidden"]) | {"confirmed": "yes"}
         page = admin_client.post(admin_address(heard_journey, "import_file"), answer, follow=True)
-        assert "Imported: 0 added, 1 changed" in said(page)
+        assert "Imported: 1 text changed" in said(page)
         assert heard_journey.narratives.get(slug="question").text == "Where did it all begin?"
         assert admin_user.logentry_set.filter(change_message__startswith="Imported").exists()
 
@@ -46,7 +46,7 @@ class TestThePages:
         heard_journey.narratives.filter(slug="question").update(text="Somebody was quicker?")
         answer = dict(seen.context["hidden"]) | {"confirmed": "yes"}
         page = admin_client.post(admin_address(heard_journey, "import_file"), answer).content.decode()
-        assert "changed since you looked" in page
+        assert "changed while you were looking" in page
         assert heard_journey.narratives.get(slug="question").text == "Somebody was quicker?"
 
     def test_an_import_of_lexicon_entries_shows_changed_clips_and_price(
@@ -54,7 +54,10 @@ class TestThePages:
     ):
         content = a_file(rows_of(heard_journey), lexicon=[{"word": "begin", "say_as": "beginn"}])
         page = self.send(admin_client, heard_journey, content).content.decode()
-        assert "This changes 2 clips of 1 text; 2 would have to be made: 40 characters, about $0.001." in page
+        assert (
+            "This changes 2 clips in 1 text. 2 new clips have to be made: 40 characters, about $0.001."
+            in page
+        )
 
     def test_an_import_with_problems_lists_them_and_cannot_be_confirmed(self, admin_client, heard_journey):
         page = self.send(admin_client, heard_journey, a_file([A_ROW | {"text": ""}])).content.decode()

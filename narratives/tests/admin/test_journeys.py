@@ -78,7 +78,7 @@ class TestDrafts:
     @pytest.mark.parametrize("field", ["title", "text"])
     def test_a_text_without_visible_or_speakable_characters_is_refused(self, admin_client, question, field):
         page = admin_client.post(admin_address(question), narrative_form(question, **{field: "\u200b ?"}))
-        assert "It has no letter and no digit." in page.content.decode()
+        assert "Write at least one letter or digit." in page.content.decode()
 
     def test_a_row_without_words_is_refused_and_keeps_the_page(self, admin_client, journey):
         response = admin_client.post(

@@ -34,8 +34,11 @@ class TestTheLexicon:
         self, admin_client, heard_question, paid_voice
     ):
         page = admin_client.post(ADD, ENTRY).content.decode()
-        assert "This changes 2 clips of 1 text; 2 would have to be made: 40 characters, about $0.001." in page
-        assert '<ins><span class="sr-only">added: </span>beginn?</ins>' in page
+        assert (
+            "This changes 2 clips in 1 text. 2 new clips have to be made: 40 characters, about $0.001."
+            in page
+        )
+        assert "added: </span>beginn?</ins>" in page
         assert not Pronunciation.objects.exists()
 
     def test_a_lexicon_change_offers_no_new_audio_for_a_retired_model(
@@ -60,7 +63,7 @@ class TestTheLexicon:
         self, admin_client, admin_user, heard_journey, heard_question
     ):
         page = admin_client.post(ADD, ENTRY | YES | {"publish_sounds": "1"}, follow=True)
-        assert "Version 2, pronounced otherwise. 2 clips are being made" in said(page)
+        assert "Version 2: new pronunciation. 2 clips are being made" in said(page)
         assert heard_journey.waiting.revisions.get().spoken_text == "Where did it beginn?"
         assert admin_user.logentry_set.filter(change_message__contains="free of charge").exists()
 
@@ -69,15 +72,15 @@ class TestTheLexicon:
     ):
         Pronunciation.objects.create(word="welcome", say_as="well come")  # saved, and to be published later
         page = admin_client.post(ADD, ENTRY).content.decode()
-        assert "If you publish the new sound now: 4 clips are made: 60 characters" in page
-        assert "includes what earlier changes of the lexicon left" in page
+        assert "If you publish it now, 4 clips are made: 60 characters" in page
+        assert "includes earlier changes of the lexicon" in page
         admin_client.post(ADD, ENTRY | YES | {"publish_sounds": "1"})
         assert WarmItem.objects.count() == 4
 
     def test_a_lexicon_change_counts_drafts_and_published_texts(self, admin_client, heard_question):
         edit(heard_question, "Where did it all begin?")
         page = admin_client.post(ADD, ENTRY).content.decode()
-        assert "changes 4 clips of 2 texts" in page
+        assert "changes 4 clips in 2 texts" in page
 
     def test_a_lexicon_entry_without_effect_is_saved_at_once(self, admin_client, heard_question):
         assert admin_client.post(ADD, ENTRY | {"word": "Siobhan"}).status_code == 302
@@ -86,7 +89,7 @@ class TestTheLexicon:
         ("changed", "says"),
         [
             ({"word": ""}, "required"),
-            ({"say_as": "…"}, "something to say"),
+            ({"say_as": "…"}, "at least one letter or digit"),
             ({"voice": "hal"}, "valid choice"),
         ],
         ids=["no word", "nothing to say", "no such voice"],
@@ -106,7 +109,7 @@ class TestTheLexicon:
         self, admin_client, entry, heard_question
     ):
         page = admin_client.get(admin_address(entry, "delete")).content.decode()
-        assert "changes 2 clips of 1 text. All of them are made already." in page
+        assert "changes 2 clips in 1 text. The new audio is ready." in page
         admin_client.post(admin_address(entry, "delete"), YES | {"post": "yes"})
         assert not Pronunciation.objects.exists()
         assert not heard_question.has_changes

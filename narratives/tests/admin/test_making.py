@@ -49,25 +49,29 @@ class TestThePrice:
         self, admin_client, changed, paid_voice
     ):
         told = admin_client.post(JOURNEY_PRICE, changed).json()
-        assert told["says"] == "6 clips, 82 chars, about $0.002, ~4 s", "a voice that has made none"
+        assert told["says"] == "Save and make audio: 6 clips, 82 chars, about $0.002, ~4 s", (
+            "a voice that has made none"
+        )
         make_clips("Welcome.")
         make_clips("Thank you.")
         told = admin_client.post(JOURNEY_PRICE, changed).json()
-        assert told["says"] == f"2 clips, {2 * len(NEW)} chars, about $0.001, ~2 s"
+        assert told["says"] == f"Save and make audio: 2 clips, {2 * len(NEW)} chars, about $0.001, ~2 s"
         assert told["usd"] == pytest.approx(PRICE_USD)
 
     def test_the_price_of_words_with_clips_is_zero(self, admin_client, heard_journey):
         told = admin_client.post(JOURNEY_PRICE, journey_form(heard_journey)).json()
-        assert told == {"says": "every clip is there", "usd": 0}
+        assert told == {"says": "Save (all audio is ready)", "usd": 0}
 
     def test_the_price_of_a_text_is_that_of_its_spoken_form(self, admin_client, heard_question):
         Pronunciation.objects.create(word="all", say_as="ahhhll")
         told = admin_client.post(NARRATIVE_PRICE, narrative_form(heard_question, text=f" {NEW} ")).json()
-        assert told["says"] == f"2 clips, {2 * (len(NEW) + 3)} chars, free of charge, ~2 s"
+        assert (
+            told["says"] == f"Save and make audio: 2 clips, {2 * (len(NEW) + 3)} chars, free of charge, ~2 s"
+        )
 
     def test_the_price_leaves_out_texts_marked_for_deletion(self, admin_client, changed):
         told = admin_client.post(JOURNEY_PRICE, changed | {"narratives-1-DELETE": "on"}).json()
-        assert told["says"] == "every clip is there"
+        assert told["says"] == "Save (all audio is ready)"
 
     def test_asking_for_a_price_stores_nothing(self, admin_client, changed, heard_journey):
         clips = Clip.objects.count()
@@ -168,13 +172,13 @@ class TestHowAJourneyStands:
         page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert "live: v1" in page
         assert "Save and publish v2" in page
-        assert "Readiness 6/6 clips" in page
+        assert "6 of 6 clips up to date" in page
 
     def test_a_draft_with_changes(self, admin_client, heard_journey, heard_question):
         heard_question.text = NEW
         heard_question.save()
         page = admin_client.get(admin_address(heard_journey)).content.decode()
-        assert page.index("Draft with changes") < page.index("Readiness 4/6 clips")
+        assert page.index("Draft with changes") < page.index("4 of 6 clips up to date")
 
     def test_clips_of_a_draft_are_ready_to_be_published_but_not_up_to_date(
         self, admin_client, heard_journey, heard_question
@@ -183,7 +187,7 @@ class TestHowAJourneyStands:
         heard_question.save()
         make_drafts([heard_question])
         make_clips(NEW)
-        assert "Readiness 4/6 clips" in admin_client.get(admin_address(heard_journey)).content.decode()
+        assert "4 of 6 clips up to date" in admin_client.get(admin_address(heard_journey)).content.decode()
 
 
 def test_a_press_that_costs_money_looks_its_clips_up_once(admin_client, changed, heard_journey, paid_voice):

@@ -28,7 +28,7 @@ def journey(heard_journey: Journey, paid_voice: None) -> Journey:
 
 
 def button(page: Page) -> Locator:
-    return page.get_by_role("button", name="Save and make audio")
+    return page.locator("button[name=_make]")
 
 
 def words_of_the_question(page: Page) -> Locator:
@@ -46,7 +46,7 @@ def test_the_price_follows_the_typed_words_and_a_press_uses_it(
 ) -> None:
     question = journey.narratives.get(kind="question")
     page = open_page(admin_address(journey if place == "journey" else question))
-    expect(button(page)).to_contain_text("Save and make audio: every clip is there")
+    expect(button(page)).to_contain_text("Save (all audio is ready)")
     words_of_the_question(page).fill(NEW)
     expect(button(page)).to_contain_text(PRICE)
     button(page).press("Enter")
@@ -58,7 +58,7 @@ def test_no_outdated_price_is_shown_while_somebody_types(
     open_page: Callable[..., Page], journey: Journey
 ) -> None:
     page = open_page(admin_address(journey.narratives.get(kind="question")))
-    expect(button(page)).to_contain_text("every clip is there")
+    expect(button(page)).to_contain_text("Save (all audio is ready)")
     page.route("**/price/", lambda route: route.abort())
     words_of_the_question(page).fill(NEW)
     expect(button(page)).to_contain_text("Save and make audio")

@@ -36,9 +36,9 @@ class TestWhatWaits:
         self, admin_client, heard_journey, waiting
     ):
         page = admin_client.get(admin_address(heard_journey)).content.decode()
-        assert "Version 2 waits for its sound." in page
+        assert "Version 2 goes live when its audio is ready." in page
         assert "0 of 2" in page
-        assert "Asked for by ben" in page
+        assert "Requested by ben" in page
 
     def test_a_waiting_version_names_the_version_that_listeners_have(self, admin_client, heard_journey):
         page = admin_client.get(admin_address(heard_journey)).content.decode()
@@ -58,7 +58,7 @@ class TestWhatWaits:
 
     def test_publishing_before_the_audio_shows_its_price_and_asks(self, admin_client, heard_journey, waiting):
         asked = admin_client.get(deed(heard_journey, "anyway")).content.decode()
-        assert "waits about 2 s" in asked
+        assert "waits about 2 seconds" in asked
         assert heard(admin_client)[1] == ("Question", OLD)
         admin_client.post(deed(heard_journey, "anyway"), YES)
         assert heard(admin_client)[1] == ("Question", NEW)
@@ -79,7 +79,7 @@ class TestWhatWaits:
 
     def test_an_action_on_a_version_that_no_longer_waits_says_so(self, admin_client, heard_journey):
         page = admin_client.post(deed(heard_journey, "anyway"), YES, follow=True)
-        assert "Nothing waits any more" in said(page)
+        assert "No version is waiting any more" in said(page)
 
     @pytest.mark.parametrize("name", ["make", "anyway", "withdraw"])
     def test_staff_who_may_not_publish_cannot_act_on_a_waiting_version(self, heard_journey, waiting, name):
@@ -109,13 +109,13 @@ class TestTheDeletionOfWhatWaitsUndone:
     ):
         tasks.warm_published()
         assert heard_journey.waiting.number == 2
-        assert "2 clips are missing: 46 characters, about $0.001. Nothing is made before" in undone
+        assert "2 clips are missing: 46 characters, about $0.001. Press “Resume”" in undone
         assert not WarmItem.objects.filter(run__state__in=["queued", "running"], state="queued").exists()
 
     def test_an_undeleted_waiting_text_continues_after_its_price_is_confirmed(
         self, admin_client, heard_journey, undone
     ):
-        assert "Resume …" in admin_client.get(admin_address(heard_journey)).content.decode()
+        assert re.search(r">\s*Resume\s*<", admin_client.get(admin_address(heard_journey)).content.decode())
         asked = admin_client.get(deed(heard_journey, "make")).content.decode()
         assert "46 characters, about $0.001" in asked
         admin_client.post(deed(heard_journey, "make"), YES)
@@ -135,4 +135,4 @@ class TestTheDeletionOfWhatWaitsUndone:
         assert "4 clips are missing: 58 characters" in admin_client.get(publish).content.decode()
 
     def test_needs_you_lists_an_undeleted_text_that_waits_for_confirmation(self, undone):
-        assert "nothing is made before you resume it" in next(action_items_of_texts()).says
+        assert "It is paused: press Resume" in next(action_items_of_texts()).says

@@ -55,7 +55,7 @@ class TestPublishing:
 
     def test_publishing_without_changes_says_so(self, admin_client, journey):
         page = admin_client.get(admin_address(journey, "publish_changes"), follow=True)
-        assert "nothing to publish" in said(page)
+        assert "Nothing to publish" in said(page)
 
     def test_saving_and_publishing_work_in_one_step(self, admin_client, journey):
         form = journey_form(journey, **{"narratives-1-text": "Where did it all begin?", "_publish": "1"})
@@ -101,7 +101,7 @@ class TestPublishing:
         Journey.objects.update(is_live=False)
         edit(question, "Where did it all begin?")
         chosen = {"action": "publish_chosen", "_selected_action": question.pk}
-        assert "once the journey is live" in said(admin_client.post(NARRATIVES, chosen, follow=True))
+        assert "when the journey goes live" in said(admin_client.post(NARRATIVES, chosen, follow=True))
         assert not WarmRun.objects.exists()
 
     def test_going_live_queues_the_clips(self, admin_client, journey):

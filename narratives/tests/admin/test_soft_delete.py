@@ -84,7 +84,7 @@ class TestUndo:
     def test_a_second_undo_finds_nothing_to_undo(self, admin_client, heard_question):
         page = delete_on_its_page(admin_client, heard_question)
         undo(admin_client, page)
-        assert "nothing to undo" in undo(admin_client, page).content.decode()
+        assert "nothing left to undo" in undo(admin_client, page).content.decode()
 
     def test_deleting_and_restoring_are_logged_with_their_author(self, admin_client, heard_question):
         undo(admin_client, delete_on_its_page(admin_client, heard_question))
@@ -126,7 +126,7 @@ class TestList:
         assert "Restore: Intro" not in page
 
     def test_lists_link_to_deleted_rows_when_there_are_any(self, admin_client, heard_question):
-        assert "look and restore" not in admin_client.get(NARRATIVES).content.decode()
+        assert "view and restore" not in admin_client.get(NARRATIVES).content.decode()
         delete_narratives([heard_question])
         assert "1 deleted in the last 30 days" in admin_client.get(NARRATIVES).content.decode()
 
@@ -199,4 +199,4 @@ class TestDeleting:
 @pytest.mark.parametrize("pk", ["²", "9" * 30], ids=["half a number", "a long number"])
 def test_undoing_nothing_says_so(admin_client, pk):
     page = admin_client.post(reverse("admin:narratives_narrative_undelete"), {"pk": pk}, follow=True)
-    assert "nothing to undo" in page.content.decode()
+    assert "nothing left to undo" in page.content.decode()

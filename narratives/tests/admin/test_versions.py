@@ -72,7 +72,7 @@ class TestVersions:
         publishing.publish_anyway(waiting)
         asked = admin_client.get(version(heard_journey, 1)).content.decode()
         assert OLD in asked
-        assert "All of its sound is kept." in asked
+        assert "All its audio is kept." in asked
         admin_client.post(version(heard_journey, 1), YES)
         assert heard_journey.narratives.get(kind="question").text == OLD
         assert heard(admin_client)[1] == ("Question", NEW)

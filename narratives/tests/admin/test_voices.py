@@ -58,7 +58,7 @@ class TestWhatIsOffered:
         page = admin_client.get(admin_address(heard_question))
         assert deeds(page) == ["Try again, nova, Question", "Make now, onyx, Question"]
         assert (
-            '<span class="narrative-reason">Busy. Until it is there, this is what listeners hear.<'
+            '<span class="narrative-reason">Busy. Listeners still hear the old recording.<'
             in page.content.decode()
         )
 
@@ -135,7 +135,7 @@ class TestMakingAgain:
         WarmItem.objects.update(state="failed", reason="The voice service was busy.")
         page = admin_client.get(admin_address(heard_question))
         assert badges(page)[:3] == ["Up to date", "Not made again", "Up to date"]
-        assert "The voice service was busy. What was there goes on playing." in page.content.decode()
+        assert "The voice service was busy. The old clip still plays." in page.content.decode()
         assert deeds(page) == ["Make again, nova, Question", "Make again, onyx, Question"]
 
     def test_a_finished_remake_leaves_no_message(self, admin_client, heard_question):

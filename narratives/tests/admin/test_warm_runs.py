@@ -33,7 +33,7 @@ class TestMakingAllThatIsPublished:
     def test_making_all_published_clips_is_logged_with_its_author(self, admin_client, journey, admin_user):
         admin_client.post(self.ADDRESS, {"confirmed": "yes"})
         assert {run.requested_by for run in WarmRun.objects.all()} == {admin_user.get_username()}
-        made = "Missing clips asked for. 3 clips are being made: 37 characters, free of charge."
+        made = "Made missing clips. 3 clips are being made: 37 characters, free of charge."
         noted = sorted((entry.object_repr, entry.get_change_message()) for entry in LogEntry.objects.all())
         assert noted == [("ours, nova (queued)", made), ("ours, onyx (queued)", made)]
 

@@ -10,6 +10,6 @@ pytestmark = pytest.mark.django_db
 
 def test_a_word_has_one_lexicon_entry_for_each_voice_in_any_case() -> None:
     Pronunciation.objects.create(word="siobhan", say_as="Shivawn")
-    with pytest.raises(ValidationError, match="an entry for this word"):
+    with pytest.raises(ValidationError, match="already has this word"):
         Pronunciation(word="SIOBHAN", say_as="Sinead").full_clean()
     Pronunciation(word="SIOBHAN", say_as="Sinead", voice="onyx").full_clean()

@@ -264,7 +264,8 @@ class TestPublishedMeanwhile:
         assert publishing.waits_for_renditions(publication) == [pending]
         page = admin_client.get(f"/admin/narratives/journey/{publication.journey_id}/change/")
         assert (
-            "They go live when marin (gpt-realtime-2.1-mini) takes over this voice." in page.content.decode()
+            "This version goes live when marin (gpt-realtime-2.1-mini) takes over the voice."
+            in page.content.decode()
         )
 
         make(voice="marin")
@@ -329,7 +330,7 @@ class TestModelSwitchedOff:
         self, edited: Narrative, admin_client: Client
     ) -> None:
         page = self.publish(admin_client, edited)
-        assert "They go live once you choose, on the page Voices, who plays this voice next." in page
+        assert "This version goes live after you choose a new voice on the page Voices." in page
 
         (need,) = [each for each in action_items_of_texts() if "Version 2" in each.says]
         assert "waits until you choose who plays nova and onyx" in need.says

@@ -43,19 +43,19 @@ class TestNeeds:
 
     def test_needs_you_counts_and_lists_unpublished_changes(self, heard_question, admin_client):
         edit(heard_question, NEW)
-        assert said() == ["1 text has changes not published yet"]
+        assert said() == ["1 text has unpublished changes"]
         assert listed(admin_client, "ahead") == ["Question"]
 
     def test_a_new_text_counts_as_one_with_changes(self, heard_journey, admin_client):
         Narrative.objects.create(journey=heard_journey, slug="new", title="New", text="And then?")
-        assert said() == ["1 text has changes not published yet"]
+        assert said() == ["1 text has unpublished changes"]
         assert listed(admin_client, "ahead") == ["New"]
 
     def test_a_version_that_waits_says_what_is_missing_and_leads_to_its_journey(self, heard_question):
         edit(heard_question, NEW)
         (publication,) = publishing.publish([heard_question])
         (need,) = action_items_of_texts()
-        assert need.says == "Version 2 of “Ours” waits: 2 clips are missing"
+        assert need.says == "Version 2 of “Ours” is waiting: 2 clips are missing"
         assert need.address == reverse("admin:narratives_journey_change", args=[publication.journey_id])
         assert not need.is_urgent
 
@@ -78,7 +78,7 @@ class TestNeeds:
     def test_the_dashboard_links_the_items_of_needs_you(self, heard_question, admin_client):
         edit(heard_question, NEW)
         page = admin_client.get(INDEX).content.decode()
-        assert f'href="{TEXTS}?state=ahead">1 text has changes not published yet' in page
+        assert f'href="{TEXTS}?state=ahead">1 text has unpublished changes' in page
 
 
 def heard(text: str = HEARD, **fields: Any) -> Clip:
@@ -104,7 +104,7 @@ class TestAddingToTheBank:
 
     def test_the_form_has_the_words_for_somebody_to_edit_and_adds_nothing(self, admin_client):
         page = unescape(admin_client.get(address_for(heard())).content.decode())
-        assert HEARD in page and "Edit them until they suit any answer" in page
+        assert HEARD in page and "Edit it until it suits any answer" in page
         assert not BankReflection.objects.exists()
 
     def test_a_reflection_added_to_the_bank_is_logged_with_its_origin(self, admin_client):
@@ -112,7 +112,7 @@ class TestAddingToTheBank:
         form = {"text": "That was a good morning. Thank you for it.", "theme": "general", "occasion": "any"}
         admin_client.post(address_for(clip), form)
         assert BankReflection.objects.get().text == form["text"]
-        says = f"Added from the reflections that are heard most: {clip.pk}."
+        says = f"Added from the most heard reflections: clip {clip.pk}."
         assert LogEntry.objects.get().get_change_message() == says
 
     def test_reflections_in_the_bank_are_marked_and_not_offered_again(self, admin_client):

@@ -50,7 +50,7 @@ class TestHowANarrativeSounds:
         assert "text changed 2\xa0minutes ago" in admin_client.get(admin_address(question)).content.decode()
         edit(question, "Where did it begin?")
         Pronunciation.objects.create(word="begin", say_as="beginn")
-        assert "the lexicon says it otherwise" in admin_client.get(admin_address(question)).content.decode()
+        assert "the pronunciation has changed" in admin_client.get(admin_address(question)).content.decode()
 
     def test_a_draft_that_is_made_is_ready_to_publish_and_plays_itself(self, admin_client, question):
         edit(question, "Where did it all begin?")
@@ -85,10 +85,7 @@ class TestHowANarrativeSounds:
         WarmRun.objects.get().items.update(state="failed", reason="The voice service was busy.")
         page = admin_client.get(admin_address(question))
         assert badges(page)[:2] == ["Failed", "Out of date"]
-        assert (
-            "The voice service was busy. Until it is there, this is what listeners hear."
-            in page.content.decode()
-        )
+        assert "The voice service was busy. Listeners still hear the old recording." in page.content.decode()
 
     def test_a_text_that_was_never_published_is_not_made(self, admin_client, journey):
         new = Narrative.objects.create(journey=journey, slug="new", title="New", text="And then?")

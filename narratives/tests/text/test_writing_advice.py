@@ -128,4 +128,4 @@ class TestTheLineBeneathAText:
     ) -> None:
         heard_journey.narratives.filter(kind="intro").update(text="I will ask you ten questions.")
         page = admin_client.get(f"/admin/narratives/journey/{heard_journey.pk}/change/").content.decode()
-        assert "“Intro” speaks of 10 questions, but there are 1." in page
+        assert "“Intro” mentions 10 questions, but there are 1." in page
