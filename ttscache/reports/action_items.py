@@ -40,7 +40,7 @@ def action_items(
 
 
 def action_items_without_figures() -> list[ActionItem]:
-    """Those of voices and those of the app above, for staff who do not see figures. Raises Error."""
+    """Items about voices and items of the app above, for staff who may not see figures. Raises Error."""
     return _in_order([*_of_voices(ending_models()), *hooks.installed().action_items()])
 
 
@@ -49,7 +49,7 @@ def _in_order(found: Iterable[ActionItem]) -> list[ActionItem]:
 
 
 def _of_alerts(said: Container[str]) -> Iterable[ActionItem]:
-    """The open ones, but for those that are said already."""
+    """Open alerts, except kinds that another item already reports."""
     for alert in alerts.open_alerts():
         if alert.kind not in said:
             address = "admin:ttscache_alert_changelist?state=open"
@@ -57,7 +57,7 @@ def _of_alerts(said: Container[str]) -> Iterable[ActionItem]:
 
 
 def _of_voices(retirements: Sequence[ModelOutlook]) -> Iterable[ActionItem]:
-    """Models that retire, and switches to a new rendition that do not come to an end."""
+    """Models that retire, and voice changes that are stuck."""
     about, right = Alert.Kind.MODEL_RETIRES, "ttscache.view_clip"
     for model in retirements:
         is_urgent = model.is_retired or model.retires_within(URGENT_DAYS)
@@ -65,7 +65,7 @@ def _of_voices(retirements: Sequence[ModelOutlook]) -> Iterable[ActionItem]:
         yield ActionItem(says, VOICES_PAGE, right, is_urgent=is_urgent, about=about)
     if stuck := stuck_switches():
         says = _count(stuck, "listener voice has", "listener voices have")
-        yield ActionItem(f"{says} waited for a new sound for more than a day", VOICES_PAGE, right)
+        yield ActionItem(f"{says} waited more than a day for a new sound", VOICES_PAGE, right)
 
 
 def _of_sound(
@@ -85,13 +85,13 @@ def _of_sound(
         address = f"{clips}?published=yes&made=no"
         yield ActionItem(says, address, "ttscache.view_clip", is_urgent=True, about=kind.COVERAGE)
     if takes := missing_last_takes():
-        says = _count(takes.clips, "last take is", "last takes are") + " not made: from "
-        says += f"{date_format(takes.from_day, 'j M Y')} on nobody can make clips in the present voice"
+        says = _count(takes.clips, "last take is", "last takes are") + " not made: the present voice "
+        says += f"is switched off on {date_format(takes.from_day, 'j M Y')}"
         yield ActionItem(says, "admin:ttscache_last_takes", "ttscache.make_clip", is_urgent=True)
     if waiting.exhausted:
         says = _count(waiting.exhausted, "published clip", "published clips") + f" failed {MOST_TRIES} times"
         address = f"{clips}?made=exhausted"
-        what_next = ": nobody tries again before you do (Try again, under Queue)"
+        what_next = " and wait for you (Try again, under Queue)"
         yield ActionItem(says + what_next, address, "ttscache.view_clip", is_urgent=True)
     if space.is_nearly_full:
         says = "Storage is more than 90% full"
@@ -107,7 +107,7 @@ def _of_sound(
 
 
 def _of_switches() -> Iterable[ActionItem]:
-    """Pending renditions that are held up."""
+    """Pending renditions whose next clip is not being made."""
     for rendition in pending_renditions():
         progress = progress_of_takeover(rendition)
         failed, who = len(progress.failed), f"The new voice for {rendition.listener_voice} waits"

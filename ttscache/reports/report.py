@@ -1,4 +1,4 @@
-"""Report: everything the dashboard shows for one look."""
+"""Report: all figures that the dashboard shows for one scope."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Report:
 
 
 def report(scope: Scope, *, hidden: bool = False) -> Report:
-    """The number of queries does not depend on how much there is. Raises Error."""
+    """Gather all figures. The number of queries does not grow with the data. Raises Error."""
     requests = request_figures(scope)
     covered = published_coverage(scope)
     space = storage(scope)
@@ -84,6 +84,6 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
 
 
 def _voices(scope: Scope, space: Storage) -> list[str]:
-    """To choose from: those of listeners, and further ones that clips are on record in."""
+    """The voices to choose from: listener voices, then other voices that have clips on record."""
     chosen = [scope.voice] if scope.voice else []
     return list(dict.fromkeys([*conf().listener_voices, *space.voices, *chosen]))

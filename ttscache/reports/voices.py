@@ -1,4 +1,4 @@
-"""Who plays each listener voice, who may, and what is left of those who did."""
+"""Listener voices: the rendition that plays each, the candidates, and the past ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_PAST = 10  # renditions shown for each voice
 
 @dataclass(frozen=True, slots=True)
 class PastRendition:
-    """One that plays no more: how many of its clips are there, and why they are held."""
+    """A rendition that no longer plays: how many of its clips are left, and which pins hold them."""
 
     rendition: Rendition
     clips: int
@@ -38,7 +38,7 @@ class PastRendition:
 
 @dataclass(frozen=True, slots=True)
 class ListenerVoice:
-    """One voice that listeners choose: who plays it now, next, and before."""
+    """A voice that listeners choose: the renditions that play it now, next, and played it before."""
 
     name: str
     live: VoiceRendition
@@ -57,14 +57,14 @@ class ListenerVoice:
 
     @property
     def days_left(self) -> int | None:
-        """Until the day on which it cannot be made any more; 0 from then on."""
+        """Days until new clips can no longer be made; 0 from that day on, None if no day is known."""
         day = self.retires_on
         return max(0, (day - timezone.now().date()).days) if day is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceCandidate:
-    """Who could play a voice, and what it sounds like."""
+    """A rendition that could play a listener voice, with its sample clips."""
 
     spec: VoiceRendition
     samples: tuple[Clip, ...]
@@ -76,7 +76,7 @@ class VoiceCandidate:
         return all(clip.is_ready for clip in self.samples)
 
 
-@playing()  # as it is now, not as this process remembers it
+@playing()  # reads the renditions anew: this process may remember old ones
 def listener_voices() -> list[ListenerVoice]:
     return [listener_voice(name) for name in conf().listener_voices]
 
@@ -98,7 +98,7 @@ def listener_voice(name: str) -> ListenerVoice:
 
 
 def models_to_choose() -> list[str]:
-    """Those with a price, the settings' own, and the embedded one; without a key, the embedded one alone."""
+    """The model of the settings, models with a price, and the embedded one; without a key, only the last."""
     given = conf()
     if not given.openai_api_key:
         return [EMBEDDED_MODEL]
@@ -108,7 +108,7 @@ def models_to_choose() -> list[str]:
 
 @playing()
 def candidates(listener_voice: str, model: str) -> list[VoiceCandidate]:
-    """Every voice of this model, those that have been heard or play now included; three queries."""
+    """Every voice of this model, with its samples. Three queries."""
     live = live_rendition(listener_voice)
     pending = Rendition.objects.pending().filter(listener_voice=listener_voice).first()
     specs = [candidate_spec(model, voice) for voice in voices_of(model)]
@@ -131,7 +131,7 @@ def candidate_spec(model: str, voice: str) -> VoiceRendition:
 
 
 def voices_of(model: str) -> list[str]:
-    """The voices that this model is known to have; a server of one's own names its own in TTS_VOICES."""
+    """The known voices of this model, after those of TTS_VOICES, where a private server lists its own."""
     known = REALTIME_VOICES if is_realtime(model) else OPENAI_VOICES
     own = () if model == EMBEDDED_MODEL else conf().voices_by_role.values()
     return list(dict.fromkeys([*own, *known]))
@@ -142,12 +142,12 @@ def sample_specs(specs: list[VoiceRendition]) -> list[ClipSpec]:
 
 
 def switch_plan(listener_voice: str, spec: VoiceRendition) -> Plan:
-    """What would have to be made before this one could play the voice."""
+    """The clips that have to be ready before this rendition can play the voice."""
     return plan(hooks.installed().clips_of_voice(listener_voice, spec))
 
 
 def clips_there_of(spec: VoiceRendition) -> QuerySet[Clip]:
-    """Its clips that play without a provider call."""
+    """The clips of this rendition that play without a provider call."""
     return Clip.objects.with_audio().filter(
         model=spec.model,
         voice=spec.voice,

@@ -1,9 +1,10 @@
-"""The settings say who plays each listener voice; a change of them takes the same road as a choice by staff.
+"""Settings that say who plays each listener voice. Changing them works like a choice by staff.
 
-Each installation records what its settings ask for, and follows them when they differ from that record. So a
-rendition that staff chose stays at a restart, and a host that starts again with old settings, while others
-have new ones, undoes nothing. An installation that nobody knows yet is followed too, unless another one at
-work has had the same settings for longer than a third one has had other ones: then it is an old one of many.
+Each installation records its settings and follows them only when they differ from that record. So a restart
+does not undo a choice by staff, and a host that restarts with old settings does not undo the others' new ones.
+
+A new installation is followed too, with one exception: if another running installation has had the same
+settings for longer than a third one has had other ones, then this is a host with old settings.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ Asked = dict[str, dict[str, Any]]  # by listener voice, as JSON has it
 
 
 def follow_settings() -> None:
-    """Bring the renditions in step with the settings, where these have changed. May be called at any start.
+    """Request the renditions of the settings, if the settings have changed. Safe to call at every start.
 
-    Where a voice has no rendition yet, that of the settings plays at once; or that of an earlier system,
-    whose clips are there, until all of the new one's are. Raises Error.
+    If a voice has no rendition yet, the settings' one plays at once. After an adoption, the earlier system's
+    rendition plays until all clips of the new one are ready. Raises Error.
     """
     try:
         _follow()
-    except IntegrityError:  # another host starts for the first time in the same moment, and was quicker
+    except IntegrityError:  # another host made its first start at the same moment, and was faster
         _follow()
 
 
@@ -69,7 +70,7 @@ def _follow() -> None:
 
 
 def rendition_by_settings(listener_voice: str) -> VoiceRendition:
-    """Where TTS_MODEL is not set, with the model that this site chose when it first needed one."""
+    """The rendition of the settings. Without TTS_MODEL, its model is the one this site chose first."""
     given = conf()
     if not given.model and given.provider == "openai":
         given = replace(given, model=_default_model())
@@ -81,12 +82,12 @@ def _default_model() -> str:
     if not identity.default_model:
         identity.default_model = _chosen_default()
         DatabaseIdentity.objects.filter(pk=1, default_model="").update(default_model=identity.default_model)
-        identity.refresh_from_db()  # the choice of another host may have been first
+        identity.refresh_from_db()  # another host may have chosen first
     return identity.default_model
 
 
 def _chosen_default() -> str:
-    """A site that speaks with the provider already keeps its model, whatever the date."""
+    """The default by today's date; but a site with clips of the provider keeps the earlier default."""
     speaks_already = Rendition.objects.live().filter(provider="openai").exists() or _earlier_clips().exists()
     if speaks_already or timezone.now().date() < DEFAULT_CHANGES_ON:
         return LEGACY_MODEL
@@ -99,7 +100,7 @@ def _voices_without_rendition(specs: Mapping[str, VoiceRendition]) -> set[str]:
 
 
 def _record_first(specs: Mapping[str, VoiceRendition]) -> None:
-    """Nobody waits for anything where there was no sound before."""
+    """Give each voice without a rendition one that plays at once: there is no sound yet to keep."""
     now = timezone.now()
     for voice in sorted(_voices_without_rendition(specs)):
         spec = _earlier_rendition(voice) or specs[voice]
@@ -113,7 +114,7 @@ def _record_first(specs: Mapping[str, VoiceRendition]) -> None:
 
 
 def _earlier_rendition(listener_voice: str) -> VoiceRendition | None:
-    """The one that an earlier system spoke with, where its clips are here."""
+    """The rendition of an earlier system, or None if it left no clips in this voice."""
     if not _earlier_clips().filter(voice=listener_voice).exists():
         return None
     return VoiceRendition(provider="openai", model=LEGACY_MODEL, voice=listener_voice)
@@ -136,7 +137,7 @@ def _record(asked: Asked, since: datetime) -> None:
 
 
 def _older_settings(known: list[InstallationSettings], asked: Asked) -> InstallationSettings | None:
-    """The record at work that had these settings before another one at work changed to other ones."""
+    """A running installation with these settings, if another running one has changed to others since."""
     ago = Now() - timedelta(seconds=AT_WORK_SECONDS)
     hosts = set(ProcessReport.objects.filter(reported_at__gt=ago).values_list("host", flat=True))
     at_work = [row for row in known if row.host in hosts]
