@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils.formats import date_format
+from django.utils.safestring import mark_safe
 
 from ttscache.reports.scope import HOUR, WEEK, Scope
 from ttscache.staff.wording import price
@@ -70,3 +72,10 @@ def step(begin: datetime, scope: Scope) -> str:
         last = min(begin + WEEK, scope.now) - timedelta(seconds=1)
         return f"{date_format(begin, 'j M')} to {date_format(last, 'j M Y')}"
     return date_format(begin, "j M Y")
+
+
+@register.simple_block_tag
+def how(content: str, of: str) -> str:
+    """The note "How is this counted?" with the text of the block. `of` tells screen readers which figure."""
+    formula = mark_safe(" ".join(content.split()))  # noqa: S308 - the template has escaped its variables
+    return render_to_string("ttscache/staff/how.html", {"of": of, "formula": formula})

@@ -1,7 +1,7 @@
 """Settings that say who plays each listener voice. Changing them works like a choice by staff.
 
 Each installation records its settings and follows them only when they differ from that record. So a restart
-does not undo a choice by staff, and a host that restarts with old settings does not undo the others' new ones.
+does not undo a choice by staff, and a host that restarts with old settings does not undo newer ones.
 
 A new installation is followed too, with one exception: if another running installation has had the same
 settings for longer than a third one has had other ones, then this is a host with old settings.
