@@ -15,12 +15,12 @@ def audio() -> bytes:
 def keep_published(text: str = TEXT) -> str:
     """In the product: keep it in every tier as a published clip of this text; returns its content hash."""
     from ttscache.audio import examine
-    from ttscache.conf import conf
     from ttscache.models import Clip, ContentType, Pin
+    from ttscache.renditions.current import request_for
     from ttscache.tiers import Entry, checksum_of
     from ttscache.wiring import speech_cache
 
-    speech = conf().house_request(text, "nova")
+    speech = request_for(text, "nova")
     assert speech.audio_format == "mp3"
     Clip.objects.record(speech, ContentType.QUESTION)
     Pin.objects.get_or_create(content_hash=speech.content_hash, reason=Pin.Reason.LIVE)

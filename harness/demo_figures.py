@@ -19,8 +19,8 @@ from django.utils import timezone
 from ttscache.accounting.counters import DAILY_REQUESTS, PLAYBACK_STARTS, SPENDING, USAGE, Key
 from ttscache.accounting.ledger import MISSES
 from ttscache.accounting.rollup import HOURS_KEPT, start_of_day
-from ttscache.conf import conf
 from ttscache.models import Clip, ContentType
+from ttscache.renditions.current import request_for
 
 VOICES = ("nova", "onyx")
 MODEL = "tts-1-hd"
@@ -155,7 +155,7 @@ def _sound_starts(usage: Counts) -> Counts:
 
 def _seed_reflections(chance: random.Random, days: int, now: datetime) -> None:
     """On record, without sound, and declared fit for others, so that the dashboard lists them."""
-    requests = [conf().house_request(text, voice) for text in REFLECTIONS for voice in VOICES]
+    requests = [request_for(text, voice) for text in REFLECTIONS for voice in VOICES]
     Clip.objects.record_all(requests, ContentType.ANALYSIS, are_shareable=True)
     today = start_of_day(now).date()
     rows: dict[Key, list[int]] = {}

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from harness.clips import speech
-from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, DailyRequests, Usage, WarmItem, WarmRun
+from ttscache.renditions.current import request_for
 
 INDEX = reverse("admin:index")
 STALE = reverse("admin:ttscache_clip_stale")
@@ -24,7 +24,7 @@ DAY = timedelta(days=1)
 # --- rows -------------------------------------------------------------------------------------------------
 def clip_of(text: str, voice: str = "nova", kind: str = ContentType.QUESTION) -> Clip:
     """On record as listeners would request it, without sound."""
-    return Clip.objects.record(conf().house_request(text, voice), kind)
+    return Clip.objects.record(request_for(text, voice), kind)
 
 
 def made(clip: Clip) -> Clip:
@@ -49,7 +49,7 @@ def usage(requests: int = 1, outcome: str = "memory", **fields: Any) -> Usage:
 
 def reflection(text: str = "A quiet kind of home.", plays: int = 5, **fields: Any) -> Clip:
     """Fit for others, and played today."""
-    clip = Clip.objects.record(conf().house_request(text, "nova"), "analysis")
+    clip = Clip.objects.record(request_for(text, "nova"), "analysis")
     Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
     DailyRequests.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=plays)
     return clip

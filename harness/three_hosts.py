@@ -50,11 +50,11 @@ class Hosts:
 
 
 _START_RUN = """
-from ttscache.conf import conf
+from ttscache.renditions.current import request_for
 from ttscache.warming import ClipSpec, start_run
 question = "what did the garden of your childhood look like in the year"
 texts = [f"{name}: {{question}} {{1900 + number}}?" for number in range({clips})]
-start_run("{name}", [ClipSpec(conf().house_request(text, "nova"), "question") for text in texts])
+start_run("{name}", [ClipSpec(request_for(text, "nova"), "question") for text in texts])
 print(*texts, sep="\\n")
 """
 

@@ -17,7 +17,6 @@ from django_q.tasks import async_task
 from unfold.admin import ModelAdmin
 
 from narratives.models import BankReflection, Journey, Narrative, Pronunciation
-from ttscache.conf import conf
 from ttscache.models import (
     Alert,
     ApiToken,
@@ -31,6 +30,7 @@ from ttscache.models import (
     WarmItem,
     WarmRun,
 )
+from ttscache.renditions.current import request_for
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ FIGURES = {**COUNTED, "characters": 98}
 
 
 def a_clip() -> Clip:
-    return Clip.objects.record(conf().house_request("Tell me more.", "nova"), ContentType.QUESTION)
+    return Clip.objects.record(request_for("Tell me more.", "nova"), ContentType.QUESTION)
 
 
 def a_run() -> WarmRun:

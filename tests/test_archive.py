@@ -259,6 +259,31 @@ def assert_memory_stays_bounded(site: Site, file: Path, clips: int, back: Path) 
     assert all(0 < peak <= MOST_BYTES_OF_MEMORY for peak in peaks.values()), peaks
 
 
+MANY_OBJECTS = 3_000
+MOST_GROWTH_BYTES = 15 * 1024**2
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_memory_does_not_grow_with_the_clips_that_leave_a_bucket(
+    make_site: MakeSite, running_s3: S3Server, tmp_path: Path
+) -> None:
+    """The library that talks to the bucket takes its part, so a small voice is the measure of a large one."""
+    peaks = {}
+    for clips in (100, MANY_OBJECTS):
+        bucket = running_s3.create_bucket()
+        site: WebServer = make_site(WebServer, TTS_PERMANENT="storage", **running_s3.settings(bucket))
+        file = tmp_path / f"{clips}.tar"
+        sound = bytes(range(1, 251)) * (SOUND_BYTES // 250)
+        write_archive(file, [archived_clip(f"Clip {number} of a voice.", sound) for number in range(clips)])
+        site.manage("import_clips", str(file), check=True, timeout_seconds=900)
+        assert len(running_s3.objects(bucket)) >= clips
+        exporting = started(site, "export_clips", str(tmp_path / f"{clips}.back.tar"))
+        peaks[clips] = peak_memory_of(exporting)
+        assert exporting.returncode == 0
+    assert peaks[MANY_OBJECTS] <= peaks[100] + MOST_GROWTH_BYTES, peaks
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_10_000_clips_travel_in_100_mb_of_memory(make_site: MakeSite, tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.utils import timezone
 from ttscache.models import Clip
-from ttscache.conf import conf
+from ttscache.renditions.current import request_for
 User.objects.create_superuser("ana", "", "{PASSWORD}")
 for number in range(3):
-    Clip.objects.record(conf().house_request(f"Nobody asks for number {{number}}.", "nova"), "question")
+    Clip.objects.record(request_for(f"Nobody asks for number {{number}}.", "nova"), "question")
 Clip.objects.update(last_accessed_at=timezone.now() - timedelta(days=100))
 """
 

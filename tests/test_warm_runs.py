@@ -40,8 +40,9 @@ def started(make_site: MakeSite) -> Site:
 def begin_run(site: Site, texts: str, scope: str = "many") -> None:
     """`texts`: a Python expression for their list."""
     code = (
-        "from ttscache.conf import conf; from ttscache.warming import ClipSpec, start_run; "
-        f"specs = [ClipSpec(conf().house_request(text, 'nova'), 'question') for text in {texts}]; "
+        "from ttscache.renditions.current import request_for; "
+        "from ttscache.warming import ClipSpec, start_run; "
+        f"specs = [ClipSpec(request_for(text, 'nova'), 'question') for text in {texts}]; "
         f"start_run({scope!r}, specs)"
     )
     site.manage("shell", "-c", code, check=True)

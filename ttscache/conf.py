@@ -20,7 +20,6 @@ from ttscache.speech import (
     OPENAI_VOICES,
     REALTIME_NAMESAKES,
     REALTIME_VOICES,
-    SpeechRequest,
     VoiceRendition,
     is_realtime,
 )
@@ -100,10 +99,6 @@ class Conf:
         return VoiceRendition(
             provider=self.provider, model=self.house_model, voice=played_by, audio_format=self.audio_format
         )
-
-    def house_request(self, text: str, voice: str) -> SpeechRequest:
-        """This text in the rendition of the settings."""
-        return self.rendition(voice).request(text)
 
 
 @cache

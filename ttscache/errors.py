@@ -216,8 +216,8 @@ class ModelRetired(ProviderError):
     def for_staff(self, model: str = "") -> str:
         """Why a clip was not made, and what to do. `model`: where the error does not know it."""
         return (
-            f"The provider has switched this model off ({self.model or model}). Choose another voice, or set "
-            "TTS_MODEL; then the clip is made with that."
+            f"The provider has switched this model off ({self.model or model}), or the API key may not use "
+            "it. Choose another voice, or set TTS_MODEL; then the clip is made with that."
         )
 
 

@@ -22,7 +22,7 @@ from ttscache.models import Clip, PruneRun
 from ttscache.monitoring import alerts
 from ttscache.renditions import retirement
 from ttscache.reports.storage import note_not_asked_for
-from ttscache.warming import popular, takeover, worker
+from ttscache.warming import popular, settings_changes, takeover, worker
 from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ def prune(run_id: str = "") -> None:
 def clean_up() -> None:
     """Runs once a day by schedule."""
     cleanup.tidy()
+    settings_changes.forget_installations()
 
 
 def make_popular_reflections() -> None:

@@ -170,14 +170,14 @@ def planning_and_listing() -> Figures:
     """Milliseconds of planning, seconds of listing, round by round."""
     from django.db import connection
 
-    from ttscache.conf import conf
     from ttscache.maintenance.pruning import find_stale
     from ttscache.models import ContentType
+    from ttscache.renditions.current import request_for
     from ttscache.warming import ClipSpec, plan
 
     took: Figures = {}
     for texts in PLANNED:
-        requests = [conf().house_request(f"Planned text {number}?", "nova") for number in range(texts)]
+        requests = [request_for(f"Planned text {number}?", "nova") for number in range(texts)]
         wanted = [ClipSpec(request, ContentType.QUESTION) for request in requests]
         hashes = [request.content_hash for request in requests]
         marks = ", ".join(["%s"] * texts)

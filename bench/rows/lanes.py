@@ -98,12 +98,12 @@ def _miss(site: Site, token: str) -> Took:
 
 def begin_warm(*, words: str) -> str:
     """In the product."""
-    from ttscache.conf import conf
     from ttscache.models import ContentType
+    from ttscache.renditions.current import request_for
     from ttscache.warming import ClipSpec, start_run
 
     wanted = [
-        ClipSpec(conf().house_request(f"Question {number} of {words}?", "nova"), ContentType.QUESTION)
+        ClipSpec(request_for(f"Question {number} of {words}?", "nova"), ContentType.QUESTION)
         for number in range(CLIPS)
     ]
     return str(start_run(f"bench:{words}", wanted).pk)

@@ -81,9 +81,9 @@ def _round(caches: dict[str, SpeechCache]) -> dict[str, float]:
 
 def miss_ms(cache: SpeechCache) -> float:
     from ttscache.cache import GenerationJob, Playing
-    from ttscache.conf import conf
+    from ttscache.renditions.current import request_for
 
-    speech = replace(conf().house_request(clip.TEXT, "nova"), instructions=uuid.uuid4().hex)
+    speech = replace(request_for(clip.TEXT, "nova"), instructions=uuid.uuid4().hex)
     began = time.perf_counter_ns()
     playing = cache.get_or_generate(GenerationJob(speech, "question"))
     assert isinstance(playing, Playing)

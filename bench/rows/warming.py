@@ -102,13 +102,13 @@ def _warm(site: Site, voice: OpenAIServer) -> Warmed:
 
 def warm(*, words: str) -> dict[str, Any]:
     """In the product: ask for the run as a published journey does, and watch it. Times are time.time()."""
-    from ttscache.conf import conf
     from ttscache.models import ContentType
+    from ttscache.renditions.current import request_for
     from ttscache.warming import ClipSpec, start_run
     from ttscache.warming.progress import progress_of
 
     wanted = [
-        ClipSpec(conf().house_request(f"Question {number} of {words}?", "nova"), ContentType.QUESTION)
+        ClipSpec(request_for(f"Question {number} of {words}?", "nova"), ContentType.QUESTION)
         for number in range(CLIPS)
     ]
     asked_at = time.time()

@@ -56,13 +56,13 @@ def _pages_of_one_thing() -> list[str]:
     from django.urls import reverse
     from django.utils import timezone
 
-    from ttscache.conf import conf
     from ttscache.models import Clip, Pin, PruneRun, Usage, WarmItem, WarmRun
+    from ttscache.renditions.current import request_for
 
     now = timezone.now()
-    missing = Clip.objects.record(conf().house_request("Not made.", "nova"), "question")
+    missing = Clip.objects.record(request_for("Not made.", "nova"), "question")
     Pin.objects.create(content_hash=missing.content_hash, reason=Pin.Reason.LIVE)
-    made = Clip.objects.record(conf().house_request("Made.", "nova"), "question")
+    made = Clip.objects.record(request_for("Made.", "nova"), "question")
     sound = {"checksum": "0123456789abcdef", "duration_ms": 900, "waveform": bytes(range(100))}
     Clip.objects.filter(pk=made.pk).update(stored_at=now, **sound)
     counted = {"content_type": "question", "voice": "nova", "outcome": "memory", "latency_bucket": 1}

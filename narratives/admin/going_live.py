@@ -17,6 +17,7 @@ from ttscache import warming
 from ttscache.conf import conf
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 from ttscache.staff.wording import being_made_in_words
+from ttscache.warming.takeover import make_pending
 
 
 def goes_live(form: Any) -> bool:
@@ -58,6 +59,7 @@ def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey)
     texts, planned = journey.narratives.published().count(), _plan(journey)
     for voice in conf().listener_voices:
         publishing.warm_journey(journey, voice, requested_by=request.user.get_username())
+    make_pending(requested_by=request.user.get_username())  # a voice that is being prepared says it as well
     sound = being_made_in_words(planned) if planned.missing else "Their sound is there already."
     says = f"Listeners can take it now: {texts} published texts. {sound}"
     pages.log_change(request, journey, says)

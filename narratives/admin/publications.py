@@ -76,6 +76,11 @@ class Waiting:
         """Those that have to take over first, because what plays now cannot be made any more."""
         return publishing.waits_for_renditions(self.publication)
 
+    @property
+    def silent_voices(self) -> list[str]:
+        """Those that nobody can say the new words in before staff choose who plays them."""
+        return publishing.voices_without_new_words() if self.publication.journey.is_live else []
+
 
 def waiting_view(pages: StaffAdmin, request: HttpRequest, object_id: int, operation: str) -> HttpResponse:
     journey: Journey = pages.get_or_404(request, object_id)

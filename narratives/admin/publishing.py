@@ -22,6 +22,7 @@ from narratives.editing.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication, share_lexicon
 from narratives.publishing import clips_of
 from ttscache import warming
+from ttscache.conf import conf
 from ttscache.fingerprint import fingerprint_of
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 from ttscache.staff.wording import being_made_in_words, in_words
@@ -37,17 +38,35 @@ class PublishRequest:
     """What somebody wants published, looked at once: the texts that have changed, and what is to be made.
 
     Texts that wait for their sound already are published along with these, so their clips count, too.
+    `silent_voices`: those in which these words are missing and cannot be made, so nothing is planned there.
     """
 
     narratives: Sequence[Narrative]
     ahead: Sequence[Narrative]
     planned: Plan
+    silent_voices: Sequence[str]
 
     @classmethod
     def of(cls, narratives: Sequence[Narrative]) -> PublishRequest:
         ahead = [narrative for narrative in narratives if narrative.is_ahead]
-        return cls(
-            narratives, ahead, warming.plan([*draft_clips(ahead), *publishing.taken_along_with(ahead)])
+        with publishing.making_new_words() as voices:
+            specs = [*draft_clips(ahead, voices), *publishing.taken_along_with(ahead)]
+        silent = [
+            voice
+            for voice in conf().listener_voices
+            if voice not in voices and warming.plan(draft_clips(ahead, [voice])).missing
+        ]
+        return cls(narratives, ahead, warming.plan(specs), silent)
+
+    @property
+    def warning(self) -> str:
+        """Why listeners will not hear these words soon; empty where they will."""
+        if not self.silent_voices or not any(each.journey.is_live for each in self.ahead):
+            return ""
+        return (
+            f"New words cannot be spoken as {' and '.join(self.silent_voices)} sounds today: the model is "
+            "switched off, or its key is missing. Nothing is made or paid for there. Listeners keep the "
+            "present version until you choose, on the page Voices, who plays this voice next."
         )
 
     @property
@@ -144,7 +163,7 @@ def _ask(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, **ques
     ahead, planned = wanted.ahead, wanted.planned
     question["hidden"] = [*question.get("hidden", []), ("seen", wanted.fingerprint)]
     # Where nobody hears the old words there is nothing to keep until the new ones are ready.
-    waits = any(each.journey.is_live for each in ahead) and bool(planned.missing)
+    waits = any(each.journey.is_live for each in ahead) and bool(planned.missing or wanted.silent_voices)
     return pages.ask(
         request,
         narratives=ahead,
@@ -153,6 +172,7 @@ def _ask(pages: StaffAdmin, request: HttpRequest, wanted: PublishRequest, **ques
         waits=waits,
         second=("at_once", "Publish anyway") if waits else None,
         wait_seconds=FIRST_WAIT_SECONDS,
+        warning=wanted.warning,
         **question,
     )
 
@@ -167,8 +187,12 @@ def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishReq
     publications = publishing.publish(
         ahead, requested_by=request.user.get_username(), at_once="at_once" in request.POST
     )
-    for publication, share in shares_of(planned, [(each, clips_of(each)) for each in publications]):
+    with publishing.making_new_words():
+        wanted_by = [(each, clips_of(each)) for each in publications]
+    for publication, share in shares_of(planned, wanted_by):
         pages.log_and_tell(request, publication.journey, published_in_words(publication, share))
+    if wanted.warning and publications:
+        pages.message_user(request, wanted.warning, messages.WARNING)
     if not publications:
         says = "Listeners have these words; what was published before is taken back."
         pages.log_and_tell(request, ahead[0].journey, says)

@@ -58,12 +58,12 @@ def put_in_order(narratives: Iterable[Narrative]) -> None:
 
 
 # --- spoken ----------------------------------------------------------------------------------------------
-def draft_clips(narratives: Iterable[Narrative]) -> list[ClipSpec]:
-    """The words on the page, published or not, in every listener voice."""
+def draft_clips(narratives: Iterable[Narrative], voices: Sequence[str] | None = None) -> list[ClipSpec]:
+    """The words on the page, published or not, in these voices or in every listener voice."""
     return [
         draft_clip(narrative, voice)
         for narrative in share_lexicon(narratives)
-        for voice in conf().listener_voices
+        for voice in (conf().listener_voices if voices is None else voices)
     ]
 
 

@@ -11,7 +11,9 @@ from narratives.publishing.clips import (
     kind_of_clip,
     live_clips,
     makeable_clips_of,
+    making_new_words,
     published_clips,
+    voices_without_new_words,
     waits_for_renditions,
 )
 from narratives.publishing.pins import lock_publishing, sync_pins
@@ -57,6 +59,7 @@ __all__ = [
     "make_bank",
     "make_what_waits",
     "makeable_clips_of",
+    "making_new_words",
     "mark_withdrawn",
     "publish",
     "publish_anyway",
@@ -66,6 +69,7 @@ __all__ = [
     "said_otherwise",
     "sync_pins",
     "taken_along_with",
+    "voices_without_new_words",
     "wait_again",
     "waits_for_renditions",
     "warm_journey",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from django.db.models import QuerySet
 
@@ -17,7 +18,7 @@ from narratives.models import (
 )
 from ttscache.conf import conf
 from ttscache.models import ContentType, Rendition
-from ttscache.renditions.current import live_renditions, playing
+from ttscache.renditions.current import live_rendition, live_renditions, playing
 from ttscache.renditions.retirement import can_still_be_made
 from ttscache.warming import ClipSpec
 from ttscache.warming.takeover import pending_renditions
@@ -45,17 +46,29 @@ def clips_of(publication: Publication, voices: Iterable[str] = ()) -> list[ClipS
 
 def makeable_clips_of(publication: Publication) -> list[ClipSpec]:
     """Those that can be made. A voice whose rendition cannot be made any more says the new words once the
-    rendition takes over that is being prepared.
+    rendition takes over that is being prepared; where none is, nothing is made in it.
+    """
+    with making_new_words() as voices:
+        return clips_of(publication, voices) if voices else []
+
+
+@contextmanager
+def making_new_words() -> Iterator[list[str]]:
+    """Within the block, each listener voice is played by the rendition in which new words are made: the live
+    one, or the pending one where the live one cannot be made any more. Yields the voices that have either.
     """
     with playing() as live:
         pending = {row.listener_voice: row.spec for row in pending_renditions()}
-        instead = {
-            voice: spec
-            for voice, spec in pending.items()
-            if voice in live and not can_still_be_made(live[voice])
-        }
+        stuck = {voice for voice in conf().listener_voices if not can_still_be_made(live_rendition(voice))}
+        instead = {voice: spec for voice, spec in pending.items() if voice in stuck}
         with playing({**live, **instead}):
-            return clips_of(publication)
+            yield [voice for voice in conf().listener_voices if voice not in stuck or voice in instead]
+
+
+def voices_without_new_words() -> list[str]:
+    """The listener voices in which nothing new can be made before staff choose who plays them."""
+    with making_new_words() as voices:
+        return [voice for voice in conf().listener_voices if voice not in voices]
 
 
 def waits_for_renditions(publication: Publication) -> list[Rendition]:

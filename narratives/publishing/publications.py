@@ -15,7 +15,14 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from narratives.models import Journey, Narrative, Pronunciation, Publication, Revision, share_lexicon
-from narratives.publishing.clips import clips_of, given_by, kind_of_clip, makeable_clips_of
+from narratives.publishing.clips import (
+    clips_of,
+    given_by,
+    kind_of_clip,
+    makeable_clips_of,
+    making_new_words,
+    voices_without_new_words,
+)
 from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.warming import warm_journey
 from narratives.text.lexicon import Lexicon
@@ -90,8 +97,10 @@ def _publish(
     sync_pins()
     for publication in publications:
         if publication.state == Publication.State.LIVE and publication.journey.is_live:
+            silent = voices_without_new_words()  # a try would fail: listeners read the new words
             for voice in conf().listener_voices:
-                warm_journey(publication.journey, voice, requested_by=requested_by)
+                if voice not in silent:
+                    warm_journey(publication.journey, voice, requested_by=requested_by)
     if publications:
         make_pending(requested_by=requested_by)  # a voice that is being prepared says the new words as well
     return publications
@@ -142,13 +151,14 @@ def taken_along_with(narratives: Iterable[Narrative]) -> list[ClipSpec]:
     them just now, as that has been agreed to."""
     narratives = list(narratives)
     chosen = {narrative.pk for narrative in narratives}
-    return [
-        ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
-        for before in Publication.objects.waiting().filter(journey__narratives__in=chosen).distinct()
-        if not _is_being_made(before)
-        for revision in given_by(before).exclude(narrative__in=chosen).select_related("narrative")
-        for voice in conf().listener_voices
-    ]
+    with making_new_words() as voices:
+        return [
+            ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
+            for before in Publication.objects.waiting().filter(journey__narratives__in=chosen).distinct()
+            if not _is_being_made(before)
+            for revision in given_by(before).exclude(narrative__in=chosen).select_related("narrative")
+            for voice in voices
+        ]
 
 
 def make_what_waits(*, requested_by: str = "") -> None:

@@ -16,6 +16,7 @@ from narratives.staff.clip_status import add_sounds, sounds_of
 from ttscache import warming
 from ttscache.hooks import ActionItem
 from ttscache.models import Clip
+from ttscache.reports.retirements import VOICES_PAGE
 from ttscache.staff.badges import FAILED, badges_of
 
 
@@ -49,7 +50,17 @@ def with_failed_clips(narratives: Iterable[Narrative]) -> list[Narrative]:
 
 
 def _of_versions() -> Iterator[ActionItem]:
+    silent = publishing.voices_without_new_words()
     for publication in Publication.objects.waiting().select_related("journey"):
+        if silent and publication.journey.is_live:
+            yield ActionItem(
+                f"Version {publication.number} of “{publication.journey}” waits until you choose who plays "
+                f"{' and '.join(silent)}: new words cannot be made as this voice sounds today",
+                VOICES_PAGE,
+                "ttscache.view_rendition",
+                is_urgent=True,
+            )
+            continue
         planned = warming.plan(publishing.makeable_clips_of(publication))
         badges = badges_of(planned.missing)
         words = Counter(badges[clip.content_hash].word for clip in planned.missing)

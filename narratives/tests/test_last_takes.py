@@ -14,8 +14,8 @@ from harness.retirement_day import AUTUMN, stand_on
 from narratives import publishing
 from narratives.models import BankReflection, Journey, Narrative
 from ttscache import wiring
-from ttscache.conf import conf
 from ttscache.models import Clip, WarmRun
+from ttscache.renditions.current import request_for
 from ttscache.warming.last_takes import find_last_takes
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,8 +54,8 @@ def everything(journey: Journey) -> set[str]:
     Narrative.objects.create(journey=gentle, kind="question", slug="q", title="Q", text="Not live.")
     BankReflection.objects.create(text="Of the bank.")
     BankReflection.objects.create(text="Out of use.", is_active=False)
-    Clip.objects.record_all([conf().house_request(SHARED, "onyx")], "analysis", are_shareable=True)
-    Clip.objects.record(conf().house_request("So your mother was Rosa.", "nova"), "analysis")
+    Clip.objects.record_all([request_for(SHARED, "onyx")], "analysis", are_shareable=True)
+    Clip.objects.record(request_for("So your mother was Rosa.", "nova"), "analysis")
     drafts = {"Where did it all begin?", "Where did it really begin?", "Not live."}
     return {"Welcome.", "Where did it begin?", "Thank you.", "Call.", "Of the bank.", SHARED} | drafts
 

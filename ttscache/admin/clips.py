@@ -18,6 +18,7 @@ from unfold.views import ChangeList
 
 from ttscache.admin.clip_filters import HeardFilter, MadeFilter, PublishedFilter, UnheardFilter
 from ttscache.admin.dashboard.actions import DashboardPages
+from ttscache.admin.voice_names import VoiceListFilter
 from ttscache.maintenance.pruning import remove_clip
 from ttscache.models import Clip, Pin
 from ttscache.renditions import retirement
@@ -48,7 +49,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
 
     list_display = ("says", "sound", "kind", "lasts", "size", "made", "asked_for")
     list_filter = (
-        ("voice", admin.AllValuesFieldListFilter),
+        ("voice", VoiceListFilter),
         "content_type",
         MadeFilter,
         PublishedFilter,

@@ -11,12 +11,13 @@ from django.template.defaultfilters import filesizeformat
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.accounting.rollup import is_whole_day
+from ttscache.admin.voice_names import VoiceListFilter, VoiceNamesAdmin
 from ttscache.models import ContentType, PlaybackStart, Spending, Usage
 from ttscache.staff.pages import ReadOnlyAdmin, column
 from ttscache.staff.wording import OUTCOMES, dollars, moment
 
 
-class FiguresAdmin(ReadOnlyAdmin):
+class FiguresAdmin(VoiceNamesAdmin, ReadOnlyAdmin):
     """One row for each hour and kind; old hours are merged into days. A row has no page of its own."""
 
     list_display_links = None
@@ -46,11 +47,11 @@ class WaitingAdmin(FiguresAdmin):
 @admin.register(Usage)
 class UsageAdmin(WaitingAdmin):
     list_display = (
-        *("began", "kind", "voice", "came", "waited"),
+        *("began", "kind", "spoken_as", "came", "waited"),
         *("requests", "ahead", "characters", "sent", "worth"),
     )
     list_before_template = "ttscache/admin/usage_note.html"
-    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
+    list_filter = ("content_type", ("voice", VoiceListFilter), "outcome")
 
     came = column("How it came", "outcome", lambda outcome: OUTCOMES.get(outcome, outcome))
     ahead = column("Made ahead", "warmed_hits", lambda hits: str(hits or ""))
@@ -60,17 +61,17 @@ class UsageAdmin(WaitingAdmin):
 
 @admin.register(PlaybackStart)
 class PlaybackStartAdmin(WaitingAdmin):
-    list_display = ("began", "kind", "voice", "waited", "starts")
+    list_display = ("began", "kind", "spoken_as", "waited", "starts")
     list_before_template = "ttscache/admin/time_to_sound_note.html"
-    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter))
+    list_filter = ("content_type", ("voice", VoiceListFilter))
 
 
 @admin.register(Spending)
 class SpendingAdmin(FiguresAdmin):
-    list_display = ("began", "kind", "voice", "model", "ended", "calls", "characters", "cost")
+    list_display = ("began", "kind", "spoken_as", "model", "ended", "calls", "characters", "cost")
     cost = column("Cost", "cost_microusd", dollars)
     list_before_template = "ttscache/admin/budget_note.html"
-    list_filter = ("content_type", ("voice", admin.AllValuesFieldListFilter), "outcome")
+    list_filter = ("content_type", ("voice", VoiceListFilter), "outcome")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().changelist_view(request, {**(extra_context or {}), "budget": budget_today()})

@@ -16,6 +16,7 @@ from django.urls import path, reverse
 from django.utils.timezone import now
 
 from ttscache import warming
+from ttscache.accounting.prices import is_priced
 from ttscache.conf import conf
 from ttscache.models import Rendition
 from ttscache.reports.voices import (
@@ -73,7 +74,13 @@ class VoicesAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return self._page(request, "voices", title="Voices", voices=listener_voices())
+        return self._page(
+            request,
+            "voices",
+            title="Voices",
+            voices=listener_voices(),
+            may_make=self.has_make_permission(request),
+        )
 
     def candidates_view(self, request: HttpRequest, voice: str) -> HttpResponse:
         """List the voices of the chosen model that could play this listener voice, with samples."""
@@ -94,6 +101,7 @@ class VoicesAdmin(ReadOnlyAdmin):
             rows=rows,
             samples=SAMPLES,
             missing=len(missing),
+            price_note=_price_note(model),
             may_make=self.has_make_permission(request),
         )
 
@@ -125,7 +133,7 @@ class VoicesAdmin(ReadOnlyAdmin):
 
         back = f"{reverse('admin:ttscache_rendition_candidates', args=[voice])}?{urlencode({'model': model})}"
         who = names[0] if len(names) == 1 else f"the voices of {model}"
-        question = {"title": f"Make samples: {who}", "verb": "Make them"}
+        question = {"title": f"Make samples: {who}", "verb": "Make them", "more": _price_note(model)}
         return self.make_after_a_yes(request, planned, make, back=back, **question)
 
     def choose_view(self, request: HttpRequest, voice: str) -> HttpResponse:
@@ -142,7 +150,7 @@ class VoicesAdmin(ReadOnlyAdmin):
                 title=f"{voice}: {spec.voice} ({spec.model}) takes over",
                 verb="Choose this voice",
                 summary=f"{in_words(planned)} {_time_of(len(planned.missing))}",
-                more=UNTIL_THEN,
+                more=f"{UNTIL_THEN} {_price_note(model)}",
                 back=f"{reverse('admin:ttscache_rendition_candidates', args=[voice])}?"
                 f"{urlencode({'model': model})}",
             )
@@ -242,6 +250,13 @@ def _model(request: HttpRequest) -> str:
     if model not in models_to_choose():
         raise BadRequest("model must be one of those on the page")
     return model
+
+
+def _price_note(model: str) -> str:
+    """A warning for a model of the provider's list that has no price here; its calls may still cost money."""
+    if is_priced(model):
+        return ""
+    return f"No price is known for {model}. Until TTS_PRICES has one, its clips count as free of charge."
 
 
 def _hashes(request: HttpRequest) -> list[str]:

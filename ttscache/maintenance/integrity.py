@@ -13,7 +13,7 @@ from django.db.models import F, Q, QuerySet
 
 from ttscache.cache import SpeechCache
 from ttscache.models import Clip, ClipFile, ContentType, PermanentStore, Pin
-from ttscache.renditions.irreplaceable import cannot_be_made_again, irreplaceable_clips
+from ttscache.renditions.irreplaceable import cannot_be_made_again, files_to_keep, irreplaceable_clips
 from ttscache.tiers import Entry, pages_of
 from ttscache.tiers.files import FileTier
 from ttscache.tiers.records import (
@@ -196,6 +196,8 @@ def _local_finding(
         return Finding(tier.name, problem, content_hash, STAYS)
     if entry is None:
         return Finding(tier.name, "damaged bytes", content_hash, "are removed", drop)
+    if clip is None and _may_be_the_only_copy(entry):
+        return Finding(tier.name, "bytes without a record", content_hash, STAYS)
     if clip is None or clip.content_type == ContentType.RESPONSE:
         return Finding(tier.name, "bytes without a record", content_hash, "are removed", drop)
     if clip.stored_at is None and (reason := why_too_short(entry, clip)):
@@ -206,6 +208,11 @@ def _local_finding(
     if clip.checksum and entry.checksum != clip.checksum:
         return Finding(tier.name, "other bytes than the record's", content_hash, "are removed", drop)
     return None
+
+
+def _may_be_the_only_copy(entry: Entry) -> bool:
+    with as_tier_error():
+        return bool(files_to_keep([entry]))
 
 
 def _problem_of_last_copy(cache: SpeechCache, clip: Clip, entry: Entry | None) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db.models import Max
 
 from ttscache.cache import SpeechCache
 from ttscache.models import Clip, ContentType, Invalidation, in_batches
+from ttscache.renditions.irreplaceable import files_to_keep
 from ttscache.tiers import pages_of
 from ttscache.tiers.files import FileTier
 
@@ -78,12 +80,18 @@ def drop_outdated_copies(cache: SpeechCache, content_hashes: Sequence[str]) -> N
 
 
 def drop_copies_without_record(cache: SpeechCache) -> None:
-    """Drop local copies without a record, and local files that belong to no clip. Raises Error."""
+    """Drop local copies without a record, and local files that belong to no clip. Raises Error.
+
+    Files that may be the only copy of an irreplaceable clip stay.
+    """
     for tier in cache.tiers.local:
         for page in pages_of(tier, PAGE):
             records = Clip.objects.filter(content_hash__in=page).exclude(content_type=ContentType.RESPONSE)
             known = set(records.values_list("content_hash", flat=True))
-            cache.forget(content_hash for content_hash in page if content_hash not in known)
+            unknown = [content_hash for content_hash in page if content_hash not in known]
+            files = (tier.get(each) for each in unknown)
+            kept = files_to_keep(replace(file, audio=b"") for file in files if file is not None)
+            cache.forget(content_hash for content_hash in unknown if content_hash not in kept)
         if isinstance(tier, FileTier):
             for path in tier.strays():
                 path.unlink(missing_ok=True)

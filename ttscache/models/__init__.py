@@ -22,7 +22,7 @@ from ttscache.models.maintenance import (
     Replaced,
 )
 from ttscache.models.pins import Pin
-from ttscache.models.renditions import InstallationSettings, Rendition
+from ttscache.models.renditions import ForgottenInstallation, InstallationSettings, Rendition
 from ttscache.models.retirement import ModelNotice
 from ttscache.models.tokens import ApiToken
 from ttscache.models.usage import (
@@ -49,6 +49,7 @@ __all__ = [
     "DailyRequests",
     "DatabaseIdentity",
     "FlushedBatch",
+    "ForgottenInstallation",
     "InstallationSettings",
     "Invalidation",
     "Lane",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from ttscache.fingerprint import fingerprint_of
 from ttscache.speech import VoiceRendition
 
 
@@ -84,9 +86,28 @@ class InstallationSettings(models.Model):
     host = models.CharField(max_length=100)
     renditions = models.JSONField()  # by listener voice
     since = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)  # when it last started, or its host was at work
 
     class Meta:
         ordering: ClassVar = ["-since"]
 
     def __str__(self) -> str:
         return f"{self.installation}, since {self.since:%d %b %Y %H:%M}"
+
+    @property
+    def digest(self) -> str:
+        """Stands for this installation with these settings once the row is gone."""
+        facts = (self.installation, json.dumps(self.renditions, sort_keys=True))
+        return fingerprint_of(facts)[:32]
+
+
+class ForgottenInstallation(models.Model):
+    """What is left of an installation that was away for long: enough to know it again with the settings that
+    it had, so that it undoes no newer change when it comes back.
+    """
+
+    digest = models.CharField(max_length=32, primary_key=True)
+    forgotten_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.digest}, forgotten {self.forgotten_at:%d %b %Y}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from ttscache.conf import conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive
 from ttscache.errors import TierError
 from ttscache.models import ClipFile
+from ttscache.renditions.current import live_rendition
 from ttscache.renditions.retirement import AHEAD_DAYS, watched_models
 from ttscache.wiring import storage_tier
 
@@ -47,7 +49,7 @@ def parts() -> list[Part]:
         _look("local files", _local_files),
         in_database("permanent tier", _permanent_tier),
         in_database("task cluster", _task_cluster),
-        _look("provider settings", _provider_settings),
+        _look("provider settings", _speaking if database.is_ready else _provider_settings),
         *(_models() if database.is_ready else ()),
     ]
 
@@ -135,6 +137,20 @@ def _provider_settings() -> str:
     if problem := problem_with_settings():
         raise _NotReadyError(problem)
     return f"{conf().provider}, {conf().house_model}"
+
+
+def _speaking() -> str:
+    """The models that listeners hear. Live renditions may differ from the settings, and it says so."""
+    by_settings = _provider_settings()
+    voices: defaultdict[str, list[str]] = defaultdict(list)
+    for voice in conf().listener_voices:
+        live = live_rendition(voice)
+        voices[f"{live.provider}, {live.model}"].append(voice)
+    if len(voices) == 1:
+        says = next(iter(voices))
+    else:
+        says = "; ".join(f"{', '.join(names)}: {model}" for model, names in voices.items())
+    return says if by_settings in voices else f"{says} (the settings ask for {by_settings})"
 
 
 def _models() -> list[Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
 OPENAI_HOST = "api.openai.com"
+
+# A list of models says nothing of what each can do, so its name has to. Realtime models that translate or
+# transcribe take no text.
+_SPEECH_NAME = re.compile(r"^gpt-realtime|tts|text-to-speech|kokoro|piper", re.IGNORECASE)
+_OTHER_NAME = re.compile(r"transcri|translat|whisper|stt|asr", re.IGNORECASE)
 
 # https://platform.openai.com/docs/deprecations, as of November 2026. A snapshot goes with its model, unless
 # it is named itself.
@@ -32,6 +38,11 @@ def listed_models(client: OpenAI, *, timeout_seconds: float) -> dict[str, date |
     """
     models = client.models.list(timeout=timeout_seconds)
     return {model.id: _date_of(getattr(model, "shutdown_date", None)) for model in models}
+
+
+def is_speech_model(model: str) -> bool:
+    """Whether a model of this name probably speaks the text that it is given."""
+    return bool(_SPEECH_NAME.search(model)) and not _OTHER_NAME.search(model)
 
 
 def announced_shutdown(model: str, base_url: str) -> date | None:

@@ -38,14 +38,17 @@ def refusal(
     """`error` is the object of that name in an answer or event; `status` that of HTTP where there is one."""
     code, kind = (str(error.get(name) or "") for name in ("code", "type"))
     message, field = str(error.get("message") or error.get("detail") or ""), str(error.get("param") or "")
-    if status in (401, 403) or code == "invalid_api_key":
+    # First: OpenAI answers 403 or 404 with this code where the model is gone, and also where the project of
+    # the key may not use it. Other models may still speak with this key.
+    is_gone = status == 410 or "model_not_found" in (code, kind)
+    if not is_gone and (status in (401, 403) or code == "invalid_api_key"):
         logger.error("The speech provider refuses our key. Nothing new can be spoken until it is changed.")
         return KeyRefused()
     if code.startswith(("billing", "insufficient_quota")):
         logger.error("The speech provider says that our quota is used up (%s).", code)
         return QuotaUsedUp()
-    if status == 410 or "model_not_found" in (code, kind) or (status == 404 and _names(model, message)):
-        logger.error("The speech provider no longer has the model %s.", model)
+    if is_gone or (status == 404 and _names(model, message)):
+        logger.error("The speech provider no longer has the model %s, or our key may not use it.", model)
         return ModelRetired(model)
     if status == 404:
         logger.error("The speech provider's address is wrong: it answers 404.")

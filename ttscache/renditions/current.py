@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -123,6 +124,22 @@ def playing(renditions: Renditions | None = None) -> Iterator[Renditions]:
 def request_for(text: str, listener_voice: str) -> SpeechRequest:
     """The request that plays this text in this listener voice. Raises EmptyText or BadText."""
     return live_rendition(listener_voice).request(text)
+
+
+def names_of_voices() -> dict[str, str]:
+    """Staff's names of the provider's voices that play, will play or have played a listener voice.
+
+    The name is the listener voice, followed by the provider's in brackets if the two differ. One query. Raises
+    Error.
+    """
+    roles: defaultdict[str, list[str]] = defaultdict(list)
+    rows = Rendition.objects.order_by("listener_voice").values_list("voice", "listener_voice").distinct()
+    for voice, listener_voice in rows:
+        roles[voice].append(listener_voice)
+    return {
+        voice: voice if names == [voice] else f"{', '.join(names)} ({voice})"
+        for voice, names in roles.items()
+    }
 
 
 def _read() -> Renditions:

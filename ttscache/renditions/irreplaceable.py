@@ -8,22 +8,45 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, date, timedelta
+from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from ttscache.conf import conf
-from ttscache.models import Clip, ClipFile, ContentType, PermanentStore
+from ttscache.models import Clip, ClipFile, ContentType, Invalidation, PermanentStore
 from ttscache.providers import models_list
 from ttscache.renditions import retirement
+
+if TYPE_CHECKING:
+    from ttscache.tiers import Entry
 
 KEPT_DAYS = 60  # a clip is irreplaceable from this many days before its model is switched off
 
 
 def models_to_keep() -> frozenset[str]:
     """The models whose clips are irreplaceable. A few quick queries. Raises Error."""
-    on_record = Clip.objects.voice_models()
-    return frozenset(filter(_is_not_to_be_lost, on_record)) | _models_of_another_address(on_record)
+    return _kept_among(Clip.objects.voice_models())
+
+
+def files_to_keep(files: Iterable[Entry]) -> frozenset[str]:
+    """The content hashes of files of this host that stay although they have no record. Raises Error.
+
+    Such a file may be the only copy of an irreplaceable clip, for example after an older backup of the
+    database was restored; once its record is made anew, it plays. It stays only if an author wrote its text
+    (a reflection may quote a person) and if the record was not removed on purpose within the last days.
+    """
+    by_authors = [
+        file for file in files if file.content_type in (ContentType.NARRATIVE, ContentType.QUESTION)
+    ]
+    kept_models = _kept_among({file.model for file in by_authors})
+    found = frozenset(file.content_hash for file in by_authors if file.model in kept_models)
+    removed = Invalidation.objects.filter(content_hash__in=found) if found else Invalidation.objects.none()
+    return found.difference(removed.values_list("content_hash", flat=True))
+
+
+def _kept_among(models: Collection[str]) -> frozenset[str]:
+    return frozenset(filter(_is_not_to_be_lost, models)) | _models_of_another_address(models)
 
 
 def _is_not_to_be_lost(model: str) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.db import Error
+from django.db.models import F
 from django.utils import timezone
 
 from ttscache.conf import conf
@@ -22,7 +23,7 @@ from ttscache.errors import ModelRetired
 from ttscache.fingerprint import fingerprint_of
 from ttscache.models import ModelNotice, Rendition
 from ttscache.models.retirement import ModelNoticeQuerySet
-from ttscache.providers.models_list import announced_shutdown, models_offered
+from ttscache.providers.models_list import announced_shutdown, is_speech_model, models_offered
 from ttscache.renditions.current import live_rendition
 from ttscache.speech import EMBEDDED_MODEL, VoiceRendition
 
@@ -75,7 +76,8 @@ class ModelOutlook:
         """One sentence for staff and operators: when it is or was switched off."""
         what = f"{self.model}, which {self.role}," if self.role else self.model
         if self.shutdown_date is None:
-            return f"The provider has switched off {what} without notice." if self.gone_at else ""
+            says = f"The provider has switched off {what} without notice, or the API key may not use it."
+            return says if self.gone_at else ""
         day = _written(self.shutdown_date)
         if self.is_retired:
             when = f"on {day}" if self.shutdown_date <= _today() else "before the day it had announced"
@@ -160,9 +162,19 @@ def watched_models() -> list[ModelOutlook]:
     ]
 
 
-def stuck_switches() -> int:
-    """How many listener voices have waited for their new rendition for more than a day. Raises Error."""
-    return Rendition.objects.pending().filter(created_at__lt=timezone.now() - SWITCH_PATIENCE).count()
+def has_waited_long(pending: Rendition) -> bool:
+    """Whether the pending rendition was requested more than SWITCH_PATIENCE ago."""
+    return pending.created_at < timezone.now() - SWITCH_PATIENCE
+
+
+def offered_speech_models() -> list[str]:
+    """The speech models of the provider's list as last read, without retired ones.
+
+    Two queries, and no call to the provider. Raises Error.
+    """
+    in_last_list = _notices().filter(seen_at=F("looked_at")).order_by("model")
+    names = filter(is_speech_model, in_last_list.values_list("model", flat=True))
+    return [each.model for each in outlooks(names) if not each.is_retired]
 
 
 # --- calls ------------------------------------------------------------------------------------------------
@@ -248,9 +260,10 @@ def look_at_models() -> bool:
 
 
 def _note_list(listed: dict[str, date | None], asked_at: datetime) -> None:
-    """Write a row for each model that is in use, was noted before, or has a date."""
+    """Write a row for each model that is in use, was noted before, or has a date, and for each speech model:
+    staff can choose among them."""
     service = _service()
-    dated = {model for model, day in listed.items() if day is not None}
+    worth_noting = {model for model, day in listed.items() if day is not None or is_speech_model(model)}
     known = set(_notices().values_list("model", flat=True))
     rows = [
         ModelNotice(
@@ -260,7 +273,7 @@ def _note_list(listed: dict[str, date | None], asked_at: datetime) -> None:
             looked_at=asked_at,
             seen_at=asked_at if model in listed else None,
         )
-        for model in sorted({watched.model for watched in watched_models()} | dated | known)
+        for model in sorted({watched.model for watched in watched_models()} | worth_noting | known)
     ]
     there = [row for row in rows if row.seen_at is not None]
     absent = [row for row in rows if row.seen_at is None]  # their known dates stay

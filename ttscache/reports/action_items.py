@@ -14,7 +14,7 @@ from ttscache.accounting.rollup import start_of_day
 from ttscache.hooks import ActionItem
 from ttscache.models import Alert
 from ttscache.monitoring import alerts
-from ttscache.renditions.retirement import ModelOutlook, stuck_switches
+from ttscache.renditions.retirement import ModelOutlook, has_waited_long
 from ttscache.reports.background_work import WorkQueue, failed_lately
 from ttscache.reports.last_takes import missing_last_takes
 from ttscache.reports.retirements import VOICES_PAGE, ending_models
@@ -41,7 +41,7 @@ def action_items(
 
 def action_items_without_figures() -> list[ActionItem]:
     """Items about voices and items of the app above, for staff who may not see figures. Raises Error."""
-    return _in_order([*_of_voices(ending_models()), *hooks.installed().action_items()])
+    return _in_order([*_of_voices(ending_models()), *_of_switches(), *hooks.installed().action_items()])
 
 
 def _in_order(found: Iterable[ActionItem]) -> list[ActionItem]:
@@ -57,15 +57,12 @@ def _of_alerts(said: Container[str]) -> Iterable[ActionItem]:
 
 
 def _of_voices(retirements: Sequence[ModelOutlook]) -> Iterable[ActionItem]:
-    """Models that retire, and voice changes that are stuck."""
+    """Models that retire or have retired."""
     about, right = Alert.Kind.MODEL_RETIRES, "ttscache.view_clip"
     for model in retirements:
         is_urgent = model.is_retired or model.retires_within(URGENT_DAYS)
         says = f"{model.says} {model.advice}"
         yield ActionItem(says, VOICES_PAGE, right, is_urgent=is_urgent, about=about)
-    if stuck := stuck_switches():
-        says = _count(stuck, "listener voice has", "listener voices have")
-        yield ActionItem(f"{says} waited more than a day for a new sound", VOICES_PAGE, right)
 
 
 def _of_sound(
@@ -107,14 +104,19 @@ def _of_sound(
 
 
 def _of_switches() -> Iterable[ActionItem]:
-    """Pending renditions whose next clip is not being made."""
+    """Pending renditions that are held up or have waited for more than a day, one item for each."""
     for rendition in pending_renditions():
         progress = progress_of_takeover(rendition)
-        failed, who = len(progress.failed), f"The new voice for {rendition.listener_voice} waits"
+        failed, who = len(progress.failed), f"The new voice for {rendition.listener_voice} is waiting"
+        if is_long := has_waited_long(rendition):
+            since = date_format(rendition.created_at, "j M Y")
+            who = f"The new voice for {rendition.listener_voice} has waited since {since}"
         if failed:
             says = f"{who}: {_count(failed, 'clip', 'clips')} could not be made"
         elif progress.waits_for:
             says = f"{who}. {progress.waits_for}"
+        elif is_long:
+            says = f"{who}: {_count(len(progress.planned.missing), 'clip is', 'clips are')} not made yet"
         else:
             continue
         yield ActionItem(says, VOICES_PAGE, "ttscache.view_rendition", is_urgent=progress.is_stuck)

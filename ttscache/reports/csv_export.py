@@ -15,7 +15,7 @@ Line = tuple[str, str, str, str, Any, str]
 def lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
     """One line for each figure, in the columns of HEADINGS. Reflections are left out unless `shows_texts`."""
     since = found.scope.since.isoformat()
-    voice = found.scope.voice or "all voices"
+    voice = found.voice_name or "all voices"
     yield "range", found.scope.range.label, since, "voice", voice, ""
     yield "range", found.scope.range.label, since, "rates by", found.scope.view, ""
     rate, money = found.requests.rate, found.money

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ttscache.accounting.budget import BudgetToday, budget_today
 from ttscache.adaptive_cache import CachedResult
 from ttscache.conf import conf
 from ttscache.hooks import ActionItem
+from ttscache.renditions.current import live_rendition, names_of_voices
 from ttscache.renditions.retirement import ModelOutlook
 from ttscache.reports.action_items import action_items
 from ttscache.reports.background_work import ProviderStatus, RunProgress, WorkQueue, provider, queue, runs
@@ -49,8 +51,14 @@ class Report:
     provider: ProviderStatus
     action_items: list[ActionItem]
     retirements: list[ModelOutlook]
-    voices: list[str]
+    voices: list[str]  # as the provider names them
+    voice_names: Mapping[str, str]  # as staff know them; voices that play no listener voice are left out
     is_anything_counted: bool
+
+    @property
+    def voice_name(self) -> str:
+        """Staff's name of the chosen voice; empty for all voices."""
+        return self.voice_names.get(self.scope.voice, self.scope.voice)
 
 
 def report(scope: Scope, *, hidden: bool = False) -> Report:
@@ -79,11 +87,13 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
         action_items=action_items(covered, waiting, budget, space, retirements),
         retirements=retirements,
         voices=_voices(scope, space),
+        voice_names=names_of_voices(),
         is_anything_counted=bool(requests.rate.requests) or is_anything_counted(),
     )
 
 
 def _voices(scope: Scope, space: Storage) -> list[str]:
-    """The voices to choose from: listener voices, then other voices that have clips on record."""
+    """The voices to choose from: those that play listener voices, then others with clips on record."""
     chosen = [scope.voice] if scope.voice else []
-    return list(dict.fromkeys([*conf().listener_voices, *space.voices, *chosen]))
+    played_by = [live_rendition(voice).voice for voice in conf().listener_voices]
+    return list(dict.fromkeys([*played_by, *space.voices, *chosen]))

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db.models import Count, QuerySet, Sum
-from django.utils import timezone
 
 from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Pin, Rendition
 from ttscache.renditions.current import live_rendition, playing
-from ttscache.renditions.retirement import retires_on
+from ttscache.renditions.retirement import (
+    can_still_be_made,
+    days_left,
+    offered_speech_models,
+    outlooks,
+    retires_on,
+)
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, REALTIME_VOICES, VoiceRendition, is_realtime
+from ttscache.token_usage import TOKEN_PRICES
 from ttscache.warming import ClipSpec, Plan, plan
 from ttscache.warming.takeover import Progress, progress_of_takeover
 
@@ -58,8 +64,12 @@ class ListenerVoice:
     @property
     def days_left(self) -> int | None:
         """Days until new clips can no longer be made; 0 from that day on, None if no day is known."""
-        day = self.retires_on
-        return max(0, (day - timezone.now().date()).days) if day is not None else None
+        return days_left(self.live.model) if self.live.provider != "embedded" else None
+
+    @property
+    def has_last_takes(self) -> bool:
+        """Whether its shutdown day is known, and clips can still be made until then."""
+        return bool(self.days_left) and can_still_be_made(self.live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +108,17 @@ def listener_voice(name: str) -> ListenerVoice:
 
 
 def models_to_choose() -> list[str]:
-    """The model of the settings, models with a price, and the embedded one; without a key, only the last."""
+    """The models that staff can choose, the settings' model first and the embedded one last.
+
+    In between are models with a price, and speech models of the provider's list as it was last read. Retired
+    models are left out. Without a key, only the embedded model is left. Reads only the database.
+    """
     given = conf()
     if not given.openai_api_key:
         return [EMBEDDED_MODEL]
-    known = dict.fromkeys([given.house_model, *given.prices])
-    return [*(model for model in known if model != EMBEDDED_MODEL), EMBEDDED_MODEL]
+    known = dict.fromkeys([given.house_model, *given.prices, *TOKEN_PRICES, *offered_speech_models()])
+    offered = (each.model for each in outlooks(known) if not each.is_retired)
+    return [*(model for model in offered if model != EMBEDDED_MODEL), EMBEDDED_MODEL]
 
 
 @playing()

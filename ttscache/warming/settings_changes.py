@@ -21,7 +21,14 @@ from django.utils import timezone
 from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.coordination.hosts import AT_WORK_SECONDS, this_host
-from ttscache.models import Clip, DatabaseIdentity, InstallationSettings, ProcessReport, Rendition
+from ttscache.models import (
+    Clip,
+    DatabaseIdentity,
+    ForgottenInstallation,
+    InstallationSettings,
+    ProcessReport,
+    Rendition,
+)
 from ttscache.renditions.current import forget_renditions
 from ttscache.speech import LEGACY_MODEL, VoiceRendition
 from ttscache.warming.takeover import BY_SETTINGS, cancel_rendition, pending_renditions, request_rendition
@@ -29,6 +36,9 @@ from ttscache.warming.takeover import BY_SETTINGS, cancel_rendition, pending_ren
 # https://platform.openai.com/docs/deprecations: tts-1-hd shuts down on this day, and names its successor.
 DEFAULT_CHANGES_ON = date(2027, 1, 6)
 LATER_DEFAULT_MODEL = "gpt-realtime-2.1-mini"
+
+INSTALLATIONS_KEPT = timedelta(days=30)  # since they were last seen
+FORGOTTEN_KEPT = timedelta(days=365)  # an installation that returns later counts as new
 
 Asked = dict[str, dict[str, Any]]  # by listener voice, as JSON has it
 
@@ -52,9 +62,13 @@ def _follow() -> None:
     known = list(InstallationSettings.objects.all())  # the latest first
     mine = next((row for row in known if row.installation == _installation()), None)
     if mine is not None and mine.renditions == asked and not _voices_without_rendition(specs):
+        _note_seen(mine)
         return
     hooks.installed().lock_texts()
     _record_first(specs)
+    if mine is None and _comes_back(asked):
+        _record(asked, _before_all(known))
+        return
     if mine is None and (older := _older_settings(known, asked)) is not None:
         _record(asked, older.since)
         return
@@ -132,8 +146,45 @@ def _installation() -> str:
 def _record(asked: Asked, since: datetime) -> None:
     InstallationSettings.objects.update_or_create(
         installation=_installation(),
-        defaults={"host": this_host(), "renditions": asked, "since": since},
+        defaults={"host": this_host(), "renditions": asked, "since": since, "seen_at": timezone.now()},
     )
+
+
+def _note_seen(mine: InstallationSettings) -> None:
+    """Record once a day that this installation is in use; processes start more often."""
+    yesterday = timezone.now() - timedelta(days=1)
+    InstallationSettings.objects.filter(pk=mine.pk, seen_at__lt=yesterday).update(seen_at=timezone.now())
+
+
+def _comes_back(asked: Asked) -> bool:
+    """Whether this installation was forgotten, and still has the settings of that time."""
+    mine = InstallationSettings(installation=_installation(), renditions=asked)
+    return ForgottenInstallation.objects.filter(digest=mine.digest).exists()
+
+
+def _before_all(known: list[InstallationSettings]) -> datetime:
+    """A time before all records, so that a returning installation never counts as the latest."""
+    return min((row.since for row in known), default=timezone.now()) - timedelta(seconds=1)
+
+
+def forget_installations() -> None:
+    """Delete records of installations not seen for INSTALLATIONS_KEPT. Runs once a day. Raises Error.
+
+    A digest of each is kept for FORGOTTEN_KEPT, so that it undoes nothing when it returns.
+    """
+    now = timezone.now()
+    reported = ProcessReport.objects.filter(reported_at__gt=Now() - timedelta(seconds=AT_WORK_SECONDS))
+    InstallationSettings.objects.filter(host__in=reported.values("host")).update(seen_at=now)
+    latest = InstallationSettings.objects.values("pk")[:1]  # kept: a new installation is compared with it
+    away = InstallationSettings.objects.filter(seen_at__lt=now - INSTALLATIONS_KEPT)
+    unseen = list(away.exclude(pk__in=list(latest.values_list("pk", flat=True))))
+    with transaction.atomic():
+        traces = [ForgottenInstallation(digest=row.digest, forgotten_at=now) for row in unseen]
+        ForgottenInstallation.objects.bulk_create(traces, ignore_conflicts=True)
+        away.filter(
+            pk__in=[row.pk for row in unseen]
+        ).delete()  # `away` again: it may have returned meanwhile
+    ForgottenInstallation.objects.filter(forgotten_at__lt=now - FORGOTTEN_KEPT).delete()
 
 
 def _older_settings(known: list[InstallationSettings], asked: Asked) -> InstallationSettings | None:

@@ -23,8 +23,8 @@ from harness.admin_pages import (
 )
 from narratives.editing.drafts import make_drafts
 from narratives.models import Journey, Narrative, Pronunciation
-from ttscache.conf import conf
 from ttscache.models import Clip, WarmItem, WarmRun
+from ttscache.renditions.current import request_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 NEW = "Where did it all begin?"
@@ -182,7 +182,7 @@ def test_a_press_that_costs_money_looks_its_clips_up_once(admin_client, changed,
     with CaptureQueriesContext(connection) as captured:
         asked = admin_client.post(admin_address(heard_journey), changed | {"_publish": "1"})
     assert "2 clips are missing" in asked.content.decode()
-    new = conf().house_request(NEW, "nova").content_hash
+    new = request_for(NEW, "nova").content_hash
     looks = [each["sql"] for each in captured if '"tts_cache"."content_text"' in each["sql"]]
     assert len([sql for sql in looks if sql.startswith("SELECT") and new in sql]) == 1
 

@@ -27,7 +27,7 @@ def deed_of(narrative: Narrative, deed: str, voice: str = "nova") -> str:
 
 def deeds(page: Any) -> list[str]:
     """By the names that a screen reader says."""
-    return re.findall(r'class="sound-deed[^>]*aria-label="([^"]+)"', page.content.decode())
+    return re.findall(r'class="sound-button[^>]*aria-label="([^"]+)"', page.content.decode())
 
 
 def written(narrative: Narrative) -> Narrative:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
+from harness.admin_pages import admin_address
 from narratives import publishing
 from narratives.listener.prefetch import what_follows
 from narratives.models import BankReflection, Journey, Narrative, Publication
 from narratives.publishing.renditions import clips_of_voice
+from narratives.staff.action_items import action_items_of_texts
 from ttscache.models import Clip, Pin, Rendition, WarmItem, WarmRun
+from ttscache.renditions.retirement import note_gone
 from ttscache.speech import VoiceRendition
 from ttscache.warming import settle, takeover
 
@@ -265,3 +271,98 @@ class TestPublishedMeanwhile:
         takeover.switch_ready_renditions()
         assert (NEW, "marin", True) in playlist()
         assert (NEW, "onyx", True) in playlist("onyx")
+
+
+def test_a_journey_that_goes_live_meanwhile_is_queued_for_the_new_voice_at_once(
+    pending: Rendition, admin_client: Client
+) -> None:
+    other = Journey.objects.create(slug="theirs", title="Theirs")
+    text = Narrative.objects.create(
+        journey=other, kind="question", slug="then", title="Then", text="And then?"
+    )
+    publishing.publish([text])
+    assert not WarmItem.objects.filter(clip__content_text="And then?").exists()
+    admin_client.post(reverse("admin:narratives_journey_go_live", args=[other.pk]), {"confirmed": "yes"})
+
+    run = WarmRun.objects.get(scope=takeover.run_scope(pending))
+    assert run.items.get(clip__content_text="And then?").clip.voice == "marin"
+
+
+class TestModelSwitchedOff:
+    """The model of both voices is switched off, and nobody has chosen who plays them next."""
+
+    @pytest.fixture(autouse=True)
+    def _switched_off(self, heard_journey: Journey) -> None:
+        for voice in ("nova", "onyx"):
+            live = VoiceRendition(provider="openai", model="tts-1-hd", voice=voice)
+            takeover.request_rendition(voice, live, requested_by="settings")
+        note_gone("tts-1-hd")
+
+    @pytest.fixture
+    def edited(self, heard_journey: Journey) -> Narrative:
+        question = heard_journey.narratives.get(kind="question")
+        question.text = NEW
+        question.save()
+        return question
+
+    def publish(self, client: Client, edited: Narrative) -> str:
+        """The question, then the answer of a publisher who says yes; what the next page says."""
+        address = admin_address(edited.journey, "publish_changes")
+        question = client.get(address)
+        page = unescape(question.content.decode())
+        assert "New words cannot be spoken as nova and onyx sounds today" in page
+        assert "No clip is missing." in page
+        answer = client.post(address, {"confirmed": "yes", **dict(question.context["hidden"])}, follow=True)
+        return unescape(answer.content.decode())
+
+    def test_a_publisher_is_told_before_anything_is_queued_and_listeners_keep_their_version(
+        self, edited: Narrative, admin_client: Client
+    ) -> None:
+        page = self.publish(admin_client, edited)
+
+        assert "Nothing is made or paid for there." in page
+        assert not WarmItem.objects.filter(clip__content_text=NEW).exists()
+        assert NEW not in {text for text, _, _ in playlist()}
+        assert all(ready for _, _, ready in playlist())
+
+    def test_the_page_of_the_journey_and_needs_you_say_what_to_do(
+        self, edited: Narrative, admin_client: Client
+    ) -> None:
+        page = self.publish(admin_client, edited)
+        assert "They go live once you choose, on the page Voices, who plays this voice next." in page
+
+        (need,) = [each for each in action_items_of_texts() if "Version 2" in each.says]
+        assert "waits until you choose who plays nova and onyx" in need.says
+        assert (need.address, need.is_urgent) == ("admin:ttscache_rendition_changelist", True)
+
+    def test_the_edit_goes_live_with_the_voice_that_is_chosen_then(
+        self, edited: Narrative, admin_client: Client
+    ) -> None:
+        self.publish(admin_client, edited)
+        takeover.request_rendition("nova", MARIN, requested_by="ana")
+        takeover.request_rendition("onyx", replace(MARIN, voice="cedar"), requested_by="ana")
+        assert set(WarmItem.objects.filter(clip__content_text=NEW).values_list("clip__voice", flat=True)) == {
+            "marin",
+            "cedar",
+        }
+
+        make(model=MARIN.model)
+        takeover.switch_ready_renditions()
+        assert (NEW, "marin", True) in playlist()
+        assert (NEW, "cedar", True) in playlist("onyx")
+
+    def test_a_changed_title_alone_is_published_as_ever(
+        self, heard_journey: Journey, admin_client: Client
+    ) -> None:
+        question = heard_journey.narratives.get(kind="question")
+        question.title = "Another title"
+        question.save()
+        publishing.publish([question])
+
+        assert not Publication.objects.waiting().exists()
+
+    def test_words_that_are_published_anyway_queue_nothing(self, edited: Narrative) -> None:
+        publishing.publish([edited], at_once=True)
+
+        assert (NEW, False) in {(text, ready) for text, _, ready in playlist()}
+        assert not WarmItem.objects.filter(clip__content_text=NEW).exists()

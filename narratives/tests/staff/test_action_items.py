@@ -16,8 +16,8 @@ from harness.admin_pages import edit, fail
 from narratives import publishing
 from narratives.models import BankReflection, Narrative
 from narratives.staff.action_items import action_items_of_texts
-from ttscache.conf import conf
 from ttscache.models import Clip, DailyRequests, Usage, WarmItem, WarmRun
+from ttscache.renditions.current import request_for
 
 pytestmark = pytest.mark.django_db
 
@@ -83,7 +83,7 @@ class TestNeeds:
 
 def heard(text: str = HEARD, **fields: Any) -> Clip:
     """A reflection that is on the dashboard, unless it is private."""
-    clip = Clip.objects.record(conf().house_request(text, "nova"), "analysis")
+    clip = Clip.objects.record(request_for(text, "nova"), "analysis")
     Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
     DailyRequests.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=5)
     Usage.objects.create(

@@ -131,7 +131,7 @@ def _choices(found: Report) -> dict[str, list[ScopeChoice]]:
     now = {"range": scope.range.name, "voice": scope.voice, "view": scope.view}
     given = {
         "range": {each.name: each.label for each in RANGES},
-        "voice": {"": "All voices"} | {voice: voice for voice in found.voices},
+        "voice": {"": "All voices"} | {voice: found.voice_names.get(voice, voice) for voice in found.voices},
         "view": VIEWS,
     }
     return {

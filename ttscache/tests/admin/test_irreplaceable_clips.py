@@ -19,6 +19,7 @@ from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.hooks import Hooks
 from ttscache.models import Clip, Pin, PruneRun, WarmRun
+from ttscache.renditions.current import request_for
 from ttscache.warming import ClipSpec
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -32,7 +33,7 @@ class TwoTexts(Hooks):
 
     def texts_to_keep(self) -> Iterable[ClipSpec]:
         return [
-            ClipSpec(conf().house_request(text, voice), "question")
+            ClipSpec(request_for(text, voice), "question")
             for text in ("Where did it begin?", "Who was there?")
             for voice in conf().listener_voices
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,12 +11,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from harness.openai_server import OpenAIServer
 from harness.renditions import OneText, installed_hooks
 from harness.retirement_day import stand_before_shutdown
 from harness.staff_pages import INDEX, YES, figure, staff_with, text_of
 from ttscache.models import Clip, Rendition, WarmItem, WarmRun
+from ttscache.providers.models_list import is_speech_model
+from ttscache.renditions import retirement
 from ttscache.renditions.current import live_rendition
-from ttscache.reports.voices import SAMPLES
+from ttscache.renditions.retirement import look_at_models
+from ttscache.reports.voices import SAMPLES, models_to_choose
 from ttscache.speech import VoiceRendition
 from ttscache.warming import takeover
 from ttscache.warming.settings_changes import follow_settings
@@ -26,6 +31,7 @@ VOICES = reverse("admin:ttscache_rendition_changelist")
 CHOOSE = reverse("admin:ttscache_rendition_choose", args=["nova"]) + "?model=tts-1-hd&by=shimmer"
 SAMPLE = reverse("admin:ttscache_rendition_samples", args=["nova"]) + "?model=tts-1-hd&by=shimmer"
 CANDIDATES = reverse("admin:ttscache_rendition_candidates", args=["nova"])
+LAST_TAKES = reverse("admin:ttscache_last_takes")
 SHIMMER = VoiceRendition(provider="openai", model="tts-1-hd", voice="shimmer")
 
 
@@ -210,3 +216,114 @@ def test_a_switch_that_is_stuck_needs_somebody(admin_client: Client, pending: Re
 
     assert "The new voice for nova waits: 2 clips could not be made" in page
     assert f'href="{VOICES}"' in page
+
+
+def needs_of(page: str) -> str:
+    """The card of the dashboard that says what staff should look at."""
+    return page[page.index("tile-needs") :].partition("</section>")[0]
+
+
+def test_a_switch_that_is_stuck_for_more_than_a_day_is_told_once(
+    admin_client: Client, pending: Rendition
+) -> None:
+    Rendition.objects.filter(pk=pending.pk).update(created_at=timezone.now() - timedelta(hours=25))
+    fail_all(pending)
+    needs = needs_of(text_of(admin_client.get(INDEX)))
+
+    assert needs.count(f'href="{VOICES}"') == 1
+    assert "The new voice for nova waits since" in needs
+    assert ": 2 clips could not be made" in needs
+
+
+def test_staff_who_see_no_figures_are_told_of_a_stuck_switch_too(pending: Rendition) -> None:
+    fail_all(pending)
+
+    assert "The new voice for nova waits: 2 clips could not be made" in text_of(
+        staff_with("view_rendition").get(INDEX)
+    )
+
+
+def test_a_retiring_voice_has_a_link_to_its_last_takes_and_the_days_left(
+    publisher: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert LAST_TAKES not in text_of(publisher.get(VOICES))
+
+    stand_before_shutdown(39, monkeypatch)
+    page = text_of(publisher.get(VOICES))
+    assert page.count(f'href="{LAST_TAKES}"') == 2  # nova and onyx
+    assert "39 days left. The price comes first." in page
+
+
+def test_a_retired_voice_has_no_link_to_last_takes(
+    publisher: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_before_shutdown(0, monkeypatch)
+
+    assert LAST_TAKES not in text_of(publisher.get(VOICES))
+
+
+def test_who_may_make_nothing_is_shown_no_last_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_before_shutdown(39, monkeypatch)
+
+    assert LAST_TAKES not in text_of(staff_with("view_rendition").get(VOICES))
+
+
+def _never(**_: Any) -> dict[str, Any]:
+    raise AssertionError("a page calls the provider")
+
+
+class TestModelsOfTheProvider:
+    @pytest.fixture(autouse=True)
+    def _list_of_the_provider(self, openai: OpenAIServer, settings: Any) -> None:
+        settings.TTSCACHE = {**settings.TTSCACHE, "openai_base_url": openai.base_url}
+
+    def test_the_listed_speech_models_are_offered_without_another_call(
+        self, publisher: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert "gpt-4o-mini-tts-2025-12-15" not in models_to_choose()
+        assert look_at_models()
+        monkeypatch.setattr(retirement, "models_offered", _never)
+
+        page = text_of(publisher.get(CANDIDATES, {"model": "gpt-4o-mini-tts-2025-12-15"}))
+        assert "<option selected>gpt-4o-mini-tts-2025-12-15</option>" in page
+        assert "No price is known for gpt-4o-mini-tts-2025-12-15" in page
+        assert "<option>gpt-realtime-2.1</option>" in page
+
+    def test_a_model_that_the_list_no_longer_has_is_no_longer_offered(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for listed in ({"new-tts": None}, {"another-tts": None}):
+            monkeypatch.setattr(retirement, "models_offered", lambda listed=listed, **_: listed)
+            assert look_at_models()
+
+        assert "another-tts" in models_to_choose()
+        assert "new-tts" not in models_to_choose()
+
+    def test_a_model_that_has_retired_is_not_offered(self, openai: OpenAIServer) -> None:
+        openai.shut_down_on({"tts-1": "2020-01-06"})
+        assert "tts-1" in models_to_choose()
+        look_at_models()
+
+        assert "tts-1" not in models_to_choose()
+
+    def test_the_replacement_that_openai_names_is_offered_before_any_look(self) -> None:
+        assert "gpt-realtime-2.1-mini" in models_to_choose()
+
+
+@pytest.mark.parametrize(
+    ("model", "speaks"),
+    [
+        ("tts-1-hd", True),
+        ("gpt-4o-mini-tts-2025-12-15", True),
+        ("gpt-realtime-2.1-mini", True),
+        ("hexgrad/Kokoro-82M", True),
+        ("gpt-realtime-whisper", False),
+        ("gpt-realtime-translate", False),
+        ("gpt-4o-transcribe", False),
+        ("whisper-1", False),
+        ("gpt-6-luna", False),
+        ("text-embedding-3-small", False),
+    ],
+)
+def test_the_name_of_a_model_says_whether_it_speaks(model: str, speaks: bool) -> None:
+    assert is_speech_model(model) is speaks

@@ -13,8 +13,8 @@ from django.urls import reverse
 from harness.clips import speech
 from harness.staff_pages import clip_of, made, run_of, text_of
 from ttscache import warming
-from ttscache.conf import conf
 from ttscache.models import WarmItem, WarmRun
+from ttscache.renditions.current import request_for
 from ttscache.warming import ClipSpec, remaking
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -191,7 +191,7 @@ class TestDeeds:
         assert (state_of(run), LogEntry.objects.count()) == ("done", 0)
 
     def test_reflections_that_are_private_are_not_named(self, admin_client):
-        private = ClipSpec(conf().house_request("So your mother's name was Rosa.", "nova"), "analysis")
+        private = ClipSpec(request_for("So your mother's name was Rosa.", "nova"), "analysis")
         run = warming.start_run("reflections", [private])
         for name in ("change", "cancel"):
             assert "Rosa" not in text_of(admin_client.get(page_of(run, name)))

@@ -15,7 +15,6 @@ from harness.fake_voice import FakeVoice
 from ttscache import audio, wiring
 from ttscache.api.stats import cache_stats
 from ttscache.api.throttling import ScopedThrottle
-from ttscache.conf import conf
 from ttscache.connections import OrmThreadPool
 from ttscache.errors import (
     BrokenAudio,
@@ -32,6 +31,7 @@ from ttscache.errors import (
 )
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 from ttscache.models import BudgetDay, Clip, DailyRequests, LastProviderOutcome, Pin, Spending, Usage
+from ttscache.renditions.current import request_for
 from ttscache.reports.requests import Rate
 from ttscache.speech import SpeechRequest
 from ttscache.wiring import speech_cache
@@ -167,11 +167,7 @@ def test_the_provider_speaks_again_once_it_is_back(caller: Client, voice: FakeVo
 
     assert body_of(response) == spoken(voice.calls[-1])
     assert response["Cache-Status"] == "lifereview; fwd=miss; detail=generated"
-    assert (
-        Clip.objects.with_audio()
-        .filter(content_hash=conf().house_request(TEXT, "nova").content_hash)
-        .exists()
-    )
+    assert Clip.objects.with_audio().filter(content_hash=request_for(TEXT, "nova").content_hash).exists()
 
 
 def test_a_persons_own_words_are_spoken_instead_and_never_kept(caller: Client, voice: FakeVoice) -> None:
@@ -226,7 +222,7 @@ def test_a_text_that_the_embedded_voice_cannot_say_gets_the_providers_error(
 
 
 def test_a_text_of_the_journey_is_spoken_by_no_second_voice(caller: Client, voice: FakeVoice) -> None:
-    request = conf().house_request(TEXT, "nova")
+    request = request_for(TEXT, "nova")
     Clip.objects.record_all([request], "narrative")
     Pin.objects.create(content_hash=request.content_hash, reason=Pin.Reason.LIVE)
     voice.errors = [ModelRetired("tts-1-hd")] * 2

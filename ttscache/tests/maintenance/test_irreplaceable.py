@@ -18,6 +18,7 @@ from harness.s3 import S3Server
 from ttscache import tasks
 from ttscache.maintenance import pruning, relocation
 from ttscache.maintenance.integrity import STAYS
+from ttscache.maintenance.invalidation import LocalCopies
 from ttscache.maintenance.pruning import find_irreplaceable, find_stale
 from ttscache.models import Clip, ClipFile, Invalidation, Pin, PruneRun, WarmItem, WarmRun
 from ttscache.speech import EMBEDDED_MODEL
@@ -328,6 +329,55 @@ def test_a_short_copy_that_only_this_host_has_stays(clip: Clip) -> None:
     Clip.objects.update(stored_at=None, checksum="", content_text=long_text)
     assert relocation.push_missing() == 0
     assert speech_cache().tiers.has_local(clip.content_hash)
+
+
+def lose_the_record(clip: Clip) -> None:
+    """As when an older backup of the database is restored: no removal is noted."""
+    Clip.objects.filter(pk=clip.pk).delete()
+
+
+@pytest.mark.usefixtures("retired")
+def test_a_file_of_a_retired_model_without_a_record_stays_on_its_host(clip: Clip) -> None:
+    lose_the_record(clip)
+    told = check(fix=True)
+    assert f"file: bytes without a record: {clip.content_hash} ({STAYS})" in told
+    LocalCopies(speech_cache()).forget_removed()  # at the start of each process, and once a day
+    assert speech_cache().tiers.has_local(clip.content_hash)
+
+
+@pytest.mark.usefixtures("retired")
+def test_such_a_file_plays_for_all_once_its_text_is_on_record_again(clip: Clip) -> None:
+    lose_the_record(clip)
+    check(fix=True)
+    Clip.objects.record(clip.request, clip.content_type)
+    assert relocation.push_missing() == 1
+    assert speech_cache().find_permanent(clip.content_hash) is not None
+
+
+@pytest.mark.usefixtures("retired")
+def test_a_file_whose_record_was_removed_on_purpose_goes(clip: Clip) -> None:
+    lose_the_record(clip)
+    Invalidation.objects.create(content_hash=clip.content_hash)
+    LocalCopies(speech_cache()).forget_removed()
+    assert not speech_cache().tiers.has_local(clip.content_hash)
+
+
+@pytest.mark.usefixtures("retired")
+@pytest.mark.parametrize("kind", ["analysis", "response"])
+def test_a_file_that_may_quote_a_person_goes_without_its_record(clip: Clip, kind: str) -> None:
+    tier = speech_cache().tiers.local[1]
+    held = tier.get(clip.content_hash)
+    assert held is not None
+    tier.put(replace(held, content_type=kind))
+    lose_the_record(clip)
+    assert "are removed" in check(fix=True)
+    assert not tier.has(clip.content_hash)
+
+
+def test_a_file_of_a_model_that_does_not_retire_goes_without_its_record(clip: Clip) -> None:
+    lose_the_record(clip)
+    LocalCopies(speech_cache()).forget_removed()
+    assert not speech_cache().tiers.has_local(clip.content_hash)
 
 
 # --- object storage ---------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from django.utils import timezone
 from harness.mail import MailServer
 from harness.process import HOST
 from ttscache import tasks
-from ttscache.conf import conf
 from ttscache.models import Alert, BudgetDay, Clip, ContentType, LastProviderOutcome, Pin, Usage
 from ttscache.monitoring import alerts
+from ttscache.renditions.current import request_for
 from ttscache.wiring import speech_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,7 +60,7 @@ def commit(usd: float) -> None:
 
 
 def clip(text: str, size: int = 1_000) -> Clip:
-    made = Clip.objects.record(conf().house_request(text, "nova"), ContentType.QUESTION)
+    made = Clip.objects.record(request_for(text, "nova"), ContentType.QUESTION)
     Clip.objects.filter(pk=made.pk).update(stored_at=timezone.now(), audio_file_size=size)
     return made
 

@@ -13,7 +13,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from ttscache.models import Rendition
 from ttscache.monitoring import health
+from ttscache.renditions.current import forget_renditions
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +84,31 @@ def test_it_is_ready_once_the_migration_has_been_applied(
     assert "migrations are waiting" in database_line()
     MigrationRecorder(connection).record_applied("ttscache", pending_migration)
     assert database_line() == connection.vendor
+
+
+class TestProviderSettings:
+    @pytest.fixture(autouse=True)
+    def _paid(self, settings: Any) -> None:
+        given = {"provider": "openai", "openai_api_key": "k", "model": "gpt-realtime-2.1-mini"}
+        settings.TTSCACHE = {**settings.TTSCACHE, **given}
+
+    def line(self) -> str:
+        forget_renditions()
+        return next(part.detail for part in health.parts() if part.name == "provider settings")
+
+    def play(self, listener_voice: str, model: str) -> None:
+        Rendition.objects.create(
+            listener_voice=listener_voice, provider="openai", model=model, voice="marin", state="live"
+        )
+
+    def test_without_renditions_it_names_the_model_of_the_settings(self) -> None:
+        assert self.line() == "openai, gpt-realtime-2.1-mini"
+
+    def test_it_names_the_model_that_listeners_hear(self) -> None:
+        for voice in ("nova", "onyx"):
+            self.play(voice, "tts-1-hd")
+        assert self.line() == "openai, tts-1-hd (the settings ask for openai, gpt-realtime-2.1-mini)"
+
+    def test_it_names_each_voice_where_they_differ(self) -> None:
+        self.play("nova", "tts-1-hd")
+        assert self.line() == "nova: openai, tts-1-hd; onyx: openai, gpt-realtime-2.1-mini"

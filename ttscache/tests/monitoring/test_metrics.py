@@ -16,7 +16,6 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 
 from ttscache import adaptive_cache
 from ttscache.adaptive_cache import Freshness
-from ttscache.conf import conf
 from ttscache.models import (
     ApiToken,
     BudgetDay,
@@ -30,6 +29,7 @@ from ttscache.models import (
     WarmRun,
 )
 from ttscache.monitoring import totals
+from ttscache.renditions.current import request_for
 
 pytestmark = pytest.mark.django_db
 
@@ -75,7 +75,7 @@ def paid(outcome: str, calls: int) -> None:
 
 
 def clip(text: str, *, is_made: bool = True, **fields: Any) -> Clip:
-    made = Clip.objects.record(conf().house_request(text, "nova"), "question")
+    made = Clip.objects.record(request_for(text, "nova"), "question")
     fields = ({"stored_at": timezone.now()} if is_made else {}) | fields
     Clip.objects.filter(pk=made.pk).update(audio_file_size=1_000, **fields)
     return made

@@ -19,7 +19,7 @@ from ttscache.errors import (
     TextRefused,
 )
 from ttscache.providers.openai import OpenAIProvider
-from ttscache.providers.refusals import is_about_the_text
+from ttscache.providers.refusals import is_about_the_text, refusal
 from ttscache.speech import SpeechRequest
 
 pytestmark = pytest.mark.any_database
@@ -190,3 +190,13 @@ def test_a_long_text_is_cut_at_ends_of_sentences() -> None:
     parts = OpenAIProvider(api_key="sk").parts(request(text.strip()))
     assert len(parts) == 3
     assert all(len(part.text) <= 4_096 and part.text.endswith("life.") for part in parts)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_model_that_the_key_may_not_use_is_no_refused_key(status: int) -> None:
+    """OpenAI answers so where a project has no access to a model; the key is good for others."""
+    said = "Project `proj_1` does not have access to model `tts-1-hd`"
+    body = {"message": said, "type": "invalid_request_error", "code": "model_not_found"}
+    error = refusal(body, model="tts-1-hd", status=status)
+    assert isinstance(error, ModelRetired) and error.model == "tts-1-hd"
+    assert "switched this model off (tts-1-hd), or the API key may not use it" in error.for_staff()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -17,12 +17,13 @@ from django.test import Client
 
 from harness.api_calls import body_of, say
 from harness.calendar import SetClock
+from harness.clips import entry, speech, spoken
 from harness.mail import MailServer
 from harness.openai_server import OpenAIServer
 from harness.process import HOST
 from harness.staff_pages import INDEX, figure, text_of
 from ttscache import tasks
-from ttscache.models import Alert, ApiToken, Clip
+from ttscache.models import Alert, ApiToken, Clip, PruneRun
 from ttscache.speech import SpeechRequest
 from ttscache.warming import ClipSpec, start_automatic_run
 from ttscache.wiring import speech_cache
@@ -34,6 +35,7 @@ DAY = date(2027, 1, 6)
 FIRST, LAST = DAY - timedelta(days=40), DAY + timedelta(days=10)
 TOLD = "[Life Review] The provider switches off a model"
 KEPT = "This was made in time."
+OLD = "Nobody has asked for this for a hundred days."
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Diary:
     answers: dict[int, list[str]] = field(default_factory=dict)
     calls: dict[int, int] = field(default_factory=dict)
     runs: dict[int, bool] = field(default_factory=dict)
+    old_clips: dict[int, set[str]] = field(default_factory=dict)  # the models of those that prunes left
 
 
 @pytest.fixture
@@ -106,7 +109,20 @@ def a_day_goes_by(diary: Diary, left: int, mail: MailServer) -> None:
         tasks.look_at_models_daily()
         tasks.look_for_trouble()
     diary.mails[left] = mail.subjects[mailed:]
-    # What prune does on these days belongs here once clips of a retiring model are protected.
+    for _ in range(2):
+        tasks.prune()
+    diary.old_clips[left] = set(Clip.objects.filter(content_text=OLD).values_list("model", flat=True))
+
+
+def keep_old_clip(model: str) -> None:
+    """A whole clip that nobody has requested for longer than a prune waits, by the database's clock."""
+    request = speech(OLD, model=model)
+    Clip.objects.record(request, "question")
+    sound = spoken(request)
+    kept = entry(request.content_hash, sound, model=model, audio_format="pcm", characters=len(OLD))
+    speech_cache().tiers.permanent.put(kept)
+    asked_for = datetime.now(UTC) - timedelta(days=100)
+    Clip.objects.filter(content_hash=request.content_hash).update(last_accessed_at=asked_for)
 
 
 def listeners_come(diary: Diary, left: int, openai: OpenAIServer, caller: Client) -> None:
@@ -129,6 +145,8 @@ def look_around(diary: Diary, left: int, staff: Client, caller: Client) -> None:
 @pytest.fixture
 def diary(clock: SetClock, mail: MailServer, openai: OpenAIServer, caller: Client, admin_user: Any) -> Diary:
     diary = Diary()
+    for model in (MODEL, "a-model-without-an-end"):
+        keep_old_clip(model)
     for day in clock.each_day(FIRST, LAST):
         left = (DAY - day).days
         if left == 0:
@@ -177,6 +195,11 @@ def test_from_forty_days_before_to_ten_days_after(diary: Diary, mail: MailServer
         assert 'lifereview_model_shutdown_days{model="tts-1-hd"} 0.0' in diary.metrics[left]
         assert 'lifereview_model_retired{model="tts-1-hd"} 1.0' in diary.metrics[left]
     assert Clip.objects.with_audio().filter(content_text=KEPT).exists()
+    # Each night's prune leaves what cannot be bought again, and removes what can, on the first night.
+    assert len(diary.old_clips) == 51
+    assert set(map(frozenset, diary.old_clips.values())) == {frozenset({MODEL})}
+    assert Clip.objects.with_audio().filter(content_text=OLD, model=MODEL).exists()
+    assert PruneRun.objects.filter(removed=1).count() == 1
 
 
 def test_the_alert_is_over_once_another_model_speaks(

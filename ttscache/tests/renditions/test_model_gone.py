@@ -16,11 +16,11 @@ from harness.fake_voice import FakeVoice
 from harness.openai_server import OpenAIServer
 from ttscache import warming
 from ttscache.accounting.budget import Budget
-from ttscache.conf import conf
 from ttscache.errors import ModelRetired, error_of
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import ApiToken, BudgetDay, Clip, Lease, ModelNotice, Spending, WarmItem, WarmRun
+from ttscache.renditions.current import request_for
 from ttscache.renditions.retirement import look_at_models, note_gone
 from ttscache.staff.badges import badges_of
 from ttscache.warming import ClipSpec, worker
@@ -76,13 +76,13 @@ class TestOverHttp:
         made = body_of(say(caller, TEXTS[0]))
         openai.behave(fault=410)
         say(caller, TEXTS[1])
-        address = f"/api/audio/{conf().house_request(TEXTS[0], 'nova').content_hash}.mp3"
+        address = f"/api/audio/{request_for(TEXTS[0], 'nova').content_hash}.mp3"
         assert body_of(say(caller, TEXTS[0])) == body_of(caller.get(address)) == made
 
     def test_a_clip_on_record_without_audio_answers_the_same(
         self, openai: OpenAIServer, caller: Client
     ) -> None:
-        clip = Clip.objects.record(conf().house_request(TEXTS[0], "nova"), "question")
+        clip = Clip.objects.record(request_for(TEXTS[0], "nova"), "question")
         openai.behave(fault=410)
         for _ in range(2):
             response = caller.get(f"/api/audio/{clip.content_hash}.mp3")

@@ -20,6 +20,7 @@ from ttscache.models import (
     WarmItem,
     WarmRun,
 )
+from ttscache.renditions.current import request_for
 from ttscache.reports import background_work
 from ttscache.reports.report import report
 from ttscache.reports.requests import request_figures
@@ -64,7 +65,7 @@ class TestWork:
 
     @pytest.mark.parametrize(("chosen", "also"), [("", []), ("ash", ["ash"])], ids=["all", "one of old"])
     def test_every_voice_on_record_can_be_chosen(self, chosen, also):
-        Clip.objects.record(conf().house_request("By a program", "alloy"), "narrative")
+        Clip.objects.record(request_for("By a program", "alloy"), "narrative")
         cache.clear()
         found = report(Scope.from_query({"voice": chosen}))
         assert found.voices == [*conf().listener_voices, "alloy", *also]

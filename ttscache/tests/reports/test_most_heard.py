@@ -9,11 +9,11 @@ import pytest
 from django.utils import timezone
 
 from harness.report_rows import sound, usual
-from ttscache.conf import conf
 from ttscache.models import (
     Clip,
     DailyRequests,
 )
+from ttscache.renditions.current import request_for
 from ttscache.reports import storage
 from ttscache.reports.most_heard import MostHeard, most_heard
 
@@ -22,7 +22,7 @@ DAY = timedelta(days=1)
 
 def heard_of(text: str, *plays: int, voice: str = "nova", **fields: Any) -> Clip:
     """A reflection fit for others, played so often today, yesterday and so on."""
-    request = conf().house_request(text, voice)
+    request = request_for(text, voice)
     clip = Clip.objects.record(request, "analysis")
     Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
     for age, number in enumerate(plays):

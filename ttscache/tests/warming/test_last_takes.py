@@ -15,6 +15,7 @@ from ttscache.conf import conf
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.hooks import Hooks
 from ttscache.models import Clip, WarmRun
+from ttscache.renditions.current import request_for
 from ttscache.warming import ClipSpec, worker
 from ttscache.warming.last_takes import find_last_takes, make_last_takes, retiring_models
 from ttscache.wiring import forget, speech_cache
@@ -29,9 +30,9 @@ class TextsAbove(Hooks):
 
     def texts_to_keep(self) -> Iterable[ClipSpec]:
         for voice in conf().listener_voices:
-            yield ClipSpec(conf().house_request("Where did it begin?", voice), "question")
+            yield ClipSpec(request_for("Where did it begin?", voice), "question")
             said = BANK if voice == "nova" else "Off the bank."
-            yield ClipSpec(conf().house_request(said, voice), "analysis")
+            yield ClipSpec(request_for(said, voice), "analysis")
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +55,7 @@ def voice(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVoice]
 
 
 def reflection(text: str, voice: str = "nova", **fields: Any) -> Clip:
-    clip = Clip.objects.record(conf().house_request(text, voice), "analysis")
+    clip = Clip.objects.record(request_for(text, voice), "analysis")
     Clip.objects.filter(pk=clip.pk).update(**fields)
     return clip
 

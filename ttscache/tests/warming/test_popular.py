@@ -17,10 +17,10 @@ from harness.fake_voice import FakeVoice
 from ttscache import tasks
 from ttscache.access import Access
 from ttscache.cache import SpeechCache
-from ttscache.conf import conf
 from ttscache.delivery.playback import load_for_playback
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip, ContentType, DailyRequests, Pin, WarmItem, WarmRun
+from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest
 from ttscache.tiers.files import FileTier
 from ttscache.warming import worker
@@ -60,7 +60,7 @@ def voice() -> Iterator[FakeVoice]:
 
 
 def house(text: str, voice: str = "nova") -> SpeechRequest:
-    return conf().house_request(text, voice)
+    return request_for(text, voice)
 
 
 def access_to(content_hash: str) -> Access:

@@ -11,9 +11,9 @@ from django.test import Client
 from harness.clips import KEY, entry, speech
 from harness.waiting import wait_until
 from ttscache import hooks, warming
-from ttscache.conf import conf
 from ttscache.hooks import Hooks
 from ttscache.models import Clip, Lane, Pin, WarmItem, WarmRun
+from ttscache.renditions.current import request_for
 from ttscache.warming import ClipSpec, prefetch
 from ttscache.warming.prefetch import MOST_WAITING, Prefetcher
 from ttscache.wiring import speech_cache
@@ -196,7 +196,7 @@ class TestRequests:
     def test_more_than_there_is_of_a_clip_that_is_not_made_yet_is_noted_once_it_is(
         self, listening: Listening
     ) -> None:
-        clip = Clip.objects.record(conf().house_request("Where did you grow up?", "nova"), "question")
+        clip = Clip.objects.record(request_for("Where did you grow up?", "nova"), "question")
         Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
         path = f"/api/audio/{clip.content_hash}.mp3"
         assert Client().get(path, headers={"Range": "bytes=-9999999"}).status_code == 206

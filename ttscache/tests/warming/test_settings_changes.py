@@ -10,8 +10,16 @@ import pytest
 from django.utils import timezone
 
 from harness.renditions import OneText, installed_hooks
-from ttscache.models import Clip, ProcessReport, Rendition, WarmRun
+from ttscache.models import (
+    Clip,
+    ForgottenInstallation,
+    InstallationSettings,
+    ProcessReport,
+    Rendition,
+    WarmRun,
+)
 from ttscache.speech import VoiceRendition
+from ttscache.tasks import clean_up
 from ttscache.warming import settings_changes, takeover
 from ttscache.warming.settings_changes import follow_settings
 
@@ -240,3 +248,93 @@ class TestSeveralHosts:
         start(HD, "three")
 
         assert (models("live"), models("pending")) == (["tts-1-hd"], [])
+
+
+class TestForgottenInstallations:
+    @pytest.fixture
+    def pass_days(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+        """So many days go by; nothing is reported meanwhile, and the night's cleanup runs on the last."""
+        ahead = timedelta()
+
+        def go(days: int) -> None:
+            nonlocal ahead
+            ahead += timedelta(days=days)
+            ProcessReport.objects.all().delete()
+            monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + ahead)
+            clean_up()
+
+        return go
+
+    def known(self) -> set[str]:
+        return set(InstallationSettings.objects.values_list("host", flat=True))
+
+    def test_an_installation_that_nobody_has_seen_for_a_month_is_forgotten(
+        self, start: Host, pass_days: Callable[[int], None]
+    ) -> None:
+        start(HD, "old")
+        start(HD, "new")
+        pass_days(20)
+        start(HD, "new")
+        assert self.known() == {"old", "new"}
+        pass_days(20)
+
+        assert self.known() == {"new"}
+
+    def test_a_host_at_work_is_never_forgotten(self, start: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        start(HD, "one")
+        start(MINI, "two")
+        InstallationSettings.objects.update(seen_at=timezone.now() - timedelta(days=40))
+        clean_up()
+
+        assert self.known() == {"one", "two"}
+
+    def test_one_that_comes_back_writes_its_record_again_and_undoes_no_newer_change(
+        self, start: Host, pass_days: Callable[[int], None]
+    ) -> None:
+        for host in ("old", "new"):
+            start(HD, host)
+        start(MINI, "new")
+        make_all_clips()
+        pass_days(31)
+        start(MINI, "new")
+        pass_days(31)
+        assert self.known() == {"new"}
+
+        start(HD, "old")
+        assert self.known() == {"old", "new"}
+        assert (models("live"), models("pending")) == (["gpt-realtime-2.1-mini"], [])
+
+    def test_one_that_comes_back_with_other_settings_is_followed(
+        self, start: Host, pass_days: Callable[[int], None]
+    ) -> None:
+        for host in ("old", "new"):
+            start(HD, host)
+        for _ in range(2):
+            pass_days(31)
+            start(HD, "new")
+        start(MINI, "old")
+
+        assert models("pending") == ["gpt-realtime-2.1-mini"]
+
+    def test_a_new_host_with_the_settings_of_a_forgotten_one_is_followed(
+        self, start: Host, pass_days: Callable[[int], None]
+    ) -> None:
+        for host in ("old", "new"):
+            start(HD, host)
+        start(MINI, "new")
+        make_all_clips()
+        for _ in range(2):
+            pass_days(31)
+            start(MINI, "new")
+        start(HD, "another")
+
+        assert models("live") == ["tts-1-hd"] or models("pending") == ["tts-1-hd"]
+
+    def test_a_trace_is_kept_for_a_year(self, start: Host, pass_days: Callable[[int], None]) -> None:
+        start(HD, "old")
+        start(MINI, "new")
+        pass_days(31)
+        assert ForgottenInstallation.objects.count() == 1
+        pass_days(366)
+
+        assert not ForgottenInstallation.objects.exists()

@@ -202,7 +202,7 @@ def test_what_could_go_is_never_counted_for_the_page_alone(admin_client):
 
 def test_what_failed_too_often_is_tried_again_by_a_press(filled, admin_client):
     WarmItem.objects.filter(clip__content_text="Published.").update(finished_at=NOW - 2 * DAY)
-    retry = link_in(filled, r'class="dash-deed" href="([^"]+)">Try again')
+    retry = link_in(filled, r'class="dash-button" href="([^"]+)">Try again')
     assert "Published." in text_of(admin_client.get(retry))
     admin_client.post(retry, {"confirmed": "yes"})
     assert WarmItem.objects.filter(clip__content_text="Published.", state="queued").exists()

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from harness.staff_pages import INDEX, YES, figure, staff_with, text_of
 from ttscache import warming
-from ttscache.conf import conf
 from ttscache.models import Clip, Pin, WarmItem, WarmRun
+from ttscache.renditions.current import request_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -32,7 +32,7 @@ def _paid(settings: Any) -> None:
 
 
 def published(text: str, voice: str = "nova", **fields: Any) -> Clip:
-    clip = Clip.objects.record(conf().house_request(text, voice), "question")
+    clip = Clip.objects.record(request_for(text, voice), "question")
     Pin.objects.create(content_hash=clip.content_hash, reason="live")
     Clip.objects.filter(pk=clip.pk).update(**fields)
     return clip
@@ -40,7 +40,7 @@ def published(text: str, voice: str = "nova", **fields: Any) -> Clip:
 
 def failed(*texts: str, scope: str = "chosen texts", name: str = "", hours_ago: int = 1) -> WarmRun:
     """A run that ended, in which these could not be made."""
-    wanted = [warming.ClipSpec(conf().house_request(text, "nova"), "question") for text in texts]
+    wanted = [warming.ClipSpec(request_for(text, "nova"), "question") for text in texts]
     run = warming.start_run(scope, wanted, name=name)
     ended = timezone.now() - timedelta(hours=hours_ago)
     run.items.update(state="failed", reason=REASON, finished_at=ended)
