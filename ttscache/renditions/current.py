@@ -129,7 +129,7 @@ def request_for(text: str, listener_voice: str) -> SpeechRequest:
 def names_of_voices() -> dict[str, str]:
     """Staff's names of the provider's voices that play, will play or have played a listener voice.
 
-    The name is the listener voice, followed by the provider's in brackets if the two differ. One query. Raises
+    The name is the listener voice, followed by the provider's in brackets if they differ. One query. Raises
     Error.
     """
     roles: defaultdict[str, list[str]] = defaultdict(list)

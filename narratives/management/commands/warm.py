@@ -127,7 +127,7 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"Stopped here; a clip under way is finished. The cluster goes on with "
                     f"{', '.join(str(run.pk) for run in runs)}: to end that as well, cancel it on the staff "
-                    "pages (Warm runs).",
+                    "pages (Audio jobs).",
                     returncode=INTERRUPTED,
                 ) from None
             finally:
