@@ -117,7 +117,7 @@ class TestThePress:
 
     def test_where_nothing_is_missing_it_saves_and_says_so(self, admin_client, heard_journey):
         page = self.press(admin_client, heard_journey, journey_form(heard_journey, title="Ours, too"))
-        assert "Every clip is there" in said(page)
+        assert "All clips are ready" in said(page)
         assert (Journey.objects.get().title, WarmRun.objects.count()) == ("Ours, too", 0)
 
     def test_a_new_narrative_is_made_as_well(self, admin_client, heard_journey):
@@ -213,7 +213,7 @@ class TestMakingClips:
     def test_nothing_missing_is_said(self, admin_client, journey):
         for narrative in journey.narratives.all():
             make_clips(narrative.text)
-        assert "Every clip is there" in said(
+        assert "All clips are ready" in said(
             admin_client.get(admin_address(journey, "make_missing"), follow=True)
         )
 

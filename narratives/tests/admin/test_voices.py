@@ -101,7 +101,7 @@ class TestMakingNow:
 
     def test_what_is_there_meanwhile_is_not_made(self, admin_client, heard_question):
         page = admin_client.get(deed_of(heard_question, "make"), follow=True)
-        assert "Every clip is there" in said(page)
+        assert "All clips are ready" in said(page)
 
     def test_there_is_no_such_voice(self, admin_client, heard_question):
         assert admin_client.get(deed_of(heard_question, "make", "nobody")).status_code == 404

@@ -51,4 +51,4 @@ class TestMakingAllThatIsPublished:
     def test_where_nothing_is_missing_nobody_is_asked(self, admin_client, journey):
         for narrative in journey.narratives.all():
             make_clips(narrative.text)
-        assert "Every clip is there" in said(admin_client.get(self.ADDRESS, follow=True))
+        assert "All clips are ready" in said(admin_client.get(self.ADDRESS, follow=True))

@@ -67,7 +67,7 @@ class TestWhatIsSaid:
             assert figure(page, "irreplaceable") == "2 clips"
             assert "Cannot be made again:" in page and "2.0\xa0KB." in page
         assert figure(page, "stale") == "0 clips"
-        assert "2 more are as old and stay: a text holds them, or they cannot be made again." in page
+        assert "2 more are old but still in use, or cannot be made again, and stay." in page
 
     def test_before_that_day_they_are_said_with_its_date(self, admin_client, soon):
         old_clip("One.")
@@ -169,7 +169,7 @@ class TestLastTakes:
     def test_where_all_are_there_nothing_is_asked(self, admin_client, soon):
         for spec in TwoTexts().texts_to_keep():
             made(Clip.objects.record(spec.speech, "question"))
-        assert "Every last take is there" in text_of(admin_client.get(TAKES, follow=True))
+        assert "All last takes are ready" in text_of(admin_client.get(TAKES, follow=True))
 
     def test_where_no_voice_retires_or_it_has_retired_there_are_none(self, admin_client, settings, retired):
         none = "No voice that listeners hear is about to be switched off."
@@ -185,7 +185,7 @@ class TestLastTakes:
         self, admin_client: Client, monkeypatch: pytest.MonkeyPatch, days: int, is_said: bool
     ) -> None:
         stand_before_shutdown(days, monkeypatch)
-        says = "4 last takes are not made: from 6 Jan 2027 on nobody can make clips in the present voice"
+        says = "4 last takes are not made: the present voice is switched off on 6 Jan 2027"
         page = text_of(admin_client.get(INDEX))
         assert (f'<a href="{TAKES}">{says}</a>' in page) is is_said
 

@@ -33,14 +33,14 @@ class TestPrunes:
     def test_who_may_stops_one_and_it_is_noted(self, admin_client, run):
         told = admin_client.post(PRUNES, {"action": "stop", "_selected_action": run.pk}, follow=True)
         run.refresh_from_db()
-        assert "all other clips stay" in text_of(told)
+        assert "all others stay" in text_of(told)
         assert (run.state, LogEntry.objects.get().get_change_message()) == ("stopped", "Stopped.")
 
     def test_one_that_has_ended_stays_as_it_is(self, admin_client, run):
         PruneRun.objects.update(state="done")
         told = admin_client.post(PRUNES, {"action": "stop", "_selected_action": run.pk}, follow=True)
         run.refresh_from_db()
-        assert "ended already" in text_of(told)
+        assert "already ended" in text_of(told)
         assert (run.state, LogEntry.objects.count()) == ("done", 0)
 
     def test_who_may_only_look_stops_nothing(self, client, run):

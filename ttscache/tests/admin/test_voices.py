@@ -191,7 +191,7 @@ def test_who_may_only_look_changes_nothing(pending: Rendition, name: str) -> Non
     looker = staff_with("view_rendition")
     page = text_of(looker.get(VOICES))
 
-    assert "Give it up" not in page
+    assert "Stop the change" not in page
     assert looker.post(action(name, pending), YES).status_code == 403
     assert looker.post(CHOOSE, YES).status_code == 403
     assert looker.post(SAMPLE, YES).status_code == 403
@@ -251,7 +251,7 @@ def test_a_retiring_voice_has_a_link_to_its_last_takes_and_the_days_left(
     stand_before_shutdown(39, monkeypatch)
     page = text_of(publisher.get(VOICES))
     assert page.count(f'href="{LAST_TAKES}"') == 2  # nova and onyx
-    assert "39 days left. The price comes first." in page
+    assert "39 days left. You see the price first." in page
 
 
 def test_a_retired_voice_has_no_link_to_last_takes(

@@ -213,7 +213,7 @@ def test_one_that_staff_stop_says_that_the_next_prune_makes_a_new_list(
     for number in range(3):
         keep(f"Text {number}.")
     monkeypatch.setattr(time, "sleep", lambda _: pruning.stop_prune(PruneRun.objects.get()))
-    assert "Somebody stopped it; the next prune makes a new list." in said()
+    assert "It was stopped; the next prune makes a new list." in said()
     assert not PruneBatch.objects.exists()
 
 

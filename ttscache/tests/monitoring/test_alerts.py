@@ -95,7 +95,7 @@ def test_it_is_told_once_when_it_begins_and_once_when_it_is_over(what: str, mail
         begin_again()
         told.append(subjects_after_a_look(mail))
 
-    assert told[:6] == [[], [what], [], [], [f"Over: {what}"], []]
+    assert told[:6] == [[], [what], [], [], [f"Resolved: {what}"], []]
     assert told[6:] in ([], [[what]])
 
 
@@ -133,7 +133,7 @@ class TestMissingClips:
         tasks.look_for_trouble()
         Clip.objects.filter(pk=published.pk).update(stored_at=timezone.now())
 
-        assert subjects_after_a_look(mail) == [f"Over: {MISSING}"]
+        assert subjects_after_a_look(mail) == [f"Resolved: {MISSING}"]
 
 
 class TestTheMail:
@@ -169,7 +169,7 @@ class TestTheMail:
         last_call("ok")
         mail.start()
 
-        assert subjects_after_a_look(mail) == [f"Over: {KEY}"]
+        assert subjects_after_a_look(mail) == [f"Resolved: {KEY}"]
 
     def test_is_a_line_in_the_log_where_nobody_is_named(
         self, mail: MailServer, settings: Any, caplog: pytest.LogCaptureFixture

@@ -181,7 +181,7 @@ class TestSentences:
         use(model_shutdown={"tts-1-hd": DAY})
         assert self.on(clock, 23) == (
             "The provider switches off tts-1-hd, which speaks nova and onyx, on 6 January 2027, in 23 days. "
-            "Before that day, make what may still be wanted in this voice, and choose a new one."
+            "Before that day, make the clips you may still need in this voice, and choose a new one."
         )
         assert "in 1 day." in self.on(clock, 1)
 
@@ -189,7 +189,7 @@ class TestSentences:
         use(model_shutdown={"tts-1-hd": DAY})
         assert self.on(clock, -3) == (
             "The provider has switched off tts-1-hd, which speaks nova and onyx, on 6 January 2027. "
-            "What has been made plays on; nothing new can be made until another voice is chosen."
+            "Saved audio still plays; nothing new can be made until another voice is chosen."
         )
 
     def test_without_notice(self, clock: SetClock) -> None:

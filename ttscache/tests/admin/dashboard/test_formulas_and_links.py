@@ -186,7 +186,7 @@ def test_what_is_counted_is_in_the_list(filled, admin_client, words):
 
 
 def test_the_oldest_is_that_of_the_run_that_was_begun_first(filled, admin_client):
-    link = link_in(filled, r'href="([^"]+)">Oldest waits</a>')
+    link = link_in(filled, r'href="([^"]+)">Longest wait</a>')
     assert [clip.content_text for clip in admin_client.get(link).context["cl"].result_list] == ["Text 0"]
 
 
@@ -197,7 +197,7 @@ def test_what_could_go_is_told_with_bytes_and_price(filled):
 
 def test_what_could_go_is_never_counted_for_the_page_alone(admin_client):
     old_clip("Nobody asks for this.")
-    assert "Counted after old clips were removed" in text_of(admin_client.get(INDEX))
+    assert "Counted each night, after the clean-up" in text_of(admin_client.get(INDEX))
 
 
 def test_what_failed_too_often_is_tried_again_by_a_press(filled, admin_client):

@@ -86,8 +86,8 @@ class TestRemoving:
         run = self.confirmed(admin_client, text_of(admin_client.get(STALE)))
         page = text_of(admin_client.get(reverse("admin:ttscache_prunerun_change", args=[run.pk])))
         stop = reverse("admin:ttscache_prunerun_stop_this", args=[run.pk])
-        assert "0 of 1" in page and "No background process is up" in page and stop in page
-        assert "all other clips stay" in text_of(admin_client.get(stop))
+        assert "0 of 1" in page and "No background process is running" in page and stop in page
+        assert "all others stay" in text_of(admin_client.get(stop))
         admin_client.post(stop, YES)
         tasks.prune(str(run.pk))
         assert (PruneRun.objects.get().state, Clip.objects.count()) == ("stopped", 1)
