@@ -66,6 +66,8 @@ class Housekeeping:
 
         It may be called again to write counts that came in meanwhile.
         """
+        # The order matters: recordings hold leases, and their requests are counted when they end. So close
+        # the leases after the recordings, and flush the ledger last.
         self._is_over.set()
         prefetch.stop_prefetching()
         self._thread.join(timeout=2)

@@ -76,6 +76,7 @@ def tend_clips() -> None:
 
 def prune(run_id: str = "") -> None:
     """Remove stale clips. Without a run it begins the nightly one; it enqueues itself until the run ends."""
+    # The clock starts here and not at the first batch: listing stale clips may take most of the time.
     end = time.monotonic() + PRUNE_SECONDS
 
     def should_rest() -> bool:

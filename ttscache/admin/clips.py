@@ -115,6 +115,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
             page = reverse("admin:ttscache_clip_change", args=[clip.pk])
             title = f"Delete clip, {clip.voice}: {truncatechars(clip.content_text, 60)}"
             return self.ask(request, title=title, verb="Delete it", summary=_what_is_lost(clip), back=page)
+        # Log first: the log copies the clip's name, which is gone afterwards.
         self.log_deletions(request, [clip])
         if remove_clip(clip, request.user.get_username(), speech_cache()) is not None:
             says = f"Deleted: {filesizeformat(clip.audio_file_size or 0)}."
@@ -122,6 +123,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
         return redirect("admin:ttscache_clip_changelist")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
+        # Only the page of one clip draws its waveform, so a list does not load hundreds of them.
         return super().get_queryset(request).not_private().defer("waveform")  # type: ignore[no-any-return]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ClipList]:

@@ -128,6 +128,7 @@ class VoicesAdmin(ReadOnlyAdmin):
         planned = warming.plan(wanted)
 
         def make() -> None:
+            # The time makes the scope unique, so that each press has a job of its own to follow.
             scope = f"voice samples, {model}, {now():%d %b %Y %H:%M:%S}"
             warming.start_run(scope[:120], wanted, requested_by=request.user.get_username())
 

@@ -102,6 +102,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
         js = (Script("ttscache/runs.js", type="module"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WarmRun]:
+        # Count in the query of the list: the columns would otherwise count once a row.
         ready = Q(items__state__in=[WarmItem.State.DONE, WarmItem.State.SKIPPED])
         runs: QuerySet[WarmRun] = super().get_queryset(request)
         return runs.annotate(
@@ -255,6 +256,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
         """
         run = self.get_or_404(request, object_id)
         page = reverse("admin:ttscache_warmrun_change", args=[run.pk])
+        # List the items before the operation, which changes their states.
         items = list(run.items.filter(state__in=concerning).select_related("clip").defer("clip__waveform"))
         planned = Plan(tuple(item.clip for item in items), remake=any(item.newer_than for item in items))
         if name in actions_for(run) and not has_said_yes(request):

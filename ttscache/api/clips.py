@@ -62,6 +62,7 @@ class AudioView(JsonView):
             if request.method == "HEAD":
                 return _headers_of_a_miss(extension)
             job = GenerationJob(request=clip.request, content_type=clip.content_type, is_on_record=True)
+            # Only a caller who starts a generation counts; those who join it do not.
             before_start = partial(check_generation_rate, request, self)
             generate = partial(speech_cache().generate, job, before_start=before_start)
             return respond_while_generating(meter, generate, extension, _cache_control(access, request, None))

@@ -42,6 +42,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
     """DRF's exception handler. An unknown error is logged without its message, which may quote a text."""
     if isinstance(error, SpeechError):
         return _answer_speech_error(error)
+    # Any query of any view raises this while the database is down.
     if isinstance(error, Error):
         return _answer_speech_error(StoreUnavailable())
     if isinstance(error, Http404 | exceptions.NotFound):
@@ -61,6 +62,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
         context["request"].method,
         context["request"].path,
         type(error).__name__,
+        # Log another exception with this traceback: the original message may quote a text.
         exc_info=RuntimeError(type(error).__name__).with_traceback(error.__traceback__),
     )
     return error_response(500, "server_error", "Something went wrong on this server.")
@@ -74,6 +76,7 @@ def _answer_speech_error(error: SpeechError) -> HttpResponseBase:
     )
     seconds = error.retry_after_seconds if error.retry_after_seconds is not None else default
     if seconds is not None:
+        # Whole seconds (RFC 9110 section 10.2.3), rounded up so that no caller returns too early.
         response["Retry-After"] = str(max(1, math.ceil(seconds)))
     return response
 

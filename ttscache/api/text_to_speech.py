@@ -107,6 +107,7 @@ def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType, s
     """The request to speak, its content type, and the listener voice. Raises SpeechError for bad input."""
     if not data.get("text", ""):
         raise EmptyText
+    # Before the serializer, whose message would repeat what was sent.
     if data.get("content_type", "narrative") not in list(CONTENT_TYPES):
         raise UnknownContentType(f"There is no such content type. Types: {', '.join(CONTENT_TYPES)}.")
     form = TextToSpeechSerializer(data=data)

@@ -66,6 +66,7 @@ def _count_in_window(cache: BaseCache, key: str, seconds: int) -> int:
     counted: int | None = count_at_once(key, seconds) if count_at_once else None
     if counted is not None:
         return counted
+    # add() is atomic: exactly one caller opens the window and sets its end.
     if cache.add(key, 1, seconds):
         return 1
     try:

@@ -8,6 +8,7 @@ from ttscache.conf import conf
 from ttscache.models import Clip, PermanentStore
 from ttscache.tiers import PUBLIC
 
+# The middleware and the URLs match the same pattern, so that both answer the same addresses.
 AUDIO = re.compile(r"/api/audio/(?P<content_hash>[0-9a-f]{32})\.(?P<extension>[a-z0-9]{1,5})")
 
 

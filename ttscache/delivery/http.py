@@ -26,6 +26,7 @@ A_WHILE = "public, max-age=300"
 PRIVATE = "private, max-age=3600"
 NEVER = "no-store"
 
+# One range (RFC 9110 section 14.1.2). 19 digits are more than any clip, and quick to convert.
 RANGE = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*", re.ASCII | re.IGNORECASE)
 
 
@@ -35,7 +36,7 @@ def etag_of(entry: Entry) -> str:
 
 
 def published_cache_control(request: HttpRequest, entry: Entry | None) -> str:
-    """For ever if the address names exactly these bytes, else five minutes (RFC 9111, RFC 8246)."""
+    """Browsers may keep the clip for ever if its address names these bytes, else five minutes (RFC 8246)."""
     is_this_version = entry is not None and request.GET.get("v") == version_of(entry.checksum)
     return FOREVER if is_this_version else A_WHILE
 
@@ -96,6 +97,7 @@ def _precondition(request: HttpRequest, etag: str) -> HttpResponse | None:
     if_match = parse_etags(request.headers.get("If-Match", ""))
     if if_match and not {etag, "*"} & set(if_match):
         return _refusal(412, "precondition_failed", "The clip has changed.")
+    # If-Match compares strongly; If-None-Match compares weakly (RFC 9110 sections 13.1.1 and 13.1.2).
     if_none_match = {tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))}
     if {etag, "*"} & if_none_match:
         if request.method in ("GET", "HEAD"):

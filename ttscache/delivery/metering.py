@@ -110,4 +110,5 @@ def asks_to_hear_it(request: HttpRequest, entry: Entry | None = None) -> bool:
 
 
 def _is_start(first: int, last: int | None) -> bool:
+    # Safari probes bytes=0-1 before it plays.
     return first == 0 and (last is None or last > 1)

@@ -71,6 +71,7 @@ def respond_while_generating(
             on_end=_once_streamed(playing, meter, leave),
         )
     finally:
+        # A stream keeps its place until its last byte; `on_end` frees it.
         if not is_streaming:
             leave()
 

@@ -125,7 +125,7 @@ def _described(clip: Clip, entry: Entry) -> ClipDescription:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPart:
-    """What an earlier run has written: whole clips, the last one's hash, and where the next one goes."""
+    """The result of an earlier run: number of whole clips, the last one's hash, where the next one goes."""
 
     clips: int = 0
     last_hash: str = ""
@@ -142,6 +142,7 @@ def open_part(path: Path) -> Iterator[BinaryIO]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "r+b") as file:
         try:
+            # The kernel releases the lock when the process ends, even if it is killed.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise NoArchive(f"Another export is writing {path}.") from None

@@ -216,7 +216,7 @@ def _may_be_the_only_copy(entry: Entry) -> bool:
 
 
 def _problem_of_last_copy(cache: SpeechCache, clip: Clip, entry: Entry | None) -> str:
-    """What is wrong with a local copy that may be the last one of an irreplaceable clip; "" if nothing."""
+    """The problem of a local copy that may be the last one of an irreplaceable clip; "" if there is none."""
     is_as_recorded = entry is not None and entry.checksum == clip.checksum
     if is_as_recorded or clip.content_type == ContentType.RESPONSE or not cannot_be_made_again(clip):
         return ""

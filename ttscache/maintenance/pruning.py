@@ -178,6 +178,7 @@ def _create_run(stale: Stale, requested_by: str, state: PruneRun.State, **fields
         listed_cost_microusd=round(stale.remake_cost_usd * 1e6),
         kept_back=stale.kept_back,
     )
+    # A row for each batch: one row with a million hashes would be read and written again for every batch.
     pages = (stale.content_hashes[start : start + BATCH] for start in range(0, run.listed, BATCH))
     batches = (PruneBatch(run=run, content_hashes=page) for page in pages)
     PruneBatch.objects.bulk_create(batches, batch_size=100)
@@ -265,6 +266,7 @@ def _remove_locked(run: PruneRun, clips_to_remove: QuerySet[Clip]) -> list[str]:
     locked = clips_to_remove.order_by("content_hash").select_for_update(of=("self",))
     rows = [_Row(*values) for values in locked.values_list(*_FIELDS)]
     clips, gone = [row.pk for row in rows], [row.content_hash for row in rows]
+    # Rows that refer to the clips go first: there is no cascade below.
     ClipFile.objects.filter(cache__in=clips).delete()
     WarmItem.objects.filter(clip__in=clips).delete()
     _delete_records(clips)

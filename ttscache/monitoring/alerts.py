@@ -81,6 +81,7 @@ def look() -> None:
 
     Call it under a lease, one caller at a time over all hosts; see tasks.look_for_trouble.
     """
+    # Open alerts first: some troubles end at a lower mark than the one at which they began.
     standing = {(alert.kind, alert.subject): alert for alert in Alert.objects.filter(over_at__isnull=True)}
     found = {trouble.key: trouble for trouble in _trouble(set(standing))}
     for key, trouble in found.items():
@@ -156,7 +157,7 @@ def _coverage() -> Iterator[Trouble]:
 
 
 def _hit_rates() -> Iterator[Trouble]:
-    """For each content type that has a target and at least FEWEST_LOOKUPS requests."""
+    """Check each content type that has a target and at least FEWEST_LOOKUPS requests."""
     since = timezone.now() - timedelta(hours=HIT_RATE_HOURS)
     counted = (
         Usage.objects.filter(hour__gt=since)
@@ -197,7 +198,7 @@ def _storage(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
 
 
 def _retirements(_: set[tuple[str, str]]) -> Iterator[Trouble]:
-    """For each model in use, on each of RETIREMENT_DAYS before it is switched off, and on the day itself."""
+    """Tell of each model in use on RETIREMENT_DAYS before it is switched off, and on the day itself."""
     for model in watched_models():
         if model.is_retired or model.retires_within(max(RETIREMENT_DAYS)):
             yield Trouble(

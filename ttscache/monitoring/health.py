@@ -109,6 +109,7 @@ def _database() -> str:
 def _local_files() -> str:
     folder = conf().files_dir
     folder.mkdir(parents=True, exist_ok=True)
+    # A full or read-only disk fails only when something is written.
     with tempfile.TemporaryFile(dir=folder) as probe:
         probe.write(b"ready")
         probe.flush()

@@ -21,7 +21,7 @@ from ttscache.conf import Conf, conf
 from ttscache.models import Rendition
 from ttscache.speech import REALTIME_NAMESAKES, REALTIME_VOICES, SpeechRequest, VoiceRendition, is_realtime
 
-REMEMBERED_SECONDS = 4.0
+REMEMBERED_SECONDS = 4.0  # twice the interval of housekeeping, so that one late round costs no query
 
 Renditions = Mapping[str, VoiceRendition]
 

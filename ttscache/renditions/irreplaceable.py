@@ -108,7 +108,6 @@ def _models_of_another_address(on_record: Iterable[str]) -> frozenset[str]:
 
 
 def _today() -> date:
-    """In UTC."""
     return timezone.now().astimezone(UTC).date()
 
 

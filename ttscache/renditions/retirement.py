@@ -67,7 +67,7 @@ class ModelOutlook:
 
     @property
     def role(self) -> str:
-        """What this site uses it for, in words."""
+        """The use of the model on this site, in words."""
         does = [f"speaks {_listed(self.voices)}"] if self.voices else []
         return " and ".join([*does, "writes reflections"] if self.is_chat else does)
 
@@ -86,7 +86,7 @@ class ModelOutlook:
 
     @property
     def advice(self) -> str:
-        """What staff or operators should do about it."""
+        """Sentences that tell staff or operators how to act."""
         found = []
         if self.voices and self.is_retired:
             found.append("Saved audio still plays; nothing new can be made until another voice is chosen.")
@@ -199,6 +199,7 @@ def note_gone(model: str) -> None:
             service=_service(), model=model, defaults={"gone_at": timezone.now()}
         )
         if not is_new:
+            # Keep an earlier time: staff read since when the model is gone.
             ModelNotice.objects.filter(pk=notice.pk, gone_at=None).update(gone_at=timezone.now())
     except Error:
         logger.warning("Could not record that the model %s is gone; the next call tries it again.", model)
@@ -239,7 +240,7 @@ def look_at_models() -> bool:
 
     The list is free of charge. Call it under a lease, one caller at a time. Raises Error.
     """
-    import openai
+    import openai  # late, because it takes long to load
 
     asked_at = timezone.now()
     release_connections()  # the list may take seconds

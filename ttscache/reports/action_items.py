@@ -1,4 +1,4 @@
-"""What staff should look at."""
+"""Action items: trouble that staff should look at, each with the page where they can act."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def action_items(
     found = list(_of_sound(covered, waiting, budget, space))
     found += _of_voices(retirements)
     found += _of_switches()
+    # Alerts come last: they leave out what an earlier item already says.
     found += _of_alerts({item.about for item in found})
     return _in_order([*found, *hooks.installed().action_items()])
 

@@ -126,6 +126,7 @@ def queue(requests: RequestFigures) -> WorkQueue:
     """
     state = WarmItem.State
     since = timezone.now() - LATELY
+    # A clip may wait in several runs, but is made once: count clips and not items.
     figures = open_items().aggregate(
         waiting=Count("clip", filter=Q(state=state.QUEUED), distinct=True),
         running=Count("clip", filter=Q(state=state.MAKING), distinct=True),
@@ -165,6 +166,7 @@ class ProviderStatus:
 
 def provider(scope: Scope) -> ProviderStatus:
     """Calls are counted for the scope's voice; the latest success and trouble, over all voices."""
+    # Figures are by the hour: begin one earlier, to count the oldest hour whole.
     rows = (
         Spending.objects.filter(hour__gte=timezone.now() - LATELY - timedelta(hours=1), **scope.by_voice)
         .order_by()

@@ -48,6 +48,7 @@ def money(scope: Scope, list_price_microusd: list[int]) -> Money:
     """`list_price_microusd` is that of `RequestFigures`: the clips that were served, by step."""
     spent, calls = [0] * len(list_price_microusd), 0
     for step, cost, number in rows_in(scope, "spent", partial(_rows, scope)):
+        # A row of an hour that began after the scope was made counts in the last step.
         spent[min(step, len(spent) - 1)] += cost
         calls += number
     return Money([each / 1e6 for each in spent], [each / 1e6 for each in list_price_microusd], calls)

@@ -92,6 +92,7 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     ]
     frequent = [row for row in rows if row.plays >= FEWEST_PLAYS and row.is_hidden == hidden]
     shown = sorted(frequent, key=lambda row: (-row.plays, row.clip.content_text))[:SHOWN]
+    # Two figures of different age, so the difference may be off for a minute.
     others = reflections_on_record - sum(len(row.clips) for row in shown)
     hidden_texts = Clip.objects.filter(is_hidden=True).values("content_text").distinct().count()
     return MostHeard(shown, counted.as_of, max(0, others), hidden_texts)

@@ -149,6 +149,7 @@ def request_figures(scope: Scope) -> RequestFigures:
     sources = {outcome: Source(outcome) for outcome in OUTCOMES}
     worth = [0] * number
     for step, content_type, outcome, bucket, requests, characters, microusd in rows:
+        # A row of an hour that began after the scope was made counts in the last step.
         kind, place = kind_of(content_type), min(step, number - 1)
         for each in (rate, kinds[kind], steps[kind][place]):
             each.add(outcome, requests, characters)

@@ -59,7 +59,7 @@ class Scope:
         """Read the parameters of a page. Unknown values fall back to the usual range, voice and view."""
         now = now or timezone.now()
         chosen = next((each for each in RANGES if each.name == given.get("range")), USUAL)
-        voice, view = given.get("voice", "")[:50], given.get("view", "")
+        voice, view = given.get("voice", "")[:50], given.get("view", "")  # 50 is the length of the column
         return cls(
             chosen,
             chosen.since(now),
@@ -80,7 +80,7 @@ class Scope:
 
     @property
     def live_since(self) -> datetime:
-        """Where changing figures begin: the start of yesterday. Earlier ones change by late counts only."""
+        """The start of yesterday, or of a later range. Only late counts change figures before it."""
         return max(self.since, start_of_day(self.now) - DAY)
 
     @property

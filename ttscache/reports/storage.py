@@ -204,6 +204,7 @@ def not_asked_for() -> CachedResult[NotAskedFor] | None:
 
     A page never counts them itself: that would read through a million clips.
     """
+    # The figure is a convenience: without the cache the dashboard shows the rest.
     with suppress(RedisError):
         return kept_result(_not_asked_for(conf().stale_days), lambda plain: NotAskedFor(**plain))
     return None

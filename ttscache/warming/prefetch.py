@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 WhatFollows = Callable[[str], Sequence[ClipSpec]]
 
 MOST_WAITING = 1_000
-MOST_SEEN, SEEN_SECONDS = 10_000, 60
+MOST_SEEN, SEEN_SECONDS = 10_000, 60  # a clip requested again within a minute has its followers queued
 
 
 class Prefetcher:

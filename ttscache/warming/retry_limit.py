@@ -30,6 +30,7 @@ def exhausted_clips(missing: QuerySet[Clip]) -> QuerySet[Clip]:
 
 def _too_often(items: QuerySet[WarmItem]) -> QuerySet[WarmItem, uuid.UUID]:
     state = WarmItem.State
+    # Items get ascending keys, so a later try of the clip has a larger one.
     there_since = WarmItem.objects.filter(
         clip=OuterRef("clip"), pk__gt=OuterRef("pk"), state__in=[state.DONE, state.SKIPPED]
     )

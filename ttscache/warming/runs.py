@@ -139,7 +139,9 @@ class _How:
 def _queue(scope: str, specs: Sequence[ClipSpec], how: _How) -> WarmRun | None:
     try:
         with transaction.atomic():
+            # Lock the active run first: its items may change only under this lock.
             run = WarmRun.objects.active().select_for_update().filter(scope=scope).first()
+            # Touch before planning, or a prune could delete a clip that the plan counts as ready.
             protect(specs)
             record(specs)
             planned = plan(specs, remake=how.remake)
@@ -280,6 +282,7 @@ def resume_paused(budget: Budget) -> None:
     """Resume runs that wait for the budget, once it covers their next clip."""
     for run in WarmRun.objects.filter(state=WarmRun.State.PAUSED, paused_because=WarmRun.Pause.BUDGET):
         item = run.items.filter(state=WarmItem.State.QUEUED).select_related("clip").first()
+        # A call sets aside the most that it may cost, so that much must be left.
         if item is None or budget.can_afford(most_usd(item.clip.request)):
             resume(run, paused_because=WarmRun.Pause.BUDGET)
 

@@ -16,13 +16,15 @@ FIRST_SECONDS = 2.0  # assumed for a round until a run was measured
 
 
 def seconds_to_make(clips: int) -> float:
-    """Before a run: seconds for this many clips, made TTS_WARM_CONCURRENCY at a time, at the pace of the last
-    runs. One query."""
+    """Estimate a run before it starts, at the pace of the last runs. One query.
+
+    A round makes TTS_WARM_CONCURRENCY clips at a time.
+    """
     return _rounds(clips) * _seconds_a_round()
 
 
 def seconds_left(run: WarmRun, ended: int, left: int) -> int | None:
-    """During a run: seconds at the pace since it started or resumed. None before the first clip or if paused.
+    """Estimate a run at its pace since it started or resumed. None before its first clip, or if it is paused.
 
     `ended` counts the clips that ended since then; `left` counts those that are open.
     """
@@ -35,7 +37,7 @@ def seconds_left(run: WarmRun, ended: int, left: int) -> int | None:
 
 
 def seconds_of_queue(waiting: int, seconds_a_clip: float) -> float:
-    """For the whole queue: clips x seconds a clip / clips made at once."""
+    """Estimate the whole queue: clips x seconds a clip / clips made at once."""
     return waiting * seconds_a_clip / conf().warm_concurrency
 
 

@@ -357,7 +357,7 @@ def _finish(item: WarmItem, state: WarmItem.State, reason: str = "") -> None:
     """Close the item, unless another worker took it over meanwhile."""
     with transaction.atomic():
         run = WarmRun.objects.select_for_update().filter(pk=item.run_id).first()
-        if run is None:
+        if run is None:  # cleaned up meanwhile
             return
         if run.state == WarmRun.State.CANCELLED and state == WarmItem.State.DONE:
             reason = "It was being made when the run was cancelled, so it was finished and kept."

@@ -61,6 +61,6 @@ def bars(values: Sequence[float], scale: Scale) -> str:
 
 
 def floor_for(values: Sequence[float | None], target: float | None) -> float:
-    """Where a scale of percentages begins: at 0, 50, 80, 90 or 95, so that small losses near 100 show."""
+    """The low end of a percentage scale: 0, 50, 80, 90 or 95, so that small losses near 100 show."""
     lowest = min([value for value in values if value is not None] + ([target] if target else []), default=0.0)
     return max((floor for floor in (0.0, 50.0, 80.0, 90.0, 95.0) if floor <= lowest - 1), default=0.0)

@@ -50,6 +50,7 @@ def retry_page(request: HttpRequest) -> HttpResponse:
 
     def begin() -> Iterator[tuple[WarmRun, list[Clip]]]:
         failed = WarmItem.objects.filter(clip__in=clips, state=WarmItem.State.FAILED)
+        # A clip's latest failure comes last, so it is the one that the dictionary keeps.
         items = failed.order_by("finished_at").values_list("clip", "run__scope", "run__name")
         last = {clip: (scope, name) for clip, scope, name in items}
         by_run: defaultdict[tuple[str, str], list[Clip]] = defaultdict(list)

@@ -160,6 +160,7 @@ def below_target(kinds: Iterable[Kind]) -> list[tuple[str, str, str, list[str]]]
 def error_rows(found: Report) -> list[tuple[str, int, str]]:
     """Label, number and list address: of all calls, of all failed calls, and of each class of errors."""
     service = found.provider
+    # Figures are by the hour: begin one earlier, as the report does, to count the oldest hour whole.
     since = as_parameter(timezone.now() - LATELY - HOUR)
 
     def of(**narrowed: str) -> str:

@@ -35,6 +35,7 @@ def _plan(request: HttpRequest) -> HttpResponse:
     days = _days(request.GET.get("days"))
     stale = pruning.find_stale(days)
     plan = pruning.plan_prune(stale, days, requested_by=request.user.get_username())
+    # The plan has the hashes of all clips; the page shows only texts that staff may read.
     listed = Clip.objects.filter(content_hash__in=stale.content_hashes[:MOST_CLIPS_SHOWN]).defer("waveform")
     shown = list(listed.not_private().order_by("last_accessed_at"))
     context = site.each_context(request) | {

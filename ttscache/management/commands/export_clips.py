@@ -57,6 +57,7 @@ class Command(BaseCommand):
             if written.clips:
                 self._say.write(f"{part} already has {written.clips} clips.")
             lost = self._write(file, written, source)
+            # First to disk: after a power cut there must be no file with its final name and missing bytes.
             os.fsync(file.fileno())
             # Rename within the lock, or another export could open the finished part before it has its name.
             part.replace(path)

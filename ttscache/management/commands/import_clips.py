@@ -66,6 +66,7 @@ class Command(BaseCommand):
                     self.refused += 1
                     bar.clear()
                     self.stderr.write(_line_of(refused))
+                # The head may be missing, and the count in it too small.
                 bar.total = max(reader.head.clips if reader.head else 0, bar.n + 1)
                 bar.set_postfix_str(filesizeformat(self.audio_bytes), refresh=False)
                 bar.update()

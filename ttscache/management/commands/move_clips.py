@@ -76,6 +76,7 @@ class Command(BaseCommand):
                     bar.total = max(total, moved + broken)  # clips made meanwhile are moved too
                     bar.set_postfix_str(filesizeformat(moved_bytes), refresh=False)
                     bar.update()
+            # Delete the objects left behind now; the cluster would do it later, batch by batch.
             storage = storage_tier()
             while storage is not None and storage.sweep():
                 pass

@@ -85,6 +85,7 @@ class Command(BaseCommand):
                 self._number_typed()
             )  # before taking the lease: the nightly prune must not wait for a person
         with pruning.alone(speech_cache()):
+            # List again under the lease: clips may have come or gone while the person typed.
             found = pruning.find_irreplaceable()
             count = len(found.content_hashes)
             if typed != count:
