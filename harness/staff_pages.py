@@ -77,8 +77,9 @@ def staff_with(*rights: str) -> Client:
 
 # --- what a page says -------------------------------------------------------------------------------------
 def text_of(response: Any) -> str:
+    """The page with its line breaks and indents as single spaces, as a browser shows them."""
     assert response.status_code == 200
-    return str(response.content.decode())
+    return re.sub(r"[ \t\r\n]+", " ", response.content.decode())  # `\s` would match &nbsp; too
 
 
 def figure(page: str, name: str) -> str:

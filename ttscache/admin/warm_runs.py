@@ -176,7 +176,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
             lambda run: warming.pause(run, WarmRun.Pause.STAFF),
             question="No new clip is started until somebody presses Resume. "
             "A clip that is being made now is finished and kept.",
-            said="Paused. Press Resume to continue.",
+            said="Paused.",
         )
 
     @action(  # type: ignore[untyped-decorator]

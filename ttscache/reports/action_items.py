@@ -89,7 +89,7 @@ def _of_sound(
     if waiting.exhausted:
         says = _count(waiting.exhausted, "published clip", "published clips") + f" failed {MOST_TRIES} times"
         address = f"{clips}?made=exhausted"
-        what_next = " and wait for you (Try again, under Queue)"
+        what_next = ": press Try again, under Queue"
         yield ActionItem(says + what_next, address, "ttscache.view_clip", is_urgent=True)
     if space.is_nearly_full:
         says = "Storage is more than 90% full"

@@ -119,7 +119,7 @@ class TestDeletingOne:
         clip = old_clip("One.")
         Pin.objects.create(content_hash=clip.content_hash, reason="draft")
         page = text_of(admin_client.get(page_of(clip, "remove_this")))
-        assert "Nobody can make it again" in page and "It is in use: draft." in page
+        assert "It cannot be made again" in page and "It is in use: draft." in page
         assert Clip.objects.get() == clip
 
     def test_after_a_yes_this_clip_is_gone_and_it_is_noted(self, admin_client, retired):
@@ -149,7 +149,7 @@ class TestLastTakes:
     def test_they_are_asked_for_with_count_characters_price_and_time(self, admin_client, soon):
         page = text_of(admin_client.get(TAKES))
         assert "4 clips are missing: 66 characters, about $0.002." in page
-        assert "That takes about 1 min." in page and "tts-1-hd on 6 Jan 2027" in page
+        assert "This takes about 1 min." in page and "tts-1-hd on 6 Jan 2027" in page
         assert not WarmRun.objects.exists()
 
     def test_after_a_yes_they_are_queued_in_a_run_of_their_own_and_it_is_noted(
@@ -172,7 +172,7 @@ class TestLastTakes:
         assert "All last takes are ready" in text_of(admin_client.get(TAKES, follow=True))
 
     def test_where_no_voice_retires_or_it_has_retired_there_are_none(self, admin_client, settings, retired):
-        none = "No voice that listeners hear is about to be switched off."
+        none = "No listener voice is about to be switched off."
         assert none in text_of(admin_client.get(TAKES, follow=True))
         settings.TTSCACHE = {**settings.TTSCACHE, "model": "a-model-without-an-end"}
         assert none in text_of(admin_client.get(TAKES, follow=True))

@@ -99,7 +99,7 @@ def test_a_choice_names_count_and_price_and_changes_nothing_before_a_yes(publish
     page = text_of(publisher.get(CHOOSE))
 
     assert "2 clips are missing: 29 characters, about $0.001." in page
-    assert "listeners keep the present voice" in page
+    assert "Listeners keep the present voice" in page
     assert not Rendition.objects.pending().exists()
 
 
@@ -210,11 +210,11 @@ def test_a_voice_that_the_model_has_not_is_refused(publisher: Client, by: str) -
 
 
 def test_a_switch_that_is_stuck_needs_somebody(admin_client: Client, pending: Rendition) -> None:
-    assert "The new voice for nova waits" not in text_of(admin_client.get(INDEX))
+    assert "The new voice for nova is waiting" not in text_of(admin_client.get(INDEX))
     fail_all(pending)
     page = text_of(admin_client.get(INDEX))
 
-    assert "The new voice for nova waits: 2 clips could not be made" in page
+    assert "The new voice for nova is waiting: 2 clips could not be made" in page
     assert f'href="{VOICES}"' in page
 
 
@@ -231,14 +231,14 @@ def test_a_switch_that_is_stuck_for_more_than_a_day_is_told_once(
     needs = needs_of(text_of(admin_client.get(INDEX)))
 
     assert needs.count(f'href="{VOICES}"') == 1
-    assert "The new voice for nova waits since" in needs
+    assert "The new voice for nova has waited since" in needs
     assert ": 2 clips could not be made" in needs
 
 
 def test_staff_who_see_no_figures_are_told_of_a_stuck_switch_too(pending: Rendition) -> None:
     fail_all(pending)
 
-    assert "The new voice for nova waits: 2 clips could not be made" in text_of(
+    assert "The new voice for nova is waiting: 2 clips could not be made" in text_of(
         staff_with("view_rendition").get(INDEX)
     )
 

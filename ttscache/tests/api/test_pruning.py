@@ -101,7 +101,7 @@ def test_staff_who_asked_are_in_the_admin_log_with_count_and_price() -> None:
     clear(client, days=90)
     noted = LogEntry.objects.get()
     assert (noted.user.username, noted.object_id) == ("ana", str(PruneRun.objects.get().pk))
-    assert noted.get_change_message() == "1 clip is removed: 5\xa0bytes, to make again about $0.001."
+    assert noted.get_change_message() == "1 clip is removed: 5\xa0bytes, about $0.001 to make again."
 
 
 def test_a_token_is_nobody_who_could_be_in_the_admin_log(operator: Client) -> None:

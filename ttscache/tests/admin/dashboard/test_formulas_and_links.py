@@ -161,7 +161,7 @@ def test_every_number_says_how_it_is_counted_and_every_row_leads_somewhere(fille
 COUNTED = {  # the words that are the link, and what the list behind it counts
     "Clips waiting": 2,
     "Being made": 1,
-    "Oldest waits": 1,
+    "Longest wait": 1,
     "Done in about": 2,
     "Clips failed in 24 hours": 2,
     f"Published clips failed {MOST_TRIES} times": 1,
@@ -170,7 +170,7 @@ COUNTED = {  # the words that are the link, and what the list behind it counts
     f"1 published clip failed {MOST_TRIES} times: .*": 1,
     "1 missing": 1,
     "0 / 1": 1,
-    "kept": 1,
+    "saved audio": 1,
     "made live": 1,
     "Today": 7,
     "<strong>5 plays</strong>": 1,
