@@ -53,7 +53,7 @@ class UsageAdmin(WaitingAdmin):
     list_before_template = "ttscache/admin/usage_note.html"
     list_filter = ("content_type", ("voice", VoiceListFilter), "outcome")
 
-    came = column("How it came", "outcome", lambda outcome: OUTCOMES.get(outcome, outcome))
+    came = column("Source", "outcome", lambda outcome: OUTCOMES.get(outcome, outcome))
     ahead = column("Made ahead", "warmed_hits", lambda hits: str(hits or ""))
     sent = column("Sent", "audio_bytes", filesizeformat)
     worth = column("List price", "list_price_microusd", dollars)
