@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 PRODUCT = ("lifereview", "narratives", "ttscache")
 SHARED_BY_DJANGO = {"Command", "Migration"}  # Django finds these classes by their name
 ENTRY_POINTS = {"main"}
+MOST_CHARACTERS_OF_A_LINE = 160  # in a template
 
 pytestmark = pytest.mark.any_database
 
@@ -97,5 +98,16 @@ def test_domain_modules_make_no_html(folder: str) -> None:
         for path in python_files(folder)
         for module in imported_modules(path)
         if module.startswith(makers)
+    ]
+    assert not found
+
+
+def test_no_line_of_a_template_is_longer_than_160_characters() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {len(line)} characters"
+        for path in sorted(ROOT.glob("**/templates/**/*.html"))
+        if ".venv" not in path.parts
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if len(line) > MOST_CHARACTERS_OF_A_LINE
     ]
     assert not found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +15,6 @@ from narratives import publishing
 from narratives.admin.lookups import page_of
 from narratives.models import Journey
 from ttscache import warming
-from ttscache.conf import conf
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 from ttscache.staff.wording import being_made_in_words
 from ttscache.warming.takeover import make_pending
@@ -57,17 +57,35 @@ def go_live_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> Htt
 def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> None:
     """They can come from now on, so the clips they would hear are made."""
     texts, planned = journey.narratives.published().count(), _plan(journey)
-    for voice in conf().listener_voices:
+    for voice in publishing.makeable_voices():
         publishing.warm_journey(journey, voice, requested_by=request.user.get_username())
     make_pending(requested_by=request.user.get_username())  # a voice that is being prepared says it as well
     sound = being_made_in_words(planned) if planned.missing else "Their sound is there already."
     says = f"Listeners can take it now: {texts} published texts. {sound}"
     pages.log_change(request, journey, says)
     pages.message_user(request, says)
+    if silent := _silent_voices(journey):
+        pages.message_user(
+            request,
+            f"Words without a clip cannot be spoken as {' and '.join(silent)} sounds today. Listeners read "
+            "them until you choose, on the page Voices, who plays this voice next.",
+            messages.WARNING,
+        )
+
+
+def _silent_voices(journey: Journey) -> list[str]:
+    """Those in which a clip of it is missing and cannot be made."""
+    return [
+        voice
+        for voice in publishing.voices_without_new_words()
+        if warming.plan(publishing.published_clips(journey, voice)).missing
+    ]
 
 
 def _plan(journey: Journey) -> warming.Plan:
-    return warming.plan(publishing.all_published_clips(journey))
+    """Its clips in each voice that can say them; where that is another rendition, those of that one."""
+    with publishing.making_new_words() as voices:
+        return warming.plan(spec for voice in voices for spec in publishing.published_clips(journey, voice))
 
 
 def _ask(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpResponse:

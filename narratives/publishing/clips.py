@@ -59,10 +59,15 @@ def making_new_words() -> Iterator[list[str]]:
     """
     with playing() as live:
         pending = {row.listener_voice: row.spec for row in pending_renditions()}
-        stuck = {voice for voice in conf().listener_voices if not can_still_be_made(live_rendition(voice))}
+        stuck = set(conf().listener_voices).difference(makeable_voices())
         instead = {voice: spec for voice, spec in pending.items() if voice in stuck}
         with playing({**live, **instead}):
             yield [voice for voice in conf().listener_voices if voice not in stuck or voice in instead]
+
+
+def makeable_voices() -> list[str]:
+    """The listener voices in which clips can be made as the voice sounds today."""
+    return [voice for voice in conf().listener_voices if can_still_be_made(live_rendition(voice))]
 
 
 def voices_without_new_words() -> list[str]:

@@ -20,8 +20,8 @@ from narratives.publishing.clips import (
     given_by,
     kind_of_clip,
     makeable_clips_of,
+    makeable_voices,
     making_new_words,
-    voices_without_new_words,
 )
 from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.warming import warm_journey
@@ -97,10 +97,8 @@ def _publish(
     sync_pins()
     for publication in publications:
         if publication.state == Publication.State.LIVE and publication.journey.is_live:
-            silent = voices_without_new_words()  # a try would fail: listeners read the new words
-            for voice in conf().listener_voices:
-                if voice not in silent:
-                    warm_journey(publication.journey, voice, requested_by=requested_by)
+            for voice in makeable_voices():  # in another one a try would fail: listeners read the new words
+                warm_journey(publication.journey, voice, requested_by=requested_by)
     if publications:
         make_pending(requested_by=requested_by)  # a voice that is being prepared says the new words as well
     return publications

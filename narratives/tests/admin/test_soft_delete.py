@@ -39,7 +39,8 @@ def delete_in_the_editor(client: Client, thing: Narrative) -> Any:
 
 def undo(client: Client, page: Any) -> Any:
     """Press the button of the message."""
-    (form,) = re.findall(r'<form method="post" action="(\S+undelete/)">(.*?)</form>', page.content.decode())
+    pattern = re.compile(r'<form method="post" action="(\S+undelete/)">(.*?)</form>', re.DOTALL)
+    (form,) = pattern.findall(page.content.decode())
     fields = re.findall(r'name="(pk|back)" value="([^"]+)"', form[1])
     data: dict[str, Any] = {
         "back": dict(fields)["back"],

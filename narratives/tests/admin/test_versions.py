@@ -28,7 +28,7 @@ def words(html: str) -> str:
     """What is read, with marks for what is struck out and underlined."""
     found = re.search(r'<p class="words">(.*?)</p>', html, re.DOTALL)
     assert found
-    marked = re.sub(r'<span class="sr-only">\w+: </span>', "", found[1])
+    marked = re.sub(r'<span class="sr-only">\w+: </span>', "", re.sub(r"\s+", " ", found[1]))
     for tag, mark in (("<del>", "[-"), ("</del>", "-]"), ("<ins>", "[+"), ("</ins>", "+]")):
         marked = marked.replace(tag, mark)
     return marked.strip()

@@ -366,3 +366,16 @@ class TestModelSwitchedOff:
 
         assert (NEW, False) in {(text, ready) for text, _, ready in playlist()}
         assert not WarmItem.objects.filter(clip__content_text=NEW).exists()
+
+    def test_a_journey_that_goes_live_queues_nothing_and_its_publisher_is_told(
+        self, admin_client: Client
+    ) -> None:
+        other = Journey.objects.create(slug="theirs", title="Theirs")
+        said = {"slug": "then", "title": "Then", "text": "And then?"}
+        text = Narrative.objects.create(journey=other, kind="question", **said)
+        publishing.publish([text])
+        address = reverse("admin:narratives_journey_go_live", args=[other.pk])
+        page = unescape(admin_client.post(address, {"confirmed": "yes"}, follow=True).content.decode())
+
+        assert "Words without a clip cannot be spoken as nova and onyx sounds today." in page
+        assert not WarmItem.objects.filter(clip__content_text="And then?").exists()
