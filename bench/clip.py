@@ -18,7 +18,11 @@ def keep_published(text: str = TEXT) -> str:
     from ttscache.models import Clip, ContentType, Pin
     from ttscache.renditions.current import request_for
     from ttscache.tiers import Entry, checksum_of
+    from ttscache.warming.settings_changes import follow_settings
     from ttscache.wiring import speech_cache
+
+    # A web process follows the settings at its start and then pins what texts hold: that would end this pin.
+    follow_settings()
 
     speech = request_for(text, "nova")
     assert speech.audio_format == "mp3"

@@ -16,10 +16,10 @@ from ttscache.tiers.memory import MemoryTier
 
 
 class TierContract:
-    def test_a_miss_is_none(self, tier: Tier) -> None:
+    def test_a_tier_returns_none_for_a_miss(self, tier: Tier) -> None:
         assert tier.get(KEY) is None
 
-    def test_what_was_put_comes_back_byte_for_byte(self, tier: Tier) -> None:
+    def test_a_tier_returns_a_clip_byte_for_byte(self, tier: Tier) -> None:
         sound = bytes(range(256)) * 300
         tier.put(entry(sound=sound))
         found = tier.get(KEY)
@@ -28,31 +28,31 @@ class TierContract:
         assert (found.audio, found.checksum, found.duration_ms) == (sound, checksum_of(sound), 1_000)
         assert (found.voice, found.content_type, found.characters) == ("nova", "question", 40)
 
-    def test_it_remembers_what_was_made_ahead_until_it_is_made_anew(self, tier: Tier) -> None:
+    def test_a_tier_remembers_a_clip_made_ahead_until_it_is_remade(self, tier: Tier) -> None:
         tier.put(entry(made_ahead=True))
         assert tier.get(KEY).made_ahead  # type: ignore[union-attr]
         tier.put(entry())
 
         assert not tier.get(KEY).made_ahead  # type: ignore[union-attr]
 
-    def test_a_second_put_replaces_the_first(self, tier: Tier) -> None:
+    def test_a_second_put_replaces_the_first_clip(self, tier: Tier) -> None:
         tier.put(entry(sound=b"old"))
         tier.put(entry(sound=b"newer"))
 
         assert tier.get(KEY).audio == b"newer"  # type: ignore[union-attr]
         assert list(tier.entries()) == [(KEY, 5)]
 
-    def test_what_was_deleted_is_a_miss(self, tier: Tier) -> None:
+    def test_a_deleted_clip_is_a_miss(self, tier: Tier) -> None:
         tier.put(entry())
         tier.delete(KEY)
 
         assert tier.get(KEY) is None
         assert list(tier.entries()) == []
 
-    def test_deleting_what_is_not_there_is_silent(self, tier: Tier) -> None:
+    def test_deleting_an_unknown_clip_is_silent(self, tier: Tier) -> None:
         tier.delete(KEY)
 
-    def test_it_lists_what_it_holds(self, tier: Tier) -> None:
+    def test_a_tier_lists_its_clips(self, tier: Tier) -> None:
         tier.put(entry(sound=b"abc"))
         tier.put(entry(OTHER, b"de"))
 
@@ -60,7 +60,7 @@ class TierContract:
 
 
 class LocalTierContract(TierContract):
-    def test_it_learns_what_is_published(self, tier: LocalTier) -> None:
+    def test_a_local_tier_learns_which_clips_are_published(self, tier: LocalTier) -> None:
         tier.put(entry())
         tier.put(entry(OTHER, is_published=True))
         tier.set_published(frozenset([KEY]))
@@ -68,7 +68,7 @@ class LocalTierContract(TierContract):
         assert tier.get(KEY).is_published  # type: ignore[union-attr]
         assert not tier.get(OTHER).is_published  # type: ignore[union-attr]
 
-    def test_a_newer_clip_survives_a_change_of_publicity(
+    def test_a_newer_clip_survives_a_change_of_its_publicity(
         self, tier: LocalTier, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Another thread puts new bytes while this one marks what is published."""
@@ -88,7 +88,7 @@ class LocalTierContract(TierContract):
         assert found is not None
         assert found.audio == b"newer"
 
-    def test_a_clip_that_grew_too_large_takes_the_older_one_along(self, tier: LocalTier) -> None:
+    def test_a_clip_too_large_for_a_tier_removes_its_older_form(self, tier: LocalTier) -> None:
         tier.put(entry(sound=b"old"))
         tier.put(entry(sound=bytes(1_000_001)))
 

@@ -1,4 +1,7 @@
-"""Environment -> settings. A bare clone runs on SQLite with the embedded voice; README lists them all."""
+"""Environment -> settings. A bare clone runs on SQLite with the embedded voice.
+
+docs/configuration.md lists every variable. A new one also needs a row in env/variables.py.
+"""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def test_the_form_for_a_new_one_answers_or_is_refused(model, admin_client):
 
 
 @pytest.mark.any_database
-def test_every_model_has_the_same_look(model):
+def test_every_model_page_uses_the_theme(model):
     assert isinstance(admin.site._registry[model], ModelAdmin)
 
 
@@ -139,7 +139,7 @@ def test_every_model_is_in_the_sidebar(model, admin_client):
 
 
 @pytest.mark.any_database
-def test_the_sidebar_shows_what_somebody_may_see(client: Client):
+def test_the_sidebar_shows_only_permitted_pages(client: Client):
     client.force_login(staff_with("view_clip"))
     index = client.get(reverse("admin:index")).content.decode()
     assert page(Clip, "changelist") in index
@@ -171,7 +171,7 @@ def test_staff_change_when_a_task_runs(admin_client, kind, named):
 
 
 @pytest.mark.any_database
-def test_strangers_are_sent_to_the_door(model, client: Client):
+def test_strangers_are_sent_to_the_sign_in_page(model, client: Client):
     response = client.get(page(model, "changelist"))
     assert (response.status_code, response["Location"].split("?")[0]) == (302, reverse("admin:login"))
 

@@ -35,7 +35,7 @@ REMOVED = r"1 clip is (being )?removed: 1\.0\sKB, about \$"
 
 
 def noted(client: Client, deed: Deed) -> list[str]:
-    """What the log has of it, with who did it."""
+    """The log entries of an action, with their author."""
     before = set(LogEntry.objects.values_list("pk", flat=True))
     deed(client)
     entries = LogEntry.objects.exclude(pk__in=before).select_related("user")
@@ -150,12 +150,12 @@ DEEDS: dict[Deed, tuple[str, str]] = {  # who does it, and what the log says
 
 
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
-def test_every_deed_is_noted_and_what_costs_or_removes_with_count_and_price(deed: Deed) -> None:
+def test_every_staff_action_is_logged_and_costs_and_removals_with_count_and_price(deed: Deed) -> None:
     group, says = DEEDS[deed]
     assert any(re.search(says, message) for message in noted(staff_client(group), deed)), says
 
 
-def test_looking_and_asking_first_are_no_deeds() -> None:
+def test_opening_pages_and_confirmations_is_not_logged() -> None:
     client = staff_client("Operator")
     cache.clear()
     publishing.publish([narrative()])

@@ -21,7 +21,7 @@ SILENT = Found("This row has no bytes.", "nova", "question")
 BROKEN = Found("The bytes of this one are noise.", "onyx", "question")
 
 
-def test_adopted_clips_are_heard_and_only_what_is_missing_is_made_once(
+def test_adopted_clips_play_and_only_missing_ones_are_made(
     postgres: PostgresServer, openai: OpenAIServer, tmp_path: Path
 ) -> None:
     url = postgres.create_database()

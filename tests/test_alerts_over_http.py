@@ -60,7 +60,7 @@ def test_a_key_that_is_refused_is_told_once_by_two_hosts_and_so_is_its_end(
     assert mail.subjects[1:] == ["[Life Review] Resolved: The voice service refuses our key"]
 
 
-def test_the_task_is_scheduled(server: WebServer) -> None:
+def test_the_alert_task_is_scheduled(server: WebServer) -> None:
     scheduled = query(server, "SELECT func, minutes FROM django_q_schedule WHERE name = 'alerts'")
 
     assert scheduled == [("ttscache.tasks.look_for_trouble", 2)]

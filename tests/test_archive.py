@@ -89,7 +89,7 @@ def test_a_voice_moves_from_sqlite_to_postgresql_with_a_bucket_without_a_provide
     assert openai.calls() == []
 
 
-def test_an_import_of_what_is_there_changes_nothing(
+def test_importing_existing_clips_changes_nothing(
     archive: Path, target: WebServer, s3: S3Server, bucket: str
 ) -> None:
     target.manage("import_clips", str(archive), check=True)

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.any_database]
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What a Caller has to know of nginx. Behind it are the hosts."""
+    """The address of nginx for a Caller; the hosts are behind it."""
 
     url: str
     hosts: tuple[WebServer, WebServer]
@@ -63,7 +63,7 @@ def test_a_clip_that_breaks_off_is_cut_and_not_ended(caller: Caller, openai: Ope
         whole_body(response)
 
 
-def test_a_range_is_that_range_and_head_has_the_length_alone(caller: Caller, openai: OpenAIServer) -> None:
+def test_a_range_and_head_pass_nginx_unchanged(caller: Caller, openai: OpenAIServer) -> None:
     text = phrase()
     caller.say(text)
     part = caller.clip(hash_of(text), Range="bytes=100-199")
@@ -105,6 +105,6 @@ def test_a_post_is_not_repeated_when_its_host_dies(
     assert len(openai.calls()) == 1
 
 
-def test_the_other_host_answers_for_it(caller: Caller, openai: OpenAIServer) -> None:
+def test_nginx_passes_requests_of_a_dead_host_to_the_other(caller: Caller, openai: OpenAIServer) -> None:
     assert {caller.get("/api/health").status for _ in range(20)} == {200}
     assert caller.say(phrase()).status == 200

@@ -1,4 +1,4 @@
-"""What may be spent in a day holds over all processes; what has been made plays on."""
+"""The daily budget holds over all processes; cached clips still play."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def let_a_day_pass(site: Site) -> None:
 
 
 class TestOneDayAndTheNext:
-    """In the order of two days."""
+    """The tests run in order, over two days."""
 
-    def test_warming_pauses_at_the_cap(
+    def test_a_warm_run_pauses_at_the_budget(
         self, site: Site, caller: Caller, running_openai: OpenAIServer
     ) -> None:
         wait_until(lambda: paused_run(caller)["state"] == "paused", "the pause", seconds=60)
@@ -66,7 +66,7 @@ class TestOneDayAndTheNext:
         wait_until(lambda: all(call.outcome for call in running_openai.calls()), "the last call")
         assert 0 < spent_usd(running_openai) <= CAP_USD
 
-    def test_many_who_want_something_new_never_spend_more(
+    def test_concurrent_requests_never_exceed_the_budget(
         self, caller: Caller, running_openai: OpenAIServer
     ) -> None:
         heard = at_once(24, lambda _: caller.say(phrase(40)))
@@ -80,7 +80,9 @@ class TestOneDayAndTheNext:
         assert answers[503, "budget_exhausted"] > 0
         assert spent_usd(running_openai) <= CAP_USD
 
-    def test_a_refusal_says_when_to_come_back(self, caller: Caller, running_openai: OpenAIServer) -> None:
+    def test_a_request_beyond_the_budget_says_when_to_retry(
+        self, caller: Caller, running_openai: OpenAIServer
+    ) -> None:
         before = len(running_openai.calls())
         for content_type in ("narrative", "response"):
             refusal = caller.say(phrase(400), content_type=content_type)
@@ -89,19 +91,19 @@ class TestOneDayAndTheNext:
             assert refusal.headers["Cache-Control"] == "no-store"
         assert len(running_openai.calls()) == before
 
-    def test_what_has_been_made_plays_on(self, caller: Caller) -> None:
+    def test_cached_clips_play_beyond_the_budget(self, caller: Caller) -> None:
         ready = [audio for audio in caller.audio() if audio["ready"]]
         assert ready
         assert {caller.get(audio["url"]).status for audio in ready} == {200}
 
-    def test_staff_and_operators_see_it(self, site: Site, caller: Caller) -> None:
+    def test_staff_and_operators_see_an_exhausted_budget(self, site: Site, caller: Caller) -> None:
         budget = caller.get("/api/cache-stats").json()["budget"]
         assert budget["usd_a_day"] == CAP_USD
         assert budget["committed_today_usd"] <= CAP_USD
         (reason,) = query(site, "SELECT paused_because FROM ttscache_warmrun WHERE state = 'paused'")
         assert reason[0] == "budget"
 
-    def test_the_next_day_the_run_goes_on_by_itself(
+    def test_a_run_paused_at_the_budget_resumes_the_next_day(
         self, site: Site, caller: Caller, running_openai: OpenAIServer
     ) -> None:
         yesterday = spent_usd(running_openai)

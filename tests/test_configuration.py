@@ -99,7 +99,7 @@ def test_a_web_server_started_by_itself_refuses_a_wrong_combination_too(tmp_path
         assert "TTS_PROVIDER='openai' cannot be used without an OPENAI_API_KEY." in server.log()
 
 
-def test_a_password_is_not_shown(tmp_path: Path) -> None:
+def test_a_wrong_variable_with_a_password_is_refused_without_it(tmp_path: Path) -> None:
     line = the_line(start(Site(tmp_path / "var", {"DATABASE_URL": "mysql://root:hunter2@localhost/life"})))
     assert "hunter2" not in line
 
@@ -132,16 +132,16 @@ class TestEnvFile:
         monkeypatch.setattr("harness.site.dotenv_values", lambda _: {})
         return copied
 
-    def test_it_is_read(self, project: Path, tmp_path: Path) -> None:
+    def test_the_env_file_is_read(self, project: Path, tmp_path: Path) -> None:
         (project / ".env").write_text("TTS_MEMORY_BYTES=abc\n")
         assert "TTS_MEMORY_BYTES='abc'" in the_line(start(Site(tmp_path / "var")))
 
-    def test_the_environment_comes_first(self, project: Path, tmp_path: Path) -> None:
+    def test_the_environment_overrides_the_env_file(self, project: Path, tmp_path: Path) -> None:
         (project / ".env").write_text("TTS_MEMORY_BYTES=abc\nTTS_LISTENER_VOICES=sage\n")
         done = Site(tmp_path / "var", {"TTS_MEMORY_BYTES": "64MiB"}).manage("warm", "--voice", "nova")
         assert "sage" in done.stderr
 
-    def test_so_do_the_first_user_s_name_and_password(
+    def test_the_first_user_of_the_environment_overrides_the_env_file(
         self, project: Path, tmp_path: Path, with_static_files: Callable[[Path], None]
     ) -> None:
         with_static_files(tmp_path / "var")
@@ -167,7 +167,7 @@ def with_empty_values(make_site: MakeSite) -> Iterator[WebServer]:
         yield server
 
 
-def test_an_empty_value_means_the_default(with_empty_values: WebServer) -> None:
+def test_an_empty_variable_means_the_default(with_empty_values: WebServer) -> None:
     caller = Caller(with_empty_values, with_empty_values.api_token())
     with_empty_values.manage("load_default_content", check=True)
     assert caller.narratives()["voices"] == ["nova", "onyx"]

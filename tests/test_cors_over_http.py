@@ -43,7 +43,7 @@ def test_an_allowed_origin_may_read_a_published_hit_and_its_headers(stranger: Ca
         assert response.headers["Cache-Status"] == "lifereview; hit; detail=memory"
 
 
-def test_another_origin_may_not(stranger: Caller, path: str) -> None:
+def test_another_origin_gets_no_cors_headers(stranger: Caller, path: str) -> None:
     assert "Access-Control-Allow-Origin" not in stranger.get(path, Origin=OTHER).headers
 
 

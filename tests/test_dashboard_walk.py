@@ -77,14 +77,14 @@ def requests_on(page: Page) -> int:
     return int(page.locator("[data-figure=requests]").inner_text().replace(",", ""))
 
 
-def test_nothing_serious_for_those_who_see_or_move_otherwise(page: Page, site: WebServer) -> None:
+def test_the_dashboard_has_no_serious_accessibility_violation(page: Page, site: WebServer) -> None:
     with skipped_when_unavailable():
         assert serious(page) == []
         page.goto(f"{site.url}/admin/ttscache/clip/stale/")
         assert serious(page) == []
 
 
-def test_a_phone_shows_it_without_moving_sideways(page: Page) -> None:
+def test_the_dashboard_fits_a_phone_without_sideways_scrolling(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
@@ -113,7 +113,7 @@ class TestWalk:
         total = next(each for each in lines if each["what"] == "all" and each["figure"] == "requests")
         assert int(total["value"]) == requests_on(page)
 
-    def test_the_dry_run_writes_nothing(self, page: Page, site: WebServer) -> None:
+    def test_the_dry_run_of_the_walk_writes_nothing(self, page: Page, site: WebServer) -> None:
         before = last_asked_for(site)
         page.get_by_role("link", name="Check what could go (dry run)").click()
         expect(page.locator("[data-figure=stale]")).to_have_text("3 clips")
@@ -121,7 +121,7 @@ class TestWalk:
         assert last_asked_for(site) == before
         assert query(site, "SELECT count(*) FROM ttscache_prunerun WHERE state <> 'planned'") == [(0,)]
 
-    def test_what_it_lists_is_what_goes_but_for_what_is_asked_for_in_between(
+    def test_a_clean_up_removes_its_list_except_clips_requested_meanwhile(
         self, page: Page, site: WebServer
     ) -> None:
         wanted = f"SELECT content_hash FROM tts_cache WHERE content_text = '{ASKED_FOR}'"

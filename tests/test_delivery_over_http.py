@@ -45,7 +45,7 @@ def caller(server: WebServer) -> Caller:
 
 @pytest.fixture(scope="module")
 def published(stranger: Caller) -> Any:
-    """What a front end knows of the intro."""
+    """The intro as a front end sees it."""
     return stranger.narratives()["narratives"][0]
 
 
@@ -64,7 +64,7 @@ def etag(stranger: Caller, path: str) -> str:
     return str(stranger.ask("HEAD", path).headers["ETag"])
 
 
-def test_all_of_it(stranger: Caller, path: str, whole: bytes, published: Any) -> None:
+def test_a_clip_is_delivered_whole(stranger: Caller, path: str, whole: bytes, published: Any) -> None:
     response = stranger.get(path)
     assert (response.status, response.body) == (200, whole)
     assert response.headers["Content-Type"] == published["audio"]["content_type"] == "audio/mpeg"
@@ -91,7 +91,9 @@ RANGES = [
 
 
 @pytest.mark.parametrize("part", RANGES, ids=lambda part: part[0])
-def test_a_part_of_it(stranger: Caller, path: str, whole: bytes, part: tuple[str, int, int]) -> None:
+def test_a_range_of_a_clip_is_delivered(
+    stranger: Caller, path: str, whole: bytes, part: tuple[str, int, int]
+) -> None:
     asked, size = part[0], len(whole)
     first, last = part[1] % size, part[2] % size
     response = stranger.get(path, Range=asked)
@@ -116,7 +118,7 @@ def test_a_part_of_it(stranger: Caller, path: str, whole: bytes, part: tuple[str
         ),
     ],
 )
-def test_what_is_no_single_range_gets_all_of_it(
+def test_a_header_that_is_no_single_range_gets_the_whole_clip(
     stranger: Caller, path: str, whole: bytes, asked: str
 ) -> None:
     response = stranger.get(path, Range=asked.encode().decode("latin-1"))
@@ -124,16 +126,14 @@ def test_what_is_no_single_range_gets_all_of_it(
 
 
 @pytest.mark.parametrize("beyond", ["bytes={size}-", "bytes={size}-{size}", "bytes=99999999999-", "bytes=-0"])
-def test_a_range_beyond_the_end_cannot_be_satisfied(
-    stranger: Caller, path: str, whole: bytes, beyond: str
-) -> None:
+def test_a_range_beyond_the_end_gets_416(stranger: Caller, path: str, whole: bytes, beyond: str) -> None:
     response = stranger.get(path, Range=beyond.format(size=len(whole)))
     assert (response.status, response.json()["code"]) == (416, "range_not_satisfiable")
     assert response.headers["Content-Range"] == f"bytes */{len(whole)}"
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_the_parts_together_are_the_whole(stranger: Caller, path: str, whole: bytes) -> None:
+def test_joined_ranges_equal_the_whole_clip(stranger: Caller, path: str, whole: bytes) -> None:
     step = len(whole) // 7
     parts = [
         stranger.get(path, Range=f"bytes={begin}-{begin + step - 1}").body
@@ -142,7 +142,7 @@ def test_the_parts_together_are_the_whole(stranger: Caller, path: str, whole: by
     assert b"".join(parts) == whole
 
 
-def test_if_range_gives_the_part_only_of_the_same_bytes(
+def test_if_range_delivers_a_part_only_when_the_etag_matches(
     stranger: Caller, path: str, whole: bytes, etag: str
 ) -> None:
     same = stranger.get(path, Range="bytes=0-9", If_Range=etag)
@@ -152,7 +152,7 @@ def test_if_range_gives_the_part_only_of_the_same_bytes(
         assert (changed.status, changed.body) == (200, whole)
 
 
-def test_head_says_what_get_would_say_without_the_bytes(stranger: Caller, path: str, whole: bytes) -> None:
+def test_head_has_the_headers_of_get_without_the_bytes(stranger: Caller, path: str, whole: bytes) -> None:
     head, get = stranger.ask("HEAD", path), stranger.get(path)
     assert (head.status, head.body) == (200, b"")
     names = ("Content-Type", "Content-Length", "ETag", "Accept-Ranges", "Cache-Control", "Cache-Status")
@@ -161,7 +161,7 @@ def test_head_says_what_get_would_say_without_the_bytes(stranger: Caller, path: 
     assert (with_range.status, with_range.headers["Content-Length"]) == (200, str(len(whole)))
 
 
-def test_who_has_it_already_is_told_so(stranger: Caller, path: str, whole: bytes, etag: str) -> None:
+def test_a_matching_if_none_match_gets_304(stranger: Caller, path: str, whole: bytes, etag: str) -> None:
     assert re.fullmatch(r'"[^"]+"', etag)  # strong
     for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
         response = stranger.get(path, If_None_Match=known)
@@ -172,12 +172,12 @@ def test_who_has_it_already_is_told_so(stranger: Caller, path: str, whole: bytes
     assert stranger.get(path, If_None_Match='"other"').body == whole
 
 
-def test_the_validator_belongs_to_the_bytes(stranger: Caller, caller: Caller, etag: str) -> None:
+def test_the_etag_belongs_to_the_bytes(stranger: Caller, caller: Caller, etag: str) -> None:
     other = stranger.narratives()["narratives"][1]["audio"]["url"]
     assert stranger.ask("HEAD", other).headers["ETag"] != etag
 
 
-def test_only_the_address_of_these_very_bytes_may_be_kept_for_ever(stranger: Caller, path: str) -> None:
+def test_only_an_address_with_the_matching_checksum_is_immutable(stranger: Caller, path: str) -> None:
     bare, _, version = path.partition("?v=")
     assert re.fullmatch(r"[0-9a-f]{8}", version)
     for address, allowed in (
@@ -191,13 +191,15 @@ def test_only_the_address_of_these_very_bytes_may_be_kept_for_ever(stranger: Cal
         assert stranger.get(address, Range="bytes=0-1").headers["Cache-Control"] == allowed
 
 
-def test_system_clips_may_be_kept_for_ever_as_well(stranger: Caller) -> None:
+def test_system_clips_are_immutable_under_their_checksum(stranger: Caller) -> None:
     for clip in stranger.narratives()["system"].values():
         response = stranger.get(clip["audio"]["url"])
         assert (response.body, response.headers["Cache-Control"]) == (sound_of(clip["text"]), FOREVER)
 
 
-def test_it_says_where_a_clip_came_from(server: WebServer, caller: Caller, openai: OpenAIServer) -> None:
+def test_cache_status_says_which_tier_had_the_clip(
+    server: WebServer, caller: Caller, openai: OpenAIServer
+) -> None:
     text = phrase()
     statuses = [caller.say(text).headers["Cache-Status"], caller.say(text).headers["Cache-Status"]]
     for forget_files in (False, True):
@@ -219,7 +221,7 @@ def test_it_says_where_a_clip_came_from(server: WebServer, caller: Caller, opena
     assert len(openai.calls()) == 1
 
 
-def test_what_is_not_published_needs_a_token_and_stays_private(caller: Caller, stranger: Caller) -> None:
+def test_an_unpublished_clip_requires_a_token_and_stays_private(caller: Caller, stranger: Caller) -> None:
     text = phrase()
     said = caller.say(text)
     path = clip_path(hash_of(text))

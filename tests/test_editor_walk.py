@@ -132,21 +132,19 @@ class Listeners(threading.Thread):
 
 
 class TestWriteHearPublish:
-    def test_the_price_is_told_while_it_is_written(self, ana: Page, openai: OpenAIServer) -> None:
+    def test_the_price_is_shown_while_a_text_is_typed(self, ana: Page, openai: OpenAIServer) -> None:
         write(ana, 1, WORDS)
         estimate = the_question(ana, 1).locator("[data-estimate]")
         expect(estimate).to_contain_text(f"{len(WORDS)} characters")
         expect(estimate).to_contain_text(f"${len(WORDS) * USD_A_CHARACTER:.4f} a voice")
 
-    def test_what_is_saved_is_a_draft_for_which_nothing_is_made(
-        self, ana: Page, openai: OpenAIServer
-    ) -> None:
+    def test_a_saved_text_is_a_draft_without_clips(self, ana: Page, openai: OpenAIServer) -> None:
         press(ana, "Save draft and stay")
         expect(the_question(ana, 1).get_by_label("Text")).to_have_value(WORDS)
         expect(the_question(ana, 1).get_by_text("Out of date")).to_have_count(2)
         assert openai.calls() == []
 
-    def test_making_it_asks_first_with_the_price(self, ana: Page, openai: OpenAIServer) -> None:
+    def test_making_a_draft_asks_first_with_the_price(self, ana: Page, openai: OpenAIServer) -> None:
         press(ana, "Make missing clips", role="link")
         price = f"about ${max(2 * len(WORDS) * USD_A_CHARACTER, 0.001):.3f}"
         expect(ana.get_by_text(f"2 clips are missing: {2 * len(WORDS)} characters, {price}.")).to_be_visible()
@@ -156,11 +154,11 @@ class TestWriteHearPublish:
         assert sorted(call.voice for call in openai.calls()) == ["nova", "onyx"]
 
     @pytest.mark.parametrize("voice", VOICES)
-    def test_the_draft_is_heard(self, ana: Page, voice: str) -> None:
+    def test_a_made_draft_can_be_heard(self, ana: Page, voice: str) -> None:
         hear(the_question(ana, 1).locator("[data-player]").filter(has_text=voice))
 
     @pytest.mark.parametrize("voice", VOICES)
-    def test_listeners_still_have_the_old_words_and_the_old_sound(self, site: Site, voice: str) -> None:
+    def test_listeners_keep_the_old_words_and_audio_before_publishing(self, site: Site, voice: str) -> None:
         old = questions(Caller(site), voice)[0]
         assert old["text"].startswith("Let us start early on.")
         assert heard(Caller(site), old) == sound_of(old["text"], voice)
@@ -173,7 +171,7 @@ class TestWriteHearPublish:
 
 
 class TestPublishWhatIsNotMade:
-    def test_it_asks_first_and_then_waits_for_the_last_clip_of_the_last_voice(
+    def test_publishing_unmade_texts_asks_first_and_waits_for_every_clip(
         self, ana: Page, site: Site, openai: OpenAIServer
     ) -> None:
         openai.behave(gate_before_headers=True, first_calls=1, on_text=LATE)
@@ -186,7 +184,7 @@ class TestPublishWhatIsNotMade:
             assert old["text"] != LATE
             assert heard(Caller(site), old) == sound_of(old["text"], voice)
 
-    def test_then_listeners_get_it_in_both_voices_at_once(
+    def test_listeners_get_a_finished_version_in_both_voices_at_once(
         self, ana: Page, site: Site, running_openai: OpenAIServer
     ) -> None:
         with Listeners(site, {2: LATE}) as listeners:
@@ -197,7 +195,7 @@ class TestPublishWhatIsNotMade:
 
 
 class TestLexicon:
-    def test_what_it_changes_and_costs_is_told_before_it_is_saved(
+    def test_a_pronunciation_shows_its_effect_and_price_before_saving(
         self, ana: Page, site: Site, openai: OpenAIServer
     ) -> None:
         for number, words in enumerate(NAMED, start=3):
@@ -223,7 +221,7 @@ class TestLexicon:
         assert query(site, "SELECT count(*) FROM narratives_pronunciation") == [(0,)]
         assert openai.calls() == []
 
-    def test_saved_and_published_both_texts_are_said_otherwise_at_once_and_read_as_before(
+    def test_a_published_pronunciation_changes_the_audio_of_both_texts_and_no_words(
         self, ana: Page, site: Site
     ) -> None:
         press(ana, "Save and publish the new sound")
@@ -246,7 +244,7 @@ class TestOrder:
     def titles(self, site: Site) -> list[str]:
         return [each["title"] for each in questions(Caller(site), "nova")]
 
-    def test_the_arrows_move_a_question_by_keyboard(self, ana: Page, site: Site) -> None:
+    def test_arrow_buttons_move_a_question_by_keyboard(self, ana: Page, site: Site) -> None:
         ana.goto(f"{site.url}/admin/narratives/journey/1/change/")
         before = self.titles(site)
         the_question(ana, 1).get_by_label("Title").focus()

@@ -1,4 +1,4 @@
-"""What goes wrong is said in one shape, with the right status, and without a word of what someone said."""
+"""Errors have one shape and the right status, and never a word of what someone said."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def canary() -> str:
         (None, "empty_text"),
     ],
 )
-def test_words_that_cannot_be_spoken_are_refused(
+def test_a_text_that_cannot_be_spoken_is_refused(
     caller: Caller, openai: OpenAIServer, content: object, code: str
 ) -> None:
     refused(caller.post(SPEECH, content), 400, code)
@@ -101,7 +101,7 @@ def test_a_content_type_of_another_shape_is_refused(caller: Caller, content_type
     refused(response, 400, response.json()["code"])
 
 
-def test_a_voice_that_nobody_has_is_answered_with_those_that_there_are(caller: Caller) -> None:
+def test_an_unknown_voice_is_answered_with_the_known_voices(caller: Caller) -> None:
     body = refused(caller.say(CANARY, voice="robot"), 400, "unknown_voice")
     assert {"nova", "onyx", "sage"} <= set(body["voices"])
 
@@ -121,7 +121,7 @@ def test_free_text_needs_a_token(stranger: Caller, openai: OpenAIServer) -> None
 
 
 @pytest.mark.parametrize("token", ["wrong", "x" * 500, "ü", "' OR 1=1"])
-def test_a_token_that_nobody_was_given_opens_nothing(server: WebServer, token: str) -> None:
+def test_an_unknown_token_is_refused(server: WebServer, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}".encode().decode("latin-1")}
     for answer in (
         http.post_json(f"{server.url}{SPEECH}", {"text": CANARY}, headers),
@@ -155,7 +155,7 @@ def test_a_user_who_is_not_staff_is_forbidden(server: WebServer) -> None:
     "path", ["/api", "/api/", "/api/nothing", "/api/health/", "/api/text-to-speech/", "/v1/nothing"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_an_address_of_nothing_is_not_found(stranger: Caller, path: str, method: str) -> None:
+def test_an_unknown_address_is_404(stranger: Caller, path: str, method: str) -> None:
     response = stranger.ask(method, path)
     assert response.status == 404
     if path.startswith("/api"):
@@ -176,7 +176,7 @@ def test_an_address_of_nothing_is_not_found(stranger: Caller, path: str, method:
         ("POST", "/api/warm-runs/5f0c2ad6-3c44-4c9c-9d9c-6f1f0d3f4a77"),
     ],
 )
-def test_a_method_that_an_address_does_not_know_is_refused(caller: Caller, method: str, path: str) -> None:
+def test_a_wrong_method_is_405(caller: Caller, method: str, path: str) -> None:
     response = caller.ask(method, path)
     refused(response, 405, "method_not_allowed")
     assert response.headers["Allow"]
@@ -208,11 +208,11 @@ def test_a_voice_of_another_shape_is_refused(stranger: Caller, content: object, 
 
 
 @pytest.mark.parametrize("run", ["5f0c2ad6-3c44-4c9c-9d9c-6f1f0d3f4a77", "17", "nothing"])
-def test_a_run_that_never_was_is_not_found(stranger: Caller, run: str) -> None:
+def test_an_unknown_run_is_404(stranger: Caller, run: str) -> None:
     refused(stranger.get(f"/api/warm-runs/{run}"), 404, "not_found")
 
 
-def test_a_clip_that_one_may_not_hear_looks_like_one_that_is_not_there(
+def test_a_private_clip_looks_like_an_unknown_one(
     caller: Caller, stranger: Caller, openai: OpenAIServer
 ) -> None:
     private = phrase()
@@ -236,7 +236,7 @@ def test_a_clip_that_one_may_not_hear_looks_like_one_that_is_not_there(
     assert len(openai.calls()) == 1
 
 
-def test_a_refused_key_does_not_open_what_is_private(caller: Caller, server: WebServer) -> None:
+def test_a_wrong_token_does_not_open_a_private_clip(caller: Caller, server: WebServer) -> None:
     private = phrase()
     caller.say(private)
     response = http.get(f"{server.url}{clip_path(hash_of(private))}", {"Authorization": "Bearer wrong"})
@@ -259,7 +259,7 @@ FAILURES: list[tuple[str | int, int, str, int]] = [  # fault, status, code, call
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: str(failure[0]))
-def test_a_voice_in_trouble_is_answered_with_its_status(
+def test_each_provider_fault_has_its_status(
     caller: Caller, openai: OpenAIServer, failure: tuple[str | int, int, str, int], note_fault: NoteFault
 ) -> None:
     fault, status, code, calls = failure
@@ -286,7 +286,7 @@ def test_a_voice_in_trouble_is_answered_with_its_status(
         note_fault(f"provider: HTTP {fault}", f"{status} {code}, calls: {calls}", kept)
 
 
-def test_a_provider_that_is_gone_is_unavailable_and_what_is_cached_plays_on(
+def test_a_provider_outage_is_503_and_cached_clips_play(
     caller: Caller, running_openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
     cached = phrase()
@@ -306,7 +306,7 @@ def test_a_provider_that_is_gone_is_unavailable_and_what_is_cached_plays_on(
     )
 
 
-def test_while_the_provider_is_down_it_is_looked_at_and_not_called(
+def test_a_provider_that_is_down_is_looked_at_and_not_called(
     caller: Caller, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
     caller.say(canary())
@@ -339,12 +339,14 @@ def test_a_person_s_own_words_leave_no_trace(caller: Caller, openai: OpenAIServe
     refused(caller.get(clip_path(hash_of(text))), 404, "not_found")
 
 
-def test_words_that_break_the_voice_s_answer_are_private_too(caller: Caller, openai: OpenAIServer) -> None:
+def test_a_text_that_breaks_the_answer_of_the_provider_stays_private(
+    caller: Caller, openai: OpenAIServer
+) -> None:
     openai.behave(fault=500)
     refused(caller.say(canary(), content_type="response"), 502, "provider_failed")
 
 
-def test_the_log_holds_neither_words_nor_key(caller: Caller, server: WebServer, openai: OpenAIServer) -> None:
+def test_the_log_holds_no_words_and_no_key(caller: Caller, server: WebServer, openai: OpenAIServer) -> None:
     """After all of the above, and once more each way that fails."""
     for fault in (400, 401, 405, 500, "html", "garbage", "break_off", "wrong_format"):
         openai.behave(fault=fault)

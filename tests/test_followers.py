@@ -1,4 +1,4 @@
-"""Who asks for a clip while another makes it gets all of it, wherever both are, whatever the first one does.
+"""Followers get the whole clip, on any host, even if the leader's client leaves.
 
 How soon: bench/rows/followers.py.
 """

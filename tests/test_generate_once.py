@@ -49,7 +49,7 @@ def answers(given: list[Response | Exception]) -> list[Response]:
     return [response for response in given if isinstance(response, Response)]
 
 
-def test_fifty_at_once_in_two_processes_cost_one_call(pair: Pair, openai: OpenAIServer) -> None:
+def test_fifty_requests_in_two_processes_cost_one_call(pair: Pair, openai: OpenAIServer) -> None:
     text = phrase()
     openai.behave(gate_after_chunks=1)
     with ThreadPoolExecutor(1) as threads:
@@ -65,7 +65,7 @@ def test_fifty_at_once_in_two_processes_cost_one_call(pair: Pair, openai: OpenAI
     assert len(openai.calls()) == 1
 
 
-def test_forty_at_once_on_two_hosts_cost_one_call(pair: Pair, openai: OpenAIServer) -> None:
+def test_forty_requests_on_two_hosts_cost_one_call(pair: Pair, openai: OpenAIServer) -> None:
     text = phrase()
     hosts = (pair.one, pair.other)
     heard = answers(at_once(40, lambda index: hosts[index % 2].say(text)))
@@ -73,14 +73,14 @@ def test_forty_at_once_on_two_hosts_cost_one_call(pair: Pair, openai: OpenAIServ
     assert len(openai.calls()) == 1
 
 
-def test_many_texts_at_once_are_not_mixed_up(pair: Pair, openai: OpenAIServer) -> None:
+def test_concurrent_texts_are_not_mixed_up(pair: Pair, openai: OpenAIServer) -> None:
     hosts, texts = (pair.one, pair.other), [phrase() for _ in range(6)]
     heard = answers(at_once(36, lambda index: hosts[index % 2].say(texts[index % 6])))
     assert [response.body for response in heard] == [sound_of(texts[index % 6]) for index in range(36)]
     assert sorted(call.text for call in openai.calls()) == sorted(texts)
 
 
-def test_who_waits_elsewhere_learns_why_it_failed(pair: Pair, openai: OpenAIServer) -> None:
+def test_a_follower_in_another_process_learns_why_the_leader_failed(pair: Pair, openai: OpenAIServer) -> None:
     text = phrase()
     openai.behave(fault=400, gate_before_headers=True)
     with ThreadPoolExecutor(2) as threads:

@@ -1,4 +1,4 @@
-"""Who may what: each group signs in and tries every deed; who did it is in the admin log, with the price."""
+"""Each group signs in and tries every action; the admin log names the author and the price."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ NAMES = [
 
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("deed", MAY, ids=NAMES)
-def test_a_group_may_do_what_it_is_for_and_nothing_else(deed: Callable[[Client], bool], group: str) -> None:
+def test_each_group_has_exactly_its_permissions(deed: Callable[[Client], bool], group: str) -> None:
     assert deed(staff_client(group)) is (group in MAY[deed].split())
 
 
@@ -113,7 +113,7 @@ BUTTONS = {
 
 
 @pytest.mark.parametrize("group", ["Editor", "Publisher", "Operator"])
-def test_nobody_is_shown_a_button_that_is_not_theirs(group: str, journey: Journey) -> None:
+def test_pages_show_only_permitted_buttons(group: str, journey: Journey) -> None:
     page = staff_client(group).get(admin_page("narratives.journey", "change", journey.pk)).content.decode()
 
     assert {name for name in BUTTONS if name in page} == {n for n, who in BUTTONS.items() if group in who}
@@ -122,14 +122,16 @@ def test_nobody_is_shown_a_button_that_is_not_theirs(group: str, journey: Journe
 @pytest.mark.parametrize(
     ("group", "is_shown"), [("Editor", False), ("Publisher", True)], ids=["editor", "publisher"]
 )
-def test_only_who_may_order_is_shown_arrows(group: str, is_shown: bool, journey: Journey) -> None:
+def test_arrows_are_shown_only_with_the_permission_to_order(
+    group: str, is_shown: bool, journey: Journey
+) -> None:
     page = staff_client(group).get(admin_page("narratives.journey", "change", journey.pk)).content.decode()
 
     assert ('data-move="1"' in page, "x-sort.ghost" in page) == (is_shown, is_shown)
 
 
 @pytest.mark.parametrize("deed", ["publish_changes", "make_missing"])
-def test_the_address_of_a_deed_that_is_not_theirs_answers_403(deed: str, journey: Journey) -> None:
+def test_the_address_of_a_forbidden_action_is_403(deed: str, journey: Journey) -> None:
     answer = staff_client("Editor").post(admin_page("narratives.journey", deed, journey.pk), YES)
 
     assert answer.status_code == 403
@@ -139,39 +141,39 @@ class TestTheLog:
     @pytest.mark.parametrize(
         "deed", [actions.saves_and_publishes, actions.publishes_the_journey, actions.publishes_chosen]
     )
-    def test_publishing_is_noted_with_count_and_price(self, deed: Callable[[Client], bool]) -> None:
+    def test_publishing_is_logged_with_count_and_price(self, deed: Callable[[Client], bool]) -> None:
         deed(staff_client("Publisher"))
 
         assert any(says.startswith(f"Version 2: 1 text. {CLIPS_MADE}") for says in noted_of("publisher"))
 
     @pytest.mark.parametrize("deed", [actions.makes_the_journey, actions.makes_chosen])
-    def test_making_is_noted_with_count_and_price(self, deed: Callable[[Client], bool]) -> None:
+    def test_making_clips_is_logged_with_count_and_price(self, deed: Callable[[Client], bool]) -> None:
         Journey.objects.update(is_live=False)
         Narrative.objects.update(live=None)
         deed(staff_client("Operator"))
 
         assert noted_of("operator") == [f"Made missing clips. {CLIPS_MADE}"]
 
-    def test_making_all_that_is_published_is_noted_with_count_and_price(self) -> None:
+    def test_making_all_published_clips_is_logged_with_count_and_price(self) -> None:
         actions.makes_what_is_published(staff_client("Operator"))
 
         one = "Missing clips asked for. 1 clip is being made: 6 characters, about $0.001."
         assert noted_of("operator") == [one, one]
 
-    def test_another_try_is_noted_with_count_and_price(self) -> None:
+    def test_a_retry_is_logged_with_count_and_price(self) -> None:
         actions.tries_failed_clips_again(staff_client("Publisher"))
 
         assert noted_of("publisher") == [
             "The failed clips are tried again. 1 clip is tried again: 6 characters, about $0.001."
         ]
 
-    def test_what_two_texts_share_is_counted_once(self, journey: Journey) -> None:
+    def test_a_clip_shared_by_two_texts_is_logged_once(self, journey: Journey) -> None:
         Narrative.objects.create(journey=journey, slug="q2", title="The same again", text=NEW)
         actions.makes_chosen(staff_client("Publisher"))
 
         assert noted_of("publisher") == [f"Made missing clips. {CLIPS_MADE}"]
 
-    def test_going_live_is_noted_with_count_and_price(self) -> None:
+    def test_going_live_is_logged_with_count_and_price(self) -> None:
         actions.takes_live(staff_client("Publisher"))
 
         assert any(
@@ -186,7 +188,7 @@ class TestTheFirstPage:
         assert "Site administration" not in page
         assert 'class="dash"' not in page
 
-    def test_nobody_sees_a_need_that_leads_where_they_may_not_go(self) -> None:
+    def test_needs_you_lists_only_permitted_pages(self) -> None:
         user = User.objects.create_user("looker", is_staff=True)
         client = Client()
         client.force_login(user)
@@ -194,7 +196,7 @@ class TestTheFirstPage:
 
 
 class TestTheGroups:
-    def test_making_them_again_changes_nothing_that_an_admin_has_changed(self) -> None:
+    def test_migrating_again_keeps_changed_groups(self) -> None:
         analyst = Group.objects.get(name="Analyst")
         analyst.permissions.set(Permission.objects.filter(codename="view_clip"))
         before = {group.name: rights_of(group.name) for group in Group.objects.all()}
@@ -207,7 +209,7 @@ class TestTheGroups:
         assert rights_of("Editor") < rights_of("Publisher")
         assert rights_of("Analyst") < rights_of("Operator")
 
-    def test_prune_make_and_publish_are_rights_of_their_own(self) -> None:
+    def test_prune_make_and_publish_are_separate_permissions(self) -> None:
         own = {"prune_clip", "make_clip", "publish_journey"}
         assert {group: rights_of(group) & own for group in GROUPS} == {
             "Editor": set(),
@@ -218,7 +220,7 @@ class TestTheGroups:
 
 
 @pytest.mark.site
-def test_migrating_an_empty_database_makes_them_at_once_and_a_second_time_changes_nothing(
+def test_migrating_an_empty_database_creates_the_groups_once(
     migrated: WebServer,
 ) -> None:
     sql = (

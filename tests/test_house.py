@@ -36,7 +36,7 @@ def imported_modules(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_each_class_and_each_public_function_of_a_module_has_a_name_of_its_own() -> None:
+def test_classes_and_public_functions_have_unique_names() -> None:
     places: defaultdict[str, list[str]] = defaultdict(list)
     for path in python_files(*PRODUCT, "harness"):
         if is_test(path) or "migrations" in path.parts:

@@ -32,7 +32,7 @@ NAMED = "SELECT audio_file_path FROM tts_cache WHERE audio_file_path IS NOT NULL
 LEFT = "SELECT name FROM ttscache_pendingdeletion"
 
 
-def test_each_clip_is_whole_or_not_there(
+def test_a_clip_killed_in_mid_write_is_whole_or_absent(
     make_site: MakeSite, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
     server: WebServer = make_site(WebServer, TTS_MEMORY_BYTES="1")
@@ -55,7 +55,7 @@ def test_each_clip_is_whole_or_not_there(
 
 
 @pytest.mark.any_database
-def test_so_it_is_in_the_bucket(
+def test_an_object_killed_in_mid_upload_is_whole_or_absent(
     make_site: MakeSite, openai: OpenAIServer, running_s3: S3Server, note_fault: NoteFault
 ) -> None:
     bucket = running_s3.create_bucket()
@@ -89,7 +89,7 @@ def test_so_it_is_in_the_bucket(
 
 
 def kept_in_bucket(site: WebServer, s3: S3Server, bucket: str, content_hash: str) -> list[bytes]:
-    """What the record names, unpacked: of no clip, or of one."""
+    """The unpacked bytes that the record names, for no clip or one."""
     return [
         gzip.decompress(content) if encoding else content
         for name, encoding in query(site, f"{KEPT} AND content_hash = %s", content_hash)

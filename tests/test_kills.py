@@ -42,7 +42,7 @@ def site(make_site: MakeSite, openai: OpenAIServer) -> Iterator[Site]:
         yield site
 
 
-def test_the_web_server_is_started_again(site: Site, openai: OpenAIServer) -> None:
+def test_a_killed_web_server_is_started_again(site: Site, openai: OpenAIServer) -> None:
     master = the_program(site, "gunicorn")
     wait_until(lambda: len(master.children()) == 2, "two workers", seconds=30)
     workers = master.children()
@@ -61,7 +61,7 @@ def test_a_web_process_is_replaced_while_the_other_serves(site: Site) -> None:
     assert [Caller(site).get("/api/health").status for _ in range(20)] == [200] * 20
 
 
-def test_tasks_go_on_after_the_end_of_their_leader(site: Site, openai: OpenAIServer) -> None:
+def test_tasks_continue_after_the_cluster_was_killed(site: Site, openai: OpenAIServer) -> None:
     wait_until_it_works(site, openai)
     leader = the_program(site, "qcluster")
     workers = leader.children(recursive=True)
@@ -71,14 +71,14 @@ def test_tasks_go_on_after_the_end_of_their_leader(site: Site, openai: OpenAISer
     wait_until_it_works(site, openai)
 
 
-def test_tasks_go_on_after_the_end_of_those_who_work_on_them(site: Site, openai: OpenAIServer) -> None:
+def test_tasks_continue_after_their_workers_were_killed(site: Site, openai: OpenAIServer) -> None:
     wait_until_it_works(site, openai)
     for worker in callers_of(openai, site):
         os.kill(worker.pid, signal.SIGKILL)
     wait_until_it_works(site, openai)
 
 
-def test_serve_takes_everything_with_it_and_can_be_started_at_once(site: Site, openai: OpenAIServer) -> None:
+def test_a_killed_serve_ends_all_its_processes_and_restarts_at_once(site: Site, openai: OpenAIServer) -> None:
     wait_until_it_works(site, openai)
     old = site.processes()
     site.kill()
@@ -88,7 +88,7 @@ def test_serve_takes_everything_with_it_and_can_be_started_at_once(site: Site, o
     assert site.is_running
 
 
-def test_all_work_gets_done_in_the_end(site: Site, openai: OpenAIServer) -> None:
+def test_all_work_is_done_after_the_kills(site: Site, openai: OpenAIServer) -> None:
     assert_all_work_gets_done(site, openai)
     for calls in clips_and_their_calls(openai).values():
         assert [call.outcome for call in calls].count("completed") <= 2  # killed between the end and keeping

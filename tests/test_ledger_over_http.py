@@ -109,7 +109,7 @@ def ask_without_counting(caller: Caller, kind: str, path: str) -> None:
         assert caller.get(path, Range="bytes=99999999-").status == 416
 
 
-def test_the_figures_are_the_requests_to_the_unit_over_restarts(
+def test_ledger_figures_equal_the_requests_over_restarts(
     server: WebServer, caller: Caller, openai: OpenAIServer
 ) -> None:
     openai.behave(fault=400, on_text="refused")
@@ -165,7 +165,7 @@ def clips_of(server: WebServer) -> dict[str, int]:
     return {content_hash: int(number) for content_hash, number in found}
 
 
-def test_what_was_spent_is_what_the_calls_cost(
+def test_ledger_spending_equals_the_cost_of_the_calls(
     server: WebServer, caller: Caller, openai: OpenAIServer
 ) -> None:
     before = caller.get("/api/cache-stats").json()
@@ -181,7 +181,7 @@ def test_what_was_spent_is_what_the_calls_cost(
     assert after["supabase_entries"] == before["supabase_entries"] + 1
 
 
-def test_a_request_that_is_under_way_when_the_server_stops_is_counted(
+def test_a_request_under_way_at_the_stop_is_counted(
     server: WebServer, caller: Caller, openai: OpenAIServer
 ) -> None:
     before = caller.by_tier()

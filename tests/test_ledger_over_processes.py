@@ -57,12 +57,12 @@ class Clerk:
 
     @property
     def begun(self) -> list[Request]:
-        """What it may have counted."""
+        """The counts it may have made."""
         return self._requests("?", self.notes)
 
     @property
     def written(self) -> list[Request]:
-        """What it had counted before it last began to write its books and came to the end of that."""
+        """The counts made before its last complete flush."""
         notes = self.notes
         end = max(place for place, note in enumerate(notes) if note == ">")
         begin = max(place for place, note in enumerate(notes[:end]) if note == "<")
@@ -146,7 +146,7 @@ class TestFourProcessesAndAFifthThatIsKilled:
         assert days_of(site) <= {began, today()}
         return [*clerks, victim]
 
-    def test_every_request_of_those_that_ended_well_is_there_once(
+    def test_every_request_of_cleanly_stopped_processes_is_counted_once(
         self, site: WebServer, clerks: list[Clerk]
     ) -> None:
         requests = [one for clerk in clerks[:4] for one in clerk.begun]
@@ -154,7 +154,7 @@ class TestFourProcessesAndAFifthThatIsKilled:
         assert written_usage(site) == expected_usage(requests)
         assert written_clips(site, expected_clips(requests)) == expected_clips(requests)
 
-    def test_of_the_killed_one_at_most_what_it_counted_since_it_last_wrote_is_missing(
+    def test_a_killed_process_loses_at_most_its_last_unflushed_counts(
         self, site: WebServer, clerks: list[Clerk]
     ) -> None:
         victim = clerks[4]

@@ -60,7 +60,7 @@ class Clone:
         return done.stdout
 
     def data(self) -> dict[str, list[Any]]:
-        """What must not change by starting again."""
+        """The data that a second start must not change."""
         tables = (
             "tts_cache_files",
             "narratives_narrative",
@@ -133,7 +133,7 @@ def first(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 
 @pytest.fixture(scope="module")
 def clips(first: Run) -> list[tuple[Any, bytes]]:
-    """What a front end knows of each clip, and its bytes, once all are made."""
+    """Each clip as a front end sees it, with its bytes, once all are made."""
     wait_until(lambda: all(audio["ready"] for audio in first.audio()), "all clips", seconds=600, every=1)
     return [(audio, first.get(audio["url"]).body) for audio in first.audio()]
 
@@ -155,18 +155,18 @@ def pitch_of(clip: bytes) -> float:
 
 
 class TestFirstStart:
-    def test_it_says_where_it_is_and_who_may_log_in(self, first: Run) -> None:
+    def test_the_first_start_prints_addresses_and_the_first_user(self, first: Run) -> None:
         said = first.log.read_text()
         assert f"{URL}/\n" in said
         assert f"{URL}/admin/\n" in said
         assert re.search(r"admin with the password \S{12,}", said)
 
-    def test_the_pages_are_there(self, first: Run) -> None:
+    def test_the_first_start_serves_every_page(self, first: Run) -> None:
         for path in ("/", "/admin/login/", "/api/docs"):
             assert first.get(path).status == 200
         wait_until(lambda: first.get("/readyz").status == 200, "the first task", seconds=120, every=1)
 
-    def test_the_default_journey_is_there(self, first: Run) -> None:
+    def test_the_first_start_loads_the_default_journey(self, first: Run) -> None:
         listed = first.get("/api/narratives").json()
         kinds = [item["kind"] for item in listed["narratives"]]
         assert kinds == ["intro", *["question"] * 10, "outro"]
@@ -179,7 +179,7 @@ class TestFirstStart:
         }
         assert listed["voices"] == list(VOICES)
 
-    def test_every_clip_is_whole_and_lasts_as_long_as_its_text(self, clips: list[tuple[Any, bytes]]) -> None:
+    def test_the_first_start_makes_every_clip_whole(self, clips: list[tuple[Any, bytes]]) -> None:
         assert len(clips) == len({audio["content_hash"] for audio, _ in clips}) == 34
         for audio, clip in clips:
             facts = examine(clip, "mp3")  # raises where it does not decode, is cut off, or silent
@@ -188,14 +188,14 @@ class TestFirstStart:
             assert -40 < facts.loudness_dbfs < -10
             assert 9 <= len(audio["text"]) / (facts.duration_ms / 1000) <= 26, audio["text"]
 
-    def test_one_voice_is_much_lower_than_the_other(self, clips: list[tuple[Any, bytes]]) -> None:
+    def test_the_two_embedded_voices_differ_clearly_in_pitch(self, clips: list[tuple[Any, bytes]]) -> None:
         pitches = {
             voice: np.median([pitch_of(clip) for audio, clip in clips if audio["voice"] == voice])
             for voice in VOICES
         }
         assert pitches["nova"] >= 1.4 * pitches["onyx"]
 
-    def test_it_stops_cleanly(self, first: Run, clips: list[tuple[Any, bytes]]) -> None:
+    def test_the_first_start_stops_cleanly(self, first: Run, clips: list[tuple[Any, bytes]]) -> None:
         first.process.send(signal.SIGTERM)
         first.process.wait(30)
         assert first.process.tree() == []
@@ -204,7 +204,7 @@ class TestFirstStart:
 
 
 class TestSecondStart:
-    """In the order of the tests: after the first has stopped."""
+    """The tests run in order, after the first start has stopped."""
 
     @pytest.fixture(scope="class")
     @staticmethod
@@ -219,16 +219,18 @@ class TestSecondStart:
         with running(clone, tmp_path_factory.mktemp("second") / "log") as run:
             yield run
 
-    def test_it_shows_no_password_again_and_installs_nothing(self, second: Run) -> None:
+    def test_the_second_start_shows_no_password_and_installs_nothing(self, second: Run) -> None:
         said = second.log.read_text()
         assert f"{URL}/" in said
         assert "password" not in said
         assert "Installing" not in said
 
-    def test_no_data_has_changed(self, clone: Clone, second: Run, before: dict[str, list[Any]]) -> None:
+    def test_the_second_start_changes_no_data(
+        self, clone: Clone, second: Run, before: dict[str, list[Any]]
+    ) -> None:
         assert clone.data() == before
 
-    def test_every_clip_is_there_already(
+    def test_the_second_start_finds_every_clip(
         self, clone: Clone, second: Run, clips: list[tuple[Any, bytes]]
     ) -> None:
         token = clone.manage("api_token", "test").split()[-1]
@@ -247,7 +249,7 @@ class TestSecondStart:
             }
         assert generated() == before
 
-    def test_ctrl_c_stops_it_cleanly_as_well(self, second: Run) -> None:
+    def test_ctrl_c_stops_the_second_start_cleanly(self, second: Run) -> None:
         second.process.send(signal.SIGINT, to_group=True)
         second.process.wait(30)
         assert second.process.tree() == []

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes, what cache-stats says and what was asked for are the same figures."""
+"""Prometheus, cache-stats and the requests sent agree on every figure."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class TestAfterRequestsToThreeProcesses:
         wait_until(lambda: sum(caller.by_tier().values()) == 36, "all processes to write their books")
         return texts
 
-    def test_the_requests_are_those_that_were_sent(self, caller: Caller, texts: list[str]) -> None:
+    def test_metrics_count_the_sent_requests(self, caller: Caller, texts: list[str]) -> None:
         found = totals(caller, "requests_total", "content_type")
 
         assert found == {"narrative": 10, "question": 10, "analysis": 10, "response": 6}
 
-    def test_outcomes_are_those_of_cache_stats(self, caller: Caller, texts: list[str]) -> None:
+    def test_metrics_and_cache_stats_agree_on_outcomes(self, caller: Caller, texts: list[str]) -> None:
         stats = caller.get("/api/cache-stats").json()
         outcomes = totals(caller, "requests_total", "outcome")
 
@@ -82,16 +82,14 @@ class TestAfterRequestsToThreeProcesses:
         assert (outcomes["failed"], outcomes["generated"]) == (6, 6)
         assert stats["hit_rate"] == pytest.approx(24 / 36, abs=1e-4)
 
-    def test_kinds_are_those_of_cache_stats_and_all_four_are_there(
-        self, caller: Caller, texts: list[str]
-    ) -> None:
+    def test_metrics_and_cache_stats_agree_on_all_four_kinds(self, caller: Caller, texts: list[str]) -> None:
         kinds = caller.get("/api/cache-stats").json()["by_content_type"]
 
         requests = {kind: figures["requests"] for kind, figures in kinds.items()}
         assert requests == totals(caller, "requests_total", "content_type")
         assert kinds["question"] == {"requests": 10, "hits": 8, "warmed_hits": 0, "hit_rate": 0.8}
 
-    def test_every_request_is_in_the_histogram(self, caller: Caller, texts: list[str]) -> None:
+    def test_metrics_have_every_request_in_the_histogram(self, caller: Caller, texts: list[str]) -> None:
         ends = [
             (labels["outcome"], value)
             for name, labels, value in scraped(caller)
@@ -100,9 +98,7 @@ class TestAfterRequestsToThreeProcesses:
 
         assert dict(ends) == totals(caller, "requests_total", "outcome")
 
-    def test_money_is_that_of_cache_stats_and_of_the_characters(
-        self, caller: Caller, texts: list[str]
-    ) -> None:
+    def test_metrics_and_cache_stats_agree_on_money(self, caller: Caller, texts: list[str]) -> None:
         stats = caller.get("/api/cache-stats").json()
         characters = sum(map(len, texts))
         worth, spent = total(caller, "worth_usd_total"), total(caller, "spent_usd_total")
@@ -113,12 +109,12 @@ class TestAfterRequestsToThreeProcesses:
         assert worth == pytest.approx(5 * characters * USD_A_CHARACTER)
         assert stats["saved_usd"] == pytest.approx(worth - spent, abs=1e-6)
 
-    def test_calls_tell_how_they_ended(self, caller: Caller, texts: list[str]) -> None:
+    def test_metrics_over_processes_count_calls_by_outcome(self, caller: Caller, texts: list[str]) -> None:
         calls = totals(caller, "provider_calls_total", "outcome")
 
         assert (calls["ok"], calls["text_refused"]) == (6, 6)
 
-    def test_clips_and_files_and_memory(self, caller: Caller, texts: list[str]) -> None:
+    def test_metrics_count_clips_files_and_memory(self, caller: Caller, texts: list[str]) -> None:
         stats = caller.get("/api/cache-stats").json()
 
         assert total(caller, "clips") == stats["supabase_entries"] == len(texts)
@@ -126,7 +122,7 @@ class TestAfterRequestsToThreeProcesses:
         assert stats["stats"] == {name: stats[name] for name in stats["stats"]}
         assert (stats["success"], stats["supabase_enabled"]) == (True, True)
 
-    def test_a_restart_changes_no_counter_and_empties_the_memory(
+    def test_a_restart_keeps_counters_and_empties_the_memory_tier(
         self, server: WebServer, caller: Caller, texts: list[str]
     ) -> None:
         wait_until(
@@ -141,7 +137,7 @@ class TestAfterRequestsToThreeProcesses:
         assert (stats["memory_cache"], stats["local_files"]) == (0, len(texts))
 
 
-def test_strangers_get_no_figures(server: WebServer) -> None:
+def test_metrics_are_closed_to_strangers(server: WebServer) -> None:
     stranger = Caller(server).get("/metrics")
 
     assert (stranger.status, stranger.json()["code"]) == (401, "not_authenticated")

@@ -31,7 +31,7 @@ def refusal_of(response: Response) -> tuple[int, str, str | None]:
     return response.status, response.json()["code"], response.headers["Retry-After"]
 
 
-def test_one_call_finds_out_for_both_hosts_and_the_look_that_finds_it_again_for_both(
+def test_two_hosts_pay_one_call_for_a_retired_model_and_share_the_look_that_finds_it(
     hosts: list[WebServer], openai: OpenAIServer
 ) -> None:
     callers = [Caller(host, hosts[0].api_token(f"host {number}")) for number, host in enumerate(hosts)]
@@ -51,12 +51,12 @@ def test_one_call_finds_out_for_both_hosts_and_the_look_that_finds_it_again_for_
     assert [caller.say(text).body for caller in callers] == [sound_of(text)] * 2
 
 
-def test_the_look_is_scheduled(hosts: list[WebServer]) -> None:
+def test_the_daily_look_at_models_is_scheduled(hosts: list[WebServer]) -> None:
     scheduled = query(hosts[0], "SELECT func, schedule_type FROM django_q_schedule WHERE name = 'models'")
     assert scheduled == [("ttscache.tasks.look_at_models_daily", "H")]
 
 
-def test_a_start_looks_once_over_all_hosts(hosts: list[WebServer]) -> None:
+def test_the_look_at_models_happens_once_over_all_starting_hosts(hosts: list[WebServer]) -> None:
     """Both looked at the list when they started; the notes of the first are those of both."""
     notes = query(hosts[0], "SELECT model FROM ttscache_modelnotice WHERE looked_at IS NOT NULL")
     assert {"tts-1-hd", "gpt-6-luna"} <= {model for (model,) in notes}

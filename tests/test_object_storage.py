@@ -63,7 +63,7 @@ def path_of(site: Site, content_hash: str) -> str:
     )
 
 
-def test_published_clips_come_from_the_cdn(caller: Caller, s3: S3Server, bucket: str) -> None:
+def test_published_clips_have_cdn_addresses(caller: Caller, s3: S3Server, bucket: str) -> None:
     listed = caller.narratives()["narratives"]
     for item in listed:
         assert item["audio"]["url"].startswith(f"{s3.url}/{bucket}/public/")
@@ -74,7 +74,7 @@ def test_published_clips_come_from_the_cdn(caller: Caller, s3: S3Server, bucket:
     assert found.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
-def test_the_page_may_play_them(caller: Caller, s3: S3Server, bucket: str) -> None:
+def test_the_content_security_policy_allows_the_cdn(caller: Caller, s3: S3Server, bucket: str) -> None:
     page = caller.get("/")
     assert f"{s3.url}/{bucket}/public/" in page.body.decode()
     policy = page.headers["Content-Security-Policy"]
@@ -82,7 +82,7 @@ def test_the_page_may_play_them(caller: Caller, s3: S3Server, bucket: str) -> No
     assert f"connect-src 'self' {s3.url};" in policy
 
 
-def test_they_are_here_as_well(caller: Caller) -> None:
+def test_clips_on_the_cdn_are_also_served_by_the_site(caller: Caller) -> None:
     item = caller.narratives()["narratives"][0]
     forget_files(caller.site)
     heard = [caller.clip(item["audio"]["content_hash"]) for _ in range(2)]
@@ -90,7 +90,7 @@ def test_they_are_here_as_well(caller: Caller) -> None:
     assert [response.headers["Cache-Status"].rpartition("=")[2] for response in heard] == ["storage", "file"]
 
 
-def test_a_clip_of_nobody_else_goes_through_us_only(
+def test_a_private_clip_is_served_only_by_the_site(
     caller: Caller, server: WebServer, s3: S3Server, bucket: str, openai: OpenAIServer
 ) -> None:
     text = phrase()
@@ -102,7 +102,7 @@ def test_a_clip_of_nobody_else_goes_through_us_only(
 
 
 @pytest.mark.parametrize("asked", ["bytes=0-1", "bytes=100-199", "bytes=100-", "bytes=-50"])
-def test_ranges_are_of_the_clip_and_not_of_its_packing(
+def test_ranges_of_a_packed_object_count_the_bytes_of_the_clip(
     caller: Caller, openai: OpenAIServer, asked: str
 ) -> None:
     text = "Packed, and heard in parts."
@@ -121,7 +121,7 @@ def test_ranges_are_of_the_clip_and_not_of_its_packing(
     assert whole.body == sound
 
 
-def test_the_figures_tell_of_it(caller: Caller) -> None:
+def test_cache_stats_report_the_bucket(caller: Caller) -> None:
     figures = caller.get("/api/cache-stats").json()
     assert figures["by_tier"]["storage"] > 0
     assert figures["compression"]["clips"] > 0
@@ -129,7 +129,7 @@ def test_the_figures_tell_of_it(caller: Caller) -> None:
     assert figures["supabase_entries"] >= CLIPS
 
 
-def test_a_prune_leaves_no_object(
+def test_a_prune_with_a_bucket_leaves_no_object(
     caller: Caller, server: WebServer, s3: S3Server, bucket: str, openai: OpenAIServer
 ) -> None:
     text = phrase()
@@ -148,10 +148,10 @@ def test_a_prune_leaves_no_object(
     assert {http.get(audio["url"]).status for audio in caller.audio()} == {200}
 
 
-def test_an_outage_of_the_store(
+def test_clips_play_during_an_outage_of_the_bucket(
     caller: Caller, s3: S3Server, bucket: str, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
-    """What this host has plays on; what is new is kept in the database, and moved when somebody says so."""
+    """Local clips still play; new ones go to the database and are moved on request."""
     server = caller.site
     known, new = phrase(), phrase()
     caller.say(known)
@@ -225,7 +225,7 @@ def test_all_clips_move_while_the_site_serves(
     assert openai.calls() == []
 
 
-def test_the_cdn_s_addresses_hold_for_those_who_have_them(caller: Caller, s3: S3Server, bucket: str) -> None:
+def test_cdn_addresses_stay_valid_after_a_move(caller: Caller, s3: S3Server, bucket: str) -> None:
     """After the moves above: an hour-old page still has the addresses from before."""
     name = path_of(caller.site, caller.audio()[0]["content_hash"])
     assert name in s3.objects(bucket)

@@ -1,4 +1,4 @@
-"""What goes on while a part is broken, and that all of it comes back by itself."""
+"""The site works while a part is broken, and recovers by itself."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def assert_says_that_the_store_is_away(response: Response) -> None:
 if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
 
     class TestDatabase:
-        """In the order of one outage."""
+        """The tests run in order, through one outage."""
 
         @pytest.fixture(scope="class")
         @staticmethod
@@ -167,7 +167,7 @@ class TestFiles:
     def caller(server: WebServer) -> Caller:
         return Caller(server, server.api_token())
 
-    def test_a_folder_that_is_removed_is_made_again(self, caller: Caller, openai: OpenAIServer) -> None:
+    def test_a_removed_clip_folder_is_created_again(self, caller: Caller, openai: OpenAIServer) -> None:
         text = phrase()
         caller.say(text)
         shutil.rmtree(caller.site.var_dir / "tts_cache")
@@ -178,7 +178,7 @@ class TestFiles:
             "file",
         ]
 
-    def test_a_damaged_file_is_not_played(
+    def test_a_damaged_local_file_is_not_played(
         self, caller: Caller, openai: OpenAIServer, note_fault: NoteFault
     ) -> None:
         text = phrase()
@@ -194,9 +194,7 @@ class TestFiles:
         assert len(openai.calls()) == 1
         note_fault("files: a damaged file", "the whole clip, from the database", "the file, anew")
 
-    def test_a_place_where_nothing_can_be_written_costs_no_clip(
-        self, caller: Caller, openai: OpenAIServer
-    ) -> None:
+    def test_a_read_only_clip_folder_costs_no_clip(self, caller: Caller, openai: OpenAIServer) -> None:
         """A file where the folder should be: nobody can write there, not even root."""
         folder: Path = caller.site.var_dir / "tts_cache"
         text = phrase()

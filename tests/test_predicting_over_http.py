@@ -1,4 +1,4 @@
-"""What a listener is about to ask for is made before all that is only scheduled, once over all processes."""
+"""Predicted clips are made before scheduled ones, once over all processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RUNS = "SELECT count(*) FROM ttscache_warmrun"
 
 @pytest.fixture(scope="module")
 def voice(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
-    """It holds every call at a gate until it is released."""
+    """A provider that holds every call at a gate until it is released."""
     running_openai.reset()
     running_openai.behave(gate_after_chunks=1)
     yield running_openai
@@ -44,10 +44,8 @@ def ask_again(caller: Caller, url: str) -> None:
     at_once(20, lambda _: caller.get(url))
 
 
-def test_the_next_questions_and_the_outro_go_before_all_that_is_scheduled(
-    site: Site, voice: OpenAIServer
-) -> None:
-    """In the voice that would be the last one's turn."""
+def test_predicted_questions_and_the_outro_precede_scheduled_clips(site: Site, voice: OpenAIServer) -> None:
+    """The clips of the voice that would come last."""
     caller = Caller(site)
     wait_until(lambda: len(voice.calls()) == 1, "the cluster to be held up", seconds=60)
     listed = caller.narratives("onyx")["narratives"]
@@ -66,9 +64,7 @@ def _is(call: Call, text: str) -> bool:
     return (call.text, call.voice) == (text, "onyx")
 
 
-def test_who_asks_for_the_same_again_has_nothing_made_and_begins_no_run(
-    site: Site, voice: OpenAIServer
-) -> None:
+def test_a_repeated_request_starts_no_second_prediction(site: Site, voice: OpenAIServer) -> None:
     caller = Caller(site)
     question = caller.narratives("onyx")["narratives"][1]["audio"]["url"]
     ask_again(caller, question)
@@ -78,7 +74,7 @@ def test_who_asks_for_the_same_again_has_nothing_made_and_begins_no_run(
     assert query(site, RUNS) == [(2,)]
 
 
-def test_hits_on_what_was_made_ahead_are_counted_as_such(site: Site) -> None:
+def test_hits_on_predicted_clips_are_counted_as_made_ahead(site: Site) -> None:
     caller = Caller(site, site.api_token())
 
     def hits() -> Any:

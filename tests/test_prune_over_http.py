@@ -59,7 +59,7 @@ def heard_everywhere(callers: Iterable[Caller], content_hash: str) -> list[Respo
     return [caller.clip(content_hash) for caller in callers for _ in range(LOOKS)]
 
 
-def test_what_is_removed_is_unknown_at_once_to_every_process_of_every_host(
+def test_a_pruned_clip_is_unknown_at_once_on_every_host(
     callers: list[Caller], hosts: tuple[WebServer, WebServer], openai: OpenAIServer
 ) -> None:
     old, new = phrase(), phrase()
@@ -83,7 +83,7 @@ def test_what_is_removed_is_unknown_at_once_to_every_process_of_every_host(
     assert {response.status for response in heard_everywhere(callers, hash_of(new))} == {200}
 
 
-def test_what_was_removed_is_spoken_anew_for_who_asks_again(
+def test_a_pruned_text_is_generated_again_on_request(
     callers: list[Caller], hosts: tuple[WebServer, WebServer], openai: OpenAIServer
 ) -> None:
     text = phrase()
@@ -95,7 +95,7 @@ def test_what_was_removed_is_spoken_anew_for_who_asks_again(
     assert [call.text for call in openai.calls()] == [text] * 2
 
 
-def test_no_published_clip_goes_however_old_it_is(
+def test_a_prune_keeps_published_clips_of_any_age(
     callers: list[Caller], hosts: tuple[WebServer, WebServer], openai: OpenAIServer
 ) -> None:
     execute(hosts[0], LONG_AGO)
@@ -107,7 +107,7 @@ def test_no_published_clip_goes_however_old_it_is(
     assert openai.calls() == []
 
 
-def test_a_clip_that_is_being_heard_plays_to_its_end(
+def test_a_clip_pruned_during_playback_plays_to_its_end(
     callers: list[Caller], hosts: tuple[WebServer, WebServer]
 ) -> None:
     text = long_phrase()
@@ -119,7 +119,7 @@ def test_a_clip_that_is_being_heard_plays_to_its_end(
     assert callers[0].clip(hash_of(text)).status == 404
 
 
-def test_a_clip_that_is_being_made_is_finished_and_kept(
+def test_a_clip_being_made_during_a_prune_is_kept(
     callers: list[Caller], hosts: tuple[WebServer, WebServer], openai: OpenAIServer
 ) -> None:
     text = long_phrase()
@@ -133,7 +133,9 @@ def test_a_clip_that_is_being_made_is_finished_and_kept(
     assert callers[1].clip(hash_of(text)).body == sound_of(text)
 
 
-def test_who_asks_now_keeps_an_old_clip(callers: list[Caller], hosts: tuple[WebServer, WebServer]) -> None:
+def test_a_request_keeps_an_old_clip_from_a_prune(
+    callers: list[Caller], hosts: tuple[WebServer, WebServer]
+) -> None:
     text = phrase()
     callers[0].say(text)
     make_old(hosts[0], text, asked=1)
@@ -141,7 +143,9 @@ def test_who_asks_now_keeps_an_old_clip(callers: list[Caller], hosts: tuple[WebS
     assert clear(callers[0])["deleted_entries"] == 0
 
 
-def test_the_command_tells_the_same(callers: list[Caller], hosts: tuple[WebServer, WebServer]) -> None:
+def test_the_prune_command_reports_the_figures_of_the_api(
+    callers: list[Caller], hosts: tuple[WebServer, WebServer]
+) -> None:
     text = phrase()
     callers[0].say(text)
     make_old(hosts[0], text, asked=1)

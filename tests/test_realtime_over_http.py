@@ -64,7 +64,7 @@ def test_a_new_text_is_sent_whole_and_the_second_time_it_is_a_hit(
     assert len(running_openai.calls()) == calls + 1
 
 
-def test_what_was_spent_is_what_the_provider_bills(caller: Caller, running_openai: OpenAIServer) -> None:
+def test_realtime_spending_equals_the_bill(caller: Caller, running_openai: OpenAIServer) -> None:
     def spent() -> float:
         return float(caller.get("/api/cache-stats").json()["spent_usd"])
 

@@ -57,7 +57,7 @@ def played_by(item: Any) -> VoiceRendition:
 
 
 def look(caller: Caller, voice: str = "nova") -> VoiceRendition:
-    """Who plays this voice now: one rendition in the whole journey, and each clip is there."""
+    """The rendition that plays this voice now: one for the whole journey, with every clip ready."""
     items = listed(caller, voice)
     assert len(items) == CLIPS_A_VOICE
     assert all(item["audio"]["ready"] for item in items)
@@ -75,7 +75,7 @@ def play(caller: Caller, voice: str, number: int) -> None:
 
 
 def looks_until(caller: Caller, is_over: Callable[[], bool], *, least: int = 1) -> list[VoiceRendition]:
-    """Who played nova at each look; onyx is looked at, and clips of both are played, all the while."""
+    """The rendition of nova at each look; onyx is polled and clips of both play meanwhile."""
     found: list[VoiceRendition] = []
     end = time.monotonic() + 150
     while len(found) < least or not is_over():
@@ -118,7 +118,7 @@ def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
 
 
 class TestOneSite:
-    """In the order of several days."""
+    """The tests run in order, over several days."""
 
     def test_a_slow_provider_is_waited_for_and_the_switch_is_whole(
         self, site: Site, openai: OpenAIServer
@@ -204,7 +204,7 @@ class TestOneSite:
         assert openai.calls() == []
 
 
-def test_where_the_budget_runs_out_the_old_voice_plays_until_there_is_money_again(
+def test_the_old_voice_plays_while_the_budget_holds_up_the_switch(
     make_site: MakeSite, openai: OpenAIServer
 ) -> None:
     with make_site(Site, TTS_DAILY_BUDGET_USD=str(CAP_USD), TTS_LISTENER_VOICES="nova") as site:

@@ -45,7 +45,7 @@ class Road:
         self.site = site
 
     def request(self, text: str, role: str = "nova") -> SpeechRequest:
-        """Who plays this listener voice, as the page says."""
+        """The rendition that plays this listener voice, as the Voices page shows it."""
         voices = dict(pair.split("=") for pair in self.env.get("TTS_VOICES", "").split(",") if pair)
         is_embedded = self.env.get("TTS_PROVIDER") == EMBEDDED_MODEL
         model = EMBEDDED_MODEL if is_embedded else self.env["TTS_MODEL"]
@@ -95,12 +95,12 @@ def other_vendor(request: pytest.FixtureRequest) -> Iterator[OpenAIServer]:
         yield server
 
 
-def test_every_road_of_the_page_is_walked_here() -> None:
+def test_every_road_of_the_voices_page_has_a_test() -> None:
     assert set(roads()) == {REALTIME, VENDOR, EMBEDDED, STAND_IN}
     assert PAGE.read_text().count("```ini") == len(roads())
 
 
-def test_every_variable_of_the_page_is_one_that_the_site_reads() -> None:
+def test_every_variable_of_the_voices_page_is_read_by_the_site() -> None:
     read = "".join(
         path.read_text() for path in (PROJECT / "lifereview").rglob("*.py") if "tests" not in path.parts
     )
@@ -108,7 +108,7 @@ def test_every_variable_of_the_page_is_one_that_the_site_reads() -> None:
     assert named and not {variable for variable in named if f'"{variable}"' not in read}
 
 
-def test_openai_realtime(start: Start, openai: OpenAIServer) -> None:
+def test_the_road_to_openai_realtime_works(start: Start, openai: OpenAIServer) -> None:
     road = start(REALTIME, openai)
     for role in ("nova", "onyx"):
         road.walk(phrase(), role)
@@ -119,7 +119,7 @@ def test_openai_realtime(start: Start, openai: OpenAIServer) -> None:
     assert spent == pytest.approx(openai.bill_usd(), abs=1e-4) and spent > 0
 
 
-def test_another_vendor(start: Start, other_vendor: OpenAIServer) -> None:
+def test_the_road_to_another_vendor_works(start: Start, other_vendor: OpenAIServer) -> None:
     road = start(VENDOR, other_vendor)
     texts = [phrase(), phrase(), LONG]
     for role, text in zip(("nova", "onyx", "nova"), texts, strict=True):
@@ -131,7 +131,7 @@ def test_another_vendor(start: Start, other_vendor: OpenAIServer) -> None:
     assert spoken == pytest.approx(sum(map(len, texts)), abs=50), "each word is paid for once"
 
 
-def test_the_embedded_voice(start: Start) -> None:
+def test_the_road_to_the_embedded_voice_works(start: Start) -> None:
     road = start(EMBEDDED)
     for role in ("nova", "onyx"):
         road.walk("Where did you go to school, and who sat next to you?", role)
@@ -152,17 +152,21 @@ class TestTheEmbeddedVoiceAsAStandIn:
         yield
         execute(road.site, "DELETE FROM ttscache_modelnotice")
 
-    def test_the_provider_speaks_while_it_can(self, road: Road, openai: OpenAIServer) -> None:
+    def test_the_provider_speaks_while_it_is_up(self, road: Road, openai: OpenAIServer) -> None:
         text = phrase()
         assert "generated" in road.caller.say(text).headers["Cache-Status"]
         assert [call.text for call in openai.calls()] == [text]
 
     @pytest.mark.parametrize("fault", [410, 503])
-    def test_free_text_is_spoken_while_it_cannot(self, road: Road, openai: OpenAIServer, fault: int) -> None:
+    def test_the_embedded_voice_speaks_free_text_during_an_outage(
+        self, road: Road, openai: OpenAIServer, fault: int
+    ) -> None:
         openai.behave(fault=fault)
         assert_spoken_instead(road, f"We had a garden with {fault} apple trees.")
 
-    def test_what_a_person_said_is_spoken_and_not_kept(self, road: Road, openai: OpenAIServer) -> None:
+    def test_a_persons_words_are_spoken_by_the_embedded_voice_and_not_kept(
+        self, road: Road, openai: OpenAIServer
+    ) -> None:
         openai.behave(fault=503)
         text = "My sister sang all day long."
         said = road.caller.say(text, content_type="response")
@@ -171,7 +175,9 @@ class TestTheEmbeddedVoiceAsAStandIn:
         rows = query(road.site, "SELECT 1 FROM tts_cache WHERE content_text = %s", text)
         assert rows == []
 
-    def test_a_journey_has_one_voice(self, road: Road, openai: OpenAIServer) -> None:
+    def test_the_embedded_voice_never_speaks_a_journey_text_of_the_provider(
+        self, road: Road, openai: OpenAIServer
+    ) -> None:
         openai.behave(fault=410)
         listed = road.caller.narratives()["narratives"][3]
         for answer in (road.caller.get(listed["audio"]["url"]), road.caller.say(listed["text"])):
@@ -194,7 +200,7 @@ class TestTheEmbeddedVoiceAsAStandIn:
         )
         assert any(call.text == text for call in running_openai.calls())
 
-    def test_it_is_counted_and_costs_nothing(self, road: Road) -> None:
+    def test_fallback_speech_is_counted_and_free(self, road: Road) -> None:
         stats: dict[str, Any] = road.caller.get("/api/cache-stats").json()
         assert stats["by_tier"]["fallback"] >= 4
         spent = query(road.site, "SELECT count(*) FROM ttscache_spending WHERE model = 'embedded'")

@@ -145,7 +145,7 @@ def ids(settings: Any) -> dict[str, Any]:
 
 
 def problems(page: Page) -> list[str]:
-    """What axe finds, and whether somebody has to move sideways to read."""
+    """The violations that axe finds, and whether the page scrolls sideways."""
     found = serious(page)
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"):
         found.append("wider than the window")
@@ -170,7 +170,7 @@ def preview_of_a_file(page: Page, journey: int, folder: Path) -> None:
     expect(page.get_by_text("Where it all began").first).to_be_visible()
 
 
-def test_nothing_serious_on_any_page_and_none_is_wider_than_the_window(
+def test_staff_pages_have_no_serious_violation_and_fit_the_window(
     page: Page, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     found = {}

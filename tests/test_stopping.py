@@ -36,7 +36,7 @@ def site(make_site: MakeSite, openai: OpenAIServer) -> Iterator[Site]:
         yield site
 
 
-def test_who_has_not_ended_by_then_is_killed_in_time() -> None:
+def test_a_process_that_does_not_stop_is_killed_in_time() -> None:
     assert supervisor.STOP_SECONDS < STOP_SECONDS
 
 
@@ -50,7 +50,7 @@ def test_who_has_not_ended_by_then_is_killed_in_time() -> None:
         pytest.param(signal.SIGHUP, True, 1, id="the terminal is closed", marks=pytest.mark.long),
     ],
 )
-def test_everything_ends_in_time_in_the_middle_of_work(
+def test_the_site_stops_in_time_in_the_middle_of_work(
     site: Site, openai: OpenAIServer, number: int, to_group: bool, times: int
 ) -> None:
     wait_until_it_works(site, openai)
@@ -58,7 +58,7 @@ def test_everything_ends_in_time_in_the_middle_of_work(
     assert site.survivors() == []
 
 
-def test_no_work_is_lost_and_none_done_twice(site: Site, openai: OpenAIServer) -> None:
+def test_a_stop_in_the_middle_of_work_loses_and_repeats_nothing(site: Site, openai: OpenAIServer) -> None:
     assert_all_work_gets_done(site, openai)
     calls = clips_and_their_calls(openai)
     assert len(calls) == CLIPS
@@ -68,7 +68,7 @@ def test_no_work_is_lost_and_none_done_twice(site: Site, openai: OpenAIServer) -
         assert len(outcomes) <= 2  # two, where the first was cut in the middle
 
 
-def test_it_ends_in_time_though_the_voice_is_stuck_and_a_listener_waits(
+def test_the_site_stops_in_time_with_a_stuck_provider_and_a_waiting_listener(
     site: Site, openai: OpenAIServer
 ) -> None:
     openai.behave(gate_after_chunks=1)

@@ -78,7 +78,9 @@ def assert_next_is_right(caller: Caller, openai: OpenAIServer, text: str) -> Non
     assert len(openai.calls()) == 1
 
 
-def test_the_first_byte_is_heard_before_the_last_is_sent(caller: Caller, openai: OpenAIServer) -> None:
+def test_the_first_byte_arrives_before_the_provider_sent_the_last(
+    caller: Caller, openai: OpenAIServer
+) -> None:
     text = phrase()
     openai.behave(gate_after_chunks=1)
     with caller.start_saying(text) as response:
@@ -108,7 +110,7 @@ def test_a_known_clip_without_audio_streams_from_its_address(caller: Caller, ope
         assert first + whole_body(response) == sound_of(text)
 
 
-def test_who_joins_late_hears_everything_from_the_first_byte(caller: Caller, openai: OpenAIServer) -> None:
+def test_a_late_listener_gets_the_recording_from_its_first_byte(caller: Caller, openai: OpenAIServer) -> None:
     text = phrase()
     openai.behave(gate_after_chunks=2)
     with caller.start_saying(text) as early:
@@ -123,7 +125,7 @@ def test_who_joins_late_hears_everything_from_the_first_byte(caller: Caller, ope
     assert len(openai.calls()) == 1
 
 
-def test_a_clip_is_kept_though_the_one_who_asked_for_it_left(caller: Caller, openai: OpenAIServer) -> None:
+def test_a_clip_is_kept_when_its_listener_leaves(caller: Caller, openai: OpenAIServer) -> None:
     text = phrase()
     openai.behave(gate_after_chunks=1)
     with caller.start_saying(text) as response:
@@ -153,7 +155,7 @@ def test_a_clip_that_turns_out_broken_is_cut_and_forgotten(
 
 
 @pytest.mark.parametrize(("fault", "status"), FAILS_BEFORE_A_BYTE.items())
-def test_no_byte_of_use_is_an_error_with_its_status(
+def test_a_generation_without_a_byte_has_an_error_status(
     caller: Caller, openai: OpenAIServer, fault: str, status: int, note_fault: NoteFault
 ) -> None:
     text = phrase()
@@ -168,7 +170,7 @@ def test_no_byte_of_use_is_an_error_with_its_status(
     note_fault(f"provider: {FAULTS[fault]}", f"{status} after 3 tries", remembered)
 
 
-def test_a_voice_that_drips_is_cut_off(
+def test_a_provider_that_drips_is_cut_off(
     impatient: Caller, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
     text = phrase()
@@ -181,7 +183,7 @@ def test_a_voice_that_drips_is_cut_off(
 
 
 @pytest.mark.parametrize("fault", ["never", "drip_headers"])
-def test_a_voice_that_never_answers_is_a_timeout(
+def test_a_provider_that_never_answers_is_a_timeout(
     impatient: Caller, openai: OpenAIServer, fault: str, note_fault: NoteFault
 ) -> None:
     text = phrase()
@@ -194,7 +196,7 @@ def test_a_voice_that_never_answers_is_a_timeout(
 
 
 @pytest.mark.parametrize("fault", [500, 503, 429, "hang_up", "html", "empty"])
-def test_trouble_before_the_first_byte_is_tried_again(
+def test_a_fault_before_the_first_byte_is_retried_over_http(
     caller: Caller, openai: OpenAIServer, fault: str | int
 ) -> None:
     text = phrase()
@@ -204,7 +206,7 @@ def test_trouble_before_the_first_byte_is_tried_again(
     assert len(openai.calls()) == 2
 
 
-def test_everyone_who_listens_learns_that_it_broke(caller: Caller, openai: OpenAIServer) -> None:
+def test_every_listener_of_a_broken_recording_is_cut_off(caller: Caller, openai: OpenAIServer) -> None:
     text = long_phrase()
     openai.behave(fault="break_off", gate_after_chunks=1)
     with caller.start_saying(text) as first, caller.start_saying(text) as second:
@@ -250,7 +252,7 @@ def test_head_never_has_a_clip_made(caller: Caller, openai: OpenAIServer) -> Non
     assert openai.calls() == []
 
 
-def test_a_text_too_long_for_one_call_is_one_clip(caller: Caller, openai: OpenAIServer) -> None:
+def test_a_text_of_several_calls_is_one_clip(caller: Caller, openai: OpenAIServer) -> None:
     sentences = [f"This is sentence {number} of a long life, {phrase(4)}" for number in range(90)]
     text = " ".join(sentences)
     openai.behave(headers_delay_seconds=0.2)  # so that calls overlap
@@ -267,7 +269,7 @@ def test_a_text_too_long_for_one_call_is_one_clip(caller: Caller, openai: OpenAI
     assert (again.status, again.body) == (206, heard.body[1000:2000])
 
 
-def test_a_part_that_fails_is_the_only_one_made_again(caller: Caller, openai: OpenAIServer) -> None:
+def test_only_a_failed_part_is_made_again_over_http(caller: Caller, openai: OpenAIServer) -> None:
     text = " ".join(f"This is sentence {number} of a long life, {phrase(4)}" for number in range(90))
     openai.behave(fault="half", first_calls=1)
     assert caller.say(text).status == 200

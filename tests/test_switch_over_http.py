@@ -73,7 +73,7 @@ def questions(caller: Caller, voice: str) -> list[dict[str, Any]]:
 
 
 def looks_until_switched(caller: Caller, words: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """What listeners of both voices get, as often as it takes, and LOOKS times at least."""
+    """Poll the journey in both voices until it switched, at least LOOKS times."""
     switched: set[str] = set()
     end = time.monotonic() + 120
     number = 0
@@ -87,9 +87,7 @@ def looks_until_switched(caller: Caller, words: str) -> Iterator[tuple[str, list
         number += 1
 
 
-def test_never_new_words_with_old_sound_and_all_of_them_in_one_answer(
-    site: Site, openai: OpenAIServer
-) -> None:
+def test_an_answer_never_mixes_new_words_with_old_audio(site: Site, openai: OpenAIServer) -> None:
     openai.behave(chunk_delay_seconds=0.3)
     staff = threading.Thread(target=publish, args=(site, "Another question"))
     staff.start()
@@ -104,7 +102,9 @@ def test_never_new_words_with_old_sound_and_all_of_them_in_one_answer(
 
 
 @pytest.mark.parametrize("voice", VOICES)
-def test_what_is_heard_then_are_the_new_words(site: Site, openai: OpenAIServer, voice: str) -> None:
+def test_the_new_audio_has_the_new_words_after_the_switch(
+    site: Site, openai: OpenAIServer, voice: str
+) -> None:
     new = [each for each in questions(Caller(site), voice) if each["text"].startswith("Another question")]
     heard = [Caller(site).get(each["audio"]["url"]).body for each in new]
     assert len(new) == len(CHANGED)
@@ -112,7 +112,7 @@ def test_what_is_heard_then_are_the_new_words(site: Site, openai: OpenAIServer, 
     assert openai.calls() == []
 
 
-def test_a_clip_that_is_made_again_plays_the_old_one_until_the_new_one_is_there(
+def test_a_remade_clip_plays_the_old_audio_until_the_new_one_is_ready(
     site: Site, openai: OpenAIServer
 ) -> None:
     caller = Caller(site)
@@ -140,7 +140,7 @@ def test_a_clip_that_is_made_again_plays_the_old_one_until_the_new_one_is_there(
     assert len(openai.calls()) == 1
 
 
-def test_a_clip_that_fails_leaves_listeners_what_they_have(site: Site, openai: OpenAIServer) -> None:
+def test_a_failed_clip_leaves_listeners_the_old_version(site: Site, openai: OpenAIServer) -> None:
     before = questions(Caller(site), "nova")
     openai.behave(fault=400, on_text="Refused q02")
     publish(site, "Refused")
@@ -148,7 +148,7 @@ def test_a_clip_that_fails_leaves_listeners_what_they_have(site: Site, openai: O
     assert questions(Caller(site), "nova") == before
 
 
-def test_a_switch_that_was_missed_is_made_up_for_at_the_next_start(site: Site, openai: OpenAIServer) -> None:
+def test_a_missed_switch_happens_at_the_next_start(site: Site, openai: OpenAIServer) -> None:
     """The process that ended the run was killed before it had a look."""
     site.manage(
         "shell", "-c", f"{IMPORTS}publishing.withdraw(Publication.objects.waiting().get())", check=True

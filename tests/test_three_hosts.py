@@ -60,16 +60,16 @@ class TestARun:
         hosts.wait_until_done("shared")
         return Made(texts, hosts.voice.calls())
 
-    def test_every_host_makes_some_of_it(self, hosts: Hosts, made: Made) -> None:
+    def test_every_host_makes_some_clips_of_a_run(self, hosts: Hosts, made: Made) -> None:
         assert len(hosts.shares(made.calls)) == HOSTS, hosts.shares(made.calls)
 
-    def test_every_text_is_paid_for_once(self, made: Made) -> None:
+    def test_three_hosts_pay_for_every_text_once(self, made: Made) -> None:
         assert Counter(call.text for call in made.calls) == Counter(made.texts)
 
-    def test_over_all_hosts_no_more_are_made_at_once_than_is_allowed(self, made: Made) -> None:
+    def test_three_hosts_never_exceed_the_warm_concurrency(self, made: Made) -> None:
         assert HOSTS < peak_concurrency(made.calls) <= AT_ONCE
 
-    def test_every_clip_plays_from_every_host(self, callers: list[Caller], made: Made) -> None:
+    def test_every_clip_of_a_run_plays_from_every_host(self, callers: list[Caller], made: Made) -> None:
         for caller in callers:
             assert [caller.clip(hash_of(text)).body for text in made.texts] == list(map(sound_of, made.texts))
 
@@ -111,7 +111,7 @@ class TestAPrune:
         wait_until(lambda: not query(hosts.sites[0], left), "the end of the records", seconds=60)
         return texts
 
-    def test_it_is_done_once(self, hosts: Hosts, texts: list[str]) -> None:
+    def test_three_hosts_prune_once(self, hosts: Hosts, texts: list[str]) -> None:
         wait_until(
             lambda: (
                 query(hosts.sites[0], "SELECT state, removed FROM ttscache_prunerun") == [("done", PRUNED)]
@@ -119,7 +119,7 @@ class TestAPrune:
             "its end",
         )
 
-    def test_no_host_knows_or_holds_the_clips_any_more(self, callers: list[Caller], texts: list[str]) -> None:
+    def test_pruned_clips_are_gone_on_every_host(self, callers: list[Caller], texts: list[str]) -> None:
         hashes = [hash_of(text) for text in texts]
         for caller in callers:
             wait_until(
@@ -140,7 +140,7 @@ class Accident:
 
 
 class TestAHostThatIsCutOff:
-    """In the order of one accident: away, and back."""
+    """The tests run in order, through one accident: away, and back."""
 
     @pytest.fixture(scope="class")
     @staticmethod
@@ -158,13 +158,13 @@ class TestAHostThatIsCutOff:
         yield Accident(lost, texts, interrupted)
         lost.host.plug_in()
 
-    def test_the_others_take_over_its_work_and_finish_the_run(self, hosts: Hosts, accident: Accident) -> None:
+    def test_other_hosts_finish_the_work_of_a_lost_host(self, hosts: Hosts, accident: Accident) -> None:
         assert accident.interrupted
         hosts.wait_until_done("cut off", seconds=180)
         kept = "SELECT count(*) FROM tts_cache WHERE content_text LIKE 'cut off%%' AND stored_at IS NOT NULL"
         assert query(hosts.sites[0], kept) == [(CLIPS,)]
 
-    def test_it_still_plays_the_published_clips_that_it_holds(self, hosts: Hosts, accident: Accident) -> None:
+    def test_a_cut_off_host_still_plays_its_published_clips(self, hosts: Hosts, accident: Accident) -> None:
         published = Caller(hosts.sites[0]).narratives()["narratives"]
         held = [item for item in published if files_of(accident.lost, item["audio"]["content_hash"])]
         assert held
@@ -172,23 +172,25 @@ class TestAHostThatIsCutOff:
             heard = [Caller(accident.lost).get(item["audio"]["url"]) for item in held]
         assert [clip.body for clip in heard] == [sound_of(item["text"]) for item in held]
 
-    def test_it_says_that_its_database_is_missing(self, accident: Accident) -> None:
+    def test_readyz_of_a_cut_off_host_reports_its_database(self, accident: Accident) -> None:
         with accident.lost.host.inside():
             ready = Caller(accident.lost).get("/readyz")
         assert (ready.status, "database: NOT READY" in ready.body.decode()) == (503, True)
 
-    def test_plugged_in_again_it_is_ready(self, accident: Accident) -> None:
+    def test_a_host_is_ready_once_plugged_in_again(self, accident: Accident) -> None:
         accident.lost.host.plug_in()
         wait_until(lambda: Caller(accident.lost).get("/readyz").status == 200, "it to be ready", every=0.5)
 
-    def test_only_what_was_under_way_on_it_is_paid_for_twice(self, hosts: Hosts, accident: Accident) -> None:
+    def test_only_clips_under_way_on_a_lost_host_are_paid_twice(
+        self, hosts: Hosts, accident: Accident
+    ) -> None:
         wait_until(lambda: has_beaten(accident.lost), "its cluster at work", seconds=120, every=0.5)
         paid = Counter(call.text for call in hosts.voice.calls())
         assert set(paid) == set(accident.texts)
         assert {text for text, times in paid.items() if times > 1} <= set(accident.interrupted)
         assert max(paid.values()) <= 2
 
-    def test_it_takes_part_in_the_next_run(self, hosts: Hosts, accident: Accident) -> None:
+    def test_a_host_that_came_back_takes_part_in_the_next_run(self, hosts: Hosts, accident: Accident) -> None:
         hosts.voice.reset()
         hosts.voice.behave(headers_delay_seconds=0.5)
         texts = hosts.start_run("back again", CLIPS)

@@ -67,7 +67,7 @@ def page(request: pytest.FixtureRequest, site: WebServer, browser: Browser) -> I
 
 
 def heard(site: WebServer) -> list[str]:
-    """What listeners get, in its order."""
+    """The texts that listeners get, in their order."""
     return [one["text"] for one in http.get(f"{site.url}/api/narratives").json()["narratives"]]
 
 
@@ -76,7 +76,7 @@ def save(page: Page) -> None:
     expect(page.get_by_text("was changed successfully")).to_be_visible()
 
 
-def test_what_is_deleted_by_keyboard_is_back_by_keyboard(page: Page, site: WebServer) -> None:
+def test_a_text_can_be_deleted_and_restored_by_keyboard(page: Page, site: WebServer) -> None:
     before = heard(site)
     page.get_by_label("Delete: Where?").press("Space")
     save(page)
@@ -86,7 +86,7 @@ def test_what_is_deleted_by_keyboard_is_back_by_keyboard(page: Page, site: WebSe
     assert heard(site) == before
 
 
-def test_arrows_change_the_order_by_keyboard(page: Page, site: WebServer) -> None:
+def test_arrow_buttons_change_the_order_by_keyboard(page: Page, site: WebServer) -> None:
     first, second = heard(site)[1:3]
     page.get_by_role("button", name=f"Move down: {first}").press("Enter")
     expect(page.locator("[data-moved]")).to_have_text(f"{first} is now number 3 of 4.")
@@ -94,7 +94,7 @@ def test_arrows_change_the_order_by_keyboard(page: Page, site: WebServer) -> Non
     assert heard(site)[1:3] == [second, first]
 
 
-def test_dragging_changes_the_order(page: Page, site: WebServer) -> None:
+def test_dragging_a_row_changes_the_order(page: Page, site: WebServer) -> None:
     first, second = heard(site)[1:3]
     handles = page.locator(".narratives .original .narrative-handle")
     handles.nth(2).scroll_into_view_if_needed()
@@ -104,7 +104,7 @@ def test_dragging_changes_the_order(page: Page, site: WebServer) -> None:
     assert heard(site)[1:3] == [second, first]
 
 
-def test_nothing_serious_for_those_who_see_or_move_otherwise(page: Page, site: WebServer) -> None:
+def test_deleting_and_ordering_have_no_serious_accessibility_violation(page: Page, site: WebServer) -> None:
     page.get_by_label("Delete: Thank you.").press("Space")
     save(page)
     with skipped_when_unavailable():

@@ -94,13 +94,17 @@ class TestKilled:
     def runs(self, site: Site) -> list[Any]:
         return query(site, "SELECT id FROM ttscache_warmrun ORDER BY id")
 
-    def test_the_worker(self, site: Site, openai: OpenAIServer, cut: set[tuple[str, str]]) -> None:
+    def test_a_killed_worker_is_replaced(
+        self, site: Site, openai: OpenAIServer, cut: set[tuple[str, str]]
+    ) -> None:
         cut |= self.wait_in_the_middle(site, openai, 6)
         end_at_once(callers_of(openai, site))
         self.let_pass_and_then_hold(openai, 6 + AT_ONCE)
         wait_until(lambda: len(openai.calls()) > 6 + AT_ONCE, "work that goes on", seconds=60)
 
-    def test_everything(self, site: Site, openai: OpenAIServer, cut: set[tuple[str, str]]) -> None:
+    def test_a_run_continues_after_everything_was_killed(
+        self, site: Site, openai: OpenAIServer, cut: set[tuple[str, str]]
+    ) -> None:
         before = self.runs(site)
         cut |= self.wait_in_the_middle(site, openai, 6 + 6 + AT_ONCE)
         end_at_once(site.processes())
@@ -110,13 +114,13 @@ class TestKilled:
         wait_until(lambda: ready_clips(site) == len(VOICES) * CLIPS_A_VOICE, "all clips", seconds=90)
         assert self.runs(site) == before
 
-    def test_no_item_is_lost(self, site: Site) -> None:
+    def test_kills_lose_no_item(self, site: Site) -> None:
         done = "SELECT count(*) FROM ttscache_warmrun WHERE state = 'done'"
         wait_until(lambda: query(site, done) == [(len(VOICES),)], "the end of both runs")
         items = query(site, "SELECT state, count(*) FROM ttscache_warmitem GROUP BY state")
         assert dict(items) == {"done": len(VOICES) * CLIPS_A_VOICE}
 
-    def test_no_clip_is_paid_for_again_but_those_that_were_cut_off(
+    def test_kills_cost_only_the_interrupted_clips_again(
         self, openai: OpenAIServer, cut: set[tuple[str, str]]
     ) -> None:
         calls = Counter(clip_of(call) for call in openai.calls())
@@ -126,7 +130,7 @@ class TestKilled:
 
 
 class TestTwoHosts:
-    def test_their_clusters_together_keep_to_what_is_allowed_long_texts_included(
+    def test_two_clusters_keep_to_the_warm_concurrency_with_long_texts(
         self, make_site: MakeSite, openai: OpenAIServer
     ) -> None:
         """A text in three parts takes one slot, and its parts come one after another."""
@@ -159,7 +163,7 @@ class TestLanes:
         yield Caller(site, site.api_token())
         site.kill()
 
-    def test_a_live_miss_waits_for_no_slot(self, caller: Caller, openai: OpenAIServer) -> None:
+    def test_a_live_miss_does_not_wait_for_a_warm_slot(self, caller: Caller, openai: OpenAIServer) -> None:
         text = phrase()
         with ThreadPoolExecutor(1) as thread:
             answer = thread.submit(caller.say, text)
@@ -169,9 +173,7 @@ class TestLanes:
             openai.release()
             assert answer.result().body == sound_of(text)
 
-    def test_a_prefetch_goes_before_everything_that_is_scheduled(
-        self, caller: Caller, openai: OpenAIServer
-    ) -> None:
+    def test_a_prefetch_precedes_all_scheduled_clips(self, caller: Caller, openai: OpenAIServer) -> None:
         openai.behave(gate_after_chunks=1)
         wait_until(lambda: len(under_way(openai)) == AT_ONCE, "work in every slot")
         begun = [clip_of(call) for call in openai.calls()]

@@ -62,9 +62,9 @@ def run_of(caller: Caller, voice: str = "nova") -> Any:
 
 
 class TestOverHttp:
-    """In the order of one warm run: nothing made, under way, done."""
+    """The tests run in order, through one warm run: nothing made, under way, done."""
 
-    def test_what_is_missing_is_queued(self, stranger: Caller) -> None:
+    def test_pre_cache_queues_missing_clips(self, stranger: Caller) -> None:
         response = stranger.post(PRE_CACHE, {"voice": "nova"})
         assert response.status == 202
         begun = answered(response)
@@ -73,16 +73,16 @@ class TestOverHttp:
         assert begun["queued_count"] == CLIPS_A_VOICE
         assert begun["status_url"] == f"/api/warm-runs/{begun['run']}"
 
-    def test_who_asks_meanwhile_joins_the_run(self, stranger: Caller, site: Site) -> None:
+    def test_a_second_pre_cache_joins_the_run(self, stranger: Caller, site: Site) -> None:
         asked = at_once(8, lambda index: answered(stranger.post(PRE_CACHE, {"voice": "nova"})))
         assert len({answer["run"] for answer in asked if not isinstance(answer, Exception)}) == 1
         assert [answer for answer in asked if isinstance(answer, Exception)] == []
         assert answered(stranger.post(PRE_CACHE, {}))["run"] == run_of(stranger)["run"]  # the default voice
 
-    def test_another_voice_has_a_run_of_its_own(self, stranger: Caller) -> None:
+    def test_pre_cache_of_another_voice_has_its_own_run(self, stranger: Caller) -> None:
         assert run_of(stranger, "sage")["run"] != run_of(stranger, "nova")["run"]
 
-    def test_as_many_are_made_at_once_as_is_allowed_and_no_more(
+    def test_a_run_uses_exactly_the_allowed_concurrency(
         self, stranger: Caller, running_slowly: OpenAIServer
     ) -> None:
         wait_until(lambda: len(running_slowly.calls()) == AT_ONCE, "calls in all slots", seconds=60)
@@ -95,7 +95,9 @@ class TestOverHttp:
         wait_until(lambda: run_of(stranger, "sage")["state"] == "done", "the end of both runs", seconds=120)
         assert running_slowly.peak_concurrency() == AT_ONCE
 
-    def test_the_end_is_told(self, stranger: Caller, site: Site, running_slowly: OpenAIServer) -> None:
+    def test_the_status_of_a_run_reports_its_end(
+        self, stranger: Caller, site: Site, running_slowly: OpenAIServer
+    ) -> None:
         for voice in ("nova", "sage"):
             run = run_of(stranger, voice)
             assert (run["state"], run["failed"], run["eta_seconds"]) == ("done", 0, 0)
@@ -106,7 +108,7 @@ class TestOverHttp:
             assert run["cost_usd"] == pytest.approx(spoken * 30 / 1e6, abs=1e-5)
         assert len(running_slowly.calls()) == ready_clips(site) == 2 * CLIPS_A_VOICE
 
-    def test_when_all_is_there_nothing_is_queued(
+    def test_pre_cache_queues_nothing_when_all_clips_exist(
         self, stranger: Caller, running_slowly: OpenAIServer
     ) -> None:
         before = len(running_slowly.calls())
@@ -117,7 +119,9 @@ class TestOverHttp:
         assert answered(stranger.get(begun["status_url"]))["state"] == "done"
         assert len(running_slowly.calls()) == before
 
-    def test_what_was_made_is_what_is_heard(self, stranger: Caller, running_slowly: OpenAIServer) -> None:
+    def test_clips_of_a_run_are_the_clips_that_play(
+        self, stranger: Caller, running_slowly: OpenAIServer
+    ) -> None:
         before = len(running_slowly.calls())
         for voice in ("nova", "sage"):
             listed = stranger.narratives(voice)
@@ -177,7 +181,9 @@ class Screen:
 
 
 class TestByHand:
-    def test_a_dry_run_counts_and_writes_nothing(self, workshop: WebServer, openai: OpenAIServer) -> None:
+    def test_the_warm_command_dry_run_counts_and_writes_nothing(
+        self, workshop: WebServer, openai: OpenAIServer
+    ) -> None:
         tables = ("tts_cache", "tts_cache_files", "ttscache_warmrun", "ttscache_warmitem", "django_q_ormq")
         before = [query(workshop, f"SELECT * FROM {name} ORDER BY id") for name in tables]
         files = files_of(workshop)
@@ -193,10 +199,10 @@ class TestByHand:
         assert files_of(workshop) == files
         assert openai.calls() == []
 
-    def test_ctrl_c_ends_it_cleanly_and_says_that_the_cluster_goes_on(
+    def test_ctrl_c_ends_the_warm_command_and_the_cluster_continues(
         self, workshop: WebServer, openai: OpenAIServer
     ) -> None:
-        """In a terminal, where it draws a bar."""
+        """Runs in a terminal, where the command draws a bar."""
         openai.behave(gate_after_chunks=1)
         with in_terminal(workshop, "warm", "--voice", "sage") as (command, screen):
             wait_until(lambda: "0/17 clips" in screen.text() and openai.calls(), "a bar, and clips under way")
@@ -211,14 +217,14 @@ class TestByHand:
         assert {call.outcome for call in openai.calls()} == {"completed"}  # what is paid for is finished
         assert ready_clips(workshop) == CLIPS_A_VOICE + len(openai.calls())
 
-    def test_one_voice_alone_can_be_made(self, workshop: WebServer, openai: OpenAIServer) -> None:
+    def test_the_warm_command_can_make_one_voice(self, workshop: WebServer, openai: OpenAIServer) -> None:
         done = workshop.manage("warm", "--voice", "sage", check=True)
         assert "17/17" in done.stdout
         assert {call.voice for call in openai.calls()} == {"sage"}
         assert 0 < len(openai.calls()) <= CLIPS_A_VOICE
         assert ready_clips(workshop) == 2 * CLIPS_A_VOICE
 
-    def test_a_clip_that_fails_is_not_named_by_its_words_and_the_others_are_made(
+    def test_the_warm_command_names_failed_clips_without_words_and_makes_the_others(
         self, workshop: WebServer, openai: OpenAIServer
     ) -> None:
         texts = [
@@ -231,13 +237,13 @@ class TestByHand:
         assert longest[:20] not in done.stdout + done.stderr
         assert ready_clips(workshop) == 3 * CLIPS_A_VOICE - 1
 
-    def test_the_rest_is_made_by_the_next(self, workshop: WebServer, openai: OpenAIServer) -> None:
+    def test_the_next_warm_command_makes_the_rest(self, workshop: WebServer, openai: OpenAIServer) -> None:
         workshop.manage("warm", check=True)
         assert [call.outcome for call in openai.calls()] == ["completed"]
         assert ready_clips(workshop) == 3 * CLIPS_A_VOICE
         assert workshop.manage("warm", check=True).stdout.startswith("0 of 51 clips are missing")
 
-    def test_a_voice_that_listeners_do_not_have_is_refused(self, workshop: WebServer) -> None:
+    def test_the_warm_command_refuses_an_unknown_voice(self, workshop: WebServer) -> None:
         done = workshop.manage("warm", "--voice", "robot")
         assert done.returncode == 1
         assert "nova, onyx, sage" in done.stderr

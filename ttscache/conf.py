@@ -54,7 +54,7 @@ class Conf:
     daily_budget_usd: float | None = None  # hard cap on provider spending in a day (UTC)
     ask_above_usd: float = 1.0  # what staff have made at a price they have seen is asked about above this
     allow_anonymous_text: bool = False
-    waiting_threads: int = 48  # of one process; see README, WEB_THREADS
+    waiting_threads: int = 48  # of one process; see docs/configuration.md, WEB_THREADS
     lease_seconds: float = 8.0  # a lease that is not renewed for so long may be taken over
     flush_seconds: float = 2.0
     prices: Mapping[str, Price] = field(default_factory=lambda: LIST_PRICES)

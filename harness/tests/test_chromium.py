@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-def test_sound_waits_for_a_gesture(browser: Browser) -> None:
+def test_chromium_blocks_sound_before_a_gesture(browser: Browser) -> None:
     page = browser.new_page()
     page.route("**/*", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
     page.goto("http://site.test/")  # not set_content: it evaluates, which counts as a gesture

@@ -27,7 +27,7 @@ def rows() -> dict[str, list[Any]]:
     }
 
 
-def test_a_year_shows_in_every_range():
+def test_demo_figures_of_a_year_show_in_every_range():
     seed(365)
     for name in ("24h", "7d", "30d", "90d", "365d"):
         found = request_figures(Scope.from_query({"range": name}))
@@ -36,7 +36,7 @@ def test_a_year_shows_in_every_range():
 
 
 @pytest.mark.any_database
-def test_the_figures_are_equal_each_time():
+def test_demo_figures_are_equal_each_time():
     now = timezone.now()
     seed(10, now)
     first = rows()

@@ -34,23 +34,23 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("reply", WHOLE)
-def test_a_whole_body_is_read(reply: bytes) -> None:
+def test_http_client_reads_a_whole_body(reply: bytes) -> None:
     assert get(answering(reply)).body == b"clip"
 
 
 @pytest.mark.parametrize("reply", BROKEN)
-def test_a_body_without_its_end_is_broken(reply: bytes) -> None:
+def test_http_client_reports_a_body_without_its_end(reply: bytes) -> None:
     pieces = stream(answering(reply))
     with pytest.raises(BrokenTransfer):
         list(pieces)
 
 
-def test_a_head_has_no_body() -> None:
+def test_http_client_reads_no_body_after_head() -> None:
     reply = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
     assert request("HEAD", answering(reply)).headers["Content-Length"] == "9"
 
 
-def test_calls_at_once_meet_and_keep_their_order() -> None:
+def test_concurrent_http_calls_start_together_and_keep_their_order() -> None:
     meeting = threading.Barrier(3, timeout=60)
 
     def call(index: int) -> int:

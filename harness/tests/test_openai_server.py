@@ -51,20 +51,22 @@ def client(openai: OpenAIServer) -> Iterator[official.OpenAI]:
 
 class TestSpeech:
     @pytest.mark.parametrize("audio_format", [name for name in CODINGS if name != "pcm"])
-    def test_it_decodes_and_lasts_as_long_as_the_text(self, openai: OpenAIServer, audio_format: str) -> None:
+    def test_stand_in_audio_decodes_and_lasts_as_long_as_the_text(
+        self, openai: OpenAIServer, audio_format: str
+    ) -> None:
         response = speak(openai, response_format=audio_format)
         assert response.headers["Content-Type"] == CODINGS[audio_format].media_type
         assert seconds(response.body) == pytest.approx(len(TEXT) / 15, abs=0.2)
 
-    def test_pcm_is_plain_samples(self, openai: OpenAIServer) -> None:
+    def test_stand_in_pcm_is_plain_samples(self, openai: OpenAIServer) -> None:
         samples = np.frombuffer(speak(openai, response_format="pcm").body, "<i2")
         assert len(samples) / 24_000 == pytest.approx(len(TEXT) / 15, abs=0.1)
         assert np.sqrt(np.mean((samples / 32768) ** 2)) > 0.05
 
-    def test_speed_counts(self, openai: OpenAIServer) -> None:
+    def test_stand_in_audio_follows_the_speed(self, openai: OpenAIServer) -> None:
         assert seconds(speak(openai, speed=2).body) == pytest.approx(len(TEXT) / 30, abs=0.2)
 
-    def test_what_sounds_alike_is_alike_and_nothing_else(self, openai: OpenAIServer) -> None:
+    def test_stand_in_audio_differs_by_text_and_voice(self, openai: OpenAIServer) -> None:
         other: list[dict[str, Any]]
         other = [{"voice": "onyx"}, {"model": "tts-1"}, {"text": TEXT[::-1]}, {"speed": 1.1}]
         clips = [speak(openai, **change).body for change in [*other, {}, {}]]
@@ -100,7 +102,7 @@ class TestRefusals:
             {"model": ""},
         ],
     )
-    def test_a_wrong_request_is_the_callers_fault(
+    def test_stand_in_answers_400_to_a_wrong_request(
         self, openai: OpenAIServer, wrong: dict[str, object]
     ) -> None:
         response = post_json(f"{openai.base_url}/audio/speech", spoken() | wrong, KEY)
@@ -108,22 +110,24 @@ class TestRefusals:
         assert set(response.json()["error"]) == {"message", "type", "param", "code"}
         assert openai.calls() == []
 
-    def test_without_a_key_nothing_is_said(self, openai: OpenAIServer) -> None:
+    def test_stand_in_refuses_a_call_without_a_key(self, openai: OpenAIServer) -> None:
         assert post_json(f"{openai.base_url}/audio/speech", spoken()).status == 401
         assert get(f"{openai.base_url}/models").status == 401
 
-    def test_an_unknown_model_is_not_found(self, client: official.OpenAI) -> None:
+    def test_stand_in_answers_404_to_an_unknown_model(self, client: official.OpenAI) -> None:
         with pytest.raises(official.NotFoundError, match="does not exist"):
             client.audio.speech.create(model="tts-9", voice="nova", input=TEXT)
 
-    def test_further_voices_are_told_at_the_start(self) -> None:
+    def test_stand_in_can_be_started_with_further_voices(self) -> None:
         with OpenAIServer(extra_voices=("my_voice",)) as server:
             assert speak(server, voice="my_voice").status == 200
 
 
 class TestFaults:
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 429, 500, 503])
-    def test_statuses(self, openai: OpenAIServer, client: official.OpenAI, status: int) -> None:
+    def test_a_fault_can_be_any_http_status(
+        self, openai: OpenAIServer, client: official.OpenAI, status: int
+    ) -> None:
         openai.behave(fault=status, retry_after_seconds=7)
         with pytest.raises(official.APIStatusError) as caught:
             client.audio.speech.create(model="tts-1-hd", voice="nova", input=TEXT)
@@ -131,11 +135,11 @@ class TestFaults:
         assert caught.value.response.headers.get("Retry-After") == ("7" if status in (429, 503) else None)
         assert [call.outcome for call in openai.calls()] == [str(status)]
 
-    def test_html(self, openai: OpenAIServer) -> None:
+    def test_a_fault_can_be_an_html_page(self, openai: OpenAIServer) -> None:
         openai.behave(fault="html")
         assert speak(openai).headers["Content-Type"] == "text/html"
 
-    def test_empty(self, openai: OpenAIServer) -> None:
+    def test_a_fault_can_be_an_empty_body(self, openai: OpenAIServer) -> None:
         openai.behave(fault="empty")
         assert (speak(openai).status, speak(openai).body) == (200, b"")
 
@@ -155,32 +159,32 @@ class TestFaults:
         ):
             response.read()
 
-    def test_silence_lasts_and_is_silent(self, openai: OpenAIServer) -> None:
+    def test_a_fault_can_be_silence_of_the_right_length(self, openai: OpenAIServer) -> None:
         openai.behave(fault="silence")
         silence = decoded(speak(openai, response_format="flac").body)
         assert silence.shape[1] / 24_000 == pytest.approx(len(TEXT) / 15, abs=0.2)
         assert not silence.any()
 
-    def test_short(self, openai: OpenAIServer) -> None:
+    def test_a_fault_can_be_a_short_clip(self, openai: OpenAIServer) -> None:
         openai.behave(fault="short")
         assert seconds(speak(openai).body) < len(TEXT) / 15 / 5
 
     @pytest.mark.parametrize("audio_format", [name for name in CODINGS if name != "pcm"])
-    def test_garbage_does_not_decode(self, openai: OpenAIServer, audio_format: str) -> None:
+    def test_a_fault_can_be_bytes_that_do_not_decode(self, openai: OpenAIServer, audio_format: str) -> None:
         openai.behave(fault="garbage")
         garbage = speak(openai, response_format=audio_format).body
         with pytest.raises((av.FFmpegError, IndexError)):
             decoded(garbage)
 
     @pytest.mark.parametrize(("asked", "given"), [("mp3", "wav"), ("wav", "mp3"), ("opus", "wav")])
-    def test_the_wrong_format(self, openai: OpenAIServer, asked: str, given: str) -> None:
+    def test_a_fault_can_be_another_audio_format(self, openai: OpenAIServer, asked: str, given: str) -> None:
         openai.behave(fault="wrong_format")
         response = speak(openai, response_format=asked)
         assert response.headers["Content-Type"] == CODINGS[asked].media_type
         with av.open(io.BytesIO(response.body)) as container:
             assert container.format.name == given
 
-    def test_drip_is_a_byte_a_second(self, openai: OpenAIServer) -> None:
+    def test_a_fault_can_be_a_byte_a_second(self, openai: OpenAIServer) -> None:
         openai.behave(fault="drip")
         address = f"{openai.base_url}/audio/speech"
         begin = time.monotonic()
@@ -190,13 +194,13 @@ class TestFaults:
         assert second - begin >= DRIP_SECONDS
         wait_until(lambda: openai.calls()[0].outcome == "client_gone", "it notices that nobody listens")
 
-    def test_never_is_never(self, openai: OpenAIServer) -> None:
+    def test_a_fault_can_be_an_answer_that_never_comes(self, openai: OpenAIServer) -> None:
         openai.behave(fault="never")
         with pytest.raises(TimeoutError):
             post_json(f"{openai.base_url}/audio/speech", spoken(), KEY, timeout_seconds=0.3)
         wait_until(lambda: openai.calls()[0].outcome == "client_gone", "it notices that nobody waits")
 
-    def test_it_hangs_up(self, openai: OpenAIServer) -> None:
+    def test_a_fault_can_be_a_closed_connection(self, openai: OpenAIServer) -> None:
         openai.behave(fault="hang_up")
         with pytest.raises(ConnectionError):
             speak(openai)
@@ -208,7 +212,7 @@ class TestFaults:
         openai.behave(fault=503, first_calls=5)
         assert get(f"{openai.base_url}/models", KEY).status == 200
 
-    def test_an_unknown_fault_is_refused(self, openai: OpenAIServer) -> None:
+    def test_stand_in_refuses_an_unknown_fault(self, openai: OpenAIServer) -> None:
         with pytest.raises(ValueError, match="break_off"):
             openai.behave(fault="breakoff")
         with pytest.raises(ValueError, match="unexpected keyword"):
@@ -226,7 +230,7 @@ class TestControl:
         texts = ["the garden", "the house", "the house", "a garden"]
         assert [speak(openai, text).status for text in texts] == [500, 429, 200, 500]
 
-    def test_the_time_a_clip_takes(self, openai: OpenAIServer) -> None:
+    def test_stand_in_takes_the_time_it_is_told(self, openai: OpenAIServer) -> None:
         pace = {"headers_delay_seconds": 0.2, "first_byte_delay_seconds": 0.1}
         openai.behave(**pace, chunks=4, chunk_delay_seconds=0.1)
         begin = time.monotonic()
@@ -251,7 +255,7 @@ class TestControl:
             assert heard + b"".join(piece for _, piece in pieces) == whole
         assert openai.calls()[-1].outcome == "completed"
 
-    def test_a_gate_before_the_headers(self, openai: OpenAIServer) -> None:
+    def test_a_gate_can_hold_the_headers(self, openai: OpenAIServer) -> None:
         openai.behave(gate_before_headers=True)
         with pytest.raises(TimeoutError):
             post_json(f"{openai.base_url}/audio/speech", spoken(), KEY, timeout_seconds=0.2)
@@ -269,7 +273,7 @@ class TestControl:
             next(iter(response))
         wait_until(lambda: openai.calls()[0].outcome == "client_gone", "it notices that nobody listens")
 
-    def test_what_a_call_was(self, openai: OpenAIServer) -> None:
+    def test_stand_in_logs_each_call(self, openai: OpenAIServer) -> None:
         speak(openai, voice="onyx", speed=1.5)
         (call,) = openai.calls()
         assert (call.text, call.voice, call.model, call.audio_format) == (TEXT, "onyx", "tts-1-hd", "mp3")
@@ -277,7 +281,7 @@ class TestControl:
         assert call.ended_at is not None
         assert call.started_at <= call.first_byte_at <= call.ended_at
 
-    def test_two_hundred_at_once(self, openai: OpenAIServer) -> None:
+    def test_stand_in_answers_two_hundred_calls_at_once(self, openai: OpenAIServer) -> None:
         openai.behave(gate_after_chunks=1)
         pending = at_once(201, lambda index: speak(openai) if index < 200 else release_at(openai, 200))
         assert {len(response.body) for response in pending if isinstance(response, Response)} == {
@@ -285,7 +289,7 @@ class TestControl:
         }
         assert openai.peak_concurrency() == 200
 
-    def test_an_outage_and_the_return(self) -> None:
+    def test_stand_in_can_be_down_and_come_back(self) -> None:
         with OpenAIServer() as server:
             server.stop()
             with pytest.raises(ConnectionError):
@@ -299,5 +303,5 @@ def release_at(server: OpenAIServer, count: int) -> None:
     server.release()
 
 
-def test_headers_of_json() -> None:
+def test_stand_in_json_has_its_headers() -> None:
     assert json_headers(KEY)["Content-Type"] == "application/json"

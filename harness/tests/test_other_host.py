@@ -28,11 +28,11 @@ def there(host: OtherHost, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(host.command(command), capture_output=True, text=True, timeout=20)
 
 
-def test_it_has_a_name_of_its_own(host: OtherHost) -> None:
+def test_the_other_host_has_its_own_name(host: OtherHost) -> None:
     assert there(host, "hostname").stdout.strip() == host.name != socket.gethostname()
 
 
-def test_it_reaches_this_machine_by_the_cable_alone(host: OtherHost) -> None:
+def test_the_other_host_reaches_this_machine_only_by_its_cable(host: OtherHost) -> None:
     with socket.create_server((host.near, 0)) as near, socket.create_server((HOST, 0)) as local:
         reached = [
             there(host, sys.executable, "-c", CONNECT, address, str(server.getsockname()[1])).returncode
@@ -41,14 +41,14 @@ def test_it_reaches_this_machine_by_the_cable_alone(host: OtherHost) -> None:
     assert reached == [0, 1]
 
 
-def test_postgresql_answers_it(host: OtherHost) -> None:
+def test_postgresql_answers_the_other_host(host: OtherHost) -> None:
     with PostgresServer(also_on=host.near) as postgres:
         psycopg.connect(postgres.url.replace(HOST, host.near), connect_timeout=5).close()
         reached = there(host, sys.executable, "-c", CONNECT, host.near, str(postgres.port))
     assert reached.returncode == 0
 
 
-def test_hosts_of_a_network_reach_it_until_their_cable_is_pulled_and_again_afterwards(
+def test_a_host_loses_its_network_while_its_cable_is_pulled(
     network: Network,
 ) -> None:
     with (
@@ -64,14 +64,14 @@ def test_hosts_of_a_network_reach_it_until_their_cable_is_pulled_and_again_after
         wait_until(lambda: there(other, *connect).returncode == 0, "the cable")
 
 
-def test_nothing_of_it_is_left() -> None:
+def test_the_other_host_leaves_nothing_behind() -> None:
     with skipped_when_unavailable(), new_network() as network, OtherHost(network) as host:
         assert network.near in devices()
     wait_until(lambda: network.near not in devices(), "the end of the cable")
     assert subprocess.run(host.command(["true"]), capture_output=True).returncode != 0
 
 
-def test_its_cable_is_no_device_of_this_machine(network: Network, host: OtherHost) -> None:
+def test_the_cable_of_the_other_host_is_no_device_of_this_machine(network: Network, host: OtherHost) -> None:
     assert host.cable not in devices()
     assert host.cable in network.run("ip", "-brief", "link")
 

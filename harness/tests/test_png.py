@@ -33,12 +33,12 @@ def pixels_of(png: bytes) -> np.ndarray:
         return next(picture.decode(video=0)).to_ndarray(format="rgb24")
 
 
-def test_few_colours_are_kept_as_they_are():
+def test_a_png_of_few_colours_keeps_them():
     picture = a_picture(200)
     assert (pixels_of(with_palette(png_of(picture))) == picture).all()
 
 
-def test_of_many_colours_each_is_near_to_what_it_was():
+def test_a_png_of_many_colours_keeps_each_nearly():
     picture = a_picture(300).astype(int)
     seen = pixels_of(with_palette(png_of(picture.astype(np.uint8)))).astype(int)
     assert seen.shape == picture.shape

@@ -24,13 +24,13 @@ def ask(url: str, question: LiteralString) -> object:
     return row[0] if row else None
 
 
-def test_each_database_is_new(server: PostgresServer) -> None:
+def test_each_test_database_is_new(server: PostgresServer) -> None:
     with psycopg.connect(server.create_database(), autocommit=True) as connection:
         connection.execute("CREATE TABLE clips ()")
     assert ask(server.create_database(), "SELECT to_regclass('clips')") is None
 
 
-def test_a_database_may_be_named(server: PostgresServer) -> None:
+def test_a_test_database_can_be_named(server: PostgresServer) -> None:
     assert ask(server.create_database("Life Review"), "SELECT current_database()") == "Life Review"
 
 

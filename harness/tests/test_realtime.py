@@ -65,7 +65,9 @@ def transcripts(events: list[Any]) -> list[str]:
 
 
 class TestSession:
-    def test_it_says_the_text_and_what_it_said(self, client: official.OpenAI) -> None:
+    def test_the_realtime_stand_in_speaks_the_text_and_sends_a_transcript(
+        self, client: official.OpenAI
+    ) -> None:
         events = converse(client)
         assert [event.type for event in events[:3]] == [
             "session.created",
@@ -76,7 +78,9 @@ class TestSession:
         assert transcripts(events) == [TEXT]
         assert events[-1].response.status == "completed"
 
-    def test_what_is_used_is_told_and_billed(self, client: official.OpenAI, openai: OpenAIServer) -> None:
+    def test_the_realtime_stand_in_reports_and_bills_its_usage(
+        self, client: official.OpenAI, openai: OpenAIServer
+    ) -> None:
         events = converse(client)
         usage = events[-1].response.usage
         audio = usage.output_token_details.audio_tokens
@@ -86,7 +90,9 @@ class TestSession:
         openai.reset()
         assert openai.bill_usd() == 0
 
-    def test_several_responses_of_one_session(self, client: official.OpenAI, openai: OpenAIServer) -> None:
+    def test_the_realtime_stand_in_answers_several_times_in_one_session(
+        self, client: official.OpenAI, openai: OpenAIServer
+    ) -> None:
         with client.realtime.connect(model=MODEL) as connection:
             connection.session.update(session=session())  # type: ignore[arg-type]
             for text in ("One.", "Two."):
@@ -108,18 +114,18 @@ class TestSession:
         assert (call.instructions, call.audio_format, call.outcome) == ("Read aloud.", "pcm", "completed")
 
     @pytest.mark.parametrize(("output", "param"), [({"voice": "nova"}, "voice"), ({"speed": 2.0}, "speed")])
-    def test_what_a_session_cannot_be_is_an_error(
+    def test_the_realtime_stand_in_refuses_wrong_session_settings(
         self, client: official.OpenAI, output: dict[str, Any], param: str
     ) -> None:
         error = converse(client, **output)[-1]
         assert error.type == "error"
         assert error.error.param == f"session.audio.output.{param}"
 
-    def test_an_unknown_model_is_an_error_and_the_end(self, client: official.OpenAI) -> None:
+    def test_the_realtime_stand_in_ends_a_session_of_an_unknown_model(self, client: official.OpenAI) -> None:
         (error,) = converse(client, model="gpt-realtime-9")
         assert error.error.code == "model_not_found"
 
-    def test_further_voices_are_told_at_the_start(self) -> None:
+    def test_the_realtime_stand_in_can_be_started_with_further_voices(self) -> None:
         with (
             OpenAIServer(extra_voices=("my_voice",)) as server,
             official.OpenAI(base_url=server.base_url, api_key="sk") as client,
@@ -154,30 +160,38 @@ class TestFaults:
             converse(client)
         assert sound(converse(client))
 
-    def test_other_words(self, openai: OpenAIServer, client: official.OpenAI) -> None:
+    def test_a_realtime_fault_can_be_other_words(self, openai: OpenAIServer, client: official.OpenAI) -> None:
         openai.behave(fault="reword")
         assert transcripts(converse(client)) == [f"Sure! {TEXT}"]
         openai.behave(fault="contract")
         assert transcripts(converse(client)) == [TEXT.replace("I am", "I'm")]
 
-    def test_no_transcript(self, openai: OpenAIServer, client: official.OpenAI) -> None:
+    def test_a_realtime_fault_can_be_a_missing_transcript(
+        self, openai: OpenAIServer, client: official.OpenAI
+    ) -> None:
         openai.behave(fault="no_transcript")
         events = converse(client)
         assert sound(events) and transcripts(events) == []
 
-    def test_silence_lasts_and_is_silent(self, openai: OpenAIServer, client: official.OpenAI) -> None:
+    def test_a_realtime_fault_can_be_silence_of_the_right_length(
+        self, openai: OpenAIServer, client: official.OpenAI
+    ) -> None:
         openai.behave(fault="silence")
         heard = sound(converse(client))
         assert heard and not any(heard)
 
     @pytest.mark.parametrize("reason", ["content_filter", "max_output_tokens"])
-    def test_incomplete(self, openai: OpenAIServer, client: official.OpenAI, reason: str) -> None:
+    def test_a_realtime_fault_can_be_an_incomplete_response(
+        self, openai: OpenAIServer, client: official.OpenAI, reason: str
+    ) -> None:
         openai.behave(fault=reason)
         done = converse(client)[-1].response
         assert (done.status, done.status_details.reason) == ("incomplete", reason)
         assert done.usage.output_tokens > 0
 
-    def test_failed(self, openai: OpenAIServer, client: official.OpenAI) -> None:
+    def test_a_realtime_fault_can_be_a_failed_response(
+        self, openai: OpenAIServer, client: official.OpenAI
+    ) -> None:
         openai.behave(fault="failed")
         done = converse(client)[-1].response
         assert (done.status, done.status_details.error.type) == ("failed", "server_error")
@@ -188,7 +202,9 @@ class TestFaults:
             converse(client)
         assert 0 < openai.bill_usd() < len(TEXT) / 15 * 20 * 20 / 1e6
 
-    def test_never_is_never(self, openai: OpenAIServer, client: official.OpenAI) -> None:
+    def test_a_realtime_fault_can_be_an_answer_that_never_comes(
+        self, openai: OpenAIServer, client: official.OpenAI
+    ) -> None:
         openai.behave(fault="never")
         with client.realtime.connect(model=MODEL) as connection:
             connection.session.update(session=session())  # type: ignore[arg-type]
@@ -196,7 +212,9 @@ class TestFaults:
             wait_until(lambda: bool(openai.calls()), "it hears the call")
         wait_until(lambda: openai.calls()[0].outcome == "never", "it notices that nobody waits")
 
-    def test_the_time_a_clip_takes(self, openai: OpenAIServer, client: official.OpenAI) -> None:
+    def test_the_realtime_stand_in_takes_the_time_it_is_told(
+        self, openai: OpenAIServer, client: official.OpenAI
+    ) -> None:
         openai.behave(first_byte_delay_seconds=0.2, chunks=3, chunk_delay_seconds=0.1)
         start = time.monotonic()
         converse(client)
@@ -218,12 +236,14 @@ class TestFaults:
 
 
 class TestModels:
-    def test_a_date_of_shutdown_is_told(self, openai: OpenAIServer, client: official.OpenAI) -> None:
+    def test_the_model_list_of_the_stand_in_has_shutdown_dates(
+        self, openai: OpenAIServer, client: official.OpenAI
+    ) -> None:
         openai.shut_down_on({"tts-1": "2027-01-06"})
         dates = {model.id: model.shutdown_date for model in client.models.list()}
         assert (dates["tts-1"], dates[MODEL]) == ("2027-01-06", None)
         assert client.models.retrieve("tts-1").shutdown_date == "2027-01-06"
 
-    def test_a_model_that_is_not_there_is_not_found(self, client: official.OpenAI) -> None:
+    def test_the_stand_in_answers_404_to_a_model_that_is_gone(self, client: official.OpenAI) -> None:
         with pytest.raises(official.NotFoundError, match="does not exist"):
             client.models.retrieve("tts-9")

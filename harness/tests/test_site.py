@@ -68,7 +68,9 @@ def site(toy: Path, tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
-def test_the_environment_is_clean(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_test_site_starts_with_a_clean_environment(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-shell")
     (toy / ".env").write_text("DATABASE_URL=postgres://of-a-developer/")
     with Site(tmp_path / "var", {"TTS_PROVIDER": "embedded"}) as site:
@@ -87,7 +89,7 @@ def test_an_orderly_stop_leaves_nothing(site: Site) -> None:
     assert not site.is_running
 
 
-def test_orphans_are_seen_and_then_ended(toy: Path, tmp_path: Path) -> None:
+def test_orphans_of_a_test_site_are_reported_and_ended(toy: Path, tmp_path: Path) -> None:
     with Site(tmp_path / "var") as site:
         site.kill()
         (orphan,) = site.survivors()
@@ -97,7 +99,7 @@ def test_orphans_are_seen_and_then_ended(toy: Path, tmp_path: Path) -> None:
     assert not is_alive(orphan)
 
 
-def test_signals_can_go_to_the_group_and_come_twice(site: Site) -> None:
+def test_a_test_site_takes_group_signals_and_repeated_ones(site: Site) -> None:
     site.stop(signal.SIGINT, to_group=True, times=2)
     assert not site.is_running
 
@@ -107,7 +109,7 @@ def test_a_site_that_does_not_stop_says_so(site: Site) -> None:
         site.stop(signal.SIGWINCH, within_seconds=0.1)
 
 
-def test_commands_run_beside_it(site: Site) -> None:
+def test_commands_run_beside_a_test_site(site: Site) -> None:
     assert site.api_token("bench", admin=True) == "token-of-bench---admin"
     assert site.manage("fail").returncode == 1
     with pytest.raises(RuntimeError, match="no such command"):

@@ -15,7 +15,7 @@ def server() -> Iterator[ValkeyServer]:
         yield server
 
 
-def test_it_remembers_until_it_stops(server: ValkeyServer) -> None:
+def test_valkey_keeps_values_until_it_stops(server: ValkeyServer) -> None:
     with redis.Redis.from_url(server.url) as client:
         client.set("word", "kept")
         assert client.get("word") == b"kept"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from lifereview.env.reader import Environment, refuse
 from ttscache.defaults import PERMANENT_TIERS
 
-TEXTS = ("AWS_SESSION_TOKEN",)
+TEXTS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 PATTERNS = {
     "AWS_STORAGE_BUCKET_NAME": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "the name of a bucket, such as clips"),
     "AWS_S3_REGION_NAME": (r"[A-Za-z0-9-]+", "the name of a region, such as eu-central-1"),
@@ -29,7 +30,7 @@ def object_storage_settings(env: Environment) -> dict[str, Any]:
     """What is set, by name; nothing without a bucket, for keys are often set for other purposes."""
     found = {name: env.text(name) for name in TEXTS}
     found |= {name: env.matching(name, *rule) for name, rule in PATTERNS.items()}
-    found |= {name: env.choice(name, "", allowed) for name, allowed in CHOICES.items() if env.text(name)}
+    found |= {name: env.choice(name, "", allowed) for name, allowed in CHOICES.items()}
     found["AWS_S3_ENDPOINT_URL"] = env.url("AWS_S3_ENDPOINT_URL", schemes=["http", "https"])
     if not found["AWS_STORAGE_BUCKET_NAME"]:
         for name in NEEDS_A_BUCKET:
@@ -38,7 +39,7 @@ def object_storage_settings(env: Environment) -> dict[str, Any]:
                     "AWS_STORAGE_BUCKET_NAME", "", f"{name} needs {PATTERNS['AWS_STORAGE_BUCKET_NAME'][1]}"
                 )
         return {}
-    found |= _keys(env)
+    _require_both_keys(found)
     return {name: value for name, value in found.items() if value}
 
 
@@ -61,11 +62,10 @@ def cdn_url(env: Environment) -> str:
     return f"{env.text('AWS_S3_URL_PROTOCOL', 'https:')}//{domain}/{location and location + '/'}"
 
 
-def _keys(env: Environment) -> dict[str, str]:
+def _require_both_keys(found: Mapping[str, str]) -> None:
     """Both or neither: without them, boto3 asks the machine it runs on."""
-    key, secret = env.text("AWS_ACCESS_KEY_ID"), env.text("AWS_SECRET_ACCESS_KEY")
+    key, secret = found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"]
     if key and not secret:
         refuse("AWS_SECRET_ACCESS_KEY", "", "AWS_ACCESS_KEY_ID needs the secret that belongs to it")
     if secret and not key:
         refuse("AWS_ACCESS_KEY_ID", "", "AWS_SECRET_ACCESS_KEY needs the key that it belongs to")
-    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}

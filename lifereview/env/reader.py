@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -30,17 +31,31 @@ def _is_url(value: str, schemes: Sequence[str]) -> bool:
     return parts.scheme in schemes and is_port_a_number and bool(parts.hostname or parts.path.strip("/"))
 
 
+@dataclass(frozen=True, slots=True)
+class VariableRule:
+    """The default of a variable and the values it may have, in words. An empty default means unset."""
+
+    default: str
+    allowed: str
+
+
 class Environment:
-    """Typed reading of variables. An empty value counts as unset: `NAME=` in a file means the default."""
+    """Typed reading of variables. An empty value counts as unset: `NAME=` in a file means the default.
+
+    `rules` has every variable that was read so far: docs/configuration.md is made from it.
+    """
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self._variables = os.environ if variables is None else variables
+        self.rules: dict[str, VariableRule] = {}
 
     def text(self, name: str, default: str = "") -> str:
-        return self._variables.get(name, "").strip() or default
+        self._note(name, default, "")
+        return self._value(name) or default
 
     def flag(self, name: str, default: bool) -> bool:
-        value = self.text(name)
+        self._note(name, str(default).lower(), "true, false")
+        value = self._value(name)
         if not value:
             return default
         if value.lower() not in _FLAGS:
@@ -55,34 +70,42 @@ class Environment:
 
     def optional_number(self, name: str, *, least: float, most: float) -> float | None:
         """None where it is not set."""
-        return self.number(name, least, least=least, most=most) if self.text(name) else None
+        value = self.number(name, least, least=least, most=most)
+        self._note(name, "", _range("a number", least, most))
+        return value if self._value(name) else None
 
     def byte_count(self, name: str, default: int) -> int:
         """Bytes, either plain or with a unit: 67108864, 64MiB, 64M."""
-        value = self.text(name)
+        allowed = "a number of bytes, such as 67108864 or 64MiB"
+        self._note(name, _with_unit(default), allowed)
+        value = self._value(name)
         if not value:
             return default
         match = _BYTES.fullmatch(value)
         if match is None:
-            refuse(name, value, "allowed is a number of bytes, such as 67108864 or 64MiB")
+            refuse(name, value, f"allowed is {allowed}")
         return int(match[1]) * _UNITS[(match[2] or "").upper()]
 
     def choice(self, name: str, default: str, allowed: Sequence[str]) -> str:
-        value = self.text(name, default)
-        if value not in allowed:
+        """One of `allowed`, or the default, which need not be one of them."""
+        self._note(name, default, ", ".join(allowed))
+        value = self._value(name) or default
+        if value not in (*allowed, default):
             refuse(name, value, f"allowed are {', '.join(allowed)}")
         return value
 
     def matching(self, name: str, pattern: str, allowed: str) -> str:
         """A text of this pattern, or none."""
-        value = self.text(name)
+        self._note(name, "", allowed)
+        value = self._value(name)
         if value and not re.fullmatch(pattern, value, re.ASCII):
             refuse(name, value, f"allowed is {allowed}")
         return value
 
     def words(self, name: str, default: Sequence[str] = (), *, pattern: str, allowed: str) -> list[str]:
         """A comma-separated list in which every word fits the pattern."""
-        value = self.text(name)
+        self._note(name, ",".join(default), allowed)
+        value = self._value(name)
         if not value:
             return list(default)
         words = [word.strip() for word in value.split(",") if word.strip()]
@@ -92,7 +115,8 @@ class Environment:
 
     def writable_folder(self, name: str, default: Path, mode: int = 0o777) -> Path:
         """A folder, made if it is not there yet (with this mode, less the umask)."""
-        folder = Path(self.text(name, str(default))).expanduser().absolute()
+        self._note(name, str(default), "a folder that can be written")
+        folder = Path(self._value(name) or default).expanduser().absolute()
         try:
             folder.mkdir(mode=mode, parents=True, exist_ok=True)
         except OSError as error:
@@ -100,27 +124,48 @@ class Environment:
         return folder
 
     def url(self, name: str, default: str = "", *, schemes: Sequence[str]) -> str:
-        value = self.text(name, default)
+        beginnings = " or ".join(f"{scheme}://" for scheme in schemes)
+        self._note(name, default, f"begins with {beginnings}")
+        value = self._value(name) or default
         if value and not _is_url(value, schemes):
             # The value may hold a password: name its scheme only.
-            refuse(
-                name,
-                value.split("://", maxsplit=1)[0],
-                f"it has to begin with {' or '.join(f'{s}://' for s in schemes)}",
-            )
+            refuse(name, value.split("://", maxsplit=1)[0], f"it has to begin with {beginnings}")
         return value
 
     def _number(  # noqa: PLR0917 - private, and each caller names them by order of reading
         self, name: str, default: N, least: N, most: N, convert: Callable[[str], N], kind: str
     ) -> N:
-        value = self.text(name)
+        allowed = _range(kind, least, most)
+        self._note(name, f"{default:g}", allowed)
+        value = self._value(name)
         if not value:
             return default
-        allowed = f"allowed is {kind} from {least} to {most}"
         try:
             found = convert(value)
         except ValueError:
-            refuse(name, value, allowed)
+            refuse(name, value, f"allowed is {allowed}")
         if not least <= found <= most:  # NaN is refused here as well
-            refuse(name, value, allowed)
+            refuse(name, value, f"allowed is {allowed}")
         return found
+
+    def _value(self, name: str) -> str:
+        return self._variables.get(name, "").strip()
+
+    def _note(self, name: str, default: str, allowed: str) -> None:
+        """A variable may be read twice: the reading that allows less is the rule."""
+        if allowed or name not in self.rules:
+            self.rules[name] = VariableRule(default, allowed)
+
+
+def _range(kind: str, least: float, most: float) -> str:
+    return f"{kind} from {least} to {most}"
+
+
+def _with_unit(size: int) -> str:
+    """64MiB for 67108864; bytes that fill no unit, as they are. Empty for 0, which means no limit."""
+    if not size:
+        return ""
+    for unit in ("G", "M", "K"):
+        if size % _UNITS[unit] == 0:
+            return f"{size // _UNITS[unit]}{unit}iB"
+    return str(size)

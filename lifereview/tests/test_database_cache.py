@@ -22,7 +22,7 @@ def cache(monkeypatch: pytest.MonkeyPatch) -> Iterator[CountingCache]:
     cache.clear()
 
 
-def test_each_count_is_one_statement(cache: CountingCache) -> None:
+def test_the_database_cache_counts_in_one_statement(cache: CountingCache) -> None:
     with recorded_statements() as made:
         counts = [cache.count_in_window("caller", 60) for _ in range(3)]
 
@@ -30,11 +30,13 @@ def test_each_count_is_one_statement(cache: CountingCache) -> None:
     assert len(made) == 3
 
 
-def test_callers_are_counted_apart(cache: CountingCache) -> None:
+def test_the_database_cache_counts_callers_apart(cache: CountingCache) -> None:
     assert [cache.count_in_window(name, 60) for name in ("one", "other", "one")] == [1, 1, 2]
 
 
-def test_a_window_begins_anew_when_it_is_over(cache: CountingCache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_throttle_window_starts_anew(
+    cache: CountingCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache.count_in_window("caller", 60)
     later = time.time() + 61
     monkeypatch.setattr(time, "time", lambda: later)
@@ -42,7 +44,7 @@ def test_a_window_begins_anew_when_it_is_over(cache: CountingCache, monkeypatch:
     assert [cache.count_in_window("caller", 60) for _ in range(2)] == [1, 2]
 
 
-def test_rows_beyond_the_most_are_removed_in_time(cache: CountingCache) -> None:
+def test_the_database_cache_removes_rows_beyond_its_limit(cache: CountingCache) -> None:
     for number in range(CULL_EVERY):
         cache.count_in_window(f"caller-{number}", 60)
     with connection.cursor() as cursor:

@@ -29,19 +29,21 @@ def collect(source: Path) -> list[str]:
     return [name for name, _, _ in storage.post_process(paths)]
 
 
-def test_the_same_files_are_done_once(source: Path) -> None:
+def test_unchanged_static_files_are_collected_once(source: Path) -> None:
     assert "page.css" in collect(source)
     assert collect(source) == []
     assert list(source.with_name("collected").glob("page.*.css.gz"))
 
 
-def test_a_changed_file_is_done_again(source: Path) -> None:
+def test_a_changed_static_file_is_collected_again(source: Path) -> None:
     collect(source)
     (source / "page.css").write_text("body { color: navy; }" * 100)
     assert "page.css" in collect(source)
 
 
-def test_what_was_cut_off_is_done_again(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_collection_of_static_files_is_repeated(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(StaticFilesStorage, "compress_files", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):

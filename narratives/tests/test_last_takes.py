@@ -66,7 +66,7 @@ def told(*options: str) -> str:
     return out.getvalue()
 
 
-def test_a_dry_run_tells_count_characters_price_and_day_and_calls_nobody(
+def test_a_dry_run_of_last_takes_reports_count_characters_price_and_day(
     everything: set[str], openai: OpenAIServer
 ) -> None:
     said, characters = told("--dry-run"), 2 * sum(map(len, everything))
@@ -77,9 +77,7 @@ def test_a_dry_run_tells_count_characters_price_and_day_and_calls_nobody(
     assert not openai.calls()
 
 
-def test_what_was_planned_is_made_and_nothing_is_missing_afterwards(
-    everything: set[str], openai: OpenAIServer
-) -> None:
+def test_last_takes_make_the_whole_plan(everything: set[str], openai: OpenAIServer) -> None:
     WarmRun.objects.all().delete()
     told()
     spoken = {(call.text, call.voice) for call in openai.calls()}
@@ -91,7 +89,7 @@ def test_what_was_planned_is_made_and_nothing_is_missing_afterwards(
     assert "0 of 16 clips are missing" in told()  # what waited is live, in place of the words before it
 
 
-def test_where_no_voice_retires_or_it_has_retired_it_says_so_and_makes_nothing(
+def test_last_takes_say_so_when_no_voice_retires_or_all_have_retired(
     everything: set[str], openai: OpenAIServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     none = "No voice that listeners hear is about to be switched off.\n"
@@ -103,6 +101,6 @@ def test_where_no_voice_retires_or_it_has_retired_it_says_so_and_makes_nothing(
     assert not openai.calls()
 
 
-def test_it_is_about_all_voices_or_none(everything: set[str]) -> None:
+def test_last_takes_cover_all_voices(everything: set[str]) -> None:
     with pytest.raises(CommandError, match="leave out --voice"):
         told("--voice", "nova")

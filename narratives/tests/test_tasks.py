@@ -41,21 +41,21 @@ def lose(**which: Any) -> None:
     Clip.objects.filter(**which).update(stored_at=None)
 
 
-def test_it_runs_every_hour_beginning_within_the_first() -> None:
+def test_the_hourly_warm_task_first_runs_within_an_hour() -> None:
     import_module("narratives.migrations.0002_schedules").schedule_tasks(apps, None)
     schedule = Schedule.objects.get(name="warm what is published")
     assert (schedule.func, schedule.schedule_type) == ("narratives.tasks.warm_published", "H")
     assert timezone.now() < schedule.next_run <= timezone.now() + timedelta(hours=1)
 
 
-def test_where_nothing_is_missing_nothing_is_written(journey: Journey) -> None:
+def test_the_hourly_warm_task_writes_nothing_when_no_clip_is_missing(journey: Journey) -> None:
     for _ in range(3):
         tasks.warm_published()
     assert WarmRun.objects.count() == 2
     assert set(WarmRun.objects.values_list("state", flat=True)) == {"done"}
 
 
-def test_what_is_missing_is_asked_for_in_its_turn_and_said_who_asked(journey: Journey) -> None:
+def test_the_hourly_warm_task_queues_missing_clips_in_the_slow_lane_under_its_name(journey: Journey) -> None:
     lose(voice="onyx", content_type="question")
     tasks.warm_published()
     run = WarmRun.objects.active().get()
@@ -63,9 +63,7 @@ def test_what_is_missing_is_asked_for_in_its_turn_and_said_who_asked(journey: Jo
     assert run.items.filter(state="queued", lane=Lane.SCHEDULED).count() == 10
 
 
-def test_what_is_queued_is_logged_with_its_count_and_price(
-    settings: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_hourly_warm_task_logs_count_and_price(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
     all_made()
     lose(content_hash=publishing.live_clips(["onyx"])[1].speech.content_hash)
@@ -77,7 +75,7 @@ def test_what_is_queued_is_logged_with_its_count_and_price(
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "paused"])
-def test_a_run_that_is_held_up_is_joined_hour_after_hour(journey: Journey, state: str) -> None:
+def test_the_hourly_warm_task_joins_a_run_that_is_held_up(journey: Journey, state: str) -> None:
     """By the budget, by staff, or by a provider that is down."""
     lose(voice="onyx")
     tasks.warm_published()
@@ -90,7 +88,7 @@ def test_a_run_that_is_held_up_is_joined_hour_after_hour(journey: Journey, state
     assert OrmQ.objects.count() == 0
 
 
-def test_what_failed_is_tried_again_by_the_next_hour_and_by_nobody_before(journey: Journey) -> None:
+def test_a_failed_clip_is_retried_by_the_next_hourly_task(journey: Journey) -> None:
     lose(voice="onyx", content_type="question")
     tasks.warm_published()
     failed = WarmRun.objects.active().get()
@@ -153,7 +151,7 @@ def test_a_publication_is_not_tried_for_ever_because_each_time_may_cost(waiting:
     assert tries(waiting) == clip_tries.MOST_TRIES
 
 
-def test_then_whoever_asks_has_it_tried_once_more(waiting: Publication, monkeypatch: Any) -> None:
+def test_a_publication_given_up_is_tried_once_more_on_request(waiting: Publication, monkeypatch: Any) -> None:
     monkeypatch.setattr(clip_tries, "MOST_TRIES", 1)
     tasks.warm_published()
     assert not WarmRun.objects.active().exists()
@@ -161,7 +159,7 @@ def test_then_whoever_asks_has_it_tried_once_more(waiting: Publication, monkeypa
     assert WarmRun.objects.active().get().requested_by == "ana"
 
 
-def test_with_other_settings_it_is_another_clip_and_tried_again(
+def test_a_clip_given_up_is_tried_again_under_other_settings(
     waiting: Any, settings: Any, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(clip_tries, "MOST_TRIES", 1)
@@ -197,33 +195,33 @@ def test_a_clip_that_listeners_have_is_not_tried_for_ever_either(exhausted_clip:
     assert tries_of(exhausted_clip) == clip_tries.MOST_TRIES
 
 
-def test_nor_for_each_who_comes_to_listen(exhausted_clip: Clip, client: Any) -> None:
+def test_a_clip_given_up_is_not_retried_for_each_listener(exhausted_clip: Clip, client: Any) -> None:
     WarmItem.objects.update(finished_at=timezone.now() - timedelta(days=1))
     client.post("/api/pre-cache-narratives", {"voice": "nova"}, content_type="application/json")
     warming.prioritize("ahead, nova", publishing.live_clips(["nova"]))
     assert tries_of(exhausted_clip) == clip_tries.MOST_TRIES
 
 
-def test_it_is_tried_again_once_staff_ask(exhausted_clip: Clip, heard_journey: Journey) -> None:
+def test_a_clip_given_up_is_tried_again_once_staff_ask(exhausted_clip: Clip, heard_journey: Journey) -> None:
     publishing.warm_journey(heard_journey, "nova", requested_by="ana")
     assert tries_of(exhausted_clip) == clip_tries.MOST_TRIES + 1
 
 
-def test_what_else_is_missing_is_made_beside_it(exhausted_clip: Clip) -> None:
+def test_other_missing_clips_are_made_beside_one_given_up(exhausted_clip: Clip) -> None:
     lose(voice="nova")
     tasks.warm_published()
     queued = WarmItem.objects.filter(run__in=WarmRun.objects.active(), state="queued")
     assert set(queued.values_list("clip__content_text", flat=True)) == {"Where did it begin?", "Thank you."}
 
 
-def test_one_that_was_made_since_has_all_its_tries_again(exhausted_clip: Clip) -> None:
+def test_a_clip_made_since_has_all_its_attempts_again(exhausted_clip: Clip) -> None:
     run = WarmRun.objects.create(scope="by hand", state="done")
     WarmItem.objects.create(run=run, clip=exhausted_clip, position=0, characters=8, state="done")
     tasks.warm_published()
     assert WarmRun.objects.active().exists()
 
 
-def test_in_a_run_that_goes_on_it_is_tried_once_so_that_tries_are_counted(heard_journey: Journey) -> None:
+def test_a_failed_clip_is_tried_once_in_each_run(heard_journey: Journey) -> None:
     lose(voice="nova")
     tasks.warm_published()
     failed = WarmRun.objects.active().get().items.filter(clip__content_text="Welcome.")

@@ -2,7 +2,7 @@
 
 A new provider touches these places: a module here; its name in defaults.PROVIDERS and the prices of its
 models in defaults.LIST_PRICES; `_provider` in wiring.py, which builds it; its settings in conf.py, checks.py
-and lifereview/env/speech.py; and the table of settings in the README.
+and lifereview/env/speech.py; and a row in lifereview/env/variables.py.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def test_a_hidden_clip_is_not_loaded_for_everyone(clip: Clip) -> None:
     assert load_for_playback(clip.content_hash, hidden_too=False) is not None
 
 
-def test_a_decision_is_made_anew_each_time(clip: Clip) -> None:
+def test_access_is_decided_anew_at_each_request(clip: Clip) -> None:
     assert access_to(clip) is Access.RESTRICTED
     Pin.objects.create(content_hash=clip.content_hash, reason=LIVE)
     assert access_to(clip) is Access.PUBLISHED
@@ -79,7 +79,7 @@ def test_a_clip_that_is_not_on_record_cannot_be_played() -> None:
     assert load_for_playback(KEY, hidden_too=True) is None
 
 
-def test_nobody_is_let_in_while_the_database_cannot_be_asked(clip: Clip) -> None:
+def test_access_is_refused_while_the_database_is_away(clip: Clip) -> None:
     def refuse(*_: object) -> None:
         raise DatabaseError("gone")
 
@@ -95,7 +95,7 @@ def test_pins_are_replaced_for_the_reasons_that_are_named() -> None:
     assert pins() == {("bank", "bank"), ("a", "live"), ("b", "live"), ("s", "system")}
 
 
-def test_what_was_live_stays_audible_for_a_while() -> None:
+def test_a_clip_stays_audible_for_a_while_after_it_was_live() -> None:
     replace_pins({LIVE: {"old"}, SYSTEM: set()})
     replace_pins({LIVE: {"new"}, SYSTEM: set()})
 
@@ -104,14 +104,14 @@ def test_what_was_live_stays_audible_for_a_while() -> None:
     assert days == pytest.approx(RECENT_DAYS, abs=0.01)
 
 
-def test_after_that_while_it_is_heard_no_more(clip: Clip) -> None:
+def test_a_formerly_live_clip_becomes_private_after_that_while(clip: Clip) -> None:
     ended = timezone.now() - timedelta(seconds=1)
     Pin.objects.create(content_hash=clip.content_hash, reason=RECENT, until=ended)
 
     assert access_to(clip) is Access.RESTRICTED
 
 
-def test_words_that_come_back_are_live_again_and_not_recent() -> None:
+def test_a_text_that_is_published_again_is_live_and_not_recent() -> None:
     for words in ("a", "b", "a"):
         replace_pins({LIVE: {words}, SYSTEM: set()})
 

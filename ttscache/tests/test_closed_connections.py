@@ -51,26 +51,26 @@ class TestConnectionIsClosed:
         response = caller.post("/api/text-to-speech", {"text": TEXT}, content_type="application/json")
         assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")
 
-    def test_a_page_asks_for_a_moment(self, caller: Client) -> None:
+    def test_a_page_over_a_closed_connection_asks_to_wait(self, caller: Client) -> None:
         response = caller.get("/")
         assert (response.status_code, response["Retry-After"]) == (503, "5")
 
-    def test_readyz_says_so(self) -> None:
+    def test_readyz_reports_a_closed_connection(self) -> None:
         assert [part.detail for part in parts() if part.name == "database"] == [
             "the database does not answer"
         ]
 
-    def test_nobody_is_let_in(self) -> None:
+    def test_access_is_refused_over_a_closed_connection(self) -> None:
         with pytest.raises(StoreUnavailable):
             load_for_playback("0" * 32, hidden_too=True)
 
-    def test_a_tier_fails_as_a_tier(self) -> None:
+    def test_a_closed_connection_is_a_tier_error(self) -> None:
         with pytest.raises(TierError):
             DatabaseTier().get("0" * 32)
         with pytest.raises(TierError):
             DatabaseTier().put(entry())
 
-    def test_no_money_is_set_aside(self) -> None:
+    def test_no_money_is_reserved_over_a_closed_connection(self) -> None:
         with pytest.raises(StoreUnavailable):
             Budget(1.0).reserve(0.01)
 

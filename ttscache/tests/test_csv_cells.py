@@ -16,7 +16,7 @@ TEXTS = st.builds(str.__add__, BEGINNINGS, st.text(st.characters(exclude_categor
 
 
 @given(st.lists(st.lists(TEXTS, min_size=1), max_size=5))
-def test_a_file_is_read_back_as_it_was_written(rows: list[list[str]]) -> None:
+def test_a_csv_file_is_read_back_as_written(rows: list[list[str]]) -> None:
     file = io.StringIO(newline="")
     write_rows(file, rows)
     file.seek(0)
@@ -24,12 +24,12 @@ def test_a_file_is_read_back_as_it_was_written(rows: list[list[str]]) -> None:
 
 
 @given(TEXTS)
-def test_no_written_text_begins_like_a_formula(text: str) -> None:
+def test_a_csv_cell_never_begins_like_a_formula(text: str) -> None:
     assert guarded(text)[:1] not in ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @pytest.mark.parametrize("value", [-1.5, 0, None, True])
-def test_what_is_no_text_is_written_as_it_is(value: object) -> None:
+def test_numbers_are_written_to_csv_as_they_are(value: object) -> None:
     assert guarded(value) is value
 
 

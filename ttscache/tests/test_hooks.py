@@ -48,19 +48,19 @@ def test_the_end_of_a_run_is_told_after_the_commit_and_stands_whatever_becomes_o
     assert telling.told == ["run ended"]
 
 
-def test_the_app_above_tidies_once_a_day_too(telling: Telling) -> None:
+def test_installed_hooks_tidy_once_a_day(telling: Telling) -> None:
     cleanup.tidy()
     assert telling.told == ["tidied"]
 
 
-def test_the_last_installed_hooks_are_the_ones_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hooks_installed_last_are_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hooks, "_installed", hooks.installed())  # put back after the test
     mine: Hooks = Telling()
     hooks.install(mine)
     assert hooks.installed() is mine
 
 
-def test_without_an_app_above_runs_end_days_are_tidied_and_nothing_follows(
+def test_the_cache_works_without_installed_hooks(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     monkeypatch.setattr(hooks, "_installed", Hooks())

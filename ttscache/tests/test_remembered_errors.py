@@ -1,4 +1,4 @@
-"""What one process leaves behind of a failure is the same error in another."""
+"""A failure that one process recorded is raised as an equal error in another."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_the_rendition_that_existing_databases_hold_keeps_its_key(text: str, voi
 
 
 @given(texts)
-def test_a_voice_with_an_underscore_never_takes_that_form(text: str) -> None:
+def test_a_voice_with_an_underscore_never_takes_the_first_key_form(text: str) -> None:
     one = SpeechRequest(text=f"{text}_b", voice="c", model="tts-1-hd")
     other = SpeechRequest(text=text, voice="b_c", model="tts-1-hd")
 
@@ -69,12 +69,12 @@ def test_speed_1_is_speed_1_point_0() -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t"])
-def test_nothing_cannot_be_spoken(text: str) -> None:
+def test_an_empty_text_cannot_be_spoken(text: str) -> None:
     with pytest.raises(EmptyText):
         SpeechRequest(text=text, voice="nova", model="tts-1-hd")
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\ud800b"])
-def test_what_no_database_can_hold_is_refused(text: str) -> None:
+def test_a_text_that_no_database_can_hold_is_refused(text: str) -> None:
     with pytest.raises(BadText):
         SpeechRequest(text=text, voice="nova", model="tts-1-hd")

@@ -167,13 +167,13 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("text", "transcript"), SAME)
-def test_the_same_words_differ_in_how_they_are_written_only(text: str, transcript: str) -> None:
+def test_transcripts_that_differ_only_in_spelling_conventions_match(text: str, transcript: str) -> None:
     assert differences(text, transcript) == ()
     assert has_same_words(transcript, text)
 
 
 @pytest.mark.parametrize(("text", "transcript"), OTHER)
-def test_other_words_are_other_words(text: str, transcript: str) -> None:
+def test_transcripts_with_other_words_do_not_match(text: str, transcript: str) -> None:
     assert differences(text, transcript)
     assert not has_same_words(transcript, text)
 
@@ -209,7 +209,7 @@ def test_a_long_text_is_compared_in_a_moment() -> None:
 @pytest.mark.parametrize(
     "bad", ["1944 ", "/", "a/", "1/", "0", "-", "a-", "a.", "1-", "1,000 ", ".", "1.1", "我", "12:30 ", "½"]
 )
-def test_no_text_takes_long(bad: str) -> None:
+def test_comparing_any_text_takes_linear_work(bad: str) -> None:
     text = (bad * 4_096)[:4_096]
     start = time.thread_time()
     differences(f"{text} x", f"{text} y")
@@ -244,13 +244,13 @@ def test_a_number_may_have_thousands_of_digits(text: str) -> None:
 
 
 @given(st.text("ab1' .-,:/$%½&05th\n我", max_size=12), st.text("ab1' .-,:/$%½&05th\n我", max_size=12))
-def test_it_is_the_same_from_both_sides(text: str, other: str) -> None:
+def test_comparing_transcripts_is_symmetric(text: str, other: str) -> None:
     assert has_same_words(text, other) == has_same_words(other, text)
     assert has_same_words(text, other) == (differences(text, other) == ())
 
 
 @given(st.lists(letters, min_size=1))
-def test_case_and_composition_never_matter(given_words: list[str]) -> None:
+def test_transcripts_match_in_any_case_and_composition(given_words: list[str]) -> None:
     text = " ".join(given_words)
     for other in (text.upper(), text.lower(), text.title(), text.swapcase()):
         assert has_same_words(text, other)
@@ -258,7 +258,7 @@ def test_case_and_composition_never_matter(given_words: list[str]) -> None:
 
 
 @given(sentences, st.data())
-def test_punctuation_never_matters(sentence: list[str], data: st.DataObject) -> None:
+def test_transcripts_match_with_any_punctuation(sentence: list[str], data: st.DataObject) -> None:
     marked = "".join(word + data.draw(marks) for word in sentence)
     assert has_same_words(" ".join(sentence), marked)
 

@@ -20,11 +20,11 @@ def database(*, is_web_process: bool = False, **variables: str) -> dict[str, Any
     return found["default"]  # type: ignore[no-any-return]
 
 
-def test_without_a_url_it_is_sqlite_in_the_folder() -> None:
+def test_the_database_is_sqlite_in_var_dir_without_a_url() -> None:
     assert database()["NAME"] == Path("/var/lifereview.sqlite3")
 
 
-def test_the_url_names_host_port_user_and_options() -> None:
+def test_a_database_url_names_host_port_user_and_options() -> None:
     found = database(DATABASE_URL=URL)
 
     assert (found["HOST"], found["PORT"], found["NAME"]) == ("db.example.org", 5433, "life")
@@ -32,16 +32,16 @@ def test_the_url_names_host_port_user_and_options() -> None:
     assert found["OPTIONS"]["sslmode"] == "require"
 
 
-def test_an_option_of_the_url_wins_over_ours() -> None:
+def test_an_option_of_the_database_url_overrides_ours() -> None:
     assert database(DATABASE_URL=f"{URL}&connect_timeout=9")["OPTIONS"]["connect_timeout"] in (9, "9")
 
 
-def test_only_the_web_has_a_pool() -> None:
+def test_only_web_processes_have_a_connection_pool() -> None:
     assert "pool" in database(DATABASE_URL=URL, is_web_process=True)["OPTIONS"]
     assert "pool" not in database(DATABASE_URL=URL)["OPTIONS"]
 
 
-def test_a_wrong_url_is_refused_without_its_password() -> None:
+def test_a_wrong_database_url_is_refused_without_its_password() -> None:
     with pytest.raises(SystemExit) as stopped:
         database(DATABASE_URL="mysql://ana:hush@db.example.org/life")
 
@@ -49,7 +49,7 @@ def test_a_wrong_url_is_refused_without_its_password() -> None:
     assert "hush" not in str(stopped.value)
 
 
-def test_the_shared_cache_is_redis_where_there_is_one_and_else_the_database() -> None:
+def test_the_shared_cache_is_redis_or_else_the_database() -> None:
     assert (
         caches(Environment({"REDIS_URL": "redis://localhost"}))["default"]["LOCATION"] == "redis://localhost"
     )

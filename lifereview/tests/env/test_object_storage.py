@@ -33,7 +33,7 @@ def refusal(variables: dict[str, str]) -> str:
         ("AWS_LOCATION", "../others", "a folder in the bucket"),
     ],
 )
-def test_a_wrong_value_is_refused(variable: str, value: str, allowed: str) -> None:
+def test_a_wrong_storage_setting_is_refused(variable: str, value: str, allowed: str) -> None:
     line = refusal(BUCKET | {variable: value})
     assert line.startswith(f"{variable}={value!r} cannot be used: ")
     assert allowed in line
@@ -49,20 +49,20 @@ def test_a_wrong_value_is_refused(variable: str, value: str, allowed: str) -> No
         (BUCKET | {"AWS_SECRET_ACCESS_KEY": "hush"}, "AWS_ACCESS_KEY_ID"),
     ],
 )
-def test_half_of_it_is_refused(given: dict[str, str], missing: str) -> None:
+def test_incomplete_storage_settings_are_refused(given: dict[str, str], missing: str) -> None:
     line = refusal(given)
     assert line.startswith(f"{missing}=''")
     assert "hush" not in line
 
 
-def test_keys_alone_are_somebody_else_s() -> None:
+def test_aws_keys_without_a_bucket_are_ignored() -> None:
     assert (
         object_storage_settings(Environment({"AWS_ACCESS_KEY_ID": "ours", "AWS_SECRET_ACCESS_KEY": "hush"}))
         == {}
     )
 
 
-def test_what_is_set_is_handed_on() -> None:
+def test_storage_settings_reach_django_storages() -> None:
     given = BUCKET | {"AWS_S3_ENDPOINT_URL": "https://s3.example.org", "AWS_S3_ADDRESSING_STYLE": "path"}
     assert object_storage_settings(Environment(given | {"AWS_S3_REGION_NAME": ""})) == given
 
@@ -82,5 +82,5 @@ def test_what_is_set_is_handed_on() -> None:
         ),
     ],
 )
-def test_where_a_cdn_shows_the_objects(given: dict[str, str], url: str) -> None:
+def test_a_custom_domain_is_the_cdn_of_the_objects(given: dict[str, str], url: str) -> None:
     assert cdn_url(Environment(BUCKET | given)) == url

@@ -14,12 +14,12 @@ pytestmark = pytest.mark.any_database
 HERE = ["localhost"]
 
 
-def test_a_given_key_is_used_and_none_is_kept(tmp_path: Path) -> None:
+def test_a_given_secret_key_is_used_and_not_stored(tmp_path: Path) -> None:
     assert secret_key(Environment({"SECRET_KEY": "given"}), tmp_path, ["example.org"], HERE) == "given"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
+def test_a_generated_secret_key_is_kept_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     made = secret_key(Environment({}), tmp_path, HERE, HERE)
 
     assert len(made) >= 50
@@ -28,6 +28,6 @@ def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> No
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_site_beyond_this_machine_needs_a_given_key(tmp_path: Path) -> None:
+def test_a_site_beyond_this_machine_requires_a_secret_key(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="SECRET_KEY="):
         secret_key(Environment({}), tmp_path, ["example.org"], HERE)

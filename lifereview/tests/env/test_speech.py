@@ -47,7 +47,7 @@ def test_a_price_is_by_the_million_characters_or_by_the_second(settings_of: Any)
     assert prices["tts-1-hd"] == LIST_PRICES["tts-1-hd"]
 
 
-def test_a_target_is_given_in_percent(settings_of: Any) -> None:
+def test_a_hit_rate_target_is_given_in_percent(settings_of: Any) -> None:
     targets = settings_of(TTS_HIT_RATE_TARGETS="question=97.5")["hit_rate_targets"]
 
     assert targets == HIT_RATE_TARGETS | {"question": 0.975}
@@ -77,7 +77,7 @@ class TestModels:
         assert given == {"my-model": date(2027, 1, 6), "another": date(2028, 2, 29)}
 
     @pytest.mark.parametrize("value", ["my-model", "my-model=soon", "my-model=2027-02-30", "=2027-01-06"])
-    def test_what_is_no_day_is_refused_in_one_line(self, settings_of: Any, value: str) -> None:
+    def test_a_wrong_shutdown_date_is_refused_in_one_line(self, settings_of: Any, value: str) -> None:
         with pytest.raises(SystemExit) as refused:
             settings_of(TTS_MODEL_SHUTDOWN=value)
         assert str(refused.value) == (
@@ -85,10 +85,10 @@ class TestModels:
             "(model = the day it is switched off)."
         )
 
-    def test_the_chat_model_is_read(self, settings_of: Any) -> None:
+    def test_the_reflection_model_is_read(self, settings_of: Any) -> None:
         assert settings_of()["reflection_model"] == "gpt-6-luna"
         assert settings_of(REFLECTION_MODEL="gpt-4o-mini")["reflection_model"] == "gpt-4o-mini"
 
-    def test_two_chat_models_are_refused_in_one_line(self, settings_of: Any) -> None:
+    def test_two_reflection_models_are_refused_in_one_line(self, settings_of: Any) -> None:
         with pytest.raises(SystemExit, match=r"^REFLECTION_MODEL='a, b' cannot be used: .* gpt-6-luna\.$"):
             settings_of(REFLECTION_MODEL="a, b")

@@ -1,4 +1,4 @@
-"""What the page of a journey brings up to date while somebody hears, writes or stands on it."""
+"""The page of a journey updates itself while somebody listens, writes or has the focus on it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ENDED = "heard.dispatchEvent(new Event('ended'))"
 
 @pytest.fixture
 def page(open_page: Callable[..., Page], heard_journey: Journey, paid_voice: None) -> Page:
-    """Of a journey with a draft that is not made; all else is there."""
+    """The page of a journey with one unmade draft; every other clip exists."""
     for narrative in heard_journey.narratives.all():
         make_clips(narrative.text)
     Narrative.objects.filter(kind="question").update(text="Where did it all begin?")
@@ -40,7 +40,7 @@ def page(open_page: Callable[..., Page], heard_journey: Journey, paid_voice: Non
     return page
 
 
-def test_a_whole_journey_goes_on_with_the_clip_that_took_the_place_of_another(page: Page) -> None:
+def test_playing_a_whole_journey_continues_with_a_replaced_clip(page: Page) -> None:
     page.get_by_role("button", name="Play whole journey: nova").click()
     page.evaluate(BROUGHT_UP_TO_DATE)
     page.evaluate(ENDED)
@@ -48,7 +48,7 @@ def test_a_whole_journey_goes_on_with_the_clip_that_took_the_place_of_another(pa
     assert page.evaluate("heard.isConnected"), "one that is not on the page never tells that it has ended"
 
 
-def test_an_answer_that_comes_late_tells_nothing_of_words_that_are_gone(page: Page) -> None:
+def test_a_late_status_answer_for_removed_words_is_ignored(page: Page) -> None:
     late: list[Any] = []
     page.route("**/estimate/", lambda route: late.append(route) if not late else route.continue_())
     text = page.locator("textarea[name=narratives-1-text]")
@@ -64,7 +64,7 @@ def test_an_answer_that_comes_late_tells_nothing_of_words_that_are_gone(page: Pa
     expect(told).to_contain_text("14 characters")
 
 
-def test_who_is_on_a_button_stays_there_when_its_clip_is_made(page: Page) -> None:
+def test_focus_stays_on_a_button_whose_clip_gets_ready(page: Page) -> None:
     page.clock.install()
     question = Narrative.objects.select_related("live", "journey").get(kind="question")
     drafts.make_clip(question, "nova")

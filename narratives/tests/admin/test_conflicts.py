@@ -52,7 +52,7 @@ def texts(journey: Journey) -> list[str]:
 
 
 class TestThePageOfAJourney:
-    def test_who_changes_one_text_leaves_the_words_that_another_wrote_in_the_next(
+    def test_saving_one_text_keeps_the_words_a_colleague_wrote_in_another(
         self, admin_client, heard_journey, heard_question, intro
     ):
         form = opened(admin_client, admin_address(heard_journey))
@@ -60,7 +60,7 @@ class TestThePageOfAJourney:
         admin_client.post(admin_address(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
         assert texts(heard_journey) == ["Hello.", "By Ben.", "Thank you."]
 
-    def test_the_title_of_one_and_the_words_of_the_other_are_both_kept(
+    def test_a_title_and_words_changed_by_two_people_are_both_kept(
         self, admin_client, heard_journey, heard_question
     ):
         form = opened(admin_client, admin_address(heard_journey))
@@ -70,22 +70,20 @@ class TestThePageOfAJourney:
         heard_question.refresh_from_db()
         assert (heard_question.title, heard_question.text) == ("By Ana", "By Ben.")
 
-    def test_who_does_not_move_anything_leaves_the_order_that_another_made(
-        self, admin_client, heard_journey, intro
-    ):
+    def test_saving_without_moving_keeps_the_order_of_a_colleague(self, admin_client, heard_journey, intro):
         form = opened(admin_client, admin_address(heard_journey))
         Narrative.objects.filter(pk=intro.pk).update(position=7)
         admin_client.post(admin_address(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
         assert texts(heard_journey)[-1] == "Hello."
 
-    def test_a_journey_that_another_took_off_stays_off(self, admin_client, heard_journey, intro):
+    def test_a_journey_that_a_colleague_took_off_stays_off(self, admin_client, heard_journey, intro):
         form = opened(admin_client, admin_address(heard_journey))
         Journey.objects.update(is_live=False)
         admin_client.post(admin_address(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
         assert texts(heard_journey)[0] == "Hello."
         assert not Journey.objects.get().is_live
 
-    def test_what_another_deleted_does_not_keep_the_rest_from_being_saved(
+    def test_a_row_deleted_by_a_colleague_does_not_block_saving_the_rest(
         self, admin_client, heard_journey, heard_question, intro
     ):
         form = opened(admin_client, admin_address(heard_journey))
@@ -93,9 +91,7 @@ class TestThePageOfAJourney:
         admin_client.post(admin_address(heard_journey), form | {f"{row_of(form, intro)}-text": "Hello."})
         assert texts(heard_journey) == ["Hello.", "Thank you."]
 
-    def test_what_somebody_wrote_in_a_deleted_one_is_given_back_to_them(
-        self, admin_client, heard_journey, heard_question
-    ):
+    def test_words_written_in_a_deleted_row_are_given_back(self, admin_client, heard_journey, heard_question):
         form = opened(admin_client, admin_address(heard_journey))
         delete_narratives([heard_question])
         sent = form | {f"{row_of(form, heard_question)}-text": "By Ana."}
@@ -111,15 +107,13 @@ class TestThePageOfAJourney:
         sent = {f"{row_of(form, heard_question)}-text": "By Ana.", f"{row_of(form, outro)}-title": ""}
         return admin_client.post(admin_address(heard_journey), form | sent)
 
-    def test_rows_that_are_sent_back_stand_beside_their_own_sound(self, sent_back, heard_journey):
+    def test_rows_shown_again_keep_their_own_audio(self, sent_back, heard_journey):
         rows = re.findall(r'id="sounds-(\d+)"|<textarea[^>]*>\s*([^<]*)<', sent_back.content.decode())
         written = [text or pk for pk, text in rows if pk or text]
         intro, outro = heard_journey.narratives.all()
         assert written == ["Welcome.", str(intro.pk), "Thank you.", str(outro.pk)]
 
-    def test_the_row_that_is_gone_says_so_and_its_words_come_along(
-        self, admin_client, sent_back, heard_journey
-    ):
+    def test_a_deleted_row_says_so_and_shows_its_words(self, admin_client, sent_back, heard_journey):
         assert "“Question” has been deleted since you opened the page." in sent_back.content.decode()
         form = form_of(sent_back)
         title = next(name for name, value in form.items() if name.endswith("-title") and not value)
@@ -127,7 +121,7 @@ class TestThePageOfAJourney:
         assert "not saved: “By Ana.”" in told.content.decode()
         assert [each.title for each in heard_journey.narratives.all()] == ["Intro", "The end"]
 
-    def test_rows_that_another_has_moved_keep_their_sound_as_well(self, admin_client, heard_journey, intro):
+    def test_rows_moved_by_a_colleague_keep_their_audio(self, admin_client, heard_journey, intro):
         form = opened(admin_client, admin_address(heard_journey))
         Narrative.objects.filter(pk=intro.pk).update(position=7)
         sent = admin_client.post(admin_address(heard_journey), form | {f"{row_of(form, intro)}-title": ""})
@@ -145,7 +139,7 @@ class TestTheSameText:
         Narrative.objects.update(text="By <b>Ben</b>.")
         return admin_client.post(admin_address(heard_question), form | {"text": "By Ana."})
 
-    def test_is_told_with_what_it_says_now_and_nothing_is_lost(self, refused, heard_question):
+    def test_a_conflict_shows_the_current_words_and_loses_nothing(self, refused, heard_question):
         shown = refused.content.decode()
         assert "Somebody else has saved this" in shown
         assert "it says now: “By &lt;b&gt;Ben&lt;/b&gt;.”" in shown
@@ -153,7 +147,7 @@ class TestTheSameText:
         heard_question.refresh_from_db()
         assert heard_question.text == "By <b>Ben</b>."
 
-    def test_is_saved_by_who_saves_again(self, admin_client, refused, heard_question):
+    def test_a_conflicting_text_is_saved_by_saving_again(self, admin_client, refused, heard_question):
         form = {
             field.html_name: field.value()
             for field in refused.context["adminform"].form
@@ -163,7 +157,7 @@ class TestTheSameText:
         heard_question.refresh_from_db()
         assert heard_question.text == "By Ana."
 
-    def test_a_reflection_of_the_bank_as_well(self, admin_client):
+    def test_a_conflict_on_a_bank_reflection_is_shown(self, admin_client):
         words = "Thank you for telling me. It stays with me."
         reflection = BankReflection.objects.create(text=words, is_active=False)
         form = opened(admin_client, admin_address(reflection))
@@ -171,7 +165,7 @@ class TestTheSameText:
         told = admin_client.post(admin_address(reflection), form | {"text": f"{words[:-1]} always."})
         assert "That was worth telling." in told.content.decode()
 
-    def test_a_word_of_the_lexicon_as_well(self, admin_client, heard_journey):
+    def test_a_conflict_on_a_lexicon_entry_is_shown(self, admin_client, heard_journey):
         entry = Pronunciation.objects.create(word="Siobhan", say_as="Shivawn")
         form = opened(admin_client, admin_address(entry))
         Pronunciation.objects.update(say_as="Shi vawn")
@@ -180,7 +174,7 @@ class TestTheSameText:
         entry.refresh_from_db()
         assert entry.say_as == "Shi vawn"
 
-    def test_who_was_asked_about_a_word_meanwhile_is_told_before_it_is_saved(
+    def test_a_conflict_on_a_lexicon_entry_is_shown_after_its_confirmation_page(
         self, admin_client, heard_journey
     ):
         entry = Pronunciation.objects.create(word="begin", say_as="beginn")
@@ -196,7 +190,7 @@ class TestAQuestionThatWasAnsweredLater:
         answer = dict(asked.context["hidden"]) | {"confirmed": "yes"}
         return client.post(address, answer, follow=True).content.decode()
 
-    def test_nothing_is_published_that_was_not_on_the_page(
+    def test_publishing_leaves_drafts_that_were_not_on_the_page(
         self, admin_client, heard_journey, heard_question, intro
     ):
         Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
@@ -208,7 +202,9 @@ class TestAQuestionThatWasAnsweredLater:
         assert "<ins>Not seen.</ins>" in page
         assert heard_journey.waiting is None
 
-    def test_chosen_texts_neither(self, admin_client, heard_question, paid_voice):
+    def test_publishing_chosen_texts_leaves_drafts_that_were_not_on_the_page(
+        self, admin_client, heard_question, paid_voice
+    ):
         Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
         chosen = {"action": "publish_chosen", "_selected_action": heard_question.pk}
         texts = reverse("admin:narratives_narrative_changelist")
@@ -217,7 +213,7 @@ class TestAQuestionThatWasAnsweredLater:
         assert "The drafts have changed" in self.answered(admin_client, texts, asked)
         assert heard_question.journey.waiting is None
 
-    def test_going_back_overwrites_no_draft_that_was_not_on_the_page(
+    def test_restoring_a_version_keeps_drafts_that_were_not_on_the_page(
         self, admin_client, heard_journey, heard_question, intro
     ):
         Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
@@ -229,7 +225,7 @@ class TestAQuestionThatWasAnsweredLater:
         assert "The drafts have changed" in self.answered(admin_client, back, asked)
         assert texts(heard_journey)[:2] == ["Not seen.", "Seen."]
 
-    def test_nothing_is_made_that_costs_more_than_was_shown(
+    def test_making_clips_never_costs_more_than_was_shown(
         self, admin_client, heard_journey, heard_question, intro, paid_voice
     ):
         make = reverse("admin:narratives_journey_make_missing", args=[heard_journey.pk])

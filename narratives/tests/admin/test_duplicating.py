@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 class TestStaff:
     @pytest.mark.parametrize("model", [Journey, Narrative])
-    def test_it_asks_then_leads_to_the_copy(self, admin_client, heard_journey, model):
+    def test_duplicating_asks_first_and_leads_to_the_copy(self, admin_client, heard_journey, model):
         thing = model.objects.first()
         page = admin_address(thing, "duplicate")
         assert "draft" in admin_client.get(page).content.decode()
@@ -22,12 +22,12 @@ class TestStaff:
         answer = admin_client.post(page, YES)
         assert answer.url == admin_address(model.objects.get(title=f"{thing.title} (copy)"), "change")
 
-    def test_who_did_it_is_in_the_log(self, admin_client, heard_question):
+    def test_duplicating_is_logged_with_its_author(self, admin_client, heard_question):
         admin_client.post(admin_address(heard_question, "duplicate"), YES)
         assert "Copied from “Question”." in [str(entry.change_message) for entry in LogEntry.objects.all()]
 
     @pytest.mark.parametrize("model", [Journey, Narrative])
-    def test_it_takes_the_right_to_add(self, client, heard_journey, model):
+    def test_duplicating_requires_the_permission_to_add(self, client, heard_journey, model):
         looks = User.objects.create_user("otto", is_staff=True)
         looks.user_permissions.set(
             Permission.objects.filter(codename__in=["view_journey", "view_narrative", "change_narrative"])

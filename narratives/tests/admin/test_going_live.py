@@ -26,7 +26,7 @@ def go_live(journey: Journey) -> str:
 
 
 class TestWhatCosts:
-    def test_is_asked_first_and_all_else_is_saved(self, admin_client, silent, paid_voice):
+    def test_going_live_at_a_cost_asks_first_and_saves_the_rest(self, admin_client, silent, paid_voice):
         form = journey_form(silent, title="A new title")
         page = admin_client.post(admin_address(silent), form).content.decode()
         assert "6 clips are missing: 74 characters, about $0.002." in page
@@ -34,19 +34,21 @@ class TestWhatCosts:
         assert (silent.title, silent.is_live) == ("A new title", False)
         assert not WarmRun.objects.exists()
 
-    def test_is_made_after_a_yes_and_noted(self, admin_client, admin_user, silent, paid_voice):
+    def test_going_live_after_confirmation_makes_the_clips_and_is_logged(
+        self, admin_client, admin_user, silent, paid_voice
+    ):
         admin_client.post(go_live(silent), YES)
         assert (Journey.objects.get().is_live, WarmItem.objects.count()) == (True, 6)
         assert Pin.objects.filter(reason=Pin.Reason.LIVE).count() == 6
         assert "6 clips are being made" in admin_user.logentry_set.get().change_message
 
-    def test_a_second_yes_does_nothing(self, admin_client, admin_user, silent, paid_voice):
+    def test_confirming_going_live_twice_changes_nothing(self, admin_client, admin_user, silent, paid_voice):
         admin_client.post(go_live(silent), YES)
         admin_client.post(go_live(silent), YES)
         assert admin_user.logentry_set.count() == 1
 
 
-def test_what_is_free_goes_live_at_once(admin_client, silent):
+def test_a_journey_whose_clips_exist_goes_live_at_once(admin_client, silent):
     page = admin_client.post(admin_address(silent), journey_form(silent), follow=True)
     assert "Listeners can take it now: 3 published texts. 6 clips are being made" in said(page)
     assert Journey.objects.get().is_live

@@ -21,7 +21,7 @@ class TestThePages:
         upload = SimpleUploadedFile("journey.json", content)
         return client.post(admin_address(journey, "import_file"), {"file": upload})
 
-    def test_a_dry_run_shows_the_words_and_writes_nothing(self, admin_client, heard_journey):
+    def test_an_import_preview_shows_the_words_and_writes_nothing(self, admin_client, heard_journey):
         rows = rows_of(heard_journey)
         rows[1]["text"] = "Where did it all begin?"
         page = self.send(admin_client, heard_journey, a_file(rows)).content.decode()
@@ -29,7 +29,7 @@ class TestThePages:
         assert "1 changed" in page
         assert heard_journey.narratives.get(slug="question").text == "Where did it begin?"
 
-    def test_a_yes_to_what_was_seen_writes_the_drafts(self, admin_client, admin_user, heard_journey):
+    def test_confirming_an_import_writes_the_drafts(self, admin_client, admin_user, heard_journey):
         rows = rows_of(heard_journey)
         rows[1]["text"] = "Where did it all begin?"
         seen = self.send(admin_client, heard_journey, a_file(rows))
@@ -39,7 +39,7 @@ class TestThePages:
         assert heard_journey.narratives.get(slug="question").text == "Where did it all begin?"
         assert admin_user.logentry_set.filter(change_message__startswith="Imported").exists()
 
-    def test_what_has_changed_since_is_shown_again(self, admin_client, heard_journey):
+    def test_an_import_is_shown_again_when_texts_changed_since(self, admin_client, heard_journey):
         rows = rows_of(heard_journey)
         rows[1]["text"] = "Where did it all begin?"
         seen = self.send(admin_client, heard_journey, a_file(rows))
@@ -49,25 +49,25 @@ class TestThePages:
         assert "changed since you looked" in page
         assert heard_journey.narratives.get(slug="question").text == "Somebody was quicker?"
 
-    def test_words_said_otherwise_come_with_the_clips_they_change_and_the_price(
+    def test_an_import_of_lexicon_entries_shows_changed_clips_and_price(
         self, admin_client, heard_journey, paid_voice
     ):
         content = a_file(rows_of(heard_journey), lexicon=[{"word": "begin", "say_as": "beginn"}])
         page = self.send(admin_client, heard_journey, content).content.decode()
         assert "This changes 2 clips of 1 text; 2 would have to be made: 40 characters, about $0.001." in page
 
-    def test_problems_are_listed_and_nothing_can_be_imported(self, admin_client, heard_journey):
+    def test_an_import_with_problems_lists_them_and_cannot_be_confirmed(self, admin_client, heard_journey):
         page = self.send(admin_client, heard_journey, a_file([A_ROW | {"text": ""}])).content.decode()
         assert "Row 1" in page
         assert "confirmed" not in page
 
     @pytest.mark.parametrize("name", ["export_json", "export_csv"])
-    def test_it_is_downloaded_under_its_name(self, admin_client, heard_journey, name):
+    def test_an_export_is_downloaded_under_the_name_of_its_journey(self, admin_client, heard_journey, name):
         answer = admin_client.get(admin_address(heard_journey, name))
         assert f'filename="ours.{name[-4:].lstrip("_")}"' in answer["Content-Disposition"]
         assert "Where did it begin?" in answer.content.decode()
 
-    def test_who_may_only_look_exports_and_does_not_import(self, client, heard_journey):
+    def test_staff_who_may_only_look_can_export_and_not_import(self, client, heard_journey):
         analyst = User.objects.create_user("ana", is_staff=True)
         wanted = Permission.objects.filter(codename__in=["view_journey", "view_narrative"])
         analyst.user_permissions.set(wanted)

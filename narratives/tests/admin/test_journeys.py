@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 class TestDrafts:
-    def test_saving_one_changes_nothing_for_listeners_and_makes_nothing(
+    def test_saving_a_draft_changes_nothing_for_listeners_and_makes_no_clip(
         self, admin_client, journey, django_capture_on_commit_callbacks
     ):
         before, clips = heard(admin_client), Clip.objects.count()
@@ -38,13 +38,13 @@ class TestDrafts:
         assert (Clip.objects.count(), WarmItem.objects.count(), OrmQ.objects.count()) == (clips, 0, 0)
         assert journey.narratives.get(kind="question").text == "Where did it all begin?"
 
-    def test_one_that_is_saved_is_held(self, admin_client, question):
+    def test_clips_of_a_saved_draft_are_pinned(self, admin_client, question):
         admin_client.post(admin_address(question), narrative_form(question, text="Where did it all begin?"))
         question.refresh_from_db()
         held = Pin.objects.filter(reason=Pin.Reason.DRAFT).values_list("content_hash", flat=True)
         assert question.draft_speech("nova").content_hash in held
 
-    def test_editing_is_dated(self, admin_client, question):
+    def test_editing_a_text_records_the_time(self, admin_client, question):
         before = question.edited_at
         admin_client.post(admin_address(question), narrative_form(question, text="Where did it all begin?"))
         question.refresh_from_db()
@@ -76,7 +76,7 @@ class TestDrafts:
         assert journey.narratives.get(slug="more-of-it").position == 2
 
     @pytest.mark.parametrize("field", ["title", "text"])
-    def test_what_nobody_can_see_or_say_is_refused(self, admin_client, question, field):
+    def test_a_text_without_visible_or_speakable_characters_is_refused(self, admin_client, question, field):
         page = admin_client.post(admin_address(question), narrative_form(question, **{field: "\u200b ?"}))
         assert "It has no letter and no digit." in page.content.decode()
 
@@ -87,7 +87,7 @@ class TestDrafts:
         assert response.status_code == 200
         assert b"This field is required." in response.content
 
-    def test_order_is_saved_and_heard_at_once(self, admin_client, journey):
+    def test_a_saved_order_reaches_listeners_at_once(self, admin_client, journey):
         form = journey_form(journey, **{"narratives-0-position": 1, "narratives-1-position": 0})
         admin_client.post(admin_address(journey), form)
         assert [title for title, _ in heard(admin_client)] == ["Question", "Intro", "Outro"]
@@ -108,20 +108,20 @@ class TestThoseWhoMayOnlyLook:
         client.force_login(user)
         return client
 
-    def test_they_can_read_and_hear(self, client, journey, question):
+    def test_viewers_can_read_and_hear_a_journey(self, client, journey, question):
         make_clips(question.text)
         page = client.get(admin_address(journey)).content.decode()
         assert question.text in page
         assert page.count("<audio") == 2
 
-    def test_they_find_nothing_to_write_or_press(self, client, journey, question):
+    def test_viewers_see_no_fields_and_no_buttons(self, client, journey, question):
         for address in (admin_address(journey), admin_address(question), NARRATIVES):
             page = client.get(address).content.decode()
             assert "<textarea" not in page
             for word in ("Publish changes", "Make missing clips", "Save", "publish_chosen", "data-move="):
                 assert word not in page
 
-    def test_who_may_change_a_journey_but_no_words_cannot_publish(self, client, journey, question):
+    def test_staff_who_may_not_change_texts_cannot_publish(self, client, journey, question):
         User.objects.get().user_permissions.add(Permission.objects.get(codename="change_journey"))
         page = client.get(admin_address(journey)).content.decode()
         assert ("Save draft" in page, "Save and publish" in page) == (True, False)
@@ -129,7 +129,7 @@ class TestThoseWhoMayOnlyLook:
         client.post(admin_address(journey), journey_form(journey, _publish="1"))
         assert heard(client)[1] == ("Question", "Where did it begin?")
 
-    def test_their_deeds_are_refused(self, client, journey, question):
+    def test_actions_of_viewers_are_refused(self, client, journey, question):
         edit(question, "Where did it all begin?")
         for address in (admin_address(journey, "publish_changes"), admin_address(journey, "make_missing")):
             assert client.post(address, {"confirmed": "yes"}).status_code == 403
@@ -140,13 +140,13 @@ class TestThoseWhoMayOnlyLook:
 
 @pytest.mark.parametrize("chosen", ["abc", "\x00", "9" * 30], ids=["a word", "nul", "a long number"])
 @pytest.mark.parametrize("of", ["narrative", "journey", "bankreflection"])
-def test_what_no_list_can_offer_is_refused_when_it_is_chosen(admin_client, of, chosen):
+def test_an_action_that_a_list_does_not_offer_is_refused(admin_client, of, chosen):
     address = reverse(f"admin:narratives_{of}_changelist")
     chosen_there = {"action": "delete_selected", "_selected_action": chosen}
     assert admin_client.post(address, chosen_there).status_code == 400
 
 
-def test_a_title_is_never_markup(admin_client, journey, question):
+def test_a_title_is_never_rendered_as_markup(admin_client, journey, question):
     question.title = journey.title = "<script>alert('x')</script>"
     journey.save()
     edit(question, "<img src=x onerror=alert(1)>")
@@ -172,11 +172,15 @@ class TestFewQueries:
         load_default_content()
 
     @pytest.mark.parametrize("address", [JOURNEYS, NARRATIVES])
-    def test_lists(self, admin_client, django_assert_max_num_queries, address):
+    def test_lists_of_journeys_and_texts_take_few_queries(
+        self, admin_client, django_assert_max_num_queries, address
+    ):
         with django_assert_max_num_queries(16):
             admin_client.get(address)
 
-    def test_a_journey_of_many_narratives(self, admin_client, django_assert_max_num_queries):
+    def test_the_page_of_a_journey_with_many_texts_takes_few_queries(
+        self, admin_client, django_assert_max_num_queries
+    ):
         with django_assert_max_num_queries(16):
             page = admin_client.get(admin_address(Journey.objects.get()))
         assert len(badges(page)) == 1 + 34

@@ -23,20 +23,22 @@ def entry(heard_question: Narrative) -> Pronunciation:
 
 
 @pytest.mark.parametrize("model", ["pronunciation", "bankreflection"])
-def test_what_is_no_draft_is_not_called_one(admin_client, model):
+def test_a_lexicon_entry_is_not_called_a_draft(admin_client, model):
     page = admin_client.get(reverse(f"admin:narratives_{model}_add")).content.decode()
     assert "Save and stay" in page
     assert "Save draft" not in page
 
 
 class TestTheLexicon:
-    def test_what_it_changes_and_the_price_come_before_saving(self, admin_client, heard_question, paid_voice):
+    def test_a_lexicon_change_shows_its_clips_and_price_before_saving(
+        self, admin_client, heard_question, paid_voice
+    ):
         page = admin_client.post(ADD, ENTRY).content.decode()
         assert "This changes 2 clips of 1 text; 2 would have to be made: 40 characters, about $0.001." in page
         assert '<ins><span class="sr-only">added: </span>beginn?</ins>' in page
         assert not Pronunciation.objects.exists()
 
-    def test_once_the_voice_model_has_retired_no_new_sound_is_offered(
+    def test_a_lexicon_change_offers_no_new_audio_for_a_retired_model(
         self, admin_client, heard_question, paid_voice, monkeypatch
     ):
         stand_before_shutdown(1, monkeypatch)
@@ -46,13 +48,15 @@ class TestTheLexicon:
         assert "2 cannot be made: the voice model has been switched off." in page
         assert "publish_sounds" not in page
 
-    def test_a_yes_saves_it_and_listeners_keep_what_they_have(self, admin_client, heard_question):
+    def test_a_confirmed_lexicon_change_is_saved_and_listeners_keep_their_audio(
+        self, admin_client, heard_question
+    ):
         before = heard(admin_client)
         assert admin_client.post(ADD, ENTRY | YES).status_code == 302
         assert heard_question.draft_speech("nova").text == "Where did it beginn?"
         assert (heard(admin_client), WarmItem.objects.count()) == (before, 0)
 
-    def test_the_new_sound_is_published_if_that_is_asked_for(
+    def test_a_lexicon_change_publishes_the_new_audio_on_request(
         self, admin_client, admin_user, heard_journey, heard_question
     ):
         page = admin_client.post(ADD, ENTRY | YES | {"publish_sounds": "1"}, follow=True)
@@ -60,7 +64,7 @@ class TestTheLexicon:
         assert heard_journey.waiting.revisions.get().spoken_text == "Where did it beginn?"
         assert admin_user.logentry_set.filter(change_message__contains="free of charge").exists()
 
-    def test_what_publishing_makes_is_told_also_where_an_earlier_change_is_left(
+    def test_publishing_a_lexicon_change_counts_the_clips_of_earlier_changes(
         self, admin_client, heard_journey, paid_voice
     ):
         Pronunciation.objects.create(word="welcome", say_as="well come")  # saved, and to be published later
@@ -70,12 +74,12 @@ class TestTheLexicon:
         admin_client.post(ADD, ENTRY | YES | {"publish_sounds": "1"})
         assert WarmItem.objects.count() == 4
 
-    def test_drafts_count_beside_what_is_published(self, admin_client, heard_question):
+    def test_a_lexicon_change_counts_drafts_and_published_texts(self, admin_client, heard_question):
         edit(heard_question, "Where did it all begin?")
         page = admin_client.post(ADD, ENTRY).content.decode()
         assert "changes 4 clips of 2 texts" in page
 
-    def test_what_changes_nothing_is_saved_at_once(self, admin_client, heard_question):
+    def test_a_lexicon_entry_without_effect_is_saved_at_once(self, admin_client, heard_question):
         assert admin_client.post(ADD, ENTRY | {"word": "Siobhan"}).status_code == 302
 
     @pytest.mark.parametrize(
@@ -87,25 +91,27 @@ class TestTheLexicon:
         ],
         ids=["no word", "nothing to say", "no such voice"],
     )
-    def test_what_is_wrong_is_said_before_anything_is_asked(
+    def test_a_wrong_lexicon_entry_is_refused_before_confirmation(
         self, admin_client, heard_question, changed, says
     ):
         assert says in admin_client.post(ADD, ENTRY | changed).content.decode()
 
-    def test_changing_one_asks_too(self, admin_client, entry):
+    def test_changing_a_lexicon_entry_asks_first(self, admin_client, entry):
         page = admin_client.post(admin_address(entry), ENTRY | {"say_as": "begun"}).content.decode()
         assert "begun?</ins>" in page
         entry.refresh_from_db()
         assert entry.say_as == "beginn"
 
-    def test_deleting_one_asks_and_says_what_is_there_already(self, admin_client, entry, heard_question):
+    def test_deleting_a_lexicon_entry_asks_first_and_counts_existing_clips(
+        self, admin_client, entry, heard_question
+    ):
         page = admin_client.get(admin_address(entry, "delete")).content.decode()
         assert "changes 2 clips of 1 text. All of them are made already." in page
         admin_client.post(admin_address(entry, "delete"), YES | {"post": "yes"})
         assert not Pronunciation.objects.exists()
         assert not heard_question.has_changes
 
-    def test_its_page_shows_where_it_is_said_and_makes_that_after_a_yes(
+    def test_the_page_of_a_lexicon_entry_shows_its_texts_and_makes_clips_after_confirmation(
         self, admin_client, entry, paid_voice
     ):
         assert "Where did it begin?" in admin_client.get(admin_address(entry)).content.decode()
@@ -115,7 +121,7 @@ class TestTheLexicon:
         admin_client.post(make, YES)
         assert WarmItem.objects.count() == 2
 
-    def test_who_may_write_but_not_publish_is_not_offered_to(self, heard_question):
+    def test_editors_without_permission_are_not_offered_to_publish_a_lexicon_change(self, heard_question):
         user = User.objects.create(username="editor", is_staff=True)
         user.user_permissions.set(Permission.objects.filter(codename__endswith="_pronunciation"))
         client = Client()

@@ -45,7 +45,9 @@ def to_be_made() -> int:
 
 
 class TestThePrice:
-    def test_of_a_journey_is_that_of_what_saving_would_leave_missing(self, admin_client, changed, paid_voice):
+    def test_the_price_of_a_journey_covers_clips_missing_after_saving(
+        self, admin_client, changed, paid_voice
+    ):
         told = admin_client.post(JOURNEY_PRICE, changed).json()
         assert told["says"] == "6 clips, 82 chars, about $0.002, ~4 s", "a voice that has made none"
         make_clips("Welcome.")
@@ -54,20 +56,20 @@ class TestThePrice:
         assert told["says"] == f"2 clips, {2 * len(NEW)} chars, about $0.001, ~2 s"
         assert told["usd"] == pytest.approx(PRICE_USD)
 
-    def test_of_words_that_have_their_clips_is_nothing(self, admin_client, heard_journey):
+    def test_the_price_of_words_with_clips_is_zero(self, admin_client, heard_journey):
         told = admin_client.post(JOURNEY_PRICE, journey_form(heard_journey)).json()
         assert told == {"says": "every clip is there", "usd": 0}
 
-    def test_of_a_narrative_is_that_of_its_text_as_it_is_said(self, admin_client, heard_question):
+    def test_the_price_of_a_text_is_that_of_its_spoken_form(self, admin_client, heard_question):
         Pronunciation.objects.create(word="all", say_as="ahhhll")
         told = admin_client.post(NARRATIVE_PRICE, narrative_form(heard_question, text=f" {NEW} ")).json()
         assert told["says"] == f"2 clips, {2 * (len(NEW) + 3)} chars, free of charge, ~2 s"
 
-    def test_what_is_to_be_deleted_is_not_counted(self, admin_client, changed):
+    def test_the_price_leaves_out_texts_marked_for_deletion(self, admin_client, changed):
         told = admin_client.post(JOURNEY_PRICE, changed | {"narratives-1-DELETE": "on"}).json()
         assert told["says"] == "every clip is there"
 
-    def test_asking_keeps_nothing(self, admin_client, changed, heard_journey):
+    def test_asking_for_a_price_stores_nothing(self, admin_client, changed, heard_journey):
         clips = Clip.objects.count()
         admin_client.post(JOURNEY_PRICE, changed)
         assert (Clip.objects.count(), to_be_made()) == (clips, 0)
@@ -78,25 +80,29 @@ class TestThePress:
     def press(self, client: Client, thing: Journey | Narrative, form: dict[str, Any]) -> Any:
         return client.post(admin_address(thing), form | {"_make": "1"}, follow=True)
 
-    def test_it_saves_the_draft_makes_its_clips_and_stays(self, admin_client, heard_journey, changed):
+    def test_save_and_make_saves_the_draft_queues_its_clips_and_stays(
+        self, admin_client, heard_journey, changed
+    ):
         page = self.press(admin_client, heard_journey, changed)
         assert page.redirect_chain[-1][0] == admin_address(heard_journey)
         assert f"2 clips are being made: {2 * len(NEW)} characters, free of charge." in said(page)
         assert (heard_journey.narratives.get(kind="question").text, to_be_made()) == (NEW, 2)
         assert heard_journey.waiting is None, "nothing is published by it"
 
-    def test_it_is_noted_with_count_and_price(self, admin_client, admin_user, heard_question, paid_voice):
+    def test_save_and_make_is_logged_with_count_and_price(
+        self, admin_client, admin_user, heard_question, paid_voice
+    ):
         form = narrative_form(heard_question, text=NEW, shown_usd=PRICE_USD)
         self.press(admin_client, heard_question, form)
         noted = [entry.get_change_message() for entry in admin_user.logentry_set.all()]
         assert "Made audio. 2 clips are being made: 46 characters, about $0.001." in noted
 
-    def test_at_the_price_that_was_shown_it_asks_nothing(self, admin_client, heard_question, paid_voice):
+    def test_save_and_make_at_the_shown_price_asks_nothing(self, admin_client, heard_question, paid_voice):
         form = narrative_form(heard_question, text=NEW, shown_usd=PRICE_USD)
         assert "2 clips are being made" in said(self.press(admin_client, heard_question, form))
 
     @pytest.mark.parametrize("shown", ["", "0.0001", "much"], ids=["not shown", "less shown", "nonsense"])
-    def test_where_another_price_was_shown_it_asks(self, admin_client, heard_question, paid_voice, shown):
+    def test_save_and_make_at_another_price_asks_first(self, admin_client, heard_question, paid_voice, shown):
         page = self.press(
             admin_client, heard_question, narrative_form(heard_question, text=NEW, shown_usd=shown)
         )
@@ -104,7 +110,7 @@ class TestThePress:
         heard_question.refresh_from_db()
         assert (heard_question.text, to_be_made()) == (NEW, 0)
 
-    def test_above_the_setting_it_asks_and_goes_ahead_when_that_is_sent_back(
+    def test_save_and_make_above_the_limit_asks_and_proceeds_after_confirmation(
         self, admin_client, heard_journey, changed, paid_voice, settings
     ):
         settings.TTSCACHE = {**settings.TTSCACHE, "ask_above_usd": 0.002}
@@ -115,17 +121,17 @@ class TestThePress:
         assert "6 clips are being made" in said(page)
         assert (page.redirect_chain[-1][0], to_be_made()) == (admin_address(heard_journey), 6)
 
-    def test_where_nothing_is_missing_it_saves_and_says_so(self, admin_client, heard_journey):
+    def test_save_and_make_without_missing_clips_saves_and_says_so(self, admin_client, heard_journey):
         page = self.press(admin_client, heard_journey, journey_form(heard_journey, title="Ours, too"))
         assert "All clips are ready" in said(page)
         assert (Journey.objects.get().title, WarmRun.objects.count()) == ("Ours, too", 0)
 
-    def test_a_new_narrative_is_made_as_well(self, admin_client, heard_journey):
+    def test_save_and_make_makes_the_clips_of_a_new_text(self, admin_client, heard_journey):
         form = {"journey": heard_journey.pk, "title": "New", "kind": "question", "text": NEW, "_make": "1"}
         admin_client.post(reverse("admin:narratives_narrative_add"), form)
         assert (heard_journey.narratives.get(title="New").text, to_be_made()) == (NEW, 2)
 
-    def test_what_is_refused_makes_nothing(self, admin_client, heard_journey, changed):
+    def test_save_and_make_makes_nothing_when_a_text_is_refused(self, admin_client, heard_journey, changed):
         page = self.press(admin_client, heard_journey, changed | {"narratives-1-text": ""})
         assert "This field is required." in page.content.decode()
         assert to_be_made() == 0
@@ -141,22 +147,24 @@ class TestWhoMayNotMake:
         client.force_login(user)
         return client
 
-    def test_finds_no_such_button_and_is_told_no_price(self, client, heard_journey, heard_question, changed):
+    def test_staff_who_may_not_make_see_no_button_and_no_price(
+        self, client, heard_journey, heard_question, changed
+    ):
         for thing in (heard_journey, heard_question):
             assert "Save and make audio" not in client.get(admin_address(thing)).content.decode()
         assert client.post(JOURNEY_PRICE, changed).status_code == 403
 
-    def test_saves_the_words_alone(self, client, heard_journey, changed):
+    def test_staff_who_may_not_make_save_the_words_alone(self, client, heard_journey, changed):
         client.post(admin_address(heard_journey), changed | {"_make": "1"})
         assert (heard_journey.narratives.get(kind="question").text, to_be_made()) == (NEW, 0)
 
-    def test_cannot_go_round_it(self, client, heard_journey):
+    def test_staff_who_may_not_make_cannot_make_by_a_forged_request(self, client, heard_journey):
         address = reverse("admin:narratives_journey_make_drafts", args=[heard_journey.pk])
         assert client.post(address, {"confirmed": "yes"}).status_code == 403
 
 
 class TestHowAJourneyStands:
-    def test_live_with_its_version_and_its_readiness(self, admin_client, heard_journey):
+    def test_a_live_journey_shows_its_version_and_readiness(self, admin_client, heard_journey):
         page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert "live: v1" in page
         assert "Save and publish v2" in page
@@ -188,7 +196,7 @@ def test_a_press_that_costs_money_looks_its_clips_up_once(admin_client, changed,
 
 
 class TestMakingClips:
-    def test_what_costs_money_asks_first(self, admin_client, question, paid_voice):
+    def test_making_clips_at_a_cost_asks_first(self, admin_client, question, paid_voice):
         chosen = {"action": "make_chosen", "_selected_action": question.pk}
         page = admin_client.post(NARRATIVES, chosen)
         assert "2 clips are missing: 38 characters, about $0.001." in page.content.decode()
@@ -197,26 +205,26 @@ class TestMakingClips:
         assert "2 clips are being made" in said(page)
         assert sounds(admin_client, question) == ["Being made", "Being made"]
 
-    def test_what_is_free_is_made_at_once(self, admin_client, question):
+    def test_making_free_clips_asks_nothing(self, admin_client, question):
         page = admin_client.post(
             NARRATIVES, {"action": "make_chosen", "_selected_action": question.pk}, follow=True
         )
         assert "2 clips are being made: 38 characters, free of charge." in said(page)
 
-    def test_the_words_on_the_page_are_made_also_when_they_are_a_draft(self, admin_client, journey, question):
+    def test_making_clips_of_a_text_makes_its_draft(self, admin_client, journey, question):
         edit(question, "Where did it all begin?")
         assert b"8 clips are missing" in admin_client.get(admin_address(journey, "make_missing")).content
         admin_client.post(admin_address(journey, "make_missing"), {"confirmed": "yes"})
         assert sounds(admin_client, question) == ["Being made", "Being made"]
         assert WarmItem.objects.values("clip").distinct().count() == 8
 
-    def test_nothing_missing_is_said(self, admin_client, journey):
+    def test_making_clips_says_when_none_is_missing(self, admin_client, journey):
         for narrative in journey.narratives.all():
             make_clips(narrative.text)
         assert "All clips are ready" in said(
             admin_client.get(admin_address(journey, "make_missing"), follow=True)
         )
 
-    def test_looking_makes_nothing(self, admin_client, journey):
+    def test_opening_the_making_page_makes_nothing(self, admin_client, journey):
         admin_client.get(admin_address(journey, "make_missing"))
         assert not WarmRun.objects.exists()

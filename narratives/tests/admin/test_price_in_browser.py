@@ -21,7 +21,7 @@ PRICE = "Save and make audio: 2 clips, 46 chars, about $0.001, ~2 s"
 
 @pytest.fixture
 def journey(heard_journey: Journey, paid_voice: None) -> Journey:
-    """In a voice that costs; all of its clips are there."""
+    """A journey in a voice that costs money, with every clip made."""
     for narrative in heard_journey.narratives.all():
         make_clips(narrative.text)
     return heard_journey
@@ -41,7 +41,7 @@ def to_be_made() -> int:
 
 
 @pytest.mark.parametrize("place", ["journey", "narrative"])
-def test_it_follows_the_words_and_a_press_goes_ahead_at_it(
+def test_the_price_follows_the_typed_words_and_a_press_uses_it(
     open_page: Callable[..., Page], journey: Journey, place: str
 ) -> None:
     question = journey.narratives.get(kind="question")
@@ -54,7 +54,7 @@ def test_it_follows_the_words_and_a_press_goes_ahead_at_it(
     assert (Narrative.objects.get(pk=question.pk).text, to_be_made()) == (NEW, 2)
 
 
-def test_while_somebody_writes_no_price_stands_that_is_not_true(
+def test_no_outdated_price_is_shown_while_somebody_types(
     open_page: Callable[..., Page], journey: Journey
 ) -> None:
     page = open_page(admin_address(journey.narratives.get(kind="question")))
@@ -68,9 +68,7 @@ def test_while_somebody_writes_no_price_stands_that_is_not_true(
     assert to_be_made() == 0, "nobody has seen a price, so it is asked about"
 
 
-def test_words_that_are_not_saved_are_not_lost_without_a_word(
-    open_page: Callable[..., Page], journey: Journey
-) -> None:
+def test_leaving_the_page_warns_of_unsaved_words(open_page: Callable[..., Page], journey: Journey) -> None:
     page = open_page(admin_address(journey))
     warned: list[str] = []
 
@@ -87,7 +85,7 @@ def test_words_that_are_not_saved_are_not_lost_without_a_word(
 
 
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.long), "dark"])
-def test_nothing_serious_for_those_who_see_or_move_otherwise(
+def test_the_editor_has_no_serious_accessibility_violation(
     open_page: Callable[..., Page], journey: Journey, scheme: str
 ) -> None:
     Narrative.objects.filter(kind="question").update(text=NEW)

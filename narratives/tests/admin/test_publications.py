@@ -1,4 +1,4 @@
-"""What waits for its sound, and the versions before it: what staff see of them, and can do about them."""
+"""Staff see versions that wait for their audio, and act on them."""
 
 from __future__ import annotations
 
@@ -32,17 +32,21 @@ def waiting(heard_question: Narrative) -> Publication:
 
 
 class TestWhatWaits:
-    def test_the_journey_tells_how_much_is_there(self, admin_client, heard_journey, waiting):
+    def test_a_waiting_version_shows_how_much_of_its_audio_is_ready(
+        self, admin_client, heard_journey, waiting
+    ):
         page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert "Version 2 waits for its sound." in page
         assert "0 of 2" in page
         assert "Asked for by ben" in page
 
-    def test_it_tells_which_version_listeners_have(self, admin_client, heard_journey):
+    def test_a_waiting_version_names_the_version_that_listeners_have(self, admin_client, heard_journey):
         page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert re.search(r"live: v1, \d+ \w+ \d{4}, ana<", page)
 
-    def test_a_failed_clip_says_why_and_can_be_tried_again(self, admin_client, heard_journey, waiting):
+    def test_a_waiting_version_says_why_a_clip_failed_and_retries_it(
+        self, admin_client, heard_journey, waiting
+    ):
         fail(waiting)
         page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert page.count("The voice service was busy.") >= 2
@@ -52,31 +56,33 @@ class TestWhatWaits:
         admin_client.post(deed(heard_journey, "make"), YES)
         assert WarmRun.objects.active().get(scope=waiting.scope).items.filter(state="queued").count() == 2
 
-    def test_publish_anyway_says_what_it_costs_and_asks(self, admin_client, heard_journey, waiting):
+    def test_publishing_before_the_audio_shows_its_price_and_asks(self, admin_client, heard_journey, waiting):
         asked = admin_client.get(deed(heard_journey, "anyway")).content.decode()
         assert "waits about 2 s" in asked
         assert heard(admin_client)[1] == ("Question", OLD)
         admin_client.post(deed(heard_journey, "anyway"), YES)
         assert heard(admin_client)[1] == ("Question", NEW)
 
-    def test_it_can_be_taken_back_and_stays_a_draft(self, admin_client, heard_journey, waiting):
+    def test_a_waiting_version_can_be_cancelled_and_stays_a_draft(self, admin_client, heard_journey, waiting):
         admin_client.post(deed(heard_journey, "withdraw"), YES)
         make_clips(NEW)
         publishing.activate_ready_publications()
         assert heard(admin_client)[1] == ("Question", OLD)
         assert heard_journey.narratives.get(kind="question").text == NEW
 
-    def test_every_deed_is_noted(self, admin_client, admin_user, heard_journey, waiting):
+    def test_every_action_on_a_waiting_version_is_logged(
+        self, admin_client, admin_user, heard_journey, waiting
+    ):
         admin_client.post(deed(heard_journey, "anyway"), YES)
         noted = admin_user.logentry_set.get().get_change_message()
         assert noted == ("Listeners have version 2 now. 2 clips are missing: 46 characters, free of charge.")
 
-    def test_what_waits_no_more_is_said(self, admin_client, heard_journey):
+    def test_an_action_on_a_version_that_no_longer_waits_says_so(self, admin_client, heard_journey):
         page = admin_client.post(deed(heard_journey, "anyway"), YES, follow=True)
         assert "Nothing waits any more" in said(page)
 
     @pytest.mark.parametrize("name", ["make", "anyway", "withdraw"])
-    def test_who_may_not_publish_may_do_none_of_it(self, heard_journey, waiting, name):
+    def test_staff_who_may_not_publish_cannot_act_on_a_waiting_version(self, heard_journey, waiting, name):
         user = User.objects.create(username="editor", is_staff=True)
         allowed = ["view_journey", "change_journey", "view_narrative", "change_narrative"]
         user.user_permissions.set(Permission.objects.filter(codename__in=allowed))
@@ -89,7 +95,7 @@ class TestWhatWaits:
 class TestTheDeletionOfWhatWaitsUndone:
     @pytest.fixture
     def undone(self, admin_client: Client, waiting: Publication, heard_question: Narrative) -> str:
-        """What is said of it."""
+        """The sentence that the page shows."""
         delete_narratives([heard_question])
         undelete = reverse("admin:narratives_narrative_undelete")
         return said(admin_client.post(undelete, {"pk": heard_question.pk}, follow=True))
@@ -98,29 +104,35 @@ class TestTheDeletionOfWhatWaitsUndone:
     def _paid(self, paid_voice: None) -> None:
         """Each clip costs money."""
 
-    def test_it_waits_again_and_nothing_is_paid_before_somebody_says_so(self, heard_journey, undone):
+    def test_an_undeleted_waiting_text_waits_again_and_pays_nothing_without_confirmation(
+        self, heard_journey, undone
+    ):
         tasks.warm_published()
         assert heard_journey.waiting.number == 2
         assert "2 clips are missing: 46 characters, about $0.001. Nothing is made before" in undone
         assert not WarmItem.objects.filter(run__state__in=["queued", "running"], state="queued").exists()
 
-    def test_the_price_is_asked_and_then_it_goes_on(self, admin_client, heard_journey, undone):
+    def test_an_undeleted_waiting_text_continues_after_its_price_is_confirmed(
+        self, admin_client, heard_journey, undone
+    ):
         assert "Resume …" in admin_client.get(admin_address(heard_journey)).content.decode()
         asked = admin_client.get(deed(heard_journey, "make")).content.decode()
         assert "46 characters, about $0.001" in asked
         admin_client.post(deed(heard_journey, "make"), YES)
         assert WarmRun.objects.active().get().state == "queued"
 
-    def test_who_publishes_it_anyway_has_said_so(self, admin_client, heard_journey, undone):
+    def test_publishing_an_undeleted_text_before_its_audio_counts_as_confirmation(
+        self, admin_client, heard_journey, undone
+    ):
         admin_client.post(deed(heard_journey, "anyway"), YES)
         assert WarmRun.objects.active().get().state == "queued"
 
-    def test_what_publishes_something_else_with_it_tells_its_price_too(
+    def test_publishing_other_texts_includes_the_price_of_an_undeleted_one(
         self, admin_client, heard_journey, undone
     ):
         edit(heard_journey.narratives.get(kind="intro"), "Hello.")
         publish = reverse("admin:narratives_journey_publish_changes", args=[heard_journey.pk])
         assert "4 clips are missing: 58 characters" in admin_client.get(publish).content.decode()
 
-    def test_the_first_page_says_that_it_waits_for_somebody(self, undone):
+    def test_needs_you_lists_an_undeleted_text_that_waits_for_confirmation(self, undone):
         assert "nothing is made before you resume it" in next(action_items_of_texts()).says

@@ -25,14 +25,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 class TestPublishing:
-    def test_the_button_asks_first(self, admin_client, journey, question):
+    def test_publishing_asks_first(self, admin_client, journey, question):
         edit(question, "Where did it all begin?")
         page = admin_client.get(admin_address(journey, "publish_changes"))
         assert "Where did it all begin?" in page.content.decode()
         assert "2 clips are missing: 46 characters, free of charge." in page.content.decode()
         assert "Where did it begin?" in heard(admin_client)[1]
 
-    def test_then_it_is_made_while_listeners_keep_the_old_words(
+    def test_a_confirmed_publication_is_made_while_listeners_keep_the_old_words(
         self, admin_client, journey, question, django_capture_on_commit_callbacks
     ):
         edit(question, "Where did it all begin?")
@@ -46,29 +46,29 @@ class TestPublishing:
         assert sounds(admin_client, question) == ["Being made", "Being made"]
         assert OrmQ.objects.exists()
 
-    def test_publish_anyway_gives_the_new_words_at_once(self, admin_client, journey, question):
+    def test_publishing_before_the_audio_shows_the_new_words_at_once(self, admin_client, journey, question):
         edit(question, "Where did it all begin?")
         page = admin_client.get(admin_address(journey, "publish_changes")).content.decode()
         assert "waits about 2 s" in page
         admin_client.post(admin_address(journey, "publish_changes"), {"confirmed": "yes", "at_once": "1"})
         assert heard(admin_client)[1] == ("Question", "Where did it all begin?")
 
-    def test_nothing_to_publish_is_said(self, admin_client, journey):
+    def test_publishing_without_changes_says_so(self, admin_client, journey):
         page = admin_client.get(admin_address(journey, "publish_changes"), follow=True)
         assert "nothing to publish" in said(page)
 
-    def test_saving_and_publishing_in_one(self, admin_client, journey):
+    def test_saving_and_publishing_work_in_one_step(self, admin_client, journey):
         form = journey_form(journey, **{"narratives-1-text": "Where did it all begin?", "_publish": "1"})
         page = admin_client.post(admin_address(journey), form, follow=True)
         assert "Version 2: 1 text." in said(page)
         assert journey.waiting.revisions.get().text == "Where did it all begin?"
 
-    def test_saving_and_publishing_one_narrative(self, admin_client, journey, question):
+    def test_saving_and_publishing_one_text_works_in_one_step(self, admin_client, journey, question):
         form = narrative_form(question, text="Where did it all begin?", _publish="1")
         admin_client.post(admin_address(question), form)
         assert journey.waiting.revisions.get().text == "Where did it all begin?"
 
-    def test_what_costs_money_is_saved_then_asked_then_published(
+    def test_a_publication_at_a_cost_is_saved_then_confirmed_then_published(
         self, admin_client, journey, question, paid_voice
     ):
         form = narrative_form(question, text="Where did it all begin?", _publish="1")
@@ -79,7 +79,7 @@ class TestPublishing:
         admin_client.post(page.context["action"], hidden)
         assert journey.waiting.revisions.get().text == form["text"]
 
-    def test_the_action_publishes_what_was_chosen_and_names_the_price(
+    def test_the_list_action_publishes_the_chosen_texts_and_shows_the_price(
         self, admin_client, journey, question, paid_voice
     ):
         edit(question, "Where did it all begin?")
@@ -91,7 +91,7 @@ class TestPublishing:
         assert "46 characters, about $0.001." in said(page)
         assert question.revisions.count() == 2
 
-    def test_it_is_noted_who_did_it_and_at_what_price(self, admin_client, admin_user, question):
+    def test_a_publication_is_logged_with_author_and_price(self, admin_client, admin_user, question):
         edit(question, "Where did it all begin?")
         admin_client.post(NARRATIVES, {"action": "publish_chosen", "_selected_action": question.pk})
         noted = admin_user.logentry_set.get().get_change_message()
@@ -104,13 +104,13 @@ class TestPublishing:
         assert "once the journey is live" in said(admin_client.post(NARRATIVES, chosen, follow=True))
         assert not WarmRun.objects.exists()
 
-    def test_going_live_has_the_clips_made(self, admin_client, journey):
+    def test_going_live_queues_the_clips(self, admin_client, journey):
         Journey.objects.update(is_live=False)
         page = admin_client.post(admin_address(journey), journey_form(journey), follow=True)
         assert "6 clips are being made" in said(page)
         assert WarmRun.objects.count() == 2
 
-    def test_what_is_published_moves_to_listeners_with_its_sound_only(
+    def test_published_words_reach_listeners_only_with_their_audio(
         self, admin_client, journey, question, paid_voice
     ):
         other = Journey.objects.create(slug="other", title="Other", is_live=True)

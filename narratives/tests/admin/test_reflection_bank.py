@@ -34,29 +34,29 @@ def bank_writer() -> Client:
 class TestTheBank:
     form: dict[str, Any] = {"text": GOOD, "theme": "general", "occasion": "any"}  # noqa: RUF012
 
-    def test_the_rules_are_checked_when_it_is_saved(self, admin_client):
+    def test_a_bank_reflection_is_checked_against_the_rules_when_saved(self, admin_client):
         page = admin_client.post(ADD_REFLECTION, self.form | {"text": "Was it good? I understand."})
         assert "A reflection has no question mark." in page.content.decode()
         assert "does not say “I understand”" in page.content.decode()
         assert not BankReflection.objects.exists()
 
-    def test_one_that_is_put_in_use_is_made_ahead(self, admin_client, admin_user):
+    def test_a_bank_reflection_put_in_use_is_made_ahead(self, admin_client, admin_user):
         page = admin_client.post(ADD_REFLECTION, self.form | {"is_active": "on"}, follow=True)
         assert "2 clips are being made" in said(page)
         assert admin_user.logentry_set.filter(change_message__contains="2 clips").exists()
 
-    def test_what_costs_money_is_saved_then_asked(self, admin_client, paid_voice):
+    def test_a_bank_reflection_at_a_cost_is_saved_then_confirmed(self, admin_client, paid_voice):
         page = admin_client.post(ADD_REFLECTION, self.form | {"is_active": "on"})
         assert "2 clips are missing" in page.content.decode()
         assert (BankReflection.objects.count(), WarmRun.objects.count()) == (1, 0)
         admin_client.post(page.context["action"], dict(page.context["hidden"]) | YES)
         assert WarmItem.objects.count() == 2
 
-    def test_one_that_is_not_in_use_is_not_made(self, admin_client):
+    def test_a_bank_reflection_out_of_use_is_not_made(self, admin_client):
         admin_client.post(ADD_REFLECTION, self.form)
         assert (BankReflection.objects.count(), WarmRun.objects.count()) == (1, 0)
 
-    def test_who_may_not_publish_writes_those_that_are_not_in_use(self, bank_writer):
+    def test_staff_who_may_not_publish_write_bank_reflections_out_of_use(self, bank_writer):
         bank_writer.post(ADD_REFLECTION, self.form | {"is_active": "on"})
         reflection = BankReflection.objects.get()
         address = reverse("admin:narratives_bankreflection_change", args=[reflection.pk])
@@ -65,7 +65,7 @@ class TestTheBank:
         reflection.refresh_from_db()
         assert (reflection.text, reflection.is_active) == (other, False)
 
-    def test_nor_does_one_in_use_change_or_go(self, bank_writer):
+    def test_staff_who_may_not_publish_cannot_change_or_delete_reflections_in_use(self, bank_writer):
         reflection = BankReflection.objects.create(text=GOOD)
         page = reverse("admin:narratives_bankreflection_change", args=[reflection.pk])
         bank_writer.post(page, self.form | {"text": GOOD.replace("good", "long")})
@@ -74,7 +74,7 @@ class TestTheBank:
         assert (reflection.text, gone.status_code) == (GOOD, 403)
         assert "delete_selected" not in bank_writer.get(BANK).content.decode()
 
-    def test_the_list_shows_how_each_sounds_in_few_queries(self, admin_client, django_assert_max_num_queries):
+    def test_the_bank_list_shows_badges_in_few_queries(self, admin_client, django_assert_max_num_queries):
         texts = [GOOD.replace("good", word) for word in ("calm", "warm", "full", "long", "slow")]
         BankReflection.objects.bulk_create(BankReflection(text=text) for text in texts)
         publishing.sync_pins()

@@ -58,7 +58,7 @@ WAYS = [delete_on_its_page, delete_in_the_list, delete_in_the_editor]
 
 class TestUndo:
     @pytest.mark.parametrize("delete", WAYS, ids=lambda way: way.__name__)
-    def test_a_text_goes_and_comes_back(self, admin_client, heard_question, delete):
+    def test_a_deleted_text_can_be_restored(self, admin_client, heard_question, delete):
         page = delete(admin_client, heard_question)
         assert "“Question” is deleted." in page.content.decode()
         assert not Narrative.objects.filter(pk=heard_question.pk).exists()
@@ -66,36 +66,36 @@ class TestUndo:
         assert list(Narrative.objects.values_list("slug", flat=True)) == ["intro", "question", "outro"]
 
     @pytest.mark.parametrize("delete", WAYS[:2], ids=lambda way: way.__name__)
-    def test_a_journey_goes_and_comes_back(self, admin_client, heard_journey, delete):
+    def test_a_deleted_journey_can_be_restored(self, admin_client, heard_journey, delete):
         page = delete(admin_client, heard_journey)
         assert not Journey.objects.exists()
         undo(admin_client, page)
         assert heard_journey.narratives.count() == 3
 
-    def test_it_leads_back_to_where_it_was_deleted(self, admin_client, heard_question):
+    def test_undo_leads_back_to_the_page_of_the_deletion(self, admin_client, heard_question):
         page = undo(admin_client, delete_in_the_editor(admin_client, heard_question))
         assert page.request["PATH_INFO"] == admin_address(heard_question.journey)
 
-    def test_it_leads_to_no_other_site(self, admin_client, heard_question):
+    def test_undo_never_redirects_to_another_site(self, admin_client, heard_question):
         delete_narratives([heard_question])
         answer = admin_client.post(UNDELETE, {"pk": heard_question.pk, "back": "https://example.org/"})
         assert answer.url == f"{NARRATIVES}?deleted=yes"
 
-    def test_a_second_time_there_is_nothing_to_undo(self, admin_client, heard_question):
+    def test_a_second_undo_finds_nothing_to_undo(self, admin_client, heard_question):
         page = delete_on_its_page(admin_client, heard_question)
         undo(admin_client, page)
         assert "nothing to undo" in undo(admin_client, page).content.decode()
 
-    def test_both_deeds_are_in_the_log_with_who_did_them(self, admin_client, heard_question):
+    def test_deleting_and_restoring_are_logged_with_their_author(self, admin_client, heard_question):
         undo(admin_client, delete_on_its_page(admin_client, heard_question))
         assert "Deletion undone." in notes()
         assert LogEntry.objects.filter(action_flag=3, object_id=str(heard_question.pk)).exists()
         assert set(LogEntry.objects.values_list("user__username", flat=True)) == {"admin"}
 
-    def test_looking_at_its_address_undoes_nothing(self, admin_client):
+    def test_opening_the_undo_address_restores_nothing(self, admin_client):
         assert admin_client.get(UNDELETE).status_code == 405
 
-    def test_who_may_not_publish_brings_nothing_back_to_listeners(self, client, heard_question):
+    def test_staff_who_may_not_publish_cannot_restore_a_published_text(self, client, heard_question):
         editor = User.objects.create_user("edda", is_staff=True)
         editor.user_permissions.set(
             Permission.objects.filter(codename__in=["view_narrative", "delete_narrative"])
@@ -105,7 +105,7 @@ class TestUndo:
         assert client.post(UNDELETE, {"pk": heard_question.pk}).status_code == 403
         assert Narrative.everything.get(pk=heard_question.pk).is_deleted
 
-    def test_without_the_token_of_the_page_it_is_refused(self, admin_user, heard_question):
+    def test_undo_without_a_csrf_token_is_refused(self, admin_user, heard_question):
         strict = Client(enforce_csrf_checks=True)
         strict.force_login(admin_user)
         delete_narratives([heard_question])
@@ -113,43 +113,43 @@ class TestUndo:
 
 
 class TestList:
-    def test_what_is_deleted_is_in_no_other(self, admin_client, heard_question):
+    def test_deleted_texts_are_only_in_the_list_of_deleted_texts(self, admin_client, heard_question):
         delete_narratives([heard_question])
         assert admin_address(heard_question) not in admin_client.get(NARRATIVES).content.decode()
         assert admin_client.get(admin_address(heard_question)).status_code == 302
 
-    def test_it_has_who_and_until_when(self, admin_client, heard_question):
+    def test_the_list_of_deleted_texts_shows_who_deleted_and_until_when(self, admin_client, heard_question):
         delete_narratives([heard_question], by="ana")
         page = admin_client.get(NARRATIVES, {"deleted": "yes"}).content.decode()
         assert "Restore: Question" in page
         assert "ana" in page
         assert "Restore: Intro" not in page
 
-    def test_the_other_list_leads_to_it_where_there_is_something(self, admin_client, heard_question):
+    def test_lists_link_to_deleted_rows_when_there_are_any(self, admin_client, heard_question):
         assert "look and restore" not in admin_client.get(NARRATIVES).content.decode()
         delete_narratives([heard_question])
         assert "1 deleted in the last 30 days" in admin_client.get(NARRATIVES).content.decode()
 
-    def test_a_row_is_restored(self, admin_client, heard_question):
+    def test_a_row_of_the_deleted_list_can_be_restored(self, admin_client, heard_question):
         delete_narratives([heard_question])
         answer = admin_client.post(UNDELETE, {"pk": heard_question.pk})
         assert answer.url == f"{NARRATIVES}?deleted=yes"
         assert Narrative.objects.filter(pk=heard_question.pk).exists()
 
-    def test_many_are_restored(self, admin_client, heard_journey):
+    def test_several_deleted_rows_can_be_restored_at_once(self, admin_client, heard_journey):
         chosen = list(heard_journey.narratives.values_list("pk", flat=True))
         delete_narratives(heard_journey.narratives.all())
         restore = {"action": "restore_chosen", "_selected_action": chosen}
         admin_client.post(f"{NARRATIVES}?deleted=yes", restore)
         assert list(heard_journey.narratives.values_list("pk", flat=True)) == chosen
 
-    def test_a_journey_is_restored(self, admin_client, heard_journey):
+    def test_a_deleted_journey_can_be_restored_from_its_list(self, admin_client, heard_journey):
         delete_journeys([heard_journey])
         restore = {"action": "restore_chosen", "_selected_action": [heard_journey.pk]}
         admin_client.post(f"{JOURNEYS}?deleted=yes", restore)
         assert Journey.objects.get() == heard_journey
 
-    def test_what_is_deleted_can_only_be_restored(self, admin_client, heard_question):
+    def test_deleted_rows_offer_only_restore(self, admin_client, heard_question):
         delete_narratives([heard_question])
         choose = {"action": "publish_chosen", "_selected_action": [heard_question.pk]}
         admin_client.post(f"{NARRATIVES}?deleted=yes", choose)
@@ -161,7 +161,7 @@ class TestList:
 
 
 @pytest.mark.parametrize(("slug", "is_refused"), [("question", True), ("other", False)])
-def test_two_texts_of_a_journey_have_no_name_in_common(admin_client, heard_journey, slug, is_refused):
+def test_two_texts_of_a_journey_cannot_share_a_name(admin_client, heard_journey, slug, is_refused):
     form = {"journey": heard_journey.pk, "title": "New", "kind": "question", "text": "New?", "slug": slug}
     page = admin_client.post(reverse("admin:narratives_narrative_add"), form)
     assert ("has a narrative with this slug already" in page.content.decode()) is is_refused
@@ -175,7 +175,7 @@ def test_rows_that_move_while_one_goes_keep_their_order(admin_client, heard_jour
 
 
 class TestDeleting:
-    def test_it_asks_then_lets_go_of_the_clips(self, admin_client, question):
+    def test_deleting_asks_first_and_releases_the_clips(self, admin_client, question):
         content_hash = question.live.speech("nova").content_hash
         assert b"Are you sure" in admin_client.get(admin_address(question, "delete")).content
         admin_client.post(admin_address(question, "delete"), {"post": "yes"})
@@ -183,20 +183,20 @@ class TestDeleting:
         assert [pin.reason for pin in Pin.objects.filter(content_hash=content_hash)] == [Pin.Reason.RECENT]
 
     @pytest.mark.parametrize("address", [NARRATIVES, JOURNEYS])
-    def test_many_at_once(self, admin_client, journey, address):
+    def test_several_texts_can_be_deleted_at_once(self, admin_client, journey, address):
         model = Narrative if address == NARRATIVES else Journey
         chosen = {"action": "delete_selected", "_selected_action": [row.pk for row in model.objects.all()]}
         admin_client.post(address, chosen | {"post": "yes"})
         assert not Narrative.objects.exists()
         assert not Pin.objects.exclude(reason=Pin.Reason.RECENT).exists()
 
-    def test_a_row_of_the_journey(self, admin_client, journey):
+    def test_a_text_can_be_deleted_on_the_page_of_its_journey(self, admin_client, journey):
         admin_client.post(admin_address(journey), journey_form(journey, **{"narratives-1-DELETE": "on"}))
         assert [title for title, _ in heard(admin_client)] == ["Intro", "Outro"]
         assert not Pin.objects.filter(reason=Pin.Reason.DRAFT).exists()
 
 
 @pytest.mark.parametrize("pk", ["²", "9" * 30], ids=["half a number", "a long number"])
-def test_an_undo_of_nothing_says_so(admin_client, pk):
+def test_undoing_nothing_says_so(admin_client, pk):
     page = admin_client.post(reverse("admin:narratives_narrative_undelete"), {"pk": pk}, follow=True)
     assert "nothing to undo" in page.content.decode()

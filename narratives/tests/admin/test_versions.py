@@ -25,7 +25,7 @@ def version(journey: Journey, number: int) -> str:
 
 
 def words(html: str) -> str:
-    """What is read, with marks for what is struck out and underlined."""
+    """The visible words, with marks for crossed-out and underlined ones."""
     found = re.search(r'<p class="words">(.*?)</p>', html, re.DOTALL)
     assert found
     marked = re.sub(r'<span class="sr-only">\w+: </span>', "", re.sub(r"\s+", " ", found[1]))
@@ -45,14 +45,14 @@ class TestVersions:
     def versions(self, client: Client, journey: Journey) -> str:
         return client.get(reverse("admin:narratives_journey_versions", args=[journey.pk])).content.decode()
 
-    def test_who_when_and_the_words_that_changed(self, admin_client, heard_journey, waiting):
+    def test_a_version_shows_author_time_and_changed_words(self, admin_client, heard_journey, waiting):
         publishing.publish_anyway(waiting)
         page = self.versions(admin_client, heard_journey)
         assert words(page) == "Where did it [+all +]begin?"
         assert re.search(r"Version 2</h2>.*?Published</span>.*?, ben<", page, re.DOTALL)
         assert page.count('class="version"') == 2
 
-    def test_both_voices_before_and_after_are_heard_where_they_are_kept(
+    def test_a_version_plays_both_voices_before_and_after_while_kept(
         self, admin_client, heard_journey, waiting
     ):
         make_clips(NEW)
@@ -60,13 +60,13 @@ class TestVersions:
         second = self.versions(admin_client, heard_journey).split('class="version"')[1]
         assert second.count("<audio") == 4
 
-    def test_one_that_was_taken_back_is_no_before(self, admin_client, heard_journey, waiting):
+    def test_a_cancelled_version_is_not_shown_as_the_one_before(self, admin_client, heard_journey, waiting):
         publishing.withdraw(waiting)
         edit(heard_journey.narratives.get(kind="question"), "Where then?")
         publishing.publish(heard_journey.narratives.all())
         assert words(self.versions(admin_client, heard_journey)) == "Where [-did it begin?-] [+then?+]"
 
-    def test_going_back_shows_the_words_then_writes_them_into_the_drafts(
+    def test_restoring_a_version_shows_its_words_and_writes_them_into_the_drafts(
         self, admin_client, heard_journey, waiting
     ):
         publishing.publish_anyway(waiting)
@@ -77,7 +77,7 @@ class TestVersions:
         assert heard_journey.narratives.get(kind="question").text == OLD
         assert heard(admin_client)[1] == ("Question", NEW)
 
-    def test_one_text_goes_back_alone(self, admin_client, heard_journey, waiting):
+    def test_a_single_text_can_be_restored_to_a_version(self, admin_client, heard_journey, waiting):
         publishing.publish_anyway(waiting)
         intro = heard_journey.narratives.get(kind="intro")
         edit(intro, "Come in.")
@@ -87,7 +87,7 @@ class TestVersions:
         drafts = list(heard_journey.narratives.values_list("text", flat=True))
         assert drafts[:2] == ["Welcome.", NEW]
 
-    def test_publishing_what_was_gone_back_to_is_free_while_the_clips_are_kept(
+    def test_publishing_a_restored_version_is_free_while_its_clips_are_kept(
         self, admin_client, heard_journey, waiting, paid_voice
     ):
         """With another voice service the old clips are others; they are made here."""
@@ -100,7 +100,7 @@ class TestVersions:
         assert (again.number, again.state) == (3, "live")
         assert not WarmRun.objects.active().filter(scope=again.scope).exists()
 
-    def test_only_who_may_write_can_go_back(self, heard_journey, waiting):
+    def test_restoring_a_version_requires_the_permission_to_change(self, heard_journey, waiting):
         user = User.objects.create(username="looker", is_staff=True)
         user.user_permissions.set(Permission.objects.filter(codename__in=["view_journey", "view_narrative"]))
         client = Client()
@@ -120,7 +120,7 @@ class TestVersions:
             self.versions(admin_client, heard_journey)
 
 
-def test_a_wording_is_never_markup(admin_client, heard_journey, heard_question):
+def test_the_words_of_a_version_are_never_rendered_as_markup(admin_client, heard_journey, heard_question):
     edit(heard_question, "<script>alert('x')</script> what?")
     publishing.publish([heard_question], at_once=True)
     page = admin_client.get(reverse("admin:narratives_journey_versions", args=[heard_journey.pk]))
@@ -132,6 +132,6 @@ def test_a_wording_is_never_markup(admin_client, heard_journey, heard_question):
     ["abc/versions/", "{pk}/versions/1/restore/?text=²", "{pk}/versions/?page=²", f"{'9' * 30}/make-again/"],
     ids=["no number", "half a number", "a page", "a long number"],
 )
-def test_an_odd_address_is_not_found_or_read_past(admin_client, heard_journey, address):
+def test_an_odd_address_of_a_version_is_404_or_ignored(admin_client, heard_journey, address):
     answer = admin_client.get(f"/admin/narratives/journey/{address.format(pk=heard_journey.pk)}")
     assert answer.status_code in (200, 302, 404)

@@ -1,4 +1,4 @@
-"""What can be done beside each badge: made now, tried again, made again; after a question, and noted."""
+"""The actions beside each badge (make now, try again, make again): confirmed first, then logged."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def noted(user: Any) -> list[str]:
 
 class TestWhatIsOffered:
     @pytest.mark.parametrize("page", ["journey", "narrative"])
-    def test_make_again_for_what_is_made(self, admin_client, heard_question, page):
+    def test_a_clip_with_audio_offers_make_again(self, admin_client, heard_question, page):
         found = deeds(admin_client.get(admin_address(getattr(heard_question, page, heard_question))))
         assert "Make again, nova, Question" in found
         assert "Make again, onyx, Question" in found
 
-    def test_make_now_for_what_is_out_of_date(self, admin_client, heard_question):
+    def test_an_outdated_clip_offers_make_now(self, admin_client, heard_question):
         page = admin_client.get(admin_address(written(heard_question)))
         assert deeds(page) == ["Make now, nova, Question", "Make now, onyx, Question"]
 
-    def test_try_again_for_what_failed(self, admin_client, heard_question):
+    def test_a_failed_clip_offers_try_again(self, admin_client, heard_question):
         run = publishing.warm_journey(written(heard_question).journey, "nova")
         clip = Clip.objects.record(heard_question.draft_speech("nova"), "question")
         WarmItem.objects.create(run=run, clip=clip, position=9, state="failed", reason="Busy.", characters=1)
@@ -62,11 +62,11 @@ class TestWhatIsOffered:
             in page.content.decode()
         )
 
-    def test_nothing_while_it_is_being_made(self, admin_client, heard_question):
+    def test_a_clip_being_made_offers_no_action(self, admin_client, heard_question):
         admin_client.post(deed_of(written(heard_question), "make"), {"confirmed": "yes"})
         assert deeds(admin_client.get(admin_address(heard_question))) == ["Make now, onyx, Question"]
 
-    def test_nothing_once_the_voice_model_has_retired(
+    def test_a_clip_of_a_retired_model_offers_no_action(
         self, admin_client, heard_question, paid_voice, monkeypatch
     ):
         make_clips(heard_question.text)
@@ -77,44 +77,46 @@ class TestWhatIsOffered:
         assert deeds(page) == []
         assert "cannot be made again: its voice model has been switched off" in page.content.decode()
 
-    def test_nothing_on_a_list(self, admin_client, heard_journey):
+    def test_clips_in_a_list_offer_no_action(self, admin_client, heard_journey):
         assert deeds(admin_client.get(NARRATIVES)) == []
 
 
 class TestMakingNow:
-    def test_it_asks_with_count_characters_and_price(self, admin_client, heard_question, paid_voice):
+    def test_making_now_asks_with_count_characters_and_price(self, admin_client, heard_question, paid_voice):
         page = admin_client.get(deed_of(written(heard_question), "make")).content.decode()
         assert "1 clip is missing: 23 characters, about $0.001." in page
         assert not WarmRun.objects.exists()
 
-    def test_then_one_clip_is_made_and_noted(self, admin_client, admin_user, heard_question):
+    def test_making_now_makes_one_clip_and_is_logged(self, admin_client, admin_user, heard_question):
         page = admin_client.post(deed_of(written(heard_question), "make"), {"confirmed": "yes"}, follow=True)
         assert badges(page)[:2] == ["Being made", "Out of date"]
         assert WarmItem.objects.get().clip.voice == "nova"
         assert noted(admin_user) == ["Made in nova. 1 clip is being made: 23 characters, free of charge."]
 
-    def test_from_the_journey_one_comes_back_to_its_place_there(self, admin_client, heard_question):
+    def test_making_now_from_a_journey_returns_to_its_place(self, admin_client, heard_question):
         address = f"{deed_of(written(heard_question), 'make')}?from=journey"
         assert address in admin_client.get(admin_address(heard_question.journey)).content.decode()
         answer = admin_client.post(address, {"confirmed": "yes"})
         assert answer["Location"] == f"{admin_address(heard_question.journey)}#sounds-{heard_question.pk}"
 
-    def test_what_is_there_meanwhile_is_not_made(self, admin_client, heard_question):
+    def test_making_now_skips_a_clip_that_exists_by_then(self, admin_client, heard_question):
         page = admin_client.get(deed_of(heard_question, "make"), follow=True)
         assert "All clips are ready" in said(page)
 
-    def test_there_is_no_such_voice(self, admin_client, heard_question):
+    def test_making_now_in_an_unknown_voice_is_404(self, admin_client, heard_question):
         assert admin_client.get(deed_of(heard_question, "make", "nobody")).status_code == 404
 
 
 class TestMakingAgain:
-    def test_it_asks_with_count_characters_and_price_whatever_it_costs(self, admin_client, heard_question):
+    def test_making_again_always_asks_with_count_characters_and_price(self, admin_client, heard_question):
         page = admin_client.get(deed_of(heard_question, "make_again")).content.decode()
         assert "1 clip is made again: 19 characters, free of charge." in page
         assert "the old one plays" in page
         assert not WarmRun.objects.exists()
 
-    def test_then_it_is_being_made_while_the_old_one_stays(self, admin_client, admin_user, heard_question):
+    def test_making_again_keeps_the_old_clip_until_the_new_one_is_made(
+        self, admin_client, admin_user, heard_question
+    ):
         page = admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"}, follow=True)
         assert badges(page)[:3] == ["Up to date", "Being made again", "Up to date"]
         assert page.content.decode().count("<audio") == 2
@@ -122,13 +124,13 @@ class TestMakingAgain:
         says = "Made again in nova. 1 clip is being made again: 19 characters, free of charge."
         assert noted(admin_user) == [says]
 
-    def test_a_second_press_pays_nothing(self, admin_client, heard_question):
+    def test_pressing_make_again_twice_pays_once(self, admin_client, heard_question):
         for _ in range(2):
             page = admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"}, follow=True)
         assert "being made already" in said(page)
         assert WarmItem.objects.count() == 1
 
-    def test_a_failure_is_told_beside_the_clip_that_stays(self, admin_client, heard_question):
+    def test_a_failed_remake_is_shown_beside_the_old_clip(self, admin_client, heard_question):
         admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"})
         WarmItem.objects.update(state="failed", reason="The voice service was busy.")
         page = admin_client.get(admin_address(heard_question))
@@ -136,13 +138,13 @@ class TestMakingAgain:
         assert "The voice service was busy. What was there goes on playing." in page.content.decode()
         assert deeds(page) == ["Make again, nova, Question", "Make again, onyx, Question"]
 
-    def test_once_it_is_made_nothing_is_left_to_say(self, admin_client, heard_question):
+    def test_a_finished_remake_leaves_no_message(self, admin_client, heard_question):
         admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"})
         WarmItem.objects.update(state="done")
         Clip.objects.update(stored_at=timezone.now())
         assert badges(admin_client.get(admin_address(heard_question)))[:2] == ["Up to date", "Up to date"]
 
-    def test_of_a_whole_journey(self, admin_client, admin_user, heard_journey):
+    def test_a_whole_journey_can_be_made_again(self, admin_client, admin_user, heard_journey):
         address = admin_address(heard_journey, "make_all_again")
         assert f'href="{address}"' in admin_client.get(admin_address(heard_journey)).content.decode()
         assert "6 clips are made again: 74 characters" in admin_client.get(address).content.decode()
@@ -150,12 +152,12 @@ class TestMakingAgain:
         assert badges(page).count("Being made again") == WarmItem.objects.count() == 6
         assert "Made all again. 6 clips are being made again: 74 characters" in noted(admin_user)[0]
 
-    def test_of_a_whole_journey_leaves_out_what_is_not_made(self, admin_client, heard_question):
+    def test_making_a_journey_again_leaves_out_clips_without_audio(self, admin_client, heard_question):
         written(heard_question)
         page = admin_client.get(admin_address(heard_question.journey, "make_all_again")).content.decode()
         assert "6 clips are made again: 74 characters" in page, "with the old words, which listeners have"
 
-    def test_of_chosen_narratives(self, admin_client, admin_user, heard_question):
+    def test_chosen_texts_can_be_made_again(self, admin_client, admin_user, heard_question):
         chosen = {"action": "make_chosen_again", "_selected_action": heard_question.pk}
         assert (
             "2 clips are made again: 38 characters" in admin_client.post(NARRATIVES, chosen).content.decode()
@@ -166,7 +168,7 @@ class TestMakingAgain:
             "Made again. 2 clips are being made again: 38 characters, free of charge."
         ]
 
-    def test_of_what_is_not_made_is_said(self, admin_client, heard_question):
+    def test_making_again_says_when_no_clip_has_audio(self, admin_client, heard_question):
         chosen = {"action": "make_chosen_again", "_selected_action": written(heard_question).pk}
         assert "Nothing to make again" in said(admin_client.post(NARRATIVES, chosen, follow=True))
 
@@ -189,14 +191,14 @@ class TestWhoMayNotMake:
         client.force_login(user)
         return client
 
-    def test_finds_nothing_to_press(self, client, heard_journey, heard_question):
+    def test_staff_who_may_not_make_see_no_voice_buttons(self, client, heard_journey, heard_question):
         for thing in (heard_journey, heard_question):
             page = client.get(admin_address(thing))
             assert deeds(page) == []
             for words in ("Make missing clips", "Make all again"):
                 assert words not in page.content.decode()
 
-    def test_is_refused(self, client, heard_journey, heard_question):
+    def test_staff_who_may_not_make_are_refused_voice_actions(self, client, heard_journey, heard_question):
         addresses = [deed_of(heard_question, "make"), deed_of(heard_question, "make_again")]
         for address in (*addresses, admin_address(heard_journey, "make_all_again")):
             assert client.post(address, {"confirmed": "yes"}).status_code == 403

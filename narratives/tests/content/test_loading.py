@@ -15,31 +15,31 @@ pytestmark = pytest.mark.django_db
 LOADED = ["Life Review", "Life Review (gentle)", "24 reflections"]
 
 
-def test_two_journeys_come_and_the_gentle_one_is_not_live() -> None:
+def test_loading_brings_two_journeys_and_leaves_the_gentle_one_off() -> None:
     assert load_shipped_content() == LOADED
     told = Client().get("/api/narratives", {"journey": "life-review-gentle"})
     assert (told.status_code, Journey.objects.live().get().slug) == (404, "life-review-default")
 
 
-def test_nothing_is_made_for_what_is_not_live() -> None:
+def test_loading_makes_no_clip_for_a_journey_that_is_not_live() -> None:
     load_shipped_content()
     assert sum(run.items.count() for run in WarmRun.objects.all()) == 34
 
 
-def test_loading_again_changes_nothing() -> None:
+def test_loading_the_content_again_changes_nothing() -> None:
     load_shipped_content()
     assert load_shipped_content() == []
     assert (Journey.objects.count(), BankReflection.objects.count()) == (2, 24)
 
 
-def test_what_was_deleted_stays_deleted() -> None:
+def test_loading_the_content_again_keeps_deleted_texts_deleted() -> None:
     load_shipped_content()
     Journey.objects.all().delete()
     BankReflection.objects.all().delete()
     assert load_shipped_content() == []
 
 
-def test_an_installation_from_before_gets_what_it_never_had_and_keeps_what_it_has() -> None:
+def test_an_older_installation_gets_new_content_and_keeps_its_own() -> None:
     loading.load_default_content()
     Narrative.objects.filter(slug="q01").update(text="Our own question?")
     assert load_shipped_content() == LOADED[1:]
@@ -47,7 +47,7 @@ def test_an_installation_from_before_gets_what_it_never_had_and_keeps_what_it_ha
     assert ShippedContent.objects.count() == 3
 
 
-def test_the_gentle_journey_is_whole_and_can_be_taken_once_it_is_live() -> None:
+def test_the_gentle_journey_is_complete_and_playable_once_live() -> None:
     load_shipped_content()
     Journey.objects.filter(slug="life-review-gentle").update(is_live=True)
     told = Client().get("/api/narratives", {"journey": "life-review-gentle"}).json()
@@ -63,14 +63,14 @@ def test_the_gentle_journey_asks_for_less_in_shorter_sentences() -> None:
     assert all(len(each.text) < 100 for each in gentle if each.is_question)
 
 
-def test_the_bank_is_held_and_fit_for_everyone() -> None:
+def test_the_clips_of_the_bank_are_pinned_and_shareable() -> None:
     load_shipped_content()
     held = Pin.objects.filter(reason=Pin.Reason.BANK).values_list("content_hash", flat=True)
     clips = Clip.objects.filter(content_hash__in=held, is_shareable=True, content_type="analysis")
     assert clips.count() == 48
 
 
-def test_a_reflection_that_is_no_longer_in_use_is_let_go() -> None:
+def test_the_clips_of_a_reflection_out_of_use_are_unpinned() -> None:
     load_shipped_content()
     BankReflection.objects.filter(theme="work").update(is_active=False)
     publishing.sync_pins()

@@ -11,13 +11,13 @@ pytestmark = pytest.mark.django_db
 
 
 class TestNarrative:
-    def test_it_is_right_behind_the_one_it_is_a_copy_of(self, heard_journey):
+    def test_a_copied_text_follows_its_original(self, heard_journey):
         intro = heard_journey.narratives.get(kind="intro")
         duplicate_narrative(intro)
         places = list(heard_journey.narratives.values_list("title", "position"))
         assert places == [("Intro", 0), ("Intro (copy)", 1), ("Question", 2), ("Outro", 3)]
 
-    def test_it_says_the_same_and_listeners_do_not_get_it(self, client, heard_question):
+    def test_a_copied_text_has_equal_words_and_is_not_published(self, client, heard_question):
         before = client.get("/api/narratives").json()["narratives"]
         copy = duplicate_narrative(heard_question)
         assert (copy.text, copy.kind, copy.live, copy.pending) == (
@@ -29,11 +29,11 @@ class TestNarrative:
         after = client.get("/api/narratives").json()["narratives"]
         assert [one["text"] for one in after] == [one["text"] for one in before]
 
-    def test_each_copy_has_a_name_of_its_own(self, heard_question):
+    def test_each_copied_text_has_its_own_name(self, heard_question):
         slugs = {duplicate_narrative(heard_question).slug for _ in range(3)}
         assert slugs == {"question-copy", "question-copy-2", "question-copy-3"}
 
-    def test_a_title_as_long_as_can_be_is_shortened(self, heard_question):
+    def test_the_longest_title_is_shortened_in_a_copy(self, heard_question):
         heard_question.title = "x" * 200
         heard_question.save()
         copy = duplicate_narrative(heard_question)
@@ -41,7 +41,7 @@ class TestNarrative:
 
 
 class TestJourney:
-    def test_all_texts_are_drafts(self, heard_journey):
+    def test_texts_of_a_copied_journey_are_drafts(self, heard_journey):
         copy = duplicate_journey(heard_journey)
         assert (copy.title, copy.slug, copy.is_live, copy.is_default) == (
             "Ours (copy)",
@@ -56,6 +56,6 @@ class TestJourney:
         ]
         assert not copy.narratives.published().exists()
 
-    def test_nothing_is_made(self, heard_journey):
+    def test_copying_a_journey_makes_no_clip(self, heard_journey):
         duplicate_journey(heard_journey)
         assert not WarmRun.objects.exists()

@@ -1,4 +1,4 @@
-"""What is deleted is nowhere, and comes back as it was."""
+"""Deleted texts are gone everywhere, and come back unchanged."""
 
 from __future__ import annotations
 
@@ -68,34 +68,34 @@ def made(publication: Publication) -> None:
 
 
 class TestNowhere:
-    def test_listeners_lose_it_at_once(self, client, heard_question):
+    def test_listeners_lose_a_deleted_text_at_once(self, client, heard_question):
         delete_narratives([heard_question])
         assert [text for text, _, _ in heard(client)] == ["Welcome.", "Thank you."]
 
-    def test_the_places_have_no_gap(self, heard_journey, heard_question):
+    def test_positions_have_no_gap_after_a_deletion(self, heard_journey, heard_question):
         delete_narratives([heard_question])
         assert slugs(heard_journey) == ["intro", "outro"]
 
-    def test_it_follows_on_nothing(self, heard_journey, heard_question):
+    def test_a_deleted_text_follows_no_other_in_predictions(self, heard_journey, heard_question):
         intro = heard_journey.narratives.get(kind="intro").live.speech("nova").content_hash
         assert what_follows(intro)
         delete_narratives([heard_question])
         assert not what_follows(intro)
 
-    def test_it_is_not_made_ahead(self, heard_journey, heard_question):
+    def test_a_deleted_text_is_not_made_ahead(self, heard_journey, heard_question):
         delete_narratives([heard_question])
         assert "Where did it begin?" not in [each.speech.text for each in publishing.live_clips()]
 
-    def test_it_is_in_no_file(self, heard_journey, heard_question):
+    def test_a_deleted_text_is_in_no_export(self, heard_journey, heard_question):
         delete_narratives([heard_question])
         assert "Where did it begin?" not in import_export.as_json(heard_journey)
 
-    def test_it_is_not_published(self, heard_journey, heard_question):
+    def test_a_deleted_text_is_not_published(self, heard_journey, heard_question):
         Narrative.objects.filter(pk=heard_question.pk).update(text="Anything else?")
         delete_narratives([heard_question])
         assert publishing.publish([heard_question]) == []
 
-    def test_the_next_publication_does_not_take_it_along(self, heard_journey, heard_question):
+    def test_the_next_publication_leaves_out_a_deleted_text(self, heard_journey, heard_question):
         Narrative.objects.filter(slug__in=["intro", "question"]).update(text="Come in.")
         publishing.publish(heard_journey.narratives.all())
         delete_narratives([heard_question])
@@ -103,18 +103,18 @@ class TestNowhere:
         (publication,) = publishing.publish(heard_journey.narratives.all())
         assert set(publication.revisions.values_list("narrative__slug", flat=True)) == {"intro", "outro"}
 
-    def test_the_lexicon_does_not_know_it(self, heard_question):
+    def test_the_lexicon_does_not_count_a_deleted_text(self, heard_question):
         delete_narratives([heard_question])
         assert said_with(Pronunciation(word="begin", say_as="start")) == []
 
-    def test_another_text_may_have_its_name(self, heard_journey, heard_question):
+    def test_another_text_may_take_the_name_of_a_deleted_one(self, heard_journey, heard_question):
         delete_narratives([heard_question])
         new = Narrative(journey=heard_journey, slug="question", title="New", text="New?", position=9)
         new.full_clean()
         new.save()
         assert "question" in slugs_of(heard_journey)
 
-    def test_a_journey_takes_its_texts_along(self, client, heard_journey):
+    def test_deleting_a_journey_deletes_its_texts(self, client, heard_journey):
         delete_journeys([heard_journey])
         assert client.get("/api/narratives").status_code == 404
         assert not Narrative.objects.exists()
@@ -127,7 +127,7 @@ class TestNowhere:
         publication.refresh_from_db()
         assert publication.state == Publication.State.WITHDRAWN
 
-    def test_what_comes_with_the_project_does_not_come_again(self, heard_journey):
+    def test_shipped_content_that_was_deleted_does_not_come_back(self, heard_journey):
         delete_journeys([heard_journey])
         assert loading.load_default_content() is None
 
@@ -136,13 +136,13 @@ def slugs_of(journey: Journey) -> set[str]:
     return set(journey.narratives.values_list("slug", flat=True))
 
 
-def test_of_those_that_are_there_each_has_a_name_of_its_own(heard_journey: Journey) -> None:
+def test_names_are_unique_among_texts_that_are_not_deleted(heard_journey: Journey) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         Narrative.objects.create(journey=heard_journey, slug="question", title="Again", text="Again?")
 
 
 class TestBack:
-    def test_listeners_have_it_again_with_its_sound(self, client, heard_question):
+    def test_a_restored_text_reaches_listeners_with_its_audio(self, client, heard_question):
         before = heard(client)
         delete_narratives([heard_question])
         restore_narratives([heard_question])
@@ -150,7 +150,7 @@ class TestBack:
         nova = heard_question.live.speech("nova").content_hash
         assert set(Pin.objects.filter(content_hash=nova).values_list("reason", flat=True)) == {"live"}
 
-    def test_its_sound_is_kept_for_as_long_as_it_can_come_back(self, heard_question):
+    def test_the_audio_of_a_deleted_text_is_kept_while_it_can_be_restored(self, heard_question):
         nova = heard_question.live.speech("nova").content_hash
         delete_narratives([heard_question])
         until = Pin.objects.get(content_hash=nova).until
@@ -159,7 +159,7 @@ class TestBack:
 
     @pytest.mark.parametrize("first", [1, 2, 3], ids=["first", "second", "third"])
     @pytest.mark.parametrize("is_one_deed", [True, False], ids=["at-once", "one-by-one"])
-    def test_each_is_in_its_place_whatever_comes_first(self, five, first, is_one_deed):
+    def test_restored_texts_return_to_their_places_in_any_order(self, five, first, is_one_deed):
         journey, before = five[0].journey, slugs(five[0].journey)
         for those in [five[1:4]] if is_one_deed else [[five[3]], [five[1]], [five[2]]]:
             delete_narratives(those)
@@ -167,19 +167,19 @@ class TestBack:
             restore_narratives([one])
         assert slugs(journey) == before
 
-    def test_together_they_are_in_their_places(self, five):
+    def test_texts_restored_together_return_to_their_places(self, five):
         before = slugs(five[0].journey)
         delete_narratives(five[1:4])
         restore_narratives(five[1:4])
         assert slugs(five[0].journey) == before
 
-    def test_its_draft_is_as_it_was(self, heard_question):
+    def test_a_restored_text_has_its_draft_again(self, heard_question):
         Narrative.objects.filter(pk=heard_question.pk).update(text="Anything else?")
         delete_narratives([heard_question])
         (back,) = restore_narratives([heard_question])
         assert (back.text, back.live_id) == ("Anything else?", heard_question.live_id)
 
-    def test_what_waited_for_its_sound_waits_again(self, heard_question):
+    def test_a_restored_text_waits_for_its_audio_again(self, heard_question):
         publication = published(heard_question, "Anything else?")
         delete_narratives([heard_question])
         assert not WarmRun.objects.active().exists()
@@ -187,7 +187,7 @@ class TestBack:
         heard_question.refresh_from_db()
         assert heard_question.journey.waiting == publication == heard_question.pending.publication
 
-    def test_what_waited_among_others_still_does(self, heard_journey, heard_question):
+    def test_restoring_a_text_keeps_other_texts_waiting(self, heard_journey, heard_question):
         Narrative.objects.filter(kind="intro").update(text="Come in.")
         publication = published(heard_question, "Anything else?")
         publishing.publish(heard_journey.narratives.all())
@@ -197,7 +197,7 @@ class TestBack:
         assert heard_journey.waiting.pk != publication.pk
         assert len(publishing.clips_of(heard_journey.waiting)) == 2 * len(conf().listener_voices)
 
-    def test_what_others_got_meanwhile_is_a_draft_to_publish(self, heard_journey, heard_question):
+    def test_a_restored_text_published_over_meanwhile_is_a_draft(self, heard_journey, heard_question):
         Narrative.objects.filter(slug__in=["intro", "question"]).update(text="Come in.")
         (publication,) = publishing.publish(heard_journey.narratives.all())
         delete_narratives([heard_question])
@@ -208,33 +208,33 @@ class TestBack:
         assert back.live is not None
         assert (back.live.text, back.pending, back.is_ahead) == ("Where did it begin?", None, True)
 
-    def test_a_name_that_is_taken_gets_a_number(self, heard_journey, heard_question):
+    def test_a_restored_text_whose_name_is_taken_gets_a_number(self, heard_journey, heard_question):
         delete_narratives([heard_question])
         Narrative.objects.create(journey=heard_journey, slug="question", title="New", text="New?", position=9)
         (back,) = restore_narratives([heard_question])
         assert back.slug == "question-2"
 
-    def test_a_journey_comes_with_its_texts(self, client, heard_journey):
+    def test_a_restored_journey_brings_its_texts(self, client, heard_journey):
         before = heard(client)
         delete_journeys([heard_journey])
         restore_journeys([heard_journey])
         assert heard(client) == before
         assert Journey.objects.get().is_default
 
-    def test_what_was_deleted_before_its_journey_stays_deleted(self, heard_journey, heard_question):
+    def test_a_text_deleted_before_its_journey_stays_deleted(self, heard_journey, heard_question):
         delete_narratives([heard_question])
         delete_journeys([heard_journey])
         assert restore_narratives([heard_question]) == []
         restore_journeys([heard_journey])
         assert slugs(heard_journey) == ["intro", "outro"]
 
-    def test_a_journey_is_not_the_default_beside_another(self, heard_journey):
+    def test_a_restored_journey_is_not_a_second_default(self, heard_journey):
         delete_journeys([heard_journey])
         Journey.objects.create(slug="ours", title="New", is_default=True)
         (back,) = restore_journeys([heard_journey])
         assert (back.is_default, back.slug) == (False, "ours-2")
 
-    def test_nothing_is_made_for_it(self, heard_journey, heard_question):
+    def test_restoring_makes_no_clip(self, heard_journey, heard_question):
         delete_narratives([heard_question])
         restore_narratives([heard_question])
         assert not OrmQ.objects.exists()
@@ -243,18 +243,20 @@ class TestBack:
 class TestForGood:
     @pytest.mark.parametrize(("days", "is_kept"), [(DAYS_KEPT - 1, True), (DAYS_KEPT + 1, False)])
     @pytest.mark.parametrize("model", [Journey, Narrative])
-    def test_a_month_later(self, heard_journey: Journey, model: Any, days: int, is_kept: bool) -> None:
+    def test_a_deleted_text_is_removed_for_good_after_a_month(
+        self, heard_journey: Journey, model: Any, days: int, is_kept: bool
+    ) -> None:
         delete_journeys([heard_journey])
         then = timezone.now() - timedelta(days=days)
         model.everything.update(deleted_at=then)
         remove_for_good()
         assert model.everything.exists() is is_kept
 
-    def test_what_is_not_deleted_stays(self, heard_journey):
+    def test_texts_that_are_not_deleted_are_never_removed_for_good(self, heard_journey):
         remove_for_good()
         assert slugs(heard_journey) == ["intro", "question", "outro"]
 
-    def test_it_is_done_every_night(self, heard_journey):
+    def test_removing_for_good_is_scheduled_nightly(self, heard_journey):
         delete_journeys([heard_journey])
         Journey.everything.update(deleted_at=timezone.now() - timedelta(days=DAYS_KEPT + 1))
         cleanup.tidy()

@@ -21,7 +21,7 @@ def problems(content: bytes) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("write", [import_export.as_json, import_export.as_csv], ids=["JSON", "CSV"])
-def test_what_was_exported_is_imported_without_a_difference(heard_journey: Journey, write: Any) -> None:
+def test_an_export_is_imported_without_a_difference(heard_journey: Journey, write: Any) -> None:
     Narrative.objects.filter(kind="question").update(text='=Where, "there"?\n\nIt began, so.')
     Pronunciation.objects.create(word="Siobhan", say_as="Shivawn")
     difference = import_export.compare(heard_journey, import_export.parse_file(write(heard_journey).encode()))
@@ -39,13 +39,13 @@ def test_an_apostrophe_at_the_start_of_a_text_survives_a_csv_round_trip(
     assert (difference.is_empty, difference.problems) == (True, ())
 
 
-def test_a_spreadsheet_takes_no_text_for_a_formula(heard_journey: Journey) -> None:
+def test_an_export_has_no_cell_that_is_a_formula(heard_journey: Journey) -> None:
     Narrative.objects.filter(kind="question").update(text="=HYPERLINK(1)")
     cells = [row["text"] for row in csv.DictReader(io.StringIO(import_export.as_csv(heard_journey)))]
     assert "'=HYPERLINK(1)" in cells
 
 
-def test_added_changed_not_in_the_file_and_unchanged_are_told_apart(heard_journey: Journey) -> None:
+def test_an_import_tells_added_changed_missing_and_unchanged_texts_apart(heard_journey: Journey) -> None:
     rows = rows_of(heard_journey)
     rows[1]["text"] = "Where did it all begin?"
     rows[2] = {"slug": "new", "kind": "question", "title": "New", "text": "And then?"}
@@ -56,7 +56,7 @@ def test_added_changed_not_in_the_file_and_unchanged_are_told_apart(heard_journe
     assert [each.slug for each in told.unchanged] == ["intro"]
 
 
-def test_it_writes_drafts_and_listeners_notice_nothing(heard_journey: Journey) -> None:
+def test_an_import_writes_drafts_and_changes_nothing_for_listeners(heard_journey: Journey) -> None:
     before, clips = heard(Client()), Clip.objects.count()
     rows = list(reversed(rows_of(heard_journey)))
     rows[1]["text"] = "Where did it all begin?"
@@ -68,7 +68,7 @@ def test_it_writes_drafts_and_listeners_notice_nothing(heard_journey: Journey) -
     assert [each.slug for each in heard_journey.narratives.all()] == ["intro", "question", "outro", "new"]
 
 
-def test_where_nobody_can_hear_it_the_order_of_the_file_counts(heard_journey: Journey) -> None:
+def test_an_import_into_a_journey_that_is_off_takes_the_order_of_the_file(heard_journey: Journey) -> None:
     Journey.objects.update(is_live=False)
     heard_journey.refresh_from_db()
     import_export.import_into_drafts(
@@ -77,7 +77,7 @@ def test_where_nobody_can_hear_it_the_order_of_the_file_counts(heard_journey: Jo
     assert [each.slug for each in heard_journey.narratives.all()] == ["outro", "question", "intro"]
 
 
-def test_the_lexicon_comes_along(heard_journey: Journey) -> None:
+def test_an_export_includes_the_lexicon(heard_journey: Journey) -> None:
     Pronunciation.objects.create(word="siobhan", say_as="Shivvy")
     lexicon = [{"word": "Siobhan", "say_as": "Shivawn"}, {"word": "Niamh", "say_as": "Neev", "voice": "onyx"}]
     told = import_export.import_into_drafts(
@@ -117,7 +117,7 @@ def test_the_lexicon_comes_along(heard_journey: Journey) -> None:
         "two fields",
     ],
 )
-def test_what_is_wrong_is_told_by_row_and_field(wrong: list[dict[str, Any]], where: Any) -> None:
+def test_import_errors_name_row_and_field(wrong: list[dict[str, Any]], where: Any) -> None:
     assert problems(a_file(wrong)) == where
 
 
@@ -147,16 +147,16 @@ def test_what_is_wrong_is_told_by_row_and_field(wrong: list[dict[str, Any]], whe
         "no objects",
     ],
 )
-def test_a_file_of_another_kind_is_refused_in_a_sentence(content: bytes) -> None:
+def test_an_import_of_another_file_type_is_refused_in_a_sentence(content: bytes) -> None:
     assert problems(content) == [(0, "file")]
 
 
-def test_a_spreadsheet_with_an_odd_position_is_told_so() -> None:
+def test_an_import_with_a_wrong_position_is_refused() -> None:
     sheet = "slug,kind,position,title,text\na,question,²,A,Why?\n"
     assert problems(sheet.encode()) == [(1, "position")]
 
 
-def test_a_text_that_listeners_have_keeps_its_kind(heard_journey: Journey) -> None:
+def test_an_import_cannot_change_the_kind_of_a_published_text(heard_journey: Journey) -> None:
     rows = rows_of(heard_journey)
     rows[1]["kind"] = "outro"
     told = import_export.compare(heard_journey, import_export.parse_file(a_file(rows)))

@@ -15,17 +15,17 @@ def editor(client: Client, journey: Journey) -> str:
     return client.get(reverse("admin:narratives_journey_change", args=[journey.pk])).content.decode()
 
 
-def test_the_editor_says_that_none_is_set(admin_client, heard_journey, settings):
+def test_the_editor_says_that_no_help_line_is_set(admin_client, heard_journey, settings):
     settings.HELP_LINE = ""
     assert "No help line is set" in editor(admin_client, heard_journey)
 
 
-def test_listeners_see_the_one_that_is_set(admin_client, heard_journey, settings):
+def test_listeners_see_the_help_line(admin_client, heard_journey, settings):
     settings.HELP_LINE = "988 in the US"
     assert "<strong>988 in the US</strong>" in admin_client.get("/").content.decode()
     assert "No help line is set" not in editor(admin_client, heard_journey)
 
 
-def test_without_one_the_page_promises_none(client, heard_journey, settings):
+def test_the_page_promises_no_help_line_when_none_is_set(client, heard_journey, settings):
     settings.HELP_LINE = ""
     assert "talk to someone" not in client.get("/").content.decode()

@@ -47,7 +47,7 @@ def slugs(journey: Journey, wanted: list[ClipSpec], voice: str = "nova") -> list
     ],
 )
 @pytest.mark.parametrize("voice", ["nova", "onyx"])
-def test_the_next_questions_follow_and_the_first_brings_the_outro(
+def test_the_next_questions_are_predicted_and_the_first_also_brings_the_outro(
     journey: Journey, asked_for: str, following: list[str], voice: str
 ) -> None:
     assert slugs(journey, what_follows(hash_of(journey, asked_for, voice)), voice) == following
@@ -58,13 +58,15 @@ def test_the_next_questions_follow_and_the_first_brings_the_outro(
     [(1, ["q02", "outro"]), (100, [*(f"q{number:02}" for number in range(2, 11)), "outro"])],
     ids=["one", "all there are"],
 )
-def test_how_many_is_a_setting(journey: Journey, settings: Any, ahead: int, following: list[str]) -> None:
+def test_the_number_of_predicted_questions_is_a_setting(
+    journey: Journey, settings: Any, ahead: int, following: list[str]
+) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "predict_ahead": ahead}
 
     assert slugs(journey, what_follows(hash_of(journey, "q01"))) == following
 
 
-def test_questions_are_filed_as_such_and_the_outro_as_a_narrative(journey: Journey) -> None:
+def test_predicted_questions_and_the_outro_keep_their_content_types(journey: Journey) -> None:
     kinds = [wanted.content_type for wanted in what_follows(hash_of(journey, "q01"))]
 
     assert kinds == [ContentType.QUESTION] * 3 + [ContentType.NARRATIVE]
@@ -74,13 +76,13 @@ def test_an_unknown_clip_is_followed_by_nothing(journey: Journey) -> None:
     assert what_follows("f" * 32) == []
 
 
-def test_a_journey_that_is_not_live_is_nobodys_to_hear(journey: Journey) -> None:
+def test_nothing_is_predicted_for_a_journey_that_is_not_live(journey: Journey) -> None:
     Journey.objects.update(is_live=False)
 
     assert what_follows(hash_of(journey, "q01")) == []
 
 
-def test_a_draft_says_nothing_of_what_listeners_hear(journey: Journey) -> None:
+def test_predictions_ignore_drafts(journey: Journey) -> None:
     second = journey.narratives.get(slug="q02")
     second.text = "Other words?"
     second.save()
@@ -103,7 +105,7 @@ def test_a_question_of_two_journeys_is_followed_by_those_of_both(journey: Journe
     assert len(what_follows(hash_of(journey, "q01"))) == 5
 
 
-def test_it_takes_one_query(journey: Journey, django_assert_num_queries: Any) -> None:
+def test_a_prediction_takes_one_query(journey: Journey, django_assert_num_queries: Any) -> None:
     content_hash = hash_of(journey, "q01")
     with django_assert_num_queries(1):
         what_follows(content_hash)

@@ -8,7 +8,7 @@ from narratives.models import Pronunciation
 pytestmark = pytest.mark.django_db
 
 
-def test_a_word_has_one_entry_a_voice_whatever_its_case() -> None:
+def test_a_word_has_one_lexicon_entry_for_each_voice_in_any_case() -> None:
     Pronunciation.objects.create(word="siobhan", say_as="Shivawn")
     with pytest.raises(ValidationError, match="an entry for this word"):
         Pronunciation(word="SIOBHAN", say_as="Sinead").full_clean()

@@ -60,7 +60,7 @@ def prune() -> None:
 
 
 def have_sound(narrative: Narrative) -> bool:
-    """What listeners get is held, and there or about to be made; so is what waits for its sound."""
+    """Live and waiting texts are pinned, and their clips exist or are queued."""
     narrative.refresh_from_db()
     live, coming = hashes_of(narrative.live), hashes_of(narrative.pending)
     held = set(Pin.objects.published().values_list("content_hash", flat=True))
@@ -145,7 +145,9 @@ def _a_moment(begun: Future[None]) -> None:
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
-def test_a_prune_between_any_two_steps_of_publishing(narrative, before_step, where, step) -> None:
+def test_a_prune_between_two_steps_of_publishing_removes_no_needed_clip(
+    narrative, before_step, where, step
+) -> None:
     meanwhile = before_step(where, step, prune)
     publish(narrative)
     meanwhile.end()
@@ -175,7 +177,7 @@ def test_a_prune_while_listeners_get_a_version_takes_none_of_its_sound(narrative
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
-def test_publishing_between_any_two_steps_of_a_prune(narrative, before_step, where, step) -> None:
+def test_publishing_between_two_steps_of_a_prune_loses_no_clip(narrative, before_step, where, step) -> None:
     meanwhile = before_step(where, step, lambda: publish(narrative))
     prune()
     meanwhile.end()
@@ -187,7 +189,7 @@ def at_the_sign(start: threading.Barrier, deed: Callable[[], None]) -> None:
     deed()
 
 
-def test_again_and_again_at_the_same_time(narrative) -> None:
+def test_prunes_and_publications_at_once_lose_no_clip(narrative) -> None:
     for number in range(10):
         narrative.text = f"What was your work? {number}"
         narrative.save()

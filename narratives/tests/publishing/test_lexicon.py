@@ -1,4 +1,4 @@
-"""What the lexicon changes in texts that are written and published."""
+"""The effect of the lexicon on drafts and published texts."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def heard(voice: str = "nova") -> dict[str, Any]:
     return told
 
 
-def test_it_is_part_of_the_key_and_not_of_the_caption(question: Narrative, shivawn: Pronunciation) -> None:
+def test_the_lexicon_changes_the_key_and_not_the_caption(question: Narrative, shivawn: Pronunciation) -> None:
     assert question.draft_speech("nova").text == "How is Shivawn?"
     publishing.publish_sounds()
     assert Publication.objects.waiting().get().revisions.get().text == "How is Siobhan?"
 
 
-def test_what_sounds_otherwise_has_changes_and_listeners_notice_nothing(
+def test_a_lexicon_change_marks_texts_as_changed_and_changes_nothing_for_listeners(
     question: Narrative, shivawn: Pronunciation
 ) -> None:
     before = heard()
@@ -49,7 +49,7 @@ def test_what_sounds_otherwise_has_changes_and_listeners_notice_nothing(
     assert question.draft_speech("nova").content_hash in drafts
 
 
-def test_published_words_get_their_new_sound_when_it_is_there(
+def test_published_texts_get_a_new_pronunciation_when_its_audio_is_ready(
     question: Narrative, shivawn: Pronunciation
 ) -> None:
     before = heard()
@@ -61,13 +61,13 @@ def test_published_words_get_their_new_sound_when_it_is_there(
     assert heard()["audio"]["content_hash"] == question.draft_speech("nova").content_hash
 
 
-def test_a_draft_with_other_words_stays_a_draft(question: Narrative, shivawn: Pronunciation) -> None:
+def test_publishing_a_pronunciation_leaves_drafts_alone(question: Narrative, shivawn: Pronunciation) -> None:
     Narrative.objects.update(text="Who is Siobhan?")
     (publication,) = publishing.publish_sounds()
     assert publication.revisions.get().text == "How is Siobhan?"
 
 
-def test_a_voice_of_its_own_changes_that_voice_alone(question: Narrative) -> None:
+def test_a_lexicon_entry_of_one_voice_changes_only_that_voice(question: Narrative) -> None:
     Pronunciation.objects.create(word="Siobhan", say_as="Shivvy", voice="onyx")
     nova = heard()["audio"]["content_hash"]
     publishing.publish_sounds()
@@ -77,7 +77,7 @@ def test_a_voice_of_its_own_changes_that_voice_alone(question: Narrative) -> Non
     assert heard("onyx")["audio"]["content_hash"] == question.draft_speech("onyx").content_hash
 
 
-def test_what_it_does_not_touch_is_not_published_again(question: Narrative) -> None:
+def test_texts_without_the_word_are_not_published_again(question: Narrative) -> None:
     Pronunciation.objects.create(word="Niamh", say_as="Neev")
     assert publishing.publish_sounds() == []
     assert not question.has_changes

@@ -48,7 +48,7 @@ def test_the_default_journey_has_twelve_narratives_and_five_system_clips(journey
     assert told["narratives"][4]["title"] == "A Turning Point"
 
 
-def test_loading_again_changes_nothing(journey: Journey) -> None:
+def test_loading_the_default_content_again_changes_nothing(journey: Journey) -> None:
     assert loading.load_default_content() is None
     assert Journey.objects.count() == 1
 
@@ -59,7 +59,7 @@ def test_the_first_load_queues_every_clip_in_every_voice(journey: Journey) -> No
     assert Clip.objects.count() == 34
 
 
-def test_the_queue_is_called_only_when_all_is_committed(django_capture_on_commit_callbacks: Any) -> None:
+def test_workers_are_enqueued_only_after_the_commit(django_capture_on_commit_callbacks: Any) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         loading.load_default_content()
         assert OrmQ.objects.count() == 0
@@ -67,13 +67,13 @@ def test_the_queue_is_called_only_when_all_is_committed(django_capture_on_commit
     assert OrmQ.objects.count() == 2
 
 
-def test_what_is_published_is_pinned_in_every_voice(journey: Journey) -> None:
+def test_published_clips_are_pinned_in_every_voice(journey: Journey) -> None:
     assert len(hashes("live")) == 24
     assert len(hashes("system")) == 10
     assert hashes("draft") == set()
 
 
-def test_an_edit_is_a_draft_and_listeners_hear_nothing_of_it(question: Narrative) -> None:
+def test_an_edit_is_a_draft_that_listeners_do_not_hear(question: Narrative) -> None:
     before = heard()
     question.text = "What has changed in your life?"
     question.save()
@@ -107,7 +107,7 @@ def publish(*narratives: Narrative, at_once: bool = False) -> Publication:
 
 
 class TestWhatWaitsForItsSound:
-    def test_listeners_keep_the_old_words_and_the_old_sound(self, question: Narrative) -> None:
+    def test_listeners_keep_the_old_words_and_audio_while_a_version_waits(self, question: Narrative) -> None:
         before = heard()
         publication = publish(edit(question))
 
@@ -115,7 +115,7 @@ class TestWhatWaitsForItsSound:
         assert heard() == before
         assert hashes("draft") == {question.draft_speech(voice).content_hash for voice in ("nova", "onyx")}
 
-    def test_one_run_makes_it_in_every_voice(self, question: Narrative) -> None:
+    def test_one_run_makes_a_waiting_version_in_every_voice(self, question: Narrative) -> None:
         WarmRun.objects.all().delete()
         publish(edit(question))
 
@@ -124,7 +124,7 @@ class TestWhatWaitsForItsSound:
         assert {item.clip.voice for item in run.items.all()} == {"nova", "onyx"}
 
     @pytest.mark.parametrize("voice", ["nova", "onyx"])
-    def test_one_voice_alone_is_not_enough(self, question: Narrative, voice: str) -> None:
+    def test_a_version_waits_until_every_voice_is_made(self, question: Narrative, voice: str) -> None:
         before = heard()
         publish(edit(question))
         make_clip(question, voice)
@@ -132,7 +132,7 @@ class TestWhatWaitsForItsSound:
 
         assert heard() == before
 
-    def test_all_its_texts_switch_when_every_clip_is_there(self, journey: Journey) -> None:
+    def test_all_texts_of_a_version_switch_when_every_clip_is_ready(self, journey: Journey) -> None:
         texts = [edit(journey.narratives.get(slug=slug), f"New {slug}?") for slug in ("q01", "q02")]
         publication = publish(*texts)
         for text in texts:
@@ -145,7 +145,7 @@ class TestWhatWaitsForItsSound:
         assert hashes("draft") == set()
         assert {text.draft_speech("onyx").content_hash for text in texts} <= hashes("live")
 
-    def test_the_end_of_the_run_switches(
+    def test_the_end_of_a_run_switches_to_the_waiting_version(
         self, question: Narrative, django_capture_on_commit_callbacks: Any
     ) -> None:
         publication = publish(edit(question))
@@ -157,13 +157,13 @@ class TestWhatWaitsForItsSound:
 
         assert heard()["narratives"][4]["text"] == question.text
 
-    def test_what_is_made_already_switches_at_once(self, question: Narrative) -> None:
+    def test_a_version_whose_clips_exist_switches_at_once(self, question: Narrative) -> None:
         make_clips(edit(question))
 
         assert publish(question).state == "live"
         assert heard()["narratives"][4]["text"] == question.text
 
-    def test_publish_anyway_does_not_wait(self, question: Narrative) -> None:
+    def test_publishing_before_the_audio_does_not_wait(self, question: Narrative) -> None:
         publication = publish(edit(question))
 
         assert publishing.publish_anyway(publication)
@@ -173,7 +173,7 @@ class TestWhatWaitsForItsSound:
         )
         assert not publishing.publish_anyway(publication)
 
-    def test_one_that_is_taken_back_never_switches_and_makes_nothing_more(self, question: Narrative) -> None:
+    def test_a_cancelled_version_never_switches_and_makes_no_more_clips(self, question: Narrative) -> None:
         before = heard()
         publication = publish(edit(question))
         assert publishing.withdraw(publication)
@@ -184,7 +184,7 @@ class TestWhatWaitsForItsSound:
         assert WarmRun.objects.get(scope=publication.scope).state == "cancelled"
         assert not publishing.publish_anyway(publication)
 
-    def test_the_next_one_takes_it_along(self, journey: Journey) -> None:
+    def test_the_next_version_includes_the_waiting_one(self, journey: Journey) -> None:
         first, second = (edit(journey.narratives.get(slug=slug), f"New {slug}?") for slug in ("q01", "q02"))
         waiting = publish(first)
         publication = publish(second)
@@ -197,7 +197,7 @@ class TestWhatWaitsForItsSound:
         ]
         assert WarmRun.objects.get(scope=publication.scope).items.count() == 4
 
-    def test_a_draft_written_meanwhile_stays_one(self, question: Narrative) -> None:
+    def test_a_draft_written_while_a_version_waits_stays_a_draft(self, question: Narrative) -> None:
         publish(edit(question, "First thoughts?"))
         make_clips(question)
         edit(question, "Second thoughts?")
@@ -206,7 +206,7 @@ class TestWhatWaitsForItsSound:
         assert heard()["narratives"][4]["text"] == "First thoughts?"
         assert Narrative.objects.get(pk=question.pk).has_changes
 
-    def test_publishing_what_listeners_have_takes_back_what_waits(self, question: Narrative) -> None:
+    def test_publishing_the_live_words_cancels_the_waiting_version(self, question: Narrative) -> None:
         old = question.text
         waiting = publish(edit(question))
         assert publishing.publish([edit(question, old)]) == []
@@ -214,9 +214,7 @@ class TestWhatWaitsForItsSound:
 
         assert waiting.state == "withdrawn"
 
-    def test_saving_a_page_that_was_open_meanwhile_does_not_take_the_new_words_away(
-        self, question: Narrative
-    ) -> None:
+    def test_saving_an_old_page_keeps_words_published_meanwhile(self, question: Narrative) -> None:
         open_page = Narrative.objects.get(pk=question.pk)
         make_clips(edit(question))
         publish(question)
@@ -225,7 +223,7 @@ class TestWhatWaitsForItsSound:
 
         assert heard()["narratives"][4]["text"] == question.text
 
-    def test_a_failed_clip_is_tried_again(self, question: Narrative) -> None:
+    def test_a_failed_clip_of_a_waiting_version_is_tried_again(self, question: Narrative) -> None:
         publication = publish(edit(question))
         run = WarmRun.objects.get(scope=publication.scope)
         run.items.update(state="failed", reason="Busy.")
@@ -236,7 +234,7 @@ class TestWhatWaitsForItsSound:
         again = WarmRun.objects.active().get(scope=publication.scope)
         assert again.items.filter(state="queued").count() == 2
 
-    def test_in_a_journey_that_nobody_can_hear_nothing_waits_and_nothing_is_made(
+    def test_publishing_in_a_journey_that_is_off_waits_for_nothing_and_makes_nothing(
         self, question: Narrative
     ) -> None:
         Journey.objects.update(is_live=False)
@@ -252,7 +250,7 @@ def test_publishing_the_same_words_makes_no_revision(question: Narrative) -> Non
     assert question.revisions.count() == 1
 
 
-def test_the_revision_before_is_retired_and_kept(question: Narrative) -> None:
+def test_the_previous_revision_is_retired_and_kept(question: Narrative) -> None:
     old = question.live
     publish(edit(question), at_once=True)
     assert old is not None
@@ -262,7 +260,7 @@ def test_the_revision_before_is_retired_and_kept(question: Narrative) -> None:
     assert question.revisions.count() == 2
 
 
-def test_a_journey_that_is_not_live_is_nobodys_to_hear(journey: Journey) -> None:
+def test_a_journey_that_is_not_live_cannot_be_heard(journey: Journey) -> None:
     Journey.objects.update(is_live=False)
     publishing.sync_pins()
 
@@ -288,7 +286,7 @@ def test_voices_that_listeners_do_not_have_are_refused_with_those_they_have(jour
     assert response.json()["voices"] == ["nova", "onyx"]
 
 
-def test_the_list_costs_a_fixed_number_of_queries(
+def test_the_list_of_narratives_takes_a_fixed_number_of_queries(
     journey: Journey, django_assert_max_num_queries: Any
 ) -> None:
     with django_assert_max_num_queries(4):  # journey, words, who plays the voice, clips
@@ -320,7 +318,7 @@ def test_pre_cache_joins_the_run_that_is_under_way(journey: Journey) -> None:
     assert Client().get(told[0]["status_url"]).json()["total"] == 17
 
 
-def test_pre_cache_of_what_is_there_queues_nothing(journey: Journey) -> None:
+def test_pre_cache_queues_nothing_when_every_clip_exists(journey: Journey) -> None:
     WarmRun.objects.all().delete()
     Clip.objects.update(stored_at="2026-01-01T00:00:00Z")
     answer = Client().post("/api/pre-cache-narratives", content_type="application/json")

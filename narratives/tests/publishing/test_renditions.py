@@ -97,7 +97,7 @@ class TestWhilePending:
             "Thank you.",
         }
 
-    def test_its_clips_are_held_and_nobody_hears_them(self, pending: Rendition) -> None:
+    def test_clips_of_a_pending_rendition_are_pinned_and_private(self, pending: Rendition) -> None:
         new = {spec.speech.content_hash for spec in takeover.needed_clips(pending)}
 
         assert new <= hashes("draft")
@@ -127,7 +127,7 @@ class TestWhilePending:
 
         assert takeover.progress_of_takeover(pending).waits_for == WarmRun.Pause.BUDGET.label
 
-    def test_a_cancelled_one_holds_nothing_and_makes_nothing(self, pending: Rendition) -> None:
+    def test_a_cancelled_rendition_pins_nothing_and_makes_nothing(self, pending: Rendition) -> None:
         new = {spec.speech.content_hash for spec in takeover.needed_clips(pending)}
         assert takeover.cancel_rendition(pending)
         make(voice="marin")
@@ -160,14 +160,14 @@ class TestSwitch:
         assert {spec.speech.content_hash for spec in takeover.needed_clips(pending)} <= hashes("live")
         assert not hashes("draft")
 
-    def test_what_follows_a_question_is_in_the_new_voice_then(self, pending: Rendition) -> None:
+    def test_predictions_follow_the_new_voice_after_the_switch(self, pending: Rendition) -> None:
         make(voice="marin")
         takeover.switch_ready_renditions()
         intro = Clip.objects.get(voice="marin", content_text="Welcome.")
 
         assert {spec.speech.voice for spec in what_follows(intro.content_hash)} == {"marin"}
 
-    def test_a_clip_that_failed_holds_it_until_a_publisher_switches_without_it(
+    def test_a_failed_clip_holds_up_the_switch_until_a_publisher_leaves_it_out(
         self, pending: Rendition
     ) -> None:
         make(voice="marin")
@@ -182,13 +182,13 @@ class TestSwitch:
         assert takeover.switch_if_ready(pending, without=without)
         assert [text for text, _, ready in playlist() if not ready] == ["Thank you."]
 
-    def test_no_clip_is_left_out_that_the_publisher_was_not_shown(self, pending: Rendition) -> None:
+    def test_a_switch_leaves_out_only_clips_that_the_publisher_saw(self, pending: Rendition) -> None:
         shown = Clip.objects.get(voice="marin", content_text="Thank you.").content_hash
 
         assert not takeover.switch_if_ready(pending, without=[shown])
         assert voices_heard() == {"nova"}
 
-    def test_a_failed_clip_whose_text_is_changed_holds_it_no_more(self, pending: Rendition) -> None:
+    def test_a_failed_clip_of_a_changed_text_no_longer_holds_up_the_switch(self, pending: Rendition) -> None:
         make(voice="marin")
         Clip.objects.filter(voice="marin", content_text="Thank you.").update(stored_at=None)
         outro = Narrative.objects.get(kind="outro")

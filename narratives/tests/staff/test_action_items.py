@@ -1,4 +1,4 @@
-"""What the dashboard says of texts, and where it leads; reflections on their way into the bank."""
+"""The dashboard's items about texts and their links; adding reflections to the bank."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def listed(client: Client, state: str) -> list[str]:
 
 
 class TestNeeds:
-    def test_where_all_is_published_and_made_there_is_none(self, heard_journey):
+    def test_needs_you_is_empty_when_all_is_published_and_made(self, heard_journey):
         assert said() == []
 
-    def test_changes_that_nobody_published_are_counted_and_listed(self, heard_question, admin_client):
+    def test_needs_you_counts_and_lists_unpublished_changes(self, heard_question, admin_client):
         edit(heard_question, NEW)
         assert said() == ["1 text has changes not published yet"]
         assert listed(admin_client, "ahead") == ["Question"]
@@ -75,7 +75,7 @@ class TestNeeds:
         assert said()[0] == "1 text has a clip that could not be made"
         assert listed(admin_client, "failed") == ["Question"]
 
-    def test_the_dashboard_shows_them_as_links(self, heard_question, admin_client):
+    def test_the_dashboard_links_the_items_of_needs_you(self, heard_question, admin_client):
         edit(heard_question, NEW)
         page = admin_client.get(INDEX).content.decode()
         assert f'href="{TEXTS}?state=ahead">1 text has changes not published yet' in page
@@ -107,7 +107,7 @@ class TestAddingToTheBank:
         assert HEARD in page and "Edit them until they suit any answer" in page
         assert not BankReflection.objects.exists()
 
-    def test_once_saved_it_is_in_the_bank_and_the_log_says_where_it_came_from(self, admin_client):
+    def test_a_reflection_added_to_the_bank_is_logged_with_its_origin(self, admin_client):
         clip = heard()
         form = {"text": "That was a good morning. Thank you for it.", "theme": "general", "occasion": "any"}
         admin_client.post(address_for(clip), form)
@@ -115,7 +115,7 @@ class TestAddingToTheBank:
         says = f"Added from the reflections that are heard most: {clip.pk}."
         assert LogEntry.objects.get().get_change_message() == says
 
-    def test_what_the_bank_has_is_marked_so_and_not_offered_again(self, admin_client):
+    def test_reflections_in_the_bank_are_marked_and_not_offered_again(self, admin_client):
         clip = heard()
         reflection = BankReflection.objects.create(text=HEARD)
         publishing.sync_pins()
@@ -125,14 +125,14 @@ class TestAddingToTheBank:
         assert answer["Location"] == reverse("admin:narratives_bankreflection_change", args=[reflection.pk])
 
     @pytest.mark.parametrize("fields", [{"is_shareable": False}, {"content_type": "response"}])
-    def test_words_that_are_private_are_in_no_form(self, admin_client, fields):
+    def test_the_form_never_shows_a_private_reflection(self, admin_client, fields):
         clip = heard(**{"is_shareable": False} | fields)
         assert HEARD not in unescape(admin_client.get(address_for(clip)).content.decode())
 
     @pytest.mark.parametrize(
         ("rights", "status"), [(["view_clip"], 403), (["add_bankreflection"], 200)], ids=["look", "add"]
     )
-    def test_it_takes_the_right_to_add_and_to_see_clips(self, rights, status):
+    def test_adding_to_the_bank_requires_permissions_to_add_and_to_see_clips(self, rights, status):
         user = User.objects.create(username="ben", is_staff=True)
         user.user_permissions.set(Permission.objects.filter(codename__in=rights))
         client = Client()

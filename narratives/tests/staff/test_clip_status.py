@@ -1,4 +1,4 @@
-"""What the sound of a text is like, as its page and the lists say."""
+"""The audio status of a text on its page and in lists."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 class TestHowANarrativeSounds:
-    def test_not_made(self, admin_client, question):
+    def test_a_text_without_clips_is_not_made(self, admin_client, question):
         assert sounds(admin_client, question) == ["Not made", "Not made"]
 
-    def test_up_to_date_in_one_voice_only(self, admin_client, question):
+    def test_a_text_can_be_up_to_date_in_one_voice_only(self, admin_client, question):
         make_ready_clip(question.text, "onyx")
         assert sounds(admin_client, question) == ["Not made", "Up to date"]
 
-    def test_out_of_date_plays_what_listeners_hear(self, admin_client, question):
+    def test_an_outdated_text_plays_what_listeners_hear(self, admin_client, question):
         make_clips(question.text)
         live = question.live.speech("nova").content_hash
         edit(question, "Where did it all begin?")
@@ -43,7 +43,7 @@ class TestHowANarrativeSounds:
         assert f"/api/audio/{live}.mp3?v=01234567" in page.content.decode()
         assert page.content.decode().count("text changed just now") == 2
 
-    def test_out_of_date_tells_since_when_or_that_it_is_the_lexicon(self, admin_client, question):
+    def test_an_outdated_text_says_since_when_or_names_the_lexicon(self, admin_client, question):
         make_clips(question.text)
         edit(question, "Where did it all begin?")
         Narrative.objects.update(edited_at=timezone.now() - timedelta(minutes=2))
@@ -60,25 +60,25 @@ class TestHowANarrativeSounds:
         assert question.draft_speech("nova").content_hash in page.content.decode()
 
     @pytest.mark.parametrize("state", ["queued", "making"])
-    def test_being_made(self, admin_client, question, state):
+    def test_a_text_whose_clips_are_queued_is_being_made(self, admin_client, question, state):
         run = publishing.warm_journey(question.journey, "nova")
         run.items.update(state=state)
         assert sounds(admin_client, question) == ["Being made", "Not made"]
 
-    def test_what_is_held_up_says_why(self, admin_client, question):
+    def test_a_text_whose_clips_are_held_up_says_why(self, admin_client, question):
         warming.pause(publishing.warm_journey(question.journey, "nova"), WarmRun.Pause.BUDGET)
         page = admin_client.get(admin_address(question))
         assert badges(page)[:2] == ["Being made", "Not made"]
         assert "budget is spent. This continues by itself" in page.content.decode()
 
-    def test_failed_says_why(self, admin_client, question):
+    def test_a_text_whose_clip_failed_says_why(self, admin_client, question):
         run = publishing.warm_journey(question.journey, "nova")
         run.items.update(state="failed", reason="The voice service is not available just now.")
         page = admin_client.get(admin_address(question))
         assert badges(page)[0] == "Failed"
         assert "The voice service is not available just now." in page.content.decode()
 
-    def test_failed_says_that_what_plays_is_not_the_new_text(self, admin_client, question):
+    def test_a_failed_text_says_that_the_old_audio_plays(self, admin_client, question):
         make_clips(question.text)
         edit(question, "Where did it all begin?")
         drafts.make_clip(question, "nova")
@@ -90,18 +90,18 @@ class TestHowANarrativeSounds:
             in page.content.decode()
         )
 
-    def test_what_was_never_published_is_not_made(self, admin_client, journey):
+    def test_a_text_that_was_never_published_is_not_made(self, admin_client, journey):
         new = Narrative.objects.create(journey=journey, slug="new", title="New", text="And then?")
         page = admin_client.get(admin_address(new))
         assert badges(page) == ["Not made", "Not made", "Not published"]
 
-    def test_another_title_leaves_the_sound_up_to_date(self, admin_client, question):
+    def test_changing_a_title_leaves_the_audio_up_to_date(self, admin_client, question):
         make_clips(question.text)
         Narrative.objects.filter(pk=question.pk).update(title="Beginnings")
         page = admin_client.get(admin_address(question))
         assert badges(page) == ["Up to date", "Up to date", "Draft with changes"]
 
-    def test_the_journey_and_the_lists_say_the_same(self, admin_client, journey, question):
+    def test_a_journey_and_its_lists_show_equal_badges(self, admin_client, journey, question):
         make_clips(question.text)
         page = admin_client.get(admin_address(journey))
         assert badges(page) == ["Live"] + ["Not made"] * 2 + ["Up to date"] * 2 + ["Not made"] * 2

@@ -20,20 +20,20 @@ pytestmark = pytest.mark.any_database
     ],
     ids=["a word", "any case", "possessive", "part of a word", "with marks", "the longest first", "none"],
 )
-def test_whole_words_are_said_otherwise(written: str, spoken: str) -> None:
+def test_the_lexicon_replaces_whole_words(written: str, spoken: str) -> None:
     words = {"Siobhan": "Shivawn", "Dr.": "Doctor", "a.m.": "in the morning", "York": "Yorick"}
     words["New York"] = "Noo Yawk"
     assert Lexicon.of(LexiconEntry(word, say_as) for word, say_as in words.items()).spoken(written) == spoken
 
 
-def test_what_was_replaced_is_not_replaced_again() -> None:
+def test_the_lexicon_does_not_replace_its_own_replacements() -> None:
     assert Lexicon.of([LexiconEntry("a", "b"), LexiconEntry("b", "a")]).spoken("a b") == "b a"
 
 
-def test_a_say_as_is_taken_as_it_is() -> None:
+def test_the_lexicon_takes_a_replacement_literally() -> None:
     assert Lexicon.of([LexiconEntry("C++", r"C \1 plus")]).spoken("C++ it is") == r"C \1 plus it is"
 
 
-def test_a_voice_has_its_own_before_the_one_for_all() -> None:
+def test_a_lexicon_entry_of_a_voice_precedes_the_one_for_all_voices() -> None:
     lexicon = Lexicon.of([LexiconEntry("tea", "tee"), LexiconEntry("tea", "tay", "onyx")])
     assert lexicon.spoken_forms("tea", ["nova", "onyx"]) == ("tee", {"onyx": "tay"})

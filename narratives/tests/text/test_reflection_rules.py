@@ -30,7 +30,7 @@ def test_the_bank_that_is_shipped_keeps_the_rules(entry: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("text", FROM_THE_RULES, ids=["bakery", "father", "buses", "dunno", "joke"])
-def test_so_do_the_examples_of_the_rules(text: str) -> None:
+def test_the_examples_of_the_prompt_keep_the_rules(text: str) -> None:
     assert problems(text) == []
 
 
@@ -50,7 +50,7 @@ def test_so_do_the_examples_of_the_rules(text: str) -> None:
     ],
     ids=["one", "three", "long", "question", "digits", "quotes", "single quotes", "markup", "link", "host"],
 )
-def test_form(text: str) -> None:
+def test_a_reflection_of_a_wrong_form_is_refused(text: str) -> None:
     assert problems(text)
 
 
@@ -62,11 +62,11 @@ def test_form(text: str) -> None:
         "I remember", "I feel", "I am proud", "I'm sorry", "I’m sorry", "I promise", "healing", "closure",
     ],
 )  # fmt: skip
-def test_banned_words_whatever_their_case(words: str) -> None:
+def test_a_reflection_with_banned_words_in_any_case_is_refused(words: str) -> None:
     assert problems(GOOD) == []
     assert problems(f"It sounds as though {words} it was warm. Thank you for sharing it.")
 
 
 @pytest.mark.parametrize("words", ["that's how it was", "those wheals of cheese", "the country at leastways"])
-def test_words_that_only_look_like_them_are_fine(words: str) -> None:
+def test_words_that_only_resemble_banned_ones_are_allowed(words: str) -> None:
     assert problems(f"It sounds as though {words}. Thank you for sharing it.") == []

@@ -27,12 +27,12 @@ def told(old: str, new: str) -> str:
     ],
     ids=["same", "a word", "a phrase", "added", "all new", "all gone", "one change"],
 )
-def test_words_that_changed_are_marked(old: str, new: str, expected: str) -> None:
+def test_the_word_diff_marks_changed_words(old: str, new: str, expected: str) -> None:
     assert told(old, new) == expected
 
 
 @given(st.text(alphabet="ab \n", max_size=30), st.text(alphabet="ab \n", max_size=30))
-def test_both_texts_can_be_read_from_it(old: str, new: str) -> None:
+def test_both_texts_can_be_read_from_the_word_diff(old: str, new: str) -> None:
     pieces = changes(old, new)
     assert "".join(piece.words for piece in pieces if piece.fate != "removed") == new
     assert "".join(piece.words for piece in pieces if piece.fate != "added") == old

@@ -30,19 +30,19 @@ def first_words(text: str) -> list[str]:
     ],
     ids=["fine", "long", "long sentence", "digits", "abbreviations", "capitals", "symbols", "I and A"],
 )
-def test_what_is_hard_to_say_or_follow_is_told(text: str, expected: list[str]) -> None:
+def test_writing_advice_names_hard_passages(text: str, expected: list[str]) -> None:
     assert first_words(text) == expected
 
 
-def test_what_the_service_takes_in_one_request_is_told_instead_of_length() -> None:
+def test_writing_advice_names_the_limit_of_one_request() -> None:
     assert "4,096" in advice("Who was it? " * 400)[0]
 
 
-def test_sentences_are_counted() -> None:
+def test_writing_advice_counts_sentences() -> None:
     assert len(sentences("How are you? I am well.\n\nLet us begin… now.")) == 4
 
 
-def test_a_title_ends_no_sentence() -> None:
+def test_an_abbreviated_title_does_not_end_a_sentence() -> None:
     assert len(sentences("Was it Dr. Nguyen? Or Prof. Ray and Mrs. Lee.")) == 2
 
 
@@ -58,7 +58,7 @@ def test_a_title_ends_no_sentence() -> None:
     ],
     ids=["easy", "hard", "nothing"],
 )
-def test_how_easy_it_is(text: str, level: str) -> None:
+def test_writing_advice_rates_how_easy_a_text_is(text: str, level: str) -> None:
     assert reading(text) == level
 
 
@@ -73,12 +73,12 @@ def test_how_easy_it_is(text: str, level: str) -> None:
     ],
     ids=["ten", "short", "digits", "none", "no number"],
 )
-def test_how_many_questions_a_text_promises(text: str, number: int | None) -> None:
+def test_writing_advice_finds_the_promised_number_of_questions(text: str, number: int | None) -> None:
     assert questions_promised(text) == number
 
 
 @pytest.mark.parametrize("path", [DEFAULT_CONTENT, GENTLE_CONTENT], ids=["default", "gentle"])
-def test_what_is_shipped_follows_the_advice(path: Path) -> None:
+def test_the_shipped_content_follows_the_writing_advice(path: Path) -> None:
     content = json.loads(
         DEFAULT_CONTENT.read_text() if path is DEFAULT_CONTENT else GENTLE_CONTENT.read_text()
     )
@@ -94,29 +94,33 @@ ESTIMATE = "/admin/narratives/journey/estimate/"
 
 @pytest.mark.django_db
 class TestTheLineBeneathAText:
-    def test_length_price_and_advice(self, admin_client: Client, paid_voice: None) -> None:
+    def test_the_line_below_a_text_shows_length_price_and_advice(
+        self, admin_client: Client, paid_voice: None
+    ) -> None:
         page = admin_client.post(ESTIMATE, {"text": "It was in 1952, on a Sunday. Yes."}).content.decode()
         assert "33 characters · 2 sentences · about 2 s · $0.0010 a voice · easy to read" in page
         assert "Digits: write numbers" in page
 
-    def test_the_pace_is_that_of_the_clips_that_are_made(
+    def test_the_length_estimate_follows_the_pace_of_existing_clips(
         self, admin_client: Client, heard_journey: Journey
     ) -> None:
         Clip.objects.update(duration_ms=20_000)  # three clips, 37 characters a minute
         page = admin_client.post(ESTIMATE, {"text": "Where did it begin?"}).content.decode()
         assert "about 31 s" in page
 
-    def test_a_price_is_that_of_the_spoken_form(self, admin_client: Client, paid_voice: None) -> None:
+    def test_the_line_below_a_text_prices_its_spoken_form(
+        self, admin_client: Client, paid_voice: None
+    ) -> None:
         Pronunciation.objects.create(word="UK", say_as="United Kingdom " * 10)
         page = admin_client.post(ESTIMATE, {"text": "In the UK."}).content.decode()
         assert "10 characters" in page
         assert "$0.0047 a voice" in page
 
-    def test_nothing_is_kept_of_the_words(self, admin_client: Client) -> None:
+    def test_asking_for_writing_advice_stores_no_word(self, admin_client: Client) -> None:
         admin_client.post(ESTIMATE, {"text": "A draft in the making."})
         assert not Clip.objects.exists()
 
-    def test_strangers_are_sent_away(self, client: Client) -> None:
+    def test_writing_advice_is_for_staff_only(self, client: Client) -> None:
         assert client.post(ESTIMATE, {"text": "Hello."}).status_code == 302
 
     def test_a_promise_of_ten_questions_is_compared_with_what_there_is(

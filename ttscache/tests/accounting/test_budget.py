@@ -17,18 +17,18 @@ def committed() -> int:
     return BudgetDay.objects.get(day=utc_now().date()).committed_microusd
 
 
-def test_without_a_cap_everything_is_granted_and_nothing_written() -> None:
+def test_budget_without_a_cap_grants_every_call_and_writes_nothing() -> None:
     (reservation,) = Budget(None).reserve(1_000)
     Budget(None).settle(reservation, 2_000)
     assert Budget(None).can_afford(1_000)
     assert not BudgetDay.objects.exists()
 
 
-def test_what_costs_nothing_is_granted_under_any_cap() -> None:
+def test_budget_grants_a_free_call_under_any_cap() -> None:
     assert Budget(0).reserve(0)
 
 
-def test_money_is_set_aside_before_the_call_and_settled_after_it() -> None:
+def test_budget_reserves_money_before_a_call_and_settles_it_after() -> None:
     budget = Budget(1)
     (reservation,) = budget.reserve(0.4)
     assert committed() == 400_000
@@ -36,7 +36,7 @@ def test_money_is_set_aside_before_the_call_and_settled_after_it() -> None:
     assert committed() == 250_000
 
 
-def test_the_last_cent_may_be_spent_and_no_more() -> None:
+def test_budget_allows_spending_to_the_last_cent_and_no_further() -> None:
     budget = Budget(1)
     budget.reserve(0.75)
     budget.reserve(0.25)
@@ -46,14 +46,14 @@ def test_the_last_cent_may_be_spent_and_no_more() -> None:
     assert committed() == 1_000_000
 
 
-def test_what_a_call_did_not_cost_can_be_spent_again() -> None:
+def test_budget_releases_the_unused_part_of_a_reservation() -> None:
     budget = Budget(1)
     (reservation,) = budget.reserve(1)
     budget.settle(reservation, 0)
     assert budget.reserve(1)
 
 
-def test_a_new_day_has_new_money() -> None:
+def test_budget_starts_full_on_a_new_day() -> None:
     budget = Budget(1)
     budget.reserve(1)
     assert not budget.can_afford(0.5)
@@ -69,7 +69,7 @@ def test_a_call_that_ends_after_midnight_is_settled_with_its_own_day() -> None:
     assert committed() == 500_000
 
 
-def test_a_cap_set_at_noon_counts_what_the_morning_cost() -> None:
+def test_a_cap_set_at_noon_counts_the_spending_of_the_morning() -> None:
     Spending.objects.create(
         hour=utc_now().replace(minute=0, second=0, microsecond=0),
         content_type="question", voice="nova", model="tts-1-hd", outcome="ok", cost_microusd=900_000,
@@ -81,7 +81,7 @@ def test_a_cap_set_at_noon_counts_what_the_morning_cost() -> None:
     assert budget.reserve(0.1)
 
 
-def test_many_at_once_never_spend_more_than_the_cap() -> None:
+def test_concurrent_reservations_never_exceed_the_cap() -> None:
     granted: list[bool] = []
 
     def call() -> None:
@@ -103,7 +103,7 @@ def test_many_at_once_never_spend_more_than_the_cap() -> None:
     assert (len(granted), granted.count(True), committed()) == (80, 20, 1_000_000)
 
 
-def test_of_many_calls_all_are_paid_or_none() -> None:
+def test_a_reservation_for_several_calls_is_granted_whole_or_not_at_all() -> None:
     budget = Budget(1)
     assert [each.microusd for each in budget.reserve(0.3, 0.3)] == [300_000, 300_000]
     with pytest.raises(BudgetExhausted):
@@ -111,7 +111,7 @@ def test_of_many_calls_all_are_paid_or_none() -> None:
     assert committed() == 600_000
 
 
-def test_what_was_spent_while_there_was_no_cap_counts_once_there_is_one_again() -> None:
+def test_spending_without_a_cap_counts_once_a_cap_is_set_again() -> None:
     Budget(1).reserve(0.1)
     Spending.objects.create(
         hour=utc_now().replace(minute=0, second=0, microsecond=0),
@@ -121,7 +121,7 @@ def test_what_was_spent_while_there_was_no_cap_counts_once_there_is_one_again() 
         Budget(1).reserve(0.1)  # of a process that was started anew
 
 
-def test_a_price_above_the_cap_is_beyond_any_day() -> None:
+def test_a_price_above_the_cap_is_refused_on_any_day() -> None:
     assert Budget(1).is_beyond(1.1)
     assert not Budget(1).is_beyond(1)
     assert not Budget(None).is_beyond(1_000_000)

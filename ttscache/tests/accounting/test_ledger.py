@@ -25,7 +25,7 @@ def total(ledger: Ledger) -> int:
     return sum(Usage.objects.values_list("requests", flat=True))
 
 
-def test_every_request_is_there_once() -> None:
+def test_ledger_counts_every_request_once() -> None:
     ledger = free_ledger()
     for outcome in ("memory", "memory", "generated", "failed"):
         ledger.record_request(ASKED, outcome, 0.003, 1_000)
@@ -69,7 +69,7 @@ def test_hits_on_clips_made_ahead_are_counted_as_such_and_nothing_else(outcome: 
     assert Usage.objects.get().warmed_hits == (2 if outcome in HITS else 0)
 
 
-def test_latency_goes_into_its_bucket() -> None:
+def test_ledger_counts_a_latency_in_its_bucket() -> None:
     ledger = free_ledger()
     for seconds in (0.0005, 0.001, 0.0015, 60):
         ledger.record_request(ASKED, "memory", seconds, 0)
@@ -79,7 +79,7 @@ def test_latency_goes_into_its_bucket() -> None:
     assert buckets == {0: 2, 1: 1, 14: 1}
 
 
-def test_books_of_several_threads_add_up() -> None:
+def test_counters_of_several_threads_add_up() -> None:
     ledgers = [free_ledger() for _ in range(4)]
 
     def work(ledger: Ledger) -> None:
@@ -127,7 +127,7 @@ def test_a_flush_returns_only_when_one_that_is_under_way_has_written() -> None:
 
 
 @pytest.mark.parametrize("error", [OperationalError("database is locked"), InterfaceError("closed")])
-def test_what_the_database_does_not_take_waits_for_the_next_time(error: Error) -> None:
+def test_counts_that_the_database_refuses_wait_for_the_next_flush(error: Error) -> None:
     def refuse(*_: object) -> None:
         raise error
 
@@ -142,7 +142,7 @@ def test_what_the_database_does_not_take_waits_for_the_next_time(error: Error) -
     assert total(ledger) == 3
 
 
-def test_a_database_that_goes_in_the_middle_of_a_page_has_none_of_it() -> None:
+def test_a_database_lost_during_a_flush_keeps_none_of_the_batch() -> None:
     def refuse_clips(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
         if "dailyrequests" in sql:
             raise OperationalError("gone")
@@ -157,7 +157,7 @@ def test_a_database_that_goes_in_the_middle_of_a_page_has_none_of_it() -> None:
     assert total(ledger) == 1
 
 
-def test_a_commit_whose_answer_is_lost_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_whose_commit_answer_is_lost_is_not_written_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     def commit_and_fall_silent() -> None:
         commit()
         raise OperationalError("server closed the connection unexpectedly")
@@ -175,7 +175,7 @@ def test_a_commit_whose_answer_is_lost_is_not_repeated(monkeypatch: pytest.Monke
     assert Spending.objects.get().calls == 1
 
 
-def test_a_page_that_is_still_being_committed_is_not_written_beside_it() -> None:
+def test_a_batch_that_is_being_committed_is_not_written_in_parallel() -> None:
     has_signed, may_commit, answers = threading.Event(), threading.Event(), []
 
     def sign_slowly() -> None:
@@ -217,7 +217,7 @@ def test_hour_and_day_are_those_of_the_request_whatever_the_clock_does_before_th
     assert days == {date(2026, 2, 28): 2, date(2026, 3, 1): 3}
 
 
-def test_a_thousand_clips_are_a_few_statements() -> None:
+def test_flushing_a_thousand_clips_takes_a_few_statements() -> None:
     ledger = free_ledger()
     for number in range(1_000):
         ledger.record_request(
@@ -230,7 +230,7 @@ def test_a_thousand_clips_are_a_few_statements() -> None:
     assert len(queries) < 20
 
 
-def test_work_without_housekeeping_is_written_while_it_goes_on() -> None:
+def test_long_work_without_housekeeping_still_flushes_its_counts() -> None:
     ledger = free_ledger()
     with ledger.flushed_every(0.01):
         ledger.record_call(speech(), "question", 0.5, "ok")
@@ -257,7 +257,7 @@ def clip_last_asked_for(ago: timedelta, text: str = TEXT) -> Clip:
 
 @pytest.mark.parametrize("outcome", HITS)
 @pytest.mark.parametrize(("minutes", "is_noted"), [(59, False), (61, True)])
-def test_last_asked_for_rides_along_and_is_true_to_the_hour(
+def test_a_flush_writes_the_last_request_of_a_clip_to_the_hour(
     outcome: str, minutes: int, is_noted: bool
 ) -> None:
     clip, other = (clip_last_asked_for(timedelta(minutes=minutes), text) for text in ("This.", "Another."))
@@ -271,7 +271,7 @@ def test_last_asked_for_rides_along_and_is_true_to_the_hour(
     assert Clip.objects.get(pk=other.pk).last_accessed_at == other.last_accessed_at
 
 
-def test_last_asked_for_is_one_statement_for_all_clips() -> None:
+def test_a_flush_writes_the_last_requests_of_all_clips_in_one_statement() -> None:
     clips = [clip_last_asked_for(timedelta(days=80), f"Text {number}.") for number in range(50)]
     ledger = free_ledger()
     for clip in clips:

@@ -39,24 +39,24 @@ def test_a_call_costs_the_tokens_that_it_used() -> None:
     assert cost_usd(request(), 60, usage) == pytest.approx(0.60 + 2.40 + 20)
 
 
-def test_a_call_of_which_nothing_is_known_is_estimated() -> None:
+def test_a_call_without_usage_is_priced_by_estimate() -> None:
     assert cost_usd(request()) == pytest.approx(list_price_usd(MODEL, 900))
 
 
-def test_no_script_takes_more_tokens_than_are_set_aside() -> None:
+def test_the_estimate_covers_the_tokens_of_every_script() -> None:
     thai = "เล่าเรื่องวัยเด็กของคุณให้ฟังหน่อย"  # a token for each letter, or more
     used = TokenUsage(text_in=3 * len(thai))
     assert most_usd(request(thai)) > cost_usd(request(thai), usage=used)
 
 
-def test_a_price_by_the_second_is_reckoned_by_the_sound(settings: Any) -> None:
+def test_a_price_by_the_second_is_charged_by_the_length_of_the_clip(settings: Any) -> None:
     priced_as(settings, Price(per_second=0.001))
     assert cost_usd(request(), 60, TokenUsage(audio_out=9)) == pytest.approx(0.06)
     assert cost_usd(request(), usage=TokenUsage(audio_out=1_200)) == pytest.approx(0.06)
     assert list_price_usd(MODEL, 900) == pytest.approx(0.06)
 
 
-def test_a_price_by_characters_is_due_once_sound_came(settings: Any) -> None:
+def test_a_price_by_characters_is_charged_once_audio_arrived(settings: Any) -> None:
     priced_as(settings, Price(per_million_characters=10))
     assert cost_usd(request(), usage=TokenUsage(audio_out=1)) == pytest.approx(0.009)
     assert cost_usd(request(), usage=TokenUsage(text_in=50)) == 0

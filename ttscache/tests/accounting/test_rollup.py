@@ -68,7 +68,7 @@ def all_sums() -> list[list[tuple[Any, ...]]]:
     return [sums(book) for book in BOOKS]
 
 
-def test_every_sum_stays_and_old_rows_stand_for_days_and_months() -> None:
+def test_rollup_keeps_every_sum_and_merges_old_rows_into_days_and_months() -> None:
     fill()
     before, rows, stats = all_sums(), Usage.objects.count(), cache_stats()
     days = Usage.objects.values("hour__date").annotate(Sum("requests")).order_by("hour__date")
@@ -96,7 +96,7 @@ def test_every_sum_stays_and_old_rows_stand_for_days_and_months() -> None:
     assert DailyRequests.objects.filter(day__gt=first_day, day__lt=date(2025, 6, 1)).count() > 20
 
 
-def test_a_second_time_changes_nothing() -> None:
+def test_a_second_rollup_changes_nothing() -> None:
     fill()
     roll_up(NOW)
     rows = all_rows()
@@ -105,7 +105,7 @@ def test_a_second_time_changes_nothing() -> None:
     assert all_rows() == rows
 
 
-def test_a_count_that_comes_late_is_put_with_the_others() -> None:
+def test_rollup_adds_a_late_count_to_its_day() -> None:
     fill(requests=200)
     roll_up(NOW)
     for hour in (0, 7):
@@ -124,7 +124,7 @@ def test_a_count_that_comes_late_is_put_with_the_others() -> None:
 
 
 @pytest.mark.parametrize("statement", range(1, 16, 2))
-def test_cut_off_anywhere_it_loses_nothing_and_goes_on_the_next_time(statement: int) -> None:
+def test_a_rollup_cut_off_anywhere_loses_nothing_and_resumes(statement: int) -> None:
     left = iter(range(1, statement))
 
     def cut_off(execute: Callable[..., Any], *arguments: Any) -> Any:
@@ -145,7 +145,7 @@ def test_cut_off_anywhere_it_loses_nothing_and_goes_on_the_next_time(statement: 
     assert all_rows() == rows
 
 
-def test_two_hosts_that_roll_up_while_two_processes_count_lose_nothing() -> None:
+def test_rollups_on_two_hosts_beside_two_counting_processes_lose_nothing() -> None:
     """The processes write into the very hours that are put together, as one that is far behind would."""
     fill(requests=300)
     before = Usage.objects.aggregate(Sum("requests"))["requests__sum"]
@@ -187,7 +187,7 @@ def test_two_hosts_that_roll_up_while_two_processes_count_lose_nothing() -> None
     assert not Usage.objects.filter(hour__lt=NOW - timedelta(days=100)).exclude(hour__hour=0).exists()
 
 
-def test_only_an_old_first_hour_stands_for_its_day() -> None:
+def test_only_the_first_hour_of_an_old_day_holds_its_sum() -> None:
     today = start_of_day(datetime.now(UTC))
 
     assert is_whole_day(today - timedelta(days=91))

@@ -23,13 +23,13 @@ CLIPS = reverse("admin:ttscache_clip_changelist")
 
 
 class TestClips:
-    def test_what_is_made_can_be_played(self, admin_client):
+    def test_a_clip_with_audio_can_be_played_in_the_list(self, admin_client):
         clip = made(clip_of("What place comes to mind?"))
         page = text_of(admin_client.get(CLIPS))
         assert f'src="/api/audio/{clip.content_hash}.mp3?v=01234567"' in page
         assert "Play in the voice nova, 0:07: What place comes to mind?" in page
 
-    def test_what_is_not_made_says_so_and_has_nothing_to_press(self, admin_client):
+    def test_a_clip_without_audio_says_so_and_has_no_play_button(self, admin_client):
         clip_of("What place comes to mind?")
         page = text_of(admin_client.get(CLIPS))
         assert "Not made" in page
@@ -41,7 +41,7 @@ class TestClips:
         page = admin_client.get(reverse("admin:ttscache_clip_change", args=[private.pk]), follow=True)
         assert "Rosa" not in text_of(page)
 
-    def test_reflections_fit_for_others_are(self, admin_client):
+    def test_shareable_reflections_are_shown_in_the_list(self, admin_client):
         shared = clip_of("Those mornings stayed with you.", kind=ContentType.ANALYSIS)
         Clip.objects.filter(pk=shared.pk).update(is_shareable=True)
         assert "Those mornings" in text_of(admin_client.get(CLIPS))
@@ -55,13 +55,13 @@ class TestClips:
             ("voice=onyx", "later"),
         ],
     )
-    def test_searching_and_filtering(self, admin_client, query, found):
+    def test_the_list_of_clips_can_be_searched_and_filtered(self, admin_client, query, found):
         made(clip_of("About childhood"))
         clip_of("About later", voice="onyx")
         page = text_of(admin_client.get(f"{CLIPS}?{query}"))
         assert [word for word in ("childhood", "later") if f">About {word}<" in page] == [found]
 
-    def test_what_was_made_ahead_and_nobody_heard_is_found(self, admin_client):
+    def test_clips_made_ahead_that_nobody_heard_can_be_filtered(self, admin_client):
         for text in ("About childhood", "About later"):
             clip = made(clip_of(text))
             Clip.objects.filter(pk=clip.pk).update(made_ahead=True)
@@ -84,7 +84,7 @@ class TestClips:
         with django_assert_max_num_queries(14):
             admin_client.get(CLIPS)
 
-    def test_one_clip_shows_its_shape_and_its_technical_side(self, admin_client):
+    def test_the_page_of_a_clip_shows_its_waveform_and_technical_details(self, admin_client):
         clip = made(clip_of("What place comes to mind?"))
         Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
         page = text_of(admin_client.get(reverse("admin:ttscache_clip_change", args=[clip.pk])))
@@ -94,13 +94,13 @@ class TestClips:
         assert ">Live<" in page
 
     @pytest.mark.parametrize("deed", ["change", "delete"])
-    def test_nothing_can_be_changed_or_deleted(self, admin_client, deed):
+    def test_clip_pages_offer_no_change_and_no_deletion(self, admin_client, deed):
         clip = clip_of("What place comes to mind?")
         address = reverse(f"admin:ttscache_clip_{deed}", args=[clip.pk])
         assert admin_client.post(address, {"content_text": "Else", "post": "yes"}).status_code == 403
         assert Clip.objects.get().content_text == "What place comes to mind?"
 
-    def test_a_text_is_never_markup(self, admin_client):
+    def test_clip_pages_never_render_a_text_as_markup(self, admin_client):
         clip = made(clip_of("<script>alert(1)</script>"))
         for address in (CLIPS, reverse("admin:ttscache_clip_change", args=[clip.pk])):
             assert "<script>alert" not in text_of(admin_client.get(address))

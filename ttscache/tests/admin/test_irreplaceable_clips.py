@@ -69,18 +69,20 @@ class TestWhatIsSaid:
         assert figure(page, "stale") == "0 clips"
         assert "2 more are old but still in use, or cannot be made again, and stay." in page
 
-    def test_before_that_day_they_are_said_with_its_date(self, admin_client, soon):
+    def test_dashboard_names_the_last_day_of_clips_whose_model_retires_soon(self, admin_client, soon):
         old_clip("One.")
         assert "Cannot be made again from 6 Jan 2027 on:" in text_of(admin_client.get(STALE))
 
-    def test_long_before_nothing_is_said(self, admin_client):
+    def test_dashboard_says_nothing_of_a_model_that_retires_much_later(self, admin_client):
         old_clip("One.")
         page = text_of(admin_client.get(STALE))
         assert "Cannot be made again" not in page
         assert figure(page, "stale") == "1 clip"
 
     @pytest.mark.parametrize(("days", "heard"), [(60, "last"), (0, "final")])
-    def test_the_number_leads_to_exactly_these_clips(self, admin_client, monkeypatch, days, heard):
+    def test_the_count_of_irreplaceable_clips_leads_to_exactly_these(
+        self, admin_client, monkeypatch, days, heard
+    ):
         kept = old_clip("One.")
         Clip.objects.record(speech("Another model.", model="embedded"), "question")
         stand_before_shutdown(days, monkeypatch)
@@ -101,28 +103,28 @@ class TestWhatIsSaid:
         stand_before_shutdown(days, monkeypatch)
         assert says in text_of(admin_client.get(page_of(clip)))
 
-    def test_the_csv_has_them(self, admin_client, retired):
+    def test_the_csv_has_the_irreplaceable_clips(self, admin_client, retired):
         old_clip("One.")
         lines = text_of(admin_client.get(reverse("admin:ttscache_dashboard_csv")))
         assert "cannot be made again,now,,clips,1," in lines
 
 
 class TestDeletingOne:
-    def test_it_is_offered_for_clips_that_cannot_be_bought_again_only(self, admin_client, soon):
+    def test_deleting_one_clip_is_offered_only_for_irreplaceable_clips(self, admin_client, soon):
         kept, other = old_clip("One."), made(clip_of("Two."))
         Clip.objects.filter(pk=other.pk).update(model="embedded")
         assert page_of(kept, "remove_this") in text_of(admin_client.get(page_of(kept)))
         assert page_of(other, "remove_this") not in text_of(admin_client.get(page_of(other)))
         assert admin_client.post(page_of(other, "remove_this"), YES).status_code == 404
 
-    def test_it_asks_first_and_says_what_holds_it(self, admin_client, retired):
+    def test_deleting_one_clip_asks_first_and_names_the_texts_that_use_it(self, admin_client, retired):
         clip = old_clip("One.")
         Pin.objects.create(content_hash=clip.content_hash, reason="draft")
         page = text_of(admin_client.get(page_of(clip, "remove_this")))
         assert "It cannot be made again" in page and "It is in use: draft." in page
         assert Clip.objects.get() == clip
 
-    def test_after_a_yes_this_clip_is_gone_and_it_is_noted(self, admin_client, retired):
+    def test_a_confirmed_deletion_removes_this_clip_and_is_logged(self, admin_client, retired):
         clip, other = old_clip("One."), old_clip("Two.")
         assert "Deleted: 1.0\xa0KB." in text_of(
             admin_client.post(page_of(clip, "remove_this"), YES, follow=True)
@@ -131,7 +133,7 @@ class TestDeletingOne:
         assert LogEntry.objects.get().object_id == str(clip.pk)
         assert (PruneRun.objects.get().removed, PruneRun.objects.get().requested_by) == (1, "admin")
 
-    def test_it_takes_the_right_to_remove(self, retired):
+    def test_deleting_one_clip_requires_the_permission_to_remove(self, retired):
         clip, staff = old_clip("One."), staff_with("view_clip")
         assert page_of(clip, "remove_this") not in text_of(staff.get(page_of(clip)))
         assert staff.post(page_of(clip, "remove_this"), YES).status_code == 403
@@ -146,13 +148,13 @@ class TestDeletingOne:
 
 
 class TestLastTakes:
-    def test_they_are_asked_for_with_count_characters_price_and_time(self, admin_client, soon):
+    def test_last_takes_are_confirmed_with_count_characters_price_and_time(self, admin_client, soon):
         page = text_of(admin_client.get(TAKES))
         assert "4 clips are missing: 66 characters, about $0.002." in page
         assert "This takes about 1 min." in page and "tts-1-hd on 6 Jan 2027" in page
         assert not WarmRun.objects.exists()
 
-    def test_after_a_yes_they_are_queued_in_a_run_of_their_own_and_it_is_noted(
+    def test_confirmed_last_takes_are_queued_in_their_own_run_and_logged(
         self, admin_client, soon, django_capture_on_commit_callbacks
     ):
         with django_capture_on_commit_callbacks(execute=True):
@@ -162,26 +164,28 @@ class TestLastTakes:
         assert "make_queued_clips" in OrmQ.objects.get().func()
         assert LogEntry.objects.get().get_change_message().startswith("Last takes. 4 clips are being made")
 
-    def test_what_costs_more_by_now_than_was_shown_is_asked_about_again(self, admin_client, soon):
+    def test_last_takes_that_now_cost_more_than_shown_need_a_new_confirmation(self, admin_client, soon):
         admin_client.post(TAKES, {**YES, "shown_usd": "0.001"})
         assert not WarmRun.objects.exists()
 
-    def test_where_all_are_there_nothing_is_asked(self, admin_client, soon):
+    def test_last_takes_ask_nothing_when_every_clip_is_there(self, admin_client, soon):
         for spec in TwoTexts().texts_to_keep():
             made(Clip.objects.record(spec.speech, "question"))
         assert "All last takes are ready" in text_of(admin_client.get(TAKES, follow=True))
 
-    def test_where_no_voice_retires_or_it_has_retired_there_are_none(self, admin_client, settings, retired):
+    def test_there_are_no_last_takes_for_voices_that_do_not_retire_or_have_retired(
+        self, admin_client, settings, retired
+    ):
         none = "No listener voice is about to be switched off."
         assert none in text_of(admin_client.get(TAKES, follow=True))
         settings.TTSCACHE = {**settings.TTSCACHE, "model": "a-model-without-an-end"}
         assert none in text_of(admin_client.get(TAKES, follow=True))
 
-    def test_it_takes_the_right_to_make(self, soon):
+    def test_last_takes_require_the_permission_to_make_clips(self, soon):
         assert staff_with("view_usage", "view_clip").get(TAKES).status_code == 403
 
     @pytest.mark.parametrize(("days", "is_said"), [(61, False), (60, True), (1, True), (0, False)])
-    def test_what_needs_staff_says_how_many_are_missing(
+    def test_needs_you_says_how_many_last_takes_are_missing(
         self, admin_client: Client, monkeypatch: pytest.MonkeyPatch, days: int, is_said: bool
     ) -> None:
         stand_before_shutdown(days, monkeypatch)
@@ -189,7 +193,7 @@ class TestLastTakes:
         page = text_of(admin_client.get(INDEX))
         assert (f'<a href="{TAKES}">{says}</a>' in page) is is_said
 
-    def test_it_is_silent_once_all_are_there(self, admin_client, soon):
+    def test_needs_you_is_silent_once_all_last_takes_are_made(self, admin_client, soon):
         for spec in TwoTexts().texts_to_keep():
             made(Clip.objects.record(spec.speech, "question"))
         assert "last take" not in text_of(admin_client.get(INDEX)).replace("Make last takes", "")

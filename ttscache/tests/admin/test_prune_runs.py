@@ -24,26 +24,26 @@ class TestPrunes:
             days=90, listed=1_000, removed=400, freed_bytes=24_000_000, requested_by="schedule", kept_back=12
         )
 
-    def test_a_prune_is_told_in_words(self, admin_client, run):
+    def test_the_page_of_a_clean_up_tells_it_in_words(self, admin_client, run):
         page = text_of(admin_client.get(PRUNES))
         for words in ("Under way", "400 of 1000", "22.9\xa0MB", "90 days", "schedule"):
             assert words in page
         assert "hash" not in page[page.index("result_list") :]
 
-    def test_who_may_stops_one_and_it_is_noted(self, admin_client, run):
+    def test_staff_with_permission_stop_a_clean_up_and_it_is_logged(self, admin_client, run):
         told = admin_client.post(PRUNES, {"action": "stop", "_selected_action": run.pk}, follow=True)
         run.refresh_from_db()
         assert "all others stay" in text_of(told)
         assert (run.state, LogEntry.objects.get().get_change_message()) == ("stopped", "Stopped.")
 
-    def test_one_that_has_ended_stays_as_it_is(self, admin_client, run):
+    def test_a_clean_up_that_has_ended_cannot_be_stopped(self, admin_client, run):
         PruneRun.objects.update(state="done")
         told = admin_client.post(PRUNES, {"action": "stop", "_selected_action": run.pk}, follow=True)
         run.refresh_from_db()
         assert "already ended" in text_of(told)
         assert (run.state, LogEntry.objects.count()) == ("done", 0)
 
-    def test_who_may_only_look_stops_nothing(self, client, run):
+    def test_staff_who_may_only_look_cannot_stop_a_clean_up(self, client, run):
         staff = User.objects.create(username="ana", is_staff=True)
         staff.user_permissions.set(Permission.objects.filter(codename="view_prunerun"))
         client.force_login(staff)

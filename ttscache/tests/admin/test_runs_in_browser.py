@@ -37,7 +37,9 @@ def page(browser: Browser, live_server: Any, admin_client: Any) -> Iterator[Page
 
 
 @pytest.mark.parametrize("address", PAGES, ids=["the list", "one run"])
-def test_bar_count_state_and_news_move_without_a_reload(page: Page, run: WarmRun, address: str) -> None:
+def test_the_page_of_a_run_updates_its_bar_count_and_state_without_a_reload(
+    page: Page, run: WarmRun, address: str
+) -> None:
     page.goto(address.format(run.pk))
     page.evaluate("window.isTheSame = true")
     run.items.filter(position=0).update(state="done")
@@ -60,7 +62,7 @@ def test_a_prune_that_has_ended_can_no_longer_be_stopped(page: Page) -> None:
     expect(page.locator("body")).to_contain_text("Stopped")
 
 
-def test_what_can_no_longer_be_done_goes_and_nobody_asks_any_more(page: Page, run: WarmRun) -> None:
+def test_the_page_of_an_ended_run_drops_its_buttons_and_stops_polling(page: Page, run: WarmRun) -> None:
     asked: list[str] = []
     page.on(
         "request", lambda request: asked.append(request.url) if "/api/warm-runs/" in request.url else None

@@ -16,7 +16,7 @@ from ttscache.renditions.current import names_of_voices
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
-def test_usage_is_told_in_plain_words(admin_client):
+def test_usage_rows_are_shown_in_plain_words(admin_client):
     hour = datetime(2026, 11, 22, 18, tzinfo=UTC)
     Usage.objects.create(
         hour=hour,
@@ -39,7 +39,7 @@ def test_usage_is_told_in_plain_words(admin_client):
         assert words in page
 
 
-def test_spending_is_told_in_dollars(admin_client):
+def test_spending_rows_are_shown_in_dollars(admin_client):
     hour = datetime(2026, 11, 22, 18, tzinfo=UTC)
     Spending.objects.create(
         hour=hour,

@@ -82,7 +82,7 @@ def live_voice() -> str:
     return Rendition.objects.live().get(listener_voice="nova").voice
 
 
-def test_it_says_who_plays_each_voice_since_when_and_until_when(
+def test_voices_page_says_who_plays_each_voice_since_when_and_until_when(
     publisher: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_before_shutdown(39, monkeypatch)
@@ -95,7 +95,9 @@ def test_it_says_who_plays_each_voice_since_when_and_until_when(
     assert (figure(page, "nova-ready"), figure(page, "nova-missing")) == ("2", "0")
 
 
-def test_a_choice_names_count_and_price_and_changes_nothing_before_a_yes(publisher: Client) -> None:
+def test_choosing_a_voice_shows_count_and_price_and_changes_nothing_before_confirmation(
+    publisher: Client,
+) -> None:
     page = text_of(publisher.get(CHOOSE))
 
     assert "2 clips are missing: 29 characters, about $0.001." in page
@@ -103,7 +105,7 @@ def test_a_choice_names_count_and_price_and_changes_nothing_before_a_yes(publish
     assert not Rendition.objects.pending().exists()
 
 
-def test_a_choice_is_followed_until_it_takes_over(publisher: Client) -> None:
+def test_voices_page_follows_a_chosen_voice_until_it_takes_over(publisher: Client) -> None:
     publisher.post(CHOOSE, YES)
     chosen = Rendition.objects.pending().get()
     assert (chosen.spec, chosen.requested_by) == (SHIMMER, "ana")
@@ -120,7 +122,7 @@ def test_a_choice_is_followed_until_it_takes_over(publisher: Client) -> None:
     assert "<td>2.0\xa0KB</td>" in page  # the clips of nova are still there
 
 
-def test_samples_are_made_after_their_price_was_seen(publisher: Client) -> None:
+def test_samples_of_a_voice_are_made_after_their_price_was_confirmed(publisher: Client) -> None:
     characters = sum(map(len, SAMPLES))
     assert f"2 clips are missing: {characters} characters, about $0.00" in text_of(publisher.get(SAMPLE))
     publisher.post(SAMPLE, YES)
@@ -129,7 +131,7 @@ def test_samples_are_made_after_their_price_was_seen(publisher: Client) -> None:
     assert made.count() == 2
 
 
-def test_samples_that_are_there_can_be_heard_and_the_voice_be_chosen(publisher: Client) -> None:
+def test_existing_samples_can_be_heard_and_their_voice_chosen(publisher: Client) -> None:
     for text in SAMPLES:
         ready(Clip.objects.record(SHIMMER.request(text), "narrative"))
     page = text_of(publisher.get(CANDIDATES))
@@ -140,11 +142,11 @@ def test_samples_that_are_there_can_be_heard_and_the_voice_be_chosen(publisher: 
 
 
 @pytest.mark.parametrize("model", ["tts-1-hd", "tts-1", "gpt-4o-mini-tts", "embedded"])
-def test_other_models_can_be_compared(publisher: Client, model: str) -> None:
+def test_voices_page_compares_voices_of_other_models(publisher: Client, model: str) -> None:
     assert f"<option selected>{model}</option>" in text_of(publisher.get(CANDIDATES, {"model": model}))
 
 
-def test_what_holds_it_up_is_said(publisher: Client, pending: Rendition) -> None:
+def test_voices_page_says_what_holds_up_a_pending_voice(publisher: Client, pending: Rendition) -> None:
     run = WarmRun.objects.filter(scope=takeover.run_scope(pending))
     run.update(state="paused", paused_because=WarmRun.Pause.BUDGET)
 
@@ -177,7 +179,7 @@ def test_failed_clips_get_another_try(publisher: Client, pending: Rendition) -> 
     assert WarmRun.objects.active().filter(scope=takeover.run_scope(pending)).exists()
 
 
-def test_it_can_be_given_up_after_a_question(publisher: Client, pending: Rendition) -> None:
+def test_a_pending_voice_can_be_cancelled_after_a_confirmation(publisher: Client, pending: Rendition) -> None:
     assert "Listeners keep the present voice" in text_of(publisher.get(action("cancel", pending)))
     publisher.post(action("cancel", pending), YES)
 
@@ -186,7 +188,7 @@ def test_it_can_be_given_up_after_a_question(publisher: Client, pending: Renditi
 
 
 @pytest.mark.parametrize("name", ["go_on", "cancel", "without"])
-def test_who_may_only_look_changes_nothing(pending: Rendition, name: str) -> None:
+def test_staff_who_may_only_look_cannot_change_a_voice(pending: Rendition, name: str) -> None:
     fail_all(pending)
     looker = staff_with("view_rendition")
     page = text_of(looker.get(VOICES))
@@ -198,7 +200,7 @@ def test_who_may_only_look_changes_nothing(pending: Rendition, name: str) -> Non
     assert Rendition.objects.pending().get() == pending
 
 
-def test_who_may_not_look_sees_nothing() -> None:
+def test_staff_without_permission_cannot_open_the_voices_page() -> None:
     stranger = staff_with("view_clip")
 
     assert [stranger.get(page).status_code for page in (VOICES, CANDIDATES, CHOOSE)] == [403] * 3

@@ -56,7 +56,9 @@ class TestRuns:
         assert "The voice service is not available just now." in page
         assert "<audio" in page
 
-    def test_many_runs_and_items_take_no_more_queries(self, admin_client, django_assert_max_num_queries):
+    def test_the_list_of_runs_takes_the_same_queries_for_many_runs_and_items(
+        self, admin_client, django_assert_max_num_queries
+    ):
         runs = [run_of(clip_of(f"Text {number}"), "done", run_state="done") for number in range(20)]
         for number in range(20):
             WarmItem.objects.create(
@@ -67,22 +69,22 @@ class TestRuns:
         with django_assert_max_num_queries(14):
             admin_client.get(reverse("admin:ttscache_warmrun_change", args=[runs[0].pk]))
 
-    def test_who_asked_is_shown(self, admin_client, run):
+    def test_a_run_shows_who_requested_it(self, admin_client, run):
         assert "rosa" in text_of(admin_client.get(RUNS))
         assert "rosa" in text_of(admin_client.get(page_of(run)))
 
-    def test_one_at_work_tells_the_page_where_to_look_for_news(self, admin_client, run):
+    def test_a_run_at_work_tells_its_page_where_to_poll(self, admin_client, run):
         for address in (RUNS, page_of(run)):
             page = text_of(admin_client.get(address))
             assert f'data-run-url="/api/warm-runs/{run.pk}"' in page
             assert 'src="/static/ttscache/runs.js" type="module"' in page
             assert 'aria-live="polite"' in page
 
-    def test_one_that_has_ended_does_not(self, admin_client, run):
+    def test_a_run_that_has_ended_is_not_polled(self, admin_client, run):
         warming.cancel(run)
         assert "data-run-url" not in text_of(admin_client.get(RUNS))
 
-    def test_its_clips_are_counted_in_words(self, admin_client, run):
+    def test_a_run_counts_its_clips_in_words(self, admin_client, run):
         run.items.filter(position=0).update(state="skipped", reason=warming.WAS_THERE)
         warming.cancel(run)
         page = text_of(admin_client.get(page_of(run)))
@@ -102,16 +104,16 @@ class TestWhatIsOffered:
             pytest.param("cancelled", "", [], id="cancelled"),
         ],
     )
-    def test_only_what_makes_sense(self, admin_client, run, state, pause, deeds):
+    def test_a_run_offers_only_actions_that_fit_its_state(self, admin_client, run, state, pause, deeds):
         WarmRun.objects.update(state=state, paused_because=pause)
         assert offered(admin_client, run) == deeds
 
-    def test_another_try_where_something_failed(self, admin_client, run):
+    def test_a_run_with_failed_clips_offers_another_try(self, admin_client, run):
         run.items.update(state="failed")
         WarmRun.objects.update(state="failed")
         assert offered(admin_client, run) == ["try_again"]
 
-    def test_nothing_to_whoever_may_only_look(self, client, run):
+    def test_a_run_offers_no_action_to_staff_who_may_only_look(self, client, run):
         looker = User.objects.create_user("looker", is_staff=True)
         looker.user_permissions.add(Permission.objects.get(codename="view_warmrun"))
         client.force_login(looker)
@@ -128,20 +130,20 @@ class TestDeeds:
     def do(self, client: Client, run: WarmRun, name: str) -> str:
         return said(client.post(page_of(run, name), {"confirmed": "yes"}, follow=True))
 
-    def test_nothing_is_done_before_the_question_is_answered(self, admin_client, run):
+    def test_run_actions_change_nothing_before_confirmation(self, admin_client, run):
         page = text_of(admin_client.get(page_of(run, "cancel")))
         for words in ("2 clips are given up", "finished and kept", "Which clips", "This is question one."):
             assert words in page
         assert state_of(run) == "queued"
 
-    def test_pausing_and_going_on(self, admin_client, run):
+    def test_a_run_can_be_paused_and_resumed(self, admin_client, run):
         assert self.do(admin_client, run, "pause") == "Paused."
         assert state_of(run) == "paused"
         assert "2 clips are still to be made" in text_of(admin_client.get(page_of(run, "resume")))
         assert self.do(admin_client, run, "resume") == "Resumed."
         assert state_of(run) == "queued"
 
-    def test_cancelling(self, admin_client, run):
+    def test_a_run_can_be_cancelled(self, admin_client, run):
         assert self.do(admin_client, run, "cancel") == "Cancelled."
         assert state_of(run) == "cancelled"
 
@@ -167,7 +169,7 @@ class TestDeeds:
         client.post(page_of(run, "try_again"), {"confirmed": "yes"})
         assert (state_of(run) == "queued") is done
 
-    def test_what_is_made_again_costs_although_it_is_there(self, admin_client):
+    def test_making_clips_again_shows_a_price_although_they_exist(self, admin_client):
         clip = made(clip_of("One"))
         again = remaking.start_remake(
             "again", remaking.plan_remakes([ClipSpec(clip.request, clip.content_type)])
@@ -175,7 +177,7 @@ class TestDeeds:
         says = f"1 clip is given up: {len(clip.content_text)} character"
         assert says in text_of(admin_client.get(page_of(again, "cancel")))
 
-    def test_each_is_noted_with_who_did_it(self, admin_client, run, admin_user):
+    def test_each_run_action_is_logged_with_its_author(self, admin_client, run, admin_user):
         for name in ("pause", "resume", "cancel"):
             self.do(admin_client, run, name)
         notes = LogEntry.objects.filter(object_id=str(run.pk), user=admin_user).order_by("pk")
@@ -185,7 +187,7 @@ class TestDeeds:
             "Cancelled. 2 clips are given up: 42 characters, about $0.001.",
         ]
 
-    def test_what_comes_too_late_changes_nothing_and_says_so(self, admin_client, run):
+    def test_a_run_action_that_comes_too_late_changes_nothing_and_says_so(self, admin_client, run):
         WarmRun.objects.update(state="done")
         assert self.do(admin_client, run, "cancel") == "Nothing was changed: the state is now “Done”."
         assert (state_of(run), LogEntry.objects.count()) == ("done", 0)

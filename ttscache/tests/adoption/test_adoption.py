@@ -75,7 +75,7 @@ def test_five_hundred_clips_as_found_in_the_wild_are_hits_byte_for_byte(
     assert ask(url, "SELECT count(*) FROM tts_cache_files") == [(0,)], "the file goes with its clip"
 
 
-def test_what_others_noted_stays_and_migrating_again_changes_nothing(url: str, host: Host) -> None:
+def test_foreign_columns_survive_adoption_and_a_second_migrate_changes_nothing(url: str, host: Host) -> None:
     with psycopg.connect(url) as connection:
         fill(connection, "on Supabase", found_clips(1))
     noted = ask(url, "SELECT duration_seconds, updated_at, audio_file_path FROM tts_cache")
@@ -91,7 +91,7 @@ def test_what_others_noted_stays_and_migrating_again_changes_nothing(url: str, h
 
 
 @pytest.mark.parametrize("variant", [None, "as documented"])
-def test_without_a_row_the_tables_are_the_same(variant: str | None, url: str, host: Host) -> None:
+def test_adopted_empty_tables_equal_newly_created_ones(variant: str | None, url: str, host: Host) -> None:
     if variant:
         with psycopg.connect(url) as connection:
             fill(connection, variant, found_clips(0))
@@ -116,7 +116,7 @@ def test_tables_of_something_else_are_refused_by_name(url: str, host: Host) -> N
     assert done.stderr.startswith("CommandError: Table tts_cache has no column content_hash")
 
 
-def test_two_hosts_that_migrate_at_once_do_it_once(url: str, tmp_path: Path) -> None:
+def test_two_hosts_that_migrate_at_once_adopt_the_tables_once(url: str, tmp_path: Path) -> None:
     with psycopg.connect(url) as connection:
         fill(connection, "bare", found_clips(2))
     (tmp_path / "secret_key").write_text("of both")
@@ -129,7 +129,7 @@ def test_two_hosts_that_migrate_at_once_do_it_once(url: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("missing", ["tts_cache", "tts_cache_files"])
-def test_of_two_tables_one_may_be_missing(missing: str, url: str, host: Host) -> None:
+def test_adoption_works_when_one_of_the_two_tables_is_missing(missing: str, url: str, host: Host) -> None:
     with psycopg.connect(url) as connection:
         fill(connection, "bare", found_clips(1))
         connection.execute(f"DROP TABLE {missing}")
@@ -170,9 +170,7 @@ def test_a_migrate_that_is_killed_in_the_middle_of_adoption_has_changed_nothing(
 
 @pytest.mark.long
 @pytest.mark.parametrize("at", ["0001_create_or_adopt", "0002_align", "0003_schema"])
-def test_a_migrate_that_is_killed_between_two_steps_is_taken_up_by_the_next(
-    at: str, url: str, host: Host
-) -> None:
+def test_a_migrate_killed_between_two_steps_is_resumed_by_the_next(at: str, url: str, host: Host) -> None:
     clips = list(found_clips(20))
     with psycopg.connect(url) as connection:
         fill(connection, "bare", iter(clips))

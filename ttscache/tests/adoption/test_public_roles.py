@@ -75,7 +75,7 @@ def open_relations(url: str, role: str) -> list[Any]:
     return left
 
 
-def test_anon_reaches_no_table_or_sequence_of_ours_also_of_a_later_migrate(
+def test_anon_reaches_none_of_our_tables_or_sequences_after_later_migrations_either(
     supabase: str, tmp_path: Path
 ) -> None:
     assert {"tts_cache", "tts_cache_files"} <= set(open_relations(supabase, "anon"))
@@ -99,7 +99,7 @@ def test_anon_reaches_no_table_or_sequence_of_ours_also_of_a_later_migrate(
     assert open_rows == [("not_ours", "r")]
 
 
-def test_ways_that_are_not_ours_to_close_are_told(supabase: str, tmp_path: Path) -> None:
+def test_grants_that_migrate_cannot_revoke_are_reported(supabase: str, tmp_path: Path) -> None:
     with psycopg.connect(supabase, autocommit=True) as connection:
         connection.execute("CREATE VIEW shown AS SELECT content_text FROM tts_cache")
     done = Host(supabase, tmp_path).migrate()

@@ -77,7 +77,9 @@ def ask(found: Sql, sql: str) -> list[tuple[Any, ...]]:
     return found.execute(sql).fetchall()
 
 
-def test_of_several_files_the_newest_whole_one_stays(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:
+def test_adoption_keeps_the_newest_whole_file_of_several(
+    found: Sql, adopt: Callable[[], AdoptionPlan]
+) -> None:
     found.execute("ALTER TABLE tts_cache_files ADD created_at timestamptz")
     clip = add_clip(found, **WORDS)
     add_file(found, clip, OTHER, created_at="2024-01-01")
@@ -95,9 +97,7 @@ def test_of_several_files_the_newest_whole_one_stays(found: Sql, adopt: Callable
     assert CLIP.text not in told
 
 
-def test_one_that_decodes_in_spite_of_a_flaw_counts_as_whole(
-    found: Sql, adopt: Callable[[], AdoptionPlan]
-) -> None:
+def test_a_flawed_file_that_decodes_counts_as_whole(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:
     found.execute("ALTER TABLE tts_cache_files ADD created_at timestamptz")
     clip = add_clip(found, **WORDS)
     tagged = add_file(found, clip, CLIP.sound + bytes(512), created_at="2024-01-01")
@@ -108,7 +108,7 @@ def test_one_that_decodes_in_spite_of_a_flaw_counts_as_whole(
     assert f"{clip} stays with file {tagged} (whole)" in "\n".join(done.lines())
 
 
-def test_rows_of_one_hash_become_one_that_is_as_old_as_the_oldest(
+def test_rows_with_one_hash_are_merged_with_the_age_of_the_oldest(
     found: Sql, adopt: Callable[[], AdoptionPlan]
 ) -> None:
     found.execute("ALTER TABLE tts_cache ADD last_accessed_at timestamp")
@@ -127,7 +127,7 @@ def test_rows_of_one_hash_become_one_that_is_as_old_as_the_oldest(
     assert ask(found, "SELECT file_data FROM tts_cache_files_set_aside") == [(OTHER,)]
 
 
-def test_where_none_is_whole_the_newest_with_bytes_stays_and_none_is_lost(
+def test_without_a_whole_file_adoption_keeps_the_newest_bytes_and_sets_the_others_aside(
     found: Sql, adopt: Callable[[], AdoptionPlan]
 ) -> None:
     kept = add_clip(found, **WORDS, created_at="2024-01-01")
@@ -141,7 +141,9 @@ def test_where_none_is_whole_the_newest_with_bytes_stays_and_none_is_lost(
     assert aside == [(b"",), (b"noise",)]
 
 
-def test_other_words_under_the_same_hash_never_win(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:
+def test_a_row_with_other_words_under_the_same_hash_never_wins(
+    found: Sql, adopt: Callable[[], AdoptionPlan]
+) -> None:
     right = add_clip(found, **WORDS, created_at="2023-01-01")
     add_file(found, right, CLIP.sound)
     wrong = add_clip(found, **WORDS | {"voice": "onyx"}, created_at="2024-01-01")
@@ -153,7 +155,7 @@ def test_other_words_under_the_same_hash_never_win(found: Sql, adopt: Callable[[
     ]
 
 
-def test_files_that_point_nowhere_move_aside_whole(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:
+def test_files_without_a_clip_are_set_aside_whole(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:
     adrift = add_file(found, "00000000-0000-0000-0000-000000000001", CLIP.sound)
     homeless = add_file(found, None, OTHER)
     wordless = add_file(found, add_clip(found, content_hash="x", voice="nova"), b"whose?")
@@ -168,7 +170,9 @@ def test_files_that_point_nowhere_move_aside_whole(found: Sql, adopt: Callable[[
     assert "3 rows move to tts_cache_files_set_aside: without a clip" in "\n".join(done.lines())
 
 
-def test_a_hash_of_something_else_is_left_as_it_is(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:
+def test_adoption_leaves_a_hash_of_another_kind_as_it_is(
+    found: Sql, adopt: Callable[[], AdoptionPlan]
+) -> None:
     add_file(found, add_clip(found, **WORDS | {"content_hash": "e" * 64}), CLIP.sound)
     done = adopt()
 
@@ -176,9 +180,7 @@ def test_a_hash_of_something_else_is_left_as_it_is(found: Sql, adopt: Callable[[
     assert "1 rows have a hash that is not their text's and voice's" in "\n".join(done.lines())
 
 
-def test_gaps_are_filled_and_sizes_that_lie_are_corrected(
-    found: Sql, adopt: Callable[[], AdoptionPlan]
-) -> None:
+def test_adoption_fills_gaps_and_corrects_wrong_sizes(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:
     clip = add_clip(found, **WORDS | {"content_hash": None})
     add_file(found, clip, CLIP.sound, file_size=1)
     add_file(found, add_clip(found, content_hash="0", content_text="Hm", voice="a" * 90), None)
@@ -192,7 +194,7 @@ def test_gaps_are_filled_and_sizes_that_lie_are_corrected(
     assert "found with 2 rows: 2 clips, 1 with bytes" in "\n".join(done.lines())
 
 
-def test_somebody_elses_column_with_a_name_of_ours_is_kept_under_another(
+def test_a_foreign_column_with_one_of_our_names_is_kept_under_another(
     found: Sql, adopt: Callable[[], AdoptionPlan]
 ) -> None:
     add_clip(found, **WORDS, model="tts-1")
@@ -209,7 +211,7 @@ def test_somebody_elses_column_with_a_name_of_ours_is_kept_under_another(
         ("ALTER TABLE tts_cache_files DROP file_data", "no column file_data"),
     ],
 )
-def test_what_cannot_be_adopted_is_said(trouble: str, says: str, found: Sql, connection: Any) -> None:
+def test_adoption_says_what_it_cannot_adopt(trouble: str, says: str, found: Sql, connection: Any) -> None:
     found.execute(trouble)
     with pytest.raises(CannotAdopt, match=says):
         plan.preview(connection)
@@ -222,7 +224,7 @@ def test_what_cannot_be_adopted_is_said(trouble: str, says: str, found: Sql, con
         ("ALTER TABLE tts_cache FORCE ROW LEVEL SECURITY", "hides its rows from its owner as well"),
     ],
 )
-def test_without_rights_on_a_table_nothing_is_begun(
+def test_adoption_changes_nothing_without_rights_on_a_table(
     trouble: str, says: str, url: str, connection: Any
 ) -> None:
     with psycopg.connect(url, autocommit=True) as admin:

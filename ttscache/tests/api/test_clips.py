@@ -21,7 +21,7 @@ from ttscache.wiring import speech_cache
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
 
 
-def test_a_stranger_makes_only_so_many_clips(
+def test_generations_by_one_stranger_are_throttled(
     voice: FakeVoice, caller: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body_of(say(caller, TEXT))
@@ -61,7 +61,9 @@ def test_a_clip_that_is_not_published_is_like_one_that_does_not_exist(caller: Cl
 
 
 @pytest.mark.parametrize("cookies", [{}, {"sessionid": "nobody"}], ids=["no cookie", "a cookie"])
-def test_no_header_tells_a_hidden_clip_from_an_unknown_one(caller: Client, cookies: dict[str, str]) -> None:
+def test_headers_of_a_hidden_clip_equal_those_of_an_unknown_one(
+    caller: Client, cookies: dict[str, str]
+) -> None:
     body_of(say(caller, TEXT))
     stranger = Client()
     stranger.cookies.load(cookies)
@@ -134,7 +136,7 @@ def test_a_known_clip_without_audio_is_made_when_it_is_asked_for(voice: FakeVoic
     assert part["Cache-Status"] == "lifereview; fwd=miss; detail=generated"
 
 
-def test_another_extension_is_another_address(caller: Client) -> None:
+def test_a_clip_under_another_extension_is_404(caller: Client) -> None:
     body_of(say(caller, TEXT))
 
     assert Client().get(published().replace(".pcm", ".mp3")).status_code == 404

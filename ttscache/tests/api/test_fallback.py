@@ -100,7 +100,9 @@ def test_the_embedded_voice_speaks_where_the_provider_is_down_or_the_model_is_re
     assert outcomes() == {"fallback": 1}
 
 
-def test_while_the_circuit_is_open_it_speaks_without_a_call(caller: Client, voice: FakeVoice) -> None:
+def test_the_embedded_voice_speaks_without_a_call_while_the_circuit_is_open(
+    caller: Client, voice: FakeVoice
+) -> None:
     for _ in range(FAILURES_IN_A_ROW):
         speech_cache().synthesizer.circuit.count(ProviderUnavailable())
     voice.is_in_good_health = False
@@ -131,7 +133,7 @@ def test_a_text_that_many_ask_for_at_once_is_spoken_once(caller: Client, voice: 
     ],
     ids=["text refused", "budget used up", "broken clip", "other words", "wrong request"],
 )
-def test_no_other_error_is_hidden_by_another_voice(
+def test_the_fallback_voice_hides_no_other_error(
     caller: Client, voice: FakeVoice, error: Callable[[], SpeechError], status: int
 ) -> None:
     voice.errors = [error()]
@@ -142,7 +144,9 @@ def test_no_other_error_is_hidden_by_another_voice(
     assert outcomes() == {"failed": 1}
 
 
-def test_without_the_setting_nobody_speaks_instead(caller: Client, voice: FakeVoice, set_up: SetUp) -> None:
+def test_no_fallback_voice_speaks_without_the_setting(
+    caller: Client, voice: FakeVoice, set_up: SetUp
+) -> None:
     set_up(fallback="none")
     voice.errors = [ModelRetired("tts-1-hd")]
 
@@ -181,7 +185,7 @@ def test_a_persons_own_words_are_spoken_instead_and_never_kept(caller: Client, v
     assert not Clip.objects.exists() and not DailyRequests.objects.exists()
 
 
-def test_after_the_first_byte_the_cut_stays_visible(caller: Client, voice: FakeVoice) -> None:
+def test_a_stream_cut_after_its_first_byte_has_no_fallback(caller: Client, voice: FakeVoice) -> None:
     voice.breaks_off = not_retried(ProviderUnavailable())
     response = say(caller, TEXT)
 
@@ -191,7 +195,7 @@ def test_after_the_first_byte_the_cut_stays_visible(caller: Client, voice: FakeV
     assert not Clip.objects.filter(model="embedded").exists()
 
 
-def test_whoever_waits_for_the_whole_clip_has_had_no_byte_yet(caller: Client, voice: FakeVoice) -> None:
+def test_a_request_that_waits_for_the_whole_clip_gets_the_fallback(caller: Client, voice: FakeVoice) -> None:
     voice.breaks_off = not_retried(ProviderUnavailable())
     asked = {"text": TEXT}, "application/json"
     response = caller.post("/api/text-to-speech", *asked, headers={"Range": "bytes=0-"})
@@ -200,7 +204,7 @@ def test_whoever_waits_for_the_whole_clip_has_had_no_byte_yet(caller: Client, vo
     audio.check_whole(audio.examine(body_of(response), "pcm"), TEXT, 1.0)
 
 
-def test_the_role_is_what_the_embedded_voice_plays_whatever_the_providers_voice_is_called(
+def test_the_embedded_voice_plays_the_listener_voice_under_any_provider_voice(
     caller: Client, voice: FakeVoice, set_up: SetUp
 ) -> None:
     set_up(voices_by_role={"onyx": "en-GB-Walter"})
@@ -260,7 +264,7 @@ def test_a_fallback_is_a_request_and_neither_a_hit_nor_a_failure(caller: Client,
     assert (rate.requests, rate.hits, rate.percent) == (1, 0, 0.0)
 
 
-def test_a_request_counts_once_for_the_throttle_whoever_speaks(
+def test_a_request_with_a_fallback_counts_once_for_the_throttle(
     caller: Client, voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ScopedThrottle, "THROTTLE_RATES", {"generation": "1/min"})

@@ -10,7 +10,7 @@ from django.test import Client
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("voice")]
 
 
-def test_health_asks_nobody(django_assert_num_queries: Any) -> None:
+def test_health_makes_no_query(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         response = Client().get("/api/health")
 

@@ -47,7 +47,7 @@ def staff(*rights: str) -> Client:
     return client
 
 
-def test_a_dry_run_tells_what_the_real_one_does(operator: Client) -> None:
+def test_a_dry_run_over_http_reports_what_the_real_prune_removes(operator: Client) -> None:
     keep("Nobody asks for this.", 91)
     Pin.objects.create(content_hash=keep("Held.", 91), reason="draft")
     keep("New.", 89)
@@ -67,7 +67,7 @@ def test_a_dry_run_tells_what_the_real_one_does(operator: Client) -> None:
 
 
 @pytest.mark.parametrize(("days_before", "deleted"), [(61, 2), (60, 0), (0, 0)])
-def test_what_cannot_be_bought_again_is_protected_and_counted(
+def test_a_prune_over_http_protects_and_counts_irreplaceable_clips(
     operator: Client, monkeypatch: pytest.MonkeyPatch, days_before: int, deleted: int
 ) -> None:
     keep("Nobody asks for this.", 91)
@@ -79,13 +79,13 @@ def test_what_cannot_be_bought_again_is_protected_and_counted(
     assert Clip.objects.count() == 2 - deleted
 
 
-def test_days_are_as_many_as_are_said(operator: Client) -> None:
+def test_a_prune_over_http_uses_the_days_it_is_given(operator: Client) -> None:
     keep("Nobody asks for this.", 3)
     assert clear(operator, days=4).json()["deleted_entries"] == 0
     assert clear(operator, days=2).json()["deleted_entries"] == 1
 
 
-def test_a_run_says_who_asked(operator: Client) -> None:
+def test_a_prune_run_names_its_requester(operator: Client) -> None:
     clear(operator, days=90)
     clear(staff("prune_clip"), days=7)
     assert list(PruneRun.objects.values_list("requested_by", "days").order_by("started_at")) == [
@@ -94,7 +94,7 @@ def test_a_run_says_who_asked(operator: Client) -> None:
     ]
 
 
-def test_staff_who_asked_are_in_the_admin_log_with_count_and_price() -> None:
+def test_a_prune_by_staff_is_in_the_admin_log_with_count_and_price() -> None:
     keep("Nobody asks for this.", 91)
     client = staff("prune_clip")
     clear(client, days=90, dry_run=True)
@@ -104,7 +104,7 @@ def test_staff_who_asked_are_in_the_admin_log_with_count_and_price() -> None:
     assert noted.get_change_message() == "1 clip is removed: 5\xa0bytes, about $0.001 to make again."
 
 
-def test_a_token_is_nobody_who_could_be_in_the_admin_log(operator: Client) -> None:
+def test_a_prune_by_token_leaves_no_admin_log_entry(operator: Client) -> None:
     clear(operator, days=90)
     assert not LogEntry.objects.exists()
 
@@ -127,7 +127,9 @@ def test_a_token_is_nobody_who_could_be_in_the_admin_log(operator: Client) -> No
     ],
     ids=str,
 )
-def test_a_wrong_value_is_refused_and_nothing_goes(operator: Client, fields: Any, word: str) -> None:
+def test_a_prune_with_a_wrong_value_is_refused_and_removes_nothing(
+    operator: Client, fields: Any, word: str
+) -> None:
     keep("Nobody asks for this.", 91)
     response = clear(operator, **fields)
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
@@ -136,27 +138,27 @@ def test_a_wrong_value_is_refused_and_nothing_goes(operator: Client, fields: Any
 
 
 @pytest.mark.parametrize("body", ["", "[]", "1", '"days"', "{", '{"days": 1e400}'])
-def test_what_is_no_object_is_refused(operator: Client, body: str) -> None:
+def test_a_prune_body_that_is_no_object_is_refused(operator: Client, body: str) -> None:
     response = operator.post(ADDRESS, body, content_type="application/json")
     assert (response.status_code, set(response.json())) == (400, {"error", "code"})
     assert not PruneRun.objects.exists()
 
 
-def test_strangers_and_wrong_tokens_get_401() -> None:
+def test_prune_answers_401_to_strangers_and_wrong_tokens() -> None:
     stranger, liar = Client(), Client(headers={"Authorization": "Bearer wrong"})
     for response in (clear(stranger), clear(liar)):
         assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
         assert response["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_token_that_is_no_admin_s_and_staff_without_the_right_get_403() -> None:
+def test_prune_answers_403_to_plain_tokens_and_staff_without_permission() -> None:
     plain = Client(headers={"Authorization": f"Bearer {ApiToken.issue('front end')}"})
     for client in (plain, staff("view_clip")):
         response = clear(client)
         assert (response.status_code, response.json()["code"]) == (403, "forbidden")
 
 
-def test_a_session_has_to_show_its_csrf_token() -> None:
+def test_a_prune_by_session_requires_a_csrf_token() -> None:
     signed_in = staff("prune_clip")
     careful = Client(enforce_csrf_checks=True)
     careful.cookies = signed_in.cookies
@@ -164,7 +166,7 @@ def test_a_session_has_to_show_its_csrf_token() -> None:
     assert not PruneRun.objects.exists()
 
 
-def test_while_another_prune_is_at_work_it_is_asked_to_wait(operator: Client, monkeypatch) -> None:
+def test_a_second_prune_is_told_to_wait_for_the_first(operator: Client, monkeypatch) -> None:
     monkeypatch.setattr("ttscache.maintenance.pruning.alone.__wrapped__.__defaults__", (0.0,))
     Lease.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
     response = clear(operator, days=90)
@@ -172,9 +174,9 @@ def test_while_another_prune_is_at_work_it_is_asked_to_wait(operator: Client, mo
     assert int(response["Retry-After"]) > 0
 
 
-def test_other_methods_are_refused(operator: Client) -> None:
+def test_the_prune_address_accepts_only_post(operator: Client) -> None:
     assert operator.get(ADDRESS).status_code == 405
 
 
-def test_it_is_in_the_schema(client: Client) -> None:
+def test_the_prune_call_is_in_the_api_schema(client: Client) -> None:
     assert ADDRESS in client.get("/api/schema", headers={"Accept": "application/json"}).content.decode()

@@ -37,7 +37,9 @@ def _realtime(transactional_db: None, settings: Any, openai: OpenAIServer) -> It
     speech_cache().finish_recordings(5)
 
 
-def test_a_text_is_sent_whole_and_the_second_time_it_is_there(caller: Client, openai: OpenAIServer) -> None:
+def test_a_realtime_clip_is_sent_whole_and_is_a_hit_the_second_time(
+    caller: Client, openai: OpenAIServer
+) -> None:
     first, second = say(caller, TEXT), say(caller, TEXT)
 
     clip = realtime_sound(realtime_request(TEXT, audio_format="mp3"))
@@ -50,7 +52,7 @@ def test_a_text_is_sent_whole_and_the_second_time_it_is_there(caller: Client, op
 
 
 @pytest.mark.parametrize(("listener_voice", "played_by"), [("nova", "marin"), ("onyx", "cedar")])
-def test_each_listener_voice_is_played_by_its_namesake(
+def test_each_listener_voice_is_played_by_its_realtime_voice(
     caller: Client, openai: OpenAIServer, listener_voice: str, played_by: str
 ) -> None:
     assert say(caller, TEXT, voice=listener_voice).status_code == 200
@@ -74,7 +76,7 @@ def test_a_persons_own_words_are_spoken_and_forgotten(caller: Client, openai: Op
 
 
 @pytest.mark.parametrize("content_type", ["response", "analysis", "question"])
-def test_words_that_came_out_otherwise_are_an_error_without_a_word_of_them(
+def test_a_reworded_clip_is_an_error_without_a_word_of_the_text(
     caller: Client, openai: OpenAIServer, caplog: pytest.LogCaptureFixture, content_type: str
 ) -> None:
     openai.behave(fault="reword")
@@ -121,6 +123,6 @@ def test_past_the_budget_nothing_is_called(caller: Client, openai: OpenAIServer,
     assert openai.calls() == []
 
 
-def test_what_a_request_cost_is_in_the_books(caller: Client, openai: OpenAIServer) -> None:
+def test_the_ledger_has_the_cost_of_a_realtime_request(caller: Client, openai: OpenAIServer) -> None:
     body_of(say(caller, TEXT))
     assert spent_usd(speech_cache()) == pytest.approx(openai.bill_usd(), abs=1e-6)

@@ -49,7 +49,7 @@ def leave_in(tier: str) -> None:
 
 
 @pytest.mark.parametrize("tier", ["memory", "file"])
-def test_a_published_hit_makes_none(caller: Client, tier: str) -> None:
+def test_a_published_hit_makes_no_statement(caller: Client, tier: str) -> None:
     body_of(say(caller, TEXT))
     publish()
     leave_in(tier)
@@ -62,7 +62,7 @@ def test_a_published_hit_makes_none(caller: Client, tier: str) -> None:
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_a_private_hit_makes_two_at_most(caller: Client, tier: str) -> None:
+def test_a_private_hit_makes_at_most_two_statements(caller: Client, tier: str) -> None:
     body_of(say(caller, TEXT))
     leave_in(tier)
     clip = address()
@@ -74,7 +74,7 @@ def test_a_private_hit_makes_two_at_most(caller: Client, tier: str) -> None:
     assert Clip.objects.get().last_accessed_at > timezone.now() - timedelta(minutes=1)
 
 
-def test_a_published_clip_that_only_the_database_has_costs_one(caller: Client) -> None:
+def test_a_published_clip_that_only_the_database_has_takes_one_statement(caller: Client) -> None:
     body_of(say(caller, TEXT))
     publish()
     leave_in("database")
@@ -86,7 +86,7 @@ def test_a_published_clip_that_only_the_database_has_costs_one(caller: Client) -
     assert len(made) == 1, made
 
 
-def test_a_private_hit_of_the_last_hour_makes_one(caller: Client) -> None:
+def test_a_second_private_hit_within_the_hour_makes_one_statement(caller: Client) -> None:
     body_of(say(caller, TEXT))
     clip = address()
     with request_statements() as made:
@@ -96,7 +96,7 @@ def test_a_private_hit_of_the_last_hour_makes_one(caller: Client) -> None:
 
 
 @pytest.mark.parametrize("tier", TIERS)
-def test_a_posted_text_that_is_there_makes_two_at_most(caller: Client, tier: str) -> None:
+def test_a_posted_text_that_is_cached_makes_at_most_two_statements(caller: Client, tier: str) -> None:
     body_of(say(caller, TEXT))
     leave_in(tier)
     with request_statements() as made:
@@ -106,7 +106,7 @@ def test_a_posted_text_that_is_there_makes_two_at_most(caller: Client, tier: str
     assert len(made) <= 2, made
 
 
-def test_a_posted_text_that_is_new_makes_ten_at_most(
+def test_a_posted_text_that_is_new_makes_at_most_ten_statements(
     caller: Client, voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lifereview.database_cache.CountingCache._counts", count(1))  # not its turn to cull
@@ -117,9 +117,7 @@ def test_a_posted_text_that_is_new_makes_ten_at_most(
     assert len(made) <= 10, "\n".join(made)
 
 
-def test_where_other_origins_are_let_in_a_published_hit_makes_none_either(
-    caller: Client, settings: Any
-) -> None:
+def test_a_published_hit_makes_no_statement_with_cors_enabled(caller: Client, settings: Any) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://elsewhere.example"]
     place = settings.MIDDLEWARE.index(
         f"{published_clips_middleware.__module__}.{published_clips_middleware.__name__}"

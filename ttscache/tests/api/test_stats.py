@@ -25,7 +25,7 @@ def test_kinds_of_the_earlier_system_are_counted_among_the_four(caller: Client) 
     assert sum(kind["requests"] for kind in figures["by_content_type"].values()) == 2
 
 
-def test_figures_are_for_those_who_may_see_them(caller: Client, voice: FakeVoice) -> None:
+def test_cache_stats_require_a_token_or_the_permission_for_figures(caller: Client, voice: FakeVoice) -> None:
     for _ in range(2):
         body_of(say(caller, TEXT))
     figures = caller.get("/api/cache-stats").json()

@@ -26,7 +26,7 @@ def outcomes() -> dict[str, int]:
     return dict(Usage.objects.values_list("outcome").annotate(total=Sum("requests")))
 
 
-def test_a_text_is_spoken_and_the_second_time_it_is_there(caller: Client, voice: FakeVoice) -> None:
+def test_a_posted_text_is_spoken_and_is_a_hit_the_second_time(caller: Client, voice: FakeVoice) -> None:
     first, second = say(caller, TEXT), None
     assert body_of(first) == spoken(voice.calls[0])
     second = say(caller, TEXT)
@@ -65,7 +65,7 @@ def test_an_error_before_the_first_byte_has_its_status(caller: Client, voice: Fa
     assert outcomes() == {"failed": 1}
 
 
-def test_after_the_first_byte_the_connection_is_cut(caller: Client, voice: FakeVoice) -> None:
+def test_a_failure_after_the_first_byte_cuts_the_connection(caller: Client, voice: FakeVoice) -> None:
     voice.breaks_off = ProviderFailed()
     response = say(caller, TEXT)
 
@@ -84,7 +84,7 @@ def test_a_stranger_may_not_have_any_text_spoken_unless_the_operator_says_so(
     assert say(Client(), TEXT).status_code == 200
 
 
-def test_staff_may_and_other_users_may_not(
+def test_free_text_is_open_to_staff_and_closed_to_other_users(
     admin_client: Client, client: Client, django_user_model: Any
 ) -> None:
     client.force_login(django_user_model.objects.create_user("somebody"))
@@ -93,7 +93,9 @@ def test_staff_may_and_other_users_may_not(
     assert say(admin_client, TEXT).status_code == 200
 
 
-def test_no_more_threads_wait_than_may(caller: Client, settings: Any, voice: FakeVoice) -> None:
+def test_requests_beyond_the_waiting_threads_get_503_busy(
+    caller: Client, settings: Any, voice: FakeVoice
+) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "waiting_threads": 1}
     waiting_room.cache_clear()
     speech_cache().synthesizer.provider = voice
@@ -108,7 +110,7 @@ def test_no_more_threads_wait_than_may(caller: Client, settings: Any, voice: Fak
     assert outcomes() == {"generated": 2, "failed": 1}, "who was sent away asked as well"
 
 
-def test_only_generations_are_throttled(caller: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_throttling_counts_generations_and_not_hits(caller: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {"generation": "1/min", "anonymous_generation": "1/min"}
     monkeypatch.setattr(ScopedThrottle, "THROTTLE_RATES", rates)
     body_of(say(caller, TEXT))
@@ -120,7 +122,7 @@ def test_only_generations_are_throttled(caller: Client, monkeypatch: pytest.Monk
     assert "anonymous_generation" in api_settings.DEFAULT_THROTTLE_RATES
 
 
-def test_nobody_is_sent_away_because_redis_is_gone(caller: Client, settings: Any) -> None:
+def test_requests_are_served_while_redis_is_down(caller: Client, settings: Any) -> None:
     settings.CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -131,13 +133,13 @@ def test_nobody_is_sent_away_because_redis_is_gone(caller: Client, settings: Any
     assert say(caller, TEXT).status_code == 200
 
 
-def test_json_deeper_than_anyone_means_is_a_parse_error(caller: Client) -> None:
+def test_deeply_nested_json_is_a_parse_error(caller: Client) -> None:
     response = caller.post("/api/text-to-speech", "[" * 200_000, content_type="application/json")
 
     assert (response.status_code, response.json()["code"]) == (400, "parse_error")
 
 
-def test_what_nobody_foresaw_is_json_without_a_word_of_it(
+def test_an_unexpected_error_is_json_without_a_word_of_the_request(
     caller: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     words = "canary words of a person"

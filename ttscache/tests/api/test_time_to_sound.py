@@ -58,7 +58,7 @@ def started(*buckets: int, days_ago: float = 0, voice: str = "nova") -> None:
 
 
 # --- taking reports --------------------------------------------------------------------------------------
-def test_a_report_is_counted_by_voice_kind_and_bucket() -> None:
+def test_a_report_of_time_to_sound_is_counted_by_voice_kind_and_bucket() -> None:
     for fields in ({}, {}, {"voice": "onyx"}, {"content_type": "narrative"}, {"milliseconds": 60_000}):
         answer = tell(**fields)
         assert (answer.status_code, answer.content, answer["Cache-Control"]) == (204, b"", "no-store")
@@ -74,7 +74,7 @@ def test_a_report_is_counted_by_voice_kind_and_bucket() -> None:
 @pytest.mark.parametrize(
     ("milliseconds", "bucket"), [(0, 0), (1, 0), (2, 1), (200, 7), (201, 8), (30_001, 14)]
 )
-def test_a_time_goes_into_the_bucket_it_does_not_exceed(milliseconds: int, bucket: int) -> None:
+def test_a_time_to_sound_is_counted_in_the_bucket_it_does_not_exceed(milliseconds: int, bucket: int) -> None:
     tell(milliseconds=milliseconds)
 
     assert counted() == {("question", "nova", bucket): 1}
@@ -101,7 +101,7 @@ def test_a_time_goes_into_the_bucket_it_does_not_exceed(milliseconds: int, bucke
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_what_no_page_of_ours_would_send_is_refused(fields: dict[str, Any], code: str) -> None:
+def test_time_to_sound_refuses_values_outside_its_range(fields: dict[str, Any], code: str) -> None:
     answer = tell(**fields)
 
     assert (answer.status_code, answer.json()["code"]) == (400, code)
@@ -109,7 +109,7 @@ def test_what_no_page_of_ours_would_send_is_refused(fields: dict[str, Any], code
 
 
 @pytest.mark.parametrize("name", REPORT)
-def test_nothing_may_be_missing(name: str) -> None:
+def test_time_to_sound_requires_every_field(name: str) -> None:
     answer = tell({key: value for key, value in REPORT.items() if key != name})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
@@ -118,24 +118,24 @@ def test_nothing_may_be_missing(name: str) -> None:
 @pytest.mark.parametrize(
     "body", ["", "[1]", "{", '"nova"', "null"], ids=["none", "list", "cut", "text", "null"]
 )
-def test_what_is_no_object_is_refused(body: str) -> None:
+def test_a_time_to_sound_body_that_is_no_object_is_refused(body: str) -> None:
     assert tell(body).status_code == 400
     assert counted() == {}
 
 
-def test_an_error_never_repeats_what_was_sent() -> None:
+def test_a_time_to_sound_error_never_repeats_the_body() -> None:
     for name in REPORT:
         assert "Rosa" not in tell(**{name: "My mother's name was Rosa."}).content.decode()
 
 
-def test_it_takes_no_query_and_sets_no_cookie(django_assert_num_queries: Any) -> None:
+def test_time_to_sound_makes_no_query_and_sets_no_cookie(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         answer = tell()
 
     assert not answer.cookies
 
 
-def test_who_reports_too_much_is_asked_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_reports_of_time_to_sound_are_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {**api_settings.DEFAULT_THROTTLE_RATES, "time_to_sound": "2/min"}
     monkeypatch.setattr(ReportThrottle, "THROTTLE_RATES", rates)
     answers = [tell() for _ in range(3)]
@@ -146,7 +146,7 @@ def test_who_reports_too_much_is_asked_to_rest(monkeypatch: pytest.MonkeyPatch) 
     assert sum(counted().values()) == 2
 
 
-def test_the_api_is_described(client: Client) -> None:
+def test_time_to_sound_is_in_the_api_schema(client: Client) -> None:
     schema = client.get("/api/schema", headers={"Accept": "application/json"}).json()
     described = schema["paths"]["/api/time-to-sound"]["post"]
 
@@ -155,21 +155,21 @@ def test_the_api_is_described(client: Client) -> None:
 
 
 # --- showing them ----------------------------------------------------------------------------------------
-def test_half_and_95_percent_sounded_within() -> None:
+def test_median_and_95th_percentile_of_time_to_sound_are_reported() -> None:
     started(7, 8)
     found = time_to_sound(Scope.from_query({}))
 
     assert (found.starts, found.p50, found.p95) == (20, Latency(200), Latency(470))
 
 
-def test_without_a_start_there_is_nothing_to_say() -> None:
+def test_time_to_sound_is_empty_without_a_start() -> None:
     found = time_to_sound(Scope.from_query({}))
 
     assert (found.starts, found.p50, found.p95) == (0, None, None)
 
 
 @pytest.mark.parametrize("name", [each.name for each in RANGES])
-def test_starts_are_those_of_the_range(name: str) -> None:
+def test_time_to_sound_counts_the_starts_of_the_chosen_range(name: str) -> None:
     length = next(each.length for each in RANGES if each.name == name)
     for voice, ago in (("nova", 0 * DAY), ("onyx", length - DAY), ("nova", length + DAY)):
         started(7, days_ago=ago / DAY, voice=voice)
@@ -177,7 +177,7 @@ def test_starts_are_those_of_the_range(name: str) -> None:
     assert time_to_sound(Scope.from_query({"range": name})).starts == 20
 
 
-def test_starts_are_those_of_the_voice() -> None:
+def test_time_to_sound_counts_the_starts_of_the_chosen_voice() -> None:
     started(7, days_ago=5)
     started(8, days_ago=5, voice="onyx")
 
@@ -194,7 +194,7 @@ def figure(page: str, name: str) -> str:
     return found[1]
 
 
-def test_the_dashboard_shows_them_and_a_dash_where_there_are_none(admin_client: Client) -> None:
+def test_dashboard_shows_time_to_sound_and_a_dash_without_starts(admin_client: Client) -> None:
     names = ("sound-p50", "sound-p95", "sound-starts")
     assert [figure(page_of(admin_client), name) for name in names] == ["-", "-", "0"]
     started(7, 8)
@@ -202,7 +202,7 @@ def test_the_dashboard_shows_them_and_a_dash_where_there_are_none(admin_client: 
     assert [figure(page_of(admin_client), name) for name in names] == ["200 ms", "470 ms", "20"]
 
 
-def test_its_number_leads_to_the_rows_of_range_and_voice(admin_client: Client) -> None:
+def test_time_to_sound_leads_to_the_rows_of_its_range_and_voice(admin_client: Client) -> None:
     started(8)
     started(8, days_ago=20)
     started(8, voice="onyx")
@@ -214,7 +214,7 @@ def test_its_number_leads_to_the_rows_of_range_and_voice(admin_client: Client) -
     assert "up to 500 ms" in rows
 
 
-def test_the_csv_has_them(admin_client: Client) -> None:
+def test_the_csv_has_the_time_to_sound(admin_client: Client) -> None:
     started(7, 8)
     text = admin_client.get(reverse("admin:ttscache_dashboard_csv")).content.decode()
     lines = [line for line in csv.DictReader(io.StringIO(text)) if line["section"] == "time to sound"]
@@ -226,7 +226,7 @@ def test_the_csv_has_them(admin_client: Client) -> None:
     ]
 
 
-def test_prometheus_gets_a_histogram() -> None:
+def test_metrics_have_a_histogram_of_the_time_to_sound() -> None:
     started(7, 8, 14)
     started(8, days_ago=300)
     found = {}

@@ -1,4 +1,4 @@
-"""What is not a whole clip is found out; joins keep everything."""
+"""Damaged clips are detected; joining clips loses nothing."""
 
 from __future__ import annotations
 
@@ -102,27 +102,27 @@ class TestExamine:
         ],
         ids=["empty", "zero", "id3", "ogg", "riff", "html", "json", "random", "zeros"],
     )
-    def test_what_is_no_audio_is_broken(self, name: str, junk: bytes) -> None:
+    def test_bytes_that_are_no_audio_are_broken(self, name: str, junk: bytes) -> None:
         with pytest.raises(BrokenAudio):
             audio.examine(junk, name)
 
     @pytest.mark.parametrize(("name", "other"), list(permutations(FORMATS, 2)))
-    def test_another_format_is_broken(self, name: str, other: str) -> None:
+    def test_audio_of_another_format_is_broken(self, name: str, other: str) -> None:
         with pytest.raises(BrokenAudio):
             audio.examine(clip(other), name)
 
     @every_format
     @pytest.mark.parametrize("level", [0, 3])
-    def test_silence_is_broken(self, name: str, level: int) -> None:
+    def test_a_silent_clip_is_broken(self, name: str, level: int) -> None:
         faint = np.tile(np.repeat(np.array([0, level], "<i2"), 50), 500).tobytes()
         with pytest.raises(BrokenAudio, match="silence"):
             audio.examine(audio.encode(faint, RATE, name), name)
 
-    def test_an_unknown_format_has_its_own_error(self) -> None:
+    def test_an_unknown_audio_format_raises_its_own_error(self) -> None:
         with pytest.raises(UnknownFormat):
             audio.examine(clip("mp3"), "midi")
 
-    def test_the_reason_is_short(self) -> None:
+    def test_the_reason_of_a_broken_clip_is_short(self) -> None:
         with pytest.raises(BrokenAudio) as broken:
             audio.examine(b"<html>secret</html>" * 100, "mp3")
         assert len(broken.value.reason) < 80
@@ -133,13 +133,13 @@ class TestCutOff:
     @end_is_marked
     @given(kept=st.floats(0, 0.999))
     @settings(max_examples=25, deadline=None)
-    def test_a_cut_anywhere_is_seen_where_the_end_is_marked(self, name: str, kept: float) -> None:
+    def test_a_cut_anywhere_is_detected_in_formats_that_mark_their_end(self, name: str, kept: float) -> None:
         assert is_refused(clip(name)[: int(len(clip(name)) * kept)], name, text="Hm.")
 
     @pytest.mark.parametrize("name", ["mp3", "aac"])
     @given(kept=st.floats(0, 0.9))
     @settings(max_examples=25, deadline=None)
-    def test_a_cut_within_a_frame_is_seen_without_a_marked_end(self, name: str, kept: float) -> None:
+    def test_a_cut_within_a_frame_is_detected_without_an_end_mark(self, name: str, kept: float) -> None:
         whole = streamed_mp3() if name == "mp3" else clip("aac")
         frame_starts = containers._frames(
             whole, containers._mp3_frame_bytes if name == "mp3" else containers._adts_frame_bytes
@@ -166,7 +166,7 @@ class TestCutOff:
             audio.examine(whole[: whole.rfind(b"OggS")], "opus")
 
     @pytest.mark.parametrize("name", ["mp3", "opus", "aac", "flac", "wav"])
-    def test_a_hole_in_the_middle_is_broken(self, name: str) -> None:
+    def test_a_clip_with_a_hole_in_the_middle_is_broken(self, name: str) -> None:
         whole = clip(name)
         middle = len(whole) // 2 + 1
         with pytest.raises(BrokenAudio):
@@ -204,11 +204,11 @@ class TestRealClips:
 
     @every_format
     @pytest.mark.parametrize("rate", [16_000, 22_050, 44_100, 48_000])
-    def test_any_sample_rate_can_be_encoded(self, name: str, rate: int) -> None:
+    def test_audio_of_any_sample_rate_can_be_encoded(self, name: str, rate: int) -> None:
         assert duration_ms(clip(name, 2.0, rate), name) == pytest.approx(2000, abs=130)
 
     @every_format
-    def test_the_same_samples_give_the_same_bytes(self, name: str) -> None:
+    def test_encoding_the_same_samples_twice_gives_equal_bytes(self, name: str) -> None:
         assert audio.encode(murmur(1), RATE, name) == audio.encode(murmur(1), RATE, name)
 
 
@@ -225,7 +225,7 @@ class TestCheckWhole:
 
     @pytest.mark.parametrize("characters_a_second", [9, 15, 26])
     @pytest.mark.parametrize("speed", [0.25, 1, 4])
-    def test_the_usual_pace_passes(self, characters_a_second: float, speed: float) -> None:
+    def test_a_clip_of_usual_pace_passes(self, characters_a_second: float, speed: float) -> None:
         text = TEXT * 6
         audio.check_whole(self.lasting(len(text) / characters_a_second / speed), text, speed)
 
@@ -236,7 +236,9 @@ class TestCheckWhole:
         audio.check_whole(self.lasting(seconds), text)
 
     @pytest.mark.parametrize("seconds", [1, 600])
-    def test_far_from_the_usual_pace_is_broken_and_no_word_is_told(self, seconds: float) -> None:
+    def test_a_clip_far_from_the_usual_pace_is_broken_and_the_reason_has_no_word(
+        self, seconds: float
+    ) -> None:
         with pytest.raises(BrokenAudio) as broken:
             audio.check_whole(self.lasting(seconds), TEXT * 2)
         assert "story" not in str(broken.value)

@@ -24,7 +24,7 @@ class TestSplitText:
         text=st.text(st.sampled_from("abZ .,!?;:\n-\u2014\u201d\u3002\U0001f642")), limit=st.integers(1, 40)
     )
     @settings(max_examples=200, deadline=None)
-    def test_nothing_but_white_space_is_lost(self, text: str, limit: int) -> None:
+    def test_splitting_a_text_loses_only_white_space(self, text: str, limit: int) -> None:
         parts = audio.split_text(text, limit)
         assert without_spaces("".join(parts)) == without_spaces(text)
         assert all(0 < len(part) <= limit and part.strip() for part in parts)
@@ -35,10 +35,10 @@ class TestSplitText:
         parts = audio.split_text(" ".join(words), limit)
         assert [word for part in parts for word in part.split()] == words
 
-    def test_a_text_that_fits_stays_as_it_is(self) -> None:
+    def test_a_text_within_the_limit_is_not_split(self) -> None:
         assert audio.split_text(" Hello. ", 20) == [" Hello. "]
 
-    def test_the_cut_is_at_the_end_of_a_sentence(self) -> None:
+    def test_a_long_text_is_cut_at_the_end_of_a_sentence(self) -> None:
         text = "One is here. Two, the longer one, is here. Three."
         assert audio.split_text(text, 45) == ["One is here. Two, the longer one, is here.", "Three."]
 
@@ -73,7 +73,7 @@ class TestCues:
         duration=st.integers(0, 10**7),
     )
     @settings(max_examples=200, deadline=None)
-    def test_they_cover_the_clip_and_every_word_in_order(self, text: str, duration: int) -> None:
+    def test_cues_cover_the_clip_and_every_word_in_order(self, text: str, duration: int) -> None:
         cues = audio.cues(text, duration)
         assert "".join(
             without_spaces(text[cue.first_char : cue.last_char + 1]) for cue in cues
@@ -85,7 +85,7 @@ class TestCues:
         if cues:
             assert (cues[0].start_ms, cues[-1].end_ms) == (0, duration)
 
-    def test_a_blank_text_has_none(self) -> None:
+    def test_a_blank_text_has_no_cues(self) -> None:
         assert audio.cues(" \n ", 1000) == []
 
     def test_a_sentence_gets_its_share_of_characters_and_pauses(self) -> None:

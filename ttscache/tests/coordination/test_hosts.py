@@ -49,7 +49,7 @@ def test_a_host_is_at_work_whose_cluster_beats_and_that_was_heard_of_just_now() 
 @pytest.mark.parametrize(
     ("others", "made", "handed_on"), [([], 3, 0), (["another"], 0, 1)], ids=["alone", "two"]
 )
-def test_who_has_its_share_of_the_slots_hands_the_work_on(
+def test_a_host_with_its_share_of_the_slots_passes_work_to_others(
     voice: FakeVoice, others: list[str], made: int, handed_on: int
 ) -> None:
     for host in others:

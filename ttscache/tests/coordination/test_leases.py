@@ -40,7 +40,7 @@ def run_out(name: str) -> None:
     Lease.objects.filter(name=name).update(until=Now() - timedelta(seconds=1))
 
 
-def test_only_one_has_it() -> None:
+def test_a_lease_has_one_owner() -> None:
     one, other = Leases(30), Leases(30)
     held = one.acquire("clip")
 
@@ -50,7 +50,7 @@ def test_only_one_has_it() -> None:
     assert other.acquire("clip")
 
 
-def test_of_many_at_once_one_gets_it() -> None:
+def test_one_of_many_concurrent_requests_acquires_the_lease() -> None:
     barrier, taken = threading.Barrier(8), []
 
     def take() -> None:
@@ -67,7 +67,7 @@ def test_of_many_at_once_one_gets_it() -> None:
     assert sum(held is not None for held in taken) == 1
 
 
-def test_one_that_ran_out_may_be_taken_over_and_is_lost_to_its_owner() -> None:
+def test_an_expired_lease_can_be_taken_over_and_is_lost_to_its_owner() -> None:
     late, next_one = Leases(30), Leases(30)
     lost = late.acquire("clip")
     assert lost
@@ -81,7 +81,7 @@ def test_one_that_ran_out_may_be_taken_over_and_is_lost_to_its_owner() -> None:
     assert next_one.is_held(held), "giving back what was lost takes nothing from the new owner"
 
 
-def test_one_is_renewed_while_its_owner_lives() -> None:
+def test_a_lease_is_renewed_while_its_owner_lives() -> None:
     leases = Leases(3)
     held = leases.acquire("clip")
     assert held
@@ -92,7 +92,7 @@ def test_one_is_renewed_while_its_owner_lives() -> None:
     leases.release(held)
 
 
-def test_the_next_to_try_sees_why_it_was_given_back_and_may_try() -> None:
+def test_the_next_owner_sees_why_the_lease_was_released() -> None:
     leases = Leases(30)
     held = leases.acquire("clip")
     assert held
@@ -103,7 +103,7 @@ def test_the_next_to_try_sees_why_it_was_given_back_and_may_try() -> None:
     assert leases.acquire("clip")
 
 
-def test_one_that_ran_out_has_no_holder() -> None:
+def test_an_expired_lease_has_no_holder() -> None:
     leases = Leases(30)
     held = leases.acquire("clip")
     holder = leases.holder("clip")
@@ -113,7 +113,7 @@ def test_one_that_ran_out_has_no_holder() -> None:
     assert leases.holder("clip") is None
 
 
-def test_one_that_was_given_back_with_an_error_is_not_renewed() -> None:
+def test_a_lease_released_with_an_error_is_not_renewed() -> None:
     leases = Leases(0.4)
     held = leases.acquire("clip")
     assert held
@@ -123,7 +123,7 @@ def test_one_that_was_given_back_with_an_error_is_not_renewed() -> None:
     assert leases.acquire("clip")
 
 
-def test_a_restart_frees_what_the_dead_of_this_host_left_and_nothing_else() -> None:
+def test_a_restart_releases_only_the_leases_of_dead_processes_of_this_host() -> None:
     host = socket.gethostname()
     for name, owner in (
         ("dead", f"{host}:4194305:a:b"),
@@ -168,7 +168,7 @@ def test_closing_ends_although_another_lease_is_taken_meanwhile() -> None:
     leases.close()
 
 
-def test_giving_back_what_was_never_ours_is_harmless() -> None:
+def test_releasing_a_foreign_lease_is_harmless() -> None:
     Leases(30).release(HeldLease("clip", "nobody"))
 
 
@@ -197,7 +197,7 @@ def test_a_lease_is_not_given_while_there_is_a_row_that_forbids_it() -> None:
     assert not Lease.objects.filter(name="clip").exists()
 
 
-def test_a_remembered_failure_does_not_give_it_either() -> None:
+def test_a_remembered_failure_refuses_the_lease() -> None:
     leases = Leases(30)
     held = leases.acquire("clip")
     assert held is not None

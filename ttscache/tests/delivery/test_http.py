@@ -67,14 +67,14 @@ def test_a_range_that_makes_no_sense_is_ignored(asked: str) -> None:
 
 
 @given(st.lists(st.integers(1, 99), unique=True).map(sorted))
-def test_all_ranges_joined_are_the_whole_clip(cuts: list[int]) -> None:
+def test_all_ranges_joined_equal_the_whole_clip(cuts: list[int]) -> None:
     bounds = [0, *cuts, 100]
     parts = [ask(Range=f"bytes={first}-{end - 1}")[0].content for first, end in pairwise(bounds)]
 
     assert b"".join(parts) == CLIP.audio
 
 
-def test_if_range_gives_the_part_only_of_the_same_bytes() -> None:
+def test_if_range_gives_a_part_only_when_the_etag_matches() -> None:
     assert ask(Range="bytes=0-1", If_Range=ETAG)[0].status_code == 206
     assert ask(Range="bytes=0-1", If_Range='"other"')[0].status_code == 200
     assert ask(Range="bytes=0-1", If_Range=f"W/{ETAG}")[0].status_code == 200, "a weak tag never fits a range"
@@ -82,26 +82,26 @@ def test_if_range_gives_the_part_only_of_the_same_bytes() -> None:
 
 
 @pytest.mark.parametrize("tag", [ETAG, f"W/{ETAG}", f'"other", {ETAG}', "*"])
-def test_who_has_the_bytes_gets_304(tag: str) -> None:
+def test_a_matching_etag_gets_304(tag: str) -> None:
     response, _ = ask(If_None_Match=tag, Range="bytes=500-")
 
     assert (response.status_code, response.content) == (304, b"")
     assert (response["ETag"], response["Cache-Control"]) == (ETAG, http.A_WHILE)
 
 
-def test_who_has_other_bytes_gets_these() -> None:
+def test_a_different_etag_gets_the_bytes() -> None:
     assert ask(If_None_Match='"other"')[0].status_code == 200
     assert ask(If_Match='"other"')[0].status_code == 412
     assert ask(If_Match=ETAG)[0].status_code == 200
 
 
-def test_head_tells_all_but_the_bytes() -> None:
+def test_head_has_every_header_and_no_body() -> None:
     response, _ = ask(method="head", Range="bytes=0-1")
 
     assert (response.status_code, response["Content-Length"], response.content) == (200, "100", b"")
 
 
-def test_the_tag_changes_with_the_bytes() -> None:
+def test_the_etag_changes_with_the_bytes() -> None:
     assert http.etag_of(entry(sound=b"a")) != http.etag_of(entry(sound=b"b"))
 
 
@@ -127,7 +127,7 @@ def test_a_clip_is_counted_once_however_a_player_asks_for_it(headers: dict[str, 
     assert is_counted(request, response) is counts
 
 
-def test_head_does_not_count() -> None:
+def test_a_head_request_is_not_counted() -> None:
     response, request = ask(method="head")
 
     assert not is_counted(request, response)
@@ -146,7 +146,7 @@ def test_head_does_not_count() -> None:
     ],
     ids=str,
 )
-def test_a_request_that_counts_is_one_to_hear_the_clip(headers: dict[str, Any]) -> None:
+def test_a_counted_request_is_one_that_starts_playback(headers: dict[str, Any]) -> None:
     response, request = ask(**headers)
 
     assert asks_to_hear_it(request, CLIP) is is_counted(request, response)

@@ -29,7 +29,7 @@ def loaded(content_hash: str) -> PlaybackRecord:
     return record
 
 
-def test_one_statement_loads_a_clip_with_its_bytes(content_hash: str) -> None:
+def test_a_clip_and_its_bytes_load_in_one_statement(content_hash: str) -> None:
     with recorded_statements() as made:
         hit = speech_cache().find(content_hash, loaded=loaded(content_hash).clip)
 
@@ -44,14 +44,14 @@ def test_bytes_that_this_host_has_are_not_loaded(content_hash: str) -> None:
     assert "file" not in loaded(content_hash).clip._state.fields_cache
 
 
-def test_damaged_bytes_are_forgotten(content_hash: str) -> None:
+def test_damaged_bytes_are_dropped_on_playback(content_hash: str) -> None:
     Clip.objects.update(checksum="0" * 64)
 
     assert speech_cache().find(content_hash, loaded=loaded(content_hash).clip) is None
     assert not loaded(content_hash).clip.is_ready
 
 
-def test_a_touch_is_written_once_an_hour(content_hash: str) -> None:
+def test_the_last_request_of_a_clip_is_written_once_an_hour(content_hash: str) -> None:
     with recorded_statements() as made:
         assert loaded(content_hash).touch()
         assert loaded(content_hash).touch()
@@ -60,7 +60,7 @@ def test_a_touch_is_written_once_an_hour(content_hash: str) -> None:
     assert Clip.objects.get().last_accessed_at > timezone.now() - timedelta(minutes=1)
 
 
-def test_a_clip_that_was_removed_meanwhile_cannot_be_touched(content_hash: str) -> None:
+def test_touching_a_clip_that_was_just_removed_returns_false(content_hash: str) -> None:
     record = loaded(content_hash)
     Clip.objects.all().delete()
 

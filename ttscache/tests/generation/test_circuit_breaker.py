@@ -67,14 +67,14 @@ def retry_after(circuit: CircuitBreaker) -> float:
     return refused.value.retry_after_seconds
 
 
-def test_calls_go_through_while_all_is_well(circuit: CircuitBreaker, provider: Provider) -> None:
+def test_a_closed_circuit_lets_calls_through(circuit: CircuitBreaker, provider: Provider) -> None:
     fail(circuit, FAILURES_IN_A_ROW - 1)
     call(circuit)
     assert provider.looks == 0
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailable(), ProviderTimeout(), ProviderFailed(), KeyRefused()])
-def test_a_run_of_failures_stops_the_calls(circuit: CircuitBreaker, error: SpeechError) -> None:
+def test_a_run_of_failures_opens_the_circuit(circuit: CircuitBreaker, error: SpeechError) -> None:
     for _ in range(FAILURES_IN_A_ROW):
         call(circuit, error)
     assert retry_after(circuit) >= 1
@@ -89,23 +89,19 @@ def a_wrong_model() -> ProviderFailed:
 @pytest.mark.parametrize(
     "error", [TextRefused(), BrokenAudio("short"), BudgetExhausted(), ConnectionClosed(), a_wrong_model()]
 )
-def test_what_tells_nothing_of_the_provider_as_a_whole_does_not_count(
-    circuit: CircuitBreaker, error: SpeechError
-) -> None:
+def test_errors_of_one_text_do_not_count_for_the_circuit(circuit: CircuitBreaker, error: SpeechError) -> None:
     for _ in range(100):
         call(circuit, error)
     call(circuit)
 
 
-def test_a_success_between_begins_a_new_run(circuit: CircuitBreaker) -> None:
+def test_a_success_resets_the_run_of_failures(circuit: CircuitBreaker) -> None:
     for _ in range(2):
         fail(circuit, FAILURES_IN_A_ROW - 1)
         call(circuit)
 
 
-def test_the_first_call_after_the_provider_is_well_goes_through(
-    circuit: CircuitBreaker, provider: Provider
-) -> None:
+def test_the_circuit_closes_once_the_provider_is_well(circuit: CircuitBreaker, provider: Provider) -> None:
     fail(circuit)
     retry_after(circuit)
     provider.is_well = True
@@ -114,7 +110,7 @@ def test_the_first_call_after_the_provider_is_well_goes_through(
     assert not circuit.is_open
 
 
-def test_it_is_looked_at_more_and_more_rarely_but_every_fifteen_seconds(
+def test_an_open_circuit_looks_at_growing_intervals_up_to_fifteen_seconds(
     circuit: CircuitBreaker, provider: Provider
 ) -> None:
     fail(circuit)
@@ -126,14 +122,16 @@ def test_it_is_looked_at_more_and_more_rarely_but_every_fifteen_seconds(
     assert provider.looks == 7
 
 
-def test_between_two_looks_nobody_looks(circuit: CircuitBreaker, provider: Provider) -> None:
+def test_an_open_circuit_looks_only_when_the_next_look_is_due(
+    circuit: CircuitBreaker, provider: Provider
+) -> None:
     fail(circuit)
     for _ in range(50):
         retry_after(circuit)
     assert provider.looks == 1
 
 
-def test_one_tries_at_a_time_and_others_are_refused_meanwhile(
+def test_an_open_circuit_lets_one_trial_through_and_refuses_the_others(
     circuit: CircuitBreaker, provider: Provider
 ) -> None:
     provider.is_well = True
@@ -156,7 +154,7 @@ def test_a_trial_that_fails_makes_the_next_one_wait_longer(
 
 
 @pytest.mark.parametrize("error", [BrokenAudio("short"), BudgetExhausted()])
-def test_a_trial_that_tells_nothing_leaves_the_next_one_to_others(
+def test_an_inconclusive_trial_lets_another_process_try(
     circuit: CircuitBreaker, provider: Provider, error: SpeechError
 ) -> None:
     provider.is_well = True
@@ -166,7 +164,7 @@ def test_a_trial_that_tells_nothing_leaves_the_next_one_to_others(
     assert not circuit.is_open
 
 
-def test_a_look_that_goes_wrong_is_no_look_for_ever(provider: Provider) -> None:
+def test_a_failed_look_does_not_block_later_looks(provider: Provider) -> None:
     def look() -> bool:
         provider.looks += 1
         if provider.looks == 1:

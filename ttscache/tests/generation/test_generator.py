@@ -93,7 +93,7 @@ def tier_of(cache: SpeechCache, request: SpeechRequest) -> str:
     return found.tier if found else ""
 
 
-def test_a_text_is_spoken_once_and_then_in_every_tier(cache: SpeechCache, voice: FakeVoice) -> None:
+def test_a_generated_text_is_stored_in_every_tier(cache: SpeechCache, voice: FakeVoice) -> None:
     assert play(cache, speech()).audio == spoken(speech())
     assert play(cache, speech()).audio == spoken(speech())
     assert len(voice.calls) == 1
@@ -120,7 +120,7 @@ def test_a_clip_found_in_the_permanent_tier_refills_every_local_one(cache: Speec
     assert all(tier.get(speech().content_hash) for tier in cache.tiers.local)
 
 
-def test_what_another_host_made_meanwhile_is_kept_here_as_well(
+def test_a_clip_made_by_another_host_is_stored_in_the_local_tiers(
     cache: SpeechCache, voice: FakeVoice, tmp_path: object
 ) -> None:
     another = cache_of(voice, tmp_path / "another")  # type: ignore[operator]
@@ -133,7 +133,7 @@ def test_what_another_host_made_meanwhile_is_kept_here_as_well(
     assert len(voice.calls) == 1
 
 
-def test_what_only_this_host_has_is_kept_for_all_and_not_paid_for_again(
+def test_a_clip_that_only_this_host_has_is_promoted_without_a_call(
     cache: SpeechCache, voice: FakeVoice
 ) -> None:
     """As after a prune of which a process of the cluster has not heard."""
@@ -145,7 +145,7 @@ def test_what_only_this_host_has_is_kept_for_all_and_not_paid_for_again(
     assert len(voice.calls) == 1
 
 
-def test_who_asks_while_it_is_made_joins(cache: SpeechCache, voice: FakeVoice) -> None:
+def test_a_request_during_a_generation_joins_it(cache: SpeechCache, voice: FakeVoice) -> None:
     voice.may_go_on.clear()
     first, second = (cache.get_or_generate(GenerationJob(speech(), "question")) for _ in range(2))
     assert isinstance(first, Playing) and isinstance(second, Playing)
@@ -157,7 +157,7 @@ def test_who_asks_while_it_is_made_joins(cache: SpeechCache, voice: FakeVoice) -
     assert second.recording.result().audio == spoken(speech())
 
 
-def test_two_caches_over_one_database_pay_once(
+def test_two_caches_over_one_database_pay_for_a_clip_once(
     cache: SpeechCache, voice: FakeVoice, tmp_path: object
 ) -> None:
     voice.may_go_on.clear()
@@ -204,7 +204,7 @@ def test_a_follower_learns_why_the_leader_failed(
         assert other_voice.calls == []
 
 
-def test_nothing_is_kept_of_a_voice_that_breaks_off(cache: SpeechCache, voice: FakeVoice) -> None:
+def test_a_broken_off_generation_stores_nothing(cache: SpeechCache, voice: FakeVoice) -> None:
     voice.may_go_on.clear()
     voice.breaks_off = ProviderFailed()
     recording = cache.generate(GenerationJob(speech(), "question")).recording
@@ -220,7 +220,7 @@ def test_nothing_is_kept_of_a_voice_that_breaks_off(cache: SpeechCache, voice: F
 
 
 @pytest.mark.parametrize("bad", [b"", b"<html>busy</html>", hum(3, level=0), hum(0.2)])
-def test_what_is_not_a_whole_clip_is_never_kept(cache: SpeechCache, voice: FakeVoice, bad: bytes) -> None:
+def test_an_incomplete_clip_is_never_stored(cache: SpeechCache, voice: FakeVoice, bad: bytes) -> None:
     voice.audio = bad
     with pytest.raises(BrokenAudio):
         play(cache, speech())
@@ -229,7 +229,7 @@ def test_what_is_not_a_whole_clip_is_never_kept(cache: SpeechCache, voice: FakeV
     assert not ClipFile.objects.exists()
 
 
-def test_trouble_before_the_first_byte_is_tried_again(tmp_path: object) -> None:
+def test_a_failure_before_the_first_byte_is_retried(tmp_path: object) -> None:
     voice = FakeVoice(errors=[ProviderUnavailable(), ProviderFailed()])
 
     assert play(cache_of(voice, tmp_path), speech()).audio == spoken(speech())
@@ -237,7 +237,7 @@ def test_trouble_before_the_first_byte_is_tried_again(tmp_path: object) -> None:
 
 
 @pytest.mark.parametrize("error", [TextRefused(), KeyRefused(), ProviderUnavailable(retry_after_seconds=60)])
-def test_what_another_try_cannot_mend_is_not_tried_again(tmp_path: object, error: ProviderError) -> None:
+def test_a_permanent_failure_is_not_retried(tmp_path: object, error: ProviderError) -> None:
     voice = FakeVoice(errors=[error])
 
     with pytest.raises(type(error)):
@@ -284,18 +284,24 @@ class TestATextThatComesOutBroken:
         with pytest.raises(ProviderFailed):
             play(cache, speech(text))
 
-    def test_it_is_not_paid_for_at_each_request(self, cache: SpeechCache, voice: FakeVoice) -> None:
+    def test_a_broken_text_is_not_paid_for_at_each_request(
+        self, cache: SpeechCache, voice: FakeVoice
+    ) -> None:
         for _ in range(3):
             self.ask(cache)
         assert len(voice.calls) == self.CALLS
 
-    def test_other_processes_know_of_it(self, cache: SpeechCache, voice: FakeVoice, tmp_path: object) -> None:
+    def test_other_processes_know_of_a_broken_text(
+        self, cache: SpeechCache, voice: FakeVoice, tmp_path: object
+    ) -> None:
         self.ask(cache)
         other_voice = FakeVoice()
         self.ask(cache_of(other_voice, tmp_path))
         assert other_voice.calls == []
 
-    def test_it_may_be_tried_again_after_ten_minutes(self, cache: SpeechCache, voice: FakeVoice) -> None:
+    def test_a_broken_text_may_be_retried_after_ten_minutes(
+        self, cache: SpeechCache, voice: FakeVoice
+    ) -> None:
         self.ask(cache)
         assert Lease.objects.filter(until__gt=Now() + timedelta(minutes=9)).count() == 1
         assert not Lease.objects.filter(until__gt=Now() + timedelta(minutes=11)).exists()
@@ -303,7 +309,7 @@ class TestATextThatComesOutBroken:
         voice.audio = None
         assert play(cache, speech("…")).audio
 
-    def test_the_second_time_it_waits_until_staff_ask(self, cache: SpeechCache, voice: FakeVoice) -> None:
+    def test_a_text_broken_twice_waits_until_staff_ask(self, cache: SpeechCache, voice: FakeVoice) -> None:
         self.ask(cache)
         ten_minutes_pass()
         hosts.forget_the_dead()
@@ -313,7 +319,9 @@ class TestATextThatComesOutBroken:
         self.ask(cache)
         assert len(voice.calls) == 2 * self.CALLS
 
-    def test_once_staff_ask_it_is_tried_once_more(self, cache: SpeechCache, voice: FakeVoice) -> None:
+    def test_a_broken_text_is_tried_once_more_when_staff_ask(
+        self, cache: SpeechCache, voice: FakeVoice
+    ) -> None:
         for _ in range(2):
             self.ask(cache)
             ten_minutes_pass()
@@ -329,16 +337,16 @@ class TestATextThatComesOutBroken:
         Clip.objects.update(last_accessed_at=Now() - timedelta(days=91))
         assert stale_clips(90).count() == 1
 
-    def test_it_does_not_stop_the_calls_for_all_other_texts(
-        self, cache: SpeechCache, voice: FakeVoice
-    ) -> None:
+    def test_a_broken_text_does_not_open_the_circuit(self, cache: SpeechCache, voice: FakeVoice) -> None:
         for _ in range(2 * FAILURES_IN_A_ROW):
             self.ask(cache)
             Lease.objects.all().delete()
         voice.audio = None
         assert play(cache, speech("Something else.")).audio
 
-    def test_several_different_texts_do(self, cache: SpeechCache, voice: FakeVoice) -> None:
+    def test_several_different_broken_texts_open_the_circuit(
+        self, cache: SpeechCache, voice: FakeVoice
+    ) -> None:
         voice.is_in_good_health = False
         for number in range(FAILURES_IN_A_ROW):
             self.ask(cache, f"Text number {number}.")
@@ -361,7 +369,7 @@ def test_trouble_of_the_network_is_never_remembered(tmp_path: object, error: Pro
     assert play(cache, speech()).audio == spoken(speech())
 
 
-def test_while_the_provider_is_down_nobody_is_throttled_for_asking(
+def test_requests_during_an_outage_do_not_count_for_the_throttle(
     cache: SpeechCache, voice: FakeVoice
 ) -> None:
     voice.is_in_good_health = False
@@ -399,7 +407,7 @@ def test_a_throttle_stops_a_new_recording_but_never_a_joined_one(
     assert isinstance(joined, Playing) and joined.is_joined
 
 
-def test_where_no_thread_is_to_be_had_the_next_request_tries_anew(
+def test_a_generation_without_a_free_thread_is_tried_anew_by_the_next_request(
     cache: SpeechCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_thread(_: object) -> None:
@@ -453,9 +461,7 @@ class Full(MemoryTier):
         raise TierError("no room")
 
 
-def test_a_clip_that_no_tier_takes_does_not_pass_for_one_that_is_there(
-    voice: FakeVoice, tmp_path: object
-) -> None:
+def test_a_clip_that_no_tier_stored_does_not_count_as_cached(voice: FakeVoice, tmp_path: object) -> None:
     ledger = free_ledger()
     cache = SpeechCache(
         tiers=TierChain(local=[MemoryTier(1)], permanent=Full(1)),
@@ -470,7 +476,7 @@ def test_a_clip_that_no_tier_takes_does_not_pass_for_one_that_is_there(
     assert len(voice.calls) == 1, "it is not paid for again and again"
 
 
-def test_while_one_permanent_tier_is_away_the_other_keeps_what_is_made(
+def test_a_generated_clip_is_stored_in_the_other_permanent_tier_during_an_outage(
     voice: FakeVoice, tmp_path: object
 ) -> None:
     def cache_without_bucket(folder: str) -> SpeechCache:
@@ -510,14 +516,14 @@ def test_a_broken_tier_is_skipped(cache: SpeechCache, caplog: pytest.LogCaptureF
     assert "out of order" in caplog.text
 
 
-def test_a_clip_that_is_published_is_kept_as_such(cache: SpeechCache) -> None:
+def test_a_published_clip_is_stored_as_published(cache: SpeechCache) -> None:
     Pin.objects.create(content_hash=speech().content_hash, reason=Pin.Reason.LIVE)
 
     assert play(cache, speech()).is_published
     assert cache.find_published(speech().content_hash).entry.is_published  # type: ignore[union-attr]
 
 
-def test_every_provider_call_is_in_the_books(tmp_path: object) -> None:
+def test_the_ledger_has_every_provider_call(tmp_path: object) -> None:
     cache = cache_of(FakeVoice(errors=[ProviderUnavailable()]), tmp_path)
     play(cache, speech())
     cache.ledger.flush()

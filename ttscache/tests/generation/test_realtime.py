@@ -103,7 +103,7 @@ class TestAClip:
         spoken_ms = sum(len(realtime_sound(realtime_request(part))) / 48 for part in said)
         assert facts.duration_ms == pytest.approx(spoken_ms, abs=600)
 
-    def test_nobody_hears_a_byte_before_all_words_have_been_compared(
+    def test_a_realtime_clip_sends_no_byte_before_its_words_are_compared(
         self, cache: SpeechCache, openai: OpenAIServer
     ) -> None:
         openai.behave(gate_after_chunks=2)
@@ -137,14 +137,16 @@ class TestOtherWords:
         assert spent_usd(cache) == pytest.approx(openai.bill_usd(), abs=CENT / 100) and spent_usd(cache) > 0
         assert cache.find(realtime_request(TEXT).content_hash) is None
 
-    def test_one_that_comes_out_right_at_the_second_try_is_kept(
+    def test_a_reworded_clip_that_is_right_at_the_second_try_is_kept(
         self, cache: SpeechCache, openai: OpenAIServer
     ) -> None:
         openai.behave(fault="contract", first_calls=1)
         assert play(cache, realtime_request(TEXT)).audio == realtime_sound(realtime_request(TEXT))
         assert calls_by_outcome(cache) == {"reworded": 1, "ok": 1}
 
-    def test_it_is_not_made_again_until_staff_ask(self, cache: SpeechCache, openai: OpenAIServer) -> None:
+    def test_a_reworded_clip_is_not_made_again_until_staff_ask(
+        self, cache: SpeechCache, openai: OpenAIServer
+    ) -> None:
         openai.behave(fault="reword")
         request = realtime_request(TEXT)
         for _ in range(3):
@@ -155,7 +157,7 @@ class TestOtherWords:
         end_cooldowns([request.content_hash])
         assert play(cache, request).audio == realtime_sound(request)
 
-    def test_other_processes_know_of_it(self, cache: SpeechCache, openai: OpenAIServer) -> None:
+    def test_other_processes_know_of_a_reworded_clip(self, cache: SpeechCache, openai: OpenAIServer) -> None:
         openai.behave(fault="reword")
         failure(cache, realtime_request(TEXT))
         with realtime_cache(openai) as other:
@@ -163,7 +165,7 @@ class TestOtherWords:
         assert isinstance(error, Reworded) and error.differences == ()
         assert len(openai.calls()) == 3
 
-    def test_no_word_of_it_is_logged_or_told(
+    def test_no_word_of_a_reworded_clip_is_logged_or_shown(
         self, cache: SpeechCache, openai: OpenAIServer, caplog: pytest.LogCaptureFixture
     ) -> None:
         openai.behave(fault="reword")
@@ -234,13 +236,13 @@ class TestMoney:
 
 
 class TestTrouble:
-    def test_what_does_not_come_in_time_is_a_timeout(self, openai: OpenAIServer) -> None:
+    def test_a_realtime_answer_that_is_late_is_a_timeout(self, openai: OpenAIServer) -> None:
         openai.behave(fault="never")
         with realtime_cache(openai, first_byte_seconds=0.3) as cache:
             error = failure(cache, realtime_request(TEXT))
         assert (type(error), error.status, len(openai.calls())) == (ProviderTimeout, 504, 3)
 
-    def test_what_the_provider_says_of_coming_back_is_told(
+    def test_retry_after_of_the_realtime_api_is_passed_on(
         self, cache: SpeechCache, openai: OpenAIServer
     ) -> None:
         openai.behave(fault=429, retry_after_seconds=90)
@@ -282,7 +284,7 @@ class TestTrouble:
         assert not cache.synthesizer.circuit.is_open
         assert play(cache, realtime_request("Something else.")).audio
 
-    def test_many_texts_that_are_reworded_stop_the_calls_until_a_look(
+    def test_many_reworded_texts_open_the_circuit_until_a_look(
         self, cache: SpeechCache, openai: OpenAIServer
     ) -> None:
         """A model that rewords whatever it is given must not be paid three times for each text."""
@@ -294,7 +296,7 @@ class TestTrouble:
 
 
 def attempt(cache: SpeechCache, request: SpeechRequest) -> Entry | SpeechError:
-    """In a thread of the test's own."""
+    """Runs in a separate thread of the test."""
     try:
         return play(cache, request)
     except SpeechError as error:
@@ -347,7 +349,7 @@ def orders(openai: OpenAIServer, count: int) -> list[Order]:
 
 
 def kept_of(cache: SpeechCache, wanted: list[Order]) -> set[Order]:
-    """Those that are there; each has to be whole and to say its words, byte for byte."""
+    """Read every kept clip; each must be whole and say its own words, byte for byte."""
     found = {order: cache.find(order.request.content_hash) for order in wanted}
     for order, hit in found.items():
         assert hit is None or hit.entry.audio == realtime_sound(order.request), "other words, or not whole"
@@ -357,7 +359,7 @@ def kept_of(cache: SpeechCache, wanted: list[Order]) -> set[Order]:
 @pytest.mark.parametrize(
     "count", [200, pytest.param(2_000, marks=[pytest.mark.long, pytest.mark.timeout(1_800)])]
 )
-def test_of_many_clips_with_every_fault_none_is_kept_wrong_and_the_ledger_has_the_bill(
+def test_realtime_clips_with_every_fault_are_never_kept_wrong_and_the_ledger_equals_the_bill(
     openai: OpenAIServer, count: int
 ) -> None:
     wanted = orders(openai, count)

@@ -43,7 +43,7 @@ def in_thread(listen: Callable[[], object]) -> Callable[[], object]:
     return result
 
 
-def test_everyone_hears_all_of_it_early_or_late() -> None:
+def test_early_and_late_listeners_hear_the_whole_recording() -> None:
     studio = Studio(b"one ", b"two ", b"three")
     recording = Recording(studio).start()
     early = in_thread(lambda: b"".join(recording.chunks()))
@@ -54,7 +54,7 @@ def test_everyone_hears_all_of_it_early_or_late() -> None:
     assert b"".join(recording.chunks()) == b"one two three"
 
 
-def test_the_first_chunk_is_heard_before_the_last_is_spoken() -> None:
+def test_a_recording_streams_its_first_chunk_before_the_last_exists() -> None:
     studio = Studio(b"one ", b"two")
     chunks = Recording(studio).start().chunks()
 
@@ -63,7 +63,7 @@ def test_the_first_chunk_is_heard_before_the_last_is_spoken() -> None:
     assert list(chunks) == [b"two"]
 
 
-def test_what_goes_wrong_reaches_everyone() -> None:
+def test_an_error_of_a_recording_reaches_every_listener() -> None:
     studio = Studio(b"one ", b"two", fails=ProviderFailed())
     recording = Recording(studio).start()
     chunks = recording.chunks()
@@ -76,7 +76,7 @@ def test_what_goes_wrong_reaches_everyone() -> None:
         recording.result()
 
 
-def test_what_goes_wrong_before_the_first_byte_is_raised_while_waiting_for_it() -> None:
+def test_an_error_before_the_first_byte_is_raised_to_waiting_listeners() -> None:
     studio = Studio(fails=ProviderTimeout())
     studio.go_on.set()
 
@@ -91,7 +91,7 @@ def test_a_clip_made_elsewhere_comes_in_one_piece() -> None:
     assert list(Recording(studio).start().chunks()) == [b"made elsewhere"]
 
 
-def test_it_goes_on_when_its_listener_leaves() -> None:
+def test_a_recording_continues_when_its_listener_leaves() -> None:
     studio = Studio(b"one ", b"two")
     recording = Recording(studio).start()
     chunks = recording.chunks()
@@ -102,7 +102,7 @@ def test_it_goes_on_when_its_listener_leaves() -> None:
     assert recording.result().audio == b"one two"
 
 
-def test_the_unexpected_is_an_error_without_its_message(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_of_a_recording_hides_its_message(caplog: pytest.LogCaptureFixture) -> None:
     studio = Studio(fails=ValueError("the words of a person"))
     studio.go_on.set()
 
@@ -112,7 +112,7 @@ def test_the_unexpected_is_an_error_without_its_message(caplog: pytest.LogCaptur
     assert "the words of a person" not in caplog.text
 
 
-def test_its_end_is_announced_before_anyone_is_told() -> None:
+def test_a_recording_announces_its_end_before_listeners_hear_of_it() -> None:
     told: list[str] = []
     studio = Studio()
     studio.go_on.set()
@@ -122,7 +122,7 @@ def test_its_end_is_announced_before_anyone_is_told() -> None:
     assert told == ["ended"]
 
 
-def test_whoever_needs_only_the_voice_waits_until_all_is_spoken() -> None:
+def test_waiting_for_synthesis_lasts_until_the_last_byte() -> None:
     may_keep = threading.Event()
 
     def make(recording: Recording) -> Entry:
@@ -137,7 +137,7 @@ def test_whoever_needs_only_the_voice_waits_until_all_is_spoken() -> None:
     assert recording.result() == entry()
 
 
-def test_whoever_needs_only_the_voice_does_not_wait_for_one_that_fails() -> None:
+def test_waiting_for_synthesis_ends_when_it_fails() -> None:
     def make(recording: Recording) -> Entry:
         raise ProviderFailed
 

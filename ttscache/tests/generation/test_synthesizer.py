@@ -73,7 +73,7 @@ def test_a_long_text_is_spoken_in_parts_and_joined(ledger: Ledger) -> None:
     assert made.facts.duration_ms >= sum(len(spoken(call)) for call in voice.calls) / 48 - 10
 
 
-def test_each_part_is_a_call_in_the_books(ledger: Ledger) -> None:
+def test_the_ledger_has_a_call_for_each_part(ledger: Ledger) -> None:
     speak(synthesizer_of(FakeVoice(), ledger), speech(LONG))
 
     characters = len(LONG) - (PARTS - 1)  # the white space at the cuts
@@ -81,7 +81,7 @@ def test_each_part_is_a_call_in_the_books(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
-def test_so_many_parts_at_once_and_no_more(ledger: Ledger, at_once: int) -> None:
+def test_parts_in_parallel_never_exceed_their_limit(ledger: Ledger, at_once: int) -> None:
     voice = FakeVoice()
     voice.may_go_on.clear()
     speaking = threading.Thread(
@@ -94,20 +94,20 @@ def test_so_many_parts_at_once_and_no_more(ledger: Ledger, at_once: int) -> None
     assert (voice.peak, len(voice.calls)) == (at_once, PARTS)
 
 
-def test_a_part_that_fails_is_made_again_and_the_others_are_not(ledger: Ledger) -> None:
+def test_only_the_failed_part_of_a_clip_is_made_again(ledger: Ledger) -> None:
     voice = FakeVoice(errors=[ProviderUnavailable()])
     speak(synthesizer_of(voice, ledger), speech(LONG))
     assert len(voice.calls) == PARTS + 1
 
 
-def test_once_a_part_is_refused_no_further_one_is_paid_for(ledger: Ledger) -> None:
+def test_a_refused_part_stops_the_remaining_parts(ledger: Ledger) -> None:
     voice = FakeVoice(errors=[TextRefused()])
     with pytest.raises(TextRefused):
         speak(synthesizer_of(voice, ledger), speech(LONG), 1)
     assert len(voice.calls) <= 2  # the next one may have begun
 
 
-def test_past_the_budget_nothing_is_called(ledger: Ledger) -> None:
+def test_the_provider_is_not_called_beyond_the_budget(ledger: Ledger) -> None:
     price = len(speech().text) * 30 / 1e6
     voice = FakeVoice()
     synthesizer = synthesizer_of(voice, ledger, 1.5 * price)
@@ -117,7 +117,7 @@ def test_past_the_budget_nothing_is_called(ledger: Ledger) -> None:
     assert len(voice.calls) == 1
 
 
-def test_a_call_that_brought_nothing_gives_its_money_back(ledger: Ledger) -> None:
+def test_a_call_without_audio_releases_its_reservation(ledger: Ledger) -> None:
     price = len(speech().text) * 30 / 1e6
     synthesizer = synthesizer_of(FakeVoice(errors=[ProviderUnavailable()]), ledger, 1.5 * price)
     speak(synthesizer)
@@ -125,7 +125,7 @@ def test_a_call_that_brought_nothing_gives_its_money_back(ledger: Ledger) -> Non
 
 
 @pytest.mark.parametrize("threads", [0, 1])
-def test_parts_that_get_no_thread_give_their_money_back(
+def test_parts_without_a_thread_release_their_reservation(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     started = iter(range(threads))
@@ -194,7 +194,7 @@ def test_parts_that_are_paid_for_are_not_paid_for_again(ledger: Ledger) -> None:
     assert (done, len(voice.calls)) == (PARTS - 1, 1)
 
 
-def test_a_persons_own_words_are_not_spared(ledger: Ledger) -> None:
+def test_paid_parts_of_a_persons_own_words_are_not_kept(ledger: Ledger) -> None:
     voice = FakeVoice()
     synthesizer = synthesizer_of(voice, ledger)
     for _ in range(2):

@@ -42,7 +42,7 @@ def test_an_adopted_clip_gets_its_length_and_version() -> None:
     assert examine_adopted_clips() == (0, 0)
 
 
-def test_one_that_plays_in_spite_of_a_flaw_is_left_as_it_is() -> None:
+def test_an_adopted_clip_that_plays_despite_a_flaw_stays_as_it_is() -> None:
     clips = [adopted("Tag", FOUND.sound + bytes(512)), adopted("Cut", FOUND.sound[:-20])]
 
     assert examine_adopted_clips() == (2, 0)
@@ -61,7 +61,7 @@ def test_a_clip_that_is_made_anew_meanwhile_is_described_as_it_is_now() -> None:
     assert database.get(clip.content_hash).audio == b"newer"  # type: ignore[union-attr]
 
 
-def test_a_broken_one_is_counted_told_and_made_anew(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_adopted_clip_is_counted_reported_and_made_anew(caplog: pytest.LogCaptureFixture) -> None:
     clip = adopted("Once", b"noise")
     with caplog.at_level("INFO"):
         assert examine_adopted_clips() == (0, 1)
@@ -72,7 +72,7 @@ def test_a_broken_one_is_counted_told_and_made_anew(caplog: pytest.LogCaptureFix
     assert not Clip.objects.unexamined().exists()
 
 
-def test_they_are_done_in_small_batches_as_long_as_there_are_any() -> None:
+def test_adopted_clips_are_examined_in_small_batches() -> None:
     for number in range(3):
         adopted(f"Text {number}")
     assert is_called_for_by_the_heartbeat()
@@ -88,7 +88,7 @@ def is_called_for_by_the_heartbeat() -> bool:
     return any(task.task["func"] == "ttscache.tasks.examine_adopted" for task in OrmQ.objects.all())
 
 
-def test_what_nobody_asked_for_lately_is_stale_unless_it_is_held() -> None:
+def test_an_adopted_clip_without_requests_goes_stale_unless_pinned() -> None:
     old = adopted("Old", adopted_at=YEARS_AGO, last_accessed_at=YEARS_AGO)
     own = adopted("Never adopted", adopted_at=None, last_accessed_at=YEARS_AGO)
     held = adopted("Held", adopted_at=None, last_accessed_at=YEARS_AGO)

@@ -94,7 +94,7 @@ def facts_of(clip: Clip) -> dict[str, Any]:
 
 
 def sounds() -> dict[str, bytes]:
-    """What every host would play."""
+    """The clips that every host would play."""
     found = {
         clip.content_hash: speech_cache().find_permanent(clip.content_hash) for clip in Clip.objects.all()
     }
@@ -215,7 +215,7 @@ def counting_hooks() -> Iterator[CountingHooks]:
     hooks.install(before)
 
 
-def test_versions_that_wait_for_clips_hear_of_an_import(file: Path, counting_hooks: CountingHooks) -> None:
+def test_an_import_tells_versions_that_wait_for_clips(file: Path, counting_hooks: CountingHooks) -> None:
     keep_some(1)
     export(file)
     assert counting_hooks.ended == 0
@@ -282,7 +282,7 @@ def test_an_export_continues_wherever_it_was_cut_off(file: Path) -> None:
         assert not part.exists()
 
 
-def test_what_is_whole_is_not_read_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_export_does_not_reread_whole_members(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep_some()
     export(file)
     whole = file.read_bytes()
@@ -304,7 +304,7 @@ def test_torn_bytes_in_the_middle_are_written_anew(file: Path) -> None:
     assert file.read_bytes() == whole
 
 
-def test_two_exports_of_the_same_clips_are_the_same_file(file: Path) -> None:
+def test_two_exports_of_equal_clips_give_equal_files(file: Path) -> None:
     keep_some()
     export(file)
     first = file.read_bytes()
@@ -338,7 +338,7 @@ def test_a_file_that_is_no_archive_is_left_alone(file: Path) -> None:
     assert part.read_bytes() == b"a letter" * 200
 
 
-def test_two_exports_never_write_one_file(file: Path) -> None:
+def test_two_exports_at_once_never_write_one_file(file: Path) -> None:
     with file.with_name("voice.tar.part").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         code, said = run("export_clips", file)

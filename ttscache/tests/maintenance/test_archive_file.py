@@ -79,13 +79,13 @@ ARCHIVE = written(CLIPS)
 NOISE = written(some_clips(3, sound=bytes(range(256)) * 40 + b"ustar" * 50))
 
 
-def test_what_was_written_is_read() -> None:
+def test_an_archive_is_read_back_as_written() -> None:
     clips, refused, reader = read(ARCHIVE)
     assert (clips, refused) == (CLIPS, [])
     assert (reader.head, reader.end_clips) == (ArchiveHead(6, "here"), 6)
 
 
-def test_any_tar_program_lists_it() -> None:
+def test_a_tar_program_lists_an_archive() -> None:
     with tarfile.open(fileobj=io.BytesIO(ARCHIVE)) as tar:
         names = tar.getnames()
     pairs = [f"{clip.content_hash}.{ending}" for clip in CLIPS for ending in ("json", "pcm")]
@@ -308,7 +308,7 @@ def test_an_archive_of_a_newer_product_is_refused_as_a_whole() -> None:
         read(members((archive_file.HEAD, head)) + ARCHIVE)
 
 
-def test_what_the_reader_would_refuse_is_never_written() -> None:
+def test_the_writer_refuses_whatever_the_reader_would_refuse() -> None:
     file = io.BytesIO()
     for fields in ({"content_type": "response"}, {"voice": "onyx"}, {"size": 2**31 - 1}):
         unusable = replace(ONE, description=replace(ONE.description, **fields))

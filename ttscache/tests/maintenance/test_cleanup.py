@@ -28,7 +28,7 @@ def task(name: str, age: timedelta, *, success: bool = True) -> None:
     )
 
 
-def test_it_is_done_daily() -> None:
+def test_the_cleanup_is_scheduled_daily() -> None:
     import_module("ttscache.migrations.0005_schedules").schedule_tasks(apps, None)
 
     schedule = Schedule.objects.get(name="tidying")
@@ -36,7 +36,7 @@ def test_it_is_done_daily() -> None:
     assert import_string(schedule.func) is tasks.clean_up
 
 
-def test_old_hours_become_days() -> None:
+def test_the_cleanup_merges_old_hours_into_days() -> None:
     for hour in (3, 4):
         moment = datetime(2025, 3, 4, hour, tzinfo=UTC)
         Usage.objects.create(
@@ -73,7 +73,7 @@ def test_tasks_that_ended_well_are_forgotten_after_a_week_and_failures_after_a_m
     assert [each.name for each in Failure.objects.all()] == ["failed lately"]
 
 
-def test_what_the_dead_left_behind_is_forgotten() -> None:
+def test_the_cleanup_forgets_rows_of_dead_processes() -> None:
     for age, name in ((timedelta(minutes=5), "young"), (timedelta(hours=2), "old")):
         then = timezone.now() - age
         ProcessReport.objects.create(host="host", process=name, reported_at=then)
@@ -90,9 +90,7 @@ def test_what_the_dead_left_behind_is_forgotten() -> None:
 @pytest.mark.parametrize(
     ("stored_at", "runs"), [(None, 1), (timezone.now(), 0)], ids=["missing", "made since"]
 )
-def test_what_failed_long_ago_is_remembered_until_its_clip_is_there(
-    stored_at: datetime | None, runs: int
-) -> None:
+def test_an_old_failure_is_remembered_until_its_clip_exists(stored_at: datetime | None, runs: int) -> None:
     long_ago = timezone.now() - timedelta(days=40)
     clip = Clip.objects.record(speech(), "question")
     Clip.objects.update(stored_at=stored_at)

@@ -84,7 +84,7 @@ def played(kept: Entry) -> bytes | None:
     return hit.entry.audio if hit else None
 
 
-def test_where_all_is_well_it_says_so() -> None:
+def test_check_cache_reports_a_sound_cache() -> None:
     assert check() == (0, "All tiers agree.\n")
     keep()
     assert check() == (0, "All tiers agree.\n")
@@ -194,7 +194,7 @@ def test_a_damaged_local_file_is_removed_and_the_clip_plays() -> None:
     assert played(kept) == kept.audio
 
 
-def test_other_bytes_than_those_of_the_record_are_removed() -> None:
+def test_local_bytes_that_differ_from_the_record_are_removed() -> None:
     kept = keep()
     newer = whole(speech("This is clip number 1 of a long life."), hum(2.5))
     speech_cache().tiers.permanent.put(newer)
@@ -202,7 +202,7 @@ def test_other_bytes_than_those_of_the_record_are_removed() -> None:
     assert played(kept) == newer.audio
 
 
-def test_what_only_this_host_has_is_kept_for_all() -> None:
+def test_check_cache_promotes_a_clip_that_only_this_host_has() -> None:
     kept = keep()
     speech_cache().tiers.permanent.delete(kept.content_hash)
     assert_found_and_mended("file: bytes that only this host has")
@@ -237,7 +237,7 @@ def test_a_clip_that_is_open_to_anyone_though_not_published_is_moved() -> None:
     assert played(kept) == kept.audio
 
 
-def test_what_is_mended_is_told_by_its_hash_and_never_by_its_words() -> None:
+def test_check_cache_names_mended_clips_by_hash_and_never_by_words() -> None:
     kept = keep()
     ClipFile.objects.all().delete()
     _, said = check(fix=True)
@@ -250,7 +250,7 @@ class TestStorage:
     def _bucket(self, clips_bucket: str) -> None:
         """Clips go there."""
 
-    def test_where_all_is_well_it_says_so(self) -> None:
+    def test_check_cache_reports_a_sound_bucket(self) -> None:
         keep()
         assert Clip.objects.get().stored_in == PermanentStore.STORAGE
         assert check() == (0, "All tiers agree.\n")
@@ -279,7 +279,7 @@ class TestStorage:
         s3.client.put_object(Bucket=clips_bucket, Key=name, Body=b"sound")
         assert_found_and_mended("storage: an object without a record")
 
-    def test_what_others_keep_in_the_bucket_is_theirs(
+    def test_check_cache_leaves_foreign_objects_of_the_bucket_alone(
         self, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         keep()
@@ -288,14 +288,14 @@ class TestStorage:
         assert check(fix=True) == (0, "All tiers agree.\n")
         assert "family-album/1972.jpg" in s3.objects(clips_bucket)
 
-    def test_a_store_that_is_down_is_no_reason_to_forget_anything(self, s3: S3Server) -> None:
+    def test_check_cache_forgets_nothing_while_the_bucket_is_down(self, s3: S3Server) -> None:
         keep()
         s3.stop()
         code, said = check(fix=True)
         assert (code, "The check stopped" in said) == (2, True)
         assert Clip.objects.get().is_ready
 
-    def test_a_wrong_folder_is_no_reason_to_forget_anything(
+    def test_check_cache_forgets_nothing_in_a_wrong_folder(
         self, s3: S3Server, clips_bucket: str, settings: object
     ) -> None:
         kept = keep()

@@ -1,4 +1,4 @@
-"""What was removed elsewhere is forgotten here."""
+"""A process drops clips that another one removed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cache() -> SpeechCache:
 
 @pytest.fixture
 def copies(cache: SpeechCache) -> LocalCopies:
-    """Of a process that has been there for a while."""
+    """The copies of a process that has run for a while."""
     copies = LocalCopies(cache)
     copies.forget_removed()
     return copies
@@ -52,14 +52,14 @@ def remove(content_hash: str, *, seconds_ago: float = 0) -> None:
     )
 
 
-def test_what_was_removed_elsewhere_goes_from_memory_and_files(cache, copies) -> None:
+def test_a_clip_removed_elsewhere_leaves_memory_and_files(cache, copies) -> None:
     gone, stays = held(cache, "Gone."), held(cache, "Stays.")
     remove(gone)
     copies.forget_removed()
     assert (tiers_with(cache, gone), tiers_with(cache, stays)) == ([], ["memory", "file"])
 
 
-def test_a_removal_that_is_committed_late_is_seen_all_the_same(cache, copies) -> None:
+def test_a_removal_committed_late_is_still_seen(cache, copies) -> None:
     early, late = held(cache, "Early."), held(cache, "Late.")
     remove(early)
     copies.forget_removed()
@@ -68,7 +68,7 @@ def test_a_removal_that_is_committed_late_is_seen_all_the_same(cache, copies) ->
     assert tiers_with(cache, late) == []
 
 
-def test_a_clip_that_came_back_is_left_alone(cache, copies) -> None:
+def test_an_invalidation_leaves_a_clip_that_was_made_again(cache, copies) -> None:
     content_hash = held(cache, "Gone, and back.")
     remove(content_hash)
     copies.forget_removed()
@@ -77,7 +77,7 @@ def test_a_clip_that_came_back_is_left_alone(cache, copies) -> None:
     assert tiers_with(cache, content_hash) == ["memory", "file"]
 
 
-def test_once_it_is_quiet_no_removal_is_read_again(cache, copies, monkeypatch) -> None:
+def test_old_invalidations_are_not_read_again(cache, copies, monkeypatch) -> None:
     remove(held(cache, "Gone."))
     copies.forget_removed()
     assert copies._seen
@@ -86,7 +86,7 @@ def test_once_it_is_quiet_no_removal_is_read_again(cache, copies, monkeypatch) -
     assert copies._seen == set() and not Invalidation.objects.filter(removed_at__gt=copies._after).exists()
 
 
-def test_after_a_time_away_files_are_compared_with_the_records(cache) -> None:
+def test_a_host_back_from_an_absence_compares_its_files_with_the_records(cache) -> None:
     """Its removal is forgotten as well by now."""
     gone, stays = held(cache, "Gone."), held(cache, "Stays.")
     Clip.objects.filter(content_hash=gone).delete()
@@ -94,7 +94,7 @@ def test_after_a_time_away_files_are_compared_with_the_records(cache) -> None:
     assert (tiers_with(cache, gone), tiers_with(cache, stays)) == ([], ["memory", "file"])
 
 
-def test_files_of_no_clip_go_once_they_are_old(cache, settings, monkeypatch) -> None:
+def test_old_files_without_a_clip_are_removed(cache, settings, monkeypatch) -> None:
     held(cache, "Stays.")
     (folder,) = Path(settings.TTSCACHE["files_dir"]).glob("private/*")
     (folder / "left.mp3").write_bytes(b"half a clip")
@@ -103,7 +103,7 @@ def test_files_of_no_clip_go_once_they_are_old(cache, settings, monkeypatch) -> 
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".mp3"]
 
 
-def test_what_was_removed_elsewhere_is_unknown_before_its_copies_are_dropped(cache) -> None:
+def test_a_clip_removed_elsewhere_is_unknown_before_its_copies_go(cache) -> None:
     content_hash = held(cache, "Shared.")
     assert load_for_playback(content_hash, hidden_too=True) is not None
     remove(content_hash)

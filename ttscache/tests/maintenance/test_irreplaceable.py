@@ -89,7 +89,7 @@ def damage() -> None:
 
 
 # --- what is stale ----------------------------------------------------------------------------------------
-def test_61_days_before_its_model_retires_a_clip_goes_stale_as_ever(
+def test_a_clip_still_goes_stale_61_days_before_its_model_retires(
     clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_before_shutdown(61, monkeypatch)
@@ -99,7 +99,7 @@ def test_61_days_before_its_model_retires_a_clip_goes_stale_as_ever(
 
 
 @pytest.mark.parametrize("days_before", [60, 1, 0, -10, -3_000])
-def test_from_60_days_before_on_nothing_removes_it(
+def test_a_clip_is_protected_from_60_days_before_its_model_retires(
     clip: Clip, monkeypatch: pytest.MonkeyPatch, days_before: int
 ) -> None:
     stand_before_shutdown(days_before, monkeypatch)
@@ -111,7 +111,9 @@ def test_from_60_days_before_on_nothing_removes_it(
 
 
 @pytest.mark.usefixtures("soon")
-def test_a_run_whose_list_is_older_than_that_keeps_it(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prune_with_an_older_list_keeps_a_clip_protected_since(
+    clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand_before_shutdown(61, monkeypatch)
     run = pruning.begin(find_stale(90), 90, "a test")
     stand_before_shutdown(60, monkeypatch)
@@ -120,13 +122,13 @@ def test_a_run_whose_list_is_older_than_that_keeps_it(clip: Clip, monkeypatch: p
 
 
 @pytest.mark.usefixtures("retired")
-def test_a_clip_out_of_use_stays_as_well() -> None:
+def test_an_irreplaceable_clip_out_of_use_is_protected() -> None:
     old_clip(is_active=False)
     assert find_stale(90).content_hashes == ()
 
 
 @pytest.mark.usefixtures("retired")
-def test_clips_of_other_models_and_records_without_bytes_go_as_ever() -> None:
+def test_clips_of_other_models_and_records_without_bytes_are_not_protected() -> None:
     made = old_clip("The embedded voice can say this again.", model=EMBEDDED_MODEL)
     never_made = Clip.objects.record(speech("Nobody has ever said this."), "question")
     Clip.objects.filter(pk=never_made.pk).update(last_accessed_at=LONG_AGO)
@@ -135,7 +137,7 @@ def test_clips_of_other_models_and_records_without_bytes_go_as_ever() -> None:
 
 @pytest.mark.usefixtures("retired")
 @pytest.mark.parametrize("content_type", ["response", "analysis"])
-def test_what_the_earlier_system_said_to_one_person_is_not_protected(content_type: str) -> None:
+def test_adopted_clips_made_for_one_person_are_not_protected(content_type: str) -> None:
     clip = old_clip(content_type=content_type, adopted_at=LONG_AGO)
     assert find_stale(90).content_hashes == (clip.content_hash,)
     assert find_irreplaceable().content_hashes == ()
@@ -172,7 +174,7 @@ def test_the_operator_s_own_date_protects_the_clips_of_another_vendor(
 # --- prune --irreplaceable --------------------------------------------------------------------------------
 @pytest.mark.usefixtures("retired")
 class TestPruningThemByCommand:
-    def test_a_dry_run_lists_exactly_those_and_their_bytes(self, clip: Clip) -> None:
+    def test_prune_irreplaceable_dry_run_lists_exactly_the_protected_clips(self, clip: Clip) -> None:
         other = old_clip("The embedded voice can say this again.", model=EMBEDDED_MODEL)
         told = said("prune", "--irreplaceable", "--dry-run")
         assert clip.content_hash in told and other.content_hash not in told
@@ -181,7 +183,9 @@ class TestPruningThemByCommand:
         assert TEXT not in told
         assert Clip.objects.count() == 2 and not PruneRun.objects.exists()
 
-    def test_their_count_typed_back_removes_them_everywhere(self, clip: Clip) -> None:
+    def test_prune_irreplaceable_removes_the_clips_everywhere_after_their_count_is_typed(
+        self, clip: Clip
+    ) -> None:
         told = said("prune", "--irreplaceable", "--yes-remove", "1")
         assert "1 clips were removed for good." in told
         assert not Clip.objects.exists() and not ClipFile.objects.exists()
@@ -191,13 +195,13 @@ class TestPruningThemByCommand:
         assert (run.state, run.removed, run.is_of_irreplaceable) == ("done", 1, True)
 
     @pytest.mark.parametrize("count", ["0", "2", "-1"])
-    def test_another_count_removes_nothing(self, clip: Clip, count: str) -> None:
+    def test_prune_irreplaceable_removes_nothing_after_a_wrong_count(self, clip: Clip, count: str) -> None:
         with pytest.raises(CommandError, match=f"There are 1 clips; you typed {count}: nothing was removed"):
             said("prune", "--irreplaceable", f"--yes-remove={count}")
         assert Clip.objects.get() == clip
 
     @pytest.mark.parametrize(("typed", "left"), [("1", 0), ("2", 1), ("yes", 1), ("", 1)])
-    def test_without_the_option_it_asks(
+    def test_prune_irreplaceable_asks_for_the_count_without_the_option(
         self, clip: Clip, monkeypatch: pytest.MonkeyPatch, typed: str, left: int
     ) -> None:
         monkeypatch.setattr("builtins.input", lambda _: typed)
@@ -208,7 +212,7 @@ class TestPruningThemByCommand:
             said("prune", "--irreplaceable")
         assert Clip.objects.count() == left
 
-    def test_where_nobody_can_type_nothing_is_removed(
+    def test_prune_irreplaceable_removes_nothing_without_a_terminal(
         self, clip: Clip, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("sys.stdin", StringIO())
@@ -216,20 +220,22 @@ class TestPruningThemByCommand:
             said("prune", "--irreplaceable")
         assert Clip.objects.get() == clip
 
-    def test_what_a_text_holds_is_counted_apart_and_stays(self, clip: Clip) -> None:
+    def test_prune_irreplaceable_keeps_pinned_clips_and_counts_them_apart(self, clip: Clip) -> None:
         held = old_clip("Listeners hear this.")
         Pin.objects.create(content_hash=held.content_hash, reason="live")
         assert "1 more are used by a text and stay" in said("prune", "--irreplaceable", "--yes-remove", "1")
         assert Clip.objects.get() == held
 
-    def test_what_a_text_holds_by_then_stays(self, clip: Clip) -> None:
+    def test_prune_irreplaceable_keeps_a_clip_pinned_while_it_asked(self, clip: Clip) -> None:
         run = pruning.begin_irreplaceable(find_irreplaceable(), "a test")
         Pin.objects.create(content_hash=clip.content_hash, reason="draft")
         assert list(pruning.run_prune(run, speech_cache())) == [[]]
         assert Clip.objects.get() == clip
 
     @pytest.mark.parametrize("options", [("--yes-remove", "1"), ("--irreplaceable", "--days", "9")], ids=str)
-    def test_options_that_do_not_go_together_are_refused(self, clip: Clip, options: tuple[str, ...]) -> None:
+    def test_prune_refuses_options_that_contradict_each_other(
+        self, clip: Clip, options: tuple[str, ...]
+    ) -> None:
         with pytest.raises(CommandError):
             said("prune", *options)
         assert Clip.objects.get() == clip
@@ -237,7 +243,7 @@ class TestPruningThemByCommand:
 
 # --- one clip ---------------------------------------------------------------------------------------------
 @pytest.mark.usefixtures("retired")
-def test_one_clip_can_be_removed_and_no_other_goes_along(clip: Clip) -> None:
+def test_removing_one_irreplaceable_clip_removes_no_other(clip: Clip) -> None:
     other = old_clip("This one stays.")
     run = pruning.remove_clip(clip, "ana", speech_cache())
     assert run is not None
@@ -286,7 +292,7 @@ def test_a_short_clip_of_a_retired_model_stays() -> None:
 
 
 @pytest.mark.usefixtures("soon")
-def test_while_the_model_answers_a_damaged_clip_is_mended_and_its_bytes_stay_until_then(clip: Clip) -> None:
+def test_a_damaged_clip_keeps_its_bytes_until_it_is_mended_while_the_model_answers(clip: Clip) -> None:
     damage()
     assert "is made again when asked for" in check(fix=True)
     assert not Clip.objects.get().is_ready
@@ -303,7 +309,7 @@ def test_bytes_without_a_record_of_a_model_that_does_not_retire_are_removed_as_e
 
 
 @pytest.mark.usefixtures("retired")
-def test_the_last_copy_on_a_host_stays_though_it_is_damaged(clip: Clip) -> None:
+def test_a_damaged_last_copy_on_a_host_stays(clip: Clip) -> None:
     ClipFile.objects.all().delete()
     Clip.objects.update(stored_at=None, checksum="")
     tier = speech_cache().tiers.local[1]
@@ -416,7 +422,7 @@ def test_clips_of_a_retired_model_move_to_the_bucket_and_back_and_none_is_lost(c
 
 # --- the rest of the night ----------------------------------------------------------------------------------
 @pytest.mark.usefixtures("retired")
-def test_the_daily_tidying_and_the_look_at_adopted_clips_leave_them_alone(clip: Clip) -> None:
+def test_the_cleanup_and_the_examination_leave_irreplaceable_clips_alone(clip: Clip) -> None:
     Clip.objects.update(adopted_at=LONG_AGO, checksum="")
     ClipFile.objects.update(file_data=b"damaged")
     ended = timezone.now() - timedelta(days=31)

@@ -50,13 +50,13 @@ def arguments() -> list[Any]:
     return [task.task["args"] for task in OrmQ.objects.all()]
 
 
-def test_it_is_done_daily_and_not_at_once(schedule: Schedule) -> None:
+def test_the_prune_is_scheduled_daily_and_not_at_once(schedule: Schedule) -> None:
     assert import_string(schedule.func) is tasks.prune
     assert (schedule.cron, schedule.next_run.astimezone(UTC).strftime("%H:%M")) == ("17 3 * * *", "03:17")
     assert timedelta() < schedule.next_run - timezone.now() <= timedelta(days=1)
 
 
-def test_five_days_missed_are_one_run(schedule: Schedule) -> None:
+def test_five_missed_days_lead_to_one_prune(schedule: Schedule) -> None:
     Schedule.objects.update(next_run=timezone.now() - timedelta(days=5))
     for _ in range(3):
         scheduler()
@@ -64,7 +64,7 @@ def test_five_days_missed_are_one_run(schedule: Schedule) -> None:
     assert Schedule.objects.get().next_run > timezone.now()
 
 
-def test_two_clusters_call_for_it_once(schedule: Schedule) -> None:
+def test_two_clusters_start_one_nightly_prune(schedule: Schedule) -> None:
     Schedule.objects.update(next_run=timezone.now() - timedelta(days=5))
     start = threading.Barrier(2)
     clusters = [threading.Thread(target=closing(lambda: (start.wait(), scheduler()))) for _ in range(2)]
@@ -86,7 +86,7 @@ def closing(deed: Callable[[], object]) -> Callable[[], None]:
 
 
 # --- the task ---------------------------------------------------------------------------------------------
-def test_what_could_go_next_is_counted_at_its_end() -> None:
+def test_a_prune_counts_the_next_stale_clips_at_its_end() -> None:
     cache.clear()
     stale_clips(2)
     assert not_asked_for() is None
@@ -96,7 +96,7 @@ def test_what_could_go_next_is_counted_at_its_end() -> None:
     assert counted.found == NotAskedFor(0, 0, 0)
 
 
-def test_it_removes_what_is_stale_and_says_so() -> None:
+def test_the_nightly_prune_removes_stale_clips_and_reports_them() -> None:
     stale_clips(3)
     tasks.prune()
     run = PruneRun.objects.get()
@@ -112,7 +112,7 @@ def short_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_of_time")
-def test_when_its_time_is_over_one_batch_is_gone_and_a_successor_goes_on_with_the_run() -> None:
+def test_a_prune_out_of_time_hands_the_run_to_a_successor() -> None:
     stale_clips(5)
     tasks.prune()
     (run,) = PruneRun.objects.all()
@@ -124,7 +124,7 @@ def test_when_its_time_is_over_one_batch_is_gone_and_a_successor_goes_on_with_th
 
 
 @pytest.mark.usefixtures("short_of_time")
-def test_what_became_stale_meanwhile_waits_for_the_next_run() -> None:
+def test_clips_that_go_stale_during_a_prune_wait_for_the_next() -> None:
     stale_clips(3)
     tasks.prune()
     later = Clip.objects.record(speech("Later."), "question")
@@ -136,7 +136,7 @@ def test_what_became_stale_meanwhile_waits_for_the_next_run() -> None:
 
 
 @pytest.mark.usefixtures("short_of_time")
-def test_what_was_held_when_the_run_began_waits_for_the_next_run() -> None:
+def test_clips_pinned_when_a_prune_began_wait_for_the_next() -> None:
     stale_clips(4)
     held = Clip.objects.last()
     assert held is not None
@@ -149,7 +149,7 @@ def test_what_was_held_when_the_run_began_waits_for_the_next_run() -> None:
 
 
 @pytest.mark.usefixtures("short_of_time")
-def test_after_a_restart_the_heartbeat_calls_for_a_successor() -> None:
+def test_the_heartbeat_resumes_a_prune_after_a_restart() -> None:
     stale_clips(3)
     tasks.prune()
     OrmQ.objects.all().delete()
@@ -157,7 +157,7 @@ def test_after_a_restart_the_heartbeat_calls_for_a_successor() -> None:
     assert "ttscache.tasks.prune" in queued()
 
 
-def test_what_was_handed_over_while_another_one_was_at_it_is_taken_up_by_the_next_heartbeat() -> None:
+def test_the_next_heartbeat_resumes_a_prune_that_was_handed_over() -> None:
     stale_clips(3)
     plan = pruning.plan_prune(pruning.find_stale(90), 90, "ana")
     run = pruning.confirm_prune(plan.pk, "ana")
@@ -172,14 +172,14 @@ def test_what_was_handed_over_while_another_one_was_at_it_is_taken_up_by_the_nex
     assert (str(run.pk),) in arguments()
 
 
-def test_a_run_that_was_stopped_or_overtaken_is_not_gone_on_with() -> None:
+def test_a_stopped_or_overtaken_prune_is_not_resumed() -> None:
     stale_clips(3)
     run = PruneRun.objects.create(days=90, state=PruneRun.State.STOPPED)
     tasks.prune(str(run.pk))
     assert Clip.objects.count() == 3
 
 
-def test_a_call_for_a_run_that_has_ended_counts_nothing() -> None:
+def test_a_task_for_an_ended_prune_does_nothing() -> None:
     cache.clear()
     stale_clips(3)
     run = PruneRun.objects.create(days=90, state=PruneRun.State.STOPPED)
@@ -187,7 +187,7 @@ def test_a_call_for_a_run_that_has_ended_counts_nothing() -> None:
     assert not_asked_for() is None
 
 
-def test_the_badge_of_a_run_given_up_promises_no_more_than_is_true() -> None:
+def test_the_badge_of_an_abandoned_prune_says_what_was_removed() -> None:
     stale_clips(3)
     run = pruning.begin(pruning.find_stale(90), 90, "schedule")
     tasks.prune()
@@ -197,14 +197,14 @@ def test_the_badge_of_a_run_given_up_promises_no_more_than_is_true() -> None:
     assert not run.batches.exists()
 
 
-def test_while_another_one_is_at_work_it_leaves_it_alone() -> None:
+def test_the_nightly_prune_leaves_a_prune_at_work_alone() -> None:
     stale_clips(3)
     Lease.objects.create(name="prune", owner="another", until=timezone.now() + timedelta(minutes=1))
     tasks.prune()
     assert Clip.objects.count() == 3 and not PruneRun.objects.exists()
 
 
-def test_a_cluster_that_ends_begins_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopping_cluster_starts_no_prune(monkeypatch: pytest.MonkeyPatch) -> None:
     stale_clips(3)
     monkeypatch.setattr(tasks, "is_stopping", lambda: True)
     tasks.prune()

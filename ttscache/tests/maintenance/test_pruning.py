@@ -58,7 +58,7 @@ def removed_of(listed: Stale) -> list[str]:
     return [content_hash for gone in run_prune(run, speech_cache()) for content_hash in gone]
 
 
-def test_a_dry_run_counts_and_writes_nothing() -> None:
+def test_a_prune_dry_run_counts_and_writes_nothing() -> None:
     stale = keep("Nobody asks for this.")
     told = said("--dry-run")
 
@@ -73,14 +73,14 @@ def everything() -> dict[str, list[Any]]:
     }
 
 
-def test_a_dry_run_leaves_every_table_as_it_was() -> None:
+def test_a_prune_dry_run_leaves_every_table_as_it_was() -> None:
     keep("Nobody asks for this.")
     before = everything()
     said("--dry-run")
     assert everything() == before
 
 
-def test_what_is_stale_goes_from_every_tier_and_its_hash_is_unknown_afterwards() -> None:
+def test_a_stale_clip_leaves_every_tier_and_its_hash_becomes_unknown() -> None:
     stale, fresh = keep("Nobody asks for this."), keep("This is new.", asked_for_at=timezone.now())
 
     assert "1 clips were removed." in said()
@@ -90,7 +90,7 @@ def test_what_is_stale_goes_from_every_tier_and_its_hash_is_unknown_afterwards()
 
 
 @pytest.mark.parametrize("reason", Pin.Reason.values)
-def test_what_a_pin_holds_stays(reason: str) -> None:
+def test_a_prune_keeps_pinned_clips(reason: str) -> None:
     held = keep("Held.")
     Pin.objects.create(content_hash=held, reason=reason)
 
@@ -98,13 +98,13 @@ def test_what_a_pin_holds_stays(reason: str) -> None:
     assert speech_cache().find(held)
 
 
-def test_what_was_held_until_lately_goes() -> None:
+def test_a_prune_removes_a_stale_clip_whose_pin_ended() -> None:
     keep("Held once.")
     Pin.objects.create(content_hash=speech("Held once.").content_hash, reason="recent", until=LONG_AGO)
     assert "1 clips were removed." in said()
 
 
-def test_what_was_asked_for_or_pinned_or_is_being_made_since_it_was_listed_stays() -> None:
+def test_a_prune_keeps_clips_requested_pinned_or_being_made_since_its_list() -> None:
     asked_for, pinned, made, stale = (keep(f"Text {number}.") for number in range(4))
     listed = find_stale(DAYS)
     Clip.objects.filter(content_hash=asked_for).update(last_accessed_at=timezone.now())
@@ -116,7 +116,7 @@ def test_what_was_asked_for_or_pinned_or_is_being_made_since_it_was_listed_stays
     assert all(map(is_known, (asked_for, pinned, made)))
 
 
-def test_what_became_stale_since_it_was_listed_is_not_removed() -> None:
+def test_a_prune_keeps_clips_that_went_stale_after_its_list() -> None:
     keep("Listed.")
     listed = find_stale(DAYS)
     later = keep("Not listed.")
@@ -145,7 +145,9 @@ def test_a_clip_that_a_run_is_about_to_make_stays_until_the_run_has_ended() -> N
     assert not is_known(wanted) and not WarmItem.objects.exists()
 
 
-def test_a_listing_takes_as_many_statements_whatever_its_length(django_assert_max_num_queries: Any) -> None:
+def test_listing_stale_clips_takes_the_same_statements_for_any_number(
+    django_assert_max_num_queries: Any,
+) -> None:
     for number in range(5):
         keep(f"Text {number}.")
     with django_assert_max_num_queries(8):  # some of them ask which models retire
@@ -171,7 +173,7 @@ def begun(clips: int) -> tuple[PruneRun, Iterator[list[str]]]:
 
 
 @pytest.mark.usefixtures("pairs")
-def test_killed_between_two_batches_nothing_is_half_there_and_the_cluster_goes_on_with_it() -> None:
+def test_a_prune_killed_between_two_batches_leaves_no_half_clip_and_is_resumed() -> None:
     run, batches = begun(5)
     next(batches)
     assert rows() == (3, 3, 2)
@@ -184,7 +186,7 @@ def test_killed_between_two_batches_nothing_is_half_there_and_the_cluster_goes_o
 
 
 @pytest.mark.usefixtures("pairs")
-def test_one_that_comes_in_between_removes_what_is_stale_and_leaves_nothing_to_do_twice() -> None:
+def test_a_prune_that_overtakes_another_removes_each_clip_once() -> None:
     run, batches = begun(5)
     next(batches)
     assert "3 clips were removed." in said()
@@ -196,7 +198,7 @@ def test_one_that_comes_in_between_removes_what_is_stale_and_leaves_nothing_to_d
 
 
 @pytest.mark.usefixtures("pairs")
-def test_interrupted_at_the_keyboard_nobody_goes_on_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prune_interrupted_at_the_keyboard_is_not_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         keep(f"Text {number}.")
     monkeypatch.setattr(time, "sleep", interrupted)  # between two batches
@@ -207,7 +209,7 @@ def test_interrupted_at_the_keyboard_nobody_goes_on_with_it(monkeypatch: pytest.
 
 
 @pytest.mark.usefixtures("pairs")
-def test_one_that_staff_stop_says_that_the_next_prune_makes_a_new_list(
+def test_a_prune_stopped_by_staff_says_that_the_next_makes_a_new_list(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for number in range(3):
@@ -222,7 +224,7 @@ def interrupted(_: float) -> None:
 
 
 @pytest.mark.usefixtures("pairs")
-def test_a_batch_that_fails_leaves_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_batch_removes_none_of_its_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     _, batches = begun(5)
     next(batches)
     monkeypatch.setattr(deletion_queue, "schedule_now", failing)  # the last step but two
@@ -237,7 +239,7 @@ def failing(*_: object) -> None:
 
 
 @pytest.mark.usefixtures("pairs")
-def test_it_can_be_stopped_between_two_batches() -> None:
+def test_a_prune_can_be_stopped_between_two_batches() -> None:
     run, batches = begun(5)
     next(batches)
     assert pruning.stop_prune(run)
@@ -248,7 +250,7 @@ def test_it_can_be_stopped_between_two_batches() -> None:
 
 
 @pytest.mark.usefixtures("pairs")
-def test_stopped_before_its_first_batch_it_removes_nothing() -> None:
+def test_a_prune_stopped_before_its_first_batch_removes_nothing() -> None:
     run, batches = begun(3)
     pruning.stop_prune(run)
     assert list(batches) == []
@@ -256,7 +258,7 @@ def test_stopped_before_its_first_batch_it_removes_nothing() -> None:
 
 
 @pytest.mark.usefixtures("pairs")
-def test_stopped_in_the_pause_after_a_batch_it_removes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prune_stopped_after_a_batch_removes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     run, batches = begun(5)
     monkeypatch.setattr(time, "sleep", lambda _: pruning.stop_prune(run))
     assert [len(gone) for gone in batches] == [2]
@@ -266,7 +268,7 @@ def test_stopped_in_the_pause_after_a_batch_it_removes_no_more(monkeypatch: pyte
 
 @pytest.mark.usefixtures("pairs")
 @pytest.mark.parametrize(("days", "goes_on"), [(6, True), (8, False)], ids=["six", "eight"])
-def test_what_was_begun_more_than_a_week_ago_is_given_up(days: int, goes_on: bool) -> None:
+def test_a_prune_begun_more_than_a_week_ago_is_abandoned(days: int, goes_on: bool) -> None:
     run, _ = begun(1)
     PruneRun.objects.update(started_at=timezone.now() - timedelta(days=days))
     begin(find_stale(DAYS), DAYS, "another")
@@ -274,7 +276,7 @@ def test_what_was_begun_more_than_a_week_ago_is_given_up(days: int, goes_on: boo
     assert (run.state == "running") is goes_on
 
 
-def test_the_list_of_the_night_before_is_made_anew_and_that_of_a_person_is_not() -> None:
+def test_a_nightly_prune_renews_an_old_list_and_a_confirmed_one_keeps_its_list() -> None:
     before = begin(find_stale(DAYS), DAYS, pruning.BY_SCHEDULE)
     by_ana = begin(find_stale(DAYS), DAYS, "ana")
     begin(find_stale(DAYS), DAYS, pruning.BY_SCHEDULE)
@@ -283,7 +285,7 @@ def test_the_list_of_the_night_before_is_made_anew_and_that_of_a_person_is_not()
 
 
 @pytest.mark.usefixtures("pairs")
-def test_two_that_work_on_one_run_take_different_batches() -> None:
+def test_two_workers_on_one_prune_take_different_batches() -> None:
     run, batches = begun(5)
     others = run_prune(run, speech_cache())
     assert [len(next(each)) for each in (batches, others, batches)] == [2, 2, 1]
@@ -299,7 +301,7 @@ def test_a_run_that_has_ended_keeps_no_list() -> None:
         assert not PruneBatch.objects.exists()
 
 
-def test_what_is_freed_are_the_bytes_at_rest_packed_as_they_were() -> None:
+def test_freed_bytes_are_the_stored_bytes_after_compression() -> None:
     keep("Text.")
     Clip.objects.update(audio_file_size=1_000, stored_size=400)
     assert pruning.plan_prune(find_stale(DAYS), DAYS, "ana").listed_bytes == 400
@@ -310,7 +312,7 @@ def test_what_is_freed_are_the_bytes_at_rest_packed_as_they_were() -> None:
 
 
 @pytest.mark.usefixtures("pairs")
-def test_a_run_says_what_went() -> None:
+def test_a_prune_reports_what_it_removed() -> None:
     keep("Held.")
     Pin.objects.create(content_hash=speech("Held.").content_hash, reason="bank")
     run, batches = begun(3)
@@ -323,7 +325,7 @@ def test_a_run_says_what_went() -> None:
     assert run.finished_at is not None
 
 
-def test_only_one_is_at_work() -> None:
+def test_only_one_prune_works_at_a_time() -> None:
     cache = speech_cache()
     with pruning.alone(cache), pytest.raises(Busy, match="being removed"), pruning.alone(cache, 0):
         pass
@@ -332,21 +334,23 @@ def test_only_one_is_at_work() -> None:
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "36501"])
-def test_days_begin_with_one(days: str) -> None:
+def test_prune_days_start_at_one(days: str) -> None:
     stale = keep("Nobody asks for this.")
     with pytest.raises(CommandError, match="from 1 to 36500"):
         said("--days", days)
     assert is_known(stale)
 
 
-def test_in_object_storage_no_object_is_left(s3: S3Server, clips_bucket: str) -> None:
+def test_a_prune_leaves_no_object_in_the_bucket(s3: S3Server, clips_bucket: str) -> None:
     keep("Nobody asks for this.")
     assert s3.objects(clips_bucket)
     said()
     assert not any("/" in name for name in s3.objects(clips_bucket))
 
 
-def test_while_the_store_is_down_records_go_and_objects_follow(s3: S3Server, clips_bucket: str) -> None:
+def test_a_prune_removes_records_while_the_bucket_is_down_and_objects_later(
+    s3: S3Server, clips_bucket: str
+) -> None:
     stale = keep("Nobody asks for this.")
     s3.stop()
     said()

@@ -65,7 +65,7 @@ def sides(s3: S3Server, bucket: str) -> list[str]:
 
 
 class TestFinding:
-    def test_what_lies_in_the_other_tier_is_a_hit_and_stays_there(self, cache: SpeechCache) -> None:
+    def test_a_clip_in_the_database_is_a_hit_for_a_site_with_a_bucket(self, cache: SpeechCache) -> None:
         DatabaseTier().put(entry())
         found = [cache.find(KEY) for _ in range(2)]
         for tier in cache.tiers.local:
@@ -75,7 +75,9 @@ class TestFinding:
         assert [hit.tier for hit in (*found, again) if hit] == ["database", "memory", "database"]
         assert record().stored_in == PermanentStore.DATABASE
 
-    def test_so_it_is_the_other_way_round(self, cache: SpeechCache, settings: Any) -> None:
+    def test_a_clip_in_the_bucket_is_a_hit_for_a_site_that_stores_in_the_database(
+        self, cache: SpeechCache, settings: Any
+    ) -> None:
         cache.tiers.permanent.put(entry())
         settings.TTSCACHE = {**settings.TTSCACHE, "permanent": "database"}
         wiring.forget()
@@ -84,13 +86,13 @@ class TestFinding:
         assert [tier.name for tier in turned.tiers.all] == ["memory", "file", "database", "storage"]
         assert turned.find(KEY).tier == "storage"  # type: ignore[union-attr]
 
-    def test_without_a_bucket_there_is_one_permanent_tier(self) -> None:
+    def test_a_site_without_a_bucket_has_one_permanent_tier(self) -> None:
         assert [tier.name for tier in wiring.speech_cache().tiers.permanents] == ["database"]
         assert wiring.storage_tier() is None
 
 
 class TestPins:
-    def test_what_is_published_moves_to_the_public_side(
+    def test_a_published_clip_moves_to_the_public_side_of_the_bucket(
         self, cache: SpeechCache, s3: S3Server, clips_bucket: str
     ) -> None:
         cache.tiers.permanent.put(entry())
@@ -108,7 +110,7 @@ class TestPins:
         assert sides(s3, clips_bucket) == ["private"]
         assert not relocation.misplaced().exists()
 
-    def test_where_the_bucket_holds_nothing_nothing_is_queued(self, cache: SpeechCache) -> None:
+    def test_no_move_is_queued_for_an_empty_bucket(self, cache: SpeechCache) -> None:
         DatabaseTier().put(entry())
         replace_pins({LIVE: {KEY}, SYSTEM: set()})
 
@@ -120,7 +122,7 @@ class TestPins:
 
         assert [task.task["func"] for task in OrmQ.objects.all()] == ["ttscache.tasks.tend_clips"]
 
-    def test_a_store_that_is_down_is_tended_later(self, cache: SpeechCache, store: Bucket) -> None:
+    def test_moves_wait_while_the_bucket_is_down(self, cache: SpeechCache, store: Bucket) -> None:
         cache.tiers.permanent.put(entry())
         Pin.objects.create(content_hash=KEY, reason=LIVE)
         store._pause()
@@ -145,24 +147,28 @@ class TestPins:
 
 @pytest.mark.usefixtures("cdn")
 class TestAddresses:
-    def test_what_the_cdn_has_is_there(self, cache: SpeechCache) -> None:
+    def test_the_address_of_a_clip_on_the_cdn_is_its_cdn_url(self, cache: SpeechCache) -> None:
         Pin.objects.create(content_hash=KEY, reason=LIVE)
         cache.tiers.permanent.put(entry())
 
         assert published_address(record()) == f"{CDN}{record().audio_file_path}"
 
-    def test_what_lies_on_the_private_side_is_here(self, cache: SpeechCache) -> None:
+    def test_the_address_of_a_private_object_is_on_the_site(self, cache: SpeechCache) -> None:
         cache.tiers.permanent.put(entry())
 
         assert published_address(record()) == audio_path(KEY, "mp3", entry().checksum)
 
-    def test_so_is_what_is_in_the_database_or_not_made(self, cache: SpeechCache) -> None:
+    def test_the_address_of_a_clip_in_the_database_or_not_made_is_on_the_site(
+        self, cache: SpeechCache
+    ) -> None:
         DatabaseTier().put(entry())
 
         assert published_address(record(KEY)) == audio_path(KEY, "mp3", entry().checksum)
         assert published_address(record(OTHER)) == audio_path(OTHER, "mp3")
 
-    def test_and_what_was_forgotten(self, cache: SpeechCache, s3: S3Server, clips_bucket: str) -> None:
+    def test_the_address_of_an_object_that_was_lost_is_on_the_site(
+        self, cache: SpeechCache, s3: S3Server, clips_bucket: str
+    ) -> None:
         Pin.objects.create(content_hash=KEY, reason=LIVE)
         cache.tiers.permanent.put(entry())
         s3.lose(clips_bucket)
@@ -172,7 +178,7 @@ class TestAddresses:
 
 
 class TestPushing:
-    def test_what_only_this_host_has_is_kept_for_all(self, cache: SpeechCache) -> None:
+    def test_clips_that_only_this_host_has_are_pushed_to_the_permanent_tier(self, cache: SpeechCache) -> None:
         for tier in cache.tiers.local:
             tier.put(entry())
         cache.tiers.local[0].put(entry(OTHER))
@@ -182,20 +188,20 @@ class TestPushing:
         assert cache.tiers.permanent.get(KEY) == entry()
         assert cache.tiers.permanent.get(OTHER) == entry(OTHER)
 
-    def test_what_has_no_record_or_is_out_of_use_is_not(self, cache: SpeechCache) -> None:
+    def test_files_without_a_record_or_out_of_use_are_not_pushed(self, cache: SpeechCache) -> None:
         Clip.objects.filter(content_hash=KEY).update(is_active=False)
         for content_hash in (KEY, "a" * 32):
             cache.tiers.local[0].put(entry(content_hash))
 
         assert relocation.push_missing() == 0
 
-    def test_nor_is_one_that_is_far_too_short(self, cache: SpeechCache) -> None:
+    def test_a_clip_that_is_far_too_short_is_not_pushed(self, cache: SpeechCache) -> None:
         cache.tiers.local[0].put(entry(duration_ms=100))
 
         assert relocation.push_missing() == 0
         assert cache.tiers.local[0].get(KEY) is None
 
-    def test_nor_are_a_person_s_own_words(self, cache: SpeechCache) -> None:
+    def test_a_persons_own_words_are_not_pushed(self, cache: SpeechCache) -> None:
         Clip.objects.update(content_type="response")
         cache.tiers.local[0].put(entry())
 
@@ -209,7 +215,9 @@ class TestMoving:
         call_command("move_clips", "--to", to, *options, stdout=out, stderr=out)
         return out.getvalue()
 
-    def test_there_and_back(self, cache: SpeechCache, s3: S3Server, clips_bucket: str) -> None:
+    def test_clips_move_to_the_bucket_and_back(
+        self, cache: SpeechCache, s3: S3Server, clips_bucket: str
+    ) -> None:
         database = DatabaseTier()
         database.put(entry(sound=b"sound"))
         database.put(entry(OTHER, bytes(20_000)))
@@ -223,7 +231,7 @@ class TestMoving:
         assert (database.get(KEY), database.get(OTHER)) == (entry(), entry(OTHER, bytes(20_000)))
         assert record().stored_at == made
 
-    def test_what_is_removed_late_is_not_what_came_back(
+    def test_a_delayed_deletion_spares_a_clip_that_was_moved_back(
         self, cache: SpeechCache, store: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         cache.tiers.permanent.put(entry())
@@ -242,13 +250,13 @@ class TestMoving:
         assert record().stored_in == PermanentStore.STORAGE
         assert cache.tiers.permanent.get(KEY) == entry()
 
-    def test_a_dry_run_says_what_there_is_and_writes_nothing(self, cache: SpeechCache) -> None:
+    def test_a_dry_run_of_a_move_reports_and_writes_nothing(self, cache: SpeechCache) -> None:
         DatabaseTier().put(entry())
 
         assert "1 clips to move from database to storage: 5\xa0bytes." in self.move("storage", "--dry-run")
         assert record().stored_in == PermanentStore.DATABASE
 
-    def test_it_says_when_new_clips_go_elsewhere(self, cache: SpeechCache) -> None:
+    def test_a_move_says_when_new_clips_are_stored_elsewhere(self, cache: SpeechCache) -> None:
         assert "TTS_PERMANENT=storage still sends" in self.move("database")
         assert "TTS_PERMANENT" not in self.move("storage")
 
@@ -274,7 +282,7 @@ class TestMoving:
             True,
         )
 
-    def test_a_person_s_own_words_go_nowhere(self, cache: SpeechCache) -> None:
+    def test_a_persons_own_words_are_not_moved(self, cache: SpeechCache) -> None:
         DatabaseTier().put(entry())
         Clip.objects.update(content_type="response")
 
@@ -299,7 +307,7 @@ class TestMoving:
 
         assert cache.tiers.permanent.get(KEY).audio == b"newer"  # type: ignore[union-attr]
 
-    def test_what_does_not_come_back_as_it_went_is_not_left_here(
+    def test_a_move_verifies_the_bytes_and_removes_a_bad_copy(
         self, cache: SpeechCache, store: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         DatabaseTier().put(entry())
@@ -312,12 +320,12 @@ class TestMoving:
         assert DatabaseTier().get(KEY) == entry()
         assert PendingDeletion.objects.count() == relocation.ATTEMPTS  # and each goes in an hour
 
-    def test_without_a_bucket_it_says_what_to_set(self) -> None:
+    def test_a_move_without_a_bucket_names_the_settings(self) -> None:
         with pytest.raises(CommandError, match="AWS_STORAGE_BUCKET_NAME"):
             self.move("storage")
 
 
-def test_the_figures_compare_what_is_heard_with_what_is_stored(cache: SpeechCache) -> None:
+def test_compression_figures_compare_audio_bytes_with_stored_bytes(cache: SpeechCache) -> None:
     assert cache_stats()["compression"] == {"clips": 0, "saved_bytes": 0}
     DatabaseTier("gzip").put(entry(sound=bytes(20_000)))
     cache.tiers.permanent.put(entry(OTHER))

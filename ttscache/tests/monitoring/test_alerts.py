@@ -83,7 +83,7 @@ CAUSES: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
 
 
 @pytest.mark.parametrize("what", CAUSES, ids=["key", "quota", "budget", "hit-rate", "storage"])
-def test_it_is_told_once_when_it_begins_and_once_when_it_is_over(what: str, mail: MailServer) -> None:
+def test_an_alert_is_mailed_once_when_it_begins_and_once_when_it_ends(what: str, mail: MailServer) -> None:
     begin, end = CAUSES[what]
     told = [subjects_after_a_look(mail)]
     begin()
@@ -109,7 +109,7 @@ class TestMissingClips:
         Clip.objects.filter(pk=missing.pk).update(stored_at=None)
         return missing
 
-    def test_nobody_is_told_before_fifteen_minutes_are_over(self, mail: MailServer) -> None:
+    def test_missing_clips_raise_no_alert_before_fifteen_minutes(self, mail: MailServer) -> None:
         assert subjects_after_a_look(mail) == []
         assert alerts.open_alerts() == []
         let_minutes_pass(14)
@@ -118,16 +118,16 @@ class TestMissingClips:
         assert subjects_after_a_look(mail) == [MISSING]
         assert "1 of 2 published clips are there" in mail.received[-1].get_content()
 
-    def test_nobody_is_told_at_all_when_they_are_made_in_time(
-        self, mail: MailServer, published: Clip
-    ) -> None:
+    def test_missing_clips_made_in_time_raise_no_alert(self, mail: MailServer, published: Clip) -> None:
         tasks.look_for_trouble()
         Clip.objects.filter(pk=published.pk).update(stored_at=timezone.now())
 
         assert subjects_after_a_look(mail) == []
         assert not Alert.objects.exists()
 
-    def test_it_is_over_once_they_are_made(self, mail: MailServer, published: Clip) -> None:
+    def test_the_alert_of_missing_clips_ends_once_they_are_made(
+        self, mail: MailServer, published: Clip
+    ) -> None:
         tasks.look_for_trouble()
         let_minutes_pass(15)
         tasks.look_for_trouble()
@@ -137,7 +137,7 @@ class TestMissingClips:
 
 
 class TestTheMail:
-    def test_goes_to_all_that_are_named_and_says_what_is_the_matter(self, mail: MailServer) -> None:
+    def test_alert_mail_goes_to_every_address_and_says_what_is_wrong(self, mail: MailServer) -> None:
         last_call("quota_used_up")
         tasks.look_for_trouble()
 
@@ -145,7 +145,7 @@ class TestTheMail:
         assert message["To"] == "ana@example.org, ops@example.org"
         assert "our quota is used up" in message.get_content()
 
-    def test_is_sent_later_when_the_mail_server_is_down(self, mail: MailServer) -> None:
+    def test_alert_mail_is_sent_later_when_the_mail_server_is_down(self, mail: MailServer) -> None:
         last_call("key_refused")
         mail.stop()
         tasks.look_for_trouble()
@@ -154,7 +154,7 @@ class TestTheMail:
 
         assert [subjects_after_a_look(mail), subjects_after_a_look(mail)] == [[KEY], []]
 
-    def test_is_sent_later_when_the_mail_server_takes_nothing(self, mail: MailServer) -> None:
+    def test_alert_mail_is_sent_later_when_the_mail_server_refuses_it(self, mail: MailServer) -> None:
         commit(4.5)
         mail.refuses = True
         assert subjects_after_a_look(mail) == []
@@ -162,7 +162,7 @@ class TestTheMail:
 
         assert subjects_after_a_look(mail) == [BUDGET]
 
-    def test_of_what_passed_meanwhile_only_says_that_it_is_over(self, mail: MailServer) -> None:
+    def test_alert_mail_after_an_outage_says_only_that_the_alert_ended(self, mail: MailServer) -> None:
         last_call("key_refused")
         mail.stop()
         tasks.look_for_trouble()
@@ -171,7 +171,7 @@ class TestTheMail:
 
         assert subjects_after_a_look(mail) == [f"Resolved: {KEY}"]
 
-    def test_is_a_line_in_the_log_where_nobody_is_named(
+    def test_an_alert_without_addresses_is_a_log_line(
         self, mail: MailServer, settings: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         settings.ALERT_EMAILS = []
@@ -183,7 +183,7 @@ class TestTheMail:
         assert [line for line in lines if "ALERT_EMAILS" in line] == lines
         assert (len(lines), mail.received) == (1, [])
 
-    def test_is_not_sent_by_two_hosts(self, mail: MailServer) -> None:
+    def test_alert_mail_is_sent_by_one_of_two_hosts(self, mail: MailServer) -> None:
         last_call("key_refused")
         held = speech_cache().leases.acquire("look-for-trouble")
         assert held is not None
@@ -206,25 +206,25 @@ class TestHitRates:
         ],
         ids=["too-few", "at-the-target", "under-it", "higher-target", "lower-target", "none"],
     )
-    def test_are_held_against_the_target_of_their_kind(
+    def test_hit_rates_are_compared_with_the_target_of_their_kind(
         self, kind: str, hits: int, misses: int, is_told: bool, mail: MailServer
     ) -> None:
         ask(hits, misses, kind)
 
         assert (WAITING in subjects_after_a_look(mail)) is is_told
 
-    def test_are_of_the_last_day(self, mail: MailServer) -> None:
+    def test_hit_rates_for_alerts_cover_the_last_day(self, mail: MailServer) -> None:
         ask(0, 500, hours_ago=25)
 
         assert subjects_after_a_look(mail) == []
 
-    def test_are_told_of_kind_by_kind(self, mail: MailServer) -> None:
+    def test_low_hit_rates_are_alerted_by_kind(self, mail: MailServer) -> None:
         ask(50, 50, "question")
         ask(50, 50, "narrative")
 
         assert subjects_after_a_look(mail) == [WAITING, WAITING]
 
-    def test_can_be_set(self, mail: MailServer, settings: Any) -> None:
+    def test_hit_rate_targets_can_be_set(self, mail: MailServer, settings: Any) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, "hit_rate_targets": {"question": 0.5}}
         ask(60, 40)
 
@@ -239,7 +239,7 @@ def test_a_call_that_gives_money_back_does_not_end_the_alert_of_the_budget(mail:
     assert subjects_after_a_look(mail) == []
 
 
-def test_what_is_the_matter_is_said_as_it_stands_now(mail: MailServer) -> None:
+def test_an_open_alert_shows_its_current_figures(mail: MailServer) -> None:
     for usd in (4.0, 4.75):
         commit(usd)
         tasks.look_for_trouble()

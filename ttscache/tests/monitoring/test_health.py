@@ -77,7 +77,7 @@ def test_a_pending_migration_is_not_looked_up_at_each_call(pending_migration: st
     assert not [query for query in queries if "django_migrations" in query["sql"]]
 
 
-def test_it_is_ready_once_the_migration_has_been_applied(
+def test_readyz_is_ready_once_the_migration_is_applied(
     pending_migration: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "PENDING_SECONDS", 0)

@@ -106,7 +106,7 @@ class TestCounters:
             8,
         ]
 
-    def test_money_is_in_dollars(self, caller: Client) -> None:
+    def test_metrics_count_money_in_dollars(self, caller: Client) -> None:
         asked("memory", 0, 10)
         paid("ok", 2)
         found = scraped(caller)
@@ -116,21 +116,21 @@ class TestCounters:
             ("question", "tts-1-hd", "nova"): pytest.approx(0.0024)
         }
 
-    def test_calls_tell_how_they_ended(self, caller: Client) -> None:
+    def test_metrics_count_calls_by_outcome(self, caller: Client) -> None:
         paid("ok", 2)
         paid("key_refused", 1)
 
         calls = scraped(caller)["lifereview_provider_calls_total"]
         assert calls == {("tts-1-hd", "key_refused"): 1, ("tts-1-hd", "ok"): 2}
 
-    def test_hits_on_clips_made_ahead(self, caller: Client) -> None:
+    def test_metrics_count_hits_on_clips_made_ahead(self, caller: Client) -> None:
         asked("memory", 0, 3, warmed_hits=2)
 
         assert scraped(caller)["lifereview_warmed_hits_total"] == {("question", "nova"): 2}
 
 
 class TestGauges:
-    def test_clips_by_kind_and_tier_with_their_bytes_at_rest(self, caller: Client) -> None:
+    def test_metrics_count_clips_and_stored_bytes_by_kind_and_tier(self, caller: Client) -> None:
         clip("One", stored_size=900)
         clip("Two")
         clip("Three", stored_in=PermanentStore.STORAGE)
@@ -140,7 +140,7 @@ class TestGauges:
         assert found["lifereview_clips"] == {("question", "database"): 2, ("question", "storage"): 1}
         assert found["lifereview_clips_stored_bytes"]["question", "database"] == 1_900
 
-    def test_coverage_is_of_what_is_published(self, caller: Client) -> None:
+    def test_metrics_report_coverage_of_published_clips(self, caller: Client) -> None:
         for one in (clip("Live"), clip("Missing", is_made=False)):
             Pin.objects.create(content_hash=one.content_hash, reason=Pin.Reason.LIVE)
         Pin.objects.create(content_hash=clip("Draft").content_hash, reason=Pin.Reason.DRAFT)
@@ -149,7 +149,7 @@ class TestGauges:
         assert found["lifereview_published_clips"] == {(): 2}
         assert found["lifereview_published_clips_ready"] == {(): 1}
 
-    def test_the_queue_of_a_run_that_goes_on(self, caller: Client) -> None:
+    def test_metrics_report_the_queue_of_a_run_at_work(self, caller: Client) -> None:
         for state in (WarmRun.State.RUNNING, WarmRun.State.CANCELLED):
             run = WarmRun.objects.create(scope="ours", state=state)
             WarmItem.objects.create(run=run, clip=clip(state, is_made=False), position=0, characters=3)
@@ -159,7 +159,7 @@ class TestGauges:
         assert found["lifereview_clips_waiting_oldest_seconds"][()] > 0
         assert found["lifereview_warm_runs"]["running",] == 1
 
-    def test_the_budget_and_what_is_committed(self, caller: Client, settings: Any) -> None:
+    def test_metrics_report_the_budget_and_its_reservations(self, caller: Client, settings: Any) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, "daily_budget_usd": 5.0}
         BudgetDay.objects.create(day=datetime.now(UTC).date(), committed_microusd=1_500_000)
         found = scraped(caller)
@@ -175,7 +175,7 @@ class TestGauges:
 
         assert set(scraped(caller)["lifereview_cluster_heartbeat_age_seconds"]) == {("one",), ("two",)}
 
-    def test_what_runs_here_is_named(self, caller: Client, settings: Any) -> None:
+    def test_metrics_name_the_running_version_and_models(self, caller: Client, settings: Any) -> None:
         (labels,) = scraped(caller)["lifereview_build_info"]
         project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
 
@@ -183,7 +183,7 @@ class TestGauges:
 
 
 class TestTheAnswer:
-    def test_is_openmetrics_for_who_asks_for_it(self, caller: Client) -> None:
+    def test_metrics_answer_in_openmetrics_when_asked(self, caller: Client) -> None:
         asked("memory", 0, 3)
         paid("ok", 1)
         answer = caller.get("/metrics", headers={"Accept": OPENMETRICS})
@@ -192,18 +192,18 @@ class TestTheAnswer:
         families = {family.name: family for family in parse_openmetrics(answer.content.decode())}  # type: ignore[no-untyped-call]
         assert families["lifereview_requests"].samples[0].value == 3
 
-    def test_is_for_holders_of_a_token_and_staff_only(self, caller: Client, admin_client: Client) -> None:
+    def test_metrics_require_a_token_or_staff(self, caller: Client, admin_client: Client) -> None:
         strangers, wrong = Client(), Client(headers={"Authorization": "Bearer wrong"})
         statuses = [client.get("/metrics").status_code for client in (strangers, wrong, caller, admin_client)]
 
         assert statuses == [401, 401, 200, 200]
 
-    def test_is_for_them_also_where_free_text_is_open(self, settings: Any) -> None:
+    def test_metrics_require_a_token_where_free_text_is_open_too(self, settings: Any) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}
 
         assert Client().get("/metrics").status_code == 401
 
-    def test_is_json_and_tells_nothing_of_the_database_when_that_fails(
+    def test_metrics_errors_are_json_without_database_details(
         self, caller: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail() -> None:
@@ -215,7 +215,7 @@ class TestTheAnswer:
         assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
         assert "secret" not in answer.content.decode()
 
-    def test_takes_few_queries_however_much_there_is(
+    def test_metrics_take_few_queries_for_any_amount_of_data(
         self, caller: Client, django_assert_max_num_queries: Any
     ) -> None:
         for number in range(20):
@@ -225,7 +225,7 @@ class TestTheAnswer:
             scraped(caller)
 
 
-def test_what_is_settled_is_added_up_once_and_what_is_new_each_time(
+def test_metrics_sum_settled_hours_once_and_new_ones_each_time(
     caller: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adaptive_cache, "QUICK_SECONDS", -1.0)
@@ -239,7 +239,7 @@ def test_what_is_settled_is_added_up_once_and_what_is_new_each_time(
     assert not [query for query in queries if 'ttscache_usage"."hour" <' in query["sql"]]
 
 
-def test_a_slow_look_is_not_repeated_at_once_and_a_quick_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_cache_slow_figures_and_repeat_quick_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
     look = adaptive_cache.cached_in_process(Freshness(times=1e9))(lambda: looks.append(1))
     look(), look()

@@ -1,4 +1,4 @@
-"""What operators and staff are told of a model that is about to be switched off."""
+"""Operators and staff learn that a model is about to be switched off."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ def of_models() -> list[health.Part]:
 
 
 class TestReadyz:
-    def test_has_no_line_while_no_model_ends(self, clock: SetClock) -> None:
+    def test_readyz_has_no_line_while_no_model_retires(self, clock: SetClock) -> None:
         clock.set(DAY - timedelta(days=61))
         assert of_models() == []
 
     @pytest.mark.parametrize("left", [60, 1, 0, -30])
-    def test_warns_and_stays_ready(self, clock: SetClock, left: int) -> None:
+    def test_readyz_warns_of_a_retiring_model_and_stays_ready(self, clock: SetClock, left: int) -> None:
         clock.set(DAY - timedelta(days=left))
         (part,) = of_models()
         assert (part.is_ready, part.is_warning) == (True, True)
         lines = Client().get("/readyz").content.decode().splitlines()
         assert f"models: WARNING, {part.detail}" in lines
 
-    def test_names_a_model_that_was_refused_as_gone(self, settings: Any) -> None:
+    def test_readyz_names_a_model_that_the_provider_refused(self, settings: Any) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, "model_shutdown": {}}
         note_gone("tts-1-hd")
         assert "without notice" in of_models()[0].detail
@@ -76,7 +76,7 @@ class TestMetrics:
         token = ApiToken.issue("prometheus")
         return str(Client(headers={"Authorization": f"Bearer {token}"}).get("/metrics").content.decode())
 
-    def test_have_the_moment_and_the_days(self, clock: SetClock) -> None:
+    def test_metrics_have_the_retirement_date_and_the_days_left(self, clock: SetClock) -> None:
         clock.set(DAY - timedelta(days=10))
         lines = self.figures().splitlines()
         moment = datetime(2027, 1, 6, tzinfo=UTC).timestamp()
@@ -85,7 +85,7 @@ class TestMetrics:
         assert float(line.rpartition(" ")[2]) == moment
         assert 'lifereview_model_shutdown_days{model="tts-1-hd"} 10.0' in lines
 
-    def test_say_which_models_are_retired(self, clock: SetClock) -> None:
+    def test_metrics_say_which_models_are_retired(self, clock: SetClock) -> None:
         clock.set(DAY)
         lines = self.figures().splitlines()
         assert 'lifereview_model_retired{model="tts-1-hd"} 1.0' in lines
@@ -104,14 +104,16 @@ class TestStaffPages:
         needs = page[page.index("tile-needs") :]
         assert "The provider switches off tts-1-hd" in needs.partition("</section>")[0]
 
-    def test_two_weeks_before_it_is_urgent(self, clock: SetClock, admin_user: Any) -> None:
+    def test_the_retirement_card_is_urgent_two_weeks_before(self, clock: SetClock, admin_user: Any) -> None:
         urgent = {}
         for left in (15, 14, 0):
             clock.set(DAY - timedelta(days=left))
             urgent[left] = 'class="is-urgent"' in dashboard(admin_user)
         assert urgent == {15: False, 14: True, 0: True}
 
-    def test_an_alert_does_not_say_it_a_second_time(self, clock: SetClock, admin_user: Any) -> None:
+    def test_an_open_retirement_alert_is_not_repeated_under_needs_you(
+        self, clock: SetClock, admin_user: Any
+    ) -> None:
         clock.set(DAY - timedelta(days=5))
         look_for_trouble()
         page = dashboard(admin_user)
@@ -136,7 +138,7 @@ class TestStaffPages:
         page = dashboard(admin_user)
         assert page.count("The new voice for nova has waited since") == 1
 
-    def test_the_first_to_go_comes_first(self, clock: SetClock, settings: Any) -> None:
+    def test_the_model_that_retires_first_is_listed_first(self, clock: SetClock, settings: Any) -> None:
         days = {"tts-1-hd": DAY, "gpt-6-luna": DAY - timedelta(days=1)}
         settings.TTSCACHE = {**settings.TTSCACHE, "model_shutdown": days}
         clock.set(DAY - timedelta(days=5))

@@ -28,7 +28,7 @@ def test_the_model_of_a_request_decides_who_speaks() -> None:
     assert [call.model for call in fake.calls] == ["tts-1-hd"]
 
 
-def test_the_first_provider_stands_for_all_of_them() -> None:
+def test_the_first_provider_answers_questions_about_all() -> None:
     both = ProviderByModel([FakeVoice(is_streaming=True), EmbeddedProvider()])
 
     assert (both.name, both.streams(speech()), both.is_well()) == ("fake", True, True)

@@ -57,9 +57,7 @@ def test_calls_one_after_the_other_share_one_handshake(
     assert (len(server.calls()), server.connections) == (CALLS, 1)
 
 
-def test_calls_at_once_have_a_connection_each_and_keep_it(
-    server: TLSSpeechServer, voice: OpenAIProvider
-) -> None:
+def test_concurrent_calls_keep_a_connection_each(server: TLSSpeechServer, voice: OpenAIProvider) -> None:
     for _ in range(2):
         server.behave(gate_after_chunks=1)
         threads = [threading.Thread(target=hear, args=(voice,)) for _ in range(3)]
@@ -90,7 +88,7 @@ def make(voice: OpenAIProvider, ledger: Ledger) -> bytes:
 def test_a_clip_is_made_though_the_server_hangs_up_on_a_kept_connection(
     server: TLSSpeechServer, voice: OpenAIProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It closes the connection in the moment when the next request is on its way."""
+    """A server that closes the connection while the next request is on its way."""
     pauses: list[float] = []
     monkeypatch.setattr("ttscache.generation.synthesizer.time.sleep", pauses.append)
     hear(voice)
@@ -99,7 +97,7 @@ def test_a_clip_is_made_though_the_server_hangs_up_on_a_kept_connection(
     assert (len(server.calls()), server.connections, pauses) == (3, 2, [0.0])
 
 
-def test_no_call_is_made_twice_behind_the_books(server: TLSSpeechServer, voice: OpenAIProvider) -> None:
+def test_no_call_is_repeated_without_the_ledger(server: TLSSpeechServer, voice: OpenAIProvider) -> None:
     """A provider may charge for a call of which nobody saw the answer, so the caller decides and books."""
     hear(voice)
     server.behave(fault="hang_up")
@@ -112,7 +110,7 @@ def test_no_call_is_made_twice_behind_the_books(server: TLSSpeechServer, voice: 
     assert len(server.calls()) == 3
 
 
-def test_a_look_finds_a_server_well_that_closed_a_kept_connection(
+def test_a_look_survives_a_kept_connection_that_the_server_closed(
     server: TLSSpeechServer, voice: OpenAIProvider
 ) -> None:
     hear(voice)
@@ -121,7 +119,7 @@ def test_a_look_finds_a_server_well_that_closed_a_kept_connection(
 
 
 @pytest.mark.parametrize("fault", ["break_off", "500"])
-def test_what_fails_after_its_answer_has_begun_is_not_asked_again(
+def test_a_call_that_fails_during_its_answer_is_not_repeated(
     server: TLSSpeechServer, voice: OpenAIProvider, fault: str
 ) -> None:
     hear(voice)

@@ -1,4 +1,4 @@
-"""What holds for every provider, on each road: OpenAI's HTTP, its Realtime API, and the embedded voice."""
+"""The contract of every provider: OpenAI over HTTP, OpenAI Realtime, and the embedded voice."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def road(request: Any, openai: OpenAIServer) -> Road:
     return Road(OpenAIProvider(api_key="sk-of-a-test", base_url=openai.base_url, rehearses=model), speech)
 
 
-def test_it_speaks_its_own_models_and_those_of_no_other(road: Road) -> None:
+def test_a_provider_speaks_only_its_own_models(road: Road) -> None:
     is_embedded = isinstance(road.provider, EmbeddedProvider)
     assert road.provider.can_speak(road.request)
     for model in MODELS.values():
@@ -63,7 +63,7 @@ def test_a_clip_is_whole_in_every_format(road: Road, audio_format: str) -> None:
     audio.check_whole(audio.examine(b"".join(chunks), audio_format), TEXT)
 
 
-def test_what_does_not_stream_comes_in_one_piece(road: Road) -> None:
+def test_a_provider_that_does_not_stream_sends_one_piece(road: Road) -> None:
     chunks, _ = road.hear()
     assert chunks
     assert road.provider.streams(road.request) or len(chunks) == 1
@@ -91,7 +91,7 @@ def test_a_part_is_said_in_the_manner_of_the_whole(road: Road) -> None:
     assert road.provider.parts(request) == [request]
 
 
-def test_a_rehearsal_and_a_look_call_nobody(road: Road, openai: OpenAIServer) -> None:
+def test_a_rehearsal_and_a_look_make_no_speech_call(road: Road, openai: OpenAIServer) -> None:
     road.provider.rehearse()
     assert road.provider.is_well()
     assert openai.calls() == [] and openai.session_count() == 0
@@ -103,7 +103,7 @@ def test_a_voice_that_does_not_exist_is_one_of_our_errors_without_a_word_of_the_
     assert "childhood" not in str(raised.value)
 
 
-def test_many_threads_get_a_clip_of_their_own_words(road: Road) -> None:
+def test_concurrent_threads_each_get_the_clip_of_their_own_text(road: Road) -> None:
     requests = [replace(road.request, text=f"This is number {number}. " * 3) for number in range(4)]
     alone = [b"".join(road.hear(request)[0]) for request in requests]
     with ThreadPoolExecutor(4) as pool:

@@ -41,7 +41,7 @@ def test_a_call_that_waits_for_its_first_byte_is_cut(pair: tuple[socket.socket, 
             deadline.check()
 
 
-def test_once_there_is_sound_only_the_end_is_bounded(pair: tuple[socket.socket, socket.socket]) -> None:
+def test_the_deadline_moves_to_the_end_once_audio_arrives(pair: tuple[socket.socket, socket.socket]) -> None:
     with Deadline(0.1, 0.4) as deadline:
         deadline.connected(pair[0])
         deadline.sound_came()

@@ -71,7 +71,7 @@ class TestVoices:
     def test_nova_and_onyx_cannot_be_confused(self) -> None:
         assert pitch_hz(spoken(voice="nova")) / pitch_hz(spoken(voice="onyx")) >= 1.4
 
-    def test_no_two_voices_sound_the_same(self) -> None:
+    def test_embedded_voices_all_sound_different(self) -> None:
         assert all(spoken(voice=one) != spoken(voice=two) for one, two in combinations(OPENAI_VOICES, 2))
 
     def test_a_voice_without_a_timbre_is_unknown(self) -> None:
@@ -80,27 +80,27 @@ class TestVoices:
 
 
 class TestSpeaking:
-    def test_it_speaks_its_own_model_for_nothing(self) -> None:
+    def test_the_embedded_voice_speaks_its_own_model_at_no_cost(self) -> None:
         other = SpeechRequest(text=TEXT, voice="nova", model="tts-1-hd")
         assert EmbeddedProvider().can_speak(request())
         assert not EmbeddedProvider().can_speak(other)
         assert (list_price_usd("embedded", 100), EmbeddedProvider().is_well()) == (0, True)
 
     @pytest.mark.parametrize("name", audio.FORMATS)
-    def test_a_clip_is_whole_in_every_format(self, name: str) -> None:
+    def test_an_embedded_clip_is_whole_in_every_format(self, name: str) -> None:
         sound = audio.examine(spoken(audio_format=name), name)
         audio.check_whole(sound, TEXT)
         assert sound.duration_ms == pytest.approx(seconds(spoken()) * 1000, abs=86)
 
     @pytest.mark.parametrize("speed", [0.25, 0.5, 2.0, 4.0])
-    def test_the_speed_is_kept(self, speed: float) -> None:
+    def test_the_embedded_voice_keeps_the_speed(self, speed: float) -> None:
         assert seconds(spoken(speed=speed)) * speed == pytest.approx(seconds(spoken()), rel=0.08)
 
-    def test_the_same_text_gives_the_same_bytes(self) -> None:
+    def test_the_embedded_voice_gives_equal_bytes_for_equal_text(self) -> None:
         (again,) = EmbeddedProvider().speak(request())
         assert again == spoken()
 
-    def test_threads_do_not_disturb_each_other(self) -> None:
+    def test_embedded_voices_in_several_threads_do_not_disturb_each_other(self) -> None:
         voices = ["nova", "onyx", "fable"] * 4
         with ThreadPoolExecutor(6) as threads:
             clips = list(
@@ -131,7 +131,7 @@ class TestDifficultText:
             "[hi](/zzz/)",
         ],
     )
-    def test_long_runs_are_spoken(self, text: str) -> None:
+    def test_the_embedded_voice_speaks_long_runs_of_letters(self, text: str) -> None:
         audio.check_whole(audio.examine(spoken(text), "pcm"), text)
 
     @pytest.mark.parametrize(

@@ -50,14 +50,14 @@ def failure(voice: OpenAIProvider, speech: SpeechRequest | None = None) -> Speec
     return raised.value
 
 
-def test_a_rehearsal_calls_nobody(openai: OpenAIServer) -> None:
+def test_an_openai_rehearsal_makes_no_call(openai: OpenAIServer) -> None:
     voice = provider(openai)
     voice.rehearse()
     assert openai.calls() == []
     assert hear(voice)
 
 
-def test_a_clip_comes_whole(openai: OpenAIServer) -> None:
+def test_an_openai_clip_arrives_whole(openai: OpenAIServer) -> None:
     facts = audio.examine(hear(provider(openai)), "mp3")
     audio.check_whole(facts, TEXT, 1.0)
 
@@ -75,7 +75,9 @@ def test_a_clip_comes_whole(openai: OpenAIServer) -> None:
         (503, ProviderUnavailable),
     ],
 )
-def test_each_refusal_is_one_of_ours(openai: OpenAIServer, status: int, kind: type[SpeechError]) -> None:
+def test_each_openai_refusal_maps_to_one_of_our_errors(
+    openai: OpenAIServer, status: int, kind: type[SpeechError]
+) -> None:
     openai.behave(fault=status)
     error = failure(provider(openai))
     assert type(error) is kind
@@ -142,7 +144,7 @@ def test_a_voice_that_the_provider_lacks_is_no_refusal_of_the_text(openai: OpenA
 
 
 @pytest.mark.parametrize("fault", ["drip_headers", "never", "drip"])
-def test_what_does_not_come_in_time_is_given_up(openai: OpenAIServer, fault: str) -> None:
+def test_an_openai_call_without_progress_times_out(openai: OpenAIServer, fault: str) -> None:
     openai.behave(fault=fault)
     assert type(failure(provider(openai, first_byte=0.5, timeout=1))) is ProviderTimeout
 
@@ -163,19 +165,19 @@ def test_a_body_without_an_end_is_given_up_early(openai: OpenAIServer) -> None:
 
 
 @pytest.mark.parametrize("is_date", [False, True])
-def test_what_it_says_of_coming_back_is_heard(openai: OpenAIServer, is_date: bool) -> None:
+def test_retry_after_of_openai_is_read(openai: OpenAIServer, is_date: bool) -> None:
     openai.behave(fault=503, retry_after_seconds=90, retry_after_is_a_date=is_date)
     seconds = failure(provider(openai)).retry_after_seconds
     assert seconds is not None
     assert timedelta(seconds=60) < timedelta(seconds=seconds) <= timedelta(seconds=90)
 
 
-def test_an_html_page_is_no_sound(openai: OpenAIServer) -> None:
+def test_an_html_page_is_not_taken_as_audio(openai: OpenAIServer) -> None:
     openai.behave(fault="html")
     assert type(failure(provider(openai))) is BrokenAudio
 
 
-def test_a_look_costs_nothing_and_tells_how_it_is(openai: OpenAIServer) -> None:
+def test_a_look_at_openai_is_free_and_reports_its_state(openai: OpenAIServer) -> None:
     assert provider(openai).is_well()
     openai.behave(fault=401)
     assert provider(openai).is_well(), "a key may be good for speech alone"

@@ -61,7 +61,7 @@ def usd(usage: TokenUsage | None) -> float:
     return PRICE.usd(usage) if usage else 0.0
 
 
-def test_the_next_call_with_the_same_voice_finds_the_session_open(openai: OpenAIServer) -> None:
+def test_a_second_call_with_one_voice_reuses_the_open_session(openai: OpenAIServer) -> None:
     speaker = voice(openai)
     for name in ("marin", "marin", "cedar", "marin"):
         speaker.speak(request(voice=name))
@@ -98,12 +98,12 @@ def test_a_session_that_is_idle_for_long_is_closed(
     assert openai.session_count() == 2
 
 
-def test_a_rehearsal_calls_nobody(openai: OpenAIServer) -> None:
+def test_a_realtime_rehearsal_makes_no_call(openai: OpenAIServer) -> None:
     voice(openai).rehearse()
     assert openai.calls() == []
 
 
-def test_a_clip_comes_with_its_words_and_with_what_it_used(openai: OpenAIServer) -> None:
+def test_a_realtime_clip_has_its_transcript_and_usage(openai: OpenAIServer) -> None:
     clip = voice(openai).speak(request())
     audio.check_whole(audio.examine(clip.pcm, "pcm"), TEXT)
     assert clip.transcript == TEXT
@@ -112,13 +112,13 @@ def test_a_clip_comes_with_its_words_and_with_what_it_used(openai: OpenAIServer)
 
 
 @pytest.mark.parametrize("audio_format", list(FORMATS))
-def test_every_format_is_whole(openai: OpenAIServer, audio_format: str) -> None:
+def test_a_realtime_clip_is_whole_in_every_format(openai: OpenAIServer, audio_format: str) -> None:
     clip, _ = voice(openai).speak_encoded(request(audio_format=audio_format))
     audio.check_whole(audio.examine(clip, audio_format), TEXT)
 
 
 @pytest.mark.parametrize("name", REALTIME_VOICES)
-def test_every_voice_speaks(openai: OpenAIServer, name: str) -> None:
+def test_every_realtime_voice_speaks(openai: OpenAIServer, name: str) -> None:
     assert voice(openai).speak(request(voice=name)).pcm
     assert [call.voice for call in openai.calls()] == [name]
 
@@ -138,7 +138,7 @@ def test_numbers_may_be_written_either_way(openai: OpenAIServer) -> None:
 @pytest.mark.parametrize(
     ("fault", "written", "spoken"), [("reword", "", "sure"), ("contract", "i am", "i'm")]
 )
-def test_other_words_are_refused_and_paid_for(
+def test_a_reworded_realtime_clip_is_refused_and_paid_for(
     openai: OpenAIServer, fault: str, written: str, spoken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     openai.behave(fault=fault)
@@ -164,7 +164,9 @@ def test_other_words_are_refused_and_paid_for(
         ("endless", BrokenAudio),
     ],
 )
-def test_each_fault_is_one_of_our_errors(openai: OpenAIServer, fault: str, kind: type[SpeechError]) -> None:
+def test_each_realtime_fault_maps_to_one_of_our_errors(
+    openai: OpenAIServer, fault: str, kind: type[SpeechError]
+) -> None:
     openai.behave(fault=fault)
     error = failure(voice(openai))
     assert type(error) is kind
@@ -207,7 +209,7 @@ def test_a_refusal_is_one_of_our_errors_in_the_handshake_and_in_the_session(
 
 
 @pytest.mark.parametrize("on_text", ["", "childhood"])
-def test_what_it_says_of_coming_back_is_heard(openai: OpenAIServer, on_text: str) -> None:
+def test_retry_after_of_a_realtime_refusal_is_read(openai: OpenAIServer, on_text: str) -> None:
     openai.behave(fault=429, retry_after_seconds=90, on_text=on_text)
     error = failure(voice(openai))
     assert error.retry_after_seconds == 90
@@ -263,7 +265,9 @@ def test_a_wait_that_only_the_message_tells_is_understood(message: str, seconds:
         {"chunks": 50, "chunk_delay_seconds": 0.2},
     ],
 )
-def test_what_does_not_come_in_time_is_given_up(openai: OpenAIServer, behaviour: dict[str, object]) -> None:
+def test_a_realtime_call_without_progress_times_out(
+    openai: OpenAIServer, behaviour: dict[str, object]
+) -> None:
     openai.behave(**behaviour)
     assert type(failure(voice(openai, first_byte=0.5, timeout=0.5))) is ProviderTimeout
 
@@ -274,7 +278,7 @@ def test_a_server_that_is_gone_is_unavailable() -> None:
     assert usd(error.usage) == 0
 
 
-def test_no_call_costs_more_than_was_set_aside(openai: OpenAIServer) -> None:
+def test_no_realtime_call_costs_more_than_its_reservation(openai: OpenAIServer) -> None:
     for text in (TEXT, "Yes.", "Well then. " * 40):
         clip = voice(openai).speak(request(text))
         assert usd(clip.usage) <= usd(most_usage(request(text)))
@@ -300,7 +304,7 @@ def test_the_name_of_the_model_decides_the_road() -> None:
         ("https://api.openai.com/v1", "wss://api.openai.com/v1"),
     ],
 )
-def test_the_address_is_that_of_http(base: str, address: str) -> None:
+def test_the_realtime_address_follows_the_http_address(base: str, address: str) -> None:
     assert websocket_url(base) == address
 
 
@@ -308,7 +312,7 @@ def test_the_address_is_that_of_http(base: str, address: str) -> None:
 FAULTS = ("reword", "contract", "silence", "break_off", "failed", "content_filter", "no_transcript", 429)
 
 
-def test_many_calls_cost_what_the_provider_bills_and_none_is_kept_with_other_words(
+def test_many_realtime_calls_cost_the_billed_amount_and_none_is_kept_reworded(
     openai: OpenAIServer,
 ) -> None:
     """Silence is left to the examination of the clip, which every provider's clips pass."""

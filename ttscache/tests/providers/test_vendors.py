@@ -83,16 +83,16 @@ def synthesized(server: OpenAIServer, speech: SpeechRequest) -> bytes:
 @pytest.mark.any_database
 class TestSpeed:
     @of_kind("no_speed")
-    def test_a_service_without_the_field_is_not_sent_it(self, vendor: OpenAIServer) -> None:
+    def test_a_vendor_without_a_speed_field_is_not_sent_one(self, vendor: OpenAIServer) -> None:
         audio.check_whole(audio.examine(hear(voice_at(vendor), asked()), "mp3"), TEXT, 1.0)
         assert [call.outcome for call in vendor.calls()] == ["completed"]
 
     @of_kind("no_speed")
-    def test_another_speed_is_refused_in_plain_words(self, vendor: OpenAIServer) -> None:
+    def test_a_speed_that_a_vendor_lacks_is_refused_in_plain_words(self, vendor: OpenAIServer) -> None:
         with pytest.raises(SpeedOutOfRange, match="cannot speak faster or slower"):
             hear(voice_at(vendor), asked(speed=1.2))
 
-    def test_a_service_with_the_field_is_sent_another_speed(self, openai: OpenAIServer) -> None:
+    def test_a_vendor_with_a_speed_field_is_sent_the_speed(self, openai: OpenAIServer) -> None:
         hear(voice_at(openai), asked(model="tts-1-hd", voice="nova", speed=1.5))
         assert [call.speed for call in openai.calls()] == [1.5]
 
@@ -101,12 +101,12 @@ class TestSpeed:
 class TestFormat:
     @of_kind("pcm_only", "always_pcm", "raw_pcm", "short_wav")
     @pytest.mark.parametrize("audio_format", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
-    def test_what_is_sent_uncompressed_is_encoded_here(self, vendor: OpenAIServer, audio_format: str) -> None:
+    def test_pcm_from_a_vendor_is_encoded_here(self, vendor: OpenAIServer, audio_format: str) -> None:
         facts = audio.examine(hear(voice_at(vendor), asked(audio_format=audio_format)), audio_format)
         audio.check_whole(facts, TEXT, 1.0)
 
     @of_kind("pcm_only", "short_wav")
-    def test_a_format_is_refused_only_once(self, vendor: OpenAIServer) -> None:
+    def test_a_format_that_a_vendor_lacks_is_asked_for_once(self, vendor: OpenAIServer) -> None:
         voice = voice_at(vendor)
         assert voice.streams(asked()), "nobody knows better yet"
         first, second = (hear(voice, asked()) for _ in range(2))
@@ -115,7 +115,7 @@ class TestFormat:
         assert len(vendor.calls()) == 2
 
     @of_kind("pcm_only")
-    def test_callers_at_once_learn_the_same_format(self, vendor: OpenAIServer) -> None:
+    def test_concurrent_callers_learn_the_format_of_a_vendor_once(self, vendor: OpenAIServer) -> None:
         voice = voice_at(vendor)
         heard: list[bytes] = []
         threads = [threading.Thread(target=lambda: heard.append(hear(voice, asked()))) for _ in range(8)]
@@ -181,7 +181,7 @@ class TestFormat:
         assert audio.examine(clip, wanted).duration_ms == pytest.approx(1_000, abs=60)
 
     @pytest.mark.parametrize("clip", [b"", b"\x00" * 999, NOISE, b"RIFF" * 100])
-    def test_what_cannot_be_samples_of_speech_is_broken(self, clip: bytes) -> None:
+    def test_bytes_that_cannot_be_speech_samples_are_broken(self, clip: bytes) -> None:
         with pytest.raises(BrokenAudio):
             audio.convert(clip, "pcm", "mp3")
 
@@ -197,7 +197,7 @@ class TestLength:
         assert all(text.endswith(".") for text in said), "cut at ends of sentences"
 
     @of_kind("limit_500")
-    def test_a_refusal_costs_nothing_and_is_met_only_once(self, vendor: OpenAIServer) -> None:
+    def test_a_length_limit_of_a_vendor_is_learned_once_at_no_cost(self, vendor: OpenAIServer) -> None:
         voice, ledger = voice_at(vendor), free_ledger()
         synthesizer = Synthesizer(voice, ledger)
         for text in (LONG, LONG.replace("life", "road")):
@@ -252,7 +252,9 @@ class TestRefusals:
             ({}, 400),
         ],
     )
-    def test_another_refusal_is_left_to_the_general_rules(self, body: dict[str, object], status: int) -> None:
+    def test_other_refusals_of_a_vendor_follow_the_general_rules(
+        self, body: dict[str, object], status: int
+    ) -> None:
         vendor = Vendor()
         assert vendor.refusal(body, status, asked("x" * 4_000), "mp3") is None
         assert vendor.most_characters(MODEL) == MOST_CHARACTERS

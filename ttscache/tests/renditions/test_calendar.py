@@ -40,7 +40,7 @@ OLD = "Nobody has asked for this for a hundred days."
 
 @dataclass
 class Diary:
-    """What was seen on each day, by the number of days before the last."""
+    """The observations of each day, by the number of days before the last."""
 
     mails: dict[int, list[str]] = field(default_factory=dict)
     pages: dict[int, str] = field(default_factory=dict)
@@ -161,7 +161,7 @@ def diary(clock: SetClock, mail: MailServer, openai: OpenAIServer, caller: Clien
     return diary
 
 
-def test_from_forty_days_before_to_ten_days_after(diary: Diary, mail: MailServer) -> None:
+def test_a_retiring_model_from_forty_days_before_to_ten_days_after(diary: Diary, mail: MailServer) -> None:
     # Each mail goes out once, on its day.
     told = [(left, subject) for left, subjects in diary.mails.items() for subject in subjects]
     assert told == [(left, TOLD) for left in (30, 14, 7, 1, 0)]

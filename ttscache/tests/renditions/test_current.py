@@ -34,13 +34,13 @@ def go_live(spec: VoiceRendition = MARIN, listener_voice: str = "nova") -> Rendi
     )
 
 
-def test_without_a_row_the_settings_say_who_plays_a_voice(settings: Any) -> None:
+def test_settings_decide_who_plays_a_voice_without_a_rendition(settings: Any) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "k"}
 
     assert live_rendition("nova") == VoiceRendition(provider="openai", model="tts-1-hd", voice="nova")
 
 
-def test_with_a_row_the_row_says_so_whatever_the_settings_are() -> None:
+def test_a_live_rendition_decides_who_plays_a_voice_under_any_settings() -> None:
     go_live()
 
     assert live_rendition("nova") == MARIN
@@ -49,15 +49,13 @@ def test_with_a_row_the_row_says_so_whatever_the_settings_are() -> None:
 
 
 @pytest.mark.parametrize(("name", "played_by"), [("cedar", "cedar"), ("shimmer", "shimmer")])
-def test_any_other_name_is_a_voice_of_the_provider_that_plays_the_default_voice(
-    name: str, played_by: str
-) -> None:
+def test_an_unlisted_voice_belongs_to_the_provider_of_the_default_voice(name: str, played_by: str) -> None:
     go_live()
 
     assert live_rendition(name) == VoiceRendition(provider="openai", model=MARIN.model, voice=played_by)
 
 
-def test_many_texts_cost_one_query(django_assert_num_queries: Any) -> None:
+def test_renditions_of_many_texts_take_one_query(django_assert_num_queries: Any) -> None:
     go_live()
     forget_renditions()
     with django_assert_num_queries(1):
@@ -65,7 +63,7 @@ def test_many_texts_cost_one_query(django_assert_num_queries: Any) -> None:
             request_for(f"Question {number}?", "nova")
 
 
-def test_a_process_reads_again_after_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_rereads_renditions_after_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     live_rendition("nova")
     go_live()
     assert live_rendition("nova").model == "embedded"
@@ -74,7 +72,7 @@ def test_a_process_reads_again_after_some_seconds(monkeypatch: pytest.MonkeyPatc
     assert live_rendition("nova") == MARIN
 
 
-def test_a_listing_reads_at_once_and_keeps_to_what_it_read(django_assert_num_queries: Any) -> None:
+def test_one_listing_uses_one_reading_of_the_renditions(django_assert_num_queries: Any) -> None:
     live_rendition("nova")
     go_live()
     with django_assert_num_queries(1), playing():
@@ -88,7 +86,7 @@ def test_a_listing_reads_at_once_and_keeps_to_what_it_read(django_assert_num_que
     assert live_rendition("nova").model == "embedded"
 
 
-def test_while_the_database_is_away_the_last_known_rendition_plays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_known_rendition_plays_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     go_live()
     refresh_renditions()
     monkeypatch.setattr(current, "REMEMBERED_SECONDS", 0.0)

@@ -60,7 +60,7 @@ def outcomes() -> dict[str, tuple[int, int]]:
 
 class TestOverHttp:
     @pytest.mark.parametrize("status", [410, 404])
-    def test_one_call_finds_out_and_no_other_is_made(
+    def test_a_retired_model_gets_one_call_and_no_other(
         self, openai: OpenAIServer, caller: Client, status: int
     ) -> None:
         openai.behave(fault=status)
@@ -72,7 +72,7 @@ class TestOverHttp:
         assert len(openai.calls()) == 1
         assert outcomes() == {"model_retired": (1, 0)}
 
-    def test_what_was_made_plays_on(self, openai: OpenAIServer, caller: Client) -> None:
+    def test_clips_of_a_retired_model_still_play(self, openai: OpenAIServer, caller: Client) -> None:
         made = body_of(say(caller, TEXTS[0]))
         openai.behave(fault=410)
         say(caller, TEXTS[1])
@@ -89,19 +89,21 @@ class TestOverHttp:
             assert (response.status_code, response.json()["code"]) == (503, "model_retired")
         assert len(openai.calls()) == 1
 
-    def test_the_words_of_a_person_are_not_sent_either(self, openai: OpenAIServer, caller: Client) -> None:
+    def test_a_persons_own_words_are_not_sent_to_a_retired_model(
+        self, openai: OpenAIServer, caller: Client
+    ) -> None:
         note_gone(MODEL)
         response = say(caller, TEXTS[0], content_type="response")
         assert (response.status_code, response.json()["code"]) == (503, "model_retired")
         assert openai.calls() == []
 
-    def test_the_circuit_stays_closed(self, openai: OpenAIServer, caller: Client) -> None:
+    def test_a_retired_model_does_not_open_the_circuit(self, openai: OpenAIServer, caller: Client) -> None:
         openai.behave(fault=410)
         for text in TEXTS * 3:
             say(caller, text)
         assert not speech_cache().synthesizer.circuit.is_open
 
-    def test_a_wrong_address_is_another_matter(
+    def test_a_wrong_address_is_not_a_retired_model(
         self, openai: OpenAIServer, settings: Any, caller: Client
     ) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, "openai_base_url": f"{openai.base_url}/nowhere"}
@@ -112,7 +114,9 @@ class TestOverHttp:
             assert outcomes() == {"wrong_address": (calls, 0)}, "none is tried again"
         assert not ModelNotice.objects.gone().exists()
 
-    def test_it_speaks_again_once_the_daily_look_finds_it(self, openai: OpenAIServer, caller: Client) -> None:
+    def test_a_retired_model_speaks_again_once_the_daily_look_finds_it(
+        self, openai: OpenAIServer, caller: Client
+    ) -> None:
         openai.behave(fault=410)
         say(caller, TEXTS[0])
         openai.behave()
@@ -120,7 +124,7 @@ class TestOverHttp:
         look_at_models()
         assert body_of(say(caller, TEXTS[0]))
 
-    def test_it_is_tried_again_with_another_key(
+    def test_a_retired_model_is_tried_again_with_another_key(
         self, openai: OpenAIServer, settings: Any, caller: Client
     ) -> None:
         openai.behave(fault=410)
@@ -141,7 +145,7 @@ class TestPartsAndFollowers:
         assert len(voice.calls) == 1
         assert [day.committed_microusd for day in BudgetDay.objects.all()] == [0]
 
-    def test_no_part_begins_after_another_process_found_it_gone(self) -> None:
+    def test_no_part_starts_after_another_process_found_the_model_retired(self) -> None:
         voice = FakeVoice()
         cache = speech_cache()
         cache.generator.synthesizer = Synthesizer(voice, cache.ledger, Budget(5.0))
@@ -155,7 +159,7 @@ class TestPartsAndFollowers:
             playing.recording.result()
         assert len(voice.calls) == 1
 
-    def test_whoever_followed_learns_why(self) -> None:
+    def test_followers_learn_that_the_model_is_retired(self) -> None:
         error = error_of("model_retired")
         assert type(error) is ModelRetired
         assert (error.status, error.code) == (503, "model_retired")
@@ -176,7 +180,9 @@ class TestWarming:
         run.refresh_from_db()
         return run
 
-    def test_all_items_fail_with_a_plain_reason_and_one_call(self, voice: FakeVoice) -> None:
+    def test_all_items_of_a_retired_model_fail_with_a_plain_reason_after_one_call(
+        self, voice: FakeVoice
+    ) -> None:
         run = self.run()
         assert run.state == WarmRun.State.FAILED
         assert set(run.items.values_list("state", "reason")) == {
@@ -190,20 +196,20 @@ class TestWarming:
         assert not worker.is_work_left()
         assert not Lease.objects.filter(name=worker.RATE_LIMIT).exists()
 
-    def test_the_badge_of_a_clip_says_so(self, voice: FakeVoice) -> None:
+    def test_the_badge_of_a_failed_clip_says_that_the_model_is_retired(self, voice: FakeVoice) -> None:
         self.run()
         badge = badges_of(Clip.objects.filter(content_text=TEXTS[0]))[speech(TEXTS[0]).content_hash]
         assert badge.word == "Failed"
         assert badge.note.startswith("The provider has switched this model off")
 
-    def test_the_badge_of_a_clip_that_nobody_tried_says_so_too(self) -> None:
+    def test_the_badge_of_an_untried_clip_says_that_the_model_is_retired(self) -> None:
         clip = Clip.objects.record(speech(TEXTS[0]), "question")
         note_gone(MODEL)
         badge = badges_of([clip])[clip.content_hash]
         assert (badge.word, badge.is_settled) == ("Not made", True)
         assert badge.note.startswith("The provider has switched this model off (tts-1-hd).")
 
-    def test_the_schedule_leaves_them_until_the_model_is_found_again(self, voice: FakeVoice) -> None:
+    def test_scheduled_runs_skip_a_retired_model_until_it_is_found_again(self, voice: FakeVoice) -> None:
         self.run()
         for _ in range(3):
             assert warming.start_automatic_run("here", self.SPECS, requested_by="schedule") is None

@@ -61,13 +61,13 @@ def _with_the_stand_in(openai: OpenAIServer, use: Any) -> None:
 
 
 class TestDates:
-    def test_nobody_has_said_so(self) -> None:
+    def test_a_model_without_a_known_date_has_no_last_day(self) -> None:
         assert shutdown_date("tts-1-hd") is None
         assert days_left("tts-1-hd") is None
         assert not is_retired("tts-1-hd")
         assert not retires_soon("tts-1-hd")
 
-    def test_the_list_says_so_after_a_look(self, openai: OpenAIServer) -> None:
+    def test_the_model_list_gives_the_last_day_after_a_look(self, openai: OpenAIServer) -> None:
         openai.shut_down_on({"tts-1-hd": "2027-01-06"})
         assert look_at_models()
         assert shutdown_date("tts-1-hd") == DAY
@@ -91,17 +91,19 @@ class TestDates:
         look_at_models()
         assert shutdown_date("gpt-4o-mini-tts") == DAY
 
-    def test_at_its_own_address_openai_has_announced_it(self, use: Any) -> None:
+    def test_the_shipped_table_gives_the_last_day_at_the_address_of_openai(self, use: Any) -> None:
         use(openai_base_url="")
         assert shutdown_date("tts-1-hd") == DAY
 
-    def test_the_list_comes_before_the_announcement(self, use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_model_list_overrides_the_shipped_table(
+        self, use: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         use(openai_base_url="")
         monkeypatch.setattr(retirement, "models_offered", lambda **_: {"tts-1-hd": ANOTHER_DAY})
         look_at_models()
         assert shutdown_date("tts-1-hd") == ANOTHER_DAY
 
-    def test_the_setting_comes_before_all(self, use: Any, openai: OpenAIServer) -> None:
+    def test_the_setting_overrides_every_other_date(self, use: Any, openai: OpenAIServer) -> None:
         openai.shut_down_on({"tts-1-hd": "2027-01-06"})
         look_at_models()
         use(model_shutdown={"tts-1-hd": ANOTHER_DAY})
@@ -112,7 +114,7 @@ class TestDates:
         assert shutdown_date("embedded") is None
         assert not is_retired("embedded")
 
-    def test_many_models_cost_one_query(self) -> None:
+    def test_last_days_of_many_models_take_one_query(self) -> None:
         with CaptureQueriesContext(connection) as queries:
             found = outlooks(["tts-1", "tts-1-hd", "tts-1", "gpt-6-luna"])
         assert [each.model for each in found] == ["tts-1", "tts-1-hd", "gpt-6-luna"]
@@ -144,13 +146,13 @@ class TestDays:
             soon,
         )
 
-    def test_days_are_those_of_utc(self, clock: SetClock) -> None:
+    def test_days_left_are_counted_in_utc(self, clock: SetClock) -> None:
         clock.set(DAY - timedelta(days=1), hour=23, minute=59)
         assert not is_retired("tts-1-hd")
         clock.set(DAY, hour=0)
         assert is_retired("tts-1-hd")
 
-    def test_soon_may_be_another_number_of_days(self, clock: SetClock) -> None:
+    def test_retires_soon_takes_a_number_of_days(self, clock: SetClock) -> None:
         clock.set(DAY - timedelta(days=20))
         assert retires_soon("tts-1-hd", days=20)
         assert not retires_soon("tts-1-hd", days=19)
@@ -177,7 +179,7 @@ class TestSentences:
         (found,) = [each for each in watched_models() if each.model == "tts-1-hd"]
         return f"{found.says} {found.advice}"
 
-    def test_before_that_day(self, clock: SetClock, use: Any) -> None:
+    def test_the_sentence_before_the_last_day_names_the_date(self, clock: SetClock, use: Any) -> None:
         use(model_shutdown={"tts-1-hd": DAY})
         assert self.on(clock, 23) == (
             "The provider switches off tts-1-hd, which speaks nova and onyx, on 6 January 2027, in 23 days. "
@@ -185,20 +187,22 @@ class TestSentences:
         )
         assert "in 1 day." in self.on(clock, 1)
 
-    def test_from_that_day_on(self, clock: SetClock, use: Any) -> None:
+    def test_the_sentence_from_the_last_day_says_that_the_model_is_retired(
+        self, clock: SetClock, use: Any
+    ) -> None:
         use(model_shutdown={"tts-1-hd": DAY})
         assert self.on(clock, -3) == (
             "The provider has switched off tts-1-hd, which speaks nova and onyx, on 6 January 2027. "
             "Saved audio still plays; nothing new can be made until another voice is chosen."
         )
 
-    def test_without_notice(self, clock: SetClock) -> None:
+    def test_the_sentence_for_a_model_gone_without_notice_says_so(self, clock: SetClock) -> None:
         note_gone("tts-1-hd")
         says = self.on(clock, 23)
         assert "tts-1-hd, which speaks nova and onyx, without notice." in says
         assert "Or the API key may not use it." in says
 
-    def test_before_the_day_it_had_announced(self, clock: SetClock, use: Any) -> None:
+    def test_the_sentence_for_a_model_gone_early_says_so(self, clock: SetClock, use: Any) -> None:
         use(model_shutdown={"tts-1-hd": DAY})
         clock.set(DAY - timedelta(days=2))
         note_gone("tts-1-hd")
@@ -230,7 +234,7 @@ class TestWatched:
         )
         assert ("gpt-realtime-mini", ("onyx",)) in {(each.model, each.voices) for each in watched_models()}
 
-    def test_without_a_key_nothing_is_watched(self, use: Any) -> None:
+    def test_no_model_is_watched_without_a_key(self, use: Any) -> None:
         use(provider="embedded", openai_api_key="")
         assert watched_models() == []
         assert not is_look_due()
@@ -257,7 +261,7 @@ class TestGone:
         require_offered("tts-1-hd")
         assert is_retired("tts-1-hd")
 
-    def test_the_first_note_stays(self, clock: SetClock) -> None:
+    def test_the_first_note_of_a_retired_model_stays(self, clock: SetClock) -> None:
         clock.set(DAY)
         note_gone("tts-1-hd")
         clock.set(ANOTHER_DAY)
@@ -265,7 +269,9 @@ class TestGone:
         assert ModelNotice.objects.get().gone_at == datetime(2027, 1, 6, 12, tzinfo=UTC)
 
     @pytest.mark.parametrize("changed", [{"openai_api_key": "another"}, {"openai_base_url": "http://x/v1"}])
-    def test_other_settings_try_anew_and_the_earlier_ones_still_know(self, use: Any, changed: Any) -> None:
+    def test_other_settings_try_a_retired_model_anew_and_the_earlier_ones_do_not(
+        self, use: Any, changed: Any
+    ) -> None:
         earlier = {name: getattr(conf(), name) for name in changed}
         note_gone("tts-1-hd")
         use(**changed)
@@ -274,12 +280,12 @@ class TestGone:
         with pytest.raises(ModelRetired):
             require_offered("tts-1-hd")
 
-    def test_the_look_that_finds_it_lets_it_be_called_again(self) -> None:
+    def test_a_look_that_finds_a_retired_model_allows_calls_again(self) -> None:
         note_gone("tts-1-hd")
         look_at_models()
         require_offered("tts-1-hd")
 
-    def test_a_list_that_still_names_it_after_its_day_does_not(
+    def test_a_list_that_names_a_model_after_its_last_day_allows_no_calls(
         self, openai: OpenAIServer, clock: SetClock
     ) -> None:
         openai.shut_down_on({"tts-1-hd": "2027-01-06"})
@@ -292,7 +298,7 @@ class TestGone:
         look_at_models()
         require_offered("tts-1-hd")
 
-    def test_a_list_without_it_does_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_list_without_the_model_allows_no_calls(self, monkeypatch: pytest.MonkeyPatch) -> None:
         note_gone("tts-1-hd")
         monkeypatch.setattr(retirement, "models_offered", lambda **_: {"another": None})
         look_at_models()
@@ -323,7 +329,7 @@ class TestDailyLook:
         monkeypatch.setattr(retirement, "models_offered", counted)
         return made
 
-    def test_it_is_one_a_day(self, clock: SetClock, looks: list[int]) -> None:
+    def test_the_look_at_models_happens_once_a_day(self, clock: SetClock, looks: list[int]) -> None:
         counts = []
         for _ in clock.each_day(DAY, DAY + timedelta(days=2)):
             for hour in (0, 1, 23):
@@ -332,7 +338,7 @@ class TestDailyLook:
             counts.append(len(looks))
         assert counts == [1, 2, 3]
 
-    def test_another_host_that_looks_already_is_enough(self, looks: list[int]) -> None:
+    def test_two_hosts_share_one_daily_look(self, looks: list[int]) -> None:
         held = speech_cache().leases.acquire("look-at-models")
         assert held is not None
         look_once_a_day(speech_cache().leases)
@@ -340,7 +346,7 @@ class TestDailyLook:
         assert looks == []
         assert is_look_due()
 
-    def test_one_that_failed_is_made_again(self, openai: OpenAIServer, looks: list[int]) -> None:
+    def test_a_failed_daily_look_is_repeated(self, openai: OpenAIServer, looks: list[int]) -> None:
         openai.behave(fault=503)
         look_once_a_day(speech_cache().leases)
         assert is_look_due()
@@ -363,7 +369,7 @@ class TestDailyLook:
         assert len(looks) == 1
         assert shutdown_date("tts-1-hd") is None
 
-    def test_other_settings_look_at_once(self, use: Any, looks: list[int]) -> None:
+    def test_a_change_of_settings_looks_at_once(self, use: Any, looks: list[int]) -> None:
         look_once_a_day(speech_cache().leases)
         use(openai_api_key="another")
         look_once_a_day(speech_cache().leases)

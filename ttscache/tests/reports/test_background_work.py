@@ -101,7 +101,7 @@ class TestWork:
             LastProviderOutcome.objects.create(outcome=outcome, at=at)
         assert background_work.provider(usual()).trouble == trouble
 
-    def test_the_last_success_is_known_however_long_ago_it_was(self):
+    def test_an_old_last_success_is_still_known(self):
         long_ago = timezone.now() - 40 * DAY
         LastProviderOutcome.objects.create(outcome="ok", at=long_ago)
         assert background_work.provider(usual()).last_ok == long_ago

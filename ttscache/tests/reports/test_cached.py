@@ -1,4 +1,4 @@
-"""What takes the database long is asked now and then, the more rarely the longer it takes."""
+"""Slow reports are computed now and then: the slower, the more rarely."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return begun
 
 
-def test_a_look_that_took_two_seconds_is_good_for_eighty(find_slowly: Callable[[float], Any]) -> None:
+def test_a_report_that_took_two_seconds_is_fresh_for_eighty(find_slowly: Callable[[float], Any]) -> None:
     assert find_slowly(2).good_for == timedelta(seconds=80)
 
 
@@ -78,7 +78,7 @@ def test_a_look_that_took_two_seconds_is_good_for_eighty(find_slowly: Callable[[
     [((2, 0), True), ((2, 4.5), False), ((4, 4.5), True), ((0, 0), False)],
     ids=["quick and old", "slow and young", "slow and old", "quick and young"],
 )
-def test_it_is_shown_and_asked_anew_once_it_is_no_longer_good(
+def test_an_expired_report_is_shown_while_it_is_refreshed(
     age: tuple[int, float],
     is_asked_anew: bool,
     started: list[Any],
@@ -92,7 +92,7 @@ def test_it_is_shown_and_asked_anew_once_it_is_no_longer_good(
     assert bool(started) is bool(cache.get(REFRESHING)) is is_asked_anew
 
 
-def test_what_is_older_than_a_day_is_not_shown(
+def test_a_report_older_than_a_day_is_not_shown(
     find_slowly: Callable[[float], Any], go_forward: Callable[[timedelta], None]
 ) -> None:
     find_slowly(timedelta(days=7).total_seconds())
@@ -100,7 +100,7 @@ def test_what_is_older_than_a_day_is_not_shown(
     assert remembered("sum", lambda: "found").found == "found"
 
 
-def test_a_clock_that_was_set_back_makes_nothing_good_for_longer(
+def test_a_clock_set_back_keeps_no_report_fresh_for_longer(
     started: list[Any], find_slowly: Callable[[float], Any], go_forward: Callable[[timedelta], None]
 ) -> None:
     find_slowly(0)
@@ -110,7 +110,7 @@ def test_a_clock_that_was_set_back_makes_nothing_good_for_longer(
 
 
 @pytest.mark.any_database
-def test_where_the_cache_is_down_it_is_found_each_time(settings: Any) -> None:
+def test_reports_are_computed_each_time_while_the_cache_is_down(settings: Any) -> None:
     nobody = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
     settings.CACHES = {**settings.CACHES, "default": nobody}
     found = iter([1, 2])
@@ -128,13 +128,13 @@ def make_unreadable() -> None:
         cursor.execute("UPDATE django_cache SET value = %s", [PICKLE_OF_A_CLASS_THAT_IS_GONE])
 
 
-def test_what_is_stored_is_plain_data(find_slowly: Callable[[float], Any]) -> None:
+def test_cached_reports_are_plain_data(find_slowly: Callable[[float], Any]) -> None:
     find_slowly(2)
     stored = json.loads(cache.get(KEY))
     assert (stored["found"], stored["good_for"]) == ("known", 80.0)
 
 
-def test_a_pickle_of_a_class_that_is_gone_is_looked_up_anew(find_slowly: Callable[[float], Any]) -> None:
+def test_a_cached_pickle_of_a_lost_class_is_computed_anew(find_slowly: Callable[[float], Any]) -> None:
     find_slowly(1000)
     make_unreadable()
     with pytest.raises(ModuleNotFoundError):
@@ -143,12 +143,12 @@ def test_a_pickle_of_a_class_that_is_gone_is_looked_up_anew(find_slowly: Callabl
 
 
 @pytest.mark.parametrize("stored", ["no JSON", "[]", "{}", '{"found": 1, "as_of": 1, "good_for": ""}', 7])
-def test_what_has_another_shape_is_looked_up_anew(stored: object) -> None:
+def test_a_cached_report_of_another_shape_is_computed_anew(stored: object) -> None:
     cache.set(KEY, stored)
     assert remembered("sum", lambda: "found").found == "found"
 
 
-def test_what_was_noted_and_cannot_be_read_was_not_noted() -> None:
+def test_an_unreadable_cached_note_counts_as_absent() -> None:
     note_not_asked_for(90, Stale((), 0, 0.0, 0))
     assert (noted := not_asked_for()) is not None
     assert noted.found == NotAskedFor(0, 0, 0.0)
@@ -156,7 +156,7 @@ def test_what_was_noted_and_cannot_be_read_was_not_noted() -> None:
     assert not_asked_for() is None
 
 
-def test_the_dashboard_opens_although_nothing_kept_can_be_read(admin_client: Client) -> None:
+def test_dashboard_opens_with_an_unreadable_cache(admin_client: Client) -> None:
     for _ in range(2):
         assert admin_client.get(reverse("admin:index")).status_code == 200
         make_unreadable()

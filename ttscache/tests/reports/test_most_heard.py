@@ -40,7 +40,7 @@ def heard_lately(**given: Any) -> MostHeard:
 
 @pytest.mark.django_db
 class TestMostHeard:
-    def test_both_voices_of_a_text_are_one_row(self):
+    def test_both_voices_of_a_reflection_are_one_row(self):
         heard_of("A quiet kind of home.", 3, 2)
         heard_of("A quiet kind of home.", 4, voice="onyx", **sound())
         heard_of("A lot of care.", 8)
@@ -57,20 +57,20 @@ class TestMostHeard:
         assert [row.clip.content_text for row in heard_lately(range="7d").rows] == ["Often, now."]
         assert len(heard_lately(range="30d").rows) == 2
 
-    def test_what_was_made_for_one_person_is_counted_and_never_shown(self):
+    def test_reflections_made_for_one_person_are_counted_and_never_shown(self):
         heard_of("So your mother's name was Rosa.", 40, is_shareable=False)
         heard_of("Twice only.", 2)
         heard_of("Thank you.", 3)
         found = heard_lately()
         assert ([row.clip.content_text for row in found.rows], found.others) == (["Thank you."], 2)
 
-    def test_what_is_hidden_is_shown_when_it_is_asked_for(self):
+    def test_hidden_reflections_are_shown_on_request(self):
         heard_of("Hidden.", 3, is_hidden=True)
         assert heard_lately().rows == []
         scope = usual()
         assert len(most_heard(scope, 1, hidden=True).rows) == 1
 
-    def test_saved_is_every_play_after_the_first(self, settings):
+    def test_money_saved_counts_every_play_after_the_first(self, settings):
         settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
         heard_of("Ten chars.", 5)
         assert heard_lately().rows[0].saved_usd == pytest.approx(4 * 10 * 30 / 1e6)

@@ -17,6 +17,6 @@ def test_ranges_begin_with_a_whole_hour_or_day(name):
 
 
 @pytest.mark.any_database
-def test_what_is_not_known_is_as_usual():
+def test_an_unknown_scope_falls_back_to_the_default():
     scope = Scope.from_query({"range": "1; DROP", "view": "<script>", "voice": "no\0va"}, NOW)
     assert (scope.range, scope.view, scope.voice) == (RANGES[1], "requests", "")

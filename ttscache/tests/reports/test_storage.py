@@ -32,7 +32,7 @@ class TestHoldings:
         "reason", [Pin.Reason.BANK, Pin.Reason.RECENT, Pin.Reason.FREQUENT, Pin.Reason.DRAFT]
     )
     @pytest.mark.parametrize("voice", ["", "nova"], ids=["all-voices", "one-voice"])
-    def test_what_is_held_for_other_reasons_is_not_covered_nor_missing(self, reason, voice):
+    def test_clips_pinned_for_other_reasons_are_neither_covered_nor_missing(self, reason, voice):
         for text, of, fields in (
             ("Live", Pin.Reason.LIVE, sound()),
             ("Made", reason, sound()),
@@ -72,7 +72,7 @@ class TestHoldings:
         space = storage.storage(usual())
         assert (space.bytes_a_day, space.days_left, space.is_nearly_full) == (1_000, 0, True)
 
-    def test_it_is_nearly_full_where_the_alert_begins(self, settings):
+    def test_storage_is_nearly_full_where_its_alert_begins(self, settings):
         settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 10_000}
         clip_with("New", **sound(1, size=9_000))
         assert storage.storage(usual()).is_nearly_full
@@ -83,11 +83,11 @@ class TestHoldings:
         clip_with("New", "onyx", **sound(1, size=14_000))
         assert storage.storage(usual(voice="nova")).days_left == 1
 
-    def test_without_a_limit_there_are_no_days_left(self):
+    def test_storage_without_a_limit_has_no_days_left(self):
         clip_with("New", **sound(1))
         assert storage.storage(usual()).days_left is None
 
-    def test_never_heard_is_what_was_made_long_ago_and_not_asked_for_since(self):
+    def test_never_heard_counts_old_clips_without_requests(self):
         clip_with("Never heard", **sound(31))
         clip_with("Young", **sound(29))
         clip_with("Taken over lately", adopted_at=timezone.now(), **sound(300))

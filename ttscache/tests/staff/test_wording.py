@@ -15,7 +15,7 @@ pytestmark = pytest.mark.any_database
     ("usd", "said"),
     [(0, "free of charge"), (0.00001, "about $0.001"), (0.0294, "about $0.029"), (12.5, "about $12.50")],
 )
-def test_prices_in_words(usd, said):
+def test_prices_are_worded_for_staff(usd, said):
     assert price(usd) == said
 
 
@@ -29,7 +29,7 @@ def test_prices_in_words(usd, said):
         ("response", True, "(private)"),
     ],
 )
-def test_what_one_person_said_is_not_shown(content_type, is_shareable, said):
+def test_staff_wording_hides_a_persons_own_words(content_type, is_shareable, said):
     clip = Clip.of(speech("Words."), content_type)
     clip.is_shareable = is_shareable
     assert words_of(clip, 60) == said
@@ -38,7 +38,7 @@ def test_what_one_person_said_is_not_shown(content_type, is_shareable, said):
 @pytest.mark.django_db
 @pytest.mark.parametrize("is_shareable", [False, True])
 @pytest.mark.parametrize("content_type", ["question", "analysis", "response"])
-def test_lists_and_pages_have_one_rule_of_what_is_private(content_type, is_shareable):
+def test_lists_and_pages_share_one_rule_of_privacy(content_type, is_shareable):
     Clip.objects.record(speech(), content_type)
     Clip.objects.update(is_shareable=is_shareable)
     assert Clip.objects.not_private().exists() == (not Clip.objects.get().is_private)

@@ -22,6 +22,7 @@ from ttscache.models import Clip, ClipFile, DatabaseIdentity, PendingDeletion, P
 from ttscache.tiers import bucket as bucket_module
 from ttscache.tiers import bucket_marker, storage
 from ttscache.tiers.bucket import Bucket
+from ttscache.tiers.chain import TierChain
 from ttscache.tiers.database import DatabaseTier
 from ttscache.tiers.deletion_queue import GRACE
 from ttscache.tiers.storage import StorageTier
@@ -92,7 +93,7 @@ class TestObjects:
         }
         assert record().audio_file_path in s3.objects(clips_bucket)
 
-    def test_it_says_how_long_it_may_be_kept(
+    def test_an_object_carries_its_cache_control(
         self, tier: StorageTier, s3: S3Server, clips_bucket: str
     ) -> None:
         publish(KEY)
@@ -121,7 +122,7 @@ class TestObjects:
         assert http.get(f"{address}/{record(KEY).audio_file_path}").body == b"sound"
         assert http.get(f"{address}/{record(OTHER).audio_file_path}").status == 403
 
-    def test_no_name_is_used_twice(self, tier: StorageTier, s3: S3Server, clips_bucket: str) -> None:
+    def test_object_names_are_never_reused(self, tier: StorageTier, s3: S3Server, clips_bucket: str) -> None:
         tier.put(entry())
         first = record().audio_file_path
         tier.put(entry())
@@ -153,7 +154,7 @@ class TestObjects:
 
 
 class TestCompression:
-    def test_what_saves_enough_is_packed_and_comes_back(
+    def test_an_object_that_compresses_well_is_stored_packed_and_read_back(
         self, tier: StorageTier, s3: S3Server, clips_bucket: str
     ) -> None:
         tier.put(entry(sound=SILENT))
@@ -165,7 +166,7 @@ class TestCompression:
         assert record().audio_file_size == len(SILENT)
         assert tier.get(KEY) == entry(sound=SILENT)
 
-    def test_what_a_cdn_serves_is_never_packed(
+    def test_an_object_served_by_a_cdn_is_never_packed(
         self, behind_cdn: StorageTier, s3: S3Server, clips_bucket: str
     ) -> None:
         publish(KEY)
@@ -174,7 +175,7 @@ class TestCompression:
 
         assert [size == len(SILENT) for _, size in sorted(behind_cdn.entries())] == [True, False]
 
-    def test_what_is_published_is_unpacked_on_its_way_to_the_cdn(
+    def test_a_packed_object_is_unpacked_when_it_is_published(
         self, behind_cdn: StorageTier, s3: S3Server, clips_bucket: str
     ) -> None:
         behind_cdn.put(entry(sound=SILENT))
@@ -188,7 +189,7 @@ class TestCompression:
         )
         assert behind_cdn.get(KEY).audio == SILENT  # type: ignore[union-attr]
 
-    def test_the_setting_may_change(self, tier: StorageTier) -> None:
+    def test_objects_are_read_under_any_compression_setting(self, tier: StorageTier) -> None:
         tier.put(entry(sound=SILENT))
 
         assert StorageTier(tier.bucket, "none").get(KEY) == entry(sound=SILENT)
@@ -236,9 +237,7 @@ class TestDamage:
         assert tier.get(KEY) is None
         assert not record().is_ready
 
-    def test_what_is_missing_is_not_removed_either(
-        self, tier: StorageTier, s3: S3Server, clips_bucket: str
-    ) -> None:
+    def test_a_miss_removes_no_object(self, tier: StorageTier, s3: S3Server, clips_bucket: str) -> None:
         tier.put(entry())
         name = record().audio_file_path
         s3.lose(clips_bucket)
@@ -248,7 +247,7 @@ class TestDamage:
 
         assert list(s3.objects(clips_bucket)) == [name]
 
-    def test_a_look_whether_its_bytes_are_there_downloads_none(
+    def test_checking_that_an_object_exists_downloads_nothing(
         self, tier: StorageTier, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         tier.put(entry())
@@ -321,7 +320,14 @@ class TestMarker:
 
         assert elsewhere.get(KEY).audio == b"sound"  # type: ignore[union-attr]
 
-    def test_two_databases_do_not_share_a_folder(self, tier: StorageTier) -> None:
+    def test_with_a_wrong_folder_new_clips_are_kept_in_the_database(self, elsewhere: StorageTier) -> None:
+        chain = TierChain(local=[], permanent=elsewhere, elsewhere=[DatabaseTier()])
+        assert chain.store_permanently(entry(OTHER))
+
+        found = chain.find_permanent(OTHER)
+        assert found is not None and found.tier == "database"
+
+    def test_two_databases_cannot_share_a_folder_of_the_bucket(self, tier: StorageTier) -> None:
         tier.put(entry())
         DatabaseIdentity.objects.all().delete()
         with pytest.raises(TierError, match="another database"):
@@ -348,7 +354,7 @@ class TestMarker:
         assert tier.get(KEY) is None
         assert not record().is_ready
 
-    def test_another_database_s_is_taken_over_only_when_told(self, tier: StorageTier) -> None:
+    def test_the_folder_of_another_database_is_taken_over_only_on_request(self, tier: StorageTier) -> None:
         tier.bucket.put(bucket_marker.NAME, b"another", {})
         with pytest.raises(CommandError, match="another database"):
             call_command("mark_bucket")
@@ -372,7 +378,9 @@ class TestSides:
             assert [name.partition("/")[0] for name in s3.objects(clips_bucket)] == ["private"]
         assert tier.get(KEY) == entry()
 
-    def test_its_headers_follow_too(self, tier: StorageTier, s3: S3Server, clips_bucket: str) -> None:
+    def test_the_headers_of_an_object_follow_its_pins(
+        self, tier: StorageTier, s3: S3Server, clips_bucket: str
+    ) -> None:
         tier.put(entry(sound=SILENT))
         publish(KEY)
         tier.settle(record())
@@ -407,7 +415,7 @@ class TestSides:
         assert list(s3.objects(clips_bucket)) == [record().audio_file_path]
         assert not PendingDeletion.objects.exists()
 
-    def test_of_two_who_move_it_one_does(self, tier: StorageTier) -> None:
+    def test_only_one_of_two_movers_moves_an_object(self, tier: StorageTier) -> None:
         tier.put(entry())
         publish(KEY)
         first, second = record(), record()
@@ -432,7 +440,7 @@ class TestLeftovers:
         PendingDeletion.objects.update(remove_after=timezone.now())
         assert (tier.sweep(), len(s3.objects(clips_bucket))) == (1, 1)
 
-    def test_what_a_cdn_has_shown_stays_for_a_while(
+    def test_an_object_that_a_cdn_served_stays_for_a_while(
         self, behind_cdn: StorageTier, s3: S3Server, clips_bucket: str
     ) -> None:
         publish(KEY)
@@ -443,7 +451,7 @@ class TestLeftovers:
         until = PendingDeletion.objects.get().remove_after - timezone.now()
         assert timedelta() < GRACE - until < timedelta(minutes=1)
 
-    def test_what_nobody_may_hear_any_longer_does_not(
+    def test_an_object_that_became_private_is_removed_at_once(
         self, behind_cdn: StorageTier, s3: S3Server, clips_bucket: str
     ) -> None:
         publish(KEY)
@@ -468,7 +476,7 @@ class TestLeftovers:
 
 
 class TestOtherPermanentTier:
-    def test_a_clip_made_anew_leaves_the_other(
+    def test_a_remade_clip_leaves_the_other_permanent_tier(
         self, tier: StorageTier, s3: S3Server, clips_bucket: str
     ) -> None:
         database = DatabaseTier()
@@ -483,7 +491,7 @@ class TestOtherPermanentTier:
         assert database.get(KEY).audio == b"newest"  # type: ignore[union-attr]
         assert record().stored_in == PermanentStore.DATABASE
 
-    def test_to_delete_from_one_leaves_what_the_other_has(self, tier: StorageTier) -> None:
+    def test_deleting_from_one_permanent_tier_leaves_the_other(self, tier: StorageTier) -> None:
         database = DatabaseTier()
         tier.put(entry())
         database.delete(KEY)
@@ -494,7 +502,7 @@ class TestOtherPermanentTier:
 
 
 class TestOutage:
-    def test_a_dead_store_is_waited_for_once(
+    def test_a_dead_bucket_is_waited_for_once(
         self, tier: StorageTier, s3: S3Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = [1_000.0]
@@ -515,7 +523,7 @@ class TestOutage:
         now[0] += bucket_module.PAUSE_SECONDS
         assert asked.get(KEY) == entry()
 
-    def test_while_one_tries_the_others_go_on_without(self, clips_bucket: str) -> None:
+    def test_other_requests_skip_a_dead_bucket_while_one_tries(self, clips_bucket: str) -> None:
         now = [1_000.0]
         store = Bucket(clips_bucket, now=lambda: now[0])
         store._pause()

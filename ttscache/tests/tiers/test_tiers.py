@@ -29,7 +29,7 @@ class TestMemoryTier(LocalTierContract):
     def tier(self) -> MemoryTier:
         return MemoryTier(1_000_000)
 
-    def test_its_bytes_are_bounded_and_the_least_recently_heard_goes_first(self) -> None:
+    def test_memory_tier_evicts_the_least_recently_heard_clip_at_its_bound(self) -> None:
         tier = MemoryTier(35_000)
         for content_hash in "abc":
             tier.put(entry(content_hash * 32, bytes(10_000)))
@@ -38,13 +38,13 @@ class TestMemoryTier(LocalTierContract):
 
         assert sorted(content_hash[0] for content_hash, _ in tier.entries()) == ["a", "c", "d"]
 
-    def test_no_bytes_at_all_means_that_nothing_is_kept(self) -> None:
+    def test_memory_tier_of_zero_bytes_keeps_nothing(self) -> None:
         tier = MemoryTier(0)
         tier.put(entry())
 
         assert tier.get(KEY) is None
 
-    def test_a_clip_larger_than_all_of_it_is_not_kept(self) -> None:
+    def test_memory_tier_does_not_keep_a_clip_larger_than_its_bound(self) -> None:
         tier = MemoryTier(10_000)
         tier.put(entry(sound=bytes(20_000)))
 
@@ -57,7 +57,7 @@ class TestFileTier(LocalTierContract):
     def tier(self, tmp_path: Path) -> FileTier:
         return FileTier(tmp_path, 1_000_000)
 
-    def test_a_restart_finds_what_was_kept(self, tmp_path: Path) -> None:
+    def test_file_tier_finds_its_clips_after_a_restart(self, tmp_path: Path) -> None:
         FileTier(tmp_path, 1_000_000).put(entry())
 
         assert FileTier(tmp_path, 1_000_000).get(KEY) == entry()
@@ -71,7 +71,9 @@ class TestFileTier(LocalTierContract):
         assert (tmp_path / "public" / KEY[:2] / f"{KEY}.mp3").read_bytes() == b"plain bytes"
         assert not list((tmp_path / "public").rglob(f"{OTHER}*"))
 
-    def test_a_clip_changes_sides_whole(self, tier: FileTier, tmp_path: Path) -> None:
+    def test_a_clip_moves_between_public_and_private_files_whole(
+        self, tier: FileTier, tmp_path: Path
+    ) -> None:
         tier.put(entry())
         tier.put(entry(is_published=True))
         tier.put(entry())
@@ -79,7 +81,7 @@ class TestFileTier(LocalTierContract):
         assert list((tmp_path / "public").rglob("*.*")) == []
         assert tier.get(KEY) == entry()
 
-    def test_its_bytes_are_bounded_and_the_least_recently_used_goes_first(self, tmp_path: Path) -> None:
+    def test_file_tier_evicts_the_least_recently_used_clip_at_its_bound(self, tmp_path: Path) -> None:
         tier = FileTier(tmp_path, 30_000)
         for age, letter in enumerate("dcba"):
             tier.put(entry(letter * 32, bytes(7_000)))
@@ -90,7 +92,7 @@ class TestFileTier(LocalTierContract):
 
     @staticmethod
     def filled(tmp_path: Path, kept: str, clips: str = "dcba") -> set[str]:
-        """What is left of these clips, the oldest first, when one more needs room; another process keeps."""
+        """The clips that remain, oldest first, when one more needs room; another process writes them."""
         FileTier(tmp_path, 30_000).set_kept(frozenset(letter * 32 for letter in kept))
         tier = FileTier(tmp_path, 30_000)
         for age, letter in enumerate(clips):
@@ -99,24 +101,24 @@ class TestFileTier(LocalTierContract):
         tier.put(entry("e" * 32, bytes(7_000)))
         return {content_hash[0] for content_hash, _ in tier.entries()}
 
-    def test_others_make_room_for_what_is_kept(self, tmp_path: Path) -> None:
+    def test_file_tier_evicts_other_clips_before_held_ones(self, tmp_path: Path) -> None:
         assert self.filled(tmp_path, kept="dc") == {"c", "d", "e"}
 
-    def test_where_what_is_kept_is_too_much_its_bytes_are_bounded_all_the_same(self, tmp_path: Path) -> None:
+    def test_file_tier_stays_within_its_bound_when_held_clips_are_too_many(self, tmp_path: Path) -> None:
         assert self.filled(tmp_path, kept="abcde") == {"a", "b", "e"}
 
-    def test_what_is_kept_no_more_goes_like_any_other(self, tmp_path: Path) -> None:
+    def test_file_tier_evicts_a_clip_that_is_no_longer_held(self, tmp_path: Path) -> None:
         FileTier(tmp_path, 30_000).set_kept(frozenset(["d" * 32]))
 
         assert self.filled(tmp_path, kept="") == {"a", "b", "e"}
 
-    def test_it_knows_what_it_has(self, tier: FileTier) -> None:
+    def test_file_tier_lists_its_clips(self, tier: FileTier) -> None:
         tier.put(entry())
         tier.put(entry(OTHER, is_published=True))
 
         assert [tier.has(each) for each in (KEY, OTHER, "a" * 32)] == [True, True, False]
 
-    def test_a_clip_larger_than_all_of_it_is_not_kept(self, tmp_path: Path) -> None:
+    def test_file_tier_does_not_keep_a_clip_larger_than_its_bound(self, tmp_path: Path) -> None:
         tier = FileTier(tmp_path, 1_000)
         tier.put(entry(sound=bytes(2_000)))
 
@@ -241,7 +243,9 @@ class TestDatabaseTier(TierContract):
         assert tier.get(KEY) is None
         assert not Clip.objects.get(content_hash=KEY).is_ready
 
-    def test_what_saves_enough_is_packed_and_comes_back(self, tier: DatabaseTier) -> None:
+    def test_database_tier_packs_a_clip_that_compresses_well_and_reads_it_back(
+        self, tier: DatabaseTier
+    ) -> None:
         tier.put(entry(sound=bytes(20_000)))
 
         clip = Clip.objects.get(content_hash=KEY)
@@ -257,7 +261,9 @@ class TestDatabaseTier(TierContract):
         assert not Clip.objects.get(content_hash=KEY).is_ready
 
     @pytest.mark.parametrize("setting", ["auto", "gzip", "none"])
-    def test_what_was_kept_is_read_under_any_setting(self, tier: DatabaseTier, setting: str) -> None:
+    def test_database_tier_reads_clips_under_any_compression_setting(
+        self, tier: DatabaseTier, setting: str
+    ) -> None:
         DatabaseTier("none").put(entry())
         DatabaseTier("gzip").put(entry(OTHER))
 

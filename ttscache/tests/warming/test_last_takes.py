@@ -64,7 +64,7 @@ def said(clips: Iterable[Clip]) -> set[tuple[str, str]]:
     return {(clip.content_text, clip.voice) for clip in clips}
 
 
-def test_they_are_all_texts_and_the_shareable_reflections_in_every_listener_voice() -> None:
+def test_last_takes_are_all_texts_and_shareable_reflections_in_every_listener_voice() -> None:
     reflection(SHARED, is_shareable=True)
     reflection(PRIVATE)
     reflection(BANK, is_shareable=True)  # known from the bank, which says it in its own way in each voice
@@ -78,7 +78,7 @@ def test_they_are_all_texts_and_the_shareable_reflections_in_every_listener_voic
     }
 
 
-def test_once_they_are_made_none_is_missing_and_each_was_paid_for_once(voice: FakeVoice) -> None:
+def test_last_takes_are_paid_for_once_and_none_stays_missing(voice: FakeVoice) -> None:
     reflection(SHARED, is_shareable=True)
     takes = find_last_takes()
     (run,) = make_last_takes(takes, requested_by="ana")
@@ -92,13 +92,13 @@ def test_once_they_are_made_none_is_missing_and_each_was_paid_for_once(voice: Fa
     assert Clip.objects.get(content_text=SHARED, voice="onyx").is_shareable
 
 
-def test_who_asks_again_joins_the_run_under_way() -> None:
+def test_a_second_request_for_last_takes_joins_the_run() -> None:
     first = make_last_takes(find_last_takes(), requested_by="ana")
     assert make_last_takes(find_last_takes(), requested_by="ben") == first
     assert WarmRun.objects.count() == 1
 
 
-def test_past_the_budget_they_wait_as_other_runs_do(voice: FakeVoice) -> None:
+def test_last_takes_wait_beyond_the_budget(voice: FakeVoice) -> None:
     poor = Synthesizer(voice, speech_cache().ledger, Budget(0.000_7))
     speech_cache().generator.synthesizer = poor
     (run,) = make_last_takes(find_last_takes(), requested_by="ana")
@@ -108,18 +108,18 @@ def test_past_the_budget_they_wait_as_other_runs_do(voice: FakeVoice) -> None:
     assert 0 < len(voice.calls) < 4
 
 
-def test_what_is_on_record_as_a_person_s_own_words_is_none_of_them() -> None:
+def test_last_takes_never_include_a_persons_own_words() -> None:
     reflection(SHARED, is_shareable=True)
     reflection(SHARED, "onyx", content_type="response")
     assert (SHARED, "onyx") not in said(find_last_takes().planned.clips)
 
 
 @pytest.mark.parametrize("model", ["a-model-without-an-end", "embedded"])
-def test_a_voice_that_does_not_retire_has_none(settings: Any, model: str) -> None:
+def test_a_voice_that_does_not_retire_has_no_last_takes(settings: Any, model: str) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "model": model}
     assert retiring_models() == [] and find_last_takes().planned.clips == ()
 
 
-def test_a_voice_that_has_retired_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_voice_that_has_retired_has_no_last_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_before_shutdown(0, monkeypatch)
     assert retiring_models() == [] and find_last_takes().planned.clips == ()

@@ -48,7 +48,7 @@ def make_ahead() -> None:
 
 
 def flags(cache: SpeechCache) -> set[bool]:
-    """What each tier says, and the record."""
+    """The marks of each tier and of the record."""
     found = [tier.get(HASH) for tier in cache.tiers.all]
     assert all(found)
     return {each.made_ahead for each in found if each} | {Clip.objects.get().made_ahead}
@@ -70,13 +70,13 @@ def usage() -> dict[str, tuple[int, int]]:
     return {outcome: (requests, warmed) for outcome, requests, warmed in rows}
 
 
-def test_what_a_warm_run_makes_is_known_as_made_ahead_in_every_tier(cache: SpeechCache) -> None:
+def test_clips_of_a_warm_run_are_marked_as_made_ahead_in_every_tier(cache: SpeechCache) -> None:
     make_ahead()
 
     assert flags(cache) == {True}
 
 
-def test_what_a_listener_asks_for_first_is_not(cache: SpeechCache) -> None:
+def test_a_clip_that_a_listener_requested_first_is_not_made_ahead(cache: SpeechCache) -> None:
     found = cache.get_or_generate(GenerationJob(speech(), "question"))
     assert isinstance(found, Playing)
     found.recording.result()
@@ -86,7 +86,7 @@ def test_what_a_listener_asks_for_first_is_not(cache: SpeechCache) -> None:
     assert flags(cache) == {False}
 
 
-def test_what_a_listener_has_made_anew_is_not_any_more(cache: SpeechCache) -> None:
+def test_a_clip_remade_for_a_listener_is_no_longer_made_ahead(cache: SpeechCache) -> None:
     make_ahead()
     for tier in cache.tiers.all:
         tier.delete(HASH)
@@ -96,7 +96,7 @@ def test_what_a_listener_has_made_anew_is_not_any_more(cache: SpeechCache) -> No
     assert flags(cache) == {False}
 
 
-def test_who_joins_the_recording_of_a_warm_run_is_a_miss_and_it_stays_made_ahead(
+def test_a_listener_who_joins_a_warm_recording_is_a_miss_and_the_clip_stays_made_ahead(
     cache: SpeechCache, voice: FakeVoice
 ) -> None:
     voice.may_go_on.clear()
@@ -147,9 +147,7 @@ def test_a_hit_on_what_a_listener_had_made_is_a_hit_like_any_other(cache: Speech
 
 
 class TestNeverPlayed:
-    def test_it_is_made_ahead_has_sound_and_no_day_on_which_it_was_asked_for(
-        self, cache: SpeechCache
-    ) -> None:
+    def test_never_played_counts_clips_made_ahead_with_audio_and_no_request(self, cache: SpeechCache) -> None:
         make_ahead()
         Clip.objects.record(speech("Not made."), "question")
         clip = Clip.objects.record(speech("Made for a listener."), "question")
@@ -159,7 +157,7 @@ class TestNeverPlayed:
         DailyRequests.objects.create(content_hash=HASH, day=timezone.now() - timedelta(days=300), requests=1)
         assert not Clip.objects.never_played().exists()
 
-    def test_the_figures_say_how_many_there_are_and_what_they_cost(self, cache: SpeechCache) -> None:
+    def test_never_played_reports_the_count_and_cost(self, cache: SpeechCache) -> None:
         published()
         make_ahead()
         cost = len(TEXT) * 30 / 1e6

@@ -42,7 +42,7 @@ PRIVATE = "Rosa was the one you trusted."
 
 @pytest.fixture(autouse=True)
 def _house_rendition(settings: Any) -> None:
-    """What the voice of these tests speaks."""
+    """The texts that the voice of these tests speaks."""
     settings.TTSCACHE = {
         **settings.TTSCACHE,
         "provider": "openai",
@@ -97,14 +97,14 @@ def night() -> None:
 
 
 class TestMostAskedFor:
-    def test_requests_count_and_not_rows(self) -> None:
+    def test_popular_reflections_are_ranked_by_requests(self) -> None:
         for voice in ("nova", "onyx", "sage", "echo", "fable"):
             asked_for(house(MORNINGS, voice), 2)
         asked_for(house(HARBOUR), 11)
 
         assert most_requested() == [PopularReflection(HARBOUR, 11), PopularReflection(MORNINGS, 10)]
 
-    def test_all_voices_renditions_and_days_of_a_text_add_up(self) -> None:
+    def test_requests_of_a_reflection_add_up_over_voices_renditions_and_days(self) -> None:
         asked_for(house(MORNINGS), 3, days_ago=29)
         asked_for(house(MORNINGS, "onyx"), 4)
         asked_for(SpeechRequest(text=MORNINGS, voice="nova", model="tts-1", audio_format="opus"), 5)
@@ -112,39 +112,39 @@ class TestMostAskedFor:
 
         assert most_requested() == [PopularReflection(MORNINGS, 12), PopularReflection(HARBOUR, 11)]
 
-    def test_the_window_moves(self) -> None:
+    def test_popular_reflections_are_counted_in_a_moving_window(self) -> None:
         asked_for(house(MORNINGS), 100, days_ago=30)
         asked_for(house(HARBOUR), 1, days_ago=29)
 
         assert [reflection.text for reflection in most_requested()] == [HARBOUR]
         assert [reflection.text for reflection in most_requested(days=31)] == [MORNINGS, HARBOUR]
 
-    def test_what_is_not_fit_for_others_is_not_counted(self) -> None:
+    def test_private_reflections_are_never_popular(self) -> None:
         asked_for(house(PRIVATE), 100, is_shareable=False)
         asked_for(house(MORNINGS), 1)
 
         assert most_requested() == [PopularReflection(MORNINGS, 1)]
 
-    def test_only_reflections_are(self) -> None:
+    def test_only_reflections_can_be_popular(self) -> None:
         for kind in (ContentType.NARRATIVE, ContentType.QUESTION, ContentType.RESPONSE):
             asked_for(house(f"This is a {kind}."), 100, kind=kind)
 
         assert most_requested() == []
 
-    def test_no_more_than_asked_for_and_ties_in_one_order(self) -> None:
+    def test_popular_reflections_are_limited_and_ties_have_one_order(self) -> None:
         for number in (3, 1, 2, 0):
             asked_for(house(f"Reflection {number}."), 7)
 
         assert [reflection.text[-2] for reflection in most_requested(limit=3)] == ["0", "1", "2"]
 
-    def test_it_takes_one_query(self, django_assert_num_queries: Any) -> None:
+    def test_finding_popular_reflections_takes_one_query(self, django_assert_num_queries: Any) -> None:
         asked_for(house(MORNINGS), 1)
         with django_assert_num_queries(1):
             most_requested()
 
 
 class TestANight:
-    def test_they_are_made_once_in_every_listener_voice(self, voice: FakeVoice) -> None:
+    def test_popular_reflections_are_made_once_in_every_listener_voice(self, voice: FakeVoice) -> None:
         asked_for(house(MORNINGS), 3)
         asked_for(house(HARBOUR, "onyx"), 2)
         night()
@@ -156,7 +156,7 @@ class TestANight:
             MORNINGS, HARBOUR
         )
 
-    def test_the_next_one_pays_nothing(self, voice: FakeVoice) -> None:
+    def test_a_second_nightly_run_pays_nothing(self, voice: FakeVoice) -> None:
         asked_for(house(MORNINGS), 3)
         night()
         night()
@@ -164,12 +164,12 @@ class TestANight:
         assert len(voice.calls) == 2
         assert WarmRun.objects.count() == 1
 
-    def test_where_nothing_was_asked_for_nothing_is_begun(self) -> None:
+    def test_no_nightly_run_starts_without_popular_reflections(self) -> None:
         night()
 
         assert not WarmRun.objects.exists()
 
-    def test_the_run_says_what_it_is_and_is_in_no_hurry(self) -> None:
+    def test_the_nightly_run_names_itself_and_uses_the_slow_lane(self) -> None:
         asked_for(house(MORNINGS), 3)
         run = make_popular()
 
@@ -185,7 +185,7 @@ class TestANight:
         assert voice.calls == []
         assert set(Clip.objects.values_list("is_shareable", flat=True)) == {True}
 
-    def test_what_is_not_fit_for_others_is_never_touched(
+    def test_the_nightly_run_never_touches_private_reflections(
         self, voice: FakeVoice, caplog: pytest.LogCaptureFixture
     ) -> None:
         asked_for(house(PRIVATE), 100, is_shareable=False)
@@ -209,7 +209,7 @@ class TestANight:
         assert [call.voice for call in voice.calls] == ["nova"]
         assert not Clip.objects.get(content_hash=own.content_hash).is_shareable
 
-    def test_exactly_these_are_held(self) -> None:
+    def test_exactly_the_popular_reflections_are_pinned(self) -> None:
         asked_for(house(MORNINGS), 3)
         night()
         assert held() == hashes(MORNINGS)
@@ -220,7 +220,7 @@ class TestANight:
         assert held() == hashes(HARBOUR)
         assert not Pin.objects.exclude(reason=Pin.Reason.FREQUENT).exists()
 
-    def test_to_be_popular_publishes_nothing_and_lets_nobody_hear_more(self) -> None:
+    def test_a_popular_reflection_is_no_more_public_than_before(self) -> None:
         asked_for(house(MORNINGS), 3)
         night()
         content_hash = house(MORNINGS).content_hash
@@ -230,7 +230,7 @@ class TestANight:
         assert not Pin.objects.published().exists()
         assert access_to(house(MORNINGS, "onyx").content_hash) is Access.RESTRICTED
 
-    def test_it_is_at_2_41_by_schedule_and_never_at_once(self) -> None:
+    def test_the_nightly_run_is_scheduled_at_2_41_and_never_at_once(self) -> None:
         migration = import_module("ttscache.migrations.0005_schedules")
         migration.schedule_tasks(apps, None)
         schedule = Schedule.objects.get(name="frequent reflections")
@@ -263,7 +263,7 @@ class TestAtHand:
         Pin.objects.create(content_hash=request.content_hash, reason=Pin.Reason.FREQUENT)
         return request.content_hash
 
-    def test_they_are_fetched_into_the_files_alone_and_nothing_is_made(
+    def test_popular_clips_are_fetched_into_the_file_tier_without_a_call(
         self, cache: SpeechCache, tier: FileTier, voice: FakeVoice
     ) -> None:
         content_hash = self.popular(1)
@@ -273,7 +273,9 @@ class TestAtHand:
         assert list(cache.tiers.local[0].entries()) == []
         assert voice.calls == []
 
-    def test_they_stay_when_room_is_made(self, cache: SpeechCache, tier: FileTier) -> None:
+    def test_popular_clips_stay_when_the_file_tier_makes_room(
+        self, cache: SpeechCache, tier: FileTier
+    ) -> None:
         kept = {self.popular(number) for number in range(3)}
         keep_at_hand(cache)
         for number in range(20):
@@ -281,7 +283,7 @@ class TestAtHand:
 
         assert kept <= {content_hash for content_hash, _ in tier.entries()}
 
-    def test_what_is_not_held_any_more_makes_room_like_all_others(
+    def test_clips_that_are_no_longer_popular_are_evicted_like_others(
         self, cache: SpeechCache, tier: FileTier
     ) -> None:
         content_hash = self.popular(1)
@@ -293,7 +295,7 @@ class TestAtHand:
 
         assert not tier.has(content_hash)
 
-    def test_a_few_are_fetched_at_a_time(self, cache: SpeechCache, tier: FileTier) -> None:
+    def test_popular_clips_are_fetched_a_few_at_a_time(self, cache: SpeechCache, tier: FileTier) -> None:
         for number in range(FETCHED_AT_ONCE + 2):
             self.popular(number, size=100)
         keep_at_hand(cache)
@@ -302,7 +304,9 @@ class TestAtHand:
 
         assert len(list(tier.entries())) == FETCHED_AT_ONCE + 2
 
-    def test_more_than_fit_do_not_push_each_other_out(self, cache: SpeechCache, tier: FileTier) -> None:
+    def test_popular_clips_beyond_the_bound_do_not_evict_each_other(
+        self, cache: SpeechCache, tier: FileTier
+    ) -> None:
         for number in range(FETCHED_AT_ONCE):
             self.popular(number, size=20_000)
         keep_at_hand(cache)
@@ -312,7 +316,7 @@ class TestAtHand:
         assert set(tier.entries()) == held
         assert len(held) == 4
 
-    def test_what_is_there_costs_one_query(
+    def test_fetching_popular_clips_that_are_there_takes_one_query(
         self, cache: SpeechCache, tier: FileTier, django_assert_num_queries: Any
     ) -> None:
         self.popular(1)
@@ -320,7 +324,7 @@ class TestAtHand:
         with django_assert_num_queries(1):
             keep_at_hand(cache)
 
-    def test_what_is_held_for_another_reason_is_left_where_it_is(
+    def test_fetching_popular_clips_leaves_clips_pinned_for_other_reasons(
         self, cache: SpeechCache, tier: FileTier
     ) -> None:
         self.popular(1)

@@ -72,7 +72,7 @@ def heard_before(listening: Listening, content_hash: str = "f" * 32) -> list[str
     return listening.heard[:-1]
 
 
-def test_what_follows_is_queued_before_all_that_is_scheduled(start_prefetcher: StartPrefetcher) -> None:
+def test_predicted_clips_are_queued_before_scheduled_ones(start_prefetcher: StartPrefetcher) -> None:
     start_prefetcher(lambda _: NEXT)
     prefetch.note_request(KEY)
     wait_until(lambda: WarmItem.objects.count() == 2, "both to be queued")
@@ -82,7 +82,7 @@ def test_what_follows_is_queued_before_all_that_is_scheduled(start_prefetcher: S
     assert set(run.items.values_list("lane", "state")) == {(Lane.PREFETCH, "queued")}
 
 
-def test_what_is_scheduled_already_changes_its_lane(start_prefetcher: StartPrefetcher) -> None:
+def test_a_predicted_clip_that_is_scheduled_changes_its_lane(start_prefetcher: StartPrefetcher) -> None:
     run = warming.start_run("everything", NEXT)
     start_prefetcher(lambda _: NEXT[:1])
     prefetch.note_request(KEY)
@@ -92,7 +92,7 @@ def test_what_is_scheduled_already_changes_its_lane(start_prefetcher: StartPrefe
     assert WarmRun.objects.get() == run
 
 
-def test_where_all_is_there_nothing_is_written(start_prefetcher: StartPrefetcher) -> None:
+def test_a_prediction_writes_nothing_when_all_clips_exist(start_prefetcher: StartPrefetcher) -> None:
     for wanted in NEXT:
         Clip.objects.record(wanted.speech, "question")
         speech_cache().tiers.permanent.put(entry(wanted.speech.content_hash))
@@ -105,14 +105,14 @@ def test_where_all_is_there_nothing_is_written(start_prefetcher: StartPrefetcher
     assert not WarmRun.objects.exists()
 
 
-def test_within_a_minute_the_same_is_looked_at_once(listening: Listening) -> None:
+def test_a_prediction_is_made_at_most_once_a_minute_for_a_clip(listening: Listening) -> None:
     for _ in range(20):
         prefetch.note_request(KEY)
 
     assert heard_before(listening) == [KEY]
 
 
-def test_to_ask_costs_no_query_and_waits_for_nobody(
+def test_asking_for_a_prediction_makes_no_query_and_does_not_wait(
     listening: Listening, django_assert_num_queries: Any
 ) -> None:
     listening.may_go_on.clear()
@@ -125,7 +125,7 @@ def test_to_ask_costs_no_query_and_waits_for_nobody(
     assert len(listening.heard) <= MOST_WAITING + 1
 
 
-def test_what_found_no_room_may_be_asked_for_again(listening: Listening) -> None:
+def test_a_prediction_dropped_for_lack_of_room_may_be_asked_for_again(listening: Listening) -> None:
     listening.may_go_on.clear()
     for content_hash in OTHERS:
         prefetch.note_request(content_hash)
@@ -139,14 +139,14 @@ def test_what_found_no_room_may_be_asked_for_again(listening: Listening) -> None
 @pytest.mark.parametrize(
     "error", [OperationalError("gone"), KeyError("a mistake")], ids=["outage", "mistake"]
 )
-def test_an_error_ends_one_prediction_and_no_other(listening: Listening, error: Exception) -> None:
+def test_an_error_ends_only_its_own_prediction(listening: Listening, error: Exception) -> None:
     listening.errors = [error]
     prefetch.note_request(KEY)
 
     assert heard_before(listening) == [KEY]
 
 
-def test_while_the_database_is_away_nothing_is_said_of_it(
+def test_predictions_log_nothing_while_the_database_is_away(
     listening: Listening, caplog: pytest.LogCaptureFixture
 ) -> None:
     listening.errors = [OperationalError("gone")]
@@ -156,7 +156,7 @@ def test_while_the_database_is_away_nothing_is_said_of_it(
     assert caplog.records == []
 
 
-def test_switched_off_there_is_no_thread_for_it(settings: Any) -> None:
+def test_no_prediction_thread_runs_when_prediction_is_off(settings: Any) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "predict_ahead": 0}
     prefetch.start_prefetching()
 
@@ -186,7 +186,7 @@ class TestRequests:
         ],
         ids=["whole", "from the start", "probe", "later part", "more than there is", "head"],
     )
-    def test_what_counts_as_a_request_is_noted(
+    def test_a_counted_request_asks_for_a_prediction(
         self, listening: Listening, there: str, method: str, headers: dict[str, str], is_noted: bool
     ) -> None:
         getattr(Client(), method)(f"/api/audio/{there}.mp3", headers=headers)
@@ -203,7 +203,7 @@ class TestRequests:
 
         assert heard_before(listening) == [clip.content_hash]
 
-    def test_a_published_hit_stays_without_a_query(
+    def test_a_published_hit_with_prediction_makes_no_query(
         self, listening: Listening, there: str, django_assert_num_queries: Any
     ) -> None:
         with django_assert_num_queries(0):
@@ -211,7 +211,7 @@ class TestRequests:
 
         assert heard_before(listening) == [there]
 
-    def test_a_clip_that_others_may_not_hear_is_not(self, listening: Listening) -> None:
+    def test_a_private_clip_asks_for_no_prediction(self, listening: Listening) -> None:
         Clip.objects.record(speech(), "question")
         assert Client().get(f"/api/audio/{speech().content_hash}.mp3").status_code == 404
 

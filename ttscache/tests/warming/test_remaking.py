@@ -32,7 +32,7 @@ OLD, NEW = spoken(REQUEST), hum(2, level=4_000)
 
 @pytest.fixture(autouse=True)
 def voice() -> Iterator[FakeVoice]:
-    """It has said the clip once, and would say it otherwise now."""
+    """A voice that has spoken the clip once and would now speak it differently."""
     voice = FakeVoice()
     speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
     speech_cache().generate(GenerationJob(REQUEST, "question")).recording.result()
@@ -74,7 +74,7 @@ def the_item() -> tuple[str, str]:
     return item.state, item.reason
 
 
-def test_listeners_get_the_new_sound_under_a_new_address() -> None:
+def test_a_remade_clip_has_a_new_address() -> None:
     before = Clip.objects.get()
     assert make_again().state == WarmRun.State.DONE
     after = Clip.objects.get()
@@ -83,7 +83,7 @@ def test_listeners_get_the_new_sound_under_a_new_address() -> None:
     assert (after.pk, after.duration_ms) == (before.pk, 2_000)
 
 
-def test_the_old_one_plays_while_the_new_one_is_made(voice) -> None:
+def test_the_old_clip_plays_while_it_is_remade(voice) -> None:
     voice.may_go_on.clear()
     item = remaking.start_remake("again", remaking.plan_remakes(WANTED)).items.get()
     making = speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=item.newer_than))
@@ -94,7 +94,7 @@ def test_the_old_one_plays_while_the_new_one_is_made(voice) -> None:
     assert making.recording.result().audio == heard() == NEW
 
 
-def test_a_failure_leaves_the_old_one(voice) -> None:
+def test_a_failed_remake_leaves_the_old_clip(voice) -> None:
     voice.fails_on = REQUEST.text
     assert make_again().state == WarmRun.State.FAILED
     assert heard() == OLD
@@ -102,13 +102,13 @@ def test_a_failure_leaves_the_old_one(voice) -> None:
     assert not Invalidation.objects.exists()
 
 
-def test_what_nobody_can_keep_leaves_the_old_one(monkeypatch) -> None:
+def test_a_remake_that_no_tier_stores_leaves_the_old_clip(monkeypatch) -> None:
     monkeypatch.setattr(speech_cache().tiers, "permanents", ())  # none of them takes it
     assert make_again().state == WarmRun.State.FAILED
     assert heard() == OLD
 
 
-def test_other_processes_give_their_copies_up() -> None:
+def test_a_remake_drops_the_copies_of_other_processes() -> None:
     elsewhere = speech_cache()
     copies = LocalCopies(elsewhere)
     copies.forget_removed()
@@ -120,7 +120,7 @@ def test_other_processes_give_their_copies_up() -> None:
     assert elsewhere.find(REQUEST.content_hash).entry.audio == NEW  # type: ignore[union-attr]
 
 
-def test_a_copy_of_the_old_one_that_comes_late_is_given_up_as_well() -> None:
+def test_a_late_copy_of_the_old_clip_is_dropped_after_a_remake() -> None:
     cache = speech_cache()
     copies = LocalCopies(cache)
     copies.forget_removed()
@@ -133,7 +133,7 @@ def test_a_copy_of_the_old_one_that_comes_late_is_given_up_as_well() -> None:
     assert heard() == NEW
 
 
-def test_in_a_bucket_the_new_one_has_a_name_of_its_own(clips_bucket) -> None:
+def test_a_remade_clip_has_its_own_object_name(clips_bucket) -> None:
     speech_cache().generator.synthesizer = Synthesizer(FakeVoice(), speech_cache().ledger)
     make_again()
     first = Clip.objects.get()  # it has moved there
@@ -151,14 +151,14 @@ def test_an_item_whose_maker_died_after_the_clip_was_kept_is_not_paid_twice(voic
     assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.SKIPPED)
 
 
-def test_one_whose_maker_died_before_that_is_made_by_the_next(voice) -> None:
+def test_a_remake_whose_worker_died_early_is_made_by_the_next(voice) -> None:
     run = remaking.start_remake("again", remaking.plan_remakes(WANTED))
     run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed", attempts=1)
     worker.work(seconds=20)
     assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.DONE)
 
 
-def test_two_who_ask_before_it_is_made_pay_once(voice) -> None:
+def test_two_requests_for_one_remake_pay_once(voice) -> None:
     planned = remaking.plan_remakes(WANTED)  # both have seen the same page
     for requested_by in ("ana", "ben"):
         remaking.start_remake(f"again, {requested_by}", planned, requested_by=requested_by)
@@ -167,17 +167,17 @@ def test_two_who_ask_before_it_is_made_pay_once(voice) -> None:
     assert sorted(WarmItem.objects.values_list("state", flat=True)) == ["done", "skipped"]
 
 
-def test_what_is_under_way_is_not_asked_for_again() -> None:
+def test_a_remake_under_way_is_not_requested_again() -> None:
     remaking.start_remake("again", remaking.plan_remakes(WANTED))
     assert remaking.plan_remakes(WANTED).clips == ()
 
 
-def test_what_is_not_made_yet_is_not_made_again() -> None:
+def test_a_clip_without_audio_is_made_and_not_remade() -> None:
     missing = ClipSpec(speech("And then?"), "question")
     assert remaking.plan_remakes([*WANTED, missing]).characters == len(REQUEST.text)
 
 
-def test_whoever_follows_a_lease_that_only_looked_makes_it_all_the_same(voice) -> None:
+def test_a_remake_follows_a_lease_that_made_nothing_and_makes_the_clip(voice) -> None:
     speech_cache().generator.leases = leases = WatchedLeases(8)
     held = leases.acquire(REQUEST.content_hash)
     assert held is not None
@@ -187,7 +187,7 @@ def test_whoever_follows_a_lease_that_only_looked_makes_it_all_the_same(voice) -
     assert making.recording.result().audio == NEW
 
 
-def test_a_clip_in_parts_is_said_anew_in_all_of_them(voice) -> None:
+def test_a_remake_makes_every_part_of_a_clip_anew(voice) -> None:
     long = speech("This sentence is said in one of its parts. " * 30)
     voice.audio = None
     speech_cache().generate(GenerationJob(long, "question")).recording.result()
@@ -196,13 +196,13 @@ def test_a_clip_in_parts_is_said_anew_in_all_of_them(voice) -> None:
     assert len(voice.calls) == 2 * first > 2
 
 
-def test_it_is_booked_as_spending(voice) -> None:
+def test_a_remake_is_booked_as_spending(voice) -> None:
     make_again()
     speech_cache().ledger.flush()
     assert sum(Spending.objects.values_list("calls", flat=True)) == 2
 
 
-def test_what_failed_can_be_tried_again(voice) -> None:
+def test_a_failed_remake_can_be_tried_again(voice) -> None:
     voice.errors = [ProviderFailed()] * 3
     run = make_again()
     assert run.state == WarmRun.State.FAILED
@@ -211,13 +211,13 @@ def test_what_failed_can_be_tried_again(voice) -> None:
     assert (heard(), the_item()[0]) == (NEW, WarmItem.State.DONE)
 
 
-def test_the_same_bytes_once_more_disturb_nobody(voice) -> None:
+def test_a_remake_with_equal_bytes_changes_nothing(voice) -> None:
     voice.audio = OLD
     make_again()
     assert (heard(), Invalidation.objects.count(), ClipFile.objects.count()) == (OLD, 0, 1)
 
 
-def test_it_is_content_with_what_was_made_since_somebody_asked(voice) -> None:
+def test_a_remake_accepts_a_clip_made_since_it_was_requested(voice) -> None:
     asked = timezone.now()
     Clip.objects.update(stored_at=asked + timedelta(seconds=1))
     speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=asked)).recording.result()
@@ -228,26 +228,26 @@ def grown() -> int:
     return round(_bytes_a_day() * GROWTH_DAYS)
 
 
-def test_storage_has_grown_by_what_the_new_one_is_larger() -> None:
+def test_a_remake_grows_storage_by_the_difference() -> None:
     before = ClipFile.objects.get().file_size
     Clip.objects.update(stored_at=timezone.now() - timedelta(days=GROWTH_DAYS + 1))
     make_again()
     assert grown() == ClipFile.objects.get().file_size - before
 
 
-def test_of_one_that_is_new_itself_by_all_of_it() -> None:
+def test_a_new_clip_grows_storage_by_its_size() -> None:
     make_again()
     assert grown() == ClipFile.objects.get().file_size
 
 
 # --- when the model retires ---------------------------------------------------------------------------------
-def test_while_the_model_answers_a_clip_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clip_can_be_remade_while_its_model_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_before_shutdown(1, monkeypatch)
     assert make_again().state == WarmRun.State.DONE
     assert heard() == NEW
 
 
-def test_once_the_model_has_retired_nothing_is_marked_to_be_made_again(
+def test_no_clip_is_marked_for_a_remake_after_its_model_retired(
     voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_before_shutdown(0, monkeypatch)
@@ -258,7 +258,7 @@ def test_once_the_model_has_retired_nothing_is_marked_to_be_made_again(
     assert (heard(), voice.calls) == (OLD, [])
 
 
-def test_what_was_queued_before_that_day_fails_without_a_call_and_the_old_clip_stays(
+def test_a_queued_remake_of_a_retired_model_fails_without_a_call_and_keeps_the_old_clip(
     voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = remaking.start_remake("again", remaking.plan_remakes(WANTED))
@@ -270,7 +270,7 @@ def test_what_was_queued_before_that_day_fails_without_a_call_and_the_old_clip_s
     assert (heard(), voice.calls) == (OLD, [])
 
 
-def test_while_the_model_answers_the_old_bytes_stay_where_a_new_take_fails(
+def test_a_failed_remake_keeps_the_old_bytes_while_the_model_answers(
     voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_before_shutdown(1, monkeypatch)

@@ -1,4 +1,4 @@
-"""What staff are told of a clip that came out with other words than its text has."""
+"""Staff see which words differ in a reworded clip."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def test_the_words_that_differ_are_shown_for_a_text_of_the_bank() -> None:
     assert failed_item("analysis").reason == SAID
 
 
-def test_no_word_of_a_reflection_is_shown() -> None:
-    """It may say what a listener said."""
+def test_no_word_of_a_reworded_reflection_is_shown() -> None:
+    """A reflection may quote a listener."""
     assert failed_item("analysis").reason == Reworded.sentence
 
 

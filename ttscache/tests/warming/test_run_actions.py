@@ -86,9 +86,7 @@ def under_way(voice: FakeVoice) -> Iterator[None]:
 
 
 class TestPause:
-    def test_a_clip_under_way_is_finished_and_no_further_one_begun(
-        self, run: WarmRun, voice: FakeVoice
-    ) -> None:
+    def test_a_paused_run_finishes_its_clip_and_begins_no_other(self, run: WarmRun, voice: FakeVoice) -> None:
         with under_way(voice):
             assert warming.pause(run, STAFF)
         run.refresh_from_db()
@@ -96,20 +94,20 @@ class TestPause:
         assert states(run) == ["done", "queued", "queued", "queued"]
         assert Clip.objects.with_audio().count() == len(voice.calls) == 1
 
-    def test_what_staff_paused_goes_on_only_when_they_say_so(self, run: WarmRun) -> None:
+    def test_a_run_paused_by_staff_resumes_only_on_their_request(self, run: WarmRun) -> None:
         warming.pause(run, STAFF)
         warming.resume_paused(Budget(None))
         assert finished(run).state == WarmRun.State.PAUSED
         assert warming.resume(run)
         assert finished(run).state == WarmRun.State.DONE
 
-    def test_who_asks_again_joins_it_and_it_stays_paused(self, run: WarmRun, voice: FakeVoice) -> None:
+    def test_a_request_that_joins_a_paused_run_leaves_it_paused(self, run: WarmRun, voice: FakeVoice) -> None:
         warming.pause(run, STAFF)
         assert warming.start_run("here", WANTED) == run
         assert finished(run).state == WarmRun.State.PAUSED
         assert voice.calls == []
 
-    def test_what_waits_for_money_can_be_paused_by_staff_but_not_the_other_way_round(
+    def test_staff_can_pause_a_run_that_waits_for_the_budget_and_the_budget_cannot_replace_their_pause(
         self, run: WarmRun
     ) -> None:
         assert warming.pause(run, BUDGET)
@@ -118,7 +116,7 @@ class TestPause:
         run.refresh_from_db()
         assert run.paused_because == STAFF
 
-    def test_money_that_is_there_again_does_not_undo_what_staff_paused_meanwhile(self, run: WarmRun) -> None:
+    def test_a_restored_budget_does_not_resume_a_run_paused_by_staff(self, run: WarmRun) -> None:
         warming.pause(run, BUDGET)
         seen = WarmRun.objects.get(pk=run.pk)
         warming.pause(run, STAFF)
@@ -126,12 +124,12 @@ class TestPause:
         run.refresh_from_db()
         assert (run.state, run.paused_because) == (WarmRun.State.PAUSED, STAFF)
 
-    def test_what_has_ended_is_neither_paused_nor_resumed(self, run: WarmRun) -> None:
+    def test_an_ended_run_is_neither_paused_nor_resumed(self, run: WarmRun) -> None:
         finished(run)
         assert not warming.pause(run, STAFF)
         assert not warming.resume(run)
 
-    def test_going_on_calls_for_hands(self, run: WarmRun) -> None:
+    def test_resuming_a_run_enqueues_workers(self, run: WarmRun) -> None:
         warming.pause(run, STAFF)
         OrmQ.objects.all().delete()
         warming.resume(run)
@@ -139,14 +137,16 @@ class TestPause:
 
 
 class TestCancel:
-    def test_nothing_is_left_queued_or_taken(self, run: WarmRun, voice: FakeVoice) -> None:
+    def test_a_cancelled_run_has_no_queued_or_taken_item(self, run: WarmRun, voice: FakeVoice) -> None:
         assert warming.cancel(run)
         assert finished(run).state == WarmRun.State.CANCELLED
         assert states(run) == ["cancelled"] * 4
         assert set(run.items.values_list("reason", flat=True)) == {warming.CANCELLED}
         assert (voice.calls, worker.is_work_left(), run.finished_at is None) == ([], False, False)
 
-    def test_a_clip_under_way_is_finished_kept_and_says_so(self, run: WarmRun, voice: FakeVoice) -> None:
+    def test_a_cancelled_run_finishes_and_keeps_the_clip_under_way(
+        self, run: WarmRun, voice: FakeVoice
+    ) -> None:
         with under_way(voice):
             assert warming.cancel(run)
             assert states(run) == ["cancelled"] * 4
@@ -156,11 +156,11 @@ class TestCancel:
         run.refresh_from_db()
         assert run.state == WarmRun.State.CANCELLED
 
-    def test_what_has_ended_is_not_cancelled(self, run: WarmRun) -> None:
+    def test_an_ended_run_is_not_cancelled(self, run: WarmRun) -> None:
         assert not warming.cancel(finished(run))
         assert states(run) == ["done"] * 4
 
-    def test_who_asks_afterwards_gets_a_run_of_their_own(self, run: WarmRun) -> None:
+    def test_a_request_after_a_cancelled_run_gets_a_new_run(self, run: WarmRun) -> None:
         warming.cancel(run)
         again = warming.start_run("here", WANTED)
         assert again != run
@@ -178,12 +178,12 @@ class TestTryAgain:
         voice.calls.clear()
         return run
 
-    def test_in_the_same_run_and_only_what_failed(self, failed: WarmRun, voice: FakeVoice) -> None:
+    def test_a_retry_repeats_only_failed_items_in_their_run(self, failed: WarmRun, voice: FakeVoice) -> None:
         assert warming.retry_failed(failed) == failed
         assert finished(failed).state == WarmRun.State.DONE
         assert made(voice) == ["two"]
 
-    def test_in_the_run_that_is_under_way_by_now(self, failed: WarmRun, voice: FakeVoice) -> None:
+    def test_a_retry_joins_the_run_under_way(self, failed: WarmRun, voice: FakeVoice) -> None:
         later = warming.start_run("here", [*WANTED[2:], ClipSpec(speech("This is number five."), "question")])
         assert warming.retry_failed(failed) == later
         assert finished(later).state == WarmRun.State.DONE
@@ -191,7 +191,7 @@ class TestTryAgain:
         assert failed.state == WarmRun.State.FAILED
         assert sorted(made(voice)) == ["five", "two"]
 
-    def test_where_nothing_failed_nothing_happens(self, run: WarmRun) -> None:
+    def test_a_retry_without_failed_items_changes_nothing(self, run: WarmRun) -> None:
         finished(run)
         OrmQ.objects.all().delete()
         assert warming.retry_failed(run) is None
@@ -199,11 +199,13 @@ class TestTryAgain:
         assert run.state == WarmRun.State.DONE
         assert OrmQ.objects.count() == 0
 
-    def test_a_second_press_of_the_button_changes_nothing(self, failed: WarmRun) -> None:
+    def test_a_second_press_of_retry_changes_nothing(self, failed: WarmRun) -> None:
         assert warming.retry_failed(failed) == failed
         assert warming.retry_failed(failed) is None
 
-    def test_not_for_listeners_however_often_they_ask(self, failed: WarmRun, voice: FakeVoice) -> None:
+    def test_a_failed_item_is_not_retried_for_listeners_within_the_hour(
+        self, failed: WarmRun, voice: FakeVoice
+    ) -> None:
         before = len(voice.calls)
         for _ in range(3):
             warming.prioritize("ahead", WANTED)
@@ -211,13 +213,15 @@ class TestTryAgain:
         worker.work(seconds=20)
         assert (len(voice.calls), WarmRun.objects.count()) == (before, 1)
 
-    def test_for_listeners_again_after_an_hour(self, failed: WarmRun, voice: FakeVoice) -> None:
+    def test_a_failed_item_is_retried_for_listeners_after_an_hour(
+        self, failed: WarmRun, voice: FakeVoice
+    ) -> None:
         failed.items.update(finished_at=timezone.now() - timedelta(minutes=61))
         warming.prioritize("ahead", WANTED)
         worker.work(seconds=20)
         assert Clip.objects.with_audio().count() == len(WANTED)
 
-    def test_what_others_made_meanwhile_was_there_already(self, failed: WarmRun, voice: FakeVoice) -> None:
+    def test_a_retry_skips_clips_that_others_made_meanwhile(self, failed: WarmRun, voice: FakeVoice) -> None:
         finished(warming.start_run("there", WANTED))
         assert warming.retry_failed(failed) == failed
         finished(failed)
@@ -226,26 +230,24 @@ class TestTryAgain:
 
 
 class TestLanes:
-    def test_the_faster_lane_is_taken_first(self, run: WarmRun, voice: FakeVoice) -> None:
+    def test_workers_take_the_faster_lane_first(self, run: WarmRun, voice: FakeVoice) -> None:
         warming.start_run(
             "listener", [ClipSpec(speech("A listener hears five."), "question")], lane=Lane.PREFETCH
         )
         finished(run)
         assert made(voice) == ["five", "one", "two", "three", "four"]
 
-    def test_who_joins_in_the_faster_lane_takes_their_clips_along(
-        self, run: WarmRun, voice: FakeVoice
-    ) -> None:
+    def test_joining_in_a_faster_lane_moves_the_clips_to_it(self, run: WarmRun, voice: FakeVoice) -> None:
         warming.start_run("here", WANTED[2:], lane=Lane.PREFETCH)
         finished(run)
         assert made(voice) == ["three", "four", "one", "two"]
 
-    def test_who_joins_in_the_slower_lane_slows_nobody_down(self) -> None:
+    def test_joining_in_a_slower_lane_moves_no_clip(self) -> None:
         run = warming.start_run("here", WANTED[:2], lane=Lane.PREFETCH)
         warming.start_run("here", WANTED)
         assert list(run.items.values_list("lane", flat=True)) == [1, 1, 2, 2]
 
-    def test_a_hurry_moves_clips_that_wait_in_any_run_and_makes_no_second_item(
+    def test_expediting_moves_waiting_clips_of_any_run_without_a_second_item(
         self, run: WarmRun, voice: FakeVoice
     ) -> None:
         warming.prioritize("listener", WANTED[3:])
@@ -254,9 +256,7 @@ class TestLanes:
         finished(run)
         assert made(voice) == ["four", "one", "two", "three"]
 
-    def test_a_hurry_puts_what_waits_nowhere_into_a_run_of_its_own(
-        self, run: WarmRun, voice: FakeVoice
-    ) -> None:
+    def test_expediting_puts_other_clips_into_their_own_run(self, run: WarmRun, voice: FakeVoice) -> None:
         warming.prioritize("listener", [*WANTED[3:], ClipSpec(speech("A listener hears five."), "question")])
         finished(run)
         assert [item.clip.content_text for item in WarmItem.objects.filter(run__scope="listener")] == [
@@ -264,7 +264,7 @@ class TestLanes:
         ]
         assert set(made(voice)[:2]) == {"four", "five"}
 
-    def test_a_hurry_writes_nothing_where_nothing_is_missing(self, run: WarmRun) -> None:
+    def test_expediting_writes_nothing_when_no_clip_is_missing(self, run: WarmRun) -> None:
         finished(run)
         OrmQ.objects.all().delete()
         with CaptureQueriesContext(connection) as queries:
@@ -272,9 +272,7 @@ class TestLanes:
         assert [query["sql"][:6] for query in queries] == ["SELECT"]
         assert (WarmRun.objects.count(), OrmQ.objects.count()) == (1, 0)
 
-    def test_who_joins_with_something_new_calls_for_hands_and_who_does_not_calls_nobody(
-        self, run: WarmRun
-    ) -> None:
+    def test_joining_with_new_clips_enqueues_workers_and_joining_without_does_not(self, run: WarmRun) -> None:
         WarmRun.objects.update(state=WarmRun.State.RUNNING)
         OrmQ.objects.all().delete()
         warming.start_run("here", WANTED)
@@ -295,34 +293,34 @@ class TestProgress:
         run.items.filter(position__lt=2).update(state="done", finished_at=now)
         run.refresh_from_db()
 
-    def test_the_time_left_follows_the_pace(self, run: WarmRun) -> None:
+    def test_the_time_left_follows_the_measured_time_of_a_clip(self, run: WarmRun) -> None:
         self.at_work_for(run, 20)
         assert progress_of(run)["eta_seconds"] == 20
 
-    def test_a_time_in_which_it_was_held_up_does_not_count(self, run: WarmRun) -> None:
+    def test_time_while_a_run_was_held_up_does_not_count_for_the_estimate(self, run: WarmRun) -> None:
         self.at_work_for(run, 20, days=2)
         assert progress_of(run)["eta_seconds"] == 20
 
-    def test_clips_of_an_earlier_try_do_not_count(self, run: WarmRun) -> None:
+    def test_clips_of_an_earlier_try_do_not_count_for_the_estimate(self, run: WarmRun) -> None:
         self.at_work_for(run, 20)
         run.items.filter(position=0).update(finished_at=timezone.now() - timedelta(days=2))
         assert progress_of(run)["eta_seconds"] == 40
 
-    def test_while_it_is_paused_nobody_knows(self, run: WarmRun) -> None:
+    def test_a_paused_run_has_no_time_left(self, run: WarmRun) -> None:
         self.at_work_for(run, 20)
         warming.pause(run, STAFF)
         run.refresh_from_db()
         told = progress_of(run)
         assert (told["state"], told["paused_because"], told["eta_seconds"]) == ("paused", "staff", None)
 
-    def test_what_was_cancelled_is_counted(self, run: WarmRun) -> None:
+    def test_a_run_counts_its_cancelled_items(self, run: WarmRun) -> None:
         self.at_work_for(run, 20)
         warming.cancel(run)
         run.refresh_from_db()
         told = progress_of(run)
         assert (told["done"], told["cancelled"], told["total"], told["eta_seconds"]) == (2, 2, 4, 0)
 
-    def test_its_start_is_its_first_one(self, run: WarmRun, voice: FakeVoice) -> None:
+    def test_a_resumed_run_keeps_its_first_start(self, run: WarmRun, voice: FakeVoice) -> None:
         voice.fails_on = "two"
         begun = finished(run).started_at
         voice.fails_on = ""

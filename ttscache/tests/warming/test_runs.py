@@ -40,7 +40,7 @@ def finished(run: WarmRun) -> WarmRun:
     return run
 
 
-def test_a_plan_says_what_there_is_to_make_and_writes_nothing() -> None:
+def test_a_warm_plan_counts_missing_clips_and_writes_nothing() -> None:
     planned = warming.plan(WANTED)
 
     assert (len(planned.clips), len(planned.missing)) == (4, 4)
@@ -49,7 +49,7 @@ def test_a_plan_says_what_there_is_to_make_and_writes_nothing() -> None:
     assert not Clip.objects.exists()
 
 
-def test_a_run_makes_every_clip(voice: FakeVoice) -> None:
+def test_a_warm_run_makes_every_clip(voice: FakeVoice) -> None:
     run = finished(warming.start_run("here", WANTED))
 
     assert run.state == WarmRun.State.DONE
@@ -57,14 +57,14 @@ def test_a_run_makes_every_clip(voice: FakeVoice) -> None:
     assert Clip.objects.with_audio().count() == len(voice.calls) == 4
 
 
-def test_who_starts_the_same_again_joins_and_another_scope_gets_its_own() -> None:
+def test_starting_a_run_twice_joins_it_and_another_scope_gets_its_own() -> None:
     run = warming.start_run("here", WANTED)
 
     assert warming.start_run("here", WANTED) == run
     assert warming.start_run("there", WANTED) != run
 
 
-def test_who_joins_with_further_clips_has_them_made_as_well(voice: FakeVoice) -> None:
+def test_joining_a_run_with_more_clips_adds_them(voice: FakeVoice) -> None:
     run = warming.start_run("here", WANTED[:2])
     assert warming.start_run("here", WANTED) == run
     finished(run)
@@ -73,7 +73,7 @@ def test_who_joins_with_further_clips_has_them_made_as_well(voice: FakeVoice) ->
     assert len(voice.calls) == 4
 
 
-def test_who_joins_has_what_failed_tried_again(voice: FakeVoice) -> None:
+def test_joining_a_run_retries_its_failed_items(voice: FakeVoice) -> None:
     run = warming.start_run("here", WANTED)
     run.items.filter(position=0).update(state="failed", reason="busy", attempts=3)
     warming.start_run("here", WANTED)
@@ -82,7 +82,7 @@ def test_who_joins_has_what_failed_tried_again(voice: FakeVoice) -> None:
     assert (run.state, states(run)) == (WarmRun.State.DONE, ["done"] * 4)
 
 
-def test_where_nothing_is_missing_the_run_is_the_one_that_made_it(voice: FakeVoice) -> None:
+def test_a_run_without_missing_clips_is_the_one_that_made_them(voice: FakeVoice) -> None:
     made = finished(warming.start_run("here", WANTED))
     OrmQ.objects.all().delete()
     run = warming.start_run("here", WANTED)
@@ -91,7 +91,7 @@ def test_where_nothing_is_missing_the_run_is_the_one_that_made_it(voice: FakeVoi
     assert not OrmQ.objects.exists()
 
 
-def test_where_others_have_made_it_all_the_run_is_done_at_once(voice: FakeVoice) -> None:
+def test_a_run_whose_clips_all_exist_is_done_at_once(voice: FakeVoice) -> None:
     finished(warming.start_run("there", WANTED))
     run = warming.start_run("here", WANTED)
 

@@ -64,7 +64,7 @@ def make_all_clips() -> None:
 
 
 class TestFirstStart:
-    def test_the_settings_rendition_plays_at_once(self, start: Host) -> None:
+    def test_a_new_site_plays_the_rendition_of_its_settings_at_once(self, start: Host) -> None:
         start(HD)
 
         assert models("live") == models("live", "onyx") == ["tts-1-hd"]
@@ -88,7 +88,7 @@ class TestFirstStart:
         assert (models("live"), models("pending")) == (["tts-1-hd"], ["gpt-realtime-2.1-mini"])
         assert models("live", "onyx") == ["gpt-realtime-2.1-mini"]  # which the earlier system had not
 
-    def test_the_same_settings_as_the_earlier_system_have_nothing_to_wait_for(self, start: Host) -> None:
+    def test_settings_equal_to_the_earlier_system_need_no_new_clip(self, start: Host) -> None:
         adopted = VoiceRendition(provider="openai", model="tts-1-hd", voice="nova").request("Where?")
         clip = Clip.objects.record(adopted, "question")
         Clip.objects.filter(pk=clip.pk).update(stored_at=timezone.now(), adopted_at=timezone.now())
@@ -198,7 +198,7 @@ class TestChanges:
         ],
         ids=["format", "voice map", "provider"],
     )
-    def test_each_of_these_settings_makes_another_rendition(
+    def test_each_voice_setting_makes_another_rendition(
         self, start: Host, change: dict[str, Any], spec: dict[str, Any]
     ) -> None:
         start(HD)
@@ -220,7 +220,7 @@ class TestSeveralHosts:
         start(HD, "two")
         assert (models("live"), models("pending")) == (["gpt-realtime-2.1-mini"], [])
 
-    def test_the_last_host_joins_what_is_pending(self, start: Host) -> None:
+    def test_the_last_of_several_hosts_joins_the_pending_rendition(self, start: Host) -> None:
         start(HD, "one")
         start(HD, "two")
         start(MINI, "one")
@@ -229,9 +229,7 @@ class TestSeveralHosts:
         assert Rendition.objects.filter(listener_voice="nova").count() == 2
         assert models("pending") == ["gpt-realtime-2.1-mini"]
 
-    def test_one_more_host_with_the_old_settings_undoes_nothing_while_others_have_them(
-        self, start: Host
-    ) -> None:
+    def test_an_additional_host_with_old_settings_undoes_nothing(self, start: Host) -> None:
         start(HD, "one")
         start(HD, "two")
         start(MINI, "one")

@@ -28,7 +28,7 @@ def ended_run(clips: int, seconds: float, *, held_up: bool = False) -> None:
         WarmItem.objects.create(run=run, clip=clip, position=position, state="done", characters=1)
 
 
-def test_before_anything_was_measured_a_round_takes_two_seconds() -> None:
+def test_an_unmeasured_round_of_clips_is_estimated_at_two_seconds() -> None:
     assert (seconds_to_make(0), seconds_to_make(5), seconds_to_make(6)) == (
         0,
         FIRST_SECONDS,
@@ -36,7 +36,7 @@ def test_before_anything_was_measured_a_round_takes_two_seconds() -> None:
     )
 
 
-def test_it_is_what_a_round_of_five_took_lately() -> None:
+def test_the_estimate_is_the_recent_time_of_a_round_of_five() -> None:
     ended_run(5, 3)
     ended_run(6, 9)  # two rounds
     assert seconds_to_make(11) == pytest.approx(12)

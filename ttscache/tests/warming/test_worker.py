@@ -1,4 +1,4 @@
-"""What workers take, leave and put back: slots, dead makers, no money, a provider without room."""
+"""Which items workers take, leave and put back: slots, dead workers, no money, an overloaded provider."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_an_item_that_ends_its_process_again_and_again_is_given_up() -> None:
     assert states(run) == ["failed", "done", "done", "done"]
 
 
-def test_nothing_is_made_while_others_hold_every_slot(voice: FakeVoice) -> None:
+def test_a_worker_makes_nothing_while_others_hold_every_slot(voice: FakeVoice) -> None:
     for lane in range(5):
         Lease.objects.create(name=f"warm-slot:{lane}", owner="others", until=Now() + timedelta(seconds=60))
     finished(warming.start_run("here", WANTED))
@@ -104,7 +104,7 @@ def test_a_task_that_finds_every_slot_taken_calls_for_nobody() -> None:
     assert OrmQ.objects.count() == 0
 
 
-def test_who_pulls_for_one_run_pays_for_no_other(voice: FakeVoice) -> None:
+def test_a_worker_of_one_run_takes_no_item_of_another(voice: FakeVoice) -> None:
     mine = warming.start_run("mine", WANTED[:1])
     warming.start_run("another", WANTED[1:])
     worker.work(seconds=20, runs=[mine])
@@ -112,7 +112,7 @@ def test_who_pulls_for_one_run_pays_for_no_other(voice: FakeVoice) -> None:
     assert [call.text for call in voice.calls] == [WANTED[0].speech.text]
 
 
-def test_whoever_stops_takes_no_new_item(voice: FakeVoice) -> None:
+def test_a_stopping_worker_takes_no_new_item(voice: FakeVoice) -> None:
     warming.start_run("here", WANTED)
     worker.work(seconds=20, should_stop=lambda: True)
 
@@ -141,7 +141,7 @@ def test_past_the_budget_a_run_pauses_and_goes_on_when_there_is_room(voice: Fake
     assert len(voice.calls) == len(WANTED)
 
 
-def test_who_asks_again_for_a_paused_run_joins_it(voice: FakeVoice) -> None:
+def test_requesting_a_paused_run_again_joins_it(voice: FakeVoice) -> None:
     budget_of(1.5 * max(len(wanted.speech.text) for wanted in WANTED) * 30 / 1e6)
     run = finished(warming.start_run("here", WANTED))
 
@@ -149,7 +149,7 @@ def test_who_asks_again_for_a_paused_run_joins_it(voice: FakeVoice) -> None:
     assert len(voice.calls) == 1
 
 
-def test_while_the_provider_is_down_items_wait_and_lose_no_attempt(voice: FakeVoice) -> None:
+def test_items_wait_without_losing_an_attempt_while_the_provider_is_down(voice: FakeVoice) -> None:
     voice.is_in_good_health = False
     for _ in range(FAILURES_IN_A_ROW):
         speech_cache().synthesizer.circuit.count(ProviderUnavailable())
@@ -191,12 +191,12 @@ class TestAProviderWithoutRoom:
         voice.errors = [ProviderUnavailable(retry_after_seconds=60)] * 5
         return finished(warming.start_run("here", WANTED))
 
-    def test_no_item_fails_for_it_and_each_says_why_it_waits(self, run: WarmRun) -> None:
+    def test_items_wait_and_say_why_while_the_provider_is_overloaded(self, run: WarmRun) -> None:
         assert states(run) == ["queued"] * 4
         assert f"Waits: {ProviderUnavailable.sentence}" in run.items.values_list("reason", flat=True)
         assert set(run.items.values_list("attempts", flat=True)) == {0}
 
-    def test_it_is_left_alone_by_all_background_work_for_as_long_as_it_asks(
+    def test_background_work_waits_as_long_as_an_overloaded_provider_asks(
         self, run: WarmRun, voice: FakeVoice
     ) -> None:
         asked = len(voice.calls)
@@ -206,13 +206,13 @@ class TestAProviderWithoutRoom:
         assert Lease.objects.filter(name=worker.RATE_LIMIT, until__gt=Now() + timedelta(seconds=50)).exists()
         assert (len(voice.calls), workers_enqueued()) == (asked, 0)
 
-    def test_a_listener_may_still_try(self, run: WarmRun, voice: FakeVoice) -> None:
+    def test_a_listener_may_still_try_an_overloaded_provider(self, run: WarmRun, voice: FakeVoice) -> None:
         voice.errors = []
         playing = speech_cache().generate(GenerationJob(speech("A listener asks for this."), "question"))
         playing.recording.result()
         assert voice.calls[-1].text == "A listener asks for this."
 
-    def test_all_is_made_afterwards(self, run: WarmRun, voice: FakeVoice) -> None:
+    def test_all_items_are_made_after_the_overload(self, run: WarmRun, voice: FakeVoice) -> None:
         voice.errors = []
 
         def is_done() -> (
@@ -239,7 +239,7 @@ def test_late_answers_of_a_provider_that_fails_for_all_are_waited_out(voice: Fak
     assert finished(run).state == WarmRun.State.DONE
 
 
-def test_but_not_for_ever_because_such_calls_may_cost(
+def test_late_answers_are_waited_out_only_so_often_because_they_may_cost(
     voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ttscache.generation.circuit_breaker.FIRST_PAUSE_SECONDS", 0.0)
@@ -256,7 +256,7 @@ def test_but_not_for_ever_because_such_calls_may_cost(
 
 
 class TestATextThatComesOutBroken:
-    """It waits until staff ask; a listener or a schedule may ask as often as they like."""
+    """A text that waits until staff ask; requests of listeners and schedules do not count."""
 
     CALLS = 3  # of one try
 
@@ -267,26 +267,26 @@ class TestATextThatComesOutBroken:
             finished(warming.start_run("here", WANTED[:1]))
         voice.calls.clear()
 
-    def test_a_run_that_started_by_itself_pays_for_nothing(self, voice: FakeVoice) -> None:
+    def test_an_automatic_run_does_not_pay_for_a_broken_text(self, voice: FakeVoice) -> None:
         run = finished(warming.start_run("by itself", WANTED[:1], automatic=True))
         assert (states(run), voice.calls) == (["failed"], [])
         assert run.items.get().reason == ProviderFailed.sentence
 
-    def test_a_listener_s_session_pays_for_nothing(self, voice: FakeVoice) -> None:
+    def test_a_run_of_a_listener_does_not_pay_for_a_broken_text(self, voice: FakeVoice) -> None:
         finished(warming.start_run("prefetch", WANTED[:1], lane=Lane.PREFETCH))
         assert voice.calls == []
 
-    def test_a_run_that_staff_start_tries_again(self, voice: FakeVoice) -> None:
+    def test_a_run_started_by_staff_tries_a_broken_text_again(self, voice: FakeVoice) -> None:
         finished(warming.start_run("staff", WANTED[:1]))
         assert len(voice.calls) == self.CALLS
 
-    def test_a_run_that_staff_try_again_does(self, voice: FakeVoice) -> None:
+    def test_a_run_retried_by_staff_tries_a_broken_text_again(self, voice: FakeVoice) -> None:
         voice.audio = None
         run = WarmRun.objects.filter(scope="here").latest("created_at")
         assert warming.retry_failed(run) == run
         assert finished(run).state == WarmRun.State.DONE
 
-    def test_what_staff_have_made_again_is_tried(self, voice: FakeVoice) -> None:
+    def test_a_remake_requested_by_staff_is_tried_for_a_broken_text(self, voice: FakeVoice) -> None:
         Clip.objects.update(stored_at=Now())
         voice.audio = None
         finished(remaking.start_remake("again", remaking.plan_remakes(WANTED[:1])))
@@ -301,14 +301,16 @@ def test_a_process_without_a_thread_to_spare_fails_no_item(monkeypatch: pytest.M
     assert states(finished(warming.start_run("here", WANTED))) == ["queued"] * 4
 
 
-def test_who_lost_its_slot_takes_nothing_more(voice: FakeVoice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_lost_its_slot_takes_no_more_items(
+    voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Stopped for so long, or cut off, that another works in it by now."""
     monkeypatch.setattr(speech_cache().leases, "is_held", lambda held: False)
     finished(warming.start_run("here", WANTED))
     assert voice.calls == []
 
 
-def test_a_puller_with_a_share_leaves_the_other_slots_to_those_it_calls(voice: FakeVoice) -> None:
+def test_a_worker_with_a_share_leaves_other_slots_to_the_workers_it_enqueues(voice: FakeVoice) -> None:
     """They may be on other hosts, or the other worker of this one's cluster."""
     for host in ("another", "a third"):
         ProcessReport.objects.create(host=host, process="cluster", reported_at=Now())

@@ -31,14 +31,14 @@ class TestCsv:
     def lines(self, client: Client, query: str = "") -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO(text_of(client.get(f"{CSV}?{query}")))))
 
-    def test_it_has_the_figures_of_the_page(self, admin_client):
+    def test_csv_has_the_figures_of_the_dashboard(self, admin_client):
         usage(98)
         usage(2, "generated")
         lines = {(each["section"], each["what"], each["figure"]): each for each in self.lines(admin_client)}
         assert lines["asked", "all", "hit rate"]["value"] == "98.0"
         assert lines["source", "generated", "requests"]["value"] == "2"
 
-    def test_a_line_for_each_number_of_the_tiles_and_cards(self, admin_client):
+    def test_csv_has_a_line_for_each_number_of_the_tiles_and_cards(self, admin_client):
         usage(8, list_price_microusd=4_000_000)
         for outcome, cost in {"ok": 1_000_000, "provider_busy": 0}.items():
             Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=1, cost_microusd=cost)
@@ -47,13 +47,13 @@ class TestCsv:
         assert lines["voice service", "error rate", "percent"]["value"] == "50.0"
         assert lines["storage", "limit", "bytes"]["value"] == ""
 
-    def test_a_text_is_no_formula(self, admin_client):
+    def test_csv_never_turns_a_text_into_a_formula(self, admin_client):
         reflection("=HYPERLINK(1)")
         assert [each["what"] for each in self.lines(admin_client) if each["figure"] == "plays"] == [
             "'=HYPERLINK(1)"
         ]
 
-    def test_it_takes_the_right_to_see_figures(self):
+    def test_csv_requires_the_permission_to_see_figures(self):
         assert staff_with("view_clip").get(CSV).status_code == 403
 
 
@@ -65,23 +65,23 @@ class TestMaking:
     def address(self, clip: Clip, voice: str = "onyx") -> str:
         return reverse("admin:ttscache_clip_speak", args=[clip.pk, voice])
 
-    def test_it_says_the_price_first_and_makes_nothing(self, admin_client):
+    def test_making_a_reflection_shows_the_price_first_and_makes_nothing(self, admin_client):
         page = text_of(admin_client.get(self.address(reflection())))
         assert "1 clip is missing: 21 characters, about $0.001." in page
         assert not WarmRun.objects.exists()
 
-    def test_then_it_is_made_fit_for_others_and_noted_with_its_price(self, admin_client):
+    def test_a_confirmed_reflection_is_made_shareable_and_logged_with_its_price(self, admin_client):
         admin_client.post(self.address(reflection()), YES)
         item = WarmItem.objects.select_related("clip", "run").get()
         assert (item.clip.voice, item.clip.is_shareable, item.run.requested_by) == ("onyx", True, "admin")
         assert "21 characters, about $0.001" in LogEntry.objects.get().change_message
 
-    def test_what_is_private_is_not_made(self, admin_client):
+    def test_a_private_reflection_is_not_made_in_other_voices(self, admin_client):
         clip = reflection(is_shareable=False)
         assert admin_client.post(self.address(clip), YES).status_code == 404
         assert not WarmRun.objects.exists()
 
-    def test_it_takes_the_right_to_make(self):
+    def test_making_a_reflection_requires_the_permission_to_make_clips(self):
         assert staff_with("view_usage", "view_clip").post(self.address(reflection()), YES).status_code == 403
 
 
@@ -97,6 +97,6 @@ class TestHiding:
         assert clip.content_text in text_of(admin_client.get(INDEX))
         assert LogEntry.objects.count() == 2
 
-    def test_it_takes_the_right_to_change_clips(self):
+    def test_hiding_a_reflection_requires_the_permission_to_change_clips(self):
         address = reverse("admin:ttscache_clip_hide", args=[reflection().pk])
         assert staff_with("view_clip").post(address).status_code == 403

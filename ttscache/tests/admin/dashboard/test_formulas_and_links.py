@@ -40,7 +40,7 @@ NOT_READ = {"nav", "svg", "time"}
 
 @dataclass
 class Row:
-    """What stands together: a paragraph, a line of a list or of a table."""
+    """Text that belongs together: a paragraph, a list item or a table row."""
 
     tag: str
     is_of_a_list: bool
@@ -180,27 +180,27 @@ COUNTED = {  # the words that are the link, and what the list behind it counts
 
 
 @pytest.mark.parametrize("words", COUNTED, ids=lambda words: re.sub(r"<[^>]+>", "", words))
-def test_what_is_counted_is_in_the_list(filled, admin_client, words):
+def test_each_count_of_the_dashboard_matches_the_list_it_leads_to(filled, admin_client, words):
     link = link_in(filled, rf'href="([^"]+)"[^>]*>{words}</a>')
     assert admin_client.get(link).context["cl"].result_count == COUNTED[words]
 
 
-def test_the_oldest_is_that_of_the_run_that_was_begun_first(filled, admin_client):
+def test_the_oldest_waiting_clip_is_that_of_the_first_run(filled, admin_client):
     link = link_in(filled, r'href="([^"]+)">Longest wait</a>')
     assert [clip.content_text for clip in admin_client.get(link).context["cl"].result_list] == ["Text 0"]
 
 
-def test_what_could_go_is_told_with_bytes_and_price(filled):
+def test_stale_clips_are_told_with_bytes_and_price(filled):
     card = filled[filled.index("Not asked for in 90 days") :].partition("</section>")[0]
     assert "1 clip</strong></a>, 1.0\xa0KB, $0.0006" in card
 
 
-def test_what_could_go_is_never_counted_for_the_page_alone(admin_client):
+def test_opening_the_dashboard_never_counts_stale_clips(admin_client):
     old_clip("Nobody asks for this.")
     assert "Counted each night, after the clean-up" in text_of(admin_client.get(INDEX))
 
 
-def test_what_failed_too_often_is_tried_again_by_a_press(filled, admin_client):
+def test_a_button_retries_clips_that_failed_too_often(filled, admin_client):
     WarmItem.objects.filter(clip__content_text="Published.").update(finished_at=NOW - 2 * DAY)
     retry = link_in(filled, r'class="dash-button" href="([^"]+)">Try again')
     assert "Published." in text_of(admin_client.get(retry))
@@ -215,9 +215,9 @@ REACHED = [
 
 
 @pytest.mark.parametrize("name", REACHED)
-def test_the_pages_it_leads_to_say_how_they_count(filled, admin_client, name):
+def test_pages_behind_the_dashboard_say_how_they_count(filled, admin_client, name):
     assert "How is this counted?" in text_of(admin_client.get(reverse(f"admin:{name}")))
 
 
-def test_so_does_the_dry_run(filled, admin_client):
+def test_the_dry_run_page_says_how_it_counts(filled, admin_client):
     assert "How is this counted?" in text_of(admin_client.get(STALE))

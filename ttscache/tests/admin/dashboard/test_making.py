@@ -1,4 +1,4 @@
-"""What the dashboard has made: what is published and missing, and another try for what failed."""
+"""The dashboard makes missing published clips and retries failed ones."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def queued() -> set[str]:
 
 
 class TestMakingWhatIsMissing:
-    def test_the_dashboard_offers_it_and_lists_exactly_these(self, admin_client):
+    def test_dashboard_offers_missing_clips_and_lists_exactly_these(self, admin_client):
         published("Here.", stored_at=timezone.now())
         published("Not here.")
         page = text_of(admin_client.get(INDEX))
@@ -68,12 +68,12 @@ class TestMakingWhatIsMissing:
         assert f'href="{CLIPS}?published=yes&amp;made=no">1 missing' in page
         assert listed(admin_client, "published=yes&made=no") == {"Not here."}
 
-    def test_it_says_the_price_first_and_makes_nothing(self, admin_client):
+    def test_making_missing_clips_shows_the_price_first_and_makes_nothing(self, admin_client):
         published("Not here.")
         assert "1 clip is missing: 9 characters, about $0.001." in text_of(admin_client.get(MISSING))
         assert not WarmRun.objects.exists()
 
-    def test_what_costs_more_by_now_than_was_shown_is_asked_about_again(self, admin_client):
+    def test_missing_clips_that_now_cost_more_than_shown_need_a_new_confirmation(self, admin_client):
         published("Not here.")
         page = text_of(admin_client.get(MISSING))
         shown = dict(re.findall(r'type="hidden" name="(shown_usd)" value="([^"]+)"', page))
@@ -82,7 +82,7 @@ class TestMakingWhatIsMissing:
         assert "2 clips are missing: 29 characters" in again
         assert not WarmRun.objects.exists()
 
-    def test_then_it_is_made_and_noted_with_count_and_price(self, admin_client):
+    def test_confirmed_missing_clips_are_made_and_logged_with_count_and_price(self, admin_client):
         published("Here.", stored_at=timezone.now())
         published("Not here.")
         admin_client.post(MISSING, YES)
@@ -91,7 +91,7 @@ class TestMakingWhatIsMissing:
         says = "Make missing published clips. 1 clip is being made: 9 characters, about $0.001."
         assert (entry.get_change_message(), entry.object_id) == (says, str(run.pk))
 
-    def test_in_one_voice_only_that_is_made(self, admin_client):
+    def test_making_missing_clips_of_one_voice_makes_no_other(self, admin_client):
         published("Not here.", "nova")
         published("Not there.", "onyx")
         page = text_of(admin_client.get(f"{INDEX}?voice=onyx"))
@@ -99,7 +99,7 @@ class TestMakingWhatIsMissing:
         admin_client.post(f"{MISSING}?voice=onyx", YES)
         assert queued() == {"Not there."}
 
-    def test_where_all_is_there_nothing_is_offered_or_asked(self, admin_client):
+    def test_dashboard_offers_nothing_when_no_clip_is_missing(self, admin_client):
         published("Here.", stored_at=timezone.now())
         assert MISSING not in text_of(admin_client.get(INDEX))
         assert admin_client.get(MISSING).status_code == 302
@@ -116,18 +116,18 @@ class TestTryingAgain:
         assert "2 clips could not be made in 24 hours" in page
         assert listed(admin_client, "made=failed") == {"One.", "Two."}
 
-    def test_what_is_there_by_now_counts_no_more(self, admin_client):
+    def test_a_failed_clip_that_was_made_since_no_longer_counts(self, admin_client):
         failed("One.")
         Clip.objects.update(stored_at=timezone.now())
         page = text_of(admin_client.get(INDEX))
         assert (figure(page, "failed"), FAILED in page) == ("0", False)
 
-    def test_it_says_the_price_first_and_makes_nothing(self, admin_client):
+    def test_retrying_failed_clips_shows_the_price_first_and_makes_nothing(self, admin_client):
         failed("One.")
         assert "1 clip is missing: 4 characters, about $0.001." in text_of(admin_client.get(FAILED))
         assert not queued()
 
-    def test_then_each_is_tried_in_a_run_of_the_name_it_failed_in_last(self, admin_client):
+    def test_each_failed_clip_is_retried_under_the_name_of_its_last_run(self, admin_client):
         failed("One.", "Two.", scope="first")
         failed("One.", scope="second", hours_ago=0)
         failed("Long ago.", hours_ago=25)
@@ -141,7 +141,7 @@ class TestTryingAgain:
         admin_client.post(FAILED, YES)
         assert WarmRun.objects.active().get().label == "life-story, nova"
 
-    def test_each_run_is_noted_with_count_and_price(self, admin_client):
+    def test_each_retry_run_is_logged_with_count_and_price(self, admin_client):
         failed("One.", "Two.")
         admin_client.post(FAILED, YES)
         says = "Try failed clips again. 2 clips are being made: 8 characters, about $0.001."
@@ -149,7 +149,7 @@ class TestTryingAgain:
 
 
 @pytest.mark.parametrize("address", [MISSING, FAILED], ids=["missing", "failed"])
-def test_it_takes_the_right_to_make(address: str) -> None:
+def test_making_and_retrying_require_the_permission_to_make_clips(address: str) -> None:
     published("Not here.")
     failed("One.")
     client = staff_with("view_usage", "view_clip")

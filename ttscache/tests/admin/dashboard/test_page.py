@@ -33,12 +33,12 @@ pytestmark = pytest.mark.django_db
 
 
 class TestPage:
-    def test_the_first_day_says_what_will_be_here(self, admin_client):
+    def test_dashboard_of_the_first_day_says_what_it_will_show(self, admin_client):
         page = text_of(admin_client.get(INDEX))
         assert "Nobody has listened yet" in page
         assert (figure(page, "hit-rate"), figure(page, "coverage")) == ("-", "0 / 0")
 
-    def test_the_second_day_shows_figures(self, admin_client):
+    def test_dashboard_of_the_second_day_shows_figures(self, admin_client):
         usage(98)
         usage(2, "generated", latency_bucket=10)
         page = text_of(admin_client.get(INDEX))
@@ -52,26 +52,26 @@ class TestPage:
         assert figure(text_of(admin_client.get(f"{INDEX}?view=requests")), "hit-rate") == "50%"
         assert figure(text_of(admin_client.get(f"{INDEX}?view=money")), "hit-rate") == "90%"
 
-    def test_a_loss_is_shown_as_one(self, admin_client):
+    def test_dashboard_shows_a_loss_as_a_loss(self, admin_client):
         usage(1, list_price_microusd=3_000_000)
         Spending.objects.create(hour=timezone.now(), outcome="ok", calls=2, cost_microusd=5_000_000)
         assert figure(text_of(admin_client.get(INDEX)), "saved") == "-$2.00"
 
     @pytest.mark.parametrize("name", [each.name for each in RANGES])
-    def test_each_range_has_a_step_for_each_of_its_rows(self, admin_client, name):
+    def test_charts_have_one_step_for_each_row_of_their_range(self, admin_client, name):
         usage(30)
         page = text_of(admin_client.get(f"{INDEX}?range={name}"))
         chosen = next(each for each in RANGES if each.name == name)
         table = page[page.index('aria-label="Spent and saved, in numbers"') :].partition("</table>")[0]
         assert table.count('<th scope="row">') == chosen.length / chosen.step
 
-    def test_every_number_says_how_it_is_counted(self, admin_client):
+    def test_every_number_of_the_dashboard_says_how_it_is_counted(self, admin_client):
         usage(30)
         page = text_of(admin_client.get(INDEX))
         headings = page.count('<section class="dash-card')
         assert page.count("How is this counted?") >= headings
 
-    def test_every_link_of_the_page_leads_somewhere(self, admin_client):
+    def test_every_link_of_the_dashboard_leads_somewhere(self, admin_client):
         usage(30)
         reflection()
         run = WarmRun.objects.create(scope="life-review, nova", state="failed")
@@ -88,7 +88,7 @@ class TestPage:
             assert admin_client.get(address).status_code == 200, address
             assert "e=1" not in address
 
-    def test_it_takes_no_more_queries_however_much_there_is(self, admin_client):
+    def test_dashboard_takes_the_same_number_of_queries_for_any_amount_of_data(self, admin_client):
         def queries() -> int:
             cache.clear()
             with CaptureQueriesContext(connection) as captured:
@@ -105,13 +105,13 @@ class TestPage:
             WarmRun.objects.create(scope=f"run {number}", state="done")
         assert queries() <= few
 
-    def test_who_may_not_see_figures_has_the_plain_list(self):
+    def test_staff_without_the_permission_for_figures_see_the_plain_list(self):
         usage(30)
         page = text_of(staff_with("view_clip").get(INDEX))
         assert 'class="dash"' not in page
         assert "Clips" in page
 
-    def test_an_analyst_sees_figures_and_no_deeds(self):
+    def test_an_analyst_sees_figures_and_no_buttons(self):
         usage(30)
         reflection()
         page = text_of(staff_with("view_usage").get(INDEX))
@@ -119,19 +119,19 @@ class TestPage:
         for deed in ("Hide", "Make in", "dry run)", "A quiet kind of home."):
             assert deed not in page
 
-    def test_a_text_is_never_markup(self, admin_client):
+    def test_dashboard_never_renders_a_text_as_markup(self, admin_client):
         usage(30)
         reflection("<script>alert(1)</script>")
         assert "<script>alert" not in text_of(admin_client.get(INDEX))
 
-    def test_the_service_says_how_it_is(self, admin_client):
+    def test_dashboard_says_how_the_voice_service_is(self, admin_client):
         assert "Voice service: not used yet" in text_of(admin_client.get(INDEX))
         LastProviderOutcome.objects.create(outcome="ok", at=timezone.now() - DAY)
         assert "Voice service: OK" in text_of(admin_client.get(INDEX))
         LastProviderOutcome.objects.create(outcome="provider_timeout", at=timezone.now())
         assert "Voice service: too slow" in text_of(admin_client.get(INDEX))
 
-    def test_failed_calls_lead_to_exactly_these(self, admin_client):
+    def test_the_count_of_failed_calls_leads_to_exactly_these(self, admin_client):
         outcomes = ("ok", "provider_busy", "provider_unavailable", "provider_timeout")
         for outcome in outcomes:
             Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=1)
@@ -141,7 +141,7 @@ class TestPage:
             rows = admin_client.get(link).context["cl"].result_list
             assert sorted(row.outcome for row in rows) == sorted(failed)
 
-    def test_calls_lead_to_those_of_the_last_day_in_the_voice_that_is_looked_at(self, admin_client):
+    def test_the_count_of_calls_leads_to_those_of_the_last_day_in_the_chosen_voice(self, admin_client):
         for voice, hours in {"nova": 0, "onyx": 0, "echo": 0, "alloy": 50}.items():
             hour = timezone.now() - timedelta(hours=hours)
             Spending.objects.create(hour=hour, voice=voice, outcome="ok", calls=1)
@@ -152,7 +152,7 @@ class TestPage:
             listed = admin_client.get(found[1].replace("&amp;", "&")).context["cl"].result_count
             assert (int(found[2]), listed) == (calls, calls)
 
-    def test_tasks_that_failed_lead_to_those_of_the_last_day(self, admin_client):
+    def test_the_count_of_failed_tasks_leads_to_those_of_the_last_day(self, admin_client):
         for name, days in {"lately": 0.5, "before": 2}.items():
             at = timezone.now() - days * DAY
             Failure.objects.create(id=name, name=name, func="f", started=at, stopped=at, success=False)
@@ -174,7 +174,7 @@ class TestPage:
         [(19, 0, []), (94, 6, ["Below target"]), (80, 20, ["Far below target"]), (10, 9, [])],
         ids=["few", "below", "far", "few and bad"],
     )
-    def test_what_is_below_its_target_has_a_word_once_there_is_traffic(
+    def test_a_hit_rate_below_its_target_has_a_word_once_there_is_traffic(
         self, admin_client, hits, misses, words
     ):
         usage(hits)

@@ -138,7 +138,7 @@ def real_percentile(requests: list[Request], share: float) -> float:
 @pytest.mark.parametrize(
     ("voice", "by_money"), [("", False), ("onyx", True)], ids=["all by requests", "one voice by money"]
 )
-def test_every_number_of_the_page_is_that_of_5000_requests(
+def test_every_number_of_the_dashboard_matches_5000_requests(
     page: Page, recorded: list[Request], voice: str, by_money: bool
 ) -> None:
     mine = [each for each in recorded if voice in ("", each.voice)]

@@ -32,7 +32,7 @@ class TestRemoving:
         assert found is not None
         return found[1]
 
-    def test_a_dry_run_lists_and_writes_nothing(self, admin_client):
+    def test_dry_run_page_lists_stale_clips_and_writes_nothing(self, admin_client):
         old_clip("Nobody asks for this.")
         page = text_of(admin_client.get(STALE))
         assert figure(page, "stale") == "1 clip"
@@ -58,14 +58,14 @@ class TestRemoving:
             ("ttscache.tasks.prune", (str(run.pk),))
         ]
 
-    def test_it_is_noted_with_count_size_and_price(self, admin_client):
+    def test_a_confirmed_clean_up_is_logged_with_count_size_and_price(self, admin_client):
         old_clip("Listed.")
         run = self.confirmed(admin_client, text_of(admin_client.get(STALE)))
         entry = LogEntry.objects.get()
         says = "1 clip is being removed: 1.0\xa0KB, about $0.001 to make again."
         assert (entry.get_change_message(), entry.object_id) == (says, str(run.pk))
 
-    def test_exactly_what_was_listed_is_removed(self, admin_client):
+    def test_a_clean_up_removes_exactly_the_listed_clips(self, admin_client):
         old_clip("Listed.")
         page = text_of(admin_client.get(STALE))
         later = old_clip("As old, and not on the list.")
@@ -74,14 +74,14 @@ class TestRemoving:
         run = PruneRun.objects.get()
         assert (run.listed, run.removed, run.state) == (1, 1, "done")
 
-    def test_what_was_asked_for_meanwhile_stays(self, admin_client):
+    def test_a_clean_up_keeps_clips_requested_after_the_list_was_made(self, admin_client):
         clip = old_clip("Listed.")
         run = self.confirmed(admin_client, text_of(admin_client.get(STALE)))
         Clip.objects.update(last_accessed_at=timezone.now())
         tasks.prune(str(run.pk))
         assert list(Clip.objects.all()) == [clip]
 
-    def test_its_page_shows_how_far_it_is_and_stops_it(self, admin_client):
+    def test_the_page_of_a_clean_up_shows_its_progress_and_stops_it(self, admin_client):
         old_clip("Listed.")
         run = self.confirmed(admin_client, text_of(admin_client.get(STALE)))
         page = text_of(admin_client.get(reverse("admin:ttscache_prunerun_change", args=[run.pk])))
@@ -92,7 +92,7 @@ class TestRemoving:
         tasks.prune(str(run.pk))
         assert (PruneRun.objects.get().state, Clip.objects.count()) == ("stopped", 1)
 
-    def test_what_is_private_is_counted_and_not_listed(self, admin_client):
+    def test_stale_private_clips_are_counted_and_not_listed(self, admin_client):
         clip = old_clip("So your mother's name was Rosa.")
         Clip.objects.filter(pk=clip.pk).update(content_type="analysis")
         page = text_of(admin_client.get(STALE))
@@ -107,18 +107,18 @@ class TestRemoving:
         tasks.prune(str(run.pk))
         assert not Clip.objects.exists()
 
-    def test_it_takes_the_right_to_remove(self):
+    def test_removing_stale_clips_requires_the_permission_to_remove(self):
         assert staff_with("view_usage", "view_clip").get(STALE).status_code == 403
 
     @pytest.mark.parametrize("days", ["0", "x"])
-    def test_days_that_are_no_number_from_1_are_refused(self, admin_client, days):
+    def test_days_below_1_or_not_a_number_are_refused(self, admin_client, days):
         assert admin_client.get(STALE, {"days": days}).status_code == 400
 
     @pytest.mark.parametrize("given", [{}, {"run": "!"}])
     def test_a_form_without_the_id_of_a_plan_is_refused(self, admin_client, given):
         assert admin_client.post(STALE, given).status_code == 400
 
-    def test_the_plan_may_be_confirmed_once_only(self, admin_client):
+    def test_a_clean_up_plan_can_be_confirmed_only_once(self, admin_client):
         old_clip("Listed.")
         page = text_of(admin_client.get(STALE))
         self.confirmed(admin_client, page)
@@ -126,20 +126,20 @@ class TestRemoving:
         assert "That list is no longer valid;" in text_of(again)
         assert PruneRun.objects.filter(state="running").count() == 1
 
-    def test_a_plan_of_yesterday_removes_nothing(self, admin_client):
+    def test_a_clean_up_plan_of_yesterday_removes_nothing(self, admin_client):
         old_clip("Listed.")
         page = text_of(admin_client.get(STALE))
         PruneRun.objects.update(started_at=timezone.now() - DAY)
         admin_client.post(STALE, {"run": self.carried(page)})
         assert not PruneRun.objects.filter(state="running").exists()
 
-    def test_nobody_confirms_the_plan_of_somebody_else(self, admin_client):
+    def test_staff_cannot_confirm_the_clean_up_plan_of_a_colleague(self, admin_client):
         old_clip("Listed.")
         page = text_of(admin_client.get(STALE))
         staff_with("prune_clip").post(STALE, {"run": self.carried(page)})
         assert PruneRun.objects.get(requested_by="admin").state == "planned"
 
-    def test_looking_again_replaces_the_plan_and_its_list(self, admin_client):
+    def test_a_second_dry_run_replaces_the_plan_and_its_list(self, admin_client):
         old_clip("Listed.")
         for _ in range(3):
             admin_client.get(STALE)

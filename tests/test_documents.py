@@ -1,0 +1,191 @@
+"""README, CONTRIBUTING, CHANGELOG and docs/: what they name is there. The examples of docs/api.md run in
+test_api_examples.py, and docs/configuration.md is compared in lifereview/tests/env/test_variables.py."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand
+from django.urls import URLPattern, get_resolver, resolve
+
+from harness.process import PROJECT
+from lifereview.env.variables import all_variables
+from ttscache.api.base import NotFoundView
+
+pytestmark = pytest.mark.any_database
+
+README, CONTRIBUTING = PROJECT / "README.md", PROJECT / "CONTRIBUTING.md"
+API = PROJECT / "docs" / "api.md"
+PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md"), PROJECT / "bench" / "README.md"])
+ROOMS = ("lifereview", "narratives", "ttscache", "tests", "harness", "bench", "deploy", "docs", "templates")
+PARTS_WITHOUT_A_ROW = {"tests", "migrations", "templates", "templatetags", "static", "__pycache__"}
+NO_EXAMPLE_NEEDED = {""}  # the listeners' page
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`]+)`")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+COMMENT = re.compile(r"\s# .*$", re.MULTILINE)
+ADDRESS = re.compile(r"(?:^|[\s`])(/(?:api|admin|readyz|metrics)[^\s`?]*)")
+OF_THE_ENVIRONMENT = re.compile(r"\b(?:TTS|AWS|OPENAI|EMAIL|ALERT|DJANGO_SUPERUSER)_[A-Z0-9_]*[A-Z0-9]\b")
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+
+
+def fenced(page: Path, *languages: str) -> list[str]:
+    """The code blocks of these languages, or of all, without comments."""
+    blocks = FENCE.findall(page.read_text())
+    return [COMMENT.sub("", code) for language, code in blocks if not languages or language in languages]
+
+
+def inline(page: Path) -> list[str]:
+    return [" ".join(code.split()) for code in INLINE.findall(FENCE.sub("", page.read_text()))]
+
+
+def code(page: Path) -> list[str]:
+    """Every inline piece of code, and every line of a code block."""
+    return [*inline(page), *(line for block in fenced(page) for line in block.splitlines())]
+
+
+def headings(page: Path) -> set[str]:
+    """As GitHub writes them in addresses."""
+    titles = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+def rows_of(page: Path, heading: str) -> list[list[str]]:
+    """The cells of the table under this heading, without its first two lines."""
+    section = page.read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def addresses(page: Path) -> Iterator[str]:
+    """The addresses of this site that a page names, with an example for each <placeholder>."""
+    for piece in code(page):
+        for address in ADDRESS.findall(f" {piece}"):
+            if "…" in address:
+                continue
+            with_hash = address.replace("<content_hash>.<format>", f"{'0' * 32}.mp3")
+            yield re.sub(r"<\w+>", str(uuid.UUID(int=0)), with_hash).rstrip(".,)")
+
+
+def test_the_readme_is_at_most_150_lines() -> None:
+    assert len(README.read_text().splitlines()) <= 150
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = {(README.parent / target.split("#")[0]).resolve() for target in LINK.findall(README.read_text())}
+
+    assert not {page for page in PAGES if page != README} - linked
+
+
+@every_page
+def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
+    for target in LINK.findall(FENCE.sub("", page.read_text())):
+        if "://" in target:
+            continue
+        name, _, heading = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        assert linked.exists(), target
+        assert not heading or heading in headings(linked), target
+
+
+@every_page
+def test_commands_exist_and_take_the_options_that_are_named(page: Path) -> None:
+    for piece in code(page):
+        for name, rest in re.findall(r"manage\.py ([a-z]\w*)([^|>&]*)", piece):
+            assert name in get_commands(), name
+            app = get_commands()[name]
+            command = app if isinstance(app, BaseCommand) else load_command_class(app, name)
+            taken = command.create_parser("manage.py", name).format_help()
+            for option in re.findall(r"--[a-z][a-z-]*", rest):
+                assert option in taken, f"{name} {option}"
+
+
+@every_page
+def test_make_targets_and_modules_exist(page: Path) -> None:
+    targets = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    for piece in code(page):
+        for target in re.findall(r"^make ([a-z-]+)", piece):
+            assert target in targets, target
+        for module in re.findall(r"python -m ((?:harness|bench)[\w.]*)", piece):
+            assert importlib.util.find_spec(module), module
+
+
+@every_page
+def test_files_and_folders_exist(page: Path) -> None:
+    for piece in code(page):
+        for path in re.findall(rf"(?<![\w/.-])(?:{'|'.join(ROOMS)})/[\w./-]*", piece):
+            assert (PROJECT / path.rstrip(".")).exists(), path
+        for path, test in re.findall(r"([\w/]+\.py)::(\w+)", piece):
+            assert f"def {test}(" in (PROJECT / path).read_text(), test
+
+
+@every_page
+def test_variables_are_read_by_the_code(page: Path) -> None:
+    known = {variable.name for variable in all_variables()}
+    set_in_blocks = {line.split("=")[0] for block in fenced(page, "ini") for line in block.splitlines()}
+    set_inline = {name for piece in inline(page) for name in re.findall(r"^([A-Z][A-Z0-9_]+)=", piece)}
+    named = {name for piece in code(page) for name in OF_THE_ENVIRONMENT.findall(piece)}
+
+    assert not (set_in_blocks | set_inline | named) - known
+
+
+@every_page
+def test_addresses_are_answered(page: Path) -> None:
+    for address in addresses(page):
+        view = resolve(address).func
+        assert getattr(view, "view_class", None) is not NotFoundView, address
+
+
+def test_the_api_page_has_every_address_of_the_site() -> None:
+    named = {resolve(address).route for address in addresses(API)}
+    routes = {
+        str(each.pattern)
+        for part in get_resolver().url_patterns
+        for each in (part.url_patterns if not isinstance(part, URLPattern) else [part])
+        if getattr(part, "namespace", None) != "admin"
+        and getattr(getattr(each, "callback", None), "view_class", None) is not NotFoundView
+    }
+
+    assert not routes - named - NO_EXAMPLE_NEEDED
+
+
+def test_the_codes_of_the_api_page_are_codes_of_the_code() -> None:
+    source = "".join(path.read_text() for path in (PROJECT / "ttscache").rglob("*.py")) + "".join(
+        path.read_text() for path in (PROJECT / "narratives" / "listener").glob("*.py")
+    )
+    named = [
+        name for _, codes in rows_of(API, "Errors") for name in re.findall(r"\b[a-z]+(?:_[a-z]+)*\b", codes)
+    ]
+    codes = [name for name in named if "_" in name]
+
+    assert len(codes) > 10
+    assert not [name for name in codes if f'"{name}"' not in source]
+
+
+def test_where_to_find_names_files_that_hold_what_they_are_named_for() -> None:
+    rows = rows_of(CONTRIBUTING, "Where to find")
+
+    assert len(rows) >= 20
+    for question, path, name in rows:
+        assert re.search(rf"\b{name}\b", (PROJECT / path).read_text()), question
+
+
+def test_every_room_has_a_row() -> None:
+    listed = {path for path, _ in rows_of(CONTRIBUTING, "The rooms")}
+    rooms = {
+        f"{folder.relative_to(PROJECT)}/"
+        for part in ("ttscache", "narratives")
+        for folder in (PROJECT / part).iterdir()
+        if folder.is_dir() and folder.name not in PARTS_WITHOUT_A_ROW
+    }
+
+    assert not rooms - listed
+    assert not [path for path in listed if not (PROJECT / path).is_dir()]
