@@ -252,12 +252,8 @@ def _remove_next(run: PruneRun) -> list[str] | None:
     if batch is None:
         return None
     batch.delete()
-    return _remove(run, batch.content_hashes)
-
-
-def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
     removable = removable_irreplaceable_clips() if run.is_of_irreplaceable else stale_clips(run.days)
-    return _remove_locked(run, removable.filter(content_hash__in=content_hashes))
+    return _remove_locked(run, removable.filter(content_hash__in=batch.content_hashes))
 
 
 def _remove_locked(run: PruneRun, clips_to_remove: QuerySet[Clip]) -> list[str]:

@@ -78,11 +78,12 @@ class ModelOutlook:
         if self.shutdown_date is None:
             says = f"The provider has switched off {what} without notice, or the API key may not use it."
             return says if self.gone_at else ""
-        day = _written(self.shutdown_date)
+        day = f"{self.shutdown_date.day} {self.shutdown_date:%B %Y}"
         if self.is_retired:
             when = f"on {day}" if self.shutdown_date <= _today() else "before the day it had announced"
             return f"The provider has switched off {what} {when}."
-        return f"The provider switches off {what} on {day}, in {_counted(self.days_left or 0)}."
+        days = self.days_left or 0
+        return f"The provider switches off {what} on {day}, in {'1 day' if days == 1 else f'{days} days'}."
 
     @property
     def advice(self) -> str:
@@ -329,14 +330,6 @@ def _today() -> date:
 
 def _start_of(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def _written(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
-
-
-def _counted(days: int) -> str:
-    return "1 day" if days == 1 else f"{days} days"
 
 
 def _listed(names: tuple[str, ...]) -> str:

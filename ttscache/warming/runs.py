@@ -115,7 +115,9 @@ def prioritize(scope: str, specs: Iterable[ClipSpec], *, requested_by: str = "")
     slow = [item for item in waiting if item.lane > Lane.PREFETCH]
     if slow:
         with transaction.atomic():
-            _lock_runs(item.run_id for item in slow)
+            # Lock the runs before their items change, always in this order: in another, two callers deadlock.
+            runs = WarmRun.objects.filter(pk__in={item.run_id for item in slow})
+            list(runs.order_by("pk").select_for_update())
             for some in in_batches([item.pk for item in slow]):
                 WarmItem.objects.filter(pk__in=some).update(lane=Lane.PREFETCH)
     missing -= {item.clip.content_hash for item in waiting}
@@ -198,11 +200,6 @@ def _failed_lately(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
         for some in in_batches([clip.pk for clip in clips])
     )
     return frozenset(chain.from_iterable(found))
-
-
-def _lock_runs(runs: Iterable[uuid.UUID]) -> None:
-    """Lock the runs before their items change, always in this order: in another, two callers deadlock."""
-    list(WarmRun.objects.filter(pk__in=set(runs)).order_by("pk").select_for_update())
 
 
 def enqueue_worker() -> None:

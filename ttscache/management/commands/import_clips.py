@@ -65,7 +65,8 @@ class Command(BaseCommand):
                 if refused is not None:
                     self.refused += 1
                     bar.clear()
-                    self.stderr.write(_line_of(refused))
+                    key = refused.content_hash or "no clip"
+                    self.stderr.write(f"Not imported: {key}: {refused.reason}.")
                 # The head may be missing, and the count in it too small.
                 bar.total = max(reader.head.clips if reader.head else 0, bar.n + 1)
                 bar.set_postfix_str(filesizeformat(self.audio_bytes), refresh=False)
@@ -103,7 +104,3 @@ class Command(BaseCommand):
             problems.append(f"{expected - whole} of its {expected} clips were not imported.")
         if problems:
             raise CommandError(" ".join(problems))
-
-
-def _line_of(refused: RefusedClip) -> str:
-    return f"Not imported: {refused.content_hash or 'no clip'}: {refused.reason}."
