@@ -11,7 +11,7 @@ from ttscache.reports.scope import Scope
 
 T = TypeVar("T")
 
-REST = 40  # a query of one second is cached for forty, so the dashboard takes at most 2.5% of a database
+REST = 40  # a query of one second is cached for forty, so each takes at most 2.5% of the database's time
 FRESH = Freshness(REST, at_least=timedelta(minutes=1))
 PAST_FRESH = Freshness(REST, at_least=timedelta(minutes=10))  # only late counts change the past
 

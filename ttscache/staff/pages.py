@@ -160,7 +160,7 @@ def is_asked_first(request: HttpRequest, planned: Plan) -> bool:
 
 
 def has_said_yes(request: HttpRequest, planned: Plan | None = None) -> bool:
-    """Whether the request confirms a question. With a plan, the question must have shown its price."""
+    """Whether the request confirms a question. With a plan, it must have shown at least its price."""
     said = request.method == "POST" and "confirmed" in request.POST
     if planned is None or "shown_usd" not in request.POST:
         return said

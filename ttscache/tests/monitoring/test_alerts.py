@@ -116,7 +116,7 @@ class TestMissingClips:
         assert subjects_after_a_look(mail) == []
         let_minutes_pass(1)
         assert subjects_after_a_look(mail) == [MISSING]
-        assert "1 of 2 published clips are there" in mail.received[-1].get_content()
+        assert "1 of 2 published clips are ready" in mail.received[-1].get_content()
 
     def test_missing_clips_made_in_time_raise_no_alert(self, mail: MailServer, published: Clip) -> None:
         tasks.look_for_trouble()
