@@ -7,7 +7,7 @@ are stored. Once the model has retired, the bytes at hand are the last ones, eve
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -100,11 +100,15 @@ def _models_of_another_address(on_record: Iterable[str]) -> frozenset[str]:
     """
     if models_list.is_openai(conf().openai_base_url):
         return frozenset()
-    soon = timezone.now().astimezone(UTC).date() + timedelta(days=KEPT_DAYS)
+    soon = _today() + timedelta(days=KEPT_DAYS)
     announced = {model: models_list.announced_shutdown(model, base_url="") for model in on_record}
     return frozenset(
         model for model, day in announced.items() if day and day <= soon and model != conf().house_model
     )
+
+
+def _today() -> date:
+    return timezone.now().astimezone(UTC).date()
 
 
 def may_quote_a_person() -> Q:
