@@ -265,7 +265,10 @@ def test_clips_of_a_bucket_that_is_not_set_up_here_are_named(file: Path) -> None
     (kept,) = keep_some(1)
     Clip.objects.update(stored_in=PermanentStore.STORAGE)
     code, said = run("export_clips", file)
-    assert (code, f"{kept.content_hash}: it is kept in a bucket that is not set up here" in said) == (1, True)
+    assert (code, f"{kept.content_hash}: it is stored in a bucket that is not set up here" in said) == (
+        1,
+        True,
+    )
 
 
 # --- an export that was cut off ---------------------------------------------------------------------------
@@ -427,7 +430,7 @@ def test_a_clip_of_a_person_s_own_words_on_record_gets_no_sound(file: Path) -> N
     write_archive(file, [archived_clip("These words.")])
     Clip.objects.record(speech("These words."), "response")
     code, said = run("import_clips", file)
-    assert (code, "a person's own words are on record here" in said) == (1, True)
+    assert (code, "its key is on record here as a person's own words" in said) == (1, True)
     assert sounds() == {}
 
 

@@ -199,8 +199,8 @@ class TestSentences:
     def test_the_sentence_for_a_model_gone_without_notice_says_so(self, clock: SetClock) -> None:
         note_gone("tts-1-hd")
         says = self.on(clock, 23)
-        assert "tts-1-hd, which speaks nova and onyx, without notice." in says
-        assert "Or the API key may not use it." in says
+        assert "tts-1-hd, which speaks nova and onyx, without notice," in says
+        assert "or the API key may not use it." in says
 
     def test_the_sentence_for_a_model_gone_early_says_so(self, clock: SetClock, use: Any) -> None:
         use(model_shutdown={"tts-1-hd": DAY})
