@@ -19,7 +19,7 @@ class VoiceListFilter(admin.AllValuesFieldListFilter):
             yield {**choice, "display": names.get(str(choice["display"]), choice["display"])}
 
 
-class VoiceNamesAdmin(admin.ModelAdmin):
+class VoiceNamesAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Adds the column "spoken_as". Looks up the names once for a whole page."""
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
