@@ -1,18 +1,19 @@
-# make run    install what is needed and serve, in the foreground
-# make test   install what the tests need and run them all, on SQLite and on PostgreSQL
-# make coverage  the suite on SQLite, and which lines it ran
-# make lint   formatter, linter, types, import direction, migrations, deployment check
-# make bench  measure, side by side with the baselines
+# make run        install the requirements and serve, in the foreground
+# make test       install the test requirements and run all tests, on SQLite and on PostgreSQL
+# make test-long  run the long tests, too: kills, networks, load, big tables
+# make coverage   run the tests on SQLite and list the lines that they do not reach
+# make lint       formatter, linter, types, import direction, migrations, deployment check
+# make bench      measure, side by side with the baselines
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-# Has every worker measure itself from its start; it takes its time.
+# Makes every worker measure itself from its start. This is slow.
 MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml
 
-# What a hundred processes import is compiled once.
+# The tests start a hundred processes, so modules must be compiled only once.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-long coverage lint bench
@@ -53,11 +54,11 @@ $(VENV)/bin/python:
 	  || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
-	@echo "Installing what is needed (once)..."
+	@echo "Installing the requirements (once)..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
-	@echo "Installing what is needed to develop (once)..."
+	@echo "Installing the development requirements (once)..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.installed

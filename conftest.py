@@ -23,7 +23,7 @@ from harness.site import WebServer
 
 IS_ON_POSTGRESQL = surroundings.is_on_postgresql
 
-# So that a failed assert of these says what was compared, as in a test module.
+# A failed assert in these modules then shows the compared values, as in a test module.
 pytest.register_assert_rewrite("harness.tier_contract", "harness.staff_pages", "harness.warm_work")
 
 
@@ -40,8 +40,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests run when they are asked for (`-m long`, `make test-long`), and what has nothing to do with
-    the database is not run on PostgreSQL once more."""
+    """Select and order the tests.
+
+    Long tests run only on request (`-m long`, `make test-long`). Tests that do not depend on the database are
+    not repeated on PostgreSQL.
+    """
     unwanted = {"any_database"} if IS_ON_POSTGRESQL else set()
     if "long" not in config.getoption("markexpr", "") and os.environ.get("TEST_LONG") != "1":
         unwanted.add("long")
@@ -51,8 +54,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _place(item: pytest.Item) -> int:
-    """Files that start whole sites come first, those that may take longest before all, so that no worker
-    begins with one when the others are done."""
+    """Put tests that start whole sites first, the slowest before all.
+
+    Otherwise one worker could begin with a slow file when the others are already done.
+    """
     if item.get_closest_marker("site") is None:
         return 0
     mark = item.get_closest_marker("timeout")
@@ -61,7 +66,7 @@ def _place(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """A real PostgreSQL, the suite's own where it runs on one."""
+    """A real PostgreSQL: the suite's own one if it runs on PostgreSQL."""
     if surroundings.server is not None:
         yield surroundings.server
         return
@@ -71,7 +76,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def site_database(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
-    """Makes the environment of a database of its own for a whole site, of the kind this run is about."""
+    """Makes the environment of a new database for a whole site, of the kind that this run tests."""
 
     def make() -> dict[str, str]:
         if not IS_ON_POSTGRESQL:
@@ -84,23 +89,23 @@ def site_database(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]
 
 @pytest.fixture(scope="session")
 def running_s3() -> Iterator[S3Server]:
-    """An object store, started once."""
+    """An object store, started once per session."""
     with skipped_when_unavailable(), S3Server() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def network() -> Iterator[Network]:
-    """To which other hosts are connected, and this machine."""
+    """The network that connects other hosts and this machine."""
     with skipped_when_unavailable(), surroundings.network() as network:
         yield network
 
 
 @pytest.fixture(scope="session")
 def with_static_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
-    """Makes the VAR_DIR of a site, whose first start finds its static files named and compressed.
+    """Puts prepared static files into a VAR_DIR, so that the first start of a site is quick.
 
-    That takes many seconds, so it is done once for all workers.
+    Preparing them takes many seconds, so it is done once for all workers.
     """
     mine = tmp_path_factory.getbasetemp()
     folder = (mine.parent if surroundings.is_worker else mine) / "static-files"
@@ -117,15 +122,18 @@ def with_static_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Pat
 
 @pytest.fixture(scope="session")
 def running_openai() -> Iterator[OpenAIServer]:
-    """The speech service, started once."""
+    """The speech service, started once per session."""
     with OpenAIServer() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real one. Who uses it beside the ORM may: Playwright's loop runs in the thread of the tests."""
-    expect.set_options(timeout=30_000)  # a busy machine may be slow to show
+    """A real browser.
+
+    Playwright runs an event loop in the thread of the tests, so Django must be told to allow the ORM there.
+    """
+    expect.set_options(timeout=30_000)  # a busy machine may render slowly
     with pytest.MonkeyPatch.context() as patch, skipped_when_unavailable(), chromium() as browser:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         yield browser
@@ -133,7 +141,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
-    """It behaves and has heard nothing."""
+    """The speech service, which behaves well and has no calls yet."""
     running_openai.reset()
     yield running_openai
     running_openai.reset()
@@ -141,7 +149,7 @@ def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
 
 @pytest.fixture(autouse=True)
 def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
-    """Plain static files, local clips in a folder of the test's own, and a cache that starts empty."""
+    """Give each test plain static files, its own folder of local clips, and an empty cache."""
     from ttscache import adaptive_cache, wiring
     from ttscache.delivery.waiting_room import waiting_room
     from ttscache.renditions.current import forget_renditions
@@ -152,7 +160,7 @@ def _surroundings(settings: Any, tmp_path: Path) -> Iterator[None]:
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
-    # Not OpenAI's own address: what it has announced of its models would make tests depend on the day.
+    # Not OpenAI's own address: its announced shutdown dates would make tests depend on the day.
     elsewhere = {"openai_base_url": "http://speech.invalid/v1"}
     settings.TTSCACHE = {**settings.TTSCACHE, **elsewhere, "files_dir": tmp_path / "clips"}
     caches = (adaptive_cache.forget_process_results, waiting_room.cache_clear, forget_renditions)
@@ -172,7 +180,7 @@ def _long_before_any_model_retires(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def s3(running_s3: S3Server) -> Iterator[S3Server]:
-    """It is up, also where the test before has ended it."""
+    """A running object store, even if the previous test has stopped it."""
     if not running_s3.is_running:
         running_s3.start()
     yield running_s3
@@ -182,7 +190,7 @@ def s3(running_s3: S3Server) -> Iterator[S3Server]:
 
 @pytest.fixture(scope="session")
 def emptied_bucket(running_s3: S3Server) -> str:
-    """One for all tests, because a new one takes a second; what is public in it, anyone may read."""
+    """One bucket for all tests, because creating one takes a second. Anyone may read its public part."""
     return running_s3.create_bucket(public_prefix="public/")
 
 
@@ -202,7 +210,7 @@ def clips_bucket(s3: S3Server, emptied_bucket: str, settings: Any) -> str:
 
 @pytest.fixture
 def pool(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The pool of four connections that this process uses, as a web process does; PostgreSQL only."""
+    """Make this process use a pool of four connections, as a web process does; PostgreSQL only."""
     from django.db import connection
 
     connection.close()

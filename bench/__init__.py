@@ -1,1 +1,1 @@
-"""Measures the product side by side with a baseline in the same run. README.md: what each row means."""
+"""Measures the product side by side with a baseline in the same run. README.md explains each row."""

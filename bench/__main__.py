@@ -16,18 +16,18 @@ from bench import rows
 from bench.table import Row, rendered
 from harness import Unavailable
 
-ONLY_BY_NAME = ("big_tables",)  # takes longer than all the others
+ONLY_BY_NAME = ("big_tables",)  # takes longer than all others together
 DEFAULT = f"if none is given, all but {', '.join(ONLY_BY_NAME)}"
 
 
 def main() -> int:
     names = [module.name for module in pkgutil.iter_modules(rows.__path__)]
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures beside a baseline.")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure against a baseline.")
     parser.add_argument("name", nargs="*", help=f"of: {', '.join(names)}; {DEFAULT}")
     chosen = parser.parse_args().name or [name for name in names if name not in ONLY_BY_NAME]
     if strangers := set(chosen) - set(names):
         parser.error(f"there is no benchmark {min(strangers)!r}, only {', '.join(names)}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and folders go as well
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and folders are removed, too
     _say(_machine())
     measured = [(name, *_measured(name)) for name in chosen]
     print(rendered([(title, found) for _, title, found, _ in measured]))
@@ -35,12 +35,12 @@ def main() -> int:
     print(_machine())
     broken = [name for name, _, _, is_whole in measured if not is_whole]
     if broken:
-        print(f"\nNot measured to the end: {', '.join(broken)}")
+        print(f"\nFailed before the end: {', '.join(broken)}")
     return 1 if broken else 0
 
 
 def _measured(name: str) -> tuple[str, list[Row], bool]:
-    """Title, rows, and whether it came to its end."""
+    """Run one benchmark; returns its title, its rows, and whether it finished."""
     module = importlib.import_module(f"{rows.__name__}.{name}")
     title = (module.__doc__ or name).strip().splitlines()[0]
     found: list[Row] = []
@@ -51,7 +51,7 @@ def _measured(name: str) -> tuple[str, list[Row], bool]:
             found.append(row)
             _say(f"  {name}: {' '.join(row.cells)}")
     except Unavailable as reason:
-        _say(f"  {name}, the rest is left out: {reason}")
+        _say(f"  {name}, the rest is skipped: {reason}")
     except Exception:
         traceback.print_exc()
         is_whole = False

@@ -1,4 +1,4 @@
-"""The clip that is asked for: 60 kB of MP3 that decodes, and how a product comes to hold it."""
+"""The clip of the benchmarks: 60 kB of valid MP3, and a function that stores it in the product."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def audio() -> bytes:
 
 
 def keep_published(text: str = TEXT) -> str:
-    """In the product: keep it in every tier as a published clip of this text; returns its content hash."""
+    """In the product: store it in every tier as a published clip of this text; returns its content hash."""
     from ttscache.audio import examine
     from ttscache.models import Clip, ContentType, Pin
     from ttscache.renditions.current import request_for

@@ -1,4 +1,4 @@
-"""The baseline over HTTP: the same clip from a folder, sent as anyone would with Flask."""
+"""The baseline over HTTP: sends the clip from a folder with Flask's `send_file`."""
 
 from __future__ import annotations
 

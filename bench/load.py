@@ -1,9 +1,9 @@
-"""load(): ask one address of this machine again and again, from a process of its own.
+"""load(): requests one address of this machine repeatedly, from a separate process.
 
     python -m bench.load URL --bytes 59904 --sha256 ... --connections 16 --seconds 3
 
-Each connection is kept alive and has one request under way. The status and the length of every answer are
-checked, and the bytes of the first on each connection. Bounded in time and in requests.
+Each connection is kept alive and has one request at a time. It checks the status and length of every answer,
+and the bytes of the first one on each connection. Time and number of requests are limited.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
-    """What came of it. Latencies: from sending a request to its last byte."""
+    """The result. A latency runs from sending a request to its last byte."""
 
     requests: int
     seconds: float
@@ -53,7 +53,7 @@ def load(
     in_head: str = "",
     headers: Mapping[str, str] | None = None,
 ) -> Load:
-    """Raises RuntimeError when any answer is not this body, or lacks `in_head` among its headers."""
+    """Run the load. Raises RuntimeError if an answer is not `body` or its headers lack `in_head`."""
     done = subprocess.run(
         leashed(
             [
@@ -76,7 +76,7 @@ def load(
 
 
 class Connection:
-    """One kept-alive connection, read with as little work as can be: this machine has few cores."""
+    """One kept-alive connection, read with little work, because client and server share the cores."""
 
     def __init__(self, url: str, headers: Sequence[str] = ()) -> None:
         parts = urlsplit(url)
@@ -89,7 +89,7 @@ class Connection:
         self._view = memoryview(self._buffer)
 
     def ask(self) -> tuple[bytes, memoryview]:
-        """The head and the body of one answer; the body holds until the next question."""
+        """Request once; returns head and body. The next call overwrites the body."""
         self._socket.sendall(self._request)
         have = self._receive(0)
         while (end := self._buffer.find(b"\r\n\r\n", 0, have)) < 0:
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--sha256", required=True, help="of the body")
     parser.add_argument("--bytes", type=int, required=True, help="of the body")
-    parser.add_argument("--in-head", default="", help="what every answer's headers have to contain")
+    parser.add_argument("--in-head", default="", help="text that the headers of every answer must contain")
     parser.add_argument("--header", action="append", default=[], help="to send with every request")
     given = parser.parse_args()
     connections = [Connection(given.url, given.header) for _ in range(given.connections)]
@@ -163,7 +163,7 @@ def _check(head: bytes, body: memoryview, given: argparse.Namespace, *, is_first
         and (not is_first or hashlib.sha256(body).hexdigest() == given.sha256)
     )
     if not is_good:
-        raise ValueError(f"not the answer that was expected: {head!r} and {len(body)} bytes")
+        raise ValueError(f"not the expected answer: {head!r} and {len(body)} bytes")
 
 
 if __name__ == "__main__":

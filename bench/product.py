@@ -1,6 +1,6 @@
-"""inside(): run one of a benchmark's functions in a process of the product, with the settings given.
+"""inside(): runs a function of a benchmark in a process of the product, with the given settings.
 
-The product's modules can be imported there only, so such a function imports what it needs itself.
+Only that process can import the product's modules, so such a function imports them itself.
 
     python -m bench.product MODULE FUNCTION ARGUMENTS-AS-JSON
 """
@@ -25,7 +25,7 @@ def inside(
     timeout_seconds: float = 120,
     **given: Any,
 ) -> Any:
-    """What the function returns there. Arguments and answer travel as JSON."""
+    """Run the function in the product and return its result. Arguments and result must be JSON data."""
     done = subprocess.run(
         leashed(
             [

@@ -1,4 +1,4 @@
-"""Row: ours against a baseline, repetition by repetition; and the table of all rows."""
+"""Row: measurements of ours and of a baseline; and the table of all rows."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from statistics import median
 
 HEADINGS = ("", "ours", "baseline", "unit", "ratio", "min-max", "better", "notes")
-_TEXTS = (0, 3, 6, 7)  # columns set flush left; the others are numbers
+_TEXTS = (0, 3, 6, 7)  # left-aligned columns; the others are numbers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One figure for each repetition, of ours and of the baseline that was measured beside it."""
+    """One figure per repetition, of ours and of the baseline that was measured together with it."""
 
     name: str
     ours: Sequence[float]
@@ -24,7 +24,7 @@ class Row:
 
     @property
     def ratios(self) -> list[float]:
-        """Ours to the baseline of the same repetition, so that what slowed the machine slowed both."""
+        """Ours / baseline of the same repetition, because other work of the machine slows both."""
         return [ours / baseline for ours, baseline in zip(self.ours, self.baseline, strict=True)]
 
     @property
@@ -43,13 +43,13 @@ class Row:
 
 
 def figure(number: float) -> str:
-    """Three digits, as many as such a measurement deserves; all of those before the point."""
+    """Format with three significant digits, and always with all digits before the point."""
     magnitude = math.floor(math.log10(number)) if number > 0 else 0
     return f"{number:,.{max(0, 2 - magnitude)}f}"
 
 
 def rendered(titled: Sequence[tuple[str, Sequence[Row]]]) -> str:
-    """One table of all rows, each benchmark's under its title."""
+    """One table of all rows, under the titles of their benchmarks."""
     cells = [HEADINGS, *(row.cells for _, rows in titled for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
     lines = [_line(HEADINGS, widths)]

@@ -1,4 +1,4 @@
-"""What tests of the staff pages need: addresses, the forms a browser sends, and what a page says."""
+"""Helpers for tests of the staff pages: addresses, the forms of a browser, and the texts of a page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def admin_address(thing: Model, name: str = "change") -> str:
 
 
 def journey_form(journey: Journey, **changes: Any) -> dict[str, Any]:
-    """What the browser sends when the journey's page is saved."""
+    """The form that a browser sends when somebody saves the journey's page."""
     narratives = list(journey.narratives.all())
     form: dict[str, Any] = {"title": journey.title, "slug": journey.slug, "language": "en", "is_live": "on"}
     form |= {"is_default": "on"} if journey.is_default else {}
@@ -41,7 +41,7 @@ def journey_form(journey: Journey, **changes: Any) -> dict[str, Any]:
 
 
 def narrative_form(narrative: Narrative, **changes: Any) -> dict[str, Any]:
-    """What the browser sends when the page of a text is saved."""
+    """The form that a browser sends when somebody saves the page of a text."""
     fields = ("title", "kind", "text", "slug", "stage", "theme")
     return (
         {field: getattr(narrative, field) for field in fields} | {"journey": narrative.journey_id} | changes
@@ -50,7 +50,7 @@ def narrative_form(narrative: Narrative, **changes: Any) -> dict[str, Any]:
 
 # --- what a page says -------------------------------------------------------------------------------------
 def badges(response: Any) -> list[str]:
-    """Their words, in the order of the page."""
+    """The words of the badges, in the order of the page."""
     assert response.status_code == 200
     return re.findall(r'class="clip-badge[^>]*><span[^>]*>\w+</span>([^<]+)<', response.content.decode())
 
@@ -61,12 +61,12 @@ def sounds(client: Client, narrative: Narrative) -> list[str]:
 
 
 def said(response: Any) -> str:
-    """The messages of the page that an answer leads to."""
+    """The messages on the page that the response shows."""
     return " ".join(str(message) for message in response.context["messages"])
 
 
 def heard(client: Client) -> list[tuple[str, str]]:
-    """Title and text of all that listeners get."""
+    """Title and text of every narrative that listeners get."""
     return [(one["title"], one["text"]) for one in client.get("/api/narratives").json()["narratives"]]
 
 
@@ -77,7 +77,7 @@ def edit(narrative: Narrative, text: str) -> None:
 
 
 def make_ready_clip(text: str, voice: str) -> Clip:
-    """A clip that counts as made; it has no audio."""
+    """Create a clip that counts as made, without audio."""
     clip = Clip.objects.record(request_for(text, voice), "question")
     clip.stored_at, clip.checksum, clip.duration_ms = timezone.now(), "0123456789abcdef", 7_000
     clip.save()
@@ -90,7 +90,7 @@ def make_clips(text: str) -> None:
 
 
 def fail(publication: Publication) -> None:
-    """End the run that makes its clips: none of them could be made."""
+    """Fail all clips of the publication and end its run."""
     run = WarmRun.objects.get(scope=publication.scope)
     run.items.update(state="failed", reason="The voice service was busy.")
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Calls of the API in this process, through Django's test client."""
+"""Calls the API in this process, through Django's test client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.test import Client
 
 from harness.statements import recorded_statements
 
-# Transactions, and what looks up the caller: session, user, permissions and token.
+# Transactions, and statements that look up the caller: session, user, permissions and token.
 _LEFT_OUT = re.compile(
     r"\s*(SAVEPOINT|RELEASE|ROLLBACK)\b|.*\b(django_session|auth_\w+|ttscache_apitoken)\b", re.DOTALL
 )
@@ -23,13 +23,16 @@ def say(client: Client, text: object, **fields: object) -> Any:
 
 
 def body_of(response: Any) -> bytes:
-    """All bytes of a response, streamed or not. Raises what breaks a stream off."""
+    """Read all bytes of a response, streamed or not. Raises the error that breaks a stream off."""
     return b"".join(response.streaming_content) if response.streaming else response.content
 
 
 @contextmanager
 def request_statements() -> Iterator[list[str]]:
-    """The SQL of each statement that requests cost, in all threads; complete when the block ends."""
+    """Collect the SQL of all requests in all threads, complete at the end of the block.
+
+    Leaves out transactions and the statements that look up the caller.
+    """
     counted: list[str] = []
     with recorded_statements() as statements:
         yield counted

@@ -1,4 +1,4 @@
-"""serious(page): what axe-core finds on a page that keeps people from using it."""
+"""serious(page): the findings of axe-core that keep people from using a page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GRAVE = ("serious", "critical")
 
 
 def serious(page: Page) -> list[str]:
-    """Rule and place of each finding of these two grades; raises Unavailable without axe-core."""
+    """Rule and HTML of each serious or critical finding. Raises Unavailable without axe-core."""
     found = importlib.util.find_spec("axe_playwright_python")
     if found is None or found.origin is None:
         raise Unavailable("no axe-core; it comes with axe-playwright-python")

@@ -1,4 +1,4 @@
-"""SetClock: Django's clock, set by a test, for whatever goes by `timezone.now()`."""
+"""SetClock: lets a test set Django's clock, `timezone.now()`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 
 class SetClock:
-    """Stands still at `now` until it is set anew. Leases go by the database's clock, which runs on."""
+    """A clock that stands still at `now` until it is set. The database's clock, and so leases, run on."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.now = datetime.now(UTC)
@@ -20,7 +20,7 @@ class SetClock:
         self.now = datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
 
     def each_day(self, first: date, last: date) -> Iterator[date]:
-        """Set to the noon of each of these days in turn."""
+        """Set the clock to noon of each day in turn."""
         for number in range((last - first).days + 1):
             day = first + timedelta(days=number)
             self.set(day)

@@ -1,4 +1,4 @@
-"""Caller: someone who talks to the service over HTTP; and words that nobody has said before."""
+"""Caller: calls the service over HTTP. Also makes texts that nobody has used before."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _WORDS = (
 
 
 def phrase(words: int = 8) -> str:
-    """A sentence of so many words, and of a number that makes it new."""
+    """A sentence of `words` words, plus a random number that makes it new."""
     return f"{' '.join(islice(cycle(_WORDS), words))} {uuid.uuid4().hex}."
 
 
 def long_phrase() -> str:
-    """So long that half of it, said, is plainly not all of it."""
+    """A new text so long that a clip of half of it is clearly too short."""
     return phrase(60)
 
 
 def hash_of(text: str, voice: str = "nova") -> str:
-    """The content hash of tts-1-hd, mp3, speed 1, as the contract gives it."""
+    """The content hash of tts-1-hd, mp3, speed 1, computed without the product's code."""
     return hashlib.md5(f"{text}_{voice}".encode()).hexdigest()
 
 
 def sound_of(text: str, voice: str = "nova") -> bytes:
-    """What the harness's provider says for it: the whole clip, byte for byte."""
+    """The whole clip of the stand-in provider for this text, byte for byte."""
     return sound.spoken_clip(text, voice, "mp3", 1.0, "tts-1-hd|")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """With a token, or a stranger without."""
+    """A caller with a token, or a stranger without one."""
 
     site: Site
     token: str = field(default="", repr=False)
@@ -51,11 +51,11 @@ class Caller:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
     def say(self, text: object, voice: str = "nova", **more: Any) -> Response:
-        """POST /api/text-to-speech; the whole answer."""
+        """POST /api/text-to-speech and read the whole answer."""
         return self.post("/api/text-to-speech", {"text": text, "voice": voice, **more})
 
     def start_saying(self, text: str, voice: str = "nova") -> Stream:
-        """The same, read as it arrives."""
+        """POST /api/text-to-speech and read the answer as it arrives."""
         body = {"text": text, "voice": voice}
         return http.stream_json(f"{self.site.url}/api/text-to-speech", body, self.headers, timeout_seconds=90)
 
@@ -63,7 +63,7 @@ class Caller:
         return http.post_json(f"{self.site.url}{path}", content, self.headers, timeout_seconds=90)
 
     def get(self, path: str, **headers: str) -> Response:
-        """Header names as Python writes them: If_Range."""
+        """GET a path. Write header names with underscores: If_Range."""
         return self.ask("GET", path, None, **headers)
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Response:
@@ -71,7 +71,7 @@ class Caller:
         return http.request(method, f"{self.site.url}{path}", self.headers | named, body, timeout_seconds=90)
 
     def start_clip(self, content_hash: str) -> Stream:
-        """GET of a clip, read as it arrives."""
+        """GET a clip and read it as it arrives."""
         return http.stream(
             f"{self.site.url}{clip_path(content_hash)}", headers=self.headers, timeout_seconds=90
         )
@@ -83,7 +83,7 @@ class Caller:
         return self.get(f"/api/narratives?voice={voice}").json()
 
     def audio(self, voice: str = "nova") -> list[Any]:
-        """What a front end has to know to play each published clip of this voice."""
+        """The `audio` objects of all published clips of this voice."""
         listed = self.narratives(voice)
         return [item["audio"] for item in [*listed["narratives"], *listed["system"].values()]]
 
@@ -97,5 +97,5 @@ def clip_path(content_hash: str) -> str:
 
 
 def whole_body(stream: Stream) -> bytes:
-    """What is still to come of it. Raises BrokenTransfer where it is cut."""
+    """Read the rest of a stream. Raises BrokenTransfer if it is cut."""
     return b"".join(piece for _, piece in stream)

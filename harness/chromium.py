@@ -1,4 +1,4 @@
-"""chromium(): a real browser for Playwright, in which sound waits for a person's gesture, as at home."""
+"""chromium(): a real browser for Playwright that blocks sound until a gesture, as people's browsers do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FLAGS = (
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Note that page.evaluate counts as a gesture: to see autoplay blocked, let the page itself try."""
+    """Start Chromium. page.evaluate counts as a gesture: to see autoplay blocked, let the page itself try."""
     program = _program()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))

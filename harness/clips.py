@@ -1,4 +1,4 @@
-"""Requests and whole clips, as small as a test needs them."""
+"""Small requests and whole clips for tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def hum(seconds: float, level: int = 6_000) -> bytes:
 
 
 def spoken(request: SpeechRequest) -> bytes:
-    """A whole clip for these words, at fifteen characters a second."""
+    """A whole clip for this text, at fifteen characters a second."""
     return hum(max(0.5, len(request.text) / 15))
 
 
@@ -52,7 +52,7 @@ def entry(content_hash: str = KEY, sound: bytes = b"sound", **fields: object) ->
 
 
 def archived_clip(text: str = TEXT, sound: bytes = b"", **fields: object) -> ArchivedClip:
-    """A whole clip as an archive has it, whatever its sound."""
+    """A clip as an archive holds it. Its bytes need not be real sound."""
     request = speech(text)
     sound = sound or f"the sound of {request.content_hash}".encode()
     given: dict[str, object] = {
@@ -79,7 +79,7 @@ def archived_clip(text: str = TEXT, sound: bytes = b"", **fields: object) -> Arc
 
 
 def write_archive(file: Path, clips: Iterable[ArchivedClip], *, source: str = "elsewhere") -> None:
-    """What `export_clips` of another site would have written."""
+    """Write a file as `export_clips` of another site would."""
     ordered = sorted(clips, key=lambda clip: clip.content_hash)
     with file.open("wb") as stream:
         writer = ArchiveWriter(stream)

@@ -1,12 +1,12 @@
-"""A process that counts requests as a web process does, and notes for the tests what it counts.
+"""A process that counts requests like a web process, and notes them for the tests.
 
     python -m harness.counting_process NOTES ACCENT FIRST REQUESTS SECONDS
 
-The requests have the numbers from FIRST on, and are spread over so many seconds and some threads. Meanwhile
-the real housekeeping writes the books; SIGTERM ends the process in good order once all requests are counted.
+Requests are numbered from FIRST on and spread over SECONDS and several threads. Meanwhile the real
+housekeeping writes the counts. SIGTERM ends the process cleanly once all requests are counted.
 
-Each line of NOTES is one moment: `?7` before request 7 is counted and `=7` after, `<` before the books are
-written and `>` after. The kernel keeps what a killed process noted.
+Each line of NOTES is one moment: `?7` before request 7 is counted and `=7` after it, `<` before the counts
+are written and `>` after that. The notes of a killed process survive, because they have reached the kernel.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Request:
 
 
 def request_of(accent: str, number: int) -> Request:
-    """The same wherever it is asked for. Clips and voices are shared by those of one accent."""
+    """The request of this number, equal in every process. Requests of one accent share clips and voices."""
     chance = random.Random(number)
     kind = chance.choice(["narrative", "question", "analysis", "response"])
     clip = hashlib.md5(f"{accent}{chance.randrange(300)}".encode()).hexdigest()

@@ -1,7 +1,6 @@
-"""A year of made-up figures, to show the dashboard with.
+"""Makes up a year of figures to show the dashboard.
 
-Nothing marks them as made up, so they belong into the database of a throw-away site and nowhere else; see
-`harness.demo_site`.
+Nothing marks them as made up, so use them only in the database of a throw-away site; see `harness.demo_site`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ USD_A_MILLION = 30
 SEED = 2026
 
 Counts = defaultdict[Key, list[int]]
-Books = tuple[Counts, Counts]  # usage and spending
+UsageAndSpending = tuple[Counts, Counts]
 
 KINDS = {  # share of requests, characters of a clip, share of hits in the first and in the last week
     ContentType.NARRATIVE: (0.22, 310, 0.96, 0.9995),
@@ -46,7 +45,7 @@ LATENCIES = {  # buckets, and how likely each is
     "generated": ((8, 0.2), (9, 0.5), (10, 0.25), (11, 0.05)),
     "failed": ((10, 0.5), (12, 0.5)),
 }
-IN_BROWSERS = ((5, 0.1), (6, 0.35), (7, 0.4), (8, 0.15))  # what network and browser take for a kept clip
+IN_BROWSERS = ((5, 0.1), (6, 0.35), (7, 0.4), (8, 0.15))  # time that network and browser take for a hit
 REFLECTIONS = (
     "Thank you for trusting this moment with your story.",
     "It sounds as though those mornings were a quiet kind of home.",
@@ -64,10 +63,10 @@ REFLECTIONS = (
 
 
 def seed(days: int, now: datetime | None = None) -> int:
-    """Add so many days of figures; returns the number of requests in them.
+    """Add `days` days of figures; returns the number of their requests.
 
-    Two calls at one `now` add equal figures. Recent ones are by the hour and old ones by the day, as real
-    figures are.
+    Two calls with the same `now` add equal figures. Recent figures are hourly and old ones daily, like real
+    ones.
     """
     chance = random.Random(SEED)
     now = now or timezone.now()
@@ -78,7 +77,7 @@ def seed(days: int, now: datetime | None = None) -> int:
         requests = sum(_traffic(hour + timedelta(hours=each), chance) for each in range(length))
         for voice, part in zip(VOICES, (0.7, 0.3), strict=True):
             _fill_hour(
-                chance, hour, voice, progress=progress, requests=part * requests, books=(usage, spending)
+                chance, hour, voice, progress=progress, requests=part * requests, tables=(usage, spending)
             )
     starts = _sound_starts(usage)
     with transaction.atomic():
@@ -91,7 +90,7 @@ def seed(days: int, now: datetime | None = None) -> int:
 
 
 def _hours(days: int, now: datetime) -> Iterator[tuple[datetime, int]]:
-    """When, and how many hours stand in one row."""
+    """Yield the first hour of each row and the number of hours in it."""
     hour, first_kept = start_of_day(now) - timedelta(days=days - 1), start_of_day(now) - HOURS_KEPT
     while hour <= now:
         length = 24 if hour < first_kept else 1
@@ -100,15 +99,21 @@ def _hours(days: int, now: datetime) -> Iterator[tuple[datetime, int]]:
 
 
 def _traffic(hour: datetime, chance: random.Random) -> float:
-    """Requests in it: more by day than by night, and less at weekends."""
+    """The number of requests in an hour: more by day than by night, and fewer at weekends."""
     by_day = 30 * max(0.05, math.sin((hour.hour - 6) / 16 * math.pi)) if 6 <= hour.hour <= 22 else 1.5
     return by_day * (0.6 if hour.weekday() >= 5 else 1) * chance.uniform(0.6, 1.4)
 
 
 def _fill_hour(
-    chance: random.Random, hour: datetime, voice: str, *, progress: float, requests: float, books: Books
+    chance: random.Random,
+    hour: datetime,
+    voice: str,
+    *,
+    progress: float,
+    requests: float,
+    tables: UsageAndSpending,
 ) -> None:
-    usage, spending = books
+    usage, spending = tables
     for kind, (share, characters, first, last) in KINDS.items():
         number = round(requests * share + chance.random() - 0.5)
         learned = first + (last - first) * min(1.0, progress * 3)
@@ -135,14 +140,14 @@ def _fill_hour(
 
 
 def _drawn(chance: random.Random, count: int, buckets: Sequence[tuple[int, float]]) -> list[tuple[int, int]]:
-    """So many over these buckets, each as likely as it says."""
+    """Distribute `count` over the buckets by their probabilities."""
     drawn = chance.choices([bucket for bucket, _ in buckets], [part for _, part in buckets], k=count)
     return [(bucket, drawn.count(bucket)) for bucket in sorted(set(drawn))]
 
 
 def _sound_starts(usage: Counts) -> Counts:
-    """One for each clip that was served, but for what people say themselves, which no page plays."""
-    chance = random.Random(SEED)  # of its own, so that the other figures are as they would be without it
+    """One playback start for each served clip, except people's own words, which no page plays."""
+    chance = random.Random(SEED)  # a generator of its own, so that it does not change the other figures
     starts: Counts = defaultdict(lambda: [0])
     for (hour, kind, voice, outcome, bucket), (requests, *_) in usage.items():
         if outcome == "failed" or kind == ContentType.RESPONSE:
@@ -154,7 +159,7 @@ def _sound_starts(usage: Counts) -> Counts:
 
 
 def _seed_reflections(chance: random.Random, days: int, now: datetime) -> None:
-    """On record, without sound, and declared fit for others, so that the dashboard lists them."""
+    """Record shareable reflections without audio, so that the dashboard lists them."""
     requests = [request_for(text, voice) for text in REFLECTIONS for voice in VOICES]
     Clip.objects.record_all(requests, ContentType.ANALYSIS, are_shareable=True)
     today = start_of_day(now).date()

@@ -1,8 +1,8 @@
-"""A throw-away site with a year of made-up figures, for a look at the dashboard:
+"""A throw-away site with a year of made-up figures, to look at the dashboard:
 
     python -m harness.demo_site
 
-starts it with a database, clips and staff user of its own, says where it is, and removes it with Ctrl-C.
+It has its own database, clips and staff user, and prints its address. Ctrl-C removes all of it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
 
 @contextmanager
 def demo_site(days: int = 365, env: Mapping[str, str] | None = None) -> Iterator[Site]:
-    """The whole product, with the default content and so many days of figures, in a temporary folder."""
+    """Run the whole product in a temporary folder, with the default content and `days` days of figures."""
     staff = {"DJANGO_SUPERUSER_USERNAME": USER, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -46,7 +46,7 @@ def demo_site(days: int = 365, env: Mapping[str, str] | None = None) -> Iterator
 
 
 def seed_figures(site: Site, days: int = 365) -> None:
-    """Put made-up figures into the database of a site that is thrown away later, beside real ones."""
+    """Add made-up figures to the database of a throw-away site."""
     site.manage("shell", "--verbosity", "0", "-c", SEED.format(days=days), check=True)
 
 

@@ -1,5 +1,7 @@
-"""The earlier system's tables in the three forms in which they are found, made by plain SQL, with real sound
-in them; and `manage.py` on such a database."""
+"""Creates the earlier system's tables with plain SQL and real sound, and runs `manage.py` on them.
+
+The tables have the three forms that were found in the wild.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,7 @@ class Found:
 
     @property
     def sound(self) -> bytes:
-        """A real MP3, one of ten with a title of its own: to encode each would take long."""
+        """A real MP3: one of ten clips with its own title, because encoding each would be slow."""
         title = b"\x03" + self.text.encode()
         frame = b"TIT2" + len(title).to_bytes(4) + bytes(2) + title
         return (
@@ -91,7 +93,7 @@ def found_clips(count: int) -> Iterator[Found]:
 
 
 def fill(connection: psycopg.Connection, variant: str, clips: Iterator[Found]) -> None:
-    """Old rows, asked for long ago; every third hash of the bare tables is in capitals."""
+    """Insert rows of long ago. Every third hash of the bare tables is in capitals."""
     connection.execute(VARIANTS[variant])
     for number, clip in enumerate(clips):
         shown = clip.content_hash.upper() if variant == "bare" and number % 3 == 0 else clip.content_hash
@@ -124,10 +126,10 @@ def _add(connection: psycopg.Connection, table: str, columns: dict[str, object])
 
 
 class Host:
-    """Runs manage.py with that database."""
+    """Runs manage.py on this database."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        # In another zone, where moments without a zone would be misread.
+        # In another time zone, to detect timestamps without a zone that are misread.
         self._env = {**os.environ, "DATABASE_URL": url, "VAR_DIR": str(folder), "PGTZ": "Asia/Karachi"}
 
     def migrate(self, *options: str) -> subprocess.CompletedProcess[str]:
@@ -150,7 +152,7 @@ def ask(url: str, sql: str) -> list[tuple[Any, ...]]:
 
 
 def adoption_lines(output: str) -> list[str]:
-    """What migrate says about adoption, without its heading."""
+    """The lines of migrate's output about adoption, without the heading."""
     lines = output.splitlines()
     begin = next(place for place, line in enumerate(lines) if line.startswith("Adoption of existing tables"))
     end = next(

@@ -1,4 +1,4 @@
-"""FakeVoice: a speech provider that speaks when it is told to; and a ledger for what it is asked."""
+"""FakeVoice: a speech provider that tests control, and a ledger for its calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ MOST_CHARACTERS = 500
 
 
 class FakeVoice:
-    """Speaks each clip in two chunks. `pause` waits between them; `errors` are raised first, one a call."""
+    """Speaks each clip in two chunks, and waits for `may_go_on` between them.
+
+    `errors` are raised first, one per call.
+    """
 
     name = "fake"
 
@@ -27,10 +30,10 @@ class FakeVoice:
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.breaks_off: SpeechError | None = None
-        self.break_off_calls = 1_000  # how many calls break off where one is to
+        self.break_off_calls = 1_000  # how many calls raise `breaks_off`
         self.audio: bytes | None = None
-        self.usage: TokenUsage | None = None  # what each call says that it used
-        self.fails_on = ""  # texts with these words fail, each time
+        self.usage: TokenUsage | None = None  # the usage that each call reports
+        self.fails_on = ""  # texts with these words always fail
         self.errors = list(errors)
         self.is_streaming = is_streaming
         self.is_in_good_health = True
@@ -48,7 +51,7 @@ class FakeVoice:
         return self.is_in_good_health
 
     def rehearse(self) -> None:
-        """There is nothing to load."""
+        """Do nothing: there is nothing to load."""
 
     def speak(self, request: SpeechRequest) -> Generator[bytes, None, TokenUsage | None]:
         self.speaking += 1
@@ -66,7 +69,7 @@ class FakeVoice:
             raise ProviderFailed
         sound = spoken(request) if self.audio is None else self.audio
         yield sound[:1_000]
-        threading.Event().wait(0.01)  # as a service does, so that calls overlap
+        threading.Event().wait(0.01)  # a pause like a real service's, so that calls overlap
         assert self.may_go_on.wait(60)
         if self.breaks_off and self.break_off_calls:
             self.break_off_calls -= 1

@@ -1,4 +1,4 @@
-"""A pytest plugin: what each fault meant for the listener and for what is kept, as a table in the report."""
+"""A pytest plugin that reports each fault and its effect on the listener and on stored clips, as a table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADINGS = ("Fault", "What the listener got", "What was kept")
 
 @pytest.fixture
 def note_fault(record_property: Callable[[str, object], None]) -> NoteFault:
-    """Called by a test once it has seen what it says: the fault, what the listener got, what was kept."""
+    """Add a row to the table: the fault, what the listener got, what was kept. Call it after the checks."""
 
     def note(fault: str, heard: str, kept: str) -> None:
         record_property(PROPERTY, (fault, heard, kept))

@@ -1,4 +1,4 @@
-"""A small HTTP client that sees when each piece arrives, and whether the body really ended."""
+"""A small HTTP client that tells when each piece arrives and whether the body ended properly."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Response:
 
 
 class Stream:
-    """A response whose body is read as it arrives: iterating gives (time.monotonic(), bytes).
+    """A response whose body is read as it arrives; yields (time.monotonic(), bytes).
 
-    Raises BrokenTransfer when the body ends without its final chunk or short of its Content-Length.
+    Raises BrokenTransfer if the body ends without its final chunk or before its Content-Length.
     """
 
     def __init__(self, connection: http.client.HTTPConnection, method: str) -> None:
@@ -60,7 +60,7 @@ class Stream:
         self._check_end()
 
     def close(self) -> None:
-        """Leave, whether or not the body is complete."""
+        """Close the connection, whether or not the body is complete."""
         self._response.close()
         self._connection.close()
 
@@ -74,7 +74,7 @@ class Stream:
         if self._response.chunked or self._may_have_no_length:
             return  # http.client itself insists on the final chunk
         if "Content-Length" not in self.headers:
-            raise BrokenTransfer("ended by closing the connection: whole or cut, nobody can tell")
+            raise BrokenTransfer("ended by closing the connection, so it may be cut")
         if self._response.length:
             raise BrokenTransfer(f"{self._response.length} bytes short of its Content-Length")
 
@@ -87,9 +87,9 @@ def stream(
     body: bytes | Iterable[bytes] | None = None,
     timeout_seconds: float = 30,
 ) -> Stream:
-    """Send the request and return once the headers are here. Redirects are not followed.
+    """Send the request and return when the headers have arrived. Does not follow redirects.
 
-    A body that is given piece by piece is sent in chunks, without a Content-Length.
+    A body given as an iterable is sent in chunks, without a Content-Length.
     """
     parts = urlsplit(url)
     assert parts.hostname is not None
@@ -111,7 +111,7 @@ def request(
     body: bytes | Iterable[bytes] | None = None,
     timeout_seconds: float = 30,
 ) -> Response:
-    """The whole response, whatever its status; BrokenTransfer when it is not whole."""
+    """Return the whole response, whatever its status. Raises BrokenTransfer if it is not whole."""
     with stream(url, method=method, headers=headers, body=body, timeout_seconds=timeout_seconds) as response:
         pieces = [piece for _, piece in response]
         return Response(response.status, response.headers, b"".join(pieces))
@@ -130,7 +130,7 @@ def post_json(
 def stream_json(
     url: str, content: object, headers: Headers | None = None, *, timeout_seconds: float = 30
 ) -> Stream:
-    """POST as post_json does, and read the answer as it arrives."""
+    """POST JSON and read the answer as it arrives."""
     return stream(
         url,
         method="POST",
@@ -145,7 +145,7 @@ def json_headers(headers: Headers | None = None) -> dict[str, str]:
 
 
 def at_once(count: int, call: Callable[[int], T]) -> list[T | Exception]:
-    """call(0), call(1), ... in threads released together: each one's result or exception, in order."""
+    """Run call(0), call(1), ... in threads released together; returns each result or exception in order."""
     barrier = threading.Barrier(count)
 
     def caught(index: int) -> T | Exception:

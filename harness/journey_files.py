@@ -1,4 +1,4 @@
-"""Journeys as files, for tests of what is imported."""
+"""Journeys as files, for tests of the import."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The product's web application with a defect: POST /lose-connections loses all that the pool has.
+"""The product's web application with a defect: POST /lose-connections loses all connections of the pool.
 
-It does so as a defect of a thread would: the thread takes a connection and ends without returning it.
+It does so like a faulty thread, which takes a connection and ends without returning it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
 
 
 def _lose_one() -> bool:
-    """False once there is none left."""
+    """Lose one connection; False if none is left."""
     lost = threading.Event()
 
     def lose() -> None:

@@ -1,8 +1,8 @@
-"""Become another program that dies with the one who started it, as another user where asked.
+"""Becomes another program, optionally as another user, that dies with the process that started it.
 
     python -I -S leash.py PARENT_PID USER COMMAND...
 
-A program of its own, because Popen's preexec_fn runs Python code in a fork of a process with threads.
+It is a program of its own, because Popen's preexec_fn is unsafe in a process with threads.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ def main(parent: str, user: str, *command: str) -> None:
         os.setgroups([])
         os.setgid(account.pw_gid)
         os.setuid(account.pw_uid)
-    if sys.platform == "linux":  # after setuid, which takes the setting back
+    if sys.platform == "linux":  # after setuid, which clears the setting (prctl(2))
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # A shell has its background jobs ignore Ctrl-C, and they pass that on to all they start.
+    # A shell makes its background jobs ignore Ctrl-C, and their children inherit that.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if os.getppid() != int(parent):
-        sys.exit("the program that asked for this one is gone")
+        sys.exit("the program that started this one is gone")
     os.execvp(command[0], command)
 
 

@@ -1,4 +1,4 @@
-"""MailServer: a real SMTP server on this machine that keeps what it is given."""
+"""MailServer: a real SMTP server on this machine that keeps the mails it receives."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from harness.process import HOST, free_port
 
 
 class MailServer:
-    """start() after stop() runs it again on the same port; what it has received stays."""
+    """start() after stop() runs it again on the same port and keeps the received mails."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self.url = f"smtp://{HOST}:{self.port}"
         self.received: list[EmailMessage] = []
-        self.refuses = False  # whether it answers that it takes nothing just now
+        self.refuses = False  # True: it refuses every mail for now
         self._controller: Controller | None = None
 
     def __enter__(self) -> Self:
@@ -37,7 +37,7 @@ class MailServer:
         self._controller.start()
 
     def stop(self) -> None:
-        """Whoever calls is refused the connection."""
+        """Stop the server; new connections are then refused."""
         if self._controller is not None:
             self._controller.stop()
             self._controller = None

@@ -1,4 +1,4 @@
-"""NginxServer: a real nginx, with deploy/nginx.conf but for its addresses and TLS."""
+"""NginxServer: a real nginx with deploy/nginx.conf, except its addresses and TLS."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ http {{
 
 
 class NginxServer:
-    """At `url`, in front of the hosts at these addresses (`127.0.0.1:8000`)."""
+    """Listens at `url` in front of hosts at these addresses (`127.0.0.1:8000`)."""
 
     def __init__(self, hosts: Sequence[str]) -> None:
         self.port = free_port()
@@ -47,7 +47,7 @@ class NginxServer:
         if program is None:
             raise Unavailable("no nginx on the PATH or in /usr/sbin")
         self._folder = folder = Path(tempfile.mkdtemp(prefix="harness-nginx-"))
-        folder.chmod(0o755)  # as root, nginx has workers of another user
+        folder.chmod(0o755)  # if we are root, nginx runs its workers as another user
         (folder / "site.conf").write_text(self._site())
         (folder / "nginx.conf").write_text(_FRAME.format(folder=folder))
         self._server = ServerProcess(
@@ -68,7 +68,7 @@ class NginxServer:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _site(self) -> str:
-        """The one that is deployed: other hosts, one port of this machine, and no TLS."""
+        """The deployed configuration with other hosts, one port of this machine, and no TLS."""
         text = SITE.read_text()
         before, rest = text.split("    server ", 1)
         rest = re.sub(r"^(server )?[\d.]+:8000 ", "", rest)

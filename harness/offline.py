@@ -1,8 +1,8 @@
-"""No network but a loopback of its own: for programs that must need none, and for clients that enter it.
+"""Runs a program with no network except its own loopback, and lets clients enter that network.
 
     python -I -S offline.py COMMAND...
 
-inside `unshare --net` brings the loopback up and becomes the command.
+Inside `unshare --net` this brings the loopback up and becomes the command.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1  # netdevice(7)
 
 
 def offline(*command: str | Path) -> list[str]:
-    """The command, changed so that it runs in a network namespace of its own. Raises Unavailable."""
+    """Change the command to run in a network namespace of its own. Raises Unavailable."""
     from harness import Unavailable
 
     program = shutil.which("unshare")
@@ -39,7 +39,7 @@ def offline(*command: str | Path) -> list[str]:
 
 @contextmanager
 def in_network_of(pid: int) -> Iterator[ThreadPoolExecutor]:
-    """A thread whose sockets are in the namespace of that process."""
+    """Provide a thread whose sockets are in the network namespace of that process."""
     with ThreadPoolExecutor(1, "offline", _enter, (pid,)) as thread:
         yield thread
 

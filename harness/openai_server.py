@@ -2,7 +2,7 @@
 
     python -m harness.openai_server --port 9000
 
-runs it by hand, for whoever wants to point a client at it.
+runs it by hand, so that you can point a client at it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from harness.speech_api.vendors import VENDORS
 
 
 class OpenAIServer:
-    """A speech service at base_url. How it may behave: harness/speech_api/behaviour.py.
+    """A speech service at base_url. harness/speech_api/behaviour.py lists the ways in which it can behave.
 
-    `profile` makes it another vendor's: harness/speech_api/vendors.py.
+    `profile` makes it act like another vendor's service: harness/speech_api/vendors.py.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class OpenAIServer:
         self.stop()
 
     def start(self) -> None:
-        """For the first time, or again on the same port; it then behaves and has heard nothing."""
+        """Start it, or start it again on the same port. It then behaves well and has no calls."""
         self._folder = Path(tempfile.mkdtemp(prefix="harness-openai-"))
         voices = [part for voice in self._extra_voices for part in ("--voice", voice)]
         where = ("--address", self._address, "--port", str(self.port), "--profile", self._profile)
@@ -62,22 +62,22 @@ class OpenAIServer:
         self._server.wait_until_ready(lambda: is_listening(self.port, self._address))
 
     def stop(self) -> None:
-        """Whoever is being answered is cut off; whoever calls later is refused the connection."""
+        """Cut running answers off, and refuse new connections."""
         if self._server is not None:
             self._server.kill()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def behave(self, **settings: Any) -> None:
-        """From now on, like this: any fields of Behaviour. What was told before no longer holds."""
+        """Set the behaviour, by any fields of Behaviour, and drop all earlier settings."""
         self._ask("PUT", "/_control", settings)
 
     def behave_also(self, **settings: Any) -> None:
-        """Like this, for calls that what was told before leaves alone (on_text, first_calls)."""
+        """Add a behaviour for calls that the earlier settings (on_text, first_calls) do not match."""
         self._ask("POST", "/_control", settings)
 
     def release(self) -> None:
-        """Open the gates: calls that wait there go on, later ones pass."""
+        """Open the gates: waiting calls continue and later ones pass."""
         self._ask("POST", "/_release")
 
     def reset(self) -> None:
@@ -85,19 +85,19 @@ class OpenAIServer:
         self._ask("DELETE", "/_control")
 
     def calls(self) -> list[Call]:
-        """Every speech request since the start or the last reset, in order, also those that still run."""
+        """Every speech request since the start or the last reset, in order, including unfinished ones."""
         return [Call(**call) for call in self._ask("GET", "/_calls")["calls"]]
 
     def bill_usd(self) -> float:
-        """What the responses of the Realtime API cost since the start or the last reset, by their tokens."""
+        """The cost of all Realtime responses since the start or the last reset, by their tokens."""
         return float(self._ask("GET", "/_bill")["microusd"]) / 1e6
 
     def session_count(self) -> int:
-        """How many sessions of the Realtime API were opened since the start or the last reset."""
+        """The number of Realtime sessions opened since the start or the last reset."""
         return int(self._ask("GET", "/_bill")["sessions"])
 
     def shut_down_on(self, dates: dict[str, str | None]) -> None:
-        """What the list of models tells as `shutdown_date`: by model, such as "2027-01-06"."""
+        """Set `shutdown_date` in the list of models: by model, such as "2027-01-06"."""
         self._ask("PUT", "/_shutdown_dates", dates)
 
     def peak_concurrency(self) -> int:

@@ -1,4 +1,4 @@
-"""What cannot run on this machine is skipped with a reason, and fails where CI=true."""
+"""Skips tests that cannot run on this machine, with a reason; with CI=true they fail instead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness import Unavailable
 
 @contextmanager
 def skipped_when_unavailable() -> Iterator[None]:
-    """Around the start of a server in a fixture."""
+    """Wrap the start of a server in a fixture."""
     try:
         yield
     except Unavailable as reason:

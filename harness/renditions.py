@@ -1,4 +1,4 @@
-"""Texts for tests of what plays a listener voice, without an app above the speech cache."""
+"""Hooks with a few texts, for tests of renditions without an app above the speech cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ttscache.warming import ClipSpec
 
 
 class OneText(hooks.Hooks):
-    """An app with these texts. `changes`: how often it was told that who plays a voice has changed."""
+    """An app with these texts. `changes` counts the calls of `voices_changed`."""
 
     def __init__(self, *texts: str) -> None:
         self.texts = list(texts or ["Where did it begin?"])
@@ -26,7 +26,7 @@ class OneText(hooks.Hooks):
 
 @contextmanager
 def installed_hooks(given: OneText) -> Iterator[OneText]:
-    """These hooks, within the block."""
+    """Install these hooks within the block."""
     before = hooks.installed()
     hooks.install(given)
     try:

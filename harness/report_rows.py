@@ -1,4 +1,4 @@
-"""Rows for the tests of reports."""
+"""Rows for tests of the reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ttscache.models import Clip
 from ttscache.reports.scope import Scope
 
 NOW = datetime(2026, 11, 23, 10, 42, 30, tzinfo=UTC)  # a Monday
-BEGINS = {  # of each range at that moment; written anew, not taken from the product
+BEGINS = {  # the start of each range at that moment, not computed by the product
     "24h": datetime(2026, 11, 22, 11, tzinfo=UTC),
     "7d": datetime(2026, 11, 17, tzinfo=UTC),
     "30d": datetime(2026, 10, 25, tzinfo=UTC),
@@ -29,7 +29,7 @@ def clip_with(text: str, voice: str = "nova", kind: str = "question", **fields: 
 
 
 def sound(days_ago: float = 0, size: int = 1_000) -> dict[str, Any]:
-    """The fields of a clip that was made so long ago, with so many bytes at rest."""
+    """The fields of a clip that was made `days_ago`, with `size` bytes at rest."""
     stored_at = timezone.now() - timedelta(days=days_ago)
     return {"stored_at": stored_at, "stored_size": size, "audio_file_size": 2 * size}
 

@@ -1,4 +1,4 @@
-"""The day on which a test stands, for all that asks whether a model retires."""
+"""Sets the day of a test for the code that asks whether a model retires."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SHUTDOWN = date(2027, 1, 6)  # of tts-1-hd, as OpenAI has announced it
 
 
 def stand_on(day: date, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on it is this day. Sessions, leases and what was requested when go by other clocks."""
+    """Set today's date for retirements only. Sessions, leases and request times use other clocks."""
     for module in (retirement, irreplaceable):
         monkeypatch.setattr(module, "_today", lambda: day)
 
 
 def stand_before_shutdown(days: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many days before OpenAI switches tts-1-hd off; below 0 it has. At OpenAI's own address."""
+    """Set the date to `days` before OpenAI switches tts-1-hd off (below 0: after), at OpenAI's address."""
     stand_on(SHUTDOWN - timedelta(days=days), monkeypatch)
-    # In the test's own dictionary: the setting itself is put back by pytest-django, in an order of its own.
+    # Patch the test's own dictionary: pytest-django restores the setting itself, in its own order.
     monkeypatch.setitem(settings.TTSCACHE, "openai_base_url", "")
     conf.cache_clear()

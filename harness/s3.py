@@ -28,7 +28,7 @@ WITHOUT = ("-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.l
 
 
 class S3Server:
-    """Its objects, port and address stay the same over stop() and start(); they go when the block ends."""
+    """A server whose objects, port and address survive stop() and start(). The block's end deletes them."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -52,7 +52,7 @@ class S3Server:
         return self._server is not None and self._server.is_running
 
     def start(self) -> None:
-        """For the first time, or again on the same objects and port."""
+        """Start it, or start it again on the same objects and port."""
         program = _program()
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="harness-s3-"))
@@ -70,12 +70,12 @@ class S3Server:
         self._server.wait_until_ready(self._can_write, seconds=30)
 
     def stop(self) -> None:
-        """What was written is there at the next start."""
+        """Shut down cleanly; the objects are there at the next start."""
         if self._server is not None:
             self._server.stop(signal.SIGTERM)
 
     def kill(self) -> None:
-        """The same without asking, and at once."""
+        """Kill it, as in a crash."""
         if self._server is not None:
             self._server.kill()
 
@@ -86,7 +86,7 @@ class S3Server:
             self._folder = None
 
     def create_bucket(self, *, public_prefix: str = "") -> str:
-        """The name of a fresh, empty bucket. What lies under the prefix, anyone may read."""
+        """Create an empty bucket and return its name. Anyone may read objects under `public_prefix`."""
         name = f"clips-{uuid.uuid4().hex[:12]}"
         self.client.create_bucket(Bucket=name)
         if public_prefix:
@@ -98,12 +98,12 @@ class S3Server:
             self.client.delete_object(Bucket=bucket, Key=name)
 
     def lose(self, bucket: str) -> None:
-        """All its objects, but not whose they are."""
+        """Delete all objects of a bucket except the marker of its owner."""
         for name in self.objects(bucket):
             self.client.delete_object(Bucket=bucket, Key=name)
 
     def settings(self, bucket: str) -> dict[str, str]:
-        """What tells the product to use this bucket, as django-storages names it."""
+        """The environment variables that make the product use this bucket."""
         return {
             "AWS_STORAGE_BUCKET_NAME": bucket,
             "AWS_S3_ENDPOINT_URL": self.url,
@@ -114,7 +114,7 @@ class S3Server:
         }
 
     def objects(self, bucket: str) -> dict[str, int]:
-        """The names in a bucket, with their sizes; a marker says whose they are and is none of them."""
+        """The names of a bucket's objects with their sizes, without the owner's marker."""
         return {name: size for name, size in self._names(bucket).items() if not name.endswith(MARKER)}
 
     def _names(self, bucket: str) -> dict[str, int]:
@@ -128,7 +128,7 @@ class S3Server:
         return self._client
 
     def _can_write(self) -> bool:
-        """It answers before all of its parts are there to keep something."""
+        """Whether an object can be written: the server answers before all its parts are ready."""
         try:
             with suppress(self.client.exceptions.BucketAlreadyOwnedByYou):
                 self.client.create_bucket(Bucket="ready")
@@ -139,7 +139,7 @@ class S3Server:
 
 
 def client_of(url: str, secret: str) -> Any:
-    """Someone with our name and that secret."""
+    """A client with our access key and this secret."""
     quick = Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1})
     return boto3.client(
         "s3",

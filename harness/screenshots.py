@@ -1,8 +1,8 @@
-"""The pictures of the staff pages in docs/screenshots, taken anew:
+"""Takes the pictures of the staff pages in docs/screenshots again:
 
     python -m harness.screenshots
 
-starts a site of its own with the default content, real clips and made-up figures, and ends it again.
+It starts a site of its own with the default content, real clips and made-up figures, and removes it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from harness.waiting import wait_until
 FOLDER = PROJECT / "docs" / "screenshots"
 SIZES = {1440: 900, 1024: 768, 390: 844}
 THEMES = ("light", "dark")
-PAGES = {  # address, and how many CSS pixels of it are enough: all of the dashboard, a journey's beginning
+PAGES = {  # address and greatest height in CSS pixels: the whole dashboard, the top of a journey
     "dashboard": ("/admin/?range=365d", 10_000),
     "editor": ("/admin/narratives/journey/1/change/", 1_800),
 }
 
-# What an editor is in the middle of: one draft that is new, and one whose clips failed.
+# An editor's unfinished work: one new draft, and one whose clips failed.
 PREPARE = """
 from narratives import publishing
 from narratives.editing.drafts import make_drafts
@@ -53,7 +53,7 @@ print(*WarmRun.objects.values_list("state", flat=True))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Take the pictures in docs/screenshots anew.")
+    parser = argparse.ArgumentParser(description="Take the pictures in docs/screenshots again.")
     parser.add_argument("--into", type=Path, default=FOLDER, help="another folder")
     into: Path = parser.parse_args().into
     into.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def main() -> None:
 
 @contextmanager
 def furnished_site() -> Iterator[Site]:
-    """With all that is published made, a draft that has failed, and a year of made-up figures."""
+    """Run a site with all published clips, a failed draft, and a year of made-up figures."""
     with OpenAIServer() as openai:
         env = {
             "OPENAI_API_KEY": "test",
@@ -86,7 +86,7 @@ def furnished_site() -> Iterator[Site]:
 
 
 def _is_at_rest(site: Site) -> bool:
-    """Whether something was made and nothing is being made any more."""
+    """Whether some run exists and none is open."""
     states = site.manage("shell", "--verbosity", "0", "-c", LOOK_AT_RUNS, check=True).stdout.split()
     return bool(states) and not {"queued", "running", "paused"} & set(states)
 
@@ -111,7 +111,7 @@ def signed_in_page(browser: Browser, site: Site, width: int, height: int, theme:
 
 
 def taken(page: Page, address: str, enough: int) -> bytes:
-    """The window is made as tall as what is shown, so that what sticks to its edges is at the edge."""
+    """Take a picture of the page, in a window of the page's height: sticky parts are then at its edges."""
     page.goto(address, wait_until="networkidle")
     width = int(page.evaluate("document.documentElement.clientWidth"))
     height = int(page.evaluate("document.documentElement.scrollHeight"))

@@ -1,4 +1,4 @@
-"""Site and WebServer: the product itself, run as people run it, in a clean environment."""
+"""Site and WebServer: run the product as people do, in a clean environment."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from harness import http
 from harness.process import HOST, PROJECT, ServerProcess, carrying, free_port, is_alive, leashed, marked
 from harness.waiting import wait_until
 
-# All that comes in from the shell: no key, no database, no setting of the product.
+# The only variables taken from the shell: no key, no database, no setting of the product.
 ESSENTIALS = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR")
 
 
 class Site:
     """`manage.py serve`, the web server and the task cluster, on a port of its own.
 
-    start() after stop() or kill() runs it again on the same port and data. The end of the
-    block ends all of it.
+    start() after stop() or kill() runs it again on the same port and data. The end of the block ends
+    everything.
     """
 
     project: Path = PROJECT
@@ -65,7 +65,7 @@ class Site:
         return self._server is not None and self._server.is_running
 
     def start(self) -> None:
-        """Returns once it answers; RuntimeError, with the end of its log, if it does not."""
+        """Start it and wait until it answers. Raises RuntimeError, with the end of its log, otherwise."""
         self.var_dir.mkdir(parents=True, exist_ok=True)
         self.prepare()
         self._server = ServerProcess(
@@ -76,7 +76,7 @@ class Site:
     def stop(
         self, signal: int = SIGTERM, *, to_group: bool = False, times: int = 1, within_seconds: float = 30
     ) -> float:
-        """Ask it to end, and return the seconds it took. What it left behind: survivors()."""
+        """Ask it to end; returns the seconds it took. survivors() lists processes it left behind."""
         begin = time.monotonic()
         for _ in range(times):
             self._started.send(signal, to_group=to_group)
@@ -86,19 +86,19 @@ class Site:
         return time.monotonic() - begin
 
     def kill(self) -> None:
-        """kill -9 of the one process that was started. What became of the others: survivors().
+        """Kill only the started process; survivors() lists the others.
 
-        Wait for their end before the next start(): until then, they may answer in its place.
+        Wait for their end before the next start(): until then they may answer in its place.
         """
         self._started.send(SIGKILL)
         self._started.wait(30)
 
     def processes(self) -> list[psutil.Process]:
-        """All that runs of it, in whatever session and whoever their parent is now."""
+        """Every living process of the site, in any session and with any parent."""
         return [process for process in carrying(self._mark) if is_alive(process)]
 
     def survivors(self, within_seconds: float = 0) -> list[psutil.Process]:
-        """What still runs when so much time has passed."""
+        """The processes that still run after `within_seconds`."""
         try:
             wait_until(lambda: not self.processes(), "the end of all processes", seconds=within_seconds)
         except TimeoutError:
@@ -106,7 +106,7 @@ class Site:
         return []
 
     def log(self) -> str:
-        """What it printed so far, over all its runs."""
+        """The output of all its runs so far."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def is_healthy(self) -> bool:
@@ -118,7 +118,7 @@ class Site:
     def manage(
         self, *arguments: str, check: bool = False, timeout_seconds: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """A management command in the same environment. `check`: raise when it fails."""
+        """Run a management command in the site's environment. With `check`, raise if it fails."""
         self.var_dir.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             leashed([self.python, "manage.py", *arguments]),
@@ -141,14 +141,14 @@ class Site:
         return self.manage(*arguments, check=True).stdout.split()[-1]
 
     def environment(self) -> dict[str, str]:
-        """The given settings and the defaults of the product; a developer's .env is made to say nothing."""
+        """The environment: the given settings only. A developer's .env file is overridden."""
         essentials = {name: os.environ[name] for name in ESSENTIALS if name in os.environ}
         silenced = dict.fromkeys(dotenv_values(self.project / ".env"), "")  # empty counts as unset
         own = {"HOST": HOST, "PORT": str(self.port), "VAR_DIR": str(self.var_dir), "PYTHONUNBUFFERED": "1"}
         return essentials | silenced | own | self.env
 
     def prepare(self) -> None:
-        """Nothing: serve migrates and loads by itself."""
+        """Do nothing: `serve` migrates and loads content itself."""
 
     def command(self) -> list[str]:
         return [self.python, "manage.py", "serve"]
@@ -161,12 +161,12 @@ class Site:
 
 
 class WebServer(Site):
-    """The web server alone, without task cluster and without default content.
+    """Only the web server, without the task cluster and the default content.
 
-    Two of them may share a DATABASE_URL; as two hosts would, they then need one SECRET_KEY in their env.
+    Two of them may share a DATABASE_URL. Like two hosts, they then need the same SECRET_KEY.
     """
 
-    is_prepared = False  # its folder and database, once for all starts
+    is_prepared = False  # the database and static files are prepared once for all starts
 
     def prepare(self) -> None:
         if not self.is_prepared:
@@ -181,5 +181,5 @@ class WebServer(Site):
         ]
 
     def worker_pids(self) -> list[int]:
-        """The processes that answer requests; the master starts a new one when one of them dies."""
+        """The processes that answer requests. The master replaces one that dies."""
         return [worker.pid for worker in psutil.Process(self.pid).children() if is_alive(worker)]

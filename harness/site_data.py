@@ -1,4 +1,4 @@
-"""What a site has kept, looked up behind its back: rows in its database, files in its folder."""
+"""Reads and changes a site's data directly: rows in its database, files in its folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEPT = "FROM tts_cache JOIN tts_cache_files ON tts_cache.id = cache_id"
 
 
 def query(site: Site, sql: str, *values: object) -> list[tuple[Any, ...]]:
-    """The rows of a statement with %s for each value, on SQLite as on PostgreSQL."""
+    """Run a query with %s for each value, on SQLite or PostgreSQL, and return the rows."""
     url = site.env.get("DATABASE_URL", "")
     if url:
         with psycopg.connect(url) as postgresql:
@@ -26,12 +26,12 @@ def query(site: Site, sql: str, *values: object) -> list[tuple[Any, ...]]:
 
 
 def let_broken_clips_be_tried_again(site: Site) -> None:
-    """As when ten minutes have passed since a text came out broken."""
+    """Expire the wait of texts that came out broken, as if ten minutes had passed."""
     execute(site, "UPDATE ttscache_lease SET until = '2020-01-01 00:00:00' WHERE error = 'broken_audio'")
 
 
 def execute(site: Site, sql: str) -> None:
-    """Change what it has kept, behind its back."""
+    """Run a statement on the site's database."""
     url = site.env.get("DATABASE_URL", "")
     if url:
         with psycopg.connect(url) as postgresql:
@@ -42,7 +42,7 @@ def execute(site: Site, sql: str) -> None:
 
 
 def kept_in_database(site: Site, content_hash: str) -> list[bytes]:
-    """The bytes in the permanent tier, unpacked: of no clip, or of one."""
+    """The unpacked bytes of the clip in the permanent tier: none or one."""
     rows = query(site, f"SELECT file_data, encoding {_KEPT} WHERE content_hash = %s", content_hash)
     return [gzip.decompress(data) if encoding else bytes(data) for data, encoding in rows]
 
@@ -52,6 +52,6 @@ def ready_clips(site: Site) -> int:
 
 
 def files_of(site: Site, content_hash: str = "") -> list[Path]:
-    """The files of one clip in the local tier, or of all."""
+    """The files of one clip in the local tier, or of all clips."""
     folder = Path(site.env.get("TTS_FILES_DIR") or site.var_dir / "tts_cache")
     return sorted(path for path in folder.rglob(f"{content_hash}*") if path.is_file())

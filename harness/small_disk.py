@@ -1,4 +1,4 @@
-"""SmallDisk: a file system of a few bytes, so that a full disk is a real one."""
+"""SmallDisk: a tiny file system, to test with a disk that is really full."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 
 
 class SmallDisk:
-    """A tmpfs over a folder, whose size in bytes may be changed later. Mounting takes root; without it the
-    test is skipped."""
+    """A tmpfs over a folder, whose size in bytes can be changed. Skips the test without root to mount it."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self.folder = folder
@@ -22,7 +21,7 @@ class SmallDisk:
         self.folder.mkdir(parents=True, exist_ok=True)
         mounted = _run("mount", "-t", "tmpfs", "-o", f"size={self._size}", "tmpfs", str(self.folder))
         if mounted.returncode:
-            pytest.skip(f"no small disk to be had here: {mounted.stderr.strip()}")
+            pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip()}")
         return self
 
     def resize(self, size: int) -> None:

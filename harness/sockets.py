@@ -1,4 +1,4 @@
-"""Which process of a site holds which connections: proof of who is asked, and of who asks."""
+"""Lists the connections of a site's processes, to prove which process answers and which one calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.site import Site
 
 
 def clients_of(site: Site) -> Counter[int]:
-    """How many connections each process of it has accepted and still holds."""
+    """The number of open connections that each process of the site has accepted."""
     return Counter(
         process.pid
         for process in site.processes()
@@ -23,7 +23,7 @@ def clients_of(site: Site) -> Counter[int]:
 
 
 def callers_of(openai: OpenAIServer, site: Site) -> list[psutil.Process]:
-    """The processes of the site that wait for the voice just now."""
+    """The site's processes that are connected to the speech provider now."""
     return [
         process
         for process in site.processes()

@@ -1,4 +1,4 @@
-"""Every action of staff on their pages, done by a signed-in client. Each returns whether it was done."""
+"""Every action of staff on their pages, done by a signed-in client. Each returns whether it worked."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PASSWORD = "quite long enough"
 
 
 def make_groups() -> None:
-    """As `migrate` does; a test that empties the tables takes them away."""
+    """Create the groups as `migrate` does, because a test that empties the tables removes them."""
     import_module("narratives.migrations.0003_groups").make_groups(apps)
 
 
 def make_live_journey() -> Journey:
-    """Live, with one published text that has a draft."""
+    """Create a live journey with one published text that has a changed draft."""
     make_groups()
     journey = Journey.objects.create(slug="ours", title="Ours", is_live=True)
     text = Narrative.objects.create(journey=journey, slug="q", title="Question", text="Where?")
@@ -302,15 +302,15 @@ def narrative() -> Narrative:
 
 
 def is_published() -> bool:
-    """Whether listeners get it, now or once its sound is made."""
+    """Whether listeners get the new text, now or once its sound is made."""
     upcoming = narrative().upcoming
     return upcoming is not None and upcoming.text == NEW
 
 
-def waiting_is(client: Client, deed: str) -> str:
-    """What became of a publication that waits, once its button was pressed."""
+def waiting_is(client: Client, button: str) -> str:
+    """Press a button of a waiting publication; returns its new state."""
     (publication,) = publishing.publish([narrative()])
-    client.post(reverse("admin:narratives_journey_waiting", args=[publication.journey_id, deed]), YES)
+    client.post(reverse("admin:narratives_journey_waiting", args=[publication.journey_id, button]), YES)
     publication.refresh_from_db()
     return publication.state
 
@@ -347,10 +347,10 @@ def a_reflection() -> Clip:
     return Clip.objects.get(content_type="analysis")
 
 
-def steered(client: Client, deed: str) -> str:
-    """How a run stands once its button was pressed."""
+def steered(client: Client, button: str) -> str:
+    """Press a button of a run; returns its new state."""
     run = WarmRun.objects.first() or a_run()
-    client.post(admin_page("ttscache.warmrun", deed, run.pk), YES)
+    client.post(admin_page("ttscache.warmrun", button, run.pk), YES)
     run.refresh_from_db()
     return run.state
 

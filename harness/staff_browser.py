@@ -1,4 +1,4 @@
-"""Members of staff in a browser: hired by the site, signed in, in front of one of its pages."""
+"""Creates members of staff and signs them in to a site in a browser."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ for name, group in {staff!r}.items():
 
 
 def hire(site: Site, **groups: str) -> None:
-    """The group of each name; one without a group may do everything."""
+    """Create staff users: name=group. An empty group makes a superuser."""
     site.manage("shell", "--verbosity", "0", "-c", HIRE.format(staff=groups, password=PASSWORD), check=True)
 
 
 @contextmanager
 def signed_in(browser: Browser, site: Site, name: str, **look: Any) -> Iterator[Page]:
-    """At the first page of the staff. `look`: of the browser, such as its viewport."""
+    """Open the first staff page, signed in. `look` sets the browser context, such as its viewport."""
     context = browser.new_context(base_url=site.url, **look)
     try:
         page = context.new_page()

@@ -1,4 +1,4 @@
-"""Rows for the tests of staff pages, and what these tests read off a page."""
+"""Rows for tests of the staff pages, and helpers that read a page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 
 # --- rows -------------------------------------------------------------------------------------------------
 def clip_of(text: str, voice: str = "nova", kind: str = ContentType.QUESTION) -> Clip:
-    """On record as listeners would request it, without sound."""
+    """Record a clip of the house rendition, without audio."""
     return Clip.objects.record(request_for(text, voice), kind)
 
 
@@ -41,14 +41,14 @@ def run_of(clip: Clip, item_state: str, reason: str = "", run_state: str = WarmR
 
 
 def usage(requests: int = 1, outcome: str = "memory", **fields: Any) -> Usage:
-    """In the present hour, unless `fields` say otherwise."""
+    """Create a row of usage, by default in the present hour."""
     given: dict[str, Any] = {"hour": timezone.now().replace(minute=0, second=0, microsecond=0)}
     given |= {"content_type": "question", "voice": "nova", "latency_bucket": 1, "characters": 100 * requests}
     return Usage.objects.create(**given | {"requests": requests, "outcome": outcome} | fields)
 
 
 def reflection(text: str = "A quiet kind of home.", plays: int = 5, **fields: Any) -> Clip:
-    """Fit for others, and played today."""
+    """Create a shareable reflection that was played today."""
     clip = Clip.objects.record(request_for(text, "nova"), "analysis")
     Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
     DailyRequests.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=plays)
@@ -56,7 +56,7 @@ def reflection(text: str = "A quiet kind of home.", plays: int = 5, **fields: An
 
 
 def old_clip(text: str, days: int = 100) -> Clip:
-    """Made and last requested so many days ago."""
+    """Create a clip that was made and last requested `days` ago."""
     clip = Clip.objects.record(speech(text), "question")
     Clip.objects.filter(pk=clip.pk).update(
         last_accessed_at=timezone.now() - days * DAY,
@@ -67,7 +67,7 @@ def old_clip(text: str, days: int = 100) -> Clip:
 
 
 def staff_with(*rights: str) -> Client:
-    """The browser of a member of staff who has these permissions and no others."""
+    """A client signed in as a member of staff with only these permissions."""
     user = User.objects.create(username="ana", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=rights))
     client = Client()
@@ -91,7 +91,7 @@ def figure(page: str, name: str) -> str:
 
 
 def link_in(page: str, pattern: str) -> str:
-    """The first group of the pattern, as an address."""
+    """The first group of the pattern, unescaped as an address."""
     found = re.search(pattern, page)
     assert found is not None, pattern
     return found[1].replace("&amp;", "&")

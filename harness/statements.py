@@ -1,4 +1,4 @@
-"""SQL statements of all threads of this process, as a test counts them."""
+"""Records the SQL statements of all threads of this process."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from django.db.backends.signals import connection_created
 
 @contextmanager
 def recorded_statements() -> Iterator[list[str]]:
-    """The SQL of each statement from now on, also of threads that begin later.
+    """Record the SQL of each statement within the block, also of threads that begin later.
 
-    The beginnings and ends of transactions and the setup of connections are left out.
+    Leaves out the beginnings and ends of transactions and the setup of connections.
     """
     statements: list[str] = []
 
     def record(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
-        if not sql.startswith("BEGIN"):  # SQLite alone sends it like a statement
+        if not sql.startswith("BEGIN"):  # only SQLite sends it as a statement
             statements.append(sql)
         return execute(sql, *rest)
 

@@ -1,8 +1,9 @@
-"""A pytest plugin that is loaded before Django reads its settings: nothing inherited, a folder of its own.
+"""A pytest plugin that clears the environment and sets a temporary VAR_DIR before Django reads its settings.
 
-TEST_DATABASE=postgres gives the suite a real PostgreSQL of its own instead of SQLite. With `-n` each worker
-has a folder and a PostgreSQL of its own; the process that hands out the tests needs neither. The network of
-other hosts is one for all, and laid before the first browser starts, which would end its connections.
+TEST_DATABASE=postgres gives the suite its own real PostgreSQL instead of SQLite. With `-n` each worker has
+its own folder and PostgreSQL; the process that distributes the tests needs neither. All workers share one
+network of other hosts. It is created before the first browser starts, because a browser ends its connections
+when a network appears.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ is_on_postgresql = os.environ.get("TEST_DATABASE") == "postgres"
 server = PostgresServer() if is_on_postgresql else None
 if server is not None:
     os.environ["DATABASE_URL"] = server.url
-if is_worker:  # measured since its start; what it starts in turn is not
+if is_worker:  # coverage measures the worker, but not the processes that it starts
     os.environ.pop("COVERAGE_PROCESS_START", None)
 
 
@@ -55,13 +56,13 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: most tests wait for a server most of the time."""
+    """Use two workers per core for `-n auto`, because most tests wait for a server most of the time."""
     return 2 * len(os.sched_getaffinity(0))
 
 
 @contextmanager
 def network() -> Iterator[Network]:
-    """That of this run. Raises Unavailable where namespaces need root."""
+    """The network of this run. Raises Unavailable if namespaces need root."""
     if NETWORK in os.environ:
         pid, prefix = os.environ[NETWORK].split()
         yield Network(int(pid), prefix)

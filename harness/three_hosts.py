@@ -1,4 +1,4 @@
-"""Three hosts that share one database, one Redis and one speech service, each a cable away from a switch."""
+"""Three hosts that share one database, Redis and speech service, each connected by a cable to a switch."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from harness.waiting import wait_until
 HOSTS = 3
 AT_ONCE = 6
 SECRET_KEY = "of all hosts"
-# A host that is lost in mid-transaction keeps its locks no longer than this, as in deploy/env.example.
+# PostgreSQL releases the locks of a lost host's open transaction after this time, as in deploy/env.example.
 OPTIONS = "options=-c%20idle_in_transaction_session_timeout%3D30s"
 
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """`voice` is the speech service that all of them call."""
+    """The three hosts. `voice` is the speech service that all of them call."""
 
     sites: Sequence[FarSite]
     voice: OpenAIServer
 
     def shares(self, calls: Sequence[Call]) -> Counter[str]:
-        """How many of the calls each host made."""
+        """The number of these calls that each host made."""
         names = {site.host.address: site.host.name for site in self.sites}
         return Counter(names[call.caller] for call in calls)
 
     def start_run(self, name: str, clips: int) -> list[str]:
-        """Have so many new texts made; returns them."""
+        """Start a run of `clips` new texts; returns the texts."""
         done = self.sites[0].manage("shell", "-c", _START_RUN.format(name=name, clips=clips), check=True)
         return [line for line in done.stdout.splitlines() if line.startswith(name)]
 
@@ -61,7 +61,7 @@ print(*texts, sep="\\n")
 
 @contextmanager
 def three_hosts(folder: Path, with_static_files: Callable[[Path], None], network: Network) -> Iterator[Hosts]:
-    """Started at once, as after a power cut. Raises Unavailable."""
+    """Start all hosts at once, as after a power cut. Raises Unavailable."""
     with ExitStack() as stack:
         postgres = stack.enter_context(PostgresServer(also_on=network.near))
         redis = stack.enter_context(ValkeyServer(address=network.near))

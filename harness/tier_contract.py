@@ -1,4 +1,4 @@
-"""What holds for every tier, as tests to inherit. The class that inherits it has a fixture `tier`."""
+"""Tests that every tier must pass. Inherit the class and define a fixture `tier`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class LocalTierContract(TierContract):
         def put_meanwhile() -> None:
             if not another.ident:
                 another.start()
-                another.join(0.3)  # where the tier makes it wait, it goes on after us
+                another.join(0.3)  # if the tier makes it wait, it continues after us
 
         with meanwhile(monkeypatch, tier, put_meanwhile):
             tier.set_published(frozenset([KEY]))
@@ -97,7 +97,7 @@ class LocalTierContract(TierContract):
 
 @contextmanager
 def meanwhile(monkeypatch: pytest.MonkeyPatch, tier: LocalTier, act: Callable[[], None]) -> Iterator[None]:
-    """Something happens after the tier has read an entry and before it writes it back."""
+    """Call `act` after the tier has read an entry and before it writes it back."""
     where = "ttscache.tiers.memory" if isinstance(tier, MemoryTier) else "ttscache.tiers.files"
 
     def replace_later(given: Entry, **changes: Any) -> Entry:

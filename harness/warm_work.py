@@ -1,4 +1,4 @@
-"""A warm run in the middle of its work, and whether all of it gets done in the end."""
+"""Helpers for tests that interrupt a warm run and check that all its work gets done."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLIPS = 34
 
 
 def wait_until_it_works(site: Site, openai: OpenAIServer) -> None:
-    """Until a clip is in the making that was not yet when this was called."""
+    """Wait until a call begins that had not begun when this was called."""
     before = len(openai.calls())
     if not site.is_running:
         site.start()
@@ -44,7 +44,7 @@ def clips_and_their_calls(openai: OpenAIServer) -> dict[tuple[str, str], list[Ca
 
 
 def assert_all_work_gets_done(site: Site, openai: OpenAIServer) -> None:
-    """From wherever it was cut off, and without making anything anew that was not cut."""
+    """Start the site if necessary, wait for all clips, and check that each one is right."""
     openai.behave()
     if not site.is_running:
         site.start()

@@ -1,4 +1,4 @@
-"""Background tasks, staff and groups, in the look of the other staff pages."""
+"""Registers background tasks, users and groups in the theme of the other staff pages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class GroupAdmin(auth_admin.GroupAdmin, ModelAdmin):  # type: ignore[misc]
 
 @admin.register(Schedule)
 class ScheduleAdmin(q_admin.ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
-    """When a task runs is for operators to say; what runs may be any code at all, so that is for admins."""
+    """Operators may change when a task runs. Only superusers may change what runs: it can be any code."""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Schedule | None = None) -> tuple[str, ...]:
         given = tuple(super().get_readonly_fields(request, obj))
@@ -43,7 +43,7 @@ class ScheduleAdmin(q_admin.ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
 
 
 class EndedTaskAdmin(ModelAdmin):  # type: ignore[misc]
-    """django-q2 lets anyone who sees a task run it again; here that takes the right to change it."""
+    """Only staff who may change tasks can run one again; django-q2 would let everyone who sees it."""
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)

@@ -1,4 +1,4 @@
-"""Django's cache in the database, which also counts in one statement."""
+"""CountingCache: Django's database cache with a counter in one statement."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Any
 from django.core.cache.backends.db import DatabaseCache
 from django.db import connections, router
 
-CULL_EVERY = 100  # counts of a process
+CULL_EVERY = 100  # counts in one process
 
 
 class CountingCache(DatabaseCache):
-    """Django's own takes four statements to read a number and write it back, and loses counts on the way."""
+    """Counts in one statement. Django's `incr` takes four, and loses counts of other processes."""
 
     _counts = count(1)
 
     def count_in_window(self, key: str, seconds: int) -> int | None:
-        """Add one to a count that begins anew when `seconds` have passed since its first; returns the sum.
+        """Add one to a count that restarts `seconds` after its first one; returns the new count.
 
-        One statement, so no count of another process or host is lost. None where SQLite is older than
-        3.35, which cannot return what it wrote. The value is a plain number: get() does not read it.
+        One statement, so no count of another process or host is lost. Returns None on SQLite before 3.35,
+        which has no RETURNING. The value is a plain number, which get() cannot read.
         """
         if next(self._counts) % CULL_EVERY == 0:
-            self.set("culled", True)  # Django's set() removes rows if there are too many
+            self.set("culled", True)  # Django's set() deletes rows if there are too many
         connection = connections[router.db_for_write(self.cache_model_class)]
         if not connection.features.can_return_columns_from_insert:
             return None
 
         def moment(timestamp: float) -> Any:
-            """As Django writes it: to the second."""
+            """Convert to a value of the database, to the second, as Django does."""
             to_the_second = datetime.fromtimestamp(timestamp, tz=UTC).replace(microsecond=0)
             return connection.ops.adapt_datetimefield_value(to_the_second)
 

@@ -1,4 +1,4 @@
-"""What goes wrong outside a view: JSON for programs, a page for people."""
+"""Answers errors outside a view: JSON for programs, a page for people."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 
 def _store_unavailable(request: HttpRequest) -> HttpResponseBase:
-    """A database that is away comes back: nobody has to do anything but try again (RFC 9110, 503)."""
+    """Answer 503 with Retry-After (RFC 9110, section 15.6.4): the database will probably be back soon."""
     if _is_program(request):
         response: HttpResponse = error_response(503, StoreUnavailable.code, StoreUnavailable.sentence)
     else:

@@ -1,10 +1,10 @@
-"""How gunicorn serves: threads, because a listener may be slow and a voice takes seconds."""
+"""Settings of gunicorn. It uses threads, because listeners may be slow and a voice takes seconds."""
 
 import os
 import signal
 from typing import Any
 
-os.environ["LIFEREVIEW_PROCESS"] = "web"  # before the settings are read: they give the web its pool
+os.environ["LIFEREVIEW_PROCESS"] = "web"  # set before the settings are read: they give the web its pool
 
 from lifereview import settings
 
@@ -17,8 +17,9 @@ threads = settings.WEB_THREADS
 worker_connections = 1000
 backlog = 2048
 keepalive = 15
-timeout = 60  # a worker that does not answer its master for so long is replaced
-graceful_timeout = 7  # the supervisor allows 10 s in all
+timeout = 60  # a worker that does not answer its master for this long is replaced
+graceful_timeout = 7  # the supervisor allows 10 s in total
+# In memory: gunicorn's heartbeat file on a slow disk would block the worker.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 control_socket_disable = True
 accesslog = None
@@ -27,8 +28,10 @@ loglevel = "warning"
 
 
 def post_worker_init(worker: Any) -> None:
-    """When the worker is asked to end, what it records is ended as well: or else it would wait for that in
-    vain, be killed, and its last requests would not be counted."""
+    """Make SIGTERM also stop the housekeeping, which ends unfinished recordings.
+
+    Otherwise the worker would wait for them until it is killed, and its last requests would not be counted.
+    """
     from ttscache import housekeeping
     from ttscache.connections import start_thread
 
@@ -42,7 +45,7 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Write what was counted since."""
+    """Write the last counts."""
     from ttscache import housekeeping
 
     housekeeping.stop_housekeeping()

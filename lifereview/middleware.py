@@ -1,4 +1,4 @@
-"""What every answer has in common: which scripts a page may load, and that HEAD has no body."""
+"""Middleware of every answer: the Content-Security-Policy, and no body for HEAD."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def content_security_policy(get_response: Handler) -> Handler:
 
 
 def _policy(sound_from: str) -> str:
-    """Everything from this site itself; sound also from where the clips are published."""
+    """Allow everything from this site, and sound also from the CDN."""
     sounds = f"'self' {sound_from}" if sound_from else "'self'"
     return (
         f"default-src 'self'; img-src 'self' data:; media-src {sounds} blob: data:; connect-src {sounds}; "
@@ -37,7 +37,7 @@ def _policy(sound_from: str) -> str:
 
 
 def bodiless_head(get_response: Handler) -> Handler:
-    """An answer to HEAD tells the length of the body and leaves it out (RFC 9110 section 9.3.2)."""
+    """Answer HEAD with the length of the body, but without the body (RFC 9110, section 9.3.2)."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)

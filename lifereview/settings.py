@@ -21,7 +21,7 @@ from lifereview.env.secret_key import secret_key
 from lifereview.env.speech import ttscache_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-# The environment wins over the file, as everywhere.
+# The environment wins over the .env file.
 env = Environment({**{k: v or "" for k, v in dotenv_values(BASE_DIR / ".env").items()}, **os.environ})
 
 # --- the web server (read by gunicorn.conf.py) -----------------------------------------------------------
@@ -33,7 +33,7 @@ WEB_THREADS = env.integer("WEB_THREADS", 64, least=4, most=1024)
 # --- what the embedded default writes --------------------------------------------------------------------
 VAR_DIR = env.writable_folder("VAR_DIR", BASE_DIR / "var", mode=0o750)
 DEBUG = env.flag("DEBUG", False)
-VERSION = "0.1.0"  # as in pyproject.toml, which need not be where this runs
+VERSION = "0.1.0"  # keep equal to pyproject.toml, which may be missing where this runs
 
 # --- who may call ----------------------------------------------------------------------------------------
 THIS_MACHINE = list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", socket.gethostname().lower()]))
@@ -65,7 +65,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "lifereview",  # before django_q, whose qcluster it makes its own
+    "lifereview",  # before django_q, because it replaces the command qcluster
     "django_q",
     "ttscache",
     "narratives",
@@ -76,9 +76,9 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "lifereview.middleware.bodiless_head",
     "lifereview.middleware.content_security_policy",
-    # Without other origins it would only make every response vary by Origin.
+    # Only with other origins: it makes every response vary by Origin, which caches dislike.
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
-    # Inside of CORS, whose headers its responses need.
+    # After CORS, because its responses need the CORS headers; before sessions, so that a hit runs no query.
     "ttscache.delivery.middleware.published_clips_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -113,10 +113,10 @@ CACHES = caches(env)
 
 # --- speech ----------------------------------------------------------------------------------------------
 TTSCACHE = ttscache_settings(env, VAR_DIR, WEB_THREADS)
-globals().update(object_storage_settings(env))  # AWS_…: django-storages reads them by itself
+globals().update(object_storage_settings(env))  # AWS_…, which django-storages reads from the settings
 
 # --- background tasks ------------------------------------------------------------------------------------
-# A task takes clips for 45 s; the last of them may be the longest there is, and tried three times.
+# A task takes clips for 45 s. Its last one may be the longest possible clip, tried three times.
 LONGEST_TASK_SECONDS = 60 + 3 * round(TTSCACHE["timeout_seconds"] + TTSCACHE["max_chars"] / 100)
 Q_CLUSTER = {
     "name": "lifereview",
@@ -125,11 +125,11 @@ Q_CLUSTER = {
     "queue_limit": 2,  # a task's lock runs from the moment it is fetched, so fetch few
     "bulk": 1,
     "timeout": LONGEST_TASK_SECONDS,
-    "retry": LONGEST_TASK_SECONDS + 300,  # what was cut off is taken up by us, much sooner
+    "retry": LONGEST_TASK_SECONDS + 300,  # our own housekeeping resumes interrupted work much sooner
     "max_attempts": 3,
     "save_limit": 0,
     "poll": 0.1,
-    "catch_up": False,
+    "catch_up": False,  # schedules that were missed while no cluster ran are not made up for
     "label": "Background tasks",
 }
 
@@ -184,14 +184,14 @@ FIRST_STAFF_USER = {
     "password": env.text("DJANGO_SUPERUSER_PASSWORD"),
 }
 LOGIN_URL = "admin:login"
-LOGIN_REDIRECT_URL = "admin:index"  # for who opens the login page itself
+LOGIN_REDIRECT_URL = "admin:index"  # after opening the login page directly
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_BEHIND_TLS
 if IS_BEHIND_TLS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SILENCED_SYSTEM_CHECKS = [
     "security.W004",  # HSTS and
-    "security.W008",  # the redirect to https are the business of the proxy that ends TLS
+    "security.W008",  # the redirect to https are the task of the proxy that ends TLS
 ]
 
 # --- mail: to tell staff of trouble ----------------------------------------------------------------------
@@ -219,7 +219,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
-        "django.request": {"level": "ERROR"},  # what strangers get wrong is no news
+        "django.request": {"level": "ERROR"},  # wrong requests of strangers are not worth a line
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "httpx2": {"level": "WARNING"},
     },

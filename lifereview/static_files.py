@@ -1,4 +1,4 @@
-"""Static files under names that change with their content, so that browsers may keep them for ever."""
+"""Serves static files under names that change with their content, so that browsers cache them for ever."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ MARK = ".named-and-compressed"
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
-    """Modules name each other by these names too: a page never mixes old scripts with new ones."""
+    """Also rewrites the imports of JavaScript modules, so that a page never mixes old and new scripts."""
 
     support_js_module_import_aggregation = True
 
     def post_process(self, paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Iterator[Any]:
-        """Names and compresses them, unless that was done for these very files: each start would take
-        seconds longer."""
+        """Name and compress the files, unless that was done for exactly these: it takes seconds per start."""
         mark, found = Path(self.location) / MARK, _fingerprint(paths)
         if dry_run or (mark.exists() and mark.read_text() == found):
             return
@@ -31,7 +30,7 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[
 
 
 def _fingerprint(paths: dict[str, Any]) -> str:
-    """Of what collectstatic found: where from, how large, how old."""
+    """A fingerprint of the found files: path, size and time of change."""
     stats = ((path, os.stat(storage.path(source))) for path, (storage, source) in paths.items())
     facts = sorted((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
     return fingerprint_of(facts)

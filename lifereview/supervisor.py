@@ -1,9 +1,9 @@
-"""Keeps the web server and the task cluster running, and stops both for sure.
+"""Supervisor: keeps the web server and the task cluster running, and stops both reliably.
 
-What goes wrong without care: a terminal's Ctrl-C reaches every process of its group, and a signal to all of
-them hangs the cluster; a killed leader leaves workers behind; a worker killed at the wrong moment freezes
-the cluster while it looks healthy. So each child leads a session of its own, only leaders are asked to stop,
-whole sessions are killed when they do not, and a cluster that takes no tasks is replaced.
+It avoids three failures. Ctrl-C in a terminal signals every process of the group, which hangs the cluster. A
+killed leader leaves its workers behind. A worker killed at the wrong moment freezes the cluster, which still
+looks healthy. So each child leads its own session, only leaders are asked to stop, a session that does not
+stop is killed whole, and a cluster that takes no tasks is replaced.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-STOP_SECONDS = 8.5  # of the 10 that are promised; the rest is for killing and clearing up
+STOP_SECONDS = 8.5  # of the 10 s that we promise; the rest is for killing and cleaning up
 CHECK_SECONDS = 0.2
 MAX_PAUSE_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1  # prctl(2), Linux only
@@ -31,9 +31,9 @@ PR_SET_PDEATHSIG = 1  # prctl(2), Linux only
 
 @dataclass
 class Child:
-    """A program to keep running. `is_healthy` is asked now and then; a child that is not gets replaced.
+    """A program to keep running. It is replaced when `is_healthy`, called with its uptime in seconds, fails.
 
-    `niceness`: how readily it leaves the processor to others (nice(2)).
+    `niceness` is that of nice(2): a higher value leaves the processor to others.
     """
 
     name: str
@@ -60,12 +60,12 @@ class Child:
         return time.monotonic() - self.started_at
 
     def ask_to_stop(self) -> None:
-        """Tell the leader only: it knows in which order its own processes have to go."""
+        """Signal the leader only: it knows the order in which to stop its own processes."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
 
     def kill(self) -> None:
-        """End whatever is left of its session."""
+        """Kill all processes that are left in its session."""
         if self.process is None:
             return
         with suppress(ProcessLookupError, PermissionError):
@@ -82,7 +82,7 @@ class Child:
 
 
 class Supervisor:
-    """Runs the children until a signal comes, or until the process that started this one is gone."""
+    """Runs the children until a signal comes, or until the process that started this one ends."""
 
     def __init__(self, children: Sequence[Child], *, stopping_mark: Path, ends_with_parent: bool) -> None:
         self._children = children
@@ -96,7 +96,7 @@ class Supervisor:
         }
 
     def run(self) -> int:
-        """Returns 0 when everything stopped by itself in time, else 1."""
+        """Run the children. Returns 0 if everything stopped by itself in time, else 1."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop_soon)
         self._stopping_mark.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ class Supervisor:
         return 0 if is_clean else 1
 
     def _stop_soon(self, *_: object) -> None:
-        self._is_stopping = True  # however often it is asked
+        self._is_stopping = True  # a second signal changes nothing
 
     def _look_after_children(self) -> None:
         for child in self._children:
@@ -129,7 +129,7 @@ class Supervisor:
         child.failures = 1 if child.uptime_seconds > MAX_PAUSE_SECONDS * 3 else child.failures + 1
         pause = min(MAX_PAUSE_SECONDS, 0.25 * 2**child.failures)
         print(f"{child.name} {why}; starting it again.", file=sys.stderr, flush=True)
-        child.kill()  # a leader's death leaves its workers behind
+        child.kill()  # the leader's workers may still run
         child.process = None
         child.start_again_at = time.monotonic() + pause
 
@@ -146,14 +146,14 @@ class Supervisor:
         self._stopping_mark.unlink(missing_ok=True)
         for child in late:
             print(
-                f"{child.name} did not stop in time and was killed; its work is taken up again.",
+                f"{child.name} did not stop in time and was killed; the next start resumes its work.",
                 file=sys.stderr,
             )
         return not late
 
 
 def _is_anyone_in_session(leader: int) -> bool:
-    """Whether anything still runs there; the dead whom nobody has asked after (zombies) do not count."""
+    """Whether a process of this session still runs; zombies do not count."""
     processes = list(Path("/proc").glob("[0-9]*/stat"))
     if not processes:  # not Linux
         try:
@@ -162,7 +162,7 @@ def _is_anyone_in_session(leader: int) -> bool:
             return False
         return True
     for process in processes:
-        with suppress(OSError):  # it ended while we looked
+        with suppress(OSError):  # the process ended meanwhile
             state, _parent, _group, session = process.read_text().rpartition(")")[2].split()[:4]
             if int(session) == leader and state not in "ZX":
                 return True
@@ -170,7 +170,7 @@ def _is_anyone_in_session(leader: int) -> bool:
 
 
 def _begin_child(niceness: int) -> None:
-    """In the child, before it runs: ask to be stopped when its parent dies (Linux; elsewhere nothing)."""
+    """Runs in the child before its program: asks Linux to stop it when the parent dies."""
     os.nice(niceness)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

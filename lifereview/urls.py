@@ -2,7 +2,7 @@
 
 /                       the listener's page                     narratives
 /api/…                  narratives, clips, speech, runs, stats  narratives, ttscache
-/api/schema, /api/docs  the API described
+/api/schema, /api/docs  description of the API
 /admin/                 staff
 /readyz, /metrics       for operators                           ttscache
 """

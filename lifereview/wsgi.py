@@ -1,4 +1,4 @@
-"""The server's entry point: one process of the web."""
+"""Entry point of one web process."""
 
 import os
 
@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 
 application = read_chunked_bodies(get_wsgi_application())
 
-# These need the applications to be ready.
+# Imported late: these need Django's apps to be loaded.
 from ttscache import housekeeping  # noqa: E402
 from ttscache.checks import require_valid_conf  # noqa: E402
 

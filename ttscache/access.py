@@ -1,4 +1,4 @@
-"""Who may hear a clip, decided by its pins alone."""
+"""Access: decides from a clip's pins who may hear it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Access(Enum):
 
 
 def with_access(clips: QuerySet[Clip]) -> QuerySet[Clip]:
-    """The clips with what their pins say, which `access_to` reads."""
+    """Annotate the clips with their pins, in the same query; `access_to` needs that."""
     pins = Pin.objects.filter(content_hash=OuterRef("content_hash"))
     return clips.annotate(is_published=Exists(pins.published()), is_audible=Exists(pins.audible()))
 
 
 def access_to(clip: Clip) -> Access:
-    """Who may hear a clip that was loaded by `with_access`."""
+    """Return who may hear this clip. Load it through `with_access`, otherwise this raises AttributeError."""
     if clip.is_published:  # type: ignore[attr-defined]
         return Access.PUBLISHED
     if clip.is_audible or clip.is_shareable:  # type: ignore[attr-defined]

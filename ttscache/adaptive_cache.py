@@ -1,7 +1,7 @@
-"""Results that take the database long, kept the longer the longer they took.
+"""Caches results of slow queries: the longer a result took, the longer it is kept.
 
 `ProcessCache` keeps the latest answer to one question in this process. `shared_result` keeps answers in
-Django's cache, for all processes, and shows an old one while a thread looks anew.
+Django's cache for all processes, and serves an old one while a thread refreshes it.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-QUICK_SECONDS = 0.2  # what a process finds within this it looks up each time
-TOO_OLD = timedelta(days=1)  # to be shown while a thread looks anew
+QUICK_SECONDS = 0.2  # a process does not keep an answer that took less
+TOO_OLD = timedelta(days=1)  # an older result is not shown even while a thread refreshes it
 KEPT_SECONDS = 2 * TOO_OLD.total_seconds()
-REFRESH_SECONDS = 120  # after which another process may try
-FORMAT = 1  # of what is stored; with another number, what earlier versions stored is not found
+REFRESH_SECONDS = 120  # after this another process may try
+FORMAT = 1  # change it with the stored form, so that values of earlier versions are not found
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How long a result is good for: `times` as long as the look took, and `at_least` so long.
+    """How long a result is good for: `times` as long as its look-up took, but `at_least` so long.
 
-    So repeating a look takes the database one part in `times` of its time, however slow it gets.
+    With `times=10`, look-ups take at most a tenth of the database's time, however slow they get.
     """
 
     times: float
@@ -53,7 +53,7 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class CachedResult(Generic[T]):
-    """What a look found, when it began, and how long that is good for."""
+    """The result of a look-up, when it began, and how long it is good for."""
 
     found: T
     as_of: datetime
@@ -61,7 +61,7 @@ class CachedResult(Generic[T]):
 
     @property
     def age(self) -> timedelta:
-        """Never below zero: with a clock that was set back, nothing would be good for ever."""
+        """Never negative: after the clock was set back, a negative age would make a result good for ever."""
         return abs(timezone.now() - self.as_of)
 
     @property
@@ -80,7 +80,7 @@ def _look_up(look: Callable[[], T], freshness: Freshness, quick_seconds: float =
 
 # --- in this process ---------------------------------------------------------------------------------------
 class ProcessCache(Generic[T]):
-    """The latest answer to one question. Threads that ask at once wait for one look."""
+    """Keeps the latest answer to one question. Threads that ask at once wait for one look-up."""
 
     def __init__(self, freshness: Freshness) -> None:
         self._freshness = freshness
@@ -90,7 +90,7 @@ class ProcessCache(Generic[T]):
         _process_caches.add(self)
 
     def get(self, look: Callable[[], T], *, subject: Hashable = None) -> T:
-        """What `look` finds or found; an answer about another `subject` counts as none."""
+        """Return what `look` found lately about this `subject`, or call it."""
         with self._lock:
             latest = self._latest
             if latest is None or self._subject != subject or not latest.is_good:
@@ -107,7 +107,7 @@ _process_caches: WeakSet[ProcessCache[Any]] = WeakSet()
 
 
 def cached_in_process(freshness: Freshness) -> Callable[[Callable[[], T]], Callable[[], T]]:
-    """Decorates a question without arguments."""
+    """Decorate a function without arguments so that this process keeps its result."""
 
     def decorate(look: Callable[[], T]) -> Callable[[], T]:
         results: ProcessCache[T] = ProcessCache(freshness)
@@ -117,23 +117,24 @@ def cached_in_process(freshness: Freshness) -> Callable[[Callable[[], T]], Calla
 
 
 def forget_process_results() -> None:
-    """Look everything up anew, as a new process does."""
+    """Empty every ProcessCache of this process."""
     for results in list(_process_caches):
         results.forget()
 
 
 # --- for all processes -------------------------------------------------------------------------------------
-# However many results are old, refreshing them takes one connection of a pool that has few.
+# However many results are old, refreshing them uses one connection: the pool has few.
 _one_refresh_at_a_time = threading.Lock()
 
 
 def shared_result(
     name: str, look: Callable[[], Any], freshness: Freshness, read: Callable[[Any], T] = lambda plain: plain
 ) -> CachedResult[T]:
-    """What `look` found lately in any process; an older answer, of a day at most, while a thread looks anew.
+    """Return what `look` found lately in any process.
 
-    `look` returns what JSON can hold, and `read` makes the result of that, with lists where there were
-    tuples. What `read` fails on counts as not there. Without a cache each call looks. Raises Error.
+    An answer that is no longer good, but less than a day old, is returned while a thread refreshes it. `look`
+    returns JSON data and `read` makes the result of it; tuples come back as lists. A value that `read` cannot
+    read is looked up again. Without a cache every call looks. Raises django.db.Error.
     """
     key = key_of(name)
     renew = partial(_renew, key, look, freshness)
@@ -141,36 +142,40 @@ def shared_result(
         kept = kept_result(name, read)
         if kept is None or kept.age > TOO_OLD:
             return _readable(renew(), read)
+        # add() succeeds in one process only, so the others go on with the old result.
         if not kept.is_good and cache.add(f"{key}:refreshing", True, REFRESH_SECONDS):
-            with suppress(RuntimeError):  # no thread to be had: somebody else tries in two minutes
+            with suppress(RuntimeError):  # no thread can start: another process tries in two minutes
                 start_thread(partial(_refresh, key, renew), name="figures")
     except RedisError:
-        logger.warning("Figures are not kept: the cache does not answer.")
+        logger.warning("Figures are not cached: the cache does not answer.")
         return _readable(_stored(_look_up(look, freshness)), read)
     return kept
 
 
 def keep_result(name: str, plain: Any) -> None:
-    """For `kept_result`. Where the cache does not answer, what was kept before stays. Raises Error."""
+    """Store a result for `kept_result`. If the cache does not answer, the earlier one stays.
+
+    Raises django.db.Error where Django's cache is a table of the database.
+    """
     with suppress(RedisError):
         cache.set(key_of(name), _stored(CachedResult(plain, timezone.now())), timeout=KEPT_SECONDS)
 
 
 def kept_result(name: str, read: Callable[[Any], T]) -> CachedResult[T] | None:
-    """What was kept under this name during the last two days, if it can be read. Raises Error, RedisError."""
+    """The result stored under this name in the last two days, or None. Raises django.db.Error, RedisError."""
     try:
         stored = cache.get(key_of(name))
         return None if stored is None else _readable(stored, read)
     except (Error, RedisError):
         raise
     except Exception as error:
-        # Another version's value: unpickling may raise anything, and so may `read`.
-        logger.info("A kept result cannot be read and is looked up anew (%s).", type(error).__name__)
+        # A value of another version: unpickling may raise anything, and so may `read`.
+        logger.info("A cached result cannot be read and is looked up again (%s).", type(error).__name__)
         return None
 
 
 def key_of(name: str) -> str:
-    """In Django's cache. A voice may have a space."""
+    """The key in Django's cache. Quoted, because a voice's name may contain a space."""
     return f"results-{FORMAT}:{quote(name, safe=':')}"
 
 
@@ -185,15 +190,15 @@ def _refresh(key: str, renew: Callable[[], object]) -> None:
         with _one_refresh_at_a_time:
             renew()
     except Error:
-        logger.warning("Some figures stay as they are; the database does not answer.")
+        logger.warning("Some figures are not refreshed: the database does not answer.")
     except RedisError:
-        logger.warning("Some figures stay as they are; the cache does not answer.")
+        logger.warning("Some figures are not refreshed: the cache does not answer.")
     finally:
-        with suppress(Error, RedisError):  # then it ends by itself
+        with suppress(Error, RedisError):  # the mark expires by itself
             cache.delete(f"{key}:refreshing")
 
 
-# Plain data in JSON: a pickled class could not be read any more after an upgrade that moves it.
+# JSON, because a pickled class cannot be read after an upgrade that moves it.
 def _stored(result: CachedResult[Any]) -> str:
     as_of, good_for = result.as_of.isoformat(), result.good_for.total_seconds()
     return json.dumps({"found": result.found, "as_of": as_of, "good_for": good_for})

@@ -1,4 +1,4 @@
-"""SpeechCache: the small face of the cache. Look a clip up, or have it made once."""
+"""SpeechCache: the small interface of the cache. It looks a clip up, or has it made once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["GenerationJob", "Hit", "Playing", "SpeechCache"]
 
 
 class SpeechCache:
-    """Speaks a text once and keeps the clip in every tier, the fastest first."""
+    """Speaks each text once and keeps the clip in every tier."""
 
     def __init__(
         self,
@@ -45,34 +45,34 @@ class SpeechCache:
         return self.generator.leases
 
     def find_published(self, content_hash: str) -> Hit | None:
-        """A published clip in memory or in a file: no query."""
+        """Find a published clip in this host's memory or files, without a query."""
         return self.tiers.find_published(content_hash)
 
     def find(self, content_hash: str, *, loaded: Clip | None = None) -> Hit | None:
-        """A clip in any tier. The faster ones of this host that missed are refilled.
+        """Find a clip in any tier, and refill the faster tiers of this host that missed.
 
-        `loaded` is the clip's record, just read: it spares the permanent tiers another look at it.
+        Pass the clip's record as `loaded` if you have just read it; that saves the permanent tiers a query.
         """
         return self.tiers.find(content_hash, loaded=loaded)
 
     def has_local(self, content_hash: str) -> bool:
-        """Whether this host may have it without a query; its bytes are not read."""
+        """Whether this host seems to have the clip. Runs no query and reads no bytes."""
         return self.tiers.has_local(content_hash)
 
     def find_permanent(self, content_hash: str) -> Hit | None:
-        """A clip that every host can play."""
+        """Find a clip that every host can play."""
         return self.tiers.find_permanent(content_hash)
 
     def get_or_generate(
         self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None
     ) -> Hit | Playing:
-        """The clip, if every host can play it; else its recording, joined or newly started."""
+        """Return the clip if every host can play it, else join or start its recording."""
         return self.tiers.find_permanent(job.content_hash) or self.generate(job, before_start=before_start)
 
     def generate(self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None) -> Playing:
         """Join the recording of a clip that no tier has, or start it. Raises SpeechError.
 
-        `before_start` may raise to keep a new recording from starting; to join one is always free.
+        `before_start` may raise to prevent a new recording; it is not called for one that is joined.
         """
         return self.generator.generate(job, before_start=before_start)
 
@@ -88,21 +88,21 @@ class SpeechCache:
         *,
         before_start: Callable[[], None] = lambda: None,
     ) -> Entry:
-        """The job's text in the embedded voice, once `error` has ended it before its first byte.
+        """Speak the job's text in the embedded voice, after `error` ended it before its first byte.
 
-        Waits for the whole clip. Raises `error` where there is no fallback, or where another voice would not
-        help. Never call it for a published clip: those are of one voice.
+        Waits for the whole clip. Raises `error` if there is no fallback or another voice would not help.
+        Never call it for a published clip: all clips of a journey have one voice.
         """
         if self.fallback is None:
             raise error
         return self.fallback.speak(job, listener_voice, error, before_start=before_start)
 
     def forget(self, content_hashes: Iterable[str]) -> None:
-        """On this host: clips that were removed, or that have no record."""
+        """Drop clips from this host's tiers, because they were removed or have no record."""
         self.tiers.forget(content_hashes)
 
     def finish_recordings(self, seconds: float) -> None:
-        """Let what is being made come to its end, for so long; then break it off. For a process that ends."""
+        """Wait up to `seconds` for unfinished recordings, then cancel them. Call it when the process ends."""
         self.generator.finish(seconds)
         if self.fallback is not None:
-            self.fallback.generator.finish(0)  # it takes no money along
+            self.fallback.generator.finish(0)  # costs nothing to cancel

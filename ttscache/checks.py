@@ -1,6 +1,6 @@
-"""System checks: settings that are fine one by one and wrong in combination.
+"""System checks: settings that are valid one by one but wrong in combination.
 
-Each value by itself (a number, a choice, a list) is checked where the environment is read: lifereview/env/.
+lifereview/env/ checks each value alone (a number, a choice, a list) when it reads the environment.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, REALTIME_VOICES, is_r
 
 @checks.register
 def check_conf(**_: Any) -> list[checks.CheckMessage]:
-    """The settings in force. The message names variable and value, the hint says what is allowed."""
+    """Check the settings in force. A message names the variable and its value, the hint what is allowed."""
     return list(_problems(conf()))
 
 
 def require_valid_conf() -> None:
-    """Raise ImproperlyConfigured, in one line, where a check fails. For processes that Django does not check
-    when they start (the web server), or whose operator reads one line rather than a list (`serve`)."""
+    """Raise ImproperlyConfigured, in one line, for the first check that fails.
+
+    The web server needs it, because Django runs no checks when it starts, and `serve`, whose operator should
+    read one line instead of a list.
+    """
     for problem in check_conf():
         raise ImproperlyConfigured(f"{problem.msg} {problem.hint}")
 
@@ -70,8 +73,10 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
 
 
 def _roles_without_a_voice(given: Conf) -> Iterable[checks.CheckMessage]:
-    """Listener voices that nobody plays. The voices of other services are not known here, so that what an
-    operator maps to them is taken as it is."""
+    """The first listener voice that no provider voice plays.
+
+    The voices of other services are unknown here, so an operator's mapping to them is accepted unchecked.
+    """
     voices: tuple[str, ...]
     if given.provider == "embedded":
         voices, whose = OPENAI_VOICES, "the embedded provider"

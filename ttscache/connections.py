@@ -1,8 +1,8 @@
-"""Database connections that wait for nobody, and threads that return theirs.
+"""Returns database connections to the pool: before long waits, and when a thread ends.
 
-Each thread has connections of its own. A pool never gets one back from a thread that ended without closing
-it, and once all are lost nothing in this process reaches the database any more. So every thread of ours that
-may ask the database is an `OrmThread`, or a worker of an `OrmThreadPool`.
+Each thread has its own connections. A thread that ends without closing one takes it from the pool for good,
+and once the pool is empty this process cannot reach the database any more. So every thread of ours that uses
+the database is an `OrmThread` or a worker of an `OrmThreadPool`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ T = TypeVar("T")
 
 
 def release_connections() -> None:
-    """Give pooled database connections back before a long wait; one that is this thread's own stays."""
+    """Return pooled connections before a long wait; a persistent one (CONN_MAX_AGE) stays open."""
     for connection in connections.all(initialized_only=True):
+        # Closing it within a transaction would roll that back.
         if not connection.in_atomic_block and not connection.settings_dict["CONN_MAX_AGE"]:
             connection.close()
 
 
 @contextmanager
 def returning_connections() -> Iterator[None]:
-    """Return this thread's connections at the end, whatever happens. A block, or a decorator of a function.
+    """Return this thread's connections at the end, also after an error. Use it as a block or a decorator.
 
-    Whatever asks the database has to be inside, a database cache included: the next query after it opens a
-    new connection.
+    Keep every query inside, also those of a database cache: a query after the block opens a new connection
+    that nobody returns.
     """
     try:
         yield
@@ -40,7 +41,7 @@ def returning_connections() -> Iterator[None]:
 
 
 class OrmThread(threading.Thread):
-    """A thread whose last act is to return its database connections."""
+    """A thread that returns its database connections when it ends."""
 
     def run(self) -> None:
         with returning_connections():
@@ -48,25 +49,24 @@ class OrmThread(threading.Thread):
 
 
 class OrmThreadPool(ThreadPoolExecutor):
-    """Worker threads that return their database connections after each piece of work."""
+    """A thread pool whose workers return their database connections after each task."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         return super().submit(returning_connections()(fn), *args, **kwargs)
 
 
 def start_thread(target: Callable[[], object], *, name: str) -> OrmThread:
-    """Run `target` in a thread of its own, which does not keep the process from ending. Raises RuntimeError
-    where there is no thread to be had."""
+    """Run `target` in a daemon thread. Raises RuntimeError if the system cannot start a thread."""
     thread = OrmThread(target=target, name=name, daemon=True)
     thread.start()
     return thread
 
 
 class PoolWatch:
-    """Notices that this process's pool has lost its connections, whoever lost them.
+    """Detects that this process's pool has lost its connections.
 
-    A database that is down, or has no connection left for anyone, is no reason: then a new process would be
-    no better off. Nor is a busy pool, which serves somebody between two looks.
+    A database that is down or full does not count, because a new pool would not help. A busy pool does not
+    count either: it serves somebody between two looks.
     """
 
     LOOKS = 3
@@ -77,11 +77,11 @@ class PoolWatch:
 
     @property
     def is_lost(self) -> bool:
-        """Whether nobody got a connection during the last looks, although the database had some to give."""
+        """Whether the pool served nobody during the last looks, although the database answers."""
         return self._in_a_row >= self.LOOKS
 
     def look(self) -> None:
-        """Get a connection for this thread, which the caller returns. Raises Error where there is none."""
+        """Get a connection for this thread; the caller returns it. Raises django.db.Error without one."""
         served = self._served
         try:
             _wrapper().ensure_connection()
@@ -99,7 +99,7 @@ class PoolWatch:
 
 
 def _wrapper() -> Any:
-    """Django's connection of this thread; only that to PostgreSQL has a pool."""
+    """Django's connection of this thread. Only PostgreSQL has a pool."""
     return connections[DEFAULT_DB_ALIAS]
 
 
@@ -108,7 +108,7 @@ def _has_pool() -> bool:
 
 
 def _requests_served() -> int:
-    """How many connections the pool ever gave."""
+    """The number of connections that the pool has handed out since it was opened."""
     if not _has_pool():
         return 0
     figures: dict[str, int] = _wrapper().pool.get_stats()  # a figure that is 0 may be missing
@@ -117,7 +117,7 @@ def _requests_served() -> int:
 
 
 def _database_answers() -> bool:
-    """Whether it takes a connection that is not of the pool."""
+    """Whether the database accepts a connection outside the pool."""
     known = _wrapper().settings_dict
     options = {name: value for name, value in known["OPTIONS"].items() if name != "pool"}
     direct = type(_wrapper())({**known, "OPTIONS": options}, DEFAULT_DB_ALIAS)

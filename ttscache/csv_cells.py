@@ -1,8 +1,8 @@
-"""Cells of a CSV file that a spreadsheet shows as text, and that are read back as they were written.
+"""Writes CSV cells that spreadsheets show as text and do not run, and reads them back unchanged.
 
-Spreadsheets run a cell as a formula if it begins with one of the signs below (OWASP, "CSV Injection"), so a
-text like that is written with an apostrophe before it. A text that has apostrophes before such a sign gets
-one more: otherwise a reader could not tell its own apostrophe from ours.
+Spreadsheets run a cell as a formula if it begins with one of the signs below (OWASP, "CSV Injection"), so an
+apostrophe is written before such a text. A text that already has apostrophes before such a sign gets one
+more, so that the reader can tell them apart.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _IS_GUARDED = re.compile(r"'+[=+\-@\t\r\n]")
 
 
 class TextFile(Protocol):
-    """What csv.writer needs: a file, or a Django response."""
+    """Anything that csv.writer accepts: a file, or a Django response."""
 
     def write(self, text: str, /) -> object: ...
 
@@ -27,10 +27,10 @@ def write_rows(file: TextFile, rows: Iterable[Iterable[Any]]) -> None:
 
 
 def guarded(cell: Any) -> Any:
-    """A cell as it is written. Only texts are guarded: a negative number stays a number."""
+    """Return the cell as it is written. Only texts are guarded: a negative number stays a number."""
     return f"'{cell}" if isinstance(cell, str) and _NEEDS_A_GUARD.match(cell) else cell
 
 
 def unguarded(cell: str) -> str:
-    """The text that `guarded` was given."""
+    """Undo `guarded`."""
     return cell[1:] if _IS_GUARDED.match(cell) else cell

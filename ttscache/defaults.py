@@ -1,6 +1,6 @@
-"""What a setting may be where it is a choice, list prices, and how often a clip should be a hit.
+"""Choices of settings, list prices, and targets for the hit rate.
 
-Pure, so that settings may read it before there are applications.
+It imports no models, so that settings can read it before Django's apps are loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ AUDIO_FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Price:
-    """US dollars, by the text's characters or by the seconds of sound."""
+    """A price in US dollars, by the text's characters or by the seconds of sound."""
 
     per_million_characters: float = 0.0
     per_second: float = 0.0
@@ -35,5 +35,5 @@ LIST_PRICES = {
     EMBEDDED_MODEL: Price(),
 }
 
-# The share of requests, by kind of text. A person's own words have no target: they are always new.
+# The share of requests that should be hits. A person's own words are always new, so they have no target.
 HIT_RATE_TARGETS = {"narrative": 0.999, "question": 0.95, "analysis": 0.6}

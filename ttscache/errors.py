@@ -1,32 +1,32 @@
-"""What can go wrong, drawn as a tree.
+"""The errors of the speech cache, as a tree.
 
 SpeechError                     anything this app raises on purpose
-├── RequestRefused              the caller's words or settings; asking again changes nothing
+├── RequestRefused              the caller's text or settings; a retry changes nothing
 │   ├── EmptyText, TextTooLong, BadText
 │   ├── UnknownVoice, UnknownFormat, UnknownContentType, SpeedOutOfRange
 │   └── TextRefused             the provider will not say this text
-├── Busy, Throttled             this server has its hands full, or this caller asks too often
+├── Busy, Throttled             this server is overloaded, or this caller asks too often
 ├── BudgetExhausted             the day's money is spent
-├── StoreUnavailable            what has to be looked up cannot be: the database does not answer
+├── StoreUnavailable            the database does not answer
 │   └── NotKept                 no tier had room for the clip
 ├── ProviderError               the voice service
 │   ├── ProviderUnavailable     down, overloaded, or its key is refused
 │   │   ├── ConnectionClosed    it had closed the connection that this call was to use
-│   │   ├── KeyRefused          a matter for operators
-│   │   │   └── QuotaUsedUp     as much so
-│   │   ├── VoiceNotInUse       of another provider
-│   │   └── ProviderDown        known to be down: it was not called
-│   ├── ModelRetired            the provider no longer has the model; nothing is out of order
+│   │   ├── KeyRefused          operators have to act
+│   │   │   └── QuotaUsedUp     operators have to pay
+│   │   ├── VoiceNotInUse       the clip belongs to another provider
+│   │   └── ProviderDown        known to be down, so it was not called
+│   ├── ModelRetired            the provider no longer has the model; everything else works
 │   ├── ProviderTimeout         no byte, or no end, within the time allowed
-│   └── ProviderFailed          it answered, and the answer is of no use
+│   └── ProviderFailed          it answered, but the answer is useless
 │       ├── BrokenAudio         the bytes are not a whole clip
-│       ├── InputTooLong        it takes less text in one call: smaller parts are made
+│       ├── InputTooLong        it takes less text in one call; the text is cut smaller
 │       ├── FormatRefused       it does not send this audio format
-│       └── Reworded            the voice said other words than it was given
-└── TierError                   a tier cannot read or keep; logged and skipped, never a listener's trouble
+│       └── Reworded            the voice spoke other words than the text has
+└── TierError                   a tier cannot read or keep a clip; logged and skipped
 
-Each carries the HTTP status and the snake_case code of the public contract, and a sentence that is fit for
-a person: never a provider's words, a key, or what someone said.
+Each error carries the HTTP status and the snake_case code of the public contract, and a sentence for a
+person. The sentence never holds a provider's words, a key, or a listener's words.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class SpeechError(Exception):
     code = "speech_error"
     status = 500
     sentence = "Something went wrong while making the sound."
-    usage: TokenUsage | None = None  # what a provider call that ended so used, where it is priced by tokens
+    usage: TokenUsage | None = None  # tokens that the failed call used, if it is priced by tokens
 
     def __init__(self, sentence: str = "", *, retry_after_seconds: float | None = None) -> None:
         super().__init__(sentence or self.sentence)
@@ -59,7 +59,7 @@ class SpeechError(Exception):
 
 
 class RequestRefused(SpeechError):
-    """Asking again with the same words changes nothing."""
+    """The request itself is wrong: a retry with the same text changes nothing."""
 
     code = "bad_request"
     status = 400
@@ -97,7 +97,7 @@ class UnknownContentType(RequestRefused):
 
 
 class SpeedOutOfRange(RequestRefused):
-    """The model has no such speed; a clip at another speed must not be kept under this one."""
+    """The model cannot speak at this speed. A clip at another speed must not be kept under this key."""
 
     code = "speed_out_of_range"
     sentence = "This voice cannot speak at that speed."
@@ -109,7 +109,7 @@ class TextRefused(RequestRefused):
 
 
 class Busy(SpeechError):
-    """So many requests wait for a voice that further ones would hold up the clips that are ready."""
+    """So many requests wait for a voice that more of them would delay the clips that are ready."""
 
     code = "busy"
     status = 503
@@ -119,23 +119,23 @@ class Busy(SpeechError):
 class Throttled(SpeechError):
     code = "throttled"
     status = 429
-    sentence = "Too many new clips were asked for. Please try again later."
+    sentence = "Too many new clips were requested. Please try again later."
 
 
 class BudgetExhausted(SpeechError):
-    """The next call might go beyond what may be spent in a day."""
+    """The next call might exceed the daily budget."""
 
     code = "budget_exhausted"
     status = 503
-    sentence = "No more new clips can be made today. What has been made before plays on."
+    sentence = "No more new clips can be made today. Clips that exist still play."
 
     def __init__(self, sentence: str = "", *, retry_after_seconds: float | None = None) -> None:
-        """By itself it says to come back on the next day (UTC)."""
+        """Set Retry-After to the start of the next day (UTC) unless it is given."""
         super().__init__(sentence, retry_after_seconds=retry_after_seconds or _seconds_until_tomorrow())
 
 
 class StoreUnavailable(SpeechError):
-    """Without the database nobody can tell who may hear a clip, or see to it that it is paid for once."""
+    """The database does not answer, so we cannot check who may hear a clip or that it is paid for once."""
 
     code = "store_unavailable"
     status = 503
@@ -143,22 +143,22 @@ class StoreUnavailable(SpeechError):
 
 
 class NotKept(StoreUnavailable):
-    """It was made, and no tier had room for it: it must not pass for a clip that is there."""
+    """The clip was made, but no tier had room for it; the caller must not report it as stored."""
 
     sentence = "This clip was made but could not be kept. Please try again in a moment."
 
 
 class ProviderError(SpeechError):
-    """The voice service. `is_retryable`: the same call may well succeed in a moment."""
+    """The voice service failed. `is_retryable`: the same call may succeed in a moment."""
 
     is_retryable = False
-    is_about_text = False  # whether another text would have come out well
-    may_cost = False  # whether the provider may charge for a call that ended so, though no sound came
-    cause = ""  # what operators are told beyond the code, which is all that callers learn
+    is_about_text = False  # another text would probably have come out well
+    may_cost = False  # the provider may charge for such a call, although no sound came
+    cause = ""  # a more exact code for operators; callers see `code` only
 
     @property
     def recorded_as(self) -> str:
-        """The outcome under which a call that ended so is recorded."""
+        """The outcome under which the ledger records the failed call."""
         return self.cause or self.code
 
 
@@ -170,11 +170,11 @@ class ProviderUnavailable(ProviderError):
 
 
 class ConnectionClosed(ProviderUnavailable):
-    """A connection that was kept had been closed when the call went out: a new one may be tried at once."""
+    """The provider had closed our idle connection; a new one may be tried at once."""
 
 
 class KeyRefused(ProviderUnavailable):
-    """The provider does not take our key: a matter for operators, not for another try."""
+    """The provider refuses our key. Operators have to act; a retry does not help."""
 
     is_retryable = False
     cause = "key_refused"
@@ -187,34 +187,34 @@ class QuotaUsedUp(KeyRefused):
 
 
 class VoiceNotInUse(ProviderUnavailable):
-    """The clip belongs to a provider that this service does not use at present."""
+    """The clip belongs to a provider that is not configured at present."""
 
-    sentence = "The voice that this clip was made with is not in use."
+    sentence = "This clip needs a voice that is not in use."
     is_retryable = False
 
 
 class ProviderDown(ProviderUnavailable):
-    """So many calls failed that none is made until the provider is seen to be well."""
+    """Too many calls failed, so none is made until a free look finds the provider working."""
 
     is_retryable = False
 
 
 class ModelRetired(ProviderError):
-    """The provider has shut the model down. No outage: trying again changes nothing, and costs nothing.
+    """The provider has shut the model down. This is no outage: a retry changes nothing and costs nothing.
 
-    `model` is its name, where this process has asked for it itself. Clips that were made with it play on.
+    `model` is its name if this process called the provider itself. Stored clips of the model still play.
     """
 
     code = "model_retired"
     status = 503
-    sentence = "The voice that this clip would be made with is no longer offered."
+    sentence = "This clip needs a voice that is no longer offered."
 
     def __init__(self, model: str = "") -> None:
         super().__init__()
         self.model = model
 
     def for_staff(self, model: str = "") -> str:
-        """Why a clip was not made, and what to do. `model`: where the error does not know it."""
+        """Say why the clip was not made, and what to do. Pass `model` in case the error does not know it."""
         return (
             f"The provider has switched this model off ({self.model or model}), or the API key may not use "
             "it. Choose another voice, or set TTS_MODEL; then the clip is made with that."
@@ -239,8 +239,8 @@ class ProviderFailed(ProviderError):
 class BrokenAudio(ProviderFailed):
     """The bytes are not a whole clip. `reason` is for logs and holds no words of the text.
 
-    Leases remember it by codes of their own: a text that came out broken twice waits until staff ask. Where
-    it is not `is_about_text`, such as a login page instead of sound, it would have met any other text.
+    Leases remember it under special codes: a text that came out broken twice waits until staff ask for it.
+    Without `is_about_text` it would have hit any text, such as a login page instead of sound.
     """
 
     remembered_as, remembered_for_good_as = "broken_audio", "broken_audio_again"
@@ -255,14 +255,14 @@ class BrokenAudio(ProviderFailed):
 
 
 class InputTooLong(ProviderFailed):
-    """The service takes less text in one call. Its provider has learned how much, and cuts smaller parts."""
+    """The service takes less text in one call. Our provider remembers how much and cuts smaller parts."""
 
-    is_retryable = False  # not as it is
+    is_retryable = False  # only in smaller parts
     cause = "input_too_long"
 
 
 class FormatRefused(ProviderFailed):
-    """The service does not send the audio format. `is_to_be_asked_again`: there is another one to ask for."""
+    """The service does not send the audio format. `is_to_be_asked_again`: try once more in another format."""
 
     is_retryable = False
     cause = "format_refused"
@@ -273,15 +273,16 @@ class FormatRefused(ProviderFailed):
 
 
 class Reworded(ProviderFailed):
-    """The voice said other words than it was given. `differences` may hold a person's own words: they are for
-    staff, where the text is theirs, and never for a log. They are empty where another process met them.
+    """The voice spoke other words than the text has.
 
-    Leases remember it by a code of its own: after all tries of one generation the text waits until staff ask.
+    Never log `differences`: they may hold a person's own words, and are only for staff about their own texts.
+    They are empty if another process met the error. Leases remember it under a special code: after all
+    attempts of one generation the text waits until staff ask for it.
     """
 
     is_about_text = True
     cause = remembered_as = "reworded"
-    sentence = "The voice service said other words than the text has."
+    sentence = "The voice service changed the words of the text."
 
     def __init__(self, differences: tuple[WordDifference, ...] = ()) -> None:
         super().__init__()
@@ -306,7 +307,7 @@ _LEFT_BEHIND = (
 
 
 def error_of(code: str) -> SpeechError:
-    """The error that another process met, from the code it left behind."""
+    """Recreate the error that another process met, from the code it left in the lease."""
     if code.startswith(BrokenAudio.remembered_as):
         return BrokenAudio()
     if code == Reworded.remembered_as:

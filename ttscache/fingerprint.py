@@ -1,4 +1,4 @@
-"""A value that is equal where the facts are: for what somebody agreed to, or what was done already."""
+"""A short value that is equal for equal facts, such as those that somebody confirmed."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import hashlib
 
 
 def fingerprint_of(facts: object) -> str:
-    """SHA-256 in hexadecimal of the facts' repr(), so they must be plain data in a fixed order."""
+    """SHA-256 of repr(facts), in hexadecimal. The facts must be plain data in a fixed order."""
     return hashlib.sha256(repr(facts).encode()).hexdigest()

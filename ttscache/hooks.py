@@ -1,5 +1,6 @@
-"""What the speech cache asks of an app above it, which knows the texts. The only way up: nothing else here
-knows that such an app exists, and the cache works without one.
+"""Hooks: the speech cache calls them to ask an app above it that knows the texts.
+
+Nothing else in this package knows of such an app, and the cache works without one.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ActionItem:
-    """A sentence on the dashboard about something that staff should look at, and where it leads.
+    """A sentence on the dashboard about something that staff should look at, with a link.
 
-    `right` is the permission that the place requires. `about` is the kind of alert that would say the same,
-    later or with fewer words; that alert is then left out.
+    `right` is the permission that the linked page requires. `about` is the kind of alert that would say this
+    later or with fewer words; the dashboard then leaves that alert out.
     """
 
     says: str
@@ -30,7 +31,7 @@ class ActionItem:
 
 @dataclass(frozen=True, slots=True)
 class ReflectionLink:
-    """A link beside a reflection of the model that is heard often, e.g. to put it into the bank."""
+    """A link beside a model's reflection that is heard often, such as one to put it into the bank."""
 
     label: str
     address: Callable[[Clip], str]
@@ -38,8 +39,9 @@ class ReflectionLink:
 
 
 class Hooks:
-    """What one app overrides and installs once, in its AppConfig.ready(). As they are here, nothing follows a
-    clip, and nobody is told anything.
+    """The protocol: an app overrides methods and calls `install` once, in its AppConfig.ready().
+
+    The methods here do nothing.
     """
 
     def what_follows(self, content_hash: str) -> Sequence[ClipSpec]:
@@ -47,28 +49,29 @@ class Hooks:
         return ()
 
     def run_ended(self) -> None:
-        """Called after the commit by the process that ended a warm run. Its errors are logged, no more."""
+        """Called after the commit by the process that ended a warm run. Its errors are only logged."""
 
     def tidy_daily(self) -> None:
         """Called once a day, after the cache has deleted its own old rows."""
 
     def action_items(self) -> Iterable[ActionItem]:
-        """Called each time somebody opens the dashboard. Raises Error."""
+        """Called each time somebody opens the dashboard. Raises django.db.Error."""
         return ()
 
     def clips_of_voice(self, listener_voice: str, rendition: VoiceRendition) -> Sequence[ClipSpec]:
-        """Every clip that has to be there before this rendition may play this voice."""
+        """All clips that must be stored before this rendition may play this voice."""
         return ()
 
     def lock_texts(self) -> None:
-        """Called first in a transaction that changes who plays a voice: nothing is published meanwhile."""
+        """Called first in a transaction that changes who plays a voice: nobody may publish meanwhile."""
 
     def voices_changed(self) -> None:
-        """Called last in such a transaction. A rendition was requested, given up, or took over."""
+        """Called last in such a transaction: a rendition was requested, cancelled, or took over."""
 
     def texts_to_keep(self) -> Iterable[ClipSpec]:
-        """All that could ever be requested of the texts as they are now, in every listener voice. Called when
-        a voice is about to be switched off. Raises Error.
+        """All clips that could ever be requested of the present texts, in every listener voice.
+
+        Called before a provider switches a voice off. Raises django.db.Error.
         """
         return ()
 
@@ -81,7 +84,7 @@ _installed = Hooks()
 
 
 def install(hooks: Hooks) -> None:
-    global _installed  # noqa: PLW0603 - there is one
+    global _installed  # noqa: PLW0603 - one for the whole process
     _installed = hooks
 
 

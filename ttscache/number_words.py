@@ -1,7 +1,7 @@
-"""How people say numbers in English: digits in, every usual reading out.
+"""Turns digits into every usual English reading of a number.
 
-A reading is a sequence of steps, and a step is one word or a choice of words, where "" means that the step
-may be left out: `105` has the reading ("one" or "a", "hundred", "and" or nothing, "five").
+A reading is a sequence of steps. A step is one word or a choice of words; "" means that it may be left out.
+`105` has the reading ("one" or "a", "hundred", "and" or nothing, "five").
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _IRREGULAR_ORDINALS = {
     "twelve": "twelfth",
 }  # fmt: skip
 
-# Nouns of a whole and of its hundredth part. The singular stands in "a twenty dollar bill".
+# Nouns for the unit and for its hundredth part. The singular occurs in "a twenty dollar bill".
 CURRENCIES: dict[str, tuple[Step, Step]] = {
     "$": (("dollars", "dollar"), ("cents", "cent")),
     "£": (("pounds", "pound"), ("pence", "p", "penny")),
@@ -61,7 +61,7 @@ def number_readings(digits: str) -> tuple[Reading, ...]:
 
 @lru_cache(maxsize=1_000)
 def decimal(whole: str, fraction: str) -> tuple[Reading, ...]:
-    """3.5 and, where two digits follow the point, also as in a price or a time: 7.30."""
+    """3.5; with two digits after the point also read as a price or a time: 7.30."""
     point: Step = ("point", "dot")
     starts = number_readings(whole) if whole.strip("0") else (((*_NOUGHT, ""),),)
     readings = [(*start, point, *end) for start in starts for end in number_readings(fraction)]
@@ -89,7 +89,7 @@ def decade(digits: str) -> tuple[Reading, ...]:
 
 @lru_cache(maxsize=1_000)
 def fraction(numerator: str, denominator: str, whole: str = "") -> tuple[Reading, ...]:
-    """1/2, or 3 1/2; what looks like a fraction may be a pair of numbers (24/7)."""
+    """1/2 or 3 1/2. It may also be read as a pair of numbers (24/7)."""
     above, below = _quantity(numerator), _quantity(denominator)
     readings: list[Reading] = [(*above, part) for part in _parts(denominator)]
     if numerator == "1":
@@ -108,7 +108,8 @@ def money_readings(sign: str, whole: str, hundredths: str, scale: str) -> tuple[
         amounts = decimal(whole, hundredths) if hundredths else number_readings(whole)
         return tuple((*amount, MONEY_SCALES[scale], nouns) for amount in amounts)
     if not hundredths.strip("0"):
-        return tuple((*amount, nouns) for amount in (*number_readings(whole), *_a_single(whole)))
+        single: list[Reading] = [("a",)] if whole == "1" else []  # "a dollar"
+        return tuple((*amount, nouns) for amount in (*number_readings(whole), *single))
     if len(hundredths) != 2:
         return tuple((*amount, nouns) for amount in decimal(whole, hundredths))
     rest = _cardinal(int(hundredths))
@@ -234,7 +235,3 @@ def _parts(denominator: str) -> list[Step]:
     if others or not isinstance(last, str):
         return []
     return [(last, f"{last}s"), *([("quarter", "quarters")] if denominator == "4" else [])]
-
-
-def _a_single(whole: str) -> list[Reading]:
-    return [("a",)] if whole == "1" else []

@@ -1,4 +1,4 @@
-"""Sets the pins: which clips are held, and why. Whoever owns the texts says what is; this says what was."""
+"""Sets the pins of clips. The app that owns the texts names the present ones; this adds the recent ones."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PUBLISHED = (Pin.Reason.LIVE, Pin.Reason.SYSTEM)
 
 @transaction.atomic
 def replace_pins(wanted: Mapping[Pin.Reason, set[str]]) -> None:
-    """From now on exactly these clips are held, for each reason that is named.
+    """Replace the pins of each named reason by exactly these clips.
 
-    What was published and is no longer stays audible and safe for RECENT_DAYS. Whoever has records made for
-    them does so in the same transaction, after `protect`.
+    Clips that are no longer published stay audible and protected for RECENT_DAYS. Create the clips' records
+    in the same transaction, after `Clip.objects.protect`.
     """
     held: dict[str, set[str]] = {reason: set() for reason in wanted}
     for content_hash, reason in Pin.objects.filter(reason__in=list(wanted)).values_list(

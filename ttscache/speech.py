@@ -1,4 +1,4 @@
-"""SpeechRequest: words, voice, model, format, speed; and the content hash they share."""
+"""SpeechRequest: text, voice, model, format and speed, and the content hash made of them."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ OPENAI_VOICES = (
 REALTIME_VOICES = (
     "alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse",
 )  # fmt: skip
-# Who plays a listener voice that has no namesake among the Realtime voices.
+# The Realtime voices that play the listener voices of these names, which the Realtime API does not have.
 REALTIME_NAMESAKES = {"nova": "marin", "onyx": "cedar"}
 
-# A voice like this cannot be confused with the end of a text, nor its key with the key of a JSON form.
+# Only such a voice may use the legacy hash: with an underscore in it, two requests could share a key.
 _PLAIN_VOICE = re.compile(r"[A-Za-z0-9-]+")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL takes no NUL, UTF-8 no lone surrogate
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpeechRequest:
-    """Words plus the way to say them. Equal requests share one clip.
+    """A text and the way to speak it. Equal requests share one clip.
 
-    The text is used exactly as given, for the key and for the voice. Raises EmptyText or BadText for words
-    that no tier could hold and no voice could say.
+    The text is used exactly as given, for the key and for the voice. Raises EmptyText, or BadText for
+    characters that the database cannot hold.
     """
 
     text: str
@@ -53,7 +53,7 @@ class SpeechRequest:
 
     @property
     def is_legacy_rendition(self) -> bool:
-        """Whether databases of the earlier system may hold this clip under md5(text_voice)."""
+        """Whether databases of the earlier system may hold this clip, under md5(text + "_" + voice)."""
         return (
             self.model == LEGACY_MODEL
             and self.audio_format == "mp3"
@@ -64,7 +64,10 @@ class SpeechRequest:
 
     @property
     def content_hash(self) -> str:
-        """32 hexadecimal digits: the same for equal requests, different for all others."""
+        """32 hexadecimal digits, equal only for equal requests.
+
+        Never change either form: it is the key of every stored clip, also of adopted databases.
+        """
         if self.is_legacy_rendition:
             return _md5_hex(f"{self.text}_{self.voice}")
         rendition = asdict(self) | {"speed": repr(float(self.speed))}  # 1 and 1.0 are one speed
@@ -73,7 +76,7 @@ class SpeechRequest:
 
 @dataclass(frozen=True, slots=True)
 class ClipSpec:
-    """A clip to make ahead: what it says and how, and the kind of text that it is counted under."""
+    """A clip to make ahead. Figures count it under its `content_type`."""
 
     speech: SpeechRequest
     content_type: str
@@ -81,9 +84,9 @@ class ClipSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VoiceRendition:
-    """Who says a text, and how: everything of a SpeechRequest but the words, and who provides it.
+    """A SpeechRequest without its text, plus the provider.
 
-    `voice` is the provider's name of the voice. A listener voice is a role; its renditions play it.
+    `voice` is the provider's name of the voice. A listener voice is a role that renditions play.
     """
 
     provider: str
@@ -94,7 +97,7 @@ class VoiceRendition:
     instructions: str = ""
 
     def request(self, text: str) -> SpeechRequest:
-        """This text, said in this way. Raises EmptyText or BadText."""
+        """Request this text in this rendition. Raises EmptyText or BadText."""
         return SpeechRequest(
             text=text,
             voice=self.voice,
@@ -106,9 +109,10 @@ class VoiceRendition:
 
 
 def is_realtime(model: str) -> bool:
-    """Whether a model speaks through the Realtime API; all others have /v1/audio/speech."""
+    """Whether a model speaks through the Realtime API; all others use /v1/audio/speech."""
     return model.startswith("gpt-realtime")
 
 
 def _md5_hex(words: str) -> str:
+    # MD5 because the earlier system used it. It is a name here and protects nothing.
     return hashlib.md5(words.encode(), usedforsecurity=False).hexdigest()

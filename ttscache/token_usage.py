@@ -1,19 +1,18 @@
-"""What a call used where the provider reckons by tokens, and what that costs."""
+"""Token usage and prices, for providers that charge by tokens."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-AUDIO_TOKENS_A_SECOND = (
-    20  # of speech: one for each 50 ms (https://platform.openai.com/docs/guides/realtime-costs)
-)
-CHARACTERS_A_TOKEN = 4  # of English text, about
-MOST_TOKENS_AROUND = 50  # of the message that holds the text: its role, where it begins and ends
+# One for each 50 ms of generated speech: https://platform.openai.com/docs/guides/realtime-costs
+AUDIO_TOKENS_A_SECOND = 20
+CHARACTERS_A_TOKEN = 4  # about, in English
+MOST_TOKENS_AROUND = 50  # of the message around the text: its role, its beginning and its end
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenUsage:
-    """Tokens of one response. `is_estimate`: the call ended before the provider said how many there were."""
+    """Tokens of one response. `is_estimate`: the call ended before the provider reported them."""
 
     text_in: int = 0
     text_out: int = 0
@@ -23,9 +22,10 @@ class TokenUsage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenPrice:
-    """US dollars for a million tokens, and so micro-dollars for one.
+    """US dollars for a million tokens, which are micro-dollars for one token.
 
-    Input that the provider has cached may cost less; it is reckoned in full.
+    Input that the provider has cached may cost less; we count it in full. The prices below are those of
+    https://platform.openai.com/docs/pricing.
     """
 
     text_in: float
@@ -49,7 +49,7 @@ def text_tokens(text: str) -> int:
 
 
 def most_text_tokens(text: str) -> int:
-    """A token is at least one byte: letters other than ours may take one token or more each."""
+    """The most tokens of a text: a token has at least one byte. Non-Latin letters take one or more each."""
     return len(text.encode()) + MOST_TOKENS_AROUND
 
 

@@ -1,12 +1,12 @@
-"""Does a transcript have the words of the text? Spoken must be what is written, word for word.
+"""Compares a transcript with its text: the voice must speak every word as it is written.
 
-Two texts have the same words when some way to read the one aloud is a way to read the other. Case,
-punctuation, X `1944` reads "nineteen forty-four" or "one thousand nine hundred (and) forty-four", `Dr.` reads
-"doctor". A word that is missing, added, doubled, moved or put differently ("I'm" for "I am") is a difference.
-Readings are English; in other languages digits match the same digits.
+Two texts have the same words if they share a way to be read aloud. Case and punctuation do not matter. `1944`
+may be read "nineteen forty-four" or "one thousand nine hundred (and) forty-four", and `Dr.` "doctor". A word
+that is missing, added, doubled, moved or contracted ("I'm" for "I am") is a difference. Readings are English;
+in other languages digits match equal digits.
 
-Each text becomes a small graph of its possible readings, and both graphs are walked together (as two finite
-automata are intersected); a text of 4,096 characters takes some milliseconds.
+Each text becomes a graph of its possible readings. Both graphs are walked together, as finite automata are
+intersected; a text of 4,096 characters takes some milliseconds.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from ttscache.number_words import CURRENCIES, MONEY_SCALES, Reading, Step
 
 @dataclass(frozen=True, slots=True)
 class WordDifference:
-    """Words of the text (`written`) where others, or none, were `spoken`; folded to small letters.
+    """Words of the text (`written`) for which other words, or none, were `spoken`; in small letters.
 
-    Both may be a person's own words, so its repr hides them.
+    Both may be a person's own words, so the repr hides them. Never log them.
     """
 
     written: str = field(repr=False)
@@ -39,16 +39,17 @@ def has_same_words(text: str, transcript: str) -> bool:
     written, spoken = _fold(text), _fold(transcript)
     if all(_sound_alike(ours, theirs) for ours, theirs in _unlike_stretches(written, spoken)):
         return True
-    return _sound_alike(written, spoken)  # the stretches may have been lined up wrongly
+    return _sound_alike(written, spoken)  # the quick comparison may have lined the texts up wrongly
 
 
 def differences(text: str, transcript: str) -> tuple[WordDifference, ...]:
-    """Where the words differ, in the order of the text; empty exactly where `has_same_words`."""
+    """The differences, in the order of the text; empty if and only if `has_same_words`."""
     if has_same_words(text, transcript):
         return ()
     written, spoken = _tokens(_fold(text)), _tokens(_fold(transcript))
     found: list[WordDifference] = []
-    # Its heuristic for frequent words stays on: without it a repetitive text takes seconds.
+    # SequenceMatcher's heuristic for frequent words (autojunk) stays on: without it a repetitive text takes
+    # seconds.
     matcher = SequenceMatcher(None, written, spoken)
     for tag, begin, end, other_begin, other_end in matcher.get_opcodes():
         if tag != "equal":
@@ -66,7 +67,7 @@ class Token(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether there is one way to read it, with one word."""
+        """Whether the only reading is one word."""
         return self.readings == ((self.written,),)
 
 
@@ -74,7 +75,7 @@ def _shown(tokens: Sequence[Token]) -> str:
     return " ".join(token.written for token in tokens)
 
 
-# Folding: what looks different and sounds alike
+# Folding: characters that look different and sound alike
 
 _APOSTROPHES = "'\u2018\u2019\u201b\u02bc\u02b9\u00b4`\uff07"
 _HYPHENS = "-\u2010\u2011\u2012\u2212\ufe63\uff0d"
@@ -85,8 +86,8 @@ _SIGNS = (
 
 _FRACTIONS = (*range(0x00BC, 0x00BF), *range(0x2150, 0x215F))
 
-# NFKC would make 31/2 of three and a half, 102 of ten squared, TM of the trade mark, and a space of the acute
-# accent that some type for an apostrophe.
+# Replaced first, because NFKC would turn three and a half into 31/2, ten squared into 102, the trade mark
+# sign into TM, and an acute accent that some people type for an apostrophe into a space.
 _BEFORE_NFKC = (
     {code: f" {unicodedata.normalize('NFKC', chr(code))} " for code in _FRACTIONS}
     | {ord("\u00b2"): " squared ", ord("\u00b3"): " cubed "}
@@ -95,8 +96,8 @@ _BEFORE_NFKC = (
 )
 _SPACE_BETWEEN_THOUSANDS = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
 
-# First and last code points of scripts that put no spaces between words (or, as Thai, between phrases only).
-# Every character of theirs counts as a word, so that spaces make no difference.
+# First and last code points of scripts without spaces between words (Thai has them between phrases). Each of
+# their characters counts as a word, so that spaces make no difference.
 _UNSPACED = (
     (0x0E00, 0x0EFF), (0x0F00, 0x0FFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x1950, 0x1AAF),
     (0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF),
@@ -104,7 +105,7 @@ _UNSPACED = (
     (0xAA60, 0xAA7F), (0xF900, 0xFAFF), (0x1B000, 0x1B16F), (0x20000, 0x323AF),
 )  # fmt: skip
 
-# Marks that a text may leave out: Hebrew and Arabic vowels, the Arabic tatweel, variation selectors.
+# Marks that a text may omit: Hebrew and Arabic vowels, the Arabic tatweel, variation selectors.
 _OPTIONAL_MARKS = (
     (0x0591, 0x05C7), (0x0640, 0x0640), (0x064B, 0x065F), (0x0670, 0x0670), (0xFE00, 0xFE0F),
     (0xE0100, 0xE01EF),
@@ -116,7 +117,7 @@ def _is_within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
 
 
 class _Folded(dict[int, str]):
-    """What each character becomes; filled as characters are met, for `str.translate`."""
+    """A table for `str.translate` that computes each character when it is first met."""
 
     def __missing__(self, code: int) -> str:
         self[code] = folded = _fold_character(chr(code))
@@ -127,7 +128,7 @@ def _fold_character(char: str) -> str:
     code, category = ord(char), unicodedata.category(char)
     if char in _HYPHENS:
         return "-"
-    if char == "\u2044":  # of a fraction
+    if char == "\u2044":  # fraction slash
         return "/"
     if char in _SIGNS:
         return char
@@ -144,7 +145,7 @@ _folded = _Folded()
 
 
 def _fold(text: str) -> str:
-    """Small letters, digits, the signs that are read aloud, and spaces."""
+    """Reduce a text to small letters, digits, spaces and the signs that are read aloud."""
     if not text.isascii():
         text = _SPACE_BETWEEN_THOUSANDS.sub(",", text).translate(_BEFORE_NFKC)
         text = unicodedata.normalize("NFKC", text)
@@ -215,7 +216,7 @@ _NUMERO = re.compile(r"no\.?\s?(?=\d)")
 _UNIT_AFTER_NUMBER = re.compile(rf"\s?(?:({_UNIT})|([ap])\.?m){_WORD_ENDS}")
 
 
-# What stands for other words; each may also be read as it is written.
+# Abbreviations. Each may also be read as it is written.
 _ABBREVIATIONS: dict[str, tuple[Reading, ...]] = {
     "dr": (("doctor",), ("drive",)),
     "mr": (("mister",),),
@@ -313,7 +314,7 @@ def _month(name: str) -> Step:
 
 
 def _readings_after_number(match: re.Match[str]) -> tuple[Reading, ...]:
-    """A unit (5 km), or the half of the day (7 p.m.)."""
+    """Readings of a unit (5 km) or of a.m. and p.m. after a number."""
     unit, half = match.groups()
     if half:
         return ((f"{half}m",), (half, "m"))
@@ -334,7 +335,7 @@ def _read_money(match: re.Match[str]) -> tuple[Reading, ...]:
     return number_words.money_readings(sign, _digits(amount), hundredths or "", scale or "")
 
 
-# By the group of `_TOKEN` that closes last.
+# By the group of `_TOKEN` that closes last, which is the `lastgroup` of a match.
 _READERS: dict[str, Callable[[re.Match[str]], tuple[Reading, ...]]] = {
     **dict.fromkeys(("amount", "hundredths", "scale"), _read_money),
     "minute": lambda match: number_words.clock(int(match["hour"]), int(match["minute"])),
@@ -364,9 +365,9 @@ def _sound_alike(written: str, spoken: str) -> bool:
 
 
 def _unlike_stretches(written: str, spoken: str) -> Iterator[tuple[str, str]]:
-    """What is left beside the words that are the same on both sides; nothing, most of the time.
+    """Yield the stretches where the words differ; usually there are none.
 
-    Two texts whose stretches all sound alike sound alike. This is for speed alone.
+    If all of them sound alike, so do the texts. This only makes the comparison faster.
     """
     ours, theirs = written.split(), spoken.split()
     while ours or theirs:
@@ -379,7 +380,7 @@ def _unlike_stretches(written: str, spoken: str) -> Iterator[tuple[str, str]]:
 
 
 def _common_words(ours: Sequence[str], theirs: Sequence[str]) -> int:
-    """How many may go from the beginning; no token begins with the last of them and ends after it."""
+    """The number of common words at the beginning, without a last one that belongs to a longer token."""
     count = 0
     for place, (word, other) in enumerate(zip(ours, theirs, strict=False), start=1):
         if word != other and word.strip(_EDGES) != other.strip(_EDGES):
@@ -392,7 +393,7 @@ def _common_words(ours: Sequence[str], theirs: Sequence[str]) -> int:
 
 
 def _up_to_a_common_word(ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, int]:
-    """How much of either side there is up to a word, that included, from which both may go on alike."""
+    """The number of words on each side up to and including the next common word."""
     words = [word.strip(_EDGES) for word in ours[:_LONGEST_READING]]
     others = [word.strip(_EDGES) for word in theirs[:_LONGEST_READING]]
     for distance in range(len(words) + len(others) - 1):
@@ -405,11 +406,11 @@ def _up_to_a_common_word(ours: Sequence[str], theirs: Sequence[str]) -> tuple[in
 
 
 _EDGES = "'-.,:" + _RANGE_DASH
-_LONGEST_READING = 16  # in words; what reads longer is compared all the same, only not as quickly
+_LONGEST_READING = 16  # in words; a longer reading is still compared, only slower
 
 
 def _is_a_token(word: str) -> bool:
-    """Whether a word is read by itself, whatever follows: numbers, months and the like may not be."""
+    """Whether a word is a token by itself, whatever follows; a number or month may not be."""
     letters = word.strip(_EDGES)
     return letters.replace("'", "").isalpha() and letters not in _READ_WITH_A_NUMBER
 
@@ -422,7 +423,7 @@ def _have_a_common_reading(written: Sequence[Token], spoken: Sequence[Token]) ->
         return True
     ours, theirs = _Graph(written), _Graph(spoken)
     reached = [(0, 0)]
-    seen = set(reached)  # what can follow does not depend on the way, so each pair of places is left once
+    seen = set(reached)  # the way to a pair of places does not matter, so each pair is visited once
     while reached:
         node, other = reached.pop()
         if node in ours.ends and other in theirs.ends:
@@ -437,7 +438,7 @@ def _have_a_common_reading(written: Sequence[Token], spoken: Sequence[Token]) ->
 
 
 def _without_like_starts(ours: list[Token], theirs: list[Token]) -> tuple[list[Token], list[Token]]:
-    """Without what sounds alike at the beginning, such as "1944" before words that do differ."""
+    """Remove tokens at the beginning that sound alike, such as "1944" before words that do differ."""
     start = other = 0
     window = _LONGEST_READING
     while lengths := _like_starts(ours[start : start + window], theirs[other : other + window]):
@@ -446,7 +447,7 @@ def _without_like_starts(ours: list[Token], theirs: list[Token]) -> tuple[list[T
 
 
 def _like_starts(ours: list[Token], theirs: list[Token]) -> tuple[int, int] | None:
-    """How many tokens of each side at its beginning sound alike, one of either at least being left."""
+    """The number of tokens on each side that sound alike at the beginning; leaves at least one of each."""
     for length in range(1, _LONGEST_READING):
         for mine, yours in ((1, length), (length, 1)):
             is_short_enough = len(ours) > mine and len(theirs) > yours
@@ -462,7 +463,7 @@ class _Graph:
         self.steps: list[dict[str, list[int]]] = [{}]
         places = [0]
         for token in tokens:
-            if token.is_plain:  # most are; this is what takes the time
+            if token.is_plain:  # most tokens are, so this quick way saves most of the time
                 places = self._step(token.written, places, self._new_place())
             else:
                 places = self._append(token, places)
@@ -479,7 +480,7 @@ class _Graph:
         return sorted(ends)
 
     def _step(self, step: Step, places: list[int], following: int) -> list[int]:
-        """Where the step leads from any of these places: a place is kept where the step may be left out."""
+        """Add the step at these places; returns the places after it, with the old ones if it is optional."""
         if isinstance(step, str):
             for place in places:
                 self.steps[place].setdefault(step, []).append(following)

@@ -53,7 +53,7 @@ def _speech_cache(_process: int) -> SpeechCache:
 
 
 def _permanent_tiers(given: Conf) -> list[PermanentTier]:
-    """First where new clips go; then where older ones may lie. Storage only if there is a bucket."""
+    """The tier for new clips, then the one that may hold older ones. Storage only if there is a bucket."""
     database = DatabaseTier(given.compression)
     if not given.bucket:
         return [database]
@@ -63,7 +63,7 @@ def _permanent_tiers(given: Conf) -> list[PermanentTier]:
 
 
 def storage_tier() -> StorageTier | None:
-    """The bucket's tier of this process; None where there is no bucket."""
+    """Return this process's tier of the bucket, or None if there is no bucket."""
     return _storage_tier(os.getpid())
 
 
@@ -72,7 +72,7 @@ def _storage_tier(_process: int) -> StorageTier | None:
     given = conf()
     if not given.bucket:
         return None
-    from ttscache.tiers.bucket import Bucket  # boto3 takes a quarter of a second, and most do without
+    from ttscache.tiers.bucket import Bucket  # imported here: boto3 takes a quarter of a second to load
     from ttscache.tiers.storage import StorageTier
 
     return StorageTier(Bucket(given.bucket), given.compression, has_cdn=bool(given.cdn_url))
@@ -104,14 +104,14 @@ def _fallback(given: Conf) -> Synthesizer | None:
 
 
 def load_libraries() -> None:
-    """Do now, once and to nobody, what the first clip of a process would otherwise wait for."""
+    """Load the slow libraries at the start of a process, so that the first clip need not wait for them."""
     _provider(conf()).rehearse()
-    hum = (b"\x00\x10" * 50 + b"\x00\xf0" * 50) * (sound.PCM_RATE // 100)  # a second of it
+    hum = (b"\x00\x10" * 50 + b"\x00\xf0" * 50) * (sound.PCM_RATE // 100)  # one second
     sound.examine(sound.encode(hum, sound.PCM_RATE, conf().audio_format), conf().audio_format)
 
 
 def forget() -> None:
-    """Build the cache anew when it is next asked for, as after a change of settings."""
+    """Drop the cache, so that the next call builds a new one, for example after a change of settings."""
     if _speech_cache.cache_info().currsize:
         speech_cache().leases.close()
     _speech_cache.cache_clear()

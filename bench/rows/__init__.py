@@ -1,1 +1,1 @@
-"""Every file here is one benchmark: its docstring's first line is its title, `measure()` yields its rows."""
+"""The benchmarks, one per file: the first line of the docstring is the title, `measure()` yields the rows."""

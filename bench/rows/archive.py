@@ -1,7 +1,7 @@
-"""Export and import of clips, in ms a clip; the baseline reads or writes the same two rows with plain SQL.
+"""Export and import of clips, in ms per clip; the baseline reads or writes the same two rows with plain SQL.
 
-A plain copy commits each clip by itself, as an import does, so that one that is killed loses none. Memory is
-the peak of the whole process, against the 100 MB that it may take.
+The baseline commits each clip, as an import does so that a kill loses none. Memory is the peak of the whole
+process, against the allowed 100 MB.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def make_archive(file: Path) -> None:
 
 
 def times_of_both(folder: str) -> dict[str, Any]:
-    """In the product: milliseconds a clip, and megabytes."""
+    """In the product: milliseconds per clip, and megabytes."""
     from django.core.management import call_command
 
     def per_clip(command: str, file: str) -> float:
@@ -68,7 +68,7 @@ def times_of_both(folder: str) -> dict[str, Any]:
 
 
 def plain_times(site: Site) -> dict[str, float]:
-    """Milliseconds a clip to read the two rows, and to write them into tables that are like them."""
+    """Milliseconds per clip to read the two rows, and to write them into a similar table."""
     columns = "SELECT c.*, f.file_data FROM tts_cache c JOIN tts_cache_files f ON f.cache_id = c.id"
     with closing(sqlite3.connect(site.var_dir / "lifereview.sqlite3", isolation_level=None)) as database:
         database.execute("PRAGMA synchronous=NORMAL")

@@ -1,9 +1,9 @@
-"""1,000,000 clips: planning, listing, pruning beside plain SQL; listeners meanwhile beside a quiet site.
+"""1,000,000 clips: planning, listing, pruning against plain SQL; listeners meanwhile against a quiet site.
 
-Two voices; a tenth has not been asked for in 100 days, another tenth in 400. Planning is beside the one
-SELECT it stands for, listing beside a SELECT of the same rows. The older tenth is removed by two plain
-DELETEs, the other by `manage.py prune`, while a web server answers: a published clip from memory, an
-unpublished one by way of the database, and the journey.
+There are two voices. A tenth of the clips was last requested 100 days ago, another tenth 400 days ago. The
+baseline of planning is one SELECT, that of listing a SELECT of the same rows. Two plain DELETEs remove the
+older tenth, `manage.py prune` the other one, while a web server answers requests for a published clip in
+memory, an unpublished one that needs the database, and the journey.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from harness.site import WebServer
 
 CLIPS = 1_000_000
 DAYS = 90
-PLANNED = (17, 1_000)  # the default journey in one voice; and a thousand texts
+PLANNED = (17, 1_000)  # the default journey in one voice, and a thousand texts
 ROUNDS = 5
-LOOKS = 3  # of each kind, on the quiet site; and the first so many during the prune
+LOOKS = 3  # of each kind on the quiet site, and as many during the prune
 LOOK_SECONDS = 2.0
 CONNECTIONS = 4
 BOUND_SECONDS = 600  # of each step
@@ -86,7 +86,7 @@ def _prune(web: WebServer, deleted: Figures, database: str) -> Iterator[Row]:
         baseline=[deleted["rows"] / deleted["seconds"]],
         unit="rows/s",
         is_more_better=True,
-        notes=f"{pruned['rows']:,} in {figure(pruned['seconds'])} s, while listeners asked",
+        notes=f"{pruned['rows']:,} in {figure(pruned['seconds'])} s, during listeners' requests",
     )
     for name in kinds:
         looks = min(LOOKS, len(during[name]))
@@ -100,7 +100,7 @@ def _prune(web: WebServer, deleted: Figures, database: str) -> Iterator[Row]:
 
 
 def _kinds(web: WebServer) -> dict[str, tuple[str, bytes, dict[str, str]]]:
-    """What listeners ask for: path, body and headers."""
+    """The requests of listeners: path, expected body and headers."""
     kept: dict[str, str] = inside(web.environment(), keep_two)
     token = {"Authorization": f"Bearer {web.api_token()}"}
     journey = http.get(f"{web.url}/api/narratives").body
@@ -122,7 +122,7 @@ _COLUMNS = """id, content_hash, content_text, voice, audio_file_size, content_ty
     last_accessed_at, model, audio_format, speed, instructions, stored_at, checksum, duration_ms, stored_in,
     encoding, stored_size, is_shareable, made_ahead"""
 
-# Texts of 20 to 260 characters; every tenth clip was last asked for 100 days ago, every tenth 400 days ago.
+# Texts of 20 to 260 characters. Every tenth clip was last requested 100 days ago, every tenth 400 days ago.
 _FILL = {
     "postgresql": f"""
         INSERT INTO tts_cache ({_COLUMNS})
@@ -167,7 +167,7 @@ def fill() -> None:
 
 
 def planning_and_listing() -> Figures:
-    """Milliseconds of planning, seconds of listing, round by round."""
+    """In the product: milliseconds of planning and seconds of listing in each round."""
     from django.db import connection
 
     from ttscache.maintenance.pruning import find_stale
@@ -199,7 +199,7 @@ def planning_and_listing() -> Figures:
 
 
 def delete_plainly() -> Figures:
-    """What nobody asked for in 300 days."""
+    """In the product: delete clips that were not requested for 300 days, with plain SQL."""
     from django.db import connection, transaction
 
     began = time.perf_counter()
@@ -211,7 +211,7 @@ def delete_plainly() -> Figures:
 
 
 def prune() -> Figures:
-    """What `manage.py prune` does from its start to its end."""
+    """In the product: time `manage.py prune`."""
     import io
 
     from django.core.management import call_command
@@ -225,7 +225,7 @@ def prune() -> Figures:
 
 
 def keep_two() -> dict[str, str]:
-    """A clip that is published, and one that nothing holds; their hashes."""
+    """In the product: store a published clip and one without a pin; returns their hashes."""
     from ttscache.models import Pin
 
     unpublished = clip.keep_published()
@@ -234,9 +234,9 @@ def keep_two() -> dict[str, str]:
     return {"published": published, "unpublished": unpublished}
 
 
-def _seconds(deed: Any) -> float:
+def _seconds(action: Any) -> float:
     began = time.perf_counter()
-    deed()
+    action()
     return time.perf_counter() - began
 
 

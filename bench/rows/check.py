@@ -1,7 +1,7 @@
 """CPU of the whole check of a clip of 7 s of MP3; the baseline only decodes the clip with PyAV.
 
 The check is `audio.examine` and `audio.check_whole`: frames, one full decode, duration, loudness, peaks.
-CPU is that of the process with all its threads; hashing the same bytes is told beside it.
+CPU counts all threads of the process. The notes give the time to hash the same bytes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def measure() -> Iterator[Row]:
 
 
 def cpu_times() -> dict[str, Any]:
-    """In the product: milliseconds of CPU, the median of each round."""
+    """In the product: the median milliseconds of CPU in each round."""
     from ttscache import audio
 
     clip = sound.spoken_clip(TEXT, "nova", "mp3")
@@ -57,13 +57,13 @@ def cpu_times() -> dict[str, Any]:
         "sha256": lambda: hashlib.sha256(clip).hexdigest(),
     }
     for call in cases.values():
-        call()  # what it imports comes with the first
+        call()  # the first call imports libraries
     rounds = [{name: _median_ms(call) for name, call in cases.items()} for _ in range(ROUNDS)]
     return {"bytes": len(clip)} | {name: [each[name] for each in rounds] for name in cases}
 
 
 def decode(clip: bytes) -> int:
-    """The samples of it, looked at by nobody."""
+    """Decode the clip and count its samples."""
     import av
 
     with av.open(io.BytesIO(clip), "r", format="mp3") as container:

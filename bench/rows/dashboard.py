@@ -1,7 +1,7 @@
 """p95 of the dashboard over HTTP, a million clips, a year of usage; the baseline is the list of groups.
 
-Ours is asked for each range in turn, signed in, from gunicorn; the baseline is the simplest staff page there
-is. Figures that are remembered for a minute are found anew in between, beside the requests that are measured.
+Ours requests each range in turn, signed in, from gunicorn; the baseline is the simplest staff page. Figures
+that are cached for a minute are refreshed meanwhile, at the same time as the measured requests.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[Row
         ours=ours,
         baseline=baseline,
         unit="ms",
-        notes=f"at most {MOST_MS[database]} ms; by range {json.dumps(slowest)}; each range's first look "
-        f"{figure(max(cold))} ms at most; CPU of the web server a page {figure(median(cpu_ms))} ms, "
+        notes=f"at most {MOST_MS[database]} ms; by range {json.dumps(slowest)}; first request of a range "
+        f"{figure(max(cold))} ms at most; CPU of the web server per page {figure(median(cpu_ms))} ms, "
         f"load average {os.getloadavg()[0]:.1f}; {filled['usage']:,} usage rows, "
         f"filled in {filled_seconds:.0f} s",
     )
@@ -81,7 +81,7 @@ def _asked(site: WebServer, address: str, headers: dict[str, str]) -> float:
 
 
 def _cpu_seconds(site: WebServer) -> float:
-    """Of its workers, since they began; what they look up in the background is in it."""
+    """CPU seconds of the workers since their start, including background look-ups."""
     times = [psutil.Process(pid).cpu_times() for pid in site.worker_pids()]
     return sum(each.user + each.system for each in times)
 
@@ -92,8 +92,10 @@ def _p95(took: list[float]) -> float:
 
 # --- in the product ---------------------------------------------------------------------------------------
 def fill(clips: int) -> dict[str, Any]:
-    """A year of figures as the books keep them: hours of 90 days, days before that. By SQL, as one would load
-    them; the clips are mostly reflections, each heard once or twice, some of them often."""
+    """In the product: fill a year of figures with SQL, by the hour for 90 days and by the day before that.
+
+    Most clips are reflections. Each was heard once or twice, some of them often.
+    """
     from django.contrib.auth.models import User
     from django.contrib.sessions.backends.db import SessionStore
     from django.db import connection
@@ -146,7 +148,7 @@ def _fill_clips(clips: int) -> None:
             f" {_flag('1 = 1')}, 'tts-1-hd', 'mp3', 1, '', '0123456789', 'database', '', {_flag('1 = 0')},"
             f" {_flag('1 = 0')} FROM g"
         )
-        for plays, every in ((1, 1), (2, 4), (9, 400)):  # the more often, the fewer
+        for plays, every in ((1, 1), (2, 4), (9, 400)):  # fewer clips are heard more often
             day = _ago(f"((n + {plays} * 13) % 360)", "days")
             cursor.execute(
                 f"{numbers} INSERT INTO ttscache_dailyrequests (content_hash, day, requests)"
@@ -156,7 +158,7 @@ def _fill_clips(clips: int) -> None:
 
 
 def _fill_figures(table: str, number: str, unit: str) -> None:
-    """Every kind, voice, outcome and three buckets in each hour or day."""
+    """Insert every kind, voice and outcome, with three buckets, for each hour or day."""
     from django.db import connection
 
     is_usage = table.endswith("usage")
@@ -194,7 +196,7 @@ def _ago(number: str, unit: str) -> str:
 
 
 def _beginning(unit: str, offset: str) -> str:
-    """Of an hour or a day, n of them ago."""
+    """SQL for the start of the hour or day that was n units ago."""
     from django.db import connection
 
     if connection.vendor == "sqlite":

@@ -1,10 +1,10 @@
-"""How long after a clip is kept its followers have all of it; the baseline are the 150 ms they may take.
+"""Delay between the leader's answer and that of its followers; the baseline is the allowed 150 ms.
 
-Zero is the end of the leader's answer, which ends only once the clip is kept; a follower may have it earlier.
-Followers ask over HTTP while the voice speaks: in the leader's process (they join its Recording), in another
-process of that host, and on another host, which has its own network, name and files and shares the database
-only. All clocks are this machine's. A kept clip is looked for now and then, so each round ends at another
-moment of waiting.
+Zero is the end of the leader's answer, which ends only once the clip is stored; a follower may have it
+earlier. Followers request it over HTTP while the voice speaks: in the leader's process (they join its
+Recording), in another process of that host, and on another host with its own network, name and files, which
+shares only the database. All clocks are this machine's. Followers poll, so each round waits a random time to
+end at another moment between two looks.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from harness.site import WebServer
 from harness.waiting import wait_until
 
 ROUNDS = 25
-FOLLOWERS = 2  # of one server in one round; those of a process wait together
+FOLLOWERS = 2  # of one server in one round; those in one process wait together
 ALLOWED_MS = 150.0
 UNTIL_THEY_FOLLOW_SECONDS = 0.3
 
@@ -72,11 +72,11 @@ def _rows(database: str, delays: Delays) -> Iterator[Row]:
         )
 
 
-# The servers, each of one process
+# The servers, each with one process
 
 
 def _one_host(stack: ExitStack, var_dir: Path, voice: OpenAIServer, **given: str) -> dict[str, WebServer]:
-    """The one that leads, and another beside it with the same folders and database."""
+    """Start the leading server, and another one with the same folders and database."""
     env = {
         "SECRET_KEY": "of all hosts",
         "OPENAI_API_KEY": "test",
@@ -98,19 +98,19 @@ def _other_host(stack: ExitStack) -> tuple[OtherHost | None, Unavailable | None]
 
 
 def _far(host: OtherHost, var_dir: Path, near: WebServer) -> FarServer:
-    """It cannot reach the voice, and so has to follow."""
+    """A server on the other host. It cannot reach the voice, so it can only follow."""
     url = near.env["DATABASE_URL"].replace(HOST, host.near)
     return FarServer(host, var_dir, {**near.env, "DATABASE_URL": url})
 
 
-# One round: a leader, its followers, and when each of them had the whole clip
+# One round: a leader, its followers, and the moment when each of them had the whole clip
 
 
 def _delays(voice: OpenAIServer, servers: Servers) -> Delays:
-    """Milliseconds by place, one figure for each answer."""
+    """Milliseconds by place, one for each answer."""
     leading = next(iter(servers.values()))
     token = leading.api_token()
-    list(_round(voice, token, leading, servers))  # what is loaded by the first request is not measured
+    list(_round(voice, token, leading, servers))  # not measured: the first requests load libraries
     delays: Delays = defaultdict(list)
     for _ in range(ROUNDS):
         for place, milliseconds in _round(voice, token, leading, servers):
@@ -142,7 +142,7 @@ def _round(
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """When the last byte had come, and all of them. Who came too late to follow had a hit."""
+    """The moment of the last byte, and all bytes. A request that came too late to follow got a hit."""
 
     at: float
     body: bytes
@@ -150,7 +150,7 @@ class End:
 
 
 class Listener:
-    """Has asked, and takes nothing of the answer before `end`."""
+    """Sends its request at once, and reads the answer in `end`."""
 
     def __init__(self, server: WebServer, text: str, token: str) -> None:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}

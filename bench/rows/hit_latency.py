@@ -1,8 +1,8 @@
 """A hit in process, one 60 kB clip, by tier; the baseline is Path.read_bytes of a warm file with those bytes.
 
-`get` asks the tier alone. `find` asks SpeechCache while only this tier and the slower ones hold the clip, so
-it looks in vain in the faster ones and refills them. Each call is timed by itself, the clock's own cost (some
-0.05 us) included; the database connection is open already.
+`get` asks only the tier. `find` asks SpeechCache while only this tier and the slower ones hold the clip, so
+it misses in the faster ones and refills them. Each call is timed alone, including the cost of the clock
+(about 0.05 us). The database connection is already open.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _rows(folder: Path, given: dict[str, str], *, tiers: list[str], database: st
 
 
 def timings(*, folder: str, tiers: list[str]) -> dict[str, Any]:
-    """In the product: the median of each round, and the 99th percentile of all, in microseconds."""
+    """In the product: the median of each round and the 99th percentile of all calls, in microseconds."""
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
@@ -68,7 +68,7 @@ def timings(*, folder: str, tiers: list[str]) -> dict[str, Any]:
 
 
 class Case:
-    """One thing that is called again and again; `before` each call is not timed."""
+    """A function that is called repeatedly. `before` runs before each call and is not timed."""
 
     def __init__(
         self, name: str, calls: int, call: Callable[[], object], before: Callable[[], object] | None = None

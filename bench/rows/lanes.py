@@ -1,8 +1,8 @@
 """A live miss under a warm of 200 clips, 5 at a time of 1 s each; the baseline is the same miss alone.
 
-One whole site, web server and task cluster, speaks with a service that begins a clip after 0.5 s and ends it
-after 1 s. The time runs from the request until the first byte, and until the last. Alone and under the warm
-take turns: the run is paused for the one and goes on for the other.
+One whole site, web server and task cluster, uses a service that begins a clip after 0.5 s and ends it after
+1 s. The time runs from the request to the first byte, and to the last. Both cases take turns: the run is
+paused for one and resumed for the other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def measure() -> Iterator[Row]:
             "OPENAI_API_KEY": "test",
             "OPENAI_BASE_URL": voice.base_url,
             "TTS_WARM_CONCURRENCY": str(AT_ONCE),
-            "WEB_WORKERS": "1",  # its first call of all loads a library, and is left out
+            "WEB_WORKERS": "1",  # its first call loads a library and is left out
         }
         with Site(Path(folder) / "var", env) as site:
             inside(site.environment(), wait_until_idle)
@@ -84,7 +84,7 @@ def _under_way(voice: OpenAIServer) -> int:
 
 
 def _miss(site: Site, token: str) -> Took:
-    """A text that nobody has asked for."""
+    """Request a new text, and time its first and last byte."""
     text = f"A listener asks for {uuid.uuid4().hex}."
     began = time.monotonic()
     with http.stream_json(
@@ -97,7 +97,7 @@ def _miss(site: Site, token: str) -> Took:
 
 
 def begin_warm(*, words: str) -> str:
-    """In the product."""
+    """In the product: start a run of CLIPS clips."""
     from ttscache.models import ContentType
     from ttscache.renditions.current import request_for
     from ttscache.warming import ClipSpec, start_run
@@ -110,7 +110,7 @@ def begin_warm(*, words: str) -> str:
 
 
 def set_paused(*, run: str, is_paused: bool) -> None:
-    """In the product: as staff do it."""
+    """In the product: pause or resume the run as staff do."""
     from ttscache.models import WarmRun
     from ttscache.warming import pause, resume
 

@@ -1,8 +1,8 @@
-"""What a lease over all processes adds to a miss; the baseline is the same miss with leases of this process.
+"""The cost of a lease over all processes in a miss; the baseline is a miss with leases of this process.
 
-A miss is timed from `SpeechCache.get_or_generate` until its clip is whole and kept in every tier. The voice
-has its clip at once, so that all the rest is ours: records, lease, check, tiers. Connections are the web's,
-from its pool.
+A miss is timed from `SpeechCache.get_or_generate` until its clip is whole and stored in every tier. The voice
+answers at once, so all of the time is ours: records, lease, check, tiers. Connections come from a pool, as in
+a web process.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ def _row(database: str, given: dict[str, str]) -> Row:
 
 
 def misses(*, folder: str) -> dict[str, Any]:
-    """In the product: milliseconds of a miss, the median of each round."""
+    """In the product: the median milliseconds of a miss in each round."""
     from django.core.management import call_command
 
     from ttscache.coordination.leases import Leases
 
     call_command("migrate", verbosity=0)
-    ours, baseline = Leases(30), claims_of_one_process()
+    ours, baseline = Leases(30), leases_of_one_process()
     caches = {
         "ours": cache_with(ours, Path(folder) / "ours"),
         "baseline": cache_with(baseline, Path(folder) / "baseline"),
     }
     for cache in caches.values():
-        miss_ms(cache)  # what it imports comes with the first
+        miss_ms(cache)  # the first miss imports libraries
     rounds = [_round(caches) for _ in range(ROUNDS)]
     ours.close()
     return {name: [each[name] for each in rounds] for name in caches}
@@ -94,7 +94,7 @@ def miss_ms(cache: SpeechCache) -> float:
 
 
 def cache_with(leases: Leases, folder: Path) -> SpeechCache:
-    """As wiring.py builds it, but for the voice, the leases and the place of the files."""
+    """Build a cache like wiring.py, except the voice, the leases and the place of the files."""
     from ttscache.accounting.ledger import Ledger
     from ttscache.cache import SpeechCache
     from ttscache.generation.synthesizer import Synthesizer
@@ -115,7 +115,7 @@ def cache_with(leases: Leases, folder: Path) -> SpeechCache:
 
 
 class InstantVoice:
-    """Has said it already."""
+    """A provider that has its clip ready."""
 
     name = "instant"
 
@@ -135,14 +135,14 @@ class InstantVoice:
         return True
 
     def rehearse(self) -> None:
-        """There is nothing to load."""
+        """Do nothing: there is nothing to load."""
 
     def speak(self, request: SpeechRequest) -> Generator[bytes, None, None]:
         yield self._audio
 
 
-def claims_of_one_process() -> Leases:
-    """What would do if there were no other: names in a dict, under a lock."""
+def leases_of_one_process() -> Leases:
+    """The leases that one process alone would need: names in a dict, under a lock."""
     from ttscache.coordination.leases import HeldLease, Leases
     from ttscache.models import Lease
 

@@ -1,8 +1,8 @@
 """Counting one hit; the baseline is the whole hit, a GET of a published 60 kB clip from memory.
 
 CPU time of one thread, without sockets: a hit over HTTP takes longer, so the ratio is the worst case. In
-`with its flush`, a hit bears its share of writing the books: HITS requests, as many as a process answers in
-some seconds under load, for CLIPS clips.
+`with its flush`, a hit bears its share of a flush to the database, for HITS requests of CLIPS clips. A
+process answers that many in some seconds under load.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _rows(folder: Path, given: dict[str, str], *, database: str) -> Iterator[Row
 
 
 def timings() -> dict[str, list[float]]:
-    """In the product: microseconds, round by round, of one hit, of counting one, and of writing the books."""
+    """In the product: microseconds in each round of one hit, of counting one, and of a flush."""
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
@@ -82,7 +82,7 @@ def flush() -> None:
 
 
 def hitting(content_hash: str) -> Callable[[], object]:
-    """One GET through all of Django, counting included."""
+    """Return a function that sends one GET through all of Django, including the count."""
     from django.core.handlers.wsgi import WSGIHandler
 
     from ttscache.wiring import speech_cache

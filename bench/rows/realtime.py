@@ -1,10 +1,10 @@
-"""A clip of 100 characters through the Realtime API; the baseline is the time that its service takes.
+"""A clip of 100 characters through the Realtime API; the baseline is the time of the service itself.
 
-The service waits 300 ms before the first sound and 100 ms between the chunks. Ours adds the protocol, the
-check of the words and the encoding to MP3: 150 ms at most. A connection is opened for each call, or is open
-already; over HTTP lease, database and checks come on top, and the first byte comes with the last one, because
-the clip is sent once its words have been compared. Then the words alone: 4,096 characters with numbers said
-in words, against the 5 ms they may take.
+The service waits 300 ms before the first sound and 100 ms between the chunks. We add the protocol, the check
+of the words and the encoding to MP3: at most 150 ms. The connection is new for each call, or already open.
+Over HTTP, lease, database and checks are added, and the first byte comes with the last one, because the clip
+is sent once its words have been compared. The last row is the comparison alone: 4,096 characters with spoken
+numbers, against the allowed 5 ms.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def measure() -> Iterator[Row]:
         took = inside(environment, timings, base_url=openai.base_url)
         first_bytes, wholes = over_http(Path(folder) / "web", openai.base_url)
     for name, totals in (
-        ("connected anew", took["new"]),
-        ("left open", took["open"]),
+        ("new connection", took["new"]),
+        ("open connection", took["open"]),
         ("first byte over HTTP", first_bytes),
         ("whole over HTTP", wholes),
     ):
@@ -49,19 +49,19 @@ def measure() -> Iterator[Row]:
             ours=totals,
             baseline=[SERVICE_MS] * ROUNDS,
             unit="ms",
-            notes=f"at most {figure(max(totals) - SERVICE_MS)} ms more; aim 150",
+            notes=f"at most {figure(max(totals) - SERVICE_MS)} ms more; allowed 150",
         )
     yield Row(
         name="words of 4,096 characters",
         ours=took["words"],
         baseline=[WORDS_MS] * ROUNDS,
         unit="ms of CPU",
-        notes="the baseline is the aim",
+        notes="the baseline is the allowed time",
     )
 
 
 def over_http(folder: Path, base_url: str) -> tuple[list[float], list[float]]:
-    """Milliseconds from a request of a new text to the first byte of its clip, and to the last."""
+    """Milliseconds from the request of a new text to the first and to the last byte of its clip."""
     provider = {"OPENAI_API_KEY": "sk-bench", "OPENAI_BASE_URL": base_url, "WEB_WORKERS": "1"}
     first_bytes, wholes = [], []
     with WebServer(folder / "var", provider | {"TTS_MODEL": MODEL}) as web:
@@ -80,7 +80,7 @@ def over_http(folder: Path, base_url: str) -> tuple[list[float], list[float]]:
 
 
 def timings(*, base_url: str) -> dict[str, Any]:
-    """In the product: milliseconds of each round."""
+    """In the product: milliseconds in each round."""
     from ttscache.providers.realtime import RealtimeVoice
     from ttscache.speech import SpeechRequest
     from ttscache.transcripts import has_same_words

@@ -1,7 +1,7 @@
 """GET of a 60 kB clip held in memory; the baseline is Flask's send_file under the same gunicorn settings.
 
-Both servers run all the time and are loaded in turns by the same client, which shares the machine's cores
-with them. Requests a second depend on what else the machine does; the CPU seconds of the workers hardly do.
+Both servers run all the time. One client loads them in turns and shares the machine's cores with them.
+Requests per second depend on other work of the machine; the CPU seconds of the workers hardly do.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REPETITIONS = 8
 SECONDS = 1.25
 CONNECTIONS = 16
 WARM_UP_SECONDS = 1.5
-OUR_HEADERS = "detail=memory"  # else it is not a hit from memory that is measured
+OUR_HEADERS = "detail=memory"  # checks that every answer is a hit from memory
 
 
 def measure() -> Iterator[Row]:
@@ -48,7 +48,7 @@ def measure() -> Iterator[Row]:
 
 
 def gunicorn_settings() -> dict[str, Any]:
-    """In the product: what gunicorn.conf.py says, but for the address and the hook."""
+    """In the product: the settings of gunicorn.conf.py, without the address and the hooks."""
     said = run_path(str(PROJECT / "lifereview" / "gunicorn.conf.py"))
     plain = (int, str, float, type(None))
     return {
@@ -59,29 +59,26 @@ def gunicorn_settings() -> dict[str, Any]:
 
 
 class Side:
-    """One of the two servers, and what was measured of it so far."""
+    """One of the two servers, with its measurements so far."""
 
     def __init__(self, url: str, pids: Callable[[], Sequence[int]], in_head: str = "") -> None:
         self.loads: list[Load] = []
-        self.cpu_microseconds: list[float] = []  # of the workers, for one request
+        self.cpu_microseconds: list[float] = []  # of the workers, per request
         self._url = url
         self._workers = [psutil.Process(pid) for pid in pids()]
         self._in_head = in_head
-        # So many connections that every worker has some: later each holds the clip in memory.
+        # Enough connections to reach every worker, so that each has the clip in memory afterwards.
         load(url, clip.audio(), connections=4 * CONNECTIONS, seconds=WARM_UP_SECONDS)
 
     def run(self) -> None:
         before = self._cpu_seconds()
-        done = self._load(SECONDS)
+        done = load(self._url, clip.audio(), connections=CONNECTIONS, seconds=SECONDS, in_head=self._in_head)
         self.cpu_microseconds.append((self._cpu_seconds() - before) / done.requests * 1e6)
         self.loads.append(done)
 
     @property
     def requests_per_second(self) -> list[float]:
         return [done.requests_per_second for done in self.loads]
-
-    def _load(self, seconds: float) -> Load:
-        return load(self._url, clip.audio(), connections=CONNECTIONS, seconds=seconds, in_head=self._in_head)
 
     def _cpu_seconds(self) -> float:
         times = [worker.cpu_times() for worker in self._workers]
@@ -102,7 +99,7 @@ def _rows(ours: Side, theirs: Side) -> Iterator[Row]:
         name="CPU of the workers",
         ours=ours.cpu_microseconds,
         baseline=theirs.cpu_microseconds,
-        unit="us a request",
+        unit="us per request",
     )
     for name, latency in (("latency, median", "median_ms"), ("latency, p99", "p99_ms")):
         yield Row(
@@ -117,7 +114,7 @@ def _rows(ours: Side, theirs: Side) -> Iterator[Row]:
 def _flask(
     folder: Path, content_hash: str, settings: Mapping[str, Any]
 ) -> Iterator[tuple[str, Callable[[], Sequence[int]]]]:
-    """Its address, and how to learn the pids of its workers."""
+    """Start Flask; yields its address and a function that returns the pids of its workers."""
     port = free_port()
     (folder / f"{content_hash}.mp3").write_bytes(clip.audio())
     conf = folder / "gunicorn.conf.py"

@@ -1,8 +1,8 @@
 """Warming 24 clips of 1 s each, 5 at a time; the baseline makes them one after another.
 
-Two whole sites, web server and task cluster, the one with TTS_WARM_CONCURRENCY=5 and the other with 1, take
-turns at the same speech service. The time runs from the request for the run until the run is done; ideal are
-ceil(24 / 5) = 5 rounds of 1 s. A cluster's worker has to load its libraries before its first clip.
+Two whole sites, web server and task cluster, one with TTS_WARM_CONCURRENCY=5 and one with 1, take turns at
+one speech service. The time runs from the request for the run to its end; the ideal is ceil(24 / 5) = 5
+rounds of 1 s. A worker of the cluster has to load its libraries before its first clip.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LONGEST_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Warmed:
-    """One run. `first_call_seconds`: from the request until the service is first asked to speak."""
+    """One run. `first_call_seconds` run from the request to the first call of the service."""
 
     seconds: float
     first_call_seconds: float
@@ -101,7 +101,7 @@ def _warm(site: Site, voice: OpenAIServer) -> Warmed:
 
 
 def warm(*, words: str) -> dict[str, Any]:
-    """In the product: ask for the run as a published journey does, and watch it. Times are time.time()."""
+    """In the product: start the run as a published journey does, and wait for it. Times are time.time()."""
     from ttscache.models import ContentType
     from ttscache.renditions.current import request_for
     from ttscache.warming import ClipSpec, start_run
@@ -123,7 +123,7 @@ def warm(*, words: str) -> dict[str, Any]:
 
 
 def wait_until_idle() -> None:
-    """In the product: until the clips of the default journey are made."""
+    """In the product: wait until the clips of the default journey are made."""
     from ttscache.models import WarmRun
 
     _watch(list(WarmRun.objects.active()))

@@ -1,4 +1,4 @@
-"""Behaviour: how the service answers, told by a test at run time."""
+"""Behaviour: the way in which the service answers; tests set it at run time."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ from typing import Any
 
 from harness.speech_api.protocol import FAULT_STATUSES
 
-# Beside the statuses of FAULT_STATUSES, written as a number or in digits.
+# In addition to the statuses of FAULT_STATUSES, given as a number or as digits.
 FAULTS = {
     "html": "a page in HTML, with status 200",
     "empty": "status 200, no byte",
-    "half": "half the clip, ended as if it were whole",
+    "half": "half the clip, properly ended",
     "short": "a whole, decodable clip of the first tenth of the text",
     "break_off": "half the clip, then cut in the middle of a chunk",
     "drip": "one byte a second",
-    "drip_headers": "a header that goes on and on, one byte at a time",
+    "drip_headers": "an endless header, one byte at a time",
     "endless": "sound that never ends",
     "silence": "a whole clip without a sound",
     "garbage": "bytes that are no audio",
-    "wrong_format": "a whole clip in another format, under the media type that was asked for",
+    "wrong_format": "a whole clip in another format, under the requested media type",
     "never": "no answer at all, until released",
-    "hang_up": "the connection closed without a word",
-    # of the Realtime API alone
+    "hang_up": "the connection closed without an answer",
+    # only through the Realtime API
     "reword": "the text with words that are not in it",
     "contract": '"I\'m" where the text has "I am"',
     "failed": "some sound, then a response that failed",
     "content_filter": "some sound, then cut off by the content filter",
     "max_output_tokens": "some sound, then no tokens left",
-    "no_transcript": "the whole clip, and not a word about what was said",
+    "no_transcript": "the whole clip, without a transcript",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """The defaults answer at once, whole. `on_text` and `first_calls` limit which calls meet it."""
+    """By default, whole clips at once. `on_text` and `first_calls` limit the calls that it applies to."""
 
     headers_delay_seconds: float = 0
     first_byte_delay_seconds: float = 0
     chunks: int = 4
     chunk_delay_seconds: float = 0  # between two chunks
     gate_before_headers: bool = False
-    gate_after_chunks: int | None = None  # sends so many chunks, then waits for the release
+    gate_after_chunks: int | None = None  # sends this many chunks, then waits for the release
     fault: str | int = ""
-    retry_after_seconds: float = 1  # said with 429 and 503
+    retry_after_seconds: float = 1  # sent with 429 and 503
     retry_after_is_a_date: bool = False
     on_text: str = ""  # only calls whose input contains this
-    first_calls: int | None = None  # only so many calls
+    first_calls: int | None = None  # only the first calls, this many
 
     def __post_init__(self) -> None:
         if self.fault and self.fault not in FAULTS and self.status is None:
@@ -58,19 +58,19 @@ class Behaviour:
 
     @property
     def status(self) -> int | None:
-        """The HTTP status that is the fault, if it is one."""
+        """The HTTP status, if the fault is one."""
         digits = str(self.fault)
         return int(digits) if digits.isdigit() and int(digits) in FAULT_STATUSES else None
 
     @property
     def is_outage(self) -> bool:
-        """Whether nothing of the service works, its list of models included."""
+        """Whether the whole service is down, including its list of models."""
         is_general = not self.on_text and self.first_calls is None
         return is_general and (self.status in (401, 403, 500, 503) or self.fault in ("never", "hang_up"))
 
 
 class Gate:
-    """Something to wait for beside a socket: its file descriptor becomes readable once it is open."""
+    """A gate to wait for together with a socket: its file descriptor becomes readable once it is open."""
 
     def __init__(self) -> None:
         self._waiting, self._opener = socket.socketpair()
@@ -91,7 +91,7 @@ class Rule:
         self._left = behaviour.first_calls
 
     def takes(self, text: str) -> bool:
-        """Whether it applies to this call, which then counts as one of its first."""
+        """Whether it applies to this call. If so, the call counts as one of its first."""
         if self.behaviour.on_text not in text or self._left == 0:
             return False
         if self._left is not None:
@@ -100,7 +100,7 @@ class Rule:
 
 
 class Rules:
-    """The first rule that takes a call decides; without one, the service behaves."""
+    """The rules in order. The first one that takes a call decides; without one, the service behaves well."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -115,7 +115,7 @@ class Rules:
         self._append(Rule(Behaviour(**settings)))
 
     def clear(self) -> None:
-        """Whoever waited at a gate goes on."""
+        """Drop all rules and open their gates."""
         with self._lock:
             rules, self._rules = self._rules, []
         for rule in rules:
@@ -131,7 +131,7 @@ class Rules:
             return next((rule for rule in self._rules if rule.takes(text)), None) or Rule(Behaviour())
 
     def for_handshake(self) -> Rule | None:
-        """Before anything can be known of the text: only a refusal of all calls, or of the first, applies."""
+        """The rule for a handshake, whose text is still unknown: only rules without `on_text` can apply."""
         with self._lock:
             for rule in self._rules:
                 behaviour = rule.behaviour

@@ -1,4 +1,4 @@
-"""The bill: what all responses cost, by their tokens, as the provider reckons it."""
+"""Bill: the provider's own count of tokens and their cost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXT_IN, TEXT_OUT, AUDIO_OUT = 0.60, 2.40, 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """What one response used."""
+    """The tokens of one response."""
 
     text_in: int = 0
     text_out: int = 0
@@ -22,7 +22,7 @@ class Tokens:
 
     @property
     def microusd(self) -> float:
-        """A price in US dollars for a million tokens is one in millionths of a dollar for a token."""
+        """The cost in micro-dollars: US dollars for a million tokens are micro-dollars for one."""
         return self.text_in * TEXT_IN + self.text_out * TEXT_OUT + self.audio_out * AUDIO_OUT
 
     def as_usage(self) -> dict[str, object]:
@@ -40,12 +40,12 @@ def billed_text_tokens(text: str) -> int:
 
 
 def billed_audio_tokens(pcm_bytes: int) -> int:
-    """Of s16le at 24 kHz."""
+    """The tokens of s16le samples at 24 kHz."""
     return -(-pcm_bytes * AUDIO_TOKENS_A_SECOND // 48_000)
 
 
 class Bill:
-    """Every response since the start or the last clear()."""
+    """All responses since the start or the last clear()."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Call: what was asked of the service, when, and how it ended."""
+"""Call: one request to the service, with its times and its outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.speech_api.protocol import Speech
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """Times are time.time(). The outcome is None while it runs, then completed, client_gone or the fault."""
+    """One call. Times are time.time(). The outcome is None at first, then completed, client_gone or fault."""
 
     id: int
     text: str
@@ -24,7 +24,7 @@ class Call:
     audio_format: str
     speed: float
     instructions: str
-    caller: str  # the address from which it came
+    caller: str  # the address of the caller
     started_at: float
     first_byte_at: float | None = None
     ended_at: float | None = None
@@ -32,7 +32,7 @@ class Call:
 
 
 def peak_concurrency(calls: Iterable[Call]) -> int:
-    """How many calls ran at the same time, at the most."""
+    """The largest number of calls that ran at the same time."""
     steps = []
     for call in calls:
         steps.append((call.started_at, 1))
@@ -41,7 +41,7 @@ def peak_concurrency(calls: Iterable[Call]) -> int:
 
 
 class CallLog:
-    """Every speech request since the start or the last clear(); the numbers go on."""
+    """All speech requests since the start or the last clear(), which does not reset the numbers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class CallLog:
 
     def first_byte(self, number: int) -> None:
         with self._lock:
-            call = self._calls.get(number)  # none after a clear
+            call = self._calls.get(number)  # None after clear()
             if call is not None and call.first_byte_at is None:
                 self._calls[number] = replace(call, first_byte_at=time.time())
 

@@ -1,4 +1,4 @@
-"""What the original asks of a request, and how it words its errors."""
+"""OpenAI's rules for a request, and its errors word for word."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from harness.speech_api.sound import CODINGS
 
-# What the original has; the services of harness/speech_api/vendors.py have models and voices of their own.
+# OpenAI's models and voices. The services of harness/speech_api/vendors.py have others.
 MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15")
 PLAIN_VOICES = ("alloy", "ash", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer")
-VOICES = (*PLAIN_VOICES, "ballad", "cedar", "marin", "verse")  # all of them for gpt-4o-mini-tts only
+VOICES = (*PLAIN_VOICES, "ballad", "cedar", "marin", "verse")  # only gpt-4o-mini-tts has all of them
 MOST_CHARACTERS = 4096
 
 
 class Refused(Exception):
-    """An error as the original's clients know it. `detail`: in the words of FastAPI instead."""
+    """An error in OpenAI's form. With `detail` it has the form of FastAPI instead."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ def fault(status: int) -> Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class Speech:
-    """A request that the original would speak."""
+    """A request that OpenAI would accept."""
 
     text: str
     voice: str
@@ -85,7 +85,7 @@ def require_key(authorization: str | None) -> None:
 
 
 def json_body(body: bytes) -> dict[str, Any]:
-    """Raises Refused."""
+    """Read a JSON object. Raises Refused."""
     try:
         given = json.loads(body)
     except ValueError:
@@ -96,7 +96,7 @@ def json_body(body: bytes) -> dict[str, Any]:
 
 
 def parse_speech(body: bytes, extra_voices: tuple[str, ...] = ()) -> Speech:
-    """Raises Refused in the order in which the original looks."""
+    """Read a request. Raises Refused, checking the fields in OpenAI's order."""
     given = json_body(body)
     model = _model(given)
     return Speech(

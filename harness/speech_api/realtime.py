@@ -1,6 +1,6 @@
 """The Realtime API over WebSocket: a session, responses that speak a text, and their faults.
 
-What the original does otherwise and no caller here needs is left out: audio in, tools, a conversation.
+Parts of OpenAI's API that no caller here needs are left out: audio input, tools, a conversation.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _numbers = itertools.count(1)
 
 
 class Gone(Exception):
-    """The other side closed its connection, or we are to."""
+    """The client closed its connection, or this side has to."""
 
 
 class SessionError(Exception):
@@ -73,7 +73,7 @@ class RealtimeSession:
         self._take_over(handler)
 
     def _take_over(self, handler: BaseHTTPRequestHandler) -> None:
-        """The handshake: the request that the HTTP server has read is given to the protocol anew."""
+        """Do the handshake: pass the request that the HTTP server has read to the WebSocket protocol."""
         headers = "".join(f"{name}: {value}\r\n" for name, value in handler.headers.items())
         self._protocol.receive_data(f"GET {handler.path} HTTP/1.1\r\n{headers}\r\n".encode())
         (request,) = self._protocol.events_received()
@@ -82,7 +82,7 @@ class RealtimeSession:
         self._flush()
 
     def serve(self) -> None:
-        """Until either side closes."""
+        """Answer events until either side closes."""
         if self._protocol.state is not OPEN:
             return
         if self._model not in MODELS:
@@ -187,7 +187,7 @@ class RealtimeSession:
             if fault == "break_off":
                 raise Gone
         except (Gone, ConnectionError):
-            # What was spoken is paid for, though nobody learns how much that was.
+            # The spoken part is billed, although the client never learns how much it was.
             self._bill.add(Tokens(text_in=text_in, text_out=text_out, audio_out=billed_audio_tokens(sent)))
             raise
         if not is_cut:
@@ -228,7 +228,7 @@ class RealtimeSession:
         self._flush()
 
     def _receive(self) -> dict[str, Any]:
-        """Raises Gone where the client closes."""
+        """Return the client's next event. Raises Gone when the client closes."""
         while not self._received:
             self._read()
         given: dict[str, Any] = json.loads(self._received.popleft())
@@ -257,7 +257,7 @@ class RealtimeSession:
         self._flush()
 
     def _wait(self, until: float | None = None, *, gate: Gate | None = None) -> None:
-        """Until a moment or for a gate. Raises Gone as soon as the client closes its connection."""
+        """Wait until a moment or for a gate. Raises Gone as soon as the client closes its connection."""
         poll = select.poll()
         poll.register(self._connection, select.POLLIN | select.POLLHUP)
         if gate is not None:
@@ -268,7 +268,7 @@ class RealtimeSession:
             if gate is not None and gate.fileno() in ready:
                 return
             if ready:
-                self._read()  # a ping, or a goodbye
+                self._read()  # a ping, or the client closes
 
 
 def asked_model(path: str) -> str:
@@ -276,7 +276,7 @@ def asked_model(path: str) -> str:
 
 
 def _text_of(response: dict[str, Any]) -> str:
-    """The words of the one user message."""
+    """The text of the one user message. Raises SessionError for any other input."""
     if response.get("conversation") != "none":
         raise SessionError("Only out-of-band responses here.", "invalid_value", param="response.conversation")
     match response.get("input"):
@@ -286,7 +286,7 @@ def _text_of(response: dict[str, Any]) -> str:
 
 
 def _said(text: str, fault: str) -> str:
-    """What the voice says instead of the text, or as well as it."""
+    """The words that the voice speaks, changed by some faults."""
     if fault == "reword":
         return f"Sure! {text}"
     if fault == "contract":
@@ -326,7 +326,7 @@ def _done(identity: str, fault: str, tokens: Tokens, said: str) -> dict[str, Any
 
 
 def _message_of(refused: Refused, retry_after_seconds: float) -> str:
-    """The Realtime API has no headers to say it in."""
+    """The message, with the wait for a 429: the Realtime API has no header for it."""
     seconds = f" Please try again in {retry_after_seconds:g}s." if refused.status == 429 else ""
     return f"{refused}{seconds}"
 

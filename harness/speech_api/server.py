@@ -1,4 +1,4 @@
-"""The service over HTTP: speech, the list of models, and the control that tests use."""
+"""The service over HTTP: speech, the list of models, and the control addresses for tests."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ DRIP_SECONDS = 1
 
 
 class ClientGone(Exception):
-    """The other side closed its connection."""
+    """The client closed its connection."""
 
 
 class HangUp(Exception):
-    """Close the connection without a further byte."""
+    """Close the connection without another byte."""
 
 
 class Reply(NamedTuple):
-    """A body and how it ends."""
+    """A body. If `is_cut`, the connection breaks before its end."""
 
     media_type: str
     body: bytes
@@ -49,7 +49,7 @@ class SpeechServer(ThreadingHTTPServer):
         self.rules = Rules()
         self.calls = CallLog()
         self.bill = Bill()
-        self.shutdown_dates: dict[str, str | None] = {}  # by model; the list of models tells them
+        self.shutdown_dates: dict[str, str | None] = {}  # by model, shown in the list of models
         self.extra_voices = extra_voices
         super().__init__(address, Handler)
 
@@ -59,7 +59,7 @@ class SpeechServer(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection, on its own thread."""
+    """Serves one connection, in its own thread."""
 
     server: SpeechServer
     protocol_version = "HTTP/1.1"
@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send_refusal(Refused(404, f"Invalid URL (GET {self.path})"))
 
     def do_PUT(self) -> None:
-        """PUT /_control {settings}: behave like this and in no other way."""
+        """PUT /_control {settings}: replace the behaviour."""
         self._control({"/_control": self.server.rules.replace, "/_shutdown_dates": self._set_shutdown_dates})
 
     def do_POST(self) -> None:
@@ -88,21 +88,21 @@ class Handler(BaseHTTPRequestHandler):
             self._control({"/_control": self.server.rules.add, "/_release": self._release})
 
     def do_DELETE(self) -> None:
-        """DELETE /_control: behave, and forget the calls."""
+        """DELETE /_control: behave well, and forget the calls."""
         self._control({"/_control": self._reset})
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The calls are kept in the call log."""
+        """Print nothing: the call log has the calls."""
 
     # The control
 
-    def _control(self, deeds: dict[str, Any]) -> None:
+    def _control(self, actions: dict[str, Any]) -> None:
         body = self._body()
-        if self.path not in deeds:
+        if self.path not in actions:
             self._send_refusal(Refused(404, f"Invalid URL ({self.command} {self.path})"))
             return
         try:
-            deeds[self.path](json.loads(body or b"{}"))
+            actions[self.path](json.loads(body or b"{}"))
         except (TypeError, ValueError) as error:
             self._send_refusal(Refused(400, str(error)))
         else:
@@ -118,13 +118,13 @@ class Handler(BaseHTTPRequestHandler):
         self.server.shutdown_dates = {}
 
     def _set_shutdown_dates(self, dates: dict[str, str | None]) -> None:
-        """PUT /_shutdown_dates {model: "2027-01-06"}; models that are not named have null."""
+        """PUT /_shutdown_dates {model: "2027-01-06"}; other models get null."""
         self.server.shutdown_dates = dates
 
     # The protocol
 
     def _tell_models(self, name: str) -> None:
-        """All of them, or one."""
+        """Send the list of models, or one model."""
         known = self.server.profile.models
         try:
             protocol.require_key(self.headers["Authorization"])
@@ -148,7 +148,7 @@ class Handler(BaseHTTPRequestHandler):
         return {**identity, "shutdown_date": date}
 
     def _converse(self) -> None:
-        """The Realtime API: what follows the handshake is no HTTP any more."""
+        """Serve the Realtime API. The connection is no longer HTTP after the handshake."""
         model = realtime.asked_model(self.path)
         self.close_connection = True
         try:
@@ -221,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send_refusal(protocol.fault(behaviour.status), _retry_after(behaviour))
 
     def _drip_headers(self) -> None:
-        """Until the client has had enough."""
+        """Send an endless header until the client gives up."""
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nX-Endless: ")
         while True:
             self._wait(time.monotonic() + DRIP_SECONDS / 4)
@@ -248,7 +248,7 @@ class Handler(BaseHTTPRequestHandler):
         self._end(number, reply, str(behaviour.fault) or "completed")
 
     def _end(self, number: int, reply: Reply, outcome: str) -> None:
-        """Noted before the client can know, so that it never looks too early."""
+        """Log the end, then send it: a test that looks at the log after its answer must find it there."""
         self.server.calls.end(number, outcome)
         if reply.is_cut:
             self.wfile.write(b"1000\r\nan announced chunk that is never finished")
@@ -259,7 +259,7 @@ class Handler(BaseHTTPRequestHandler):
     # The wire
 
     def _wait(self, until: float | None = None, *, gate: Gate | None = None) -> None:
-        """Until a moment or for a gate. Raises ClientGone as soon as the client closes its connection."""
+        """Wait until a moment or for a gate. Raises ClientGone when the client closes the connection."""
         poll = select.poll()
         poll.register(self.connection, select.POLLIN | select.POLLHUP)
         if gate is not None:
@@ -269,7 +269,7 @@ class Handler(BaseHTTPRequestHandler):
             ready = {descriptor for descriptor, _ in poll.poll(left)}
             if gate is not None and gate.fileno() in ready:
                 return
-            if ready:  # a client that waits for an answer has nothing to say but goodbye
+            if ready:  # a client that waits for an answer sends nothing, so it has closed
                 raise ClientGone
 
     def _body(self) -> bytes:
@@ -292,7 +292,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _retry_after(behaviour: Behaviour) -> str:
-    """Seconds or a date (RFC 9110 section 10.2.3)."""
+    """The value of Retry-After: seconds or a date (RFC 9110, section 10.2.3)."""
     seconds = behaviour.retry_after_seconds
     return (
         formatdate(time.time() + seconds, usegmt=True) if behaviour.retry_after_is_a_date else f"{seconds:g}"
@@ -300,7 +300,7 @@ def _retry_after(behaviour: Behaviour) -> str:
 
 
 def _reply(speech: Speech, fault: str) -> Reply:
-    """What is sent, be it right or wrong."""
+    """The reply, changed by the fault."""
     media_type = sound.CODINGS[speech.audio_format].media_type
     if fault == "html":
         return Reply("text/html", b"<!doctype html><title>Sign in</title><p>Welcome to this network.</p>")

@@ -1,4 +1,4 @@
-"""Sounds that pass for speech: as long as the text takes to say, different for each text and voice."""
+"""Generates sounds that pass for speech: as long as the spoken text, different for each text and voice."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ CODINGS = {
     "pcm": Coding("audio/pcm"),
 }
 
-# What the original streams has neither ID3 tag nor Xing frame: its headers tell nothing about its length.
+# OpenAI's stream has neither an ID3 tag nor a Xing frame, so nothing in it states its length.
 MP3_MUXER = {"write_xing": "0", "id3v2_version": "0"}
 
-# Without a bit reservoir no frame of an MP3 leans on its neighbours.
+# Without a bit reservoir each MP3 frame decodes alone, so frames can be repeated.
 MP3_CODEC = {"reservoir": "0"}
 MP3_FRAME_SAMPLES = 576
 MP3_FRAME_BYTES = 384
@@ -45,7 +45,7 @@ MP3_FRAME_BYTES = 384
 
 @lru_cache(maxsize=2000)
 def spoken_clip(text: str, voice: str, audio_format: str, speed: float = 1, manner: str = "") -> bytes:
-    """The text as sound. `manner`: whatever else must be audible, such as the model and the instructions."""
+    """The text as sound. `manner` also changes it, and stands for the model and the instructions."""
     phrase = _phrase(text, _pitch_of(voice, f"{speed}|{manner}"))
     length = _length(text, speed)
     if audio_format == "mp3":
@@ -54,7 +54,7 @@ def spoken_clip(text: str, voice: str, audio_format: str, speed: float = 1, mann
 
 
 def silent(text: str, audio_format: str) -> bytes:
-    """As long as the text would take, without a sound."""
+    """A silent clip as long as the spoken text."""
     return encoded(np.zeros(_length(text), np.int16), audio_format)
 
 
@@ -78,19 +78,19 @@ def encoded(samples: Samples, audio_format: str) -> bytes:
 
 
 def _repeated_mp3(phrase: Samples, length: int) -> bytes:
-    """Encodes the phrase only and repeats its frames, so that load tests measure the one who calls."""
+    """Encode the phrase once and repeat its frames, so that load tests do not measure this encoder."""
     frames = encoded(phrase, "mp3")
     size = MP3_FRAME_BYTES * round(length / MP3_FRAME_SAMPLES)
     return (frames * (size // len(frames) + 1))[:size]
 
 
 def _length(text: str, speed: float = 1) -> int:
-    """In samples."""
+    """The length of the spoken text in samples."""
     return round(max(len(text), SHORTEST_CHARACTERS) * SAMPLE_RATE / CHARACTERS_PER_SECOND / speed)
 
 
 def _phrase(text: str, pitch: float) -> Samples:
-    """A second of hums, one a character; the text, however long, decides how high and how loud each is."""
+    """A second of hums. A hash of the whole text decides how high and how loud each one is."""
     notes = np.frombuffer(_digest(text), np.uint8)[:CHARACTERS_PER_SECOND]
     length = SAMPLE_RATE // CHARACTERS_PER_SECOND  # of one hum
     phase = np.cumsum(np.repeat(pitch * 2 ** (notes / 512), length)) * (2 * np.pi / SAMPLE_RATE)
@@ -101,7 +101,7 @@ def _phrase(text: str, pitch: float) -> Samples:
 
 
 def _pitch_of(voice: str, manner: str) -> float:
-    """90 to 290 Hz, steady for one voice and manner."""
+    """The pitch of one voice and manner, 90 to 290 Hz."""
     return 90 + int.from_bytes(_digest(f"{voice}|{manner}")[:4], "big") / 2**32 * 200
 
 

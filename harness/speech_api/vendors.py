@@ -1,4 +1,4 @@
-"""Vendors: services with the original's protocol that differ from it as real ones do."""
+"""Vendors: services with OpenAI's protocol that differ from it as real ones do."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from harness.speech_api.sound import CODINGS
 
 @dataclass(frozen=True, kw_only=True)
 class VendorProfile:
-    """What one service has and takes. The defaults are the original's.
+    """The abilities of one service. The defaults are OpenAI's.
 
-    `formats` are what it sends. It refuses others, or with `is_deaf_to_format` sends the first one whatever
-    it is asked for. `is_without_shutdown_dates`: its list of models leaves them out.
+    `formats` are the formats that it sends. It refuses others, or with `is_deaf_to_format` always sends the
+    first one. With `is_without_shutdown_dates` its list of models has no such field.
     """
 
     models: tuple[str, ...] = (*protocol.MODELS, *realtime.MODELS)
@@ -24,11 +24,11 @@ class VendorProfile:
     most_characters: int = protocol.MOST_CHARACTERS
     formats: tuple[str, ...] = tuple(CODINGS)
     is_deaf_to_format: bool = False
-    media_type: str = ""  # what it says of every clip, instead of its true one
+    media_type: str = ""  # sent for every clip instead of the true one
     is_without_shutdown_dates: bool = False
 
     def parse(self, body: bytes, extra_voices: tuple[str, ...] = ()) -> Speech:
-        """Raises Refused, in words of its own where the original would have taken the request."""
+        """Read a request. Raises Refused, with messages of its own where OpenAI would accept it."""
         if not self.voices:
             return parse_speech(body, extra_voices)
         given = json_body(body)
@@ -89,6 +89,6 @@ VENDORS = {
     "pcm_only": _other(formats=("pcm",)),
     "always_pcm": _other(**_DEAF),
     "raw_pcm": _other(**_DEAF, media_type="application/octet-stream"),
-    # The strictest in one: a sentence or two, WAV alone, no speed.
+    # All limits in one: a sentence or two, only WAV, no speed.
     "short_wav": _other(takes_speed=False, most_characters=200, formats=("wav",)),
 }

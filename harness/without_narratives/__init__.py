@@ -2,5 +2,5 @@
 
     python -m harness.without_narratives
 
-opens each of its staff pages and fails where one does, or where one asks for a file that is not there.
+opens each of its staff pages and fails if a page fails or asks for a missing static file.
 """

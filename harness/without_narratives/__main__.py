@@ -81,7 +81,7 @@ def _pages_of_one_thing() -> list[str]:
 
 
 def _open(client: Client, address: str) -> None:
-    """Raises where the page fails or asks for a static file that no app has."""
+    """Open a page. Exits if it fails or asks for a static file that no app has."""
     from django.contrib.staticfiles import finders
 
     answer = client.get(address)

@@ -1,11 +1,11 @@
-"""The least that the staff pages of ttscache need."""
+"""The fewest settings with which the staff pages of ttscache work."""
 
 from __future__ import annotations
 
 from django.templatetags.static import static
 
 SECRET_KEY = "of a project that lasts for one test"
-DEBUG = True  # an error is shown instead of a page that would need templates
+DEBUG = True  # shows an error instead of an error page, which would need templates
 ALLOWED_HOSTS = ["testserver"]
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

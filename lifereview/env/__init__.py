@@ -1,4 +1,4 @@
-"""From the environment to settings, one file a topic. Each value is checked here, once, as it is read.
+"""Turns the environment into settings, one file per topic. Each value is checked once, when it is read.
 
-What can be wrong in combination is a system check: `ttscache/checks.py`.
+Wrong combinations of values are system checks: `ttscache/checks.py`.
 """

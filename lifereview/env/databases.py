@@ -1,4 +1,4 @@
-"""DATABASE_URL and REDIS_URL, as Django's DATABASES and CACHES."""
+"""Turns DATABASE_URL and REDIS_URL into Django's DATABASES and CACHES."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from redis.retry import Retry
 
 from lifereview.env.reader import Environment, refuse
 
-# A pulled cable sends no goodbye. Without these a process notices after a quarter of an hour that nothing it
-# sends arrives, and after two hours that nothing comes (libpq's names; tcp(7) explains them).
+# A pulled cable closes no connection. Without these settings a process notices after a quarter of an hour
+# that its data does not arrive, and after two hours that no data comes (libpq's names; see tcp(7)).
 _NOTICE_A_CUT_CABLE = {
     "connect_timeout": 3,
     "tcp_user_timeout": 10_000,  # milliseconds until data that was sent has to be acknowledged
@@ -29,7 +29,7 @@ def databases(env: Environment, folder: Path, *, is_web_process: bool) -> dict[s
 
 
 def caches(env: Environment) -> dict[str, Any]:
-    """Django's CACHES: `default` is shared by all processes, `process` is for what is not worth a query."""
+    """Django's CACHES: all processes share `default`; `process` is for values that are not worth a query."""
     url = env.url("REDIS_URL", schemes=["redis", "rediss"])
     return {
         "default": _redis(url) if url else _database_cache(),
@@ -41,28 +41,29 @@ def caches(env: Environment) -> dict[str, Any]:
 
 
 def _postgresql(url: str, is_web_process: bool) -> dict[str, Any]:
-    """The web keeps a small pool, every other process one connection."""
+    """A web process has a small pool of connections, every other process one connection."""
     try:
         parsed: dict[str, Any] = dict(dj_database_url.parse(url))
-    except ValueError:  # its message may quote the password
+    except ValueError:  # do not show its message: it may quote the password
         refuse("DATABASE_URL", "postgres://…", "allowed is postgres://user:password@host:port/name")
     options = {**_NOTICE_A_CUT_CABLE, **parsed.get("OPTIONS", {})}
-    if is_web_process:  # only there: a pool does not survive a fork, and django-q2 forks
-        # Reconnecting is given up soon and begun anew by the next request, so that the end of an outage is
-        # noticed at once.
+    if is_web_process:  # not in the cluster: a pool does not survive a fork, and django-q2 forks
+        # Give up reconnecting soon; the next request tries again and so notices the end of an outage at once.
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 3, "reconnect_timeout": 3}
     return {
         **parsed,
         "OPTIONS": options,
         "CONN_MAX_AGE": 0 if is_web_process else 600,
         "CONN_HEALTH_CHECKS": True,
-        "DISABLE_SERVER_SIDE_CURSORS": True,  # a pooler in transaction mode has none
+        "DISABLE_SERVER_SIDE_CURSORS": True,  # a pooler in transaction mode does not support them
     }
 
 
 def _sqlite(folder: Path) -> dict[str, Any]:
-    """Write locks are taken at the start of a transaction and waited for; with SQLite's defaults the
-    task queue loses results."""
+    """SQLite, with write locks taken at the start of a transaction and waited for.
+
+    With SQLite's defaults the task queue loses results.
+    """
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": folder / "lifereview.sqlite3",
@@ -80,7 +81,7 @@ def _redis(url: str) -> dict[str, Any]:
     return {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": url,
-        # It only counts for throttles: nobody should wait long for a Redis that is gone.
+        # It holds only throttles and figures: no request should wait long for a Redis that is gone.
         "OPTIONS": {
             "socket_connect_timeout": 1,
             "socket_timeout": 1,

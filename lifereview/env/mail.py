@@ -1,4 +1,4 @@
-"""EMAIL_URL, EMAIL_FROM and ALERT_EMAILS, as Django's mail settings."""
+"""Turns EMAIL_URL, EMAIL_FROM and ALERT_EMAILS into Django's mail settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from lifereview.env.reader import Environment
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
-TIMEOUT_SECONDS = 10  # a mail server that hangs holds up nothing for long
+TIMEOUT_SECONDS = 10  # a hanging mail server must not hold up a task for long
 _ADDRESS: dict[str, Any] = {
     "pattern": r"[^@\s,<>]+@[^@\s,<>]+",
     "allowed": "a list of addresses, such as ana@example.org,ops@example.org",
@@ -17,12 +17,12 @@ _ADDRESS: dict[str, Any] = {
 
 
 def alert_emails(env: Environment) -> list[str]:
-    """Whom to tell of trouble; nobody, where nobody is named."""
+    """The addresses that get alerts; an empty list turns mail off."""
     return env.words("ALERT_EMAILS", **_ADDRESS)
 
 
 def mail_settings(env: Environment) -> dict[str, Any]:
-    """Without EMAIL_URL, the mail server of this machine."""
+    """Django's EMAIL_* settings. Without EMAIL_URL they name the mail server of this machine."""
     url = urlsplit(env.url("EMAIL_URL", "smtp://localhost", schemes=list(PORTS)))
     sender = env.matching("EMAIL_FROM", _ADDRESS["pattern"], "an address, such as lifereview@example.org")
     return {

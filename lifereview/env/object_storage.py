@@ -1,4 +1,4 @@
-"""AWS_…, named as django-storages reads them, and which permanent tier new clips go to."""
+"""Reads the AWS_… variables under the names of django-storages, and the permanent tier of new clips."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NEEDS_A_BUCKET = ("AWS_S3_ENDPOINT_URL", "AWS_S3_CUSTOM_DOMAIN", "AWS_LOCATION")
 
 
 def object_storage_settings(env: Environment) -> dict[str, Any]:
-    """What is set, by name; nothing without a bucket, for keys are often set for other purposes."""
+    """The AWS_… settings that are set. Empty without a bucket: keys are often set for other purposes."""
     found = {name: env.text(name) for name in TEXTS}
     found |= {name: env.matching(name, *rule) for name, rule in PATTERNS.items()}
     found |= {name: env.choice(name, "", allowed) for name, allowed in CHOICES.items()}
@@ -44,7 +44,7 @@ def object_storage_settings(env: Environment) -> dict[str, Any]:
 
 
 def permanent_tier(env: Environment) -> str:
-    """Where new clips go."""
+    """The permanent tier of new clips."""
     permanent = env.choice("TTS_PERMANENT", "database", PERMANENT_TIERS)
     if permanent == "storage" and not env.text("AWS_STORAGE_BUCKET_NAME"):
         refuse(
@@ -54,7 +54,7 @@ def permanent_tier(env: Environment) -> str:
 
 
 def cdn_url(env: Environment) -> str:
-    """Where everyone finds the bucket's public objects, as django-storages puts it together."""
+    """The public address of the bucket's objects, built as django-storages builds it."""
     domain = env.text("AWS_S3_CUSTOM_DOMAIN").rstrip("/")
     location = env.text("AWS_LOCATION").strip("/")
     if not domain:

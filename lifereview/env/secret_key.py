@@ -1,4 +1,4 @@
-"""SECRET_KEY: given, or made once and kept in VAR_DIR."""
+"""SECRET_KEY: read from the environment, or generated once and stored in VAR_DIR."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lifereview.env.reader import Environment, refuse
 
 
 def secret_key(env: Environment, folder: Path, hosts: Collection[str], this_machine: Collection[str]) -> str:
-    """The key that signs sessions. A site beyond this machine has to be given one: its hosts share it."""
+    """The key that signs sessions. A site beyond this machine must set it, because its hosts share it."""
     given = env.text("SECRET_KEY")
     if given:
         return given
@@ -26,8 +26,8 @@ def secret_key(env: Environment, folder: Path, hosts: Collection[str], this_mach
 
 def _kept_key(path: Path) -> str:
     if not path.exists():
-        # Written beside its place, then linked in: when two processes start for the first time at once, both
-        # end up with the key of the one that linked first.
+        # Written beside its final place, then linked: if two processes start for the first time at once, both
+        # end up with the key that was linked first.
         draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(50))

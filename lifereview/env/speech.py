@@ -1,4 +1,4 @@
-"""TTS_… and OPENAI_…, as the TTSCACHE setting: what ttscache.conf.Conf is made from."""
+"""Turns TTS_… and OPENAI_… into the TTSCACHE setting, of which ttscache.conf.Conf is made."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ from ttscache.speech import OPENAI_VOICES
 
 
 def ttscache_settings(env: Environment, folder: Path, web_threads: int) -> dict[str, Any]:
-    """`folder` holds the local clips unless TTS_FILES_DIR is set; `web_threads` is of one process."""
+    """The TTSCACHE setting.
+
+    `folder` holds the local clips unless TTS_FILES_DIR is set. `web_threads` is the number in one process.
+    """
     key = env.text("OPENAI_API_KEY")
     return {
         "provider": env.choice("TTS_PROVIDER", "openai" if key else "embedded", PROVIDERS),
         "openai_api_key": key,
         "openai_base_url": env.url("OPENAI_BASE_URL", schemes=["http", "https"]),
-        "model": env.text("TTS_MODEL"),  # without one, a site chooses its own once
+        "model": env.text("TTS_MODEL"),  # empty: the site chooses one when it first starts
         "audio_format": env.choice("TTS_FORMAT", "mp3", AUDIO_FORMATS),
         "listener_voices": _listener_voices(env),
         "voices_by_role": _voices_by_role(env),
@@ -52,13 +55,13 @@ def ttscache_settings(env: Environment, folder: Path, web_threads: int) -> dict[
         "reflection_model": _reflection_model(env),
         "hit_rate_targets": _hit_rate_targets(env),
         "allow_anonymous_text": env.flag("TTS_ALLOW_ANONYMOUS_TEXT", False),
-        # The rest stays free, so that a stored clip is served while all of these wait for a generation.
+        # The rest stays free for stored clips, even while all of these wait for a generation.
         "waiting_threads": web_threads * 3 // 4,
     }
 
 
 def _listener_voices(env: Environment) -> tuple[str, ...]:
-    """The first one is the default. Any name may be one: other providers have voices of their own."""
+    """The listener voices; the first one is the default. Any name is allowed, because providers differ."""
     return tuple(
         env.words(
             "TTS_LISTENER_VOICES",
@@ -70,7 +73,7 @@ def _listener_voices(env: Environment) -> tuple[str, ...]:
 
 
 def _voices_by_role(env: Environment) -> dict[str, str]:
-    """Which of the provider's voices plays a listener voice, where the name is another one."""
+    """The provider's voice of each listener voice whose name differs."""
     pairs = env.words(
         "TTS_VOICES",
         pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,49}=[^=,\s]{1,50}",
@@ -83,7 +86,7 @@ def _voices_by_role(env: Environment) -> dict[str, str]:
 
 
 def _prices(env: Environment) -> dict[str, Price]:
-    """The list prices, and over them those of TTS_PRICES: per million characters, or with /s per second."""
+    """The list prices, replaced by those of TTS_PRICES: per million characters, or per second with /s."""
     named = env.words(
         "TTS_PRICES",
         pattern=r"[^=,\s]+=\d{1,9}(\.\d{1,9})?(/s)?",
@@ -99,7 +102,7 @@ def _prices(env: Environment) -> dict[str, Price]:
 
 
 def _hit_rate_targets(env: Environment) -> dict[str, float]:
-    """The default targets, and over them those of TTS_HIT_RATE_TARGETS, which are in percent."""
+    """The default targets, replaced by those of TTS_HIT_RATE_TARGETS, which are percentages."""
     named = env.words(
         "TTS_HIT_RATE_TARGETS",
         pattern=r"(narrative|question|analysis|response)=(100|\d{1,2}(\.\d{1,4})?)",
@@ -110,7 +113,7 @@ def _hit_rate_targets(env: Environment) -> dict[str, float]:
 
 
 def _model_shutdown(env: Environment) -> dict[str, date]:
-    """The first day on which each of these models is no longer there."""
+    """The first day without each of these models."""
     allowed = "a list such as my-model=2027-01-06 (model = the day it is switched off)"
     pairs = env.words("TTS_MODEL_SHUTDOWN", pattern=r"[^=,\s]+=\d{4}-\d{2}-\d{2}", allowed=allowed)
     try:

@@ -1,1 +1,1 @@
-"""What is counted and what it costs: ledger, counters, rollup, prices, budget."""
+"""Counts requests and provider calls, and prices them: ledger, counters, rollup, prices, budget."""

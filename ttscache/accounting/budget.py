@@ -1,4 +1,4 @@
-"""What may be spent in a day (UTC) over all processes and hosts: reserved before a call, settled after."""
+"""The daily budget (UTC) of all processes and hosts: reserved before a provider call, settled after it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ttscache.renditions.current import live_rendition
 
 logger = logging.getLogger(__name__)
 
-SENTENCE_CHARACTERS = 100
+SENTENCE_CHARACTERS = 100  # an ordinary sentence
 
 
 def utc_now() -> datetime:
@@ -32,9 +32,9 @@ class Reservation:
 
 
 class Budget:
-    """`usd_a_day` is the cap; without one nothing is written and everything is granted.
+    """Caps spending at `usd_a_day`; without a cap it grants everything and writes nothing.
 
-    A reservation of a process that is killed stays: its call may have been paid for.
+    The reservation of a killed process stays, because its call may have been paid for.
     """
 
     def __init__(self, usd_a_day: float | None = None, *, clock: Callable[[], datetime] = utc_now) -> None:
@@ -43,9 +43,9 @@ class Budget:
         self._begun: date | None = None
 
     def reserve(self, *usd: float) -> list[Reservation]:
-        """Set the prices of so many calls aside, all or none.
+        """Reserve the price of each call in US dollars, all or none.
 
-        Raises BudgetExhausted, and StoreUnavailable without a database.
+        Raises BudgetExhausted, or StoreUnavailable if the database does not answer.
         """
         today = self._clock().date()
         reservations = [Reservation(today, _microusd(each)) for each in usd]
@@ -59,7 +59,7 @@ class Budget:
         return reservations
 
     def settle(self, reservation: Reservation, usd: float) -> None:
-        """Put back what the call did not cost, or take what it cost beyond."""
+        """Replace a reservation by the true cost: put the rest back, or take the difference."""
         difference = _microusd(usd) - reservation.microusd
         if self._cap_microusd is None or not difference:
             return
@@ -68,24 +68,25 @@ class Budget:
                 committed_microusd=F("committed_microusd") + difference
             )
         except Error:
-            logger.warning("A call's reservation stays in the budget; the database does not answer.")
+            # The budget then counts too much, never too little.
+            logger.warning("A call's reservation stays in the budget: the database does not answer.")
 
     @property
     def is_capped(self) -> bool:
         return self._cap_microusd is not None
 
     def is_beyond(self, usd: float) -> bool:
-        """Whether no day has so much money."""
+        """Whether the price exceeds the cap of a whole day, so that waiting would not help."""
         return self._cap_microusd is not None and _microusd(usd) > self._cap_microusd
 
     def can_afford(self, usd: float) -> bool:
-        """Whether a call at this price would be granted just now. Raises Error."""
+        """Whether a call at this price would be granted now. Raises django.db.Error."""
         if self._cap_microusd is None:
             return True
         return self.committed_microusd() + _microusd(usd) <= self._cap_microusd
 
     def committed_microusd(self) -> int:
-        """Spent and reserved today. Raises Error."""
+        """Millionths of a US dollar spent and reserved today (UTC). Raises django.db.Error."""
         today = self._clock().date()
         found = BudgetDay.objects.filter(day=today).first()
         return max(found.committed_microusd if found else 0, _spent_microusd(today))
@@ -94,12 +95,12 @@ class Budget:
         assert self._cap_microusd is not None
         self._begin(reservation.day)
         days = BudgetDay.objects.filter(day=reservation.day)
-        # One conditional statement: its row count decides.
+        # One conditional UPDATE, so that two processes cannot both take the last money.
         affordable = days.filter(committed_microusd__lte=self._cap_microusd - reservation.microusd)
         return bool(affordable.update(committed_microusd=F("committed_microusd") + reservation.microusd))
 
     def _begin(self, day: date) -> None:
-        """Begin a day with what was spent on it so far: a cap may be set, or raised, in the middle of it."""
+        """Start the day's row with today's spending, because a cap may be set or raised during the day."""
         if self._begun == day:
             return
         spent = _spent_microusd(day)
@@ -110,20 +111,20 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class BudgetToday:
-    """What may be spent today (UTC), and what is spent or set aside for calls under way."""
+    """Today's cap (UTC), and the money spent or reserved for calls under way."""
 
     cap_usd: float | None
     committed_usd: float
 
     @property
     def is_spent(self) -> bool:
-        """Whether not even an ordinary sentence can be paid for any more."""
+        """Whether the rest does not pay for one more sentence."""
         sentence_usd = list_price_usd(live_rendition(conf().default_voice).model, SENTENCE_CHARACTERS)
         return self.cap_usd is not None and self.committed_usd + sentence_usd > self.cap_usd
 
 
 def budget_today() -> BudgetToday:
-    """Raises Error."""
+    """Read today's budget. Raises django.db.Error."""
     committed = Budget(conf().daily_budget_usd).committed_microusd() / 1e6
     return BudgetToday(conf().daily_budget_usd, committed)
 

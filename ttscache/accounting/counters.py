@@ -1,4 +1,4 @@
-"""Tables of counts that only ever grow. One statement adds to many rows."""
+"""Counter tables: their figures only grow, and one statement adds to many rows."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class CounterTable:
-    """A table whose `key` fields are unique together and start with the one that says when."""
+    """A table of counts. Its `key` fields are unique together; the first one is the hour or day."""
 
     model: type[models.Model]
     key: tuple[str, ...]
     counts: tuple[str, ...]
 
     def add(self, figures: Mapping[Key, Sequence[int]]) -> None:
-        """Add figures to the row of each key, in the order of `counts`; a new row begins with them.
+        """Add figures, in the order of `counts`, to the row of each key; create the row if it is missing.
 
-        Any number of processes may do so at once. Raises Error.
+        Safe in any number of processes at once. Raises django.db.Error.
         """
-        # Always in the same order, so that two processes adding to the same rows cannot deadlock.
+        # Sorted, so that two processes that add to the same rows cannot deadlock.
         rows = iter([(*key, *figures[key]) for key in sorted(figures)])
         width = len(self.key) + len(self.counts)
         with connection.cursor() as cursor:
@@ -35,14 +35,17 @@ class CounterTable:
                 cursor.execute(self._statement(len(part)), self._parameters(part))
 
     def _parameters(self, rows: Sequence[Key]) -> list[Any]:
-        """Moments and days are converted for the database once each; words and numbers go as they are."""
+        """Convert each distinct moment once: conversion is the slow part of a large batch."""
         when = self.model._meta.get_field(self.key[0])
         assert isinstance(when, models.Field)
         known = {moment: when.get_db_prep_save(moment, connection) for moment in {row[0] for row in rows}}
         return [value for row in rows for value in (known[row[0]], *row[1:])]
 
     def _statement(self, rows: int) -> str:
-        """INSERT ... ON CONFLICT, as SQLite and PostgreSQL both know it: the ORM can replace, but not add."""
+        """Build INSERT ... ON CONFLICT, which SQLite and PostgreSQL share.
+
+        Django's `bulk_create(update_conflicts=True)` can replace a value, but not add to it.
+        """
         quote = connection.ops.quote_name
         table = quote(self.model._meta.db_table)
         key, counts = [quote(name) for name in self.key], [quote(name) for name in self.counts]

@@ -1,6 +1,6 @@
-"""Counts and prices: kept in memory, added to Usage, Spending, PlaybackStart and DailyRequests now and then.
+"""Ledger: counts requests and costs in memory, and adds them to the database every few seconds.
 
-Of every clip asked for: the hour, kind, voice, outcome and latency bucket. No person and no text.
+It records the hour, kind, voice, outcome and latency bucket of each requested clip, never a person or a text.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DAY_SECONDS = 24 * HOUR_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class RequestedClip:
-    """What a request asked for, as far as it is counted."""
+    """The facts about a requested clip that the ledger counts."""
 
     content_hash: str  # empty for a person's own words
     content_type: str
@@ -48,10 +48,9 @@ class RequestedClip:
 
 
 class Batch:
-    """What was counted since the batch was begun. Figures stand in the order of their table's counts.
+    """Counts since the batch began, in the order of their table's `counts`.
 
-    Hours and days are whole numbers since 1970, because that is cheap for each request; they become moments
-    and dates once a batch.
+    Hours and days are whole numbers since 1970, which is cheap on each request; `write` converts them once.
     """
 
     def __init__(self, number: int) -> None:
@@ -72,16 +71,16 @@ class Batch:
         counted = self.daily_requests.items()
         DAILY_REQUESTS.add({(_moment(day * DAY_SECONDS).date(), key): [n] for (day, key), n in counted})
         Clip.objects.touch_all({key for _, key in self.daily_requests})
-        for outcome in sorted(self.last_outcomes):  # in one order, as in the counter tables: no deadlock
+        for outcome in sorted(self.last_outcomes):  # sorted against deadlocks, as in the counter tables
             LastProviderOutcome.objects.note(outcome, _moment(self.last_outcomes[outcome]))
 
 
 class Ledger:
-    """What one process counts. `price_usd` gives the price of a clip as if it were spoken now.
+    """The counts of one process. `price_usd` gives the price of a clip as if it were spoken now.
 
-    Thread-safe. A batch that could not be written is kept and written the next time. Each has a number and is
-    written in one transaction with a row that says so: if the database committed it but the answer was lost,
-    that row is found, and nothing is added twice.
+    Thread-safe. A batch that could not be written is kept and tried again. Each batch has a number and is
+    written in one transaction with a row of that number. If the database commits but its answer is lost, the
+    next try finds that row and adds nothing twice.
     """
 
     def __init__(
@@ -93,7 +92,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
         self._open = Batch(1)
-        self._closed: Batch | None = None  # being written, or to be written once the database is there
+        self._closed: Batch | None = None  # being written, or waiting for the database
 
     def record_request(
         self,
@@ -104,7 +103,7 @@ class Ledger:
         *,
         made_ahead: bool = False,
     ) -> None:
-        """One request for a clip, and how it went. `seconds`: from the request to the first byte."""
+        """Count one request for a clip. `seconds` lie between the request and the first byte."""
         hour = int(self._clock() // HOUR_SECONDS)
         bucket = bisect_left(LATENCY_BUCKETS_MS, seconds * 1_000)
         worth = round(self._price_usd(requested) * 1e6) if outcome not in UNPRICED else 0
@@ -120,7 +119,7 @@ class Ledger:
                 self._open.daily_requests[hour // 24, requested.content_hash] += 1
 
     def record_call(self, request: SpeechRequest, content_type: str, usd: float, outcome: str) -> None:
-        """One provider call. `outcome` is "ok" or an error's code."""
+        """Count one provider call. `outcome` is "ok" or an error's code."""
         now = self._clock()
         hour = int(now // HOUR_SECONDS)
         with self._lock:
@@ -131,16 +130,16 @@ class Ledger:
             figures[2] += round(usd * 1e6)
 
     def record_playback(self, content_type: str, voice: str, milliseconds: int) -> None:
-        """A clip began to sound in a listener's browser, so long after it was asked for."""
+        """Count a clip that began to sound in a browser `milliseconds` after the listener asked for it."""
         hour = int(self._clock() // HOUR_SECONDS)
         bucket = bisect_left(LATENCY_BUCKETS_MS, milliseconds)
         with self._lock:
             self._open.playback_starts[hour, content_type, voice, bucket][0] += 1
 
     def flush(self) -> bool:
-        """Add what was counted to the database. False if the database does not take it just now.
+        """Write all counts to the database; False if it does not answer, and the counts are kept.
 
-        Returns once everything counted before this call is written, even if another thread is writing it.
+        Returns only when everything counted before this call is written, even by another thread.
         """
         with self._flushing:
             if not self._write_closed_batch():
@@ -173,11 +172,12 @@ class Ledger:
         if batch is None:
             return True
         try:
+            # Durable: within a caller's transaction, its rollback would lose a batch that counts as written.
             with transaction.atomic(durable=True):
                 if FlushedBatch.objects.register(self._name, batch.number):
                     batch.write()
         except Error:
-            logger.warning("The ledger keeps its counts; the database does not take them just now.")
+            logger.warning("The ledger keeps its counts and tries again: the database does not answer.")
             return False
         self._closed = None
         return True

@@ -1,6 +1,6 @@
-"""What a provider call costs: before it is made, and after.
+"""The cost of a provider call, before it is made and after.
 
-The prices themselves, with their sources, are defaults.LIST_PRICES; a setting may replace them.
+The prices, with their sources, are in defaults.LIST_PRICES; the setting TTS_PRICES may replace them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def is_priced(model: str) -> bool:
 
 
 def list_price_usd(model: str, characters: int) -> float:
-    """US dollars for speaking so many characters with this model; 0 for a model without a price.
+    """US dollars for speaking `characters` with this model; 0 for a model without a price.
 
-    Models priced by the second of sound, or by tokens, are estimated from the usual pace of speech.
+    A price by the second or by tokens is estimated from the usual pace of speech.
     """
     seconds = characters / TYPICAL_CHARACTERS_A_SECOND
     tokens = conf().token_price(model)
@@ -34,7 +34,7 @@ def list_price_usd(model: str, characters: int) -> float:
 
 
 def most_usd(request: SpeechRequest) -> float:
-    """US dollars that a call may cost at most, before it is made."""
+    """The most that a call may cost, in US dollars, before it is made."""
     tokens = conf().token_price(request.model)
     if tokens is not None:
         return tokens.usd(most_usage(request))
@@ -43,8 +43,10 @@ def most_usd(request: SpeechRequest) -> float:
 
 
 def cost_usd(request: SpeechRequest, seconds: float | None = None, usage: TokenUsage | None = None) -> float:
-    """US dollars of a call that gave so many seconds of sound and, where it is reckoned by tokens, used so
-    many of them; estimated from the text where neither is known."""
+    """The cost of a finished call in US dollars, from its `usage` in tokens or its `seconds` of sound.
+
+    With neither of them, it is estimated from the text.
+    """
     characters = len(request.text)
     tokens = conf().token_price(request.model)
     if usage is not None:

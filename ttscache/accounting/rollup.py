@@ -1,7 +1,7 @@
-"""Puts old figures into fewer rows: hours become days, a clip's days become months. Every sum stays.
+"""Merges old figures into fewer rows: hours become days, a clip's days become months. Sums do not change.
 
-A day's figures are kept under its first hour, a month's under its first day. So a count that comes late finds
-its row, or makes one that the next rollup adds to the others.
+A day's figures are kept under its first hour, a month's under its first day. A count that arrives late finds
+its row, or creates one that the next rollup merges.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Rows = models.QuerySet[Any]
 
 
 def roll_up(now: datetime | None = None) -> None:
-    """Put rows together that are old enough, some hundred at a time.
+    """Merge rows that are old enough, a few hundred in each transaction.
 
-    It may be interrupted anywhere, and may run on several hosts at once and beside processes that count.
-    Raises Error; what was put together by then stays so.
+    Safe to interrupt, to run on several hosts at once, and to run while other processes count. Raises
+    django.db.Error; the rows merged until then stay merged.
     """
     today = start_of_day(now or timezone.now())
     for table in (USAGE, SPENDING, PLAYBACK_STARTS):
@@ -55,12 +55,12 @@ def start_of_month(day: date) -> date:
 
 
 def first_day_kept(today: datetime) -> date:
-    """Before this day a clip has one row a month, from it on one row a day."""
+    """The first day with daily rows of a clip; earlier ones are merged into months."""
     return start_of_month((today - CLIP_DAYS_KEPT).date())
 
 
 def is_whole_day(hour: datetime) -> bool:
-    """Whether the figures of this hour are those of its day."""
+    """Whether the row of this hour holds the figures of its whole day."""
     return hour == start_of_day(hour) < start_of_day(timezone.now()) - HOURS_KEPT
 
 
@@ -72,8 +72,8 @@ def _put_together(table: CounterTable, loose: Rows, start_of: Callable[[Any], An
 
 @transaction.atomic
 def _put_some_together(table: CounterTable, loose: Rows, start_of: Callable[[Any], Any]) -> int | None:
-    """Add the figures of some rows to rows that stay, and delete them. Returns the last key, or None."""
-    # A locked row is being added to, or another host is putting it together.
+    """Merge some rows into the rows that stay, and delete them. Returns the last key, or None at the end."""
+    # Skip locked rows: another process is adding to them, or another host is merging them.
     free = loose.order_by("pk").select_for_update(skip_locked=True)
     rows = list(free.values_list("pk", *table.key, *table.counts)[:MOST_PARAMETERS])
     sums: defaultdict[Key, list[int]] = defaultdict(lambda: [0] * len(table.counts))

@@ -13,11 +13,11 @@ from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.accounting.rollup import is_whole_day
 from ttscache.admin.voice_names import VoiceListFilter, VoiceNamesAdmin
 from ttscache.models import ContentType, PlaybackStart, Spending, Usage
-from ttscache.staff.pages import ReadOnlyAdmin, column
+from ttscache.staff.pages import column
 from ttscache.staff.wording import OUTCOMES, dollars, moment
 
 
-class FiguresAdmin(VoiceNamesAdmin, ReadOnlyAdmin):
+class FiguresAdmin(VoiceNamesAdmin):
     """One row for each hour and kind; old hours are merged into days. A row has no page of its own."""
 
     list_display_links = None

@@ -10,6 +10,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 
 from ttscache.renditions.current import names_of_voices
+from ttscache.staff.pages import ReadOnlyAdmin
 
 
 class VoiceListFilter(admin.AllValuesFieldListFilter):
@@ -19,7 +20,7 @@ class VoiceListFilter(admin.AllValuesFieldListFilter):
             yield {**choice, "display": names.get(str(choice["display"]), choice["display"])}
 
 
-class VoiceNamesAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class VoiceNamesAdmin(ReadOnlyAdmin):
     """Adds the column "spoken_as". Looks up the names once for a whole page."""
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:

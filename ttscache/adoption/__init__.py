@@ -1,7 +1,7 @@
-"""Takes an existing PostgreSQL of the earlier system home: its tables are kept, and made to fit ours.
+"""Adopts a PostgreSQL database of the earlier system: its tables stay, and are made to fit ours.
 
-Plain `migrate` does it, and `migrate --plan` says beforehand what it would do: both read the plan of
-`plan.py`. No clip's bytes are rewritten, and a row that cannot stay where it is moves to a table beside it.
+`migrate` does it, and `migrate --plan` shows beforehand what it would do; both use the plan of `plan.py`. No
+clip's bytes are rewritten. A row that cannot stay in its table moves to a table beside it.
 """
 
 CLIPS, FILES = "tts_cache", "tts_cache_files"

@@ -1,4 +1,4 @@
-"""What PostgreSQL knows about a table of the current schema, asked in its own catalogue."""
+"""Reads PostgreSQL's own catalogue: columns, keys, views, triggers and owners of a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Column(NamedTuple):
     data_type: str
     is_nullable: bool
     default: str | None
-    is_generated: bool  # always, or as an identity: PostgreSQL fills it itself
+    is_generated: bool  # GENERATED ALWAYS, or an identity: PostgreSQL fills it
 
 
 def existing(cursor: CursorWrapper, tables: Iterable[str]) -> list[str]:
@@ -38,7 +38,7 @@ def columns(cursor: CursorWrapper, table: str) -> dict[str, Column]:
 
 
 def foreign_owner(cursor: CursorWrapper, table: str) -> str | None:
-    """The role that owns the table, where it is none that we may act as."""
+    """The role that owns the table, or None if we may act as that role."""
     rows = _ask(
         cursor,
         "SELECT pg_get_userbyid(relowner) FROM pg_class"
@@ -49,7 +49,7 @@ def foreign_owner(cursor: CursorWrapper, table: str) -> str | None:
 
 
 def hides_rows_from_us(cursor: CursorWrapper, table: str) -> bool:
-    """Whether its row level security is meant for its owner as well."""
+    """Whether row level security is forced, and so hides rows from the owner as well."""
     rows = _ask(
         cursor,
         "SELECT 1 FROM pg_class WHERE oid = %s::regclass AND relrowsecurity AND relforcerowsecurity"
@@ -60,7 +60,7 @@ def hides_rows_from_us(cursor: CursorWrapper, table: str) -> bool:
 
 
 def views_on(cursor: CursorWrapper, table: str, column: str) -> list[str]:
-    """Views that read that column."""
+    """The views that read this column; PostgreSQL refuses to change its type while they exist."""
     rows = _ask(
         cursor,
         "SELECT DISTINCT v.oid::regclass::text FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid"
@@ -75,7 +75,7 @@ def views_on(cursor: CursorWrapper, table: str, column: str) -> list[str]:
 
 
 def is_unique(cursor: CursorWrapper, table: str, column: str) -> bool:
-    """Whether a constraint or index sees to it, for all rows and at once."""
+    """Whether a constraint or index enforces it for all rows, and not only at the commit."""
     rows = _ask(
         cursor,
         "SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
@@ -99,7 +99,7 @@ def is_indexed(cursor: CursorWrapper, table: str, column: str) -> bool:
 
 
 def foreign_keys(cursor: CursorWrapper, table: str) -> dict[str, bool]:
-    """Their names, and whether a row goes with the one it points to."""
+    """The foreign keys by name, and whether each deletes with its target (ON DELETE CASCADE)."""
     rows = _ask(
         cursor,
         "SELECT conname, confdeltype = 'c' FROM pg_constraint"
@@ -110,7 +110,7 @@ def foreign_keys(cursor: CursorWrapper, table: str) -> dict[str, bool]:
 
 
 def triggers(cursor: CursorWrapper, table: str) -> list[str]:
-    """The ones people made and that are on."""
+    """The enabled triggers that people made; PostgreSQL's own for constraints are left out."""
     rows = _ask(
         cursor,
         "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal AND tgenabled = 'O'"

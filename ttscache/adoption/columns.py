@@ -10,7 +10,7 @@ from django.db.backends.utils import CursorWrapper
 from ttscache.adoption import CLIPS, FILES, catalogue
 from ttscache.adoption.steps import CannotAdopt, Step
 
-# How a column that some of these tables lack is added; a column without a way has to be there.
+# The definition with which a missing column is added; a column without a definition must exist.
 COLUMNS: dict[str, dict[str, str]] = {
     CLIPS: {
         "id": "",
@@ -56,7 +56,7 @@ INDEXED = ("voice", "content_type")
 
 
 def check_table(cursor: CursorWrapper, table: str) -> None:
-    """Raises CannotAdopt with the table, the column and what to do."""
+    """Raise CannotAdopt, with the table, the column and what to do, if the table cannot be adopted."""
     owner = catalogue.foreign_owner(cursor, table)
     if owner is not None:
         raise CannotAdopt(
@@ -93,11 +93,11 @@ def column_steps(cursor: CursorWrapper, table: str) -> Iterator[Step]:
             yield _timestamptz(cursor, table, column)
     yield from _optional_columns(table, found)
     yield from _defaults(table, found)
-    yield from _renamed_columns(table, found)  # last, as the others call them by the names they were found by
+    yield from _renamed_columns(table, found)  # last, as the steps above use the found names
 
 
 def constraint_steps(cursor: CursorWrapper, table: str) -> Iterator[Step]:
-    """They hold only once the rows are in order."""
+    """The keys and indexes that are missing. They can hold only after the steps of `rows.py`."""
     if not catalogue.is_unique(cursor, table, "id"):
         yield Step.of(table, "id becomes the primary key", f'ALTER TABLE "{table}" ADD PRIMARY KEY (id)')
     column = "content_hash" if table == CLIPS else "cache_id"
@@ -114,7 +114,7 @@ def constraint_steps(cursor: CursorWrapper, table: str) -> Iterator[Step]:
 
 
 def _renamed_columns(table: str, found: dict[str, catalogue.Column]) -> Iterator[Step]:
-    """Later migrations add columns of ours; one that bears such a name is somebody else's."""
+    """Rename found columns that bear the name of a column which a later migration adds."""
     for column in sorted(_our_columns(table) - COLUMNS[table].keys() & found.keys()):
         sql = f'ALTER TABLE "{table}" RENAME COLUMN "{column}" TO "{column}_found"'
         yield Step.of(table, f"column {column} is kept as {column}_found", sql)
@@ -133,7 +133,7 @@ def _timestamptz(cursor: CursorWrapper, table: str, column: str) -> Step:
             f"Column {table}.{column} has to become timestamptz, but the view {views[0]} uses it: "
             "drop the view, migrate, and create it again."
         )
-    # Old values without a zone are UTC; in a session of that zone the change of type rewrites nothing.
+    # The old values are UTC. In a session whose zone is UTC, PostgreSQL changes the type without a rewrite.
     return Step.of(
         table,
         f"{column} becomes timestamptz, its values read as UTC",

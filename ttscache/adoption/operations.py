@@ -27,7 +27,7 @@ class CreateOrAdoptModel(migrations.CreateModel):
                 return
         super().database_forwards(app_label, schema_editor, from_state, to_state)
         if schema_editor.connection.vendor == "postgresql":
-            # Left to AdoptTables: what it points to may have no key yet, and a file goes with its clip.
+            # AdoptTables adds the foreign key: its target may have no primary key yet, and it must cascade.
             schema_editor.deferred_sql = [
                 sql for sql in schema_editor.deferred_sql if " FOREIGN KEY " not in str(sql)
             ]
@@ -43,7 +43,7 @@ class AdoptTables(Operation):
         self.done = AdoptionPlan(())
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
-        """The models know these tables as they will be."""
+        """Change nothing: the models already describe the tables as they will be."""
 
     def database_forwards(
         self,
@@ -62,7 +62,7 @@ class AdoptTables(Operation):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        """What fits may stay."""
+        """Change nothing: adopted tables fit the earlier models as well."""
 
     def describe(self) -> str:
         return "Make the tables of the earlier system fit, where there are any"

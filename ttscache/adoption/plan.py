@@ -1,4 +1,4 @@
-"""The plan of an adoption: shown by `migrate --plan`, carried out by `migrate`."""
+"""The plan of an adoption: `migrate --plan` shows it, `migrate` carries it out."""
 
 from __future__ import annotations
 
@@ -17,28 +17,26 @@ from ttscache.adoption.steps import AdoptionPlan, Step
 
 
 def preview(connection: Any) -> AdoptionPlan:
-    """What adoption would do now; the database itself sees to it that nothing is written.
-
-    Raises CannotAdopt.
-    """
+    """Return the steps that adoption would take now. Runs in a read-only transaction. Raises CannotAdopt."""
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION READ ONLY")
         return _plan(cursor)
 
 
 def adopt_tables(connection: Any) -> AdoptionPlan:
-    """Make what is there fit, inside the caller's transaction; returns what was done. Raises CannotAdopt."""
+    """Adopt the tables inside the caller's transaction; returns the steps taken. Raises CannotAdopt."""
     with connection.cursor() as cursor:
-        # No row may be added between looking and changing.
+        # Locked first, so that no row is added between reading and changing.
         cursor.execute(f"LOCK TABLE {', '.join(catalogue.existing(cursor, TABLES))} IN ACCESS EXCLUSIVE MODE")
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with checks to come takes no change
+        # PostgreSQL refuses to alter a table that has deferred checks pending.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         planned = _plan(cursor)
         planned.perform(cursor)
     return planned
 
 
 def _plan(cursor: CursorWrapper) -> AdoptionPlan:
-    """All steps, none when neither table is there. It only reads."""
+    """Return all steps, none if neither table exists. Only reads."""
     found = catalogue.existing(cursor, TABLES)
     if not found:
         return AdoptionPlan(())
@@ -74,7 +72,7 @@ def _switched(triggers: dict[str, list[str]], how: str, says: str) -> Iterator[S
 
 
 def adopt_clips(apps: Any, connection: Any) -> None:
-    """What was found becomes ours: its bytes are clips, and their stale clock starts now."""
+    """Register the found clips as ours. Their stale clock starts now, so that no prune takes them at once."""
     clips = apps.get_model("ttscache", "Clip").objects.using(connection.alias)
     with _resting_triggers(connection):
         now = timezone.now()
@@ -89,7 +87,7 @@ def adopt_clips(apps: Any, connection: Any) -> None:
 
 @contextmanager
 def _resting_triggers(connection: Any) -> Iterator[None]:
-    """A trigger that notes each update would note our bookkeeping over what it noted before."""
+    """Switch people's triggers off meanwhile: one that sets `updated_at` would overwrite every old value."""
     if connection.vendor != "postgresql":
         yield
         return

@@ -1,7 +1,7 @@
-"""Takes our tables away from the roles of Supabase's public API.
+"""Revokes the rights of Supabase's public API roles on our tables.
 
-Those reach every table of the schema by default, today's and tomorrow's; the text of a journey's drafts, the
-clips and the sessions of staff are not theirs to read.
+By default these roles reach every present and future table of the schema, and so drafts, clips and the
+sessions of staff.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 PUBLIC_ROLES = ("anon", "authenticated")
 TABLE_RIGHTS = ("DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE")
 
-# Of a right that may be given for single columns, one column is enough.
+# A right on a single column counts as a right on the table.
 _EXPOSURES = """
 SELECT t.relname, CASE WHEN NOT pg_has_role(t.relowner, 'USAGE') THEN pg_get_userbyid(t.relowner) END,
     t.relrowsecurity,
@@ -48,7 +48,7 @@ WHERE t.relname = ANY(%(tables)s) AND EXISTS (SELECT 1 FROM unnest(%(roles)s::te
 
 
 class Exposure(NamedTuple):
-    """What the public roles may do with a table, and with the sequences that number its rows."""
+    """The rights of the public roles on a table and on the sequences that number its rows."""
 
     table: str
     foreign_owner: str | None
@@ -62,7 +62,10 @@ class Exposure(NamedTuple):
 
 
 def close_public_roles(connection: Any, *, besides: Sequence[str] = ()) -> None:
-    """Whatever tables of ours there are by now; run after every migration, so that none is open for long."""
+    """Close all our tables to the public roles, except `besides`.
+
+    Run it after every migration, because Supabase opens each new table.
+    """
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
@@ -73,7 +76,7 @@ def close_public_roles(connection: Any, *, besides: Sequence[str] = ()) -> None:
 
 
 def tell_what_is_open(connection: Any) -> None:
-    """Rights that come by other ways are not ours to take, but somebody has to know."""
+    """Log what the public roles still reach by another role or a view: we cannot revoke those rights."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
@@ -83,7 +86,7 @@ def tell_what_is_open(connection: Any) -> None:
         names, tables = " or ".join(roles), _our_tables(connection)
         for exposure in _exposures(cursor, roles, tables):
             if exposure.rights:
-                logger.error("%s can still reach the table %s, by another role.", names, exposure.table)
+                logger.error("%s can still reach the table %s through another role.", names, exposure.table)
         cursor.execute(_READABLE_VIEWS, {"roles": roles, "tables": tables})
         for view, table in cursor.fetchall():
             logger.error("%s can read the view %s, which shows what is in %s.", names, view, table)
@@ -95,7 +98,7 @@ def existing_public_roles(cursor: CursorWrapper) -> list[str]:
 
 
 def closing_steps(cursor: CursorWrapper, roles: Sequence[str], tables: Sequence[str]) -> Iterator[Step]:
-    """Raises CannotAdopt where a table is open and not ours to close."""
+    """Steps that close the tables. Raises CannotAdopt if a table is open and another role owns it."""
     losers = _losers(roles)
     who = " and ".join(roles)
     for exposure in _exposures(cursor, roles, tables):
@@ -117,7 +120,7 @@ def closing_steps(cursor: CursorWrapper, roles: Sequence[str], tables: Sequence[
 
 
 def closing_step_of_new(roles: Sequence[str], table: str) -> Step:
-    """For a table that is not there yet: it will be born open."""
+    """The step for a table that adoption itself creates: Supabase opens it at once."""
     return Step.of(
         table,
         f"{' and '.join(roles)} get no rights, row level security is turned on",
@@ -127,7 +130,7 @@ def closing_step_of_new(roles: Sequence[str], table: str) -> Step:
 
 
 def _losers(roles: Sequence[str]) -> str:
-    return ", ".join(["PUBLIC", *roles])  # what everybody may do, these roles may do as well
+    return ", ".join(["PUBLIC", *roles])  # these roles also have the rights of PUBLIC
 
 
 def _exposures(cursor: CursorWrapper, roles: Sequence[str], tables: Sequence[str]) -> list[Exposure]:

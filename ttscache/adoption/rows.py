@@ -1,7 +1,6 @@
-"""Rows that stand in each other's way, point nowhere or are filled badly; and how many clips there are.
+"""Plans what happens to found rows: duplicates, files without a clip, missing values. Counts the clips.
 
-Everything is decided by reading. One clip's bytes are held at a time, and only those of clips that are there
-twice are looked into.
+This module only reads. It holds the bytes of one clip at a time, and decodes only clips with a duplicate.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from ttscache.errors import BrokenAudio
 
 ASIDE = {CLIPS: f"{CLIPS}_set_aside", FILES: f"{FILES}_set_aside"}
 
-# The hash that text and voice ask for; without one of them there is none. A hash in capitals, or none at
-# all, is understood. Any other belongs to nobody knows what, and is left alone.
+# The hash of text and voice; NULL without one of them. A missing hash, or one in capitals, is corrected. Any
+# other hash is left alone, because nobody knows what it stands for.
 TRUE_HASH = "md5(convert_to(content_text || '_' || voice, 'UTF8'))"
 IS_TRUE = f"coalesce(lower(content_hash), {TRUE_HASH}) IS NOT DISTINCT FROM {TRUE_HASH}"
 
-# The tables as they are read here, with what stands for a column that some of them lack.
+# The tables as they are read here, with a substitute for each column that some of them lack.
 _READ = {
     CLIPS: (
         "clips",
@@ -54,7 +53,7 @@ _READ = {
 
 
 class Candidate(NamedTuple):
-    """A clip with one of its files, or with none, among all that have its hash."""
+    """A clip with one of its files, or with none, among several under one hash."""
 
     content_hash: str
     is_true: bool
@@ -65,7 +64,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Survivor:
-    """The clip and file that stay under a hash that several have."""
+    """The clip and file that stay, of several under one hash."""
 
     content_hash: str
     clip: str
@@ -86,7 +85,7 @@ class Survivor:
 
 
 class Rows:
-    """Reads the two tables, as far as they were found, in one transaction."""
+    """Reads those of the two tables that were found, in one transaction."""
 
     def __init__(self, cursor: CursorWrapper, found: Sequence[str]) -> None:
         self._cursor = cursor
@@ -124,17 +123,15 @@ class Rows:
         )[0]
         yield Step(CLIPS, f"found with {rows} rows: {clips} clips, {ready} with bytes")
         if clips > ready:
-            yield Step(CLIPS, f"{clips - ready} clips without bytes are made when they are first asked for")
+            yield Step(CLIPS, f"{clips - ready} clips without bytes are made when first requested")
         if off:
-            yield Step(CLIPS, f"{off} clips are switched off, and made anew when they are asked for")
+            yield Step(CLIPS, f"{off} clips are switched off, and made again when first requested")
         if misnamed:
-            yield Step(
-                CLIPS, f"{misnamed} rows have a hash that is not their text's and voice's: left as it is"
-            )
+            yield Step(CLIPS, f"{misnamed} rows have a hash that does not match text and voice: kept")
 
     # --- several under one hash -----------------------------------------------------------------------------
     def _crowded(self) -> Iterator[list[Candidate]]:
-        """All that have one hash, the rightly named first, then those switched on, then the newest."""
+        """Groups that share a hash, ordered: with their true hash first, then active, then newest."""
         candidates = self._read(
             "SELECT name, is_true, c.id, f.id, coalesce(size, 0)"
             " FROM clips c LEFT JOIN files f ON cache_id = c.id"
@@ -148,7 +145,7 @@ class Rows:
             yield list(group)
 
     def _chosen(self, group: list[Candidate]) -> Survivor:
-        """The newest that is whole; else that decodes; else the newest with bytes; else the newest."""
+        """Choose the newest that is whole, else that decodes, else that has bytes, else simply the newest."""
         fit = [one for one in group if one.is_true == group[0].is_true]
         whole = next((one for one in fit if self._passes(audio.examine, one)), None)
         whole = whole or next((one for one in fit if self._passes(audio.examine_leniently, one)), None)
@@ -178,7 +175,7 @@ class Rows:
             CLIPS,
             f"{IS_TRUE} AND content_hash IS DISTINCT FROM {TRUE_HASH}",
             f"content_hash = {TRUE_HASH}",
-            "hashes in capitals, or missing, are written as ours",
+            "hashes were missing or in capitals, and are corrected",
         )
         for column, value in (
             ("content_type", "'narrative'"),
@@ -224,17 +221,17 @@ class Rows:
 def _survival_steps(survivors: Sequence[Survivor]) -> Iterator[Step]:
     files: dict[str, str | None] = {file: each.clip for each in survivors for file in each.other_files}
     clips: dict[str, str | None] = {clip: each.clip for each in survivors for clip in each.other_clips}
-    says = f"{len(survivors)} hashes have several clips or files: of each the newest whole one stays"
+    says = f"{len(survivors)} hashes have several clips or files: the newest whole one of each stays"
     yield Step(CLIPS, says, details=tuple(map(str, survivors)))
     if files:
         yield _set_aside(FILES, "another file of the same hash stays", files)
     if clips:
-        yield Step(CLIPS, f"{len(clips)} rows hand their dates on to the one that stays", (_hand_on(clips),))
+        yield Step(CLIPS, f"{len(clips)} rows pass their dates to the one that stays", (_hand_on(clips),))
         yield _set_aside(CLIPS, "another row of the same hash stays", clips)
 
 
 def _hand_on(winners: Mapping[str, str | None]) -> Statement:
-    """What stays is as old as the oldest, and was asked for when the last one was."""
+    """Give the row that stays the earliest creation and the latest request among its duplicates."""
     return Statement(
         f"UPDATE {CLIPS} stays SET created_at = least(stays.created_at, gone.created_at),"  # noqa: S608
         " last_accessed_at = greatest(stays.last_accessed_at, gone.last_accessed_at)"
@@ -246,7 +243,7 @@ def _hand_on(winners: Mapping[str, str | None]) -> Statement:
 
 
 def _set_aside(table: str, why: str, winners: Mapping[str, str | None]) -> Step:
-    """Move rows, by id, to a table beside theirs, each with the clip that stays in its place, if any."""
+    """Move rows, by id, to a table beside theirs; each names the clip that stays in its place, if any."""
     aside = ASIDE[table]
     ids = list(winners)
     return Step(

@@ -1,4 +1,4 @@
-"""Step: one thing that adoption does, said for people and for the database."""
+"""Step: one action of an adoption, as a sentence for people and as SQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Parameters = tuple[Any, ...]
 
 
 class CannotAdopt(RuntimeError):
-    """An existing table lacks what cannot be made up, or is not ours to change."""
+    """An existing table lacks a column that cannot be filled, or we may not change it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is done to a table; without statements, what is found there. `details` name rows, never words."""
+    """One action on a table, or a finding if it has no statements. `details` name rows, never their text."""
 
     table: str
     says: str
     statements: tuple[Statement, ...] = ()
     details: tuple[str, ...] = ()
-    makes: str = ""  # the table that it creates
+    makes: str = ""  # the table it creates
 
     @classmethod
     def of(cls, table: str, says: str, *sql: str) -> Step:
@@ -38,7 +38,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionPlan:
-    """All steps in the order in which they are taken."""
+    """All steps, in the order in which they are taken."""
 
     steps: tuple[Step, ...]
 

@@ -1,4 +1,4 @@
-"""Is a clip whole, what is it, how long; make, join and cut clips. All of it on bytes in memory."""
+"""Examines, encodes, joins and converts clips, as bytes in memory; splits texts into sentences."""
 
 from ttscache.audio.codecs import encode
 from ttscache.audio.containers import begins_as_file

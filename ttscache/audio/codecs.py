@@ -1,6 +1,6 @@
-"""Decode and encode all six formats, by PyAV (FFmpeg's libraries), from and to bytes in memory.
+"""Decodes and encodes all six formats with PyAV (FFmpeg's libraries), as bytes in memory.
 
-PyAV and numpy are imported where they are needed: together they take a quarter of a second.
+PyAV and numpy are imported inside functions: together they take a quarter of a second to load.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def decode(
 
 @contextmanager
 def opened(audio: bytes, kind: AudioFormat) -> Iterator[av.container.InputContainer]:
-    """A clip to read from; whatever turns out wrong with it meanwhile is BrokenAudio."""
+    """Open a clip for reading. Errors of PyAV inside the block become BrokenAudio."""
     import av
 
     raw = {"sample_rate": str(PCM_RATE), "ch_layout": "mono"} if kind.name == "pcm" else {}
@@ -89,12 +89,12 @@ def opened(audio: bytes, kind: AudioFormat) -> Iterator[av.container.InputContai
     try:
         with av.open(file, "r", format=kind.demuxer, options=raw, metadata_errors="replace") as container:
             yield container
-    except (av.FFmpegError, ValueError, IndexError) as error:  # IndexError: there is no stream in it
+    except (av.FFmpegError, ValueError, IndexError) as error:  # IndexError: the file has no stream
         raise BrokenAudio(f"it does not decode as {kind.name}: {type(error).__name__}") from error
 
 
 def encode(pcm: bytes, sample_rate: int, audio_format: str) -> bytes:
-    """One clip of mono s16le samples at `sample_rate` Hz; the same samples always give the same bytes."""
+    """Encode mono s16le samples at `sample_rate` Hz; equal samples always give equal bytes."""
     import av
     import numpy as np
 

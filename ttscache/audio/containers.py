@@ -1,4 +1,4 @@
-"""What the containers say about a clip: PyAV forgives a clip that is cut off, a listener would not."""
+"""Checks a clip by its container: PyAV decodes a truncated clip without an error, but a listener notices."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ttscache.errors import BrokenAudio
 
 
 def promised_samples(audio: bytes, audio_format: str) -> int:
-    """How many samples the container promises; 0 where it promises nothing.
+    """The number of samples that the container promises; 0 if it promises nothing.
 
-    Raises BrokenAudio for bytes that are another format or a clip that is cut off.
+    Raises BrokenAudio for bytes of another format and for a clip that is cut off.
     """
     return _CONTAINERS[audio_format](audio)
 
 
 def begins_as_file(start: bytes) -> bool:
-    """Whether these first bytes are those of a clip in any format but PCM, which has no beginning."""
+    """Whether these first bytes begin a clip in any format except PCM, which has no header."""
     is_frame = _mp3_frame_bytes(start, 0) or _adts_frame_bytes(start, 0)
     return start.startswith(_SIGNATURES) or bool(is_frame)
 
@@ -26,9 +26,9 @@ _SIGNATURES = (b"RIFF", b"OggS", b"fLaC", b"ID3")
 
 
 def _mp3_samples(audio: bytes) -> int:
-    """MPEG-1/2 layer III: every frame is all there, and as many as a Xing or Info header counts.
+    """MPEG-1/2 layer III: checks that every frame is whole, and their number against a Xing or Info header.
 
-    That header sits in the first frame, which holds no sound: https://gabriel.mp3-tech.org/mp3infotag.html
+    The header is in the first frame, which holds no sound: https://gabriel.mp3-tech.org/mp3infotag.html
     """
     frames = _frames(audio, _mp3_frame_bytes)
     beginning = audio[frames[0] : frames[0] + 56]
@@ -80,7 +80,7 @@ _ADTS_HEADER_BYTES, _ADTS_SYNC = 7, 0xFFF
 
 
 def _frames(audio: bytes, frame_bytes: Callable[[bytes, int], int]) -> list[int]:
-    """Where the frames of a stream begin that is nothing but whole frames and ID3 tags."""
+    """The start of each frame. Raises BrokenAudio unless the bytes are whole frames and ID3 tags only."""
     starts = []
     position = 0
     while position < len(audio):
@@ -113,9 +113,9 @@ _OGG_HEADER_BYTES = 27  # before the table of segment sizes
 
 
 def _opus_samples(audio: bytes) -> int:
-    """Ogg Opus (RFC 7845): the end is where a page says so; without that mark the stream is truncated.
+    """Ogg Opus (RFC 7845): a stream whose last page has no end mark is truncated.
 
-    The layout of a page is in RFC 3533, 6.
+    RFC 3533, section 6 describes the layout of a page.
     """
     head = audio.find(b"OpusHead", 0, 200)
     if not audio.startswith(b"OggS") or head < 0:
@@ -128,23 +128,23 @@ def _opus_samples(audio: bytes) -> int:
         raise BrokenAudio("the last Ogg page is cut off")
     (position,) = struct.unpack_from("<q", last_page, 6)
     (pre_skip,) = struct.unpack_from("<H", audio, head + 10)
-    longest_packet = 5_760  # 120 ms at 48 kHz; encoders differ by as much in what they count
+    longest_packet = 5_760  # 120 ms at 48 kHz; the counts of encoders differ by up to one packet
     return int(position - pre_skip - longest_packet)
 
 
 def _flac_samples(audio: bytes) -> int:
-    """The total that STREAMINFO holds (RFC 9639, 8.2), 0 when its encoder did not know."""
+    """The total in STREAMINFO (RFC 9639, 8.2); 0 if the encoder did not know it."""
     start = _id3_bytes(audio, 0)
     if not audio.startswith(b"fLaC", start):
         raise BrokenAudio("not FLAC")
     return int.from_bytes(audio[start + 18 : start + 26]) & 0xF_FFFF_FFFF
 
 
-_UNKNOWN_WAV_BYTES = 0x7FFF_0000  # whoever streams a WAV writes something as large as this, or 0
+_UNKNOWN_WAV_BYTES = 0x7FFF_0000  # a streamed WAV claims at least this size, or 0
 
 
 def _wav_samples(audio: bytes) -> int:
-    """RIFF WAVE: the data chunk is as long as it claims, or of unknown length and ends in a whole sample."""
+    """RIFF WAVE: the data chunk must have its claimed length, or an unknown one with whole samples."""
     if audio[:4] != b"RIFF" or audio[8:12] != b"WAVE":
         raise BrokenAudio("not WAV")
     position, block_bytes = 12, 0
@@ -167,10 +167,10 @@ _LEAST_LIKENESS = 0.2  # correlation of neighbouring samples: speech has 0.8 and
 
 
 def _pcm_samples(audio: bytes) -> int:
-    """Headerless samples: refuse what cannot be speech, since any bytes decode.
+    """PCM has no header and any bytes decode, so refuse what cannot be speech.
 
-    From one sample to the next a voice moves little; text, compressed audio, and samples that are shifted
-    by a byte jump like noise.
+    Neighbouring samples of a voice are alike. Text, compressed audio, and samples shifted by one byte look
+    like noise.
     """
     import numpy as np
 

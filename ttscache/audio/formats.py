@@ -1,4 +1,4 @@
-"""The six audio formats: their names, media types, encoders and what FFmpeg calls them."""
+"""The six audio formats: names, media types, and FFmpeg's names for them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from ttscache.errors import UnknownFormat
 
-PCM_RATE = 24_000  # what OpenAI's `pcm` means: s16le, 24 kHz, mono, no header
+PCM_RATE = 24_000  # Hz; OpenAI's `pcm` is s16le, mono, without a header
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioFormat:
-    """How clips of one kind are named, sent, read and made.
+    """One audio format.
 
-    `muxer`, `demuxer` and `codec` are FFmpeg's names; `rates` the sample rates in Hz that the encoder takes
-    (none listed: any); `bit_rate` in bits per second suits one voice and is None where it follows from the
-    codec. Frames of a `frames_can_move` format may be moved to another file without decoding them.
+    `muxer`, `demuxer` and `codec` are FFmpeg's names. `rates` are the sample rates in Hz that the encoder
+    takes (empty: any). `bit_rate`, in bits per second, suits one voice; None: the codec decides. Frames of a
+    `frames_can_move` format can be copied to another file without decoding.
     """
 
     name: str
@@ -28,7 +28,7 @@ class AudioFormat:
     frames_can_move: bool = False
 
     def nearest_rate(self, sample_rate: int) -> int:
-        """The lowest rate that loses nothing of `sample_rate`, or the highest there is."""
+        """The lowest rate in Hz that loses nothing of `sample_rate`, or the highest there is."""
         if not self.rates:
             return sample_rate
         return min((rate for rate in self.rates if rate >= sample_rate), default=max(self.rates))
@@ -61,7 +61,7 @@ FORMATS = {
 
 
 def format_named(name: str) -> AudioFormat:
-    """Raises UnknownFormat."""
+    """Return the format of this name. Raises UnknownFormat."""
     if name not in FORMATS:
         raise UnknownFormat
     return FORMATS[name]

@@ -1,4 +1,4 @@
-"""Is a clip whole, what is it, how long is it: one full decode, and what its container promises."""
+"""Examines a clip: one full decode, compared with what its container promises."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SILENT_PEAK_DBFS = -50.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sound:
-    """What one full decode of a clip shows.
+    """The facts that one full decode of a clip shows.
 
-    Levels are in dB relative to full scale (0 is the loudest there is), `loudness_dbfs` as root mean square.
+    Levels are in dB relative to full scale (0 is the loudest); `loudness_dbfs` is the root mean square.
     `waveform` is WAVEFORM_PEAKS bytes: the peak of each equal stretch of the clip, 255 at full scale.
     """
 
@@ -33,11 +33,11 @@ class Sound:
 
 
 def examine(audio: bytes, audio_format: str) -> Sound:
-    """Decode all of a clip and look at what its container promises.
+    """Decode all of a clip and compare it with what its container promises.
 
-    Raises BrokenAudio where the bytes are not that format, are damaged or cut off, or hold silence. An MP3
-    without a Xing header, ADTS and PCM say nowhere how long they are: cut exactly between two frames they
-    look whole, and only `check_whole` may notice.
+    Raises BrokenAudio if the bytes are another format, damaged, cut off or silent. MP3 without a Xing header,
+    ADTS and PCM do not state their length: cut exactly between two frames, they look whole here, and only
+    `check_whole` can notice.
     """
     kind = format_named(audio_format)
     if not audio:
@@ -50,10 +50,10 @@ def examine(audio: bytes, audio_format: str) -> Sound:
 
 
 def examine_leniently(audio: bytes, audio_format: str) -> Sound:
-    """Examine a clip of the earlier system more leniently: it has to decode, no more.
+    """Examine a clip of the earlier system, which only has to decode.
 
-    An MP3 plays in spite of what follows its last frame, a tag of another kind or padding, and of a last
-    frame that is cut off. Raises BrokenAudio where hardly anything decodes, or all of it is silence.
+    An MP3 plays even with an unknown tag or padding after its last frame, or a last frame that is cut off.
+    Raises BrokenAudio if hardly anything decodes, or if it is silent.
     """
     try:
         return examine(audio, audio_format)
@@ -66,8 +66,8 @@ def examine_leniently(audio: bytes, audio_format: str) -> Sound:
 def check_whole(sound: Sound, text: str, speed: float = 1.0) -> None:
     """Raise BrokenAudio for a clip that is far too short, or absurdly long, for its text.
 
-    `speed` is that of the request, 1 being the voice's own. Some models ignore it, so a slow speed does not
-    raise the shortest time that is allowed, nor a quick one lower the longest.
+    `speed` is the requested one; 1 is the voice's own. Some models ignore it, so a slow speed does not raise
+    the shortest allowed time, and a fast one does not lower the longest.
     """
     check_duration(sound.duration_ms, text, speed)
 

@@ -1,4 +1,4 @@
-"""One clip of several."""
+"""Joins several clips into one, and converts a clip to another format."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def join(parts: Sequence[bytes], audio_format: str) -> bytes:
-    """One clip of several, each a whole file of that format. Raises BrokenAudio for one that is not.
+    """Join clips, each a whole file of this format. Raises BrokenAudio for a part that is not.
 
-    Frames of MP3, Opus and AAC are moved as they are where all parts are alike, which keeps the quality and
-    leaves the encoder's padding, at most 80 ms of silence, between two parts. All else is decoded, brought to
+    If all parts are alike, frames of MP3, Opus and AAC are copied. That keeps the quality and leaves the
+    encoder's padding, at most 80 ms of silence, between parts. Otherwise everything is decoded, brought to
     the highest sample rate among the parts, and encoded once.
     """
     kind = format_named(audio_format)
@@ -34,11 +34,11 @@ def join(parts: Sequence[bytes], audio_format: str) -> bytes:
 
 
 def convert(clip: bytes, audio_format: str, wanted: str, *, pcm_rate: int = PCM_RATE) -> bytes:
-    """The clip in another format; `pcm_rate` in Hz is that of a clip of PCM. Raises BrokenAudio."""
+    """Convert a clip to another format. `pcm_rate` in Hz tells the rate of a PCM clip. Raises BrokenAudio."""
     if audio_format == "pcm":
         if not clip:
             raise BrokenAudio("no sample")
-        promised_samples(clip, "pcm")  # noise, a file or half a sample would encode as well
+        promised_samples(clip, "pcm")  # checked first: noise, a file or half a sample would encode, too
         clip, audio_format = encode(clip, pcm_rate, "wav"), "wav"
     kind = format_named(audio_format)
     promised_samples(clip, kind.name)
@@ -78,12 +78,12 @@ def _move_frames(
     output: av.container.OutputContainer,
     now: int,
 ) -> int:
-    """Append the frames from the time `now` on, in units of the stream, and return the time they end."""
+    """Append the frames at the time `now`, in units of the stream; returns the time they end."""
     frame_time = 0
     for packet in packets:
-        if not packet.size:  # the demuxer's way to say that this was all
+        if not packet.size:  # the demuxer marks the end with an empty packet
             continue
-        # The end of an Opus stream is trimmed by a short last duration; moved, its frame is played in full.
+        # A short last duration trims the end of an Opus stream; a moved frame is played in full.
         frame_time = max(frame_time, packet.duration or 0)
         packet.pts = packet.dts = now
         packet.stream = stream

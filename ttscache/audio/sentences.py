@@ -1,4 +1,4 @@
-"""Sentences: where they end, where to cut a long text, and when each is heard. Words only, no audio."""
+"""Finds sentences: where they end, where to cut a long text, and when each is heard. Handles no audio."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-# The marks of Chinese and Japanese need no space after them; a line ends a sentence without a mark.
+# Chinese and Japanese marks need no space after them. The end of a line ends a sentence without a mark.
 _MARK, _ALSO = r"""[.!?\u2026]+["'\u201d\u2019)\]]*""", r"|[\u3002\uff01\uff1f]+|\n"
 _SENTENCE_END = re.compile(rf"{_MARK}(?=\s+[^\sa-z]){_ALSO}")  # and no small letter follows
 _SENTENCE_END_IN_ANY_CASE = re.compile(rf"{_MARK}(?=\s){_ALSO}")
@@ -16,10 +16,10 @@ _SPACE = re.compile(r"(?=\s)")
 
 
 def split_text(text: str, limit: int) -> list[str]:
-    """Parts of at most `limit` characters, cut at the end of a sentence if that can be.
+    """Split a text into parts of at most `limit` characters, at the end of a sentence if possible.
 
-    Else at the end of a clause, else at a space, and within a word only if that word alone is too long. No
-    character is lost but the white space at the cuts; no part is blank.
+    Otherwise it cuts at the end of a clause, then at a space, and within a word only if the word alone is too
+    long. Only white space at the cuts is lost; no part is blank.
     """
     parts = []
     rest = text
@@ -44,9 +44,9 @@ def _ends(pattern: re.Pattern[str], text: str) -> list[int]:
 
 
 def split_sentences(text: str, *, in_any_case: bool = False) -> list[str]:
-    """The sentences of a text, without the white space around them; titles and initials end none.
+    """The sentences of a text, stripped of white space. Titles (Dr.) and initials do not end a sentence.
 
-    `in_any_case`: a mark ends a sentence even where a small letter follows, as in "Well\u2026 yes."
+    With `in_any_case`, a mark ends a sentence even before a small letter, as in "Well\u2026 yes."
     """
     return [text[first : last + 1] for first, last in _spans(text, in_any_case=in_any_case)]
 
@@ -75,8 +75,8 @@ _PAUSE_CHARACTERS = dict.fromkeys(".!?", 9) | dict.fromkeys(";:", 5) | {",": 4}
 def cues(text: str, duration_ms: int) -> list[Cue]:
     """The sentences of a clip that lasts `duration_ms`, one after the other without a gap.
 
-    Voices tell no times, so a sentence gets the share of its characters, where a mark that makes a voice
-    pause counts for as many as fit into the pause.
+    Voices report no times, so a sentence gets time in proportion to its characters. A mark that makes a voice
+    pause counts as many characters as fit into the pause.
     """
     sentences = _spans(text)
     weights = [sum(_PAUSE_CHARACTERS.get(char, 1) for char in text[a : b + 1]) for a, b in sentences]
@@ -89,7 +89,7 @@ def cues(text: str, duration_ms: int) -> list[Cue]:
 
 
 def _spans(text: str, *, in_any_case: bool = False) -> list[tuple[int, int]]:
-    """First and last character of each sentence, the white space around it left out."""
+    """First and last character of each sentence, without the white space around it."""
     spans = []
     for start, end in pairwise([0, *_sentence_ends(text, in_any_case=in_any_case), len(text)]):
         sentence = text[start:end]

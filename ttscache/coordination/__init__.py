@@ -1,1 +1,1 @@
-"""What processes and hosts share: leases, and which hosts are at work."""
+"""Coordinates processes and hosts: leases, and the list of hosts at work."""

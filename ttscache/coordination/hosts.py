@@ -1,5 +1,7 @@
-"""Which hosts are at work and which processes they have: what each reports of itself, and for how long that
-holds. So the hosts can share what is bounded over all of them."""
+"""Hosts at work and their processes: each reports about itself, and a report expires.
+
+The hosts need this to share a limit that holds for all of them together, such as calls at once.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,10 @@ from django.db.models.functions import Now
 from ttscache.errors import BrokenAudio, Reworded
 from ttscache.models import Lease, ProcessReport
 
-CLUSTER = "cluster"  # the process of a host's task cluster as a whole; others that report are numbers
+CLUSTER = "cluster"  # stands for the whole task cluster of a host; other processes report by number
 HEARTBEAT_LOST_SECONDS = 120
-AT_WORK_SECONDS = 30  # web processes report every 20 s; a cluster may miss beats, which any of them may take
+# Web processes report every 20 s. A host's cluster may miss a heartbeat, because any host may take the task.
+AT_WORK_SECONDS = 30
 
 
 def this_host() -> str:
@@ -24,14 +27,17 @@ def this_host() -> str:
 
 
 def hosts_at_work() -> set[str]:
-    """Those whose cluster ended a heartbeat, and that were heard of just now. Raises Error."""
+    """Hosts that reported in the last 30 s and whose cluster finished a heartbeat in the last 120 s.
+
+    Raises django.db.Error.
+    """
     heard_of = ProcessReport.objects.filter(reported_at__gt=_ago(AT_WORK_SECONDS))
     clusters = ProcessReport.objects.filter(process=CLUSTER, reported_at__gt=_ago(HEARTBEAT_LOST_SECONDS))
     return set(clusters.filter(host__in=heard_of.values("host")).values_list("host", flat=True))
 
 
 def report_process(clips_in_memory: int) -> None:
-    """Say how this process is doing, for the figures of its host. Raises Error."""
+    """Report this process's figures for those of its host. Raises django.db.Error."""
     ProcessReport.objects.update_or_create(
         host=this_host(),
         process=str(os.getpid()),
@@ -40,22 +46,22 @@ def report_process(clips_in_memory: int) -> None:
 
 
 def report_cluster_alive() -> None:
-    """A task of this host's cluster says so. Raises Error."""
+    """Report that this host's cluster works; call it from a task. Raises django.db.Error."""
     ProcessReport.objects.update_or_create(host=this_host(), process=CLUSTER, defaults={"reported_at": Now()})
 
 
 def forget_the_dead() -> None:
-    """Drop what processes that ended long ago said of themselves, and what they failed to give back."""
+    """Delete the reports and expired leases of processes that ended over an hour ago."""
     long_ago = Now() - timedelta(hours=1)
     ProcessReport.objects.filter(reported_at__lt=long_ago).delete()
     dead = Q(until__lt=long_ago)
-    # A text that came out broken, or reworded, is remembered for longer, or each day would pay for it anew.
+    # A text that came out broken or reworded is remembered for longer, otherwise each day would pay for it.
     is_about_text = Q(error__startswith=BrokenAudio.remembered_as) | Q(error=Reworded.remembered_as)
     Lease.objects.filter(dead).exclude(is_about_text, until__gt=Now() - timedelta(days=90)).delete()
 
 
 def is_cluster_alive(host: str = "") -> bool:
-    """Whether a task ended lately, on this host or on any. Raises Error."""
+    """Whether a cluster finished a heartbeat lately, on `host` or on any. Raises django.db.Error."""
     reports = ProcessReport.objects.filter(
         process=CLUSTER, reported_at__gt=Now() - timedelta(seconds=HEARTBEAT_LOST_SECONDS)
     )

@@ -1,8 +1,8 @@
-"""One generation at a time over all processes and hosts.
+"""Leases: let one process of all hosts do a thing, such as generate a clip.
 
-A lease is a row that says who may do a thing, and until when on the database's clock. One conditional
-statement acquires it and its row count decides, so it works the same on SQLite and PostgreSQL and behind any
-pooler. A thread renews it while its owner lives; when the owner dies it expires and may be taken over
+A lease is a row that says who may do the thing, and until when on the database's clock. One conditional
+statement acquires it and its row count decides, so it works alike on SQLite and PostgreSQL and behind any
+pooler. A thread renews it while its owner lives; after the owner's death it expires and may be taken over
 (Gray and Cheriton, "Leases", 1989).
 """
 
@@ -31,15 +31,17 @@ from ttscache.models import Lease, in_batches
 logger = logging.getLogger(__name__)
 
 
-# A word that no later process of that number has; by process number, as a fork copies this module's memory.
+# A random word that tells this process from a later one with the same number. It is kept by process number,
+# because a fork copies this module's memory.
 _words: dict[int, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class HeldLease:
-    """A lease that is ours. `remembers`: the error with which it was given back before, if there was one.
+    """A lease that this process holds.
 
-    `acquired_at` is a moment on this process's monotonic clock.
+    `remembers` is the error code with which it was released before, if any. `acquired_at` is a moment on this
+    process's monotonic clock.
     """
 
     name: str
@@ -49,7 +51,7 @@ class HeldLease:
 
 
 class _Renewer(OrmThread):
-    """Renews until nothing is held, or until it `is_over`."""
+    """Renews leases until none is held or `is_over` is set."""
 
     def __init__(self, renew: Callable[[threading.Event], None]) -> None:
         self.is_over = threading.Event()
@@ -57,7 +59,7 @@ class _Renewer(OrmThread):
 
 
 class Leases:
-    """Acquires, renews and releases leases for one process. `seconds`: how long a lease lives unrenewed.
+    """Acquires, renews and releases leases for one process. A lease lives `seconds` without renewal.
 
     Every method raises django.db.Error while the database cannot be reached.
     """
@@ -69,29 +71,28 @@ class Leases:
         self._renewer: _Renewer | None = None
 
     def acquire(self, name: str) -> HeldLease | None:
-        """The lease, or None while somebody else has it. Raises Busy where it could not be renewed."""
+        """Return the lease, or None while another process has it. Raises Busy if no thread can renew it."""
         found = self.acquire_or_look(name)
         return found if isinstance(found, HeldLease) else None
 
     def acquire_or_look(self, name: str, *, unless: QuerySet[Any] | None = None) -> HeldLease | Lease | None:
-        """The lease, or the row of whoever has it; where that row has an `error`, trying is no use now.
-        None where `unless` has a row, held or not.
+        """Return the lease, or the row of its present owner. If that row has an `error`, do not try now.
 
-        One statement where the lease is free and nothing is remembered. Raises Busy where it could not be
-        renewed.
+        Returns None if the query `unless` has a row, whether the lease is free or not. Takes one statement if
+        the lease is free and remembers no error. Raises Busy if no thread can be started to renew it.
         """
         process = os.getpid()
         word = _words.setdefault(process, secrets.token_hex(4))
         owner = f"{this_host()}:{process}:{word}:{secrets.token_hex(3)}"
         while True:
-            acquired_at = time.monotonic()  # before the database's clock begins to count
+            acquired_at = time.monotonic()  # read before the statement, so that it errs on the early side
             if self._insert_or_take_over(name, owner, unless):
                 return self._renewed(HeldLease(name, owner, acquired_at=acquired_at))
             if unless is not None and unless.exists():
                 return None
             lease = Lease.objects.annotate(is_over=Q(until__lte=Now())).filter(name=name).first()
             if lease is None:
-                continue  # given back this moment
+                continue  # released just now
             if not lease.is_over:
                 return lease
             if self._reuse_failed(lease, owner):
@@ -105,15 +106,15 @@ class Leases:
                     renewer = _Renewer(self._renew_while_any)
                     renewer.start()
                     self._renewer = renewer
-        except RuntimeError as error:  # no thread to be had
+        except RuntimeError as error:  # the system cannot start a thread
             self.release(held)
             raise Busy from error
         return held
 
     def release(self, held: HeldLease, *, error: str = "", for_seconds: float = 0) -> None:
-        """Let others try; those who were waiting learn from `error`, a code, that trying is no use now.
+        """Release the lease. Processes that wait for it read `error`, a code, and give up.
 
-        With `for_seconds` it is no use for so long: until then nobody gets the lease, and all learn why.
+        With `for_seconds`, nobody gets the lease for that long, and everyone who tries reads the error.
         """
         with self._lock:
             self._held.pop(held.owner, None)
@@ -124,20 +125,22 @@ class Leases:
             mine.delete()
 
     def is_held(self, held: HeldLease) -> bool:
-        """Whether it is still ours: a process that was stopped for long may have lost it."""
+        """Ask the database whether it is still ours: a process that was suspended may have lost it."""
         return Lease.objects.filter(name=held.name, owner=held.owner, until__gt=Now()).exists()
 
     def is_surely_held(self, held: HeldLease) -> bool:
-        """Whether it is still ours: without a query for as long as it cannot have run out."""
+        """Whether it is still ours; runs no query as long as the lease cannot have expired."""
         return time.monotonic() - held.acquired_at < self._seconds or self.is_held(held)
 
     def holder(self, name: str) -> Lease | None:
-        """Whoever has it now, or had it last and left an error; not one whose lease ran out: it is dead."""
+        """The row of the present owner, or of the last one if it left an error; None if the lease expired."""
         return Lease.objects.filter(Q(until__gt=Now()) | ~Q(error=""), name=name).first()
 
     def close(self) -> None:
-        """Renew nothing any more that is held now: it runs out by itself. A lease that is taken during or
-        after this has a renewer of its own."""
+        """Stop renewing the leases held now; they expire by themselves.
+
+        A lease acquired during or after this call starts a renewer of its own.
+        """
         with self._lock:
             self._held.clear()
             renewer, self._renewer = self._renewer, None
@@ -147,11 +150,12 @@ class Leases:
             renewer.join()
 
     def _insert_or_take_over(self, name: str, owner: str, unless: QuerySet[Any] | None) -> bool:
-        """A new row, or one whose owner died. The ORM knows no conditional upsert."""
+        """Insert the row, or take over one that expired. Django's ORM has no conditional upsert."""
         end, end_values = _compiled(self._end())
         now, now_values = _compiled(Now())
         rows, row_values = _compiled_query(unless) if unless is not None else ("", ())
-        is_free = f"NOT EXISTS ({rows})" if rows else "1 = 1"  # without a WHERE, SQLite takes ON for a join's
+        # Without a WHERE, SQLite reads the ON of ON CONFLICT as that of a join.
+        is_free = f"NOT EXISTS ({rows})" if rows else "1 = 1"
         table = connection.ops.quote_name(Lease._meta.db_table)
         with connection.cursor() as cursor:
             cursor.execute(
@@ -164,7 +168,7 @@ class Leases:
             return bool(cursor.rowcount == 1)
 
     def _reuse_failed(self, lease: Lease, owner: str) -> bool:
-        """Take one that was given back with an error; from now on only the caller knows what that was."""
+        """Take over a lease that was released with an error, and clear it: the caller now holds the code."""
         free = Lease.objects.filter(name=lease.name, owner=lease.owner, until__lte=Now())
         return free.update(owner=owner, until=self._end(), error="") == 1
 
@@ -172,23 +176,24 @@ class Leases:
         return Now() + timedelta(seconds=self._seconds)
 
     def _renew_while_any(self, is_over: threading.Event) -> None:
+        # Several renewals in the life of a lease, so that one that fails does not lose it.
         while not is_over.wait(self._seconds / 4):
             with self._lock:
                 if is_over.is_set():
                     return
                 owners = list(self._held)
                 if not owners:
-                    self._renewer = None  # decided under the lock, so no lease is left without a renewer
+                    self._renewer = None  # set under the lock, so that no new lease lacks a renewer
                     return
             try:
                 with returning_connections():
                     Lease.objects.filter(owner__in=owners, error="").update(until=self._end())
             except Error:
-                logger.warning("Leases could not be renewed; the database cannot be reached.")
+                logger.warning("Leases could not be renewed: the database cannot be reached.")
 
 
 class Cooldown:
-    """A time during which no host does a thing, and why. It is kept as a lease that nobody can acquire.
+    """A time during which no host does a thing, and the reason. It is a lease that nobody can acquire.
 
     Every method raises django.db.Error while the database cannot be reached.
     """
@@ -198,7 +203,7 @@ class Cooldown:
         self._name = name
 
     def start(self, seconds: float, *, reason: str) -> bool:
-        """Begin it for all hosts; False where somebody holds the lease just now."""
+        """Start the cooldown for all hosts; False if another process holds the lease at the moment."""
         held = self._leases.acquire(self._name)
         if held is None:
             return False
@@ -206,33 +211,33 @@ class Cooldown:
         return True
 
     def active_reason(self) -> str:
-        """Why nobody may do it now; empty where nothing is cooling down."""
+        """The reason of the running cooldown, or an empty string."""
         active = Lease.objects.filter(name=self._name, until__gt=Now()).exclude(error="")
         return active.values_list("error", flat=True).first() or ""
 
 
 def end_cooldowns(names: Iterable[str]) -> None:
-    """Staff ask: these may be tried at once. That they failed before is still known to the next failure."""
+    """Let these be tried at once, because staff ask for it. The next failure still counts as the second."""
     for some in in_batches(sorted(names)):
         refused = Lease.objects.filter(name__in=some, until__gt=Now()).exclude(error="")
         refused.update(until=Now())
 
 
 def _compiled(expression: Expression | CombinedExpression) -> tuple[str, Sequence[Any]]:
-    """As SQL of this database, with its values."""
+    """Compile an expression to this database's SQL and its values."""
     query = Lease.objects.all().query
     sql, values = query.get_compiler(connection=connection).compile(expression.resolve_expression(query))
     return sql, values
 
 
 def _compiled_query(rows: QuerySet[Any]) -> tuple[str, Sequence[Any]]:
-    """For EXISTS (...): as SQL of this database, with its values."""
+    """Compile a query for EXISTS (...) to this database's SQL and its values."""
     sql, values = rows.order_by().values("pk").query.get_compiler(connection=connection).as_sql()
     return sql, values
 
 
 def release_leases_of_dead_processes() -> int:
-    """Free what killed processes of this host left behind, so that a restart waits for nothing."""
+    """Delete leases of killed processes of this host, so that a restart need not wait for them to expire."""
     host = this_host()
     dead = [
         lease.pk

@@ -1,1 +1,1 @@
-"""One clip made once, however many ask for it."""
+"""Makes each clip once, however many requests ask for it."""

@@ -1,6 +1,6 @@
-"""CircuitBreaker: after a run of failures nobody calls the provider until a look at it finds it well again.
+"""CircuitBreaker: after several failures in a row, stops provider calls until a probe succeeds.
 
-Nygard, "Release It!" (circuit breaker). Speech is paid for, so it is never the probe: a look costs nothing.
+The pattern is Nygard's ("Release It!"). The probe is a free look, because speech costs money.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 15.0
 
 
 class CircuitBreaker:
-    """Guards the calls of one process. Thread-safe.
+    """Guards the provider calls of one process. Thread-safe.
 
-    `look` says whether all is well. One caller at a time looks, and then tries before all others are let
-    through. Broken clips, and those with other words, count by their texts: one text that cannot be made says
-    nothing about the provider. A model that is retired is no trouble, so that never counts.
+    `look` is the probe. One caller at a time looks and then calls the provider; the others wait for its
+    success. Broken and reworded clips are counted by text, because one bad text says nothing about the
+    provider. A retired model never counts.
     """
 
     def __init__(self, look: Callable[[], bool], *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,26 +41,26 @@ class CircuitBreaker:
         self._clock = clock
         self._lock = threading.Lock()
         self._failures = 0
-        self._broken: set[int] = set()  # texts, by a hash that only this process knows
+        self._broken: set[int] = set()  # hashes of texts; Python salts them, so they reveal nothing elsewhere
         self._is_trying = False
         self._pause_seconds = 0.0
         self._next_trial_at = 0.0
 
     @property
     def is_open(self) -> bool:
-        """Whether the provider is held to be down."""
+        """Whether the provider is considered down."""
         return max(self._failures, len(self._broken)) >= FAILURES_IN_A_ROW
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Around each call. Raises ProviderDown where none is made, with the seconds until the next trial."""
+        """Wrap each call. Raises ProviderDown, with the seconds until the next trial, if none may be made."""
         is_trial = self._admit()
         try:
             yield
         except BaseException as error:
             with self._lock:
                 self._is_trying = self._is_trying and not is_trial
-            if isinstance(error, TextRefused):  # it answers, if not as one would like
+            if isinstance(error, TextRefused):  # the provider works: it answered
                 self._close()
             elif not isinstance(error, BrokenAudio | Reworded):  # the next try may come out well
                 self.count(error)
@@ -68,12 +68,12 @@ class CircuitBreaker:
         self._close()
 
     def check(self) -> None:
-        """Raises ProviderDown where a call would not be let through just now."""
+        """Raise ProviderDown if a call would not be let through now."""
         with self._lock:
             self._check()
 
     def count(self, error: BaseException) -> None:
-        """Note what went wrong, if it tells of the provider as a whole: not of one text, voice or model."""
+        """Count an error if it concerns the provider as a whole, not one text, voice or model."""
         if not isinstance(error, ProviderError) or isinstance(error, ProviderDown | ConnectionClosed):
             return
         if not error.is_retryable and not isinstance(error, KeyRefused):
@@ -82,7 +82,7 @@ class CircuitBreaker:
             self._failures += 1
 
     def count_broken(self, text: str) -> None:
-        """Note that no try at this text gave a clip of use."""
+        """Count a text that gave no usable clip in any attempt."""
         with self._noting():
             self._broken.add(hash(text))
 
@@ -92,7 +92,7 @@ class CircuitBreaker:
             was_open = self.is_open
             yield
             if self.is_open and not was_open:
-                logger.error("The speech provider fails again and again; no more calls until it is well.")
+                logger.error("The speech provider keeps failing: no more calls until it works again.")
             if self.is_open and self._clock() >= self._next_trial_at:
                 self._postpone_trial()
 
@@ -129,7 +129,7 @@ class CircuitBreaker:
             self._pause_seconds = 0.0
 
     def _postpone_trial(self) -> None:
-        """The first trial may come at once, and each one after it later than the last."""
+        """Allow the first trial at once, and double the pause before each later one."""
         self._next_trial_at = self._clock() + self._pause_seconds
         self._pause_seconds = min(max(2 * self._pause_seconds, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
 

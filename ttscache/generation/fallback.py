@@ -1,4 +1,4 @@
-"""FallbackVoice: the embedded voice speaks where the provider cannot (TTS_FALLBACK=embedded)."""
+"""FallbackVoice: the embedded voice speaks when the provider cannot (TTS_FALLBACK=embedded)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from ttscache.tiers import Entry
 def is_met_by_fallback(error: SpeechError) -> bool:
     """Whether the provider is down or the model retired.
 
-    A refused text, a used-up budget, a throttled caller and a clip that came out wrong are answered as they
-    are: another voice would hide what they say.
+    A refused text, a spent budget, a throttled caller and a bad clip keep their own answers, which another
+    voice would hide.
     """
     match error:
         case ProviderUnavailable() | ModelRetired() | ProviderTimeout():
@@ -37,10 +37,9 @@ def is_met_by_fallback(error: SpeechError) -> bool:
 
 
 def in_embedded_voice(request: SpeechRequest, listener_voice: str) -> SpeechRequest:
-    """This text, spoken by the embedded voice under a key of its own.
+    """Request this text from the embedded voice, under a key of its own.
 
-    `listener_voice` is the role that the caller asked for. The provider's voice that plays it may have a name
-    that the embedded voice does not know.
+    Pass the listener voice, not the provider's voice that plays it: the embedded voice may not know that.
     """
     return SpeechRequest(
         text=request.text,
@@ -52,10 +51,10 @@ def in_embedded_voice(request: SpeechRequest, listener_voice: str) -> SpeechRequ
 
 
 class FallbackVoice:
-    """Speaks for one process. Its `generator` holds the embedded provider, which loads at its first word.
+    """Speaks in the embedded voice for one process. The voice loads when it first speaks.
 
-    Its clips are kept under the model `embedded`, so they never answer for a clip of another model. A
-    person's own words are never kept.
+    Clips are kept under the model `embedded`, so they never answer for another model. A person's own words
+    are never kept.
     """
 
     def __init__(self, generator: Generator) -> None:
@@ -69,7 +68,7 @@ class FallbackVoice:
         *,
         before_start: Callable[[], None] = lambda: None,
     ) -> Entry:
-        """The whole clip of a job that failed with `error`. Raises `error` where it cannot be met."""
+        """Return the whole clip of a job that failed with `error`. Raises `error` if it cannot help."""
         if not is_met_by_fallback(error):
             raise error
         try:
@@ -82,15 +81,15 @@ class FallbackVoice:
                 playing = self.generator.generate(instead, before_start=before_start)
             release_connections()
             return playing.recording.result()
-        except RequestRefused:  # such as a text that is not English: the provider may yet say it
+        except RequestRefused:  # such as a text that is not English, which the provider may speak later
             raise error from None
 
 
 class NoProviderCalls(Ledger):
-    """The embedded voice is free and its calls say nothing about the provider, so nothing is booked.
+    """A ledger that ignores the calls of the embedded voice: they are free.
 
-    Booked as "ok", they would end the alert about a refused key.
+    Recorded as "ok", they would end the alert about a refused key.
     """
 
     def record_call(self, request: SpeechRequest, content_type: str, usd: float, outcome: str) -> None:
-        """Leave the books alone."""
+        """Record nothing."""

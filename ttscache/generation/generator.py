@@ -1,7 +1,7 @@
-"""Generator: a clip is made once, whoever asks for it, in whatever process and on whatever host.
+"""Generator: makes each clip once over all processes and hosts.
 
-Requests of one process join its Recording. Between processes a lease decides: one leads and pays, the others
-follow and wait until it is kept.
+Requests in one process join its Recording. Between processes a lease decides: the leader makes the clip and
+pays, the followers wait until it is stored.
 """
 
 from __future__ import annotations
@@ -40,28 +40,28 @@ from ttscache.tiers.chain import Hit, TierChain
 
 logger = logging.getLogger(__name__)
 
-FOLLOW_SECONDS = 0.05  # between two looks; those who follow are to have a kept clip within 150 ms
-REFUSED_SECONDS = 600  # a text that the provider will not say is not offered to it again
-BROKEN_SECONDS = 600  # each try at a text that comes out broken may cost, so nobody tries again at once
-UNTIL_STAFF_ASK_SECONDS = 100 * 365 * 86_400.0  # broken for the second time, or reworded
-NOT_KEPT_SECONDS = 10  # what nobody could keep is not made again at once
+FOLLOW_SECONDS = 0.05  # between two looks, so that followers have a stored clip within 150 ms
+REFUSED_SECONDS = 600  # how long a refused text is not sent again
+BROKEN_SECONDS = 600  # how long a text that came out broken waits: each attempt may cost
+UNTIL_STAFF_ASK_SECONDS = 100 * 365 * 86_400.0  # after the second broken clip, or a reworded one
+NOT_KEPT_SECONDS = 10  # how long a clip that no tier could store is not made again
 
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """A clip in the making. `is_joined`: somebody else had asked for it first."""
+    """A clip being made. `is_joined`: an earlier request started it."""
 
     recording: Recording
     is_joined: bool
 
     @property
     def outcome(self) -> str:
-        """How this request came by its clip; known once there is sound."""
+        """The ledger's outcome of this request. Read it only once there is sound; it may change before."""
         return "generated" if self.recording.is_made_here and not self.is_joined else "collapsed"
 
 
 class Generator:
-    """Leads or follows, for one process. The tiers keep what it makes."""
+    """Leads or follows for one process, and stores its clips in the tiers."""
 
     def __init__(self, tiers: TierChain, synthesizer: Synthesizer, leases: Leases) -> None:
         self.tiers = tiers
@@ -71,11 +71,12 @@ class Generator:
         self._recordings: dict[str, Recording] = {}
 
     def generate(self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None) -> Playing:
-        """Join the recording of this clip, or start it. Raises what is remembered of a text that failed."""
+        """Join the recording of this clip, or start it. Raises the remembered error of a text that failed."""
+        # Read without the lock, because most requests join; `_start` looks again under it.
         joined = self._recordings.get(job.content_hash)
         if joined is not None:
             return Playing(joined, is_joined=True)
-        # The lease comes before anything that counts: what is refused is no generation and counts as none.
+        # Acquire the lease before `before_start` counts anything: a refused request is no generation.
         held = self._acquire(job)
         is_ours = False
         try:
@@ -85,18 +86,18 @@ class Generator:
             return playing
         finally:
             if held is not None and not is_ours:
-                self._release(held, held.remembers)  # nothing was tried, so what is known still is
+                self._release(held, held.remembers)  # nothing was tried, so the earlier error still holds
 
     def generate_privately(self, request: SpeechRequest) -> Playing:
-        """Speak a person's own words: never kept in a tier, never shared, never keyed."""
+        """Speak a person's own words: never stored in a tier, shared or used as a key."""
         require_offered(request.model)
-        nameless = uuid.uuid4().hex  # its words are no key
+        nameless = uuid.uuid4().hex  # random, because no key may be made of the words
         return self._start(
             nameless, partial(self._make_privately, GenerationJob(request, ContentType.RESPONSE))
         )
 
     def finish(self, seconds: float) -> None:
-        """Let what is being made come to its end, for so long; then break it off. For a process that ends."""
+        """Wait up to `seconds` for unfinished recordings, then cancel them. Call it when the process ends."""
         end = time.monotonic() + seconds
         while (late := self._under_way()) and time.monotonic() < end:
             time.sleep(0.02)
@@ -107,13 +108,13 @@ class Generator:
     # --- recordings of this process -----------------------------------------------------------------------
     def _start(self, name: str, make: Callable[[Recording], Entry]) -> Playing:
         recording = Recording(make, on_end=partial(self._ended, name))
-        with self._lock:
+        with self._lock:  # of two threads that start the same clip, the first one's recording counts
             first = self._recordings.setdefault(name, recording)
         if first is not recording:
             return Playing(first, is_joined=True)
         try:
             recording.start()
-        except RuntimeError as error:  # no thread to be had
+        except RuntimeError as error:  # the system cannot start a thread
             self._ended(name)
             recording.set_exception(Busy())
             raise Busy from error
@@ -129,11 +130,13 @@ class Generator:
 
     # --- who leads ----------------------------------------------------------------------------------------
     def _acquire(self, job: GenerationJob) -> HeldLease | None:
-        """The lease; None where somebody else makes the clip. Raises what is remembered of a failure, and
-        ModelRetired where the provider no longer has the model."""
+        """Return the lease, or None if another process is making the clip.
+
+        Raises the remembered error of an earlier failure, or ModelRetired if the model is gone.
+        """
         content_hash, circuit = job.content_hash, self.synthesizer.circuit
         try:
-            if circuit.is_open:  # nobody is likely to be called, so a look has to do
+            if circuit.is_open:  # no call is likely, so only look; do not acquire
                 self._check_not_refused(Cooldown(self.leases, content_hash).active_reason())
                 circuit.check()
             found = self.leases.acquire_or_look(content_hash, unless=notices_of_gone(job.request.model))
@@ -151,17 +154,17 @@ class Generator:
             raise error_of(code)
 
     def _release(self, held: HeldLease, code: str = "", seconds: float = 0.0) -> None:
-        """Let others try, after so many seconds, and leave the code of what went wrong behind."""
+        """Release the lease; with an error code, others may not try for `seconds`."""
         try:
             self.leases.release(held, error=code, for_seconds=seconds)
         except Error:
-            logger.warning("The lease of clip %s runs out by itself.", held.name)
+            logger.warning("The lease of clip %s expires by itself: the database does not answer.", held.name)
 
     def _remembered(self, failure: SpeechError, held: HeldLease) -> tuple[str, float]:
-        """What those who ask next are told, and for how many seconds nobody tries again."""
+        """The error code to leave in the lease, and for how many seconds nobody may try again."""
         if isinstance(failure, BrokenAudio) and failure.is_about_text:
             was_broken = held.remembers.startswith(BrokenAudio.remembered_as)
-            # While the provider breaks the clips of many texts, that says little about this one.
+            # While the provider breaks the clips of many texts, this text is probably not the cause.
             if was_broken and not self.synthesizer.circuit.is_open:
                 return BrokenAudio.remembered_for_good_as, UNTIL_STAFF_ASK_SECONDS
             return BrokenAudio.remembered_as, BROKEN_SECONDS
@@ -192,7 +195,7 @@ class Generator:
         try:
             if not job.is_on_record:
                 Clip.objects.touch_or_record(job.request, job.content_type)
-            # Somebody may have kept it between the caller's look and our lease.
+            # Another process may have stored it between the caller's look and our lease.
             found = self._found_meanwhile(job)
             if found is not None:
                 left_behind = "", 0.0
@@ -201,21 +204,23 @@ class Generator:
             entry = _entry_of(self.synthesizer.synthesize(job, recording), job)
             recording.mark_synthesized()
             if not self._still_ours(held) and not self._is_to_be_made_again(job):
-                # We were stopped for so long that another made it meanwhile; others have heard theirs.
+                # This process was suspended so long that another one made the clip. Listeners have heard that
+                # one, so ours is dropped.
                 found = self.tiers.find_permanent(job.content_hash)
                 if found is not None:
                     return found.entry
             left_behind = "", 0.0
             if not self.tiers.store_permanently(entry):
                 if job.newer_than is not None:
-                    raise NotKept  # the old one plays everywhere else
+                    raise NotKept  # storing it here only would differ from the old clip on other hosts
                 return self.tiers.store_locally_at_least(entry)
         except SpeechError as error:
             left_behind = self._remembered(error, held)
             raise
         finally:
             self._release(held, *left_behind)
-        return self.tiers.store_locally(entry)  # whoever waits elsewhere has it by now
+        # Local tiers come last: followers on other hosts need only the permanent tier and the lease.
+        return self.tiers.store_locally(entry)
 
     def _found_meanwhile(self, job: GenerationJob) -> Hit | None:
         if self._is_to_be_made_again(job):
@@ -224,14 +229,14 @@ class Generator:
         found = self.tiers.find_permanent(content_hash)
         if found is not None:
             return found
-        # A clip that was made while no shared tier took it, or is left of one that was removed.
+        # Only this host has it: it was made while no shared tier worked, or its permanent copy was removed.
         found = self.tiers.find_local(content_hash)
         if found is not None and not Clip.objects.with_audio().filter(content_hash=content_hash).exists():
             self.tiers.store_permanently(found.entry)
         return found
 
     def _is_to_be_made_again(self, job: GenerationJob) -> bool:
-        """Whether nobody has made it since somebody asked for that."""
+        """Whether staff asked for a new clip (`newer_than`) and nobody has made it since."""
         if job.newer_than is None:
             return False
         clips = Clip.objects.with_audio().filter(content_hash=job.content_hash)
@@ -244,16 +249,17 @@ class Generator:
             return True
 
     def _follow(self, job: GenerationJob) -> Entry | None:
-        """Wait for whoever is making it, in another process or host; None when it is our turn to try."""
+        """Wait for the process that is making the clip; None when it is our turn to try."""
         holder = self.leases.holder(job.content_hash)
         owner = holder.owner if holder else ""
+        # Another owner means that the first one released the lease or died: look for the clip, then try.
         while holder is not None and holder.owner == owner:
             self._check_not_refused(holder.error)
             connections.close_all()
             time.sleep(FOLLOW_SECONDS)
             holder = self.leases.holder(job.content_hash)
         if self._is_to_be_made_again(job):
-            return None  # whoever had the lease only looked
+            return None  # the other process did not make it again
         found = self.tiers.find(job.content_hash)
         return found.entry if found else None
 

@@ -1,4 +1,4 @@
-"""GenerationJob: everything that is known about a clip that has to be made."""
+"""GenerationJob: all facts about a clip that has to be made."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ PARTS_AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class GenerationJob:
-    """A clip to make. Equal content hashes are one job, whoever asks.
+    """A clip to make. Jobs with equal content hashes are one job.
 
-    `parts_at_once` bounds the provider calls for a text that is too long for one. `made_ahead`: no listener
-    has asked for it. `newer_than`: a clip that is there is made again unless it is newer than this; it plays
-    until the new one is kept, and stays where that fails. `is_on_record`: the caller has just touched the
-    clip's row, so it is there and no prune takes it meanwhile.
+    `parts_at_once` limits the provider calls at once for a text that is too long for one call. `made_ahead`:
+    no listener has asked for it. `newer_than`: make the clip again unless the stored one is newer than this;
+    the old clip plays until the new one is stored, and stays if that fails. `is_on_record`: the caller has
+    just touched the clip's row, so it exists and no prune can remove it meanwhile.
     """
 
     request: SpeechRequest

@@ -1,4 +1,4 @@
-"""Recording: one voice speaking, any number of listeners."""
+"""Recording: one clip being spoken, which any number of requests can read."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Make = Callable[["Recording"], Entry]
 
 
 class Recording:
-    """A clip in the making, which listeners may join early or late.
+    """A clip being made, which listeners may join at any time.
 
-    `make` runs in a thread of its own, hands chunks over with `append` as they come, and returns the whole
-    clip once it has been checked and kept. It goes on when listeners leave. What it raises reaches all of
-    them. The methods that end a recording are named as those of `concurrent.futures.Future`.
+    `make` runs in its own thread, calls `append` for each chunk, and returns the clip once it is checked and
+    stored. It continues when all listeners leave. Its error reaches every listener. The methods that end a
+    recording have the names of `concurrent.futures.Future`.
     """
 
     def __init__(self, make: Make, *, on_end: Callable[[], None] = lambda: None) -> None:
@@ -29,33 +29,33 @@ class Recording:
         self._chunks: list[bytes] = []
         self._entry: Entry | None = None
         self._error: SpeechError | None = None
-        self._has_listeners = False  # who hear each byte as it comes
+        self._has_listeners = False  # some listener gets each byte as it comes
         self._is_synthesized = False
-        self.is_made_here = False  # set by `make` when this process, and no other, does the speaking
+        self.is_made_here = False  # `make` sets it when this process calls the provider
 
     def start(self) -> Recording:
         threading.Thread(target=self._run, name="recording", daemon=True).start()
         return self
 
     def append(self, chunk: bytes) -> None:
-        """The next bytes of the clip, for everyone who listens."""
+        """Add the next bytes of the clip for every listener."""
         with self._changed:
             self._chunks.append(chunk)
             self._changed.notify_all()
 
     def mark_synthesized(self) -> None:
-        """The voice has done its part; what is left is to keep the clip."""
+        """Note that the voice is finished and only storing is left."""
         with self._changed:
             self._is_synthesized = True
             self._changed.notify_all()
 
     def wait_until_synthesized(self) -> None:
-        """Return once no voice is needed for it any more, however it ends."""
+        """Wait until the voice is finished, with or without success."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_synthesized or self.done)
 
     def discard(self) -> bool:
-        """Forget the bytes that have come; False when somebody listens who has been sent them."""
+        """Drop the bytes for a retry; False if a listener may already have received some of them."""
         with self._changed:
             if self._chunks and self._has_listeners:
                 return False
@@ -63,14 +63,14 @@ class Recording:
             return True
 
     def set_exception(self, error: SpeechError) -> None:
-        """End it for everyone who listens; what `make` still brings goes nowhere."""
+        """End the recording with this error for every listener, and ignore later results of `make`."""
         with self._changed:
             if not self.done:
                 self._error = error
                 self._changed.notify_all()
 
     def wait_for_sound(self) -> None:
-        """Return when there is something to send; raise what went wrong before there was."""
+        """Wait for the first bytes or the end. Raises the error if it came before the first byte."""
         with self._changed:
             self._has_listeners = True
             self._changed.wait_for(lambda: self._chunks or self.done)
@@ -78,14 +78,14 @@ class Recording:
                 raise self._error
 
     def result(self) -> Entry:
-        """The clip, once it has been checked and kept. Raises SpeechError where that fails."""
+        """Wait for the whole clip, checked and stored. Raises SpeechError."""
         with self._changed:
             self._changed.wait_for(lambda: self.done)
             return self._result()
 
     @property
     def entry(self) -> Entry | None:
-        """The whole clip, if it is there already."""
+        """The whole clip, or None if it is not finished. Does not wait."""
         return self._entry
 
     @property
@@ -93,7 +93,7 @@ class Recording:
         return self._error
 
     def chunks(self) -> Iterator[bytes]:
-        """Everything from the first byte on. Ends only when the clip is whole and kept; raises otherwise."""
+        """Yield all bytes from the first one. Ends normally only once the clip is whole and stored."""
         sent = 0
         while fresh := self._chunks_from(sent):
             sent += len(fresh)
@@ -103,7 +103,7 @@ class Recording:
             yield entry.audio
 
     def _chunks_from(self, start: int) -> list[bytes]:
-        """What came since; waits for it, and is empty once there is no more to come."""
+        """Wait for chunks after `start`; returns none at the end of the recording."""
         with self._changed:
             self._has_listeners = True
             self._changed.wait_for(lambda: len(self._chunks) > start or self.done)
@@ -127,18 +127,14 @@ class Recording:
         except SpeechError as expected:
             error = expected
         except BaseException as unexpected:
-            # The kind only: a message may quote the words.
-            logger.error(
-                "A recording failed: %s.", type(unexpected).__name__, exc_info=_without_message(unexpected)
-            )
+            # Log the type and the traceback only: a library's message may quote the text.
+            kind = type(unexpected).__name__
+            wordless = RuntimeError(kind).with_traceback(unexpected.__traceback__)
+            logger.error("A recording failed: %s.", kind, exc_info=wordless)
             error = SpeechError()
+        # Before it is done, so that no later request joins a recording that has ended.
         self._on_end()
         with self._changed:
             if not self.done:
                 self._entry, self._error = entry, error
             self._changed.notify_all()
-
-
-def _without_message(error: BaseException) -> BaseException:
-    """Keep the place in the code, and leave out words that a library may have put into the message."""
-    return RuntimeError(type(error).__name__).with_traceback(error.__traceback__)

@@ -1,4 +1,4 @@
-"""Synthesizer: a job in, the bytes of one whole clip out; calls, pays, checks, tries again, joins."""
+"""Synthesizer: turns a job into one whole clip. It calls, pays, checks, retries and joins parts."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ from ttscache.token_usage import TokenUsage
 
 logger = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3
-LONGEST_PAUSE_SECONDS = 4.0
-SPARE_BYTES, SPARE_SECONDS = 32 * 1024**2, 600
+MAX_ATTEMPTS = 3  # each one may cost
+LONGEST_PAUSE_SECONDS = 4.0  # if the provider asks for a longer one, the caller gets the error at once
+SPARE_BYTES, SPARE_SECONDS = 32 * 1024**2, 600  # how much of paid parts is kept, and how long
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class ProviderCall:
 
 
 class Synthesizer:
-    """Speaks for one process. Circuit breaker and budget have to allow each call, and the ledger shows it."""
+    """Speaks for one process. The circuit breaker and the budget allow each call; the ledger records it."""
 
     def __init__(
         self,
@@ -77,16 +77,16 @@ class Synthesizer:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._calls: set[ProviderCall] = set()
-        # Parts that are paid for, should another one of their clip fail and the clip be asked for again.
+        # Parts that are paid for, kept in case another part of their clip fails and the clip is tried again.
         self._spare: TTLCache[SpeechRequest, SynthesizedClip] = TTLCache(
             SPARE_BYTES, SPARE_SECONDS, getsizeof=lambda _, part: len(part.audio)
         )
 
     def synthesize(self, job: GenerationJob, recording: Recording) -> SynthesizedClip:
-        """The whole clip; a text that is too long for one call is spoken in parts, so many at once.
+        """Return the whole clip; a text that is too long for one call is spoken in parts.
 
-        Listeners hear a clip grow where it is one call of a voice that streams. Money is set aside for all of
-        it, or for nothing.
+        Listeners get bytes early only if the clip is one call of a voice that streams. The budget is reserved
+        for all parts or none. Raises SpeechError.
         """
         request = job.request
         if not self.provider.can_speak(request):
@@ -97,7 +97,7 @@ class Synthesizer:
         spoken = {part: self._spare[part] for part in parts if part in self._spare}
         missing = [part for part in dict.fromkeys(parts) if part not in spoken]
         reservations = self.budget.reserve(*map(most_usd, missing))
-        connections.close_all()  # the voice takes seconds; others need the connection meanwhile
+        connections.close_all()  # the call takes seconds; other threads need the connection
         calls = [
             ProviderCall(part, job.content_type, reservation)
             for part, reservation in zip(missing, reservations, strict=True)
@@ -108,12 +108,12 @@ class Synthesizer:
         spoken |= self._all_parts(calls, recording, job.parts_at_once)
         audio = sound.join([spoken[part].audio for part in parts], request.audio_format)
         whole = _checked(audio, request)
-        for part in parts:  # whoever asks for the clip once more wants it said anew
+        for part in parts:  # a later request for this clip wants it spoken again
             self._spare.pop(part, None)
         return whole
 
     def record_unfinished(self) -> None:
-        """Record what is still under way, for a process that ends: the calls may cost all the same."""
+        """Record calls under way when the process ends, because the provider may charge for them."""
         with self._lock:
             unfinished = list(self._calls)
         for call in unfinished:
@@ -122,7 +122,7 @@ class Synthesizer:
     def _all_parts(
         self, calls: list[ProviderCall], recording: Recording, at_once: int
     ) -> dict[SpeechRequest, SynthesizedClip]:
-        """All or none: once a part has failed, those that have not begun are not paid for any more."""
+        """Speak all parts or fail. Once one fails, parts that have not begun are cancelled and not paid."""
         begun: set[ProviderCall] = set()
 
         def synthesize(call: ProviderCall) -> SynthesizedClip:
@@ -134,8 +134,8 @@ class Synthesizer:
                 spoken = {call.request: _submit(pool, synthesize, call) for call in calls}
                 return {request: part.result() for request, part in spoken.items()}
             except BaseException:
-                # A part whose submission failed may run all the same: the pool queues it before it starts a
-                # thread. Once the pool is shut down, those that have not begun never will.
+                # A part whose submission failed may still run, because the pool queues it before it starts a
+                # thread. Shut the pool down first: parts that have not begun by then never will.
                 pool.shutdown(cancel_futures=True)
                 for call in calls:
                     if call not in begun:
@@ -143,17 +143,17 @@ class Synthesizer:
                 raise
 
     def _synthesize_part(self, call: ProviderCall, recording: Recording) -> SynthesizedClip:
-        self._require_offered(call)  # another part may have found it gone
+        self._require_offered(call)  # another part may have found the model gone
         spoken = self._cut_to_fit(call, recording, 1, is_heard=False)
-        if call.content_type != ContentType.RESPONSE:
-            with suppress(OverflowError):  # larger than all that may be spared
+        if call.content_type != ContentType.RESPONSE:  # a person's own words are never kept
+            with suppress(OverflowError):  # the part alone is larger than SPARE_BYTES
                 self._spare[call.request] = spoken
         return spoken
 
     def _cut_to_fit(
         self, call: ProviderCall, recording: Recording, parts_at_once: int, *, is_heard: bool
     ) -> SynthesizedClip:
-        """One call; in smaller parts where the service takes less than was known so far."""
+        """Speak in one call, or in smaller parts if the service turns out to take less text."""
         try:
             return self._with_retries(call, recording, is_heard=is_heard)
         except InputTooLong:  # refused before its first byte, so it cost nothing
@@ -162,7 +162,7 @@ class Synthesizer:
             return self.synthesize(GenerationJob(call.request, call.content_type, parts_at_once), recording)
 
     def _with_retries(self, call: ProviderCall, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
-        """A text that fits into a call; tried again while nobody has heard a byte and trouble may pass."""
+        """Speak a text that fits one call. Retries while no listener has a byte and the error may pass."""
         attempt = 1
         while True:
             try:
@@ -178,6 +178,7 @@ class Synthesizer:
                     raise
                 time.sleep(_pause_seconds(attempt, error))
             attempt += 1
+            # The failed call has been settled at its own cost, so the next one needs a new reservation.
             (reservation,) = self.budget.reserve(most_usd(call.request))
             connections.close_all()
             call = replace(call, reservation=reservation)
@@ -189,14 +190,14 @@ class Synthesizer:
             self.budget.settle(call.reservation, 0.0)
             raise
         finally:
-            connections.close_all()  # the voice takes seconds
+            connections.close_all()  # the call takes seconds
 
     def _guarded_call(self, call: ProviderCall, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
-        """One call, if it may be made; where not, its money goes back."""
+        """Make one call if it is allowed, else return its reservation."""
         is_made = False
         try:
             if recording.error is not None:
-                raise recording.error  # broken off: nobody waits for another call
+                raise recording.error  # cancelled: nobody waits for another call
             with self.circuit.call():
                 is_made = True
                 return self._provider_call(call, recording if is_heard else None)
@@ -205,8 +206,10 @@ class Synthesizer:
                 self.budget.settle(call.reservation, 0.0)
 
     def _provider_call(self, call: ProviderCall, recording: Recording | None) -> SynthesizedClip:
-        """Recorded however it ends: by the tokens that it used, where the provider says so; else what gave no
-        sound cost nothing."""
+        """Make one call and record its cost, however it ends.
+
+        A failed call costs the tokens that the provider reports; without a report and without sound, nothing.
+        """
         chunks: list[bytes] = []
         usage: TokenUsage | None = None
 
@@ -222,7 +225,7 @@ class Synthesizer:
             spoken = _checked(b"".join(chunks), call.request)
         except BaseException as error:
             if isinstance(error, ModelRetired):
-                note_gone(call.request.model)  # first of all, so that no other call begins
+                note_gone(call.request.model)  # noted first, so that no other call begins
             code = _recorded_as(error)
             if isinstance(error, SpeechError):
                 usage = usage or error.usage
@@ -237,7 +240,7 @@ class Synthesizer:
     def _end(self, call: ProviderCall, outcome: str, usd: float) -> None:
         with self._lock:
             if call not in self._calls:
-                return  # it was recorded when the process began to end
+                return  # `record_unfinished` has recorded it
             self._calls.remove(call)
         self._ledger.record_call(call.request, call.content_type, usd, outcome)
         self.budget.settle(call.reservation, usd)
@@ -248,14 +251,14 @@ def _submit(
 ) -> Future[SynthesizedClip]:
     try:
         return pool.submit(synthesize, call)
-    except RuntimeError as error:  # no thread to be had
+    except RuntimeError as error:  # the system cannot start a thread
         raise Busy from error
 
 
 def _hear_all(
     speaking: Generator[bytes, None, TokenUsage | None], hear: Callable[[bytes], None]
 ) -> TokenUsage | None:
-    """Each chunk as it comes; returns the tokens that the call used, where the provider reckons by them."""
+    """Pass each chunk on as it comes; returns the tokens used, or None if the provider reports none."""
     while True:
         try:
             chunk = next(speaking)
@@ -278,7 +281,7 @@ def _recorded_as(error: BaseException) -> str:
 
 
 def _pause_seconds(attempt: int, error: SpeechError) -> float:
-    """Exponential backoff with jitter, after what the provider asks for (RFC 9110, Retry-After)."""
+    """Exponential backoff with jitter, added to the provider's Retry-After (RFC 9110, section 10.2.3)."""
     if isinstance(error, ConnectionClosed | Reworded):
-        return 0.0  # the provider is not in trouble
+        return 0.0  # the provider works
     return (error.retry_after_seconds or 0) + random.uniform(0.2, 0.4) * 2.0 ** (attempt - 1)

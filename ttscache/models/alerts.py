@@ -1,4 +1,4 @@
-"""Trouble that staff are told about."""
+"""Alert: trouble that is mailed to staff and shown to them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.utils import timezone
 
 class AlertQuerySet(models.QuerySet["Alert"]):
     def open(self) -> Self:
-        """What staff have to know: it goes on, and has gone on for long enough."""
+        """Alerts that staff should see: not over, and not so new that they may pass by themselves."""
         return self.filter(over_at__isnull=True, due_at__lte=timezone.now())
 
 
 class Alert(models.Model):
-    """Trouble, from when it was first seen until it was over. One row is open for a kind and its subject."""
+    """Trouble, from its first sight until it is over. A kind and its subject have at most one open row."""
 
     class Kind(models.TextChoices):
         KEY_REFUSED = "key_refused", "The voice service refuses our key"
@@ -31,7 +31,7 @@ class Alert(models.Model):
     subject = models.CharField(max_length=100, default="", blank=True)  # a kind of clip, a host, or a model
     says = models.CharField(max_length=300)
     since = models.DateTimeField()
-    due_at = models.DateTimeField()  # before that it may still pass without anyone being told
+    due_at = models.DateTimeField()  # staff are not told earlier, because it may pass by itself
     mailed_at = models.DateTimeField(null=True, blank=True)
     over_at = models.DateTimeField(null=True, blank=True)
     over_mailed_at = models.DateTimeField(null=True, blank=True)

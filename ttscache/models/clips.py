@@ -20,7 +20,7 @@ from ttscache.speech import LEGACY_MODEL, SpeechRequest
 
 
 class ContentType(models.TextChoices):
-    """What kind of text a clip says; figures are given by these four."""
+    """The kind of text that a clip says. All figures are given by these four."""
 
     NARRATIVE = "narrative", "Narrative"  # intro, outro, greeting, system clips
     QUESTION = "question", "Question"
@@ -29,7 +29,7 @@ class ContentType(models.TextChoices):
 
 
 class PermanentStore(models.TextChoices):
-    """Which permanent tier has a clip's bytes."""
+    """The permanent tier that holds a clip's bytes."""
 
     DATABASE = "database", "Database"
     STORAGE = "storage", "Object storage"
@@ -39,50 +39,50 @@ _KINDS = frozenset(ContentType.values)
 
 
 def kind_of(content_type: str) -> str:
-    """One of the four, also for the kinds that the earlier system knew besides (greeting, outro)."""
+    """Return one of the four kinds; kinds of the earlier system (greeting, outro) count as narrative."""
     return content_type if content_type in _KINDS else ContentType.NARRATIVE
 
 
-ACCESS_PRECISION = timedelta(hours=1)  # how exactly "last asked for" is known
+ACCESS_PRECISION = timedelta(hours=1)  # of `last_accessed_at`: a clip is touched at most once an hour
 
 
 def has_audio(path: str = "") -> Q:
-    """The clips that play without a provider call. `path` leads to them from another table, e.g. `clip__`."""
+    """Condition for clips that play without a provider call. `path` leads to the clip, e.g. `clip__`."""
     return Q(**{f"{path}stored_at__isnull": False, f"{path}is_active": True})
 
 
-# Made of what one person said; a reflection until somebody has declared it fit for others.
+# Made from one person's words. A reflection is private until somebody has declared it fit for others.
 IS_PRIVATE = Q(content_type=ContentType.RESPONSE) | Q(content_type=ContentType.ANALYSIS, is_shareable=False)
 
 
 class ClipQuerySet(models.QuerySet["Clip"]):
     def with_audio(self) -> Self:
-        """Those that play without a provider call."""
+        """Clips that play without a provider call."""
         return self.filter(has_audio())
 
     def in_voice(self, voice: str) -> Self:
-        """Those in this voice; all, where it is empty."""
+        """Clips in this voice, or all if it is empty."""
         return self.filter(voice=voice) if voice else self
 
     def not_private(self) -> Self:
-        """Those whose words staff may read; see `Clip.is_private`."""
+        """Clips whose text staff may read; see `Clip.is_private`."""
         return self.exclude(IS_PRIVATE)
 
     def stored_by(self, store: PermanentStore) -> Self:
-        """Those whose bytes are there, in use or not."""
+        """Clips whose bytes are in this store, also those that are switched off."""
         return self.filter(stored_in=store, stored_at__isnull=False)
 
     def never_played(self) -> Self:
-        """Those that were made ahead, and nobody has asked for to this day."""
+        """Clips that were made ahead and never requested."""
         is_asked_for = Exists(DailyRequests.objects.filter(content_hash=OuterRef("content_hash")))
         return self.with_audio().filter(~is_asked_for, made_ahead=True)
 
     def unexamined(self) -> Self:
-        """Clips of the earlier system whose bytes nobody has looked at yet."""
+        """Clips of the earlier system whose bytes have not been checked yet."""
         return self.with_audio().filter(adopted_at__isnull=False, checksum="", file__isnull=False)
 
     def voice_models(self) -> list[str]:
-        """The voice models of all clips. One look at the index for each, as there are few."""
+        """The voice models of all clips. They are few: one index lookup each is quicker than DISTINCT."""
         found: list[str] = []
         while model := self.filter(model__gt=found[-1] if found else "").aggregate(first=Min("model"))[
             "first"
@@ -91,26 +91,28 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         return found
 
     def protect(self, content_hashes: Iterable[str]) -> None:
-        """Before pins or items are made for them, in one transaction: whoever removes one of them now is
-        waited for, and whoever comes later finds it asked for lately. What is gone has to be recorded anew.
+        """Touch these clips before pins or items refer to them, in the same transaction.
+
+        It waits for a prune that is removing one of them; a later prune finds it requested lately. Record
+        removed clips again afterwards.
         """
         held_for_good = Pin.objects.filter(content_hash=OuterRef("content_hash"), until__isnull=True)
         self.filter(~Exists(held_for_good)).touch_all(content_hashes)
 
     def record(self, request: SpeechRequest, content_type: str) -> Clip:
-        """The record of a text that may be spoken, made when it is new."""
+        """Return the record of a text that may be spoken; create it if it is new."""
         self.record_all([request], content_type)
         return self.get(content_hash=request.content_hash)
 
     def record_all(
         self, requests: Iterable[SpeechRequest], content_type: str, *, are_shareable: bool = False
     ) -> None:
-        """The same for many texts at once; those on record already stay as they are.
+        """Create the records of many texts; existing ones stay as they are.
 
-        `are_shareable` declares all of them fit for others, but for what is a person's own words.
+        `are_shareable` declares all of them fit for others, except a person's own words.
         """
         clips = [Clip.of(request, content_type) for request in requests]
-        clips.sort(key=attrgetter("content_hash"))  # two who record the same do not wait for each other
+        clips.sort(key=attrgetter("content_hash"))  # sorted against deadlocks with another process
         self.bulk_create(clips, ignore_conflicts=True, unique_fields=["content_hash"])
         if are_shareable:
             for some in in_batches(sorted(clip.content_hash for clip in clips)):
@@ -118,7 +120,7 @@ class ClipQuerySet(models.QuerySet["Clip"]):
                 unshared.exclude(content_type=ContentType.RESPONSE).update(is_shareable=True)
 
     def touch_or_record(self, request: SpeechRequest, content_type: str) -> None:
-        """Put it on record, or note that it was asked for now; one statement, which waits for a prune."""
+        """Create the record, or set its last request to now. One statement, which waits for a prune."""
         self.bulk_create(
             [Clip.of(request, content_type)],
             update_conflicts=True,
@@ -128,20 +130,20 @@ class ClipQuerySet(models.QuerySet["Clip"]):
 
     @transaction.atomic
     def touch_all(self, content_hashes: Iterable[str]) -> None:
-        """Note that it was now, unless that is known to the hour already."""
+        """Set the last request to now, unless it is already known to the hour."""
         for some in in_batches(sorted(content_hashes)):
             unnoted = self.filter(content_hash__in=some, last_accessed_at__lt=Now() - ACCESS_PRECISION)
-            # Locked in one order: two processes that note the same clips do not wait for each other.
+            # Lock in one order, so that two processes that touch the same clips cannot deadlock.
             locked = unnoted.order_by("content_hash").select_for_update()
             self.filter(pk__in=locked.values("pk")).update(last_accessed_at=Now())
 
 
 class Clip(models.Model):
-    """The record of a text that may be spoken in one rendition; its audio may be there or not.
+    """The record of a text that may be spoken in one rendition, with or without audio.
 
-    The first ten columns are the earlier system's and keep their names. `audio_file_path` is the name of the
-    object where the clip is kept in object storage; `audio_file_size` is the size of the clip as it is heard,
-    `stored_size` that of its bytes at rest in their `encoding`.
+    The first ten columns keep the names of the earlier system. `audio_file_path` is the object's name, if the
+    clip is in object storage. `audio_file_size` is the size in bytes of the clip as it is played,
+    `stored_size` that of the bytes at rest in their `encoding`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -159,7 +161,7 @@ class Clip(models.Model):
     )
     is_active = models.BooleanField(default=True, db_default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    last_accessed_at = models.DateTimeField("last asked for", db_default=Now(), editable=False)
+    last_accessed_at = models.DateTimeField("last requested", db_default=Now(), editable=False)
 
     model = models.CharField(max_length=100, default=LEGACY_MODEL, db_default=LEGACY_MODEL)
     audio_format = models.CharField(max_length=10, default="mp3", db_default="mp3")
@@ -196,7 +198,7 @@ class Clip(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["last_accessed_at"], name="clip_last_accessed"),
-            models.Index(  # all that is asked about what is held, without reading a row
+            models.Index(  # answers the storage figures without reading a row
                 fields=["content_type", "stored_in", "encoding", "stored_size", "audio_file_size"],
                 condition=has_audio(),
                 name="clip_held",
@@ -241,19 +243,19 @@ class Clip(models.Model):
 
     @property
     def is_ready(self) -> bool:
-        """Whether it plays without a provider call."""
+        """Whether the clip plays without a provider call."""
         return self.stored_at is not None and self.is_active
 
     @property
     def is_private(self) -> bool:
-        """Whether its words are of what one person said, so that staff are not shown them."""
+        """Whether the text comes from one person's words, so that staff must not see it."""
         if self.content_type == ContentType.ANALYSIS:
             return not self.is_shareable
         return self.content_type == ContentType.RESPONSE
 
 
 class ClipFile(models.Model):
-    """A clip's bytes, where the permanent tier is the database."""
+    """The bytes of a clip that is stored in the database."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     cache = models.OneToOneField(Clip, on_delete=models.CASCADE, related_name="file")

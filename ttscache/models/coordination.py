@@ -1,4 +1,4 @@
-"""What processes and hosts tell each other: leases, and reports about themselves."""
+"""Rows by which processes and hosts coordinate: leases, and reports about themselves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class Lease(models.Model):
-    """The right to do one thing, over all processes and hosts, until a moment on the database's clock."""
+    """The right of one process among all hosts to do a thing, until a moment on the database's clock."""
 
     name = models.CharField(max_length=80, primary_key=True)
     owner = models.CharField(max_length=120)
@@ -20,7 +20,7 @@ class Lease(models.Model):
 
 
 class ProcessReport(models.Model):
-    """What one process last said about itself; its host's figures are sums of these."""
+    """The last report of one process. The figures of a host are sums of these."""
 
     host = models.CharField(max_length=100)
     process = models.CharField(max_length=40)

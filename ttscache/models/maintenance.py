@@ -1,4 +1,4 @@
-"""What cleaning up needs to know: prunes, invalidated copies, objects to delete, which database this is."""
+"""Rows of maintenance: prunes, invalidated copies, objects to delete, the identity of this database."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from django.utils import timezone
 
 
 class PendingDeletion(models.Model):
-    """An object that no record names, or not yet; removed from `remove_after` on, unless one does by then.
+    """An object that no record names. It is removed after `remove_after` unless a record names it by then.
 
-    Written before the object is, so that whoever is killed in between leaves nothing that is not known.
+    The row is written before the object, so that a process killed in between leaves no unknown object.
     """
 
     name = models.TextField(primary_key=True)
@@ -21,10 +21,10 @@ class PendingDeletion(models.Model):
 
 
 class DatabaseIdentity(models.Model):
-    """Which database this is, for a bucket that holds its clips. One row, written once."""
+    """The identity that marks a bucket as this database's. One row, written once."""
 
     name = models.UUIDField(default=uuid.uuid4, editable=False)
-    # The model that speaks where TTS_MODEL is not set: chosen once, never changed by an upgrade or a date.
+    # The model if TTS_MODEL is not set: chosen once, never changed by an upgrade or a date.
     default_model = models.CharField(max_length=100, default="", blank=True, editable=False)
 
     class Meta:
@@ -39,18 +39,16 @@ class DatabaseIdentity(models.Model):
 
 
 class Invalidation(models.Model):
-    """A clip that was removed or has other bytes now, for every process and host that may hold a copy of it.
-    Kept for some days.
-    """
+    """A clip that was removed or replaced. Every process reads it to drop its copy. Kept for some days."""
 
     content_hash = models.CharField(max_length=32)
     removed_at = models.DateTimeField(db_default=Now(), db_index=True, editable=False)
 
 
 class Replaced(models.Model):
-    """The bytes at rest of a clip that was made again: how many there were, since when, and until when.
+    """The size and lifetime of bytes that a new version of a clip replaced.
 
-    So what grows is told from what only changes. Kept for some weeks.
+    Storage figures use it to tell growth from replacement. Kept for some weeks.
     """
 
     stored_bytes = models.BigIntegerField()
@@ -62,10 +60,10 @@ class Replaced(models.Model):
 
 
 class PruneRun(models.Model):
-    """One prune: what it found, and how much of it is gone. `requested_by` is a person or a program.
+    """One prune: the clips on its list, and how many are removed. `requested_by` is a person or a program.
 
-    A planned run removes nothing: it is a list that staff look at, and `started_at` is when it was made.
-    The figures that begin with `listed` are those of the list, the others those of what is gone.
+    A planned run removes nothing: staff look at its list, and `started_at` is when that was made. Figures
+    that begin with `listed` count the list, the others count removed clips.
     """
 
     class State(models.TextChoices):
@@ -88,7 +86,7 @@ class PruneRun(models.Model):
     freed_bytes = models.BigIntegerField(default=0)
     remake_cost_microusd = models.BigIntegerField(default=0)
     kept_back = models.IntegerField(default=0)
-    # Of clips that cannot be bought again, after their count was typed back. `days` says nothing then.
+    # Removes clips that cannot be bought again, after staff typed their count. `days` then has no meaning.
     is_of_irreplaceable = models.BooleanField(default=False, db_default=False)
 
     class Meta:
@@ -100,7 +98,7 @@ class PruneRun(models.Model):
 
 
 class PruneBatch(models.Model):
-    """Clips on the list of a prune that it has not looked at yet. None are left when it is at its end."""
+    """Clips on the list of a prune that it has not handled yet. A finished prune has none."""
 
     run = models.ForeignKey(PruneRun, models.CASCADE, related_name="batches")
     content_hashes = models.JSONField()

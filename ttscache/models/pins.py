@@ -1,4 +1,4 @@
-"""Why a clip is held: who may hear it, and whether it may be deleted."""
+"""Pin: the reason why a clip is held."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ class PinQuerySet(models.QuerySet["Pin"]):
         return self.filter(Q(until__isnull=True) | Q(until__gt=Now()))
 
     def published(self) -> Self:
-        """What listeners hear now: anyone may keep it for as long as its address holds."""
+        """Pins of clips that listeners hear now. Anyone may cache them under their versioned URL."""
         return self.in_force().filter(reason__in=[Pin.Reason.LIVE, Pin.Reason.SYSTEM])
 
     def audible(self) -> Self:
-        """What anyone may hear without a token. To be popular is no reason: that is for each text to say."""
+        """Pins that let anyone hear a clip without a token. A frequent clip is not public by itself."""
         return self.in_force().exclude(reason__in=[Pin.Reason.DRAFT, Pin.Reason.FREQUENT])
 
 
 class Pin(models.Model):
-    """Why a clip is held: who may hear it and whether it may go, without knowing what it is part of."""
+    """A reason to hold a clip. Pins decide who may hear it and whether it may be deleted."""
 
     class Reason(models.TextChoices):
         LIVE = "live", "Live"
         SYSTEM = "system", "System clip"
-        RECENT = "recent", "Live until lately"
+        RECENT = "recent", "Recently live"
         BANK = "bank", "Reflection bank"
         DRAFT = "draft", "Draft"
         FREQUENT = "frequent", "Frequent reflection"

@@ -1,4 +1,4 @@
-"""Who plays each listener voice: now, next and before."""
+"""Rendition: the provider's voice that plays a listener voice, now, next or before."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ttscache.speech import VoiceRendition
 
 class RenditionQuerySet(models.QuerySet["Rendition"]):
     def live(self) -> Self:
-        """Those that listeners hear, one for each listener voice."""
+        """The renditions that listeners hear, one for each listener voice."""
         return self.filter(state=Rendition.State.LIVE)
 
     def pending(self) -> Self:
-        """Those whose clips are being made; at most one for each listener voice."""
+        """The renditions whose clips are being made, at most one for each listener voice."""
         return self.filter(state=Rendition.State.PENDING)
 
 
 class Rendition(models.Model):
-    """Who plays a listener voice, and how. A pending one takes over whole, once all its clips are there."""
+    """The provider's voice that plays a listener voice. A pending one goes live once all its clips exist."""
 
     class State(models.TextChoices):
         PENDING = "pending", "Being prepared"
@@ -76,10 +76,10 @@ class Rendition(models.Model):
 
 
 class InstallationSettings(models.Model):
-    """The renditions that the settings of one installation ask for, and since when they do.
+    """The renditions that the settings of one installation ask for, and since when.
 
-    Several hosts restart one after the other with new settings. Each one's settings are followed when they
-    change, and not at each start, so that a host with old settings that starts again undoes nothing.
+    Hosts restart one after the other with new settings. A host's settings take effect when they change, not
+    at each start, so that a restart of a host with old settings undoes nothing.
     """
 
     installation = models.CharField(max_length=500, unique=True)  # its host, and the folder of its clips

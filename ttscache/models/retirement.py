@@ -1,4 +1,4 @@
-"""What speech services say of their models: until when they offer them, and which they no longer have."""
+"""ModelNotice: the day on which a speech service retires a model, and models that it no longer has."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class ModelNoticeQuerySet(models.QuerySet["ModelNotice"]):
 class ModelNotice(models.Model):
     """One model of one speech service.
 
-    `service` is a fingerprint of address and key. Other settings have other rows, so a change of settings
-    forgets what an earlier service refused, and two hosts with different settings do not disturb each other.
+    `service` is a fingerprint of address and key. Other settings have other rows, so new settings do not
+    inherit an earlier service's refusals, and hosts with different settings do not disturb each other.
     """
 
     service = models.CharField(max_length=16)

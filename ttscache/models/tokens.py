@@ -1,4 +1,4 @@
-"""Tokens for callers of the API."""
+"""ApiToken: tokens for callers of the API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 
 class ApiToken(models.Model):
-    """A caller's right to free text and figures. Only a digest is kept, so the table opens no door."""
+    """A caller's right to free text and figures. Only a digest is stored, so a leaked table is useless."""
 
     name = models.CharField(max_length=100, unique=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
@@ -26,7 +26,7 @@ class ApiToken(models.Model):
 
     @classmethod
     def issue(cls, name: str, *, is_admin: bool = False) -> str:
-        """Make a token and return it; it cannot be shown again."""
+        """Create a token and return it. It cannot be shown again."""
         token = secrets.token_urlsafe(32)
         cls.objects.create(name=name, digest=cls.digest_of(token), is_admin=is_admin)
         return token

@@ -1,4 +1,4 @@
-"""What is counted: requests, provider calls, sounds in browsers, and the budget of a day."""
+"""Counters: requests, provider calls, playback in browsers, and the budget of a day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 
 class Usage(models.Model):
-    """Clips asked for in one hour, by kind, voice, outcome and latency bucket. No person, no text."""
+    """Requests of one hour, by kind, voice, outcome and latency bucket. Names no person and no text."""
 
     hour = models.DateTimeField()
     content_type = models.CharField(max_length=50)
@@ -36,7 +36,7 @@ class Usage(models.Model):
 
 
 class Spending(models.Model):
-    """Provider calls of one hour, background work included, at the price of the time."""
+    """Provider calls of one hour, including background work, at the price of that time."""
 
     hour = models.DateTimeField()
     content_type = models.CharField(max_length=50)
@@ -60,8 +60,10 @@ class Spending(models.Model):
 
 
 class PlaybackStart(models.Model):
-    """Clips that began to sound in browsers, by how long people waited for them. No person, no text, and no
-    proof: anybody may report one."""
+    """Clips that began to play in browsers, by waiting time. Names no person and no text.
+
+    Do not trust the figures too far: anybody can report a start.
+    """
 
     hour = models.DateTimeField()
     content_type = models.CharField(max_length=50)
@@ -82,14 +84,14 @@ class PlaybackStart(models.Model):
 
 
 class BudgetDay(models.Model):
-    """What provider calls of one day (UTC) have cost, and what is set aside for those under way."""
+    """The cost of one day's provider calls (UTC), including reservations for those under way."""
 
     day = models.DateField(unique=True)
     committed_microusd = models.BigIntegerField(default=0)
 
 
 class DailyRequests(models.Model):
-    """How often one clip was asked for on one day (UTC)."""
+    """How often one clip was requested on one day (UTC)."""
 
     content_hash = models.CharField(max_length=32)
     day = models.DateField()
@@ -104,9 +106,9 @@ class DailyRequests(models.Model):
 
 class FlushedBatchQuerySet(models.QuerySet["FlushedBatch"]):
     def register(self, ledger: str, number: int) -> bool:
-        """Note that this batch is written in the same transaction; False if it was written already.
+        """Register a batch, in the transaction that writes it; False if it was written already.
 
-        Where the first attempt is still about to be committed, this waits for its end.
+        Waits if an earlier attempt is still about to commit.
         """
         if self.filter(ledger=ledger, number__lt=number).update(number=number, flushed_at=Now()):
             return True
@@ -114,7 +116,7 @@ class FlushedBatchQuerySet(models.QuerySet["FlushedBatch"]):
 
 
 class FlushedBatch(models.Model):
-    """The last batch of counts that one process wrote, so that none is written twice."""
+    """The last batch of counts that one process wrote; prevents writing one twice."""
 
     ledger = models.CharField(max_length=32, primary_key=True)
     number = models.BigIntegerField()
@@ -125,13 +127,13 @@ class FlushedBatch(models.Model):
 
 class LastProviderOutcomeQuerySet(models.QuerySet["LastProviderOutcome"]):
     def note(self, outcome: str, at: datetime) -> None:
-        """Unless a later one is known: batches of counts may be written late."""
+        """Store the time of this outcome, unless a later one is known: batches may be written late."""
         if not self.filter(outcome=outcome, at__lt=at).update(at=at):
             self.get_or_create(outcome=outcome, defaults={"at": at})
 
 
 class LastProviderOutcome(models.Model):
-    """When a provider call last ended in this way: as in Spending, "ok" or what was the matter."""
+    """When a provider call last ended with this outcome: "ok" or an error's code, as in Spending."""
 
     outcome = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""Clips made ahead: runs and their items."""
+"""WarmRun and WarmItem: clips that are made ahead."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ttscache.models.clips import Clip
 
 
 class Lane(models.IntegerChoices):
-    """Whose turn it is when clips are made ahead. A listener's own request waits in no lane at all."""
+    """The order in which clips are made ahead. A listener's own request never waits in a lane."""
 
-    PREFETCH = 1, "Before others: a listener is about to ask"
+    PREFETCH = 1, "First: a listener will need it soon"
     SCHEDULED = 2, "In turn"
 
 
@@ -25,7 +25,7 @@ class WarmRunQuerySet(models.QuerySet["WarmRun"]):
 
 
 class WarmRun(models.Model):
-    """Many clips made ahead. One active run for each scope: who asks again joins it."""
+    """A job that makes many clips ahead. A scope has one active run; a second request joins it."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -42,13 +42,13 @@ class WarmRun(models.Model):
     ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Keys and not names: a journey that is renamed keeps its run, and what is paid for in it.
+    # Keys instead of names: a renamed journey keeps its run and its paid clips.
     scope = models.CharField(max_length=120, help_text="The key of what is made, e.g. journey:1:nova.")
     name = models.CharField(max_length=120, default="", blank=True, help_text="What is made, in words.")
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, blank=True)
-    at_work_since = models.DateTimeField(null=True, blank=True)  # later than its start where it was held up
+    at_work_since = models.DateTimeField(null=True, blank=True)  # later than its start after a pause
     finished_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=200, choices=Pause, default="", blank=True)
     requested_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead
@@ -71,18 +71,18 @@ class WarmRun(models.Model):
 
     @property
     def label(self) -> str:
-        """What is made, as staff read it."""
+        """The run's name for staff."""
         return self.name or self.scope
 
 
 class WarmItem(models.Model):
-    """One clip of a run: made, found to be there, or failed with a reason."""
+    """One clip of a run: open, made, already there, or failed with a reason."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
         MAKING = "making", "Being made"
         DONE = "done", "Made"
-        SKIPPED = "skipped", "Was there"
+        SKIPPED = "skipped", "Already there"
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
@@ -98,7 +98,7 @@ class WarmItem(models.Model):
     owner = models.CharField(max_length=120, default="", blank=True)  # of the lease under which it is made
     characters = models.IntegerField()
     cost_microusd = models.BigIntegerField(default=0)
-    newer_than = models.DateTimeField(null=True, blank=True)  # a clip made before that is made again
+    newer_than = models.DateTimeField(null=True, blank=True)  # an older clip is made again
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The Provider protocol: a SpeechRequest in, chunks of audio out.
+"""The Provider protocol: takes a SpeechRequest and yields chunks of audio.
 
 A new provider touches these places: a module here; its name in defaults.PROVIDERS and the prices of its
 models in defaults.LIST_PRICES; `_provider` in wiring.py, which builds it; its settings in conf.py, checks.py
@@ -15,17 +15,16 @@ from ttscache.token_usage import TokenUsage
 
 
 class Provider(Protocol):
-    """A voice.
+    """A speech service.
 
-    `can_speak`: whether this model is one of its own. `parts` cuts a text that is too long for one call, at
-    the ends of sentences, and raises RequestRefused for what no call could say. `streams`: whether the first
-    chunks are worth sending on before the last has come; where `speak` yields one whole clip they are not.
-    `is_well` looks whether calls may succeed, for nothing and without raising. `rehearse` does what the first
-    call would otherwise take its time for, and calls nobody.
+    `can_speak` says whether the request's model belongs to it. `parts` cuts a text that is too long for one
+    call at the ends of sentences, and raises RequestRefused for a text that no call can speak. `streams` says
+    whether `speak` yields useful chunks before the clip is whole. `is_well` looks whether calls may succeed;
+    it must cost nothing and never raise. `rehearse` loads what the first call needs, without a call.
 
-    `speak` makes one call: it yields the clip in order, in the format of the request, and raises a
-    ProviderError or TextRefused where it fails; nothing it yielded before is then worth keeping. Where the
-    provider reckons by tokens, it returns how many the call used, and its errors carry them as `usage`.
+    `speak` makes one call. It yields the clip in order, in the format of the request. It raises a
+    ProviderError or TextRefused; the chunks before that are then useless. A provider that charges by tokens
+    returns how many the call used, and its errors carry them as `usage`.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""Several voices in one process: the model of a request decides which of them speaks it.
+"""Chooses among several providers by the model of a request.
 
-While one rendition takes over from another, clips of both may be missing.
+One process needs several, because clips of two renditions may be missing while one takes over.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ttscache.token_usage import TokenUsage
 
 
 class ProviderByModel:
-    """Hands each request to the first provider that can speak it; the first one stands for all otherwise."""
+    """Hands each request to the first provider that can speak it. `is_well` and `rehearse` ask the first."""
 
     def __init__(self, providers: Sequence[Provider]) -> None:
         self._providers = providers

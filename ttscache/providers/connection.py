@@ -1,4 +1,4 @@
-"""Connections over httpx2 (which the openai package uses), kept between calls."""
+"""Keeps connections between calls, over httpx2, which the openai package uses."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     from openai import OpenAI
 
-KEPT_SECONDS = 60.0  # a server that closes it earlier is noticed when it is next used
+KEPT_SECONDS = 60.0  # if the server closes it earlier, the next call notices
 MOST_IDLE = 16
 
 
 class Connection:
-    """A client of one connection, for one call at a time.
+    """A client with one connection, for one call at a time.
 
-    With a client of many connections nobody could tell which socket belongs to a call before its headers have
-    come, and what drips in its headers is to be cut off as well.
+    A client with many connections does not tell which socket a call uses before the headers have come. The
+    deadline needs the socket earlier, to cut off a server that sends its headers byte by byte.
     """
 
     def __init__(self, client_with: Callable[..., OpenAI]) -> None:
@@ -37,7 +37,7 @@ class Connection:
 
     @contextmanager
     def call(self, first_byte_seconds: float, total_seconds: float) -> Iterator[Deadline]:
-        """One call over this connection, which is shut when the deadline is over."""
+        """Make one call over this connection; it is shut when the deadline passes."""
         self._is_new = False
         with Deadline(first_byte_seconds, total_seconds) as deadline:
             self._deadline = deadline
@@ -49,10 +49,10 @@ class Connection:
                 self._deadline = None
 
     def was_closed(self, error: BaseException) -> bool:
-        """Whether a call failed because the server had closed the connection since the last one.
+        """Whether a call failed because the server had closed the connection since the last call.
 
-        That may show only once the request is on its way: the connection ends without a byte of an answer
-        (RFC 9112 section 9.3.1). On a new connection the same is trouble of the provider.
+        It may show only after the request is sent: the connection ends without a byte of an answer (RFC 9112,
+        section 9.3.1). On a new connection that is a failure of the provider.
         """
         import httpx2
 
@@ -63,7 +63,7 @@ class Connection:
         request.extensions["trace"] = self._trace
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
-        """Where the connection begins, and where TLS wraps it."""
+        """Note the socket when the connection begins, and again when TLS wraps it."""
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._is_new = True
             connected: socket.socket = info["return_value"].get_extra_info("socket")
@@ -73,15 +73,15 @@ class Connection:
 
 
 class Connections:
-    """Idle connections of this process. A forked child makes its own: two may not talk over one."""
+    """Idle connections of this process. A forked child opens its own: two processes must not share one."""
 
     def __init__(self, client_with: Callable[..., OpenAI]) -> None:
         self._client_with = client_with
-        self._idle: dict[int, deque[Connection]] = {}  # by process; both are safe without a lock
+        self._idle: dict[int, deque[Connection]] = {}  # by process; dict and deque need no lock here
 
     @contextmanager
     def borrowed(self) -> Iterator[Connection]:
-        """The connection that was used last, or a new one."""
+        """Lend the connection that was used last, or a new one."""
         idle = self._idle.setdefault(os.getpid(), deque())
         try:
             connection = idle.pop()

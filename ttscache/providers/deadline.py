@@ -1,4 +1,4 @@
-"""Deadline: ends one call in time, whatever it waits for."""
+"""Deadline: ends a provider call in time by shutting its socket."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ttscache.errors import ProviderTimeout
 
 
 class Deadline:
-    """Shuts the socket of a call that takes too long, in its headers as well as in its body: what drips never
-    runs into a timeout for each read.
+    """Shuts the socket of a call that takes too long, also while it waits for headers.
 
-    Whoever opens or reuses a connection for the call names its socket with `connected`.
+    A timeout for each read is not enough: a server that sends a byte now and then never reaches it. Call
+    `connected` with the socket when you open or reuse a connection for the call.
     """
 
     def __init__(self, first_byte_seconds: float, total_seconds: float) -> None:
@@ -26,7 +26,7 @@ class Deadline:
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._has_ended = False
-        self.has_sound = False  # whether a byte of it has come
+        self.has_sound = False  # the first byte has come
         self.is_over = False
 
     def __enter__(self) -> Self:
@@ -35,26 +35,26 @@ class Deadline:
 
     def __exit__(self, *_: object) -> None:
         self._stop()
-        with self._lock:  # a timer that goes off this moment must not shut the connection of the next call
+        with self._lock:  # a timer that fires now must not shut the connection of the next call
             self._has_ended = True
             self._socket = None
 
     def connected(self, connection: socket.socket) -> None:
-        """The socket that is shut when time is up; at once, where it is up already."""
+        """Name the socket to shut when time is up. If it is up already, the socket is shut at once."""
         with self._lock:
             self._socket = connection
             if self.is_over:
                 self._shut()
 
     def sound_came(self) -> None:
-        """From the first byte on, only the end of the call is bounded."""
+        """Note the first byte: from now on only the end of the call is limited."""
         if not self.has_sound:
             self.has_sound = True
             self._stop()
             self._start(self._end_at)
 
     def check(self) -> None:
-        """Raises ProviderTimeout where the end of the body was our own doing."""
+        """Raise ProviderTimeout if the body ended because this deadline shut the socket."""
         if self.is_over:
             raise ProviderTimeout
 
@@ -74,7 +74,7 @@ class Deadline:
                 self._shut()
 
     def _shut(self) -> None:
-        """Whoever reads from it learns at once that it has ended."""
+        """Shut the socket down, which wakes a thread that reads from it; closing it would not."""
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)

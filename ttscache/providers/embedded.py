@@ -1,9 +1,9 @@
-"""Speaks without network or key: a neural voice that comes inside a Python package (hibari-tts, Apache-2.0).
+"""Speaks without network or key, with the neural voice of a Python package (hibari-tts, Apache-2.0).
 
-The package holds one American English voice. Its network draws a spectrum and a pitch for every 12.5 ms, so
-other voices are made between the network and the synthesis: another pitch, and formants moved as in a shorter
-or longer throat. Its cost grows with the square of a phrase, hence the short pieces.
-The engine and numpy are loaded by the processes that speak, at their first word.
+The package has one American English voice. Its network returns a spectrum and a pitch for every 12.5 ms. The
+other voices change these before the synthesis: another pitch, and formants moved as by a shorter or longer
+throat. The work grows with the square of a phrase, so phrases are cut short. A process loads the engine and
+numpy when it first speaks.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ NOTHING_TO_SAY = "The embedded voice found nothing to say in English in this tex
 
 @dataclass(frozen=True, slots=True)
 class Timbre:
-    """Factors on the bundled voice: of its pitch (about 200 Hz), its formants, and its pace."""
+    """Factors on the bundled voice: on its pitch (about 200 Hz), its formants and its pace."""
 
     pitch: float
     formants: float
     pace: float
 
 
-# By the names of OpenAI's voices, deep to high: medians from 110 to 230 Hz. A speech recogniser understood
-# each about as well as the bundled voice; with higher formants than these it did not.
+# By the names of OpenAI's voices, from deep to high: median pitch 110 to 230 Hz. A speech recogniser
+# understood each about as well as the bundled voice; it failed with higher formants than these.
 TIMBRES = {
     "cedar": Timbre(0.50, 0.90, 0.97),
     "onyx": Timbre(0.53, 0.93, 0.95),
@@ -59,17 +59,17 @@ TIMBRES = {
 }
 
 _SAMPLE_RATE = 24_000  # hibari.SAMPLE_RATE
-_LOUDNESS, _KNEE, _PEAK = 0.1, 0.6, 0.95  # root mean square of a clip; from where, and to where, peaks bend
+_LOUDNESS, _KNEE, _PEAK = 0.1, 0.6, 0.95  # root mean square of a clip; peaks are bent between the other two
 _PIECE_CHARACTERS = 300  # of text, and of phonemes: the work grows with the square of either
-_NETWORK_SPEEDS = (0.5, 1.6)  # beyond these it was not trained, and gives each sound 12.5 ms at least
+_NETWORK_SPEEDS = (0.5, 1.6)  # the network was trained for these; faster, a sound keeps at least 12.5 ms
 _AT_ONCE = threading.BoundedSemaphore(2)  # one synthesis takes up to 200 MB
 
 
 class EmbeddedProvider:
-    """Speaks English in this process, for nothing, at seventy times the pace of speech.
+    """Speaks English in this process, free, at seventy times the pace of speech.
 
-    Raises UnknownVoice for a voice without a timbre, and TextRefused for text that holds no English. Safe to
-    call from many threads; the same request gives the same bytes with the same version of onnxruntime.
+    Raises UnknownVoice for a voice without a timbre, and TextRefused for text without English. Safe to call
+    from many threads. Equal requests give equal bytes with the same version of onnxruntime.
     """
 
     name = "embedded"
@@ -103,7 +103,7 @@ _loading = threading.Lock()
 
 
 def _engine() -> Hibari:
-    with _loading:  # else two first callers load it twice
+    with _loading:  # otherwise two first callers load it twice
         return _load_engine()
 
 
@@ -111,13 +111,13 @@ def _engine() -> Hibari:
 def _load_engine() -> Hibari:
     from hibari import Hibari
 
-    engine = Hibari(threads=1)  # no thread pool in onnxruntime: there is none to lose in a fork
-    _ = engine.g2p.oov  # these are loaded when first asked for, which is not thread-safe
+    engine = Hibari(threads=1)  # without a thread pool in onnxruntime, which would not survive a fork
+    _ = engine.g2p.oov  # load it here: the engine loads it at its first use, which is not thread-safe
     return engine
 
 
 def _synthesize(text: str, timbre: Timbre, speed: float) -> list[Matrix]:
-    """The samples of one phrase after the other, each with the quiet around it. Raises TextRefused."""
+    """Return the samples of each phrase, with the silence around it. Raises TextRefused."""
     import numpy as np
 
     if not _is_mostly_latin(text):
@@ -131,7 +131,7 @@ def _synthesize(text: str, timbre: Timbre, speed: float) -> list[Matrix]:
 
 
 def _is_mostly_latin(text: str) -> bool:
-    """Whether most of what is written can be said: the engine skips Chinese, and spells out Cyrillic."""
+    """Whether at least half of the letters are Latin: the engine skips Chinese, and spells out Cyrillic."""
     letters = [char for char in text if char.isalpha()]
     latin = sum(char < _FIRST_AFTER_LATIN for char in letters)
     return 2 * latin >= len(letters)
@@ -140,14 +140,15 @@ def _is_mostly_latin(text: str) -> bool:
 _FIRST_AFTER_LATIN = "\u0250"
 _UNSPOKEN = ';:,.!?\u2014\u2026"\u201c\u201d() '
 
-# More than 36 digits in a row raise an IndexError in the engine. Of a word beyond 40 letters it says only the
-# beginning, and the time it takes to read something like `a-b-a-b` grows with the cube of its length.
+# The engine raises IndexError for more than 36 digits in a row, speaks only the beginning of a word of more
+# than 40 letters, and its time for something like `a-b-a-b` grows with the cube of the length.
 _LONG_RUN = re.compile(r"(?:\d[,.]?){12}(?=\d)|\S{40}(?=\S)")
 
 
 def _phrases(engine: Hibari, text: str) -> Iterator[str]:
-    """The phonemes of the text, sentence by sentence; long sentences in pieces, marks alone left out."""
-    plain = text.replace("](", "] (")  # else `[word](/phonemes/)` says other words than it shows
+    """Yield the phonemes of each sentence; long sentences in pieces, without lone marks."""
+    # A text could otherwise make the engine speak other words than it shows: `[word](/phonemes/)`.
+    plain = text.replace("](", "] (")
     for piece in audio.split_text(_LONG_RUN.sub(r"\g<0> ", plain), _PIECE_CHARACTERS):
         for sentence in engine.phonemize(piece):
             for phrase in audio.split_text(sentence, _PIECE_CHARACTERS):
@@ -167,7 +168,7 @@ def _speak_phrase(
         "ids": np.asarray([engine.ids(phonemes)], np.int64),
         "speed": np.asarray([network_speed], np.float32),
     }
-    # Magnitudes and phases are matrices of frequency bin and frame; the pitch in Hz has one value a frame.
+    # Magnitudes and phases are matrices (frequency bin, frame). The pitch in Hz has one value per frame.
     harmonics, harmonic_phase, noises, transients, phase, pitch = (
         _paced(each[0], wanted_speed / network_speed) for each in engine.sess.run(None, inputs)
     )
@@ -184,7 +185,7 @@ def _speak_phrase(
 
 
 def _paced(frames: Matrix, factor: float) -> Matrix:
-    """The same frames (along the last axis), that many times as fast: some left out, or some repeated."""
+    """Play the frames (last axis) `factor` times as fast, by leaving some out or repeating some."""
     import numpy as np
 
     if factor == 1:
@@ -195,7 +196,7 @@ def _paced(frames: Matrix, factor: float) -> Matrix:
 
 
 def _stretched(spectrum: Matrix, factor: float) -> Matrix:
-    """Each frame's spectrum with its bin k at k * factor, interpolated between the bins."""
+    """Move bin k of each frame's spectrum to k * factor, interpolated between the bins."""
     import numpy as np
 
     last = len(spectrum) - 1
@@ -207,7 +208,7 @@ def _stretched(spectrum: Matrix, factor: float) -> Matrix:
 
 
 def _rebinned(phase: Matrix, factor: float) -> Matrix:
-    """As `_stretched`, from the nearest bin: a phase cannot be averaged."""
+    """Move bins like `_stretched`, but take the nearest one: a phase cannot be averaged."""
     import numpy as np
 
     last = len(phase) - 1
@@ -217,14 +218,14 @@ def _rebinned(phase: Matrix, factor: float) -> Matrix:
 
 
 def _to_pcm(phrases: list[Matrix]) -> bytes:
-    """s16le, as loud as every other clip."""
+    """Convert to s16le at the loudness that all clips share."""
     power = sum(float(phrase @ phrase) for phrase in phrases) / sum(map(len, phrases))
     gain = _LOUDNESS / max(power**0.5, 1e-6)
     return b"".join(_bent(phrase * gain) for phrase in phrases)
 
 
 def _bent(samples: Matrix) -> bytes:
-    """s16le of samples from -1 to 1, and beyond: the few peaks that would not fit are rounded off."""
+    """Convert samples to s16le, and round off the few peaks beyond -1 to 1."""
     import numpy as np
 
     heights = np.abs(samples)

@@ -1,4 +1,4 @@
-"""Until when a provider offers a model: by its list, and by what OpenAI has announced."""
+"""The day on which a provider retires a model: from its list, or from OpenAI's announcements."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ ANNOUNCED = {
 
 
 def listed_models(client: OpenAI, *, timeout_seconds: float) -> dict[str, date | None]:
-    """Every model of `GET /models` with its day of shutdown, for nothing. Raises what the client raises.
+    """Read `GET /models`, which is free: each model with its day of shutdown. Raises the client's errors.
 
-    None where no day is announced, and where a server leaves the field out or writes no date into it.
+    The day is None if none is announced, or if the server sends no date in that field.
     """
     models = client.models.list(timeout=timeout_seconds)
     return {model.id: _date_of(getattr(model, "shutdown_date", None)) for model in models}
@@ -46,14 +46,14 @@ def is_speech_model(model: str) -> bool:
 
 
 def announced_shutdown(model: str, base_url: str) -> date | None:
-    """The first day without this model, by OpenAI's announcements, which hold at its own address alone."""
+    """The first day without this model, as OpenAI announced it; None at any other address."""
     if not is_openai(base_url):
         return None
     return ANNOUNCED.get(model) or ANNOUNCED.get(_without_snapshot(model))
 
 
 def models_offered(*, api_key: str, base_url: str, timeout_seconds: float) -> dict[str, date | None]:
-    """`listed_models` of the service at this address. Raises what the client raises."""
+    """Return `listed_models` of the service at this address. Raises the client's errors."""
     from openai import OpenAI
 
     with OpenAI(api_key=api_key, base_url=base_url or None, max_retries=0) as client:
@@ -61,12 +61,12 @@ def models_offered(*, api_key: str, base_url: str, timeout_seconds: float) -> di
 
 
 def is_openai(base_url: str) -> bool:
-    """Whether that is OpenAI's own address; an empty one is, as the package has it."""
+    """Whether this is OpenAI's own address. An empty one is, because it is the openai package's default."""
     return not base_url or urlsplit(base_url).hostname == OPENAI_HOST
 
 
 def _without_snapshot(model: str) -> str:
-    """tts-1-hd of tts-1-hd-1106, gpt-4o-mini-tts of gpt-4o-mini-tts-2025-12-15."""
+    """Turn tts-1-hd-1106 into tts-1-hd, and gpt-4o-mini-tts-2025-12-15 into gpt-4o-mini-tts."""
     for snapshot in (model[-11:], model[-5:]):
         if snapshot[:1] == "-" and snapshot.replace("-", "").isdigit():
             return model.removesuffix(snapshot)

@@ -1,6 +1,6 @@
-"""Speaks through any OpenAI-compatible service: the name of the model decides how.
+"""Speaks through any OpenAI-compatible service.
 
-Models of the Realtime API speak through RealtimeVoice; all others are streamed from /v1/audio/speech.
+Models of the Realtime API speak through RealtimeVoice; all others stream from /v1/audio/speech.
 https://platform.openai.com/docs/api-reference/audio/createSpeech
 """
 
@@ -42,14 +42,17 @@ logger = logging.getLogger(__name__)
 
 REHEARSED = SpeechRequest(text="Is everybody there?", voice="nova", model="tts-1")
 
-CHARACTERS_A_SECOND = 100  # of deadline: a longer text may take longer
-MOST_BYTES_A_CHARACTER = 16_000  # three characters a second, uncompressed
+CHARACTERS_A_SECOND = 100  # each 100 characters of text add a second to the deadline
+MOST_BYTES_A_CHARACTER = 16_000  # three characters a second, uncompressed: slower than any voice
 CONNECT_SECONDS = 5.0
 
 
 class OpenAIProvider:
-    """`first_byte_seconds` bounds the wait for sound, `timeout_seconds` (and 1 s for each 100 characters) the
-    whole call, from the connection to the last byte. `rehearses` names the model that is to be rehearsed."""
+    """A service at `base_url`, or OpenAI if it is empty.
+
+    `first_byte_seconds` limits the wait for sound, `timeout_seconds` (plus 1 s for each 100 characters) the
+    whole call, from the connection to the last byte. `rehearses` is the model that `rehearse` prepares for.
+    """
 
     name = "openai"
 
@@ -79,6 +82,7 @@ class OpenAIProvider:
     def _client_with(self, **how: Any) -> OpenAI:
         from openai import DefaultHttpx2Client, OpenAI
 
+        # No retries in the library: the synthesizer retries, so that each call is recorded and paid for.
         return OpenAI(
             api_key=self._api_key,
             base_url=self._base_url or None,
@@ -87,10 +91,10 @@ class OpenAIProvider:
         )
 
     def rehearse(self) -> None:
-        """Go through a call without a network: what the library puts off until its first one is done then."""
+        """Make a call without a network, so that the library does its lazy loading now."""
         if is_realtime(self._rehearses):
             self._realtime.rehearse()
-        import httpcore2  # noqa: F401 - the network, which the rehearsal does without
+        import httpcore2  # noqa: F401 - the rehearsal itself does not load the network
         import httpx2
 
         nobody = httpx2.MockTransport(lambda _: httpx2.Response(200, content=b"."))
@@ -107,11 +111,11 @@ class OpenAIProvider:
         return [replace(request, text=part) for part in sound.split_text(request.text, most)]
 
     def streams(self, request: SpeechRequest) -> bool:
-        """Through the Realtime API a clip is worth nothing until its last word has been compared."""
+        """Whether chunks may be sent on early. A Realtime clip may not: its words are compared at the end."""
         return not is_realtime(request.model) and not self._vendor.converts(request)
 
     def is_well(self) -> bool:
-        """Whether it lists its models, or at least answers."""
+        """Whether the service lists its models, or at least answers."""
         import openai
 
         try:
@@ -121,7 +125,7 @@ class OpenAIProvider:
             ):
                 _list_models(connection)
         except openai.APIStatusError as answer:
-            # Not every server has a list, and a key may be good for speech alone.
+            # Not every server has a list, and a key may be valid for speech only.
             return answer.status_code < 500 and answer.status_code != 429
         except Exception:
             logger.info("The speech provider does not answer.")
@@ -138,7 +142,7 @@ class OpenAIProvider:
         except FormatRefused as refused:
             if not refused.is_to_be_asked_again:
                 raise
-            yield from self.speak(request)  # no byte came and nothing was paid, so it is still one call
+            yield from self.speak(request)  # the refusal sent no byte and cost nothing: still one call
         return None
 
     def _stream(self, request: SpeechRequest) -> Iterator[bytes]:
@@ -146,7 +150,7 @@ class OpenAIProvider:
         asked_format = self._vendor.format_for(request)
         refused = partial(self._vendor.refusal, request=request, asked_format=asked_format)
         with self._connections.borrowed() as connection:
-            voice = connection.client.audio.speech  # loaded before its time begins to run
+            voice = connection.client.audio.speech  # loaded before the deadline starts
             with (
                 connection.call(self._first_byte_seconds, total_seconds) as deadline,
                 _our_errors(deadline, connection, request.model, refused),
@@ -165,6 +169,7 @@ class OpenAIProvider:
         if response.headers.get("content-type", "").startswith(("text/", "application/json")):
             raise BrokenAudio("the answer is not audio", is_about_text=False)
         received = 0
+        # Against a stream that never ends.
         limit = round(MOST_BYTES_A_CHARACTER * len(request.text) / request.speed) + 1024**2
         for chunk in response.iter_bytes():
             if chunk:
@@ -178,7 +183,7 @@ class OpenAIProvider:
     def _request(self, voice: Speech, request: SpeechRequest, asked_format: str) -> Any:
         import httpx2
 
-        # Reading is bounded by the deadline; this catches what hangs before there is a connection.
+        # The deadline limits reading; these timeouts catch a hang before there is a connection.
         timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS, write=CONNECT_SECONDS, pool=CONNECT_SECONDS)
         extra: dict[str, Any] = {"instructions": request.instructions} if request.instructions else {}
         if request.speed != 1:  # some services refuse the field, whatever its value
@@ -194,7 +199,7 @@ class OpenAIProvider:
 
 
 def _list_models(connection: Connection) -> None:
-    """It costs nothing, so it may be asked twice."""
+    """List the models, again on a new connection if ours was closed; the list is free."""
     import openai
 
     try:
@@ -220,9 +225,9 @@ def _our_errors(
     model: str,
     refused: Callable[[Mapping[str, object], int], SpeechError | None],
 ) -> Iterator[None]:
-    """The library's errors as ours, without their messages: those may quote the text or the key.
+    """Turn the library's errors into ours, without their messages, which may quote the text or the key.
 
-    `refused` knows what is peculiar to this service, and is asked first.
+    `refused` knows this service's own refusals and is asked first.
     """
     import httpx2
     import openai
@@ -238,7 +243,7 @@ def _our_errors(
         if deadline.is_over:
             error = ProviderTimeout()
         else:
-            # Not called again here: whoever decides about a further call records this one first.
+            # No retry here: the synthesizer must record this call before it makes another one.
             error = ConnectionClosed() if connection.was_closed(failed) else ProviderUnavailable()
     except openai.APIStatusError as answer:
         body = answer.body if isinstance(answer.body, dict) else {"message": answer.body}
@@ -255,5 +260,5 @@ def _our_errors(
     except ProviderError as ours:
         error = ours
     if isinstance(error, ProviderError) and deadline.has_sound:
-        error.may_cost = True  # also where it was to be encoded here, so that nobody saw a chunk
+        error.may_cost = True  # even if the clip was to be converted here, so that no chunk was yielded
     raise error from None

@@ -1,6 +1,6 @@
-"""What an OpenAI-compatible service says when it refuses, as one of our errors.
+"""Turns the refusal of an OpenAI-compatible service into one of our errors.
 
-The message of the service goes into none of them: it may quote the text or the key.
+Our errors never contain the service's message, which may quote the text or the key.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ _BUSY_STATUSES = (429, 503, 529)
 def refusal(
     error: Mapping[str, object], *, model: str, status: int | None = None, retry_after: str = ""
 ) -> SpeechError:
-    """`error` is the object of that name in an answer or event; `status` that of HTTP where there is one."""
+    """Return our error for a refusal, and log what operators have to act on.
+
+    `error` is the object of that name in an answer or event; `status` is the HTTP status, if there is one.
+    """
     code, kind = (str(error.get(name) or "") for name in ("code", "type"))
     message, field = str(error.get("message") or error.get("detail") or ""), str(error.get("param") or "")
     # First: OpenAI answers 403 or 404 with this code where the model is gone, and also where the project of
@@ -71,9 +74,9 @@ def refusal(
 
 
 def is_about_the_text(error: Mapping[str, object]) -> bool:
-    """Whether the words were refused: `param` says so, or the code, or nothing speaks of anything else.
+    """Whether the text was refused: `param` or the code says so, or nothing points to anything else.
 
-    Servers with the same protocol refuse an unknown voice or model with the same status.
+    The status does not tell: servers refuse an unknown voice or model with the same one.
     """
     message, code = str(error.get("message") or ""), str(error.get("code") or "")
     if error.get("param") == "input" or _POLICY.search(code) or "'loc': ('body', 'input'" in message:
@@ -83,7 +86,7 @@ def is_about_the_text(error: Mapping[str, object]) -> bool:
 
 
 def _names(model: str, message: str) -> bool:
-    """A server that repeats the address of a Realtime call, with its ?model=…, says nothing of the model."""
+    """Whether the message names the model. The ?model=… of a repeated Realtime address does not count."""
     return bool(model) and model in message.replace(f"model={model}", "")
 
 
@@ -95,7 +98,7 @@ def _wrong_address() -> ProviderError:
 
 
 def _seconds_in(message: str) -> float | None:
-    """OpenAI says so in the message where it cannot in a header: "Please try again in 6.2s"."""
+    """The wait in a message of OpenAI, "Please try again in 6.2s": Realtime events have no headers."""
     found = _TRY_AGAIN.search(message)
     if found is None:
         return None
@@ -104,7 +107,7 @@ def _seconds_in(message: str) -> float | None:
 
 
 def seconds_until(retry_after: str) -> float | None:
-    """Retry-After, a number of seconds or a date, as seconds from now (RFC 9110 section 10.2.3)."""
+    """Read Retry-After, a number of seconds or a date, as seconds from now (RFC 9110, section 10.2.3)."""
     if retry_after.isascii() and retry_after.isdigit():
         return float(retry_after)
     try:

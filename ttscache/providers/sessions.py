@@ -1,6 +1,6 @@
-"""Sessions of the Realtime API that stay open for a moment, so that the next call need not open one.
+"""Keeps sessions of the Realtime API open for some seconds, so that the next call can use them.
 
-To open one takes four round trips: TCP, TLS, WebSocket, and the session's voice, which it keeps for good.
+Opening one takes four round trips: TCP, TLS, WebSocket, and the session's voice, which cannot change later.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ IDLE_SECONDS = 20.0
 OLDEST_SECONDS = 600.0  # the service ends a session after an hour
 MOST_IDLE = 8
 
-Manner = tuple[str, str, float]  # what a session cannot change: model, voice, speed
+Manner = tuple[str, str, float]  # model, voice, speed: a session cannot change them
 
 
 @dataclass(slots=True, eq=False)
 class OpenSession:
-    """`socket` is there to be shut when time is up."""
+    """An open session. `Deadline` shuts its `socket` when time is up."""
 
     manner: Manner
     connection: RealtimeConnection
@@ -34,7 +34,7 @@ class OpenSession:
     idle_since: float = 0.0
 
     def close(self) -> None:
-        with suppress(Exception):  # nothing that is still to come is of interest
+        with suppress(Exception):  # the session is dropped either way
             self.connection.close()
 
     def is_fresh(self, now: float) -> bool:
@@ -42,14 +42,14 @@ class OpenSession:
 
 
 class IdleSessions:
-    """Those that no call uses at present; of many threads, each takes another one."""
+    """Open sessions that no call is using. Thread-safe: each caller takes a different one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sessions: list[OpenSession] = []
 
     def take(self, manner: Manner) -> OpenSession | None:
-        """The one that was used last, as it is the least likely to have been closed from the other side."""
+        """Take the session that was used last: the service is least likely to have closed it."""
         with self._lock:
             stale = self._remove(lambda session: not session.is_fresh(time.monotonic()))
             found = next((each for each in reversed(self._sessions) if each.manner == manner), None)

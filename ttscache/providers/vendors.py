@@ -1,6 +1,6 @@
-"""Where a service with OpenAI's protocol differs from OpenAI, learned from what it refuses and sends.
+"""Learns where a compatible service differs from OpenAI, from its refusals and answers.
 
-A refusal costs nothing, so nobody has to set beforehand how much text a service takes, or which formats.
+Refusals are free, so operators need not configure how much text a service takes, or which formats.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ttscache.speech import SpeechRequest
 logger = logging.getLogger(__name__)
 
 MOST_CHARACTERS = 4_096  # of one call, at OpenAI
-FEWEST_CHARACTERS = 100  # a service that refuses even this for its length is not worth asking
-UNCOMPRESSED = ("pcm", "wav")  # what to ask for instead of a format that is refused, in this order
+FEWEST_CHARACTERS = 100  # parts are never cut shorter: a service that refuses this is useless
+UNCOMPRESSED = ("pcm", "wav")  # requested, in this order, instead of a refused format
 
 _REFUSED_STATUSES = (400, 413, 422)
 _LOCATION = re.compile(r"""loc['"]?: [(\[]['"]body['"], ['"](\w+)['"]""")  # as pydantic names a field
@@ -44,7 +44,7 @@ _MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class SentAudio:
-    """What an answer holds, as its Content-Type says. `sample_rate` in Hz is that of PCM."""
+    """The format of an answer. `sample_rate` in Hz is only valid for PCM."""
 
     audio_format: str
     sample_rate: int = sound.PCM_RATE
@@ -54,42 +54,42 @@ class SentAudio:
         return self.audio_format == request.audio_format and not is_odd_pcm
 
     def converted(self, clip: bytes, request: SpeechRequest) -> bytes:
-        """The clip in the format of the request. Raises BrokenAudio."""
+        """Convert the clip to the format of the request. Raises BrokenAudio."""
         return sound.convert(clip, self.audio_format, request.audio_format, pcm_rate=self.sample_rate)
 
 
 class Vendor:
-    """What one service takes. Starts with what OpenAI takes. Safe to share between threads."""
+    """The limits of one service, at first those of OpenAI. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._most_characters: dict[str, int] = {}  # by model
         self._formats: dict[tuple[str, str], str] = {}  # by model and wanted format
 
     def most_characters(self, model: str) -> int:
-        """The longest text for one call, as far as is known."""
+        """The longest text for one call, as far as we have learned."""
         return self._most_characters.get(model, MOST_CHARACTERS)
 
     def format_for(self, request: SpeechRequest) -> str:
-        """The format to ask for: another one than that of the request where that was refused."""
+        """The format to request: the wanted one, or another if the service refused that."""
         return self._formats.get((request.model, request.audio_format), request.audio_format)
 
     def converts(self, request: SpeechRequest) -> bool:
-        """Whether the clip has to be encoded here, and so comes whole."""
+        """Whether the clip must be converted here, and so cannot be streamed."""
         return self.format_for(request) != request.audio_format
 
     def refusal(
         self, error: Mapping[str, object], status: int, request: SpeechRequest, asked_format: str
     ) -> SpeechError | None:
-        """The error for a call that this service does not take as it is; None for any other refusal.
+        """Return the error for a call that this service takes only in another form; None for other refusals.
 
-        What the refusal tells is remembered, so that the next call is one that the service takes.
+        The limit is remembered, so that the service accepts the next call.
         """
         if status not in _REFUSED_STATUSES:
             return None
         said = str(error.get("message") or error.get("detail") or "").replace(request.text, "")
         field = _refused_field(error, said)
         if field == "speed" and request.speed != 1:
-            return SpeedOutOfRange("This voice cannot speak faster or slower than it does by itself.")
+            return SpeedOutOfRange("This voice cannot speak faster or slower.")
         if field == "response_format":
             return self._learn_format(request, asked_format)
         is_too_long = status == 413 or _TOO_LONG.search(f"{error.get('code')} {said}")
@@ -98,7 +98,7 @@ class Vendor:
         return None
 
     def sent(self, content_type: str, start: bytes, asked_format: str) -> SentAudio:
-        """What an answer holds, by its media type; where that says nothing, by its first bytes.
+        """Tell the format of an answer from its media type, or from its first bytes if that is generic.
 
         Raises BrokenAudio.
         """
@@ -118,7 +118,7 @@ class Vendor:
         return SentAudio(sent, int(rate))
 
     def _learn_format(self, request: SpeechRequest, refused: str) -> FormatRefused:
-        if self.format_for(request) == refused:  # else another thread has learned it meanwhile
+        if self.format_for(request) == refused:  # otherwise another thread has learned it meanwhile
             instead = [each for each in UNCOMPRESSED if each != request.audio_format]
             untried = instead[instead.index(refused) + 1 :] if refused in instead else instead
             if untried:
@@ -127,7 +127,7 @@ class Vendor:
         return FormatRefused(is_to_be_asked_again=self.format_for(request) != refused)
 
     def _learn_length(self, request: SpeechRequest, said: str) -> InputTooLong:
-        """By the number that the refusal names, else half of what was too long."""
+        """Learn the limit from the number in the refusal, or take half of the length that was too long."""
         length = len(request.text)
         named = [int(number.replace(",", "")) for number in _CHARACTERS.findall(said)]
         most = min((each for each in named if FEWEST_CHARACTERS <= each < length), default=length // 2)
@@ -138,7 +138,7 @@ class Vendor:
 
 
 def _refused_field(error: Mapping[str, object], said: str) -> str:
-    """The field of the request that a refusal is about; empty where it names none."""
+    """The field of the request that a refusal names, or an empty string."""
     named = str(error.get("param") or "").rpartition(".")[2]
     located = _LOCATION.search(said)
     if named or located:

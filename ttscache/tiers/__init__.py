@@ -1,4 +1,4 @@
-"""The Tier protocol (four methods) and Entry: a whole clip, and what is known about it."""
+"""The Tier protocol, and Entry: a whole clip with its facts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-# The two sides of a tier, as names of folders: what anyone may hear now, and everything else.
+# The two sides of a tier, as folder names: clips that anyone may hear now, and all others.
 PUBLIC, PRIVATE = "public", "private"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """A clip that was found whole. `checksum` is the SHA-256 of the bytes, in hex.
+    """A whole clip. `checksum` is the SHA-256 of its bytes, in hexadecimal.
 
-    `is_published`: live or a system clip, so anyone may hear it and keep it; what is not published needs a
-    look at the pins first. `made_ahead`: it was made before anybody asked for it.
+    `is_published`: live or a system clip, which anyone may hear and cache. Check the pins before you serve
+    any other clip. `made_ahead`: it was made before anybody asked for it.
     """
 
     content_hash: str
@@ -44,34 +44,34 @@ def checksum_of(audio: bytes) -> str:
 
 
 class Tier(Protocol):
-    """A place that keeps clips. What it cannot do it raises as TierError; a miss is None."""
+    """A place that stores clips. Failures raise TierError; a miss is None."""
 
     name: str
 
     def get(self, content_hash: str) -> Entry | None: ...
 
     def put(self, entry: Entry) -> None:
-        """Keep all of the entry, or nothing and leave what was there."""
+        """Store the entry whole, or fail and leave the earlier one untouched."""
 
     def delete(self, content_hash: str) -> None:
-        """Forget it; silent when it is not there."""
+        """Delete the clip; do nothing if it is missing."""
 
     def entries(self) -> Iterator[tuple[str, int]]:
-        """Every content hash held, with its size in bytes."""
+        """Yield every stored content hash with its size in bytes."""
 
 
 def pages_of(tier: Tier, size: int) -> Iterator[list[str]]:
-    """Every content hash held, so many at a time. Raises TierError."""
+    """Yield the stored content hashes in lists of `size`. Raises TierError."""
     held = tier.entries()
     while page := [content_hash for content_hash, _ in islice(held, size)]:
         yield page
 
 
 class LocalTier(Tier, Protocol):
-    """A tier of this process or host, which remembers by itself what is published."""
+    """A tier of this process or host. It stores which clips are published, so serving them needs no query."""
 
     def has(self, content_hash: str) -> bool:
-        """Whether it is here, good or damaged. Cheap: the bytes are not read."""
+        """Whether the clip is here, good or damaged. Cheap: reads no bytes."""
 
     def set_published(self, content_hashes: frozenset[str]) -> None:
-        """From now on exactly these are published, as far as they are held here."""
+        """Mark exactly these clips as published, of those stored here."""

@@ -1,7 +1,7 @@
-"""Bucket: named bytes in object storage (S3, Supabase Storage …), through django-storages and its settings.
+"""Bucket: stores bytes under names in object storage (S3, Supabase Storage …).
 
-Django's storage API makes three requests for each file; this makes one, with the client that django-storages
-has set up. A store that is down is noticed once, and then left alone for PAUSE_SECONDS.
+It uses the settings and the client of django-storages, but not Django's storage API, which makes three
+requests for each file instead of one. After a failure the store is left alone for PAUSE_SECONDS.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 2
 READ_SECONDS = 5
 ATTEMPTS = 2
-PAUSE_SECONDS = 5.0  # how long a store that failed is not asked again
-CHECK_SECONDS = 5.0  # how long an answer about its health holds
-MISSING = ("NoSuchKey", "404")  # not NoSuchBucket: a wrong setting is no reason to forget every clip
+PAUSE_SECONDS = 5.0  # for this long a failed store is not asked again
+CHECK_SECONDS = 5.0  # for this long a good health check holds
+MISSING = ("NoSuchKey", "404")  # not NoSuchBucket: a wrong setting must not make every clip look lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class StoredObject:
 
 
 class Bucket:
-    """One bucket, reached as the AWS_… settings say. Safe to use from many threads. Raises TierError."""
+    """One bucket, configured by the AWS_… settings. Thread-safe. Every method raises TierError."""
 
     def __init__(self, name: str, *, now: Callable[[], float] = time.monotonic) -> None:
         self.name = name
@@ -51,12 +51,12 @@ class Bucket:
         self._healthy_until = 0.0
 
     def put(self, name: str, content: bytes, headers: Mapping[str, str]) -> None:
-        """`headers`: ContentType and CacheControl, as S3 names them."""
+        """Store an object. `headers` are ContentType and CacheControl, as boto3 names them."""
         with self._asking() as client:
             client.put_object(Bucket=self.name, Key=self._key(name), Body=content, **headers)
 
     def get(self, name: str) -> bytes | None:
-        """The bytes as they are kept; None where there is no such object."""
+        """Return the bytes as they are stored, or None if there is no such object."""
         with self._asking() as client:
             try:
                 body: bytes = client.get_object(Bucket=self.name, Key=self._key(name))["Body"].read()
@@ -67,9 +67,9 @@ class Bucket:
             return body
 
     def has(self, name: str) -> bool:
-        """Whether there is such an object; its bytes are not fetched.
+        """Whether there is such an object. Fetches no bytes.
 
-        False also where the bucket itself is missing: the answer to a HEAD request does not say which.
+        Also False if the bucket itself is missing: the answer to a HEAD request does not tell which.
         """
         with self._asking() as client:
             try:
@@ -81,7 +81,7 @@ class Bucket:
             return True
 
     def copy(self, old: str, new: str, headers: Mapping[str, str]) -> bool:
-        """Within the bucket, without a detour through us. False where there is nothing to copy."""
+        """Copy within the bucket, without fetching the bytes. False if there is no such object."""
         source = {"Bucket": self.name, "Key": self._key(old)}
         with self._asking() as client:
             try:
@@ -94,12 +94,12 @@ class Bucket:
             return True
 
     def delete(self, name: str) -> None:
-        """Silent where there is no such object."""
+        """Delete an object; do nothing if it is missing."""
         with self._asking() as client:
             client.delete_object(Bucket=self.name, Key=self._key(name))
 
     def pages(self) -> Iterator[list[StoredObject]]:
-        """All objects, up to a thousand at a time."""
+        """Yield all objects, up to a thousand at a time."""
         prefix = self._key("")
         token: dict[str, str] = {}
         while True:
@@ -114,7 +114,7 @@ class Bucket:
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def check(self) -> None:
-        """Whether it can be used; asked again only after a few seconds."""
+        """Raise TierError if the bucket cannot be used. A good answer holds for CHECK_SECONDS."""
         if self._now() < self._healthy_until:
             return
         with self._asking() as client:
@@ -122,7 +122,7 @@ class Bucket:
         self._healthy_until = self._now() + CHECK_SECONDS
 
     def check_not_down(self) -> None:
-        """Raises TierError while it is known to be down; asks nobody."""
+        """Raise TierError while the store is known to be down, without a request."""
         if self._now() < self._down_until:
             raise TierError("The object storage did not answer a moment ago.")
 
@@ -142,7 +142,7 @@ class Bucket:
         self._down_until = 0.0
 
     def _take_turn(self) -> None:
-        """After a failure, one caller tries it; the others go on without it meanwhile."""
+        """After a failure let one caller try; the others get a TierError meanwhile."""
         with self._lock:
             self.check_not_down()
             if self._down_until:
@@ -153,11 +153,11 @@ class Bucket:
         self._healthy_until = 0.0
 
     def _client(self) -> Any:
-        """One for all threads: boto3's clients are thread-safe, its resources are not."""
+        """Return the one client of all threads: boto3's clients are thread-safe, its resources are not."""
         with self._lock:
             if self._made is None:
-                # Signed requests, to the store itself: behind a custom domain there is no signature.
-                # Listeners get conf().cdn_url and the name.
+                # No custom domain: our requests are signed and go to the store itself. Listeners get
+                # conf().cdn_url and the object's name.
                 storage = S3Storage(bucket_name=self.name, custom_domain=None, client_config=_quick())
                 self._made = storage.connection.meta.client
             return self._made
@@ -169,7 +169,10 @@ class Bucket:
 
 
 def _quick() -> Config:
-    """With a config of our own, django-storages leaves these two settings to us."""
+    """Client settings with short timeouts.
+
+    With a config of our own, django-storages no longer applies the addressing style and signature version.
+    """
     return Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,

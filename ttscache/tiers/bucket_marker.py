@@ -1,4 +1,4 @@
-"""The marker: an object in our part of the bucket that says which database's clips are there.
+"""The marker: an object that says which database's clips our part of the bucket holds.
 
 Without it, a wrong bucket or folder in the settings would look like lost clips.
 """
@@ -14,17 +14,17 @@ _HEADERS = {"ContentType": "text/plain", "CacheControl": "private, no-store"}
 
 
 class NoMarker(TierError):
-    """The bucket has no marker, or that of another database."""
+    """The bucket has no marker, or another database's."""
 
 
 def ensure(bucket: Bucket) -> None:
-    """Raise NoMarker unless this place is ours. A new place, which holds nothing yet, is marked as ours."""
+    """Raise NoMarker unless this place is ours. A new, empty place is marked as ours."""
     found = bucket.get(NAME)
     if found is None and _is_new_or_known(bucket):
         write(bucket)
     elif found is None:
         raise NoMarker(
-            f"The bucket has no {NAME}: is it another one than before, or AWS_LOCATION? "
+            f"The bucket has no {NAME}: did the bucket or AWS_LOCATION change? "
             "If both are right, run manage.py mark_bucket."
         )
     elif found.strip() != DatabaseIdentity.of_this_database().encode():
@@ -32,11 +32,11 @@ def ensure(bucket: Bucket) -> None:
 
 
 def write(bucket: Bucket) -> None:
-    """Mark the place as ours. From now on a clip that is missing there is lost."""
+    """Mark the place as ours. From now on a missing clip counts as lost."""
     bucket.put(NAME, DatabaseIdentity.of_this_database().encode(), _HEADERS)
 
 
 def _is_new_or_known(bucket: Bucket) -> bool:
-    """Either we know of no clip there, or the latest one is there, under its unique name."""
+    """Whether no record names an object there, or the latest one is there under its unique name."""
     latest = Clip.objects.stored_by(PermanentStore.STORAGE).order_by("-stored_at").first()
     return latest is None or bucket.get(str(latest.audio_file_path)) is not None

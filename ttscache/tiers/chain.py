@@ -1,4 +1,4 @@
-"""TierChain: the tiers in their order, the fastest first. A broken one is logged and skipped."""
+"""TierChain: asks the tiers in order, the fastest first. Logs and skips a broken one."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A clip that was there. `tier` is the name of the one that had it."""
+    """A clip that was found. `tier` is the name of the tier that had it."""
 
     entry: Entry
     tier: str
 
 
 class TierChain:
-    """`local` are the tiers of this process and host. `permanent` is the one that all hosts share and where
-    new clips go; `elsewhere` has those that went somewhere else before."""
+    """All tiers of a process.
+
+    `local` are those of this process and host. `permanent` is shared by all hosts and gets new clips;
+    `elsewhere` are permanent tiers that got them under earlier settings.
+    """
 
     def __init__(
         self,
@@ -46,16 +49,16 @@ class TierChain:
 
     # --- looking ------------------------------------------------------------------------------------------
     def find_published(self, content_hash: str) -> Hit | None:
-        """A published clip that this process or host has: no query, so it plays without the database.
+        """Find a published clip in a local tier. Runs no query, so it works without the database.
 
-        Refills the local tiers that were asked before the one that has it.
+        Refills the faster local tiers that missed it.
         """
         return self._find(content_hash, self.local, is_wanted=attrgetter("is_published"))
 
     def find(self, content_hash: str, *, loaded: Clip | None = None) -> Hit | None:
         """Ask each tier in turn, and refill the local ones that missed.
 
-        `loaded` is the clip's record, just read: it spares the permanent tiers another look at it.
+        Pass the clip's record as `loaded` if you have just read it; that saves the permanent tiers a query.
         """
         found = self.find_local(content_hash)
         if found is not None:
@@ -63,15 +66,15 @@ class TierChain:
         return self.find_permanent(content_hash) if loaded is None else self._read(loaded)
 
     def has_local(self, content_hash: str) -> bool:
-        """Whether this process or host may have it; its bytes are not read."""
+        """Whether a local tier seems to have the clip. Reads no bytes."""
         return any(tier.has(content_hash) for tier in self.local)
 
     def find_local(self, content_hash: str) -> Hit | None:
-        """In a tier of this process or host only. Refills those asked before the one that has it."""
+        """Find a clip in the local tiers only, and refill the faster ones that missed it."""
         return self._find(content_hash, self.local)
 
     def find_permanent(self, content_hash: str) -> Hit | None:
-        """In a tier that all hosts share, whatever this one may hold of its own. Refills every local tier."""
+        """Find a clip in the permanent tiers, ignoring local copies. Refills every local tier."""
         return self._find(content_hash, self.permanents, refill=self.local)
 
     def _find(
@@ -82,7 +85,7 @@ class TierChain:
         is_wanted: Callable[[Entry], bool] = lambda _: True,
         refill: Sequence[LocalTier] | None = None,
     ) -> Hit | None:
-        """`refill`: the tiers that get what is found; by default the local ones that missed it."""
+        """Ask `tiers` in turn. The found clip goes to `refill`, by default the local tiers that missed it."""
         for depth, tier in enumerate(tiers):
             try:
                 entry = tier.get(content_hash)
@@ -97,7 +100,7 @@ class TierChain:
         return None
 
     def _read(self, clip: Clip) -> Hit | None:
-        """From the permanent tier that the record names. Refills every local tier."""
+        """Read the clip from the permanent tier that its record names. Refills every local tier."""
         for tier in self.permanents:
             if clip.is_ready and clip.stored_in == tier.name:
                 try:
@@ -106,7 +109,7 @@ class TierChain:
                 except TierError as error:
                     logger.warning("The %s tier missed clip %s: %s", tier.name, clip.content_hash, error)
                     return None
-                if entry is None:  # damaged, or moved meanwhile: the record as it is now tells which
+                if entry is None:  # damaged, or moved meanwhile: read the record again
                     return self._find(clip.content_hash, self.all)
                 self._put(entry, self.local)
                 return Hit(entry, tier.name)
@@ -114,28 +117,29 @@ class TierChain:
 
     # --- storing ------------------------------------------------------------------------------------------
     def store_permanently(self, entry: Entry) -> bool:
-        """In the permanent tier; while that is away, in the other one, where it is found as well."""
+        """Store in the permanent tier, or in the other one if that fails; `find` looks in both."""
         return any(self._put(entry, [tier]) for tier in self.permanents)
 
     def store_locally(self, entry: Entry) -> Entry:
-        """On this host, marked as published where it is."""
+        """Store on this host, and mark the clip if it is published."""
         try:
             pins = Pin.objects.published().filter(content_hash=entry.content_hash)
             entry = replace(entry, is_published=pins.exists())
         except Error:
-            logger.warning("Whether clip %s is published is not known for now.", entry.content_hash)
+            # Unpublished is the safe assumption: such a clip is checked before it is served.
+            logger.warning("Clip %s counts as unpublished: the database does not answer.", entry.content_hash)
         self._put(entry, self.local)
         return entry
 
     def store_locally_at_least(self, entry: Entry) -> Entry:
-        """Raises NotKept where no tier takes it: then nobody may take it for a clip that is there."""
+        """Store on this host. Raises NotKept if no tier takes the clip; never report it as stored then."""
         stored = self.store_locally(entry)
         if self.find_local(entry.content_hash) is None:
             raise NotKept
         return stored
 
     def forget(self, content_hashes: Iterable[str]) -> None:
-        """On this host: clips that were removed, or that have no record."""
+        """Drop clips from the local tiers, because they were removed or have no record."""
         for content_hash in content_hashes:
             for tier in self.local:
                 try:
@@ -151,9 +155,9 @@ class TierChain:
                 logger.warning("%s", error)
 
     def _put(self, entry: Entry, tiers: Sequence[Tier]) -> bool:
-        """Whether none of them failed."""
+        """Store the clip in these tiers; False if one of them failed."""
         if entry.content_type == ContentType.RESPONSE:
-            return False  # a person's own words, adopted from elsewhere, are read where they are
+            return False  # a person's own words are never copied; an adopted database may hold some
         is_well = True
         for tier in tiers:
             try:

@@ -1,4 +1,4 @@
-"""Clips every process can reach: their bytes in rows beside their records."""
+"""DatabaseTier: stores the bytes of clips in rows beside their records."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class DatabaseTier:
-    """A permanent tier. A clip can be put only where its record is: words first, then sound."""
+    """A permanent tier. `put` requires the clip's record, so create that first."""
 
     name = "database"
 
@@ -43,7 +43,7 @@ class DatabaseTier:
                 return None
             entry = self.read(clip)
             if entry is None:
-                forget_damaged_audio(clip)  # its bytes stay until new ones are kept
+                forget_damaged_audio(clip)  # the damaged bytes stay until new ones replace them
             return entry
 
     def put(self, entry: Entry) -> None:
@@ -64,7 +64,7 @@ class DatabaseTier:
             )
 
     def read(self, clip: Clip) -> Entry | None:
-        """The clip that this record says is here; None where it is missing or damaged."""
+        """Return the clip of a record that names this tier; None if its bytes are missing or damaged."""
         kept: ClipFile | None = getattr(clip, "file", None)
         if kept is None:
             logger.error("The database has lost the bytes of clip %s.", clip.content_hash)
@@ -80,9 +80,10 @@ class DatabaseTier:
             return ClipFile.objects.filter(cache=clip).exists()
 
     def take_over(self, clip: Clip, entry: Entry) -> bool:
-        """Keep what another tier keeps so far. False where the record has changed meanwhile."""
+        """Store a clip that another tier holds so far. False if its record has changed meanwhile."""
         with as_tier_error(), transaction.atomic():
             where = self._write(clip, entry)
+            # Read back first: the other tier's copy is deleted once the record names this one.
             kept = ClipFile.objects.get(cache=clip)
             if checksum_of(unpacked(bytes(kept.file_data), where["encoding"])) != entry.checksum:
                 raise TierError("The database gives back other bytes than it was given.")
@@ -92,7 +93,7 @@ class DatabaseTier:
 
     def _write(self, clip: Clip, entry: Entry) -> dict[str, Any]:
         kept, encoding = packed(entry.audio, self._compression)
-        ClipFile.objects.bulk_create(  # one statement, where update_or_create takes six
+        ClipFile.objects.bulk_create(  # one statement; update_or_create takes six
             [ClipFile(cache=clip, file_data=kept, file_size=len(kept), created_at=timezone.now())],
             update_conflicts=True,
             unique_fields=["cache"],

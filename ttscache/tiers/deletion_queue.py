@@ -1,4 +1,4 @@
-"""Objects in the bucket that no record names, or not yet: each has a row here until it is deleted.
+"""The queue of objects in the bucket that no record names (yet). Each has a row here until it is deleted.
 
 register_upload(new)  before the upload: if the process is killed now, the object is deleted in an hour
 remove(new)           in one transaction with the record that names it
@@ -19,7 +19,7 @@ from ttscache.models import Clip, PendingDeletion, PermanentStore
 from ttscache.tiers import PUBLIC
 
 UPLOAD_TIME = timedelta(hours=1)
-# A page loaded before the deletion holds the object's CDN address for as long as somebody listens.
+# An open page holds the object's CDN address for as long as somebody listens.
 GRACE = timedelta(days=1)
 
 _STORED = Q(stored_in=PermanentStore.STORAGE, stored_at__isnull=False)
@@ -32,19 +32,19 @@ def register_upload(name: str) -> None:
 
 
 def remove(*names: str) -> None:
-    """Take them off the queue: a record names them now, or they are deleted."""
+    """Take objects off the queue, because a record names them now or they are deleted."""
     PendingDeletion.objects.filter(name__in=names).delete()
 
 
 def schedule(name: str) -> None:
-    """Have it deleted at the next opportunity, or after GRACE if its address may be in use."""
+    """Queue an object for deletion: soon, or after GRACE if an open page may use its address."""
     is_known_outside = name.startswith(f"{PUBLIC}/") and conf().cdn_url
     remove_after = timezone.now() + (GRACE if is_known_outside else timedelta())
     PendingDeletion.objects.update_or_create(name=name, defaults={"remove_after": remove_after})
 
 
 def schedule_now(names: Iterable[str]) -> None:
-    """Have them deleted without GRACE. For clips unused for so long that no open page plays them."""
+    """Queue objects for deletion without GRACE. Only for clips so old that no open page plays them."""
     now = timezone.now()
     PendingDeletion.objects.bulk_create(
         (PendingDeletion(name=name, remove_after=now) for name in names),
@@ -55,7 +55,7 @@ def schedule_now(names: Iterable[str]) -> None:
 
 
 def expedite(name: str) -> None:
-    """Drop what is left of its GRACE: nobody may have it any longer."""
+    """End the object's GRACE: nobody may hear it any longer."""
     PendingDeletion.objects.filter(name=name).update(remove_after=timezone.now())
 
 
@@ -64,12 +64,12 @@ def due() -> QuerySet[PendingDeletion]:
 
 
 def in_use(names: Iterable[str]) -> set[str]:
-    """Those that a clip's record names as its object."""
+    """Those of the objects that a clip's record names."""
     stored = Clip.objects.filter(_STORED, audio_file_path__in=list(names))
     return {str(name) for name in stored.values_list("audio_file_path", flat=True)}
 
 
 def unknown(names: list[str]) -> list[str]:
-    """Those that neither a clip's record nor a row here knows."""
+    """Those of the objects that neither a clip's record nor this queue knows."""
     known = set(PendingDeletion.objects.filter(name__in=names).values_list("name", flat=True)) | in_use(names)
     return [name for name in names if name not in known]

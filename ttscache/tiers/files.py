@@ -1,13 +1,13 @@
 """One file per clip on local disk.
 
     public/ab/ab12….mp3    plain bytes, so that a web server in front may send them
-    public/ab/ab12….json   what has to be known about them: checksum, duration, kind
-    private/…              the same for clips that are not published
+    public/ab/ab12….json   their description: checksum, duration, kind
+    private/…              clips that are not published
 
-    kept                   the clips that others have to make room for, one content hash a line
+    kept                   clips that stay when room is needed, one content hash a line
     lock                   held by the process that writes, so that no two change a clip at once
 
-A clip is there once its description is: the bytes are moved in first, the description last.
+A clip exists once its description does: the bytes are moved in first, the description last.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ logger = logging.getLogger(__name__)
 
 KEPT, LOCK = "kept", "lock"
 _DESCRIBED = re.compile(r"([0-9a-f]{32})\.json")
-_TOUCH_SECONDS = 600  # how exactly "least recently used" is known
+_TOUCH_SECONDS = 600  # precision of "least recently used": a touch on each read would cost too much
 _YOUNG_SECONDS = 60
 _ABANDONED_SECONDS = 3600  # a draft this old belongs to a process that was killed
 
 
 class FileTier:
-    """Bounded by bytes, shared by the processes of one host, and there again after a restart."""
+    """Local files, shared by the processes of one host, limited in bytes. They survive a restart."""
 
     name = "file"
 
@@ -60,7 +60,7 @@ class FileTier:
 
     def put(self, entry: Entry) -> None:
         if entry.size > self._max_bytes:
-            self.delete(entry.content_hash)  # an older form would be wrong
+            self.delete(entry.content_hash)  # an older version must not answer instead
             return
         try:
             with self._alone():
@@ -71,6 +71,7 @@ class FileTier:
 
     def _put(self, entry: Entry) -> None:
         kept, other = (PUBLIC, PRIVATE) if entry.is_published else (PRIVATE, PUBLIC)
+        # In this order a reader finds the old clip or the new one, never none.
         self._write(self._path(kept, entry.content_hash, entry.audio_format), entry.audio)
         self._write(self._path(kept, entry.content_hash, "json"), _describe(entry))
         self._remove(other, entry.content_hash)
@@ -90,9 +91,9 @@ class FileTier:
             yield description.stem, size
 
     def strays(self) -> Iterator[Path]:
-        """Files that belong to no clip: what a killed process left behind, or somebody put here.
+        """Yield files that belong to no clip: a killed process left them, or somebody put them here.
 
-        Sound that is younger than a minute may belong to a clip that is being written.
+        Audio younger than a minute is left out, because a process may be writing the clip.
         """
         for access in (PUBLIC, PRIVATE):
             for folder in sorted((self._folder / access).glob("??")):
@@ -106,7 +107,7 @@ class FileTier:
             if is_published == (description.stem in content_hashes):
                 continue
             try:
-                with self._alone():  # from the look to the move: nothing newer is written over
+                with self._alone():  # locked from read to write, so that no newer clip is overwritten
                     entry = self._read(description.parent.parent.name, description.stem)
                     if entry is not None:
                         self._put(replace(entry, is_published=not is_published))
@@ -115,11 +116,11 @@ class FileTier:
 
     @property
     def room_for_kept_bytes(self) -> int:
-        """So much is left when room is made."""
+        """The size to which the folder shrinks when room is needed."""
         return self._max_bytes * 9 // 10
 
     def set_kept(self, content_hashes: frozenset[str]) -> None:
-        """From now on, others make room for these, whichever process of this host needs it."""
+        """Name the clips that are removed last when any process of this host needs room."""
         try:
             if content_hashes != self._kept():
                 self._write(self._folder / KEPT, "\n".join(sorted(content_hashes)).encode())
@@ -127,16 +128,16 @@ class FileTier:
             raise TierError(f"The file tier cannot note what is kept: {error.strerror}.") from error
 
     def has(self, content_hash: str) -> bool:
-        """Whether it is here, good or damaged; its use is not noted."""
-        # os.path.exists, unlike Path.exists, is False where the folder cannot be read.
+        """Whether the clip is here, good or damaged. Does not count as a use."""
+        # os.path.exists, unlike Path.exists, returns False if the folder cannot be read.
         return any(os.path.exists(self._path(access, content_hash, "json")) for access in (PUBLIC, PRIVATE))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One writer at a time, over the threads and processes of this host."""
+        """Lock out other writers, in all threads and processes of this host."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / LOCK).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the file is closed
+            fcntl.flock(lock, fcntl.LOCK_EX)  # closing the file releases it
             yield
 
     def _kept(self) -> frozenset[str]:
@@ -163,7 +164,7 @@ class FileTier:
         except OSError as error:
             raise TierError(f"The file tier cannot be read: {error.strerror}.") from error
         if checksum_of(audio) != entry.checksum:
-            # Damaged, or being replaced this moment: the next tier knows better, and refills this one.
+            # Damaged, or just being replaced: the next tier answers and refills this one.
             logger.warning("The file of clip %s does not match its checksum.", content_hash)
             return None
         return replace(entry, audio=audio, is_published=access == PUBLIC)
@@ -175,7 +176,7 @@ class FileTier:
                 draft.write(content)
                 draft.flush()
                 os.fchmod(draft.fileno(), 0o644)
-                # Written beside its place, then moved in: a reader sees all of a clip or none.
+                # Written beside its final place, then moved: a reader sees the whole clip or none.
                 os.replace(draft.name, path)
             except BaseException:
                 with suppress(OSError):
@@ -183,24 +184,27 @@ class FileTier:
                 raise
 
     def _remove(self, access: str, content_hash: str) -> None:
-        # The description goes first: what has none is not there.
+        # The description goes first: without it the clip counts as missing.
         for extension in ("json", *FORMATS):
             with suppress(FileNotFoundError):
                 os.unlink(f"{self._folder}/{access}/{content_hash[:2]}/{content_hash}.{extension}")
 
     def _held(self) -> Iterator[tuple[float, int, Path]]:
-        """Last use, size and description of each clip; drafts of the dead are swept on the way."""
+        """Yield last use, size and description of each clip; deletes drafts of killed processes."""
         for access in (PUBLIC, PRIVATE):
             for folder in sorted((self._folder / access).glob("??")):
                 clips: dict[str, list[os.DirEntry[str]]] = defaultdict(list)
                 for item in os.scandir(folder):
                     clips[item.name.partition(".")[0]].append(item)
                 for items in clips.values():
-                    with suppress(FileNotFoundError):  # another process may be clearing up as well
+                    with suppress(FileNotFoundError):  # another process may delete files at the same time
                         yield from _held_of(items)
 
     def _make_room(self, added_bytes: int) -> None:
-        """Let the least recently used clips go when the folder is full; look at it only now and then."""
+        """Remove the least recently used clips when the folder is full.
+
+        Listing the folder is slow, so it is done only after much was added.
+        """
         with self._lock:
             self._unseen_bytes += added_bytes
             is_due = self._bytes is None or self._unseen_bytes > self._max_bytes // 16
@@ -210,7 +214,7 @@ class FileTier:
             total = sum(size for _, size, _ in held)
             if total > self._max_bytes:
                 kept = self._kept()
-                held.sort(key=lambda clip: clip[2].stem in kept)  # the sort is stable: by use among equals
+                held.sort(key=lambda clip: clip[2].stem in kept)  # stable: still by use within each group
                 for _, size, description in held:
                     if total <= self.room_for_kept_bytes:
                         break
@@ -220,7 +224,7 @@ class FileTier:
 
 
 def _held_of(items: list[os.DirEntry[str]]) -> Iterator[tuple[float, int, Path]]:
-    """The same of the files of one name."""
+    """`FileTier._held` for the files of one clip."""
     for item in items:
         if item.name.endswith(".draft") and time.time() - item.stat().st_mtime > _ABANDONED_SECONDS:
             os.unlink(item.path)
@@ -232,7 +236,7 @@ def _held_of(items: list[os.DirEntry[str]]) -> Iterator[tuple[float, int, Path]]
 
 
 def _is_stray(path: Path, names: set[str]) -> bool:
-    if path.suffix == ".json":  # written last and removed first, so it never stands alone
+    if path.suffix == ".json":  # written last and removed first, so a clip's description is never alone
         return not any(name.startswith(f"{path.stem}.") and name != path.name for name in names)
     if f"{path.stem}.json" in names and path.suffix != ".draft":
         return False

@@ -1,4 +1,4 @@
-"""The clips this process heard lately."""
+"""MemoryTier: the clips that this process served lately."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _OVERHEAD_BYTES = 1_000  # an Entry, its strings and its place in the table, mea
 
 
 class MemoryTier:
-    """Bounded by bytes; the clips not heard for longest go first. Safe to use from many threads."""
+    """Limited in bytes; drops the least recently used clips. Thread-safe."""
 
     name = "memory"
 
     def __init__(self, max_bytes: int) -> None:
         self._clips: LRUCache[str, Entry] = LRUCache(max(1, max_bytes), getsizeof=_size_of)
-        self._writing = threading.Lock()  # the cache is thread-safe; to compare and replace takes two steps
+        self._writing = threading.Lock()  # LRUCache is thread-safe, but compare and replace are two steps
 
     def get(self, content_hash: str) -> Entry | None:
         return self._clips.get(content_hash)
@@ -30,7 +30,7 @@ class MemoryTier:
         with self._writing:
             try:
                 self._clips[entry.content_hash] = entry
-            except OverflowError:  # larger than all of this tier; an older form would be wrong
+            except OverflowError:  # larger than the whole tier; an older version must not answer instead
                 self._clips.pop(entry.content_hash, None)
 
     def delete(self, content_hash: str) -> None:

@@ -1,4 +1,4 @@
-"""What the permanent tiers share: a clip's record, which says where its bytes are and what they must be."""
+"""Records of clips: say where the bytes are, and check them. The permanent tiers share this module."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ logger = logging.getLogger(__name__)
 
 
 class PermanentTier(Tier, Protocol):
-    """A tier that all hosts share. A clip lies in one of them, as its record says, and can be moved."""
+    """A tier that all hosts share. A clip is in one of them, which its record names, and can be moved."""
 
     def read(self, clip: Clip) -> Entry | None:
-        """The clip that this record says is here; None where it is missing or damaged."""
+        """Return the clip of a record that names this tier; None if its bytes are missing or damaged."""
 
     def has_bytes(self, clip: Clip) -> bool:
-        """Whether anything is there, good or damaged."""
+        """Whether the clip's bytes are here, good or damaged."""
 
     def take_over(self, clip: Clip, entry: Entry) -> bool:
-        """Keep what another tier keeps so far. False where the record has changed meanwhile."""
+        """Store a clip that another tier holds so far. False if its record has changed meanwhile."""
 
 
 def kept_clip(content_hash: str, store: PermanentStore) -> Clip | None:
-    """The record of a clip that this store has, and its bytes where those are rows."""
+    """Load the record of a clip in this store, with its bytes if they are in the database."""
     return (
         Clip.objects.stored_by(store)
         .filter(content_hash=content_hash)
@@ -45,7 +45,7 @@ def kept_clip(content_hash: str, store: PermanentStore) -> Clip | None:
 
 
 def record_for(entry: Entry) -> Clip:
-    """The record that the entry belongs to, held until the transaction ends. Raises TierError."""
+    """Lock the entry's record until the transaction ends. Raises TierError if there is none."""
     clip = Clip.objects.select_for_update().filter(content_hash=entry.content_hash).first()
     if clip is None:
         raise TierError("A clip without a record cannot be kept.")
@@ -55,12 +55,12 @@ def record_for(entry: Entry) -> Clip:
 def place(
     store: PermanentStore, *, encoding: str, stored_size: int, name: str | None = None
 ) -> dict[str, Any]:
-    """The columns that say where the bytes of a clip are."""
+    """Values of the columns that say where a clip's bytes are."""
     return {"stored_in": store, "encoding": encoding, "stored_size": stored_size, "audio_file_path": name}
 
 
 def mark_stored(clip: Clip, entry: Entry, where: Mapping[str, Any]) -> None:
-    """The record of a clip that was made: it is there from now on, and what was there before is left."""
+    """Record that a clip was made and stored, and queue its earlier bytes for deletion."""
     Clip.objects.filter(pk=clip.pk).update(
         stored_at=timezone.now(),
         is_active=True,
@@ -77,12 +77,12 @@ def mark_stored(clip: Clip, entry: Entry, where: Mapping[str, Any]) -> None:
         were = clip.audio_file_size if clip.stored_size is None else clip.stored_size
         Replaced.objects.create(stored_bytes=were or 0, stored_at=clip.stored_at)
     if clip.stored_at is not None and clip.checksum != entry.checksum:
-        # Others hold copies of the bytes that were here: they give them up, and come here for the new ones.
+        # Other hosts hold copies of the earlier bytes; this tells them to drop those.
         Invalidation.objects.create(content_hash=clip.content_hash)
 
 
 def mark_moved(clip: Clip, where: Mapping[str, Any]) -> bool:
-    """The same bytes are there from now on. False, and nothing done, if the record has changed meanwhile."""
+    """Record that the same bytes are now there. Does nothing and returns False if the record has changed."""
     unchanged = Clip.objects.filter(
         pk=clip.pk,
         stored_at__isnull=False,
@@ -97,17 +97,20 @@ def mark_moved(clip: Clip, where: Mapping[str, Any]) -> bool:
 
 
 def forget_damaged_audio(clip: Clip) -> bool:
-    """Note that the clip has to be made again. False where that changes nothing.
+    """Note that the clip has to be made again. False if that changes nothing.
 
-    Where nobody can make it again, its record goes on saying which bytes belong here: a copy of another host
-    or an archive may bring them back.
+    If nobody can make it again, its record keeps the checksum: a copy on another host or in an archive may
+    bring the bytes back.
     """
     is_lost_for_good = bool(clip.checksum) and cannot_be_made_again(clip)
     return not is_lost_for_good and forget_audio(clip)
 
 
 def forget_audio(clip: Clip) -> bool:
-    """The record stays, so that the clip can be made again. False where it names other bytes by now."""
+    """Note that the audio is gone; the record stays, so that the clip can be made again.
+
+    Returns False if the record names other bytes by now.
+    """
     unchanged = Clip.objects.filter(
         pk=clip.pk, stored_in=clip.stored_in, checksum=clip.checksum, audio_file_path=clip.audio_file_path
     )
@@ -115,7 +118,7 @@ def forget_audio(clip: Clip) -> bool:
 
 
 def checked(clip: Clip, audio: bytes) -> Entry | None:
-    """The clip, if these are its bytes. One of the earlier system has to decode, no more."""
+    """Return the clip if these are its bytes. One of the earlier system, without a checksum, must decode."""
     if not clip.checksum:
         return _examined(clip, audio)
     if checksum_of(audio) != clip.checksum:
@@ -125,7 +128,7 @@ def checked(clip: Clip, audio: bytes) -> Entry | None:
 
 
 def why_too_short(entry: Entry, clip: Clip) -> str:
-    """Why these cannot be all of the clip's words, or nothing. Clips of the earlier system are left alone."""
+    """The reason why the clip is too short for its text, or "". Never objects to adopted clips."""
     if clip.adopted_at is not None:
         return ""
     try:
@@ -144,7 +147,7 @@ def as_tier_error() -> Iterator[None]:
 
 
 def _examined(clip: Clip, audio: bytes) -> Entry | None:
-    """What nobody has looked at yet; what it shows is noted, unless the clip was made anew meanwhile."""
+    """Examine a clip for the first time and store the facts, unless it was made again meanwhile."""
     examine = sound.examine if clip.adopted_at is None else sound.examine_leniently
     try:
         facts = examine(audio, clip.audio_format)

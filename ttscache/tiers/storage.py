@@ -1,13 +1,13 @@
-"""Clips in a bucket, through Django's storage API; their records say which object each one is.
+"""StorageTier: stores clips as objects in a bucket. A clip's record names its object.
 
-    public/ab/ab12….0123456789abcdef-76543210.mp3       what anyone may hear now: all that a CDN may show
-    private/ab/ab12….0123456789abcdef-89abcdef.mp3.gz   everything else; it goes out only through us
+    public/ab/ab12….0123456789abcdef-76543210.mp3       clips that anyone may hear now; a CDN may serve these
+    private/ab/ab12….0123456789abcdef-89abcdef.mp3.gz   all other clips; only this site serves them
 
-A name holds the content hash and the beginning of the checksum, so it never stands for other bytes, and ends
-in chance, so it is never used again: what is about to be removed cannot be what a record names meanwhile. An
-object is written first and named in the record afterwards; it is removed once no record names it any more.
+A name holds the content hash and the beginning of the checksum, so it never stands for other bytes. It ends
+in a random part, so it is never used again: an object that is being removed cannot be one that a record has
+named meanwhile. The object is written before the record names it, and removed after no record names it.
 
-What a CDN serves directly is never compressed: ranges of a compressed body are of no use to a player.
+Objects that a CDN serves are never compressed: a player cannot use ranges of a compressed body.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ OBJECT_NAME = re.compile(
 )
 STRAY_AGE = timedelta(hours=1)
 REMOVALS_AT_ONCE = 8
-LOOKS = 3  # at a record that changes while its object is fetched
+LOOKS = 3  # attempts to read a record that changes while its object is fetched
 
 
 class StorageTier:
-    """A permanent tier. A clip can be put only where its record is: words first, then sound."""
+    """A permanent tier. `put` requires the clip's record, so create that first."""
 
     name = "storage"
 
@@ -97,7 +97,7 @@ class StorageTier:
             self.sweep_if_possible(limit=10)
 
     def entries(self) -> Iterator[tuple[str, int]]:
-        """By the objects that are there; one that no record names is nothing that is held."""
+        """Yield the clips whose objects exist. Objects that no record names are left out."""
         with as_tier_error():
             for page in self.bucket.pages():
                 sizes = {item.name: item.size for item in page}
@@ -107,14 +107,14 @@ class StorageTier:
 
     # --- for those who move clips -------------------------------------------------------------------------
     def read(self, clip: Clip) -> Entry | None:
-        """The clip that this record says is here; None where it is missing or damaged."""
+        """Return the clip of a record that names this tier; None if its bytes are missing or damaged."""
         return self._entry(clip, self._content(clip))
 
     def _content(self, clip: Clip) -> bytes | None:
         release_connections()  # the bucket may be far away
         content = self.bucket.get(_name_of(clip))
         if content is None:
-            bucket_marker.ensure(self.bucket)  # or else the settings are wrong, and nothing is missing
+            bucket_marker.ensure(self.bucket)  # raises if the settings are wrong and no clip is missing
             logger.error("The bucket has no object of clip %s.", clip.content_hash)
         return content
 
@@ -128,7 +128,7 @@ class StorageTier:
             return None
 
     def check(self) -> None:
-        """Whether the bucket can be used, and is ours."""
+        """Raise TierError unless the bucket can be used and is ours."""
         self.bucket.check()
         with as_tier_error():
             self._ensure_marker()
@@ -137,10 +137,11 @@ class StorageTier:
         return self.bucket.has(_name_of(clip))
 
     def take_over(self, clip: Clip, entry: Entry) -> bool:
-        """Keep what is elsewhere, or here under another name. False if the record has changed meanwhile."""
+        """Store a clip that is elsewhere, or here under another name. False if its record has changed."""
         with as_tier_error():
             name, content, encoding = self._packed(entry)
             self._upload(name, content, entry)
+            # Read back first: the other copy is deleted once the record names this one.
             if self.bucket.get(name) != content:
                 raise TierError("The object storage gives back other bytes than it was given.")
             where = place(PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name)
@@ -148,18 +149,18 @@ class StorageTier:
                 return mark_moved(clip, where)
 
     def settle(self, clip: Clip) -> bool:
-        """Move the object to the side where its pins want it. False if the record has changed meanwhile."""
+        """Move the object to the side that its pins require. False if its record has changed meanwhile."""
         with as_tier_error():
             is_to_be_plain = clip.encoding and self._has_cdn and _is_audible(clip.content_hash)
             is_moved = self._repack(clip) if is_to_be_plain else self._copy(clip)
             old = _name_of(clip)
-            # Asked again after the record: if it may be heard after all, its old address is in use.
+            # Checked again after the move: if the clip became audible meanwhile, its old address is in use.
             if is_moved and not _is_audible(clip.content_hash):
                 deletion_queue.expedite(old)
             return is_moved
 
     def sweep(self, *, limit: int = 500) -> int:
-        """Remove objects that no record names, once their time has come; several at once."""
+        """Remove due objects that no record names, several at once. Returns how many."""
         with as_tier_error():
             due = list(deletion_queue.due().values_list("name", flat=True)[:limit])
             if not due:
@@ -171,10 +172,10 @@ class StorageTier:
         return len(unnamed)
 
     def strays(self) -> Iterator[tuple[str, int]]:
-        """Objects of ours that neither a record nor a PendingDeletion knows, with their sizes.
+        """Yield our objects that neither a record nor a PendingDeletion knows, with their sizes in bytes.
 
-        The bucket may be shared: what is not named as we name things belongs to others. What is young may
-        have been named or left while we looked.
+        The bucket may be shared, so objects with other names are left out. So are young objects, which a
+        process may have just written.
         """
         with as_tier_error():
             for page in self.bucket.pages():
@@ -186,7 +187,7 @@ class StorageTier:
                         yield name, sizes[name]
 
     def remove_stray(self, name: str) -> None:
-        """Remove it, unless a record or a PendingDeletion knows it by now."""
+        """Remove an object, unless a record or a PendingDeletion knows it by now."""
         with as_tier_error():
             if deletion_queue.unknown([name]):
                 self.bucket.delete(name)
@@ -201,12 +202,13 @@ class StorageTier:
     def _upload(self, name: str, content: bytes, entry: Entry) -> None:
         self.bucket.check_not_down()
         self._ensure_marker()
+        # Registered before the upload: if this process is killed, the sweep removes the object.
         deletion_queue.register_upload(name)
         release_connections()
         self.bucket.put(name, content, _headers(name, entry.audio_format))
 
     def _ensure_marker(self) -> None:
-        """Once in the life of the process."""
+        """Check the marker once in the life of the process."""
         if not self._is_marked:
             bucket_marker.ensure(self.bucket)
             self._is_marked = True
@@ -236,14 +238,14 @@ class StorageTier:
     def _forget(self, clip: Clip, *, is_there: bool) -> bool:
         with transaction.atomic():
             is_forgotten = forget_damaged_audio(clip)
-            # What was adopted is nowhere else, and other clips cannot be bought again: such an object stays,
-            # damaged as it is, until the clip is made anew.
+            # An adopted object is the only copy, and some clips cannot be bought again. Such an object stays,
+            # although it is damaged, until the clip is made again.
             if is_forgotten and is_there and clip.adopted_at is None and not has_to_be_kept(clip):
                 deletion_queue.schedule(_name_of(clip))
             return is_forgotten
 
     def sweep_if_possible(self, *, limit: int = 500) -> None:
-        """What cannot be removed now is removed later."""
+        """Sweep, or log why it failed; the objects stay queued."""
         try:
             self.sweep(limit=limit)
         except TierError as error:
@@ -260,14 +262,14 @@ class StorageTier:
 
 
 def object_name(side: str, content_hash: str, checksum: str, audio_format: str, encoding: str) -> str:
-    """Another one each time."""
+    """Return a new name on each call, because names are never used twice."""
     suffix = ".gz" if encoding else ""
     once = secrets.token_hex(4)
     return f"{side}/{content_hash[:2]}/{content_hash}.{checksum[:16]}-{once}.{audio_format}{suffix}"
 
 
 def _headers(name: str, audio_format: str) -> dict[str, str]:
-    # No Content-Encoding: some stores unpack on the way out what has one. The record says how it is packed.
+    # No Content-Encoding: some stores would unpack the body. The record holds the encoding.
     return {
         "ContentType": "application/gzip" if name.endswith(".gz") else FORMATS[audio_format].media_type,
         "CacheControl": CACHE_CONTROL[name.partition("/")[0]],
@@ -279,7 +281,7 @@ def _name_of(clip: Clip) -> str:
 
 
 def _is_still_named(name: str) -> bool:
-    """By the record of a clip whose damaged object stays: it was adopted, or cannot be bought again."""
+    """Whether the record of an adopted or irreplaceable clip names this damaged object, so that it stays."""
     named = Clip.objects.filter(audio_file_path=name).defer("waveform")
     return any(clip.adopted_at is not None or has_to_be_kept(clip) for clip in named)
 

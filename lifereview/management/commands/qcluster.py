@@ -1,4 +1,4 @@
-"""django-q2's qcluster, which has loaded what its workers need before they are forked from it."""
+"""django-q2's qcluster, but it loads the slow libraries before it forks its workers."""
 
 from __future__ import annotations
 

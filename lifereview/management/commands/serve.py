@@ -1,4 +1,4 @@
-"""The one command: everything that is needed, in the foreground."""
+"""Starts the whole product in the foreground: migrations, content, web server and task cluster."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from ttscache.warming.takeover import make_pending
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6
-CLUSTER_NICENESS = 5  # a listener's own request goes before what is made ahead, for the processor as well
+CLUSTER_NICENESS = 5  # nice(2): listeners' own requests get the processor before clips made ahead
 
 
 class Command(BaseCommand):
@@ -48,11 +48,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--end-with-parent",
             action="store_true",
-            help="stop when the process that started this one is gone",
+            help="stop when the process that started this one ends",
         )
 
     def check(self, *args: Any, **options: Any) -> None:
-        """A wrong combination of settings stops the start with one line, as a wrong value does."""
+        """Stop the start with one line if a combination of settings is wrong."""
         try:
             require_valid_conf()
         except ImproperlyConfigured as error:
@@ -63,11 +63,12 @@ class Command(BaseCommand):
         self._wait_for_port()
         call_command("migrate", verbosity=0)
         call_command(CollectStatic(), interactive=False, verbosity=0)
-        # First in the queue, so that the cluster shows that it lives before it is busy.
+        # First in the queue, so that the cluster reports that it works before it is busy.
         async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
         load_shipped_content()
         release_leases_of_dead_processes()
-        follow_settings()  # with other settings another voice takes over, once all its clips are there
+        # In this order: the settings choose the voices, pins protect their clips, and then runs make them.
+        follow_settings()
         sync_pins()
         keep_live_journeys_warm(requested_by="the start of the service")
         make_what_waits(requested_by="the start of the service")
@@ -95,7 +96,7 @@ class Command(BaseCommand):
         sys.exit(supervisor.run())
 
     def _wait_for_port(self) -> None:
-        """What was killed a moment ago may hold the port for some seconds more."""
+        """Wait for the port: a process that was just killed may hold it for some seconds."""
         end = time.monotonic() + PORT_SECONDS
         while (
             (problem := _problem_with_port()) and problem.errno == errno.EADDRINUSE and time.monotonic() < end
@@ -108,7 +109,7 @@ class Command(BaseCommand):
             )
 
     def _create_first_user(self) -> str:
-        """Returns the password that was made up, or nothing."""
+        """Create the first staff user if there is none. Returns the generated password, or ""."""
         users = get_user_model()
         if users.objects.filter(is_staff=True).exists():
             return ""
@@ -117,7 +118,7 @@ class Command(BaseCommand):
         try:
             users.objects.create_superuser(**(given | {"password": password}))
         except IntegrityError:
-            return ""  # another host, started in the same moment, has told its password
+            return ""  # another host, started at the same moment, has shown its password
         return "" if given["password"] else password
 
     def _tell(self, password: str) -> None:
@@ -145,7 +146,7 @@ def _problem_with_port() -> OSError | None:
 
 
 class Heart:
-    """Asks this host's cluster for a sign of life now and then, and notices when none comes."""
+    """Queues a heartbeat now and then, and reports whether this host's cluster still runs them."""
 
     def __init__(self) -> None:
         self._next_beat = 0.0
@@ -155,10 +156,10 @@ class Heart:
             return True
         self._next_beat = time.monotonic() + HEARTBEAT_SECONDS
         try:
-            if OrmQ.objects.count() < LONG_QUEUE:  # or else beats would pile up where nobody takes them
+            if OrmQ.objects.count() < LONG_QUEUE:  # otherwise heartbeats pile up while no cluster works
                 async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
             return uptime_seconds < HEARTBEAT_LOST_SECONDS or is_cluster_alive(this_host())
         except Error:
-            return True  # nobody's fault here; it says so itself
+            return True  # the database is down, not the cluster: a restart would not help
         finally:
             connections.close_all()

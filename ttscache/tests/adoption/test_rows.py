@@ -177,7 +177,7 @@ def test_adoption_leaves_a_hash_of_another_kind_as_it_is(
     done = adopt()
 
     assert ask(found, "SELECT content_hash FROM tts_cache") == [("e" * 64,)]
-    assert "1 rows have a hash that is not their text's and voice's" in "\n".join(done.lines())
+    assert "1 rows have a hash that does not match text and voice" in "\n".join(done.lines())
 
 
 def test_adoption_fills_gaps_and_corrects_wrong_sizes(found: Sql, adopt: Callable[[], AdoptionPlan]) -> None:

@@ -147,7 +147,7 @@ class TestPage:
             Spending.objects.create(hour=hour, voice=voice, outcome="ok", calls=1)
         for query, calls in {"": 3, "?voice=nova": 1}.items():
             page = text_of(admin_client.get(f"{INDEX}{query}"))
-            found = re.search(r'href="([^"]+)">Calls</a></dt> <dd>(\d+)', page)
+            found = re.search(r'href="([^"]+)">Calls</a></dt>\s*<dd>(\d+)', page)
             assert found is not None
             listed = admin_client.get(found[1].replace("&amp;", "&")).context["cl"].result_count
             assert (int(found[2]), listed) == (calls, calls)
