@@ -127,7 +127,7 @@ class TestMakingAgain:
     def test_pressing_make_again_twice_pays_once(self, admin_client, heard_question):
         for _ in range(2):
             page = admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"}, follow=True)
-        assert "being made already" in said(page)
+        assert "already being made" in said(page)
         assert WarmItem.objects.count() == 1
 
     def test_a_failed_remake_is_shown_beside_the_old_clip(self, admin_client, heard_question):
