@@ -73,7 +73,7 @@ def test_a_dry_run_of_last_takes_reports_count_characters_price_and_day(
     assert "tts-1-hd is switched off on 2026-11-01." in said
     assert f"18 of 18 clips are missing: {characters} characters, {characters * 30 / 1e6:.4f} USD." in said
     assert all(f"  {voice}: 9 of 9" in said for voice in ("nova", "onyx"))
-    assert "This takes about 1 min." in said
+    assert "That takes about 1 min." in said
     assert not openai.calls()
 
 
