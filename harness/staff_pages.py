@@ -77,9 +77,11 @@ def staff_with(*rights: str) -> Client:
 
 # --- what a page says -------------------------------------------------------------------------------------
 def text_of(response: Any) -> str:
-    """A page as a browser reads it: where a template breaks its lines makes no difference."""
+    """The body. Line breaks and indents of a page become single spaces, as a browser shows them."""
     assert response.status_code == 200
-    return re.sub(r"[ \n]+", " ", response.content.decode())
+    body = str(response.content.decode())
+    is_page = response["Content-Type"].startswith("text/html")
+    return re.sub(r"[ \t\r\n]+", " ", body) if is_page else body  # `\s` would match &nbsp; too
 
 
 def figure(page: str, name: str) -> str:

@@ -66,8 +66,8 @@ SIDEBAR = [
         "Sound",
         _page("Voices", "artist", "ttscache.rendition"),
         _page("Clips", "graphic_eq", "ttscache.clip"),
-        _page("Warm runs", "local_fire_department", "ttscache.warmrun"),
-        _page("Prune runs", "delete_sweep", "ttscache.prunerun"),
+        _page("Audio jobs", "local_fire_department", "ttscache.warmrun"),
+        _page("Clean-ups", "delete_sweep", "ttscache.prunerun"),
     ),
     _group(
         "Figures",

@@ -31,7 +31,7 @@ Deed = Callable[[Client], Any]
 
 PAID = r"\d+ clips? (is|are) (being made|missing|tried again|still to be made): [\d,]+ characters, about \$"
 GIVEN_UP = r"\d+ clips? (is|are) given up: [\d,]+ characters, about \$"
-REMOVED = r"1 clip is (being )?removed: 1\.0\sKB, to make again about \$"
+REMOVED = r"1 clip is (being )?removed: 1\.0\sKB, about \$"
 
 
 def noted(client: Client, deed: Deed) -> list[str]:

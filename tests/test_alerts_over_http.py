@@ -57,7 +57,7 @@ def test_a_key_that_is_refused_is_told_once_by_two_hosts_and_so_is_its_end(
     wait_until(lambda: booked(server, "ok"), "the books")
     for _ in range(2):
         server.manage("shell", "-c", LOOK, check=True)
-    assert mail.subjects[1:] == ["[Life Review] Over: The voice service refuses our key"]
+    assert mail.subjects[1:] == ["[Life Review] Resolved: The voice service refuses our key"]
 
 
 def test_the_alert_task_is_scheduled(server: WebServer) -> None:

@@ -74,7 +74,7 @@ def test_a_voice_moves_from_sqlite_to_postgresql_with_a_bucket_without_a_provide
 ) -> None:
     assert query(target, COUNT) == [(0,)]
     said = target.manage("import_clips", str(archive), check=True).stdout
-    assert f"{CLIPS} clips came in" in said
+    assert f"{CLIPS} clips were imported" in said
     assert query(target, WHOLE) == query(source, WHOLE)
     objects = s3.objects(target.env["AWS_STORAGE_BUCKET_NAME"])
     assert {name.partition("/")[0] for name in objects} == {"public"}
@@ -95,7 +95,7 @@ def test_importing_existing_clips_changes_nothing(
     target.manage("import_clips", str(archive), check=True)
     before = s3.objects(bucket)
     said = target.manage("import_clips", str(archive), check=True).stdout
-    assert f"0 clips came in, 0\xa0bytes; {CLIPS} were here already." in said
+    assert f"0 clips were imported, 0\xa0bytes; {CLIPS} were already here." in said
     assert s3.objects(bucket) == before
 
 
@@ -166,7 +166,7 @@ def test_an_export_that_is_killed_again_and_again_becomes_the_same_file(
         assert not file.exists()
     assert killed == ROUNDS
     said = site.manage("export_clips", str(file), check=True).stdout
-    assert "clips already" in said
+    assert "already has" in said
     assert file.read_bytes() == whole
     note_fault("kill -9 of an export", "nothing", "FILE.part, from which the next run continues")
 
@@ -214,10 +214,10 @@ def test_a_full_disk_ends_an_export_in_one_line_and_the_next_run_continues(
         full = site.manage("export_clips", str(file))
         assert full.returncode == 1
         assert full.stderr.count("\n") == 1, full.stderr
-        assert "No space left on device. What is written stays in" in full.stderr
+        assert "No space left on device. What was written is in" in full.stderr
         assert not file.exists()
         disk.resize(64 * 1024**2)
-        assert "clips already" in site.manage("export_clips", str(file), check=True).stdout
+        assert "already has" in site.manage("export_clips", str(file), check=True).stdout
         assert file.read_bytes() == (tmp_path / "whole.tar").read_bytes()
     note_fault("an export fills the disk", "nothing", "FILE.part, from which the next run continues")
 

@@ -164,7 +164,7 @@ class TestTheLog:
         actions.tries_failed_clips_again(staff_client("Publisher"))
 
         assert noted_of("publisher") == [
-            "Failed ones get another try. 1 clip is tried again: 6 characters, about $0.001."
+            "The failed clips are tried again. 1 clip is tried again: 6 characters, about $0.001."
         ]
 
     def test_a_clip_shared_by_two_texts_is_logged_once(self, journey: Journey) -> None:

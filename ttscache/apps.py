@@ -14,7 +14,7 @@ class TtsCacheConfig(AppConfig):
         from ttscache import checks  # noqa: F401 - registers itself
         from ttscache.api import schema  # noqa: F401 - registers itself
 
-        # The one hook that runs after the last table of every app has been made.
+        # post_migrate is the only hook that runs after the last table of every app was created.
         post_migrate.connect(_close_public_roles, sender=self)
 
 

@@ -1,7 +1,6 @@
-"""What a web process does beside its requests, every few seconds: write the ledger, report, look at the pins,
-forget what was removed.
+"""The background work of a web process, every few seconds: flush the ledger, read pins, follow removals.
 
-So a hit needs no query: what is published is known here before it is asked for.
+It saves queries on requests: a process knows which clips are published before they are requested.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ logger = logging.getLogger(__name__)
 
 PINS_SECONDS, ALL_PINS_SECONDS = 10, 60
 REPORT_SECONDS = 20
-LAST_RECORDINGS_SECONDS = 4  # how long a process that ends waits for clips in the making
-LAST_BOOKINGS_SECONDS = 1  # and for those who heard them to be counted
+LAST_RECORDINGS_SECONDS = 4  # how long a stopping process waits for clips in the making,
+LAST_BOOKINGS_SECONDS = 1  # and then for their requests to be counted
 
 
 class Housekeeping:
-    """One thread, from `start` to `stop`. While the database is down it tries again the next time."""
+    """One thread, from `start` to `stop`. If the database is down, it tries again in the next round."""
 
     def __init__(self, cache: SpeechCache, flush_seconds: float) -> None:
         self._cache = cache
@@ -53,7 +52,7 @@ class Housekeeping:
         self._are_settings_followed = False
 
     def start(self) -> Housekeeping:
-        # The first listener of a clip that is not there would wait for them, seconds on a busy machine.
+        # Load libraries now: otherwise the first miss would wait for them, for seconds on a busy machine.
         start_thread(load_libraries, name="libraries")
         start_thread(self._look_at_models, name="models")
         self._thread.start()
@@ -63,10 +62,12 @@ class Housekeeping:
 
     @returning_connections()
     def stop(self) -> None:
-        """Let recordings end or break them off, so that their requests end and are counted; write the counts.
+        """Finish or cut off recordings, so that their requests are counted; then write the counts.
 
-        May be called again for what was counted meanwhile.
+        It may be called again to write counts that came in meanwhile.
         """
+        # The order matters: recordings hold leases, and their requests are counted when they end. So close
+        # the leases after the recordings, and flush the ledger last.
         self._is_over.set()
         prefetch.stop_prefetching()
         self._thread.join(timeout=2)
@@ -84,7 +85,7 @@ class Housekeeping:
             except Error:
                 logger.warning("Housekeeping waits for the database.")
             except Exception:
-                logger.exception("Housekeeping failed; it goes on.")
+                logger.exception("A round of housekeeping failed.")
             if self._pool_watch.is_lost:
                 self._have_this_process_replaced()
 
@@ -97,23 +98,27 @@ class Housekeeping:
         self._keep_popular_at_hand()
 
     def _look_at_models(self) -> None:
-        """After a start with other settings, staff learn at once what the provider is about to switch off."""
+        """Read the provider's list at a start: new settings may name a model that it switches off soon."""
         try:
             retirement.look_once_a_day(self._cache.leases)
         except (Error, Busy):
             logger.warning("The list of models is read later; the database does not answer.")
 
     def _follow_settings(self) -> None:
-        """Once; `serve` does so before it starts this process, a web server by itself has nobody else. Who
-        plays which voice may change at any time, on another host."""
+        """Follow the settings once, then only refresh the renditions, which another host may change.
+
+        `serve` has already followed the settings; a web server that was started alone has not.
+        """
         if not self._are_settings_followed:
             follow_settings()
             self._are_settings_followed = True
         refresh_renditions()
 
     def _have_this_process_replaced(self) -> None:
-        """Only web processes have a pool, and they are gunicorn's: at SIGTERM one answers what it has begun,
-        and the master starts another."""
+        """End this process: gunicorn lets it answer its open requests, and starts another.
+
+        Only gunicorn's web processes have a pool, so no other process comes here.
+        """
         logger.error("The pool has lost its database connections; this web process is replaced.")
         self._pool_watch.start_anew()  # so that this one can still write its counts
         os.kill(os.getpid(), signal.SIGTERM)
@@ -122,7 +127,8 @@ class Housekeeping:
         if not self._is_due("pins", PINS_SECONDS):
             return
         published = frozenset(Pin.objects.published().values_list("content_hash", flat=True))
-        # Now and then in any case: a clip may be put here by one who looked at its pins before they changed.
+        # Once in a while even if nothing changed: a request that read the pins before a change may store its
+        # clip here after it.
         if published != self._published or self._is_due("all pins", ALL_PINS_SECONDS):
             self._cache.tiers.set_published(published)
             self._published = published
@@ -153,7 +159,7 @@ _started: Housekeeping | None = None
 
 
 def start_housekeeping() -> None:
-    """Begin in this process; called once it serves."""
+    """Start the housekeeping of this process. Call it once the process serves, after any fork."""
     global _started  # noqa: PLW0603 - one per process, as its name says
     if _started is None:
         _started = Housekeeping(speech_cache(), conf().flush_seconds).start()

@@ -1,6 +1,6 @@
-"""Thin django-q2 tasks over functions that anyone can call.
+"""django-q2 tasks. They are thin: each calls a function that can also be called without a cluster.
 
-Their schedules are made in migrations/0005_schedules.py.
+migrations/0005_schedules.py creates their schedules.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
 
-PRUNE_SECONDS = 45.0  # then a successor goes on; a task may take no longer than its timeout
+PRUNE_SECONDS = 45.0  # then another task continues: django-q2 kills a task at its timeout
 
 
 def make_queued_clips() -> None:
-    """Work on what is queued, and call for a successor when time is over before the work is."""
+    """Make queued clips for a while, and enqueue another task if there is work left."""
     if is_stopping():
         return
     with speech_cache().ledger.flushed_every(conf().flush_seconds):
         worker.work_share(should_stop=is_stopping, when_begun=enqueue_workers)
-    # While the provider is down the heartbeat calls, every few seconds; a successor at once would only spin.
+    # While the provider is down, the heartbeat enqueues workers every few seconds. Doing so here would spin.
     if not is_stopping() and not speech_cache().synthesizer.circuit.is_open:
         enqueue_workers()
 
 
 def heartbeat() -> None:
-    """Show that the cluster of this host takes tasks and ends them, and take up what was cut off.
+    """Report that this host's cluster finishes tasks, and resume work that was cut off.
 
-    Called at every start, every few seconds by the supervisor, and every minute by schedule.
+    It runs at every start, every few seconds by the supervisor, and every minute by schedule.
     """
     hosts.report_cluster_alive()
     hosts.forget_the_dead()
     warming.resume_paused(speech_cache().synthesizer.budget)
-    takeover.switch_ready_renditions()  # whoever ends a run does so at once, unless that process is killed
+    takeover.switch_ready_renditions()  # usually done when a run ends, but that process may be killed
     enqueue_workers()
     if relocation.start_upkeep_turn():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)
@@ -61,7 +61,7 @@ def heartbeat() -> None:
 
 
 def tend_clips() -> None:
-    """Keep for all what an outage left with one host; have objects where pins want them, and no others."""
+    """Store clips that an outage left with this host only, and put objects where their pins want them."""
     if is_stopping():
         return
     try:
@@ -71,11 +71,12 @@ def tend_clips() -> None:
             relocation.settle_objects()
             storage.sweep()
     except TierError as error:
-        logger.warning("The clips are tended later: %s", error)
+        logger.warning("Upkeep of the clips waits: %s", error)
 
 
 def prune(run_id: str = "") -> None:
-    """Called once a day by schedule, for a run that was handed over, and by itself until that has ended."""
+    """Remove stale clips. Without a run it begins the nightly one; it enqueues itself until the run ends."""
+    # The clock starts here and not at the first batch: listing stale clips may take most of the time.
     end = time.monotonic() + PRUNE_SECONDS
 
     def should_rest() -> bool:
@@ -86,9 +87,9 @@ def prune(run_id: str = "") -> None:
     try:
         run = pruning.prune_in_cluster(conf().stale_days, speech_cache(), run_id, should_rest)
     except Busy:
-        return  # another one is at it; a run that waits is taken up by the heartbeat
+        return  # another prune is running; the heartbeat resumes a run that waits
     if run is None:
-        return  # it had ended before
+        return  # the run had already ended
     if run.state != PruneRun.State.RUNNING:
         note_not_asked_for(conf().stale_days, pruning.find_stale(conf().stale_days))
     elif not is_stopping():
@@ -96,24 +97,24 @@ def prune(run_id: str = "") -> None:
 
 
 def clean_up() -> None:
-    """Called once a day by schedule."""
+    """Runs once a day by schedule."""
     cleanup.tidy()
     settings_changes.forget_installations()
 
 
 def make_popular_reflections() -> None:
-    """Called every night by schedule."""
+    """Runs every night by schedule."""
     popular.make_popular()
 
 
 def examine_adopted() -> None:
-    """A batch of it; the next beat calls for the next."""
+    """Examine one batch of adopted clips; the next heartbeat enqueues the next batch."""
     if is_stopping():
         return
     cache = speech_cache()
     held = cache.leases.acquire("examine-adopted")
     if held is None:
-        return  # another one is at it
+        return  # another process does it now
     try:
         adopted_clips.examine_adopted_clips()
     finally:
@@ -121,13 +122,13 @@ def examine_adopted() -> None:
 
 
 def look_for_trouble() -> None:
-    """Called every other minute by schedule."""
+    """Runs every other minute by schedule."""
     if is_stopping():
         return
     leases = speech_cache().leases
     held = leases.acquire("look-for-trouble")
     if held is None:
-        return  # another host is at it
+        return  # another host looks now
     try:
         alerts.look()
     finally:
@@ -135,20 +136,20 @@ def look_for_trouble() -> None:
 
 
 def look_at_models_daily() -> None:
-    """Called every hour by schedule: an hour later it tries again what failed."""
+    """Runs every hour by schedule, although the list is read once a day: a failed reading is tried again."""
     if not is_stopping():
         retirement.look_once_a_day(speech_cache().leases)
 
 
 def enqueue_workers() -> None:
-    """Whoever holds the slots calls for a successor in turn; one more would only find them taken."""
+    """Enqueue a worker if there is work and a free slot. Workers that hold slots enqueue their successors."""
     if worker.is_work_left() and worker.is_slot_free() and not worker.is_cooling_down():
         warming.enqueue_worker()
 
 
 def is_stopping() -> bool:
-    """Whether the supervisor of this cluster has begun to stop, or is gone: then no new item is taken."""
+    """Whether this cluster's supervisor is stopping or dead. Tasks then take no new item."""
     mark, supervisor = os.environ.get("LIFEREVIEW_STOPPING_MARK"), os.environ.get("LIFEREVIEW_SUPERVISOR")
     if not mark or not supervisor:
-        return False  # run by another supervisor, which waits until the work is done
+        return False  # some other supervisor runs this cluster, and waits for its tasks
     return Path(mark).exists() or not is_process_alive(int(supervisor))

@@ -1,3 +1,5 @@
+"""Addresses of the API. The dashboard and the other staff pages register theirs with Django's admin."""
+
 from django.urls import path, re_path
 
 from ttscache.api import clips, health, metrics, pruning, stats, text_to_speech, time_to_sound, warm_runs

@@ -12,5 +12,5 @@ from ttscache.admin import (  # noqa: F401 - they register
     warm_runs,
 )
 
-# Unfold fills it from its DASHBOARD_CALLBACK; see ttscache.admin.dashboard.page.
+# Unfold fills this template with what its DASHBOARD_CALLBACK returns; see ttscache.admin.dashboard.page.
 site.index_template = "ttscache/dashboard/index.html"

@@ -1,4 +1,4 @@
-"""Alerts for staff: what is wrong, and what was."""
+"""The list of alerts: open ones, and resolved ones."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from ttscache.staff.pages import ReadOnlyAdmin, column
 from ttscache.staff.wording import moment
 
 ALERT_OPEN = Badge("Open", "notification_important", "danger")
-ALERT_WATCHED = Badge("Watched", "visibility", "neutral", "It may pass by itself; otherwise staff are told.")
-ALERT_OVER = Badge("Over", "check_circle", "success")
+ALERT_WATCHED = Badge(
+    "Watched", "visibility", "neutral", "It may pass by itself. If it lasts, staff are told."
+)
+ALERT_OVER = Badge("Resolved", "check_circle", "success")
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -26,7 +28,7 @@ class OpenFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Open"), ("over", "Over")]
+        return [("open", "Open"), ("over", "Resolved")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
         if self.value() in ("open", "over"):
@@ -36,12 +38,12 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
-    """Trouble, open and over; the system notes both by itself."""
+    """Open and resolved alerts. Only the system writes them."""
 
     list_display = ("what", "standing", "says", "began", "ended", "mailed")
     list_display_links = None
     began = column("Since", "since", moment)
-    ended = column("Over", "over_at", moment)
+    ended = column("Resolved", "over_at", moment)
     mailed = column("Staff told", "mailed_at", moment)
     list_filter = ("kind", OpenFilter)
     list_before_template = "ttscache/admin/alert_note.html"

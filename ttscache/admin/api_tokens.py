@@ -1,4 +1,4 @@
-"""API tokens for staff, who can only withdraw them."""
+"""The list of API tokens. Staff can only withdraw them here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ttscache.staff.pages import StaffAdmin
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(StaffAdmin):
-    """Tokens are made with `manage.py api_token`, which shows them once; here they are withdrawn."""
+    """`manage.py api_token` makes a token and shows it once; deleting it here withdraws it."""
 
     list_display = ("name", "is_admin", "created_at")
     search_fields = ("name",)

@@ -1,4 +1,4 @@
-"""Further ways to narrow the list of clips; the dashboard's numbers link to them."""
+"""Filters for the list of clips. The dashboard's numbers link to them, so their parameter names stay."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class MadeFilter(admin.SimpleListFilter):
         return [
             ("yes", "Made"),
             ("no", "Not made"),
-            ("waiting", "Waits to be made"),
-            ("longest", "Waits longest to be made"),
+            ("waiting", "Waiting to be made"),
+            ("longest", "Waiting longest"),
             ("making", "Being made"),
-            ("failed", "Failed in 24 hours, not made yet"),
+            ("failed", "Failed in the last 24 hours"),
             ("exhausted", f"Failed {MOST_TRIES} times, not tried again"),
         ]
 
@@ -83,7 +83,7 @@ class HeardFilter(admin.SimpleListFilter):
             ("never", "Never heard, made over 30 days ago"),
             ("stale", f"Not asked for in {conf().stale_days} days"),
             ("final", "Cannot be made again"),
-            ("last", "Soon cannot be made again"),
+            ("last", "Can soon no longer be made again"),
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Clip]) -> QuerySet[Clip]:

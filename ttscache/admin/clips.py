@@ -1,4 +1,4 @@
-"""Clips for staff: every text on record, and how it sounds."""
+"""The list of clips: every text on record, with a player."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ttscache.wiring import speech_cache
 
 
 class ClipList(ChangeList):  # type: ignore[misc]
-    """Looks up how the clips of a page stand, all at once."""
+    """Looks up the badges of all clips on a page at once, not with queries for each row."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -42,9 +42,9 @@ class ClipList(ChangeList):  # type: ignore[misc]
 
 @admin.register(Clip)
 class ClipAdmin(DashboardPages, ReadOnlyAdmin):
-    """Every text on record, and how it sounds.
+    """Every text on record, with a player.
 
-    Reflections on what somebody said are left out until a person has declared them fit for others.
+    Private clips are left out: a reflection may quote a listener until it is declared shareable.
     """
 
     list_display = ("says", "sound", "kind", "lasts", "size", "made", "asked_for")
@@ -98,7 +98,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
         return request.user.has_perm("ttscache.prune_clip")
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """All other clips are removed by themselves once nobody asks for them."""
+        """Offer deletion only for clips that no prune removes; a prune removes the others once unused."""
         clip = self.get_object(request, object_id)
         is_final = clip is not None and has_to_be_kept(clip)
         return super().get_actions_detail(request, object_id) if is_final else []
@@ -107,7 +107,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
         description="Delete this clip …", url_path="remove", permissions=["prune"], icon="delete"
     )
     def remove_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """One clip that cannot be bought again, for good; after a question."""
+        """Delete one irreplaceable clip for good, after a confirmation page."""
         clip = self.get_object(request, object_id)
         if clip is None or not has_to_be_kept(clip):
             raise Http404
@@ -115,6 +115,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
             page = reverse("admin:ttscache_clip_change", args=[clip.pk])
             title = f"Delete clip, {clip.voice}: {truncatechars(clip.content_text, 60)}"
             return self.ask(request, title=title, verb="Delete it", summary=_what_is_lost(clip), back=page)
+        # Log first: the log copies the clip's name, which is gone afterwards.
         self.log_deletions(request, [clip])
         if remove_clip(clip, request.user.get_username(), speech_cache()) is not None:
             says = f"Deleted: {filesizeformat(clip.audio_file_size or 0)}."
@@ -122,6 +123,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
         return redirect("admin:ttscache_clip_changelist")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
+        # Only the page of one clip draws its waveform, so a list does not load hundreds of them.
         return super().get_queryset(request).not_private().defer("waveform")  # type: ignore[no-any-return]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ClipList]:
@@ -152,13 +154,16 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
             return "Possible"
         if cannot_be_made_again(clip):
             return (
-                "Cannot be made again: its voice model has been switched off. It is never removed by itself."
+                "Cannot be made again: its voice model has been switched off. "
+                "It is never removed automatically."
             )
         day = retirement.shutdown_date(clip.model)
         if day is None:
-            return "Impossible here: another voice service made it. It is never removed by itself."
+            return "Impossible here: another voice service made it. It is never removed automatically."
         until = date_format(day, "j M Y")
-        return f"Possible until its voice model is switched off on {until}. It is never removed by itself."
+        return (
+            f"Possible until its voice model is switched off on {until}. It is never removed automatically."
+        )
 
     @admin.display(description="Sound")
     def hear(self, clip: Clip) -> SafeString:
@@ -170,7 +175,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     def shape(self, clip: Clip) -> SafeString | str:
         return waveform(clip) if clip.is_ready and clip.waveform else ""
 
-    @admin.display(description="Held because it is")
+    @admin.display(description="In use as")
     def held_because(self, clip: Clip) -> SafeString:
         pins = Pin.objects.in_force().filter(content_hash=clip.content_hash)
         return format_html_join(", ", "{}", ((pin.get_reason_display(),) for pin in pins))
@@ -178,9 +183,9 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
 
 def _what_is_lost(clip: Clip) -> str:
     if cannot_be_made_again(clip):
-        says = "Nobody can make it again: its voice model has been switched off."
+        says = "It cannot be made again: its voice model has been switched off."
     else:
-        says = "Nobody can make it again once its voice model has been switched off."
+        says = "It cannot be made again once its voice model is switched off."
     pins = Pin.objects.in_force().filter(content_hash=clip.content_hash)
     is_held = f" It is in use: {', '.join(pin.get_reason_display().lower() for pin in pins)}." if pins else ""
-    return f"It is deleted for good, from every place it is kept in. {says}{is_held}"
+    return f"This deletes the clip for good, everywhere. {says}{is_held}"

@@ -1,4 +1,4 @@
-"""Prunes for staff: what was removed, what it would cost to make again, and a way to stop one."""
+"""The list of clean-ups (prune runs): how much each removed, and a way to stop one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ttscache.staff.wording import dollars, moment
 
 @admin.register(PruneRun)
 class PruneRunAdmin(ReadOnlyAdmin):
-    """When clips were removed that nobody asked for any more, and what it would cost to make them again."""
+    """Each clean-up: the unused clips it removed, and the price of making them again."""
 
     list_display = ("began", "standing", "progress", "freed", "cost", "kept", "age", "requested_by", "ended")
     list_filter = ("state",)
@@ -42,9 +42,9 @@ class PruneRunAdmin(ReadOnlyAdmin):
         for run in stopped:
             self.log_change(request, run, "Stopped.")
         if stopped:
-            self.message_user(request, "Stopped. What is removed already is gone; all other clips stay.")
+            self.message_user(request, "Stopped. Clips that were removed are gone; all others stay.")
         else:
-            self.message_user(request, "It had ended already.", messages.WARNING)
+            self.message_user(request, "It had already ended.", messages.WARNING)
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         run = self.get_object(request, object_id)
@@ -56,20 +56,20 @@ class PruneRunAdmin(ReadOnlyAdmin):
         url_path="stop",
         permissions=["prune"],
         icon="stop_circle",
-        attrs={"data-while-under-way": ""},  # gone once it has ended, also without a reload
+        attrs={"data-while-under-way": ""},  # staff.js hides the button once the run has ended
     )
     def stop_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
         run = self.get_or_404(request, object_id)
         page = reverse("admin:ttscache_prunerun_change", args=[run.pk])
         if not has_said_yes(request):
-            summary = "What is removed already is gone; all other clips stay."
+            summary = "Clips that were removed are gone; all others stay."
             return self.ask(request, title=f"Stop: {run}", verb="Stop", summary=summary, back=page)
         self.stop(request, PruneRun.objects.filter(pk=run.pk))
         return redirect(page)
 
-    # how it stands, brought up to date while somebody looks
+    # columns; staff.js refreshes those in `fresh` while the run is under way
     began = column("Began", "started_at", moment)
-    kept = column("As old, kept for a text", "kept_back", lambda number: str(number or ""))
+    kept = column("Old but still in use", "kept_back", lambda number: str(number or ""))
 
     @admin.display(description="State", ordering="state")
     def standing(self, run: PruneRun) -> SafeString:
@@ -83,7 +83,7 @@ class PruneRunAdmin(ReadOnlyAdmin):
     def freed(self, run: PruneRun) -> SafeString:
         return fresh(f"freed-{run.pk}", filesizeformat(run.freed_bytes))
 
-    @admin.display(description="To make them again", ordering="remake_cost_microusd")
+    @admin.display(description="Price to make again", ordering="remake_cost_microusd")
     def cost(self, run: PruneRun) -> SafeString:
         cost = "" if run.is_of_irreplaceable else dollars(run.remake_cost_microusd)
         return fresh(f"cost-{run.pk}", cost)

@@ -18,7 +18,7 @@ from ttscache.staff.wording import OUTCOMES, dollars, moment
 
 
 class FiguresAdmin(VoiceNamesAdmin):
-    """One row an hour (a day, once it is old) and kind; there is nothing more to see behind it."""
+    """One row for each hour and kind; old hours are merged into days. A row has no page of its own."""
 
     list_display_links = None
     date_hierarchy = "hour"
@@ -36,7 +36,7 @@ class FiguresAdmin(VoiceNamesAdmin):
 class WaitingAdmin(FiguresAdmin):
     @admin.display(description="Waited", ordering="latency_bucket")
     def waited(self, row: Usage | PlaybackStart) -> str:
-        """The upper end of the bucket; the last one is open."""
+        """The upper end of the latency bucket; the last bucket has none."""
         ends = LATENCY_BUCKETS_MS
         if row.latency_bucket >= len(ends):
             return f"over {ends[-1] / 1000:g} s"
@@ -53,10 +53,10 @@ class UsageAdmin(WaitingAdmin):
     list_before_template = "ttscache/admin/usage_note.html"
     list_filter = ("content_type", ("voice", VoiceListFilter), "outcome")
 
-    came = column("How it came", "outcome", lambda outcome: OUTCOMES.get(outcome, outcome))
-    ahead = column("Of these made ahead", "warmed_hits", lambda hits: str(hits or ""))
+    came = column("Source", "outcome", lambda outcome: OUTCOMES.get(outcome, outcome))
+    ahead = column("Made ahead", "warmed_hits", lambda hits: str(hits or ""))
     sent = column("Sent", "audio_bytes", filesizeformat)
-    worth = column("Worth", "list_price_microusd", dollars)
+    worth = column("List price", "list_price_microusd", dollars)
 
 
 @admin.register(PlaybackStart)

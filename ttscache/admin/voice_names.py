@@ -1,4 +1,4 @@
-"""Voices in lists, named as staff know them: by the listener voice that each plays."""
+"""Shows voices in lists by the names that staff know: the listener voice that each plays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class VoiceListFilter(admin.AllValuesFieldListFilter):
 
 
 class VoiceNamesAdmin(ReadOnlyAdmin):
-    """Has the column "spoken_as"; one query for a whole page."""
+    """Adds the column "spoken_as". Looks up the names once for a whole page."""
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)

@@ -1,4 +1,4 @@
-"""The page "Voices": who plays each listener voice, who could, and how far a change is."""
+"""The page "Voices": who plays each listener voice, the candidates, and how far a change has come."""
 
 from __future__ import annotations
 
@@ -41,14 +41,12 @@ from ttscache.warming import takeover
 from ttscache.warming.time_estimate import seconds_to_make
 
 VOICES = "admin:ttscache_rendition_changelist"
-UNTIL_THEN = (
-    "Until every clip is there, listeners keep the present voice; then all of this voice changes at once."
-)
+UNTIL_THEN = "Listeners keep the present voice until every clip is ready; then it changes everywhere at once."
 
 
 @admin.register(Rendition)
 class VoicesAdmin(ReadOnlyAdmin):
-    """Renditions as staff know them: voices. The list is a page of its own; there is no page of one row."""
+    """Staff call renditions voices. The list is a page of its own, and a single row has none."""
 
     def has_choose_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request) and request.user.has_perm("ttscache.choose_voice")
@@ -69,7 +67,7 @@ class VoicesAdmin(ReadOnlyAdmin):
         return own + super().get_urls()  # type: ignore[no-any-return]
 
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A link of the admin's log leads here."""
+        """Links of the admin's log point here: show the list instead."""
         return redirect(VOICES)
 
     # pages
@@ -85,7 +83,7 @@ class VoicesAdmin(ReadOnlyAdmin):
         )
 
     def candidates_view(self, request: HttpRequest, voice: str) -> HttpResponse:
-        """Everyone who could play this voice, by the model that is chosen, beside who plays it now."""
+        """List the voices of the chosen model that could play this listener voice, with samples."""
         asked = self._voice(request, voice)
         models = models_to_choose()
         model = request.GET.get("model", "")
@@ -119,7 +117,7 @@ class VoicesAdmin(ReadOnlyAdmin):
 
     # actions
     def samples_view(self, request: HttpRequest, voice: str) -> HttpResponse:
-        """Have the two sentences said by one candidate, or by all of a model."""
+        """Make the two sample sentences for one candidate, or for all voices of a model."""
         self._voice(request, voice)
         if not self.has_make_permission(request):
             raise PermissionDenied
@@ -130,6 +128,7 @@ class VoicesAdmin(ReadOnlyAdmin):
         planned = warming.plan(wanted)
 
         def make() -> None:
+            # The time makes the scope unique, so that each press has a job of its own to follow.
             scope = f"voice samples, {model}, {now():%d %b %Y %H:%M:%S}"
             warming.start_run(scope[:120], wanted, requested_by=request.user.get_username())
 
@@ -139,7 +138,7 @@ class VoicesAdmin(ReadOnlyAdmin):
         return self.make_after_a_yes(request, planned, make, back=back, **question)
 
     def choose_view(self, request: HttpRequest, voice: str) -> HttpResponse:
-        """Have this one play the voice: count, price and time first."""
+        """Let a candidate take over the voice, after a page with count, price and time."""
         self._voice(request, voice)
         self._require_choice(request)
         model = _model(request)
@@ -158,7 +157,7 @@ class VoicesAdmin(ReadOnlyAdmin):
             )
         rendition = takeover.request_rendition(voice, spec, requested_by=request.user.get_username())
         if rendition is None:
-            self.message_user(request, "It plays this voice already.", messages.INFO)
+            self.message_user(request, "It already plays this voice.", messages.INFO)
             return redirect(VOICES)
         said = f"Chosen for {voice}: {spec.voice} ({spec.model}). {in_words(planned)}"
         self.log_change(request, rendition, said)
@@ -166,20 +165,20 @@ class VoicesAdmin(ReadOnlyAdmin):
         return redirect(VOICES)
 
     def go_on_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Make what is missing, failed clips included."""
+        """Make the missing clips, including those that failed."""
         rendition = self._pending(request, pk)
         planned = takeover.progress_of_takeover(rendition).planned
 
         def make() -> None:
             takeover.continue_takeover(rendition, requested_by=request.user.get_username())
-            self.log_change(request, rendition, f"Made what is missing. {in_words(planned)}")
+            self.log_change(request, rendition, f"Made missing clips. {in_words(planned)}")
 
         return self.make_after_a_yes(
             request,
             planned,
             make,
-            title=f"Make what is missing: {rendition}",
-            verb="Make it",
+            title=f"Make missing clips: {rendition}",
+            verb="Make them",
             back=reverse(VOICES),
         )
 
@@ -188,18 +187,19 @@ class VoicesAdmin(ReadOnlyAdmin):
         if not has_said_yes(request):
             return self.ask(
                 request,
-                title=f"Give up {rendition.voice} for {rendition.listener_voice}",
-                verb="Give it up",
-                summary="Listeners keep the present voice. Clips that are made already are kept.",
+                title=f"Stop the change of {rendition.listener_voice} to {rendition.voice}",
+                verb="Stop the change",
+                summary="Listeners keep the present voice. Clips that were made are kept.",
                 back=reverse(VOICES),
             )
         if takeover.cancel_rendition(rendition):
-            self.log_change(request, rendition, "Given up.")
-            self.message_user(request, "Given up. Listeners keep the present voice.", messages.SUCCESS)
+            self.log_change(request, rendition, "Change stopped.")
+            says = "Change stopped. Listeners keep the present voice."
+            self.message_user(request, says, messages.SUCCESS)
         return redirect(VOICES)
 
     def without_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Switch without the clips that failed: exactly those that this page has listed."""
+        """Switch although clips failed; only the clips that the page listed may be missing."""
         rendition = self._pending(request, pk)
         progress = takeover.progress_of_takeover(rendition)
         number = len(progress.failed)
@@ -210,8 +210,8 @@ class VoicesAdmin(ReadOnlyAdmin):
                 request,
                 title=f"Switch {rendition.listener_voice} without {_clips(number)}",
                 verb=f"Switch without {'it' if number == 1 else f'these {number}'}",
-                summary=f"{_clips(number)} could not be made. Listeners read those words instead of hearing "
-                "them, until they can be made.",
+                summary=f"{_clips(number)} could not be made. Until they can be made, listeners read those "
+                "words instead of hearing them.",
                 clips=listed(progress.planned),
                 hidden=[("without", json.dumps(progress.failed_hashes))],
                 back=reverse(VOICES),
@@ -220,11 +220,11 @@ class VoicesAdmin(ReadOnlyAdmin):
             self.log_change(request, rendition, f"Switched without {_clips(len(_hashes(request)))}.")
             self.message_user(request, "Listeners have the new voice.", messages.SUCCESS)
         else:
-            says = "Nothing was switched: other clips are missing by now. This is how it is now."
+            says = "Nothing was changed: other clips are missing now. Please look again."
             self.message_user(request, says, messages.WARNING)
         return redirect(VOICES)
 
-    # what was asked for
+    # checks
     def _voice(self, request: HttpRequest, voice: str) -> ListenerVoice:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -242,29 +242,29 @@ class VoicesAdmin(ReadOnlyAdmin):
 
     def _candidate(self, model: str, voice: str) -> VoiceRendition:
         if voice not in voices_of(model):
-            raise BadRequest("by is a voice of the model")
+            raise BadRequest("by must be a voice of the model")
         return candidate_spec(model, voice)
 
 
 def _model(request: HttpRequest) -> str:
     model = request.GET.get("model", "")
     if model not in models_to_choose():
-        raise BadRequest("model is one of those on the page")
+        raise BadRequest("model must be one of those on the page")
     return model
 
 
 def _price_note(model: str) -> str:
-    """The provider's list names models that have no price here, though their calls may well cost."""
+    """A warning for a model of the provider's list that has no price here; its calls may still cost money."""
     if is_priced(model):
         return ""
-    return f"No price is known for {model}: set it in TTS_PRICES, or its clips are counted as free of charge."
+    return f"No price is known for {model}. Until TTS_PRICES has one, its clips count as free of charge."
 
 
 def _hashes(request: HttpRequest) -> list[str]:
     try:
         given = json.loads(request.POST.get("without", "[]"))
     except ValueError as error:
-        raise BadRequest("without is a list of clips") from error
+        raise BadRequest("without must be a list of clips") from error
     return [each for each in given if isinstance(each, str)]
 
 
@@ -273,11 +273,11 @@ def _clips(number: int) -> str:
 
 
 def _time_of(missing: int) -> str:
-    """How long the run will take, by the clips made last."""
+    """How long the run will take at the pace of the last runs; empty if nothing is missing."""
     if not missing:
         return ""
     minutes = max(1, round(seconds_to_make(missing) / 60))
-    return f"That takes about {minutes} min, at the pace of the last runs."
+    return f"This takes about {minutes} min at the pace of the last jobs."
 
 
 def _players(candidate: VoiceCandidate) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Warm runs for staff: how far they are, while one looks; paused, resumed, cancelled, tried again."""
+"""The list of audio jobs (warm runs): live progress, pause, resume, cancel, try again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class WarmItemInline(TabularInline):  # type: ignore[misc]
     per_page = 100
     hide_title = True
     can_delete = False
-    verbose_name_plural = "clips of this run"
+    verbose_name_plural = "clips of this job"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WarmItem]:
         return super().get_queryset(request).select_related("clip").defer("clip__waveform")  # type: ignore[no-any-return]
@@ -83,7 +83,7 @@ def actions_for(run: WarmRun) -> set[str]:
 
 
 def _while(*states: WarmRun.State) -> dict[str, str]:
-    """The button goes when the run is in another state, also without a reload."""
+    """Attributes by which runs.js hides the button once the run is in another state."""
     return {"data-while": " ".join(states)}
 
 
@@ -102,6 +102,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
         js = (Script("ttscache/runs.js", type="module"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WarmRun]:
+        # Count in the query of the list: the columns would otherwise count once a row.
         ready = Q(items__state__in=[WarmItem.State.DONE, WarmItem.State.SKIPPED])
         runs: QuerySet[WarmRun] = super().get_queryset(request)
         return runs.annotate(
@@ -116,7 +117,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
     def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         return super().page_context(request, object_id) | _looks()
 
-    # how it stands
+    # columns
     @admin.display(description="State", ordering="state")
     def standing(self, run: WarmRun) -> SafeString:
         badge = RUN_BADGES[WarmRun.State(run.state)].html
@@ -124,12 +125,12 @@ class WarmRunAdmin(ReadOnlyAdmin):
             '<span data-run-state="{}">{} {}</span>', run.pk, badge, run.get_paused_because_display()
         )
 
-    @admin.display(description="What is made", ordering="name")
+    @admin.display(description="What it makes", ordering="name")
     def makes(self, run: WarmRun) -> str:
         return run.label
 
-    asked_for = column("Asked for", "created_at", moment)
-    began = column("Begun", "started_at", moment)
+    asked_for = column("Requested", "created_at", moment)
+    began = column("Started", "started_at", moment)
     ended = column("Ended", "finished_at", moment)
 
     @admin.display(description="Progress")
@@ -144,13 +145,11 @@ class WarmRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Clips")
     def counts(self, run: WarmRun) -> SafeString:
-        # In the words of runs.js.
-        words = {"done": "made", "skipped": "there already", "failed": "failed", "cancelled": "cancelled"}
+        # runs.js writes the same words when it updates the page.
+        words = {"done": "made", "skipped": "already there", "failed": "failed", "cancelled": "cancelled"}
         told = progress_of(run)
         counts = ", ".join(f"{told[name]} {word}" for name, word in words.items() if told[name])
-        return format_html(
-            '<span data-run-counts="{}">{}</span>', run.pk, counts or "none yet"
-        )  # as in runs.js
+        return format_html('<span data-run-counts="{}">{}</span>', run.pk, counts or "none yet")
 
     # actions
     def has_steer_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -175,7 +174,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
             object_id,
             "pause",
             lambda run: warming.pause(run, WarmRun.Pause.STAFF),
-            question="No further clip is begun until somebody resumes the run. "
+            question="No new clip is started until somebody presses Resume. "
             "A clip that is being made now is finished and kept.",
             said="Paused.",
         )
@@ -200,7 +199,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
         )
 
     @action(  # type: ignore[untyped-decorator]
-        description="Try failed ones again",
+        description="Try failed clips again",
         url_path="try-again",
         permissions=["make"],
         icon="replay",
@@ -213,7 +212,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
             lambda run: warming.retry_failed(run, requested_by=request.user.get_username()) is not None,
             concerning=(WarmItem.State.FAILED,),
             state="tried again",
-            said="Failed ones get another try.",
+            said="The failed clips are tried again.",
         )
 
     @action(  # type: ignore[untyped-decorator]
@@ -232,9 +231,9 @@ class WarmRunAdmin(ReadOnlyAdmin):
             warming.cancel,
             concerning=WarmItem.OPEN,
             state="given up",
-            question="What was made stays, and a clip that is being made now is finished and kept. "
-            "What is published is asked for again by the hourly schedule: "
-            "to hold it up for longer, pause the run instead.",
+            question="Clips that were made stay. A clip that is being made now is finished and kept. "
+            "The hourly schedule starts a new job for published texts: "
+            "to stop them for longer, pause this job instead.",
             said="Cancelled.",
         )
 
@@ -250,12 +249,14 @@ class WarmRunAdmin(ReadOnlyAdmin):
         concerning: Sequence[str] = (),
         state: str = "",
     ) -> HttpResponse:
-        """Ask, then do it, and note who did; a run may have gone on since the page was shown.
+        """Ask first; then do the operation and log who did it.
 
-        `concerning`: the clips of which states, and `state`: what becomes of them.
+        The run may have changed since the page was shown, so its state is checked at both steps.
+        `concerning` are the states of the clips to list, and `state` says what becomes of them.
         """
         run = self.get_or_404(request, object_id)
         page = reverse("admin:ttscache_warmrun_change", args=[run.pk])
+        # List the items before the operation, which changes their states.
         items = list(run.items.filter(state__in=concerning).select_related("clip").defer("clip__waveform"))
         planned = Plan(tuple(item.clip for item in items), remake=any(item.newer_than for item in items))
         if name in actions_for(run) and not has_said_yes(request):
@@ -271,10 +272,10 @@ class WarmRunAdmin(ReadOnlyAdmin):
         else:
             run.refresh_from_db()
             word = RUN_BADGES[WarmRun.State(run.state)].word
-            self.message_user(request, f"Nothing was changed: by now it says “{word}”.", messages.WARNING)
+            self.message_user(request, f"Nothing was changed: the state is now “{word}”.", messages.WARNING)
         return redirect(page)
 
 
 def _looks() -> dict[str, Any]:
-    """What runs.js puts in place when a run changes its state."""
+    """Badges and pause reasons, which runs.js swaps in when a run changes its state."""
     return {"run_badges": RUN_BADGES.items(), "run_pauses": WarmRun.Pause.choices}

@@ -1,1 +1,1 @@
-"""The HTTP API (DRF), one module a topic."""
+"""The HTTP API (Django REST framework): one module for each endpoint, and what they share."""

@@ -1,4 +1,4 @@
-"""`Authorization: Bearer <token>` (RFC 6750)."""
+"""Who may call the API: bearer tokens (RFC 6750) and staff sessions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ApiTokenAuthentication(BaseAuthentication):
-    """A token stands for a program: there is no user, `request.auth` is the token's record."""
+    """`Authorization: Bearer <token>`. A token has no user: `request.auth` is its record."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, ApiToken] | None:
         scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
@@ -27,7 +27,7 @@ class ApiTokenAuthentication(BaseAuthentication):
             return None
         found = ApiToken.objects.filter(digest=ApiToken.digest_of(token.strip())).first()
         if found is None:
-            raise AuthenticationFailed("This token is not known.")
+            raise AuthenticationFailed("This token is unknown.")
         return AnonymousUser(), found
 
     def authenticate_header(self, request: Request) -> str:
@@ -35,13 +35,13 @@ class ApiTokenAuthentication(BaseAuthentication):
 
 
 def has_credentials(request: Request) -> bool:
-    """Whether the caller sent any, good or bad. Costs no query."""
+    """Whether the caller sent a token or a session cookie, valid or not. Costs no query."""
     return "Authorization" in request.headers or settings.SESSION_COOKIE_NAME in request.COOKIES
 
 
 def is_trusted(request: Request) -> bool:
     if not has_credentials(request):
-        return False  # not looked up: to read the session would add `Vary: Cookie` to the response
+        return False  # reading the session would add `Vary: Cookie`, and no shared cache could keep the clip
     return isinstance(request.auth, ApiToken) or bool(request.user and request.user.is_staff)
 
 
@@ -53,9 +53,9 @@ class IsTrusted(BasePermission):
 
 
 class MayPrune(BasePermission):
-    """Staff with the permission, or the holder of an admin's token."""
+    """Staff with the permission, or the holder of an admin token."""
 
-    message = "This needs an admin's API token, or a staff account that may remove clips."
+    message = "This needs an admin API token, or a staff account that may remove clips."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if isinstance(request.auth, ApiToken):
@@ -65,7 +65,7 @@ class MayPrune(BasePermission):
 
 
 class IsTrustedUnlessOpen(IsTrusted):
-    """Staff and token holders; everyone where TTS_ALLOW_ANONYMOUS_TEXT is set."""
+    """Staff and token holders, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return conf().allow_anonymous_text or is_trusted(request)

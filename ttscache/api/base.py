@@ -1,4 +1,4 @@
-"""What all views of the API have in common."""
+"""Base classes of the API's views."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 
 class JsonOnly(BaseContentNegotiation):
-    """One representation for everyone: a player that accepts audio only still gets a readable error."""
+    """Ignores `Accept`, so that a player that accepts only audio still gets a readable error."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
         return next(iter(parsers))
@@ -31,13 +31,13 @@ class JsonView(APIView):
 
 
 class PublicView(JsonView):
-    """Open to anyone; a caller is not even looked up."""
+    """Open to anyone: the caller is not looked up."""
 
     authentication_classes: Any = ()
 
 
 class NotFoundView(PublicView):
-    """Whatever is not an address of the API."""
+    """Answers every other address below /api and /v1 with a JSON error."""
 
     schema = None
 

@@ -26,13 +26,13 @@ from ttscache.wiring import speech_cache
 
 
 class AudioView(JsonView):
-    """A clip, read through all tiers, and made where no tier has it.
+    """Plays a clip from the fastest tier that has it, or makes it.
 
-    Published clips that this host holds never come here: the middleware has answered them.
+    The middleware has already answered published clips that this host holds.
     """
 
     def perform_authentication(self, request: Request) -> None:
-        """Later, and only for a clip that is not published: no other one needs to know its caller."""
+        """Skip DRF's early authentication: only a clip that is not published needs to know its caller."""
 
     @extend_schema(
         responses={(200, "audio/mpeg"): OpenApiTypes.BINARY, 404: OpenApiResponse(ErrorSerializer)}
@@ -40,16 +40,16 @@ class AudioView(JsonView):
     def get(self, request: Request, content_hash: str, extension: str) -> HttpResponseBase:
         """Plays a clip (GET, HEAD, ranges)."""
         started = time.monotonic()
-        # For a caller without credentials a hidden clip is not even loaded: neither the time nor a header of
-        # the response tells it from an unknown one.
+        # A caller without credentials does not cause a hidden clip to be loaded: neither the time nor a
+        # header of the response tells it from an unknown one.
         record = load_for_playback(content_hash, hidden_too=has_credentials(request))
         access = record.access if record is not None else Access.RESTRICTED
         if access is Access.RESTRICTED and not is_trusted(request):
             raise Http404
         if record is None or record.clip.audio_format != extension:
             raise Http404
-        # What is published is pinned. Everything else is touched before its bytes are looked for, so that a
-        # prune cannot delete it meanwhile.
+        # Pins protect published clips. Touch any other clip before looking for its bytes, so that a prune
+        # cannot delete it meanwhile.
         if access is not Access.PUBLISHED and not record.touch():
             raise Http404
         clip = record.clip
@@ -62,6 +62,7 @@ class AudioView(JsonView):
             if request.method == "HEAD":
                 return _headers_of_a_miss(extension)
             job = GenerationJob(request=clip.request, content_type=clip.content_type, is_on_record=True)
+            # Only a caller who starts a generation counts; those who join it do not.
             before_start = partial(check_generation_rate, request, self)
             generate = partial(speech_cache().generate, job, before_start=before_start)
             return respond_while_generating(meter, generate, extension, _cache_control(access, request, None))
@@ -71,7 +72,7 @@ class AudioView(JsonView):
 
 
 def _headers_of_a_miss(extension: str) -> HttpResponseBase:
-    """HEAD never makes a clip, and so cannot tell its length: only a streaming answer is sent without one."""
+    """Answer HEAD without making the clip. Its length is unknown, and only a stream may leave it out."""
     response = StreamingHttpResponse((), content_type=FORMATS[extension].media_type)
     response["Cache-Control"] = http.NEVER
     response["Accept-Ranges"] = "bytes"

@@ -1,4 +1,4 @@
-"""Every error of the API in one shape, and never a word of what someone said."""
+"""Errors of the API, all in one shape. They never repeat a text that somebody sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RETRY_AFTER_SECONDS = {Busy: 2, StoreUnavailable: 5, ProviderUnavailable: 15}
 
 
 class UnknownVoiceOf(UnknownVoice):
-    """The voice that was asked for is none of these."""
+    """The requested voice is none of `voices`; the response lists them."""
 
     def __init__(self, voices: tuple[str, ...]) -> None:
         super().__init__(f"There is no such voice. Voices: {', '.join(voices)}.")
@@ -39,16 +39,17 @@ def error_response(status: int, code: str, sentence: str, **extra: Any) -> JsonR
 
 
 def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
-    """DRF's exception handler: every error in the one shape, and never a word of what someone said."""
+    """DRF's exception handler. An unknown error is logged without its message, which may quote a text."""
     if isinstance(error, SpeechError):
         return _answer_speech_error(error)
+    # Any query of any view raises this while the database is down.
     if isinstance(error, Error):
         return _answer_speech_error(StoreUnavailable())
     if isinstance(error, Http404 | exceptions.NotFound):
         return error_response(404, "not_found", "There is nothing at this address.")
     if isinstance(error, PermissionDenied):
         return error_response(403, "forbidden", "You may not do this.")
-    if isinstance(error, RecursionError):  # JSON so deep that nobody means it
+    if isinstance(error, RecursionError):  # JSON nested too deeply for Python's parser
         return error_response(400, "parse_error", "The body has to be a JSON object.")
     if isinstance(error, RequestDataTooBig):
         return error_response(413, "too_large", "The request is too large.")
@@ -61,6 +62,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
         context["request"].method,
         context["request"].path,
         type(error).__name__,
+        # Log another exception with this traceback: the original message may quote a text.
         exc_info=RuntimeError(type(error).__name__).with_traceback(error.__traceback__),
     )
     return error_response(500, "server_error", "Something went wrong on this server.")
@@ -74,6 +76,7 @@ def _answer_speech_error(error: SpeechError) -> HttpResponseBase:
     )
     seconds = error.retry_after_seconds if error.retry_after_seconds is not None else default
     if seconds is not None:
+        # Whole seconds (RFC 9110 section 10.2.3), rounded up so that no caller returns too early.
         response["Retry-After"] = str(max(1, math.ceil(seconds)))
     return response
 

@@ -1,4 +1,4 @@
-"""Whether this process is alive, and whether the site is fit for work."""
+"""GET /api/health: is this process alive? GET /readyz: is the site ready for work?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ttscache.monitoring import health
 
 
 class HealthView(PublicView):
-    """Whether this process can answer; no query is made."""
+    """Answers without a query, so it works while the database is down."""
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
@@ -23,7 +23,7 @@ class HealthView(PublicView):
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """One line for each part, and 503 when one of them is not fit for work."""
+    """One line for each part; 503 if any part is not ready. A warning alone is still 200."""
     parts = health.parts()
     body = "".join(f"{part.name}: {_word(part)}, {part.detail}\n" for part in parts)
     status = 200 if all(part.is_ready for part in parts) else 503

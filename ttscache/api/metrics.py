@@ -1,4 +1,4 @@
-"""GET /metrics: the figures for Prometheus, for holders of a token and staff."""
+"""GET /metrics: figures for Prometheus, for token holders and staff."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ttscache.wiring import speech_cache
 
 
 class MetricsView(JsonView):
-    """In the text format, or in OpenMetrics for who asks for it; an error is JSON, as everywhere."""
+    """Prometheus' text format, or OpenMetrics if `Accept` names it. Errors are JSON as everywhere."""
 
     permission_classes = (IsTrusted,)
 
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request) -> HttpResponse:
-        speech_cache().ledger.flush()
+        speech_cache().ledger.flush()  # counts of this process that are not in the database yet
         registry = CollectorRegistry()
         registry.register(Figures())
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))

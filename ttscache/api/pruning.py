@@ -1,4 +1,4 @@
-"""POST /api/admin/clear-old-cache: remove clips that nobody asks for any more."""
+"""POST /api/admin/clear-old-cache: remove clips that were not requested for long."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from ttscache.wiring import speech_cache
 
 
 class ClearOldCacheSerializer(serializers.Serializer[Any]):
-    # Required, so that a body that was lost on its way deletes nothing.
+    # Required, so that a request that lost its body deletes nothing.
     days = StrictIntegerField(
-        min_value=1, max_value=pruning.MOST_DAYS, help_text="How long nobody has asked for a clip."
+        min_value=1, max_value=pruning.MOST_DAYS, help_text="Remove clips not requested for this long."
     )
     dry_run = StrictBooleanField(default=False, help_text="Only count.")
 
@@ -34,17 +34,15 @@ class ClearOldCacheSerializer(serializers.Serializer[Any]):
 class ClearedSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     dry_run = serializers.BooleanField()
-    deleted_entries = serializers.IntegerField(help_text="In a dry run: what would go.")
+    deleted_entries = serializers.IntegerField(help_text="In a dry run, clips that would be removed.")
     freed_bytes = serializers.IntegerField()
     protected_entries = serializers.IntegerField(
-        help_text="As old, but held by a text, or impossible to buy again."
+        help_text="Just as old, but still in use, or impossible to make again."
     )
-    remake_cost_usd = serializers.FloatField(help_text="What it would cost to make them again.")
+    remake_cost_usd = serializers.FloatField(help_text="Price of making the removed clips again.")
 
 
 class ClearOldCacheView(JsonView):
-    """For operators."""
-
     permission_classes = (MayPrune,)
 
     @extend_schema(
@@ -52,9 +50,9 @@ class ClearOldCacheView(JsonView):
         responses={200: ClearedSerializer, 400: OpenApiResponse(ErrorSerializer)},
     )
     def post(self, request: Request) -> Response:
-        """Removes the clips that nobody asked for in so many days and that no text holds.
+        """Removes clips that were not requested for `days` and that no text uses.
 
-        Clips that cannot be bought again stay: their voice model has been switched off, or is within 60 days.
+        Clips that cannot be made again stay: their voice model was switched off, or will be within 60 days.
         """
         if not isinstance(request.data, dict):
             raise ParseError
@@ -80,7 +78,9 @@ def _would_remove(days: int) -> dict[str, Any]:
 def _remove(days: int, request: Request) -> dict[str, Any]:
     caller = request.auth.name if isinstance(request.auth, ApiToken) else request.user.get_username()
     run = pruning.prune_now(days, caller, speech_cache())
-    if isinstance(request.user, User):  # a token is nobody who could stand in the admin log: the run names it
+    if isinstance(
+        request.user, User
+    ):  # the admin log needs a user, which a token has not; the run names the token
         says = removed_in_words(run)
         LogEntry.objects.log_actions(request.user.pk, [run], CHANGE, change_message=says, single_object=True)
     return {

@@ -1,4 +1,4 @@
-"""How the API's own way of signing in is described in its OpenAPI schema."""
+"""Describes the bearer token in the OpenAPI schema."""
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 

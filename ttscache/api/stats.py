@@ -1,4 +1,4 @@
-"""GET /api/cache-stats: what the cache holds, what it was asked for, and what that cost and saved."""
+"""GET /api/cache-stats: clips held, requests, hit rates, money spent and saved."""
 
 from __future__ import annotations
 
@@ -30,18 +30,21 @@ from ttscache.wiring import speech_cache
 
 
 class CacheStatsView(JsonView):
-    """What the cache holds, what it was asked for, and what that cost and saved."""
+    """Clips held, requests, hit rates, money spent and saved."""
 
     permission_classes = (IsTrustedUnlessOpen,)
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        speech_cache().ledger.flush()
+        speech_cache().ledger.flush()  # counts of this process that are not in the database yet
         return Response(cache_stats(), headers={"Cache-Control": NEVER})
 
 
 def cache_stats() -> dict[str, Any]:
-    """The figures of the public contract. Counts cover all processes and survive restarts."""
+    """All figures since the database was made, over all processes. Money is in US dollars. Raises Error.
+
+    Earlier front ends read the names that start with `supabase_`.
+    """
     usage = totals.usage()
     outcomes: Counter[str] = Counter()
     for row in usage:
@@ -52,7 +55,7 @@ def cache_stats() -> dict[str, Any]:
         "supabase_entries": sum(each.clips for each in held),
         "local_files": files_here().clips,
         "memory_cache": clips_in_memory(),
-        "supabase_enabled": True,  # clips outlive a process, in whichever database or bucket
+        "supabase_enabled": True,  # clips outlive the process, in any database or bucket
     }
     spent = sum(row.cost_microusd for row in totals.spending()) / 1e6
     served = sum(row.list_price_microusd for row in usage if row.outcome not in UNPRICED) / 1e6
@@ -73,14 +76,14 @@ def cache_stats() -> dict[str, Any]:
 
 
 def _compression(held: Iterable[StoredClips]) -> dict[str, int]:
-    """Clips that are packed at rest, and what that saves."""
+    """How many clips are compressed at rest, and how many bytes that saves."""
     packed = [each for each in held if each.encoding]
     saved = sum(each.audio_bytes - each.stored_bytes for each in packed)
     return {"clips": sum(each.clips for each in packed), "saved_bytes": saved}
 
 
 def _warmed(usage: Iterable[UsageSum]) -> dict[str, Any]:
-    """Clips made before anybody asked for them: how many, how often heard, and what nobody has heard."""
+    """Clips made ahead: how many, how often they were hit, and how many were never played."""
     ahead = clips_made_ahead()
     return {
         "hits": sum(row.warmed_hits for row in usage),
@@ -91,7 +94,7 @@ def _warmed(usage: Iterable[UsageSum]) -> dict[str, Any]:
 
 
 def _by_content_type(usage: Iterable[UsageSum]) -> dict[str, Any]:
-    """All four are there, asked for or not."""
+    """Figures of all four content types, requested or not."""
     asked: dict[str, Counter[str]] = {kind: Counter() for kind in ContentType.values}
     warmed: Counter[str] = Counter()
     for row in usage:
@@ -110,6 +113,6 @@ def _by_content_type(usage: Iterable[UsageSum]) -> dict[str, Any]:
 
 
 def _hit_rate(outcomes: dict[str, int]) -> float:
-    """Hits of all requests, between 0 and 1; 0 before the first request."""
+    """hits / requests, from 0 to 1; 0 before the first request."""
     requests = sum(outcomes.values())
     return round(sum(outcomes.get(outcome, 0) for outcome in HITS) / requests, 4) if requests else 0.0

@@ -1,4 +1,4 @@
-"""POST /api/text-to-speech: any text, spoken."""
+"""POST /api/text-to-speech: speak any text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest
 from ttscache.wiring import speech_cache
 
-# What a caller may say, and the kind it is filed under.
+# The `content_type` that a caller may name, and the kind it is stored and counted as.
 CONTENT_TYPES = {
     "narrative": ContentType.NARRATIVE,
     "greeting": ContentType.NARRATIVE,
@@ -49,8 +49,6 @@ class TextToSpeechSerializer(serializers.Serializer[Any]):
 
 
 class TextToSpeechView(JsonView):
-    """Speaks any text."""
-
     permission_classes = (IsTrustedUnlessOpen,)
 
     @extend_schema(
@@ -58,14 +56,14 @@ class TextToSpeechView(JsonView):
         responses={(200, "audio/mpeg"): OpenApiTypes.BINARY, 400: OpenApiResponse(ErrorSerializer)},
     )
     def post(self, request: Request) -> HttpResponseBase:
-        """Speaks a text; streamed while it is made."""
+        """Speaks a text. A new clip is streamed while it is made."""
         started = time.monotonic()
         speech, content_type, voice = _spoken_request(json_object(request))
-        # Once a request, also where a second voice has to speak after the first one failed.
+        # `cache` counts a request once, even if the embedded voice takes over after the first one failed.
         before_start = cache(partial(check_generation_rate, request, self))
         if content_type == ContentType.RESPONSE:
             return _speak_privately(request._request, speech, voice, before_start, started)
-        # Touched before its bytes are looked for, so that a prune cannot delete it meanwhile.
+        # Touch the clip before looking for its bytes, so that a prune cannot delete it meanwhile.
         record = load_for_playback(speech.content_hash, hidden_too=True)
         is_on_record = record is not None and record.touch()
         with Meter(request._request, requested_text(speech, content_type), started) as meter:
@@ -74,11 +72,12 @@ class TextToSpeechView(JsonView):
                 if hit is not None:
                     return respond_with_hit(meter, hit, http.PRIVATE)
             else:
-                speech_cache().forget([speech.content_hash])  # this host may hold a clip that was removed
+                # The clip may have been removed, and this host may still hold a copy.
+                speech_cache().forget([speech.content_hash])
             job = GenerationJob(request=speech, content_type=content_type, is_on_record=is_on_record)
             generate = partial(speech_cache().generate, job, before_start=before_start)
             fall_back = partial(speech_cache().fall_back, job, voice, before_start=before_start)
-            # A journey has one voice: earlier front ends ask for its texts here, too.
+            # Earlier front ends request a journey's texts here too, and a journey keeps its one voice.
             is_of_journey = record is not None and record.access is Access.PUBLISHED
             return respond_while_generating(
                 meter, generate, speech.audio_format, http.PRIVATE, None if is_of_journey else fall_back
@@ -92,7 +91,7 @@ def _speak_privately(
     before_start: Callable[[], None],
     started: float,
 ) -> HttpResponseBase:
-    """A person's own words: spoken, never kept."""
+    """Speak a person's own words. They are never stored, and no cache may keep the response."""
 
     def generate() -> Playing:
         before_start()
@@ -105,15 +104,16 @@ def _speak_privately(
 
 
 def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType, str]:
-    """What to say, its kind, and the listener voice that was asked for."""
+    """The request to speak, its content type, and the listener voice. Raises SpeechError for bad input."""
     if not data.get("text", ""):
         raise EmptyText
+    # Before the serializer, whose message would repeat what was sent.
     if data.get("content_type", "narrative") not in list(CONTENT_TYPES):
         raise UnknownContentType(f"There is no such content type. Types: {', '.join(CONTENT_TYPES)}.")
     form = TextToSpeechSerializer(data=data)
     form.is_valid(raise_exception=True)
     words = form.validated_data
     if len(words["text"]) > conf().max_chars:
-        raise TextTooLong(f"The text is too long: at most {conf().max_chars} characters are taken.")
+        raise TextTooLong(f"The text is too long: the limit is {conf().max_chars} characters.")
     voice = checked_voice(words.get("voice"), conf().voices)
     return request_for(words["text"], voice), CONTENT_TYPES[words["content_type"]], voice

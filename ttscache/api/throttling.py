@@ -1,4 +1,4 @@
-"""How many new clips one caller may have made, and how much it may report. A hit is never throttled."""
+"""Rate limits on new clips and on reports, for each caller. Hits are never throttled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class ScopedThrottle(SimpleRateThrottle):
-    """A rate for each token, staff user, or address of a stranger."""
+    """A rate for each token, each signed-in user, and each address of an anonymous caller."""
 
     duration: int  # seconds; DRF sets both from the rate
     num_requests: int
@@ -39,34 +39,34 @@ class ScopedThrottle(SimpleRateThrottle):
         return str(self.cache_format % {"scope": self.scope, "ident": caller})
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        """Whether this one is within the rate. A window begins with the first request in it."""
+        """Count the request; returns whether it is within the rate. Its first request begins a window."""
         if self.rate is None:
             return True
         key = self.get_cache_key(request, view)
         return _count_in_window(self.cache, key, self.duration) <= self.num_requests
 
     def wait(self) -> float:
-        """The longest it can take until the next window."""
+        """Seconds until the next window begins, at most."""
         return float(self.duration)
 
 
 class ReportThrottle(ScopedThrottle):
-    """Counts in this process alone: a report may not cost a query."""
+    """Counts in this process only, because a report must not cost a query."""
 
     cache = cast(BaseCache, ConnectionProxy(caches, "process"))
 
 
 def _count_in_window(cache: BaseCache, key: str, seconds: int) -> int:
-    """The requests since this window began, this one included.
+    """The number of requests in this window, including this one.
 
-    Nothing is read first and written back, as DRF's throttles do: two hosts that count at once would lose
-    one of the two.
+    DRF's throttles read and write back, so two hosts that count at once lose a request. This adds instead.
     """
-    # The database counts in one statement; with Redis, two commands do.
+    # Our database cache counts in one statement; Redis needs two commands.
     count_at_once = getattr(cache, "count_in_window", None)
     counted: int | None = count_at_once(key, seconds) if count_at_once else None
     if counted is not None:
         return counted
+    # add() is atomic: exactly one caller opens the window and sets its end.
     if cache.add(key, 1, seconds):
         return 1
     try:
@@ -77,7 +77,7 @@ def _count_in_window(cache: BaseCache, key: str, seconds: int) -> int:
 
 
 def check_generation_rate(request: Request, view: APIView) -> None:
-    """Count one generation for this caller. Raises Throttled when there were too many."""
+    """Count one generation for this caller. Raises Throttled if there were too many."""
     is_anonymous = not isinstance(request.auth, ApiToken) and not request.user.is_authenticated
     check_rate("anonymous_generation" if is_anonymous else "generation", request, view)
 
@@ -90,7 +90,7 @@ def check_report_rate(scope: str, request: Request, view: APIView) -> None:
 
 
 def check_rate(scope: str, request: Request, view: APIView) -> None:
-    """Count one request of this scope. Raises Throttled; lets everyone pass while the cache is away."""
+    """Count one request of this scope. Raises Throttled. Lets every caller pass while the cache is down."""
     throttle = ScopedThrottle(scope)
     try:
         is_allowed = throttle.allow_request(request, view)

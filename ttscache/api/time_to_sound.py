@@ -1,4 +1,7 @@
-"""POST /api/time-to-sound: browsers report how long people waited. Open to anyone, so it proves nothing."""
+"""POST /api/time-to-sound: browsers report how long listeners waited.
+
+Anyone may post, so the figures are an indication and no proof.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +35,17 @@ class TimeToSoundSerializer(serializers.Serializer[Any]):
 
 
 class TimeToSoundView(PublicView):
-    """Counts one clip that began to sound, by voice and kind. It never learns who heard it, or which clip."""
+    """Counts one start of playback by voice and kind, without the person or the clip."""
 
     @extend_schema(
         request=TimeToSoundSerializer,
         responses={204: None, 400: OpenApiResponse(ErrorSerializer), 429: OpenApiResponse(ErrorSerializer)},
     )
     def post(self, request: Request) -> Response:
-        """Notes how long somebody waited for a clip to sound, without a person or a text."""
+        """Counts how long a listener waited for sound. No person and no text is reported."""
         check_report_rate("time_to_sound", request, self)
         data = json_object(request)
-        if data.get("content_type", KINDS[0]) not in KINDS:  # in words that do not repeat what was sent
+        if data.get("content_type", KINDS[0]) not in KINDS:  # DRF's message would repeat what was sent
             raise UnknownContentType(f"There is no such content type. Types: {', '.join(KINDS)}.")
         form = TimeToSoundSerializer(data=data)
         form.is_valid(raise_exception=True)

@@ -1,4 +1,4 @@
-"""What callers send, taken exactly as it is: JSON values are never converted."""
+"""Validation of request bodies. JSON values are never converted to another type."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ttscache.conf import conf
 
 
 class StrictCharField(serializers.CharField):
-    """A JSON string. A number is refused, and blanks at the ends are kept."""
+    """A JSON string. Numbers are refused; blanks at both ends are kept."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**({"trim_whitespace": False, "allow_blank": True} | options))
@@ -33,7 +33,7 @@ class StrictIntegerField(serializers.IntegerField):
 
 
 class StrictBooleanField(serializers.BooleanField):
-    """true or false. Strings and numbers are refused, so that "false" can never be taken for true."""
+    """true or false. Strings and numbers are refused, so that "false" is never read as true."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -42,7 +42,7 @@ class StrictBooleanField(serializers.BooleanField):
 
 
 def json_object(request: Request) -> dict[str, Any]:
-    """The body, or nothing where there is none. Raises ParseError where it is something else."""
+    """The body as an object; empty if there is no body. Raises ParseError for any other JSON."""
     if not request.data:
         return {}
     if not isinstance(request.data, dict):
@@ -51,7 +51,7 @@ def json_object(request: Request) -> dict[str, Any]:
 
 
 def checked_voice(voice: str | None, voices: tuple[str, ...]) -> str:
-    """The voice, or the default one where none is named. Raises UnknownVoice."""
+    """The voice, or the default voice if none is named. Raises UnknownVoice."""
     if not voice:
         return conf().default_voice
     if voice not in voices:

@@ -1,4 +1,4 @@
-"""GET /api/warm-runs/<id>: how far a run has come."""
+"""GET /api/warm-runs/<id>: the progress of a warm run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WarmRunSerializer(serializers.Serializer[Any]):
 
 
 class WarmRunView(PublicView):
-    """How far a warm run has come."""
+    """The progress of a warm run. Open to anyone who knows its id; it names no text."""
 
     @extend_schema(responses=WarmRunSerializer)
     def get(self, request: Request, run_id: str) -> Response:

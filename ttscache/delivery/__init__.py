@@ -1,1 +1,1 @@
-"""From a clip to an HTTP response, and how it is metered."""
+"""Delivers clips as HTTP responses, and meters them."""

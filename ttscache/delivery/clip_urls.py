@@ -8,6 +8,7 @@ from ttscache.conf import conf
 from ttscache.models import Clip, PermanentStore
 from ttscache.tiers import PUBLIC
 
+# The middleware and the URLs match the same pattern, so that both answer the same addresses.
 AUDIO = re.compile(r"/api/audio/(?P<content_hash>[0-9a-f]{32})\.(?P<extension>[a-z0-9]{1,5})")
 
 
@@ -16,13 +17,13 @@ def version_of(checksum: str) -> str:
 
 
 def audio_path(content_hash: str, audio_format: str, checksum: str = "") -> str:
-    """The address of a clip on this site; with its version it may be kept for ever."""
+    """The address of a clip on this site. With a checksum, browsers may keep the response for ever."""
     version = f"?v={version_of(checksum)}" if checksum else ""
     return f"/api/audio/{content_hash}.{audio_format}{version}"
 
 
 def published_address(clip: Clip) -> str:
-    """Where anyone may fetch a published clip: at the CDN, if it has it as it is heard; else on this site."""
+    """The public address of a published clip: at the CDN if it holds the clip uncompressed, else here."""
     name = clip.audio_file_path or ""
     is_public = clip.stored_in == PermanentStore.STORAGE and name.startswith(f"{PUBLIC}/")
     is_at_cdn = is_public and not clip.encoding

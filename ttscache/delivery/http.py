@@ -26,16 +26,17 @@ A_WHILE = "public, max-age=300"
 PRIVATE = "private, max-age=3600"
 NEVER = "no-store"
 
+# One range (RFC 9110 section 14.1.2). 19 digits are more than any clip, and quick to convert.
 RANGE = re.compile(r"bytes=\s*(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))\s*", re.ASCII | re.IGNORECASE)
 
 
 def etag_of(entry: Entry) -> str:
-    """A strong validator: it changes with the bytes, whatever their address."""
+    """A strong validator (RFC 9110): it depends on the bytes alone, not on the address."""
     return f'"{entry.checksum[:32]}"'
 
 
 def published_cache_control(request: HttpRequest, entry: Entry | None) -> str:
-    """For ever under the address that names these bytes, for a while under any other (RFC 9111, RFC 8246)."""
+    """Browsers may keep the clip for ever if its address names these bytes, else five minutes (RFC 8246)."""
     is_this_version = entry is not None and request.GET.get("v") == version_of(entry.checksum)
     return FOREVER if is_this_version else A_WHILE
 
@@ -52,14 +53,14 @@ class ByteRange:
 
 
 class Unsatisfiable(Exception):
-    """No byte of the clip lies in the range that was asked for."""
+    """The requested range holds no byte of the clip."""
 
 
 def requested_range(request: HttpRequest, size: int, etag: str) -> ByteRange | None:
-    """The one range to send, or None for the whole clip.
+    """The one range to send, or None for the whole clip. Raises Unsatisfiable.
 
-    As RFC 9110 section 14.2 allows, a header that is malformed or names several ranges is ignored, and so is
-    one whose If-Range names other bytes. Raises Unsatisfiable.
+    RFC 9110 section 14.2 allows to ignore the header: we do if it is malformed, names several ranges, or
+    comes with an If-Range for other bytes.
     """
     match = RANGE.fullmatch(request.headers.get("Range", ""))
     if match is None or request.method != "GET":
@@ -79,7 +80,7 @@ def requested_range(request: HttpRequest, size: int, etag: str) -> ByteRange | N
 
 
 def deliver(request: HttpRequest, entry: Entry, *, cache_status: str, cache_control: str) -> HttpResponseBase:
-    """Answer with a whole clip, or the part of it that was asked for, or that the caller has it already."""
+    """Answer with the whole clip, with the requested part (206), or with 304 if the caller has it."""
     etag = etag_of(entry)
     response = _precondition(request, etag) or _content(request, entry, etag)
     response["ETag"] = etag
@@ -92,10 +93,11 @@ def deliver(request: HttpRequest, entry: Entry, *, cache_status: str, cache_cont
 
 
 def _precondition(request: HttpRequest, etag: str) -> HttpResponse | None:
-    """If-Match and If-None-Match, before any range (RFC 9110 section 13.2.2). A clip has no date."""
+    """Check If-Match and If-None-Match before any range (RFC 9110 section 13.2.2). Clips have no date."""
     if_match = parse_etags(request.headers.get("If-Match", ""))
     if if_match and not {etag, "*"} & set(if_match):
         return _refusal(412, "precondition_failed", "The clip has changed.")
+    # If-Match compares strongly; If-None-Match compares weakly (RFC 9110 sections 13.1.1 and 13.1.2).
     if_none_match = {tag.removeprefix("W/") for tag in parse_etags(request.headers.get("If-None-Match", ""))}
     if {etag, "*"} & if_none_match:
         if request.method in ("GET", "HEAD"):
@@ -136,10 +138,11 @@ def stream_recording(
     cache_control: str,
     on_end: Callable[[], None],
 ) -> StreamingHttpResponse:
-    """Send a clip while it is made. The connection is cut when the recording breaks off."""
+    """Send a clip while it is made. If the recording fails, the connection is cut, so that no browser takes
+    half a clip for a whole one."""
     response = StreamingHttpResponse(Listener(recording, on_end))
     response["Cache-Control"] = cache_control
-    response["X-Accel-Buffering"] = "no"  # nginx passes each piece on as it comes
+    response["X-Accel-Buffering"] = "no"  # nginx must not collect the pieces
     _describe(response, audio_format, cache_status)
     return response
 
@@ -151,7 +154,8 @@ def _describe(response: HttpResponseBase, audio_format: str, cache_status: str) 
 
 
 class Listener:
-    """One who hears a recording. `on_end` is called once, however it ends: heard out, left, or cut off."""
+    """The response body of a stream. `on_end` is called once: at the end, on an error, or when the client
+    leaves."""
 
     def __init__(self, recording: Recording, on_end: Callable[[], None]) -> None:
         self._chunks: Iterator[bytes] = recording.chunks()

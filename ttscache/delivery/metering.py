@@ -1,4 +1,4 @@
-"""Which requests count, and how each one is counted."""
+"""Counts requests for clips: which ones count, and what the ledger learns of each."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from ttscache.wiring import speech_cache
 
 
 class Meter:
-    """Records one request in the ledger, and how long it took to the first byte.
+    """Records one request in the ledger, with the time until its first byte.
 
-    The clock runs from the start; as a context manager it records a SpeechError as a failed request.
+    The clock starts with the object, or at `started` (of `time.monotonic`). As a context manager it records a
+    SpeechError as a failed request.
     """
 
     def __init__(self, request: HttpRequest, requested: RequestedClip, started: float | None = None) -> None:
@@ -41,7 +42,7 @@ class Meter:
             self.record("failed")
 
     def announce(self, entry: Entry | None = None) -> None:
-        """Have what follows this clip made ahead, beside a generation that this request may wait for."""
+        """Have the next clips made ahead. Call it before waiting for a generation: both then run at once."""
         if self._requested.content_hash and asks_to_hear_it(self.request, entry):
             prefetch.note_request(self._requested.content_hash)
 
@@ -49,7 +50,7 @@ class Meter:
         self._first_byte_seconds = time.monotonic() - self._started
 
     def record(self, outcome: str, audio_bytes: int = 0, *, made_ahead: bool = False) -> None:
-        """Call it once for each request."""
+        """Record the request. Call it once."""
         seconds = self._first_byte_seconds
         if seconds is None:
             seconds = time.monotonic() - self._started
@@ -77,8 +78,10 @@ def requested_text(speech: SpeechRequest, content_type: str) -> RequestedClip:
 
 
 def is_counted(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether this is one request for the clip: a player that probes two bytes first, or comes back for a
-    later part, still hears it once."""
+    """Whether the response counts as a request for the clip.
+
+    Players probe the first two bytes, or return for later parts; they still hear the clip once.
+    """
     if request.method == "HEAD" or response.status_code not in (200, 206):
         return False
     content_range = re.match(r"bytes (\d+)-(\d+)/", response.get("Content-Range", ""))
@@ -86,10 +89,10 @@ def is_counted(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def asks_to_hear_it(request: HttpRequest, entry: Entry | None = None) -> bool:
-    """Whether the clip will be heard from its start.
+    """Whether the request is for the clip's beginning, so that the clip will be heard.
 
-    Give the entry where there is one: only its size and ETag tell what a suffix range or an If-Range means.
-    Without it, a suffix range counts as a later part.
+    Pass the entry if there is one: a suffix range and If-Range need its size and ETag. Without it, a suffix
+    range counts as a later part.
     """
     if request.method == "HEAD":
         return False
@@ -107,4 +110,5 @@ def asks_to_hear_it(request: HttpRequest, entry: Entry | None = None) -> bool:
 
 
 def _is_start(first: int, last: int | None) -> bool:
+    # Safari probes bytes=0-1 before it plays.
     return first == 0 and (last is None or last > 1)

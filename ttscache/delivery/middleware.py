@@ -1,6 +1,6 @@
-"""The express lane: published clips that this host holds, answered before sessions, users and routes.
+"""Answers published clips that this host holds, before sessions, users and routes are looked at.
 
-This is the one place that answers them. It comes after the middleware that adds CORS headers.
+No other place answers them. It has to come after the CORS middleware, which adds headers to its responses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def published_clips_middleware(get_response: Handler) -> Handler:
-    """Answer without a query, and without asking who the caller is."""
+    """Answer hits on published clips without a query and without looking up the caller."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         asked = AUDIO.fullmatch(request.path_info) if request.method in ("GET", "HEAD") else None

@@ -1,4 +1,4 @@
-"""One query loads what has to be known of a clip before it is played."""
+"""Loads all that playback needs to know about a clip, in one query."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ttscache.wiring import speech_cache
 
 @dataclass(frozen=True, slots=True)
 class PlaybackRecord:
-    """A clip on record, and who may hear it. `is_touched`: it was asked for within the last hour."""
+    """A clip on record, and who may hear it. `is_touched`: it was requested within the last hour."""
 
     clip: Clip
     access: Access
     is_touched: bool
 
     def touch(self) -> bool:
-        """Note that the clip is asked for now; False if it was removed meanwhile. Raises StoreUnavailable.
+        """Note that the clip is requested now; False if it was removed meanwhile. Raises StoreUnavailable.
 
-        Call it before the bytes are looked for: from then on no prune takes the clip. One statement, and
-        none if the last one is less than an hour old. A prune that is removing the row makes the statement
-        wait, and then match nothing.
+        Call it before looking for the bytes: from then on no prune removes the clip. It costs one statement,
+        or none within an hour of the last. If a prune is removing the row, the statement waits for it and
+        then matches nothing.
         """
         if self.is_touched:
             return True
@@ -38,9 +38,9 @@ class PlaybackRecord:
 
 
 def load_for_playback(content_hash: str, *, hidden_too: bool) -> PlaybackRecord | None:
-    """The record, with the bytes if only the database has them. Raises StoreUnavailable.
+    """The record, or None. Bytes in the database are loaded with it unless this host has a copy.
 
-    `hidden_too`: also a clip that only staff and token holders may hear.
+    `hidden_too` includes clips that only staff and token holders may hear. Raises StoreUnavailable.
     """
     is_touched = ExpressionWrapper(
         Q(last_accessed_at__gte=Now() - ACCESS_PRECISION), output_field=BooleanField()

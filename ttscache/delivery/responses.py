@@ -1,4 +1,4 @@
-"""A clip that was found or is being made, sent to whoever asked for it, and metered."""
+"""Sends a clip that was found or is being made, and meters the request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ttscache.delivery.waiting_room import waiting_room
 from ttscache.errors import SpeechError
 from ttscache.tiers import Entry
 
-FALLBACK = "fallback"  # how a request is counted that the embedded voice has met
+FALLBACK = "fallback"  # the outcome of a request that the embedded voice has answered
 
 
 def respond_with_hit(meter: Meter, hit: Hit, cache_control: str) -> HttpResponseBase:
@@ -30,26 +30,26 @@ def respond_while_generating(
     cache_control: str,
     fall_back: Callable[[SpeechError], Entry] | None = None,
 ) -> HttpResponseBase:
-    """Stream the clip while it grows, or send it whole where a range was requested.
+    """Stream the clip while it grows, or send it whole if a range was requested. Raises SpeechError.
 
-    `generate` starts or joins the recording; it is called only once there is room to wait. `fall_back` gives
-    another clip to send where that fails before the first byte, or raises the error that it is given. After
-    the first byte the connection is cut: half a clip in one voice and half in another is worse than none.
+    `generate` starts or joins the recording; it is called once a place in the waiting room is free. If it
+    fails before the first byte, `fall_back` returns another clip to send, or raises the error it was given.
+    After the first byte an error cuts the connection: half a clip in each of two voices is worse than none.
     """
     request = meter.request
     meter.announce()
     leave = waiting_room().enter()
     is_streaming = False
-    # Before HTTP/1.1 a stream ends with its connection: a clip that is cut off would look whole.
+    # Before HTTP/1.1 a stream ends with its connection, so a clip that was cut off would look whole.
     is_to_be_whole = "Range" in request.headers or request.META["SERVER_PROTOCOL"] < "HTTP/1.1"
     try:
         try:
             playing = generate()
-            release_connections()
+            release_connections()  # the voice takes seconds
             recording = playing.recording
             if is_to_be_whole:
-                # A byte that nobody has had yet may still be replaced by a better one. Only now is it known
-                # where a suffix range begins.
+                # Wait for the whole clip: a failure can still be answered by another clip. Its size, now
+                # known, tells where a suffix range begins.
                 meter.announce(recording.result())
             else:
                 recording.wait_for_sound()
@@ -71,12 +71,13 @@ def respond_while_generating(
             on_end=_once_streamed(playing, meter, leave),
         )
     finally:
+        # A stream keeps its place until its last byte; `on_end` frees it.
         if not is_streaming:
             leave()
 
 
 def _respond_with_fallback(meter: Meter, entry: Entry) -> HttpResponseBase:
-    """Not to be kept by anyone: the same request has another voice again once the provider is back."""
+    """Send another voice's clip, which no cache may keep: once the provider is back, its voice returns."""
     meter.mark_first_byte()
     return _respond_with_clip(meter, entry, FALLBACK, f"lifereview; fwd=miss; detail={FALLBACK}", http.NEVER)
 
@@ -86,7 +87,7 @@ def _once_streamed(playing: Playing, meter: Meter, leave: Callable[[], None]) ->
         entry = playing.recording.entry
         has_failed = playing.recording.error is not None
         meter.record("failed" if has_failed else playing.outcome, entry.size if entry else 0)
-        leave()  # last: a process that ends waits until all have left, and then flushes its counts
+        leave()  # last: a process that ends flushes its counts once the waiting room is empty
 
     return end
 
@@ -94,7 +95,7 @@ def _once_streamed(playing: Playing, meter: Meter, leave: Callable[[], None]) ->
 def _respond_with_clip(
     meter: Meter, entry: Entry, outcome: str, cache_status: str, cache_control: str
 ) -> HttpResponseBase:
-    """The clip or the requested part of it, counted unless it is a probe or a later part."""
+    """Send the clip or the requested part. Probes and later parts are not counted."""
     response = http.deliver(meter.request, entry, cache_status=cache_status, cache_control=cache_control)
     if is_counted(meter.request, response):
         meter.record(outcome, entry.size, made_ahead=entry.made_ahead)

@@ -1,4 +1,4 @@
-"""How many threads of this process may wait for a clip that is being made."""
+"""Limits how many threads of this process wait for clips that are being made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ttscache.errors import Busy
 
 
 class WaitingRoom:
-    """How many threads of this process may wait for a generation; the rest stay free for hits."""
+    """A number of places for waiting threads. The other threads of the process stay free for hits."""
 
     def __init__(self, places: int) -> None:
         self._places = places
@@ -25,7 +25,7 @@ class WaitingRoom:
             time.sleep(0.01)
 
     def enter(self) -> Callable[[], None]:
-        """Take a place and return the way out. Raises Busy."""
+        """Take a place, and return the function that frees it. Raises Busy if all are taken."""
         with self._lock:
             if self.taken >= self._places:
                 raise Busy

@@ -1,1 +1,1 @@
-"""Keeping what is stored in order: prune, invalidate, verify, relocate, clean up."""
+"""Maintenance of stored clips: prune, invalidate, verify, relocate, export, clean up."""

@@ -1,4 +1,4 @@
-"""Look at adopted clips before a listener asks for them, so that their length and version are known."""
+"""Examines adopted clips before a listener requests them: their length and checksum are not yet known."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Examined(NamedTuple):
 
 
 def examine_adopted_clips(limit: int = BATCH) -> Examined:
-    """Note length and checksum of the next clips, one at a time; a broken one is made anew when asked for.
+    """Record length and checksum of the next clips. A broken clip is made anew at its next request.
 
-    Raises TierError while the database cannot be reached. Who does it twice at once loses only time.
+    Two callers at once only lose time. Raises TierError while the database cannot be reached.
     """
     tier = DatabaseTier()
     due = Clip.objects.unexamined().order_by("pk").values_list("content_hash", flat=True)[:limit]
-    found = [tier.get(content_hash) is not None for content_hash in due]
+    found = [tier.get(content_hash) is not None for content_hash in due]  # reading a clip examines it
     examined = Examined(found.count(True), found.count(False))
     if found:
-        logger.info("Of %d adopted clips %d are whole, %d broken.", len(found), *examined)
+        logger.info("Examined %d adopted clips: %d are whole, %d are broken.", len(found), *examined)
     return examined

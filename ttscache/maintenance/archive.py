@@ -1,7 +1,7 @@
-"""Carry clips to another server, database or bucket: out of the permanent tiers, and into them.
+"""Export clips from the permanent tiers, and import them on another server, database or bucket.
 
-Records without sound do not travel. The texts they belong to do, as journeys (JSON), and publishing them puts
-their clips on record; a record alone would be a text that nobody knows the place of.
+Records without audio are not exported. Their texts travel as journeys (JSON), and publishing a journey puts
+its clips on record. A record alone would be a text that belongs to no journey.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from ttscache.tiers import Entry
 from ttscache.tiers.records import as_tier_error, kept_clip
 
 PAGE = 500
-LOOKS = 3  # at a clip that is moved or made anew while it is read
+LOOKS = 3  # a clip may be moved or made anew while it is read
 GONE = "gone"
-HEAD_BYTES = 1024  # an export that was killed within its first member leaves no more
+HEAD_BYTES = 1024  # an export that was killed within its first member left at most this much
 
 
 # --- out --------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One clip on its way out. Without `clip` it stays behind; `problem` says why, never in its words."""
+    """One clip to export. If `clip` is None, `problem` says why it stays behind, without its text."""
 
     content_hash: str
     clip: ArchivedClip | None
@@ -49,24 +49,24 @@ class Export:
 
 
 def exportable_clips() -> QuerySet[Clip]:
-    """All that play, but for a person's own words and what may hold some."""
+    """All clips with audio, except those that may quote a person."""
     return Clip.objects.with_audio().exclude(may_quote_a_person())
 
 
 def identity_of_database() -> str:
-    """Which database an archive is from. Raises TierError."""
+    """The identity that an archive of this database carries. Raises TierError."""
     with as_tier_error():
         return DatabaseIdentity.of_this_database()
 
 
 def count_exportable() -> int:
-    """Raises TierError."""
+    """How many clips an export would hold. Raises TierError."""
     with as_tier_error():
         return exportable_clips().count()
 
 
 def export_all(cache: SpeechCache, *, after: str = "") -> Iterator[Export]:
-    """All clips with a greater content hash, in order, one in memory at a time. Raises TierError."""
+    """Read all clips after a content hash, in its order, one at a time. Raises TierError."""
     while True:
         with as_tier_error():
             rows = exportable_clips().filter(content_hash__gt=after).order_by("content_hash")
@@ -85,13 +85,13 @@ def _exported(cache: SpeechCache, content_hash: str, stored_in: str) -> Export:
     for _ in range(LOOKS):
         tier = tiers.get(stored_in)
         if tier is None:
-            return Export(content_hash, None, "it is kept in a bucket that is not set up here")
+            return Export(content_hash, None, "it is stored in a bucket that is not set up here")
         with as_tier_error():
             clip = kept_clip(content_hash, PermanentStore(tier.name))
             entry = tier.read(clip) if clip is not None and clip.is_active else None
             if clip is not None and entry is not None:
                 return Export(content_hash, ArchivedClip(_described(clip, entry), entry.audio))
-            # Damaged, or moved, made anew or removed meanwhile: its record as it is now tells which.
+            # It is damaged, or was moved, made anew or removed meanwhile. Its present record tells which.
             place = exportable_clips().filter(content_hash=content_hash).values_list("stored_in", flat=True)
             found = place.first()
         if found is None:
@@ -125,7 +125,7 @@ def _described(clip: Clip, entry: Entry) -> ClipDescription:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPart:
-    """What an earlier run has left: how many clips are whole, the last one's hash, where the next belongs."""
+    """The result of an earlier run: number of whole clips, the last one's hash, where the next one goes."""
 
     clips: int = 0
     last_hash: str = ""
@@ -135,23 +135,24 @@ class WrittenPart:
 
 @contextmanager
 def open_part(path: Path) -> Iterator[BinaryIO]:
-    """FILE.part, for one export at a time; readable by its owner only, as it holds texts.
+    """Open FILE.part for one export at a time. Only its owner may read it, because it holds texts.
 
-    Raises OSError, and NoArchive where another export writes it.
+    Raises OSError, and NoArchive if another export is writing it.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "r+b") as file:
         try:
+            # The kernel releases the lock when the process ends, even if it is killed.
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise NoArchive(f"Another export writes {path} at this moment.") from None
+            raise NoArchive(f"Another export is writing {path}.") from None
         yield file
 
 
 def continue_part(file: BinaryIO, source: str) -> WrittenPart:
-    """Keep what is whole, cut off the rest, and stand where the next clip belongs.
+    """Keep the whole clips, cut off the rest, and seek to where the next clip goes.
 
-    Raises OSError, and NoArchive for a file that is no begun archive, or one of another database.
+    Raises OSError, and NoArchive if the file is not an unfinished archive, or is from another database.
     """
     reader = ArchiveReader(file)
     clips, last_hash = 0, ""
@@ -161,32 +162,31 @@ def continue_part(file: BinaryIO, source: str) -> WrittenPart:
         clips, last_hash = clips + 1, clip.content_hash
     if reader.head is None:
         if os.fstat(file.fileno()).st_size > HEAD_BYTES:
-            raise NoArchive("It is no archive that was begun: remove it, or name another file.")
+            raise NoArchive("It is not an unfinished archive: remove it, or name another file.")
         file.seek(0)
         file.truncate()
         return WrittenPart()
     if reader.head.source != source:
-        raise NoArchive("It was begun from another database: remove it, or name another file.")
+        raise NoArchive("It is from another database: remove it, or name another file.")
     file.seek(reader.whole_until)
     file.truncate()
-    padding = -reader.whole_until % tarfile.BLOCKSIZE  # a clip is whole without the zeros behind it
+    padding = -reader.whole_until % tarfile.BLOCKSIZE  # a clip is whole even without the zeros behind it
     file.write(bytes(padding))
     return WrittenPart(clips, last_hash, reader.whole_until + padding, reader.head.clips)
 
 
 # --- in ---------------------------------------------------------------------------------------------------
 def restore_clip(cache: SpeechCache, clip: ArchivedClip) -> bool:
-    """Keep it in the permanent tier, unless it is there and whole; whether it was kept.
+    """Store the clip in the permanent tier. False if it was already there and whole.
 
-    Bytes that are missing or damaged here are replaced. Raises UnusableClip for a clip that may not come in,
-    and TierError.
+    Missing or damaged bytes are replaced. Raises UnusableClip if the clip may not be imported, and TierError.
     """
     described = clip.description
     if _is_here(cache, described):
         return False
     with as_tier_error(), transaction.atomic():
-        # Touched first, so that a prune cannot delete it meanwhile; then, if need be, recorded whole: an
-        # import that is killed here finds the record as it left it.
+        # Touch it first, so that a prune cannot delete it meanwhile. The record is written in one
+        # transaction: an import that is killed leaves it whole or not at all.
         Clip.objects.touch_all([clip.content_hash])
         if not Clip.objects.filter(content_hash=clip.content_hash).exists():
             Clip.objects.record_all(
@@ -195,29 +195,29 @@ def restore_clip(cache: SpeechCache, clip: ArchivedClip) -> bool:
             # `last_accessed_at` is now: the stale clock of a clip starts at its import.
             Clip.objects.filter(content_hash=clip.content_hash).update(created_at=described.created_at)
         if described.adopted_at is not None:
-            # Its sound is judged leniently here too, or check_cache would find it short.
+            # Adopted clips are judged leniently; without this, check_cache would report it as short.
             Clip.objects.filter(content_hash=clip.content_hash).update(adopted_at=described.adopted_at)
     cache.tiers.permanent.put(_entry_of(clip))
     return True
 
 
 def _is_here(cache: SpeechCache, described: ClipDescription) -> bool:
-    """Whether it is there and whole, or was taken out of use. Raises UnusableClip, TierError."""
+    """Whether the clip is here and whole, or was taken out of use. Raises UnusableClip, TierError."""
     with as_tier_error():
         record = Clip.objects.filter(content_hash=described.content_hash).select_related("file").first()
         if record is None:
             return False
         if record.content_type == ContentType.RESPONSE:
-            raise UnusableClip("a person's own words are on record here under its key")
+            raise UnusableClip("its key is on record here as a person's own words")
         if record.content_text != described.text or record.voice != described.voice:
-            raise UnusableClip("another text is on record here under its key")
+            raise UnusableClip("its key is on record here with another text")
         if not record.is_active:
             return True
         if record.stored_at is None:
             return False
         tier = next((tier for tier in cache.tiers.permanents if tier.name == record.stored_in), None)
         if tier is None:
-            raise UnusableClip("it is kept in a bucket that is not set up here")
+            raise UnusableClip("it is stored in a bucket that is not set up here")
         return tier.read(record) is not None
 
 
@@ -240,6 +240,8 @@ def _entry_of(clip: ArchivedClip) -> Entry:
 
 
 def tell_of_restored_clips() -> None:
-    """The last clip that a version or a voice waits for may be there now. Pins need no look: where an object
-    belongs was decided when it was kept, and a clip is known as published by its hash."""
+    """Tell the app above that clips came in: a version or a voice may have waited for the last of them.
+
+    Pins need no update: they hold content hashes, and objects were stored on the side their pins want.
+    """
     hooks.installed().run_ended()

@@ -1,16 +1,16 @@
-"""The archive file: clips with their records in one tar, written and read as a stream. Knows no database.
+"""The archive file: clips with their records in one tar, written and read as a stream. Uses no database.
 
     lifereview-clips.json    {"clips": 2, "format": 1, "source": "<the database's identity>"}
-    0a1b….json               all that is known about a clip, one line with a checksum of its own
+    0a1b….json               the record of a clip, one line with a checksum of its own
     0a1b….mp3                its sound
     …                        the other clips, in the order of their content hashes
     end.json                 {"clips": 2}
 
 Each clip is a pair of members. A tar member begins with its size, so one list of all clips would have to be
-finished before the first sound could be written; a pair is written and read with one clip in memory. An
-export that was cut off continues behind the last whole pair, and damage costs only the pairs it touches.
+complete before the first sound could be written. A pair needs only one clip in memory. An export that was cut
+off continues after the last whole pair, and damage costs only the pairs it touches.
 
-The reader never unpacks anything: a name is compared with the names above and goes no further.
+The reader never unpacks files: it only compares member names with the names above.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from ttscache.errors import RequestRefused
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import checksum_of
 
-FORMAT = 1  # of the archive; an older product refuses a newer one
+FORMAT = 1  # of the archive; a reader refuses newer formats
 HEAD, END = "lifereview-clips.json", "end.json"
 MOST_DESCRIPTION_BYTES = 1024**2  # fifty times the longest text by default
 MOST_AUDIO_BYTES = 256 * 1024**2
-# 48 kHz, stereo, 16 bit: no provider sends more for a second of speech.
+# 48 kHz, stereo, 16 bit: no provider sends more bytes for a second of speech.
 MOST_BYTES_A_SECOND = 192_000
 
 _MEMBER = re.compile(rf"([0-9a-f]{{32}})\.(json|{'|'.join(FORMATS)})")
@@ -44,12 +44,12 @@ _READ_BYTES = 64 * 1024
 _CHECKSUM = "description_checksum"
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
-# The content types whose words decide whether a clip may travel; ttscache.models names them for the database.
+# Content types that decide whether a clip may be exported; ttscache.models would need Django.
 _OWN_WORDS, _REFLECTION = "response", "analysis"
 
 
 class UnusableClip(Exception):
-    """Why a clip cannot come in or go out; the reason never holds words of its text."""
+    """A clip cannot be imported or exported. The reason never quotes its text."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -57,12 +57,12 @@ class UnusableClip(Exception):
 
 
 class NoArchive(Exception):
-    """The file as a whole cannot be read as an archive. Its text is a sentence for operators."""
+    """The file cannot be used as an archive. The message is a sentence for operators."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipDescription:
-    """A clip's record. `size` and `checksum` are those of its sound, `checksum` being SHA-256 in hex."""
+    """A clip's record. `size` (bytes) and `checksum` (SHA-256 in hex) are those of its sound."""
 
     content_hash: str
     text: str
@@ -85,7 +85,7 @@ class ClipDescription:
 
     @property
     def request(self) -> SpeechRequest:
-        """Raises RequestRefused."""
+        """The request that the clip answers. Raises RequestRefused."""
         return SpeechRequest(
             text=self.text,
             voice=self.voice,
@@ -101,11 +101,11 @@ class ClipDescription:
 
     @classmethod
     def from_line(cls, line: bytes) -> ClipDescription:
-        """Raises UnusableClip for a line that is damaged, or that no export writes."""
+        """Read a line of `to_line`. Raises UnusableClip if it is damaged or may not be imported."""
         given = _json_object(line)
         try:
             is_whole = given.pop(_CHECKSUM, None) == checksum_of(_canonical(given))
-        except ValueError:  # lone surrogates
+        except ValueError:  # JSON allows lone surrogates, UTF-8 does not
             is_whole = False
         if not is_whole:
             raise UnusableClip("its description is damaged")
@@ -117,7 +117,7 @@ class ClipDescription:
         return description
 
     def check(self) -> None:
-        """Raises UnusableClip unless it may travel, and its key belongs to its words."""
+        """Raises UnusableClip unless the clip may be exported and its key matches its words."""
         if self.content_type == _OWN_WORDS:
             raise UnusableClip("it says a person's own words")
         if self.content_type == _REFLECTION and self.adopted_at is not None and not self.is_shareable:
@@ -127,10 +127,10 @@ class ClipDescription:
         except RequestRefused:
             is_its_key = False
         if not is_its_key:
-            raise UnusableClip("the key does not belong to the words and the voice")
+            raise UnusableClip("its key does not match its text and voice")
         most_bytes = longest_seconds(self.text, self.speed) * MOST_BYTES_A_SECOND
         if self.size > min(most_bytes, MOST_AUDIO_BYTES):
-            raise UnusableClip("the sound is far too large for the words")
+            raise UnusableClip("its sound is far too large for its text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class ArchivedClip:
 
 @dataclass(frozen=True, slots=True)
 class RefusedClip:
-    """A clip of an archive that does not come in. The hash is empty where the archive does not tell it."""
+    """A clip of an archive that is not imported. The hash is empty if the archive does not tell it."""
 
     content_hash: str
     reason: str
@@ -153,7 +153,7 @@ class RefusedClip:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveHead:
-    """`clips`: how many there were to write. `source`: the identity of the database they are from."""
+    """`clips` is how many clips the export expected; `source` is the identity of its database."""
 
     clips: int
     source: str
@@ -161,7 +161,7 @@ class ArchiveHead:
 
 # --- writing ----------------------------------------------------------------------------------------------
 class ArchiveWriter:
-    """Writes members one after the other. The same clips always give the same bytes. Raises OSError."""
+    """Writes an archive member by member. Equal clips give equal bytes. Raises OSError."""
 
     def __init__(self, file: BinaryIO, *, position: int = 0) -> None:
         self._file = file
@@ -171,7 +171,7 @@ class ArchiveWriter:
         self._add(HEAD, _canonical({"format": FORMAT, "clips": head.clips, "source": head.source}) + b"\n", 0)
 
     def add(self, clip: ArchivedClip) -> None:
-        """Raises UnusableClip, and writes nothing, for a clip that the reader would refuse."""
+        """Write a clip. If the reader would refuse it, this raises UnusableClip and writes nothing."""
         clip.description.check()
         line = clip.description.to_line()
         if len(line) > MOST_DESCRIPTION_BYTES:
@@ -182,7 +182,7 @@ class ArchiveWriter:
         self._add(f"{clip.content_hash}.{clip.description.audio_format}", clip.audio, written_at)
 
     def end(self, clips: int) -> None:
-        """`clips`: how many were added, over all runs of the export."""
+        """Write the end of the archive. `clips` is how many were added over all runs of the export."""
         self._add(END, _canonical({"clips": clips}) + b"\n", 0)
         self._write(bytes(2 * tarfile.BLOCKSIZE))
         self._write(bytes(-self._position % tarfile.RECORDSIZE))
@@ -208,17 +208,17 @@ class _Member:
 
 
 class ArchiveReader:
-    """Reads an archive from its beginning to its end, forwards only, whatever has become of it.
+    """Reads an archive from beginning to end, forwards only, and survives damage.
 
-    A member that is not exactly what it should be is passed over byte by byte: what follows it is looked for
-    from its first bytes on, so that one that is cut off, or has lost a part, does not hide the next.
+    If a member is not exactly as expected, the search for the next header starts right after the first bytes
+    of the bad one. So a member that is cut off, or has lost a part, does not hide the next.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._window = _Window(stream)
         self.head: ArchiveHead | None = None
         self.end_clips: int | None = None  # how many clips were written, as the end says
-        self.whole_until = 0  # the place behind the last whole clip, or behind the head
+        self.whole_until = 0  # the position after the last whole clip, or after the head
         self._last_hash = ""
         self._last_refused = ""
 
@@ -227,7 +227,7 @@ class ArchiveReader:
         return self.end_clips is not None
 
     def clips(self) -> Iterator[ArchivedClip | RefusedClip]:
-        """Raises NoArchive for an archive of a newer product, OSError where the file cannot be read."""
+        """Read clip after clip. Raises NoArchive for a newer format, OSError if the file cannot be read."""
         described: ClipDescription | None = None
         while not self.is_complete and (member := self._next_member()) is not None:
             named = _MEMBER.fullmatch(member.name)
@@ -247,7 +247,7 @@ class ArchiveReader:
                 clip = self._take_sound(member, extension, described)
             except UnusableClip as problem:
                 self._window.drop(tarfile.BLOCKSIZE)
-                # The sound of a clip whose description was refused needs no second line.
+                # Report a clip once: if its description was refused, say nothing about its sound.
                 if content_hash != self._last_refused:
                     yield self._refused(content_hash, problem.reason)
             else:
@@ -261,7 +261,7 @@ class ArchiveReader:
         return RefusedClip(content_hash, reason)
 
     def _next_member(self) -> _Member | None:
-        """The header at the beginning of the window, after whatever is none was dropped."""
+        """Drop bytes until a member's header is at the beginning of the window; return that header."""
         while self._window.fill(tarfile.BLOCKSIZE):
             member = _member_in(self._window.peek(0, tarfile.BLOCKSIZE))
             if member is not None:
@@ -283,7 +283,7 @@ class ArchiveReader:
                 self.end_clips = _whole_number(given["clips"])
             else:
                 self._window.drop(tarfile.BLOCKSIZE)
-                yield RefusedClip("", "a member of the file that belongs to no clip was left out")
+                yield RefusedClip("", "a member that belongs to no clip was left out")
         except (UnusableClip, KeyError, TypeError, ValueError):
             self._window.drop(tarfile.BLOCKSIZE)
             yield RefusedClip("", "the head or the end of the archive is damaged")
@@ -297,22 +297,22 @@ class ArchiveReader:
 
     def _take_sound(self, member: _Member, extension: str, described: ClipDescription) -> ArchivedClip:
         if extension != described.audio_format or member.size != described.size:
-            raise UnusableClip("its sound is another one than described")
+            raise UnusableClip("its sound does not match its description")
         audio = self._content(member, described.size)
         if checksum_of(audio) != described.checksum:
             raise UnusableClip("its sound is damaged")
         if described.content_hash <= self._last_hash:
-            raise UnusableClip("it comes twice, or is not in its place")
+            raise UnusableClip("it comes twice, or out of order")
         self._drop(member)
         self._last_hash, self.whole_until = described.content_hash, self._window.position
         return ArchivedClip(described, audio)
 
     def _content(self, member: _Member, most_bytes: int) -> bytes:
-        """All of it, still in the window. Raises UnusableClip where it is too large or cut off."""
+        """The member's content; it stays in the window. Raises UnusableClip if it is too large or cut off."""
         if member.size > most_bytes:
             raise UnusableClip("it is far too large")
         if not self._window.fill(tarfile.BLOCKSIZE + member.size):
-            raise UnusableClip("the archive ends within it")
+            raise UnusableClip("the archive ends before it does")
         return self._window.peek(tarfile.BLOCKSIZE, tarfile.BLOCKSIZE + member.size)
 
     def _drop(self, member: _Member) -> None:
@@ -322,7 +322,7 @@ class ArchiveReader:
 
 
 class _Window:
-    """The part of a stream that is in memory: what was looked at may be looked at once more."""
+    """The part of a stream that is in memory, so that bytes can be looked at more than once."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -330,9 +330,9 @@ class _Window:
         self.position = 0  # of its first byte in the stream
 
     def fill(self, size: int) -> bool:
-        """Whether the stream has so many more bytes; they are in the window then. Raises OSError."""
+        """Read until the window has `size` bytes; False if the stream ends before. Raises OSError."""
         while len(self._held) < size:
-            # In pieces: a size that a damaged header claims must not be reserved at once.
+            # In pieces, because a damaged header may claim a huge size.
             piece = self._stream.read(_READ_BYTES)
             if not piece:
                 return False
@@ -349,14 +349,14 @@ class _Window:
         self.position += size
 
     def drop_until_next(self, mark: bytes, offset: int) -> None:
-        """At least one byte, and all before the next place that has this mark at this offset."""
+        """Drop at least one byte, up to the next place that has this mark at this offset."""
         found = self._held.find(mark, offset + 1)
-        # The mark may begin in the last bytes that are here.
+        # Keep the last bytes: the mark may begin in them.
         self.drop(found - offset if found >= 0 else max(1, len(self._held) - offset - len(mark) + 1))
 
 
 def _member_in(block: bytes) -> _Member | None:
-    """A plain file whose header is whole, by its checksum."""
+    """The member whose header this is; None if the header's checksum is wrong. Only files have a name."""
     try:
         header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.HeaderError:
@@ -366,7 +366,7 @@ def _member_in(block: bytes) -> _Member | None:
 
 # --- JSON -------------------------------------------------------------------------------------------------
 def _canonical(given: dict[str, Any]) -> bytes:
-    """One line, the same for equal contents. Raises ValueError for what UTF-8 cannot hold."""
+    """One line of JSON, equal for equal contents. Raises ValueError for text that UTF-8 cannot hold."""
     return json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 

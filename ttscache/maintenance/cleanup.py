@@ -1,4 +1,4 @@
-"""What is done once a day, so that what a year leaves behind stays small."""
+"""The daily clean-up: roll up old counts, and delete rows that nobody needs any more."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from ttscache.models import (
 
 SUCCESSES_KEPT = timedelta(days=7)
 FAILURES_KEPT = timedelta(days=30)
-REMOVALS_KEPT = timedelta(days=7)  # a process looks every few seconds; one that was away compares its files
+REMOVALS_KEPT = timedelta(days=7)  # processes look every few seconds; after a pause they compare their files
 REPLACED_KEPT = timedelta(days=30)  # twice as long as growth looks back
-BATCHES_KEPT = timedelta(days=30)  # far longer than any process waits for its database
+BATCHES_KEPT = timedelta(days=30)  # far longer than any process retries a flush
 RUNS_KEPT = timedelta(days=30)
 BATCH = 500
 
 
 def tidy() -> None:
-    """Each step is done again tomorrow if it is cut off today."""
+    """Do the daily steps. Each can be cut off, and is done again tomorrow. Raises Error."""
     roll_up()
-    # The requests of removed clips stay in Usage; a hash that nobody knows any more says nothing.
+    # Old days of removed clips: their requests stay in Usage, and the hash says nothing any more.
     on_record = Clip.objects.filter(content_hash=OuterRef("content_hash"))
     old = DailyRequests.objects.filter(day__lt=first_day_kept(start_of_day(timezone.now())))
     old.filter(~Exists(on_record)).delete()
@@ -50,13 +50,15 @@ def tidy() -> None:
     FlushedBatch.objects.filter(flushed_at__lt=Now() - BATCHES_KEPT).delete()
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
     Failure.objects.filter(stopped__lt=Now() - FAILURES_KEPT).delete()
-    hosts.forget_the_dead()  # dead leases and refusals that no longer hold, too
+    hosts.forget_the_dead()  # also deletes leases of dead processes and expired cooldowns
     hooks.installed().tidy_daily()
 
 
 def forget_old_runs() -> None:
-    """What became of each clip long ago is in no list that anybody reads; but what has failed and is not
-    there yet is remembered, as its tries are counted."""
+    """Delete runs that ended long ago, except those with a failed clip that is still missing.
+
+    The retry limit counts the failed items of such a clip.
+    """
     long_ago = timezone.now() - RUNS_KEPT
     failures = WarmItem.objects.filter(~has_audio("clip__"), run=OuterRef("pk"), state=WarmItem.State.FAILED)
     ended = WarmRun.objects.filter(finished_at__lt=long_ago).exclude(state__in=WarmRun.ACTIVE)
@@ -68,6 +70,6 @@ def forget_old_runs() -> None:
 
 
 def _delete(rows: QuerySet[Any]) -> None:
-    """A batch at a time, so that the database has time for listeners in between."""
+    """Delete in batches, so that the database can serve listeners in between."""
     while page := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         rows.model._default_manager.filter(pk__in=page).delete()

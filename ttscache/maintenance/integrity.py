@@ -1,6 +1,6 @@
-"""Compare all tiers with the records, in both directions, and mend what does not agree.
+"""Compares all tiers with the records, in both directions, and repairs differences.
 
-The site may serve meanwhile: whatever is mended is looked at once more, and left alone if it has changed.
+The site may serve meanwhile: each repair looks again, and leaves alone what has changed.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ STAYS = "cannot be made again; it stays as it is"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What does not agree. `name` is a content hash, or what the tier calls a thing that has none.
+    """A difference. `name` is a content hash, or the tier's name for something that has none.
 
-    `remedy` says in words what `mend` does; without one a person has to see to it.
+    `remedy` says in words what `mend` does. Without `mend`, a person has to act.
     """
 
     tier: str
@@ -44,7 +44,7 @@ class Finding:
 
 
 def findings(cache: SpeechCache) -> Iterator[Finding]:
-    """One after the other; may take long, as every kept byte is read. Raises TierError."""
+    """Find all differences. It may take hours, because it reads every stored byte. Raises TierError."""
     for tier in cache.tiers.permanents:
         if isinstance(tier, StorageTier):
             tier.check()
@@ -68,7 +68,7 @@ def _records_without_good_bytes(cache: SpeechCache, tier: PermanentTier) -> Iter
         with as_tier_error():
             clip = kept_clip(content_hash, PermanentStore(tier.name))
         if clip is None:
-            continue  # it went meanwhile
+            continue  # it was removed meanwhile
         entry = tier.read(clip)
         if entry is None:
             yield _lost(cache, tier, clip)
@@ -108,18 +108,18 @@ def _lost(cache: SpeechCache, tier: PermanentTier, clip: Clip) -> Finding:
 
 
 def _local_copy(cache: SpeechCache, clip: Clip) -> Entry | None:
-    """The bytes that the record asks for, if this host has them."""
+    """This host's copy, if its bytes are those of the record."""
     found = (tier.get(clip.content_hash) for tier in cache.tiers.local)
     return next((entry for entry in found if entry and entry.checksum == clip.checksum), None)
 
 
 def _forget(clip: Clip) -> None:
     with as_tier_error():
-        forget_damaged_audio(clip)  # its model may have retired since the look
+        forget_damaged_audio(clip)  # it checks again whether the model has retired since
 
 
 def _forget_everywhere(cache: SpeechCache, clip: Clip) -> None:
-    """Also what this host has of it, or it would come back from there."""
+    """Forget the audio and drop this host's copies, which would otherwise be stored again."""
     _forget(clip)
     for tier in cache.tiers.local:
         held = tier.get(clip.content_hash)
@@ -131,11 +131,13 @@ def _records_of_no_tier(cache: SpeechCache) -> Iterator[Finding]:
     at_hand = {tier.name for tier in cache.tiers.permanents}
     out_of_reach = Clip.objects.filter(stored_at__isnull=False).exclude(stored_in__in=at_hand)
     for content_hash in _hashes(out_of_reach):
-        yield Finding("records", "kept in a tier that is not set up here", content_hash, "set its bucket")
+        yield Finding(
+            "records", "stored in a tier that is not set up here", content_hash, "set up its bucket"
+        )
 
 
 def _forgotten_clips() -> Iterator[Finding]:
-    """Damaged clips that were to be made again, and whose model has retired before anybody asked for them."""
+    """Damaged clips that were to be made again, but whose model retired before their next request."""
     with as_tier_error():
         forgotten = list(irreplaceable_clips().filter(stored_at__isnull=True).defer("waveform"))
     for clip in filter(cannot_be_made_again, forgotten):
@@ -143,10 +145,10 @@ def _forgotten_clips() -> Iterator[Finding]:
 
 
 def _rows_without_record() -> Iterator[Finding]:
-    """Bytes in the database that no record says are there.
+    """Bytes in the database that no record claims.
 
-    Those of an adopted clip are nowhere else, and those of an irreplaceable one cannot be bought again: they
-    stay, damaged as they may be, until the clip is made anew.
+    Bytes of an adopted or an irreplaceable clip stay until the clip is made anew, even if they are damaged,
+    because there may be no others.
     """
     is_meant = Q(cache__stored_at__isnull=False, cache__stored_in=PermanentStore.DATABASE)
     is_adopted = Q(cache__adopted_at__isnull=False)
@@ -182,7 +184,7 @@ def _local_clips(cache: SpeechCache, tier: FileTier) -> Iterator[Finding]:
             found = _local_finding(cache, tier, content_hash, entry, records.get(content_hash))
             if found is not None:
                 yield found
-                entry = tier.get(content_hash)  # it may have been mended since
+                entry = tier.get(content_hash)  # the caller may have repaired it
             yield from _exposed(tier, entry, content_hash in published)
 
 
@@ -202,7 +204,7 @@ def _local_finding(
         return Finding(tier.name, f"short: {reason}", content_hash, "is removed", drop)
     if clip.stored_at is None and clip.is_active:
         keep = partial(cache.tiers.permanent.put, entry)
-        return Finding(tier.name, "bytes that only this host has", content_hash, "are kept for all", keep)
+        return Finding(tier.name, "bytes that only this host has", content_hash, "are stored for all", keep)
     if clip.checksum and entry.checksum != clip.checksum:
         return Finding(tier.name, "other bytes than the record's", content_hash, "are removed", drop)
     return None
@@ -214,12 +216,12 @@ def _may_be_the_only_copy(entry: Entry) -> bool:
 
 
 def _problem_of_last_copy(cache: SpeechCache, clip: Clip, entry: Entry | None) -> str:
-    """What is wrong with a local copy that may be the best there is of a clip that nobody can make again."""
+    """The problem of a local copy that may be the last one of an irreplaceable clip; "" if there is none."""
     is_as_recorded = entry is not None and entry.checksum == clip.checksum
     if is_as_recorded or clip.content_type == ContentType.RESPONSE or not cannot_be_made_again(clip):
         return ""
     if _is_whole(cache, clip):
-        return ""  # in the permanent tier: this copy can go
+        return ""  # the permanent tier has it, so this copy can go
     if entry is None:
         return "damaged bytes"
     return "other bytes than the record's" if clip.checksum else why_too_short(entry, clip)
@@ -247,7 +249,7 @@ def _files_of_no_clip(tier: FileTier) -> Iterator[Finding]:
 
 
 def _hashes(clips: QuerySet[Clip]) -> Iterator[str]:
-    """Page by page, so that no query stays open while bytes are read."""
+    """Content hashes, page by page, so that no query stays open while bytes are read."""
     last: Sequence[object] = ()
     while True:
         with as_tier_error():

@@ -1,4 +1,4 @@
-"""What this process and host hold of clips that were removed elsewhere: dropped within seconds."""
+"""Drops local copies of clips that another process or host has removed, within seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ttscache.tiers.files import FileTier
 
 PAGE = 500
 DAY_SECONDS = 24 * 3600
-# A removal has the time at which it was written, and is seen once its transaction is committed.
+# A removal carries the time at which it was written, but appears only when its transaction is committed. So
+# look this far back, or a slow transaction would be missed.
 LATE_SECONDS = 30
 
 
@@ -26,17 +27,17 @@ class LocalCopies:
 
     def __init__(self, cache: SpeechCache) -> None:
         self._cache = cache
-        self._after: datetime | None = None  # on the database's clock; removals until then are known
-        self._seen: set[int] = set()  # of those after it
-        self._dropped: list[str] = []  # at the last call
+        self._after: datetime | None = None  # by the database's clock; earlier removals were followed
+        self._seen: set[int] = set()  # later removals that were followed
+        self._dropped: list[str] = []  # content hashes dropped at the last call
         self._all_seen_at = 0.0
         self._comparison_due = 0.0
 
     def forget_removed(self) -> None:
-        """Drop what was removed since the last call. Raises Error; what is left is done by the next.
+        """Drop copies of clips removed since the last call. Raises Error; the next call does the rest.
 
-        At first and once a day, the local tiers are compared with the records: this process may have been
-        away for longer than removals are kept.
+        The first call, and one a day, compares the local tiers with the records: this process may have been
+        stopped for longer than removals are kept.
         """
         if time.monotonic() >= self._comparison_due:
             latest = Invalidation.objects.aggregate(latest=Max("removed_at"))["latest"]
@@ -46,7 +47,7 @@ class LocalCopies:
         self._follow()
 
     def _follow(self) -> None:
-        # One that was fetched before its removal may have been put here after we had dropped it.
+        # A request that fetched a clip before its removal may have stored it here after we had dropped it.
         drop_outdated_copies(self._cache, self._dropped)
         self._dropped = []
         removals = Invalidation.objects.all()
@@ -66,7 +67,7 @@ class LocalCopies:
 
 
 def drop_outdated_copies(cache: SpeechCache, content_hashes: Sequence[str]) -> None:
-    """Those of other bytes than the record names, or without a record. Raises Error."""
+    """Drop local copies whose checksum differs from the record's, or that have no record. Raises Error."""
     for some in in_batches(content_hashes):
         checksums = dict(Clip.objects.filter(content_hash__in=some).values_list("content_hash", "checksum"))
         cache.forget(
@@ -79,7 +80,10 @@ def drop_outdated_copies(cache: SpeechCache, content_hashes: Sequence[str]) -> N
 
 
 def drop_copies_without_record(cache: SpeechCache) -> None:
-    """And files of this host that belong to no clip. What nobody can make again stays. Raises Error."""
+    """Drop local copies without a record, and local files that belong to no clip. Raises Error.
+
+    Files that may be the only copy of an irreplaceable clip stay.
+    """
     for tier in cache.tiers.local:
         for page in pages_of(tier, PAGE):
             records = Clip.objects.filter(content_hash__in=page).exclude(content_type=ContentType.RESPONSE)

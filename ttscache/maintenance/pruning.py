@@ -1,8 +1,8 @@
 """Removes stale clips: their records and their bytes, in every tier.
 
-A run's list is fixed when it begins. Each batch removes those of its clips that are stale still, in one
-transaction that leaves an `Invalidation` for every process and host with a copy. So a prune may be killed
-anywhere: no record is left without its bytes, and no bytes are left without a record or a PendingDeletion.
+A run's list is fixed when it begins. Each batch removes the clips that are still stale, in one transaction
+that leaves an `Invalidation` for every process and host with a copy. So a prune may be killed at any point:
+no record loses its bytes, and no bytes are left without a record or a PendingDeletion.
 """
 
 from __future__ import annotations
@@ -52,20 +52,21 @@ from ttscache.wiring import storage_tier
 logger = logging.getLogger(__name__)
 
 BATCH = 200
-MOST_DAYS = 36_500  # what a database can subtract from now
+MOST_DAYS = 36_500  # more would lead to dates that a database cannot hold
 LEASE = "prune"
 WAIT_SECONDS = 10.0  # for another prune to end; the lease of one that was killed runs out sooner
-BY_SCHEDULE = "schedule"  # who asked, where no person waits for it
+BY_SCHEDULE = "schedule"  # `requested_by` of the nightly run
 PLANS_KEPT = timedelta(days=1)  # how long staff may think about a list
-TAKEN_UP_WITHIN = timedelta(days=7)  # what was begun before that has been forgotten by whoever asked
+TAKEN_UP_WITHIN = timedelta(days=7)  # a run that nobody took up for so long is given up
 
 
 # --- what would go ----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """What a prune would remove, and only that.
+    """The clips that a prune would remove; it never removes others.
 
-    `kept_back` are as old, and stay: a pin holds them, or they cannot be bought again.
+    `kept_back` counts clips that are just as old but stay: pinned, or irreplaceable. Money is at today's
+    prices.
     """
 
     content_hashes: tuple[str, ...]
@@ -75,7 +76,7 @@ class Stale:
 
 
 class _Row(NamedTuple):
-    """What has to be known of a clip; of its words only how many characters they are."""
+    """The fields of a clip that removing it needs; of its text only the number of characters."""
 
     pk: uuid.UUID
     content_hash: str
@@ -95,7 +96,7 @@ _FIELDS: tuple[Any, ...] = (
 
 
 class _Sum:
-    """The bytes that clips take at rest, and the price to make them again."""
+    """Adds up the bytes of clips at rest, and the price to make them again."""
 
     def __init__(self) -> None:
         self.freed_bytes = 0
@@ -112,14 +113,14 @@ class _Sum:
 
 
 def find_stale(days: int) -> Stale:
-    """Nothing is written. Raises Error."""
+    """List the stale clips. Writes nothing. Raises Error."""
     kept_models = models_to_keep()
     kept_back = held_though_stale(days, kept_models).count()
     return _listed(stale_lists(days, kept_models), kept_back=kept_back)
 
 
 def find_irreplaceable() -> Stale:
-    """The clips that cannot be bought again; `kept_back` are held by a text. Raises Error."""
+    """List the irreplaceable clips that no text uses; `kept_back` counts those in use. Raises Error."""
     clips = removable_irreplaceable_clips().order_by("model", "voice", "content_hash")
     return _listed([clips], kept_back=held_irreplaceable_clips().count())
 
@@ -138,11 +139,11 @@ def _listed(lists: Iterable[QuerySet[Clip]], *, kept_back: int) -> Stale:
 # --- a prune's life ---------------------------------------------------------------------------------------
 @contextmanager
 def alone(cache: SpeechCache, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
-    """Around a prune: there is one at a time over all hosts. Raises Busy, Error."""
+    """Hold the lease for the one prune at a time over all hosts. Raises Busy, Error."""
     end = time.monotonic() + wait_seconds
     while (held := cache.leases.acquire(LEASE)) is None:
         if time.monotonic() >= end:
-            raise Busy("Clips are being removed already. Please try again in a moment.")
+            raise Busy("Clips are already being removed. Please try again in a moment.")
         time.sleep(0.1)
     try:
         yield
@@ -152,9 +153,9 @@ def alone(cache: SpeechCache, wait_seconds: float = WAIT_SECONDS) -> Iterator[No
 
 @transaction.atomic
 def begin(stale: Stale, days: int, requested_by: str) -> PruneRun:
-    """A new run, which removes no clip but these: here and now, or in the cluster. Raises Error.
+    """Create a run that removes exactly these clips, in this process or in the cluster. Raises Error.
 
-    Others that are not at their end go on: their lists are fixed, and the cluster takes up what was cut off.
+    Other running prunes continue: their lists are fixed, and the cluster resumes those that were cut off.
     """
     _end_what_is_outdated(requested_by)
     return _create_run(stale, requested_by, PruneRun.State.RUNNING, days=days)
@@ -162,7 +163,7 @@ def begin(stale: Stale, days: int, requested_by: str) -> PruneRun:
 
 @transaction.atomic
 def begin_irreplaceable(found: Stale, requested_by: str) -> PruneRun:
-    """A new run, which removes these clips for good: a person has typed their count back. Raises Error."""
+    """Create a run that removes irreplaceable clips. A person must have typed their count. Raises Error."""
     _end_what_is_outdated(requested_by)
     return _create_run(found, requested_by, PruneRun.State.RUNNING, days=0, is_of_irreplaceable=True)
 
@@ -177,6 +178,7 @@ def _create_run(stale: Stale, requested_by: str, state: PruneRun.State, **fields
         listed_cost_microusd=round(stale.remake_cost_usd * 1e6),
         kept_back=stale.kept_back,
     )
+    # A row for each batch: one row with a million hashes would be read and written again for every batch.
     pages = (stale.content_hashes[start : start + BATCH] for start in range(0, run.listed, BATCH))
     batches = (PruneBatch(run=run, content_hashes=page) for page in pages)
     PruneBatch.objects.bulk_create(batches, batch_size=100)
@@ -184,7 +186,7 @@ def _create_run(stale: Stale, requested_by: str, state: PruneRun.State, **fields
 
 
 def _end_what_is_outdated(requested_by: str) -> None:
-    """What nobody has taken up in all the time; and the list of the night before, which is made anew."""
+    """Give up runs that were not resumed for TAKEN_UP_WITHIN, and last night's run if a new one begins."""
     outdated = Q(started_at__lt=timezone.now() - TAKEN_UP_WITHIN)
     if requested_by == BY_SCHEDULE:
         outdated |= Q(requested_by=BY_SCHEDULE)
@@ -193,7 +195,7 @@ def _end_what_is_outdated(requested_by: str) -> None:
 
 
 def stop_prune(run: PruneRun) -> bool:
-    """Let it end after the batch that is under way; False where it has ended."""
+    """Stop the run after its present batch; False if it had ended."""
     return _end(run, PruneRun.State.STOPPED)
 
 
@@ -209,17 +211,17 @@ def _end(run: PruneRun, state: PruneRun.State) -> bool:
 def run_prune(
     run: PruneRun, cache: SpeechCache, *, should_rest: Callable[[], bool] = lambda: False
 ) -> Iterator[list[str]]:
-    """Remove what is on its list and stale still; yields the hashes that are gone, batch by batch.
+    """Remove the clips of the run's list that are still stale; yields the removed hashes batch by batch.
 
-    Whatever was asked for, pinned or taken up since it was listed stays. Between two batches it pauses for
-    as long as the last one took, so that the database has time for listeners. Once it `should_rest`, what is
-    left is left to another, and the run stays open; but a batch goes first, or none would ever come to its
-    end whose listing takes all its time. Raises Error.
+    Clips that were requested, pinned or queued since they were listed stay. After each batch it pauses for as
+    long as the batch took, so that the database can serve listeners. Once `should_rest` is true, it leaves
+    the rest to a later call. It always removes at least one batch first, or a run whose listing takes all its
+    time would never end. Raises Error.
     """
     begun = time.monotonic()
     while (gone := _remove_next(run)) is not None:
         took_seconds = time.monotonic() - begun
-        cache.forget(gone)  # only now: a copy may have been read for a listener until the record was gone
+        cache.forget(gone)  # after the commit: until then a request could fetch the clip again
         _sweep()
         yield gone
         if should_rest():
@@ -230,7 +232,7 @@ def run_prune(
 
 
 def prune_now(days: int, requested_by: str, cache: SpeechCache) -> PruneRun:
-    """List and remove, from beginning to end, and tell how it went. Raises Busy, Error."""
+    """List and remove stale clips, and return the ended run. Raises Busy, Error."""
     with alone(cache):
         run = begin(find_stale(days), days, requested_by)
         for _ in run_prune(run, cache):
@@ -241,8 +243,8 @@ def prune_now(days: int, requested_by: str, cache: SpeechCache) -> PruneRun:
 
 @transaction.atomic
 def _remove_next(run: PruneRun) -> list[str] | None:
-    """One batch, all of it or nothing; None where none is left, or the run was ended by somebody."""
-    # Whoever ends it meanwhile waits for this batch; two that work on it never take the same one.
+    """Remove one whole batch; None if none is left, or if the run was ended."""
+    # The lock makes a stop wait for this batch, and keeps two workers from taking the same one.
     running = PruneRun.objects.filter(pk=run.pk, state=PruneRun.State.RUNNING).select_for_update()
     if not running:
         return None
@@ -250,19 +252,17 @@ def _remove_next(run: PruneRun) -> list[str] | None:
     if batch is None:
         return None
     batch.delete()
-    return _remove(run, batch.content_hashes)
-
-
-def _remove(run: PruneRun, content_hashes: Sequence[str]) -> list[str]:
     removable = removable_irreplaceable_clips() if run.is_of_irreplaceable else stale_clips(run.days)
-    return _remove_locked(run, removable.filter(content_hash__in=content_hashes))
+    return _remove_locked(run, removable.filter(content_hash__in=batch.content_hashes))
 
 
 def _remove_locked(run: PruneRun, clips_to_remove: QuerySet[Clip]) -> list[str]:
-    # Whoever notes one of them as asked for is waited for; then it is stale no more. All lock in one order.
+    # Wait for requests that touch one of these clips: it is then no longer stale. Lock in one order, or two
+    # prunes could deadlock.
     locked = clips_to_remove.order_by("content_hash").select_for_update(of=("self",))
     rows = [_Row(*values) for values in locked.values_list(*_FIELDS)]
     clips, gone = [row.pk for row in rows], [row.content_hash for row in rows]
+    # Rows that refer to the clips go first: there is no cascade below.
     ClipFile.objects.filter(cache__in=clips).delete()
     WarmItem.objects.filter(clip__in=clips).delete()
     _delete_records(clips)
@@ -282,7 +282,7 @@ def _remove_locked(run: PruneRun, clips_to_remove: QuerySet[Clip]) -> list[str]:
 
 
 def _delete_records(clips: Sequence[uuid.UUID]) -> None:
-    # What points to them is gone; delete() would fetch them all first, with their words and waveforms.
+    # No row refers to them any more. delete() would first load them all, with their texts and waveforms.
     records = Clip.objects.filter(pk__in=clips)
     records._raw_delete(records.db)
 
@@ -294,9 +294,9 @@ def _sweep() -> None:
 
 # --- one clip, by a person --------------------------------------------------------------------------------
 def remove_clip(clip: Clip, requested_by: str, cache: SpeechCache) -> PruneRun | None:
-    """Remove one clip for good, whatever it is; None where it has gone already. Raises Error.
+    """Remove any one clip for good; None if it is already gone. Raises Error.
 
-    A text that holds it keeps its record, without sound: the page still has to know the text's address.
+    If a text uses it, its record is kept without audio, because the listener's page needs its address.
     """
     with transaction.atomic():
         removed = Clip.objects.filter(pk=clip.pk)
@@ -318,9 +318,9 @@ def remove_clip(clip: Clip, requested_by: str, cache: SpeechCache) -> PruneRun |
 # --- planned by staff, who confirm it later ---------------------------------------------------------------
 @transaction.atomic
 def plan_prune(stale: Stale, days: int, requested_by: str) -> PruneRun:
-    """Keep this list for PLANS_KEPT, for the same person to confirm. Touches no clip. Raises Error.
+    """Store this list for PLANS_KEPT, for the same person to confirm. Touches no clip. Raises Error.
 
-    It replaces the person's earlier plans, so that looking again and again leaves one list behind.
+    It replaces the person's earlier plan, so that repeated looks leave only one list behind.
     """
     _discard_plans(requested_by=requested_by)
     return _create_run(stale, requested_by, PruneRun.State.PLANNED, days=days)
@@ -328,15 +328,16 @@ def plan_prune(stale: Stale, days: int, requested_by: str) -> PruneRun:
 
 @transaction.atomic
 def confirm_prune(run_id: uuid.UUID, requested_by: str) -> PruneRun | None:
-    """Have the cluster remove what the plan lists, after its present work; where none is up, once one is.
+    """Let the cluster remove the clips of a plan as soon as it can.
 
-    None if the plan is gone: too old, replaced, confirmed already, or another person's. Raises Error.
+    None if there is no such plan: it is too old, replaced, already confirmed, or another person's. Raises
+    Error.
     """
     now = timezone.now()
     plans = PruneRun.objects.filter(
         pk=run_id, requested_by=requested_by, state=PruneRun.State.PLANNED, started_at__gt=now - PLANS_KEPT
     )
-    # The row count decides: a form that is sent twice starts its plan once.
+    # The row count decides, so that a form that is sent twice starts the plan once.
     if not plans.update(state=PruneRun.State.RUNNING, started_at=now):
         return None
     _end_what_is_outdated(requested_by)
@@ -351,7 +352,7 @@ def discard_unconfirmed_plans() -> None:
 
 @transaction.atomic
 def _discard_plans(**which: Any) -> None:
-    # Locked first: a plan that is being confirmed at this moment is a running prune by the time it is read.
+    # Lock first: a plan that is being confirmed at this moment becomes a running prune, which must stay.
     plans = PruneRun.objects.filter(state=PruneRun.State.PLANNED, **which).select_for_update()
     PruneRun.objects.filter(pk__in=[plan.pk for plan in plans]).delete()
 
@@ -360,9 +361,9 @@ def _discard_plans(**which: Any) -> None:
 def prune_in_cluster(
     days: int, cache: SpeechCache, run_id: str, should_rest: Callable[[], bool]
 ) -> PruneRun | None:
-    """Begin the nightly run, or resume this one. Returns the run as it is now: ended, or still running.
+    """Begin the nightly run, or resume the run with this id. Returns it, ended or still running.
 
-    None where there was nothing to do, because this run had ended before. Raises Busy, Error.
+    None if that run had already ended. Raises Busy, Error.
     """
     with alone(cache, wait_seconds=0):
         if run_id:
@@ -382,7 +383,7 @@ def call_for_prune(run: PruneRun) -> None:
 
 
 def abandoned_run() -> PruneRun | None:
-    """The longest waiting of those that nobody works on: it was handed over, or its process is gone."""
+    """The oldest running prune that no process works on, because it was handed over or its process died."""
     if Lease.objects.filter(name=LEASE, until__gt=Now()).exists():
         return None
     running = PruneRun.objects.filter(state=PruneRun.State.RUNNING)

@@ -1,5 +1,7 @@
-"""Where clips are kept, put right: objects on the side their pins want, clips that only this host has, and
-all clips from one permanent tier to the other. Each may be cut off anywhere and done again.
+"""Moves clips to where they belong. Each function may be cut off at any point and called again.
+
+It moves objects between the public and the private side of the bucket, stores clips that only this host has,
+and moves all clips from one permanent tier to the other.
 """
 
 from __future__ import annotations
@@ -25,14 +27,14 @@ logger = logging.getLogger(__name__)
 
 UPKEEP_SECONDS = 60
 BATCH = 500
-LOOKS = 3  # at a clip whose record changes while it is moved
-ATTEMPTS = 5  # at a tier that does not answer
+LOOKS = 3  # a clip's record may change while it is moved
+ATTEMPTS = 5  # while a tier does not answer
 ATTEMPT_SECONDS = 2.0
 
 
 # --- objects and their pins -------------------------------------------------------------------------------
 def misplaced() -> QuerySet[Clip]:
-    """Clips in the bucket whose object lies on the wrong side, or is packed where a CDN serves it."""
+    """Clips in the bucket whose object is on the wrong side, or is compressed although a CDN serves it."""
     is_audible = Exists(Pin.objects.audible().filter(content_hash=OuterRef("content_hash")))
     is_public = Q(audio_file_path__startswith=f"{PUBLIC}/")
     is_wrong = (is_audible & ~is_public) | (~is_audible & is_public)
@@ -42,7 +44,7 @@ def misplaced() -> QuerySet[Clip]:
 
 
 def settle_objects() -> int:
-    """Move them where their pins want them. Raises TierError."""
+    """Move misplaced objects, one batch; returns how many. Raises TierError."""
     storage = storage_tier()
     if storage is None:
         return 0
@@ -51,13 +53,13 @@ def settle_objects() -> int:
 
 
 def start_upkeep_turn() -> bool:
-    """Take the turn to tend the clips; False where a host took it within the last minute. Raises Error."""
+    """Take the turn for upkeep; False if any host took it within UPKEEP_SECONDS. Raises Error."""
     return Cooldown(speech_cache().leases, "upkeep").start(UPKEEP_SECONDS, reason="done")
 
 
 # --- clips that only this host has ------------------------------------------------------------------------
 def push_missing(cache: SpeechCache | None = None) -> int:
-    """Keep permanently what a local tier has and no permanent one, as after an outage. Raises TierError."""
+    """Store clips that only a local tier of this host has, as after an outage. Raises TierError."""
     cache = cache or speech_cache()
     pushed = 0
     for tier in cache.tiers.local:
@@ -67,7 +69,7 @@ def push_missing(cache: SpeechCache | None = None) -> int:
                 if entry is None:
                     continue
                 if (reason := why_too_short(entry, clip)) and cannot_be_made_again(clip):
-                    continue  # nobody will ever have a longer one; `check_cache` reports it
+                    continue  # it can never be made again, so keep it; `check_cache` reports it
                 if reason:
                     logger.error("This host's copy of clip %s is short: %s.", clip.content_hash, reason)
                     tier.delete(clip.content_hash)
@@ -86,22 +88,22 @@ def _without_bytes(content_hashes: list[str]) -> list[Clip]:
 # --- from one permanent tier to the other -----------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What became of one clip. `problem`: why it stays where it is."""
+    """The result for one clip. `problem` says why it stayed where it was."""
 
     clip: Clip
     problem: str = ""
 
 
 def to_move(source: PermanentTier) -> QuerySet[Clip]:
-    """All that this tier has, but for a person's own words: they go nowhere."""
+    """All clips of this tier, except a person's own words, which are never moved."""
     kept = Clip.objects.stored_by(PermanentStore(source.name)).exclude(content_type=ContentType.RESPONSE)
     return kept.defer("waveform").order_by("pk")
 
 
 def move_clips(source: PermanentTier, target: PermanentTier) -> Iterator[Move]:
-    """Each is read, checked, kept over there, read back, named in its record, and only then left here.
+    """Move all clips: read, check, store, read back, update the record, and only then delete the old bytes.
 
-    Raises TierError when a tier does not answer for a while; what was moved stays moved.
+    Raises TierError if a tier does not answer for a while; clips moved until then stay moved.
     """
     last = None
     while page := list((to_move(source).filter(pk__gt=last) if last else to_move(source))[:BATCH]):
@@ -125,7 +127,7 @@ def _moved(content_hash: str, source: PermanentTier, target: PermanentTier) -> M
         for _ in range(LOOKS):
             clip = kept_clip(content_hash, PermanentStore(source.name))
             if clip is None:
-                return None  # somebody else has moved it
+                return None  # another process has moved it
             entry = source.read(clip)
             if entry is None:
                 return Move(clip, "its bytes are missing or damaged")

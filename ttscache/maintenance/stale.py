@@ -1,6 +1,6 @@
-"""Which clips a prune may remove: unrequested for long, held by no pin, and being made by nobody.
+"""Which clips a prune may remove: not requested for long, not pinned, and not being made.
 
-Clips that cannot be bought again are never stale, in use or not.
+Irreplaceable clips are never stale, in use or not.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ OUT_OF_USE_DAYS = 7  # after which a clip that was taken out of use is removed
 
 
 def stale_clips(days: int) -> QuerySet[Clip]:
-    """The clips that nobody requested within so many days; clips out of use are removed sooner.
+    """Clips not requested for so many days. Clips out of use are stale after OUT_OF_USE_DAYS.
 
-    Adoption starts the clock of an adopted clip anew, whatever the earlier system noted.
+    The clock of an adopted clip starts at its adoption, not at the earlier system's last request.
     """
     clips = Clip.objects.filter(_last_requested_before(days) | _is_out_of_use())
     return _unprotected(clips, models_to_keep())
 
 
 def stale_lists(days: int, kept_models: Collection[str]) -> tuple[QuerySet[Clip], QuerySet[Clip]]:
-    """The clips of `stale_clips` in two parts that are quick to read: the old ones by an index, oldest first;
-    the others in one pass. `kept_models` are those whose clips cannot be bought again."""
+    """The clips of `stale_clips` in two lists that are quick to read: old clips, oldest first, by an index;
+    and clips out of use, in one pass over the table. `kept_models` is the result of `models_to_keep`."""
     is_old = _last_requested_before(days)
     old = Clip.objects.filter(is_old)
     others = Clip.objects.filter(_is_out_of_use()).exclude(is_old)
@@ -40,19 +40,19 @@ def stale_lists(days: int, kept_models: Collection[str]) -> tuple[QuerySet[Clip]
 
 
 def held_though_stale(days: int, kept_models: Collection[str]) -> QuerySet[Clip]:
-    """The clips that are old enough to be removed, and stay: held by a pin, or impossible to buy again."""
+    """Clips that are old enough to be stale but stay: pinned, or irreplaceable."""
     return Clip.objects.filter(_last_requested_before(days)).filter(
         _is_held() | is_irreplaceable(kept_models)
     )
 
 
 def removable_irreplaceable_clips() -> QuerySet[Clip]:
-    """The clips that cannot be bought again and that no text holds. Only a person has them removed."""
+    """Irreplaceable clips that no text uses. Only a person may have them removed."""
     return _unclaimed(irreplaceable_clips())
 
 
 def held_irreplaceable_clips() -> QuerySet[Clip]:
-    """The clips that cannot be bought again and that a text holds: no command removes them."""
+    """Irreplaceable clips that a text uses. No command removes them."""
     return irreplaceable_clips().filter(_is_held())
 
 
@@ -69,18 +69,19 @@ def _last_requested_before(days: int) -> Q:
 
 
 def _is_out_of_use() -> Q:
-    """For a week. The column's index is avoided: it would lead past every clip of the last months."""
-    last_accessed_at = Coalesce("last_accessed_at", Now())  # an expression, so no index
+    """Out of use for OUT_OF_USE_DAYS, and not requested since."""
+    # An expression keeps the database from using the index of the column, which would read almost all rows.
+    last_accessed_at = Coalesce("last_accessed_at", Now())
     return Q(LessThan(last_accessed_at, Now() - timedelta(days=OUT_OF_USE_DAYS)), is_active=False)
 
 
 def _is_held() -> Exists:
-    """By a pin: it is the audio of a draft, a live or recently live text, a system clip, or of the bank."""
+    """Pinned: the audio of a draft, a live or recently live text, a system clip, or the reflection bank."""
     return Exists(Pin.objects.in_force().filter(content_hash=OuterRef("content_hash")))
 
 
 def _is_leased() -> Exists:
-    """Somebody makes it at this moment. A lease with an error only says that it could not be made."""
+    """Being made now. A lease with an error only records that the clip could not be made."""
     return Exists(Lease.objects.filter(name=OuterRef("content_hash"), until__gt=Now(), error=""))
 
 

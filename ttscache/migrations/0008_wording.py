@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ttscache", "0006_forgotten_installations"),
+        ("ttscache", "0007_names_for_staff"),
     ]
 
     operations = [

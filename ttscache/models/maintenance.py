@@ -90,6 +90,7 @@ class PruneRun(models.Model):
     is_of_irreplaceable = models.BooleanField(default=False, db_default=False)
 
     class Meta:
+        verbose_name = "clean-up"
         ordering: ClassVar = ["-started_at"]
 
     def __str__(self) -> str:

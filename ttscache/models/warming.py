@@ -36,8 +36,8 @@ class WarmRun(models.Model):
         CANCELLED = "cancelled", "Cancelled"
 
     class Pause(models.TextChoices):
-        BUDGET = "budget", "Today's budget is spent; this goes on by itself once there is room again."
-        STAFF = "staff", "Paused by staff; it waits until somebody lets it go on."
+        BUDGET = "budget", "Today's budget is spent. This continues by itself once there is room again."
+        STAFF = "staff", "Paused by staff. Press Resume to continue."
 
     ACTIVE = (State.QUEUED, State.RUNNING, State.PAUSED)
 
@@ -56,6 +56,7 @@ class WarmRun(models.Model):
     objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "audio job"
         ordering: ClassVar = ["-created_at"]
         constraints: ClassVar = [
             models.UniqueConstraint(

@@ -1,7 +1,7 @@
-"""Trouble that staff have to know of: looked for now and then, told once when it begins and once it is over.
+"""Alerts: staff are mailed once when trouble begins, and once when it is resolved.
 
-What was told is in the database, so a restart or another host tells nothing twice. A mail server that is down
-is tried again at the next look.
+The database records what was mailed, so that a restart or another host mails nothing twice. If the mail
+server is down, the next look tries again.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ logger = logging.getLogger(__name__)
 
 Kind = Alert.Kind
 
-BUDGET_SHARE, BUDGET_SHARE_OVER = 0.8, 0.7  # two marks: calls that end give money back
+# An alert begins at the first share and ends below the second: around a single mark it would come and go.
+BUDGET_SHARE, BUDGET_SHARE_OVER = 0.8, 0.7  # calls that end return some of the money set aside
 STORAGE_SHARE, STORAGE_SHARE_OVER = 0.9, 0.85
-COVERAGE_PATIENCE = timedelta(minutes=15)  # a text that was just published is being made
+COVERAGE_PATIENCE = timedelta(minutes=15)  # clips of a text that was just published are being made
 RETIREMENT_DAYS = (30, 14, 7, 1)  # before a model is switched off
 MOST_CHARACTERS = 300  # of what an alert says
 FEWEST_LOOKUPS = 50
@@ -46,8 +47,11 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`subject`: what it is about, where one kind of trouble can be of several. `told_again_from`: staff who
-    were told before this moment are told once more, because it has grown worse since."""
+    """Something staff have to know.
+
+    `subject` tells apart troubles of one kind. `patience` is how long it may last before staff are told. If
+    they were told before `told_again_from`, they are told again, because it has grown worse since.
+    """
 
     kind: Alert.Kind
     says: str
@@ -61,22 +65,23 @@ class Trouble:
 
 
 def open_alerts() -> list[Alert]:
-    """What staff have to know now, the latest first. Raises Error."""
+    """Alerts that staff have to know of now, the latest first. Raises Error."""
     return list(Alert.objects.open())
 
 
 def refused_because() -> Alert.Kind | None:
-    """Why the voice service refused the last call; None if one succeeded since."""
+    """Why the voice service refuses calls; None if a call has succeeded since. Raises Error."""
     last = dict(LastProviderOutcome.objects.values_list("outcome", "at"))
     refused = max((kind for kind in REFUSALS if kind in last), key=lambda kind: last[kind], default=None)
     return refused if refused and ("ok" not in last or last["ok"] < last[refused]) else None
 
 
 def look() -> None:
-    """Note what begins and what is over, and tell of it. Raises Error.
+    """Open and resolve alerts, and mail staff about them. Raises Error.
 
-    One caller at a time, over all hosts; see tasks.look_for_trouble.
+    Call it under a lease, one caller at a time over all hosts; see tasks.look_for_trouble.
     """
+    # Open alerts first: some troubles end at a lower mark than the one at which they began.
     standing = {(alert.kind, alert.subject): alert for alert in Alert.objects.filter(over_at__isnull=True)}
     found = {trouble.key: trouble for trouble in _trouble(set(standing))}
     for key, trouble in found.items():
@@ -94,7 +99,7 @@ def _begin(trouble: Trouble) -> None:
     now = timezone.now()
     due_at = now + trouble.patience
     alert = Alert(kind=trouble.kind, subject=trouble.subject, says=trouble.says, since=now, due_at=due_at)
-    Alert.objects.bulk_create([alert], ignore_conflicts=True)  # one open row, whoever comes first
+    Alert.objects.bulk_create([alert], ignore_conflicts=True)  # a constraint allows one open row
 
 
 def _go_on(alert: Alert, trouble: Trouble) -> None:
@@ -106,20 +111,20 @@ def _go_on(alert: Alert, trouble: Trouble) -> None:
 
 @transaction.atomic
 def _end(alert: Alert) -> None:
-    """What passed before anyone was to be told is forgotten."""
+    """Resolve the alert, or delete it if it passed before staff were to be told."""
     now = timezone.now()
     Alert.objects.filter(pk=alert.pk, over_at__isnull=True, due_at__gt=now).delete()
     Alert.objects.filter(pk=alert.pk, over_at__isnull=True).update(over_at=now)
 
 
 def _can_judge(alert: Alert) -> bool:
-    """A disk is seen from its own host only."""
+    """Whether this host can tell that the trouble is over: each host sees only its own disk."""
     return alert.kind != Kind.STORAGE or alert.subject in ("", this_host())
 
 
-# --- what is the matter ----------------------------------------------------------------------------------
+# --- kinds of trouble ------------------------------------------------------------------------------------
 def _trouble(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
-    # Until a call succeeds again: only a call shows whether a key is good for speech.
+    # It lasts until a call succeeds: only a call shows whether a key is good for speech.
     if refused := refused_because():
         yield Trouble(refused, REFUSALS[refused])
     yield from _budget(standing)
@@ -138,7 +143,7 @@ def _budget(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
         yield Trouble(
             Kind.BUDGET,
             f"${budget.committed_usd:,.2f} of today's ${budget.cap_usd:,.2f} (UTC) are spent or set aside. "
-            "Once all is spent, what has been made plays on and nothing new is made until tomorrow.",
+            "Once all is spent, saved audio still plays, and nothing new is made until tomorrow.",
         )
 
 
@@ -146,13 +151,13 @@ def _coverage() -> Iterator[Trouble]:
     coverage = inventory.coverage()
     if coverage.ready < coverage.total:
         says = (
-            f"{coverage.ready} of {coverage.total} published clips are there; for the others listeners wait."
+            f"{coverage.ready} of {coverage.total} published clips are ready; listeners wait for the others."
         )
         yield Trouble(Kind.COVERAGE, says, patience=COVERAGE_PATIENCE)
 
 
 def _hit_rates() -> Iterator[Trouble]:
-    """Of each kind of text that has a target and was asked for often enough to tell."""
+    """Check each content type that has a target and at least FEWEST_LOOKUPS requests."""
     since = timezone.now() - timedelta(hours=HIT_RATE_HOURS)
     counted = (
         Usage.objects.filter(hour__gt=since)
@@ -166,14 +171,14 @@ def _hit_rates() -> Iterator[Trouble]:
             name = dict(ContentType.choices).get(kind, kind)
             yield Trouble(
                 Kind.HIT_RATE,
-                f"{name}: {hits / lookups:.1%} of {lookups:,} clips asked for in the last {HIT_RATE_HOURS} "
-                f"hours were there at once; the target is {target:.1%}.",
+                f"{name}: {hits / lookups:.1%} of {lookups:,} clips requested in the last {HIT_RATE_HOURS} "
+                f"hours were ready at once; the target is {target:.1%}.",
                 subject=kind,
             )
 
 
 def _storage(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
-    """Of the limit that is set for all clips; where none is, of this host's disk."""
+    """Measured by TTS_STORAGE_LIMIT_BYTES; if that is not set, by the disk of this host."""
     limit = conf().storage_limit_bytes
     subject = "" if limit else this_host()
     mark = STORAGE_SHARE_OVER if (Kind.STORAGE, subject) in standing else STORAGE_SHARE
@@ -184,16 +189,16 @@ def _storage(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
         try:
             disk = shutil.disk_usage(conf().files_dir)
         except OSError:
-            logger.warning("The disk of the local files cannot be looked at.")
+            logger.warning("The free space of the disk with the local files cannot be read.")
             return
-        limit, used = disk.used + disk.free, disk.used  # what is kept for root is nobody's
+        limit, used = disk.used + disk.free, disk.used  # `total` includes space reserved for root
         what = f"the disk of the local files on {subject}"
     if used >= mark * limit:
         yield Trouble(Kind.STORAGE, f"{used / limit:.0%} of {what} is used.", subject=subject)
 
 
 def _retirements(_: set[tuple[str, str]]) -> Iterator[Trouble]:
-    """Of each model in use: at RETIREMENT_DAYS before its last day is over, and when it is switched off."""
+    """Tell of each model in use on RETIREMENT_DAYS before it is switched off, and on the day itself."""
     for model in watched_models():
         if model.is_retired or model.retires_within(max(RETIREMENT_DAYS)):
             yield Trouble(
@@ -205,7 +210,7 @@ def _retirements(_: set[tuple[str, str]]) -> Iterator[Trouble]:
 
 
 def _stage_began(model: ModelOutlook) -> datetime:
-    """When the last of the days came on which staff are told."""
+    """When the latest stage began: one of RETIREMENT_DAYS, or the shutdown itself."""
     if model.retired_since is not None:
         return model.retired_since
     assert model.shutdown_date is not None
@@ -213,9 +218,9 @@ def _stage_began(model: ModelOutlook) -> datetime:
     return datetime.combine(model.shutdown_date - timedelta(days=days), time(), UTC)
 
 
-# --- telling ---------------------------------------------------------------------------------------------
+# --- mail ------------------------------------------------------------------------------------------------
 def _tell() -> None:
-    """Mail what is untold. Once the mail server fails, all that is left waits for the next look."""
+    """Mail what was not mailed yet. If the mail server fails, the rest waits for the next look."""
     now = timezone.now()
     begun = Q(over_at__isnull=True, due_at__lte=now, mailed_at__isnull=True)
     ended = Q(over_at__isnull=False, over_mailed_at__isnull=True)
@@ -233,11 +238,12 @@ def _tell() -> None:
                 server.send_messages([_mail_about(alert)])
                 _mark(alert)
     except (smtplib.SMTPException, OSError) as error:
+        # Each alert was marked as soon as it was sent, so the next look does not mail it again.
         logger.warning("Alerts are mailed later; the mail server fails (%s).", type(error).__name__)
 
 
 def _mark(alert: Alert) -> None:
-    """Once it is over there is nothing more to tell of its beginning."""
+    """Record that the beginning, or the end, of the alert was told."""
     field = "mailed_at" if alert.over_at is None else "over_mailed_at"
     Alert.objects.filter(pk=alert.pk, **{f"{field}__isnull": True}).update(**{field: timezone.now()})
 
@@ -246,11 +252,11 @@ def _mail_about(alert: Alert) -> EmailMessage:
     is_over = alert.over_at is not None
     lines = [_sentence(alert), "", f"Since {alert.since:%d %b %Y, %H:%M} (UTC)."]
     if alert.over_at is not None:
-        lines.append(f"Over since {alert.over_at:%d %b %Y, %H:%M} (UTC).")
+        lines.append(f"Resolved {alert.over_at:%d %b %Y, %H:%M} (UTC).")
     lines.append(f"Sent by Life Review on {this_host()}. The staff pages list all alerts.")
-    subject = f"[Life Review] {'Over: ' if is_over else ''}{alert.get_kind_display()}"
+    subject = f"[Life Review] {'Resolved: ' if is_over else ''}{alert.get_kind_display()}"
     return EmailMessage(subject, "\n".join(lines) + "\n", to=settings.ALERT_EMAILS)
 
 
 def _sentence(alert: Alert) -> str:
-    return f"It is over: {alert.says}" if alert.over_at is not None else alert.says
+    return f"Resolved: {alert.says}" if alert.over_at is not None else alert.says

@@ -1,4 +1,4 @@
-"""Whether each part of the service is fit for work."""
+"""Health of each part of the service, for /readyz."""
 
 from __future__ import annotations
 
@@ -36,12 +36,11 @@ class Part:
 
 
 def parts() -> list[Part]:
-    """Database, local files, permanent tier, task cluster, provider settings, and models in use that end soon
-    or have ended; none of them raises.
+    """Look at each part of the service. Never raises.
 
-    The last is a warning and nothing more: what has been made plays on, and a restart changes nothing.
-
-    A database that is gone is waited for once, not by each part that lives in it.
+    If the database is down, the parts that live in it are not asked, so that only one timeout is waited for.
+    Models that end soon or have ended are only a warning: saved clips still play, and a restart of the
+    process would not help.
     """
     database = _look("database", _database)
     in_database = _look if database.is_ready else _without_database
@@ -71,9 +70,9 @@ def _look(name: str, look: Callable[[], str]) -> Part:
 
 
 class Migrations:
-    """Whether all are applied. Once they are, they stay so while this process runs.
+    """Knows whether all migrations are applied. Once they are, it does not look again.
 
-    Finding out takes the graph of all migrations, so it is done every few seconds at most.
+    Each look builds the graph of all migrations, so there is at most one in PENDING_SECONDS.
     """
 
     def __init__(self) -> None:
@@ -81,7 +80,10 @@ class Migrations:
         self._look_again_at = 0.0
 
     def are_waiting(self) -> bool:
-        """Raises Error. Several threads may look at once, so that none waits for another's timeout."""
+        """Whether migrations are waiting. Raises Error.
+
+        It takes no lock: several threads may look at once, so that none waits for another's timeout.
+        """
         if not self._are_applied and time.monotonic() >= self._look_again_at:
             executor = MigrationExecutor(connection)
             self._are_applied = not executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -107,6 +109,7 @@ def _database() -> str:
 def _local_files() -> str:
     folder = conf().files_dir
     folder.mkdir(parents=True, exist_ok=True)
+    # A full or read-only disk fails only when something is written.
     with tempfile.TemporaryFile(dir=folder) as probe:
         probe.write(b"ready")
         probe.flush()
@@ -138,7 +141,7 @@ def _provider_settings() -> str:
 
 
 def _speaking() -> str:
-    """The models that listeners hear: those of the live renditions, which may differ from the settings."""
+    """The models that listeners hear. Live renditions may differ from the settings, and it says so."""
     by_settings = _provider_settings()
     voices: defaultdict[str, list[str]] = defaultdict(list)
     for voice in conf().listener_voices:
@@ -152,19 +155,19 @@ def _speaking() -> str:
 
 
 def _models() -> list[Part]:
-    """Nothing where no model in use ends soon."""
+    """A warning if a model in use ends soon or has ended; else nothing."""
     try:
         ending = [
             each.says for each in watched_models() if each.is_retired or each.retires_within(AHEAD_DAYS)
         ]
     except Error:
-        return []  # the parts above say so
+        return []  # the other parts report the database
     return [Part("models", True, " ".join(ending), is_warning=True)] if ending else []
 
 
 @cache
 def problem_with_settings() -> str:
-    """The first one that keeps us from speaking, or nothing. Settings do not change while a process runs."""
+    """The first system check that keeps us from speaking, or "". Settings stay the same in a process."""
     problems = (problem for problem in checks.run_checks() if (problem.id or "").startswith("ttscache.E"))
     return next((str(problem.msg) for problem in problems), "")
 

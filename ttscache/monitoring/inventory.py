@@ -1,4 +1,4 @@
-"""What there is just now: clips by kind and place, what of the published can be played, files, queues."""
+"""The present state: clips by kind and place, coverage of published texts, local files, queues."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ttscache.models import Clip, Pin, ProcessReport, WarmItem, WarmRun, kind_of
 from ttscache.wiring import speech_cache
 
 REPORT_SECONDS = 90  # a process that has not reported for so long is gone
-FRESH = Freshness(times=20)  # a slow look that takes a second is good for twenty
+FRESH = Freshness(times=20)  # a query of one second is cached for twenty
 
 
 # --- clips -----------------------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ class StoredClips:
 
 @cached_in_process(FRESH)
 def clips_held() -> list[StoredClips]:
-    """Those that play without a provider call. Raises Error."""
+    """Clips that play without a provider call. Raises Error."""
     audio = Coalesce(F("audio_file_size"), 0)
     rows = (
         Clip.objects.with_audio()
@@ -56,7 +56,7 @@ def clips_held() -> list[StoredClips]:
 
 @dataclass(frozen=True, slots=True)
 class MadeAhead:
-    """Clips made before anybody asked for them, and those of them that nobody has asked for to this day."""
+    """How many clips were made ahead, and how many of these were never played."""
 
     clips: int
     never_played: int
@@ -65,7 +65,7 @@ class MadeAhead:
 
 @cached_in_process(FRESH)
 def clips_made_ahead() -> MadeAhead:
-    """Raises Error."""
+    """Count clips made ahead; US dollars at today's prices. Raises Error."""
     unheard = Clip.objects.never_played().order_by().values_list("model")
     by_model = list(unheard.annotate(clips=Count("pk"), characters=Sum(Length("content_text"))))
     return MadeAhead(
@@ -77,7 +77,7 @@ def clips_made_ahead() -> MadeAhead:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Published texts in each listener voice, and how many of them are there."""
+    """Published texts in listener voices: how many clips are ready, of how many."""
 
     ready: int
     total: int
@@ -88,7 +88,7 @@ class Coverage:
 
 
 def coverage(voice: str = "") -> Coverage:
-    """In one voice, or in all. Raises Error."""
+    """Coverage of one listener voice, or of all. Raises Error."""
     wanted = Pin.objects.published().order_by().values("content_hash").distinct()
     if voice:
         spoken = Clip.objects.in_voice(voice).filter(content_hash=OuterRef("content_hash"))
@@ -112,7 +112,7 @@ def files_here() -> Files:
 
 
 def clips_in_memory() -> int:
-    """On this host, as its processes last reported; those that have ended hold nothing any more."""
+    """Clips in the memory of this host's processes, as they last reported. Dead processes are left out."""
     reports = ProcessReport.objects.filter(
         host=this_host(), reported_at__gt=Now() - timedelta(seconds=REPORT_SECONDS)
     ).exclude(process=CLUSTER)
@@ -128,14 +128,14 @@ class Queue:
 
 
 def clips_waiting() -> Queue:
-    """To be made ahead. Raises Error."""
+    """Clips queued to be made ahead. Raises Error."""
     waiting = WarmItem.objects.filter(state=WarmItem.State.QUEUED, run__in=WarmRun.objects.active())
     return _queue(waiting.order_by().aggregate(n=Count("pk"), since=Min("run__created_at")))
 
 
 def tasks_waiting() -> Queue:
-    """For a hand of the cluster. Raises Error."""
-    # A task's lock is the moment it was queued until it is taken, and then one in the future.
+    """Background tasks that no worker of the cluster has taken. Raises Error."""
+    # django-q2 sets a task's lock to the time of queueing, and into the future once a worker takes it.
     return _queue(OrmQ.objects.filter(lock__lte=timezone.now()).aggregate(n=Count("pk"), since=Min("lock")))
 
 
@@ -145,13 +145,13 @@ def _queue(figures: dict[str, Any]) -> Queue:
 
 
 def runs_by_state() -> dict[str, int]:
-    """Every state is named. Raises Error."""
+    """How many runs are in each state, zeros included. Raises Error."""
     counted = dict(WarmRun.objects.order_by().values_list("state").annotate(Count("pk")))
     return {state: counted.get(state, 0) for state in WarmRun.State.values}
 
 
 def heartbeats() -> Iterable[tuple[str, float]]:
-    """Each host, and the seconds since its cluster last ended a task. Raises Error."""
+    """Each host, and the seconds since its cluster last finished a task. Raises Error."""
     reports = ProcessReport.objects.filter(process=CLUSTER).order_by("host")
     now = timezone.now()
     for host, at in reports.values_list("host").annotate(Max("reported_at")):

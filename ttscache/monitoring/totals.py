@@ -1,7 +1,7 @@
-"""All that was ever counted, in sums: what lies days back is added up now and then, the rest at each look.
+"""Lifetime totals of all counts. Settled days are added up once in a while, later ones at each call.
 
-So a year of figures is quick to read, and no process is behind another. Prometheus reads a decrease as a
-reset, so all processes must return the same totals.
+That makes a year of figures quick to read. Prometheus reads a decrease as a reset, so all processes must
+return the same totals.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ttscache.accounting.rollup import start_of_day
 from ttscache.adaptive_cache import Freshness, ProcessCache
 from ttscache.models import PlaybackStart, Spending, Usage
 
-SETTLED = timedelta(days=2)  # longer than any process waits with its counts, as a rule
-FRESH = Freshness(times=20, at_least=timedelta(hours=1))  # of what is settled
+SETTLED = timedelta(days=2)  # no process waits this long to write its counts, as a rule
+FRESH = Freshness(times=20, at_least=timedelta(hours=1))  # for settled days
 
 
 class UsageSum(NamedTuple):
@@ -53,7 +53,7 @@ class PlaybackStartSum(NamedTuple):
 
 
 class LifetimeTotals:
-    """The sums of a table by its first dimensions. Calling it raises Error."""
+    """Sums over a table, grouped by the first fields of `sums`. Calling it raises Error."""
 
     def __init__(self, model: type[models.Model], sums: Any, dimensions: int) -> None:
         self._rows = model._default_manager.order_by()

@@ -1,1 +1,1 @@
-"""Who plays a listener voice, and how one rendition takes over from another."""
+"""Which rendition plays a listener voice, until when its model is offered, which clips must be kept."""

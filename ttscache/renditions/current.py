@@ -1,8 +1,8 @@
 """The rendition that plays a listener voice now.
 
-One query reads those of all voices. A process remembers the answer for REMEMBERED_SECONDS, and a web process
-reads it anew every other second beside its requests, so that a request for free text costs no statement of
-its own. Code that lists words together with their sound reads them anew, once, with `playing`.
+One query reads the renditions of all voices. A process remembers the answer for REMEMBERED_SECONDS, and
+housekeeping refreshes it every other second in a web process, so that a request for free text needs no query
+for it. Code that lists texts with their clips reads the renditions anew, once, with `playing`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ttscache.conf import Conf, conf
 from ttscache.models import Rendition
 from ttscache.speech import REALTIME_NAMESAKES, REALTIME_VOICES, SpeechRequest, VoiceRendition, is_realtime
 
-REMEMBERED_SECONDS = 4.0
+REMEMBERED_SECONDS = 4.0  # twice the interval of housekeeping, so that one late round costs no query
 
 Renditions = Mapping[str, VoiceRendition]
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What one query found, for the settings of that moment. A voice that has no row is left out."""
+    """The answer of one query, under the settings of that moment. Voices without a row are left out."""
 
     settings: Conf
     renditions: Renditions
@@ -45,10 +45,10 @@ _fixed: ContextVar[Renditions | None] = ContextVar("fixed_renditions", default=N
 
 
 def live_rendition(listener_voice: str) -> VoiceRendition:
-    """Who plays this listener voice for listeners.
+    """The rendition that listeners hear for this voice.
 
-    A voice that has no row yet is played as the settings say. Any other name is a voice of the provider that
-    plays the default voice.
+    A listener voice without a row is played as the settings say. Any other name is taken for a voice of the
+    provider that plays the default voice.
     """
     renditions = live_renditions()
     found = renditions.get(listener_voice)
@@ -61,7 +61,7 @@ def live_rendition(listener_voice: str) -> VoiceRendition:
 
 
 def _named(voice: str, like: VoiceRendition) -> VoiceRendition:
-    """The provider's voice of this name; a Realtime model has no voice of some well-known names."""
+    """The provider's voice of this name, or its namesake: Realtime models lack some well-known voices."""
     name = conf().voices_by_role.get(voice, voice)
     if is_realtime(like.model) and name not in REALTIME_VOICES:
         name = REALTIME_NAMESAKES.get(name, name)
@@ -71,7 +71,7 @@ def _named(voice: str, like: VoiceRendition) -> VoiceRendition:
 def live_renditions() -> Renditions:
     """The live rendition of each voice that has one, at most REMEMBERED_SECONDS old.
 
-    While the database is away: what was known last.
+    While the database is down, this returns what was known last, or nothing.
     """
     fixed = _fixed.get()
     if fixed is not None:
@@ -79,7 +79,7 @@ def live_renditions() -> Renditions:
     known = _remembered
     if known is not None and known.is_fresh:
         return known.renditions
-    # One thread reads; the others of this process go on with what was known.
+    # One thread reads; the other threads use the last answer meanwhile, unless there is none yet.
     if _reading.acquire(blocking=known is None):
         try:
             return refresh_renditions()
@@ -91,12 +91,12 @@ def live_renditions() -> Renditions:
 
 
 def refresh_renditions() -> Renditions:
-    """Read them anew for this process. Raises Error."""
+    """Read the live renditions anew for this process. Raises Error."""
     return _remember(_read())
 
 
 def forget_renditions() -> None:
-    """Read them anew when they are next needed: a switch was committed."""
+    """Read them anew at their next use. Call it once a switch is committed."""
     global _remembered  # noqa: PLW0603 - one per process
     _remembered = None
 
@@ -109,9 +109,9 @@ def _remember(found: Renditions) -> Renditions:
 
 @contextmanager
 def playing(renditions: Renditions | None = None) -> Iterator[Renditions]:
-    """Within the block, exactly these renditions play; without any, those that one query finds now.
+    """Fix the renditions within the block: the given ones, or those that one query finds now.
 
-    So all clips of one answer belong to one rendition, whatever is switched meanwhile. Raises Error.
+    A switch by another process then cannot mix two renditions in one answer. Raises Error.
     """
     found = _read() if renditions is None else renditions
     token = _fixed.set(found)
@@ -122,14 +122,15 @@ def playing(renditions: Renditions | None = None) -> Iterator[Renditions]:
 
 
 def request_for(text: str, listener_voice: str) -> SpeechRequest:
-    """This text as listeners hear it in this voice. Raises EmptyText or BadText."""
+    """The request that plays this text in this listener voice. Raises EmptyText or BadText."""
     return live_rendition(listener_voice).request(text)
 
 
 def names_of_voices() -> dict[str, str]:
-    """How staff know each provider's voice that plays, is to play, or has played a listener voice.
+    """Staff's names of the provider's voices that play, will play or have played a listener voice.
 
-    That is the listener voice, with the provider's in brackets where the two differ. One query. Raises Error.
+    The name is the listener voice, followed by the provider's in brackets if they differ. One query. Raises
+    Error.
     """
     roles: defaultdict[str, list[str]] = defaultdict(list)
     rows = Rendition.objects.order_by("listener_voice").values_list("voice", "listener_voice").distinct()

@@ -1,7 +1,7 @@
-"""Clips that cannot be bought again: their model has retired, or retires soon. Nothing throws them away.
+"""Irreplaceable clips: their model has retired, or retires soon. Nothing removes them automatically.
 
-A model that retires soon still answers: its clips can be made again, and the old bytes stay until the new
-ones are kept. Once it has retired, what is there is all there will ever be, damaged bytes included.
+A model that retires soon still answers: a clip can be made again, and its old bytes stay until the new ones
+are stored. Once the model has retired, the bytes at hand are the last ones, even if they are damaged.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from ttscache.renditions import retirement
 if TYPE_CHECKING:
     from ttscache.tiers import Entry
 
-KEPT_DAYS = 60  # before its model is switched off, a clip counts as not to be bought again
+KEPT_DAYS = 60  # a clip is irreplaceable from this many days before its model is switched off
 
 
 def models_to_keep() -> frozenset[str]:
-    """The models whose clips are never thrown away. A few quick queries. Raises Error."""
+    """The models whose clips are irreplaceable. A few quick queries. Raises Error."""
     return _kept_among(Clip.objects.voice_models())
 
 
 def files_to_keep(files: Iterable[Entry]) -> frozenset[str]:
-    """The content hashes of those files of a host that are to stay though no record knows them. Raises Error.
+    """The content hashes of files of this host that stay although they have no record. Raises Error.
 
-    A file may be the only copy of a clip that nobody can make again, such as after an older backup of the
-    database was restored: with the record made anew, it plays. It stays where an author wrote its words, as
-    a reflection may quote a person, and where the record was not removed on purpose within the last days.
+    Such a file may be the only copy of an irreplaceable clip, for example after an older backup of the
+    database was restored; once its record is made anew, it plays. It stays only if an author wrote its text
+    (a reflection may quote a person) and if the record was not removed on purpose within the last days.
     """
     by_authors = [
         file for file in files if file.content_type in (ContentType.NARRATIVE, ContentType.QUESTION)
@@ -54,10 +54,10 @@ def _is_not_to_be_lost(model: str) -> bool:
 
 
 def is_irreplaceable(kept_models: Collection[str] | None = None) -> Q:
-    """The clips that have bytes, good or damaged, of such a model. Raises Error.
+    """A condition for clips of these models that have bytes, good or damaged. Raises Error.
 
-    `kept_models` are those of `models_to_keep`, where the caller has looked them up. Two kinds of clips are
-    never protected: a person's own words, and what the earlier system said to one person.
+    `kept_models` saves the queries of `models_to_keep` if the caller has its result. Clips that may quote a
+    person are never protected.
     """
     has_bytes = (
         Q(stored_at__isnull=False)
@@ -69,12 +69,12 @@ def is_irreplaceable(kept_models: Collection[str] | None = None) -> Q:
 
 
 def irreplaceable_clips() -> QuerySet[Clip]:
-    """Raises Error."""
+    """Clips that no prune may remove, because they cannot be made again. Raises Error."""
     return Clip.objects.filter(is_irreplaceable())
 
 
 def has_to_be_kept(clip: Clip) -> bool:
-    """Whether its bytes may not be deleted, good or damaged. Raises Error."""
+    """Whether this clip is irreplaceable; `is_irreplaceable` for a clip in hand. Raises Error."""
     is_adopted = clip.adopted_at is not None
     is_private = clip.content_type == ContentType.RESPONSE or (
         is_adopted and clip.content_type == ContentType.ANALYSIS and not clip.is_shareable
@@ -83,7 +83,7 @@ def has_to_be_kept(clip: Clip) -> bool:
 
 
 def retired_among(models: Iterable[str]) -> frozenset[str]:
-    """Those of these models that the provider has switched off; each is looked up once."""
+    """The models among these that the provider has switched off. Looks up each model once."""
     return frozenset(filter(retirement.is_retired, set(models)))
 
 
@@ -93,10 +93,10 @@ def cannot_be_made_again(clip: Clip) -> bool:
 
 
 def _models_of_another_address(on_record: Iterable[str]) -> frozenset[str]:
-    """OpenAI's models that retire, on a site that has moved to another vendor since.
+    """OpenAI's retiring models, on a site that has since moved to another vendor.
 
-    A clip names its model and not the address that made it. So a model of OpenAI's name is taken for OpenAI's
-    own, unless it is the one that the site speaks with now: the vendor has a model of that name, then.
+    A clip records its model, but not the address that made it. So a model with an OpenAI name is taken for
+    OpenAI's own, unless the site speaks with it now, because then the new vendor offers it under that name.
     """
     if models_list.is_openai(conf().openai_base_url):
         return frozenset()
@@ -108,13 +108,15 @@ def _models_of_another_address(on_record: Iterable[str]) -> frozenset[str]:
 
 
 def _today() -> date:
-    """In UTC."""
     return timezone.now().astimezone(UTC).date()
 
 
 def may_quote_a_person() -> Q:
-    """A person's own words, and adopted reflections that nobody has marked shareable: earlier systems kept
-    reflections that quote the listener. Such clips are never protected and never exported."""
+    """A condition for clips that are never protected and never exported, because they may quote a listener.
+
+    They are a person's own words, and adopted reflections that were not marked shareable: earlier systems
+    kept reflections with quotations.
+    """
     is_adopted = Q(adopted_at__isnull=False)
     return Q(content_type=ContentType.RESPONSE) | (
         is_adopted & Q(content_type=ContentType.ANALYSIS, is_shareable=False)

@@ -1,8 +1,8 @@
-"""Until when the provider offers each model, and which ones it no longer has.
+"""Until when the provider offers each model, and which models are gone.
 
-A date is known weeks ahead: from TTS_MODEL_SHUTDOWN, from the provider's own list of models, or from OpenAI's
-announcements. Days are UTC. A model that the provider has refused as gone is not called again by any process,
-until the settings change or the daily look at the list finds it again.
+Shutdown dates come from TTS_MODEL_SHUTDOWN, from the provider's list of models, or from OpenAI's
+announcements. Days are UTC. Once the provider has refused a model as gone, no process calls it again until
+the settings change or the daily reading of the list finds it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from ttscache.speech import EMBEDDED_MODEL, VoiceRendition
 
 logger = logging.getLogger(__name__)
 
-AHEAD_DAYS = 60  # from then on staff are told on their pages, and clips count as not to be bought again
-LIST_SECONDS = 10.0  # for the provider's list of models
+AHEAD_DAYS = 60  # staff are told this long ahead, and clips are irreplaceable from then on
+LIST_SECONDS = 10.0  # timeout for the provider's list of models
 SWITCH_PATIENCE = timedelta(days=1)  # a switch that takes longer is stuck
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOutlook:
-    """How long one model is still there. `voices`: the listener voices that it plays or is about to play."""
+    """How long one model is still offered. `voices` are the listener voices that it plays now or next."""
 
     model: str
     shutdown_date: date | None = None
@@ -46,12 +46,12 @@ class ModelOutlook:
 
     @property
     def days_left(self) -> int | None:
-        """0 on the day and after it; None where no day is known."""
+        """Days until the shutdown; 0 from that day on, None if no day is known."""
         return None if self.shutdown_date is None else max(0, (self.shutdown_date - _today()).days)
 
     @property
     def retired_since(self) -> datetime | None:
-        """When its day began, or when the provider refused it before that; None while it is offered."""
+        """When its shutdown day began, or when the provider first refused it; None while it is offered."""
         day = self.shutdown_date
         has_passed = day is not None and day <= _today()
         found = [self.gone_at] if self.gone_at else []
@@ -62,39 +62,38 @@ class ModelOutlook:
         return self.retired_since is not None
 
     def retires_within(self, days: int) -> bool:
-        """Whether it is still there, and is switched off within so many days."""
+        """Whether it is still offered, but is switched off within so many days."""
         return not self.is_retired and self.days_left is not None and self.days_left <= days
 
     @property
     def role(self) -> str:
-        """What it does here, in words."""
+        """The use of the model on this site, in words."""
         does = [f"speaks {_listed(self.voices)}"] if self.voices else []
         return " and ".join([*does, "writes reflections"] if self.is_chat else does)
 
     @property
     def says(self) -> str:
-        """What happens when, in one sentence for staff and operators."""
+        """One sentence for staff and operators: when it is or was switched off."""
         what = f"{self.model}, which {self.role}," if self.role else self.model
         if self.shutdown_date is None:
-            says = f"The provider has switched off {what} without notice. Or the API key may not use it."
+            says = f"The provider has switched off {what} without notice, or the API key may not use it."
             return says if self.gone_at else ""
-        day = _written(self.shutdown_date)
+        day = f"{self.shutdown_date.day} {self.shutdown_date:%B %Y}"
         if self.is_retired:
             when = f"on {day}" if self.shutdown_date <= _today() else "before the day it had announced"
             return f"The provider has switched off {what} {when}."
-        return f"The provider switches off {what} on {day}, in {_counted(self.days_left or 0)}."
+        days = self.days_left or 0
+        return f"The provider switches off {what} on {day}, in {'1 day' if days == 1 else f'{days} days'}."
 
     @property
     def advice(self) -> str:
-        """What to do about it."""
+        """Sentences that tell staff or operators how to act."""
         found = []
         if self.voices and self.is_retired:
-            found.append(
-                "What has been made plays on; nothing new can be made until another voice is chosen."
-            )
+            found.append("Saved audio still plays; nothing new can be made until another voice is chosen.")
         elif self.voices:
             found.append(
-                "Before that day, make what may still be wanted in this voice, and choose a new one."
+                "Before that day, make the clips you may still need in this voice, and choose a new one."
             )
         if self.is_chat and self.is_retired:
             found.append("Reflections come from the bank until REFLECTION_MODEL names another model.")
@@ -104,42 +103,42 @@ class ModelOutlook:
 
 
 def outlooks(models: Iterable[str]) -> list[ModelOutlook]:
-    """How long each of these models is still there; one query. Raises Error."""
+    """The outlook of each of these models, in one query. Raises Error."""
     names = list(dict.fromkeys(models))
     notices = {notice.model: notice for notice in _notices().filter(model__in=names)}
     return [_outlook_of(model, notices.get(model)) for model in names]
 
 
 def shutdown_date(model: str) -> date | None:
-    """The first day on which the model is no longer there; None where nobody has said so. Raises Error."""
+    """The first day on which the model is no longer offered, or None if no day is known. Raises Error."""
     return _outlook(model).shutdown_date
 
 
 def days_left(model: str) -> int | None:
-    """Until its last day is over: 0 once it is switched off, None where no day is known. Raises Error."""
+    """Days until the model is switched off; 0 from that day on, None if no day is known. Raises Error."""
     return _outlook(model).days_left
 
 
 def is_retired(model: str) -> bool:
-    """Whether its day has come, or the provider refused it as gone. Raises Error."""
+    """Whether its shutdown day has come, or the provider has refused it as gone. Raises Error."""
     return _outlook(model).is_retired
 
 
 def retires_soon(model: str, days: int = AHEAD_DAYS) -> bool:
-    """Whether it is still there, and is switched off within so many days. Raises Error."""
+    """Whether it is still offered, but is switched off within so many days. Raises Error."""
     return _outlook(model).retires_within(days)
 
 
 def can_still_be_made(spec: VoiceRendition) -> bool:
     """Whether new clips can be made in this rendition. Raises Error.
 
-    The embedded voice always speaks; the provider's voices need its key, and a model that it still offers.
+    The embedded voice is always available. A provider's voice needs the key, and a model still on offer.
     """
     return spec.provider == "embedded" or (bool(conf().openai_api_key) and not is_retired(spec.model))
 
 
 def retires_on(spec: VoiceRendition) -> date | None:
-    """The first day on which it cannot be made any more; None where nobody has said so. Raises Error."""
+    """The first day on which no clip can be made in it, or None if no day is known. Raises Error."""
     return None if spec.provider == "embedded" else shutdown_date(spec.model)
 
 
@@ -165,12 +164,12 @@ def watched_models() -> list[ModelOutlook]:
 
 
 def has_waited_long(pending: Rendition) -> bool:
-    """Whether a listener voice has waited for this rendition for more than a day."""
+    """Whether the pending rendition was requested more than SWITCH_PATIENCE ago."""
     return pending.created_at < timezone.now() - SWITCH_PATIENCE
 
 
 def offered_speech_models() -> list[str]:
-    """The speech models in the provider's list as it was read last, without those that have retired.
+    """The speech models of the provider's list as last read, without retired ones.
 
     Two queries, and no call to the provider. Raises Error.
     """
@@ -181,46 +180,47 @@ def offered_speech_models() -> list[str]:
 
 # --- calls ------------------------------------------------------------------------------------------------
 def require_offered(model: str) -> None:
-    """Raises ModelRetired where the provider has refused this model as gone; Error without a database.
+    """Raises ModelRetired if the provider has refused this model as gone, and Error without a database.
 
-    A date that has passed is no reason by itself: dates are moved, and one refused call costs nothing.
+    A date in the past is not enough: providers move their dates, and one refused call costs nothing.
     """
     if model != EMBEDDED_MODEL and notices_of_gone(model).exists():
         raise ModelRetired(model)
 
 
 def notices_of_gone(model: str) -> ModelNoticeQuerySet:
-    """The notice that the provider has refused this model, for whoever asks together with something else."""
+    """The notice that the provider has refused this model, as a query to combine with others."""
     return _notices().gone().filter(model=model)
 
 
 def note_gone(model: str) -> None:
-    """The provider refused a call because it no longer has the model: no process calls it again."""
+    """Record that the provider refused this model as gone, so that no process calls it again."""
     try:
         notice, is_new = ModelNotice.objects.get_or_create(
             service=_service(), model=model, defaults={"gone_at": timezone.now()}
         )
         if not is_new:
+            # Keep an earlier time: staff read since when the model is gone.
             ModelNotice.objects.filter(pk=notice.pk, gone_at=None).update(gone_at=timezone.now())
     except Error:
-        logger.warning("That the model %s is gone could not be noted; the next call tries it again.", model)
+        logger.warning("Could not record that the model %s is gone; the next call tries it again.", model)
 
 
 def gone_models() -> frozenset[str]:
-    """The models that are not called any more. Raises Error."""
+    """The models that the provider has refused as gone. Raises Error."""
     return frozenset(_notices().gone().values_list("model", flat=True))
 
 
 # --- the daily look ---------------------------------------------------------------------------------------
 def look_once_a_day(leases: Leases) -> None:
-    """Read the provider's list of models, unless some host has read it today (UTC). Raises Error."""
+    """Read the provider's list of models, unless a host has read it today (UTC). Raises Error."""
     if not is_look_due():
         return
     held = leases.acquire("look-at-models")
     if held is None:
-        return  # another host is at it
+        return  # another host reads it now
     try:
-        if is_look_due():
+        if is_look_due():  # it may have finished between the look above and the lease
             look_at_models()
     finally:
         leases.release(held)
@@ -237,11 +237,11 @@ def is_look_due() -> bool:
 
 
 def look_at_models() -> bool:
-    """Note what the provider's list says of dates, and which models it has again; False where it fails.
+    """Read the provider's list: note its dates, and allow models that it has again. False if it fails.
 
-    It costs nothing. One caller at a time. Raises Error.
+    The list is free of charge. Call it under a lease, one caller at a time. Raises Error.
     """
-    import openai
+    import openai  # late, because it takes long to load
 
     asked_at = timezone.now()
     release_connections()  # the list may take seconds
@@ -253,7 +253,7 @@ def look_at_models() -> bool:
         if answer.status_code >= 500 or answer.status_code == 429:
             logger.info("The list of models is read later (HTTP %s).", answer.status_code)
             return False
-        listed = {}  # not every server has a list, and a key may be good for speech alone
+        listed = {}  # not every server has a list, and some keys are limited to speech
     except (openai.OpenAIError, ValueError) as error:
         logger.info("The list of models is read later (%s).", type(error).__name__)
         return False
@@ -262,7 +262,7 @@ def look_at_models() -> bool:
 
 
 def _note_list(listed: dict[str, date | None], asked_at: datetime) -> None:
-    """A row for each model in use, for those noted before, for those that have a date, and for speech models:
+    """Write a row for each model that is in use, was noted before, or has a date, and for each speech model:
     staff can choose among them."""
     service = _service()
     worth_noting = {model for model, day in listed.items() if day is not None or is_speech_model(model)}
@@ -278,7 +278,7 @@ def _note_list(listed: dict[str, date | None], asked_at: datetime) -> None:
         for model in sorted({watched.model for watched in watched_models()} | worth_noting | known)
     ]
     there = [row for row in rows if row.seen_at is not None]
-    absent = [row for row in rows if row.seen_at is None]  # what was known of their dates stays
+    absent = [row for row in rows if row.seen_at is None]  # their known dates stay
     for some, fields in ((there, ["looked_at", "seen_at", "shutdown_date"]), (absent, ["looked_at"])):
         ModelNotice.objects.bulk_create(
             some, update_conflicts=True, unique_fields=["service", "model"], update_fields=fields
@@ -287,9 +287,9 @@ def _note_list(listed: dict[str, date | None], asked_at: datetime) -> None:
 
 
 def _allow_calls_of_found_models(asked_at: datetime) -> None:
-    """Those in the list just read, unless their day has passed: a list may name a model for a while longer.
+    """Allow calls of gone models that the list just read names, unless their shutdown day has passed.
 
-    A refusal that came after the list was asked for counts.
+    A list may name a model for a while after its shutdown. A refusal newer than the list stays in force.
     """
     for notice in _notices().gone().filter(seen_at=asked_at, gone_at__lte=asked_at):
         day = _outlook_of(notice.model, notice).shutdown_date
@@ -312,7 +312,7 @@ def _outlook(model: str) -> ModelOutlook:
 
 
 def _outlook_of(model: str, notice: ModelNotice | None) -> ModelOutlook:
-    """The setting comes before the provider's list, and that before what OpenAI has announced."""
+    """The setting overrides the provider's list, which overrides OpenAI's announcements."""
     if model == EMBEDDED_MODEL:
         return ModelOutlook(model)
     day = conf().model_shutdown.get(model)
@@ -330,14 +330,6 @@ def _today() -> date:
 
 def _start_of(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def _written(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
-
-
-def _counted(days: int) -> str:
-    return "1 day" if days == 1 else f"{days} days"
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What staff should look at."""
+"""Action items: trouble that staff should look at, each with the page where they can act."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ def action_items(
     found = list(_of_sound(covered, waiting, budget, space))
     found += _of_voices(retirements)
     found += _of_switches()
+    # Alerts come last: they leave out what an earlier item already says.
     found += _of_alerts({item.about for item in found})
     return _in_order([*found, *hooks.installed().action_items()])
 
 
 def action_items_without_figures() -> list[ActionItem]:
-    """Those of voices and those of the app above, for staff who do not see figures. Raises Error."""
+    """Items about voices and items of the app above, for staff who may not see figures. Raises Error."""
     return _in_order([*_of_voices(ending_models()), *_of_switches(), *hooks.installed().action_items()])
 
 
@@ -49,7 +50,7 @@ def _in_order(found: Iterable[ActionItem]) -> list[ActionItem]:
 
 
 def _of_alerts(said: Container[str]) -> Iterable[ActionItem]:
-    """The open ones, but for those that are said already."""
+    """Open alerts, except kinds that another item already reports."""
     for alert in alerts.open_alerts():
         if alert.kind not in said:
             address = "admin:ttscache_alert_changelist?state=open"
@@ -82,13 +83,13 @@ def _of_sound(
         address = f"{clips}?published=yes&made=no"
         yield ActionItem(says, address, "ttscache.view_clip", is_urgent=True, about=kind.COVERAGE)
     if takes := missing_last_takes():
-        says = _count(takes.clips, "last take is", "last takes are") + " not made: from "
-        says += f"{date_format(takes.from_day, 'j M Y')} on nobody can make clips in the present voice"
+        says = _count(takes.clips, "last take is", "last takes are") + " not made: the present voice "
+        says += f"is switched off on {date_format(takes.from_day, 'j M Y')}"
         yield ActionItem(says, "admin:ttscache_last_takes", "ttscache.make_clip", is_urgent=True)
     if waiting.exhausted:
         says = _count(waiting.exhausted, "published clip", "published clips") + f" failed {MOST_TRIES} times"
         address = f"{clips}?made=exhausted"
-        what_next = ": nobody tries again before you do (Try again, under Queue)"
+        what_next = ": press Try again, under Queue"
         yield ActionItem(says + what_next, address, "ttscache.view_clip", is_urgent=True)
     if space.is_nearly_full:
         says = "Storage is more than 90% full"
@@ -104,12 +105,13 @@ def _of_sound(
 
 
 def _of_switches() -> Iterable[ActionItem]:
-    """Pending renditions that are held up, or have waited for more than a day; each is one item."""
+    """Pending renditions that are held up or have waited for more than a day, one item for each."""
     for rendition in pending_renditions():
         progress = progress_of_takeover(rendition)
-        failed, who = len(progress.failed), f"The new voice for {rendition.listener_voice} waits"
+        failed, who = len(progress.failed), f"The new voice for {rendition.listener_voice} is waiting"
         if is_long := has_waited_long(rendition):
-            who += f" since {date_format(rendition.created_at, 'j M Y')}"
+            since = date_format(rendition.created_at, "j M Y")
+            who = f"The new voice for {rendition.listener_voice} has waited since {since}"
         if failed:
             says = f"{who}: {_count(failed, 'clip', 'clips')} could not be made"
         elif progress.waits_for:

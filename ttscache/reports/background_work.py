@@ -1,4 +1,4 @@
-"""What goes on in the background, and how the voice service behaves."""
+"""Background work: runs, the queue, and the errors of the voice service."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ RUNS_SHOWN = 5
 LATELY = timedelta(hours=24)
 OK = "ok"
 
-# Codes of errors -> what staff call them; whatever else there is, is "Other".
+# Staff's words for classes of errors -> the codes in them. Any other code is in "Other".
 CLASSES = {
     "Key refused": ("key_refused",),
     "Quota used up": ("quota_used_up",),
     "Busy": ("provider_busy", "provider_unavailable"),
     "Too slow": ("provider_timeout",),
     "Text refused": ("text_refused",),
-    "Other words": ("reworded",),
+    "Wrong words": ("reworded",),
     "Model switched off": ("model_retired",),
     "Wrong address": ("wrong_address",),
 }
@@ -38,7 +38,7 @@ TEXT_REFUSED, OTHER = "Text refused", "Other"
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """One of the runs that are under way, or that ended last."""
+    """A run, and how many of its clips are ready and failed."""
 
     run: WarmRun
     total: int
@@ -47,7 +47,7 @@ class RunProgress:
 
 
 def runs() -> list[RunProgress]:
-    """Those under way first, then the latest."""
+    """At most RUNS_SHOWN runs: those under way first, then the latest. Two or three queries."""
     state = WarmItem.State
     lately = list(WarmRun.objects.active()[:RUNS_SHOWN])
     if len(lately) < RUNS_SHOWN:
@@ -67,47 +67,47 @@ def runs() -> list[RunProgress]:
 
 
 def failures() -> QuerySet[WarmItem]:
-    """Clips of runs that could not be made in the last 24 hours, once for each try."""
+    """Items that failed in the last 24 hours. A clip that failed in several runs appears for each."""
     since = timezone.now() - LATELY
     return WarmItem.objects.filter(state=WarmItem.State.FAILED, finished_at__gte=since)
 
 
 def failed_clips() -> QuerySet[Clip]:
-    """The clips of these that are not there yet."""
+    """Clips that failed in the last 24 hours and are still missing."""
     return Clip.objects.filter(~has_audio(), pk__in=failures().order_by().values("clip"))
 
 
 def exhausted_published_clips() -> QuerySet[Clip]:
-    """Published ones that failed so often that nobody tries again before staff ask."""
+    """Published clips that failed MOST_TRIES times, so that only staff start them again."""
     return exhausted_clips(missing_clips())
 
 
 def clips_to_try_again() -> QuerySet[Clip]:
-    """All that failed and wait for a press."""
+    """The clips that the button "Try again" queues: failed lately, or too often."""
     waits = Q(pk__in=failed_clips().values("pk")) | Q(pk__in=exhausted_published_clips().values("pk"))
     return Clip.objects.filter(waits)
 
 
 def open_items() -> QuerySet[WarmItem]:
-    """Of runs under way: what waits to be made, or is being made."""
+    """Items of active runs that are queued or being made."""
     return WarmItem.objects.filter(run__state__in=WarmRun.ACTIVE, state__in=WarmItem.OPEN)
 
 
 def waiting_longest() -> QuerySet[WarmItem]:
-    """What waits in the run that was begun first of those that have such."""
+    """The queued items of the oldest active run that has any."""
     waiting = open_items().filter(state=WarmItem.State.QUEUED)
     first = waiting.order_by("run__created_at", "run").values("run")[:1]
     return waiting.filter(run__in=first)
 
 
 def failed_lately() -> str:
-    """The parameters of a list of just the tasks that failed in the last 24 hours."""
+    """Query parameters for a list of the tasks that failed in the last 24 hours."""
     return urlencode({"stopped__gte": timezone.now() - LATELY})
 
 
 @dataclass(frozen=True, slots=True)
 class WorkQueue:
-    """Clips to be made ahead, and background tasks. Seconds; None where nothing is known."""
+    """Clips to be made ahead, and background tasks. Times are seconds, or None if unknown."""
 
     waiting: int
     running: int
@@ -120,13 +120,13 @@ class WorkQueue:
 
 
 def queue(requests: RequestFigures) -> WorkQueue:
-    """Clips that wait and are being made in runs under way; those that failed in 24 hours and are not there
-    yet; those that failed too often; tasks that failed in 24 hours.
+    """Count clips and tasks that wait, run or failed. A clip in several runs counts once.
 
     ETA = waiting x median time of a generation in the range / clips made at once.
     """
     state = WarmItem.State
     since = timezone.now() - LATELY
+    # A clip may wait in several runs, but is made once: count clips and not items.
     figures = open_items().aggregate(
         waiting=Count("clip", filter=Q(state=state.QUEUED), distinct=True),
         running=Count("clip", filter=Q(state=state.MAKING), distinct=True),
@@ -148,14 +148,14 @@ def queue(requests: RequestFigures) -> WorkQueue:
 
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
-    """Calls of the last 24 hours; those that failed, by class, and under which codes; how it is just now."""
+    """Calls of the last 24 hours, failed ones by class and their codes, and the state of the service now."""
 
     calls: int
     failed: int
     classes: dict[str, int]
     codes: dict[str, list[str]]
     last_ok: datetime | None
-    trouble: str  # the class of the last call of all, where the service did not do its part
+    trouble: str  # the error class of the latest call; empty if the service worked
     trouble_at: datetime | None
 
     @property
@@ -165,7 +165,8 @@ class ProviderStatus:
 
 
 def provider(scope: Scope) -> ProviderStatus:
-    """Calls are of the voice that is looked at; how the service is just now is of all."""
+    """Calls are counted for the scope's voice; the latest success and trouble, over all voices."""
+    # Figures are by the hour: begin one earlier, to count the oldest hour whole.
     rows = (
         Spending.objects.filter(hour__gte=timezone.now() - LATELY - timedelta(hours=1), **scope.by_voice)
         .order_by()
@@ -183,7 +184,7 @@ def provider(scope: Scope) -> ProviderStatus:
             codes[_class_of(outcome)].append(outcome)
     last = dict(LastProviderOutcome.objects.values_list("outcome", "at"))
     latest = max(last, key=lambda outcome: last[outcome], default=OK)
-    is_well = latest == OK or _class_of(latest) == TEXT_REFUSED  # it has answered, and was right to
+    is_well = latest == OK or _class_of(latest) == TEXT_REFUSED  # a refused text is no fault of the service
     trouble = "" if is_well else _class_of(latest)
     return ProviderStatus(
         calls, failed, classes, codes, last.get(OK), trouble, last[latest] if trouble else None

@@ -1,4 +1,4 @@
-"""Which figures are kept between two looks at the dashboard, and for how long."""
+"""Figures that are cached between two views of the dashboard, and for how long."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ttscache.reports.scope import Scope
 
 T = TypeVar("T")
 
-REST = 40  # a look that takes the database a second is good for forty, so that it never gets busy with it
+REST = 40  # a query of one second is cached for forty, so each takes at most 2.5% of the database's time
 FRESH = Freshness(REST, at_least=timedelta(minutes=1))
-PAST_FRESH = Freshness(REST, at_least=timedelta(minutes=10))  # what is past changes by late counts only
+PAST_FRESH = Freshness(REST, at_least=timedelta(minutes=10))  # only late counts change the past
 
 
 def remembered(
@@ -22,14 +22,17 @@ def remembered(
     freshness: Freshness = FRESH,
     read: Callable[[Any], T] = lambda plain: plain,
 ) -> CachedResult[T]:
-    """A result of the dashboard, shared by all processes: `shared_result` says how. Raises Error."""
+    """A figure of the dashboard, cached for all processes; see `shared_result`. Raises Error.
+
+    `look` returns plain values that can be cached; `read` makes the result from them.
+    """
     return shared_result(f"figures:{name}", look, freshness, read)
 
 
 def rows_in(scope: Scope, name: str, look: Callable[[datetime, datetime | None], list[Any]]) -> list[Any]:
-    """What `look` finds in the range, from a moment on and before another.
+    """The rows that `look(since, until)` finds in the range of the scope.
 
-    The last two days are looked up each time, what is before them every ten minutes. Raises Error.
+    Today and yesterday are looked up each time, earlier days at most every ten minutes. Raises Error.
     """
     live = scope.live_since
     rows = look(live, None)

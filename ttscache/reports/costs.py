@@ -1,4 +1,4 @@
-"""What was spent, and what it would have been without the cache."""
+"""Spending, and what it would have been without the cache."""
 
 from __future__ import annotations
 
@@ -25,36 +25,37 @@ class Money:
 
     @property
     def spent(self) -> float:
-        """S: the sum over all provider calls, those in the background included, at the price of the time."""
+        """S: the sum over all provider calls, background included, at the prices when they were made."""
         return sum(self.spent_steps)
 
     @property
     def without(self) -> float:
-        """W: the sum over all clips that were served, each at what it would have cost to make it then."""
+        """W: the sum over all clips that were served, each at the price of making it at that time."""
         return sum(self.without_steps)
 
     @property
     def saved(self) -> float:
-        """W - S; below zero while more was made than was heard."""
+        """W - S. Below zero while more was made than heard, as in the first weeks."""
         return self.without - self.spent
 
     @property
     def saved_percent(self) -> float | None:
-        """(W - S) / W; None where nothing was served that has a price."""
+        """(W - S) / W in percent; None if nothing with a price was served."""
         return 100 * self.saved / self.without if self.without else None
 
 
 def money(scope: Scope, list_price_microusd: list[int]) -> Money:
-    """`list_price_microusd`: of what was served, by step, as `asked` found it."""
+    """`list_price_microusd` is that of `RequestFigures`: the clips that were served, by step."""
     spent, calls = [0] * len(list_price_microusd), 0
     for step, cost, number in rows_in(scope, "spent", partial(_rows, scope)):
+        # A row of an hour that began after the scope was made counts in the last step.
         spent[min(step, len(spent) - 1)] += cost
         calls += number
     return Money([each / 1e6 for each in spent], [each / 1e6 for each in list_price_microusd], calls)
 
 
 def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
-    """Step; cost, calls."""
+    """Rows of (step, cost in microdollars, calls)."""
     return list(
         Spending.objects.filter(**scope.within(since, until))
         .order_by()

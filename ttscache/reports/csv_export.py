@@ -1,4 +1,4 @@
-"""The report line by line, as a spreadsheet takes it."""
+"""The report as lines of a CSV, one figure a line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Line = tuple[str, str, str, str, Any, str]
 
 
 def lines(found: Report, *, shows_texts: bool) -> Iterator[Line]:
-    """A line under these headings for each figure."""
+    """One line for each figure, in the columns of HEADINGS. Reflections are left out unless `shows_texts`."""
     since = found.scope.since.isoformat()
     voice = found.voice_name or "all voices"
     yield "range", found.scope.range.label, since, "voice", voice, ""

@@ -1,4 +1,4 @@
-"""What is still to be made before a voice that listeners hear is switched off."""
+"""How many last takes are missing before a listener voice is switched off."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ttscache.warming.last_takes import find_last_takes, retiring_models
 
 @dataclass(frozen=True, slots=True)
 class MissingTakes:
-    """How many of the last takes are missing, and the first day on which nobody can make them."""
+    """The number of missing last takes, and the first day on which they cannot be made any more."""
 
     clips: int
     from_day: date
 
 
 def missing_last_takes() -> MissingTakes | None:
-    """None where none is missing, or no voice that listeners hear is switched off soon. Raises Error."""
+    """None if no last take is missing, or no listener voice is switched off soon. Raises Error."""
     soon = [model for model in retiring_models() if retirement.retires_soon(model)]
     from_day = retirement.shutdown_date(soon[0]) if soon else None
     if from_day is None:

@@ -1,4 +1,4 @@
-"""The reflections that are heard most, of those fit for others: how often, and in which voices."""
+"""The shareable reflections that are heard most: how often, and in which voices."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ttscache.reports.scope import Scope
 
 FEWEST_PLAYS = 3
 SHOWN = 10
-LOOKED_AT = 100  # clips; a text that is heard in two voices may be put together from two of them
+LOOKED_AT = 100  # clips, ten times SHOWN: the plays of a text are the sum over its voices
 
 
 @dataclass(frozen=True, slots=True)
 class InVoice:
-    """The reflection in one listener voice; `clip` may be on record or not. `price_usd`: to make it."""
+    """The reflection in one listener voice. `clip` is None if it is not on record; `price_usd` makes it."""
 
     voice: str
     clip: Clip | None
@@ -36,7 +36,7 @@ class InVoice:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """`clip`: the one in the voice it is heard most in."""
+    """A reflection and its plays. `clip` is the one in the voice that is heard most."""
 
     clip: Clip
     plays: int
@@ -66,8 +66,8 @@ class MostHeard:
 def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False) -> MostHeard:
     """Shareable reflections with three plays or more on the days of the range, most plays first.
 
-    A play is one request for the clip, whatever came of it, counted by day (UTC). Saved: (plays - 1) x the
-    list price of its characters, as the first play pays for it. `hidden`: those that staff have hidden.
+    A play is one request for the clip, even if it failed, counted by day (UTC). Saved = (plays - 1) x list
+    price of its characters, because the first play pays. `hidden` returns those that staff have hidden.
     """
     since, voice = scope.since.date(), scope.voice
     counted = remembered(
@@ -78,6 +78,7 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     texts = dict.fromkeys(clip.content_text for clip in clips.values())
     voices, request = conf().listener_voices, request_for
     wanted = {text: {each: request(text, each).content_hash for each in voices} for text in texts}
+    # The same words in another voice may have fewer plays than the top clips, and still count.
     siblings = {key for by_voice in wanted.values() for key in by_voice.values()} - clips.keys()
     plays = plays | _plays_of(siblings, since, voice)
     clips |= _clips_of(siblings)
@@ -91,6 +92,7 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     ]
     frequent = [row for row in rows if row.plays >= FEWEST_PLAYS and row.is_hidden == hidden]
     shown = sorted(frequent, key=lambda row: (-row.plays, row.clip.content_text))[:SHOWN]
+    # Two figures of different age, so the difference may be off for a minute.
     others = reflections_on_record - sum(len(row.clips) for row in shown)
     hidden_texts = Clip.objects.filter(is_hidden=True).values("content_text").distinct().count()
     return MostHeard(shown, counted.as_of, max(0, others), hidden_texts)
@@ -115,7 +117,7 @@ def _heard(
 
 
 def _top_plays(since: date, voice: str) -> dict[str, int]:
-    """The clips with most plays, and how many; in the database's order."""
+    """Content hash -> plays, of the clips with most plays."""
     fit = shareable_reflections().in_voice(voice).filter(content_hash=OuterRef("content_hash"))
     rows = (
         DailyRequests.objects.filter(Exists(fit), day__gte=since)
@@ -139,5 +141,5 @@ def _clips_of(content_hashes: Iterable[str]) -> dict[str, Clip]:
 
 
 def shareable_reflections() -> ClipQuerySet:
-    """Those that staff may see, because they are fit for others."""
+    """The reflections that staff may see: those declared fit for others."""
     return Clip.objects.filter(is_shareable=True, content_type=ContentType.ANALYSIS)

@@ -1,4 +1,7 @@
-"""Percentiles from counts by latency bucket. Histograms of one shape add up, over processes and hours."""
+"""Percentiles from counts by latency bucket.
+
+Counts of the same buckets can be added over processes and hours; percentiles cannot.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds; `is_at_least`: it lies in the last bucket, which has no upper end."""
+    """Milliseconds. `is_at_least` marks the last bucket, which has no upper end."""
 
     ms: float
     is_at_least: bool = False
@@ -22,10 +25,10 @@ class Latency:
 
 
 def percentile(counts: Mapping[int, int], share: float, ends_ms: Sequence[int]) -> Latency | None:
-    """The time within which this share of requests was answered; None without requests.
+    """The time within which this share (0 to 1) of requests was answered; None without requests.
 
-    `counts` by bucket; a bucket holds what took no longer than its end and longer than the one before.
-    Within a bucket they are taken to lie evenly, so it is exact to the width of the bucket.
+    `counts` is by bucket. A bucket holds requests that took longer than the end of the previous one, up to
+    its own end. They are assumed to lie evenly in it, so the result is exact to the bucket's width.
     """
     rank = share * sum(counts.values())
     if not rank:

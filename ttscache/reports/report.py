@@ -1,4 +1,4 @@
-"""Report: everything the dashboard shows for one look."""
+"""Report: all figures that the dashboard shows for one scope."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ class Report:
 
     @property
     def voice_name(self) -> str:
-        """Of the chosen voice; empty where all are."""
+        """Staff's name of the chosen voice; empty for all voices."""
         return self.voice_names.get(self.scope.voice, self.scope.voice)
 
 
 def report(scope: Scope, *, hidden: bool = False) -> Report:
-    """The number of queries does not depend on how much there is. Raises Error."""
+    """Gather all figures. The number of queries does not grow with the data. Raises Error."""
     requests = request_figures(scope)
     covered = published_coverage(scope)
     space = storage(scope)
@@ -93,7 +93,7 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
 
 
 def _voices(scope: Scope, space: Storage) -> list[str]:
-    """To choose from: who plays those of listeners, and further ones that clips are on record in."""
+    """The voices to choose from: those that play listener voices, then others with clips on record."""
     chosen = [scope.voice] if scope.voice else []
     played_by = [live_rendition(voice).voice for voice in conf().listener_voices]
     return list(dict.fromkeys([*played_by, *space.voices, *chosen]))

@@ -1,4 +1,4 @@
-"""How clips were asked for, from Usage: hit rates, where sound came from, how long it took."""
+"""Requests for clips, from Usage: hit rates, where sound came from, how long it took."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ttscache.reports.percentiles import Latency, percentile
 from ttscache.reports.scope import Scope
 from ttscache.reports.time_steps import StepOf
 
-ENOUGH_REQUESTS = 20  # below that a rate says little, and has no colour
+ENOUGH_REQUESTS = 20  # with fewer, a rate says little and is shown without colour
 FAR_BELOW = 5.0  # percentage points under a target
 
 
 @dataclass(slots=True)
 class Rate:
-    """Hits of all requests, by requests and by money."""
+    """The hit rate, by requests and by money (characters)."""
 
     requests: int = 0
     hits: int = 0
@@ -43,17 +43,14 @@ class Rate:
 
     @property
     def percent(self) -> float | None:
-        """By requests: hits / all requests. By money: characters of hits / characters of all requests.
-
-        None without any.
-        """
+        """hits / requests; by money, characters of hits / characters of all requests. None without any."""
         by_money = self.hit_characters, self.characters
         part, whole = by_money if self.view == "money" else (self.hits, self.requests)
         return 100 * part / whole if whole else None
 
     @property
     def tone(self) -> str:
-        """ "none" where there is no target or hardly any traffic, else "good", "below" or "far"."""
+        """ "none" without a target or with hardly any traffic; else "good", "below" or "far"."""
         percent = self.percent
         if percent is None or self.target is None or not self.is_telling:
             return "none"
@@ -72,7 +69,7 @@ def tone_of(percent: float, target: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One content type over the range, and step by step."""
+    """The hit rate of one content type, over the whole range and for each step."""
 
     name: str
     label: str
@@ -81,7 +78,7 @@ class Kind:
 
 
 class ByLatency:
-    """What is counted by latency bucket. `within` gives the time that this share of it took at most."""
+    """Counts by latency bucket. `within(0.95)` is the time within which 95% were answered."""
 
     buckets: Counter[int]
 
@@ -103,7 +100,7 @@ class ByLatency:
 
 @dataclass
 class Source(ByLatency):
-    """Where sound came from: one outcome. Latency is server time from the request to the first byte."""
+    """One outcome of requests. Latency is server time, from the request to the first byte."""
 
     outcome: str
     share: float | None = None  # of all requests (or characters), in percent
@@ -114,7 +111,7 @@ class Source(ByLatency):
 
 @dataclass(frozen=True, slots=True)
 class RequestFigures:
-    """All that was asked for in the range. `list_price_microusd`: of what was served, by step."""
+    """All requests in the range. `list_price_microusd` is the price of the clips served, by step."""
 
     rate: Rate
     before: Rate
@@ -126,13 +123,13 @@ class RequestFigures:
     def change(self) -> float | None:
         """Percentage points since the range before.
 
-        None where one of the two has no requests, or was not counted from its beginning.
+        None if one of the two ranges has no requests, or if counting began later than the earlier one.
         """
         now, then = self.rate.percent, self.before.percent
         return None if now is None or then is None else now - then
 
     def source_of(self, outcomes: Iterable[str]) -> Source:
-        """Several outcomes as one: their histograms add up."""
+        """Several outcomes added up to one source."""
         total = Source("")
         for source in self.sources:
             if source.outcome in outcomes:
@@ -143,7 +140,7 @@ class RequestFigures:
 
 
 def request_figures(scope: Scope) -> RequestFigures:
-    """Grouped in the database."""
+    """Count the requests of the scope. The database groups them, so few rows are read. Raises Error."""
     rows = rows_in(scope, "asked", partial(_rows, scope))
     number = len(scope.steps)
     rate = Rate(view=scope.view)
@@ -152,6 +149,7 @@ def request_figures(scope: Scope) -> RequestFigures:
     sources = {outcome: Source(outcome) for outcome in OUTCOMES}
     worth = [0] * number
     for step, content_type, outcome, bucket, requests, characters, microusd in rows:
+        # A row of an hour that began after the scope was made counts in the last step.
         kind, place = kind_of(content_type), min(step, number - 1)
         for each in (rate, kinds[kind], steps[kind][place]):
             each.add(outcome, requests, characters)
@@ -172,7 +170,7 @@ def request_figures(scope: Scope) -> RequestFigures:
 
 
 def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
-    """Step, content type, outcome, bucket; requests, characters, worth."""
+    """Rows of (step, content type, outcome, bucket, requests, characters, list price in microdollars)."""
     return list(
         Usage.objects.filter(**scope.within(since, until))
         .order_by()
@@ -195,7 +193,7 @@ def _before(scope: Scope) -> Rate:
 
 
 def _rows_before(scope: Scope) -> list[Any]:
-    """Outcome; requests, characters. Nothing where that range had begun before anything was counted."""
+    """Rows of (outcome, requests, characters); none if counting began later than that range."""
     if not Usage.objects.filter(hour__lt=scope.before + scope.range.step, **scope.by_voice).exists():
         return []
     return list(

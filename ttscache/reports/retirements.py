@@ -1,4 +1,4 @@
-"""The models in use that the provider switches off soon, or has switched off."""
+"""Models in use that the provider switches off soon, or has switched off."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ VOICES_PAGE = "admin:ttscache_rendition_changelist"
 
 
 def ending_models() -> list[ModelOutlook]:
-    """Those that are gone or go within AHEAD_DAYS, the first to go first. Raises Error."""
+    """Models that are retired or retire within AHEAD_DAYS, the earliest first. Raises Error."""
     found = [each for each in watched_models() if each.is_retired or each.retires_within(AHEAD_DAYS)]
     return sorted(found, key=lambda each: each.days_left or 0)

@@ -1,4 +1,7 @@
-"""Scope: what a look at the figures is about. Ranges are whole hours or days (UTC), as figures are."""
+"""Scope: which days, which voice, and whether rates are by requests or by money.
+
+Ranges are whole hours or days (UTC), because figures are counted by the hour.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """`length` of time that ends with the present hour or day, drawn in steps."""
+    """A length of time that ends with the present hour or day, drawn in steps."""
 
     name: str
     label: str
@@ -43,7 +46,7 @@ USUAL = RANGES[1]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`voice`: of all voices where it is empty. `view`: hit rates by requests, or by money (characters)."""
+    """An empty `voice` stands for all voices. `view` is "requests", or "money" to weigh by characters."""
 
     range: Range
     since: datetime
@@ -53,10 +56,10 @@ class Scope:
 
     @classmethod
     def from_query(cls, given: Mapping[str, str], now: datetime | None = None) -> Scope:
-        """From the parameters of a page; what is not known is as usual."""
+        """Read the parameters of a page. Unknown values fall back to the usual range, voice and view."""
         now = now or timezone.now()
         chosen = next((each for each in RANGES if each.name == given.get("range")), USUAL)
-        voice, view = given.get("voice", "")[:50], given.get("view", "")
+        voice, view = given.get("voice", "")[:50], given.get("view", "")  # 50 is the length of the column
         return cls(
             chosen,
             chosen.since(now),
@@ -67,7 +70,7 @@ class Scope:
 
     @property
     def before(self) -> datetime:
-        """Where the range of the same length begins that came before."""
+        """The beginning of the previous range of the same length."""
         return self.since - self.range.length
 
     @property
@@ -77,21 +80,21 @@ class Scope:
 
     @property
     def live_since(self) -> datetime:
-        """Yesterday's first hour at the latest: before it counts change no more, unless some come late."""
+        """The start of yesterday, or of a later range. Only late counts change figures before it."""
         return max(self.since, start_of_day(self.now) - DAY)
 
     @property
     def key(self) -> str:
-        """Names its range and voice, and what of it is past."""
+        """A cache key for the past figures of this range and voice."""
         return f"{self.range.name}:{self.since:%Y%m%d%H}:{self.live_since:%Y%m%d%H}:{self.voice}"
 
     @property
     def by_voice(self) -> dict[str, str]:
-        """For filter()."""
+        """Arguments of `filter()` for the voice; none for all voices."""
         return {"voice": self.voice} if self.voice else {}
 
     def within(self, since: datetime, until: datetime | None) -> dict[str, Any]:
-        """For filter(): from `since` on and before `until`, in its voice."""
+        """Arguments of `filter()` for hours from `since` until before `until`, in the scope's voice."""
         return {"hour__gte": since} | ({"hour__lt": until} if until else {}) | self.by_voice
 
     @property

@@ -1,4 +1,4 @@
-"""What there is: published clips, bytes at rest and how they grow; and what was paid for and never heard."""
+"""Stored clips: coverage, bytes at rest, growth, and clips that were paid for and never heard."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NEVER_HEARD_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class PublishedCoverage(inventory.Coverage):
-    """The same, and how it stands to its target."""
+    """Coverage, compared with its target of 100%."""
 
     @property
     def missing(self) -> int:
@@ -49,7 +49,7 @@ class PublishedCoverage(inventory.Coverage):
 
 
 def published_coverage(scope: Scope) -> PublishedCoverage:
-    """Clips held as live or system clips that play without a provider call, of all that are so held."""
+    """Published clips (pinned as live or system) that are ready, and how many there are in all."""
     found = inventory.coverage(scope.voice)
     return PublishedCoverage(found.ready, found.total)
 
@@ -59,13 +59,13 @@ def published_clip_rows() -> ClipQuerySet:
 
 
 def missing_clips(voice: str = "") -> QuerySet[Clip]:
-    """Those of them that are not there: what coverage lacks."""
+    """Published clips that are not ready, in one voice or in all."""
     return published_clip_rows().in_voice(voice).filter(~has_audio())
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """The clips of one kind in one voice. `at_rest` counts those with audio, `stored_bytes` theirs."""
+    """The clips of one kind in one voice. `at_rest` counts those with audio; `stored_bytes` is their size."""
 
     kind: str
     voice: str
@@ -104,12 +104,12 @@ class Storage:
 
     @property
     def is_nearly_full(self) -> bool:
-        """From the mark on at which the alert begins."""
+        """Whether the share at which the alert begins is used."""
         return self.limit_bytes is not None and self.used_bytes >= STORAGE_SHARE * self.limit_bytes
 
 
 def storage(scope: Scope) -> Storage:
-    """The sum of bytes at rest of all clips with audio. Growth is of all voices, as is the limit."""
+    """Bytes at rest of all clips with audio in the scope's voice. Growth and limit are over all voices."""
     known = remembered("holdings", _holdings, read=lambda rows: [Holding(*row) for row in rows])
     clips: dict[str, int] = {}
     sizes: dict[str, int] = {}
@@ -133,7 +133,7 @@ def _holdings() -> list[tuple[str, str, int, int, int]]:
         Clip.objects.order_by()
         .values_list("content_type", "voice")
         .annotate(
-            on_record=Count("*"),  # not the key, which is not in the index that has all the rest
+            on_record=Count("*"),  # Count("pk") would leave the index that covers all other columns
             at_rest=Count("stored_at", filter=Q(is_active=True)),
             stored=Sum(Coalesce("stored_size", "audio_file_size"), filter=has_audio()),
         )
@@ -144,13 +144,13 @@ def _holdings() -> list[tuple[str, str, int, int, int]]:
 
 
 def _bytes_a_day() -> float:
-    """(bytes of clips made in 14 days - of older ones that they replaced - freed by prunes in them) / 14."""
+    """(bytes of clips made in 14 days - bytes of older clips they replaced - bytes freed by prunes) / 14."""
     since = timezone.now() - timedelta(days=GROWTH_DAYS)
     made = Clip.objects.filter(stored_at__gte=since).aggregate(
         total=Sum(Coalesce("stored_size", "audio_file_size"))
     )["total"]
     freed = PruneRun.objects.filter(started_at__gte=since).aggregate(total=Sum("freed_bytes"))["total"]
-    # Of a clip that was made twice in them, the first was never counted, so it is not taken off either.
+    # A clip that was made twice in these days counts once above, so its first take is not subtracted.
     replaced = Replaced.objects.filter(replaced_at__gte=since, stored_at__lt=since).aggregate(
         total=Sum("stored_bytes")
     )["total"]
@@ -159,7 +159,7 @@ def _bytes_a_day() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Irreplaceable:
-    """Clips with bytes that cannot be made again: now, or from that day on. Nothing throws them away."""
+    """Clips with bytes that cannot be made again from `from_day` on, or now if it is None."""
 
     from_day: date | None
     clips: int
@@ -167,7 +167,7 @@ class Irreplaceable:
 
 
 def irreplaceable() -> list[Irreplaceable]:
-    """What cannot be made any more, then what soon cannot, in all voices. Raises Error."""
+    """Clips that cannot be made again, then those that soon cannot, in all voices. Raises Error."""
     sums: defaultdict[date | None, list[int]] = defaultdict(lambda: [0, 0])
     rows: list[tuple[str, int, int]] = remembered("irreplaceable", _irreplaceable_by_model).found
     for model, clips, stored_bytes in rows:
@@ -186,7 +186,7 @@ def _irreplaceable_by_model() -> list[tuple[str, int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class NotAskedFor:
-    """What a prune would remove: clips, their bytes at rest, and the price to make them again."""
+    """The clips that a prune would remove, their bytes at rest, and the price to make them again."""
 
     clips: int
     stored_bytes: int
@@ -194,13 +194,17 @@ class NotAskedFor:
 
 
 def note_not_asked_for(days: int, found: Stale) -> None:
-    """What the look after a prune found."""
+    """Cache what a search after a prune found, for the dashboard."""
     total = NotAskedFor(len(found.content_hashes), found.freed_bytes, found.remake_cost_usd)
     keep_result(_not_asked_for(days), asdict(total))
 
 
 def not_asked_for() -> CachedResult[NotAskedFor] | None:
-    """As it was noted last, in all voices; a million clips are not gone through for a page. Raises Error."""
+    """The count noted last, in all voices; None if there is none. Raises Error.
+
+    A page never counts them itself: that would read through a million clips.
+    """
+    # The figure is a convenience: without the cache the dashboard shows the rest.
     with suppress(RedisError):
         return kept_result(_not_asked_for(conf().stale_days), lambda plain: NotAskedFor(**plain))
     return None
@@ -217,8 +221,7 @@ class NeverHeard:
 
 
 def never_heard(scope: Scope) -> CachedResult[NeverHeard]:
-    """Clips with audio, made (or taken over) more than 30 days ago, that nobody has asked for since, and what
-    making them costs at today's prices."""
+    """Clips made or adopted more than 30 days ago and never requested since, and their price today."""
     voice = scope.voice
     return remembered(
         f"never-heard:{voice}",

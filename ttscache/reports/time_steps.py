@@ -1,4 +1,4 @@
-"""Steps of time, counted by the database: so that a year comes back as 53 rows, not 8,760."""
+"""Steps of time, grouped by the database, so that a year of hours comes back as 52 rows and not 8,736."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _EPOCH = {
 
 
 class StepOf(Func):
-    """Which step since `since` the moment in this column belongs to, from 0. Not before it."""
+    """The number of the step that a column's moment falls into, counted from 0 at `since`.
+
+    Moments before `since` give wrong numbers: filter them out.
+    """
 
     output_field = IntegerField()
 

@@ -1,4 +1,4 @@
-"""How long people waited for sound, as their browsers report it."""
+"""How long listeners waited for sound, as their browsers report it. Anyone can report anything."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ttscache.reports.scope import Scope
 
 @dataclass(frozen=True)
 class TimeToSound(ByLatency):
-    """Starts by bucket: from the press, or from when a clip starts by itself, to the event `playing`."""
+    """Starts by latency bucket: from the press, or from an automatic start, to the event `playing`."""
 
     buckets: Counter[int]
 
@@ -35,6 +35,6 @@ def time_to_sound(scope: Scope) -> TimeToSound:
 
 
 def _rows(scope: Scope, since: datetime, until: datetime | None) -> list[Any]:
-    """Bucket; starts."""
+    """Rows of (bucket, starts)."""
     rows = PlaybackStart.objects.filter(**scope.within(since, until)).order_by().values_list("latency_bucket")
     return list(rows.annotate(number=Sum("starts")))

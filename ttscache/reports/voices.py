@@ -1,4 +1,4 @@
-"""Who plays each listener voice, who may, and what is left of those who did."""
+"""Listener voices: the rendition that plays each, the candidates, and the past ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MOST_PAST = 10  # renditions shown for each voice
 
 @dataclass(frozen=True, slots=True)
 class PastRendition:
-    """One that plays no more: how many of its clips are there, and why they are held."""
+    """A rendition that no longer plays: how many of its clips are left, and which pins hold them."""
 
     rendition: Rendition
     clips: int
@@ -44,7 +44,7 @@ class PastRendition:
 
 @dataclass(frozen=True, slots=True)
 class ListenerVoice:
-    """One voice that listeners choose: who plays it now, next, and before."""
+    """A voice that listeners choose: the renditions that play it now, next, and played it before."""
 
     name: str
     live: VoiceRendition
@@ -63,18 +63,18 @@ class ListenerVoice:
 
     @property
     def days_left(self) -> int | None:
-        """Until the day on which it cannot be made any more; 0 from then on."""
+        """Days until new clips can no longer be made; 0 from that day on, None if no day is known."""
         return days_left(self.live.model) if self.live.provider != "embedded" else None
 
     @property
     def has_last_takes(self) -> bool:
-        """Whether its end is known, and it can still be made until then."""
+        """Whether its shutdown day is known, and clips can still be made until then."""
         return bool(self.days_left) and can_still_be_made(self.live)
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceCandidate:
-    """Who could play a voice, and what it sounds like."""
+    """A rendition that could play a listener voice, with its sample clips."""
 
     spec: VoiceRendition
     samples: tuple[Clip, ...]
@@ -86,7 +86,7 @@ class VoiceCandidate:
         return all(clip.is_ready for clip in self.samples)
 
 
-@playing()  # as it is now, not as this process remembers it
+@playing()  # reads the renditions anew: this process may remember old ones
 def listener_voices() -> list[ListenerVoice]:
     return [listener_voice(name) for name in conf().listener_voices]
 
@@ -108,9 +108,10 @@ def listener_voice(name: str) -> ListenerVoice:
 
 
 def models_to_choose() -> list[str]:
-    """The settings' own, those with a price, and those in the provider's list as it was read last; then the
-    embedded one. Models that have retired are left out, as nothing can be made with them. Without a key only
-    the embedded one is left. Asks the database alone.
+    """The models that staff can choose, the settings' model first and the embedded one last.
+
+    In between are models with a price, and speech models of the provider's list as it was last read. Retired
+    models are left out. Without a key, only the embedded model is left. Reads only the database.
     """
     given = conf()
     if not given.openai_api_key:
@@ -122,7 +123,7 @@ def models_to_choose() -> list[str]:
 
 @playing()
 def candidates(listener_voice: str, model: str) -> list[VoiceCandidate]:
-    """Every voice of this model, those that have been heard or play now included; three queries."""
+    """Every voice of this model, with its samples. Three queries."""
     live = live_rendition(listener_voice)
     pending = Rendition.objects.pending().filter(listener_voice=listener_voice).first()
     specs = [candidate_spec(model, voice) for voice in voices_of(model)]
@@ -145,7 +146,7 @@ def candidate_spec(model: str, voice: str) -> VoiceRendition:
 
 
 def voices_of(model: str) -> list[str]:
-    """The voices that this model is known to have; a server of one's own names its own in TTS_VOICES."""
+    """The known voices of this model, after those of TTS_VOICES, where a private server lists its own."""
     known = REALTIME_VOICES if is_realtime(model) else OPENAI_VOICES
     own = () if model == EMBEDDED_MODEL else conf().voices_by_role.values()
     return list(dict.fromkeys([*own, *known]))
@@ -156,12 +157,12 @@ def sample_specs(specs: list[VoiceRendition]) -> list[ClipSpec]:
 
 
 def switch_plan(listener_voice: str, spec: VoiceRendition) -> Plan:
-    """What would have to be made before this one could play the voice."""
+    """The clips that have to be ready before this rendition can play the voice."""
     return plan(hooks.installed().clips_of_voice(listener_voice, spec))
 
 
 def clips_there_of(spec: VoiceRendition) -> QuerySet[Clip]:
-    """Its clips that play without a provider call."""
+    """The clips of this rendition that play without a provider call."""
     return Clip.objects.with_audio().filter(
         model=spec.model,
         voice=spec.voice,

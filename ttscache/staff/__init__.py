@@ -1,7 +1,7 @@
-"""What the staff pages of all apps share. Registers no page.
+"""Parts that the staff pages of all apps share. This package registers no page.
 
-pages         who may do what, and asking before it is done
-badges        how a clip or a run stands: icon, word and colour
+pages         permissions, and confirmation pages before an action
+badges        the state of a clip or a run: icon, word and colour
 clip_widgets  players, waveforms, progress bars
 wording       moments, prices and plans in words
 """

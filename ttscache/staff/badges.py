@@ -1,4 +1,4 @@
-"""How a clip or a run stands: an icon, a word and a colour."""
+"""The state of a clip or a run as a badge: an icon, a word and a colour."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ttscache.warming.remaking import last_of_each_clip
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """An icon, a word and a colour; `note` says the rest in a sentence, `held_up` why it does not go on."""
+    """An icon, a word and a colour. `note` explains it in a sentence; `held_up` says why work is paused."""
 
     word: str
     icon: str  # of Material Symbols
     tone: str  # success, info, warning, danger or neutral
     note: str = ""
-    is_settled: bool = True  # whether it stays as it is until somebody does something
+    is_settled: bool = True  # staff.js refreshes the page while one of its badges is not settled
     held_up: str = ""
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ ITEM_BADGES = {
     WarmItem.State.QUEUED: WAITING,
     WarmItem.State.MAKING: BEING_MADE,
     WarmItem.State.DONE: MADE,
-    WarmItem.State.SKIPPED: Badge("Was there", "check", "success"),
+    WarmItem.State.SKIPPED: Badge("Already there", "check", "success"),
     WarmItem.State.FAILED: FAILED,
     WarmItem.State.CANCELLED: CANCELLED,
 }
@@ -57,16 +57,20 @@ RUN_BADGES = {
     WarmRun.State.CANCELLED: CANCELLED,
 }
 PRUNE_BADGES = {
-    PruneRun.State.PLANNED: Badge("Planned", "checklist", "neutral", "Nothing goes before staff confirm it."),
+    PruneRun.State.PLANNED: Badge(
+        "Planned", "checklist", "neutral", "Nothing is removed until staff confirm it."
+    ),
     PruneRun.State.RUNNING: Badge("Under way", "hourglass_top", "info", is_settled=False),
     PruneRun.State.DONE: Badge("Done", "check_circle", "success"),
     PruneRun.State.STOPPED: Badge("Stopped", "stop_circle", "neutral"),
-    PruneRun.State.FAILED: Badge("Cut off", "error", "warning", "Given up; the next prune makes a new list."),
+    PruneRun.State.FAILED: Badge(
+        "Cut off", "error", "warning", "It ended early; the next clean-up makes a new list."
+    ),
 }
 
 
 def badges_of(clips: Iterable[Clip]) -> dict[str, Badge]:
-    """How each clip stands, by its hash: two queries, for those that are not there."""
+    """The badge of each clip by its content hash. Two queries, or none if every clip is there."""
     clips = list(clips)
     missing = {clip.pk: clip.content_hash for clip in clips if not clip.is_ready}
     gone = gone_models() if missing else frozenset[str]()

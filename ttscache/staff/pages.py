@@ -1,4 +1,4 @@
-"""What the staff pages of all our models share: who may do what, and how they ask before they act."""
+"""Base classes of our staff pages: permissions, and confirmation pages before an action."""
 
 from __future__ import annotations
 
@@ -18,37 +18,38 @@ from ttscache.conf import conf
 from ttscache.staff.wording import being_made_in_words, in_words, listed
 from ttscache.warming import Plan
 
-ROUNDING_USD = 1e-9
+ROUNDING_USD = 1e-9  # a form carries prices with nine decimals
 ASK_TO_MAKE = {"title": "Make missing clips", "verb": "Make them"}
 ASK_TO_MAKE_AGAIN = {
     "verb": "Make them again",
-    "more": "Until a new one is there the old one plays, and if it cannot be made the old one stays.",
+    "more": "The old clip plays until the new one is ready, and stays if the new one cannot be made.",
 }
 
 
 class StaffAdmin(ModelAdmin):  # type: ignore[misc]
     list_per_page = 50
     warn_unsaved_form = True
-    confirmation_template = "ttscache/staff/confirm.html"  # an app's own may extend it, to say more
+    confirmation_template = "ttscache/staff/confirm.html"  # an app may extend it with a template of its own
 
-    # who may
+    # permissions
     def has_make_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Have clips made, which costs money."""
+        """Whether the user may make clips, which costs money."""
         return self.has_view_permission(request) and request.user.has_perm("ttscache.make_clip")
 
-    # what was chosen in a list
+    # actions of a list
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        # Django filters by these ids unchecked: a malformed one would end in a 500.
         key = self.opts.pk
         try:
             for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME):
                 key.run_validators(key.to_python(chosen))
         except ValidationError as error:
-            raise BadRequest("what was chosen is not in this list") from error
+            raise BadRequest("the chosen rows are not in this list") from error
         return super().response_action(request, queryset)
 
-    # the page of one thing
+    # the page of one object
     def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
-        """What the page of one thing shows besides its form; None where it is a new one."""
+        """Further context for the page of one object. `object_id` is None on the page for a new one."""
         return {}
 
     def changeform_view(
@@ -68,20 +69,20 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
         return found
 
     def show(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
-        """A page of our own, in the frame of the staff pages."""
+        """Render a page of our own in the frame of the staff pages."""
         request.current_app = self.admin_site.name
         return TemplateResponse(request, template, {**self.admin_site.each_context(request), **context})
 
-    # asking first
+    # before an action
     def ask(self, request: HttpRequest, **question: Any) -> TemplateResponse:
-        """A page that says what would happen, and goes ahead when it is sent back."""
+        """Render a confirmation page. It posts `confirmed` to the same address; see `has_said_yes`."""
         return self.show(request, self.confirmation_template, **question)
 
     def ask_to_make(self, request: HttpRequest, planned: Plan, **question: Any) -> TemplateResponse:
-        """At the price of the plan, which comes back with the yes."""
+        """Ask with the plan's price. The form sends the price back, so that a yes covers no higher one."""
         if has_said_yes(request):
             self.message_user(
-                request, "It costs more by now than when you looked. This is how it is now.", messages.WARNING
+                request, "The price has risen since you looked. Please check it again.", messages.WARNING
             )
         words = ASK_TO_MAKE_AGAIN if planned.remake else ASK_TO_MAKE
         summary = in_words(planned, "made again" if planned.remake else "missing")
@@ -92,7 +93,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
     def make_after_a_yes(
         self, request: HttpRequest, planned: Plan, make: Callable[[], None], *, back: str, **question: Any
     ) -> HttpResponse:
-        """Ask at the price of the plan; then `make`, which notes who did it, and go back."""
+        """Ask with the plan's price; then call `make`, which logs who did it, and redirect to `back`."""
         return self.make_or_ask(request, planned, make, back=back, **question) or redirect(back)
 
     def make_or_ask(
@@ -104,7 +105,7 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
         asks: bool = True,
         **question: Any,
     ) -> HttpResponse | None:
-        """Call `make`, which notes who did it, and tell; or return the question to answer before that."""
+        """Call `make`, which logs who did it, and tell the user; or return the question to answer first."""
         if planned.missing:
             if asks and not has_said_yes(request, planned):
                 return self.ask_to_make(request, planned, **question)
@@ -112,24 +113,24 @@ class StaffAdmin(ModelAdmin):  # type: ignore[misc]
             self.message_user(request, being_made_in_words(planned), messages.SUCCESS)
         elif planned.remake:
             says = (
-                "Nothing to make again: no clip is there, it is being made already, or its voice model was "
-                "switched off."
+                "Nothing can be made again: there is no clip yet, it is already being made, or its voice "
+                "model was switched off."
             )
             self.message_user(request, says, messages.INFO)
         else:
-            says = "Every clip is there; nothing has to be made."
+            says = "All clips are ready; there is nothing to make."
             self.message_user(request, says, messages.SUCCESS)
         return None
 
-    # saying afterwards
+    # after an action
     def log_and_tell(self, request: HttpRequest, thing: Model, says: str) -> None:
-        """Note it in the history of the thing, and tell whoever did it."""
+        """Write the sentence into the object's history and show it to the user."""
         self.log_change(request, thing, says)
         self.message_user(request, says, messages.SUCCESS)
 
 
 class ReadOnlyAdmin(StaffAdmin):
-    """Pages that show what the system wrote; nobody edits it by hand."""
+    """Pages for rows that only the system writes."""
 
     warn_unsaved_form = False
 
@@ -144,7 +145,7 @@ class ReadOnlyAdmin(StaffAdmin):
 
 
 def column(title: str, field: str, shown: Callable[[Any], str]) -> Callable[[Any, Model], str]:
-    """A column of a list, or a line of a page, that words one field."""
+    """A column of a list, or a line of a page, that shows one field through `shown`."""
 
     @admin.display(description=title, ordering=field)
     def cell(pages: Any, row: Model) -> str:
@@ -154,12 +155,12 @@ def column(title: str, field: str, shown: Callable[[Any], str]) -> Callable[[Any
 
 
 def is_asked_first(request: HttpRequest, planned: Plan) -> bool:
-    """Whether a press is not enough: it costs more than TTS_ASK_ABOVE_USD, or than the button has shown."""
+    """Whether to ask first: the price is above TTS_ASK_ABOVE_USD, or above the price on the button."""
     return planned.cost_usd > min(_shown_usd(request) + ROUNDING_USD, conf().ask_above_usd)
 
 
 def has_said_yes(request: HttpRequest, planned: Plan | None = None) -> bool:
-    """Whether this is the answer to a question; with a plan, to one that has named at least its price."""
+    """Whether the request confirms a question. With a plan, it must have shown at least its price."""
     said = request.method == "POST" and "confirmed" in request.POST
     if planned is None or "shown_usd" not in request.POST:
         return said

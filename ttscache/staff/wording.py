@@ -1,4 +1,4 @@
-"""Moments, prices and plans, as staff pages word them."""
+"""Moments, prices and plans in the words of the staff pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ttscache.accounting.prices import list_price_usd
 from ttscache.models import Clip, PruneRun
 from ttscache.warming import Plan
 
-MOST_LINES = 200  # of a list that staff are to read
+MOST_LINES = 200  # clips that a confirmation page lists
 
 OUTCOMES = {
     "memory": "At once, from memory",
@@ -21,7 +21,7 @@ OUTCOMES = {
     "database": "At once, from the database",
     "storage": "At once, from storage",
     "edge": "At once, from the network's edge",
-    "collapsed": "Joined one being made",
+    "collapsed": "Waited for audio already being made",
     "generated": "Made while the listener waited",
     "failed": "Failed",
     "fallback": "Spoken by the embedded voice instead",
@@ -33,7 +33,7 @@ def moment(when: datetime | None) -> str:
 
 
 def price(usd: float) -> str:
-    """For people: rounded up to a tenth of a cent, and never a price of nothing."""
+    """US dollars in words, to the cent from $1 on and to a tenth of a cent below, which is the least."""
     if usd <= 0:
         return "free of charge"
     return f"about ${usd:,.2f}" if usd >= 1 else f"about ${max(usd, 0.001):.3f}"
@@ -50,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a plan would make, clip by clip; `more` are not named."""
+    """The clips that a plan would make, a line each; `more` counts those beyond MOST_LINES."""
 
     lines: tuple[Line, ...]
     more: int
@@ -72,12 +72,12 @@ def listed(planned: Plan) -> Listing:
 
 
 def words_of(clip: Clip, most_characters: int) -> str:
-    """The beginning of its text; none where it was made of what one person said."""
+    """The beginning of the clip's text; "(private)" for a clip that may quote a listener."""
     return "(private)" if clip.is_private else truncatechars(clip.content_text, most_characters)
 
 
 def in_words(planned: Plan, state: str = "missing") -> str:
-    """How many clips, in characters and money."""
+    """One sentence about the missing clips of a plan: number, characters, price."""
     number = len(planned.missing)
     if not number:
         return f"No clip is {state}."
@@ -90,12 +90,12 @@ def being_made_in_words(planned: Plan) -> str:
 
 
 def removed_in_words(run: PruneRun) -> str:
-    """How many clips, in bytes and in money."""
+    """One sentence about the clips that a prune removed: number, bytes, price to make them again."""
     clips = "1 clip is removed" if run.removed == 1 else f"{run.removed:,} clips are removed"
     cost = price(run.remake_cost_microusd / 1e6)
-    return f"{clips}: {filesizeformat(run.freed_bytes)}, to make again {cost}."
+    return f"{clips}: {filesizeformat(run.freed_bytes)}, {cost} to make again."
 
 
 def dollars(microusd: int) -> str:
-    """To the hundredth of a cent; empty where there is none."""
+    """US dollars to a hundredth of a cent; empty for zero."""
     return f"${microusd / 1e6:,.4f}" if microusd else ""

@@ -76,6 +76,6 @@ def step(begin: datetime, scope: Scope) -> str:
 
 @register.simple_block_tag
 def how(content: str, of: str) -> str:
-    """How a figure is counted, to be opened under it. The words may stand on several lines of a template."""
-    words = mark_safe(" ".join(content.split()))  # noqa: S308 - the block has been rendered, and escaped, already
-    return render_to_string("ttscache/staff/how.html", {"of": of, "formula": words})
+    """The note "How is this counted?" with the text of the block. `of` tells screen readers which figure."""
+    formula = mark_safe(" ".join(content.split()))  # noqa: S308 - the template has escaped its variables
+    return render_to_string("ttscache/staff/how.html", {"of": of, "formula": formula})

@@ -1,4 +1,4 @@
-"""Clips made ahead: plan them, start runs, see runs to their end. Other modules here are imported by name."""
+"""Clips made ahead: plan, start, steer and settle runs. Import the other modules of this package by name."""
 
 from ttscache.speech import ClipSpec
 from ttscache.warming.plan import Plan, plan, record

@@ -1,7 +1,7 @@
-"""Last takes: all that a voice could still be asked for, made before its model is switched off.
+"""Last takes: all clips that a voice may still need, made before its model is switched off.
 
-What listeners hear, what waits, drafts, system clips and the bank come from the app above. The reflections
-that were declared fit for others are added here; those that are asked for most are among them.
+The app above names the texts: published, waiting, drafts, system clips and the reflection bank. This module
+adds the shareable reflections, which include the most requested ones.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from ttscache.warming.runs import protect, start_run
 
 @dataclass(frozen=True, slots=True)
 class LastTakes:
-    """Everything for the listener voices whose model retires. `shareable` are the reflections among them."""
+    """The clips for all listener voices whose model retires. `shareable` are the reflections among them."""
 
     planned: Plan
     shareable: frozenset[str] = frozenset()  # content hashes
 
 
 def retiring_models() -> list[str]:
-    """The models that listeners hear now and that have a last day ahead, the soonest first."""
+    """The models that listeners hear now and that will be switched off, the soonest first. Raises Error."""
     models = {live_rendition(voice).model for voice in conf().listener_voices}
     days = {model: retirement.shutdown_date(model) for model in models if not retirement.is_retired(model)}
     return [model for _, model in sorted((day, model) for model, day in days.items() if day is not None)]
 
 
 def find_last_takes() -> LastTakes:
-    """Empty where no voice that listeners hear is about to be switched off. Writes nothing. Raises Error."""
+    """Plan the last takes; empty if no listener voice is about to be switched off. Raises Error."""
     retiring = frozenset(retiring_models())
     if not retiring:
         return LastTakes(Plan(()))
     texts = list(hooks.installed().texts_to_keep())
     reflections = _shareable_reflections({spec.speech.text for spec in texts})
     planned = plan(spec for spec in (*texts, *reflections) if spec.speech.model in retiring)
-    # What is on record as a person's own words is never kept: it would be paid for in vain.
+    # A text on record as a person's own words is never stored, so its clip would be paid for in vain.
     clips = tuple(clip for clip in planned.clips if clip.content_type != ContentType.RESPONSE)
     return LastTakes(Plan(clips), frozenset(spec.speech.content_hash for spec in reflections))
 
 
 def make_last_takes(takes: LastTakes, *, requested_by: str) -> list[WarmRun]:
-    """Start a run for each model, or join the one that is at work."""
+    """Start a run for each model, or join its active run."""
     by_model: defaultdict[str, list[ClipSpec]] = defaultdict(list)
     for clip in takes.planned.clips:
         by_model[clip.model].append(ClipSpec(clip.request, clip.content_type))
@@ -60,7 +60,7 @@ def make_last_takes(takes: LastTakes, *, requested_by: str) -> list[WarmRun]:
 @transaction.atomic
 def _make(model: str, specs: list[ClipSpec], shareable: frozenset[str], requested_by: str) -> WarmRun:
     protect(specs)
-    # A text is fit for others in any voice. Declared before it is spoken, for whoever asks for it meanwhile.
+    # A text is fit for others in any voice. Record that first: a listener may request the clip meanwhile.
     reflections = (spec.speech for spec in specs if spec.speech.content_hash in shareable)
     Clip.objects.record_all(reflections, ContentType.ANALYSIS, are_shareable=True)
     return start_run(
@@ -69,7 +69,10 @@ def _make(model: str, specs: list[ClipSpec], shareable: frozenset[str], requeste
 
 
 def _shareable_reflections(known_texts: set[str]) -> list[ClipSpec]:
-    """Those on record in whatever voice, for all voices. The bank's are known: their lexicon is by voice."""
+    """Shareable texts on record in any voice, for all voices.
+
+    Texts of the bank are in `known_texts`: their lexicon differs by voice, so they come ready from above.
+    """
     shared = Clip.objects.filter(content_type=ContentType.ANALYSIS, is_shareable=True)
     texts = shared.order_by("content_text").values_list("content_text", flat=True).distinct()
     return [

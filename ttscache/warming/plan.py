@@ -1,4 +1,4 @@
-"""Which clips there are to make, and what that costs, before anything is paid for."""
+"""Plans: which clips are missing, and what they cost, before anything is paid for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ttscache.speech import ClipSpec, SpeechRequest
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do. With `remake`, clips that are there are made once more."""
+    """The clips that a run would make. With `remake`, it also makes those that are ready."""
 
     clips: tuple[Clip, ...]
     remake: bool = False
@@ -33,9 +33,9 @@ class Plan:
 
 
 def plan(specs: Iterable[ClipSpec], *, remake: bool = False) -> Plan:
-    """Look up each clip once, in the order given. Writes nothing: clips not on record are unsaved.
+    """Look up each clip once, in the order given. Writes nothing: clips not on record are unsaved objects.
 
-    To `remake` leaves out the clips whose model has retired: what is there is all there will ever be.
+    With `remake`, clips whose model has retired are left out, because they cannot be made again.
     """
     in_order = {spec.speech.content_hash: spec for spec in specs}
     if remake:
@@ -56,7 +56,7 @@ def plan(specs: Iterable[ClipSpec], *, remake: bool = False) -> Plan:
 
 
 def record(specs: Iterable[ClipSpec]) -> None:
-    """Put on record what is new; in one order, so that two callers do not wait for each other."""
+    """Put new clips on record. All callers write in one order: any other could deadlock on PostgreSQL."""
     by_type: defaultdict[str, list[SpeechRequest]] = defaultdict(list)
     for spec in specs:
         by_type[spec.content_type].append(spec.speech)

@@ -1,7 +1,6 @@
-"""The reflections that are asked for most: spoken in every listener voice, and at hand on every host.
+"""The most requested reflections: made in every listener voice, and copied to every host.
 
-Only texts that were declared fit for others are looked at: what was said to one person is not counted, listed
-or made here.
+Only shareable texts count. A reflection for one person is never counted, listed or made here.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ from ttscache.warming.runs import protect, start_run
 
 MOST_TEXTS = 100
 WINDOW_DAYS = 30
-FETCHED_AT_ONCE = 10  # whoever fetches has other things to do as well
+FETCHED_AT_ONCE = 10  # housekeeping has other work to do between two calls
 
 
 @dataclass(frozen=True, slots=True)
 class PopularReflection:
-    """A reflection, and how often it was asked for, in whatever voice and rendition."""
+    """A reflection, and how often it was requested in all voices and renditions."""
 
     text: str
     requests: int
 
 
 def most_requested(limit: int = MOST_TEXTS, days: int = WINDOW_DAYS) -> list[PopularReflection]:
-    """The texts asked for in the last so many days (UTC), most often first."""
-    # The ORM knows no relation between the two tables: clips come and go, their days stay.
+    """The texts requested most in the last `days` (UTC), the most frequent first."""
+    # The ORM cannot join the two tables: rows of DailyRequests outlive their clips, so there is no key.
     quote = connection.ops.quote_name
     sql = (
         "SELECT clip.content_text, SUM(clip_day.requests) AS asked_for"  # noqa: S608 - names of tables
@@ -54,14 +53,14 @@ def most_requested(limit: int = MOST_TEXTS, days: int = WINDOW_DAYS) -> list[Pop
 
 
 def make_popular() -> WarmRun | None:
-    """Make them in every listener voice, and hold exactly these clips; None where there are none."""
-    return _make(most_requested())  # counted before anything is locked
+    """Make the popular reflections in every listener voice, and pin exactly these clips. None if none."""
+    return _make(most_requested())  # count before the transaction locks anything
 
 
 @transaction.atomic
 def _make(texts: list[PopularReflection]) -> WarmRun | None:
     renditions = [live_rendition(voice) for voice in conf().listener_voices]
-    # A voice that is being prepared has them as well by the time it takes over.
+    # A pending rendition needs them too by the time it takes over.
     renditions += [row.spec for row in Rendition.objects.pending().order_by("pk")]
     specs = [
         ClipSpec(rendition.request(reflection.text), ContentType.ANALYSIS)
@@ -69,7 +68,7 @@ def _make(texts: list[PopularReflection]) -> WarmRun | None:
         for rendition in renditions
     ]
     protect(specs)
-    # A text is fit for others in any voice. Declared before it is spoken, for whoever asks for it meanwhile.
+    # A text is fit for others in any voice. Record that first: a listener may request the clip meanwhile.
     Clip.objects.record_all((spec.speech for spec in specs), ContentType.ANALYSIS, are_shareable=True)
     specs = _fit_for_others(specs)
     replace_pins({Pin.Reason.FREQUENT: {spec.speech.content_hash for spec in specs}})
@@ -79,7 +78,7 @@ def _make(texts: list[PopularReflection]) -> WarmRun | None:
 
 
 def _fit_for_others(specs: list[ClipSpec]) -> list[ClipSpec]:
-    """Not what is on record as a person's own words: never kept, it would be paid for every night."""
+    """Leave out texts on record as a person's own words: never stored, they would be paid for every night."""
     shareable = Clip.objects.filter(is_shareable=True)
     found = shareable.filter(content_hash__in=[spec.speech.content_hash for spec in specs])
     hashes = set(found.values_list("content_hash", flat=True))
@@ -88,7 +87,7 @@ def _fit_for_others(specs: list[ClipSpec]) -> list[ClipSpec]:
 
 # --- on this host -----------------------------------------------------------------------------------------
 def keep_at_hand(cache: SpeechCache) -> None:
-    """Have the file tier keep them, and fetch some that it lacks. Nothing is made. Raises TierError."""
+    """Have the file tier keep the popular clips, and fetch some that it lacks. Raises TierError."""
     for tier in cache.tiers.local:
         if isinstance(tier, FileTier):
             kept = list(_that_find_room(tier.room_for_kept_bytes))
@@ -100,7 +99,10 @@ def keep_at_hand(cache: SpeechCache) -> None:
 
 
 def _that_find_room(room_bytes: int) -> Iterator[str]:
-    """Those that are made, in a fixed order, as many as fit: more would push each other out for ever."""
+    """The popular clips that are ready, in a fixed order, as many as fit.
+
+    With more than fit, the clips would push each other out of the tier for ever.
+    """
     with as_tier_error():
         held = Pin.objects.in_force().filter(reason=Pin.Reason.FREQUENT).values("content_hash")
         clips = Clip.objects.with_audio().filter(content_hash__in=held)

@@ -1,7 +1,7 @@
-"""Makes the clips that a listener will probably request next; an installed hook says which those are.
+"""Makes the clips that a listener will probably request next. The app above says which ones follow a clip.
 
-A request only drops its key here. One thread of each web process, which housekeeping starts and stops, looks
-up what follows and queues it.
+A request only leaves its key here. One thread of each web process, which housekeeping starts and stops, looks
+up the clips that follow and queues them.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ logger = logging.getLogger(__name__)
 WhatFollows = Callable[[str], Sequence[ClipSpec]]
 
 MOST_WAITING = 1_000
-MOST_SEEN, SEEN_SECONDS = 10_000, 60
+MOST_SEEN, SEEN_SECONDS = 10_000, 60  # a clip requested again within a minute has its followers queued
 
 
 class Prefetcher:
-    """One thread, from `start` to `stop`. `what_follows` is given a content hash."""
+    """One thread, from `start` to `stop`. `what_follows` gets the content hash of a requested clip."""
 
     def __init__(self, what_follows: WhatFollows) -> None:
         self._what_follows = what_follows
@@ -44,11 +44,11 @@ class Prefetcher:
 
     def stop(self) -> None:
         self._is_over.set()
-        self.note_request("")  # wakes it
+        self.note_request("")  # wakes the thread
         self._thread.join(timeout=1)
 
     def note_request(self, content_hash: str) -> None:
-        """A listener requests this clip now. No query, no wait, no error: if too many wait, it is dropped."""
+        """Note that a listener requests this clip. Never blocks and never raises: a full queue drops it."""
         if content_hash in self._seen:
             return
         try:
@@ -66,9 +66,9 @@ class Prefetcher:
                 with returning_connections():  # the next key may be long in coming
                     self._prefetch(content_hash)
             except Error:
-                logger.debug("Nothing is made ahead of listeners while the database is away.")
+                logger.debug("Prefetching waits for the database.")
             except Exception:
-                logger.exception("Prefetching failed; it goes on.")
+                logger.exception("Prefetching one clip failed.")
 
     def _prefetch(self, content_hash: str) -> None:
         specs = self._what_follows(content_hash)
@@ -81,7 +81,7 @@ _prefetcher: Prefetcher | None = None
 
 
 def start_prefetching() -> None:
-    """Begin in this process, unless it is switched off."""
+    """Start the prefetcher of this process, unless TTS_PREDICT_AHEAD switches it off."""
     global _prefetcher  # noqa: PLW0603 - one per process
     if _prefetcher is None and conf().predict_ahead:
         _prefetcher = Prefetcher(hooks.installed().what_follows).start()
@@ -96,6 +96,6 @@ def stop_prefetching() -> None:
 
 def note_request(content_hash: str) -> None:
     """Tell the prefetcher of this process, if it has one."""
-    prefetcher = _prefetcher  # which is gone when the process ends
+    prefetcher = _prefetcher  # another thread may set it to None at any moment
     if prefetcher is not None:
         prefetcher.note_request(content_hash)

@@ -1,4 +1,4 @@
-"""How far a run has come, and when it will probably end."""
+"""The progress of a run, and when it will probably end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from ttscache.warming.time_estimate import seconds_left
 
 
 def progress_of(run: WarmRun) -> dict[str, Any]:
-    """How far a run has come. `characters` and `cost_usd` are of the clips that were not there before it."""
+    """The fields of GET /api/warm-runs/<id>.
+
+    `characters` and `cost_usd` (list price) leave out the clips that were there before the run.
+    """
     state = WarmItem.State
     ended = Q(state__in=[state.DONE, state.SKIPPED, state.FAILED])
     lately = Q(finished_at__gte=run.at_work_since or timezone.now())

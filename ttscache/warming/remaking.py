@@ -1,7 +1,7 @@
-"""Clips made again: a good clip is replaced by a fresh one of the same words in the same voice.
+"""Remakes: a good clip is replaced by a new take of its words in its voice.
 
-The old clip plays until the new one is stored, and stays where that fails. Two requests pay once: a clip that
-is being remade is not planned again, and an item accepts any clip that is newer than its own request.
+The old clip plays until the new one is stored, and stays if that fails. Two requests pay once: a clip that is
+being remade is not planned again, and an item accepts any clip that is newer than its own request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ttscache.warming.runs import start_run
 
 
 def plan_remakes(specs: Iterable[ClipSpec]) -> Plan:
-    """The clips that are there, can be made again, and are not being remade already. Writes nothing."""
+    """The ready clips that can be made again and are not being remade already. Writes nothing."""
     made = [clip for clip in plan(specs, remake=True).clips if clip.is_ready]
     under_way = {pk for pk, item in latest_remakes(made).items() if is_under_way(item)}
     return Plan(tuple(clip for clip in made if clip.pk not in under_way), remake=True)

@@ -1,4 +1,4 @@
-"""How often a clip may fail before it waits for staff to retry it: each try may cost."""
+"""How often a clip may fail before it waits for staff. Each try may cost money."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from ttscache.models import Clip, WarmItem, in_batches
 
-MOST_TRIES = 24  # for a day, once an hour
+MOST_TRIES = 24  # the hourly schedule reaches it within a day
 
 
 def exhausted(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
-    """The clips that failed MOST_TRIES times since they were last there, whoever requested them."""
+    """Ids of the clips that failed MOST_TRIES times since they were last ready, in any run."""
     found = (
         _too_often(WarmItem.objects.filter(clip__in=some)) for some in in_batches([clip.pk for clip in clips])
     )
@@ -22,7 +22,7 @@ def exhausted(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
 
 
 def exhausted_clips(missing: QuerySet[Clip]) -> QuerySet[Clip]:
-    """Those of these missing clips that failed MOST_TRIES times, looked up in one query."""
+    """The clips among `missing` that failed MOST_TRIES times, as one query."""
     return missing.filter(
         pk__in=_too_often(WarmItem.objects.filter(clip__in=missing.order_by().values("pk")))
     )
@@ -30,6 +30,7 @@ def exhausted_clips(missing: QuerySet[Clip]) -> QuerySet[Clip]:
 
 def _too_often(items: QuerySet[WarmItem]) -> QuerySet[WarmItem, uuid.UUID]:
     state = WarmItem.State
+    # Items get ascending keys, so a later try of the clip has a larger one.
     there_since = WarmItem.objects.filter(
         clip=OuterRef("clip"), pk__gt=OuterRef("pk"), state__in=[state.DONE, state.SKIPPED]
     )

@@ -1,4 +1,4 @@
-"""Many clips made ahead: the life of a run from its start to its end.
+"""The life of a warm run, from its start to its end.
 
 A run is a list of items in the database, each a clip with a lane, a state and a reason. `worker` makes them.
 """
@@ -31,7 +31,7 @@ from ttscache.warming.retry_limit import exhausted
 logger = logging.getLogger(__name__)
 
 FAILED_LATELY = timedelta(hours=1)
-WAS_THERE = "Was there already."
+WAS_THERE = "It was already there."
 CANCELLED = "The run was cancelled before its turn came."
 CANCELLED_UNDER_WAY = "The run was cancelled while this was being made."
 
@@ -49,15 +49,15 @@ def start_run(
 ) -> WarmRun:
     """Protect, record, plan and queue these clips: in the active run of this scope, or in a new one.
 
-    `scope` is a key that stays the same when what it stands for is renamed; `name` says it in words, and a
-    run that is joined takes the latest. A joined run's clips change to the faster lane of the two.
+    `scope` is a key that survives a renaming of what it stands for. `name` is for people; a run that is
+    joined takes the new name, and its clips move to the faster lane of the two.
 
-    `remake` makes clips again that are there: the old clip plays until then, and stays where that fails.
-    `automatic` means that no staff member requested it: clips that failed MOST_TRIES times are left out, as
-    each try may cost, and in the lane of listeners also those that failed within the last hour.
+    `remake` also makes clips that are ready: the old clip plays until then, and stays if that fails.
+    `automatic` means that no staff member requested the run: it leaves out clips that failed MOST_TRIES
+    times, because each try may cost, and in the prefetch lane also those that failed within the last hour.
 
-    Where nothing is missing, this returns the last run of the scope that ended well, or else a new one that
-    has ended. Workers are called when the transaction is committed.
+    If nothing is missing, this returns the last run of the scope that ended well, or a new run that has
+    already ended. Workers are called when the transaction is committed.
     """
     how = _How(
         name=name or scope,
@@ -74,23 +74,23 @@ def start_run(
 def queue_missing(
     scope: str, specs: Iterable[ClipSpec], *, name: str = "", requested_by: str = ""
 ) -> WarmRun | None:
-    """Protect, record, plan and queue these clips; None, and nothing queued, where every clip is there."""
+    """Protect, record, plan and queue these clips. None, and no run, if every clip is ready."""
     return _queue(
         scope, list(specs), _How(name=name or scope, requested_by=requested_by, only_if_missing=True)
     )
 
 
 def protect(specs: Iterable[ClipSpec]) -> None:
-    """Touch the clips on record, so that no prune deletes them meanwhile."""
+    """Touch the clips on record, so that no prune deletes them before their run is committed."""
     Clip.objects.protect(spec.speech.content_hash for spec in specs)
 
 
 def start_automatic_run(
     scope: str, specs: Iterable[ClipSpec], *, name: str = "", requested_by: str
 ) -> WarmRun | None:
-    """Start a run that no staff member requested; None where every missing clip waits for them to."""
+    """Start a run that no staff member requested. None if nothing is missing that may be tried now."""
     listed = list(specs)
-    # The usual case, every hour for each voice: this look writes nothing and locks nothing.
+    # The usual case, every hour for each voice: look first, without a lock and without writing.
     if not plan(listed).missing:
         return None
     how = _How(name=name or scope, requested_by=requested_by, automatic=True, only_if_missing=True)
@@ -98,9 +98,9 @@ def start_automatic_run(
 
 
 def prioritize(scope: str, specs: Iterable[ClipSpec], *, requested_by: str = "") -> None:
-    """Move these clips before all that is only scheduled, in whatever run they wait.
+    """Move these clips ahead of scheduled ones, in any run where they wait.
 
-    The others start in this scope. Nothing is written where nothing is missing.
+    Missing clips that wait nowhere start in a run of this scope. If none is missing, nothing is written.
     """
     listed = list(specs)
     clips = plan(listed).missing
@@ -115,7 +115,9 @@ def prioritize(scope: str, specs: Iterable[ClipSpec], *, requested_by: str = "")
     slow = [item for item in waiting if item.lane > Lane.PREFETCH]
     if slow:
         with transaction.atomic():
-            _lock_runs(item.run_id for item in slow)
+            # Lock the runs before their items change, always in this order: in another, two callers deadlock.
+            runs = WarmRun.objects.filter(pk__in={item.run_id for item in slow})
+            list(runs.order_by("pk").select_for_update())
             for some in in_batches([item.pk for item in slow]):
                 WarmItem.objects.filter(pk__in=some).update(lane=Lane.PREFETCH)
     missing -= {item.clip.content_hash for item in waiting}
@@ -126,7 +128,7 @@ def prioritize(scope: str, specs: Iterable[ClipSpec], *, requested_by: str = "")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _How:
-    """See start_run and queue_missing."""
+    """How to queue clips; `start_run` and `queue_missing` explain the fields."""
 
     name: str
     lane: Lane = Lane.SCHEDULED
@@ -139,7 +141,9 @@ class _How:
 def _queue(scope: str, specs: Sequence[ClipSpec], how: _How) -> WarmRun | None:
     try:
         with transaction.atomic():
+            # Lock the active run first: its items may change only under this lock.
             run = WarmRun.objects.active().select_for_update().filter(scope=scope).first()
+            # Touch before planning, or a prune could delete a clip that the plan counts as ready.
             protect(specs)
             record(specs)
             planned = plan(specs, remake=how.remake)
@@ -148,7 +152,7 @@ def _queue(scope: str, specs: Sequence[ClipSpec], how: _How) -> WarmRun | None:
             if how.only_if_missing and not planned.missing:
                 return None
             if run is None and not planned.missing:
-                # It may have ended a moment ago, between somebody's look at the clips and this one.
+                # A run of this scope may have ended after the caller looked at the clips.
                 ended = (WarmRun.State.DONE, *([WarmRun.State.FAILED] if left_out else []))
                 last = WarmRun.objects.filter(scope=scope, state__in=ended).first()
                 if last is not None:
@@ -160,11 +164,11 @@ def _queue(scope: str, specs: Sequence[ClipSpec], how: _How) -> WarmRun | None:
             added = _add_items(run, planned, how)
             settle(run)
     except IntegrityError:
-        # Another process started this scope in the same moment: now there is a run to join.
+        # Another process started this scope at the same moment: now there is a run to join.
         return _queue(scope, specs, how)
     run.refresh_from_db()
     if added:
-        who = how.requested_by or "not said who asked"
+        who = how.requested_by or "requester unknown"
         characters = sum(item.characters for item in added)
         usd = sum(item.cost_microusd for item in added) / 1e6
         says = "Warming %s: %d clips, %d characters, %.4f USD (%s)"
@@ -174,13 +178,13 @@ def _queue(scope: str, specs: Sequence[ClipSpec], how: _How) -> WarmRun | None:
 
 
 def _left_out(clips: Sequence[Clip], lane: Lane) -> frozenset[uuid.UUID]:
-    """The clips that are not tried again now unless staff request it."""
+    """The clips that an automatic run leaves out now."""
     often = _not_tried(clips)
     return often | _failed_lately(clips) if lane == Lane.PREFETCH else often
 
 
 def _not_tried(clips: Sequence[Clip]) -> frozenset[uuid.UUID]:
-    """The clips that failed too often, and those that the provider cannot make any more."""
+    """The clips that failed too often, and those whose model is gone."""
     if not clips:
         return frozenset()
     gone = gone_models()
@@ -198,14 +202,9 @@ def _failed_lately(clips: Iterable[Clip]) -> frozenset[uuid.UUID]:
     return frozenset(chain.from_iterable(found))
 
 
-def _lock_runs(runs: Iterable[uuid.UUID]) -> None:
-    """Lock the runs before their items change, and always in this order: two callers would deadlock."""
-    list(WarmRun.objects.filter(pk__in=set(runs)).order_by("pk").select_for_update())
-
-
 def enqueue_worker() -> None:
-    """Queue one task that makes clips; it enqueues the next while there is work and a free slot."""
-    # Not saved: the run says how it went.
+    """Queue one task that makes clips. It enqueues the next one while there is work and a free slot."""
+    # The result is not saved: the run itself records it.
     async_task("ttscache.tasks.make_queued_clips", task_name="warm clips", save=False)
 
 
@@ -214,11 +213,11 @@ def enqueue_worker_on_commit() -> None:
 
 
 def _add_items(run: WarmRun, planned: Plan, how: _How) -> list[WarmItem]:
-    """Add these clips, all on record. Returns the items that wait because of this, retried ones included."""
+    """Add these clips, all on record. Returns the items that now wait, including those that are retried."""
     planned_clips = {clip.pk for clip in planned.clips}
     there = {item.clip_id: item for item in run.items.all()}
     known = [item for item in there.values() if item.clip_id in planned_clips]
-    # Staff who request a failed clip want it retried. Without them it has one try a run: tries are counted.
+    # Staff who request a failed clip want it retried. Automatic runs try it once, as MOST_TRIES counts items.
     again = [item for item in known if item.state == WarmItem.State.FAILED and not how.automatic]
     slow = [item for item in known if item.lane > how.lane]
     for some in in_batches([item.pk for item in again]):
@@ -256,9 +255,9 @@ def _queue_again(items: QuerySet[WarmItem]) -> int:
 
 # --- a run is paused, resumed, cancelled ------------------------------------------------------------------
 def pause(run: WarmRun, because: WarmRun.Pause) -> bool:
-    """Begin no further clip of this run; clips under way are finished. False where that changes nothing.
+    """Start no further clip of this run; clips under way are finished. False if that changes nothing.
 
-    A run that staff have paused stays so; staff can also pause a run that waits for money.
+    A run that staff have paused keeps that reason. Staff can also pause a run that waits for the budget.
     """
     active = WarmRun.objects.active().filter(pk=run.pk).exclude(paused_because=WarmRun.Pause.STAFF)
     if not active.exclude(paused_because=because).update(state=WarmRun.State.PAUSED, paused_because=because):
@@ -268,7 +267,7 @@ def pause(run: WarmRun, because: WarmRun.Pause) -> bool:
 
 
 def resume(run: WarmRun, **paused_as: WarmRun.Pause) -> bool:
-    """Continue a paused run; False where it was not paused, or not `paused_because` of this."""
+    """Continue a paused run. False if it was not paused, or not for the given `paused_because`."""
     paused = WarmRun.objects.filter(pk=run.pk, state=WarmRun.State.PAUSED, **paused_as)
     if not paused.update(state=WarmRun.State.QUEUED, paused_because=""):
         return False
@@ -277,20 +276,21 @@ def resume(run: WarmRun, **paused_as: WarmRun.Pause) -> bool:
 
 
 def resume_paused(budget: Budget) -> None:
-    """Resume the runs that wait for money once the budget covers their next clip."""
+    """Resume runs that wait for the budget, once it covers their next clip."""
     for run in WarmRun.objects.filter(state=WarmRun.State.PAUSED, paused_because=WarmRun.Pause.BUDGET):
         item = run.items.filter(state=WarmItem.State.QUEUED).select_related("clip").first()
+        # A call sets aside the most that it may cost, so that much must be left.
         if item is None or budget.can_afford(most_usd(item.clip.request)):
             resume(run, paused_because=WarmRun.Pause.BUDGET)
 
 
 @transaction.atomic
 def cancel(run: WarmRun) -> bool:
-    """End a run; False where it had ended. A clip under way is paid for, so it is finished and kept."""
+    """Cancel a run; False if it had ended. A clip under way is paid for, so it is finished and kept."""
     active = WarmRun.objects.active().filter(pk=run.pk)
     if not active.update(state=WarmRun.State.CANCELLED, paused_because="", finished_at=timezone.now()):
         return False
-    # The worker that makes one of them still owns it, and reports when it is done.
+    # Keep the owner of items under way: their worker reports them when it is done.
     under_way = When(state=WarmItem.State.MAKING, then=Value(CANCELLED_UNDER_WAY))
     run.items.filter(state__in=WarmItem.OPEN).update(
         state=WarmItem.State.CANCELLED,
@@ -302,9 +302,9 @@ def cancel(run: WarmRun) -> bool:
 
 
 def retry_failed(run: WarmRun, *, requested_by: str = "") -> WarmRun | None:
-    """Retry the failed clips: in this run, or in the active run of its scope if there is one by now.
+    """Retry the failed clips: in this run, or in the active run of its scope if there is another by now.
 
-    None, and nothing changed, where none is failed any more.
+    None, and nothing is changed, if no clip is failed any more.
     """
     try:
         with transaction.atomic():
@@ -320,6 +320,7 @@ def retry_failed(run: WarmRun, *, requested_by: str = "") -> WarmRun | None:
             )
             enqueue_worker_on_commit()
     except IntegrityError:
+        # Another run of the scope is active, and there is only one: the failed clips join it.
         failed = run.items.filter(state=WarmItem.State.FAILED).select_related("clip")
         specs = [ClipSpec(item.clip.request, item.clip.content_type) for item in failed]
         remake = any(item.newer_than is not None for item in failed)
@@ -329,7 +330,7 @@ def retry_failed(run: WarmRun, *, requested_by: str = "") -> WarmRun | None:
 
 
 def settle(run: WarmRun) -> None:
-    """End the run once no item is open. The caller holds its lock, so that nobody adds items meanwhile."""
+    """End the run if no item is open. The caller holds its lock, so that nobody adds items meanwhile."""
     if run.items.filter(state__in=WarmItem.OPEN).exists():
         return
     has_failures = run.items.filter(state=WarmItem.State.FAILED).exists()
@@ -337,5 +338,5 @@ def settle(run: WarmRun) -> None:
     now = timezone.now()
     ended = WarmRun.objects.active().filter(pk=run.pk)
     if ended.update(state=state, paused_because="", started_at=Coalesce("started_at", now), finished_at=now):
-        # Robust: the run has ended, whatever becomes of this.
+        # Robust: the run has ended, and an error in this hook must not stop the other callbacks.
         transaction.on_commit(hooks.installed().run_ended, robust=True)

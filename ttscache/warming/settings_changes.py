@@ -1,9 +1,10 @@
-"""The settings say who plays each listener voice; a change of them takes the same road as a choice by staff.
+"""Settings that say who plays each listener voice. Changing them works like a choice by staff.
 
-Each installation records what its settings ask for, and follows them when they differ from that record. So a
-rendition that staff chose stays at a restart, and a host that starts again with old settings, while others
-have new ones, undoes nothing. An installation that nobody knows yet is followed too, unless another one at
-work has had the same settings for longer than a third one has had other ones: then it is an old one of many.
+Each installation records its settings and follows them only when they differ from that record. So a restart
+does not undo a choice by staff, and a host that restarts with old settings does not undo newer ones.
+
+A new installation is followed too, with one exception: if another running installation has had the same
+settings for longer than a third one has had other ones, then this is a host with old settings.
 """
 
 from __future__ import annotations
@@ -37,20 +38,20 @@ DEFAULT_CHANGES_ON = date(2027, 1, 6)
 LATER_DEFAULT_MODEL = "gpt-realtime-2.1-mini"
 
 INSTALLATIONS_KEPT = timedelta(days=30)  # since they were last seen
-FORGOTTEN_KEPT = timedelta(days=365)  # an installation that comes back later counts as a new one
+FORGOTTEN_KEPT = timedelta(days=365)  # an installation that returns later counts as new
 
 Asked = dict[str, dict[str, Any]]  # by listener voice, as JSON has it
 
 
 def follow_settings() -> None:
-    """Bring the renditions in step with the settings, where these have changed. May be called at any start.
+    """Request the renditions of the settings, if the settings have changed. Safe to call at every start.
 
-    Where a voice has no rendition yet, that of the settings plays at once; or that of an earlier system,
-    whose clips are there, until all of the new one's are. Raises Error.
+    If a voice has no rendition yet, the settings' one plays at once. After an adoption, the earlier system's
+    rendition plays until all clips of the new one are ready. Raises Error.
     """
     try:
         _follow()
-    except IntegrityError:  # another host starts for the first time in the same moment, and was quicker
+    except IntegrityError:  # another host made its first start at the same moment, and was faster
         _follow()
 
 
@@ -83,7 +84,7 @@ def _follow() -> None:
 
 
 def rendition_by_settings(listener_voice: str) -> VoiceRendition:
-    """Where TTS_MODEL is not set, with the model that this site chose when it first needed one."""
+    """The rendition of the settings. Without TTS_MODEL, its model is the one this site chose first."""
     given = conf()
     if not given.model and given.provider == "openai":
         given = replace(given, model=_default_model())
@@ -95,12 +96,12 @@ def _default_model() -> str:
     if not identity.default_model:
         identity.default_model = _chosen_default()
         DatabaseIdentity.objects.filter(pk=1, default_model="").update(default_model=identity.default_model)
-        identity.refresh_from_db()  # the choice of another host may have been first
+        identity.refresh_from_db()  # another host may have chosen first
     return identity.default_model
 
 
 def _chosen_default() -> str:
-    """A site that speaks with the provider already keeps its model, whatever the date."""
+    """The default by today's date; but a site with clips of the provider keeps the earlier default."""
     speaks_already = Rendition.objects.live().filter(provider="openai").exists() or _earlier_clips().exists()
     if speaks_already or timezone.now().date() < DEFAULT_CHANGES_ON:
         return LEGACY_MODEL
@@ -113,7 +114,7 @@ def _voices_without_rendition(specs: Mapping[str, VoiceRendition]) -> set[str]:
 
 
 def _record_first(specs: Mapping[str, VoiceRendition]) -> None:
-    """Nobody waits for anything where there was no sound before."""
+    """Give each voice without a rendition one that plays at once: there is no sound yet to keep."""
     now = timezone.now()
     for voice in sorted(_voices_without_rendition(specs)):
         spec = _earlier_rendition(voice) or specs[voice]
@@ -127,7 +128,7 @@ def _record_first(specs: Mapping[str, VoiceRendition]) -> None:
 
 
 def _earlier_rendition(listener_voice: str) -> VoiceRendition | None:
-    """The one that an earlier system spoke with, where its clips are here."""
+    """The rendition of an earlier system, or None if it left no clips in this voice."""
     if not _earlier_clips().filter(voice=listener_voice).exists():
         return None
     return VoiceRendition(provider="openai", model=LEGACY_MODEL, voice=listener_voice)
@@ -150,42 +151,44 @@ def _record(asked: Asked, since: datetime) -> None:
 
 
 def _note_seen(mine: InstallationSettings) -> None:
-    """Once a day: processes start often."""
+    """Record once a day that this installation is in use; processes start more often."""
     yesterday = timezone.now() - timedelta(days=1)
     InstallationSettings.objects.filter(pk=mine.pk, seen_at__lt=yesterday).update(seen_at=timezone.now())
 
 
 def _comes_back(asked: Asked) -> bool:
-    """Whether this installation was forgotten, and has the settings that it had then."""
+    """Whether this installation was forgotten, and still has the settings of that time."""
     mine = InstallationSettings(installation=_installation(), renditions=asked)
     return ForgottenInstallation.objects.filter(digest=mine.digest).exists()
 
 
 def _before_all(known: list[InstallationSettings]) -> datetime:
-    """So that the record of one that comes back never counts as the latest."""
+    """A time before all records, so that a returning installation never counts as the latest."""
     return min((row.since for row in known), default=timezone.now()) - timedelta(seconds=1)
 
 
 def forget_installations() -> None:
-    """Delete the records of installations that nobody has seen for INSTALLATIONS_KEPT. Called once a day.
+    """Delete records of installations not seen for INSTALLATIONS_KEPT. Runs once a day. Raises Error.
 
-    A short trace of each is kept for FORGOTTEN_KEPT. Raises Error.
+    A digest of each is kept for FORGOTTEN_KEPT, so that it undoes nothing when it returns.
     """
     now = timezone.now()
     reported = ProcessReport.objects.filter(reported_at__gt=Now() - timedelta(seconds=AT_WORK_SECONDS))
     InstallationSettings.objects.filter(host__in=reported.values("host")).update(seen_at=now)
-    latest = InstallationSettings.objects.values("pk")[:1]  # a new installation is compared with it
+    latest = InstallationSettings.objects.values("pk")[:1]  # kept: a new installation is compared with it
     away = InstallationSettings.objects.filter(seen_at__lt=now - INSTALLATIONS_KEPT)
     unseen = list(away.exclude(pk__in=list(latest.values_list("pk", flat=True))))
     with transaction.atomic():
         traces = [ForgottenInstallation(digest=row.digest, forgotten_at=now) for row in unseen]
         ForgottenInstallation.objects.bulk_create(traces, ignore_conflicts=True)
-        away.filter(pk__in=[row.pk for row in unseen]).delete()  # unless it has come back meanwhile
+        away.filter(
+            pk__in=[row.pk for row in unseen]
+        ).delete()  # `away` again: it may have returned meanwhile
     ForgottenInstallation.objects.filter(forgotten_at__lt=now - FORGOTTEN_KEPT).delete()
 
 
 def _older_settings(known: list[InstallationSettings], asked: Asked) -> InstallationSettings | None:
-    """The record at work that had these settings before another one at work changed to other ones."""
+    """A running installation with these settings, if another running one has changed to others since."""
     ago = Now() - timedelta(seconds=AT_WORK_SECONDS)
     hosts = set(ProcessReport.objects.filter(reported_at__gt=ago).values_list("host", flat=True))
     at_work = [row for row in known if row.host in hosts]

@@ -1,8 +1,8 @@
-"""One rendition takes over a listener voice from another: whole, in one transaction, or not yet.
+"""A new rendition takes over a listener voice, all at once and in one transaction.
 
 A pending rendition has a run of its own, which makes every clip that listeners may hear in that voice. Until
-all of them are there, listeners keep the old sound. The process that ends the run switches; so does each
-heartbeat, for a process that was killed in between.
+all of them are ready, listeners keep the old sound. The process that ends the run switches the voice; each
+heartbeat also looks, in case that process was killed in between.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class FailedClip:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a pending rendition is. `failed`: missing clips that nobody is making now."""
+    """The progress of a pending rendition. `failed` are missing clips that no worker will try again."""
 
     rendition: Rendition
     planned: Plan
     run: WarmRun | None
     failed: tuple[FailedClip, ...]
-    waits_for: str  # why the next clip is not being made, in words; empty where it is
+    waits_for: str  # why no clip is being made, in words; empty while one is
 
     @property
     def total(self) -> int:
@@ -55,7 +55,7 @@ class Progress:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether all that is missing has failed: nothing more happens before staff do something."""
+        """Whether every missing clip has failed, so that nothing more happens until staff act."""
         return bool(self.failed) and len(self.failed) == len(self.planned.missing)
 
     @property
@@ -63,18 +63,18 @@ class Progress:
         return [each.clip.content_hash for each in self.failed]
 
 
-# --- requested, given up ------------------------------------------------------------------------------------
+# --- requested, cancelled -----------------------------------------------------------------------------------
 @transaction.atomic
 def request_rendition(
     listener_voice: str, spec: VoiceRendition, *, requested_by: str = ""
 ) -> Rendition | None:
-    """Have this rendition play the voice as soon as all its clips are there. Returns it, pending or live.
+    """Let this rendition play the voice once all its clips are ready. Returns it, pending or live.
 
-    Settings and staff come this way. A rendition that is pending already is joined, and its failed clips are
-    tried again. One that plays already gives up whatever was pending, and returns None. Where the voice has
-    no rendition yet, or nothing is missing, the new one plays at once.
+    Both settings and staff use this. If it is already pending, its failed clips are tried again. If it
+    already plays, any pending rendition is cancelled, and this returns None. If the voice has no rendition
+    yet, or no clip is missing, the new one plays at once.
     """
-    hooks.installed().lock_texts()
+    hooks.installed().lock_texts()  # before any row, as publishing does: another order could deadlock
     live, pending = _of(listener_voice, "LIVE"), _of(listener_voice, "PENDING")
     if pending is not None and pending.spec == spec:
         _start_run(pending, requested_by)
@@ -98,7 +98,7 @@ def request_rendition(
 
 @transaction.atomic
 def cancel_rendition(rendition: Rendition) -> bool:
-    """Give it up; clips that are made stay. False where it is pending no more."""
+    """Cancel a pending rendition; its clips stay. False if it is not pending any more."""
     hooks.installed().lock_texts()
     pending = _still_pending(rendition)
     if pending is None:
@@ -110,7 +110,7 @@ def cancel_rendition(rendition: Rendition) -> bool:
 
 # --- while it is pending ------------------------------------------------------------------------------------
 def needed_clips(rendition: Rendition) -> Sequence[ClipSpec]:
-    """The clips that it needs before it may take over."""
+    """The clips that have to be ready before it takes over."""
     return hooks.installed().clips_of_voice(rendition.listener_voice, rendition.spec)
 
 
@@ -124,9 +124,9 @@ def pending_renditions() -> QuerySet[Rendition]:
 
 
 def make_pending(*, requested_by: str) -> None:
-    """Start the runs of all pending renditions again: texts were published, or a failure may be over.
+    """Queue missing clips of all pending renditions again: new texts, or failures that may be over.
 
-    Clips that failed too often wait for staff.
+    Clips that failed MOST_TRIES times wait for staff.
     """
     for rendition in pending_renditions():
         start_automatic_run(
@@ -138,12 +138,12 @@ def make_pending(*, requested_by: str) -> None:
 
 
 def continue_takeover(rendition: Rendition, *, requested_by: str) -> None:
-    """Make what is missing, failed clips included, also where that was paused."""
+    """Make the missing clips, including failed ones, and resume the run if it is paused."""
     resume(_start_run(rendition, requested_by))
 
 
 def progress_of_takeover(rendition: Rendition) -> Progress:
-    """Writes nothing."""
+    """The clips that are ready, missing and failed, and what the run waits for. Writes nothing."""
     planned = plan(needed_clips(rendition))
     run = WarmRun.objects.filter(scope=run_scope(rendition)).first()  # the latest
     failed: list[FailedClip] = []
@@ -164,7 +164,7 @@ def progress_of_takeover(rendition: Rendition) -> Progress:
 
 # --- the switch ---------------------------------------------------------------------------------------------
 def switch_ready_renditions() -> None:
-    """Have every pending rendition take over whose clips are all there."""
+    """Let every pending rendition whose clips are all ready take over."""
     for rendition in pending_renditions():
         if not plan(needed_clips(rendition)).missing:
             switch_if_ready(rendition)
@@ -172,11 +172,11 @@ def switch_ready_renditions() -> None:
 
 @transaction.atomic
 def switch_if_ready(rendition: Rendition, *, without: Collection[str] = ()) -> bool:
-    """Switch this voice, all of it, unless a clip is missing. `without`: the hashes that may be.
+    """Switch the whole voice, unless a clip is missing; False if nothing was switched.
 
-    Listeners read the words of a clip that is missing. False where nothing was switched.
+    `without` are content hashes that may be missing: listeners read those words instead.
     """
-    hooks.installed().lock_texts()  # first: nobody publishes between the look and the switch
+    hooks.installed().lock_texts()  # first: nobody must publish between the look and the switch
     pending = _still_pending(rendition)
     if pending is None:
         return False
@@ -192,7 +192,7 @@ def switch_if_ready(rendition: Rendition, *, without: Collection[str] = ()) -> b
 
 def _switch(rendition: Rendition) -> None:
     live = _of(rendition.listener_voice, "LIVE")
-    if live is not None:  # first: a voice has one live rendition
+    if live is not None:  # end it first: a constraint allows one live rendition a voice
         _end(live, Rendition.State.PAST)
     rendition.state, rendition.live_at = Rendition.State.LIVE, timezone.now()
     rendition.save(update_fields=["state", "live_at"])

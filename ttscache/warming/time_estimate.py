@@ -1,4 +1,4 @@
-"""How long it takes until clips are made: before a run, during a run, and for all that waits."""
+"""Estimates of how long clips take: before a run, during a run, and for the whole queue."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from ttscache.conf import conf
 from ttscache.models import WarmItem, WarmRun
 
 RUNS = 10
-FIRST_SECONDS = 2.0  # of a round, before any run was measured
+FIRST_SECONDS = 2.0  # assumed for a round until a run was measured
 
 
 def seconds_to_make(clips: int) -> float:
-    """Before a run: rounds of as many clips as are made at once, at the pace of the last runs. One query."""
+    """Estimate a run before it starts, at the pace of the last runs. One query.
+
+    A round makes TTS_WARM_CONCURRENCY clips at a time.
+    """
     return _rounds(clips) * _seconds_a_round()
 
 
 def seconds_left(run: WarmRun, ended: int, left: int) -> int | None:
-    """During a run: at the pace since it started or resumed. None before the first clip and while paused.
+    """Estimate a run at its pace since it started or resumed. None before its first clip, or if it is paused.
 
-    `ended` counts the clips that ended since then, `left` those that are open.
+    `ended` counts the clips that ended since then; `left` counts those that are open.
     """
     if run.state not in WarmRun.ACTIVE:
         return 0
@@ -34,13 +37,13 @@ def seconds_left(run: WarmRun, ended: int, left: int) -> int | None:
 
 
 def seconds_of_queue(waiting: int, seconds_a_clip: float) -> float:
-    """For all that waits: clips times seconds a clip, divided by the clips that are made at once."""
+    """Estimate the whole queue: clips x seconds a clip / clips made at once."""
     return waiting * seconds_a_clip / conf().warm_concurrency
 
 
 def _seconds_a_round() -> float:
     made = Count("items", filter=Q(items__state=WarmItem.State.DONE))
-    # The duration of a run that was paused does not show how long its clips took.
+    # Leave out runs that were paused: their duration does not show how long the clips took.
     ended = WarmRun.objects.filter(finished_at__isnull=False, at_work_since=F("started_at"))
     seconds = rounds = 0.0
     runs: QuerySet[Any] = ended.annotate(made=made).filter(made__gt=0).order_by("-finished_at")

@@ -1,12 +1,11 @@
 """Workers make the clips of warm runs, in parallel over the whole cluster.
 
-In django-q2 tasks or at the command line, they take one item at a time, and only while they hold one of the
-cluster's slots: TTS_WARM_CONCURRENCY leases that live as long as their process does. An item whose worker
-died is free again as soon as that worker's slot has run out. Whoever changes a run and its items locks the
-run first.
+They run in django-q2 tasks or at the command line. A worker takes one item at a time, and only while it holds
+one of the cluster's slots: TTS_WARM_CONCURRENCY leases that end with their process. The item of a dead worker
+is free again once that worker's slot has run out. Lock a run before changing its items.
 
-When the provider has no room, no worker on any host takes an item for as long as it asks. A listener's own
-request still tries.
+When the provider asks to come back later, no worker on any host takes an item until then. A listener's
+request is still tried.
 """
 
 from __future__ import annotations
@@ -46,23 +45,23 @@ from ttscache.renditions.irreplaceable import cannot_be_made_again
 from ttscache.warming.runs import WAS_THERE, pause, settle
 from ttscache.wiring import speech_cache
 
-MAX_ATTEMPTS = 3  # of a worker that dies over an item; the provider's own failures are retried by the cache
-WORK_SECONDS = 45.0  # and then the time that the last clip takes; the task's timeout allows for it
-HAND_ON_SECONDS = 0.5  # in which the clusters of other hosts look for tasks, which they do every 0.1 s
+MAX_ATTEMPTS = 3  # for items whose worker dies; the cache retries the provider's own failures
+WORK_SECONDS = 45.0  # plus the time of the last clip, for which the task's timeout leaves room
+HAND_ON_SECONDS = 0.5  # the clusters of other hosts look for tasks every 0.1 s
 OTHER_WORDS = "The voice said other words"
 MODEL_RETIRED = "It cannot be made again: the voice service has switched its model off."
-MADE_BY_ANOTHER = "Was being made already, for somebody else who asked for it."
+MADE_BY_ANOTHER = "It was already being made for another request."
 AT_WORK = (WarmRun.State.QUEUED, WarmRun.State.RUNNING)
-RATE_LIMIT = "warm-cooldown"  # no worker on any host takes an item while the provider has no room
-COOLDOWN_SECONDS = 5.0  # unless the provider says
+RATE_LIMIT = "warm-cooldown"  # while it lasts, no worker on any host takes an item
+COOLDOWN_SECONDS = 5.0  # unless the provider asks for longer
 LONGEST_COOLDOWN_SECONDS = 3600.0
 
-_turn = threading.Lock()  # threads of one process that look at once would find the same item
+_turn = threading.Lock()  # threads of one process that look at the same moment would find the same item
 
 
-# --- whether there is anything to do ----------------------------------------------------------------------
+# --- whether there is work --------------------------------------------------------------------------------
 def is_work_left() -> bool:
-    """Whether there is an item that somebody could take."""
+    """Whether there is an item that a worker could take."""
     return _takeable().exists()
 
 
@@ -72,7 +71,7 @@ def is_slot_free() -> bool:
 
 
 def is_cooling_down() -> bool:
-    """Whether the provider has asked to be left alone for a while."""
+    """Whether the provider has asked to come back later."""
     return bool(Cooldown(speech_cache().leases, RATE_LIMIT).active_reason())
 
 
@@ -87,9 +86,9 @@ def work(
     runs: Sequence[WarmRun] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Make queued clips, of these runs or of all, until none is left or the time is over.
+    """Make queued clips, of these runs or of all, until none is left or `seconds` are over.
 
-    Several are made at once, as slots are free.
+    It makes as many at once as slots are free.
     """
     _work_in(_free_slots(conf().warm_concurrency), seconds, runs, should_stop)
 
@@ -97,15 +96,16 @@ def work(
 def work_share(
     *, should_stop: Callable[[], bool] = lambda: False, when_begun: Callable[[], None] = lambda: None
 ) -> None:
-    """The same with this host's share of the slots, so that work is spread over all hosts.
+    """Make queued clips with this host's share of the slots, so that work is spread over all hosts.
 
-    The others may be called for `when_begun`. A host that has its share leaves the work to the next.
+    `when_begun` is called once the slots are taken, to call other hosts. If this host already has its share,
+    it leaves the work to the next one.
     """
     slots = _share_of_slots()
     if slots:
         _work_in(slots, WORK_SECONDS, (), should_stop, when_begun)
     elif is_slot_free():
-        time.sleep(HAND_ON_SECONDS)  # or else this host would be the next as well
+        time.sleep(HAND_ON_SECONDS)  # otherwise this host would take the next task too
 
 
 def _work_in(
@@ -125,22 +125,22 @@ def _work_in(
 
 
 def _share_of_slots() -> list[HeldLease]:
-    """What this host may have now of its part of them all, already ours."""
+    """Acquire the slots that this host may add now to reach its share."""
     leases, host = speech_cache().leases, this_host()
     counting = leases.acquire(f"warm-share:{host}")
     if counting is None:
-        return []  # two workers of one host that count at once would take its share twice
+        return []  # two workers of one host that count at the same time would take its share twice
     try:
         held = Lease.objects.filter(name__in=_slots(), owner__startswith=f"{host}:", until__gt=Now()).count()
         share = math.ceil(conf().warm_concurrency / (1 + len(hosts_at_work() - {host})))
-        # At most half of it: a worker's threads take turns on one processor, and a cluster has two workers.
+        # At most half the share: a worker's threads share one processor, and a cluster has two workers.
         return _free_slots(min(share - held, math.ceil(share / 2)))
     finally:
         leases.release(counting)
 
 
 def _free_slots(most: int) -> list[HeldLease]:
-    """So many at most, now ours."""
+    """Acquire at most so many free slots."""
     found = (speech_cache().leases.acquire(name) for name in _slots())
     return list(islice(filter(None, found), max(0, most)))
 
@@ -148,10 +148,10 @@ def _free_slots(most: int) -> list[HeldLease]:
 def _work_slot(slot: HeldLease, end: float, runs: Sequence[WarmRun], should_stop: Callable[[], bool]) -> None:
     cache = speech_cache()
     try:
-        # A slot stands for one call at a time: while a clip is kept, the voice begins with the next.
+        # A slot allows one provider call at a time. While one clip is being stored, the next one is spoken.
         with OrmThreadPool(2, thread_name_prefix="warm-item") as making:
             made: list[Future[bool]] = []
-            # One that was stopped for long may have lost its slot to another.
+            # A process that was suspended for long may have lost its slot to another.
             while time.monotonic() < end and not should_stop() and cache.leases.is_held(slot):
                 with _turn:
                     item = None if is_cooling_down() else _take(slot, runs)
@@ -163,13 +163,13 @@ def _work_slot(slot: HeldLease, end: float, runs: Sequence[WarmRun], should_stop
                 if made[-1].done() and not made[-1].result():
                     break
             for each in made:
-                each.result()  # raises what nobody reckoned with
+                each.result()  # raises unexpected errors
     finally:
         cache.leases.release(slot)
 
 
 def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
-    """Queued items, and those whose worker is gone; the faster lane first."""
+    """Queued items, and items whose worker is dead; the faster lane first."""
     alive = Lease.objects.filter(owner=OuterRef("owner"), until__gt=Now())
     items = WarmItem.objects.filter(run__in=runs) if runs else WarmItem.objects.all()
     return (
@@ -180,16 +180,16 @@ def _takeable(runs: Sequence[WarmRun] = ()) -> QuerySet[WarmItem]:
 
 
 def _take(slot: HeldLease, runs: Sequence[WarmRun]) -> WarmItem | None:
-    """The next item, now ours. Two workers may see the same one; the row count says who has it."""
+    """Take the next item. Two workers may see the same one; the row count of the update says who has it."""
     while True:
         item = _takeable(runs).select_related("clip", "run").first()
         if item is None:
             return None
         if item.attempts >= MAX_ATTEMPTS:
-            _finish(item, WarmItem.State.FAILED, "Making it ended its process again and again.")
+            _finish(item, WarmItem.State.FAILED, "Its process died each time it was being made.")
             continue
-        # The run may have been paused since. It is asked in a subquery: with a join the row count of a lost
-        # race would not be 0 on PostgreSQL.
+        # The run may have been paused since. Ask in a subquery: with a join, PostgreSQL would not report a
+        # row count of 0 for a lost race.
         taken = WarmItem.objects.filter(
             Exists(WarmRun.objects.filter(pk=OuterRef("run"), state__in=AT_WORK)),
             pk=item.pk,
@@ -208,9 +208,9 @@ def _take(slot: HeldLease, runs: Sequence[WarmRun]) -> WarmItem | None:
 
 
 def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
-    """Whether it is worth going on with the next item. `spoken`: told once the voice is free for that."""
+    """Make one item; returns whether to go on with the next. `spoken` is set once the voice is free again."""
     if item.newer_than is not None and cannot_be_made_again(item.clip):
-        _finish(item, WarmItem.State.FAILED, MODEL_RETIRED)  # since it was queued
+        _finish(item, WarmItem.State.FAILED, MODEL_RETIRED)  # the model has retired since it was queued
         return True
     try:
         state, reason = _generate(cache, item, spoken)
@@ -222,12 +222,12 @@ def _make(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> bool:
 
 
 def _generate(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> tuple[WarmItem.State, str]:
-    """How the clip came to be there. A slot stands for one provider call at a time."""
+    """Get or make the clip; returns the item's new state and the reason. Raises SpeechError."""
     clip = item.clip
     job = GenerationJob(
         clip.request, clip.content_type, parts_at_once=1, made_ahead=True, newer_than=item.newer_than
     )
-    # Whoever leads a generation looks once more before it pays, so a clip that was missing is not looked for.
+    # The leader of a generation looks again before it pays, so do not look for a clip that was missing.
     found = cache.get_or_generate(job) if clip.is_ready and not item.newer_than else cache.generate(job)
     if isinstance(found, Hit):
         return WarmItem.State.SKIPPED, WAS_THERE
@@ -241,21 +241,21 @@ def _generate(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> tuple
     return WarmItem.State.SKIPPED, MADE_BY_ANOTHER
 
 
-# --- what an error means for an item: each says whether to go on with the next one ------------------------
+# --- what an error means for an item; each handler returns whether to go on with the next one -------------
 def _fail(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
     _finish(item, WarmItem.State.FAILED, str(error.args[0]))
     return True
 
 
 def _fail_as_retired(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
-    """The others of this model fail in the same way, without a call."""
+    """Other clips of this model fail in the same way, without a provider call."""
     assert isinstance(error, ModelRetired)
     _finish(item, WarmItem.State.FAILED, error.for_staff(item.clip.model))
     return True
 
 
 def _fail_reworded(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
-    """Staff see the words that differ, where the words are theirs."""
+    """Tell staff which words differ, but only in a text that staff wrote."""
     assert isinstance(error, Reworded)
     if _is_authored(item):
         _finish(item, WarmItem.State.FAILED, _differing_words(error) or _differing_words_before(item))
@@ -264,7 +264,7 @@ def _fail_reworded(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bo
 
 
 def _is_authored(item: WarmItem) -> bool:
-    """Whether staff wrote the text. A reflection may hold what a listener said, unless it is of the bank."""
+    """Whether staff wrote the text. A reflection outside the bank may quote a listener."""
     if item.clip.content_type == ContentType.ANALYSIS:
         return Pin.objects.filter(content_hash=item.clip.content_hash, reason=Pin.Reason.BANK).exists()
     return item.clip.content_type in (ContentType.NARRATIVE, ContentType.QUESTION)
@@ -276,21 +276,20 @@ def _differing_words(error: Reworded) -> str:
 
 
 def _differing_words_before(item: WarmItem) -> str:
-    """The clip was not made again, because its words differed before: what staff were told then."""
+    """The reason given before: the cache does not try a clip again whose words have differed."""
     before = WarmItem.objects.filter(clip=item.clip, reason__startswith=f"{OTHER_WORDS}:").order_by("-pk")
     return before.values_list("reason", flat=True).first() or f"{OTHER_WORDS}."
 
 
 def _put_back_and_cool_down(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
-    """The provider, the database or this process is in trouble, and not this clip."""
+    """The trouble is with the provider, the database or this process, not with this clip."""
     _put_back(item, error)
     _cool_down(cache, error)
     return False
 
 
 def _fail_unless_down(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
-    """Late or broken answers of a provider that fails for all: the clip waits, but not for ever, because such
-    a call may cost."""
+    """If the provider fails for all clips, this one waits. But not for ever: such a call may cost money."""
     if not cache.synthesizer.circuit.is_open or item.attempts >= MAX_ATTEMPTS:
         return _fail(cache, item, error)
     _put_back(item, error, is_attempt=True)
@@ -309,7 +308,7 @@ def _wait_for_money(cache: SpeechCache, item: WarmItem, error: SpeechError) -> b
     return True
 
 
-# The most special kind decides.
+# The most derived class of an error decides.
 ON_ERROR: dict[type, Callable[[SpeechCache, WarmItem, SpeechError], bool]] = {
     SpeechError: _fail,
     ProviderError: _fail_unless_down,
@@ -325,7 +324,7 @@ ON_ERROR: dict[type, Callable[[SpeechCache, WarmItem, SpeechError], bool]] = {
 
 
 def _put_back(item: WarmItem, error: SpeechError, *, is_attempt: bool = False) -> None:
-    """The item waits for better days, and says why."""
+    """Queue the item again with the error as its reason. Unless `is_attempt`, the try does not count."""
     WarmItem.objects.filter(pk=item.pk, owner=item.owner, state=WarmItem.State.MAKING).update(
         state=WarmItem.State.QUEUED,
         owner="",
@@ -335,7 +334,7 @@ def _put_back(item: WarmItem, error: SpeechError, *, is_attempt: bool = False) -
 
 
 def _cool_down(cache: SpeechCache, error: SpeechError) -> None:
-    """Nobody takes an item for so long, on whatever host."""
+    """Stop all hosts from taking items for as long as the provider asks, within limits."""
     seconds = min(max(error.retry_after_seconds or 0, COOLDOWN_SECONDS), LONGEST_COOLDOWN_SECONDS)
     Cooldown(cache.leases, RATE_LIMIT).start(seconds, reason=error.code)
 
@@ -345,7 +344,7 @@ def _is_beyond_any_day(cache: SpeechCache, item: WarmItem) -> bool:
 
 
 def _postpone(cache: SpeechCache, item: WarmItem) -> bool:
-    """Let the others go first; False where there are none that a day's budget can pay."""
+    """Move the item to the end of its run; False if a day's budget can pay none of the others either."""
     others = item.run.items.filter(state=WarmItem.State.QUEUED).exclude(pk=item.pk).select_related("clip")
     if all(_is_beyond_any_day(cache, other) for other in others):
         return False
@@ -358,10 +357,10 @@ def _finish(item: WarmItem, state: WarmItem.State, reason: str = "") -> None:
     """Close the item, unless another worker took it over meanwhile."""
     with transaction.atomic():
         run = WarmRun.objects.select_for_update().filter(pk=item.run_id).first()
-        if run is None:
+        if run is None:  # cleaned up meanwhile
             return
         if run.state == WarmRun.State.CANCELLED and state == WarmItem.State.DONE:
-            reason = "Was being made when the run was cancelled; finished and kept."
+            reason = "It was being made when the run was cancelled, so it was finished and kept."
         WarmItem.objects.filter(pk=item.pk, owner=item.owner).update(
             state=state, reason=reason[:200], finished_at=timezone.now()
         )

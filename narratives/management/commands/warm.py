@@ -138,7 +138,7 @@ class Command(BaseCommand):
                 raise CommandError(
                     f"Stopped here after finishing the clip under way. The cluster continues with "
                     f"{', '.join(str(run.pk) for run in runs)}. To end that as well, cancel it on the staff "
-                    "pages (Warm runs).",
+                    "pages (Audio jobs).",
                     returncode=INTERRUPTED,
                 ) from None
             finally:

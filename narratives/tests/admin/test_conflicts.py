@@ -235,7 +235,7 @@ class TestAQuestionThatWasAnsweredLater:
         Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
         asked = admin_client.get(make)
         Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
-        assert "It costs more by now" in self.answered(admin_client, make, asked)
+        assert "The price has risen" in self.answered(admin_client, make, asked)
         assert not WarmRun.objects.exists()
         self.answered(admin_client, make, admin_client.get(make))
         assert WarmRun.objects.exists()

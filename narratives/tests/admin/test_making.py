@@ -127,7 +127,7 @@ class TestThePress:
 
     def test_save_and_make_without_missing_clips_saves_and_says_so(self, admin_client, heard_journey):
         page = self.press(admin_client, heard_journey, journey_form(heard_journey, title="Ours, too"))
-        assert "Every clip is there" in said(page)
+        assert "All clips are ready" in said(page)
         assert (Journey.objects.get().title, WarmRun.objects.count()) == ("Ours, too", 0)
 
     def test_save_and_make_makes_the_clips_of_a_new_text(self, admin_client, heard_journey):
@@ -225,7 +225,7 @@ class TestMakingClips:
     def test_making_clips_says_when_none_is_missing(self, admin_client, journey):
         for narrative in journey.narratives.all():
             make_clips(narrative.text)
-        assert "Every clip is there" in said(
+        assert "All clips are ready" in said(
             admin_client.get(admin_address(journey, "make_missing"), follow=True)
         )
 

@@ -101,7 +101,7 @@ class TestMakingNow:
 
     def test_making_now_skips_a_clip_that_exists_by_then(self, admin_client, heard_question):
         page = admin_client.get(deed_of(heard_question, "make"), follow=True)
-        assert "Every clip is there" in said(page)
+        assert "All clips are ready" in said(page)
 
     def test_making_now_in_an_unknown_voice_is_404(self, admin_client, heard_question):
         assert admin_client.get(deed_of(heard_question, "make", "nobody")).status_code == 404
@@ -111,7 +111,7 @@ class TestMakingAgain:
     def test_making_again_always_asks_with_count_characters_and_price(self, admin_client, heard_question):
         page = admin_client.get(deed_of(heard_question, "make_again")).content.decode()
         assert "1 clip is made again: 19 characters, free of charge." in page
-        assert "the old one plays" in page
+        assert "The old clip plays" in page
         assert not WarmRun.objects.exists()
 
     def test_making_again_keeps_the_old_clip_until_the_new_one_is_made(
@@ -127,7 +127,7 @@ class TestMakingAgain:
     def test_pressing_make_again_twice_pays_once(self, admin_client, heard_question):
         for _ in range(2):
             page = admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"}, follow=True)
-        assert "being made already" in said(page)
+        assert "already being made" in said(page)
         assert WarmItem.objects.count() == 1
 
     def test_a_failed_remake_is_shown_beside_the_old_clip(self, admin_client, heard_question):
@@ -170,7 +170,7 @@ class TestMakingAgain:
 
     def test_making_again_says_when_no_clip_has_audio(self, admin_client, heard_question):
         chosen = {"action": "make_chosen_again", "_selected_action": written(heard_question).pk}
-        assert "Nothing to make again" in said(admin_client.post(NARRATIVES, chosen, follow=True))
+        assert "Nothing can be made again" in said(admin_client.post(NARRATIVES, chosen, follow=True))
 
     def test_a_draft_that_is_ready_can_be_made_again_before_it_is_published(
         self, admin_client, heard_question

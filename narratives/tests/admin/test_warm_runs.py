@@ -51,4 +51,4 @@ class TestMakingAllThatIsPublished:
     def test_making_all_published_clips_asks_nothing_when_none_is_missing(self, admin_client, journey):
         for narrative in journey.narratives.all():
             make_clips(narrative.text)
-        assert "Every clip is there" in said(admin_client.get(self.ADDRESS, follow=True))
+        assert "All clips are ready" in said(admin_client.get(self.ADDRESS, follow=True))

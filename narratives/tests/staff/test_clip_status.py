@@ -69,7 +69,7 @@ class TestHowANarrativeSounds:
         warming.pause(publishing.warm_journey(question.journey, "nova"), WarmRun.Pause.BUDGET)
         page = admin_client.get(admin_address(question))
         assert badges(page)[:2] == ["Being made", "Not made"]
-        assert "budget is spent; this goes on by itself" in page.content.decode()
+        assert "budget is spent. This continues by itself" in page.content.decode()
 
     def test_a_text_whose_clip_failed_says_why(self, admin_client, question):
         run = publishing.warm_journey(question.journey, "nova")

@@ -1,4 +1,4 @@
-"""What can be done from the dashboard: take its figures along, have a reflection made, hide one."""
+"""The dashboard's actions: download the figures, make a reflection in another voice, hide one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ttscache.staff.wording import being_made_in_words, in_words
 
 @require_GET
 def dashboard_csv(request: HttpRequest) -> HttpResponse:
-    """The figures of the page, one a line; texts for those who may see clips."""
+    """The figures of the page as CSV, one a line. Texts are left out unless the user may see clips."""
     if not request.user.has_perm("ttscache.view_usage"):
         raise PermissionDenied
     scope = Scope.from_query(request.GET.dict())
@@ -42,7 +42,7 @@ def dashboard_csv(request: HttpRequest) -> HttpResponse:
 
 
 class DashboardPages:
-    """The addresses of the dashboard's actions, under those of clips."""
+    """Adds the addresses of the dashboard's actions to those of the clips' pages."""
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -58,7 +58,7 @@ class DashboardPages:
 
 
 def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
-    """Have a reflection that is heard often made in another voice: its price first, then the run."""
+    """Make a reflection that is heard often in another voice, after a page with the price."""
     if not request.user.has_perm("ttscache.make_clip"):
         raise PermissionDenied
     clip = get_object_or_404(shareable_reflections(), pk=pk)
@@ -71,6 +71,7 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
         question = {"title": f"Make in {voice}", "verb": "Make it", "back": reverse("admin:index")}
         return _clip_admin().ask_to_make(request, planned, summary=summary, **question)
     if planned.missing:
+        # A text that is fit for others is so in any voice. Say so before the clip can be played.
         Clip.objects.record(wanted.speech, wanted.content_type)
         Clip.objects.filter(content_hash=wanted.speech.content_hash).update(is_shareable=True)
         who = request.user.get_username()
@@ -78,7 +79,7 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
             f"reflection {wanted.speech.content_hash[:12]}, {voice}", [wanted], requested_by=who
         )
         _clip_admin().log_change(
-            request, clip, f"Asked for in the voice {voice}. {being_made_in_words(planned)}"
+            request, clip, f"Requested in the voice {voice}. {being_made_in_words(planned)}"
         )
     messages.success(request, being_made_in_words(planned))
     return redirect("admin:index")
@@ -86,11 +87,12 @@ def speak_page(request: HttpRequest, pk: Any, voice: str) -> HttpResponse:
 
 @require_POST
 def hide(request: HttpRequest, pk: Any) -> HttpResponse:
-    """Take a reflection out of the most heard, in all voices; or show it again."""
+    """Hide a reflection from the most heard, in all voices, or show it again. It plays either way."""
     if not request.user.has_perm("ttscache.change_clip"):
         raise PermissionDenied
     clip = get_object_or_404(shareable_reflections(), pk=pk)
     is_hidden = "show" not in request.POST
+    # The same words have a clip in each voice.
     shareable_reflections().filter(content_text=clip.content_text).update(is_hidden=is_hidden)
     said = "Hidden from the most heard reflections" if is_hidden else "Shown among the most heard reflections"
     _clip_admin().log_change(request, clip, f"{said}.")

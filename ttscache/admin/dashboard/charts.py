@@ -22,12 +22,12 @@ class Scale:
 
 
 def x(place: int, number: int) -> float:
-    """The middle of one of so many steps."""
+    """The middle of step `place` of `number` steps."""
     return (place + 0.5) * WIDTH / max(number, 1)
 
 
 def line(values: Sequence[float | None], scale: Scale) -> str:
-    """Broken where there is no value."""
+    """A line through the values, broken where one is None."""
     path, is_drawing = [], False
     for place, value in enumerate(values):
         if value is not None:
@@ -37,7 +37,7 @@ def line(values: Sequence[float | None], scale: Scale) -> str:
 
 
 def marks(values: Sequence[float | None], scale: Scale) -> str:
-    """A dot for each value: lines of no length, whose round ends keep their shape however wide the box is."""
+    """A dot for each value: a line of length 0, whose round ends stay round when the box is stretched."""
     return "".join(
         f"M{x(place, len(values)):.1f} {scale.y(value):.1f}h0"
         for place, value in enumerate(values)
@@ -50,7 +50,7 @@ def level(value: float, scale: Scale) -> str:
 
 
 def bars(values: Sequence[float], scale: Scale) -> str:
-    """Upright ones, with a gap of a third between them."""
+    """Vertical bars, with a gap of a third of a step between them."""
     width = WIDTH / max(len(values), 1) * 2 / 3
     floor = scale.y(scale.low)
     return "".join(
@@ -61,6 +61,6 @@ def bars(values: Sequence[float], scale: Scale) -> str:
 
 
 def floor_for(values: Sequence[float | None], target: float | None) -> float:
-    """Where a scale of percentages begins, so that what matters near 100 is seen: at 0, 50, 80, 90 or 95."""
+    """The low end of a percentage scale: 0, 50, 80, 90 or 95, so that small losses near 100 show."""
     lowest = min([value for value in values if value is not None] + ([target] if target else []), default=0.0)
     return max((floor for floor in (0.0, 50.0, 80.0, 90.0, 95.0) if floor <= lowest - 1), default=0.0)

@@ -1,4 +1,4 @@
-"""The lists behind the dashboard's numbers."""
+"""Addresses of the lists behind the dashboard's numbers."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def list_of(model: str, narrowed: Mapping[str, str]) -> str:
 
 
 def last_success_list(found: Report) -> str:
-    """The calls that were made last: those of its day, the latest first."""
+    """Successful calls since the day of the last one, the latest first."""
     last = found.provider.last_ok
     since = {"hour__gte": as_parameter(start_of_day(last))} if last else {}
     return list_of("spending", {"outcome": OK} | since)
 
 
 def as_parameter(moment: datetime) -> str:
-    """A moment as the filters of the lists read it, in UTC."""
+    """A moment in UTC, written as the lists' filters read it."""
     return f"{moment:%Y-%m-%d %H:%M:%S+00:00}"
 
 
 def of_step(begin: datetime, scope: Scope) -> dict[str, str]:
-    """For the list of figures: from its first hour to its last."""
+    """Filters for a list of figures: the hours of one step of a chart."""
     end = begin + scope.range.step
     return {"hour__gte": as_parameter(begin), "hour__lt": as_parameter(end)}

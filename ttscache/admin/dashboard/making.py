@@ -1,4 +1,4 @@
-"""What the dashboard can have made: all that is published and missing, and what could not be made lately."""
+"""Makes clips from the dashboard: missing published ones, failed ones, and last takes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Begin = Callable[[], Iterable[tuple[WarmRun, list[Clip]]]]
 
 
 def make_missing_page(request: HttpRequest) -> HttpResponse:
-    """Published clips that are not made, in one voice or in all: the price first, then the run."""
+    """Make the missing published clips of one voice or of all, after a page with the price."""
     voice = Scope.from_query(request.GET.dict()).voice
     clips = list(missing_clips(voice).defer("waveform"))
     requested_by = request.user.get_username()
@@ -40,17 +40,17 @@ def make_missing_page(request: HttpRequest) -> HttpResponse:
         scope = f"published clips, {voice or 'all voices'}"
         yield warming.start_run(scope, _wanted(clips), requested_by=requested_by), clips
 
-    return _page(request, clips, begin, title="Make what is published and missing", verb="Make them")
+    return _page(request, clips, begin, title="Make missing published clips", verb="Make them")
 
 
 def retry_page(request: HttpRequest) -> HttpResponse:
-    """Clips that failed lately, or too often, and are not there yet, each in a run of the same name as it
-    failed in."""
+    """Try failed clips again, after a page with the price. Each goes into a run of the scope it failed in."""
     clips = list(clips_to_try_again().defer("waveform"))
     requested_by = request.user.get_username()
 
     def begin() -> Iterator[tuple[WarmRun, list[Clip]]]:
         failed = WarmItem.objects.filter(clip__in=clips, state=WarmItem.State.FAILED)
+        # A clip's latest failure comes last, so it is the one that the dictionary keeps.
         items = failed.order_by("finished_at").values_list("clip", "run__scope", "run__name")
         last = {clip: (scope, name) for clip, scope, name in items}
         by_run: defaultdict[tuple[str, str], list[Clip]] = defaultdict(list)
@@ -59,20 +59,20 @@ def retry_page(request: HttpRequest) -> HttpResponse:
         for (scope, name), those in by_run.items():
             yield warming.start_run(scope, _wanted(those), name=name, requested_by=requested_by), those
 
-    return _page(request, clips, begin, title="Try again what failed", verb="Try again")
+    return _page(request, clips, begin, title="Try failed clips again", verb="Try again")
 
 
 def last_takes_page(request: HttpRequest) -> HttpResponse:
-    """All that a voice could be asked for, before its model is switched off: the price and the time first."""
+    """Make all clips a voice may need before its model is switched off, after a page with price and time."""
     if not request.user.has_perm("ttscache.make_clip"):
         raise PermissionDenied
     models = retiring_models()
     if not models:
-        messages.info(request, "No voice that listeners hear is about to be switched off.")
+        messages.info(request, "No listener voice is about to be switched off.")
         return redirect("admin:index")
     takes = find_last_takes()
     if not takes.planned.missing:
-        messages.success(request, "Every last take is there; nothing has to be made.")
+        messages.success(request, "All last takes are ready; there is nothing to make.")
         return redirect("admin:index")
     if not has_said_yes(request, takes.planned):
         asking = cast(StaffAdmin, site.get_model_admin(Clip))
@@ -90,9 +90,9 @@ def _why_and_how_long(models: Iterable[str], takes: LastTakes) -> str:
     ends = ", ".join(f"{model} on {date_format(day, 'j M Y')}" for model, day in days.items())
     minutes = math.ceil(seconds_to_make(len(takes.planned.missing)) / 60)
     return (
-        f"That takes about {minutes} min. The voice service switches off {ends}; then nobody can make them. "
-        "They are what listeners hear, what waits for them, drafts, system clips, the reflection bank and "
-        "reflections fit for others, in every voice that listeners have."
+        f"This takes about {minutes} min. The voice service switches off {ends}; after that, these clips "
+        "cannot be made. They are published texts, texts that wait to be published, drafts, system clips, "
+        "the reflection bank and reflections fit for others, in every listener voice."
     )
 
 

@@ -1,4 +1,4 @@
-"""The staff's first page: how sound fares, in numbers."""
+"""The context of the dashboard: the report, the links behind its numbers, what the user may do."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from ttscache.reports.storage import GROWTH_DAYS, NEVER_HEARD_DAYS
 from ttscache.staff.badges import RUN_BADGES
 from ttscache.warming.retry_limit import MOST_TRIES
 
-RIGHTS = {  # what the page asks for, and what somebody may then see or do
+RIGHTS = {  # `may.<name>` in the templates -> the permission for it
     "spending": "ttscache.view_spending",
     "time_to_sound": "ttscache.view_playbackstart",
     "clips": "ttscache.view_clip",
@@ -57,14 +57,15 @@ RIGHTS = {  # what the page asks for, and what somebody may then see or do
 }
 
 HOW_DAYS_ARE_COUNTED = (
-    "Days (UTC) until the day on which the provider switches the model off: by TTS_MODEL_SHUTDOWN, else by "
-    "the provider's list of models, which is read once a day, else by what OpenAI has announced. Models that "
-    "speak a listener voice now or next, and the model that writes reflections; from 60 days before."
+    "Days (UTC) until the provider switches the model off. The day comes from TTS_MODEL_SHUTDOWN, else from "
+    "the provider's list of models, which is read once a day, else from OpenAI's announcements. Shown from "
+    "60 days before, for models that speak a listener voice now or next and for the one that writes "
+    "reflections."
 )
 
 
 def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What Unfold's first page shows besides: figures, or only what needs those who may not see any."""
+    """Unfold's DASHBOARD_CALLBACK. Users who may not see figures get only their action items."""
     if not request.user.has_perm("ttscache.view_usage"):
         items = ((item, _address_for(item, request)) for item in action_items_without_figures())
         reachable = [(item, address) for item, address in items if address]
@@ -143,7 +144,7 @@ def _choices(found: Report) -> dict[str, list[ScopeChoice]]:
 
 
 def _address_for(need: ActionItem, request: HttpRequest) -> str:
-    """Where it leads; nowhere for those who may not go there."""
+    """The address of an action item; empty if the user may not go there."""
     if need.right and not request.user.has_perm(need.right):
         return ""
     route, _, query = need.address.partition("?")

@@ -1,4 +1,4 @@
-"""The dashboard's charts and tables, row by row."""
+"""The dashboard's charts and tables, prepared for its templates."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class KindChart:
 
 @dataclass(frozen=True, slots=True)
 class MoneyChart:
-    """Spent as bars, and what it would have been without the cache as a dashed line."""
+    """Spending as bars, and its price without saved audio as a dashed line."""
 
     high: float
     spent: str
@@ -140,7 +140,7 @@ class HeardRow:
 
 
 def rate_rows(found: Report) -> list[tuple[Any, str, list[Any]]]:
-    """For the table: when each step began, its list, and the rate of each kind in it; the latest first."""
+    """Rows of the table, the latest first: start of the step, address of its list, rate of each kind."""
     kinds = [kind.steps for kind in found.requests.kinds]
     rows = zip(found.scope.steps, *kinds, strict=True)
     return [(begin, usage_list(found.scope, **of_step(begin, found.scope)), cells) for begin, *cells in rows][
@@ -149,7 +149,7 @@ def rate_rows(found: Report) -> list[tuple[Any, str, list[Any]]]:
 
 
 def below_target(kinds: Iterable[Kind]) -> list[tuple[str, str, str, list[str]]]:
-    """Tone, icon, word, and the kinds that are so; far below first."""
+    """The kinds that miss their target: tone, icon, word, labels; far below comes first."""
     said = []
     for tone in ("far", "below"):
         if labels := [kind.label for kind in kinds if kind.rate.tone == tone]:
@@ -158,8 +158,9 @@ def below_target(kinds: Iterable[Kind]) -> list[tuple[str, str, str, list[str]]]
 
 
 def error_rows(found: Report) -> list[tuple[str, int, str]]:
-    """Of the voice service: all calls, all failed ones, and each class; how many, and their list."""
+    """Label, number and list address: of all calls, of all failed calls, and of each class of errors."""
     service = found.provider
+    # Figures are by the hour: begin one earlier, as the report does, to count the oldest hour whole.
     since = as_parameter(timezone.now() - LATELY - HOUR)
 
     def of(**narrowed: str) -> str:
@@ -175,7 +176,7 @@ def error_rows(found: Report) -> list[tuple[str, int, str]]:
 
 
 def kinds_stored(found: Report) -> list[tuple[str, str, int, int]]:
-    """Label, name, clips, bytes."""
+    """Label, name, clips and bytes of each content type that is stored."""
     return [
         (kind.label, kind.value, found.storage.clips.get(kind, 0), found.storage.bytes_by_kind.get(kind, 0))
         for kind in ContentType

@@ -1,4 +1,4 @@
-"""Compare all tiers with the records, and mend what does not agree."""
+"""Compare all tiers with the records, and repair differences."""
 
 from __future__ import annotations
 
@@ -17,31 +17,33 @@ UNREACHABLE = 2
 
 class Command(BaseCommand):
     help = (
-        "Reads every kept clip and compares all tiers with the records, in both directions; with --fix mends "
-        "what does not agree. Ends with 0 when all is well or mended, 1 when not, 2 when it could not look."
+        "Reads every stored clip and compares all tiers with the records, in both directions. With --fix it "
+        "repairs the differences. Exits with 0 if all agree or are repaired, 1 if not, 2 if a tier could not "
+        "be read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--fix", action="store_true", help="mend what is found")
+        parser.add_argument("--fix", action="store_true", help="repair what is found")
 
     def handle(self, *args: Any, fix: bool, **options: Any) -> None:
         found: Counter[tuple[str, str]] = Counter()
         open_problems = 0
         try:
             for finding in findings(speech_cache()):
+                # Text after a colon differs from clip to clip: count by what comes before it.
                 found[finding.tier, finding.problem.partition(":")[0]] += 1
                 open_problems += not self._deal_with(finding, fix)
         except TierError as error:
-            raise CommandError(f"The check broke off: {error}", returncode=UNREACHABLE) from error
+            raise CommandError(f"The check stopped: {error}", returncode=UNREACHABLE) from error
         for (tier, problem), number in sorted(found.items()):
             self.stdout.write(f"{tier}: {problem}: {number}")
         if open_problems:
             advice = "see above" if fix else "run it with --fix"
             raise CommandError(f"{open_problems} problems are open; {advice}.")
-        self.stdout.write(f"{found.total()} problems were mended." if found else "All tiers agree.")
+        self.stdout.write(f"{found.total()} problems were repaired." if found else "All tiers agree.")
 
     def _deal_with(self, finding: Finding, fix: bool) -> bool:
-        """Whether it is mended."""
+        """Repair or report the finding; returns whether it is repaired."""
         what = f"{finding.tier}: {finding.problem}: {finding.name}"
         if not fix or finding.mend is None:
             self.stderr.write(f"{what} ({finding.remedy})")
@@ -49,7 +51,7 @@ class Command(BaseCommand):
         try:
             finding.mend()
         except (TierError, OSError) as error:
-            self.stderr.write(f"{what} could not be mended: {error}")
+            self.stderr.write(f"{what} could not be repaired: {error}")
             return False
         self.stdout.write(f"{what}: {finding.remedy}")
         return True

@@ -22,8 +22,8 @@ from ttscache.wiring import speech_cache
 class Command(BaseCommand):
     help = (
         "Writes all clips with their records into one tar file, which import_clips reads on another server. "
-        "It may be stopped, or killed, and run again: it continues with FILE.part. A person's own words are "
-        "never in it. Ends with 1 when a clip could not be read."
+        "It may be stopped or killed and run again: it continues with FILE.part. Clips of a person's own "
+        "words are never exported. Exits with 1 if a clip could not be read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         is_pipe = file == "-"
         self._say = self.stderr if is_pipe else self.stdout
         part = Path(f"{file}.part")
-        advice = "" if is_pipe else f" What is written stays in {part}: run this again to continue."
+        advice = "" if is_pipe else f" What was written is in {part}: run this again to continue."
         try:
             if is_pipe:
                 lost = self._write(sys.stdout.buffer, archive.WrittenPart(), archive.identity_of_database())
@@ -55,15 +55,16 @@ class Command(BaseCommand):
         with archive.open_part(part) as file:
             written = archive.continue_part(file, source)
             if written.clips:
-                self._say.write(f"{part} has {written.clips} clips already.")
+                self._say.write(f"{part} already has {written.clips} clips.")
             lost = self._write(file, written, source)
+            # First to disk: after a power cut there must be no file with its final name and missing bytes.
             os.fsync(file.fileno())
-            # Within the lock: another export must not find the part between its end and its new name.
+            # Rename within the lock, or another export could open the finished part before it has its name.
             part.replace(path)
         return lost
 
     def _write(self, file: BinaryIO, written: archive.WrittenPart, source: str) -> int:
-        """How many clips could not be read."""
+        """Write the archive; returns how many clips could not be read."""
         writer = ArchiveWriter(file, position=written.position)
         total = written.planned or archive.count_exportable()
         if not written.position:
@@ -81,7 +82,7 @@ class Command(BaseCommand):
                     try:
                         writer.add(export.clip)
                     except UnusableClip as problem:
-                        # Such as one of an earlier system under a key of its own, which nobody asks for.
+                        # For example a clip of an earlier system whose key no request leads to.
                         left_out[problem.reason] += 1
                         continue
                     clips += 1
@@ -91,5 +92,5 @@ class Command(BaseCommand):
         writer.end(clips)
         self._say.write(f"{clips} clips are in the archive, {filesizeformat(audio_bytes)} written now.")
         for reason, number in sorted(left_out.items()):
-            self._say.write(f"{number} clips are not in it: {reason}.")
+            self._say.write(f"{number} clips were left out: {reason}.")
         return lost

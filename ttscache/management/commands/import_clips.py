@@ -27,9 +27,9 @@ from ttscache.wiring import speech_cache
 
 class Command(BaseCommand):
     help = (
-        "Reads the clips of an archive of export_clips into the database or the bucket, without a call to "
-        "the provider. Clips that are here and whole stay as they are. It may be stopped, or killed, and run "
-        "again. Ends with 1 when something in the archive was damaged or refused."
+        "Reads an archive of export_clips into the database or the bucket, without a call to the provider. "
+        "Clips that are already here and whole stay as they are. It may be stopped or killed and run again. "
+        "Exits with 1 if something in the archive was damaged or refused."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -46,12 +46,12 @@ class Command(BaseCommand):
             raise CommandError(f"{error}") from error
         except (TierError, Error) as error:
             why = error if isinstance(error, TierError) else "The database cannot be reached or refuses."
-            raise CommandError(f"{why} {self.added} clips came in; run this again for the others.") from error
+            raise CommandError(f"{why} {self._imported} Run this again for the others.") from error
         except OSError as error:
-            raise CommandError(f"{file}: {error.strerror}. {self.added} clips came in.") from error
+            raise CommandError(f"{file}: {error.strerror}. {self._imported}") from error
         except KeyboardInterrupt:
             raise CommandError(
-                f"Stopped. {self.added} clips came in; run this again for the others.", returncode=INTERRUPTED
+                f"Stopped. {self._imported} Run this again for the others.", returncode=INTERRUPTED
             ) from None
         self._tell(reader, file)
 
@@ -65,7 +65,9 @@ class Command(BaseCommand):
                 if refused is not None:
                     self.refused += 1
                     bar.clear()
-                    self.stderr.write(_line_of(refused))
+                    key = refused.content_hash or "no clip"
+                    self.stderr.write(f"Not imported: {key}: {refused.reason}.")
+                # The head may be missing, and the count in it too small.
                 bar.total = max(reader.head.clips if reader.head else 0, bar.n + 1)
                 bar.set_postfix_str(filesizeformat(self.audio_bytes), refresh=False)
                 bar.update()
@@ -82,22 +84,23 @@ class Command(BaseCommand):
             self.there += 1
         return None
 
+    @property
+    def _imported(self) -> str:
+        return f"{self.added} clips were imported."
+
     def _tell(self, reader: ArchiveReader, file: str) -> None:
         whole = self.added + self.there
         if reader.head is None and reader.end_clips is None and not whole and not self.refused:
-            raise CommandError(f"{file} is no archive of clips.")
+            raise CommandError(f"{file} is not an archive of clips.")
         self.stdout.write(
-            f"{self.added} clips came in, {filesizeformat(self.audio_bytes)}; {self.there} were here already."
+            f"{self.added} clips were imported, {filesizeformat(self.audio_bytes)}; "
+            f"{self.there} were already here."
         )
         problems = [f"{self.refused} problems were found, see above."] if self.refused else []
         if reader.end_clips is None:
-            problems.append("The archive ends before its end.")
+            problems.append("The archive is cut off.")
         expected = reader.head.clips if reader.end_clips is None and reader.head else reader.end_clips
         if expected is not None and expected > whole:
-            problems.append(f"{expected - whole} of its {expected} clips did not come in.")
+            problems.append(f"{expected - whole} of its {expected} clips were not imported.")
         if problems:
             raise CommandError(" ".join(problems))
-
-
-def _line_of(refused: RefusedClip) -> str:
-    return f"Not imported: {refused.content_hash or 'no clip'}: {refused.reason}."

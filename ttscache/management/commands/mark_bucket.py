@@ -1,4 +1,4 @@
-"""Say that the bucket of the settings is this database's, after it was replaced or its marker was lost."""
+"""Mark the bucket of the settings as this database's, after it was replaced or lost its marker."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from ttscache.wiring import storage_tier
 
 class Command(BaseCommand):
     help = (
-        "Marks the bucket, or its folder AWS_LOCATION, as this database's. From then on a clip that is "
-        "missing there counts as lost and is made again when it is asked for."
+        "Marks the bucket, or its folder AWS_LOCATION, as this database's. From then on, a clip that is "
+        "missing there counts as lost and is made again at its next request."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--take-over", action="store_true", help="also where it is another database's")
+        parser.add_argument(
+            "--take-over", action="store_true", help="even if it is marked as another database's"
+        )
 
     def handle(self, *args: Any, take_over: bool, **options: Any) -> None:
         storage = storage_tier()
         if storage is None:
-            raise CommandError("There is no object storage: set AWS_STORAGE_BUCKET_NAME and its kin.")
+            raise CommandError("No object storage is set up: set AWS_STORAGE_BUCKET_NAME.")
         from ttscache.tiers import bucket_marker
 
         try:
@@ -32,4 +34,4 @@ class Command(BaseCommand):
             bucket_marker.ensure(storage.bucket)
         except TierError as error:
             raise CommandError(f"{error}") from error
-        self.stdout.write(f"The bucket {storage.bucket.name} is this database's.")
+        self.stdout.write(f"The bucket {storage.bucket.name} now belongs to this database.")

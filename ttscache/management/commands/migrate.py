@@ -1,4 +1,4 @@
-"""Django's migrate, which also says what it does to the tables of the earlier system, one host at a time."""
+"""Django's migrate, run by one host at a time. It also reports what it does to an earlier system's tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ttscache.adoption.public_roles import close_public_roles
 from ttscache.adoption.steps import AdoptionPlan, CannotAdopt
 
 ADOPTION = ("ttscache", "0002_align")
-LOCK = 6_470_231_987  # any number, as long as nobody else takes it
+LOCK = 6_470_231_987  # an arbitrary key for PostgreSQL's advisory locks
 MOST_DETAILS = 20
 
 
@@ -47,7 +47,8 @@ class Command(DjangoCommand):
             for operation in migration.operations:
                 if isinstance(operation, AdoptTables):
                     self._tell("Adoption of existing tables:", operation.done, self.verbosity)
-        # Now, as the next migration may fail. What is to be adopted is closed by that, and told.
+        # After each migration, because the next one may fail. The adoption itself closes the tables it
+        # adopts, and reports it.
         close_public_roles(self._connection, besides=TABLES if self._is_adopting else ())
 
     def _planned(self) -> AdoptionPlan:
@@ -58,7 +59,7 @@ class Command(DjangoCommand):
         return plan.preview(self._connection)
 
     def _tell(self, heading: str, plan: AdoptionPlan, verbosity: int) -> None:
-        """Also where little is to be said otherwise: it happens once."""
+        """Print the steps, even with --verbosity 0: an adoption happens only once."""
         if not plan.steps:
             return
         self.stdout.write(heading, self.style.MIGRATE_HEADING)
@@ -67,10 +68,10 @@ class Command(DjangoCommand):
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Hosts that start together migrate one after the other; whoever is late finds nothing to do.
+        """Let hosts that start together migrate one after the other; the later ones find nothing to do.
 
-        The lock belongs to a transaction of a connection of its own: so it also holds behind a pooler, and
-        ends with this process.
+        The lock belongs to a transaction on a connection of its own. So it works behind a pooler, and ends
+        with this process.
         """
         if self._connection.vendor != "postgresql":
             yield
@@ -79,11 +80,12 @@ class Command(DjangoCommand):
         try:
             store.set_autocommit(False)
             with store.cursor() as cursor:
+                # A migration may take longer than the server allows a statement or an idle transaction.
                 cursor.execute("SET LOCAL statement_timeout = 0")
                 cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
                 if not cursor.fetchone()[0]:
-                    self.stdout.write("Another migrate is at work; waiting for it.")
+                    self.stdout.write("Another migrate is running; waiting for it.")
                     self.stdout.flush()
                     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
             yield

@@ -1,4 +1,4 @@
-"""Move all clips to the other permanent tier, here and now, while the site serves."""
+"""Move all clips to the other permanent tier while the site serves."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ttscache.wiring import speech_cache, storage_tier
 
 class Command(BaseCommand):
     help = (
-        "Moves all clips to object storage or to the database, each checked byte for byte before its old "
-        "bytes go. It may be stopped, or killed, and run again; --dry-run only says what there is to move."
+        "Moves all clips to object storage or to the database. Each is checked byte for byte before its old "
+        "bytes are deleted. It may be stopped or killed and run again. --dry-run only counts."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, to: str, dry_run: bool, **options: Any) -> None:
         tiers: dict[str, PermanentTier] = {tier.name: tier for tier in speech_cache().tiers.permanents}
         if len(tiers) < len(PERMANENT_TIERS):
-            raise CommandError("There is no object storage: set AWS_STORAGE_BUCKET_NAME and its kin.")
+            raise CommandError("No object storage is set up: set AWS_STORAGE_BUCKET_NAME.")
         target = tiers.pop(to)
         (source,) = tiers.values()
         self._announce(source, to)
@@ -73,9 +73,10 @@ class Command(BaseCommand):
                     else:
                         moved += 1
                         moved_bytes += move.clip.audio_file_size or 0
-                    bar.total = max(total, moved + broken)  # clips made meanwhile are moved as well
+                    bar.total = max(total, moved + broken)  # clips made meanwhile are moved too
                     bar.set_postfix_str(filesizeformat(moved_bytes), refresh=False)
                     bar.update()
+            # Delete the objects left behind now; the cluster would do it later, batch by batch.
             storage = storage_tier()
             while storage is not None and storage.sweep():
                 pass
@@ -84,4 +85,4 @@ class Command(BaseCommand):
         done = moved + broken
         self.stdout.write(f"{done}/{max(total, done)} clips, {filesizeformat(moved_bytes)}")
         if broken:
-            raise CommandError(f"{broken} clips could not be moved; they are where they were.")
+            raise CommandError(f"{broken} clips could not be moved; they stay where they were.")

@@ -1,4 +1,4 @@
-"""Remove stale clips, here and now."""
+"""Remove stale clips now, in this process."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ttscache.wiring import speech_cache
 
 class Command(BaseCommand):
     help = (
-        "Removes clips that nobody asked for in a long time and that no text holds; --dry-run only counts. "
-        "Clips that cannot be bought again stay; --irreplaceable lists exactly those, and removes them once "
-        "their number is typed back."
+        "Removes clips that were not requested for long and that no text uses; --dry-run only counts. Clips "
+        "that cannot be made again stay. --irreplaceable lists those, and removes them once you type their "
+        "number."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -30,10 +30,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--irreplaceable",
             action="store_true",
-            help="list, or remove, the clips that cannot be bought again and that no text holds",
+            help="list or remove the clips that cannot be made again and that no text uses",
         )
         parser.add_argument(
-            "--yes-remove", type=int, metavar="COUNT", help="with --irreplaceable: their number, typed back"
+            "--yes-remove",
+            type=int,
+            metavar="COUNT",
+            help="with --irreplaceable: the number of clips to remove",
         )
 
     def handle(
@@ -46,12 +49,12 @@ class Command(BaseCommand):
         **options: Any,
     ) -> None:
         if irreplaceable and days is not None:
-            raise CommandError("--irreplaceable is about all such clips, however old: leave out --days.")
+            raise CommandError("--irreplaceable concerns clips of any age: leave out --days.")
         if yes_remove is not None and not irreplaceable:
-            raise CommandError("--yes-remove goes with --irreplaceable; nothing was removed.")
+            raise CommandError("--yes-remove needs --irreplaceable; nothing was removed.")
         days = conf().stale_days if days is None else days
         if not 1 <= days <= pruning.MOST_DAYS:
-            raise CommandError(f"--days is {days}; allowed is a whole number from 1 to {pruning.MOST_DAYS}.")
+            raise CommandError(f"--days is {days}; it must be from 1 to {pruning.MOST_DAYS}.")
         try:
             if irreplaceable:
                 self._remove_irreplaceable(dry_run, yes_remove)
@@ -62,26 +65,27 @@ class Command(BaseCommand):
         except Busy as error:
             raise CommandError(str(error)) from error
         except Error as error:
-            raise CommandError(
-                "The database cannot be reached. What is left is removed by the next prune."
-            ) from error
+            raise CommandError("The database cannot be reached. The next prune removes the rest.") from error
 
     def _tell(self, stale: pruning.Stale, days: int) -> None:
         self.stdout.write(
             f"{len(stale.content_hashes)} clips were not asked for in {days} days: "
             f"{filesizeformat(stale.freed_bytes)}, {stale.remake_cost_usd:.4f} USD to make again. "
-            f"{stale.kept_back} more are as old and stay: a text holds them, or they cannot be bought again."
+            f"{stale.kept_back} more are as old but stay: a text uses them, or they cannot be made again."
         )
 
-    # what cannot be bought again
+    # irreplaceable clips
     def _remove_irreplaceable(self, dry_run: bool, typed: int | None) -> None:
         found = pruning.find_irreplaceable()
         self._list(found)
         if dry_run or not found.content_hashes:
             return
         if typed is None:
-            typed = self._number_typed()  # the nightly prune may run while somebody thinks
+            typed = (
+                self._number_typed()
+            )  # before taking the lease: the nightly prune must not wait for a person
         with pruning.alone(speech_cache()):
+            # List again under the lease: clips may have come or gone while the person typed.
             found = pruning.find_irreplaceable()
             count = len(found.content_hashes)
             if typed != count:
@@ -93,7 +97,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{run.removed} clips were removed for good.")
 
     def _list(self, found: pruning.Stale) -> None:
-        """A line for each clip. Its words are left out: a reflection may be about one person."""
+        """Print a line for each clip, without its words: a reflection may quote a listener."""
         for some in in_batches(found.content_hashes):
             clips = Clip.objects.defer("waveform").in_bulk(some, field_name="content_hash")
             for clip in (clips[content_hash] for content_hash in some if content_hash in clips):
@@ -102,18 +106,18 @@ class Command(BaseCommand):
                     f"  {clip.content_hash}  {clip.model:20} {clip.voice:10} {clip.content_type:10} {size}"
                 )
         self.stdout.write(
-            f"{len(found.content_hashes)} clips cannot be bought again and no text holds them: "
-            f"{filesizeformat(found.freed_bytes)}. {found.kept_back} more are held by a text and stay."
+            f"{len(found.content_hashes)} clips cannot be made again and no text uses them: "
+            f"{filesizeformat(found.freed_bytes)}. {found.kept_back} more are used by a text and stay."
         )
 
     def _number_typed(self) -> int | None:
-        """None where that is no number, or where nobody is there to type one."""
+        """Ask for the number; None if the answer is not a number, or the input is no terminal."""
         try:
-            return int(input("Nobody can make them again. Type how many clips to remove for good: "))
+            return int(input("They cannot be made again. Type how many clips to remove for good: "))
         except (EOFError, ValueError):
             return None
 
-    # what can
+    # stale clips
     def _prune(self, days: int) -> None:
         cache = speech_cache()
         with pruning.alone(cache):
@@ -124,7 +128,7 @@ class Command(BaseCommand):
         run.refresh_from_db()
         self.stdout.write(f"{run.removed} clips were removed.")
         if run.state == PruneRun.State.STOPPED:
-            self.stdout.write("Somebody stopped it; the next prune makes a new list.")
+            self.stdout.write("It was stopped; the next prune makes a new list.")
 
     def _remove(self, run: PruneRun) -> None:
         try:

@@ -1,8 +1,9 @@
-/** Warm runs at work, brought up to date about once a second until they have ended: no reload. */
+/** Updates audio jobs (warm runs) about once a second until they have ended, without a reload. */
 
 const POLL_MS = 1000;
 const ACTIVE = ["queued", "running", "paused"];
-const COUNTS = { done: "made", skipped: "there already", failed: "failed", cancelled: "cancelled" };
+// The server writes the same words: counts() in ttscache/admin/warm_runs.py.
+const COUNTS = { done: "made", skipped: "already there", failed: "failed", cancelled: "cancelled" };
 
 const runs = [...document.querySelectorAll("[data-run-url]")];
 const partOf = (run, name) => document.querySelector(`[data-run-${name}="${run.dataset.run}"]`);
@@ -36,7 +37,7 @@ function showState(run, told) {
   tell(`${run.dataset.runName}: ${word.textContent.trim()}. ${inWords(told)}. ${pause}`);
 }
 
-/** Read out when whoever listens has a moment. */
+/** Puts the news into the page's live region, which a screen reader reads out when it is free. */
 function tell(news) {
   write(document.querySelector("[data-run-news]"), news);
 }
@@ -56,7 +57,7 @@ function show(run, told) {
   run.dataset.runIs = state;
 }
 
-/** Whether it is still at work. */
+/** Fetches and shows the run; resolves to whether it is still active. */
 async function look(run) {
   try {
     const answer = await fetch(run.dataset.runUrl, { headers: { Accept: "application/json" } });

@@ -1,5 +1,5 @@
-// Clips on staff pages are heard one at a time, and what is being made keeps itself up to date.
-// Unfold's form watcher listens for changed attributes, so nothing here changes any while sound plays.
+// Plays one clip at a time on staff pages, and refreshes parts of a page while clips are being made.
+// Unfold's form watcher takes changed attributes for edits, so this changes none while a clip plays.
 {
   const REFRESH_MS = 3000;
 
@@ -52,7 +52,7 @@
     if (button) write(button, "could not be played");
   }
 
-  // Media events do not bubble, but they can be caught on their way down.
+  // Media events do not bubble, so these listeners use the capture phase.
   document.addEventListener("play", (event) => {
     for (const other of document.querySelectorAll("audio")) {
       if (other === event.target || other.paused) continue;
@@ -86,7 +86,7 @@
     document.dispatchEvent(new Event("clips-refreshed"));
   }
 
-  // Who is on one of its buttons by keyboard stays there, or on the next one of the same voice.
+  // Keeps the keyboard focus on the button that had it, or on the last one of the same line.
   function replace(old, fresh) {
     const line = lines(old).findIndex((each) => each.contains(document.activeElement));
     const place = line < 0 ? -1 : controls(lines(old)[line]).indexOf(document.activeElement);

@@ -67,7 +67,7 @@ class TestWhatIsSaid:
             assert figure(page, "irreplaceable") == "2 clips"
             assert "Cannot be made again:" in page and "2.0\xa0KB." in page
         assert figure(page, "stale") == "0 clips"
-        assert "2 more are as old and stay: a text holds them, or they cannot be made again." in page
+        assert "2 more are old but still in use, or cannot be made again, and stay." in page
 
     def test_dashboard_names_the_last_day_of_clips_whose_model_retires_soon(self, admin_client, soon):
         old_clip("One.")
@@ -121,7 +121,7 @@ class TestDeletingOne:
         clip = old_clip("One.")
         Pin.objects.create(content_hash=clip.content_hash, reason="draft")
         page = text_of(admin_client.get(page_of(clip, "remove_this")))
-        assert "Nobody can make it again" in page and "It is in use: draft." in page
+        assert "It cannot be made again" in page and "It is in use: draft." in page
         assert Clip.objects.get() == clip
 
     def test_a_confirmed_deletion_removes_this_clip_and_is_logged(self, admin_client, retired):
@@ -151,7 +151,7 @@ class TestLastTakes:
     def test_last_takes_are_confirmed_with_count_characters_price_and_time(self, admin_client, soon):
         page = text_of(admin_client.get(TAKES))
         assert "4 clips are missing: 66 characters, about $0.002." in page
-        assert "That takes about 1 min." in page and "tts-1-hd on 6 Jan 2027" in page
+        assert "This takes about 1 min." in page and "tts-1-hd on 6 Jan 2027" in page
         assert not WarmRun.objects.exists()
 
     def test_confirmed_last_takes_are_queued_in_their_own_run_and_logged(
@@ -171,12 +171,12 @@ class TestLastTakes:
     def test_last_takes_ask_nothing_when_every_clip_is_there(self, admin_client, soon):
         for spec in TwoTexts().texts_to_keep():
             made(Clip.objects.record(spec.speech, "question"))
-        assert "Every last take is there" in text_of(admin_client.get(TAKES, follow=True))
+        assert "All last takes are ready" in text_of(admin_client.get(TAKES, follow=True))
 
     def test_there_are_no_last_takes_for_voices_that_do_not_retire_or_have_retired(
         self, admin_client, settings, retired
     ):
-        none = "No voice that listeners hear is about to be switched off."
+        none = "No listener voice is about to be switched off."
         assert none in text_of(admin_client.get(TAKES, follow=True))
         settings.TTSCACHE = {**settings.TTSCACHE, "model": "a-model-without-an-end"}
         assert none in text_of(admin_client.get(TAKES, follow=True))
@@ -189,7 +189,7 @@ class TestLastTakes:
         self, admin_client: Client, monkeypatch: pytest.MonkeyPatch, days: int, is_said: bool
     ) -> None:
         stand_before_shutdown(days, monkeypatch)
-        says = "4 last takes are not made: from 6 Jan 2027 on nobody can make clips in the present voice"
+        says = "4 last takes are not made: the present voice is switched off on 6 Jan 2027"
         page = text_of(admin_client.get(INDEX))
         assert (f'<a href="{TAKES}">{says}</a>' in page) is is_said
 

@@ -33,14 +33,14 @@ class TestPrunes:
     def test_staff_with_permission_stop_a_clean_up_and_it_is_logged(self, admin_client, run):
         told = admin_client.post(PRUNES, {"action": "stop", "_selected_action": run.pk}, follow=True)
         run.refresh_from_db()
-        assert "all other clips stay" in text_of(told)
+        assert "all others stay" in text_of(told)
         assert (run.state, LogEntry.objects.get().get_change_message()) == ("stopped", "Stopped.")
 
     def test_a_clean_up_that_has_ended_cannot_be_stopped(self, admin_client, run):
         PruneRun.objects.update(state="done")
         told = admin_client.post(PRUNES, {"action": "stop", "_selected_action": run.pk}, follow=True)
         run.refresh_from_db()
-        assert "ended already" in text_of(told)
+        assert "already ended" in text_of(told)
         assert (run.state, LogEntry.objects.count()) == ("done", 0)
 
     def test_staff_who_may_only_look_cannot_stop_a_clean_up(self, client, run):

@@ -30,7 +30,7 @@ def test_usage_rows_are_shown_in_plain_words(admin_client):
     page = text_of(admin_client.get(reverse("admin:ttscache_usage_changelist")))
     for words in (
         "Reflection",
-        "Of these made ahead",
+        "Made ahead",
         ">2<",
         "Made while the listener waited",
         "up to 2 s",

@@ -101,7 +101,7 @@ def test_choosing_a_voice_shows_count_and_price_and_changes_nothing_before_confi
     page = text_of(publisher.get(CHOOSE))
 
     assert "2 clips are missing: 29 characters, about $0.001." in page
-    assert "listeners keep the present voice" in page
+    assert "Listeners keep the present voice" in page
     assert not Rendition.objects.pending().exists()
 
 
@@ -193,7 +193,7 @@ def test_staff_who_may_only_look_cannot_change_a_voice(pending: Rendition, name:
     looker = staff_with("view_rendition")
     page = text_of(looker.get(VOICES))
 
-    assert "Give it up" not in page
+    assert "Stop the change" not in page
     assert looker.post(action(name, pending), YES).status_code == 403
     assert looker.post(CHOOSE, YES).status_code == 403
     assert looker.post(SAMPLE, YES).status_code == 403
@@ -212,11 +212,11 @@ def test_a_voice_that_the_model_has_not_is_refused(publisher: Client, by: str) -
 
 
 def test_a_switch_that_is_stuck_needs_somebody(admin_client: Client, pending: Rendition) -> None:
-    assert "The new voice for nova waits" not in text_of(admin_client.get(INDEX))
+    assert "The new voice for nova is waiting" not in text_of(admin_client.get(INDEX))
     fail_all(pending)
     page = text_of(admin_client.get(INDEX))
 
-    assert "The new voice for nova waits: 2 clips could not be made" in page
+    assert "The new voice for nova is waiting: 2 clips could not be made" in page
     assert f'href="{VOICES}"' in page
 
 
@@ -233,14 +233,14 @@ def test_a_switch_that_is_stuck_for_more_than_a_day_is_told_once(
     needs = needs_of(text_of(admin_client.get(INDEX)))
 
     assert needs.count(f'href="{VOICES}"') == 1
-    assert "The new voice for nova waits since" in needs
+    assert "The new voice for nova has waited since" in needs
     assert ": 2 clips could not be made" in needs
 
 
 def test_staff_who_see_no_figures_are_told_of_a_stuck_switch_too(pending: Rendition) -> None:
     fail_all(pending)
 
-    assert "The new voice for nova waits: 2 clips could not be made" in text_of(
+    assert "The new voice for nova is waiting: 2 clips could not be made" in text_of(
         staff_with("view_rendition").get(INDEX)
     )
 
@@ -253,7 +253,7 @@ def test_a_retiring_voice_has_a_link_to_its_last_takes_and_the_days_left(
     stand_before_shutdown(39, monkeypatch)
     page = text_of(publisher.get(VOICES))
     assert page.count(f'href="{LAST_TAKES}"') == 2  # nova and onyx
-    assert "39 days left. The price comes first." in page
+    assert "39 days left. You see the price first." in page
 
 
 def test_a_retired_voice_has_no_link_to_last_takes(

@@ -88,7 +88,7 @@ class TestRuns:
         run.items.filter(position=0).update(state="skipped", reason=warming.WAS_THERE)
         warming.cancel(run)
         page = text_of(admin_client.get(page_of(run)))
-        for words in ("1 there already, 1 cancelled", warming.WAS_THERE, warming.CANCELLED):
+        for words in ("1 already there, 1 cancelled", warming.WAS_THERE, warming.CANCELLED):
             assert words in page
 
 
@@ -155,7 +155,7 @@ class TestDeeds:
         assert state_of(run) == "queued"
         assert run.items.get(position=0).state == "queued"
         assert LogEntry.objects.get().get_change_message() == (
-            "Failed ones get another try. 1 clip is tried again: 21 characters, about $0.001."
+            "The failed clips are tried again. 1 clip is tried again: 21 characters, about $0.001."
         )
 
     @pytest.mark.parametrize(("right", "done"), [("make_clip", True), ("change_warmrun", False)])
@@ -189,7 +189,7 @@ class TestDeeds:
 
     def test_a_run_action_that_comes_too_late_changes_nothing_and_says_so(self, admin_client, run):
         WarmRun.objects.update(state="done")
-        assert self.do(admin_client, run, "cancel") == "Nothing was changed: by now it says “Done”."
+        assert self.do(admin_client, run, "cancel") == "Nothing was changed: the state is now “Done”."
         assert (state_of(run), LogEntry.objects.count()) == ("done", 0)
 
     def test_reflections_that_are_private_are_not_named(self, admin_client):

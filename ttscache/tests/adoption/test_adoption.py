@@ -125,7 +125,7 @@ def test_two_hosts_that_migrate_at_once_adopt_the_tables_once(url: str, tmp_path
 
     assert [run.returncode for run in runs] == [0, 0], outputs
     assert sorted("No migrations to apply" in output for output in outputs) == [False, True]
-    assert sorted("Another migrate is at work" in output for output in outputs) == [False, True]
+    assert sorted("Another migrate is running" in output for output in outputs) == [False, True]
 
 
 @pytest.mark.parametrize("missing", ["tts_cache", "tts_cache_files"])

@@ -101,7 +101,7 @@ def test_a_prune_by_staff_is_in_the_admin_log_with_count_and_price() -> None:
     clear(client, days=90)
     noted = LogEntry.objects.get()
     assert (noted.user.username, noted.object_id) == ("ana", str(PruneRun.objects.get().pk))
-    assert noted.get_change_message() == "1 clip is removed: 5\xa0bytes, to make again about $0.001."
+    assert noted.get_change_message() == "1 clip is removed: 5\xa0bytes, about $0.001 to make again."
 
 
 def test_a_prune_by_token_leaves_no_admin_log_entry(operator: Client) -> None:

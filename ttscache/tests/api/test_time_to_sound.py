@@ -206,7 +206,7 @@ def test_time_to_sound_leads_to_the_rows_of_its_range_and_voice(admin_client: Cl
     started(8)
     started(8, days_ago=20)
     started(8, voice="onyx")
-    link = re.search(r'href="([^"]+)" data-figure="sound-p95"', page_of(admin_client, "voice=nova"))
+    link = re.search(r'href="([^"]+)"\s+data-figure="sound-p95"', page_of(admin_client, "voice=nova"))
     assert link is not None
     rows = admin_client.get(link[1].replace("&amp;", "&")).content.decode()
 

@@ -126,7 +126,7 @@ def test_clips_come_back_with_all_that_was_known_about_them(file: Path, target: 
 
     code, said = run("import_clips", file)
 
-    assert (code, said.startswith("7 clips came in")) == (0, True), said
+    assert (code, said.startswith("7 clips were imported")) == (0, True), said
     again = [Clip.objects.get(content_hash=facts["content_hash"]) for facts in before]
     assert [facts_of(clip) for clip in again] == before
     assert sounds() == heard
@@ -139,7 +139,7 @@ def test_clips_that_are_here_and_whole_stay_as_they_are(file: Path) -> None:
     export(file)
     before = list(Clip.objects.order_by("pk").values())
     code, said = run("import_clips", file)
-    assert (code, "0 clips came in" in said, "5 were here already" in said) == (0, True, True)
+    assert (code, "0 clips were imported" in said, "5 were already here" in said) == (0, True, True)
     assert list(Clip.objects.order_by("pk").values()) == before
 
 
@@ -173,7 +173,7 @@ def test_damaged_bytes_are_replaced(file: Path, damage: bytes) -> None:
     heard = sounds()
     export(file)
     ClipFile.objects.update(file_data=damage)
-    assert "2 clips came in" in run("import_clips", file)[1]
+    assert "2 clips were imported" in run("import_clips", file)[1]
     assert sounds() == heard
 
 
@@ -182,7 +182,7 @@ def test_lost_bytes_are_replaced(file: Path) -> None:
     heard = sounds()
     export(file)
     ClipFile.objects.all().delete()
-    assert "2 clips came in" in run("import_clips", file)[1]
+    assert "2 clips were imported" in run("import_clips", file)[1]
     assert sounds() == heard
     assert not Invalidation.objects.exists(), "the bytes are the ones that hosts hold copies of"
 
@@ -245,7 +245,7 @@ def test_records_without_sound_and_clips_out_of_use_do_not_travel(file: Path) ->
 def test_a_clip_under_a_key_that_is_not_its_own_stays(file: Path) -> None:
     keep("Kept by others.", content_text="Words of another clip.")
     said = export(file)
-    assert "1 clips are not in it: the key does not belong to the words and the voice." in said
+    assert "1 clips were left out: its key does not match its text and voice." in said
 
 
 def test_a_clip_that_cannot_be_read_is_named_and_the_others_travel(file: Path) -> None:
@@ -265,7 +265,10 @@ def test_clips_of_a_bucket_that_is_not_set_up_here_are_named(file: Path) -> None
     (kept,) = keep_some(1)
     Clip.objects.update(stored_in=PermanentStore.STORAGE)
     code, said = run("export_clips", file)
-    assert (code, f"{kept.content_hash}: it is kept in a bucket that is not set up here" in said) == (1, True)
+    assert (code, f"{kept.content_hash}: it is stored in a bucket that is not set up here" in said) == (
+        1,
+        True,
+    )
 
 
 # --- an export that was cut off ---------------------------------------------------------------------------
@@ -289,7 +292,7 @@ def test_a_resumed_export_does_not_reread_whole_members(file: Path, monkeypatch:
     file.with_name("voice.tar.part").write_bytes(whole[:-10_000])
     ClipFile.objects.all().delete()
     code, said = run("export_clips", file)
-    assert "has 4 clips already" in said or "has 3 clips already" in said, said
+    assert "already has 4 clips" in said or "already has 3 clips" in said, said
     assert code == 1
 
 
@@ -326,7 +329,7 @@ def test_a_part_of_another_database_is_left_alone(file: Path) -> None:
     before = part.read_bytes()
     DatabaseIdentity.objects.all().delete()
     code, said = run("export_clips", file)
-    assert (code, "begun from another database" in said) == (1, True)
+    assert (code, "is from another database" in said) == (1, True)
     assert part.read_bytes() == before
 
 
@@ -334,7 +337,7 @@ def test_a_file_that_is_no_archive_is_left_alone(file: Path) -> None:
     part = file.with_name("voice.tar.part")
     part.write_bytes(b"a letter" * 200)
     code, said = run("export_clips", file)
-    assert (code, "no archive that was begun" in said) == (1, True)
+    assert (code, "not an unfinished archive" in said) == (1, True)
     assert part.read_bytes() == b"a letter" * 200
 
 
@@ -342,7 +345,7 @@ def test_two_exports_at_once_never_write_one_file(file: Path) -> None:
     with file.with_name("voice.tar.part").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         code, said = run("export_clips", file)
-    assert (code, "Another export writes" in said) == (1, True)
+    assert (code, "Another export is writing" in said) == (1, True)
 
 
 def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
@@ -383,7 +386,7 @@ def test_damage_is_told_clip_by_clip_and_the_rest_comes_in(file: Path) -> None:
     assert code == 1
     assert f"Not imported: {kept[1].content_hash}: its sound is damaged." in said
     assert f"Not imported: {kept[3].content_hash}: its description is missing or damaged." in said
-    assert "3 clips came in" in said and "2 of its 5 clips did not come in." in said
+    assert "3 clips were imported" in said and "2 of its 5 clips were not imported." in said
     assert SECRET not in said
     whole = {clip.content_hash for clip in kept} - {kept[1].content_hash, kept[3].content_hash}
     assert sounds() == {content_hash: heard[content_hash] for content_hash in whole}
@@ -399,18 +402,18 @@ def test_an_archive_that_was_cut_off_is_told(file: Path) -> None:
     forget_everything()
     code, said = run("import_clips", file)
     assert code == 1
-    assert f"Not imported: {kept[2].content_hash}: the archive ends within it." in said
-    assert "The archive ends before its end. 3 of its 5 clips did not come in." in said
+    assert f"Not imported: {kept[2].content_hash}: the archive ends before it does." in said
+    assert "The archive is cut off. 3 of its 5 clips were not imported." in said
     assert sounds().keys() == {clip.content_hash for clip in kept[:2]}
 
 
 def test_a_file_of_another_kind_is_no_archive(file: Path) -> None:
     file.write_bytes(b"a letter" * 1_000)
-    assert run("import_clips", file) == (1, f"{file} is no archive of clips.")
+    assert run("import_clips", file) == (1, f"{file} is not an archive of clips.")
     file.write_bytes(b"")
-    assert run("import_clips", file) == (1, f"{file} is no archive of clips.")
+    assert run("import_clips", file) == (1, f"{file} is not an archive of clips.")
     file.unlink()
-    assert run("import_clips", file) == (1, f"{file}: No such file or directory. 0 clips came in.")
+    assert run("import_clips", file) == (1, f"{file}: No such file or directory. 0 clips were imported.")
 
 
 def test_a_clip_of_other_words_than_those_on_record_is_refused(file: Path) -> None:
@@ -419,7 +422,7 @@ def test_a_clip_of_other_words_than_those_on_record_is_refused(file: Path) -> No
     Clip.objects.record(speech("These words."), "question")
     Clip.objects.update(content_text="Words of another clip.")
     code, said = run("import_clips", file)
-    assert (code, f"{clip.content_hash}: another text is on record here under its key" in said) == (1, True)
+    assert (code, f"{clip.content_hash}: its key is on record here with another text" in said) == (1, True)
     assert sounds() == {}
 
 
@@ -427,7 +430,7 @@ def test_a_clip_of_a_person_s_own_words_on_record_gets_no_sound(file: Path) -> N
     write_archive(file, [archived_clip("These words.")])
     Clip.objects.record(speech("These words."), "response")
     code, said = run("import_clips", file)
-    assert (code, "a person's own words are on record here" in said) == (1, True)
+    assert (code, "its key is on record here as a person's own words" in said) == (1, True)
     assert sounds() == {}
 
 
@@ -449,7 +452,7 @@ def test_a_bucket_that_is_away_ends_an_import_in_one_line(
     s3.stop()
     code, said = run("import_clips", file)
     assert code == 1
-    assert "0 clips came in; run this again for the others." in said
+    assert "0 clips were imported. Run this again for the others." in said
     s3.start()
     wiring.forget()
     assert run("import_clips", file)[0] == 0

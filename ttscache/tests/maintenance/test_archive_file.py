@@ -249,12 +249,12 @@ def test_a_description_that_is_damaged_is_refused(line: bytes) -> None:
             {"content_type": "analysis", "adopted_at": "2026-01-01T00:00:00.000000Z"},
             "it is a reflection of the earlier system that is not marked shareable",
         ),
-        ({"text": "Other words."}, "the key does not belong to the words and the voice"),
-        ({"voice": "onyx"}, "the key does not belong to the words and the voice"),
-        ({"instructions": "Whisper."}, "the key does not belong to the words and the voice"),
+        ({"text": "Other words."}, "its key does not match its text and voice"),
+        ({"voice": "onyx"}, "its key does not match its text and voice"),
+        ({"instructions": "Whisper."}, "its key does not match its text and voice"),
         ({"text": "\x00"}, "its description has other fields than expected"),
-        ({"text": " "}, "the key does not belong to the words and the voice"),
-        ({"size": 2**31 - 1}, "the sound is far too large for the words"),
+        ({"text": " "}, "its key does not match its text and voice"),
+        ({"size": 2**31 - 1}, "its sound is far too large for its text"),
     ],
 )
 def test_a_description_of_what_may_not_come_in_is_refused(fields: dict[str, object], reason: str) -> None:
@@ -264,7 +264,7 @@ def test_a_description_of_what_may_not_come_in_is_refused(fields: dict[str, obje
 
 def test_a_sound_with_another_ending_or_size_is_refused() -> None:
     line = ONE.description.to_line()
-    reason = "its sound is another one than described"
+    reason = "its sound does not match its description"
     assert refusals(members((f"{KEY}.json", line), (f"{KEY}.mp3", ONE.audio))) == [(KEY, reason)]
     assert refusals(members((f"{KEY}.json", line), (f"{KEY}.pcm", b"x"))) == [(KEY, reason)]
 
@@ -273,7 +273,7 @@ def test_a_clip_that_comes_twice_is_refused_the_second_time() -> None:
     pair = ((f"{KEY}.json", ONE.description.to_line()), (f"{KEY}.pcm", ONE.audio))
     clips, refused, _ = read(members(*pair, *pair))
     assert clips == [ONE]
-    assert refused == [RefusedClip(KEY, "it comes twice, or is not in its place")]
+    assert refused == [RefusedClip(KEY, "it comes twice, or out of order")]
 
 
 def test_members_under_other_names_are_left_out() -> None:

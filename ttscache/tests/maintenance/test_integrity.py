@@ -292,7 +292,7 @@ class TestStorage:
         keep()
         s3.stop()
         code, said = check(fix=True)
-        assert (code, "broke off" in said) == (2, True)
+        assert (code, "The check stopped" in said) == (2, True)
         assert Clip.objects.get().is_ready
 
     def test_check_cache_forgets_nothing_in_a_wrong_folder(
@@ -313,5 +313,5 @@ class TestStorage:
         settings.TTSCACHE = {**settings.TTSCACHE, "permanent": "database", "bucket": ""}  # type: ignore[attr-defined]
         wiring.forget()
         code, said = check(fix=True)
-        assert (code, "records: kept in a tier that is not set up here" in said) == (1, True)
+        assert (code, "records: stored in a tier that is not set up here" in said) == (1, True)
         assert Clip.objects.get().is_ready

@@ -179,7 +179,7 @@ class TestPruningThemByCommand:
         told = said("prune", "--irreplaceable", "--dry-run")
         assert clip.content_hash in told and other.content_hash not in told
         size = filesizeformat(clip.stored_size or 0)
-        assert f"1 clips cannot be bought again and no text holds them: {size}. 0 more" in told
+        assert f"1 clips cannot be made again and no text uses them: {size}. 0 more" in told
         assert TEXT not in told
         assert Clip.objects.count() == 2 and not PruneRun.objects.exists()
 
@@ -223,7 +223,7 @@ class TestPruningThemByCommand:
     def test_prune_irreplaceable_keeps_pinned_clips_and_counts_them_apart(self, clip: Clip) -> None:
         held = old_clip("Listeners hear this.")
         Pin.objects.create(content_hash=held.content_hash, reason="live")
-        assert "1 more are held by a text and stay" in said("prune", "--irreplaceable", "--yes-remove", "1")
+        assert "1 more are used by a text and stay" in said("prune", "--irreplaceable", "--yes-remove", "1")
         assert Clip.objects.get() == held
 
     def test_prune_irreplaceable_keeps_a_clip_pinned_while_it_asked(self, clip: Clip) -> None:

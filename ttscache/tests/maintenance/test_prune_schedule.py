@@ -193,7 +193,7 @@ def test_the_badge_of_an_abandoned_prune_says_what_was_removed() -> None:
     tasks.prune()
     run.refresh_from_db()
     badge = PRUNE_BADGES[PruneRun.State(run.state)]
-    assert badge.note == "Given up; the next prune makes a new list."
+    assert badge.note == "It ended early; the next clean-up makes a new list."
     assert not run.batches.exists()
 
 

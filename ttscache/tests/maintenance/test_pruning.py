@@ -215,7 +215,7 @@ def test_a_prune_stopped_by_staff_says_that_the_next_makes_a_new_list(
     for number in range(3):
         keep(f"Text {number}.")
     monkeypatch.setattr(time, "sleep", lambda _: pruning.stop_prune(PruneRun.objects.get()))
-    assert "Somebody stopped it; the next prune makes a new list." in said()
+    assert "It was stopped; the next prune makes a new list." in said()
     assert not PruneBatch.objects.exists()
 
 

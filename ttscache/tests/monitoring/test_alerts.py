@@ -95,7 +95,7 @@ def test_an_alert_is_mailed_once_when_it_begins_and_once_when_it_ends(what: str,
         begin_again()
         told.append(subjects_after_a_look(mail))
 
-    assert told[:6] == [[], [what], [], [], [f"Over: {what}"], []]
+    assert told[:6] == [[], [what], [], [], [f"Resolved: {what}"], []]
     assert told[6:] in ([], [[what]])
 
 
@@ -116,7 +116,7 @@ class TestMissingClips:
         assert subjects_after_a_look(mail) == []
         let_minutes_pass(1)
         assert subjects_after_a_look(mail) == [MISSING]
-        assert "1 of 2 published clips are there" in mail.received[-1].get_content()
+        assert "1 of 2 published clips are ready" in mail.received[-1].get_content()
 
     def test_missing_clips_made_in_time_raise_no_alert(self, mail: MailServer, published: Clip) -> None:
         tasks.look_for_trouble()
@@ -133,7 +133,7 @@ class TestMissingClips:
         tasks.look_for_trouble()
         Clip.objects.filter(pk=published.pk).update(stored_at=timezone.now())
 
-        assert subjects_after_a_look(mail) == [f"Over: {MISSING}"]
+        assert subjects_after_a_look(mail) == [f"Resolved: {MISSING}"]
 
 
 class TestTheMail:
@@ -169,7 +169,7 @@ class TestTheMail:
         last_call("ok")
         mail.start()
 
-        assert subjects_after_a_look(mail) == [f"Over: {KEY}"]
+        assert subjects_after_a_look(mail) == [f"Resolved: {KEY}"]
 
     def test_an_alert_without_addresses_is_a_log_line(
         self, mail: MailServer, settings: Any, caplog: pytest.LogCaptureFixture

@@ -136,7 +136,7 @@ class TestStaffPages:
             created_at=timezone.now() - timedelta(hours=25),
         )
         page = dashboard(admin_user)
-        assert page.count("The new voice for nova waits since") == 1
+        assert page.count("The new voice for nova has waited since") == 1
 
     def test_the_model_that_retires_first_is_listed_first(self, clock: SetClock, settings: Any) -> None:
         days = {"tts-1-hd": DAY, "gpt-6-luna": DAY - timedelta(days=1)}

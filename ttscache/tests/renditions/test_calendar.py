@@ -182,7 +182,7 @@ def test_a_retiring_model_from_forty_days_before_to_ten_days_after(diary: Diary,
     # What staff and operators see.
     assert figure(diary.pages[40], "days-left") == "40"
     assert figure(diary.pages[1], "days-left") == "1"
-    assert "Before that day, make what may still be wanted in this voice" in diary.pages[40]
+    assert "Before that day, make the clips you may still need in this voice" in diary.pages[40]
     for left in (0, -10):
         assert "A model is switched off" in diary.pages[left]
         assert 'data-figure="days-left"' not in diary.pages[left]
@@ -211,7 +211,7 @@ def test_the_alert_is_over_once_another_model_speaks(
     settings.TTSCACHE = {**settings.TTSCACHE, "model": "gpt-realtime-2.1-mini"}
     for _ in range(2):
         tasks.look_for_trouble()
-    assert mail.subjects == [TOLD, "[Life Review] Over: The provider switches off a model"]
+    assert mail.subjects == [TOLD, "[Life Review] Resolved: The provider switches off a model"]
 
 
 def test_a_model_that_goes_without_notice_is_told_of_once(
@@ -255,4 +255,4 @@ def test_an_alert_is_over_when_the_day_is_put_off(
     clock.set(DAY - timedelta(days=9))
     tasks.look_at_models_daily()
     tasks.look_for_trouble()
-    assert mail.subjects == [TOLD, "[Life Review] Over: The provider switches off a model"]
+    assert mail.subjects == [TOLD, "[Life Review] Resolved: The provider switches off a model"]

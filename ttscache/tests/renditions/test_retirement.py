@@ -183,7 +183,7 @@ class TestSentences:
         use(model_shutdown={"tts-1-hd": DAY})
         assert self.on(clock, 23) == (
             "The provider switches off tts-1-hd, which speaks nova and onyx, on 6 January 2027, in 23 days. "
-            "Before that day, make what may still be wanted in this voice, and choose a new one."
+            "Before that day, make the clips you may still need in this voice, and choose a new one."
         )
         assert "in 1 day." in self.on(clock, 1)
 
@@ -193,14 +193,14 @@ class TestSentences:
         use(model_shutdown={"tts-1-hd": DAY})
         assert self.on(clock, -3) == (
             "The provider has switched off tts-1-hd, which speaks nova and onyx, on 6 January 2027. "
-            "What has been made plays on; nothing new can be made until another voice is chosen."
+            "Saved audio still plays; nothing new can be made until another voice is chosen."
         )
 
     def test_the_sentence_for_a_model_gone_without_notice_says_so(self, clock: SetClock) -> None:
         note_gone("tts-1-hd")
         says = self.on(clock, 23)
-        assert "tts-1-hd, which speaks nova and onyx, without notice." in says
-        assert "Or the API key may not use it." in says
+        assert "tts-1-hd, which speaks nova and onyx, without notice," in says
+        assert "or the API key may not use it." in says
 
     def test_the_sentence_for_a_model_gone_early_says_so(self, clock: SetClock, use: Any) -> None:
         use(model_shutdown={"tts-1-hd": DAY})

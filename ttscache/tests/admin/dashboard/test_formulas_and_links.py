@@ -161,7 +161,7 @@ def test_every_number_says_how_it_is_counted_and_every_row_leads_somewhere(fille
 COUNTED = {  # the words that are the link, and what the list behind it counts
     "Clips waiting": 2,
     "Being made": 1,
-    "Oldest waits": 1,
+    "Longest wait": 1,
     "Done in about": 2,
     "Clips failed in 24 hours": 2,
     f"Published clips failed {MOST_TRIES} times": 1,
@@ -170,7 +170,7 @@ COUNTED = {  # the words that are the link, and what the list behind it counts
     f"1 published clip failed {MOST_TRIES} times: .*": 1,
     "1 missing": 1,
     "0 / 1": 1,
-    "kept": 1,
+    "saved audio": 1,
     "made live": 1,
     "Today": 7,
     "<strong>5 plays</strong>": 1,
@@ -186,7 +186,7 @@ def test_each_count_of_the_dashboard_matches_the_list_it_leads_to(filled, admin_
 
 
 def test_the_oldest_waiting_clip_is_that_of_the_first_run(filled, admin_client):
-    link = link_in(filled, r'href="([^"]+)">Oldest waits</a>')
+    link = link_in(filled, r'href="([^"]+)">Longest wait</a>')
     assert [clip.content_text for clip in admin_client.get(link).context["cl"].result_list] == ["Text 0"]
 
 
@@ -197,7 +197,7 @@ def test_stale_clips_are_told_with_bytes_and_price(filled):
 
 def test_opening_the_dashboard_never_counts_stale_clips(admin_client):
     old_clip("Nobody asks for this.")
-    assert "Counted after old clips were removed" in text_of(admin_client.get(INDEX))
+    assert "Counted each night, after the clean-up" in text_of(admin_client.get(INDEX))
 
 
 def test_a_button_retries_clips_that_failed_too_often(filled, admin_client):

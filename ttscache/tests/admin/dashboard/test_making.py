@@ -88,7 +88,7 @@ class TestMakingWhatIsMissing:
         admin_client.post(MISSING, YES)
         assert queued() == {"Not here."}
         entry, run = LogEntry.objects.get(), WarmRun.objects.get()
-        says = "Make what is published and missing. 1 clip is being made: 9 characters, about $0.001."
+        says = "Make missing published clips. 1 clip is being made: 9 characters, about $0.001."
         assert (entry.get_change_message(), entry.object_id) == (says, str(run.pk))
 
     def test_making_missing_clips_of_one_voice_makes_no_other(self, admin_client):
@@ -112,7 +112,7 @@ class TestTryingAgain:
         failed("Long ago.", hours_ago=25)
         page = text_of(admin_client.get(INDEX))
         assert figure(page, "failed") == "2"
-        assert f'href="{FAILED}">Retry<' in page
+        assert f'href="{FAILED}">Try again<' in page
         assert "2 clips could not be made in 24 hours" in page
         assert listed(admin_client, "made=failed") == {"One.", "Two."}
 
@@ -144,7 +144,7 @@ class TestTryingAgain:
     def test_each_retry_run_is_logged_with_count_and_price(self, admin_client):
         failed("One.", "Two.")
         admin_client.post(FAILED, YES)
-        says = "Try again what failed. 2 clips are being made: 8 characters, about $0.001."
+        says = "Try failed clips again. 2 clips are being made: 8 characters, about $0.001."
         assert LogEntry.objects.get().get_change_message() == says
 
 

@@ -125,7 +125,7 @@ class TestPage:
         assert "<script>alert" not in text_of(admin_client.get(INDEX))
 
     def test_dashboard_says_how_the_voice_service_is(self, admin_client):
-        assert "Voice service: not asked yet" in text_of(admin_client.get(INDEX))
+        assert "Voice service: not used yet" in text_of(admin_client.get(INDEX))
         LastProviderOutcome.objects.create(outcome="ok", at=timezone.now() - DAY)
         assert "Voice service: OK" in text_of(admin_client.get(INDEX))
         LastProviderOutcome.objects.create(outcome="provider_timeout", at=timezone.now())

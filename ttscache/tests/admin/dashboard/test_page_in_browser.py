@@ -22,7 +22,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 HITS = {"memory": "from memory", "file": "this server's disk", "database": "from the database"}
 HITS |= {"storage": "from storage", "edge": "the network's edge"}
-MISSES = {"generated": "Made while the listener waited", "collapsed": "Joined one", "failed": "Failed"}
+MISSES = {
+    "generated": "Made while the listener waited",
+    "collapsed": "Waited for audio already being made",
+    "failed": "Failed",
+}
 SOURCES = HITS | MISSES
 VOICES = ("nova", "onyx")
 USD_A_CHARACTER = 30 / 1e6  # tts-1-hd
