@@ -79,7 +79,8 @@ def staff_with(*rights: str) -> Client:
 def text_of(response: Any) -> str:
     """A page as a browser reads it: where a template breaks its lines makes no difference."""
     assert response.status_code == 200
-    return re.sub(r"[ \n]+", " ", response.content.decode())
+    said = str(response.content.decode())
+    return re.sub(r"[ \n]+", " ", said) if response["Content-Type"].startswith("text/html") else said
 
 
 def figure(page: str, name: str) -> str:
