@@ -182,8 +182,8 @@ class TestWarming:
         assert set(run.items.values_list("state", "reason")) == {
             (
                 "failed",
-                "The provider has switched this model off (tts-1-hd). Choose another voice, or set "
-                "TTS_MODEL; then the clip is made with that.",
+                "The provider has switched this model off (tts-1-hd), or the API key may not use it. Choose "
+                "another voice, or set TTS_MODEL; then the clip is made with that.",
             )
         }
         assert len(voice.calls) == 1
@@ -201,7 +201,7 @@ class TestWarming:
         note_gone(MODEL)
         badge = badges_of([clip])[clip.content_hash]
         assert (badge.word, badge.is_settled) == ("Not made", True)
-        assert badge.note.startswith("The provider has switched this model off (tts-1-hd).")
+        assert badge.note.startswith("The provider has switched this model off (tts-1-hd), or")
 
     def test_the_schedule_leaves_them_until_the_model_is_found_again(self, voice: FakeVoice) -> None:
         self.run()
