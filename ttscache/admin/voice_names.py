@@ -24,7 +24,7 @@ class VoiceNamesAdmin(ReadOnlyAdmin):
     """Adds the column "spoken_as". Looks up the names once for a whole page."""
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        changelist = super().get_changelist_instance(request)
+        changelist: ChangeList = super().get_changelist_instance(request)
         names = names_of_voices()
         for row in changelist.result_list:
             row.voice_name = names.get(row.voice, row.voice)

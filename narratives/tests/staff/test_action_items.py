@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from harness.admin_pages import edit, fail
+from harness.staff_pages import text_of
 from narratives import publishing
 from narratives.models import BankReflection, Narrative
 from narratives.staff.action_items import action_items_of_texts
@@ -119,7 +120,7 @@ class TestAddingToTheBank:
         clip = heard()
         reflection = BankReflection.objects.create(text=HEARD)
         publishing.sync_pins()
-        page = admin_client.get(INDEX).content.decode()
+        page = text_of(admin_client.get(INDEX))
         assert "Add to bank…" not in page and "| bank |" in page
         answer = admin_client.get(address_for(clip))
         assert answer["Location"] == reverse("admin:narratives_bankreflection_change", args=[reflection.pk])
