@@ -131,7 +131,15 @@ Q_CLUSTER = {
 }
 
 # --- listeners -------------------------------------------------------------------------------------------
-# Whom to call in a hard moment, such as "988 in the US"; shown, never spoken.
+# Whom to call in a hard moment; shown, never spoken. HELP_LINE is the older setting, one line of any words.
+HELP_LINE_NAME = env.text("HELP_LINE_NAME")
+_TELEPHONE: dict[str, str] = {
+    "pattern": r"\+?[0-9][0-9 ()./-]*",
+    "allowed": "a telephone number, such as 116 123",
+}
+HELP_LINE_NUMBER = env.matching("HELP_LINE_NUMBER", **_TELEPHONE)
+EMERGENCY_NUMBER = env.matching("EMERGENCY_NUMBER", **_TELEPHONE)
+LOCAL_CONTACT = env.text("LOCAL_CONTACT")
 HELP_LINE = env.text("HELP_LINE")
 
 # --- HTTP API --------------------------------------------------------------------------------------------

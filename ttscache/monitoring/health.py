@@ -14,6 +14,7 @@ from django.core.signals import setting_changed
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive
 from ttscache.errors import TierError
@@ -34,10 +35,10 @@ class Part:
 
 
 def parts() -> list[Part]:
-    """Database, local files, permanent tier, task cluster, provider settings, and models in use that end soon
-    or have ended; none of them raises.
+    """Database, local files, permanent tier, task cluster, provider settings, models in use that end soon or
+    have ended, and what the app above warns of; none of them raises.
 
-    The last is a warning and nothing more: what has been made plays on, and a restart changes nothing.
+    The last two are warnings and nothing more: what has been made plays on, and a restart changes nothing.
 
     A database that is gone is waited for once, not by each part that lives in it.
     """
@@ -50,6 +51,10 @@ def parts() -> list[Part]:
         in_database("task cluster", _task_cluster),
         _look("provider settings", _provider_settings),
         *(_models() if database.is_ready else ()),
+        *(
+            Part(name, True, detail, is_warning=True)
+            for name, detail in hooks.installed().readiness_warnings()
+        ),
     ]
 
 
