@@ -46,12 +46,14 @@ def paragraphs(text: str) -> list[list[Sentence]]:
 def screens(narratives: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The narratives, each with its place in the journey and its words by sentence."""
     questions = [narrative["id"] for narrative in narratives if narrative["kind"] == Narrative.Kind.QUESTION]
+    numbers = {question: number for number, question in enumerate(questions, start=1)}
     return [
         narrative
         | {
             "paragraphs": paragraphs(narrative["text"]),
+            "number": numbers.get(narrative["id"]),
             "place": PLACES.get(narrative["kind"])
-            or f"Question {questions.index(narrative['id']) + 1} of {len(questions)}",
+            or f"Question {numbers[narrative['id']]} of {len(questions)}",
         }
         for narrative in narratives
     ]

@@ -57,6 +57,7 @@ function showSound() {
   showSoundAreas(!isSilent());
   one("player").hidden = !sounds;
   one("sound-on").hidden = clip === null || !isSilent();
+  document.body.classList.toggle("voiced", sounds);
   words.show(screens.screen());
   player.show(sounds ? clip : null);
   if (!sounds) say("");

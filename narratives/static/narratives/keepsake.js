@@ -51,32 +51,26 @@ export async function makeKeepsake(story, language, direction, clipsOf, onProgre
   return { page: pageOf(story, language, direction, sounds), lost };
 }
 
+/** Put together as text, because a page's own policy would forbid the style and the script of another one. */
 function pageOf(story, language, direction, sounds) {
-  const page = document.implementation.createHTMLDocument("My life story");
-  const add = (parent, tag, values) => parent.appendChild(Object.assign(page.createElement(tag), values));
-  page.documentElement.lang = language;
-  page.documentElement.dir = direction;
-  add(page.head, "meta", {}).setAttribute("charset", "utf-8");
-  add(page.head, "meta", { name: "viewport", content: "width=device-width, initial-scale=1" });
-  add(page.head, "meta", { httpEquiv: "Content-Security-Policy", content: POLICY });
-  add(page.head, "style", { textContent: STYLE });
-  page.body.append(
-    ...storyAsElements(story, page, (part, role) => {
+  const body = document.implementation.createHTMLDocument("").body;
+  const make = (tag, values) => Object.assign(body.ownerDocument.createElement(tag), values);
+  body.append(
+    ...storyAsElements(story, body.ownerDocument, (part, role) => {
       const src = sounds.get(`${part.id} ${role}`);
       if (!src) return [];
-      const sound = Object.assign(page.createElement("audio"), { controls: true, preload: "metadata", src });
+      const sound = make("audio", { controls: true, preload: "metadata", src });
       sound.setAttribute("aria-label", role === "reply" ? `Reply to ${part.title}` : part.title);
       return [sound];
     }),
+    make("p", { textContent: "The voice is made by a computer.", className: "quiet" }),
   );
-  if (sounds.size) {
-    const button = page.createElement("button");
-    button.textContent = "Read it all aloud";
-    page.querySelector("h1").after(button);
-    add(page.body, "script", { textContent: SCRIPT });
-  }
-  add(page.body, "p", { textContent: "The voice is made by a computer.", className: "quiet" });
-  return `<!doctype html>\n${page.documentElement.outerHTML}\n`;
+  if (sounds.size) body.querySelector("h1").after(make("button", { type: "button", textContent: "Read it all aloud" }));
+  const head =
+    `<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">` +
+    `<meta http-equiv="Content-Security-Policy" content="${POLICY}"><title>My life story</title><style>${STYLE}</style>`;
+  const script = sounds.size ? `<script>${SCRIPT}</script>` : "";
+  return `<!doctype html>\n<html lang="${language}" dir="${direction}"><head>${head}</head><body>${body.innerHTML}${script}</body></html>\n`;
 }
 
 const dataAddress = (blob) =>

@@ -25,6 +25,7 @@ export function createScreens() {
     const narrative = isAside(place) ? null : narrativeOf(place);
     const name = narrative ? one("place", narrative).textContent : "";
     write(one("header-place"), name);
+    document.body.classList.toggle("placed", name !== "");
     document.title = name ? `${name} · Life Review` : "Life Review";
     skipLink.textContent = questionOf(place) && box() ? "Skip to your answer" : "Skip to the words";
     measure();
@@ -55,7 +56,8 @@ export function createScreens() {
 
   function measure() {
     const next = shown.querySelector(".next");
-    if (next) document.documentElement.style.setProperty("--next-space", `${next.offsetHeight}px`);
+    const height = next ? next.offsetHeight : 0;
+    document.documentElement.style.setProperty("--next-space", `${height}px`);
   }
 
   return { show, focus, screen: () => shown };
