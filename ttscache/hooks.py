@@ -73,7 +73,7 @@ class Hooks:
         return ()
 
     def readiness_warnings(self) -> Iterable[tuple[str, str]]:
-        """The part and the sentence of each line that /readyz adds. A warning takes nothing out of service."""
+        """Part and sentence of each line that /readyz adds. A warning takes nothing out of service."""
         return ()
 
     def reflection_links(self) -> Sequence[ReflectionLink]:
