@@ -35,18 +35,18 @@ export function createAnswers() {
       visit.clear("sound."); // words come before sounds where there is little room
       visit.set(NAME, words);
     }
-    for (const status of all("kept")) write(status, "Kept on this page");
+    for (const box of boxes()) write(statusOf(box), box.value.trim() ? "Kept on this page" : "");
   }
 
   /** Nothing of it is left in the boxes either, nor in what their "Undo" would bring back. */
   function clear() {
     clearTimeout(timer);
     for (const box of boxes()) {
+      write(statusOf(box), "");
       const empty = box.cloneNode(false);
       empty.value = "";
       box.replaceWith(empty);
     }
-    for (const status of all("kept")) write(status, "");
   }
 
   const of = (id) => boxOf(id).value.trim();
@@ -54,6 +54,7 @@ export function createAnswers() {
   return { of, haveAny, keep, clear, element: boxOf };
 }
 
+const statusOf = (box) => one("kept", box.closest("[data-narrative]"));
 const isBox = (element) => element.dataset && "answer" in element.dataset;
 
 /** Ctrl and Enter in a box do what the large button does; Enter alone is a new line. */

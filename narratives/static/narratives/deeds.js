@@ -67,7 +67,7 @@ export function startDeeds({
     "save-keepsake": keeping.saveKeepsake,
     finish: () => (answers.haveAny() ? go("clear") : finish()),
     clear: finish,
-    "carry-on": () => go(visit.get("resume", "start")),
+    "carry-on": () => go(visit.get("resume", "start"), visit.get("resume-origin") || undefined),
     "someone-else": () => forget("Everything that was written here is cleared."),
   });
 

@@ -37,8 +37,8 @@ let movedAt = -TREMOR_MS;
 let visitor = String(Math.random()); // whom the entries of the browser's history belong to
 
 // --- where one is ------------------------------------------------------------------------------------------
-function show(place) {
-  if (places.isAside(place) && !places.isAside(here)) visit.set("from", here);
+function show(place, origin = here) {
+  if (places.isAside(place) && !places.isAside(origin)) visit.set("from", origin);
   here = place;
   if (place !== "welcome") visit.set("place", place);
   screens.show(place);
@@ -75,14 +75,14 @@ function clipAt(place) {
   return clip ? voices.clip(voices.chosen(), clip) : null;
 }
 
-/** Move to a place because somebody pressed; the browser's own Back button leads here again. */
-function go(place) {
+/** Move to a place because somebody pressed; an aside leads back to its origin, and so does the browser. */
+function go(place, origin) {
   if (performance.now() - movedAt < TREMOR_MS) return;
   movedAt = performance.now();
   answers.keep();
   visit.set("visitor", visitor);
   history.pushState({ place, visitor }, "");
-  arrive(place);
+  arrive(place, origin);
 }
 
 /** Move without a press, in the place of the screen that is shown. */
@@ -91,8 +91,8 @@ function move(place) {
   arrive(place);
 }
 
-function arrive(place) {
-  show(place);
+function arrive(place, origin) {
+  show(place, origin);
   screens.focus();
   if (mayPlay()) player.play();
 }
@@ -163,7 +163,10 @@ function open() {
   const place = visit.get("place", "start");
   const wasUsed = place !== "start" && places.isPlace(place);
   const wasOpenedFromWelcome = places.isAside(place) && visit.get("from") === "welcome";
-  if (wasUsed && !wasOpenedFromWelcome) visit.set("resume", place);
+  if (wasUsed && !wasOpenedFromWelcome) {
+    visit.set("resume", place);
+    visit.set("resume-origin", visit.get("from"));
+  }
   visitor = visit.get("visitor", visitor);
   const owner = places.narrativeOf(visit.get("resume"));
   const [number] = (owner && one("place", owner).textContent.match(/^Question \d+/)) || [];
