@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext
 
 from harness.listener_visit import REPLIES, StandInReplies, Visit
 from harness.openai_server import OpenAIServer
-from harness.site import Site
+from harness.site import Site, WebServer
 
 MakeVisit = Callable[..., Visit]
 
@@ -22,7 +22,7 @@ def site(
     site_database: Callable[[], dict[str, str]],
     with_static_files: Callable[[Path], None],
 ) -> Iterator[Site]:
-    """With the shipped journey, and somebody to call."""
+    """With the shipped journey, whose clips are made as they are asked for, and somebody to call."""
     var_dir = tmp_path_factory.mktemp("listener") / "var"
     with_static_files(var_dir)
     helpers = {
@@ -33,7 +33,11 @@ def site(
     }
     with OpenAIServer() as voice:
         env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": voice.base_url, **helpers, **site_database()}
-        with Site(var_dir, env) as site:
+        site = WebServer(var_dir, env)
+        for command in ("migrate", "load_default_content"):
+            site.manage(command, check=True)
+        site.is_prepared = True
+        with site:
             yield site
 
 

@@ -159,7 +159,8 @@ def test_reduced_motion_moves_the_page_at_once(make_visit: MakeVisit) -> None:
     visit = make_visit(390, 664, reduced_motion="reduce")
     visit.page.add_init_script(
         "window.moves = []; const move = Element.prototype.scrollIntoView;"
-        "Element.prototype.scrollIntoView = function (how) { moves.push(how.behavior); move.call(this, how); };"
+        "Element.prototype.scrollIntoView ="
+        " function (how) { moves.push(how.behavior); move.call(this, how); };"
     )
     visit.begin().expect_sound()
     visit.page.get_by_role("slider").evaluate(
