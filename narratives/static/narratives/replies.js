@@ -33,11 +33,12 @@ export function createReplies() {
 
   /** A reply that comes after a clearing belongs to nobody. */
   async function askOnce(id, answer, voice) {
-    const question = { narrative: Number(id), answer, voice, heard: heard() };
+    const session = visit.get("visitor"); // a random number, so that one busy room is not taken for one caller
+    const question = { narrative: Number(id), answer, voice, heard: heard(), session };
     const { signal } = running;
     const { text, source, level, audio } = await askForReply(question, signal);
     if (signal.aborted) throw new Error("cleared");
-    return { to: answer, text, source, level, audio };
+    return { to: answer, text, source, level, audio: audio && audio.url ? audio : null };
   }
 
   /** From now on it is the reply to this answer. */

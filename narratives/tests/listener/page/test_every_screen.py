@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from harness.axe import serious
 from harness.listener_visit import Visit, listed_narratives
 from harness.site import Site
-from narratives.tests.listener.conftest import MakeVisit
+from narratives.tests.listener.page.conftest import MakeVisit
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 

@@ -21,7 +21,7 @@ from harness.listener_visit import (
 )
 from harness.site import Site
 from harness.waiting import wait_until
-from narratives.tests.listener.conftest import MakeVisit
+from narratives.tests.listener.page.conftest import MakeVisit
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
@@ -115,6 +115,7 @@ def test_a_reply_is_read_and_heard_and_what_was_heard_is_told_with_the_next_answ
     visit.expect_sound()
 
     first, second = (request.post_data_json for request in visit.asked_for("/api/reflections"))
+    assert first.pop("session") == second["session"]  # a random number, for throttling alone
     questions = [each["id"] for each in listed_narratives(site.url) if each["kind"] == "question"]
     assert first == {"narrative": questions[0], "answer": CANARY, "voice": "nova", "heard": []}
     assert second["narrative"] == questions[1]
@@ -186,6 +187,16 @@ def test_a_reply_that_takes_six_seconds_is_not_waited_for(visit: Visit) -> None:
     expect(visit.title).to_have_text("The People Around You")
     held[0].fulfill(json=reply(None, source="safety", level="urgent"))
     expect(visit.title).to_have_text(SAFETY)  # this one is never too late
+
+
+def test_a_reply_without_a_sound_is_read(visit: Visit) -> None:
+    silent = {"url": None, "content_hash": None, "ready": False, "duration_ms": None, "bytes": None}
+    mute = reply({**silent, "content_type": "audio/mpeg"})
+    visit.page.route(REPLIES, lambda route: route.fulfill(json=mute))
+    visit.begin().press("Continue")
+    visit.answer(CANARY)
+    expect(visit.page.locator("[data-reply-words]")).to_have_text(REPLY)
+    expect(visit.page.get_by_role("group", name="Sound player")).to_have_count(0)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

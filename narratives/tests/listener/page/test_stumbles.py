@@ -11,7 +11,7 @@ from harness import http
 from harness.listener_visit import Visit
 from harness.site import Site
 from harness.waiting import wait_until
-from narratives.tests.listener.conftest import MakeVisit
+from narratives.tests.listener.page.conftest import MakeVisit
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
