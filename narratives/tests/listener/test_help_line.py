@@ -8,7 +8,6 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from lifereview.env.reader import TELEPHONE_NUMBER, Environment
 from narratives.models import Journey
 
 pytestmark = pytest.mark.django_db
@@ -61,10 +60,3 @@ def test_readyz_warns_where_nobody_can_be_called(client, settings):
     assert "help line: WARNING, No help line is set" in client.get("/readyz").content.decode()
     settings.LOCAL_CONTACT = "The nurse"
     assert "help line" not in client.get("/readyz").content.decode()
-
-
-@pytest.mark.parametrize("name", ["HELP_LINE_NUMBER", "EMERGENCY_NUMBER"])
-def test_a_number_that_cannot_be_dialled_stops_the_start(name):
-    environment = Environment({name: "ask at the desk"})
-    with pytest.raises(SystemExit, match=f"{name}='ask at the desk' cannot be used"):
-        environment.matching(name, **TELEPHONE_NUMBER)
