@@ -40,6 +40,12 @@ def listed_narratives(url: str, voice: str = "nova") -> list[dict[str, Any]]:
     return listed
 
 
+def sent_json(request: Request) -> dict[str, Any]:
+    """The JSON object that a browser has sent."""
+    body: dict[str, Any] = request.post_data_json or {}
+    return body
+
+
 class StandInReplies:
     """Answers POST /api/reflections as contract 2.1 has it, with the clip of a question for a voice.
 
@@ -54,7 +60,7 @@ class StandInReplies:
         return http.post_json(f"{url}/api/reflections", {}).status == 404
 
     def answer(self, route: Route) -> None:
-        answer = route.request.post_data_json["answer"]
+        answer = sent_json(route.request)["answer"]
         level = {URGENT_ANSWER: "urgent", HEAVY_ANSWER: "heavy"}.get(answer, "none")
         source = "safety" if level == "urgent" else "bank"
         route.fulfill(json=reply(self._audio, level=level, source=source))

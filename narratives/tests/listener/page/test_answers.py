@@ -18,6 +18,7 @@ from harness.listener_visit import (
     Visit,
     listed_narratives,
     reply,
+    sent_json,
 )
 from harness.site import Site
 from harness.waiting import wait_until
@@ -114,7 +115,7 @@ def test_a_reply_is_read_and_heard_and_what_was_heard_is_told_with_the_next_answ
     visit.answer("My grandmother, who sang.")
     visit.expect_sound()
 
-    first, second = (request.post_data_json for request in visit.asked_for("/api/reflections"))
+    first, second = (sent_json(request) for request in visit.asked_for("/api/reflections"))
     assert first.pop("session") == second["session"]  # a random number, for throttling alone
     questions = [each["id"] for each in listed_narratives(site.url) if each["kind"] == "question"]
     assert first == {"narrative": questions[0], "answer": CANARY, "voice": "nova", "heard": []}
