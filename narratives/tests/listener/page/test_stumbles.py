@@ -99,7 +99,7 @@ def test_the_sentence_that_is_heard_is_behind_no_button(make_visit: MakeVisit) -
         def is_above_the_buttons(visit: Visit = visit) -> bool:
             words = visit.page.locator(".sentence.current").bounding_box()
             bars = [visit.play.bounding_box(), visit.button("Continue").bounding_box()]
-            return bool(words) and all(bar and words["y"] + words["height"] <= bar["y"] for bar in bars)
+            return words is not None and all(bar and words["y"] + words["height"] <= bar["y"] for bar in bars)
 
         wait_until(is_above_the_buttons, "a sentence that nothing hides")
         visit.page.close()
