@@ -13,6 +13,7 @@ from harness import http
 
 PRESS_APART_MS = 450  # two presses closer than this are taken for one
 REPLIES = "**/api/reflections"
+NETWORK_CHANGED = "ERR_NETWORK_CHANGED"  # Chromium breaks off what it loads when the machine gets an address
 URGENT_ANSWER = "I want to kill myself."
 HEAVY_ANSWER = "My uncle was abusive, and nobody spoke of it."
 REPLY = (
@@ -94,11 +95,15 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.url = url
         self._pressed = 0.0
+        self._network_changes = 0
 
     def _note(self, request: Request) -> None:
         self.requests.append(request)
 
     def _hear(self, message: ConsoleMessage) -> None:
+        if NETWORK_CHANGED in message.text:
+            self._network_changes += 1
+            return
         is_expected = self.is_network_broken and re.search("ERR_|Failed to load", message.text)
         if message.type in ("error", "warning") and not is_expected:
             self.complaints.append(message.text)
@@ -108,7 +113,15 @@ class Visit:
         return self.wait_until_open()
 
     def wait_until_open(self) -> Visit:
-        expect(self.page.locator("[data-ready]")).to_have_count(1)
+        """A change of the machine's network, as by tests that bring hosts up, may have cost a script."""
+        changes = self._network_changes
+        try:
+            expect(self.page.locator("[data-ready]")).to_have_count(1, timeout=15_000)
+        except AssertionError:
+            if self._network_changes == changes == 0:
+                raise
+            self.page.reload()
+            expect(self.page.locator("[data-ready]")).to_have_count(1)
         return self
 
     def begin(self, *, agrees: bool = True) -> Visit:

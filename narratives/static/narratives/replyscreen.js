@@ -32,17 +32,25 @@ export function createReplyScreen() {
   return { wait, show, clear, withoutReply: WITHOUT_REPLY };
 }
 
-/** A paragraph with its sentences apart. Cues count Unicode characters, not JavaScript's halves of them. */
+/** A paragraph with its sentences apart, each marked with the part of the sound after which it is over. */
 function paragraphOf(text, cues) {
-  const characters = Array.from(text);
-  const parts = cues.length ? cues.map(({ start, end }) => characters.slice(start, end).join("")) : [text];
   const paragraph = document.createElement("p");
-  for (const part of parts) {
+  let read = 0;
+  for (const part of sentencesOf(text, cues)) {
     const sentence = document.createElement("span");
+    read += part.length;
     sentence.className = "sentence";
     sentence.dataset.sentence = "";
+    sentence.dataset.end = String(Math.round((1000 * read) / text.length));
     sentence.textContent = part;
     paragraph.append(sentence, " ");
   }
   return paragraph;
+}
+
+/** A clip that is made only now has no cues yet. They count Unicode characters, not JavaScript's halves of them. */
+function sentencesOf(text, cues) {
+  const characters = Array.from(text);
+  if (cues.length) return cues.map(({ start, end }) => characters.slice(start, end).join(""));
+  return (text.match(/[^.!?]+[.!?]*/g) || [text]).map((sentence) => sentence.trim()).filter(Boolean);
 }
