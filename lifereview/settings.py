@@ -16,7 +16,7 @@ from lifereview import admin_theme
 from lifereview.env.databases import caches, databases
 from lifereview.env.mail import alert_emails, mail_settings
 from lifereview.env.object_storage import object_storage_settings
-from lifereview.env.reader import Environment
+from lifereview.env.reader import TELEPHONE_NUMBER, Environment
 from lifereview.env.secret_key import secret_key
 from lifereview.env.speech import ttscache_settings
 
@@ -134,7 +134,11 @@ Q_CLUSTER = {
 }
 
 # --- listeners -------------------------------------------------------------------------------------------
-# Whom to call in a hard moment, such as "988 in the US"; shown, never spoken.
+# Whom to call in a hard moment; shown, never spoken. HELP_LINE is the older setting, one line of any words.
+HELP_LINE_NAME = env.text("HELP_LINE_NAME")
+HELP_LINE_NUMBER = env.matching("HELP_LINE_NUMBER", **TELEPHONE_NUMBER)
+EMERGENCY_NUMBER = env.matching("EMERGENCY_NUMBER", **TELEPHONE_NUMBER)
+LOCAL_CONTACT = env.text("LOCAL_CONTACT")
 HELP_LINE = env.text("HELP_LINE")
 
 # --- HTTP API --------------------------------------------------------------------------------------------

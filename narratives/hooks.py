@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from narratives import publishing
 from narratives.editing.deleting import remove_for_good
+from narratives.help_lines import NO_HELP_LINE, help_lines
 from narratives.listener.prefetch import what_follows
 from narratives.publishing import lock_publishing
 from narratives.publishing.renditions import clips_of_voice, voices_changed
@@ -33,6 +34,9 @@ class NarrativeHooks(Hooks):
 
     def texts_to_keep(self) -> Iterable[ClipSpec]:
         return publishing.all_clips()
+
+    def readiness_warnings(self) -> Iterable[tuple[str, str]]:
+        return () if help_lines().are_set else (("help line", NO_HELP_LINE),)
 
     def reflection_links(self) -> Sequence[ReflectionLink]:
         return (ReflectionLink("Add to bank…", address_in_bank, "narratives.add_bankreflection"),)

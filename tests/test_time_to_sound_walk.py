@@ -66,6 +66,16 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
+def begin(page: Page, voice: str = "A woman's voice") -> None:
+    """From the start to the intro, which then plays."""
+    press(page, "Begin")
+    for name in ("I agree, continue", "I can hear it"):
+        page.wait_for_timeout(PRESS_APART_MS)
+        if name == "I can hear it":
+            page.get_by_role("radio", name=voice).check()
+        press(page, name)
+
+
 def expect_sound(page: Page) -> None:
     expect(page.locator("[data-play]")).to_have_text("Pause")
 
@@ -103,8 +113,7 @@ def test_a_clip_that_sounds_is_one_start_of_its_voice_and_kind(
     site: WebServer, page: Page, voice: str, name: str
 ) -> None:
     before = starts(site)
-    page.get_by_role("radio", name=name).check()
-    press(page, "Begin")
+    begin(page, name)
     expect_sound(page)
     wait_until(lambda: starts(site) != before, "the first start in the database")
     assert starts(site) - before == {("narrative", voice): 1}
@@ -114,7 +123,7 @@ def test_a_clip_that_sounds_is_one_start_of_its_voice_and_kind(
 
 
 def test_going_on_after_a_pause_is_no_start(page: Page) -> None:
-    press(page, "Begin")
+    begin(page)
     expect_sound(page)
     for _ in range(2):
         wait_until(lambda: page.evaluate(SECONDS) > 0.1, "sound that goes on")
@@ -126,7 +135,7 @@ def test_going_on_after_a_pause_is_no_start(page: Page) -> None:
 
 
 def test_hearing_it_again_is_one(page: Page) -> None:
-    press(page, "Begin")
+    begin(page)
     expect_sound(page)
     go_on_to_a_question(page)
     page.get_by_role("slider").press("End")
@@ -138,7 +147,7 @@ def test_hearing_it_again_is_one(page: Page) -> None:
 
 def test_a_sound_that_failed_is_none_until_it_comes(page: Page) -> None:
     page.route(AUDIO, lambda route: route.fulfill(status=404))
-    press(page, "Begin")
+    begin(page)
     expect(page.locator("[data-play]")).to_have_text("Try the sound again")
     page.unroute(AUDIO)
     press(page, "Try the sound again")
@@ -149,7 +158,7 @@ def test_a_sound_that_failed_is_none_until_it_comes(page: Page) -> None:
 def test_what_began_to_sound_behind_another_tab_tells_nothing(page: Page) -> None:
     held: list[Route] = []
     page.route(AUDIO, lambda route: route.continue_() if held else held.append(route))
-    press(page, "Begin")
+    begin(page)
     wait_until(lambda: bool(page.evaluate("1") and held), "a clip that is asked for")
     for is_hidden in (True, False):
         page.evaluate(SHOW, is_hidden)
@@ -161,7 +170,7 @@ def test_what_began_to_sound_behind_another_tab_tells_nothing(page: Page) -> Non
 
 def test_it_tells_voice_kind_and_time_and_brings_no_cookie(page: Page, context: BrowserContext) -> None:
     with page.expect_request(ADDRESS) as told:
-        press(page, "Begin")
+        begin(page)
     (report,) = sent(page, 1)
     assert set(report) == {"voice", "content_type", "milliseconds"}
     assert 0 <= report["milliseconds"] <= 60_000
@@ -173,7 +182,7 @@ def test_a_browser_without_beacons_tells_it_as_well(site: WebServer, context: Br
     context.add_init_script("navigator.sendBeacon = undefined;")
     page = opened(site, context)
     with page.expect_response(ADDRESS) as answer:
-        press(page, "Begin")
+        begin(page)
     assert answer.value.status == 204
 
 
@@ -181,7 +190,7 @@ def test_where_nobody_takes_it_the_sound_plays_all_the_same(page: Page) -> None:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.route(ADDRESS, lambda route: route.abort())
-    press(page, "Begin")
+    begin(page)
     expect_sound(page)
     go_on_to_a_question(page)
     assert complaints == []

@@ -313,9 +313,23 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
     ),
     "Listeners": (
         Variable(
+            "HELP_LINE_NAME",
+            "Who answers there, such as `Samaritans`. Shown in a hard moment, never spoken.",
+            allowed="a name",
+        ),
+        Variable(
+            "HELP_LINE_NUMBER",
+            "The number of the help line, free of charge, day and night. Shown, never spoken.",
+        ),
+        Variable("EMERGENCY_NUMBER", "The emergency number of your country. Shown, never spoken."),
+        Variable(
+            "LOCAL_CONTACT",
+            "A person or a desk nearby whom listeners can turn to. Shown, never spoken.",
+            allowed="one line of text",
+        ),
+        Variable(
             "HELP_LINE",
-            "Whom listeners can call in a hard moment, such as `988 in the US`. Shown on every screen, "
-            "never spoken. While it is unset, the editor says so.",
+            "The older setting: one line of any words, such as `988 in the US`. Still read.",
             allowed="one line of text",
         ),
     ),
