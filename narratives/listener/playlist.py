@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Prefetch
 
 from narratives.models import Journey, Narrative
-from ttscache.audio import FORMATS
+from ttscache.audio import FORMATS, cues
 from ttscache.conf import conf
 from ttscache.delivery.clip_urls import audio_path, published_address
 from ttscache.errors import SpeechError
@@ -51,6 +52,27 @@ def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
         "bytes": clip.audio_file_size if clip is not None and is_ready else None,
         "content_type": FORMATS[speech.audio_format].media_type,
     }
+
+
+def with_cues(audio: dict[str, Any], text: str) -> dict[str, Any]:
+    """Add when each sentence of the written text is heard, where the clip is ready."""
+    if audio["duration_ms"] is None:
+        return audio
+    return audio | {"cues": _cues(text, audio["duration_ms"])}
+
+
+@lru_cache(maxsize=1024)
+def _cues(text: str, duration_ms: int) -> tuple[dict[str, int], ...]:
+    """Computed rather than stored: text and duration, which are kept with the clip, give them exactly."""
+    return tuple(
+        {
+            "start_ms": cue.start_ms,
+            "end_ms": cue.end_ms,
+            "start": cue.first_char,
+            "end": cue.last_char + 1,
+        }
+        for cue in cues(text, duration_ms)
+    )
 
 
 def playlist(journey: Journey, voice: str) -> dict[str, Any]:
