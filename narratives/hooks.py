@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from narratives import publishing
 from narratives.editing.deleting import remove_for_good
 from narratives.listener.prefetch import what_follows
+from narratives.models import OfferedReflection
 from narratives.publishing import lock_publishing
 from narratives.publishing.renditions import clips_of_voice, voices_changed
 from narratives.staff.action_items import action_items_of_texts, address_in_bank
+from ttscache.conf import conf
 from ttscache.hooks import ActionItem, Hooks, ReflectionLink
 from ttscache.speech import VoiceRendition
 from ttscache.warming import ClipSpec
@@ -27,6 +29,7 @@ class NarrativeHooks(Hooks):
 
     def tidy_daily(self) -> None:
         remove_for_good()
+        OfferedReflection.objects.forget_rare(conf().stale_days)
 
     def action_items(self) -> Iterable[ActionItem]:
         return action_items_of_texts()

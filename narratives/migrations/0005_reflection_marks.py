@@ -16,7 +16,12 @@ CHEERFUL = (
     "There is a brightness in what you have just described.",
 )
 LOOK = "view_offeredreflection"
-RIGHTS = {"Editor": [LOOK], "Publisher": [LOOK, "change_offeredreflection"], "Analyst": [LOOK]}
+RIGHTS = {
+    "Editor": [LOOK],
+    "Publisher": [LOOK, "change_offeredreflection"],
+    "Analyst": [LOOK],
+    "Operator": [LOOK],
+}
 
 
 def mark_shipped_reflections(apps, schema_editor):

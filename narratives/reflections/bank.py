@@ -9,6 +9,7 @@ from narratives.models import BankReflection
 from narratives.text.occasions import AnswerKind, kind_of_answer
 
 GENERAL = "general"  # the theme of reflections that suit every question
+HARD_TIMES = "hardship"  # its reflections speak of something difficult, whatever was told
 
 _Occasion, _AfterHeavy = BankReflection.Occasion, BankReflection.AfterHeavy
 
@@ -71,5 +72,6 @@ def _from_best(
         yield said_when(_Occasion.GLAD)
     # A hard answer may have gone unnoticed, so those come first that would fit it as well.
     yield gentle
+    yield from ([each] for [each] in others if each.theme != HARD_TIMES)
     yield calm
-    yield from reversed(others)
+    yield from others

@@ -252,11 +252,9 @@ def _most_tokens(message: dict[str, Any]) -> int:
 
 def _read(answer: Any) -> tuple[str, TokenUsage | None]:
     """The words of a completion. The package hands on what is no completion, such as a page in HTML."""
-    try:
-        text = answer.choices[0].message.content
-        usage = answer.usage
-    except (AttributeError, IndexError, TypeError):
-        raise ProviderFailed from None
+    choices = getattr(answer, "choices", None)
+    message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+    text, usage = getattr(message, "content", None), getattr(answer, "usage", None)
     if not isinstance(text, str):
         raise ProviderFailed
     counts = (getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))

@@ -109,7 +109,12 @@ class TestAddingToTheBank:
 
     def test_once_saved_it_is_in_the_bank_and_the_log_says_where_it_came_from(self, admin_client):
         clip = heard()
-        form = {"text": "That was a good morning. Thank you for it.", "theme": "general", "occasion": "any"}
+        form = {
+            "text": "That was a good morning. Thank you for it.",
+            "theme": "general",
+            "occasion": "any",
+            "after_heavy": "never",
+        }
         admin_client.post(address_for(clip), form)
         assert BankReflection.objects.get().text == form["text"]
         says = f"Added from the reflections that are heard most: {clip.pk}."
