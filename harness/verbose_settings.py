@@ -5,20 +5,15 @@ Chosen by DJANGO_SETTINGS_MODULE=harness.verbose_settings.
 
 from __future__ import annotations
 
+from typing import Any
+
 from lifereview.settings import *  # noqa: F403
 from lifereview.settings import LOGGING as _QUIET
 
+_known: dict[str, Any] = _QUIET["loggers"]  # type: ignore[assignment]
+_names = (*_known, "django.db.backends", "openai", "httpcore2", "redis")
 LOGGING = {
     **_QUIET,
     "root": {"handlers": ["console"], "level": "DEBUG"},
-    "loggers": {
-        name: {**settings, "level": "DEBUG"}
-        for name, settings in {
-            **_QUIET["loggers"],  # type: ignore[dict-item]
-            "django.db.backends": {},
-            "openai": {},
-            "httpcore2": {},
-            "redis": {},
-        }.items()
-    },
+    "loggers": {name: {**_known.get(name, {}), "level": "DEBUG"} for name in _names},
 }

@@ -17,5 +17,5 @@ class CountingRedisCache(RedisCache):
     def count_in_window(self, key: str, seconds: int) -> int:
         """Add one to a count that begins anew when `seconds` have passed since its first; returns the sum."""
         name = self.make_and_validate_key(key)
-        client = self._cache.get_client(name, write=True)  # type: ignore[attr-defined]
+        client = self._cache.get_client(name, write=True)
         return int(client.eval(_COUNT, 1, name, seconds))

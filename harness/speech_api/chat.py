@@ -39,7 +39,7 @@ _SAID = {
     "question": "It sounds as though it was good. What happened then?",
     "advice": "It sounds as though it was good. You should tell your family about it.",
     "safety": "SAFETY",
-    "grave": "It sounds as though you want to end it all. Thank you for saying so.",
+    "grave": "I want to end it all. Thank you for saying so.",
     "wrong_number": "[77]",
 }
 
@@ -57,17 +57,18 @@ OPENINGS = (
     "It sounds as though there was little, and that it was shared",
     "It seems that this has stayed through all the years",
 )
-CLOSINGS = (
-    "Thank you for telling it here",
-    "It has its own place in the story",
-    "Thank you for giving it a voice",
-    "It is heard just as it was told",
-    "It belongs with the rest of what was told",
-    "Thank you for taking the time to say it",
-    "There is no hurry to add to it",
-    "It may stay just as it is",
-    "Thank you for letting it be heard",
-    "Some of it may stay close for a while",
+# More than a thousand ways to end: a model hardly ever says the same twice by chance.
+ENDS = (
+    (
+        "Thank you for",
+        "There is room here for",
+        "It was good to hear",
+        "Nobody has to hurry",
+        "It matters to have",
+    ),
+    ("telling", "saying", "sharing", "naming", "giving words to", "opening", "bringing", "keeping"),
+    ("this part", "so much of it", "that time", "those years", "what was there", "what it was"),
+    ("here", "today", "in your own way", "just as it is", "with such care", "at your own pace"),
 )
 
 
@@ -165,13 +166,13 @@ def reply_to(messages: list[dict[str, Any]], behaviour: ChatBehaviour) -> str:
 def own_words(answer: str) -> tuple[str, str]:
     """How the stand-in would begin and end: an answer that names a mood (`mood 3`) begins by that.
 
-    Real answers of one mood lead to reflections that begin alike, and end in many ways.
+    So answers of one mood lead to reflections that begin alike and end in many ways.
     """
     digest = hashlib.sha256(answer.encode("utf-8", "surrogatepass")).digest()
     mood = re.search(r"\bmood (\d+)", answer)
     opening = OPENINGS[(int(mood[1]) if mood else digest[0]) % len(OPENINGS)]
-    middle = CLOSINGS[digest[1] % len(CLOSINGS)]
-    return opening, middle
+    closing = " ".join(words[digest[place] % len(words)] for place, words in enumerate(ENDS, 1))
+    return opening, closing
 
 
 def told_answer(messages: list[dict[str, Any]]) -> str:

@@ -58,5 +58,5 @@ def test_a_count_without_an_end_gets_one(cache: CountingRedisCache) -> None:
     """As two commands, one of them late, would have left it: its caller would be refused for ever."""
     cache.set("caller", 1_000, None)
     cache.count_in_window("caller", 60)
-    client = cache._cache.get_client("caller")  # type: ignore[attr-defined]
+    client = cache._cache.get_client("caller")
     assert 0 < client.ttl(cache.make_key("caller")) <= 60

@@ -87,7 +87,7 @@ class ReflectionAudioSerializer(AudioSerializer):
 class ReflectionSerializer(serializers.Serializer[Any]):
     success = serializers.BooleanField()
     text = serializers.CharField()
-    source = serializers.ChoiceField(choices=["model", "bank", "safety"])
+    source = serializers.ChoiceField(choices=["model", "bank", "safety"])  # type: ignore[assignment]
     level = serializers.ChoiceField(choices=["none", "grief", "heavy", "urgent"])
     reused = serializers.BooleanField(help_text="The model has chosen one that was said before.")
     audio = ReflectionAudioSerializer()

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import Error
 
@@ -159,7 +159,7 @@ class ReflectionModel:
             with connection.call(seconds, seconds) as deadline:
                 try:
                     answer = chat.create(
-                        model=self.model, messages=messages, timeout=seconds, **self._parameters
+                        model=self.model, messages=cast(Any, messages), timeout=seconds, **self._parameters
                     )
                 except openai.APIStatusError as answered:
                     failure = self._refusal(answered)

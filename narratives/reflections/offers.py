@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from narratives.models import BankReflection, OfferedReflection
 from narratives.reflections.asking import AskedQuestion
@@ -32,8 +33,13 @@ def offers_for(asked: AskedQuestion, level: str, bank: Iterable[BankReflection])
 
 
 def _may_be_said(text: str, asked: AskedQuestion) -> bool:
-    """The rules may have changed since it was written."""
-    return not asked.has_heard(text) and not problems(text)
+    return _keeps_the_rules(text) and not asked.has_heard(text)
+
+
+@lru_cache(maxsize=4096)
+def _keeps_the_rules(text: str) -> bool:
+    """They may have changed since it was written. Only words that anyone may hear are remembered here."""
+    return not problems(text)
 
 
 def _fits(reflection: BankReflection, theme: str, level: str) -> bool:

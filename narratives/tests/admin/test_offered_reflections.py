@@ -57,7 +57,7 @@ def test_who_decided_stands_in_its_history(
     admin_client: Client, admin_user: User, offered: OfferedReflection
 ) -> None:
     decide(admin_client, "take_out", offered)
-    assert admin_user.logentry_set.get().get_change_message() == "Taken out of the offer."  # type: ignore[attr-defined]
+    assert admin_user.logentry_set.get().get_change_message() == "Taken out of the offer."
 
 
 def test_a_publisher_decides_and_an_editor_looks_on(offered: OfferedReflection) -> None:

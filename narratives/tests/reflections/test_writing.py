@@ -127,14 +127,14 @@ class TestSafety:
         assert ask(asked, model, "I want to end it all.") == Reflection("", "safety", "urgent")
         assert model.says == [OWN]
 
-    @pytest.mark.parametrize("said", ["SAFETY", "It sounds as though you want to end it all. Thank you."])
+    @pytest.mark.parametrize("said", ["SAFETY", "I want to end it all. Thank you for saying so."])
     def test_what_the_model_says_of_danger_makes_the_answer_urgent(
         self, asked: AskedQuestion, said: str
     ) -> None:
         assert ask(asked, ScriptedModel(said)) == Reflection("", "safety", "urgent")
 
     def test_the_gate_on_the_words_of_the_model_raises_the_level(self, asked: AskedQuestion) -> None:
-        said = "It sounds as though you were abused for years. Thank you for saying it here."
+        said = "I was abused for years as a child. Thank you for saying it here."
         assert ask(asked, ScriptedModel(said)).level == "heavy"
 
 
