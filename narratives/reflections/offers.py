@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 
 from narratives.models import BankReflection, OfferedReflection
 from narratives.reflections.asking import AskedQuestion
@@ -24,16 +25,18 @@ def offers_for(asked: AskedQuestion, level: str, bank: Iterable[BankReflection])
     if level == "heavy":
         offered = offered.filter(fits_heavy=True)
     most = MOST_OFFERED + len(asked.heard)
-    found = [text for text in offered.texts()[:most] if _may_be_said(text, asked)]
+    found = _sayable(offered.texts()[:most], asked)
     if len(found) < MOST_OFFERED:
         others = [each.text for each in bank if _fits(each, asked.theme, level)]
         taken_out = set(known.filter(is_offered=False, text__in=others).texts())
-        found += [text for text in others if text not in taken_out and _may_be_said(text, asked)]
-    return list(dict.fromkeys(found))[:MOST_OFFERED]
+        found += _sayable((text for text in others if text not in {*taken_out, *found}), asked)
+    return found[:MOST_OFFERED]
 
 
-def _may_be_said(text: str, asked: AskedQuestion) -> bool:
-    return _keeps_the_rules(text) and not asked.has_heard(text)
+def _sayable(texts: Iterable[str], asked: AskedQuestion) -> list[str]:
+    """The first of these that may be said to this journey, as many as can be offered."""
+    fit = (text for text in texts if _keeps_the_rules(text) and not asked.has_heard(text))
+    return list(islice(fit, MOST_OFFERED))
 
 
 @lru_cache(maxsize=4096)
