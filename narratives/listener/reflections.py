@@ -6,6 +6,7 @@ The answer lives in these functions and nowhere else: in no row, queue, cache, l
 from __future__ import annotations
 
 import json
+import logging
 import re
 from functools import cache, partial
 from typing import Any
@@ -35,6 +36,8 @@ from ttscache.conf import conf
 from ttscache.delivery.http import NEVER
 from ttscache.errors import EmptyText, SpeechError, TextTooLong
 from ttscache.models import Clip
+
+logger = logging.getLogger(__name__)
 
 MOST_ANSWER_CHARACTERS = 20_000
 MOST_HEARD = 50
@@ -126,15 +129,12 @@ class ReflectionsView(PublicView):
         form.is_valid(raise_exception=True)
         given = form.validated_data
         voice = checked_voice(given.get("voice"), conf().listener_voices)
-        level = safety.level(answer)  # before anything else can go wrong
-        try:
-            narrative = _question_of_journey(given["narrative"])
-        except Error:
-            if level != "urgent":
-                raise
-            return _answered(Reflection("", "safety", level), _shipped(SAFETY), no_sound(conf().audio_format))
-        if level != "urgent":  # whoever is in danger is never told to wait
-            check_stranger_rate("reflection", given.get("session") or "", SLOW_DOWN, request, self)
+        level = safety.level(answer)  # before anything else can go wrong, or somebody be told to wait
+        if level == "urgent":
+            words = _system_words(SAFETY, given["narrative"], voice)
+            return _answered(Reflection("", "safety", level), *words)
+        narrative = _question_of_journey(given["narrative"])
+        check_stranger_rate("reflection", given.get("session") or "", SLOW_DOWN, request, self)
         assert narrative.live is not None
         asked = AskedQuestion(
             text=narrative.live.text,
@@ -144,8 +144,8 @@ class ReflectionsView(PublicView):
             heard=frozenset(filter(_HASH.fullmatch, given.get("heard") or ())),
         )
         reflection = reflect(asked, answer, reflection_model(), level=level)
-        text, audio = _words_and_sound(reflection, asked, narrative.journey, request, self)
-        return _answered(reflection, text, audio)
+        words = _words_and_sound(reflection, asked, narrative.journey, request, self)
+        return _answered(reflection, *words)
 
 
 class AnalyzeView(JsonView):
@@ -157,7 +157,7 @@ class AnalyzeView(JsonView):
     def post(self, request: Request) -> Response:
         """Reflects on an answer to any question. The same gate and rules hold as for /api/reflections."""
         reflection, asked, journey = _analyzed(request, self, AnalyzeRequestSerializer)
-        text = reflection.text or _system_words(reflection, asked, journey)[0]
+        text = reflection.text or _system_words(_slug_for(reflection), journey, asked.voice)[0]
         note_heard(asked, reflection)
         return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
 
@@ -188,9 +188,9 @@ def _analyzed(
     given = form.validated_data
     voice = checked_voice(given.get("voice"), conf().listener_voices)
     level = safety.level(answer)
+    question = given.get("question") or ""
     if level != "urgent":
         check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
-    question = given.get("question") or ""
     published = Narrative.objects.published().filter(
         journey__is_live=True, live__text=question, kind=Narrative.Kind.QUESTION
     )
@@ -234,44 +234,57 @@ def _words_and_sound(
     reflection: Reflection, asked: AskedQuestion, journey: Journey | None, request: Request, view: JsonView
 ) -> tuple[str, dict[str, Any]]:
     if not reflection.text:
-        return _system_words(reflection, asked, journey)
+        return _system_words(_slug_for(reflection), journey, asked.voice)
     if reflection.is_personal:
         before_start = cache(partial(check_generation_rate, request, view))
         return reflection.text, personal_sound(asked, reflection.text, before_start)
     note_heard(asked, reflection)
-    return reflection.text, shared_sound(asked, reflection.text)
-
-
-def _system_words(
-    reflection: Reflection, asked: AskedQuestion, journey: Journey | None
-) -> tuple[str, dict[str, Any]]:
-    """The journey's own words for an urgent answer, or where no reflection fits; with their sound."""
-    slug = SAFETY if reflection.source == "safety" else NO_REFLECTION
     try:
-        narrative = (
-            journey.narratives.published().filter(kind=Narrative.Kind.SYSTEM, slug=slug).first()
-            if journey is not None
-            else None
-        )
-        if narrative is not None and narrative.live is not None:
-            speech = narrative.live.speech(asked.voice)
+        return reflection.text, shared_sound(asked, reflection.text)
+    except Error:
+        logger.warning("A reflection is answered without its sound: the database does not answer.")
+        return reflection.text, no_sound(conf().audio_format)
+
+
+def _slug_for(reflection: Reflection) -> str:
+    """The system clip that stands where there is no reflection."""
+    return SAFETY if reflection.source == "safety" else NO_REFLECTION
+
+
+def _system_words(slug: str, of: Journey | int | None, voice: str) -> tuple[str, dict[str, Any]]:
+    """The journey's own words of this name with their sound. `of`: the journey, or the id of a text of it.
+
+    Never fails: where there are none, or the database does not answer, the words that come with this project
+    are shown and cannot be heard.
+    """
+    try:
+        journey = of if isinstance(of, Journey) else _journey_of(of)
+        narrative = journey and _system_narrative(journey, slug)
+        if narrative and narrative.live is not None:
+            speech = narrative.live.speech(voice)
             clip = Clip.objects.filter(content_hash=speech.content_hash).defer("waveform").first()
             return narrative.live.text, with_cues(described_audio(speech, clip), narrative.live.text)
     except Error:
-        if reflection.source != "safety":
-            raise
-    return _shipped(slug), no_sound(conf().audio_format)
+        logger.warning("The words “%s” are shown without their sound: the database does not answer.", slug)
+    return _shipped_words()[slug], no_sound(conf().audio_format)
+
+
+def _journey_of(narrative: int | None) -> Journey | None:
+    """The live journey of this text; the default one where the text is unknown."""
+    try:
+        return _question_of_journey(narrative or 0).journey
+    except UnknownNarrative:
+        return Journey.objects.live().first()
+
+
+def _system_narrative(journey: Journey, slug: str) -> Narrative | None:
+    return journey.narratives.published().filter(kind=Narrative.Kind.SYSTEM, slug=slug).first()  # type: ignore[attr-defined,no-any-return]
 
 
 @cache
 def _shipped_words() -> dict[str, str]:
     words: dict[str, str] = json.loads(DEFAULT_CONTENT.read_text(encoding="utf-8"))["system_clips"]
     return words
-
-
-def _shipped(slug: str) -> str:
-    """The words that come with this project, where the journey has none or the database does not answer."""
-    return _shipped_words()[slug]
 
 
 def _answered(reflection: Reflection, text: str, audio: dict[str, Any]) -> Response:

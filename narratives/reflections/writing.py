@@ -20,7 +20,7 @@ from narratives.reflections.prompt import chosen_number, is_safety_signal, messa
 from narratives.text.reflection_rules import is_shareable, problems
 from narratives.text.tidying import tidied
 from ttscache.delivery.waiting_room import waiting_room
-from ttscache.errors import ProviderError, RequestRefused, SpeechError
+from ttscache.errors import ProviderError, ProviderTimeout, RequestRefused, SpeechError
 from ttscache.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
@@ -177,8 +177,11 @@ def note_heard(asked: AskedQuestion, reflection: Reflection) -> None:
 
 
 def _may_pass(error: SpeechError, until: float) -> bool:
-    """Whether the same call may succeed in a moment, and in time."""
-    if not isinstance(error, ProviderError) or not error.is_retryable:
+    """Whether the same call may succeed in a moment, and in time.
+
+    A call that timed out has taken most of the time, and the next one would be paid for as well.
+    """
+    if not isinstance(error, ProviderError) or not error.is_retryable or isinstance(error, ProviderTimeout):
         return False
     pause = error.retry_after_seconds or 0.0
     return pause <= LONGEST_PAUSE_SECONDS and time.monotonic() + pause < until

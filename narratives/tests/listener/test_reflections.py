@@ -221,6 +221,13 @@ class TestRefusals:
         assert (response.status_code, response.json()["code"]) == (400, code)
         assert "stars" not in response.content.decode()
 
+    def test_an_urgent_answer_gets_its_words_whatever_question_it_names(
+        self, without_key: None, ask: Reflect
+    ) -> None:
+        told = ask(URGENT, narrative=0).json()
+        assert told["level"] == "urgent"
+        assert told["audio"]["content_hash"]
+
     @pytest.mark.parametrize("narrative", [0, -1, 10**30])
     def test_an_unknown_narrative_is_404(self, without_key: None, ask: Reflect, narrative: int) -> None:
         response = ask(ANSWER, narrative=narrative)
@@ -281,7 +288,21 @@ class TestTrouble:
 
         assert (told["source"], told["level"]) == ("safety", "urgent")
         assert told["text"].startswith("Thank you for saying that.")
+        assert told["audio"]["url"] is None
         assert ask(ANSWER).status_code == 503
+
+    def test_a_reflection_is_read_where_its_clip_cannot_be_recorded(
+        self, without_key: None, ask: Reflect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def is_away(*_: object) -> None:
+            raise OperationalError
+
+        monkeypatch.setattr(reflections, "shared_sound", is_away)
+
+        told = ask(ANSWER).json()
+
+        assert told["text"]
+        assert (told["audio"]["url"], told["audio"]["ready"]) == (None, False)
 
 
 class TestStatements:
