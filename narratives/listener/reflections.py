@@ -125,14 +125,14 @@ class ReflectionsView(PublicView):
         """Reflects on an answer. An urgent answer gets the words of the safety screen."""
         data = json_object(request)
         answer = _checked_answer(data)
+        level = safety.level(answer)  # before anything else can go wrong, or somebody be told to wait
+        if level == "urgent":
+            words = _system_words(SAFETY, data.get("narrative"), data.get("voice"))
+            return _answered(Reflection("", "safety", level), *words)
         form = ReflectionRequestSerializer(data=data)
         form.is_valid(raise_exception=True)
         given = form.validated_data
         voice = checked_voice(given.get("voice"), conf().listener_voices)
-        level = safety.level(answer)  # before anything else can go wrong, or somebody be told to wait
-        if level == "urgent":
-            words = _system_words(SAFETY, given["narrative"], voice)
-            return _answered(Reflection("", "safety", level), *words)
         narrative = _question_of_journey(given["narrative"])
         check_stranger_rate("reflection", given.get("session") or "", SLOW_DOWN, request, self)
         assert narrative.live is not None
@@ -251,17 +251,18 @@ def _slug_for(reflection: Reflection) -> str:
     return SAFETY if reflection.source == "safety" else NO_REFLECTION
 
 
-def _system_words(slug: str, of: Journey | int | None, voice: str) -> tuple[str, dict[str, Any]]:
+def _system_words(slug: str, of: Journey | object, voice: object) -> tuple[str, dict[str, Any]]:
     """The journey's own words of this name with their sound. `of`: the journey, or the id of a text of it.
 
-    Never fails: where there are none, or the database does not answer, the words that come with this project
-    are shown and cannot be heard.
+    Never fails, whatever a page has sent: instead of an unknown text or voice it takes the default ones, and
+    where the database does not answer, the words that come with this project are shown and cannot be heard.
     """
     try:
         journey = of if isinstance(of, Journey) else _journey_of(of)
         narrative = journey and _system_narrative(journey, slug)
         if narrative and narrative.live is not None:
-            speech = narrative.live.speech(voice)
+            known = next((each for each in conf().listener_voices if each == voice), conf().default_voice)
+            speech = narrative.live.speech(known)
             clip = Clip.objects.filter(content_hash=speech.content_hash).defer("waveform").first()
             return narrative.live.text, with_cues(described_audio(speech, clip), narrative.live.text)
     except Error:
@@ -269,10 +270,10 @@ def _system_words(slug: str, of: Journey | int | None, voice: str) -> tuple[str,
     return _shipped_words()[slug], no_sound(conf().audio_format)
 
 
-def _journey_of(narrative: int | None) -> Journey | None:
+def _journey_of(narrative: object) -> Journey | None:
     """The live journey of this text; the default one where the text is unknown."""
     try:
-        return _question_of_journey(narrative or 0).journey
+        return _question_of_journey(narrative if isinstance(narrative, int) else 0).journey
     except UnknownNarrative:
         return Journey.objects.live().first()
 

@@ -81,9 +81,9 @@ _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 def is_shareable(text: str, answer: str) -> bool:
     """Whether a reflection that was written for this answer may be kept, and said to other people.
 
-    It has no digit, no four words in a row that the answer has, and no word that may be a name: a capital
-    letter within a sentence, or a first word that the answer has too. In a script without capital letters
-    names cannot be told from other words, so such a text is never shared.
+    It has no digit, no four words in a row that the answer has, and no word that may be a name: one with a
+    capital letter within a sentence, here or in the answer, or a first word that the answer has too. In a
+    script without capital letters names cannot be told from other words, so such a text is never shared.
     """
     if re.search(r"\d", text) or any(letter.isalpha() and not _has_case(letter) for letter in text):
         return False
@@ -91,11 +91,23 @@ def is_shareable(text: str, answer: str) -> bool:
     if not _runs(said).isdisjoint(_runs(_words(text))):
         return False
     answered = {word.lower() for word in said}
+    if not _names_in(answer).isdisjoint(word.lower() for word in _words(text)):
+        return False
     for sentence in split_sentences(text, in_any_case=True):
         first, *others = _words(sentence) or [""]
-        if first.lower() in answered - _OPENERS or any(_may_be_a_name(word) for word in others):
+        if first.lower() in answered - _OPENERS and _may_be_a_name(first):
+            return False
+        if any(_may_be_a_name(word) for word in others):
             return False
     return True
+
+
+def _names_in(answer: str) -> set[str]:
+    """The words with a capital letter within a sentence; none where the whole answer is in capitals."""
+    if answer == answer.upper():
+        return set()
+    within = (word for sentence in split_sentences(answer, in_any_case=True) for word in _words(sentence)[1:])
+    return {word.lower() for word in within if _may_be_a_name(word)} - _OPENERS
 
 
 def _may_be_a_name(word: str) -> bool:

@@ -221,10 +221,13 @@ class TestRefusals:
         assert (response.status_code, response.json()["code"]) == (400, code)
         assert "stars" not in response.content.decode()
 
-    def test_an_urgent_answer_gets_its_words_whatever_question_it_names(
-        self, without_key: None, ask: Reflect
+    @pytest.mark.parametrize(
+        "wrong", [{"narrative": 0}, {"narrative": "x"}, {"voice": "robot"}, {"voice": []}, {"heard": 7}]
+    )
+    def test_an_urgent_answer_gets_its_words_whatever_else_is_wrong(
+        self, without_key: None, ask: Reflect, wrong: dict[str, Any]
     ) -> None:
-        told = ask(URGENT, narrative=0).json()
+        told = ask(URGENT, **wrong).json()
         assert told["level"] == "urgent"
         assert told["audio"]["content_hash"]
 
