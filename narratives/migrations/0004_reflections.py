@@ -75,7 +75,8 @@ class Migration(migrations.Migration):
                 "ordering": ["-times_heard", "pk"],
                 "indexes": [
                     models.Index(
-                        fields=["theme", "language", "is_offered", "-times_heard"], name="offers_of_a_theme"
+                        fields=["theme", "language", "is_offered", "-times_heard", "-last_heard_at"],
+                        name="offers_of_a_theme",
                     )
                 ],
                 "constraints": [

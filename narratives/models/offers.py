@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import ClassVar, Self
 
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -26,8 +26,13 @@ class OfferedReflectionQuerySet(models.QuerySet["OfferedReflection"]):
             more["times_chosen"] = F("times_chosen") + 1
         if mine.update(**more):
             return
-        self.get_or_create(theme=theme, language=language, text=text, defaults={"fits_heavy": fits_heavy})
-        mine.update(**more)
+        counts = {"times_heard": 1, "times_chosen": int(is_chosen)}
+        row = OfferedReflection(theme=theme, language=language, text=text, fits_heavy=fits_heavy, **counts)
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError:  # somebody else was the first at this moment
+            mine.update(**more)
 
     def forget_rare(self, days: int) -> int:
         """Delete those that nobody has heard for so many days, unless staff have decided about them."""
@@ -63,7 +68,10 @@ class OfferedReflection(models.Model):
             models.UniqueConstraint(fields=["theme", "language", "text"], name="one_offer_a_text_and_theme")
         ]
         indexes: ClassVar = [
-            models.Index(fields=["theme", "language", "is_offered", "-times_heard"], name="offers_of_a_theme")
+            models.Index(
+                fields=["theme", "language", "is_offered", "-times_heard", "-last_heard_at"],
+                name="offers_of_a_theme",
+            )
         ]
 
     def __str__(self) -> str:

@@ -23,16 +23,16 @@ def choose_from_bank(
     is_heard: Callable[[BankReflection], bool],
     choice: Callable[[Sequence[BankReflection]], BankReflection] = random.choice,
 ) -> BankReflection | None:
-    """The one that fits best and that this journey has not heard; None where none fits at all.
+    """The one that fits best and that this journey has not heard; None where none is left that fits.
 
-    Once all that fit have been heard, one of them is said again: a misfit would be worse.
+    After a grave answer one that fits is then said again: other words would be worse.
     """
     fitting = [group for group in _from_best(list(reflections), theme, level, answer) if group]
     for group in fitting:
         unheard = [reflection for reflection in group if not is_heard(reflection)]
         if unheard:
             return choice(unheard)
-    return choice(fitting[0]) if fitting else None
+    return choice(fitting[0]) if fitting and level in ("grief", "heavy") else None
 
 
 def _from_best(
@@ -74,4 +74,3 @@ def _from_best(
     yield gentle
     yield from ([each] for [each] in others if each.theme != HARD_TIMES)
     yield calm
-    yield from others

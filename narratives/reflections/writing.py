@@ -17,6 +17,7 @@ from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import choose_from_bank
 from narratives.reflections.offers import offers_for
 from narratives.reflections.prompt import chosen_number, is_safety_signal, messages_for
+from narratives.safety.rules import rules_level
 from narratives.text.reflection_rules import is_shareable, problems
 from narratives.text.tidying import tidied
 from ttscache.delivery.waiting_room import waiting_room
@@ -143,8 +144,9 @@ def _judge(said: str, asked: AskedQuestion, answer: str, level: str, offered: Se
             return _Found(level)
         return _Found(level, Reflection(offered[number - 1], "model", level, is_reused=True))
     text = tidied(said).replace("\n", " ")
-    # The gate may find in the model's words what it did not find in the answer.
-    level = max(level, safety.level(text), key=LEVELS.index)
+    # The gate's rules may find in the model's words what the gate did not find in the answer. Its learned
+    # layer has learned from answers alone, and takes many harmless reflections for grave ones.
+    level = max(level, rules_level(text), key=LEVELS.index)
     if level == "urgent":
         return _Found(level, Reflection("", "safety", level))
     if problems(text) or not _can_be_spoken(text) or asked.has_heard(text):

@@ -25,7 +25,7 @@ from ttscache.renditions.retirement import note_gone
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ANSWER = "I drove the night mail and I had the stars to myself."
+ANSWER = "We lived above the bakery and I woke to the smell of bread."
 URGENT = "I want to end it all tonight."
 
 
@@ -142,7 +142,7 @@ class TestPersonalReflections:
         told = ask(ANSWER).json()
 
         audio = told["audio"]
-        assert "drove the night mail" in told["text"]
+        assert "above the bakery" in told["text"]
         assert (audio["content_hash"], audio["ready"]) == (None, True)
         head, _, encoded = audio["url"].partition(",")
         assert head == "data:audio/mpeg;base64"
@@ -156,7 +156,7 @@ class TestPersonalReflections:
     def test_where_it_cannot_be_spoken_the_words_are_there(self, chat: OpenAIServer, ask: Reflect) -> None:
         chat.behave(fault="400")
         told = ask(ANSWER).json()
-        assert "drove the night mail" in told["text"]
+        assert "above the bakery" in told["text"]
         assert told["audio"] == {
             "url": None,
             "content_hash": None,
@@ -219,7 +219,7 @@ class TestRefusals:
     ) -> None:
         response = ask(answer, **more)
         assert (response.status_code, response.json()["code"]) == (400, code)
-        assert "stars" not in response.content.decode()
+        assert "bakery" not in response.content.decode()
 
     @pytest.mark.parametrize(
         "wrong", [{"narrative": 0}, {"narrative": "x"}, {"voice": "robot"}, {"voice": []}, {"heard": 7}]

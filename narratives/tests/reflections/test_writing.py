@@ -20,7 +20,7 @@ from ttscache.errors import ModelRetired, ProviderFailed, ProviderUnavailable, S
 
 pytestmark = pytest.mark.django_db
 
-ANSWER = "I drove the night mail and I had the stars to myself."
+ANSWER = "We lived above the bakery and I woke to the smell of bread."
 OWN = "It sounds as though those nights had a wide quiet in them. Thank you for telling it."
 OTHER = "It seems that a long road was good company. It has its own place in the story."
 HEAVY = "I was raped as a girl and I told nobody."
@@ -114,7 +114,7 @@ class TestWords:
         assert 4 < ends[1] <= ends[0] <= 5
 
     def test_a_reflection_that_quotes_the_answer_is_personal(self, asked: AskedQuestion) -> None:
-        quoting = "It sounds as though you had the stars to myself. Thank you for telling it."
+        quoting = "It sounds as though you lived above the bakery and woke to it. Thank you for telling it."
         assert ask(asked, ScriptedModel(quoting)).is_personal
 
     def test_a_reflection_that_no_voice_could_say_is_not_used(self, asked: AskedQuestion) -> None:
@@ -214,11 +214,12 @@ class TestTheOffer:
 
 
 class TestTheBank:
-    def test_a_journey_hears_none_twice_while_another_one_fits(self, asked: AskedQuestion) -> None:
+    def test_a_journey_hears_none_twice_and_then_the_words_of_the_journey(self, asked: AskedQuestion) -> None:
         said: list[str] = []
         for _ in range(5):
-            said.append(ask(heard(asked, *said), None).text)
-        assert len(set(said)) == 5
+            said.append(ask(heard(asked, *filter(None, said)), None).text)
+        assert len(set(said[:3])) == 3
+        assert said[3:] == ["", ""]  # the clip sorry_no_reflection thanks for the answer
 
     def test_once_all_that_fit_a_heavy_answer_were_heard_one_comes_again(self, asked: AskedQuestion) -> None:
         fitting = BankReflection.objects.exclude(after_heavy="never").values_list("text", flat=True)
