@@ -279,7 +279,7 @@ def _journey_of(narrative: object) -> Journey | None:
 
 
 def _system_narrative(journey: Journey, slug: str) -> Narrative | None:
-    return journey.narratives.published().filter(kind=Narrative.Kind.SYSTEM, slug=slug).first()  # type: ignore[attr-defined,no-any-return]
+    return journey.narratives.published().filter(kind=Narrative.Kind.SYSTEM, slug=slug).first()
 
 
 @cache
