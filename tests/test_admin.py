@@ -16,7 +16,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.tasks import async_task
 from unfold.admin import ModelAdmin
 
-from narratives.models import BankReflection, Journey, Narrative, Pronunciation
+from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, Pronunciation
 from ttscache.models import (
     Alert,
     ApiToken,
@@ -81,6 +81,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Journey: lambda: a_narrative().journey,
     Narrative: a_narrative,
     BankReflection: lambda: BankReflection.objects.create(text="That was a good day. Thank you for it."),
+    OfferedReflection: lambda: OfferedReflection.objects.create(theme="work", text="It was so. Thank you."),
     Pronunciation: lambda: Pronunciation.objects.create(word="Siobhan", say_as="Shivawn"),
     Clip: a_clip,
     WarmRun: a_run,

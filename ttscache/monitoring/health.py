@@ -40,8 +40,8 @@ def parts() -> list[Part]:
     """Look at each part of the service. Never raises.
 
     If the database is down, the parts that live in it are not asked, so that only one timeout is waited for.
-    Models that end soon or have ended, and the warnings of the app above, are only warnings: saved clips still
-    play, and a restart of the process would not help.
+    Models that end soon or have ended are only warnings, like those of the app above: saved clips still play,
+    and a restart of the process would not help.
     """
     database = _look("database", _database)
     in_database = _look if database.is_ready else _without_database

@@ -32,7 +32,7 @@ def bank_writer() -> Client:
 
 
 class TestTheBank:
-    form: dict[str, Any] = {"text": GOOD, "theme": "general", "occasion": "any"}  # noqa: RUF012
+    form: dict[str, Any] = {"text": GOOD, "theme": "general", "occasion": "any", "after_heavy": "never"}  # noqa: RUF012
 
     def test_a_bank_reflection_is_checked_against_the_rules_when_saved(self, admin_client):
         page = admin_client.post(ADD_REFLECTION, self.form | {"text": "Was it good? I understand."})

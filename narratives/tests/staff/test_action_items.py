@@ -110,7 +110,12 @@ class TestAddingToTheBank:
 
     def test_a_reflection_added_to_the_bank_is_logged_with_its_origin(self, admin_client):
         clip = heard()
-        form = {"text": "That was a good morning. Thank you for it.", "theme": "general", "occasion": "any"}
+        form = {
+            "text": "That was a good morning. Thank you for it.",
+            "theme": "general",
+            "occasion": "any",
+            "after_heavy": "never",
+        }
         admin_client.post(address_for(clip), form)
         assert BankReflection.objects.get().text == form["text"]
         says = f"Added from the most heard reflections: clip {clip.pk}."

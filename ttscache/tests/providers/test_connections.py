@@ -19,7 +19,7 @@ from ttscache.errors import ConnectionClosed, ProviderTimeout, ProviderUnavailab
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.providers import openai
+from ttscache.providers.connection import trusted_certificates
 from ttscache.providers.openai import OpenAIProvider
 from ttscache.speech import SpeechRequest
 
@@ -33,9 +33,9 @@ TEXT = "Where did it begin?"
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TLSSpeechServer]:
     with TLSSpeechServer(tmp_path) as server:
         monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
-        openai._certificates.cache_clear()
+        trusted_certificates.cache_clear()
         yield server
-    openai._certificates.cache_clear()
+    trusted_certificates.cache_clear()
 
 
 @pytest.fixture
