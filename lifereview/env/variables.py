@@ -72,14 +72,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             "ALLOWED_HOSTS",
             "The names by which callers reach this site, with commas between them.",
             default="this machine's names",
-            Variable(
-            "THROTTLE_RATES",
-            "How often one caller may do what costs money or work, where it differs from the defaults "
-            "([all](reflections.md#throttles)).",
-            default="`reflection_address=300/min`, `reflection_session=20/min`, …",
-            allowed="a list such as `reflection_address=600/min`",
         ),
-    ),
         Variable(
             "SECRET_KEY",
             "Signs sessions. Required as soon as `ALLOWED_HOSTS` goes beyond this machine. All hosts of a "
@@ -100,6 +93,13 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             "TTS_ALLOW_ANONYMOUS_TEXT",
             "Whether anyone may have any text spoken and read `/api/cache-stats`. Otherwise both need a "
             "token.",
+        ),
+        Variable(
+            "THROTTLE_RATES",
+            "How often one caller may do what costs money or work, where it differs from the defaults "
+            "([all](reflections.md#throttles)).",
+            default="`reflection_address=300/min`, `reflection_session=20/min`, …",
+            allowed="a list such as `reflection_address=600/min`",
         ),
     ),
     "Database": (
@@ -288,7 +288,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             "Prices that differ from OpenAI's list, in US dollars: `my-model=12.5` for a million "
             "characters, `mine=0.0003/s` for a second of sound.",
             default="`tts-1=15,tts-1-hd=30,gpt-4o-mini-tts=0.00025/s`; `gpt-realtime-2.1-mini` by its "
-            "tokens, about 0.025 for a minute; `gpt-6-luna` by its tokens, 0.10 and 0.50 for a million in and out",
+            "tokens, about 0.025 for a minute; `gpt-6-luna` by its tokens, 0.10 and 0.50 for a million in "
+            "and out",
             allowed="a list such as `my-model=12.5,mine=0.0003/s`",
         ),
         Variable(
