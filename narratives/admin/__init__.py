@@ -5,7 +5,7 @@ published.
 
 The modules journeys, narratives, lexicon, reflection_bank, offered_reflections and warm_runs each register a
 ModelAdmin. The ModelAdmins of journeys and texts are thin: each operation (publish, make, delete, ...) has a
-module of its own with view functions. They take the ModelAdmin as their first argument, like Django's actions.
+module of its own with view functions. They take the ModelAdmin first, like Django's actions.
 """
 
 from narratives.admin import (
