@@ -33,7 +33,8 @@ def shared_sound(asked: AskedQuestion, text: str) -> dict[str, Any]:
     """
     speech = asked.speech(text)
     clip = _on_record(speech)
-    if not clip.is_ready and (trouble := _known_trouble(speech)) is not None:
+    has_fallback = speech_cache().fallback is not None
+    if not clip.is_ready and has_fallback and (trouble := _known_trouble(speech)) is not None:
         instead = _spoken_instead(GenerationJob(speech, ContentType.ANALYSIS), asked.voice, trouble)
         if instead is not None:
             return _in_the_answer(instead, text)

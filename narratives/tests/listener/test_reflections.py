@@ -320,7 +320,7 @@ class TestStatements:
             response = Client().post("/api/reflections", body, content_type="application/json")
 
         assert response.json()["source"] == "model"
-        assert len(statements) <= 10
+        assert len(statements) <= 9
 
 
 class TestEarlierCalls:
