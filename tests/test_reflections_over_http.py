@@ -120,6 +120,8 @@ class Confidant(Journey):
             self.openai.behave_as_chat(**behaviour)
             assert self.tell().status == 200, behaviour
         self.openai.reset()
+        # After a run of failures it is not called for some seconds.
+        wait_until(lambda: self.tell().json()["source"] == "model", "the model to be found well", seconds=40)
 
     def while_the_voice_fails(self) -> list[str]:
         """The personal reflections that it was told."""

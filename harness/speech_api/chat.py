@@ -23,6 +23,7 @@ CHAT_FAULTS = {
     "html": "a page in HTML, with status 200",
     "garbage": "JSON that breaks off, with status 200",
     "no_choices": "JSON without a choice",
+    "filtered": "no words, because a filter has stopped them",
     "hang_up": "the connection closed without a word",
     "too_long": "two sentences of far more than 200 characters",
     "one_sentence": "one sentence",
@@ -134,7 +135,8 @@ def completion(given: dict[str, Any], behaviour: ChatBehaviour) -> dict[str, Any
         if name in behaviour.refuses or name not in PARAMETERS:
             message = f"Unsupported parameter: '{name}' is not supported with this model."
             raise Refused(400, message, code="unsupported_parameter", param=name)
-    said = reply_to(given["messages"], behaviour)
+    is_filtered = behaviour.fault == "filtered"
+    said = "" if is_filtered else reply_to(given["messages"], behaviour)
     read = sum(len(message["content"]) for message in given["messages"])
     usage = {"prompt_tokens": read // 4, "completion_tokens": -(-len(said) // 4)}
     return {
@@ -142,7 +144,13 @@ def completion(given: dict[str, Any], behaviour: ChatBehaviour) -> dict[str, Any
         "object": "chat.completion",
         "created": 1_790_000_000,
         "model": model,
-        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}],
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "content_filter" if is_filtered else "stop",
+                "message": {"role": "assistant", "content": said},
+            }
+        ],
         "usage": usage | {"total_tokens": sum(usage.values())},
     }
 

@@ -22,7 +22,7 @@ from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
 from ttscache.wiring import speech_cache
 
-LONGEST_WAIT_SECONDS = 10.0  # for a personal reflection; the words are there all the while
+LONGEST_WAIT_SECONDS = 6.0  # for the sound of a personal reflection; later the page has moved on
 
 
 def shared_sound(asked: AskedQuestion, text: str) -> dict[str, Any]:
@@ -33,7 +33,8 @@ def shared_sound(asked: AskedQuestion, text: str) -> dict[str, Any]:
     """
     speech = asked.speech(text)
     clip = _on_record(speech)
-    if not clip.is_ready and (trouble := _known_trouble(speech)) is not None:
+    has_fallback = speech_cache().fallback is not None
+    if not clip.is_ready and has_fallback and (trouble := _known_trouble(speech)) is not None:
         instead = _spoken_instead(GenerationJob(speech, ContentType.ANALYSIS), asked.voice, trouble)
         if instead is not None:
             return _in_the_answer(instead, text)

@@ -30,6 +30,7 @@ from ttscache.errors import (
     QuotaUsedUp,
     SpeechError,
     StoreUnavailable,
+    TextRefused,
 )
 from ttscache.generation.circuit_breaker import CircuitBreaker
 from ttscache.models import ContentType
@@ -58,6 +59,8 @@ PARAMETERS: dict[str, Any] = {
 }
 INSTEAD = {"max_completion_tokens": "max_tokens"}  # the earlier name, which older servers know
 
+_FILTER = re.compile(r"policy|moderation|safety|content_filter", re.IGNORECASE)
+
 Messages = Sequence[dict[str, Any]]
 
 
@@ -83,8 +86,8 @@ class ReflectionModel:
     def complete(self, messages: Messages, until: float) -> str:
         """What the model says. `until`, in time.monotonic(), is when an answer comes too late.
 
-        Raises SpeechError: ModelRetired, BudgetExhausted, or what is wrong with the provider. None of them
-        holds a word of the messages or of the answer.
+        Raises SpeechError: ModelRetired, BudgetExhausted, TextRefused where a filter does not let the answer
+        through, or what is wrong with the provider. None of them holds a word of the conversation.
         """
         try:
             require_offered(self.model)
@@ -133,6 +136,9 @@ class ReflectionModel:
         except _ParameterRefused:
             is_called = False
             raise
+        except TextRefused as error:
+            outcome = error.code
+            raise
         except ProviderError as error:
             outcome = error.recorded_as
             usd = most_usd if error.may_cost and is_called else 0.0
@@ -177,6 +183,8 @@ class ReflectionModel:
         code, status = str(body.get("code") or ""), int(answer.status_code)
         if status in (400, 422) and (name := self._refused_parameter(body)):
             return _ParameterRefused(name)
+        if _FILTER.search(code):
+            return TextRefused()
         if status in (404, 410) or code == "model_not_found":
             logger.error("The provider has no chat model %s (HTTP %s).", self.model, status)
             return ModelRetired(self.model)
@@ -253,8 +261,11 @@ def _most_tokens(message: dict[str, Any]) -> int:
 def _read(answer: Any) -> tuple[str, TokenUsage | None]:
     """The words of a completion. The package hands on what is no completion, such as a page in HTML."""
     choices = getattr(answer, "choices", None)
-    message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = getattr(choice, "message", None)
     text, usage = getattr(message, "content", None), getattr(answer, "usage", None)
+    if getattr(message, "refusal", None) or getattr(choice, "finish_reason", "") == "content_filter":
+        raise TextRefused
     if not isinstance(text, str):
         raise ProviderFailed
     counts = (getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))

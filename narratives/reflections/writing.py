@@ -21,7 +21,7 @@ from narratives.safety.rules import rules_level
 from narratives.text.reflection_rules import is_shareable, problems
 from narratives.text.tidying import tidied
 from ttscache.delivery.waiting_room import waiting_room
-from ttscache.errors import ProviderError, ProviderTimeout, RequestRefused, SpeechError
+from ttscache.errors import ProviderError, ProviderTimeout, RequestRefused, SpeechError, TextRefused
 from ttscache.speech import SpeechRequest
 
 logger = logging.getLogger(__name__)
@@ -120,6 +120,10 @@ def _ask(
         for _ in range(ATTEMPTS):
             try:
                 said = model.complete(messages, until)
+            except TextRefused:
+                # A filter against violence or self-harm has stopped it, so it is to be treated with care.
+                logger.info("A filter of the reflection model stopped an answer.")
+                return _Found(_graver(found.level, "heavy"))
             except SpeechError as error:
                 logger.warning("The reflection model did not answer (%s).", _code_of(error))
                 if not _may_pass(error, until):
@@ -146,12 +150,16 @@ def _judge(said: str, asked: AskedQuestion, answer: str, level: str, offered: Se
     text = tidied(said).replace("\n", " ")
     # The gate's rules may find in the model's words what the gate did not find in the answer. Its learned
     # layer has learned from answers alone, and takes many harmless reflections for grave ones.
-    level = max(level, rules_level(text), key=LEVELS.index)
+    level = _graver(level, rules_level(text))
     if level == "urgent":
         return _Found(level, Reflection("", "safety", level))
     if problems(text) or not _can_be_spoken(text) or asked.has_heard(text):
         return _Found(level)
     return _Found(level, Reflection(text, "model", level, is_personal=not is_shareable(text, answer)))
+
+
+def _graver(*levels: str) -> str:
+    return max(levels, key=LEVELS.index)
 
 
 def _can_be_spoken(text: str) -> bool:

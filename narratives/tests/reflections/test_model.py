@@ -19,6 +19,7 @@ from ttscache.errors import (
     ProviderTimeout,
     ProviderUnavailable,
     SpeechError,
+    TextRefused,
 )
 from ttscache.models import BudgetDay, LastProviderOutcome, ModelNotice, Spending
 from ttscache.monitoring import alerts
@@ -111,6 +112,8 @@ def test_a_model_that_is_switched_off_is_not_called_again_and_staff_are_told(
         ("503", ProviderUnavailable),
         ("429", ProviderUnavailable),
         ("401", KeyRefused),
+        ("400", TextRefused),
+        ("filtered", TextRefused),
         ("html", ProviderFailed),
         ("garbage", ProviderFailed),
         ("no_choices", ProviderFailed),

@@ -16,7 +16,7 @@ from narratives.reflections import writing
 from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.writing import Reflection, note_heard, reflect
 from ttscache.delivery.waiting_room import waiting_room
-from ttscache.errors import ModelRetired, ProviderFailed, ProviderUnavailable, SpeechError
+from ttscache.errors import ModelRetired, ProviderFailed, ProviderUnavailable, SpeechError, TextRefused
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +132,12 @@ class TestSafety:
         self, asked: AskedQuestion, said: str
     ) -> None:
         assert ask(asked, ScriptedModel(said)) == Reflection("", "safety", "urgent")
+
+    def test_an_answer_that_a_filter_of_the_model_stops_is_heavy(self, asked: AskedQuestion) -> None:
+        found = ask(asked, ScriptedModel(TextRefused()))
+        always = BankReflection.objects.filter(after_heavy="always").values_list("text", flat=True)
+        assert (found.level, found.source) == ("heavy", "bank")
+        assert found.text in always
 
     def test_the_gate_on_the_words_of_the_model_raises_the_level(self, asked: AskedQuestion) -> None:
         said = "I was abused for years as a child. Thank you for saying it here."
