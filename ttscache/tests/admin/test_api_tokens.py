@@ -1,4 +1,4 @@
-"""API tokens, as staff see them."""
+"""The staff pages of API tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prunes, as staff see them."""
+"""The staff pages of prunes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TestPrunes:
             days=90, listed=1_000, removed=400, freed_bytes=24_000_000, requested_by="schedule", kept_back=12
         )
 
-    def test_the_page_of_a_clean_up_tells_it_in_words(self, admin_client, run):
+    def test_the_page_of_a_clean_up_describes_it_in_words(self, admin_client, run):
         page = text_of(admin_client.get(PRUNES))
         for words in ("Under way", "400 of 1000", "22.9\xa0MB", "90 days", "schedule"):
             assert words in page

@@ -1,4 +1,4 @@
-"""Cuts and cues lose nothing of a text."""
+"""Splitting a text and making its cues lose no word."""
 
 from __future__ import annotations
 

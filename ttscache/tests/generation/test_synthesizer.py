@@ -28,7 +28,7 @@ from ttscache.speech import SpeechRequest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Four parts for the fake voice, no two of them alike.
+# The fake voice splits this text into four different parts.
 LONG = " ".join(f"This is sentence {number} about a long, winding life." for number in range(10, 50))
 PARTS = 4
 
@@ -76,7 +76,7 @@ def test_a_long_text_is_spoken_in_parts_and_joined(ledger: Ledger) -> None:
 def test_the_ledger_has_a_call_for_each_part(ledger: Ledger) -> None:
     speak(synthesizer_of(FakeVoice(), ledger), speech(LONG))
 
-    characters = len(LONG) - (PARTS - 1)  # the white space at the cuts
+    characters = len(LONG) - (PARTS - 1)  # splitting drops the white space at the cuts
     assert books(ledger) == {"ok": (PARTS, characters, characters * 30)}
 
 
@@ -104,7 +104,7 @@ def test_a_refused_part_stops_the_remaining_parts(ledger: Ledger) -> None:
     voice = FakeVoice(errors=[TextRefused()])
     with pytest.raises(TextRefused):
         speak(synthesizer_of(voice, ledger), speech(LONG), 1)
-    assert len(voice.calls) <= 2  # the next one may have begun
+    assert len(voice.calls) <= 2  # the next part may have begun already
 
 
 def test_the_provider_is_not_called_beyond_the_budget(ledger: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""The archive file by itself: what comes out of it is what went in, whatever has become of the file."""
+"""The archive file: reading it returns the clips that were written, however the file was damaged."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def written(clips: Sequence[ArchivedClip]) -> bytes:
 
 
 def members(*named: tuple[str, bytes]) -> bytes:
-    """A tar as any other program would write it."""
+    """Return a tar file as another program would write it."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:
         for name, content in named:
@@ -59,7 +59,7 @@ def members(*named: tuple[str, bytes]) -> bytes:
 
 
 def described(clip: ArchivedClip, **fields: object) -> bytes:
-    """A description with these fields and the checksum that belongs to it."""
+    """Return a description with these fields and its correct checksum."""
     given = json.loads(clip.description.to_line()) | fields
     del given["description_checksum"]
     line = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -257,7 +257,9 @@ def test_a_description_that_is_damaged_is_refused(line: bytes) -> None:
         ({"size": 2**31 - 1}, "the sound is far too large for the words"),
     ],
 )
-def test_a_description_of_what_may_not_come_in_is_refused(fields: dict[str, object], reason: str) -> None:
+def test_a_description_of_a_clip_that_may_not_be_imported_is_refused(
+    fields: dict[str, object], reason: str
+) -> None:
     archive = members((f"{KEY}.json", described(ONE, **fields)), (f"{KEY}.pcm", ONE.audio))
     assert refusals(archive) == [(KEY, reason)]
 

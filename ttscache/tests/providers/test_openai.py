@@ -1,4 +1,4 @@
-"""The provider against a real HTTP server that speaks the protocol, its faults included."""
+"""The OpenAI provider against a real HTTP server that speaks the protocol, including its faults."""
 
 from __future__ import annotations
 

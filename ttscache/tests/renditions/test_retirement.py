@@ -1,4 +1,4 @@
-"""How long a model is still there, from three sources; and a model that the provider refuses as gone."""
+"""The last day of a model, from three sources, and a model that the provider refuses as retired."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
 
 @pytest.fixture
 def use(settings: Any) -> Any:
-    """Changes settings of the speech cache, as a restart with another environment would."""
+    """A function that changes settings of the speech cache, as a restart would."""
 
     def change(**given: object) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, **given}
@@ -86,7 +86,7 @@ class TestDates:
         assert shutdown_date("tts-1-hd") == DAY
 
     def test_models_that_are_not_in_use_have_their_dates_as_well(self, openai: OpenAIServer) -> None:
-        """Clips of an earlier rendition are not to be lost either."""
+        """Clips of earlier renditions need protection too."""
         openai.shut_down_on({"gpt-4o-mini-tts": "2027-01-06"})
         look_at_models()
         assert shutdown_date("gpt-4o-mini-tts") == DAY
@@ -219,7 +219,7 @@ class TestSentences:
         assert after.advice.startswith("Reflections come from the bank")
 
 
-class TestWatched:
+class TestWatchedModels:
     def test_the_voices_and_the_chat_model_are_watched(self) -> None:
         assert {(each.model, each.voices, each.is_chat) for each in watched_models()} == {
             ("tts-1-hd", ("nova", "onyx"), False),
@@ -249,7 +249,7 @@ class TestWatched:
         assert stuck_switches() == 1
 
 
-class TestGone:
+class TestRetiredModels:
     def test_a_model_is_offered_until_it_is_noted_as_gone(self) -> None:
         require_offered("tts-1-hd")
         note_gone("tts-1-hd")
@@ -323,7 +323,7 @@ class TestGone:
 class TestDailyLook:
     @pytest.fixture
     def looks(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-        """Grows with each look at the list."""
+        """A list that grows with each look at the model list."""
         made: list[int] = []
 
         def counted(**how: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The queue, and how the voice service behaves."""
+"""The report on the queue and on the voice service."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.mark.django_db
-class TestWork:
+class TestBackgroundWork:
     def test_the_queue_says_what_waits_and_since_when(self):
         run = WarmRun.objects.create(
             scope="life-review, nova", created_at=timezone.now() - timedelta(seconds=40)
@@ -69,7 +69,7 @@ class TestWork:
         found = report(Scope.from_query({"voice": chosen}))
         assert found.voices == [*conf().listener_voices, "alloy", *also]
 
-    def test_a_missing_published_clip_and_a_refused_key_need_somebody(self):
+    def test_needs_you_lists_a_refused_key_and_a_missing_published_clip(self):
         clip = clip_with("Not made")
         Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
         LastProviderOutcome.objects.create(outcome="key_refused", at=timezone.now())
@@ -80,7 +80,7 @@ class TestWork:
             "1 published clip is not made",
         ]
 
-    def test_an_open_alert_needs_somebody_once(self):
+    def test_needs_you_lists_an_open_alert_once(self):
         now = timezone.now()
         clip = clip_with("Not made")
         Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)

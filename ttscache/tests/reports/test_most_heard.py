@@ -1,4 +1,4 @@
-"""The reflections that are heard most."""
+"""The report on the most heard reflections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 def heard_of(text: str, *plays: int, voice: str = "nova", **fields: Any) -> Clip:
-    """A reflection fit for others, played so often today, yesterday and so on."""
+    """Return a shareable reflection with these numbers of plays today, yesterday and so on."""
     request = conf().house_request(text, voice)
     clip = Clip.objects.record(request, "analysis")
     Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})

@@ -1,4 +1,4 @@
-"""Coverage, bytes at rest and how they grow, and clips that nobody ever heard."""
+"""The report on coverage, stored bytes and their growth, and clips that were never heard."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.mark.django_db
-class TestHoldings:
+class TestStorageReport:
     def test_coverage_is_of_what_is_published(self):
         for number, fields in enumerate([sound(), {}, sound()]):
             clip = clip_with(f"Text {number}", **fields)

@@ -26,7 +26,7 @@ StartPrefetcher = Callable[[Callable[[str], Sequence[ClipSpec]]], Prefetcher]
 
 
 class Listening:
-    """Notes what was asked for; `may_go_on` holds its predictor up."""
+    """A predictor that notes its requests and waits until `may_go_on` is set."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -44,7 +44,7 @@ class Listening:
 
 @pytest.fixture
 def start_prefetcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartPrefetcher]:
-    """The one of this process, with another idea of what follows."""
+    """A function that starts the prefetcher of this process with another predictor."""
 
     def start(what_follows: Callable[[str], Sequence[ClipSpec]]) -> Prefetcher:
         following = Hooks()
@@ -66,7 +66,7 @@ def listening(start_prefetcher: StartPrefetcher) -> Listening:
 
 
 def heard_before(listening: Listening, content_hash: str = "f" * 32) -> list[str]:
-    """All that was heard before this, which is asked for last."""
+    """Request a last prediction, and return all requests before it."""
     prefetch.note_request(content_hash)
     wait_until(lambda: content_hash in listening.heard, "the last one to be heard")
     return listening.heard[:-1]
@@ -166,7 +166,7 @@ def test_no_prediction_thread_runs_when_prediction_is_off(settings: Any) -> None
 class TestRequests:
     @pytest.fixture
     def there(self) -> str:
-        """A published clip that every tier has."""
+        """The hash of a published clip that every tier has."""
         content_hash = speech().content_hash
         Clip.objects.record(speech(), "question")
         Pin.objects.create(content_hash=content_hash, reason=Pin.Reason.LIVE)
@@ -193,7 +193,7 @@ class TestRequests:
 
         assert heard_before(listening) == [there] * is_noted
 
-    def test_more_than_there_is_of_a_clip_that_is_not_made_yet_is_noted_once_it_is(
+    def test_a_range_request_for_a_clip_not_yet_made_asks_for_a_prediction_once_it_is_made(
         self, listening: Listening
     ) -> None:
         clip = Clip.objects.record(conf().house_request("Where did you grow up?", "nova"), "question")
@@ -218,7 +218,7 @@ class TestRequests:
         assert heard_before(listening) == []
 
     @pytest.mark.parametrize(("kind", "is_noted"), [("question", True), ("response", False)])
-    def test_a_text_that_is_posted_is_noted_by_its_key_and_a_persons_own_words_never(
+    def test_a_posted_text_asks_for_a_prediction_unless_it_is_a_persons_own_words(
         self, listening: Listening, settings: Any, kind: str, is_noted: bool
     ) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}

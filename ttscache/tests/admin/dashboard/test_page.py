@@ -1,4 +1,4 @@
-"""The dashboard's page."""
+"""The dashboard page."""
 
 from __future__ import annotations
 
