@@ -1,4 +1,4 @@
-"""Real trouble, seen by processes of their own, and told to a real mail server."""
+"""Alerts of running sites, sent to a real mail server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def booked(server: WebServer, outcome: str) -> bool:
     return bool(query(server, "SELECT 1 FROM ttscache_lastprovideroutcome WHERE outcome = %s", outcome))
 
 
-def test_a_key_that_is_refused_is_told_once_by_two_hosts_and_so_is_its_end(
+def test_two_hosts_send_one_mail_when_a_key_is_refused_and_one_when_it_works_again(
     server: WebServer, mail: MailServer, openai: OpenAIServer
 ) -> None:
     caller = Caller(server, server.api_token())

@@ -1,6 +1,6 @@
 """Followers get the whole clip, on any host, even if the leader's client leaves.
 
-How soon: bench/rows/followers.py.
+bench/rows/followers.py measures how soon.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PLACES = ("the same process", "another process", "another host")
 
 @pytest.fixture(scope="module")
 def callers(make_site: MakeSite) -> Iterator[Callers]:
-    """Servers of one process each. Two share their folders, as on one host, and all share the database."""
+    """Three servers of one process each. All share the database; two also share folders, as on one host."""
     leading = make_site(WebServer)
     beside = make_site(WebServer, beside=leading, TTS_FILES_DIR=str(leading.var_dir / "tts_cache"))
     far = make_site(WebServer, beside=leading)
@@ -42,7 +42,7 @@ def callers(make_site: MakeSite) -> Iterator[Callers]:
 def leading_and_following(
     leader: Caller, follower: Caller, openai: OpenAIServer, text: str
 ) -> Iterator[tuple[Stream, bytes, Future[Response]]]:
-    """The leader's answer and its first bytes; and the follower's whole one, once the voice may go on."""
+    """Yield the leader's stream, its first bytes, and a future of the follower's response."""
     openai.behave(gate_after_chunks=1)
     with ThreadPoolExecutor(1) as threads, leader.start_saying(text) as led:
         _, first = next(iter(led))

@@ -1,4 +1,4 @@
-"""Clips made ahead: over HTTP, by hand, and as many at once as is allowed over the whole cluster."""
+"""Clips made ahead: over HTTP, by command, and at most as many at once as the settings allow."""
 
 from __future__ import annotations
 
@@ -26,14 +26,18 @@ from tests.conftest import MakeSite
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 CLIPS_A_VOICE = 17
-MISSING = (("nova", 0), ("onyx", 17), ("sage", 17))  # where TestByHand begins
+MISSING = (
+    ("nova", 0),
+    ("onyx", 17),
+    ("sage", 17),
+)  # missing clips of each voice at the start of TestWarmCommand
 AT_ONCE = 3
 PRE_CACHE = "/api/pre-cache-narratives"
 
 
 @pytest.fixture(scope="module")
 def running_slowly(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
-    """A voice that stops at a gate, so that nothing is made before the tests have looked."""
+    """A voice that waits at a gate, so that no clip is made before the tests have looked."""
     running_openai.reset()
     running_openai.behave(gate_after_chunks=1)
     yield running_openai
@@ -62,7 +66,7 @@ def run_of(caller: Caller, voice: str = "nova") -> Any:
 
 
 class TestOverHttp:
-    """The tests run in order, through one warm run: nothing made, under way, done."""
+    """The tests run in order, through the states of one warm run."""
 
     def test_pre_cache_queues_missing_clips(self, stranger: Caller) -> None:
         response = stranger.post(PRE_CACHE, {"voice": "nova"})
@@ -77,7 +81,9 @@ class TestOverHttp:
         asked = at_once(8, lambda index: answered(stranger.post(PRE_CACHE, {"voice": "nova"})))
         assert len({answer["run"] for answer in asked if not isinstance(answer, Exception)}) == 1
         assert [answer for answer in asked if isinstance(answer, Exception)] == []
-        assert answered(stranger.post(PRE_CACHE, {}))["run"] == run_of(stranger)["run"]  # the default voice
+        assert (
+            answered(stranger.post(PRE_CACHE, {}))["run"] == run_of(stranger)["run"]
+        )  # nova is the default voice
 
     def test_pre_cache_of_another_voice_has_its_own_run(self, stranger: Caller) -> None:
         assert run_of(stranger, "sage")["run"] != run_of(stranger, "nova")["run"]
@@ -133,7 +139,7 @@ class TestOverHttp:
 
 @pytest.fixture(scope="module")
 def workshop(make_site: MakeSite) -> WebServer:
-    """Never started: only its database, the default journey made in one voice. Listeners get two more."""
+    """A site that is never started. Its database has the default journey, made in one of three voices."""
     workshop: WebServer = make_site(WebServer, TTS_LISTENER_VOICES="nova")
 
     workshop.manage("load_default_content", check=True)
@@ -144,7 +150,7 @@ def workshop(make_site: MakeSite) -> WebServer:
 
 @contextmanager
 def in_terminal(site: WebServer, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Screen]]:
-    """A management command, and what its terminal shows."""
+    """Run a management command in a terminal, and yield its process and its screen."""
     ours, its = pty.openpty()
     termios.tcsetwinsize(ours, (24, 100))
     command = leashed([site.python, "manage.py", *arguments])
@@ -173,14 +179,14 @@ class Screen:
         self._shown = b""
 
     def text(self) -> str:
-        """All that was shown so far."""
-        with suppress(OSError):  # nothing more just now, or for ever
+        """Everything that the terminal has shown so far."""
+        with suppress(OSError):  # no more output at the moment, or the command has ended
             while more := os.read(self._terminal, 65_536):
                 self._shown += more
         return self._shown.decode()
 
 
-class TestByHand:
+class TestWarmCommand:
     def test_the_warm_command_dry_run_counts_and_writes_nothing(
         self, workshop: WebServer, openai: OpenAIServer
     ) -> None:
@@ -202,7 +208,7 @@ class TestByHand:
     def test_ctrl_c_ends_the_warm_command_and_the_cluster_continues(
         self, workshop: WebServer, openai: OpenAIServer
     ) -> None:
-        """Runs in a terminal, where the command draws a bar."""
+        """The command runs in a terminal, where it draws a progress bar."""
         openai.behave(gate_after_chunks=1)
         with in_terminal(workshop, "warm", "--voice", "sage") as (command, screen):
             wait_until(lambda: "0/17 clips" in screen.text() and openai.calls(), "a bar, and clips under way")
@@ -214,7 +220,7 @@ class TestByHand:
             assert "Traceback" not in screen.text()
         run = query(workshop, "SELECT state, requested_by FROM ttscache_warmrun ORDER BY created_at DESC")[0]
         assert run == ("running", "manage.py warm")
-        assert {call.outcome for call in openai.calls()} == {"completed"}  # what is paid for is finished
+        assert {call.outcome for call in openai.calls()} == {"completed"}  # paid clips are finished
         assert ready_clips(workshop) == CLIPS_A_VOICE + len(openai.calls())
 
     def test_the_warm_command_can_make_one_voice(self, workshop: WebServer, openai: OpenAIServer) -> None:
