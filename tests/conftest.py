@@ -54,7 +54,7 @@ def make_site(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[MakeSite]:
-    """A function that makes a Site or a WebServer with the harness's voice. The caller starts it.
+    """A function that makes a Site or a WebServer with the harness's voice; the caller starts it.
 
     It has one web process by default. `beside` is another site, whose database it shares as a
     second host would.

@@ -129,7 +129,7 @@ class TestWalk:
         page.get_by_role("link", name="Check what could go (dry run)").click()
         before = last_asked_for(site)
         assert page.request.get(f"{site.url}/api/audio/{wanted_after_all}.mp3").ok
-        wait_until(lambda: last_asked_for(site) != before, "the books to be written")
+        wait_until(lambda: last_asked_for(site) != before, "the ledger to be written")
         page.get_by_role("button", name="Remove 3 clips").click()
         expect(page.get_by_text("3 clips are being removed")).to_be_visible()
         expect(page.locator(".clip-progress")).to_contain_text("0 of 3")

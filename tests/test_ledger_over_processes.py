@@ -139,7 +139,7 @@ class TestFourProcessesAndAFifthThatIsKilled:
         clerks = [Clerk(site, folder, index) for index in range(4)]
         victim = Clerk(site, folder, 4, accent="victim-", seconds=60)
         wait_until_all_is_counted(clerks)
-        wait_until(lambda: victim.notes.count(">") > 5, "the victim to write its books", seconds=60)
+        wait_until(lambda: victim.notes.count(">") > 5, "the victim to flush its ledger", seconds=60)
         victim.process.kill()
         for clerk in clerks:
             clerk.process.stop()

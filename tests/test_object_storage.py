@@ -137,7 +137,7 @@ def test_a_prune_with_a_bucket_leaves_no_object(
     path = path_of(server, hash_of(text))
     assert path in s3.objects(bucket)
     asked_for = "SELECT requests FROM ttscache_dailyrequests WHERE content_hash = %s"
-    wait_until(lambda: query(server, asked_for, hash_of(text)) == [(1,)], "the books to be written")
+    wait_until(lambda: query(server, asked_for, hash_of(text)) == [(1,)], "the ledger to be written")
     long_ago = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
     execute(server, f"{long_ago} WHERE content_hash = '{hash_of(text)}'")
     operator = Caller(server, server.api_token("operator", admin=True))

@@ -125,7 +125,7 @@ def test_a_flipped_bit_costs_one_clip_at_most_and_never_yields_a_wrong_one(
 
 @settings(max_examples=300)
 @given(archive=st.sampled_from([ARCHIVE, NOISE]), place=st.floats(0, 1))
-def test_a_cut_leaves_all_clips_before_it(archive: bytes, place: float) -> None:
+def test_an_archive_that_was_cut_off_yields_all_clips_before_the_cut(archive: bytes, place: float) -> None:
     cut = archive[: int(place * len(archive))]
     assert_no_wrong_clip(archive, cut, most_lost=6)
     assert [clip.content_hash for clip in read(cut)[0]] == [
@@ -278,7 +278,7 @@ def test_a_clip_that_comes_twice_is_refused_the_second_time() -> None:
     assert refused == [RefusedClip(KEY, "it comes twice, or is not in its place")]
 
 
-def test_members_under_other_names_are_left_out() -> None:
+def test_archive_members_under_other_names_are_left_out() -> None:
     strangers = [("/etc/passwd", b"root"), ("../up.mp3", b"sound"), (f"{KEY}.exe", b"MZ"), ("x" * 200, b"")]
     pair = ((f"{KEY}.json", ONE.description.to_line()), (f"{KEY}.pcm", ONE.audio))
     clips, refused, _ = read(members(*strangers, *pair))
@@ -286,7 +286,7 @@ def test_members_under_other_names_are_left_out() -> None:
     assert {item.content_hash for item in refused} == {""}
 
 
-def test_links_and_folders_are_left_out() -> None:
+def test_links_and_folders_in_an_archive_are_left_out() -> None:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):

@@ -173,7 +173,7 @@ def test_bytes_of_an_adopted_clip_are_never_removed() -> None:
     assert bytes(ClipFile.objects.get().file_data) == b"<html>"
 
 
-def test_bytes_that_no_record_says_are_there_are_removed() -> None:
+def test_bytes_of_a_clip_that_is_not_made_by_its_record_are_removed() -> None:
     clip = Clip.objects.record(speech(), "question")
     ClipFile.objects.create(cache=clip, file_data=b"sound", file_size=5)
     assert_found_and_mended("database: bytes without a record")

@@ -223,7 +223,7 @@ class TestRefusals:
     )
 
     @pytest.mark.parametrize("body", TOO_LONG)
-    def test_a_text_that_is_too_long_is_cut_in_half(self, body: dict[str, object]) -> None:
+    def test_a_refusal_as_too_long_halves_the_length_limit_of_a_vendor(self, body: dict[str, object]) -> None:
         vendor, speech = Vendor(), asked("x" * 4_000)
         assert isinstance(vendor.refusal(body, 400, speech, "mp3"), InputTooLong)
         assert vendor.most_characters(MODEL) == 2_000
@@ -237,7 +237,7 @@ class TestRefusals:
             "input exceeds the limit of 500 chars",
         ],
     )
-    def test_the_number_that_a_refusal_names_is_believed(self, message: str) -> None:
+    def test_a_limit_named_in_a_refusal_becomes_the_length_limit_of_the_vendor(self, message: str) -> None:
         vendor = Vendor()
         vendor.refusal({"message": message}, 422, asked("x" * 4_000), "mp3")
         assert vendor.most_characters(MODEL) == 500
@@ -259,7 +259,7 @@ class TestRefusals:
         assert vendor.refusal(body, status, asked("x" * 4_000), "mp3") is None
         assert vendor.most_characters(MODEL) == MOST_CHARACTERS
 
-    def test_words_of_the_text_say_nothing_about_its_length(self) -> None:
+    def test_a_refusal_that_quotes_the_text_is_not_read_as_too_long(self) -> None:
         text = "The road was too long for us, and the response_format of my speech was odd. " * 3
         body: dict[str, object] = {"detail": [{"loc": ["body", "input"], "msg": "declined", "input": text}]}
         assert Vendor().refusal(body, 422, asked(text), "mp3") is None

@@ -136,7 +136,7 @@ class TestDays:
             (DAY + timedelta(days=9), 0, True, False),
         ],
     )
-    def test_days_are_counted_until_the_first_without_it(
+    def test_days_left_are_counted_until_the_first_day_without_the_model(
         self, clock: SetClock, today: date, left: int, retired: bool, soon: bool
     ) -> None:
         clock.set(today)
@@ -157,7 +157,7 @@ class TestDays:
         assert retires_soon("tts-1-hd", days=20)
         assert not retires_soon("tts-1-hd", days=19)
 
-    def test_a_rendition_can_be_made_until_then_and_while_its_provider_has_a_key(
+    def test_a_rendition_can_be_made_before_its_last_day_and_while_its_provider_has_a_key(
         self, clock: SetClock, use: Any
     ) -> None:
         spec = conf().rendition("nova")
@@ -302,14 +302,16 @@ class TestRetiredModels:
         look_at_models()
         require_offered("tts-1-hd")
 
-    def test_a_list_without_the_model_allows_no_calls(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_model_list_without_the_model_allows_no_calls(self, monkeypatch: pytest.MonkeyPatch) -> None:
         note_gone("tts-1-hd")
         monkeypatch.setattr(retirement, "models_offered", lambda **_: {"another": None})
         look_at_models()
         with pytest.raises(ModelRetired):
             require_offered("tts-1-hd")
 
-    def test_a_refusal_while_the_list_is_read_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_model_refused_while_the_model_list_is_read_stays_retired(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def refused_meanwhile(**_: object) -> dict[str, None]:
             note_gone("tts-1-hd")
             return {"tts-1-hd": None}

@@ -51,7 +51,7 @@ class TestBackgroundWork:
         assert queue.oldest_seconds == pytest.approx(40, abs=30)
         assert queue.eta_seconds == pytest.approx(2 * 0.75 / conf().warm_concurrency)
 
-    def test_errors_of_the_voice_service_are_told_by_class(self):
+    def test_errors_of_the_voice_service_are_counted_by_class(self):
         for outcome, calls in {"ok": 6, "key_refused": 1, "provider_timeout": 2, "broken": 1}.items():
             Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=calls)
         found = background_work.provider(usual())
@@ -93,14 +93,14 @@ class TestBackgroundWork:
         ("latest", "trouble"),
         [("ok", ""), ("text_refused", ""), ("provider_busy", "Busy"), ("broken", "Other"), (None, "")],
     )
-    def test_the_service_is_as_the_last_call_found_it(self, latest, trouble):
+    def test_the_last_call_decides_the_state_of_the_voice_service(self, latest, trouble):
         now = timezone.now()
         before = {"ok": now - 2 * DAY, "key_refused": now - DAY} if latest else {}
         for outcome, at in (before | ({latest: now} if latest else {})).items():
             LastProviderOutcome.objects.create(outcome=outcome, at=at)
         assert background_work.provider(usual()).trouble == trouble
 
-    def test_an_old_last_success_is_still_known(self):
+    def test_the_last_success_of_the_voice_service_is_shown_at_any_age(self):
         long_ago = timezone.now() - 40 * DAY
         LastProviderOutcome.objects.create(outcome="ok", at=long_ago)
         assert background_work.provider(usual()).last_ok == long_ago

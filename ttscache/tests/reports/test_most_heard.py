@@ -51,7 +51,7 @@ class TestMostHeard:
         ]
         assert [(each.voice, each.is_made) for each in rows[0].voices] == [("nova", False), ("onyx", True)]
 
-    def test_plays_are_those_of_the_days_of_the_range(self):
+    def test_plays_are_counted_over_the_days_of_the_range(self):
         heard_of("Often, long ago.", 0, 0, 0, 0, 0, 0, 0, 50)
         heard_of("Often, now.", 0, 0, 0, 0, 0, 0, 3)
         assert [row.clip.content_text for row in heard_lately(range="7d").rows] == ["Often, now."]

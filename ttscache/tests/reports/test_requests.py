@@ -117,7 +117,7 @@ class TestFiveThousandRequests:
             assert kind.rate.percent == pytest.approx(rate_of(of_kind, view))
 
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
-    def test_money_is_that_of_the_ledger(self, recorded, name, voice, view):
+    def test_money_in_the_report_is_that_of_the_ledger(self, recorded, name, voice, view):
         scope = look(name, voice, view)
         found = money(scope, request_figures(scope).list_price_microusd)
         spent = sum(each.microusd for each in chosen(recorded, name, voice, calls=True))
@@ -127,7 +127,7 @@ class TestFiveThousandRequests:
         assert found.saved_percent == pytest.approx(100 * (without - spent) / without)
 
     @pytest.mark.parametrize(("name", "view"), list(product(BEGINS, VIEWS)))
-    def test_every_step_is_that_of_the_ledger(self, recorded, name, view):
+    def test_every_step_of_the_report_is_that_of_the_ledger(self, recorded, name, view):
         """The ranges end at whole days, because the rollup keeps old requests by day."""
         scope = look(name, "", view)
         for kind in request_figures(scope).kinds:
@@ -139,7 +139,7 @@ class TestFiveThousandRequests:
                 assert step.percent == pytest.approx(rate_of(mine, view))
 
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
-    def test_sources_are_those_of_the_ledger(self, recorded, name, voice, view):
+    def test_sources_in_the_report_are_those_of_the_ledger(self, recorded, name, voice, view):
         mine = chosen(recorded, name, voice)
         for source in request_figures(look(name, voice, view)).sources:
             of_source = [each for each in mine if each.outcome == source.outcome]
@@ -159,7 +159,7 @@ class TestFiveThousandRequests:
                 assert found.is_at_least == (real > 30_000)
                 assert bucket_of(found.ms) == bucket_of(min(real, 30_000))
 
-    def test_the_change_is_since_the_range_before(self, recorded):
+    def test_the_change_of_a_hit_rate_is_since_the_range_before(self, recorded):
         found = request_figures(look("7d", "nova", "requests"))
         begin = BEGINS["7d"]
         before = [each for each in recorded if begin - 7 * DAY <= each.at < begin and not each.is_call]

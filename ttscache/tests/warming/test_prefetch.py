@@ -86,7 +86,7 @@ def test_a_predicted_clip_that_is_scheduled_changes_its_lane(start_prefetcher: S
     run = warming.start_run("everything", NEXT)
     start_prefetcher(lambda _: NEXT[:1])
     prefetch.note_request(KEY)
-    wait_until(lambda: run.items.filter(lane=Lane.PREFETCH).exists(), "one to be hurried")
+    wait_until(lambda: run.items.filter(lane=Lane.PREFETCH).exists(), "a clip in the prefetch lane")
 
     assert list(run.items.values_list("lane", flat=True)) == [Lane.PREFETCH, Lane.SCHEDULED]
     assert WarmRun.objects.get() == run
