@@ -57,7 +57,7 @@ def make_site(
     """A function that makes a Site or a WebServer with the harness's voice; the caller starts it.
 
     It has one web process by default. `beside` is another site, whose database it shares as a
-    second host would.
+    second host would. The fixture stops all sites at the end of the module.
     """
     postgres = request.getfixturevalue("postgres") if IS_ON_POSTGRESQL else None
     provider = {

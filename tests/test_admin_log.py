@@ -1,4 +1,4 @@
-"""Every staff action is in the admin log with its author; costs and removals with their amount."""
+"""The admin log has every staff action with its author, and costs and removals with their amount."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def makes_the_bank(client: Client) -> None:
     client.post(admin_page("narratives.bankreflection"), chosen | YES)
 
 
-def makes_where_a_word_is_said(client: Client) -> None:
+def makes_texts_with_a_word(client: Client) -> None:
     entry = Pronunciation.objects.create(word="begin", say_as="beginn")
     client.post(admin_page("narratives.pronunciation", "make_examples", entry.pk), YES)
 
 
-def has_a_word_said_otherwise(client: Client) -> None:
+def changes_a_pronunciation(client: Client) -> None:
     form = {"word": "Where", "say_as": "Ware", "voice": "", "note": ""}
     client.post(admin_page("narratives.pronunciation", "add"), form | YES | {"publish_sounds": "1"})
 
@@ -133,8 +133,8 @@ ACTIONS: dict[Action, tuple[str, str]] = {  # action: the group that does it, an
     actions.pauses_a_run: ("Operator", r"Paused\."),
     actions.cancels_a_run: ("Operator", GIVEN_UP),
     makes_the_bank: ("Publisher", PAID),
-    makes_where_a_word_is_said: ("Publisher", PAID),
-    has_a_word_said_otherwise: ("Publisher", PAID),
+    makes_texts_with_a_word: ("Publisher", PAID),
+    changes_a_pronunciation: ("Publisher", PAID),
     actions.adds_a_heard_reflection_to_the_bank: ("Publisher", r"from the reflections that are heard most"),
     actions.hides_a_reflection: ("Operator", r"Hidden from the most heard"),
     imports: ("Editor", r"Imported: 0 added, 1 changed"),

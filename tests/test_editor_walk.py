@@ -81,7 +81,7 @@ def heard(caller: Caller, item: dict[str, Any]) -> bytes:
 
 
 class Listeners(threading.Thread):
-    """Polls both voices in turn, reads and plays the questions with these numbers, and notes the results.
+    """A thread that polls both voices, reads and plays the questions with these numbers, and notes results.
 
     It stops once both voices have the new words, after at least LOOKS polls.
     """

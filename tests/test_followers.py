@@ -39,7 +39,7 @@ def callers(make_site: MakeSite) -> Iterator[Callers]:
 
 
 @contextmanager
-def leading_and_following(
+def leader_with_follower(
     leader: Caller, follower: Caller, openai: OpenAIServer, text: str
 ) -> Iterator[tuple[Stream, bytes, Future[Response]]]:
     """Yield the leader's stream, its first bytes, and a future of the follower's response."""
@@ -57,7 +57,7 @@ def test_a_follower_has_the_whole_clip_before_the_leaders_client_reads_on(
     callers: Callers, openai: OpenAIServer, place: str
 ) -> None:
     text = long_phrase()
-    with leading_and_following(callers["the same process"], callers[place], openai, text) as (
+    with leader_with_follower(callers["the same process"], callers[place], openai, text) as (
         led,
         first,
         following,
@@ -74,7 +74,7 @@ def test_a_follower_has_the_whole_clip_though_the_leaders_client_left(
     callers: Callers, openai: OpenAIServer, place: str
 ) -> None:
     text = long_phrase()
-    with leading_and_following(callers["the same process"], callers[place], openai, text) as (
+    with leader_with_follower(callers["the same process"], callers[place], openai, text) as (
         led,
         _,
         following,
@@ -89,7 +89,7 @@ def test_a_follower_has_the_whole_clip_though_the_leaders_client_left(
 def test_a_follower_on_another_host_keeps_the_clip_there_too(callers: Callers, openai: OpenAIServer) -> None:
     text = long_phrase()
     leader, follower = callers["the same process"], callers["another host"]
-    with leading_and_following(leader, follower, openai, text) as (_, _, following):
+    with leader_with_follower(leader, follower, openai, text) as (_, _, following):
         openai.release()
         assert following.result().status == 200
     for caller in (leader, follower):

@@ -91,7 +91,7 @@ def test_an_object_killed_in_mid_upload_is_whole_or_absent(
 
 
 def kept_in_bucket(site: WebServer, s3: S3Server, bucket: str, content_hash: str) -> list[bytes]:
-    """Return the unpacked bytes of the clip in the bucket, or nothing if the record names none."""
+    """Return the unpacked bytes of the clip in the bucket, as a list that is empty without an object."""
     return [
         gzip.decompress(content) if encoding else content
         for name, encoding in query(site, f"{KEPT} AND content_hash = %s", content_hash)

@@ -68,7 +68,7 @@ def say(caller: Caller, clerk: Clerk, text: str, voice: str = "nova", kind: str 
     clerk.note(outcome_of(said.headers["Cache-Status"]), text, voice, kind)
 
 
-def ask_in_some_way(caller: Caller, clerk: Clerk, chance: random.Random, warm: list[str]) -> None:
+def make_random_request(caller: Caller, clerk: Clerk, chance: random.Random, warm: list[str]) -> None:
     """Make a random request, and note it if it counts as a request for a clip."""
     known = chance.choice(warm)
     kind = chance.choice(
@@ -122,7 +122,7 @@ def test_ledger_figures_equal_the_requests_over_restarts(
     def ask_many(index: int) -> None:
         chance = random.Random(index)
         for _ in range(ROUNDS_EACH):
-            ask_in_some_way(caller, clerk, chance, warm)
+            make_random_request(caller, clerk, chance, warm)
             for _ in range(PLAYS_A_ROUND):
                 play(caller, clerk, chance.choice(warm))
 

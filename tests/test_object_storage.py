@@ -181,7 +181,7 @@ def test_clips_play_during_an_outage_of_the_bucket(
     )
 
 
-def killed_in_the_middle(site: Site, to: str) -> None:
+def kill_during_move(site: Site, to: str) -> None:
     """Run `move_clips`, and kill it with kill -9 once a few clips have moved."""
     mover = subprocess.Popen(
         leashed([site.python, "manage.py", "move_clips", "--to", to]),
@@ -205,7 +205,7 @@ def test_all_clips_move_while_the_site_serves(
     assert "clips to move" in dry
     assert ("TTS_PERMANENT=storage still sends" in dry) == (to == "database")
     before = int(query(server, MOVED, to)[0][0])
-    killed_in_the_middle(server, to)
+    kill_during_move(server, to)
     forget_files(server)
     assert all(caller.clip(audio["content_hash"]).status == 200 for audio in caller.audio())
     done = server.manage("move_clips", "--to", to, check=True).stdout

@@ -52,7 +52,7 @@ class Road:
         played_by = REALTIME_NAMESAKES.get(role, role) if is_realtime(model) else role
         return SpeechRequest(text=text, voice=voices.get(role, played_by), model=model)
 
-    def walk(self, text: str, role: str = "nova") -> None:
+    def speak_and_check(self, text: str, role: str = "nova") -> None:
         """Check that the clip is whole, is stored under the key of its rendition, and is a hit afterwards."""
         made = self.caller.say(text, voice=role)
         assert made.status == 200, made.body
@@ -111,8 +111,8 @@ def test_every_variable_of_the_voices_page_is_read_by_the_site() -> None:
 def test_the_road_to_openai_realtime_works(start: Start, openai: OpenAIServer) -> None:
     road = start(REALTIME, openai)
     for role in ("nova", "onyx"):
-        road.walk(phrase(), role)
-    road.walk(LONG)
+        road.speak_and_check(phrase(), role)
+    road.speak_and_check(LONG)
     assert {call.model for call in openai.calls()} == {road.env["TTS_MODEL"]}
     assert {call.voice for call in openai.calls()} == {"marin", "cedar"}
     spent = road.caller.get("/api/cache-stats").json()["spent_usd"]
@@ -123,7 +123,7 @@ def test_the_road_to_another_vendor_works(start: Start, other_vendor: OpenAIServ
     road = start(VENDOR, other_vendor)
     texts = [phrase(), phrase(), LONG]
     for role, text in zip(("nova", "onyx", "nova"), texts, strict=True):
-        road.walk(text, role)
+        road.speak_and_check(text, role)
     assert {call.voice for call in other_vendor.calls()} == {"ada", "karl"}
     spent = road.caller.get("/api/cache-stats").json()["spent_usd"]
     spoken = sum(len(call.text) for call in other_vendor.calls() if call.outcome == "completed")
@@ -134,7 +134,7 @@ def test_the_road_to_another_vendor_works(start: Start, other_vendor: OpenAIServ
 def test_the_road_to_the_embedded_voice_works(start: Start) -> None:
     road = start(EMBEDDED)
     for role in ("nova", "onyx"):
-        road.walk("Where did you go to school, and who sat next to you?", role)
+        road.speak_and_check("Where did you go to school, and who sat next to you?", role)
 
 
 class TestEmbeddedVoiceAsAStandIn:

@@ -186,7 +186,7 @@ class TestLostHost:
     def test_only_clips_under_way_on_a_lost_host_are_paid_twice(
         self, hosts: Hosts, accident: Accident
     ) -> None:
-        wait_until(lambda: has_beaten(accident.lost), "its cluster at work", seconds=120, every=0.5)
+        wait_until(lambda: has_reported(accident.lost), "its cluster at work", seconds=120, every=0.5)
         paid = Counter(call.text for call in hosts.voice.calls())
         assert set(paid) == set(accident.texts)
         assert {text for text, times in paid.items() if times > 1} <= set(accident.interrupted)
@@ -206,7 +206,7 @@ def under_way(hosts: Hosts) -> list[Call]:
     return [call for call in hosts.voice.calls() if call.outcome is None]
 
 
-def has_beaten(site: FarSite) -> bool:
+def has_reported(site: FarSite) -> bool:
     """Return whether the host's cluster has reported within the last seconds."""
     lately = "reported_at > now() - interval '10 seconds'"
     return bool(

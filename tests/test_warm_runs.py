@@ -62,7 +62,7 @@ class TestKilled:
     @staticmethod
     def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
         running_openai.reset()
-        TestKilled.let_pass_and_then_hold(running_openai, 6)
+        TestKilled.hold_after(running_openai, 6)
         yield running_openai
         running_openai.reset()
 
@@ -80,7 +80,7 @@ class TestKilled:
         return set()
 
     @staticmethod
-    def let_pass_and_then_hold(openai: OpenAIServer, clips: int) -> None:
+    def hold_after(openai: OpenAIServer, clips: int) -> None:
         openai.behave(first_calls=clips)
         openai.behave_also(gate_after_chunks=1)
 
@@ -98,7 +98,7 @@ class TestKilled:
     ) -> None:
         cut |= self.wait_in_the_middle(site, openai, 6)
         end_at_once(callers_of(openai, site))
-        self.let_pass_and_then_hold(openai, 6 + AT_ONCE)
+        self.hold_after(openai, 6 + AT_ONCE)
         wait_until(lambda: len(openai.calls()) > 6 + AT_ONCE, "work that goes on", seconds=60)
 
     def test_a_run_continues_after_everything_was_killed(

@@ -1,4 +1,4 @@
-"""Threads return their database connections to the small pool."""
+"""Threads return their database connections to the pool, which is small."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ if IS_ON_POSTGRESQL:
 
     @pytest.fixture
     def taken_connections(pool: Any) -> Iterator[list[Any]]:
-        """All connections of the pool, taken_connections from it."""
+        """All connections of the pool. It has none left while the test runs."""
         pool.open()
         taken_connections = [pool.getconn() for _ in range(pool.max_size)]
         yield taken_connections
         for each in taken_connections:
             pool.putconn(each)
 
-    def look_in_vain(watch: PoolWatch) -> None:
+    def look_without_success(watch: PoolWatch) -> None:
         with pytest.raises(OperationalError):
             watch.look()
 
@@ -83,10 +83,10 @@ if IS_ON_POSTGRESQL:
         taken_connections: list[Any],
     ) -> None:
         watch = PoolWatch()
-        look_in_vain(watch)  # earlier looks do not count: the pool still gave out connections
+        look_without_success(watch)  # earlier looks do not count: the pool still gave out connections
         for _ in range(watch.LOOKS):
             assert not watch.is_lost
-            look_in_vain(watch)
+            look_without_success(watch)
         assert watch.is_lost
 
         watch.start_anew()
@@ -96,7 +96,7 @@ if IS_ON_POSTGRESQL:
     def test_a_busy_pool_is_not_lost(pool: Any, taken_connections: list[Any]) -> None:
         watch = PoolWatch()
         for _ in range(watch.LOOKS + 1):
-            look_in_vain(watch)
+            look_without_success(watch)
             pool.putconn(taken_connections.pop())
             taken_connections.append(pool.getconn())
         assert not watch.is_lost

@@ -1,5 +1,3 @@
-"""The staff pages of the lexicon."""
-
 from __future__ import annotations
 
 import pytest

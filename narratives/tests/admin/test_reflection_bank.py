@@ -1,5 +1,3 @@
-"""The staff pages of the reflection bank."""
-
 from __future__ import annotations
 
 from typing import Any

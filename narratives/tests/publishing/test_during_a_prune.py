@@ -59,12 +59,12 @@ def prune() -> None:
     list(pruning.run_prune(run, speech_cache()))
 
 
-def have_sound(narrative: Narrative) -> bool:
+def has_audio(narrative: Narrative) -> bool:
     """Return whether live words are pinned and all live and waiting clips exist or are queued."""
     narrative.refresh_from_db()
     live, coming = hashes_of(narrative.live), hashes_of(narrative.pending)
     held = set(Pin.objects.published().values_list("content_hash", flat=True))
-    return bool(live) and live <= held and all(is_there_or_comes(each) for each in live | coming)
+    return bool(live) and live <= held and all(exists_or_is_queued(each) for each in live | coming)
 
 
 def hashes_of(revision: Revision | None) -> set[str]:
@@ -73,7 +73,7 @@ def hashes_of(revision: Revision | None) -> set[str]:
     return {revision.speech(voice).content_hash for voice in conf().listener_voices}
 
 
-def is_there_or_comes(content_hash: str) -> bool:
+def exists_or_is_queued(content_hash: str) -> bool:
     about_to_be_made = WarmItem.objects.filter(state__in=WarmItem.OPEN, run__state__in=WarmRun.ACTIVE)
     return Clip.objects.filter(content_hash=content_hash).exists() and (
         ClipFile.objects.filter(cache__content_hash=content_hash, cache__stored_at__isnull=False).exists()
@@ -82,7 +82,7 @@ def is_there_or_comes(content_hash: str) -> bool:
 
 
 class ParallelWork:
-    """Runs other actions in threads with their own database connections."""
+    """Other actions, which run in threads with their own database connections."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(4)
@@ -151,7 +151,7 @@ def test_a_prune_between_two_steps_of_publishing_removes_no_needed_clip(
     meanwhile = before_step(where, step, prune)
     publish(narrative)
     meanwhile.end()
-    assert have_sound(narrative)
+    assert has_audio(narrative)
 
 
 def test_a_prune_during_the_switch_to_a_version_removes_none_of_its_clips(narrative, before_step) -> None:
@@ -163,7 +163,7 @@ def test_a_prune_during_the_switch_to_a_version_removes_none_of_its_clips(narrat
     meanwhile = before_step(publications, "_switch", prune)
     publish(narrative)
     meanwhile.end()
-    assert have_sound(narrative)
+    assert has_audio(narrative)
     assert not WarmItem.objects.filter(state__in=WarmItem.OPEN).exists()
 
 
@@ -181,10 +181,10 @@ def test_publishing_between_two_steps_of_a_prune_loses_no_clip(narrative, before
     meanwhile = before_step(where, step, lambda: publish(narrative))
     prune()
     meanwhile.end()
-    assert have_sound(narrative)
+    assert has_audio(narrative)
 
 
-def at_the_barrier(start: threading.Barrier, action: Callable[[], None]) -> None:
+def act_at_the_barrier(start: threading.Barrier, action: Callable[[], None]) -> None:
     start.wait()
     action()
 
@@ -195,7 +195,7 @@ def test_prunes_and_publications_at_once_lose_no_clip(narrative) -> None:
         narrative.save()
         make_stale(narrative)
         meanwhile, start = ParallelWork(), threading.Barrier(2)
-        meanwhile.begin(partial(at_the_barrier, start, prune))
-        meanwhile.begin(partial(at_the_barrier, start, partial(publish, narrative)))
+        meanwhile.begin(partial(act_at_the_barrier, start, prune))
+        meanwhile.begin(partial(act_at_the_barrier, start, partial(publish, narrative)))
         meanwhile.end()
-        assert have_sound(narrative)
+        assert has_audio(narrative)

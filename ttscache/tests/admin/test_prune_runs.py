@@ -1,5 +1,3 @@
-"""The staff pages of prunes."""
-
 from __future__ import annotations
 
 import pytest

@@ -1,5 +1,3 @@
-"""The staff page "Voices"."""
-
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -136,7 +136,7 @@ def test_a_clip_made_by_another_host_is_stored_in_the_local_tiers(
 def test_a_clip_that_only_this_host_has_is_promoted_without_a_call(
     cache: SpeechCache, voice: FakeVoice
 ) -> None:
-    """This happens after a prune that a process of the cluster has not noticed yet."""
+    """A process of the cluster has such a clip until it notices that another process has pruned it."""
     play(cache, speech())
     Clip.objects.all().delete()
 
@@ -549,7 +549,7 @@ def statements_of_a_miss(cache: SpeechCache, job: GenerationJob) -> list[str]:
 
 
 def test_a_miss_takes_eight_statements(cache: SpeechCache) -> None:
-    """They are: lease, record, second look, lock, bytes, facts, release, publicity."""
+    """The statements are: lease, record, second look, lock, bytes, facts, release, publicity."""
     statements = statements_of_a_miss(cache, GenerationJob(speech(), "question"))
     assert len(statements) <= 8, "\n".join(statements)
 

@@ -58,7 +58,7 @@ def recording() -> Recording:
     return Recording(lambda _: entry())
 
 
-def books(ledger: Ledger) -> dict[str, tuple[int, int, int]]:
+def recorded_calls(ledger: Ledger) -> dict[str, tuple[int, int, int]]:
     ledger.flush()
     return {row.outcome: (row.calls, row.characters, row.cost_microusd) for row in Spending.objects.all()}
 
@@ -77,7 +77,7 @@ def test_the_ledger_has_a_call_for_each_part(ledger: Ledger) -> None:
     speak(synthesizer_of(FakeVoice(), ledger), speech(LONG))
 
     characters = len(LONG) - (PARTS - 1)  # splitting drops the white space at the cuts
-    assert books(ledger) == {"ok": (PARTS, characters, characters * 30)}
+    assert recorded_calls(ledger) == {"ok": (PARTS, characters, characters * 30)}
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
@@ -140,14 +140,14 @@ def test_parts_without_a_thread_release_their_reservation(
     monkeypatch.setattr(threading.Thread, "start", start_if_there_is_room)
     with pytest.raises(Busy):
         speak(synthesizer, speech(LONG))
-    spent = sum(cost for _, _, cost in books(ledger).values())
+    spent = sum(cost for _, _, cost in recorded_calls(ledger).values())
     assert BudgetDay.objects.get().committed_microusd == spent
 
 
 def test_a_call_that_timed_out_may_have_been_paid_for(ledger: Ledger) -> None:
     speak(synthesizer_of(FakeVoice(errors=[ProviderTimeout()]), ledger))
     cost = len(speech().text) * 30
-    assert books(ledger) == {
+    assert recorded_calls(ledger) == {
         "provider_timeout": (1, len(speech().text), cost),
         "ok": (1, len(speech().text), cost),
     }
@@ -157,7 +157,7 @@ def test_a_model_priced_by_sound_is_settled_by_its_seconds(ledger: Ledger) -> No
     made = speak(synthesizer_of(FakeVoice(), ledger, 1), speech(model="gpt-4o-mini-tts"))
     cost = round(made.facts.duration_ms / 1_000 * 0.00025 * 1e6)
     assert BudgetDay.objects.get().committed_microusd == cost
-    assert books(ledger)["ok"][2] == cost
+    assert recorded_calls(ledger)["ok"][2] == cost
 
 
 def test_a_run_of_failures_stops_the_calls_until_a_look_finds_all_well(ledger: Ledger) -> None:
@@ -187,7 +187,7 @@ def test_parts_that_are_paid_for_are_not_paid_for_again(ledger: Ledger) -> None:
     voice.fails_on = LONG[-40:]
     with pytest.raises(ProviderFailed):
         speak(synthesizer, speech(LONG), parts_at_once=1)
-    done = books(ledger)["ok"][0]
+    done = recorded_calls(ledger)["ok"][0]
     voice.fails_on = ""
     voice.calls.clear()
     speak(synthesizer, speech(LONG))

@@ -38,7 +38,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def keep(text: str, sound: bytes = b"", **columns: Any) -> Clip:
-    """A clip in the permanent tier."""
+    """Store a clip in the permanent tier."""
     request = speech(text)
     kind = columns.pop("content_type", "question")
     Clip.objects.record(request, kind)

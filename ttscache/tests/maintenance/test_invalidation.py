@@ -87,7 +87,7 @@ def test_old_invalidations_are_not_read_again(cache, copies, monkeypatch) -> Non
 
 
 def test_a_host_back_from_an_absence_compares_its_files_with_the_records(cache) -> None:
-    """The row about the removal has been cleaned up by then."""
+    """The host was away for so long that the invalidation itself has been deleted."""
     gone, stays = held(cache, "Gone."), held(cache, "Stays.")
     Clip.objects.filter(content_hash=gone).delete()
     LocalCopies(cache).forget_removed()

@@ -157,7 +157,6 @@ def test_listing_stale_clips_takes_the_same_statements_for_any_number(
 # --- a batch at a time ------------------------------------------------------------------------------------
 @pytest.fixture
 def batches_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of two clips."""
     monkeypatch.setattr(pruning, "BATCH", 2)
 
 

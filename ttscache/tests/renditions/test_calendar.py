@@ -99,7 +99,7 @@ def new_text() -> str:
     return f"Nobody has asked for these words before, number {next(_numbers)}."
 
 
-def a_day_goes_by(diary: Diary, left: int, mail: MailServer) -> None:
+def run_daily_tasks(diary: Diary, left: int, mail: MailServer) -> None:
     """Run each scheduled task twice, because a schedule may start it more than once."""
     mailed = len(mail.received)
     for _ in range(2):
@@ -109,7 +109,7 @@ def a_day_goes_by(diary: Diary, left: int, mail: MailServer) -> None:
     # What prune does on these days belongs here once clips of a retiring model are protected.
 
 
-def listeners_come(diary: Diary, left: int, openai: OpenAIServer, caller: Client) -> None:
+def request_clips(diary: Diary, left: int, openai: OpenAIServer, caller: Client) -> None:
     """Listeners request two new clips and an old one, and the schedule starts a run with another new clip."""
     called = len(openai.calls())
     asked = [say(caller, text) for text in (KEPT, new_text(), new_text())]
@@ -119,7 +119,7 @@ def listeners_come(diary: Diary, left: int, openai: OpenAIServer, caller: Client
     diary.calls[left] = len(openai.calls()) - called
 
 
-def look_around(diary: Diary, left: int, staff: Client, caller: Client) -> None:
+def open_pages(diary: Diary, left: int, staff: Client, caller: Client) -> None:
     django_cache.clear()  # otherwise a thread would refresh the day-old figures
     diary.pages[left] = text_of(staff.get(INDEX))
     diary.ready[left] = Client().get("/readyz").content.decode()
@@ -133,13 +133,13 @@ def diary(clock: SetClock, mail: MailServer, openai: OpenAIServer, caller: Clien
         left = (DAY - day).days
         if left == 0:
             openai.behave(fault=410)
-        a_day_goes_by(diary, left, mail)
+        run_daily_tasks(diary, left, mail)
         if left in (40, 1) or left <= 0:
-            listeners_come(diary, left, openai, caller)
+            request_clips(diary, left, openai, caller)
         if left in (40, 30, 14, 1, 0, -10):
             staff = Client()
             staff.force_login(admin_user)
-            look_around(diary, left, staff, caller)
+            open_pages(diary, left, staff, caller)
     return diary
 
 

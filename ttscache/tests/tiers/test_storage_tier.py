@@ -300,28 +300,30 @@ class TestDamage:
 
 class TestMarker:
     @pytest.fixture
-    def elsewhere(self, tier: StorageTier, settings: Any) -> StorageTier:
+    def misplaced_tier(self, tier: StorageTier, settings: Any) -> StorageTier:
         """The tier of a process that was started with a wrong folder."""
         tier.put(entry())
         publish(KEY)
         settings.AWS_LOCATION = "staging"
         return StorageTier(tier.bucket, "gzip", has_cdn=True)
 
-    def test_a_wrong_folder_forgets_nothing(self, elsewhere: StorageTier, settings: Any) -> None:
+    def test_a_wrong_folder_forgets_nothing(self, misplaced_tier: StorageTier, settings: Any) -> None:
         for attempt in (
-            lambda: elsewhere.get(KEY),
-            lambda: elsewhere.settle(record()),
-            lambda: elsewhere.put(entry(OTHER)),
-            elsewhere.check,
+            lambda: misplaced_tier.get(KEY),
+            lambda: misplaced_tier.settle(record()),
+            lambda: misplaced_tier.put(entry(OTHER)),
+            misplaced_tier.check,
         ):
             with pytest.raises(TierError, match="mark_bucket"):
                 attempt()
         settings.AWS_LOCATION = ""
 
-        assert elsewhere.get(KEY).audio == b"sound"  # type: ignore[union-attr]
+        assert misplaced_tier.get(KEY).audio == b"sound"  # type: ignore[union-attr]
 
-    def test_with_a_wrong_folder_new_clips_are_kept_in_the_database(self, elsewhere: StorageTier) -> None:
-        chain = TierChain(local=[], permanent=elsewhere, elsewhere=[DatabaseTier()])
+    def test_with_a_wrong_folder_new_clips_are_kept_in_the_database(
+        self, misplaced_tier: StorageTier
+    ) -> None:
+        chain = TierChain(local=[], permanent=misplaced_tier, elsewhere=[DatabaseTier()])
         assert chain.store_permanently(entry(OTHER))
 
         found = chain.find_permanent(OTHER)

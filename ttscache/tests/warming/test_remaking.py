@@ -69,7 +69,7 @@ def heard() -> bytes:
     return found.entry.audio
 
 
-def the_item() -> tuple[str, str]:
+def item_state_and_reason() -> tuple[str, str]:
     item = WarmItem.objects.get()
     return item.state, item.reason
 
@@ -148,14 +148,14 @@ def test_an_item_whose_maker_died_after_the_clip_was_kept_is_not_paid_twice(voic
     run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed")
     WarmRun.objects.update(state=WarmRun.State.RUNNING)
     worker.work(seconds=20)
-    assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.SKIPPED)
+    assert (len(voice.calls), item_state_and_reason()[0]) == (1, WarmItem.State.SKIPPED)
 
 
 def test_a_remake_whose_worker_died_early_is_made_by_the_next(voice) -> None:
     run = remaking.start_remake("again", remaking.plan_remakes(WANTED))
     run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed", attempts=1)
     worker.work(seconds=20)
-    assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.DONE)
+    assert (len(voice.calls), item_state_and_reason()[0]) == (1, WarmItem.State.DONE)
 
 
 def test_two_requests_for_one_remake_pay_once(voice) -> None:
@@ -208,7 +208,7 @@ def test_a_failed_remake_can_be_tried_again(voice) -> None:
     assert run.state == WarmRun.State.FAILED
     warming.retry_failed(run)
     worker.work(seconds=20)
-    assert (heard(), the_item()[0]) == (NEW, WarmItem.State.DONE)
+    assert (heard(), item_state_and_reason()[0]) == (NEW, WarmItem.State.DONE)
 
 
 def test_a_remake_with_equal_bytes_changes_nothing(voice) -> None:
@@ -266,7 +266,7 @@ def test_a_queued_remake_of_a_retired_model_fails_without_a_call_and_keeps_the_o
     worker.work(seconds=20)
     run.refresh_from_db()
     assert run.state == WarmRun.State.FAILED
-    assert the_item() == ("failed", worker.MODEL_RETIRED)
+    assert item_state_and_reason() == ("failed", worker.MODEL_RETIRED)
     assert (heard(), voice.calls) == (OLD, [])
 
 

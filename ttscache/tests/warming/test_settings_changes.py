@@ -231,7 +231,7 @@ class TestSeveralHosts:
         assert models("pending") == ["gpt-realtime-2.1-mini"]
 
     def test_new_hosts_with_the_old_settings_are_followed_once_no_other_has_them(self, start: Host) -> None:
-        """This is a roll-back in which each start has a new host name."""
+        """A roll-back can give each start a new host name."""
         start(HD, "one")
         ProcessReport.objects.update(reported_at=timezone.now() - timedelta(minutes=5))
         start(MINI, "two")

@@ -302,14 +302,14 @@ def test_a_process_without_a_thread_to_spare_fails_no_item(monkeypatch: pytest.M
 def test_a_worker_that_lost_its_slot_takes_no_more_items(
     voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This happens if it was stopped or cut off for so long that another worker took the slot."""
+    """A worker that is stopped or cut off for too long loses its slot to another worker."""
     monkeypatch.setattr(speech_cache().leases, "is_held", lambda held: False)
     finished(warming.start_run("here", WANTED))
     assert voice.calls == []
 
 
 def test_a_worker_with_a_share_leaves_other_slots_to_the_workers_it_enqueues(voice: FakeVoice) -> None:
-    """Those workers may run on other hosts or in the same cluster."""
+    """The enqueued workers may run on other hosts or in the same cluster."""
     for host in ("another", "a third"):
         ProcessReport.objects.create(host=host, process="cluster", reported_at=Now())
     warming.start_run("here", WANTED)

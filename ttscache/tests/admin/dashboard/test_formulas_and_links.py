@@ -49,7 +49,7 @@ class Row:
 
 
 class DashboardReader(HTMLParser):
-    """Reads the page. `wrong` lists rows without a link and numbers that no formula follows."""
+    """A parser of the page. `wrong` lists rows without a link and numbers that no formula follows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -152,10 +152,10 @@ def item(run: WarmRun, clip: Clip, state: str) -> None:
 
 
 def test_every_number_says_how_it_is_counted_and_every_row_leads_somewhere(dashboard_text):
-    walk = DashboardReader()
-    walk.feed(dashboard_text[dashboard_text.index('<main class="dash">') : dashboard_text.index("</main>")])
-    assert walk.wrong == []
-    assert walk.numbers_seen > 80
+    reader = DashboardReader()
+    reader.feed(dashboard_text[dashboard_text.index('<main class="dash">') : dashboard_text.index("</main>")])
+    assert reader.wrong == []
+    assert reader.numbers_seen > 80
 
 
 COUNTED = {  # link text: number of rows in the list that it opens
