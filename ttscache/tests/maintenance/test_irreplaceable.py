@@ -87,7 +87,7 @@ def damage() -> None:
             tier.delete(content_hash)
 
 
-# --- what is stale ----------------------------------------------------------------------------------------
+# --- stale clips ------------------------------------------------------------------------------------------
 def test_a_clip_still_goes_stale_61_days_before_its_model_retires(
     clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,7 +372,7 @@ def test_clips_of_a_retired_model_move_to_the_bucket_and_back_and_none_is_lost(c
         assert not Clip.objects.filter(stored_in=left).exists()
 
 
-# --- the rest of the night ----------------------------------------------------------------------------------
+# --- other nightly tasks ------------------------------------------------------------------------------------
 @pytest.mark.usefixtures("retired")
 def test_the_cleanup_and_the_examination_leave_irreplaceable_clips_alone(clip: Clip) -> None:
     Clip.objects.update(adopted_at=LONG_AGO, checksum="")

@@ -154,7 +154,7 @@ def test_listing_stale_clips_takes_the_same_statements_for_any_number(
         assert len(find_stale(DAYS).content_hashes) == 5
 
 
-# --- a batch at a time ------------------------------------------------------------------------------------
+# --- batches ----------------------------------------------------------------------------------------------
 @pytest.fixture
 def batches_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning, "BATCH", 2)

@@ -106,7 +106,6 @@ def run_daily_tasks(diary: Diary, left: int, mail: MailServer) -> None:
         tasks.look_at_models_daily()
         tasks.look_for_trouble()
     diary.mails[left] = mail.subjects[mailed:]
-    # What prune does on these days belongs here once clips of a retiring model are protected.
 
 
 def request_clips(diary: Diary, left: int, openai: OpenAIServer, caller: Client) -> None:
