@@ -1,4 +1,4 @@
-"""A listener's browser tells how long its sound took, and nothing else; what it tells is in the database."""
+"""A listener's browser reports only how long its sound took, and the report reaches the database."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.conftest import MakeSite
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 AUDIO, ADDRESS = "**/api/audio/**", "**/api/time-to-sound"
-PRESS_APART_MS = 450  # two presses closer than this are taken for one
-# What is sent, in its order: Chromium does not show what is in a beacon.
+PRESS_APART_MS = 450  # the page ignores a second press within this time
+# Notes the sent reports in order, because Chromium does not show the content of a beacon.
 WATCH = """
   window.sent = [];
   const send = navigator.sendBeacon.bind(navigator);
@@ -88,7 +88,7 @@ def go_on_to_a_question(page: Page) -> None:
 
 
 def sent(page: Page, number: int) -> list[dict[str, Any]]:
-    """So many reports, once they are there."""
+    """Wait for this number of reports, and return them."""
     reports: list[dict[str, Any]] = []
 
     def are_there() -> bool:
@@ -109,7 +109,7 @@ def starts(site: WebServer) -> Counter[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("voice", "name"), [("nova", "A woman's voice"), ("onyx", "A man's voice")])
-def test_a_clip_that_sounds_is_one_start_of_its_voice_and_kind(
+def test_a_clip_that_starts_to_sound_counts_once_by_voice_and_kind(
     site: WebServer, page: Page, voice: str, name: str
 ) -> None:
     before = starts(site)
@@ -122,7 +122,7 @@ def test_a_clip_that_sounds_is_one_start_of_its_voice_and_kind(
     assert starts(site) - before == {("narrative", voice): 1, ("question", voice): 1}
 
 
-def test_going_on_after_a_pause_is_no_start(page: Page) -> None:
+def test_resuming_after_a_pause_sends_no_report(page: Page) -> None:
     begin(page)
     expect_sound(page)
     for _ in range(2):
@@ -134,7 +134,7 @@ def test_going_on_after_a_pause_is_no_start(page: Page) -> None:
     assert kinds_sent(page, 2) == ["narrative", "question"]
 
 
-def test_hearing_it_again_is_one(page: Page) -> None:
+def test_playing_a_clip_again_sends_a_report(page: Page) -> None:
     begin(page)
     expect_sound(page)
     go_on_to_a_question(page)
@@ -145,7 +145,7 @@ def test_hearing_it_again_is_one(page: Page) -> None:
     assert kinds_sent(page, 3) == ["narrative", "question", "question"]
 
 
-def test_a_sound_that_failed_is_none_until_it_comes(page: Page) -> None:
+def test_a_clip_that_fails_sends_no_report_until_it_plays(page: Page) -> None:
     page.route(AUDIO, lambda route: route.fulfill(status=404))
     begin(page)
     expect(page.locator("[data-play]")).to_have_text("Try the sound again")
@@ -155,7 +155,7 @@ def test_a_sound_that_failed_is_none_until_it_comes(page: Page) -> None:
     assert kinds_sent(page, 1) == ["narrative"]
 
 
-def test_what_began_to_sound_behind_another_tab_tells_nothing(page: Page) -> None:
+def test_a_clip_that_starts_in_a_hidden_tab_sends_no_report(page: Page) -> None:
     held: list[Route] = []
     page.route(AUDIO, lambda route: route.continue_() if held else held.append(route))
     begin(page)
@@ -168,7 +168,7 @@ def test_what_began_to_sound_behind_another_tab_tells_nothing(page: Page) -> Non
     assert kinds_sent(page, 1) == ["question"]
 
 
-def test_it_tells_voice_kind_and_time_and_brings_no_cookie(page: Page, context: BrowserContext) -> None:
+def test_a_report_has_voice_kind_and_time_and_sets_no_cookie(page: Page, context: BrowserContext) -> None:
     with page.expect_request(ADDRESS) as told:
         begin(page)
     (report,) = sent(page, 1)
@@ -178,7 +178,7 @@ def test_it_tells_voice_kind_and_time_and_brings_no_cookie(page: Page, context: 
     assert context.cookies() == []
 
 
-def test_a_browser_without_beacons_tells_it_as_well(site: WebServer, context: BrowserContext) -> None:
+def test_a_browser_without_beacons_sends_reports_by_request(site: WebServer, context: BrowserContext) -> None:
     context.add_init_script("navigator.sendBeacon = undefined;")
     page = opened(site, context)
     with page.expect_response(ADDRESS) as answer:
@@ -186,7 +186,7 @@ def test_a_browser_without_beacons_tells_it_as_well(site: WebServer, context: Br
     assert answer.value.status == 204
 
 
-def test_where_nobody_takes_it_the_sound_plays_all_the_same(page: Page) -> None:
+def test_the_sound_plays_when_its_report_cannot_be_sent(page: Page) -> None:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.route(ADDRESS, lambda route: route.abort())
