@@ -73,7 +73,7 @@ def test_the_highlight_follows_the_cues_of_the_clip_where_it_has_some(visit: Vis
     ends = [
         100,
         *(60_000 for _ in sentences[1:]),
-    ]  # the second sentence is heard almost at once, and for long
+    ]  # the second is heard for long
     intro["audio"]["cues"] = [
         {"start_ms": 0, "end_ms": end, "start": cue.first_char, "end": cue.last_char + 1}
         for cue, end in zip(sentences, ends, strict=True)
