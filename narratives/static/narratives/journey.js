@@ -182,6 +182,8 @@ window.addEventListener("popstate", ({ state }) => {
   else arrive(state.visitor === visitor && places.isPlace(state.place) ? state.place : "start");
 });
 window.addEventListener("offline", () => say(NO_INTERNET));
+// Somebody left for another page and somebody came back: the browser has kept the screen, words and all.
+window.addEventListener("pageshow", ({ persisted }) => persisted && open());
 
 const deeds = startDeeds({
   go, forget, begin, setSilent, showSound, player, answers, conversation, keeping, tabs,
