@@ -4,11 +4,12 @@
  * A browser may forbid either store, or have no room; the page then remembers for as long as it is open.
  */
 const PREFIX = "lifereview.";
+const JOURNEY = `${PREFIX}${document.querySelector("[data-journey]").dataset.journey}.`;
 
-export const preferences = memoryIn(() => window.localStorage);
-export const visit = memoryIn(() => window.sessionStorage);
+export const preferences = memoryIn(() => window.localStorage, PREFIX);
+export const visit = memoryIn(() => window.sessionStorage, JOURNEY); // one story's answers are not another's
 
-function memoryIn(store) {
+function memoryIn(store, prefix) {
   const unstored = new Map();
 
   function attempt(deed, otherwise) {
@@ -21,29 +22,39 @@ function memoryIn(store) {
 
   function get(name, fallback = "") {
     if (unstored.has(name)) return unstored.get(name);
-    return attempt(() => store().getItem(PREFIX + name), "") || fallback;
+    return attempt(() => store().getItem(prefix + name), "") || fallback;
   }
 
   /** Whether a reload would find it. */
   function set(name, value) {
     unstored.set(name, value);
     return attempt(() => {
-      store().setItem(PREFIX + name, value);
+      store().setItem(prefix + name, value);
       return unstored.delete(name);
     }, false);
   }
 
-  /** Removes all of it, or only the names that begin like this. */
-  function clear(beginning = "") {
+  /** Removes the names that begin like this. */
+  function clear(beginning) {
     for (const name of [...unstored.keys()]) {
       if (name.startsWith(beginning)) unstored.delete(name);
     }
+    remove(prefix + beginning);
+  }
+
+  /** Nothing of this page is left, whichever story it was. */
+  function clearAll() {
+    unstored.clear();
+    remove(PREFIX);
+  }
+
+  function remove(beginning) {
     for (const name of attempt(() => Object.keys(store()), [])) {
-      if (name.startsWith(PREFIX + beginning)) attempt(() => store().removeItem(name));
+      if (name.startsWith(beginning)) attempt(() => store().removeItem(name));
     }
   }
 
   const getAll = (name) => attempt(() => JSON.parse(get(name, "{}")), {});
   const setAll = (name, value) => set(name, JSON.stringify(value));
-  return { get, set, clear, getAll, setAll };
+  return { get, set, clear, clearAll, getAll, setAll };
 }
