@@ -180,7 +180,11 @@ class Visit:
 
     def jump(self, place: str) -> None:
         """To another place of the same person, as if they had gone all the way there."""
-        self.page.evaluate("place => sessionStorage.setItem('lifereview.place', place)", place)
+        self.page.evaluate(
+            "place => { for (const name of Object.keys(sessionStorage))"
+            " if (name.endsWith('.place')) sessionStorage.setItem(name, place); }",
+            place,
+        )
         self.page.reload()
         self.wait_until_open().page.get_by_role("button", name="Carry on").click()
         self._pressed = time.monotonic()

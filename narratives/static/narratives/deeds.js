@@ -67,7 +67,10 @@ export function startDeeds({
     "save-keepsake": keeping.saveKeepsake,
     finish: () => (answers.haveAny() ? go("clear") : finish()),
     clear: finish,
-    "carry-on": () => go(visit.get("resume", "start"), visit.get("resume-origin") || undefined),
+    "carry-on"() {
+      if (visit.get("silent") !== "yes") player.unlock(); // a press, so that the voice may go on as well
+      go(visit.get("resume", "start"), visit.get("resume-origin") || undefined);
+    },
     "someone-else": () => forget("Everything that was written here is cleared."),
   });
 

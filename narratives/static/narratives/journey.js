@@ -142,7 +142,8 @@ function begin() {
 // --- leaving nothing behind --------------------------------------------------------------------------------
 /** Nobody's words, sounds or preferences are left, in this page or in the browser. It needs no network. */
 function forget(message) {
-  for (const part of [answers, replies, keeping, player, preferences]) part.clear();
+  for (const part of [answers, replies, keeping, player]) part.clear();
+  preferences.clearAll();
   showTextSize("1");
   controls.resetSpeed();
   voices.check(voices.first);
@@ -152,7 +153,7 @@ function forget(message) {
   visitor = String(Math.random());
   here = "start";
   show("start");
-  visit.clear(); // last: not even that somebody is at the start
+  visit.clearAll(); // last: not even that somebody is at the start
   history.replaceState({ place: "start", visitor }, "");
   write(one("cleared"), message);
   screens.focus();
@@ -182,6 +183,8 @@ window.addEventListener("popstate", ({ state }) => {
   else arrive(state.visitor === visitor && places.isPlace(state.place) ? state.place : "start");
 });
 window.addEventListener("offline", () => say(NO_INTERNET));
+// Somebody comes back from another page, and the browser has kept the screen, words and all.
+window.addEventListener("pageshow", ({ persisted }) => persisted && open());
 
 const deeds = startDeeds({
   go, forget, begin, setSilent, showSound, player, answers, conversation, keeping, tabs,

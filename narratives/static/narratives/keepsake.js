@@ -70,7 +70,8 @@ function pageOf(story, language, direction, sounds) {
     `<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">` +
     `<meta http-equiv="Content-Security-Policy" content="${POLICY}"><title>My life story</title><style>${STYLE}</style>`;
   const script = sounds.size ? `<script>${SCRIPT}</script>` : "";
-  return `<!doctype html>\n<html lang="${language}" dir="${direction}"><head>${head}</head><body>${body.innerHTML}${script}</body></html>\n`;
+  const tag = language.replace(/[^\w-]/g, "");
+  return `<!doctype html>\n<html lang="${tag}" dir="${direction}"><head>${head}</head><body>${body.innerHTML}${script}</body></html>\n`;
 }
 
 const dataAddress = (blob) =>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from harness import http
 from harness.listener_visit import Visit, listed_narratives
 from harness.site import Site
 from harness.waiting import wait_until
+from ttscache.audio import cues
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
@@ -59,6 +61,30 @@ def test_the_highlight_follows_the_voice(visit: Visit) -> None:
     visit.page.get_by_role("slider").fill("25")
 
     expect(visit.page.locator(".sentence.current")).to_contain_text("You can read instead of listening")
+
+
+def test_the_highlight_follows_the_cues_of_the_clip_where_it_has_some(visit: Visit) -> None:
+    html = http.get(visit.url).body.decode()
+    before, opening, rest = html.partition('<script id="playlist" type="application/json">')
+    listed, closing, after = rest.partition("</script>")
+    playlist = json.loads(listed)
+    intro = playlist["narratives"][0]
+    sentences = cues(intro["text"], 1000)
+    ends = [
+        100,
+        *(60_000 for _ in sentences[1:]),
+    ]  # the second is heard for long
+    intro["audio"]["cues"] = [
+        {"start_ms": 0, "end_ms": end, "start": cue.first_char, "end": cue.last_char + 1}
+        for cue, end in zip(sentences, ends, strict=True)
+    ]
+    changed = "".join((before, opening, json.dumps(playlist), closing, after))
+    visit.page.route(visit.url, lambda route: route.fulfill(body=changed, content_type="text/html"))
+    visit.begin().expect_sound()
+    expect(visit.page.locator(".sentence.current")).to_contain_text("The voice you are hearing")
+    visit.page.get_by_role("slider").fill("25")
+    visit.page.wait_for_timeout(300)
+    expect(visit.page.locator(".sentence.current")).to_contain_text("The voice you are hearing")
 
 
 def test_the_next_clip_is_fetched_while_one_plays(visit: Visit, site: Site) -> None:
@@ -219,8 +245,13 @@ def test_it_works_where_nothing_may_be_remembered(visit: Visit) -> None:
         "for (const name of ['localStorage', 'sessionStorage'])"
         " Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError'); } });"
     )
-    visit.begin()
-    visit.expect_sound()
+    visit.begin().expect_sound()
+    visit.press("Continue")
+    visit.answer("We lived above the bakery.")
+    expect(visit.page.locator("[data-reply-words]")).not_to_be_empty()
+    visit.press("I need a break or help")
+    visit.press("Carry on")
+    expect(visit.title).to_have_text("A few words about your answer")
 
 
 # --- when sound fails ------------------------------------------------------------------------------------

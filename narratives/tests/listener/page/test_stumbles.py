@@ -17,6 +17,37 @@ pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 PHONES = [(844, 390), (390, 664)]
 SLOW_BYTES_PER_SECOND = 50_000
+# Its first 400 bytes are ones, and then the connection ends; the rest, or all of another clip, are twos.
+READ_A_CLIP_THAT_IS_CUT = """
+  async (isSame) => {
+    const scripts = performance.getEntriesByType("resource").map(({ name }) => name);
+    const { readClip } = await import(scripts.find((name) => /narratives.api[.]/.test(name)));
+    const asked = [];
+    window.fetch = async (address, { headers }) => {
+      asked.push(headers.Range || "");
+      const isFirst = asked.length === 1;
+      const [status, length] = isFirst ? [200, 400] : isSame ? [206, 600] : [200, 1000];
+      let isSent = false;
+      const pull = (stream) => {
+        if (isSent && isFirst) stream.error(new TypeError("cut off"));
+        else if (isSent) stream.close();
+        else stream.enqueue(new Uint8Array(length).fill(isFirst ? 1 : 2));
+        isSent = true;
+      };
+      const body = new ReadableStream({ pull }, { highWaterMark: 0 });
+      return new Response(body, { status, headers: { ETag: '"one"' } });
+    };
+    let read = [];
+    const sink = {
+      bytes: 0,
+      etag: "",
+      add(part) { read.push(...part); sink.bytes += part.length; },
+      restart() { read = []; sink.bytes = 0; },
+    };
+    await readClip({ find: async () => ({ url: "/api/audio/some.mp3" }) }, sink, [0]);
+    return [asked, read];
+  }
+"""
 BLOCKED = """
   HTMLMediaElement.prototype.play = () => Promise.reject(new DOMException("no", "NotAllowedError"));
 """
@@ -168,6 +199,16 @@ def test_the_next_person_on_a_shared_tablet_sees_no_word_of_the_last_one(
     assert visit.page.locator("textarea").evaluate_all("all => all.map((box) => box.value).join('')") == ""
 
 
+def test_coming_back_from_another_page_shows_no_word_either(visit: Visit) -> None:
+    visit.begin_to_read().press("Continue")
+    visit.box.fill("We lived above the bakery.")
+    visit.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect(visit.title).to_have_text("Welcome back.")
+    assert "bakery" not in visit.page.locator("body").inner_text()
+    visit.press("Carry on at question 1")
+    expect(visit.box).to_have_value("We lived above the bakery.")
+
+
 @pytest.mark.parametrize("has_channel", [True, False])
 def test_two_tabs_never_speak_at_once(make_visit: MakeVisit, has_channel: bool) -> None:
     first = make_visit()
@@ -217,6 +258,16 @@ def test_on_a_slow_connection_sound_begins_before_all_of_it_is_there(
         visit.page.get_by_role("button", name="sample A woman's voice").click()
         wait_until(lambda: visit.seconds_played() > 0.1, "sound", seconds=20)
         assert [address for address in finished if "/api/audio/" in address]
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_a_clip_that_is_cut_off_is_read_on_or_anew_if_its_bytes_have_changed(
+    visit: Visit, is_same: bool
+) -> None:
+    visit.open()
+    asked, read = visit.page.evaluate(READ_A_CLIP_THAT_IS_CUT, is_same)
+    assert asked == ["", "bytes=400-"]
+    assert read == ([1] * 400 + [2] * 600 if is_same else [2] * 1000)
 
 
 def test_an_address_that_is_not_here_has_a_kind_page_with_a_way_to_the_start(
