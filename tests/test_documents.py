@@ -122,6 +122,13 @@ def test_make_targets_and_modules_exist(page: Path) -> None:
 
 
 @every_page
+def test_pages_that_call_python_say_which_one(page: Path) -> None:
+    calls_python = any(re.match(r"python (?:-m|manage\.py) ", piece.lstrip()) for piece in code(page))
+
+    assert not calls_python or ".venv/bin/python" in page.read_text()
+
+
+@every_page
 def test_files_and_folders_exist(page: Path) -> None:
     for piece in code(page):
         for path in re.findall(rf"(?<![\w/.-])(?:{'|'.join(ROOMS)})/[\w./-]*", piece):
