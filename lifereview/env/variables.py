@@ -20,7 +20,7 @@ Set these variables in the environment, or in a file named `.env` beside `manage
 first. An empty value means the default. A wrong value stops the start with one line that names the variable,
 the value and what is allowed. They are read when a process starts, so restart the site after a change.
 
-`python manage.py configuration` prints this page. `python` is `.venv/bin/python`, in the folder of the project.
+`python manage.py configuration` prints this page. `python` is `.venv/bin/python`, in the project's folder.
 """
 
 
