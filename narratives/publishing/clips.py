@@ -18,7 +18,7 @@ from narratives.models import (
 )
 from ttscache.conf import conf
 from ttscache.models import ContentType, Rendition
-from ttscache.renditions.current import live_rendition, live_renditions, playing
+from ttscache.renditions.current import fixed_renditions, live_rendition, live_renditions
 from ttscache.renditions.retirement import can_still_be_made
 from ttscache.warming import ClipSpec
 from ttscache.warming.takeover import pending_renditions
@@ -61,12 +61,12 @@ def making_new_words() -> Iterator[list[str]]:
     That is the live one, or the pending one if the live one can no longer make clips. Yields the voices that
     have either.
     """
-    with playing() as live:
+    with fixed_renditions() as live:
         pending = {row.listener_voice: row.spec for row in pending_renditions()}
         stuck = set(conf().listener_voices).difference(makeable_voices())
         instead = {voice: spec for voice, spec in pending.items() if voice in stuck}
         # The words are spoken as if these renditions had taken over already.
-        with playing({**live, **instead}):
+        with fixed_renditions({**live, **instead}):
             yield [voice for voice in conf().listener_voices if voice not in stuck or voice in instead]
 
 

@@ -10,7 +10,7 @@ from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Pin
 from ttscache.pins import replace_pins
-from ttscache.renditions.current import playing
+from ttscache.renditions.current import fixed_renditions
 from ttscache.warming import ClipSpec
 from ttscache.warming.takeover import needed_clips, pending_renditions
 
@@ -27,7 +27,7 @@ def sync_pins() -> None:
     Clips of a rendition that is being prepared are pinned as drafts, because nobody hears them yet.
     """
     lock_publishing()  # of two concurrent calls, the later one sees all changes and writes last
-    with playing():  # read the renditions once, after the lock
+    with fixed_renditions():  # read the renditions once, after the lock
         _sync_pins()
 
 

@@ -29,7 +29,7 @@ from narratives.text.lexicon import Lexicon
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import WarmRun
-from ttscache.renditions.current import playing
+from ttscache.renditions.current import fixed_renditions
 from ttscache.warming import ClipSpec
 from ttscache.warming.takeover import make_pending
 
@@ -78,7 +78,7 @@ def said_otherwise(lexicon: Lexicon) -> list[tuple[Narrative, Revision]]:
     ]
 
 
-@playing()  # read after the lock, so no voice can change meanwhile
+@fixed_renditions()  # read after the lock, so no voice can change meanwhile
 def _publish(
     words: Mapping[Narrative, tuple[str, str]], *, requested_by: str, at_once: bool = False
 ) -> list[Publication]:
@@ -256,7 +256,7 @@ def _runs_of(publication: Publication) -> QuerySet[WarmRun]:
     return WarmRun.objects.active().filter(scope=publication.scope)
 
 
-@playing()
+@fixed_renditions()
 def _make_or_switch(publication: Publication, *, requested_by: str) -> WarmRun | None:
     """Queue the missing clips; switch at once if there are none or the journey is not live."""
     run = None
@@ -273,7 +273,7 @@ def _is_ready(publication: Publication, specs: Sequence[ClipSpec]) -> bool:
     return not publication.journey.is_live or not warming.plan(specs).missing
 
 
-@playing()
+@fixed_renditions()
 def _switch_if_ready(publication: Publication) -> bool:
     specs = clips_of(publication)
     warming.protect(specs)  # before the check: a prune could delete a clip that was counted as ready
