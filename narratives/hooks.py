@@ -32,7 +32,7 @@ class NarrativeHooks(Hooks):
         return action_items_of_texts()
 
     def texts_to_keep(self) -> Iterable[ClipSpec]:
-        return publishing.all_clips()
+        return publishing.everything_spoken()
 
     def reflection_links(self) -> Sequence[ReflectionLink]:
         return (ReflectionLink("Add to bank…", address_in_bank, "narratives.add_bankreflection"),)

@@ -167,7 +167,7 @@ class PronunciationAdmin(StaffAdmin):
         if "publish_sounds" not in request.POST or not has_publish_right(request):
             return
         for publication in publishing.publish_sounds(requested_by=request.user.get_username()):
-            planned = warming.plan(publishing.clips_of(publication))
+            planned = warming.plan(publishing.publication_clips(publication))
             says = f"Version {publication.number}: new pronunciation. {being_made_in_words(planned)}"
             self.log_and_tell(request, publication.journey, says)
 

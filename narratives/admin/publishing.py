@@ -20,7 +20,7 @@ from narratives.admin.confirmation import confirmed_this
 from narratives.admin.lookups import narratives_of, page_of
 from narratives.editing.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication, share_lexicon
-from narratives.publishing import clips_of
+from narratives.publishing import publication_clips
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.fingerprint import fingerprint_of
@@ -189,7 +189,7 @@ def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishReq
         ahead, requested_by=request.user.get_username(), at_once="at_once" in request.POST
     )
     with publishing.making_new_words():
-        wanted_by = [(each, clips_of(each)) for each in publications]
+        wanted_by = [(each, publication_clips(each)) for each in publications]
     for publication, share in shares_of(planned, wanted_by):
         pages.log_and_tell(request, publication.journey, published_in_words(publication, share))
     if wanted.warning and publications:

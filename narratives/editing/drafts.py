@@ -86,7 +86,7 @@ def clips_of_words(texts: Iterable[str]) -> list[ClipSpec]:
 
 def journey_clips(journey: Journey, narratives: Iterable[Narrative]) -> list[ClipSpec]:
     """The clips of the published texts, then those of the drafts."""
-    return [*publishing.all_published_clips(journey), *draft_clips(narratives)]
+    return [*publishing.journey_clips_in_all_voices(journey), *draft_clips(narratives)]
 
 
 def make_drafts(narratives: Iterable[Narrative], *, requested_by: str = "") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from narratives.models import BankReflection, Publication
-from narratives.publishing.clips import bank_clips, clips_of, live_clips
+from narratives.publishing.clips import bank_clips, live_journeys_clips, publication_clips
 from narratives.publishing.pins import sync_pins
 from narratives.publishing.publications import activate_ready_publications, make_what_waits
 from ttscache import warming
@@ -27,11 +27,11 @@ def clips_of_voice(listener_voice: str, rendition: VoiceRendition) -> list[ClipS
         waiting = [
             spec
             for publication in Publication.objects.waiting().filter(journey__is_live=True)
-            for spec in clips_of(publication, [listener_voice])
+            for spec in publication_clips(publication, [listener_voice])
         ]
         same_bank = bank_clips(BankReflection.objects.active(), [listener_voice])
         wanted = [spec for spec, is_spoken in zip(same_bank, spoken, strict=True) if is_spoken]
-        return [*live_clips([listener_voice]), *waiting, *wanted]
+        return [*live_journeys_clips([listener_voice]), *waiting, *wanted]
 
 
 def voices_changed() -> None:

@@ -63,7 +63,7 @@ def _of_versions() -> Iterator[ActionItem]:
                 is_urgent=True,
             )
             continue
-        planned = warming.plan(publishing.makeable_clips_of(publication))
+        planned = warming.plan(publishing.makeable_publication_clips(publication))
         badges = badges_of(planned.missing)
         words = Counter(badges[clip.content_hash].word for clip in planned.missing)
         missing, failed = len(planned.missing), words[FAILED.word]

@@ -56,7 +56,7 @@ def test_a_version_that_waits_goes_live_once_an_archive_brings_its_clips(
     (publication,) = publishing.publish([heard_question])
     assert publication.state == Publication.State.WAITING
 
-    half, whole = publishing.clips_of(publication)[:1], publishing.clips_of(publication)
+    half, whole = publishing.publication_clips(publication)[:1], publishing.publication_clips(publication)
     import_clips(half, tmp_path / "half.tar")
     assert NEW not in dict(heard())
     import_clips(whole, tmp_path / "whole.tar")
