@@ -88,7 +88,7 @@ def _provider(given: Conf) -> Provider:
         base_url=given.openai_base_url,
         first_byte_seconds=given.first_byte_seconds,
         timeout_seconds=given.timeout_seconds,
-        rehearses=given.house_model,
+        rehearses=given.model_by_settings,
     )
     return ProviderByModel([embedded, openai] if given.provider == embedded.name else [openai, embedded])
 

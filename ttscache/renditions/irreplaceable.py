@@ -103,7 +103,7 @@ def _models_of_another_address(on_record: Iterable[str]) -> frozenset[str]:
     soon = _today() + timedelta(days=KEPT_DAYS)
     announced = {model: models_list.announced_shutdown(model, base_url="") for model in on_record}
     return frozenset(
-        model for model, day in announced.items() if day and day <= soon and model != conf().house_model
+        model for model, day in announced.items() if day and day <= soon and model != conf().model_by_settings
     )
 
 

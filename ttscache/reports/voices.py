@@ -116,7 +116,7 @@ def models_to_choose() -> list[str]:
     given = conf()
     if not given.openai_api_key:
         return [EMBEDDED_MODEL]
-    known = dict.fromkeys([given.house_model, *given.prices, *TOKEN_PRICES, *offered_speech_models()])
+    known = dict.fromkeys([given.model_by_settings, *given.prices, *TOKEN_PRICES, *offered_speech_models()])
     offered = (each.model for each in outlooks(known) if not each.is_retired)
     return [*(model for model in offered if model != EMBEDDED_MODEL), EMBEDDED_MODEL]
 
