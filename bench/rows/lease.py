@@ -134,7 +134,7 @@ class InstantVoice:
     def is_well(self) -> bool:
         return True
 
-    def rehearse(self) -> None:
+    def preload(self) -> None:
         """Do nothing: there is nothing to load."""
 
     def speak(self, request: SpeechRequest) -> Generator[bytes, None, None]:

@@ -48,7 +48,7 @@ class PublishRequest:
 
     @classmethod
     def of(cls, narratives: Sequence[Narrative]) -> PublishRequest:
-        ahead = [narrative for narrative in narratives if narrative.is_ahead]
+        ahead = [narrative for narrative in narratives if narrative.has_unpublished_changes]
         with publishing.making_new_words() as voices:
             specs = [*draft_clips(ahead, voices), *publishing.taken_along_with(ahead)]
         silent = [

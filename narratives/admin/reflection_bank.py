@@ -59,7 +59,7 @@ class BankList(ChangeList):  # type: ignore[misc]
 @admin.register(BankReflection)
 class BankReflectionAdmin(StaffAdmin):
     form = ConflictAwareForm
-    change_form_before_template = "admin/narratives/seen.html"
+    change_form_before_template = "admin/narratives/seen_fields.html"
     list_display = ("text", "theme", "occasion", "is_active", "sound")
     list_filter = ("is_active", "occasion", "theme")
     search_fields = ("text",)

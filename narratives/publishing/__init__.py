@@ -21,7 +21,7 @@ from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.publications import (
     activate_ready_publications,
     is_paused,
-    make,
+    make_publication_clips,
     make_what_waits,
     mark_withdrawn,
     publish,
@@ -53,8 +53,8 @@ __all__ = [
     "kind_of_clip",
     "live_journeys_clips",
     "lock_publishing",
-    "make",
     "make_bank",
+    "make_publication_clips",
     "make_what_waits",
     "makeable_publication_clips",
     "makeable_voices",

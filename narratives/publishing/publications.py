@@ -51,7 +51,7 @@ def publish(
     fresh = Narrative.objects.filter(pk__in=[narrative.pk for narrative in narratives]).select_related(
         "live", "pending", "journey"
     )
-    ahead = [narrative for narrative in share_lexicon(fresh) if narrative.is_ahead]
+    ahead = [narrative for narrative in share_lexicon(fresh) if narrative.has_unpublished_changes]
     words = {narrative: (narrative.title, narrative.text) for narrative in ahead}
     return _publish(words, requested_by=requested_by, at_once=at_once)
 
@@ -138,7 +138,7 @@ def _add_pending_revision(publication: Publication, narrative: Narrative, said: 
 
 
 # --- waiting -------------------------------------------------------------------------------------------
-def make(publication: Publication, *, requested_by: str = "") -> WarmRun:
+def make_publication_clips(publication: Publication, *, requested_by: str = "") -> WarmRun:
     """Make the missing clips, and retry those that failed."""
     return warming.start_run(
         publication.scope,
@@ -242,8 +242,8 @@ def wait_again(publication: Publication, *, requested_by: str) -> None:
 
 def resume_publication(publication: Publication, *, requested_by: str = "") -> WarmRun:
     """Make the missing clips, and resume a paused run."""
-    run = make(publication, requested_by=requested_by)
-    warming.resume(run)  # make() may have joined a run that is paused
+    run = make_publication_clips(publication, requested_by=requested_by)
+    warming.resume(run)  # make_publication_clips may have joined a run that is paused
     return run
 
 

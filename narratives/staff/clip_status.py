@@ -108,7 +108,7 @@ def clips_and_badges(content_hashes: Iterable[str]) -> tuple[dict[str, Clip], di
     return clips, badges_of(clips.values())
 
 
-def add_sounds(narratives: Iterable[Narrative]) -> None:
+def add_clip_statuses(narratives: Iterable[Narrative]) -> None:
     """Set `sounds` on each narrative, one per listener voice. Three queries for any number of texts."""
     narratives = share_lexicon(narratives)
     clips, badges = clips_and_badges({each for narrative in narratives for each in _hashes(narrative)})
@@ -123,15 +123,15 @@ def add_sounds(narratives: Iterable[Narrative]) -> None:
         ]
 
 
-def sounds_of(narrative: Narrative) -> list[ClipStatus]:
+def clip_statuses_of(narrative: Narrative) -> list[ClipStatus]:
     if not hasattr(narrative, "sounds"):
-        add_sounds([narrative])
+        add_clip_statuses([narrative])
     return narrative.sounds  # type: ignore[attr-defined, no-any-return]
 
 
 def count_up_to_date(narratives: Iterable[Narrative]) -> tuple[int, int]:
     """The number of clips that are up to date, and of all clips, over every listener voice."""
-    sounds = [sound for narrative in narratives for sound in sounds_of(narrative)]
+    sounds = [sound for narrative in narratives for sound in clip_statuses_of(narrative)]
     return sum(sound.is_up_to_date for sound in sounds), len(sounds)
 
 
@@ -156,7 +156,7 @@ def _sound(
     live = narrative.live.speech(voice).content_hash if narrative.live is not None else ""
     badge = _standing(badges.get(draft, NOT_MADE), is_published=draft == live, was_published=bool(live))
     # The draft equals the waiting revision, so there is nothing left to publish.
-    if badge == READY and not narrative.is_ahead:
+    if badge == READY and not narrative.has_unpublished_changes:
         badge = READY_AND_WAITING
     heard = draft if badge in (UP_TO_DATE, READY, READY_AND_WAITING) else live
     clip = clips.get(heard)
@@ -197,17 +197,17 @@ def _standing(badge: Badge, *, is_published: bool, was_published: bool) -> Badge
 
 def state_of(narrative: Narrative) -> Badge:
     """Whether the text is published, has changes or waits for its audio."""
-    if narrative.pending is not None and not narrative.is_ahead:
+    if narrative.pending is not None and not narrative.has_unpublished_changes:
         return COMING
     if narrative.live is None:
         return UNPUBLISHED
-    if narrative.has_changes:
+    if narrative.differs_from_live:
         return CHANGED
     return LIVE if narrative.journey.is_live else WAITING
 
 
 def state_of_journey(journey: Journey, narratives: Iterable[Narrative]) -> Badge:
     """Whether the journey has changes to publish; if not, whether it is live."""
-    if any(narrative.is_ahead for narrative in narratives):
+    if any(narrative.has_unpublished_changes for narrative in narratives):
         return CHANGED
     return LIVE if journey.is_live else NOT_LIVE

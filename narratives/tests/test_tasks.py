@@ -155,7 +155,7 @@ def test_a_publication_given_up_is_tried_once_more_on_request(waiting: Publicati
     monkeypatch.setattr(clip_tries, "MOST_TRIES", 1)
     tasks.warm_published()
     assert not WarmRun.objects.active().exists()
-    publishing.make(waiting, requested_by="ana")
+    publishing.make_publication_clips(waiting, requested_by="ana")
     assert WarmRun.objects.active().get().requested_by == "ana"
 
 

@@ -36,9 +36,9 @@ from ttscache.tiers.records import (
     forget_audio,
     forget_damaged_audio,
     kept_clip,
+    location_columns,
     mark_moved,
     mark_stored,
-    place,
     record_for,
 )
 
@@ -85,7 +85,9 @@ class StorageTier:
             name, content, encoding = self._packed(entry)
             self._upload(name, content, entry)
             with transaction.atomic():
-                where = place(PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name)
+                where = location_columns(
+                    PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name
+                )
                 mark_stored(record_for(entry), entry, where)
             self.sweep_if_possible(limit=10)
 
@@ -144,7 +146,9 @@ class StorageTier:
             # Read back first: the other copy is deleted once the record names this one.
             if self.bucket.get(name) != content:
                 raise TierError("The object storage gives back other bytes than it was given.")
-            where = place(PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name)
+            where = location_columns(
+                PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name
+            )
             with transaction.atomic():
                 return mark_moved(clip, where)
 
@@ -232,7 +236,9 @@ class StorageTier:
             return False
         stored_size = clip.stored_size or clip.audio_file_size or 0
         with transaction.atomic():
-            where = place(PermanentStore.STORAGE, encoding=clip.encoding, stored_size=stored_size, name=new)
+            where = location_columns(
+                PermanentStore.STORAGE, encoding=clip.encoding, stored_size=stored_size, name=new
+            )
             return mark_moved(clip, where)
 
     def _forget(self, clip: Clip, *, is_there: bool) -> bool:

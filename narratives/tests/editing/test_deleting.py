@@ -210,7 +210,11 @@ class TestBack:
         (back,) = restore_narratives([heard_question])
         back.refresh_from_db()
         assert back.live is not None
-        assert (back.live.text, back.pending, back.is_ahead) == ("Where did it begin?", None, True)
+        assert (back.live.text, back.pending, back.has_unpublished_changes) == (
+            "Where did it begin?",
+            None,
+            True,
+        )
 
     def test_a_restored_text_whose_name_is_taken_gets_a_number(self, heard_journey, heard_question):
         delete_narratives([heard_question])

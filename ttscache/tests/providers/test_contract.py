@@ -46,7 +46,7 @@ def road(request: Any, openai: OpenAIServer) -> Road:
     speech = SpeechRequest(text=TEXT, voice=voice, model=model, audio_format="pcm")
     if model == EMBEDDED_MODEL:
         return Road(EmbeddedProvider(), speech)
-    return Road(OpenAIProvider(api_key="sk-of-a-test", base_url=openai.base_url, rehearses=model), speech)
+    return Road(OpenAIProvider(api_key="sk-of-a-test", base_url=openai.base_url, preloads=model), speech)
 
 
 def test_a_provider_speaks_only_its_own_models(road: Road) -> None:
@@ -91,8 +91,8 @@ def test_a_part_is_said_in_the_manner_of_the_whole(road: Road) -> None:
     assert road.provider.parts(request) == [request]
 
 
-def test_a_rehearsal_and_a_look_make_no_speech_call(road: Road, openai: OpenAIServer) -> None:
-    road.provider.rehearse()
+def test_preloading_and_looking_make_no_speech_call(road: Road, openai: OpenAIServer) -> None:
+    road.provider.preload()
     assert road.provider.is_well()
     assert openai.calls() == [] and openai.session_count() == 0
 

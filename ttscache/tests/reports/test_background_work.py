@@ -22,8 +22,8 @@ from ttscache.models import (
 )
 from ttscache.renditions.current import request_for
 from ttscache.reports import background_work
+from ttscache.reports.hit_rates import request_figures
 from ttscache.reports.report import report
-from ttscache.reports.requests import request_figures
 from ttscache.reports.scope import Scope
 
 DAY = timedelta(days=1)
