@@ -215,7 +215,7 @@ def published_in_words(publication: Publication, planned: Plan) -> str:
     count = f"Version {publication.number}: {texts} text{'' if texts == 1 else 's'}."
     if not publication.journey.is_live:
         return f"{count} Listeners get it when the journey goes live."
-    if publication.state == Publication.State.LIVE:
+    if publication.state == Publication.State.PUBLISHED:
         sound = being_made_in_words(planned) if planned.missing else "All audio is ready."
         return f"{count} Listeners have it now. {sound}"
     return (

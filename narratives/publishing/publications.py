@@ -96,7 +96,7 @@ def _publish(
             _make_or_switch(publication, requested_by=requested_by)
     sync_pins()
     for publication in publications:
-        if publication.state == Publication.State.LIVE and publication.journey.is_live:
+        if publication.state == Publication.State.PUBLISHED and publication.journey.is_live:
             # Listeners have it already, so its clips cannot wait for the hourly schedule. In a voice that
             # cannot make clips a try would fail; there, listeners read the new words.
             for voice in makeable_voices():
@@ -293,7 +293,7 @@ def _switch(publication: Publication) -> None:
     Narrative.objects.filter(pk__in=list(changing.values_list("pk", flat=True))).update(
         live=F("pending"), pending=None
     )
-    publication.state, publication.live_at = Publication.State.LIVE, now
+    publication.state, publication.live_at = Publication.State.PUBLISHED, now
     publication.save(update_fields=["state", "live_at"])
     logger.info("Listeners have %s, publication %d.", publication.journey.slug, publication.number)
 

@@ -50,7 +50,7 @@ CANNOT_BE_MADE = {
 }
 
 LIVE = Badge("Live", "check_circle", "success")
-WAITING = Badge("Published", "check_circle", "neutral", "Listeners get it when the journey goes live.")
+PUBLISHED = Badge("Published", "check_circle", "neutral", "Listeners get it when the journey goes live.")
 COMING = Badge(
     "Waiting for audio",
     "hourglass_top",
@@ -203,7 +203,7 @@ def state_of(narrative: Narrative) -> Badge:
         return UNPUBLISHED
     if narrative.differs_from_live:
         return CHANGED
-    return LIVE if narrative.journey.is_live else WAITING
+    return LIVE if narrative.journey.is_live else PUBLISHED
 
 
 def state_of_journey(journey: Journey, narratives: Iterable[Narrative]) -> Badge:

@@ -62,7 +62,7 @@ def test_a_version_that_waits_goes_live_once_an_archive_brings_its_clips(
     import_clips(whole, tmp_path / "whole.tar")
     assert (NEW, True) in heard()
     publication.refresh_from_db()
-    assert publication.state == Publication.State.LIVE
+    assert publication.state == Publication.State.PUBLISHED
 
 
 def test_a_voice_that_is_prepared_takes_over_once_an_archive_brings_its_clips(
