@@ -75,12 +75,13 @@ class ClipStatus:
     title: str
     remade: Badge | None = None  # set while it is being made again, or if that failed
     changed: str = ""  # why it is out of date, and since when
-    is_final: bool = False  # its voice model has been switched off, so no clip can be made
+    is_model_retired: bool = False  # its voice model has been switched off, so no clip can be made
 
     @property
     def operation(self) -> str:
         """The label of the button that makes this clip; empty while that is under way or impossible."""
-        return "" if self.is_final or self.remade == BEING_MADE_AGAIN else OPERATIONS.get(self.badge.word, "")
+        is_not_offered = self.is_model_retired or self.remade == BEING_MADE_AGAIN
+        return "" if is_not_offered else OPERATIONS.get(self.badge.word, "")
 
     @property
     def is_to_be_made_again(self) -> bool:
@@ -90,8 +91,8 @@ class ClipStatus:
     def reasons(self) -> list[str]:
         """Why it is out of date, could not be made, or is not being made just now."""
         failed = [badge.note for badge in (self.badge, self.remade) if badge and badge.tone == "danger"]
-        final = CANNOT_BE_MADE[self.badge.word in MADE_WORDS] if self.is_final else ""
-        return [said for said in (self.changed, self.badge.held_up, *failed, final) if said]
+        impossible = CANNOT_BE_MADE[self.badge.word in MADE_WORDS] if self.is_model_retired else ""
+        return [said for said in (self.changed, self.badge.held_up, *failed, impossible) if said]
 
     @property
     def player(self) -> SafeString:
@@ -163,7 +164,9 @@ def _sound(
     remake = remakes.get(clip.pk) if clip is not None and heard == draft else None
     remade = _remade(clip, remake) if clip is not None and remake is not None else None
     changed = _what_changed(narrative) if badge == OUT_OF_DATE else ""
-    return ClipStatus(voice, badge, clip, narrative.title, remade, changed, is_final=speech.model in retired)
+    return ClipStatus(
+        voice, badge, clip, narrative.title, remade, changed, is_model_retired=speech.model in retired
+    )
 
 
 def _what_changed(narrative: Narrative) -> str:

@@ -26,7 +26,7 @@ from ttscache.audio import FORMATS
 from ttscache.connections import release_connections
 from ttscache.errors import TierError
 from ttscache.models import Clip, PermanentStore, Pin
-from ttscache.renditions.irreplaceable import cannot_be_made_again, has_to_be_kept
+from ttscache.renditions.irreplaceable import cannot_be_made_again, is_irreplaceable
 from ttscache.tiers import PRIVATE, PUBLIC, Entry, bucket_marker, deletion_queue
 from ttscache.tiers.bucket import Bucket
 from ttscache.tiers.compression import Damaged, packed, unpacked
@@ -246,7 +246,7 @@ class StorageTier:
             is_forgotten = forget_damaged_audio(clip)
             # An adopted object is the only copy, and some clips cannot be bought again. Such an object stays,
             # although it is damaged, until the clip is made again.
-            if is_forgotten and is_there and clip.adopted_at is None and not has_to_be_kept(clip):
+            if is_forgotten and is_there and clip.adopted_at is None and not is_irreplaceable(clip):
                 deletion_queue.schedule(_name_of(clip))
             return is_forgotten
 
@@ -289,7 +289,7 @@ def _name_of(clip: Clip) -> str:
 def _is_still_named(name: str) -> bool:
     """Whether the record of an adopted or irreplaceable clip names this damaged object, so that it stays."""
     named = Clip.objects.filter(audio_file_path=name).defer("waveform")
-    return any(clip.adopted_at is not None or has_to_be_kept(clip) for clip in named)
+    return any(clip.adopted_at is not None or is_irreplaceable(clip) for clip in named)
 
 
 def _is_audible(content_hash: str) -> bool:
