@@ -110,9 +110,9 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
     "The voice": (
         Variable(
             "OPENAI_API_KEY",
-            "The key of the speech service. Unset: the embedded voice speaks. A server of your own that "
+            "The key of the provider. Unset: the embedded voice speaks. A server of your own that "
             "needs no key still needs this to be set.",
-            allowed="the service's key",
+            allowed="the provider's key",
         ),
         Variable(
             "OPENAI_BASE_URL",

@@ -15,7 +15,7 @@ from ttscache.token_usage import TokenUsage
 
 
 class Provider(Protocol):
-    """A speech service.
+    """A service that speaks, or the embedded voice.
 
     `can_speak` says whether the request's model belongs to it. `parts` cuts a text that is too long for one
     call at the ends of sentences, and raises RequestRefused for a text that no call can speak. `streams` says

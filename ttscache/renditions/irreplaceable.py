@@ -89,10 +89,10 @@ def cannot_be_made_again(clip: Clip) -> bool:
 
 
 def _models_of_another_address(on_record: Iterable[str]) -> frozenset[str]:
-    """OpenAI's retiring models, on a site that has since moved to another vendor.
+    """OpenAI's retiring models, on a site that has since moved to another provider.
 
     A clip records its model, but not the address that made it. So a model with an OpenAI name is taken for
-    OpenAI's own, unless the site speaks with it now, because then the new vendor offers it under that name.
+    OpenAI's own, unless the site speaks with it now, because then the new provider offers it under that name.
     """
     if models_list.is_openai(conf().openai_base_url):
         return frozenset()

@@ -244,7 +244,7 @@ class StorageTier:
     def _forget(self, clip: Clip, *, is_there: bool) -> bool:
         with transaction.atomic():
             is_forgotten = forget_damaged_audio(clip)
-            # An adopted object is the only copy, and some clips cannot be bought again. Such an object stays,
+            # An adopted object is the only copy, and some clips cannot be made again. Such an object stays,
             # although it is damaged, until the clip is made again.
             if is_forgotten and is_there and clip.adopted_at is None and not is_irreplaceable(clip):
                 deletion_queue.schedule(_name_of(clip))

@@ -1,4 +1,4 @@
-"""Clips that cannot be bought again: nothing throws them away, and nothing else is kept because of them."""
+"""Clips that cannot be made again: nothing throws them away, and nothing else is kept because of them."""
 
 from __future__ import annotations
 
