@@ -1,4 +1,5 @@
 # make run        install the requirements and serve, in the foreground
+# make install    only install the requirements, into .venv
 # make test       install the test requirements and run all tests, on SQLite and on PostgreSQL
 # make test-long  run the long tests, too: kills, networks, load, big tables
 # make coverage   run the tests on SQLite and list the lines that they do not reach
@@ -16,10 +17,12 @@ MEASURED := COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml
 # The tests start a hundred processes, so modules must be compiled only once.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-long coverage lint bench
+.PHONY: run install test test-long coverage lint bench
 
 run: $(VENV)/.installed
 	@$(BIN)/python manage.py serve --end-with-parent
+
+install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	@echo "== The suite on SQLite" && $(PYTEST)

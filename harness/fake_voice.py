@@ -50,7 +50,7 @@ class FakeVoice:
     def is_well(self) -> bool:
         return self.is_in_good_health
 
-    def rehearse(self) -> None:
+    def preload(self) -> None:
         """Do nothing: there is nothing to load."""
 
     def speak(self, request: SpeechRequest) -> Generator[bytes, None, TokenUsage | None]:

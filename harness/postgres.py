@@ -66,6 +66,13 @@ class PostgresServer:
     def is_running(self) -> bool:
         return self._server is not None and self._server.is_running
 
+    @property
+    def client_programs(self) -> Path:
+        """The folder with pg_dump and pg_restore of this server's version. Raises Unavailable."""
+        if not self._program("pg_dump").exists() or not self._program("pg_restore").exists():
+            raise Unavailable(f"no pg_dump and pg_restore beside {self._program('postgres')}")
+        return self._program("pg_dump").parent
+
     def start(self) -> None:
         """Start it, or start it again on the same data and port."""
         if self._folder is None:

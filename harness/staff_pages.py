@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 
 # --- rows -------------------------------------------------------------------------------------------------
 def clip_of(text: str, voice: str = "nova", kind: str = ContentType.QUESTION) -> Clip:
-    """Record a clip of the house rendition, without audio."""
+    """Record a clip of the rendition of the settings, without audio."""
     return Clip.objects.record(request_for(text, voice), kind)
 
 

@@ -36,7 +36,7 @@ class NarrativeHooks(Hooks):
         return action_items_of_texts()
 
     def texts_to_keep(self) -> Iterable[ClipSpec]:
-        return publishing.all_clips()
+        return publishing.everything_spoken()
 
     def readiness_warnings(self) -> Iterable[tuple[str, str]]:
         return () if help_lines().are_set else (("help line", NO_HELP_LINE),)

@@ -3,6 +3,7 @@ says keeps every text, clip, person and token."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from harness.caller import Caller, phrase
 from harness.openai_server import OpenAIServer
+from harness.optional import skipped_when_unavailable
 from harness.postgres import PostgresServer
 from harness.process import PROJECT
 from harness.site import WebServer
@@ -41,6 +43,14 @@ def run_by_hand(site: WebServer, commands: str, folder: Path) -> None:
         site.manage(*moved, check=True)
 
 
+def run_postgres_programs(server: PostgresServer, commands: str, url: str, folder: Path) -> None:
+    """Run the block with the server's own pg_dump and pg_restore; it is skipped where there are none."""
+    with skipped_when_unavailable():
+        programs = server.client_programs
+    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "DATABASE_URL": url}
+    subprocess.run(["bash", "-e", "-c", commands], cwd=folder, env=env, check=True, timeout=120)
+
+
 def test_a_backup_of_a_serving_site_restores_clips_and_tokens(
     make_site: MakeSite, running_openai: OpenAIServer, tmp_path: Path
 ) -> None:
@@ -66,6 +76,32 @@ def test_a_backup_of_a_serving_site_restores_clips_and_tokens(
     again = Caller(restored, caller.token).say(text)
     assert (again.status, again.body) == (200, said)
     assert "hit; detail=database" in again.headers["Cache-Status"]
+    assert not running_openai.calls()
+
+
+def test_a_dump_of_a_serving_site_restores_texts_and_clips(
+    make_site: MakeSite, running_openai: OpenAIServer, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    site = make_site(WebServer, DATABASE_URL=postgres.create_database())
+    site.manage("migrate", "--verbosity", "0", check=True)
+    site.manage("load_default_content", check=True)
+    site.start()
+    caller, text = Caller(site, site.api_token()), phrase()
+    said, listed = caller.say(text).body, caller.narratives()
+
+    dump, restore = commands_under("growing.md", "Backup")
+    run_postgres_programs(postgres, dump, site.env["DATABASE_URL"], tmp_path)
+    site.stop()
+    restored = make_site(WebServer, DATABASE_URL=postgres.create_database())
+    run_postgres_programs(postgres, restore, restored.env["DATABASE_URL"], tmp_path)
+    restored.start()
+
+    running_openai.reset()
+    there = Caller(restored, caller.token)
+    again = there.say(text)
+    assert (again.status, again.body) == (200, said)
+    assert "hit; detail=database" in again.headers["Cache-Status"]
+    assert there.narratives() == listed
     assert not running_openai.calls()
 
 

@@ -32,7 +32,10 @@ INLINE = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COMMENT = re.compile(r"\s# .*$", re.MULTILINE)
 ADDRESS = re.compile(r"(?:^|[\s`])(/(?:api|admin|readyz|metrics)[^\s`?]*)")
-OF_THE_ENVIRONMENT = re.compile(r"\b(?:TTS|AWS|OPENAI|EMAIL|ALERT|DJANGO_SUPERUSER)_[A-Z0-9_]*[A-Z0-9]\b")
+OF_THE_ENVIRONMENT = re.compile(
+    r"\b(?:TTS|AWS|OPENAI|REFLECTION|WEB|DATABASE|REDIS|CSRF|SECRET|EMAIL|ALERT|DJANGO_SUPERUSER)"
+    r"_[A-Z0-9_]*[A-Z0-9]\b"
+)
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 
@@ -103,7 +106,7 @@ def test_commands_named_in_a_document_exist_and_have_the_named_options(page: Pat
             assert name in get_commands(), name
             app = get_commands()[name]
             command = app if isinstance(app, BaseCommand) else load_command_class(app, name)
-            taken = command.create_parser("manage.py", name).format_help()
+            taken = command.create_parser("manage.py", name)._option_string_actions
             for option in re.findall(r"--[a-z][a-z-]*", rest):
                 assert option in taken, f"{name} {option}"
 
@@ -116,6 +119,13 @@ def test_make_targets_and_modules_named_in_a_document_exist(page: Path) -> None:
             assert target in targets, target
         for module in re.findall(r"python -m ((?:harness|bench)[\w.]*)", piece):
             assert importlib.util.find_spec(module), module
+
+
+@every_page
+def test_pages_that_call_python_say_which_one(page: Path) -> None:
+    calls_python = any(re.match(r"python (?:-m|manage\.py) ", piece.lstrip()) for piece in code(page))
+
+    assert not calls_python or ".venv/bin/python" in page.read_text()
 
 
 @every_page
@@ -175,7 +185,8 @@ def test_each_row_of_where_to_find_names_a_file_that_contains_its_name() -> None
 
     assert len(rows) >= 20
     for question, path, name in rows:
-        assert re.search(rf"\b{name}\b", (PROJECT / path).read_text()), question
+        defined = rf"^\s*(?:async )?(?:def|class) {name}\b|^{name}(?:: [^=\n]+)? = "
+        assert re.search(defined, (PROJECT / path).read_text(), re.MULTILINE), question
 
 
 def test_every_room_has_a_row_in_contributing() -> None:

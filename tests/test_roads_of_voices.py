@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 PAGE = PROJECT / "docs" / "voices.md"
 REALTIME = "OpenAI Realtime"
-VENDOR = "Another vendor, or a server of your own"
+VENDOR = "Another provider, or a server of your own"
 EMBEDDED = "The embedded voice"
 STAND_IN = "The embedded voice as a stand-in"
 KINDS = ("no_speed", "limit_500", "pcm_only", "always_pcm", "raw_pcm", "short_wav")

@@ -8,7 +8,7 @@ from ttscache.accounting.ledger import Ledger
 from ttscache.coordination.leases import Leases
 from ttscache.errors import SpeechError
 from ttscache.generation.fallback import FallbackVoice
-from ttscache.generation.generator import Generator, Playing
+from ttscache.generation.generator import ClipInTheMaking, Generator
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Clip
@@ -16,7 +16,7 @@ from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
 from ttscache.tiers.chain import Hit, TierChain
 
-__all__ = ["GenerationJob", "Hit", "Playing", "SpeechCache"]
+__all__ = ["ClipInTheMaking", "GenerationJob", "Hit", "SpeechCache"]
 
 
 class SpeechCache:
@@ -65,18 +65,20 @@ class SpeechCache:
 
     def get_or_generate(
         self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None
-    ) -> Hit | Playing:
+    ) -> Hit | ClipInTheMaking:
         """Return the clip if every host can play it, else join or start its recording."""
         return self.tiers.find_permanent(job.content_hash) or self.generate(job, before_start=before_start)
 
-    def generate(self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None) -> Playing:
+    def generate(
+        self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None
+    ) -> ClipInTheMaking:
         """Join the recording of a clip that no tier has, or start it. Raises SpeechError.
 
         `before_start` may raise to prevent a new recording; it is not called for one that is joined.
         """
         return self.generator.generate(job, before_start=before_start)
 
-    def generate_privately(self, request: SpeechRequest) -> Playing:
+    def generate_privately(self, request: SpeechRequest) -> ClipInTheMaking:
         """Speak a person's own words: never kept in a tier, never shared, never keyed."""
         return self.generator.generate_privately(request)
 

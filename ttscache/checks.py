@@ -63,11 +63,11 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
             hint=f"Name only voices of TTS_LISTENER_VOICES: {', '.join(given.listener_voices)}.",
             id="ttscache.E009",
         )
-    if given.daily_budget_usd is not None and not given.is_priced(given.house_model):
+    if given.daily_budget_usd is not None and not given.is_priced(given.model_by_settings):
         yield checks.Error(
             f"TTS_DAILY_BUDGET_USD='{given.daily_budget_usd:g}' cannot be used: "
-            f"the model {given.house_model!r} has no price to count against it.",
-            hint=f"Set TTS_PRICES, e.g. {given.house_model}=30 (US dollars per million characters).",
+            f"the model {given.model_by_settings!r} has no price to count against it.",
+            hint=f"Set TTS_PRICES, e.g. {given.model_by_settings}=30 (US dollars per million characters).",
             id="ttscache.E007",
         )
 
@@ -80,8 +80,8 @@ def _roles_without_a_voice(given: Conf) -> Iterable[checks.CheckMessage]:
     voices: tuple[str, ...]
     if given.provider == "embedded":
         voices, whose = OPENAI_VOICES, "the embedded provider"
-    elif is_realtime(given.house_model):
-        voices, whose = REALTIME_VOICES, f"the model {given.house_model!r}"
+    elif is_realtime(given.model_by_settings):
+        voices, whose = REALTIME_VOICES, f"the model {given.model_by_settings!r}"
     else:
         return
     for role in given.listener_voices:

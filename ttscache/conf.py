@@ -64,7 +64,7 @@ class Conf:
     storage_limit_bytes: int = 0  # of all clips at rest; 0: no limit
 
     @property
-    def house_model(self) -> str:
+    def model_by_settings(self) -> str:
         """The model of new clips; always `embedded` for the embedded provider, whatever TTS_MODEL says.
 
         Its clips have keys of their own, so they never play once an API key is set.
@@ -90,7 +90,7 @@ class Conf:
 
     @property
     def voices(self) -> tuple[str, ...]:
-        of_the_model = REALTIME_VOICES if is_realtime(self.house_model) else OPENAI_VOICES
+        of_the_model = REALTIME_VOICES if is_realtime(self.model_by_settings) else OPENAI_VOICES
         return tuple(dict.fromkeys((*self.listener_voices, *of_the_model)))
 
     def rendition(self, voice: str) -> VoiceRendition:
@@ -100,10 +100,13 @@ class Conf:
         """
         played_by = self.voices_by_role.get(voice)
         if played_by is None:
-            is_role = voice in self.listener_voices and is_realtime(self.house_model)
+            is_role = voice in self.listener_voices and is_realtime(self.model_by_settings)
             played_by = REALTIME_NAMESAKES.get(voice, voice) if is_role else voice
         return VoiceRendition(
-            provider=self.provider, model=self.house_model, voice=played_by, audio_format=self.audio_format
+            provider=self.provider,
+            model=self.model_by_settings,
+            voice=played_by,
+            audio_format=self.audio_format,
         )
 
 

@@ -130,7 +130,7 @@ def look_for_trouble() -> None:
     if held is None:
         return  # another host looks now
     try:
-        alerts.look()
+        alerts.check_alerts()
     finally:
         leases.release(held)
 

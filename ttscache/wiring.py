@@ -88,7 +88,7 @@ def _provider(given: Conf) -> Provider:
         base_url=given.openai_base_url,
         first_byte_seconds=given.first_byte_seconds,
         timeout_seconds=given.timeout_seconds,
-        rehearses=given.house_model,
+        preloads=given.model_by_settings,
     )
     return ProviderByModel([embedded, openai] if given.provider == embedded.name else [openai, embedded])
 
@@ -105,7 +105,7 @@ def _fallback(given: Conf) -> Synthesizer | None:
 
 def load_libraries() -> None:
     """Load the slow libraries at the start of a process, so that the first clip need not wait for them."""
-    _provider(conf()).rehearse()
+    _provider(conf()).preload()
     hum = (b"\x00\x10" * 50 + b"\x00\xf0" * 50) * (sound.PCM_RATE // 100)  # one second
     sound.examine(sound.encode(hum, sound.PCM_RATE, conf().audio_format), conf().audio_format)
 

@@ -80,16 +80,16 @@ def _round(caches: dict[str, SpeechCache]) -> dict[str, float]:
 
 
 def miss_ms(cache: SpeechCache) -> float:
-    from ttscache.cache import GenerationJob, Playing
+    from ttscache.cache import ClipInTheMaking, GenerationJob
     from ttscache.renditions.current import request_for
 
     speech = replace(request_for(clip.TEXT, "nova"), instructions=uuid.uuid4().hex)
     began = time.perf_counter_ns()
-    playing = cache.get_or_generate(GenerationJob(speech, "question"))
-    assert isinstance(playing, Playing)
-    playing.recording.result()
+    making = cache.get_or_generate(GenerationJob(speech, "question"))
+    assert isinstance(making, ClipInTheMaking)
+    making.recording.result()
     took = (time.perf_counter_ns() - began) / 1e6
-    assert playing.outcome == "generated"
+    assert making.outcome == "generated"
     return took
 
 
@@ -134,7 +134,7 @@ class InstantVoice:
     def is_well(self) -> bool:
         return True
 
-    def rehearse(self) -> None:
+    def preload(self) -> None:
         """Do nothing: there is nothing to load."""
 
     def speak(self, request: SpeechRequest) -> Generator[bytes, None, None]:

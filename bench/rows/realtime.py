@@ -91,7 +91,7 @@ def timings(*, base_url: str) -> dict[str, Any]:
         "In the spring of 1944 my mother's sister moved to the house by the river; we'll never forget. " * 44
     )[:4_096]
     said = story.replace("1944", "nineteen forty-four")
-    voice.rehearse()
+    voice.preload()
     voice.speak_encoded(request)
     new: list[float] = []
     left_open: list[float] = []

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from harness.demo_figures import REFLECTIONS, VOICES, seed
 from ttscache.models import DailyRequests, PlaybackStart, Spending, Usage
-from ttscache.reports.requests import request_figures
+from ttscache.reports.hit_rates import request_figures
 from ttscache.reports.scope import Scope
 from ttscache.reports.time_to_sound import time_to_sound
 

@@ -20,7 +20,7 @@ Set these variables in the environment, or in a file named `.env` beside `manage
 first. An empty value means the default. A wrong value stops the start with one line that names the variable,
 the value and what is allowed. They are read when a process starts, so restart the site after a change.
 
-`python manage.py configuration` prints this page.
+`python manage.py configuration` prints this page. `python` is `.venv/bin/python`, in the project's folder.
 """
 
 
@@ -117,9 +117,9 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
     "The voice": (
         Variable(
             "OPENAI_API_KEY",
-            "The key of the speech service. Unset: the embedded voice speaks. A server of your own that "
+            "The key of the provider. Unset: the embedded voice speaks. A server of your own that "
             "needs no key still needs this to be set.",
-            allowed="the service's key",
+            allowed="the provider's key",
         ),
         Variable(
             "OPENAI_BASE_URL",

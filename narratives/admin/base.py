@@ -30,7 +30,7 @@ class PublishingAdmin(StaffAdmin):
     """The page of one draft, and the list of drafts."""
 
     list_before_template = "admin/narratives/deleted_note.html"
-    change_form_before_template = "admin/narratives/seen.html"
+    change_form_before_template = "admin/narratives/seen_fields.html"
     confirmation_template = "admin/narratives/confirm.html"
     delete_confirmation_template = "ttscache/staff/confirm.html"
     deleted_list_display: ClassVar[Sequence[str]] = ("title",)

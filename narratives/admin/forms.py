@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from narratives.admin.conflicts import ConflictAwareForm
 from narratives.models import Journey
-from narratives.publishing import clips_of_live
+from narratives.publishing import narrative_clips
 from ttscache.staff.wording import in_words
 from ttscache.warming import plan
 
@@ -43,7 +43,7 @@ class NarrativeForm(ConflictAwareForm):
         at_once = f"Listeners of “{chosen}” would get this text at once."
         if not self.may_publish:
             raise ValidationError(f"{at_once} Ask somebody who can publish.")
-        planned = plan(clips_of_live(self.instance))
+        planned = plan(narrative_clips(self.instance))
         if planned.cost_usd > 0:
             raise ValidationError(f"{at_once} {in_words(planned)} Make them first.")
         return chosen

@@ -78,14 +78,16 @@ def _silent_voices(journey: Journey) -> list[str]:
     return [
         voice
         for voice in publishing.voices_without_new_words()
-        if warming.plan(publishing.published_clips(journey, voice)).missing
+        if warming.plan(publishing.journey_clips_in_voice(journey, voice)).missing
     ]
 
 
 def _plan(journey: Journey) -> warming.Plan:
     """Price the journey's clips in every voice that can make them, in the rendition that makes them."""
     with publishing.making_new_words() as voices:
-        return warming.plan(spec for voice in voices for spec in publishing.published_clips(journey, voice))
+        return warming.plan(
+            spec for voice in voices for spec in publishing.journey_clips_in_voice(journey, voice)
+        )
 
 
 def _ask(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpResponse:

@@ -15,7 +15,7 @@ from narratives.admin.permissions import has_publish_right
 from narratives.editing.drafts import save_draft
 from narratives.help_lines import NO_HELP_LINE, help_lines
 from narratives.models import Journey, Narrative
-from narratives.staff.clip_status import add_sounds, count_up_to_date, state_of, state_of_journey
+from narratives.staff.clip_status import add_clip_statuses, count_up_to_date, state_of, state_of_journey
 from narratives.staff.estimates import estimate, paces
 from narratives.text.writing_advice import questions_promised
 from ttscache.conf import conf
@@ -39,7 +39,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
         narratives: QuerySet[Narrative] = super().get_queryset()
         # Templates read this property many times; the clips are looked up once.
         if any(not hasattr(narrative, "sounds") for narrative in narratives):
-            add_sounds(narratives)
+            add_clip_statuses(narratives)
             pace = paces()
             for narrative in narratives:
                 narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
@@ -75,7 +75,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
     @property
     def summary(self) -> str:
         narratives = list(self.narratives)
-        changed = sum(narrative.is_ahead for narrative in narratives)
+        changed = sum(narrative.has_unpublished_changes for narrative in narratives)
         drafts = f", {changed} with unpublished changes" if changed else ""
         ready, total = self.readiness
         return f"{len(narratives)} narratives{drafts}. {ready} of {total} clips are up to date."

@@ -28,7 +28,7 @@ from narratives.admin.inlines import NarrativeInline
 from narratives.editing.deleting import delete_narratives
 from narratives.models import Journey, Narrative
 from narratives.publishing import lock_publishing
-from narratives.staff.clip_status import add_sounds, count_up_to_date
+from narratives.staff.clip_status import add_clip_statuses, count_up_to_date
 from ttscache.staff.clip_widgets import progress_bar
 
 
@@ -39,7 +39,7 @@ class JourneyAdmin(PublishingAdmin):
     list_display = ("title", "is_live", "is_default", "narrative_count", "changes", "readiness")
     list_filter = (soft_delete.DeletedFilter,)
     search_fields = ("title",)
-    change_form_outer_before_template = "admin/narratives/journey/standing.html"
+    change_form_outer_before_template = "admin/narratives/journey/journey_status.html"
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
     fieldsets = (
         (None, {"fields": ("title", ("is_live", "is_default"))}),
@@ -95,7 +95,7 @@ class JourneyAdmin(PublishingAdmin):
 
     @admin.display(description="Unpublished changes")
     def changes(self, journey: Journey) -> str:
-        changed = sum(narrative.is_ahead for narrative in journey.narratives.all())
+        changed = sum(narrative.has_unpublished_changes for narrative in journey.narratives.all())
         return f"{changed} text{'' if changed == 1 else 's'}" if changed else ""
 
     @admin.display(description="Clips up to date")
@@ -165,4 +165,4 @@ class JourneyList(soft_delete.DeletedList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         # Only now: get_results cuts the list down to one page.
-        add_sounds(narrative for journey in self.result_list for narrative in journey.narratives.all())
+        add_clip_statuses(narrative for journey in self.result_list for narrative in journey.narratives.all())

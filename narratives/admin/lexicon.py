@@ -30,7 +30,7 @@ from narratives.editing.lexicon_changes import (
     sounds_to_publish,
 )
 from narratives.models import Pronunciation
-from narratives.staff.clip_status import add_sounds
+from narratives.staff.clip_status import add_clip_statuses
 from narratives.text.lexicon import Lexicon
 from ttscache import warming
 from ttscache.conf import conf
@@ -61,7 +61,7 @@ def _consequences(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
 class PronunciationAdmin(StaffAdmin):
     confirmation_template = "admin/narratives/confirm.html"
     form = ConflictAwareForm
-    change_form_before_template = "admin/narratives/seen.html"
+    change_form_before_template = "admin/narratives/seen_fields.html"
     list_display = ("word", "say_as", "in_voice", "note")
     search_fields = ("word", "say_as", "note")
     fields = (("word", "say_as"), ("voice", "note"))
@@ -75,7 +75,7 @@ class PronunciationAdmin(StaffAdmin):
     @admin.display(description="Texts with this word")
     def examples(self, entry: Pronunciation) -> SafeString:
         narratives = said_with(entry)
-        add_sounds(narratives)
+        add_clip_statuses(narratives)
         return render_to_string("admin/narratives/examples.html", {"narratives": narratives})
 
     def get_fields(self, request: HttpRequest, obj: Pronunciation | None = None) -> Any:
@@ -167,7 +167,7 @@ class PronunciationAdmin(StaffAdmin):
         if "publish_sounds" not in request.POST or not has_publish_right(request):
             return
         for publication in publishing.publish_sounds(requested_by=request.user.get_username()):
-            planned = warming.plan(publishing.clips_of(publication))
+            planned = warming.plan(publishing.publication_clips(publication))
             says = f"Version {publication.number}: new pronunciation. {being_made_in_words(planned)}"
             self.log_and_tell(request, publication.journey, says)
 

@@ -19,7 +19,7 @@ from narratives.editing.drafts import save_draft
 from narratives.models import Narrative, share_lexicon
 from narratives.publishing import lock_publishing
 from narratives.staff import action_items
-from narratives.staff.clip_status import add_sounds, sounds_of, state_of
+from narratives.staff.clip_status import add_clip_statuses, clip_statuses_of, state_of
 from narratives.staff.estimates import estimate, paces
 
 
@@ -49,7 +49,7 @@ class StateFilter(admin.SimpleListFilter):
         # The database cannot apply the lexicon, so the texts are compared here.
         published = share_lexicon(queryset.filter(live__isnull=False).select_related("live", "pending"))
         is_wanted = self.value() == "changed"
-        return queryset.filter(pk__in=[each.pk for each in published if each.has_changes == is_wanted])
+        return queryset.filter(pk__in=[each.pk for each in published if each.differs_from_live == is_wanted])
 
 
 @admin.register(Narrative)
@@ -123,7 +123,7 @@ class NarrativeAdmin(PublishingAdmin):
     @admin.display(description="Audio")
     def sound(self, narrative: Narrative) -> SafeString:
         return render_to_string(
-            "admin/narratives/sounds.html", {"narrative": narrative, "sounds": sounds_of(narrative)}
+            "admin/narratives/sounds.html", {"narrative": narrative, "sounds": clip_statuses_of(narrative)}
         )
 
     @admin.display(description="Estimate")
@@ -143,7 +143,7 @@ class NarrativeAdmin(PublishingAdmin):
     def live_words(self, narrative: Narrative) -> str:
         if narrative.live is None:
             return "Nothing yet."
-        return narrative.live.text if narrative.has_changes else "The same text."
+        return narrative.live.text if narrative.differs_from_live else "The same text."
 
     @admin.display(description="Published")
     def published_at(self, narrative: Narrative) -> Any:
@@ -159,4 +159,4 @@ class NarrativeList(soft_delete.DeletedList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        add_sounds(self.result_list)
+        add_clip_statuses(self.result_list)

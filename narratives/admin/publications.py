@@ -36,7 +36,9 @@ class Waiting:
         if publication is None:
             return None
         runs = WarmRun.objects.filter(scope=publication.scope)
-        return cls(publication, warming.plan(publishing.makeable_clips_of(publication)), runs.first())
+        return cls(
+            publication, warming.plan(publishing.makeable_publication_clips(publication)), runs.first()
+        )
 
     @property
     def progress(self) -> str:

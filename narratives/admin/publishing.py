@@ -20,7 +20,7 @@ from narratives.admin.confirmation import confirmed_this
 from narratives.admin.lookups import narratives_of, page_of
 from narratives.editing.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication, share_lexicon
-from narratives.publishing import clips_of
+from narratives.publishing import publication_clips
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.fingerprint import fingerprint_of
@@ -48,7 +48,7 @@ class PublishRequest:
 
     @classmethod
     def of(cls, narratives: Sequence[Narrative]) -> PublishRequest:
-        ahead = [narrative for narrative in narratives if narrative.is_ahead]
+        ahead = [narrative for narrative in narratives if narrative.has_unpublished_changes]
         with publishing.making_new_words() as voices:
             specs = [*draft_clips(ahead, voices), *publishing.taken_along_with(ahead)]
         silent = [
@@ -189,7 +189,7 @@ def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishReq
         ahead, requested_by=request.user.get_username(), at_once="at_once" in request.POST
     )
     with publishing.making_new_words():
-        wanted_by = [(each, clips_of(each)) for each in publications]
+        wanted_by = [(each, publication_clips(each)) for each in publications]
     for publication, share in shares_of(planned, wanted_by):
         pages.log_and_tell(request, publication.journey, published_in_words(publication, share))
     if wanted.warning and publications:
@@ -215,7 +215,7 @@ def published_in_words(publication: Publication, planned: Plan) -> str:
     count = f"Version {publication.number}: {texts} text{'' if texts == 1 else 's'}."
     if not publication.journey.is_live:
         return f"{count} Listeners get it when the journey goes live."
-    if publication.state == Publication.State.LIVE:
+    if publication.state == Publication.State.PUBLISHED:
         sound = being_made_in_words(planned) if planned.missing else "All audio is ready."
         return f"{count} Listeners have it now. {sound}"
     return (

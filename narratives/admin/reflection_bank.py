@@ -61,7 +61,7 @@ class BankList(ChangeList):  # type: ignore[misc]
 @admin.register(BankReflection)
 class BankReflectionAdmin(StaffAdmin):
     form = ConflictAwareForm
-    change_form_before_template = "admin/narratives/seen.html"
+    change_form_before_template = "admin/narratives/seen_fields.html"
     list_display = ("text", "theme", "occasion", "after_heavy", "is_cheerful", "is_active", "sound")
     list_filter = ("is_active", "occasion", "after_heavy", "is_cheerful", "theme")
     search_fields = ("text",)

@@ -152,7 +152,7 @@ def _say_what_waits(pages: StaffAdmin, request: HttpRequest, restored: Iterable[
     journeys = {thing.journey if isinstance(thing, Narrative) else thing for thing in restored}
     for publication in Publication.objects.waiting().filter(journey__in=journeys):
         if publishing.is_paused(publication):
-            missing = in_words(warming.plan(publishing.clips_of(publication)))
+            missing = in_words(warming.plan(publishing.publication_clips(publication)))
             says = f"{publication} is waiting for audio again. {missing} {ON_ITS_PAGE}"
             pages.message_user(request, says, messages.WARNING)
 

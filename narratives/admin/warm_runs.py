@@ -31,7 +31,7 @@ class PublishedRunsAdmin(WarmRunAdmin):
     )
     def make_published(self, request: HttpRequest) -> HttpResponse:
         runs = reverse("admin:ttscache_warmrun_changelist")
-        planned = warming.plan(publishing.live_clips())
+        planned = warming.plan(publishing.live_journeys_clips())
 
         def make() -> None:
             begun = publishing.warm_live_journeys(requested_by=request.user.get_username())

@@ -58,7 +58,7 @@ def _mark(thing: Journey | Narrative, when: datetime, by: str) -> None:
 def _set_aside_what_is_empty(journey: Journey) -> None:
     """Cancel a waiting publication that has no texts left. Its texts keep `pending`, for `restore_*`."""
     publication = journey.waiting
-    if publication is not None and not publishing.given_by(publication).exists():
+    if publication is not None and not publishing.revisions_of(publication).exists():
         publishing.mark_withdrawn(publication)
 
 

@@ -86,7 +86,7 @@ def clips_of_words(texts: Iterable[str]) -> list[ClipSpec]:
 
 def journey_clips(journey: Journey, narratives: Iterable[Narrative]) -> list[ClipSpec]:
     """The clips of the published texts, then those of the drafts."""
-    return [*publishing.all_published_clips(journey), *draft_clips(narratives)]
+    return [*publishing.journey_clips_in_all_voices(journey), *draft_clips(narratives)]
 
 
 def make_drafts(narratives: Iterable[Narrative], *, requested_by: str = "") -> None:
@@ -112,6 +112,6 @@ def make_journey(journey: Journey, narratives: Iterable[Narrative], *, requested
     """Make the missing clips of a journey: published texts first, joining active runs, then the drafts."""
     for voice in conf().listener_voices:
         publishing.warm_journey(journey, voice, requested_by=requested_by)
-    changed = [narrative for narrative in narratives if narrative.has_changes]
+    changed = [narrative for narrative in narratives if narrative.differs_from_live]
     if warming.plan(draft_clips(changed)).missing:
         make_drafts(changed, requested_by=requested_by)

@@ -80,7 +80,7 @@ def changes_of(publications: Iterable[Publication]) -> dict[int, list[Change]]:
                 )
             )
         # Listeners never had a waiting or cancelled version, so it is not the "before" of a later one.
-        if publication is None or publication.state == Publication.State.LIVE:
+        if publication is None or publication.state == Publication.State.PUBLISHED:
             heard[revision.narrative_id] = revision
     return told
 
@@ -101,7 +101,9 @@ def _clips_of(revision: Revision, kept: dict[str, Clip]) -> list[VoiceClip]:
 def words_as_of(publication: Publication, text: int | None = None) -> dict[Narrative, Revision]:
     """Texts whose draft differs from this version, each with its words then. `text` limits it to one."""
     journey: Journey = publication.journey
-    heard_by_then = Q(publication__state=Publication.State.LIVE, publication__number__lt=publication.number)
+    heard_by_then = Q(
+        publication__state=Publication.State.PUBLISHED, publication__number__lt=publication.number
+    )
     revisions = Revision.objects.filter(
         Q(publication=publication) | heard_by_then, narrative__journey=journey
     ).order_by("publication__number", "pk")

@@ -101,7 +101,7 @@ class PreCacheNarrativesView(PublicView):
         form.is_valid(raise_exception=True)
         voice = checked_voice(form.validated_data.get("voice"), conf().listener_voices)
         journey = live_journey(form.validated_data.get("journey"))
-        specs = list(publishing.clips_in_voice(published_narratives(journey), voice))
+        specs = list(publishing.narratives_clips_in_voice(published_narratives(journey), voice))
         hashes = [spec.speech.content_hash for spec in specs]
         ready = Clip.objects.with_audio().filter(content_hash__in=hashes)
         ready_hashes = set(ready.values_list("content_hash", flat=True))

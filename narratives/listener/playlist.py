@@ -14,7 +14,7 @@ from ttscache.conf import conf
 from ttscache.delivery.clip_urls import audio_path, published_address
 from ttscache.errors import SpeechError
 from ttscache.models import Clip
-from ttscache.renditions.current import playing
+from ttscache.renditions.current import fixed_renditions
 from ttscache.speech import SpeechRequest
 
 
@@ -80,7 +80,7 @@ def playlist(journey: Journey, voice: str) -> dict[str, Any]:
     """Everything of a journey that `live_journey` gave, in this voice, as the public contract has it."""
     narratives = published_narratives(journey)
     # The words were read first: a rendition takes over once it says all words that are live at that moment.
-    with playing():
+    with fixed_renditions():
         speeches = {narrative: narrative.live.speech(voice) for narrative in narratives if narrative.live}
     clips = Clip.objects.defer("waveform").in_bulk(
         [speech.content_hash for speech in speeches.values()], field_name="content_hash"

@@ -70,8 +70,8 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
         return self.filter(state=Publication.State.WAITING)
 
     def heard(self) -> Self:
-        """Publications that are or were live."""
-        return self.filter(state=Publication.State.LIVE)
+        """Publications whose texts listeners get, or got before the next one."""
+        return self.filter(state=Publication.State.PUBLISHED)
 
 
 class Publication(models.Model):
@@ -82,7 +82,7 @@ class Publication(models.Model):
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting for audio"
-        LIVE = "live", "Published"
+        PUBLISHED = "live", "Published"  # its journey need not be live
         WITHDRAWN = "withdrawn", "Cancelled"
 
     journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="publications")

@@ -87,7 +87,7 @@ class Narrative(Deletable):
         return self.__dict__.get("_lexicon") or Pronunciation.objects.lexicon()
 
     @property
-    def has_changes(self) -> bool:
+    def differs_from_live(self) -> bool:
         """Whether the draft differs from the live words or would be pronounced differently."""
         return self._differs_from(self.live)
 
@@ -97,7 +97,7 @@ class Narrative(Deletable):
         return self.pending or self.live
 
     @property
-    def is_ahead(self) -> bool:
+    def has_unpublished_changes(self) -> bool:
         """Whether the draft differs from what is live or waiting, so that publishing does something."""
         return self._differs_from(self.upcoming)
 

@@ -18,7 +18,7 @@ from narratives.models import (
 )
 from ttscache.conf import conf
 from ttscache.models import ContentType, Rendition
-from ttscache.renditions.current import live_rendition, live_renditions, playing
+from ttscache.renditions.current import fixed_renditions, live_rendition, live_renditions
 from ttscache.renditions.retirement import can_still_be_made
 from ttscache.warming import ClipSpec
 from ttscache.warming.takeover import pending_renditions
@@ -28,30 +28,30 @@ def kind_of_clip(narrative: Narrative) -> ContentType:
     return ContentType.QUESTION if narrative.is_question else ContentType.NARRATIVE
 
 
-def given_by(publication: Publication) -> QuerySet[Revision]:
+def revisions_of(publication: Publication) -> QuerySet[Revision]:
     """The texts of a publication that have not been deleted since."""
     return publication.revisions.filter(narrative__deleted_at__isnull=True)
 
 
-def clips_of(publication: Publication, voices: Iterable[str] = ()) -> list[ClipSpec]:
+def publication_clips(publication: Publication, voices: Iterable[str] = ()) -> list[ClipSpec]:
     """All clips of a publication, in these voices or in every listener voice."""
     return [
         ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
         for voice in voices or conf().listener_voices
-        for revision in given_by(publication)
+        for revision in revisions_of(publication)
         .select_related("narrative")
         .order_by("narrative__position", "pk")
     ]
 
 
-def makeable_clips_of(publication: Publication) -> list[ClipSpec]:
+def makeable_publication_clips(publication: Publication) -> list[ClipSpec]:
     """The clips of a publication that can be made.
 
     If the rendition of a voice can no longer make clips, they come from the rendition that will replace it;
     if none will, that voice has no clips here.
     """
     with making_new_words() as voices:
-        return clips_of(publication, voices) if voices else []
+        return publication_clips(publication, voices) if voices else []
 
 
 @contextmanager
@@ -61,12 +61,12 @@ def making_new_words() -> Iterator[list[str]]:
     That is the live one, or the pending one if the live one can no longer make clips. Yields the voices that
     have either.
     """
-    with playing() as live:
+    with fixed_renditions() as live:
         pending = {row.listener_voice: row.spec for row in pending_renditions()}
         stuck = set(conf().listener_voices).difference(makeable_voices())
         instead = {voice: spec for voice, spec in pending.items() if voice in stuck}
         # The words are spoken as if these renditions had taken over already.
-        with playing({**live, **instead}):
+        with fixed_renditions({**live, **instead}):
             yield [voice for voice in conf().listener_voices if voice not in stuck or voice in instead]
 
 
@@ -92,40 +92,40 @@ def waits_for_renditions(publication: Publication) -> list[Rendition]:
     ]
 
 
-def published_clips(journey: Journey, voice: str) -> Iterator[ClipSpec]:
+def journey_clips_in_voice(journey: Journey, voice: str) -> Iterator[ClipSpec]:
     """The clips of a journey's published texts in this voice, in listening order."""
-    return clips_in_voice(journey.narratives.published(), voice)
+    return narratives_clips_in_voice(journey.narratives.published(), voice)
 
 
-def clips_in_voice(narratives: Iterable[Narrative], voice: str) -> Iterator[ClipSpec]:
+def narratives_clips_in_voice(narratives: Iterable[Narrative], voice: str) -> Iterator[ClipSpec]:
     """The clips of the live words of these texts in this voice."""
     for narrative in narratives:
         if narrative.live is not None:
             yield ClipSpec(narrative.live.speech(voice), kind_of_clip(narrative))
 
 
-def clips_of_live(narrative: Narrative) -> list[ClipSpec]:
+def narrative_clips(narrative: Narrative) -> list[ClipSpec]:
     """The clips of the live words of one text in every listener voice."""
     live, kind = narrative.live, kind_of_clip(narrative)
     return [ClipSpec(live.speech(voice), kind) for voice in conf().listener_voices] if live else []
 
 
-def all_published_clips(journey: Journey) -> list[ClipSpec]:
+def journey_clips_in_all_voices(journey: Journey) -> list[ClipSpec]:
     """The clips of a journey's published texts in every listener voice."""
-    return [wanted for voice in conf().listener_voices for wanted in published_clips(journey, voice)]
+    return [wanted for voice in conf().listener_voices for wanted in journey_clips_in_voice(journey, voice)]
 
 
-def live_clips(voices: Iterable[str] = ()) -> list[ClipSpec]:
+def live_journeys_clips(voices: Iterable[str] = ()) -> list[ClipSpec]:
     """The clips of all live journeys, in these voices or in every listener voice."""
     return [
         wanted
         for journey in Journey.objects.live()
         for voice in voices or conf().listener_voices
-        for wanted in published_clips(journey, voice)
+        for wanted in journey_clips_in_voice(journey, voice)
     ]
 
 
-def all_clips() -> list[ClipSpec]:
+def everything_spoken() -> list[ClipSpec]:
     """The clips of live, waiting and draft texts and of the bank, in every listener voice."""
     narratives = share_lexicon(Narrative.objects.select_related("live", "pending", "journey"))
     spoken = [

@@ -10,7 +10,7 @@ from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Pin
 from ttscache.pins import replace_pins
-from ttscache.renditions.current import playing
+from ttscache.renditions.current import fixed_renditions
 from ttscache.warming import ClipSpec
 from ttscache.warming.takeover import needed_clips, pending_renditions
 
@@ -27,7 +27,7 @@ def sync_pins() -> None:
     Clips of a rendition that is being prepared are pinned as drafts, because nobody hears them yet.
     """
     lock_publishing()  # of two concurrent calls, the later one sees all changes and writes last
-    with playing():  # read the renditions once, after the lock
+    with fixed_renditions():  # read the renditions once, after the lock
         _sync_pins()
 
 
@@ -42,7 +42,7 @@ def _sync_pins() -> None:
     audible: list[ClipSpec] = []
     for narrative in share_lexicon(Narrative.objects.select_related("live", "pending", "journey")):
         is_live = narrative.live is not None and narrative.journey.is_live
-        has_changes = narrative.has_changes
+        differs_from_live = narrative.differs_from_live
         for voice in conf().listener_voices:
             if narrative.live is not None and is_live:
                 speech = narrative.live.speech(voice)
@@ -52,7 +52,7 @@ def _sync_pins() -> None:
             if narrative.pending is not None:
                 wanted[Pin.Reason.DRAFT].add(narrative.pending.speech(voice).content_hash)
             # A draft equal to its live text has the same clip, which is pinned already.
-            if has_changes or not is_live:
+            if differs_from_live or not is_live:
                 wanted[Pin.Reason.DRAFT].add(narrative.draft_speech(voice).content_hash)
     for rendition in pending_renditions():
         wanted[Pin.Reason.DRAFT] |= {spec.speech.content_hash for spec in needed_clips(rendition)}

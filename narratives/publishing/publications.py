@@ -16,12 +16,12 @@ from django.utils import timezone
 
 from narratives.models import Journey, Narrative, Pronunciation, Publication, Revision, share_lexicon
 from narratives.publishing.clips import (
-    clips_of,
-    given_by,
     kind_of_clip,
-    makeable_clips_of,
+    makeable_publication_clips,
     makeable_voices,
     making_new_words,
+    publication_clips,
+    revisions_of,
 )
 from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.warming import warm_journey
@@ -29,7 +29,7 @@ from narratives.text.lexicon import Lexicon
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import WarmRun
-from ttscache.renditions.current import playing
+from ttscache.renditions.current import fixed_renditions
 from ttscache.warming import ClipSpec
 from ttscache.warming.takeover import make_pending
 
@@ -51,7 +51,7 @@ def publish(
     fresh = Narrative.objects.filter(pk__in=[narrative.pk for narrative in narratives]).select_related(
         "live", "pending", "journey"
     )
-    ahead = [narrative for narrative in share_lexicon(fresh) if narrative.is_ahead]
+    ahead = [narrative for narrative in share_lexicon(fresh) if narrative.has_unpublished_changes]
     words = {narrative: (narrative.title, narrative.text) for narrative in ahead}
     return _publish(words, requested_by=requested_by, at_once=at_once)
 
@@ -78,7 +78,7 @@ def said_otherwise(lexicon: Lexicon) -> list[tuple[Narrative, Revision]]:
     ]
 
 
-@playing()  # read after the lock, so no voice can change meanwhile
+@fixed_renditions()  # read after the lock, so no voice can change meanwhile
 def _publish(
     words: Mapping[Narrative, tuple[str, str]], *, requested_by: str, at_once: bool = False
 ) -> list[Publication]:
@@ -96,7 +96,7 @@ def _publish(
             _make_or_switch(publication, requested_by=requested_by)
     sync_pins()
     for publication in publications:
-        if publication.state == Publication.State.LIVE and publication.journey.is_live:
+        if publication.state == Publication.State.PUBLISHED and publication.journey.is_live:
             # Listeners have it already, so its clips cannot wait for the hourly schedule. In a voice that
             # cannot make clips a try would fail; there, listeners read the new words.
             for voice in makeable_voices():
@@ -123,7 +123,7 @@ def _create_publication(
         # The draft may have been edited back to what is live.
         if narrative.live is None or narrative.live.said != said:
             _add_pending_revision(publication, narrative, said)
-    taken_along = given_by(before).exclude(narrative__in=words) if before is not None else []
+    taken_along = revisions_of(before).exclude(narrative__in=words) if before is not None else []
     for revision in taken_along:
         _add_pending_revision(publication, revision.narrative, revision.said)
     if publication.revisions.exists():
@@ -138,11 +138,11 @@ def _add_pending_revision(publication: Publication, narrative: Narrative, said: 
 
 
 # --- waiting -------------------------------------------------------------------------------------------
-def make(publication: Publication, *, requested_by: str = "") -> WarmRun:
+def make_publication_clips(publication: Publication, *, requested_by: str = "") -> WarmRun:
     """Make the missing clips, and retry those that failed."""
     return warming.start_run(
         publication.scope,
-        makeable_clips_of(publication),
+        makeable_publication_clips(publication),
         name=publication.run_name,
         requested_by=requested_by,
     )
@@ -160,7 +160,7 @@ def taken_along_with(narratives: Iterable[Narrative]) -> list[ClipSpec]:
             ClipSpec(revision.speech(voice), kind_of_clip(revision.narrative))
             for before in Publication.objects.waiting().filter(journey__narratives__in=chosen).distinct()
             if not _runs_of(before).exclude(paused_because=WarmRun.Pause.STAFF).exists()
-            for revision in given_by(before).exclude(narrative__in=chosen).select_related("narrative")
+            for revision in revisions_of(before).exclude(narrative__in=chosen).select_related("narrative")
             for voice in voices
         ]
 
@@ -173,7 +173,7 @@ def make_what_waits(*, requested_by: str = "") -> None:
     for publication in Publication.objects.waiting().select_related("journey"):
         warming.start_automatic_run(
             publication.scope,
-            makeable_clips_of(publication),
+            makeable_publication_clips(publication),
             name=publication.run_name,
             requested_by=requested_by,
         )
@@ -183,7 +183,7 @@ def activate_ready_publications() -> None:
     """Switch every waiting publication whose clips are all ready."""
     for publication in Publication.objects.waiting().select_related("journey"):
         # Most calls find nothing ready, so this first look takes no lock.
-        if _is_ready(publication, clips_of(publication)):
+        if _is_ready(publication, publication_clips(publication)):
             with transaction.atomic():
                 lock_publishing()
                 # Look again under the lock: it may have been switched, cancelled or replaced.
@@ -233,7 +233,7 @@ def wait_again(publication: Publication, *, requested_by: str) -> None:
     """
     publication.state = Publication.State.WAITING
     publication.save(update_fields=["state"])
-    costs_money = warming.plan(makeable_clips_of(publication)).cost_usd > 0
+    costs_money = warming.plan(makeable_publication_clips(publication)).cost_usd > 0
     run = _make_or_switch(publication, requested_by=requested_by)
     # Callers hold a transaction: run and pause commit together, so no worker takes a clip in between.
     if run is not None and costs_money:
@@ -242,8 +242,8 @@ def wait_again(publication: Publication, *, requested_by: str) -> None:
 
 def resume_publication(publication: Publication, *, requested_by: str = "") -> WarmRun:
     """Make the missing clips, and resume a paused run."""
-    run = make(publication, requested_by=requested_by)
-    warming.resume(run)  # make() may have joined a run that is paused
+    run = make_publication_clips(publication, requested_by=requested_by)
+    warming.resume(run)  # make_publication_clips may have joined a run that is paused
     return run
 
 
@@ -256,12 +256,12 @@ def _runs_of(publication: Publication) -> QuerySet[WarmRun]:
     return WarmRun.objects.active().filter(scope=publication.scope)
 
 
-@playing()
+@fixed_renditions()
 def _make_or_switch(publication: Publication, *, requested_by: str) -> WarmRun | None:
     """Queue the missing clips; switch at once if there are none or the journey is not live."""
     run = None
     if publication.journey.is_live:
-        specs, name = makeable_clips_of(publication), publication.run_name
+        specs, name = makeable_publication_clips(publication), publication.run_name
         run = warming.queue_missing(publication.scope, specs, name=name, requested_by=requested_by)
     if run is None:
         _switch_if_ready(publication)  # not ready if a clip has to come from a pending rendition
@@ -273,9 +273,9 @@ def _is_ready(publication: Publication, specs: Sequence[ClipSpec]) -> bool:
     return not publication.journey.is_live or not warming.plan(specs).missing
 
 
-@playing()
+@fixed_renditions()
 def _switch_if_ready(publication: Publication) -> bool:
-    specs = clips_of(publication)
+    specs = publication_clips(publication)
     warming.protect(specs)  # before the check: a prune could delete a clip that was counted as ready
     if not _is_ready(publication, specs):
         return False
@@ -293,7 +293,7 @@ def _switch(publication: Publication) -> None:
     Narrative.objects.filter(pk__in=list(changing.values_list("pk", flat=True))).update(
         live=F("pending"), pending=None
     )
-    publication.state, publication.live_at = Publication.State.LIVE, now
+    publication.state, publication.live_at = Publication.State.PUBLISHED, now
     publication.save(update_fields=["state", "live_at"])
     logger.info("Listeners have %s, publication %d.", publication.journey.slug, publication.number)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from narratives.models import BankReflection, Journey
-from narratives.publishing.clips import bank_clips, published_clips
+from narratives.publishing.clips import bank_clips, journey_clips_in_voice
 from ttscache.conf import conf
 from ttscache.models import Lane, WarmRun
 from ttscache.warming import ClipSpec, start_automatic_run, start_run
@@ -25,7 +25,7 @@ def warm_journey(
     run of this journey and voice.
     """
     if specs is None:
-        specs = published_clips(journey, voice)
+        specs = journey_clips_in_voice(journey, voice)
     scope, name = _scope(journey, voice), _run_name(journey, voice)
     return start_run(scope, specs, name=name, lane=lane, requested_by=requested_by)
 
@@ -57,7 +57,7 @@ def keep_live_journeys_warm(*, requested_by: str) -> None:
     for journey in Journey.objects.live():
         for voice in conf().listener_voices:
             scope, name = _scope(journey, voice), _run_name(journey, voice)
-            specs = published_clips(journey, voice)
+            specs = journey_clips_in_voice(journey, voice)
             start_automatic_run(scope, specs, name=name, requested_by=requested_by)
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from narratives import publishing
 from narratives.models import Narrative, Publication, share_lexicon
-from narratives.staff.clip_status import add_sounds, sounds_of
+from narratives.staff.clip_status import add_clip_statuses, clip_statuses_of
 from ttscache import warming
 from ttscache.hooks import ActionItem
 from ttscache.models import Clip
@@ -38,7 +38,7 @@ def action_items_of_texts() -> Iterator[ActionItem]:
 
 def to_publish(narratives: Iterable[Narrative]) -> list[Narrative]:
     """Texts whose draft differs from the published or waiting words, including new texts."""
-    return [narrative for narrative in share_lexicon(narratives) if narrative.is_ahead]
+    return [narrative for narrative in share_lexicon(narratives) if narrative.has_unpublished_changes]
 
 
 def with_failed_clips(narratives: Iterable[Narrative]) -> list[Narrative]:
@@ -47,8 +47,10 @@ def with_failed_clips(narratives: Iterable[Narrative]) -> list[Narrative]:
     Leaves out texts of waiting versions, which have an action item of their own.
     """
     found = [narrative for narrative in narratives if narrative.pending is None]
-    add_sounds(found)
-    return [each for each in found if any(sound.badge.word == FAILED.word for sound in sounds_of(each))]
+    add_clip_statuses(found)
+    return [
+        each for each in found if any(sound.badge.word == FAILED.word for sound in clip_statuses_of(each))
+    ]
 
 
 def _of_versions() -> Iterator[ActionItem]:
@@ -63,7 +65,7 @@ def _of_versions() -> Iterator[ActionItem]:
                 is_urgent=True,
             )
             continue
-        planned = warming.plan(publishing.makeable_clips_of(publication))
+        planned = warming.plan(publishing.makeable_publication_clips(publication))
         badges = badges_of(planned.missing)
         words = Counter(badges[clip.content_hash].word for clip in planned.missing)
         missing, failed = len(planned.missing), words[FAILED.word]

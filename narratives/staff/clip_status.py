@@ -50,7 +50,7 @@ CANNOT_BE_MADE = {
 }
 
 LIVE = Badge("Live", "check_circle", "success")
-WAITING = Badge("Published", "check_circle", "neutral", "Listeners get it when the journey goes live.")
+PUBLISHED = Badge("Published", "check_circle", "neutral", "Listeners get it when the journey goes live.")
 COMING = Badge(
     "Waiting for audio",
     "hourglass_top",
@@ -75,12 +75,13 @@ class ClipStatus:
     title: str
     remade: Badge | None = None  # set while it is being made again, or if that failed
     changed: str = ""  # why it is out of date, and since when
-    is_final: bool = False  # its voice model has been switched off, so no clip can be made
+    is_model_retired: bool = False  # its voice model has been switched off, so no clip can be made
 
     @property
     def operation(self) -> str:
         """The label of the button that makes this clip; empty while that is under way or impossible."""
-        return "" if self.is_final or self.remade == BEING_MADE_AGAIN else OPERATIONS.get(self.badge.word, "")
+        is_not_offered = self.is_model_retired or self.remade == BEING_MADE_AGAIN
+        return "" if is_not_offered else OPERATIONS.get(self.badge.word, "")
 
     @property
     def is_to_be_made_again(self) -> bool:
@@ -90,8 +91,8 @@ class ClipStatus:
     def reasons(self) -> list[str]:
         """Why it is out of date, could not be made, or is not being made just now."""
         failed = [badge.note for badge in (self.badge, self.remade) if badge and badge.tone == "danger"]
-        final = CANNOT_BE_MADE[self.badge.word in MADE_WORDS] if self.is_final else ""
-        return [said for said in (self.changed, self.badge.held_up, *failed, final) if said]
+        impossible = CANNOT_BE_MADE[self.badge.word in MADE_WORDS] if self.is_model_retired else ""
+        return [said for said in (self.changed, self.badge.held_up, *failed, impossible) if said]
 
     @property
     def player(self) -> SafeString:
@@ -108,7 +109,7 @@ def clips_and_badges(content_hashes: Iterable[str]) -> tuple[dict[str, Clip], di
     return clips, badges_of(clips.values())
 
 
-def add_sounds(narratives: Iterable[Narrative]) -> None:
+def add_clip_statuses(narratives: Iterable[Narrative]) -> None:
     """Set `sounds` on each narrative, one per listener voice. Three queries for any number of texts."""
     narratives = share_lexicon(narratives)
     clips, badges = clips_and_badges({each for narrative in narratives for each in _hashes(narrative)})
@@ -123,15 +124,15 @@ def add_sounds(narratives: Iterable[Narrative]) -> None:
         ]
 
 
-def sounds_of(narrative: Narrative) -> list[ClipStatus]:
+def clip_statuses_of(narrative: Narrative) -> list[ClipStatus]:
     if not hasattr(narrative, "sounds"):
-        add_sounds([narrative])
+        add_clip_statuses([narrative])
     return narrative.sounds  # type: ignore[attr-defined, no-any-return]
 
 
 def count_up_to_date(narratives: Iterable[Narrative]) -> tuple[int, int]:
     """The number of clips that are up to date, and of all clips, over every listener voice."""
-    sounds = [sound for narrative in narratives for sound in sounds_of(narrative)]
+    sounds = [sound for narrative in narratives for sound in clip_statuses_of(narrative)]
     return sum(sound.is_up_to_date for sound in sounds), len(sounds)
 
 
@@ -156,14 +157,16 @@ def _sound(
     live = narrative.live.speech(voice).content_hash if narrative.live is not None else ""
     badge = _standing(badges.get(draft, NOT_MADE), is_published=draft == live, was_published=bool(live))
     # The draft equals the waiting revision, so there is nothing left to publish.
-    if badge == READY and not narrative.is_ahead:
+    if badge == READY and not narrative.has_unpublished_changes:
         badge = READY_AND_WAITING
     heard = draft if badge in (UP_TO_DATE, READY, READY_AND_WAITING) else live
     clip = clips.get(heard)
     remake = remakes.get(clip.pk) if clip is not None and heard == draft else None
     remade = _remade(clip, remake) if clip is not None and remake is not None else None
     changed = _what_changed(narrative) if badge == OUT_OF_DATE else ""
-    return ClipStatus(voice, badge, clip, narrative.title, remade, changed, is_final=speech.model in retired)
+    return ClipStatus(
+        voice, badge, clip, narrative.title, remade, changed, is_model_retired=speech.model in retired
+    )
 
 
 def _what_changed(narrative: Narrative) -> str:
@@ -197,17 +200,17 @@ def _standing(badge: Badge, *, is_published: bool, was_published: bool) -> Badge
 
 def state_of(narrative: Narrative) -> Badge:
     """Whether the text is published, has changes or waits for its audio."""
-    if narrative.pending is not None and not narrative.is_ahead:
+    if narrative.pending is not None and not narrative.has_unpublished_changes:
         return COMING
     if narrative.live is None:
         return UNPUBLISHED
-    if narrative.has_changes:
+    if narrative.differs_from_live:
         return CHANGED
-    return LIVE if narrative.journey.is_live else WAITING
+    return LIVE if narrative.journey.is_live else PUBLISHED
 
 
 def state_of_journey(journey: Journey, narratives: Iterable[Narrative]) -> Badge:
     """Whether the journey has changes to publish; if not, whether it is live."""
-    if any(narrative.is_ahead for narrative in narratives):
+    if any(narrative.has_unpublished_changes for narrative in narratives):
         return CHANGED
     return LIVE if journey.is_live else NOT_LIVE

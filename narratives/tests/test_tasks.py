@@ -66,7 +66,7 @@ def test_the_hourly_warm_task_queues_missing_clips_in_the_slow_lane_under_its_na
 def test_the_hourly_warm_task_logs_count_and_price(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
     all_made()
-    lose(content_hash=publishing.live_clips(["onyx"])[1].speech.content_hash)
+    lose(content_hash=publishing.live_journeys_clips(["onyx"])[1].speech.content_hash)
     with caplog.at_level("INFO"):
         tasks.warm_published()
     assert [message for message in caplog.messages if "(schedule)" in message] == [
@@ -155,7 +155,7 @@ def test_a_publication_given_up_is_tried_once_more_on_request(waiting: Publicati
     monkeypatch.setattr(clip_tries, "MOST_TRIES", 1)
     tasks.warm_published()
     assert not WarmRun.objects.active().exists()
-    publishing.make(waiting, requested_by="ana")
+    publishing.make_publication_clips(waiting, requested_by="ana")
     assert WarmRun.objects.active().get().requested_by == "ana"
 
 
@@ -198,7 +198,7 @@ def test_a_published_clip_is_not_tried_for_ever(exhausted_clip: Clip) -> None:
 def test_a_clip_given_up_is_not_retried_for_each_listener(exhausted_clip: Clip, client: Any) -> None:
     WarmItem.objects.update(finished_at=timezone.now() - timedelta(days=1))
     client.post("/api/pre-cache-narratives", {"voice": "nova"}, content_type="application/json")
-    warming.prioritize("ahead, nova", publishing.live_clips(["nova"]))
+    warming.prioritize("ahead, nova", publishing.live_journeys_clips(["nova"]))
     assert tries_of(exhausted_clip) == clip_tries.MOST_TRIES
 
 

@@ -22,7 +22,7 @@ from ttscache.admin.voice_names import VoiceListFilter
 from ttscache.maintenance.pruning import remove_clip
 from ttscache.models import Clip, Pin
 from ttscache.renditions import retirement
-from ttscache.renditions.irreplaceable import cannot_be_made_again, has_to_be_kept
+from ttscache.renditions.irreplaceable import cannot_be_made_again, is_irreplaceable
 from ttscache.staff.badges import Badge, badges_of
 from ttscache.staff.clip_widgets import length, player, waveform
 from ttscache.staff.pages import ReadOnlyAdmin, column, has_said_yes
@@ -100,8 +100,8 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """Offer deletion only for clips that no prune removes; a prune removes the others once unused."""
         clip = self.get_object(request, object_id)
-        is_final = clip is not None and has_to_be_kept(clip)
-        return super().get_actions_detail(request, object_id) if is_final else []
+        may_remove = clip is not None and is_irreplaceable(clip)
+        return super().get_actions_detail(request, object_id) if may_remove else []
 
     @action(  # type: ignore[untyped-decorator]
         description="Delete this clip …", url_path="remove", permissions=["prune"], icon="delete"
@@ -109,7 +109,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     def remove_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Delete one irreplaceable clip for good, after a confirmation page."""
         clip = self.get_object(request, object_id)
-        if clip is None or not has_to_be_kept(clip):
+        if clip is None or not is_irreplaceable(clip):
             raise Http404
         if not has_said_yes(request):
             page = reverse("admin:ttscache_clip_change", args=[clip.pk])
@@ -150,7 +150,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
 
     @admin.display(description="Make again")
     def made_again(self, clip: Clip) -> str:
-        if not has_to_be_kept(clip):
+        if not is_irreplaceable(clip):
             return "Possible"
         if cannot_be_made_again(clip):
             return (

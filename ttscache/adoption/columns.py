@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db.backends.utils import CursorWrapper
 
 from ttscache.adoption import CLIPS, FILES, catalogue
-from ttscache.adoption.steps import CannotAdopt, Step
+from ttscache.adoption.plan_types import CannotAdopt, Step
 
 # The definition with which a missing column is added; a column without a definition must exist.
 COLUMNS: dict[str, dict[str, str]] = {

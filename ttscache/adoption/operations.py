@@ -8,7 +8,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from ttscache.adoption.plan import adopt_tables
-from ttscache.adoption.steps import AdoptionPlan
+from ttscache.adoption.plan_types import AdoptionPlan
 
 
 class CreateOrAdoptModel(migrations.CreateModel):

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from ttscache.adoption import CLIPS, FILES, TABLES, catalogue, public_roles
 from ttscache.adoption.columns import check_table, column_steps, constraint_steps
+from ttscache.adoption.plan_types import AdoptionPlan, Step
 from ttscache.adoption.rows import Rows
-from ttscache.adoption.steps import AdoptionPlan, Step
 
 
 def preview(connection: Any) -> AdoptionPlan:

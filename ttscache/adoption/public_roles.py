@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
+from ttscache.adoption.plan_types import AdoptionPlan, CannotAdopt, Step
 from ttscache.adoption.rows import ASIDE
-from ttscache.adoption.steps import AdoptionPlan, CannotAdopt, Step
 
 logger = logging.getLogger(__name__)
 

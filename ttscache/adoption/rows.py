@@ -15,7 +15,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ttscache import audio
 from ttscache.adoption import CLIPS, FILES, catalogue
-from ttscache.adoption.steps import Statement, Step
+from ttscache.adoption.plan_types import Statement, Step
 from ttscache.errors import BrokenAudio
 
 ASIDE = {CLIPS: f"{CLIPS}_set_aside", FILES: f"{FILES}_set_aside"}

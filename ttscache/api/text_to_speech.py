@@ -19,7 +19,7 @@ from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.throttling import check_generation_rate
 from ttscache.api.validation import StrictCharField, checked_voice, json_object
-from ttscache.cache import GenerationJob, Playing
+from ttscache.cache import ClipInTheMaking, GenerationJob
 from ttscache.conf import conf
 from ttscache.delivery import http
 from ttscache.delivery.metering import Meter, requested_text
@@ -93,7 +93,7 @@ def _speak_privately(
 ) -> HttpResponseBase:
     """Speak a person's own words. They are never stored, and no cache may keep the response."""
 
-    def generate() -> Playing:
+    def generate() -> ClipInTheMaking:
         before_start()
         return speech_cache().generate_privately(speech)
 

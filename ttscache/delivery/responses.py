@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpResponseBase
 
-from ttscache.cache import Hit, Playing
+from ttscache.cache import ClipInTheMaking, Hit
 from ttscache.connections import release_connections
 from ttscache.delivery import http
 from ttscache.delivery.metering import Meter, is_counted
@@ -25,7 +25,7 @@ def respond_with_hit(meter: Meter, hit: Hit, cache_control: str) -> HttpResponse
 
 def respond_while_generating(
     meter: Meter,
-    generate: Callable[[], Playing],
+    generate: Callable[[], ClipInTheMaking],
     audio_format: str,
     cache_control: str,
     fall_back: Callable[[SpeechError], Entry] | None = None,
@@ -44,9 +44,9 @@ def respond_while_generating(
     is_to_be_whole = "Range" in request.headers or request.META["SERVER_PROTOCOL"] < "HTTP/1.1"
     try:
         try:
-            playing = generate()
+            making = generate()
             release_connections()  # the voice takes seconds
-            recording = playing.recording
+            recording = making.recording
             if is_to_be_whole:
                 # Wait for the whole clip: a failure can still be answered by another clip. Its size, now
                 # known, tells where a suffix range begins.
@@ -58,17 +58,17 @@ def respond_while_generating(
                 raise
             return _respond_with_fallback(meter, fall_back(error))
         meter.mark_first_byte()
-        detail = "collapsed" if playing.outcome == "collapsed" else f"detail={playing.outcome}"
+        detail = "collapsed" if making.outcome == "collapsed" else f"detail={making.outcome}"
         status = f"lifereview; fwd=miss; {detail}"
         if recording.entry is not None:
-            return _respond_with_clip(meter, recording.result(), playing.outcome, status, cache_control)
+            return _respond_with_clip(meter, recording.result(), making.outcome, status, cache_control)
         is_streaming = True
         return http.stream_recording(
             recording,
             audio_format,
             cache_status=status,
             cache_control=cache_control,
-            on_end=_once_streamed(playing, meter, leave),
+            on_end=_once_streamed(making, meter, leave),
         )
     finally:
         # A stream keeps its place until its last byte; `on_end` frees it.
@@ -82,11 +82,11 @@ def _respond_with_fallback(meter: Meter, entry: Entry) -> HttpResponseBase:
     return _respond_with_clip(meter, entry, FALLBACK, f"lifereview; fwd=miss; detail={FALLBACK}", http.NEVER)
 
 
-def _once_streamed(playing: Playing, meter: Meter, leave: Callable[[], None]) -> Callable[[], None]:
+def _once_streamed(making: ClipInTheMaking, meter: Meter, leave: Callable[[], None]) -> Callable[[], None]:
     def end() -> None:
-        entry = playing.recording.entry
-        has_failed = playing.recording.error is not None
-        meter.record("failed" if has_failed else playing.outcome, entry.size if entry else 0)
+        entry = making.recording.entry
+        has_failed = making.recording.error is not None
+        meter.record("failed" if has_failed else making.outcome, entry.size if entry else 0)
         leave()  # last: a process that ends flushes its counts once the waiting room is empty
 
     return end

@@ -75,12 +75,12 @@ class FallbackVoice:
             request = in_embedded_voice(job.request, listener_voice)
             if job.content_type == ContentType.RESPONSE:
                 before_start()
-                playing = self.generator.generate_privately(request)
+                making = self.generator.generate_privately(request)
             else:
                 instead = replace(job, request=request, newer_than=None, is_on_record=False)
-                playing = self.generator.generate(instead, before_start=before_start)
+                making = self.generator.generate(instead, before_start=before_start)
             release_connections()
-            return playing.recording.result()
+            return making.recording.result()
         except RequestRefused:  # such as a text that is not English, which the provider may speak later
             raise error from None
 

@@ -48,7 +48,7 @@ NOT_KEPT_SECONDS = 10  # how long a clip that no tier could store is not made ag
 
 
 @dataclass(frozen=True, slots=True)
-class Playing:
+class ClipInTheMaking:
     """A clip being made. `is_joined`: an earlier request started it."""
 
     recording: Recording
@@ -70,25 +70,27 @@ class Generator:
         self._lock = threading.Lock()
         self._recordings: dict[str, Recording] = {}
 
-    def generate(self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None) -> Playing:
+    def generate(
+        self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None
+    ) -> ClipInTheMaking:
         """Join the recording of this clip, or start it. Raises the remembered error of a text that failed."""
         # Read without the lock, because most requests join; `_start` looks again under it.
         joined = self._recordings.get(job.content_hash)
         if joined is not None:
-            return Playing(joined, is_joined=True)
+            return ClipInTheMaking(joined, is_joined=True)
         # Acquire the lease before `before_start` counts anything: a refused request is no generation.
         held = self._acquire(job)
         is_ours = False
         try:
             before_start()
-            playing = self._start(job.content_hash, partial(self._make, job, held))
-            is_ours = not playing.is_joined
-            return playing
+            making = self._start(job.content_hash, partial(self._make, job, held))
+            is_ours = not making.is_joined
+            return making
         finally:
             if held is not None and not is_ours:
                 self._release(held, held.remembers)  # nothing was tried, so the earlier error still holds
 
-    def generate_privately(self, request: SpeechRequest) -> Playing:
+    def generate_privately(self, request: SpeechRequest) -> ClipInTheMaking:
         """Speak a person's own words: never stored in a tier, shared or used as a key."""
         require_offered(request.model)
         nameless = uuid.uuid4().hex  # random, because no key may be made of the words
@@ -106,19 +108,19 @@ class Generator:
         self.synthesizer.record_unfinished()
 
     # --- recordings of this process -----------------------------------------------------------------------
-    def _start(self, name: str, make: Callable[[Recording], Entry]) -> Playing:
+    def _start(self, name: str, make: Callable[[Recording], Entry]) -> ClipInTheMaking:
         recording = Recording(make, on_end=partial(self._ended, name))
         with self._lock:  # of two threads that start the same clip, the first one's recording counts
             first = self._recordings.setdefault(name, recording)
         if first is not recording:
-            return Playing(first, is_joined=True)
+            return ClipInTheMaking(first, is_joined=True)
         try:
             recording.start()
         except RuntimeError as error:  # the system cannot start a thread
             self._ended(name)
             recording.set_exception(Busy())
             raise Busy from error
-        return Playing(recording, is_joined=False)
+        return ClipInTheMaking(recording, is_joined=False)
 
     def _ended(self, name: str) -> None:
         with self._lock:

@@ -218,7 +218,7 @@ class ArchiveReader:
         self._window = _Window(stream)
         self.head: ArchiveHead | None = None
         self.end_clips: int | None = None  # how many clips were written, as the end says
-        self.whole_until = 0  # the position after the last whole clip, or after the head
+        self.whole_until = 0  # bytes up to the end of the last whole clip, or of the head
         self._last_hash = ""
         self._last_refused = ""
 

@@ -29,7 +29,8 @@ from ttscache.models import (
 
 SUCCESSES_KEPT = timedelta(days=7)
 FAILURES_KEPT = timedelta(days=30)
-REMOVALS_KEPT = timedelta(days=7)  # processes look every few seconds; after a pause they compare their files
+# Processes read them every few seconds; one that was stopped for longer compares all its files instead.
+REMOVALS_KEPT = timedelta(days=7)
 REPLACED_KEPT = timedelta(days=30)  # twice as long as growth looks back
 BATCHES_KEPT = timedelta(days=30)  # far longer than any process retries a flush
 RUNS_KEPT = timedelta(days=30)

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import LessThan
 
 from ttscache.models import Clip, Lease, Pin, WarmItem, WarmRun
-from ttscache.renditions.irreplaceable import irreplaceable_clips, is_irreplaceable, models_to_keep
+from ttscache.renditions.irreplaceable import irreplaceable_clips, irreplaceable_condition, models_to_keep
 
 OUT_OF_USE_DAYS = 7  # after which a clip that was taken out of use is removed
 
@@ -42,7 +42,7 @@ def stale_lists(days: int, kept_models: Collection[str]) -> tuple[QuerySet[Clip]
 def held_though_stale(days: int, kept_models: Collection[str]) -> QuerySet[Clip]:
     """Clips that are old enough to be stale but stay: pinned, or irreplaceable."""
     return Clip.objects.filter(_last_requested_before(days)).filter(
-        _is_held() | is_irreplaceable(kept_models)
+        _is_held() | irreplaceable_condition(kept_models)
     )
 
 
@@ -57,7 +57,7 @@ def held_irreplaceable_clips() -> QuerySet[Clip]:
 
 
 def _unprotected(clips: QuerySet[Clip], kept_models: Collection[str]) -> QuerySet[Clip]:
-    return _unclaimed(clips).filter(~is_irreplaceable(kept_models))
+    return _unclaimed(clips).filter(~irreplaceable_condition(kept_models))
 
 
 def _unclaimed(clips: QuerySet[Clip]) -> QuerySet[Clip]:

@@ -86,7 +86,7 @@ class PruneRun(models.Model):
     freed_bytes = models.BigIntegerField(default=0)
     remake_cost_microusd = models.BigIntegerField(default=0)
     kept_back = models.IntegerField(default=0)
-    # Removes clips that cannot be bought again, after staff typed their count. `days` then has no meaning.
+    # Removes clips that cannot be made again, after staff typed their count. `days` then has no meaning.
     is_of_irreplaceable = models.BooleanField(default=False, db_default=False)
 
     class Meta:

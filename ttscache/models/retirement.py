@@ -1,4 +1,4 @@
-"""ModelNotice: the day on which a speech service retires a model, and models that it no longer has."""
+"""ModelNotice: the day on which a provider retires a model, and models that it no longer has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ModelNoticeQuerySet(models.QuerySet["ModelNotice"]):
 
 
 class ModelNotice(models.Model):
-    """One model of one speech service.
+    """One model of one provider.
 
     `service` is a fingerprint of address and key. Other settings have other rows, so new settings do not
     inherit an earlier service's refusals, and hosts with different settings do not disturb each other.

@@ -76,7 +76,7 @@ def refused_because() -> Alert.Kind | None:
     return refused if refused and ("ok" not in last or last["ok"] < last[refused]) else None
 
 
-def look() -> None:
+def check_alerts() -> None:
     """Open and resolve alerts, and mail staff about them. Raises Error.
 
     Call it under a lease, one caller at a time over all hosts; see tasks.look_for_trouble.

@@ -142,7 +142,7 @@ def _task_cluster() -> str:
 def _provider_settings() -> str:
     if problem := problem_with_settings():
         raise _NotReadyError(problem)
-    return f"{conf().provider}, {conf().house_model}"
+    return f"{conf().provider}, {conf().model_by_settings}"
 
 
 def _speaking() -> str:

@@ -15,12 +15,12 @@ from ttscache.token_usage import TokenUsage
 
 
 class Provider(Protocol):
-    """A speech service.
+    """A service that speaks, or the embedded voice.
 
     `can_speak` says whether the request's model belongs to it. `parts` cuts a text that is too long for one
     call at the ends of sentences, and raises RequestRefused for a text that no call can speak. `streams` says
     whether `speak` yields useful chunks before the clip is whole. `is_well` looks whether calls may succeed;
-    it must cost nothing and never raise. `rehearse` loads what the first call needs, without a call.
+    it must cost nothing and never raise. `preload` loads what the first call needs, without a call.
 
     `speak` makes one call. It yields the clip in order, in the format of the request. It raises a
     ProviderError or TextRefused; the chunks before that are then useless. A provider that charges by tokens
@@ -37,6 +37,6 @@ class Provider(Protocol):
 
     def is_well(self) -> bool: ...
 
-    def rehearse(self) -> None: ...
+    def preload(self) -> None: ...
 
     def speak(self, request: SpeechRequest) -> Generator[bytes, None, TokenUsage | None]: ...

@@ -14,7 +14,7 @@ from ttscache.token_usage import TokenUsage
 
 
 class ProviderByModel:
-    """Hands each request to the first provider that can speak it. `is_well` and `rehearse` ask the first."""
+    """Hands each request to the first provider that can speak it. `is_well` and `preload` ask the first."""
 
     def __init__(self, providers: Sequence[Provider]) -> None:
         self._providers = providers
@@ -32,8 +32,8 @@ class ProviderByModel:
     def is_well(self) -> bool:
         return self._providers[0].is_well()
 
-    def rehearse(self) -> None:
-        self._providers[0].rehearse()
+    def preload(self) -> None:
+        self._providers[0].preload()
 
     def speak(self, request: SpeechRequest) -> Generator[bytes, None, TokenUsage | None]:
         return self._speaker(request).speak(request)

@@ -86,7 +86,7 @@ class EmbeddedProvider:
     def is_well(self) -> bool:
         return True
 
-    def rehearse(self) -> None:
+    def preload(self) -> None:
         for name in ("hibari", "onnxruntime"):  # together they take most of a second
             import_module(name)
 

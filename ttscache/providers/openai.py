@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REHEARSED = SpeechRequest(text="Is everybody there?", voice="nova", model="tts-1")
+PRELOAD_REQUEST = SpeechRequest(text="Is everybody there?", voice="nova", model="tts-1")
 
 CHARACTERS_A_SECOND = 100  # each 100 characters of text add a second to the deadline
 MOST_BYTES_A_CHARACTER = 16_000  # three characters a second, uncompressed: slower than any voice
@@ -50,7 +50,7 @@ class OpenAIProvider:
     """A service at `base_url`, or OpenAI if it is empty.
 
     `first_byte_seconds` limits the wait for sound, `timeout_seconds` (plus 1 s for each 100 characters) the
-    whole call, from the connection to the last byte. `rehearses` is the model that `rehearse` prepares for.
+    whole call, from the connection to the last byte. `preloads` is the model that `preload` prepares for.
     """
 
     name = "openai"
@@ -62,13 +62,13 @@ class OpenAIProvider:
         base_url: str = "",
         first_byte_seconds: float = 10.0,
         timeout_seconds: float = 30.0,
-        rehearses: str = "",
+        preloads: str = "",
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
         self._first_byte_seconds = min(first_byte_seconds, timeout_seconds)
         self._timeout_seconds = timeout_seconds
-        self._rehearses = rehearses
+        self._preloads = preloads
         self._connections = Connections(self._client_with)
         self._vendor = Vendor()
         self._realtime = RealtimeVoice(
@@ -89,15 +89,17 @@ class OpenAIProvider:
             http_client=DefaultHttpx2Client(verify=trusted_certificates(), **how),
         )
 
-    def rehearse(self) -> None:
+    def preload(self) -> None:
         """Make a call without a network, so that the library does its lazy loading now."""
-        if is_realtime(self._rehearses):
-            self._realtime.rehearse()
-        import httpcore2  # noqa: F401 - the rehearsal itself does not load the network
+        if is_realtime(self._preloads):
+            self._realtime.preload()
+        import httpcore2  # noqa: F401 - the call below does not load the network
         import httpx2
 
         nobody = httpx2.MockTransport(lambda _: httpx2.Response(200, content=b"."))
-        with self._request(self._client_with(transport=nobody).audio.speech, REHEARSED, "mp3") as response:
+        with self._request(
+            self._client_with(transport=nobody).audio.speech, PRELOAD_REQUEST, "mp3"
+        ) as response:
             response.read()
 
     def can_speak(self, request: SpeechRequest) -> bool:

@@ -122,7 +122,7 @@ class RealtimeVoice:
         _check_speed(request)
         return [replace(request, text=part) for part in sound.split_text(request.text, PART_CHARACTERS)]
 
-    def rehearse(self) -> None:
+    def preload(self) -> None:
         """Load the libraries of the first call, without a call."""
         import websockets.sync.client  # noqa: F401
 
@@ -146,7 +146,7 @@ class RealtimeVoice:
         _check_speed(request)
         call = _Call(request)
         total_seconds = self._timeout_seconds + len(request.text) / CHARACTERS_A_SECOND
-        self.rehearse()  # before the deadline starts
+        self.preload()  # before the deadline starts
         try:
             with (
                 Deadline(self._first_byte_seconds, total_seconds) as deadline,

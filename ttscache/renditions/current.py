@@ -2,7 +2,7 @@
 
 One query reads the renditions of all voices. A process remembers the answer for REMEMBERED_SECONDS, and
 housekeeping refreshes it every other second in a web process, so that a request for free text needs no query
-for it. Code that lists texts with their clips reads the renditions anew, once, with `playing`.
+for it. Code that lists texts with their clips reads the renditions anew, once, with `fixed_renditions`.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _remember(found: Renditions) -> Renditions:
 
 
 @contextmanager
-def playing(renditions: Renditions | None = None) -> Iterator[Renditions]:
+def fixed_renditions(renditions: Renditions | None = None) -> Iterator[Renditions]:
     """Fix the renditions within the block: the given ones, or those that one query finds now.
 
     A switch by another process then cannot mix two renditions in one answer. Raises Error.

@@ -21,8 +21,6 @@ from ttscache.renditions import retirement
 if TYPE_CHECKING:
     from ttscache.tiers import Entry
 
-KEPT_DAYS = 60  # a clip is irreplaceable from this many days before its model is switched off
-
 
 def models_to_keep() -> frozenset[str]:
     """The models whose clips are irreplaceable. A few quick queries. Raises Error."""
@@ -50,10 +48,10 @@ def _kept_among(models: Collection[str]) -> frozenset[str]:
 
 
 def _is_not_to_be_lost(model: str) -> bool:
-    return retirement.is_retired(model) or retirement.retires_soon(model, days=KEPT_DAYS)
+    return retirement.is_retired(model) or retirement.retires_soon(model)
 
 
-def is_irreplaceable(kept_models: Collection[str] | None = None) -> Q:
+def irreplaceable_condition(kept_models: Collection[str] | None = None) -> Q:
     """A condition for clips of these models that have bytes, good or damaged. Raises Error.
 
     `kept_models` saves the queries of `models_to_keep` if the caller has its result. Clips that may quote a
@@ -70,16 +68,14 @@ def is_irreplaceable(kept_models: Collection[str] | None = None) -> Q:
 
 def irreplaceable_clips() -> QuerySet[Clip]:
     """Clips that no prune may remove, because they cannot be made again. Raises Error."""
-    return Clip.objects.filter(is_irreplaceable())
+    return Clip.objects.filter(irreplaceable_condition())
 
 
-def has_to_be_kept(clip: Clip) -> bool:
-    """Whether this clip is irreplaceable; `is_irreplaceable` for a clip in hand. Raises Error."""
-    is_adopted = clip.adopted_at is not None
-    is_private = clip.content_type == ContentType.RESPONSE or (
-        is_adopted and clip.content_type == ContentType.ANALYSIS and not clip.is_shareable
-    )
-    return not is_private and clip.model in models_to_keep()
+def is_irreplaceable(clip: Clip) -> bool:
+    """Whether nothing may remove this clip automatically, even if it has lost its bytes. Raises Error."""
+    if clip.model not in models_to_keep():
+        return False
+    return not Clip.objects.filter(may_quote_a_person(), pk=clip.pk).exists()
 
 
 def retired_among(models: Iterable[str]) -> frozenset[str]:
@@ -93,17 +89,17 @@ def cannot_be_made_again(clip: Clip) -> bool:
 
 
 def _models_of_another_address(on_record: Iterable[str]) -> frozenset[str]:
-    """OpenAI's retiring models, on a site that has since moved to another vendor.
+    """OpenAI's retiring models, on a site that has since moved to another provider.
 
     A clip records its model, but not the address that made it. So a model with an OpenAI name is taken for
-    OpenAI's own, unless the site speaks with it now, because then the new vendor offers it under that name.
+    OpenAI's own, unless the site speaks with it now, because then the new provider offers it under that name.
     """
     if models_list.is_openai(conf().openai_base_url):
         return frozenset()
-    soon = _today() + timedelta(days=KEPT_DAYS)
+    soon = _today() + timedelta(days=retirement.AHEAD_DAYS)
     announced = {model: models_list.announced_shutdown(model, base_url="") for model in on_record}
     return frozenset(
-        model for model, day in announced.items() if day and day <= soon and model != conf().house_model
+        model for model, day in announced.items() if day and day <= soon and model != conf().model_by_settings
     )
 
 

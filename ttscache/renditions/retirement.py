@@ -29,7 +29,8 @@ from ttscache.speech import EMBEDDED_MODEL, VoiceRendition
 
 logger = logging.getLogger(__name__)
 
-AHEAD_DAYS = 60  # staff are told this long ahead, and clips are irreplaceable from then on
+# A model retires soon from this many days before its shutdown. Staff are told; its clips are irreplaceable.
+AHEAD_DAYS = 60
 LIST_SECONDS = 10.0  # timeout for the provider's list of models
 SWITCH_PATIENCE = timedelta(days=1)  # a switch that takes longer is stuck
 

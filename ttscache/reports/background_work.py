@@ -12,7 +12,7 @@ from django_q.models import Failure
 
 from ttscache.models import Clip, LastProviderOutcome, Spending, WarmItem, WarmRun, has_audio
 from ttscache.monitoring.inventory import tasks_waiting
-from ttscache.reports.requests import RequestFigures
+from ttscache.reports.hit_rates import RequestFigures
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import missing_clips
 from ttscache.warming.retry_limit import exhausted_clips

@@ -14,8 +14,8 @@ from ttscache.renditions.retirement import ModelOutlook
 from ttscache.reports.action_items import action_items
 from ttscache.reports.background_work import ProviderStatus, RunProgress, WorkQueue, provider, queue, runs
 from ttscache.reports.costs import Money, money
+from ttscache.reports.hit_rates import RequestFigures, is_anything_counted, request_figures
 from ttscache.reports.most_heard import MostHeard, most_heard
-from ttscache.reports.requests import RequestFigures, is_anything_counted, request_figures
 from ttscache.reports.retirements import ending_models
 from ttscache.reports.scope import Scope
 from ttscache.reports.storage import (

@@ -23,7 +23,7 @@ from ttscache.monitoring.alerts import STORAGE_SHARE
 from ttscache.renditions import retirement
 from ttscache.renditions.irreplaceable import irreplaceable_clips
 from ttscache.reports.cached import remembered
-from ttscache.reports.requests import tone_of
+from ttscache.reports.hit_rates import tone_of
 from ttscache.reports.scope import DAY, Scope
 
 COVERAGE_TARGET = 100.0  # percent

@@ -12,7 +12,7 @@ from django.db.models import Sum
 
 from ttscache.models import PlaybackStart
 from ttscache.reports.cached import rows_in
-from ttscache.reports.requests import ByLatency
+from ttscache.reports.hit_rates import ByLatency
 from ttscache.reports.scope import Scope
 
 

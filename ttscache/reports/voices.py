@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet, Sum
 from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.models import Clip, ContentType, Pin, Rendition
-from ttscache.renditions.current import live_rendition, playing
+from ttscache.renditions.current import fixed_renditions, live_rendition
 from ttscache.renditions.retirement import (
     can_still_be_made,
     days_left,
@@ -86,12 +86,12 @@ class VoiceCandidate:
         return all(clip.is_ready for clip in self.samples)
 
 
-@playing()  # reads the renditions anew: this process may remember old ones
+@fixed_renditions()  # reads the renditions anew: this process may remember old ones
 def listener_voices() -> list[ListenerVoice]:
     return [listener_voice(name) for name in conf().listener_voices]
 
 
-@playing()
+@fixed_renditions()
 def listener_voice(name: str) -> ListenerVoice:
     rows = Rendition.objects.filter(listener_voice=name)
     live = live_rendition(name)
@@ -116,12 +116,12 @@ def models_to_choose() -> list[str]:
     given = conf()
     if not given.openai_api_key:
         return [EMBEDDED_MODEL]
-    known = dict.fromkeys([given.house_model, *given.prices, *TOKEN_PRICES, *offered_speech_models()])
+    known = dict.fromkeys([given.model_by_settings, *given.prices, *TOKEN_PRICES, *offered_speech_models()])
     offered = (each.model for each in outlooks(known) if not each.is_retired)
     return [*(model for model in offered if model != EMBEDDED_MODEL), EMBEDDED_MODEL]
 
 
-@playing()
+@fixed_renditions()
 def candidates(listener_voice: str, model: str) -> list[VoiceCandidate]:
     """Every voice of this model, with its samples. Three queries."""
     live = live_rendition(listener_voice)

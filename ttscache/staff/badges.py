@@ -86,6 +86,10 @@ def badges_of(clips: Iterable[Clip]) -> dict[str, Badge]:
 
 
 def _badge_of_missing(item: WarmItem) -> Badge:
+    """The badge of a clip outside its run. A queued clip counts as being made: staff need not do anything.
+
+    Within its run it is "Waiting" (ITEM_BADGES), because there staff see which clips have their turn.
+    """
     if item.state == WarmItem.State.FAILED:
         return replace(FAILED, note=item.reason or "The clip could not be made.")
     is_open = item.state in (WarmItem.State.QUEUED, WarmItem.State.MAKING)

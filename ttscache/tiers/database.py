@@ -19,9 +19,9 @@ from ttscache.tiers.records import (
     forget_audio,
     forget_damaged_audio,
     kept_clip,
+    location_columns,
     mark_moved,
     mark_stored,
-    place,
     record_for,
 )
 
@@ -99,4 +99,4 @@ class DatabaseTier:
             unique_fields=["cache"],
             update_fields=["file_data", "file_size", "created_at"],
         )
-        return place(PermanentStore.DATABASE, encoding=encoding, stored_size=len(kept))
+        return location_columns(PermanentStore.DATABASE, encoding=encoding, stored_size=len(kept))

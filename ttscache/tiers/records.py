@@ -52,7 +52,7 @@ def record_for(entry: Entry) -> Clip:
     return clip
 
 
-def place(
+def location_columns(
     store: PermanentStore, *, encoding: str, stored_size: int, name: str | None = None
 ) -> dict[str, Any]:
     """Values of the columns that say where a clip's bytes are."""

@@ -26,7 +26,7 @@ from ttscache.audio import FORMATS
 from ttscache.connections import release_connections
 from ttscache.errors import TierError
 from ttscache.models import Clip, PermanentStore, Pin
-from ttscache.renditions.irreplaceable import cannot_be_made_again, has_to_be_kept
+from ttscache.renditions.irreplaceable import cannot_be_made_again, is_irreplaceable
 from ttscache.tiers import PRIVATE, PUBLIC, Entry, bucket_marker, deletion_queue
 from ttscache.tiers.bucket import Bucket
 from ttscache.tiers.compression import Damaged, packed, unpacked
@@ -36,9 +36,9 @@ from ttscache.tiers.records import (
     forget_audio,
     forget_damaged_audio,
     kept_clip,
+    location_columns,
     mark_moved,
     mark_stored,
-    place,
     record_for,
 )
 
@@ -85,7 +85,9 @@ class StorageTier:
             name, content, encoding = self._packed(entry)
             self._upload(name, content, entry)
             with transaction.atomic():
-                where = place(PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name)
+                where = location_columns(
+                    PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name
+                )
                 mark_stored(record_for(entry), entry, where)
             self.sweep_if_possible(limit=10)
 
@@ -144,7 +146,9 @@ class StorageTier:
             # Read back first: the other copy is deleted once the record names this one.
             if self.bucket.get(name) != content:
                 raise TierError("The object storage gives back other bytes than it was given.")
-            where = place(PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name)
+            where = location_columns(
+                PermanentStore.STORAGE, encoding=encoding, stored_size=len(content), name=name
+            )
             with transaction.atomic():
                 return mark_moved(clip, where)
 
@@ -232,15 +236,17 @@ class StorageTier:
             return False
         stored_size = clip.stored_size or clip.audio_file_size or 0
         with transaction.atomic():
-            where = place(PermanentStore.STORAGE, encoding=clip.encoding, stored_size=stored_size, name=new)
+            where = location_columns(
+                PermanentStore.STORAGE, encoding=clip.encoding, stored_size=stored_size, name=new
+            )
             return mark_moved(clip, where)
 
     def _forget(self, clip: Clip, *, is_there: bool) -> bool:
         with transaction.atomic():
             is_forgotten = forget_damaged_audio(clip)
-            # An adopted object is the only copy, and some clips cannot be bought again. Such an object stays,
+            # An adopted object is the only copy, and some clips cannot be made again. Such an object stays,
             # although it is damaged, until the clip is made again.
-            if is_forgotten and is_there and clip.adopted_at is None and not has_to_be_kept(clip):
+            if is_forgotten and is_there and clip.adopted_at is None and not is_irreplaceable(clip):
                 deletion_queue.schedule(_name_of(clip))
             return is_forgotten
 
@@ -283,7 +289,7 @@ def _name_of(clip: Clip) -> str:
 def _is_still_named(name: str) -> bool:
     """Whether the record of an adopted or irreplaceable clip names this damaged object, so that it stays."""
     named = Clip.objects.filter(audio_file_path=name).defer("waveform")
-    return any(clip.adopted_at is not None or has_to_be_kept(clip) for clip in named)
+    return any(clip.adopted_at is not None or is_irreplaceable(clip) for clip in named)
 
 
 def _is_audible(content_hash: str) -> bool:

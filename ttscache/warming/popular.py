@@ -60,7 +60,7 @@ def make_popular() -> WarmRun | None:
 @transaction.atomic
 def _make(texts: list[PopularReflection]) -> WarmRun | None:
     renditions = [live_rendition(voice) for voice in conf().listener_voices]
-    # A pending rendition needs them too by the time it takes over.
+    # A pending rendition must have these clips before it takes over.
     renditions += [row.spec for row in Rendition.objects.pending().order_by("pk")]
     specs = [
         ClipSpec(rendition.request(reflection.text), ContentType.ANALYSIS)

@@ -3,8 +3,8 @@
 Each installation records its settings and follows them only when they differ from that record. So a restart
 does not undo a choice by staff, and a host that restarts with old settings does not undo newer ones.
 
-A new installation is followed too, with one exception: if another running installation has had the same
-settings for longer than a third one has had other ones, then this is a host with old settings.
+A new installation is followed too, unless its settings are old ones. They are old if a running installation
+has them already, and another running one has changed to other settings since.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Command(BaseCommand):
         supervisor = Supervisor(
             [
                 Child("The web server", [sys.executable, "-m", *gunicorn]),
-                Child("The task cluster", cluster, Heart(), niceness=CLUSTER_NICENESS),
+                Child("The task cluster", cluster, ClusterWatch(), niceness=CLUSTER_NICENESS),
             ],
             stopping_mark=settings.VAR_DIR / f"stopping-{os.getpid()}",
             ends_with_parent=end_with_parent,
@@ -145,7 +145,7 @@ def _problem_with_port() -> OSError | None:
     return None
 
 
-class Heart:
+class ClusterWatch:
     """Queues a heartbeat now and then, and reports whether this host's cluster still runs them."""
 
     def __init__(self) -> None:

@@ -74,7 +74,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Unknown voice {unknown[0]!r}. Listener voices: {', '.join(conf().listener_voices)}."
             )
-        planned = warming.plan(publishing.live_clips(voices))
+        planned = warming.plan(publishing.live_journeys_clips(voices))
         self._tell(planned, voices)
         if dry_run or verbosity >= 2:
             self._list(planned.missing)

@@ -110,7 +110,7 @@ class TestLexiconPages:
         assert "changes 2 clips in 1 text. The new audio is ready." in page
         admin_client.post(admin_address(entry, "delete"), YES | {"post": "yes"})
         assert not Pronunciation.objects.exists()
-        assert not heard_question.has_changes
+        assert not heard_question.differs_from_live
 
     def test_the_page_of_a_lexicon_entry_shows_its_texts_and_makes_clips_after_confirmation(
         self, admin_client, entry, paid_voice

@@ -63,7 +63,9 @@ def publish_words(narrative: Narrative, text: str) -> Publication:
 
 
 def make_audio(publication: Publication) -> None:
-    Clip.objects.record_all([wanted.speech for wanted in publishing.clips_of(publication)], "question")
+    Clip.objects.record_all(
+        [wanted.speech for wanted in publishing.publication_clips(publication)], "question"
+    )
     Clip.objects.update(stored_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
 
 
@@ -84,7 +86,7 @@ class TestDeletedTexts:
 
     def test_a_deleted_text_is_not_made_ahead(self, heard_journey, heard_question):
         delete_narratives([heard_question])
-        assert "Where did it begin?" not in [each.speech.text for each in publishing.live_clips()]
+        assert "Where did it begin?" not in [each.speech.text for each in publishing.live_journeys_clips()]
 
     def test_a_deleted_text_is_in_no_export(self, heard_journey, heard_question):
         delete_narratives([heard_question])
@@ -192,10 +194,12 @@ class TestRestoring:
         publication = publish_words(heard_question, "Anything else?")
         publishing.publish(heard_journey.narratives.all())
         delete_narratives([heard_question])
-        assert {each.speech.text for each in publishing.clips_of(heard_journey.waiting)} == {"Come in."}
+        assert {each.speech.text for each in publishing.publication_clips(heard_journey.waiting)} == {
+            "Come in."
+        }
         restore_narratives([heard_question])
         assert heard_journey.waiting.pk != publication.pk
-        assert len(publishing.clips_of(heard_journey.waiting)) == 2 * len(conf().listener_voices)
+        assert len(publishing.publication_clips(heard_journey.waiting)) == 2 * len(conf().listener_voices)
 
     def test_a_restored_text_published_over_meanwhile_is_a_draft(self, heard_journey, heard_question):
         Narrative.objects.filter(slug__in=["intro", "question"]).update(text="Come in.")
@@ -206,7 +210,11 @@ class TestRestoring:
         (back,) = restore_narratives([heard_question])
         back.refresh_from_db()
         assert back.live is not None
-        assert (back.live.text, back.pending, back.is_ahead) == ("Where did it begin?", None, True)
+        assert (back.live.text, back.pending, back.has_unpublished_changes) == (
+            "Where did it begin?",
+            None,
+            True,
+        )
 
     def test_a_restored_text_whose_name_is_taken_gets_a_number(self, heard_journey, heard_question):
         delete_narratives([heard_question])

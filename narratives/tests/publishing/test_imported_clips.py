@@ -56,13 +56,13 @@ def test_a_version_that_waits_goes_live_once_an_archive_brings_its_clips(
     (publication,) = publishing.publish([heard_question])
     assert publication.state == Publication.State.WAITING
 
-    half, whole = publishing.clips_of(publication)[:1], publishing.clips_of(publication)
+    half, whole = publishing.publication_clips(publication)[:1], publishing.publication_clips(publication)
     import_clips(half, tmp_path / "half.tar")
     assert NEW not in dict(heard())
     import_clips(whole, tmp_path / "whole.tar")
     assert (NEW, True) in heard()
     publication.refresh_from_db()
-    assert publication.state == Publication.State.LIVE
+    assert publication.state == Publication.State.PUBLISHED
 
 
 def test_a_voice_that_is_prepared_takes_over_once_an_archive_brings_its_clips(

@@ -44,7 +44,7 @@ def test_a_lexicon_change_marks_texts_as_changed_and_changes_nothing_for_listene
 ) -> None:
     before = heard()
     publishing.sync_pins()
-    assert (question.has_changes, question.is_ahead, heard()) == (True, True, before)
+    assert (question.differs_from_live, question.has_unpublished_changes, heard()) == (True, True, before)
     drafts = Pin.objects.filter(reason=Pin.Reason.DRAFT).values_list("content_hash", flat=True)
     assert question.draft_speech("nova").content_hash in drafts
 
@@ -80,4 +80,4 @@ def test_a_lexicon_entry_of_one_voice_changes_only_that_voice(question: Narrativ
 def test_texts_without_the_word_are_not_published_again(question: Narrative) -> None:
     Pronunciation.objects.create(word="Niamh", say_as="Neev")
     assert publishing.publish_sounds() == []
-    assert not question.has_changes
+    assert not question.differs_from_live

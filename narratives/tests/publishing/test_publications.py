@@ -80,7 +80,7 @@ def test_an_edit_is_a_draft_that_listeners_do_not_hear(question: Narrative) -> N
     publishing.sync_pins()
 
     assert heard() == before
-    assert question.has_changes
+    assert question.differs_from_live
     assert hashes("draft") == {question.draft_speech(voice).content_hash for voice in ("nova", "onyx")}
 
 
@@ -204,7 +204,7 @@ class TestVersionsThatWaitForAudio:
         publishing.activate_ready_publications()
 
         assert heard()["narratives"][4]["text"] == "First thoughts?"
-        assert Narrative.objects.get(pk=question.pk).has_changes
+        assert Narrative.objects.get(pk=question.pk).differs_from_live
 
     def test_publishing_the_live_words_cancels_the_waiting_version(self, question: Narrative) -> None:
         old = question.text
@@ -229,7 +229,7 @@ class TestVersionsThatWaitForAudio:
         run.items.update(state="failed", reason="Busy.")
         with transaction.atomic():
             warming.settle(run)
-        publishing.make(publication)
+        publishing.make_publication_clips(publication)
 
         again = WarmRun.objects.active().get(scope=publication.scope)
         assert again.items.filter(state="queued").count() == 2

@@ -34,12 +34,12 @@ def test_the_page_of_a_renamed_journey_shows_the_run_of_its_waiting_version(wait
 
 def test_asking_again_for_the_version_of_a_renamed_journey_joins_its_run(waiting: Publication) -> None:
     run = WarmRun.objects.get()
-    assert publishing.make(waiting) == run
+    assert publishing.make_publication_clips(waiting) == run
     assert WarmItem.objects.count() == 2
 
 
 def test_a_joined_run_is_shown_under_the_new_name_of_its_journey(waiting: Publication) -> None:
-    publishing.make(waiting)
+    publishing.make_publication_clips(waiting)
     assert WarmRun.objects.get().label == "your-story, publication 2"
 
 

@@ -15,9 +15,9 @@ from ttscache.admin.dashboard import charts
 from ttscache.admin.dashboard.links import as_parameter, list_of, of_step, spending_list, usage_list
 from ttscache.models import ContentType
 from ttscache.reports.background_work import CLASSES, LATELY
+from ttscache.reports.hit_rates import Kind, Source
 from ttscache.reports.most_heard import Heard
 from ttscache.reports.report import Report
-from ttscache.reports.requests import Kind, Source
 from ttscache.reports.scope import HOUR, Scope
 from ttscache.staff.clip_widgets import player
 from ttscache.staff.wording import OUTCOMES, price

@@ -14,8 +14,8 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from ttscache.adoption import TABLES, plan
 from ttscache.adoption.operations import AdoptTables
+from ttscache.adoption.plan_types import AdoptionPlan, CannotAdopt
 from ttscache.adoption.public_roles import close_public_roles
-from ttscache.adoption.steps import AdoptionPlan, CannotAdopt
 
 ADOPTION = ("ttscache", "0002_align")
 LOCK = 6_470_231_987  # an arbitrary key for PostgreSQL's advisory locks

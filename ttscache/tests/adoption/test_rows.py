@@ -13,7 +13,7 @@ from django.db import connections, transaction
 from harness.earlier_databases import BARE, ON_SUPABASE, Found, add_clip, add_file
 from harness.postgres import PostgresServer
 from ttscache.adoption import plan
-from ttscache.adoption.steps import AdoptionPlan, CannotAdopt
+from ttscache.adoption.plan_types import AdoptionPlan, CannotAdopt
 
 pytestmark = pytest.mark.any_database
 

@@ -32,7 +32,7 @@ from ttscache.errors import (
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 from ttscache.models import BudgetDay, Clip, DailyRequests, LastProviderOutcome, Pin, Spending, Usage
 from ttscache.renditions.current import request_for
-from ttscache.reports.requests import Rate
+from ttscache.reports.hit_rates import Rate
 from ttscache.speech import SpeechRequest
 from ttscache.wiring import speech_cache
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from harness.clips import hum, speech, spoken
 from harness.fake_voice import FakeVoice, free_ledger
 from harness.statements import recorded_statements
-from ttscache.cache import GenerationJob, Hit, Playing, SpeechCache
+from ttscache.cache import ClipInTheMaking, GenerationJob, Hit, SpeechCache
 from ttscache.coordination import hosts
 from ttscache.coordination.leases import Leases, end_cooldowns
 from ttscache.errors import (
@@ -127,8 +127,8 @@ def test_a_clip_made_by_another_host_is_stored_in_the_local_tiers(
     play(another, speech())
 
     # This host looked before the other one stored the clip, so it acquires the lease and then finds it.
-    playing = cache.generate(GenerationJob(speech(), "question"))
-    playing.recording.result()
+    making = cache.generate(GenerationJob(speech(), "question"))
+    making.recording.result()
     assert all(tier.get(speech().content_hash) for tier in cache.tiers.local)
     assert len(voice.calls) == 1
 
@@ -148,7 +148,7 @@ def test_a_clip_that_only_this_host_has_is_promoted_without_a_call(
 def test_a_request_during_a_generation_joins_it(cache: SpeechCache, voice: FakeVoice) -> None:
     voice.may_go_on.clear()
     first, second = (cache.get_or_generate(GenerationJob(speech(), "question")) for _ in range(2))
-    assert isinstance(first, Playing) and isinstance(second, Playing)
+    assert isinstance(first, ClipInTheMaking) and isinstance(second, ClipInTheMaking)
     first.recording.wait_for_sound()
     voice.may_go_on.set()
 
@@ -265,7 +265,7 @@ def test_a_text_that_the_provider_refuses_is_not_offered_again(tmp_path: object)
             found = cache.get_or_generate(
                 GenerationJob(speech(), "question"), before_start=lambda: counted.append(1)
             )
-            assert isinstance(found, Playing)
+            assert isinstance(found, ClipInTheMaking)
             found.recording.result()
     assert (len(voice.calls), len(counted)) == (1, 1)
 
@@ -406,7 +406,7 @@ def test_a_throttle_stops_a_new_recording_but_never_a_joined_one(
     cache.get_or_generate(GenerationJob(speech(), "question"))
     joined = cache.get_or_generate(GenerationJob(speech(), "question"), before_start=refuse)
     voice.may_go_on.set()
-    assert isinstance(joined, Playing) and joined.is_joined
+    assert isinstance(joined, ClipInTheMaking) and joined.is_joined
 
 
 def test_a_generation_without_a_free_thread_is_tried_anew_by_the_next_request(
@@ -427,11 +427,11 @@ def test_a_process_that_ends_breaks_off_late_recordings_and_records_their_calls(
     cache: SpeechCache, voice: FakeVoice
 ) -> None:
     voice.may_go_on.clear()
-    playing = cache.generate(GenerationJob(speech(), "question"))
-    playing.recording.wait_for_sound()
+    making = cache.generate(GenerationJob(speech(), "question"))
+    making.recording.wait_for_sound()
     cache.finish_recordings(0.05)
     with pytest.raises(ProviderTimeout):
-        playing.recording.result()
+        making.recording.result()
     voice.may_go_on.set()
     cache.ledger.flush()
 

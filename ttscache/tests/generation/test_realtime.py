@@ -89,10 +89,10 @@ class TestClips:
         self, cache: SpeechCache, openai: OpenAIServer, audio_format: str
     ) -> None:
         openai.behave(gate_before_headers=True)
-        playing = cache.generate(GenerationJob(realtime_request(LONG, audio_format=audio_format), "question"))
+        making = cache.generate(GenerationJob(realtime_request(LONG, audio_format=audio_format), "question"))
         wait_until(lambda: len(openai.calls()) == PARTS_AT_ONCE, "so many parts at once")
         openai.release()
-        made = playing.recording.result()
+        made = making.recording.result()
 
         said = sorted((call.text for call in openai.calls()), key=LONG.index)
         assert " ".join(said) == LONG and len(said) == 6
@@ -171,9 +171,9 @@ class TestRewordedClips:
         openai.behave(fault="reword")
         words = "My secret was a canary."
         with caplog.at_level(logging.DEBUG):
-            playing = cache.generate_privately(realtime_request(words))
+            making = cache.generate_privately(realtime_request(words))
             with pytest.raises(Reworded) as raised:
-                playing.recording.result()
+                making.recording.result()
         assert "canary" not in caplog.text + str(raised.value) + repr(raised.value)
         assert not Clip.objects.exists() and not Lease.objects.exists()
 

@@ -1,4 +1,4 @@
-"""Clips that cannot be bought again are never removed automatically; other clips are removed as usual."""
+"""Clips that cannot be made again are never removed automatically; other clips are removed as usual."""
 
 from __future__ import annotations
 

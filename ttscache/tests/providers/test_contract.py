@@ -46,7 +46,7 @@ def case(request: Any, openai: OpenAIServer) -> Case:
     speech = SpeechRequest(text=TEXT, voice=voice, model=model, audio_format="pcm")
     if model == EMBEDDED_MODEL:
         return Case(EmbeddedProvider(), speech)
-    return Case(OpenAIProvider(api_key="sk-of-a-test", base_url=openai.base_url, rehearses=model), speech)
+    return Case(OpenAIProvider(api_key="sk-of-a-test", base_url=openai.base_url, preloads=model), speech)
 
 
 def test_a_provider_speaks_only_its_own_models(case: Case) -> None:
@@ -91,8 +91,8 @@ def test_each_part_keeps_voice_speed_and_instructions_of_the_whole(case: Case) -
     assert case.provider.parts(request) == [request]
 
 
-def test_a_rehearsal_and_a_look_make_no_speech_call(case: Case, openai: OpenAIServer) -> None:
-    case.provider.rehearse()
+def test_preloading_and_looking_make_no_speech_call(case: Case, openai: OpenAIServer) -> None:
+    case.provider.preload()
     assert case.provider.is_well()
     assert openai.calls() == [] and openai.session_count() == 0
 

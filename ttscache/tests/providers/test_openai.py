@@ -50,9 +50,9 @@ def failure(voice: OpenAIProvider, speech: SpeechRequest | None = None) -> Speec
     return raised.value
 
 
-def test_an_openai_rehearsal_makes_no_call(openai: OpenAIServer) -> None:
+def test_preloading_the_openai_provider_makes_no_call(openai: OpenAIServer) -> None:
     voice = provider(openai)
-    voice.rehearse()
+    voice.preload()
     assert openai.calls() == []
     assert hear(voice)
 

@@ -98,8 +98,8 @@ def test_a_session_that_is_idle_for_long_is_closed(
     assert openai.session_count() == 2
 
 
-def test_a_realtime_rehearsal_makes_no_call(openai: OpenAIServer) -> None:
-    voice(openai).rehearse()
+def test_preloading_a_realtime_model_makes_no_call(openai: OpenAIServer) -> None:
+    voice(openai).preload()
     assert openai.calls() == []
 
 

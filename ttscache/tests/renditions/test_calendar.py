@@ -195,7 +195,7 @@ def test_a_retiring_model_from_forty_days_before_to_ten_days_after(diary: Diary,
         assert 'lifereview_model_shutdown_days{model="tts-1-hd"} 0.0' in diary.metrics[left]
         assert 'lifereview_model_retired{model="tts-1-hd"} 1.0' in diary.metrics[left]
     assert Clip.objects.with_audio().filter(content_text=KEPT).exists()
-    # Each night's prune leaves what cannot be bought again, and removes what can, on the first night.
+    # Each night's prune leaves what cannot be made again, and removes what can, on the first night.
     assert len(diary.old_clips) == 51
     assert set(map(frozenset, diary.old_clips.values())) == {frozenset({MODEL})}
     assert Clip.objects.with_audio().filter(content_text=OLD, model=MODEL).exists()

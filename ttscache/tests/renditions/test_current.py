@@ -9,9 +9,9 @@ from django.db import OperationalError
 from ttscache.models import Rendition
 from ttscache.renditions import current
 from ttscache.renditions.current import (
+    fixed_renditions,
     forget_renditions,
     live_rendition,
-    playing,
     refresh_renditions,
     request_for,
 )
@@ -75,7 +75,7 @@ def test_a_process_rereads_renditions_after_some_seconds(monkeypatch: pytest.Mon
 def test_one_listing_uses_one_reading_of_the_renditions(django_assert_num_queries: Any) -> None:
     live_rendition("nova")
     go_live()
-    with django_assert_num_queries(1), playing():
+    with django_assert_num_queries(1), fixed_renditions():
         assert live_rendition("nova") == MARIN
         Rendition.objects.none().update(state="past")
         refreshed = threading.Thread(target=current._remember, args=({},))

@@ -139,9 +139,9 @@ class TestPartsAndFollowers:
         voice = FakeVoice(errors=[ModelRetired(MODEL)] * 10)
         cache = speech_cache()
         cache.generator.synthesizer = Synthesizer(voice, cache.ledger, Budget(5.0))
-        playing = cache.generate(GenerationJob(speech(LONG), "question", parts_at_once=1))
+        making = cache.generate(GenerationJob(speech(LONG), "question", parts_at_once=1))
         with pytest.raises(ModelRetired):
-            playing.recording.result()
+            making.recording.result()
         assert len(voice.calls) == 1
         assert [day.committed_microusd for day in BudgetDay.objects.all()] == [0]
 
@@ -150,13 +150,13 @@ class TestPartsAndFollowers:
         cache = speech_cache()
         cache.generator.synthesizer = Synthesizer(voice, cache.ledger, Budget(5.0))
         voice.may_go_on.clear()
-        playing = cache.generate(GenerationJob(speech(LONG), "question", parts_at_once=1))
+        making = cache.generate(GenerationJob(speech(LONG), "question", parts_at_once=1))
         while not voice.calls:
             threading.Event().wait(0.01)
         note_gone(MODEL)
         voice.may_go_on.set()
         with pytest.raises(ModelRetired):
-            playing.recording.result()
+            making.recording.result()
         assert len(voice.calls) == 1
 
     def test_followers_learn_that_the_model_is_retired(self) -> None:

@@ -13,8 +13,8 @@ from ttscache.conf import conf
 from ttscache.models import Alert, Clip, LastProviderOutcome, Pin, Spending, Usage, WarmItem, WarmRun
 from ttscache.renditions.current import request_for
 from ttscache.reports import background_work
+from ttscache.reports.hit_rates import request_figures
 from ttscache.reports.report import report
-from ttscache.reports.requests import request_figures
 from ttscache.reports.scope import Scope
 
 DAY = timedelta(days=1)

@@ -17,7 +17,7 @@ from harness.clips import TEXT, entry, speech
 from harness.fake_voice import FakeVoice
 from ttscache import warming, wiring
 from ttscache.api.stats import cache_stats
-from ttscache.cache import GenerationJob, Playing, SpeechCache
+from ttscache.cache import ClipInTheMaking, GenerationJob, SpeechCache
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.maintenance import relocation
 from ttscache.models import Clip, ClipFile, DailyRequests, Pin, Usage, WarmItem
@@ -78,7 +78,7 @@ def test_clips_of_a_warm_run_are_marked_as_made_ahead_in_every_tier(cache: Speec
 
 def test_a_clip_that_a_listener_requested_first_is_not_made_ahead(cache: SpeechCache) -> None:
     found = cache.get_or_generate(GenerationJob(speech(), "question"))
-    assert isinstance(found, Playing)
+    assert isinstance(found, ClipInTheMaking)
     found.recording.result()
     cache.finish_recordings(5)
     make_ahead()

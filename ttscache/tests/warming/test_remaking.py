@@ -88,8 +88,8 @@ def test_the_old_clip_plays_while_it_is_remade(voice) -> None:
     item = remaking.start_remake("again", remaking.plan_remakes(WANTED)).items.get()
     making = speech_cache().generate(GenerationJob(REQUEST, "question", newer_than=item.newer_than))
     wait_until(lambda: voice.speaking == 1, "the voice speaks")
-    playing = speech_cache().get_or_generate(GenerationJob(REQUEST, "question"))
-    assert (isinstance(playing, Hit), heard()) == (True, OLD)
+    found = speech_cache().get_or_generate(GenerationJob(REQUEST, "question"))
+    assert (isinstance(found, Hit), heard()) == (True, OLD)
     voice.may_go_on.set()
     assert making.recording.result().audio == heard() == NEW
 

@@ -208,8 +208,8 @@ class TestOverloadedProvider:
 
     def test_a_listener_may_still_try_an_overloaded_provider(self, run: WarmRun, voice: FakeVoice) -> None:
         voice.errors = []
-        playing = speech_cache().generate(GenerationJob(speech("A listener asks for this."), "question"))
-        playing.recording.result()
+        making = speech_cache().generate(GenerationJob(speech("A listener asks for this."), "question"))
+        making.recording.result()
         assert voice.calls[-1].text == "A listener asks for this."
 
     def test_all_items_are_made_after_the_overload(self, run: WarmRun, voice: FakeVoice) -> None:

@@ -221,3 +221,17 @@ def test_pages_behind_the_dashboard_say_how_they_count(dashboard_text, admin_cli
 
 def test_the_dry_run_page_says_how_it_counts(dashboard_text, admin_client):
     assert "How is this counted?" in text_of(admin_client.get(STALE))
+
+
+ESTIMATED = ("usage_changelist", "prunerun_changelist", "clip_make_missing", "clip_stale")
+
+
+@pytest.mark.parametrize("name", ESTIMATED)
+def test_pages_with_an_estimated_price_name_each_way_in_which_models_are_priced(filled, admin_client, name):
+    page = text_of(admin_client.get(reverse(f"admin:ttscache_{name}")))
+    assert "priced by characters, by seconds of sound or by tokens" in page
+
+
+def test_the_page_about_spending_says_that_failed_calls_may_cost_money(filled, admin_client):
+    page = text_of(admin_client.get(reverse("admin:ttscache_spending_changelist")))
+    assert "A failed call that made sound is paid for" in page

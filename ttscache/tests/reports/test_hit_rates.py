@@ -18,7 +18,7 @@ from ttscache.accounting.ledger import Ledger, RequestedClip
 from ttscache.accounting.rollup import roll_up
 from ttscache.models import ContentType, DailyRequests, LastProviderOutcome, Spending, Usage
 from ttscache.reports.costs import money
-from ttscache.reports.requests import Rate, request_figures
+from ttscache.reports.hit_rates import Rate, request_figures
 from ttscache.reports.scope import VIEWS, Scope
 from ttscache.speech import SpeechRequest
 
