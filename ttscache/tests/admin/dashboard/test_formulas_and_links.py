@@ -227,11 +227,13 @@ ESTIMATED = ("usage_changelist", "prunerun_changelist", "clip_make_missing", "cl
 
 
 @pytest.mark.parametrize("name", ESTIMATED)
-def test_pages_with_an_estimated_price_name_each_way_in_which_models_are_priced(filled, admin_client, name):
+def test_pages_with_an_estimated_price_name_each_way_in_which_models_are_priced(
+    dashboard_text, admin_client, name
+):
     page = text_of(admin_client.get(reverse(f"admin:ttscache_{name}")))
     assert "priced by characters, by seconds of sound or by tokens" in page
 
 
-def test_the_page_about_spending_says_that_failed_calls_may_cost_money(filled, admin_client):
+def test_the_page_about_spending_says_that_failed_calls_may_cost_money(dashboard_text, admin_client):
     page = text_of(admin_client.get(reverse("admin:ttscache_spending_changelist")))
     assert "A failed call that made sound is paid for" in page
