@@ -76,6 +76,15 @@ class OpenAIServer:
         """Add a behaviour for calls that the earlier settings (on_text, first_calls) do not match."""
         self._ask("POST", "/_control", settings)
 
+    def behave_as_chat(self, **settings: Any) -> None:
+        """From now on its chat model is like this: any fields of ChatBehaviour."""
+        self._ask("PUT", "/_chat", settings)
+
+    def chats(self) -> list[dict[str, Any]]:
+        """Every body that its chat model was sent since the start or the last reset."""
+        requests: list[dict[str, Any]] = self._ask("GET", "/_chats")["requests"]
+        return requests
+
     def release(self) -> None:
         """Open the gates: waiting calls continue and later ones pass."""
         self._ask("POST", "/_release")

@@ -171,7 +171,12 @@ def tries_what_failed_again(client: Client) -> bool:
 
 def adds_a_heard_reflection_to_the_bank(client: Client) -> bool:
     address = f"{admin_page('narratives.bankreflection', 'add')}?clip={a_reflection().pk}"
-    form = {"text": "That was a good morning. Thank you for it.", "theme": "general", "occasion": "any"}
+    form = {
+        "text": "That was a good morning. Thank you for it.",
+        "theme": "general",
+        "occasion": "any",
+        "after_heavy": "never",
+    }
     client.post(address, form)
     return bool(BankReflection.objects.exists())
 

@@ -60,6 +60,7 @@ SIDEBAR = [
         _page("Journeys", "route", "narratives.journey"),
         _page("Narratives", "menu_book", "narratives.narrative"),
         _page("Reflection bank", "favorite", "narratives.bankreflection"),
+        _page("Offered reflections", "repeat", "narratives.offeredreflection"),
         _page("Lexicon", "record_voice_over", "narratives.pronunciation"),
     ),
     _group(

@@ -16,9 +16,10 @@ from lifereview import admin_theme
 from lifereview.env.databases import caches, databases
 from lifereview.env.mail import alert_emails, mail_settings
 from lifereview.env.object_storage import object_storage_settings
-from lifereview.env.reader import Environment
+from lifereview.env.reader import TELEPHONE_NUMBER, Environment
 from lifereview.env.secret_key import secret_key
 from lifereview.env.speech import ttscache_settings
+from lifereview.env.throttles import throttle_rates
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # The environment wins over the .env file.
@@ -134,7 +135,11 @@ Q_CLUSTER = {
 }
 
 # --- listeners -------------------------------------------------------------------------------------------
-# Whom to call in a hard moment, such as "988 in the US"; shown, never spoken.
+# Whom to call in a hard moment; shown, never spoken. HELP_LINE is the older setting, one line of any words.
+HELP_LINE_NAME = env.text("HELP_LINE_NAME")
+HELP_LINE_NUMBER = env.matching("HELP_LINE_NUMBER", **TELEPHONE_NUMBER)
+EMERGENCY_NUMBER = env.matching("EMERGENCY_NUMBER", **TELEPHONE_NUMBER)
+LOCAL_CONTACT = env.text("LOCAL_CONTACT")
 HELP_LINE = env.text("HELP_LINE")
 
 # --- HTTP API --------------------------------------------------------------------------------------------
@@ -147,12 +152,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "ttscache.api.errors.answer_error",
-    "DEFAULT_THROTTLE_RATES": {
-        "generation": "600/min",
-        "anonymous_generation": "60/min",
-        "pre_cache": "20/min",
-        "time_to_sound": "300/min",  # in each process; many may listen behind one address
-    },
+    "DEFAULT_THROTTLE_RATES": throttle_rates(env),
     "NUM_PROXIES": 1 if IS_BEHIND_TLS else 0,  # whose word counts for a caller's address
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

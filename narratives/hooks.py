@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from narratives import publishing
 from narratives.editing.deleting import remove_for_good
+from narratives.help_lines import NO_HELP_LINE, help_lines
 from narratives.listener.prefetch import what_follows
+from narratives.models import OfferedReflection
 from narratives.publishing import lock_publishing
 from narratives.publishing.renditions import clips_of_voice, voices_changed
 from narratives.staff.action_items import action_items_of_texts, address_in_bank
+from ttscache.conf import conf
 from ttscache.hooks import ActionItem, Hooks, ReflectionLink
 from ttscache.speech import VoiceRendition
 from ttscache.warming import ClipSpec
@@ -27,12 +30,16 @@ class NarrativeHooks(Hooks):
 
     def tidy_daily(self) -> None:
         remove_for_good()
+        OfferedReflection.objects.forget_rare(conf().stale_days)
 
     def action_items(self) -> Iterable[ActionItem]:
         return action_items_of_texts()
 
     def texts_to_keep(self) -> Iterable[ClipSpec]:
         return publishing.everything_spoken()
+
+    def readiness_warnings(self) -> Iterable[tuple[str, str]]:
+        return () if help_lines().are_set else (("help line", NO_HELP_LINE),)
 
     def reflection_links(self) -> Sequence[ReflectionLink]:
         return (ReflectionLink("Add to bank…", address_in_bank, "narratives.add_bankreflection"),)

@@ -1,4 +1,4 @@
-"""Whole sites, each in a folder of its own and on the kind of database that this run is about."""
+"""Fixtures of whole sites: each has its own folder and uses the database kind of this test run."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from narratives.models import Journey
 MakeSite = Callable[..., Any]
 SECRET_KEY = "of all hosts of a test"
 
-# A clean clone runs on SQLite; settings are refused before any database is asked.
+# A clean clone runs on SQLite, and wrong settings are refused before any database is opened.
 collect_ignore = ["test_make_run.py", "test_configuration.py"] if IS_ON_POSTGRESQL else []
 
 
 @pytest.fixture(scope="session")
 def migrated(site_database: Any, tmp_path_factory: pytest.TempPathFactory) -> WebServer:
-    """Never started: its database is what those of every other site are copies of."""
+    """A site that is never started. The databases of all other sites are copies of its database."""
     model = WebServer(tmp_path_factory.mktemp("model") / "var", site_database() | {"SECRET_KEY": SECRET_KEY})
     model.manage("migrate", "--verbosity", "0", check=True)
     return model
 
 
 def copy_of(model: WebServer, var_dir: Path, postgres: PostgresServer | None) -> dict[str, str]:
-    """The environment of a site in that folder, with tables and static files but no data."""
+    """Return the environment of a site in this folder, with tables and static files and without data."""
     shutil.copytree(model.var_dir, var_dir, dirs_exist_ok=True)
     if postgres is None:
         return {}
@@ -54,10 +54,10 @@ def make_site(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[MakeSite]:
-    """Makes a Site or a WebServer that speaks with the harness's voice; started by the caller, ended here.
+    """A function that makes a Site or a WebServer with the harness's voice; the caller starts it.
 
-    It has one web process unless it is told otherwise. `beside`: another one, whose database it shares as a
-    second host would.
+    It has one web process by default. `beside` is another site, whose database it shares as a
+    second host would. The fixture stops all sites at the end of the module.
     """
     postgres = request.getfixturevalue("postgres") if IS_ON_POSTGRESQL else None
     provider = {
@@ -85,6 +85,6 @@ def make_site(
 
 @pytest.fixture
 def journey(settings: Any) -> Journey:
-    """Live, with one published text that has a draft; a clip costs money."""
+    """A live journey with one published text that has a draft, in a voice that costs money."""
     settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
     return make_live_journey()

@@ -1,4 +1,4 @@
-"""Every staff page answers, and shows to each what they may see."""
+"""Every staff page opens, and shows only what the user may see."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.tasks import async_task
 from unfold.admin import ModelAdmin
 
-from narratives.models import BankReflection, Journey, Narrative, Pronunciation
+from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, Pronunciation
 from ttscache.models import (
     Alert,
     ApiToken,
@@ -81,6 +81,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Journey: lambda: a_narrative().journey,
     Narrative: a_narrative,
     BankReflection: lambda: BankReflection.objects.create(text="That was a good day. Thank you for it."),
+    OfferedReflection: lambda: OfferedReflection.objects.create(theme="work", text="It was so. Thank you."),
     Pronunciation: lambda: Pronunciation.objects.create(word="Siobhan", say_as="Shivawn"),
     Clip: a_clip,
     WarmRun: a_run,
@@ -107,21 +108,21 @@ def model(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-def test_the_list_of_every_model_answers(model, admin_client):
+def test_the_list_of_every_model_opens(model, admin_client):
     EXAMPLES[model]()
     assert admin_client.get(page(model, "changelist")).status_code == 200
 
 
-def test_an_empty_list_of_every_model_answers(model, admin_client):
+def test_an_empty_list_of_every_model_opens(model, admin_client):
     assert admin_client.get(page(model, "changelist")).status_code == 200
 
 
-def test_the_page_of_one_of_every_model_answers(model, admin_client):
+def test_the_change_page_of_every_model_opens(model, admin_client):
     example = EXAMPLES[model]()
     assert admin_client.get(page(model, "change", example.pk), follow=True).status_code == 200
 
 
-def test_the_form_for_a_new_one_answers_or_is_refused(model, admin_client):
+def test_the_form_for_a_new_row_opens_only_for_models_that_staff_may_add(model, admin_client):
     may_add = model in (User, Group, Schedule, Journey, Narrative, BankReflection, Pronunciation)
     assert admin_client.get(page(model, "add")).status_code == (200 if may_add else 403)
 
@@ -147,7 +148,7 @@ def test_the_sidebar_shows_only_permitted_pages(client: Client):
 
 
 @pytest.mark.parametrize(("right", "may"), [("view_failure", False), ("change_failure", True)])
-def test_a_failed_task_is_run_again_only_by_who_may_change_it(client: Client, right, may):
+def test_running_a_failed_task_again_requires_the_permission_to_change_it(client: Client, right, may):
     task = a_task(success=False)
     client.force_login(staff_with("view_failure", right))
     client.post(page(Failure, "changelist"), {"action": "resubmit_task", "_selected_action": task.pk})

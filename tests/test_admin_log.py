@@ -1,4 +1,4 @@
-"""Every deed of staff is in the admin log: who, and where it is paid or removes something, how much of it."""
+"""The admin log has every staff action with its author, and costs and removals with their amount."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from ttscache.models import Clip
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("journey")]
 
-Deed = Callable[[Client], Any]
+Action = Callable[[Client], Any]
 
 PAID = r"\d+ clips? (is|are) (being made|missing|tried again|still to be made): [\d,]+ characters, about \$"
 GIVEN_UP = r"\d+ clips? (is|are) given up: [\d,]+ characters, about \$"
 REMOVED = r"1 clip is (being )?removed: 1\.0\sKB, about \$"
 
 
-def noted(client: Client, deed: Deed) -> list[str]:
-    """The log entries of an action, with their author."""
+def log_entries(client: Client, action: Action) -> list[str]:
+    """Do the action, and return its log entries; all must name the client's user as the author."""
     before = set(LogEntry.objects.values_list("pk", flat=True))
-    deed(client)
+    action(client)
     entries = LogEntry.objects.exclude(pk__in=before).select_related("user")
     assert all(str(entry.user.pk) == client.session["_auth_user_id"] for entry in entries)
     return [entry.get_change_message() for entry in entries]
 
 
-# --- deeds that are in no other test of groups ------------------------------------------------------------
+# --- actions that test_groups.py does not have ------------------------------------------------------------
 def publishes_at_once(client: Client) -> None:
     choose(client, "publish_chosen", at_once="1")
 
@@ -58,12 +58,12 @@ def makes_the_bank(client: Client) -> None:
     client.post(admin_page("narratives.bankreflection"), chosen | YES)
 
 
-def makes_where_a_word_is_said(client: Client) -> None:
+def makes_texts_with_a_word(client: Client) -> None:
     entry = Pronunciation.objects.create(word="begin", say_as="beginn")
     client.post(admin_page("narratives.pronunciation", "make_examples", entry.pk), YES)
 
 
-def has_a_word_said_otherwise(client: Client) -> None:
+def changes_a_pronunciation(client: Client) -> None:
     form = {"word": "Where", "say_as": "Ware", "voice": "", "note": ""}
     client.post(admin_page("narratives.pronunciation", "add"), form | YES | {"publish_sounds": "1"})
 
@@ -113,8 +113,8 @@ def clears_a_clip(client: Client) -> None:
     actions.clears_old_clips(client)
 
 
-# --- the walk ---------------------------------------------------------------------------------------------
-DEEDS: dict[Deed, tuple[str, str]] = {  # who does it, and what the log says
+# --- the tests --------------------------------------------------------------------------------------------
+ACTIONS: dict[Action, tuple[str, str]] = {  # action: the group that does it, and a pattern of its log entry
     actions.saves_and_publishes: ("Publisher", PAID),
     actions.publishes_the_journey: ("Publisher", PAID),
     actions.publishes_chosen: ("Publisher", PAID),
@@ -133,8 +133,8 @@ DEEDS: dict[Deed, tuple[str, str]] = {  # who does it, and what the log says
     actions.pauses_a_run: ("Operator", r"Paused\."),
     actions.cancels_a_run: ("Operator", GIVEN_UP),
     makes_the_bank: ("Publisher", PAID),
-    makes_where_a_word_is_said: ("Publisher", PAID),
-    has_a_word_said_otherwise: ("Publisher", PAID),
+    makes_texts_with_a_word: ("Publisher", PAID),
+    changes_a_pronunciation: ("Publisher", PAID),
     actions.adds_a_heard_reflection_to_the_bank: ("Publisher", r"from the most heard reflections"),
     actions.hides_a_reflection: ("Operator", r"Hidden from the most heard"),
     imports: ("Editor", r"Imported: 1 text changed"),
@@ -149,10 +149,10 @@ DEEDS: dict[Deed, tuple[str, str]] = {  # who does it, and what the log says
 }
 
 
-@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.__name__)
-def test_every_staff_action_is_logged_and_costs_and_removals_with_count_and_price(deed: Deed) -> None:
-    group, says = DEEDS[deed]
-    assert any(re.search(says, message) for message in noted(staff_client(group), deed)), says
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)
+def test_every_staff_action_is_logged_and_costs_and_removals_with_count_and_price(action: Action) -> None:
+    group, says = ACTIONS[action]
+    assert any(re.search(says, message) for message in log_entries(staff_client(group), action)), says
 
 
 def test_opening_pages_and_confirmations_is_not_logged() -> None:
@@ -164,7 +164,7 @@ def test_opening_pages_and_confirmations_is_not_logged() -> None:
         for address in (reverse("admin:index"), *(admin_page("ttscache.clip", each) for each in ASKING)):
             assert client.get(address).status_code in (200, 302)
 
-    assert noted(client, looks) == []
+    assert log_entries(client, looks) == []
 
 
 ASKING = ("stale", "make_missing", "retry")

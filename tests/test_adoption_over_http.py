@@ -1,4 +1,4 @@
-"""The whole product on a database of the earlier system: old clips are heard without a provider call."""
+"""The whole product on a database of the earlier system: adopted clips play without a provider call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real trouble, seen by processes of their own, and told to a real mail server."""
+"""Alerts of running sites, sent to a real mail server."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def server(make_site: MakeSite, mail: MailServer) -> Iterator[WebServer]:
         yield server
 
 
-def booked(server: WebServer, outcome: str) -> bool:
+def is_recorded(server: WebServer, outcome: str) -> bool:
     return bool(query(server, "SELECT 1 FROM ttscache_lastprovideroutcome WHERE outcome = %s", outcome))
 
 
-def test_a_key_that_is_refused_is_told_once_by_two_hosts_and_so_is_its_end(
+def test_two_hosts_send_one_mail_when_a_key_is_refused_and_one_when_it_works_again(
     server: WebServer, mail: MailServer, openai: OpenAIServer
 ) -> None:
     caller = Caller(server, server.api_token())
     text = phrase()
     openai.behave(fault=401)
     assert caller.say(text).json()["code"] == "provider_unavailable"
-    wait_until(lambda: booked(server, "key_refused"), "the books")
+    wait_until(lambda: is_recorded(server, "key_refused"), "the outcome of the call")
     at_once(2, lambda _: server.manage("shell", "-c", LOOK, check=True))
 
     (message,) = mail.received
@@ -54,7 +54,7 @@ def test_a_key_that_is_refused_is_told_once_by_two_hosts_and_so_is_its_end(
 
     openai.reset()
     assert caller.say(text).status == 200
-    wait_until(lambda: booked(server, "ok"), "the books")
+    wait_until(lambda: is_recorded(server, "ok"), "the outcome of the call")
     for _ in range(2):
         server.manage("shell", "-c", LOOK, check=True)
     assert mail.subjects[1:] == ["[Life Review] Resolved: The voice service refuses our key"]

@@ -1,4 +1,4 @@
-"""The curl examples of docs/api.md, run against a site: each succeeds and answers with the keys it shows."""
+"""The curl examples of docs/api.md, run against a site: each succeeds, and its answer has the shown keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXAMPLE = re.compile(r"^```sh\n(.*?)^```$(?:\n\n^```json\n(.*?)^```$)?", re.MULT
 
 @dataclass(frozen=True)
 class Example:
-    """One curl command, and the answer that the page shows for it."""
+    """One curl command and the answer that the page shows for it."""
 
     command: str
     shown: str = ""
@@ -58,22 +58,22 @@ def examples() -> Iterator[Example]:
         yield Example(last, shown)
 
 
-def without_the_keys_of(actual: Any, shown: Any, place: str = "answer") -> list[str]:
-    """The keys that the page shows and the answer lacks."""
+def missing_keys(actual: Any, shown: Any, place: str = "answer") -> list[str]:
+    """Return the keys that the page shows and the answer lacks."""
     if isinstance(shown, dict):
         missing = [f"{place}.{key}" for key in shown if key not in actual]
         both = [key for key in shown if key in actual]
         return missing + [
-            each for key in both for each in without_the_keys_of(actual[key], shown[key], f"{place}.{key}")
+            each for key in both for each in missing_keys(actual[key], shown[key], f"{place}.{key}")
         ]
     if isinstance(shown, list) and shown and isinstance(shown[0], dict):
-        return without_the_keys_of(actual[0], shown[0], f"{place}[0]")
+        return missing_keys(actual[0], shown[0], f"{place}[0]")
     return []
 
 
 @pytest.fixture(scope="module")
 def variables(make_site: MakeSite) -> dict[str, str]:
-    """What the page calls $SITE, $TOKEN, $ADMIN_TOKEN, $CLIP and $RUN, of a site with the default journey."""
+    """Values for $SITE, $TOKEN, $ADMIN_TOKEN, $CLIP and $RUN, from a site with the default journey."""
     site = make_site(WebServer)
     site.manage("load_default_content", check=True)
     site.start()
@@ -95,7 +95,7 @@ def test_an_example_of_the_api_page_is_answered_as_shown(example: Example, varia
     shown = json.loads(example.shown) if example.shown else {}
     assert answer.status == 400 if "error" in shown else answer.status < 300, answer.body[:200]
     if shown:
-        assert not without_the_keys_of(answer.json(), shown)
+        assert not missing_keys(answer.json(), shown)
 
 
 def test_the_api_page_has_examples() -> None:

@@ -1,4 +1,4 @@
-"""A voice moves: exported from one site and imported into another, over kills, full disks, lost servers."""
+"""Exporting and importing the clips of a voice, also with kills, full disks and lost servers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
-CLIPS = 2 * 17  # of the default journey, in both voices
+CLIPS = 2 * 17  # the default journey in both voices
 MANY = 150
 ROUNDS = 20 if os.environ.get("TEST_LONG") == "1" else 2
 SOUND_BYTES = 20_000
@@ -35,7 +35,7 @@ COUNT = "SELECT count(*) FROM tts_cache WHERE stored_at IS NOT NULL"
 
 @pytest.fixture(scope="module")
 def source(make_site: MakeSite) -> WebServer:
-    """On SQLite, with the clips of the default journey."""
+    """A site on SQLite with the clips of the default journey."""
     site: WebServer = make_site(WebServer)
     site.manage("load_default_content", check=True)
     site.manage("warm", check=True)
@@ -56,7 +56,7 @@ def bucket(running_s3: S3Server) -> str:
 
 @pytest.fixture(scope="module")
 def target(make_site: MakeSite, postgres: PostgresServer, running_s3: S3Server, bucket: str) -> WebServer:
-    """On PostgreSQL with a bucket; the texts are there, and none of their clips."""
+    """A site on PostgreSQL with a bucket, with the texts of the default journey and without clips."""
     site: WebServer = make_site(
         WebServer,
         DATABASE_URL=postgres.create_database(),
@@ -109,10 +109,10 @@ def test_an_archive_of_the_moved_voice_has_the_clips_of_the_first(
     assert query(third, WHOLE) == query(source, WHOLE)
 
 
-# --- cut off ----------------------------------------------------------------------------------------------
+# --- interrupted commands ---------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def many(make_site: MakeSite, tmp_path_factory: pytest.TempPathFactory) -> tuple[WebServer, Path]:
-    """A site with so many clips that a command can be killed in the middle; and the archive they are from."""
+    """A site with enough clips to kill a command in the middle, and the archive that they come from."""
     file = tmp_path_factory.mktemp("many") / "many.tar"
     chance = random.Random(11)
     write_archive(
@@ -139,7 +139,7 @@ def started(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def kill_once(process: subprocess.Popen[bytes], is_time: object) -> bool:
-    """kill -9 as soon as it is time; False where it ended before."""
+    """Kill the process with kill -9 as soon as it is time; return False if it ended before."""
     assert callable(is_time)
     while process.poll() is None and not is_time():
         time.sleep(0.002)
@@ -223,7 +223,7 @@ def test_a_full_disk_ends_an_export_in_one_line_and_the_next_run_continues(
 
 
 @pytest.mark.parametrize("command", ["export_clips", "import_clips"])
-def test_a_database_that_is_away_is_told_in_one_line(
+def test_archive_commands_report_a_lost_database_in_one_line(
     many: tuple[WebServer, Path], make_site: MakeSite, tmp_path: Path, command: str
 ) -> None:
     _, file = many
@@ -236,7 +236,7 @@ def test_a_database_that_is_away_is_told_in_one_line(
 
 # --- memory -----------------------------------------------------------------------------------------------
 def peak_memory_of(process: subprocess.Popen[bytes]) -> int:
-    """In bytes, by the kernel's own high-water mark; that of getrusage begins with what the parent had."""
+    """Return the kernel's VmHWM in bytes. The peak of getrusage would start with that of the parent."""
     peak = 0
     while process.poll() is None:
         try:

@@ -1,4 +1,4 @@
-"""A backup made as docs/operating.md says brings everything back, and a move to PostgreSQL as docs/growing.md
+"""A backup made as docs/operating.md says restores everything, and a move to PostgreSQL as docs/growing.md
 says keeps every text, clip, person and token."""
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from tests.conftest import MakeSite
 
 pytestmark = [
     pytest.mark.site,
-    pytest.mark.any_database,  # the page is about SQLite
-    pytest.mark.timeout(400),  # many commands, each a process of its own
+    pytest.mark.any_database,  # the page describes SQLite
+    pytest.mark.timeout(400),  # it runs many commands, each in a process
 ]
 
 
 def commands_under(page: str, heading: str) -> list[str]:
-    """The blocks of commands under this heading of a page in docs/."""
+    """Return the blocks of commands under this heading of a page in docs/."""
     section = (PROJECT / "docs" / page).read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
     return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
 def run_by_hand(site: WebServer, commands: str, folder: Path) -> None:
-    """Each `python manage.py ...` of the block; its files are in that folder."""
+    """Run each `python manage.py ...` of the block, with its files in this folder."""
     for line in commands.splitlines():
         python, program, *arguments = shlex.split(line)
         assert (python, program) == ("python", "manage.py")
@@ -55,7 +55,7 @@ def test_a_backup_of_a_serving_site_restores_clips_and_tokens(
     make_site: MakeSite, running_openai: OpenAIServer, tmp_path: Path
 ) -> None:
     site = make_site(WebServer)
-    site.env.pop("SECRET_KEY")  # it makes one and keeps it, as the default is
+    site.env.pop("SECRET_KEY")  # by default the site generates a key and keeps it
     site.start()
     caller, text = Caller(site, site.api_token()), phrase()
     said = caller.say(text).body

@@ -1,4 +1,4 @@
-"""The site behind nginx, as deploy/nginx.conf has it: nothing is held back, lost or done twice on the way."""
+"""The site behind nginx with deploy/nginx.conf: nginx delays, loses and repeats nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.any_database]
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """The address of nginx for a Caller; the hosts are behind it."""
+    """The address of nginx, for a Caller, and the hosts behind it."""
 
     url: str
     hosts: tuple[WebServer, WebServer]
@@ -48,7 +48,7 @@ def caller(front: Front) -> Caller:
     return Caller(front, front.hosts[0].api_token())  # type: ignore[arg-type]
 
 
-def test_a_clip_in_the_making_arrives_as_it_is_spoken(caller: Caller, openai: OpenAIServer) -> None:
+def test_nginx_passes_on_a_clip_while_it_is_made(caller: Caller, openai: OpenAIServer) -> None:
     text = long_phrase()
     openai.behave(gate_after_chunks=1)
     with caller.start_saying(text) as response:
@@ -57,7 +57,7 @@ def test_a_clip_in_the_making_arrives_as_it_is_spoken(caller: Caller, openai: Op
         assert first + whole_body(response) == sound_of(text)
 
 
-def test_a_clip_that_breaks_off_is_cut_and_not_ended(caller: Caller, openai: OpenAIServer) -> None:
+def test_nginx_cuts_a_clip_that_breaks_off_instead_of_ending_it(caller: Caller, openai: OpenAIServer) -> None:
     openai.behave(fault="break_off")
     with pytest.raises(http.BrokenTransfer), caller.start_saying(long_phrase()) as response:
         whole_body(response)
@@ -79,8 +79,10 @@ cache.set("throttle_anonymous_generation_address-127.0.0.1", [time.time()] * 59,
 """
 
 
-def test_a_stranger_is_known_by_an_address_that_cannot_be_made_up(front: Front, openai: OpenAIServer) -> None:
-    """Sixty clips a minute; another X-Forwarded-For does not make another stranger."""
+def test_the_throttle_behind_nginx_counts_by_an_address_that_cannot_be_forged(
+    front: Front, openai: OpenAIServer
+) -> None:
+    """The limit is sixty clips a minute; a forged X-Forwarded-For does not evade it."""
     front.hosts[0].manage("shell", "-c", ALMOST_TOO_MANY, check=True)
     statuses = [
         http.post_json(
@@ -91,7 +93,7 @@ def test_a_stranger_is_known_by_an_address_that_cannot_be_made_up(front: Front, 
     assert statuses == [200, 429]
 
 
-def test_a_post_is_not_repeated_when_its_host_dies(
+def test_nginx_does_not_repeat_a_post_whose_host_dies(
     front: Front, caller: Caller, openai: OpenAIServer
 ) -> None:
     openai.behave(gate_before_headers=True)

@@ -18,7 +18,7 @@ from tests.conftest import MakeSite
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 USD_A_CHARACTER = 30 / 1e6
-CAP_USD = 0.06  # of 2,000 characters; one voice of the journey has 2,512
+CAP_USD = 0.06  # the price of 2,000 characters; one voice of the journey has 2,512
 CLIPS_A_VOICE = 17
 
 
@@ -47,7 +47,7 @@ def spent_usd(running_openai: OpenAIServer) -> float:
 
 
 def let_a_day_pass(site: Site) -> None:
-    """All that is in the books was yesterday."""
+    """Move all recorded spending to yesterday."""
     earlier = "hour - interval '1 day'" if site.env.get("DATABASE_URL") else "datetime(hour, '-1 day')"
     execute(site, f"UPDATE ttscache_spending SET hour = {earlier}")
     execute(site, "UPDATE ttscache_budgetday SET committed_microusd = 0")
@@ -110,7 +110,7 @@ class TestOneDayAndTheNext:
         let_a_day_pass(site)
         wait_until(lambda: paused_run(caller)["state"] == "done", "the rest", seconds=90)
         texts = [call.text for call in running_openai.calls()]
-        assert len(texts) == len(set(texts))  # and nothing was paid for twice
+        assert len(texts) == len(set(texts))  # nothing was paid for twice
         assert spent_usd(running_openai) - yesterday <= CAP_USD
         assert all(audio["ready"] for audio in caller.audio())
         text = "A clip of the second day."

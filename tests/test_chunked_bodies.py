@@ -1,4 +1,4 @@
-"""Bodies sent in chunks, as clients send them that do not know the length beforehand."""
+"""Request bodies in chunks, which clients send when they do not know the length beforehand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def operator(server: WebServer) -> Caller:
 
 
 def pieces(body: bytes) -> Iterable[bytes]:
-    """The body in three chunks, or in none."""
+    """Return the body in at most three chunks, an empty body in none."""
     size = max(1, len(body) // 3 + 1)
     return iter([body[start : start + size] for start in range(0, len(body), size)])
 
@@ -119,14 +119,14 @@ class TestOverHttp:
         assert (response.status, response.json()["code"]) == (413, "too_large")
 
 
-# --- the wrapper by itself -------------------------------------------------------------------------------
+# --- the WSGI wrapper alone ------------------------------------------------------------------------------
 class CutOff(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         raise OSError("No more data after 3 bytes")
 
 
 def ask(body: io.IOBase, **environ: Any) -> tuple[str, bytes]:
-    """The status, and the body as the application behind the wrapper reads it."""
+    """Return the status, and the body as the application behind the wrapper reads it."""
     statuses: list[str] = []
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""A wrong setting stops the start with one line that says which, what it was, and what is allowed."""
+"""A wrong setting stops the start with one line: the variable, its value, and what is allowed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site
 
-# Variable, value, and a word of what is allowed.
+# Variable, wrong value, and a word from the text about allowed values.
 WRONG = [
     ("TTS_MEMORY_BYTES", "abc", "number of bytes"),
     ("TTS_FILES_BYTES", "-1", "number of bytes"),
@@ -59,11 +59,11 @@ WRONG = [
 
 
 def start(site: Site) -> subprocess.CompletedProcess[str]:
-    """`manage.py serve`, which has to end by itself."""
+    """Run `manage.py serve`, which must end by itself."""
     return site.manage("serve", timeout_seconds=60)
 
 
-def the_line(done: subprocess.CompletedProcess[str]) -> str:
+def only_line(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode != 0
     (line,) = (done.stdout + done.stderr).splitlines()
     return line
@@ -73,24 +73,24 @@ def the_line(done: subprocess.CompletedProcess[str]) -> str:
 def test_a_wrong_value_stops_the_start_with_one_line(
     tmp_path: Path, variable: str, value: str, allowed: str
 ) -> None:
-    line = the_line(start(Site(tmp_path / "var", {variable: value})))
+    line = only_line(start(Site(tmp_path / "var", {variable: value})))
     assert variable in line
     assert value.split("://", maxsplit=1)[0] in line  # a URL may hold a password
     assert allowed in line
 
 
 def test_a_site_beyond_this_machine_has_to_be_given_a_secret_key(tmp_path: Path) -> None:
-    line = the_line(start(Site(tmp_path / "var", {"ALLOWED_HOSTS": "example.org"})))
+    line = only_line(start(Site(tmp_path / "var", {"ALLOWED_HOSTS": "example.org"})))
     assert "SECRET_KEY" in line
     assert "ALLOWED_HOSTS" in line
 
 
 def test_a_provider_without_a_key_says_what_to_set(tmp_path: Path) -> None:
-    line = the_line(start(Site(tmp_path / "var", {"TTS_PROVIDER": "openai"})))
+    line = only_line(start(Site(tmp_path / "var", {"TTS_PROVIDER": "openai"})))
     assert "OPENAI_API_KEY" in line
 
 
-def test_a_web_server_started_by_itself_refuses_a_wrong_combination_too(tmp_path: Path) -> None:
+def test_a_web_server_started_without_serve_refuses_a_wrong_combination(tmp_path: Path) -> None:
     with WebServer(tmp_path / "var") as server:
         server.stop()
         server.env["TTS_PROVIDER"] = "openai"
@@ -100,14 +100,14 @@ def test_a_web_server_started_by_itself_refuses_a_wrong_combination_too(tmp_path
 
 
 def test_a_wrong_variable_with_a_password_is_refused_without_it(tmp_path: Path) -> None:
-    line = the_line(start(Site(tmp_path / "var", {"DATABASE_URL": "mysql://root:hunter2@localhost/life"})))
+    line = only_line(start(Site(tmp_path / "var", {"DATABASE_URL": "mysql://root:hunter2@localhost/life"})))
     assert "hunter2" not in line
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     site = Site(tmp_path / "var")
     with socket.create_server((HOST, site.port)):
-        line = the_line(start(site))
+        line = only_line(start(site))
     assert f"PORT={site.port}" in line
     assert "in use" in line
 
@@ -115,14 +115,14 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "file").touch()
-    line = the_line(start(Site(tmp_path / "var", {"VAR_DIR": str(tmp_path / "var" / "file" / "below")})))
+    line = only_line(start(Site(tmp_path / "var", {"VAR_DIR": str(tmp_path / "var" / "file" / "below")})))
     assert "VAR_DIR" in line
 
 
 class TestEnvFile:
     @pytest.fixture
     def project(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """A copy of this project, whose .env is ours to write; its site knows nothing of it."""
+        """A copy of this project in which the test writes .env; the Site object does not know its content."""
         copied = tmp_path / "project"
         folders = ("lifereview", "narratives", "ttscache", "templates")
         for folder in folders:
@@ -134,7 +134,7 @@ class TestEnvFile:
 
     def test_the_env_file_is_read(self, project: Path, tmp_path: Path) -> None:
         (project / ".env").write_text("TTS_MEMORY_BYTES=abc\n")
-        assert "TTS_MEMORY_BYTES='abc'" in the_line(start(Site(tmp_path / "var")))
+        assert "TTS_MEMORY_BYTES='abc'" in only_line(start(Site(tmp_path / "var")))
 
     def test_the_environment_overrides_the_env_file(self, project: Path, tmp_path: Path) -> None:
         (project / ".env").write_text("TTS_MEMORY_BYTES=abc\nTTS_LISTENER_VOICES=sage\n")

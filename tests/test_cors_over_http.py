@@ -1,4 +1,4 @@
-"""Pages of other origins that are let in: they read clips and their headers, however a clip is answered."""
+"""Pages of allowed origins can read clips and their headers, whichever tier answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stranger(make_site: MakeSite) -> Iterator[Caller]:
 @pytest.fixture(scope="module")
 def path(stranger: Caller) -> str:
     url = str(stranger.audio()[0]["url"])
-    assert stranger.get(url).status == 200  # from now on it is in memory
+    assert stranger.get(url).status == 200  # now the clip is in memory
     return url
 
 

@@ -1,4 +1,4 @@
-"""A walk through the dashboard in a browser: look, choose, take figures along, remove what is stale."""
+"""A walk through the dashboard in a browser: look, choose a range, export figures, remove stale clips."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def site(
 
 @pytest.fixture(params=["light", pytest.param("dark", marks=pytest.mark.long)])
 def page(request: pytest.FixtureRequest, site: WebServer, browser: Browser) -> Iterator[Page]:
-    """Signed in, on a phone, so that what fits here fits anywhere."""
+    """A signed-in page in the size of a phone, the narrowest that must fit."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=request.param)
     page = context.new_page()
     page.goto(f"{site.url}/admin/")
@@ -69,7 +69,7 @@ def page(request: pytest.FixtureRequest, site: WebServer, browser: Browser) -> I
 
 
 def last_asked_for(site: WebServer) -> dict[str, str]:
-    """When, of each clip on record."""
+    """Return the time of the last request of each clip on record."""
     return dict(query(site, "SELECT content_hash, last_accessed_at FROM tts_cache"))
 
 
@@ -129,7 +129,7 @@ class TestWalk:
         page.get_by_role("link", name="Check what could go (dry run)").click()
         before = last_asked_for(site)
         assert page.request.get(f"{site.url}/api/audio/{wanted_after_all}.mp3").ok
-        wait_until(lambda: last_asked_for(site) != before, "the books to be written")
+        wait_until(lambda: last_asked_for(site) != before, "the ledger to be written")
         page.get_by_role("button", name="Remove 3 clips").click()
         expect(page.get_by_text("3 clips are being removed")).to_be_visible()
         expect(page.locator(".clip-progress")).to_contain_text("0 of 3")

@@ -1,4 +1,4 @@
-"""A clip as RFC 9110 has it: ranges, validators, what a cache may do with it, and who may hear it."""
+"""Clips are delivered as RFC 9110 says: ranges, validators, caching rules and access."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOREVER = "public, max-age=31536000, immutable"
 
 @pytest.fixture(scope="module")
 def server(make_site: MakeSite) -> Iterator[WebServer]:
-    """One process, so that what it has in memory is known; everything published is made."""
+    """A server with all published clips and one process, so that the test knows its memory tier."""
     server = make_site(WebServer)
     server.prepare()
     server.manage("load_default_content", check=True)
@@ -45,7 +45,7 @@ def caller(server: WebServer) -> Caller:
 
 @pytest.fixture(scope="module")
 def published(stranger: Caller) -> Any:
-    """The intro as a front end sees it."""
+    """The intro, as the API lists it."""
     return stranger.narratives()["narratives"][0]
 
 
@@ -73,7 +73,7 @@ def test_a_clip_is_delivered_whole(stranger: Caller, path: str, whole: bytes, pu
     assert "Content-Range" not in response.headers
 
 
-# What is asked for, and the first and last byte that come, of a clip of 1000 bytes and more.
+# Range header, and the first and last byte of the answer, for a clip of at least 1,000 bytes.
 RANGES = [
     ("bytes=0-0", 0, 0),
     ("bytes=0-1", 0, 1),
@@ -157,12 +157,12 @@ def test_head_has_the_headers_of_get_without_the_bytes(stranger: Caller, path: s
     assert (head.status, head.body) == (200, b"")
     names = ("Content-Type", "Content-Length", "ETag", "Accept-Ranges", "Cache-Control", "Cache-Status")
     assert [head.headers[name] for name in names] == [get.headers[name] for name in names]
-    with_range = stranger.ask("HEAD", path, Range="bytes=0-1")  # defined for GET only
+    with_range = stranger.ask("HEAD", path, Range="bytes=0-1")  # Range is defined for GET only
     assert (with_range.status, with_range.headers["Content-Length"]) == (200, str(len(whole)))
 
 
 def test_a_matching_if_none_match_gets_304(stranger: Caller, path: str, whole: bytes, etag: str) -> None:
-    assert re.fullmatch(r'"[^"]+"', etag)  # strong
+    assert re.fullmatch(r'"[^"]+"', etag)  # a strong ETag
     for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
         response = stranger.get(path, If_None_Match=known)
         assert (response.status, response.body) == (304, b"")
@@ -217,7 +217,7 @@ def test_cache_status_says_which_tier_had_the_clip(
         "lifereview; hit; detail=database",
         "lifereview; hit; detail=memory",
     ]
-    assert files_of(server, hash_of(text))  # refilled
+    assert files_of(server, hash_of(text))  # the request refilled the files
     assert len(openai.calls()) == 1
 
 
@@ -229,11 +229,11 @@ def test_an_unpublished_clip_requires_a_token_and_stays_private(caller: Caller, 
     heard = caller.get(path)
     assert heard.body == sound_of(text)
     assert [answer.headers["Cache-Control"] for answer in (said, heard)] == ["private, max-age=3600"] * 2
-    assert stranger.get(path).status == 404  # having been heard opens nothing
+    assert stranger.get(path).status == 404  # a request with a token does not open the clip to others
     assert {path.parts[-3] for path in files_of(caller.site, hash_of(text))} == {"private"}
 
 
-def test_a_draft_is_heard_by_staff_and_published_words_by_all(
+def test_a_draft_plays_for_staff_only_and_published_words_play_for_all(
     server: WebServer, caller: Caller, stranger: Caller
 ) -> None:
     text = phrase()
@@ -252,10 +252,10 @@ def test_a_draft_is_heard_by_staff_and_published_words_by_all(
     heard = wait_until(lambda: next(iter([stranger.get(path)])), "an answer")
     assert (heard.status, heard.body) == (200, sound_of(text))
     lately = stranger.get(old["url"])
-    assert lately.status == 200  # who is still listening hears it out
+    assert lately.status == 200  # a listener in the middle of the old version can finish it
 
 
-def test_a_session_of_staff_hears_what_is_private(server: WebServer, caller: Caller) -> None:
+def test_a_staff_session_can_play_private_clips(server: WebServer, caller: Caller) -> None:
     text = phrase()
     caller.say(text)
     made = server.manage(

@@ -1,4 +1,4 @@
-"""README, CONTRIBUTING, CHANGELOG and docs/: what they name is there. The examples of docs/api.md run in
+"""README, CONTRIBUTING, CHANGELOG and docs/ name only things that exist. The examples of docs/api.md run in
 test_api_examples.py, and docs/configuration.md is compared in lifereview/tests/env/test_variables.py."""
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.re
 
 
 def fenced(page: Path, *languages: str) -> list[str]:
-    """The code blocks of these languages, or of all, without comments."""
+    """Return the code blocks in these languages (default: all) without comments."""
     blocks = FENCE.findall(page.read_text())
     return [COMMENT.sub("", code) for language, code in blocks if not languages or language in languages]
 
@@ -51,25 +51,25 @@ def inline(page: Path) -> list[str]:
 
 
 def code(page: Path) -> list[str]:
-    """Every inline piece of code, and every line of a code block."""
+    """Return every inline piece of code and every line of a code block."""
     return [*inline(page), *(line for block in fenced(page) for line in block.splitlines())]
 
 
 def headings(page: Path) -> set[str]:
-    """As GitHub writes them in addresses."""
+    """Return the headings as GitHub writes them in addresses."""
     titles = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
 
 
 def rows_of(page: Path, heading: str) -> list[list[str]]:
-    """The cells of the table under this heading, without its first two lines."""
+    """Return the cells of the table under this heading, without its first two lines."""
     section = page.read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")][2:]
     return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
 
 
 def addresses(page: Path) -> Iterator[str]:
-    """The addresses of this site that a page names, with an example for each <placeholder>."""
+    """Return the addresses of this site that a page names, with an example for each <placeholder>."""
     for piece in code(page):
         for address in ADDRESS.findall(f" {piece}"):
             if "…" in address:
@@ -89,7 +89,7 @@ def test_the_readme_leads_to_every_page() -> None:
 
 
 @every_page
-def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
+def test_links_of_a_document_lead_to_files_and_headings_that_exist(page: Path) -> None:
     for target in LINK.findall(FENCE.sub("", page.read_text())):
         if "://" in target:
             continue
@@ -100,7 +100,7 @@ def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
 
 
 @every_page
-def test_commands_exist_and_take_the_options_that_are_named(page: Path) -> None:
+def test_commands_named_in_a_document_exist_and_have_the_named_options(page: Path) -> None:
     for piece in code(page):
         for name, rest in re.findall(r"manage\.py ([a-z]\w*)([^|>&]*)", piece):
             assert name in get_commands(), name
@@ -112,7 +112,7 @@ def test_commands_exist_and_take_the_options_that_are_named(page: Path) -> None:
 
 
 @every_page
-def test_make_targets_and_modules_exist(page: Path) -> None:
+def test_make_targets_and_modules_named_in_a_document_exist(page: Path) -> None:
     targets = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     for piece in code(page):
         for target in re.findall(r"^make ([a-z-]+)", piece):
@@ -129,7 +129,7 @@ def test_pages_that_call_python_say_which_one(page: Path) -> None:
 
 
 @every_page
-def test_files_and_folders_exist(page: Path) -> None:
+def test_files_and_folders_named_in_a_document_exist(page: Path) -> None:
     for piece in code(page):
         for path in re.findall(rf"(?<![\w/.-])(?:{'|'.join(ROOMS)})/[\w./-]*", piece):
             assert (PROJECT / path.rstrip(".")).exists(), path
@@ -138,7 +138,7 @@ def test_files_and_folders_exist(page: Path) -> None:
 
 
 @every_page
-def test_variables_are_read_by_the_code(page: Path) -> None:
+def test_variables_named_in_a_document_are_read_by_the_code(page: Path) -> None:
     known = {variable.name for variable in all_variables()}
     set_in_blocks = {line.split("=")[0] for block in fenced(page, "ini") for line in block.splitlines()}
     set_inline = {name for piece in inline(page) for name in re.findall(r"^([A-Z][A-Z0-9_]+)=", piece)}
@@ -148,7 +148,7 @@ def test_variables_are_read_by_the_code(page: Path) -> None:
 
 
 @every_page
-def test_addresses_are_answered(page: Path) -> None:
+def test_addresses_named_in_a_document_are_answered(page: Path) -> None:
     for address in addresses(page):
         view = resolve(address).func
         assert getattr(view, "view_class", None) is not NotFoundView, address
@@ -167,7 +167,7 @@ def test_the_api_page_has_every_address_of_the_site() -> None:
     assert not routes - named - NO_EXAMPLE_NEEDED
 
 
-def test_the_codes_of_the_api_page_are_codes_of_the_code() -> None:
+def test_the_error_codes_of_the_api_page_exist_in_the_code() -> None:
     source = "".join(path.read_text() for path in (PROJECT / "ttscache").rglob("*.py")) + "".join(
         path.read_text() for path in (PROJECT / "narratives" / "listener").glob("*.py")
     )
@@ -180,7 +180,7 @@ def test_the_codes_of_the_api_page_are_codes_of_the_code() -> None:
     assert not [name for name in codes if f'"{name}"' not in source]
 
 
-def test_where_to_find_names_files_that_hold_what_they_are_named_for() -> None:
+def test_each_row_of_where_to_find_names_a_file_that_contains_its_name() -> None:
     rows = rows_of(CONTRIBUTING, "Where to find")
 
     assert len(rows) >= 20
@@ -189,7 +189,7 @@ def test_where_to_find_names_files_that_hold_what_they_are_named_for() -> None:
         assert re.search(defined, (PROJECT / path).read_text(), re.MULTILINE), question
 
 
-def test_every_room_has_a_row() -> None:
+def test_every_room_has_a_row_in_contributing() -> None:
     listed = {path for path, _ in rows_of(CONTRIBUTING, "The rooms")}
     rooms = {
         f"{folder.relative_to(PROJECT)}/"

@@ -1,4 +1,4 @@
-"""A walk through the editor in a browser, while listeners listen: write, publish, pronounce, reorder."""
+"""A walk through the editor in a browser while listeners listen: write, publish, pronounce, reorder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMED = ("Did you ever meet Siobhan?", "What would Siobhan say of you?")
 
 @pytest.fixture(scope="module")
 def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
-    """Everything that listeners have is made."""
+    """A site with every published clip made."""
     running_openai.reset()
     with make_site(Site) as site:
         hire(site, ana="Publisher")
@@ -42,7 +42,7 @@ def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def ana(browser: Browser, site: Site) -> Iterator[Page]:
-    """At the editor, from the first test to the last."""
+    """Ana's browser page at the editor, from the first test to the last."""
     with signed_in(browser, site, "ana", viewport={"width": 1440, "height": 900}) as page:
         page.get_by_role("link", name="Journeys").first.click()
         page.get_by_role("link", name="Life Review", exact=True).last.click()
@@ -50,9 +50,9 @@ def ana(browser: Browser, site: Site) -> Iterator[Page]:
         yield page
 
 
-# --- what staff see and do ----------------------------------------------------------------------------------
+# --- staff --------------------------------------------------------------------------------------------------
 def the_question(page: Page, number: int) -> Locator:
-    """The number as listeners count."""
+    """Return the form of a question, by the number that listeners see."""
     return page.locator(".narratives .original[data-kind=question]").nth(number - 1)
 
 
@@ -65,13 +65,13 @@ def press(page: Page, name: str, *, role: Any = "button") -> None:
 
 
 def hear(player: Locator) -> None:
-    """Until it has really moved on."""
+    """Press play, and wait until the playback time advances."""
     player.get_by_role("button").click()
     audio = player.locator("audio").element_handle()
     player.page.wait_for_function("(audio) => audio.currentTime > 0.2 && !audio.paused", arg=audio)
 
 
-# --- what listeners get -------------------------------------------------------------------------------------
+# --- listeners ----------------------------------------------------------------------------------------------
 def questions(caller: Caller, voice: str) -> list[dict[str, Any]]:
     return [each for each in caller.narratives(voice)["narratives"] if each["kind"] == "question"]
 
@@ -81,15 +81,15 @@ def heard(caller: Caller, item: dict[str, Any]) -> bytes:
 
 
 class Listeners(threading.Thread):
-    """Ask for both voices in turn, read and hear the questions of these numbers, and note what they got.
+    """A thread that polls both voices, reads and plays the questions with these numbers, and notes results.
 
-    Until both voices have the new words, and LOOKS times at least.
+    It stops once both voices have the new words, after at least LOOKS polls.
     """
 
     def __init__(self, site: Site, new: dict[int, str], say: Callable[[str], str] = str) -> None:
         super().__init__()
         self.new, self.say, self.caller = new, say, Caller(site)
-        self.looks: list[int] = []  # how many of the new words each look saw
+        self.looks: list[int] = []  # number of new texts that each poll saw
         self.mismatches: list[str] = []
         self.is_over = threading.Event()
 
@@ -104,7 +104,7 @@ class Listeners(threading.Thread):
             self.looks.append(seen)
 
     def look(self, item: dict[str, Any], words: str, voice: str) -> bool:
-        """Whether it is what has been published meanwhile. Its words and its sound belong together."""
+        """Return whether the item has the new words. Note a mismatch if its audio has other words."""
         said = item["text"] if item["text"] != words else self.say(words)
         is_whole = item["audio"]["ready"] and item["audio"]["content_hash"] == hash_of(said, voice)
         if not is_whole or heard(self.caller, item) != sound_of(said, voice):
@@ -122,13 +122,12 @@ class Listeners(threading.Thread):
         self.join(120)
         self.is_over.set()
 
-    def assert_all_of_it_at_once(self) -> None:
+    def assert_switched_at_once(self) -> None:
         assert self.mismatches == []
         assert len(self.looks) >= LOOKS
         assert set(self.looks) == {0, len(self.new)}
-        assert self.looks == sorted(
-            self.looks
-        )  # in both voices, looked at in turn: never back, never one only
+        # Both voices are polled in turn, so a sorted list shows that neither was ever behind the other.
+        assert self.looks == sorted(self.looks)
 
 
 class TestWriteHearPublish:
@@ -167,10 +166,10 @@ class TestWriteHearPublish:
         with Listeners(site, {1: WORDS}) as listeners:
             press(ana, "Save and publish")
             expect(ana.get_by_text("Listeners have it now.")).to_be_visible()
-        listeners.assert_all_of_it_at_once()
+        listeners.assert_switched_at_once()
 
 
-class TestPublishWhatIsNotMade:
+class TestPublishUnmadeTexts:
     def test_publishing_unmade_texts_asks_first_and_waits_for_every_clip(
         self, ana: Page, site: Site, openai: OpenAIServer
     ) -> None:
@@ -190,7 +189,7 @@ class TestPublishWhatIsNotMade:
         with Listeners(site, {2: LATE}) as listeners:
             running_openai.release()
             expect(ana.get_by_label("Waiting version")).to_have_count(0)
-        listeners.assert_all_of_it_at_once()
+        listeners.assert_switched_at_once()
         expect(the_question(ana, 2).get_by_text("Up to date")).to_have_count(2)
 
 
@@ -277,8 +276,8 @@ class TestOrder:
         assert self.titles(site) == [before[1], before[0], *before[2:]]
 
 
-# --- by keyboard alone --------------------------------------------------------------------------------------
-# What a person could click, but for those of a group of radio buttons or what is hidden now.
+# --- keyboard -----------------------------------------------------------------------------------------------
+# Everything clickable, except hidden elements and the unchecked buttons of a radio group.
 CLICKABLE = """() => [...document.querySelectorAll(
   "a[href], button, input, select, textarea, summary, [tabindex]"
 )].filter((each) => !each.disabled && each.type !== "hidden" && each.tabIndex >= 0
@@ -288,7 +287,7 @@ CLICKABLE = """() => [...document.querySelectorAll(
   each.dataset.unfocused = look(each);
   return each.outerHTML.slice(0, 120);
 })"""
-# Its place, its name, and whether the look of it or of what holds it differs from before.
+# Place and name of the focused element, and whether it or its container looks different from before.
 FOCUSED = """() => {
   const each = document.activeElement;
   if (!each.dataset.place) return null;

@@ -1,4 +1,4 @@
-"""Errors have one shape and the right status, and never a word of what someone said."""
+"""Errors have one shape, the right status, and never a word of the text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SPEECH = "/api/text-to-speech"
 
 @pytest.fixture(scope="module")
 def server(make_site: MakeSite) -> Iterator[WebServer]:
-    """One process, whose circuit sees each voice in trouble come round."""
+    """A server with one process, so that one circuit breaker counts all failures and recoveries."""
     with make_site(
         WebServer,
         OPENAI_API_KEY=KEY,
@@ -50,14 +50,14 @@ def stranger(server: WebServer) -> Caller:
 
 
 def refused(response: Response, status: int, code: str) -> dict[str, Any]:
-    """The body of an error, once it is seen to have the contract's shape."""
+    """Check that the error has the contract's shape, and return its body."""
     assert response.status == status
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["Cache-Control"] == "no-store"
     body: dict[str, Any] = response.json()
     assert body["code"] == code
     assert re.fullmatch(r"[a-z_]+", body["code"])
-    assert re.fullmatch(r"[^{}<>\n]{10,300}", body["error"])  # for a person
+    assert re.fullmatch(r"[^{}<>\n]{10,300}", body["error"])  # a sentence for people
     for secret in (CANARY, KEY, "Traceback", "safety system"):
         assert secret not in response.body.decode()
     return body
@@ -131,7 +131,7 @@ def test_an_unknown_token_is_refused(server: WebServer, token: str) -> None:
 
 
 def test_a_user_who_is_not_staff_is_forbidden(server: WebServer) -> None:
-    """Logged in by a session, made as the admin's login makes one."""
+    """The user has a session as the admin's login page creates one."""
     made = server.manage(
         "shell",
         "-c",
@@ -272,11 +272,11 @@ def test_each_provider_fault_has_its_status(
     openai.reset()
     if code == "text_refused":
         refused(caller.say(text), status, code)
-        assert openai.calls() == []  # what the provider will not say is not offered to it again so soon
+        assert openai.calls() == []  # a refused text is not sent again for ten minutes
         kept = "that it was refused, for ten minutes"
     elif fault == "empty":
         refused(caller.say(text), status, code)
-        assert openai.calls() == []  # a text that comes out broken is not paid for at each request
+        assert openai.calls() == []  # a broken text is not paid for at each request
         let_broken_clips_be_tried_again(caller.site)
         assert caller.say(text).body == sound_of(text)
     else:
@@ -306,7 +306,7 @@ def test_a_provider_outage_is_503_and_cached_clips_play(
     )
 
 
-def test_a_provider_that_is_down_is_looked_at_and_not_called(
+def test_a_provider_that_is_down_gets_looks_and_no_calls(
     caller: Caller, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
     caller.say(canary())
@@ -347,7 +347,7 @@ def test_a_text_that_breaks_the_answer_of_the_provider_stays_private(
 
 
 def test_the_log_holds_no_words_and_no_key(caller: Caller, server: WebServer, openai: OpenAIServer) -> None:
-    """After all of the above, and once more each way that fails."""
+    """The log covers all tests above, and each fault once more."""
     for fault in (400, 401, 405, 500, "html", "garbage", "break_off", "wrong_format"):
         openai.behave(fault=fault)
         try:

@@ -1,6 +1,6 @@
 """Followers get the whole clip, on any host, even if the leader's client leaves.
 
-How soon: bench/rows/followers.py.
+bench/rows/followers.py measures how soon.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PLACES = ("the same process", "another process", "another host")
 
 @pytest.fixture(scope="module")
 def callers(make_site: MakeSite) -> Iterator[Callers]:
-    """Servers of one process each. Two share their folders, as on one host, and all share the database."""
+    """Three servers of one process each. All share the database; two also share folders, as on one host."""
     leading = make_site(WebServer)
     beside = make_site(WebServer, beside=leading, TTS_FILES_DIR=str(leading.var_dir / "tts_cache"))
     far = make_site(WebServer, beside=leading)
@@ -39,10 +39,10 @@ def callers(make_site: MakeSite) -> Iterator[Callers]:
 
 
 @contextmanager
-def leading_and_following(
+def leader_with_follower(
     leader: Caller, follower: Caller, openai: OpenAIServer, text: str
 ) -> Iterator[tuple[Stream, bytes, Future[Response]]]:
-    """The leader's answer and its first bytes; and the follower's whole one, once the voice may go on."""
+    """Yield the leader's stream, its first bytes, and a future of the follower's response."""
     openai.behave(gate_after_chunks=1)
     with ThreadPoolExecutor(1) as threads, leader.start_saying(text) as led:
         _, first = next(iter(led))
@@ -57,7 +57,7 @@ def test_a_follower_has_the_whole_clip_before_the_leaders_client_reads_on(
     callers: Callers, openai: OpenAIServer, place: str
 ) -> None:
     text = long_phrase()
-    with leading_and_following(callers["the same process"], callers[place], openai, text) as (
+    with leader_with_follower(callers["the same process"], callers[place], openai, text) as (
         led,
         first,
         following,
@@ -74,7 +74,7 @@ def test_a_follower_has_the_whole_clip_though_the_leaders_client_left(
     callers: Callers, openai: OpenAIServer, place: str
 ) -> None:
     text = long_phrase()
-    with leading_and_following(callers["the same process"], callers[place], openai, text) as (
+    with leader_with_follower(callers["the same process"], callers[place], openai, text) as (
         led,
         _,
         following,
@@ -89,7 +89,7 @@ def test_a_follower_has_the_whole_clip_though_the_leaders_client_left(
 def test_a_follower_on_another_host_keeps_the_clip_there_too(callers: Callers, openai: OpenAIServer) -> None:
     text = long_phrase()
     leader, follower = callers["the same process"], callers["another host"]
-    with leading_and_following(leader, follower, openai, text) as (_, _, following):
+    with leader_with_follower(leader, follower, openai, text) as (_, _, following):
         openai.release()
         assert following.result().status == 200
     for caller in (leader, follower):

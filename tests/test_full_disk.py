@@ -1,4 +1,4 @@
-"""A disk that fills up: listeners hear whole clips or a clear error, and nothing short is ever kept."""
+"""A disk fills up: listeners hear whole clips or get a clear error, and no cut clip is ever stored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_full_disk_for_files_costs_no_clip(
         for text in texts:
             assert caller.say(text).body == sound_of(text)
         kept = [path for path in files_of(server) if path.suffix == ".mp3"]
-        assert 0 < len(kept) < len(texts)  # it is full
+        assert 0 < len(kept) < len(texts)  # the disk is full
         assert not list(clips.rglob("*.draft"))
         for text in texts:
             assert caller.say(text).body == sound_of(text)
@@ -53,7 +53,7 @@ def test_a_full_disk_for_files_costs_no_clip(
     )
 
 
-if not IS_ON_POSTGRESQL:  # whose disk is its own affair
+if not IS_ON_POSTGRESQL:  # PostgreSQL has a disk of its own
 
     def test_a_full_disk_for_everything_loses_nothing(
         make_site: MakeSite, openai: OpenAIServer, tmp_path: Path, note_fault: NoteFault
@@ -71,7 +71,9 @@ if not IS_ON_POSTGRESQL:  # whose disk is its own affair
             heard = {text: caller.say(text) for text in (phrase(20) for _ in range(8))}
             for text, response in heard.items():
                 assert (response.status, response.body) == (200, sound_of(text)) or response.status == 503
-            assert any(len(kept_in_database(server, hash_of(text))) == 0 for text in heard)  # it is full
+            assert any(
+                len(kept_in_database(server, hash_of(text))) == 0 for text in heard
+            )  # the disk is full
             assert all(caller.say(text).body == sound_of(text) for text in before)
             disk.resize(ENOUGH)
             for text in [*before, *heard]:

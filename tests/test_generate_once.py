@@ -1,4 +1,4 @@
-"""One text is spoken once, however many ask for it, in whatever process and on whatever host."""
+"""A text is generated once, even if many clients request it in several processes and on several hosts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.conftest import MakeSite
 
 pytestmark = pytest.mark.site
 
-# Three quarters of these may wait in one process, so that even all clients of a test find a place there.
+# Three quarters of these may wait for a generation, so one process has room for all clients of a test.
 MANY_THREADS = "80"
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two servers with one database, each with local clips of its own."""
+    """Two servers with one database and separate local files."""
 
     one: Caller
     other: Caller
@@ -58,7 +58,7 @@ def test_fifty_requests_in_two_processes_cost_one_call(pair: Pair, openai: OpenA
         processes = clients_of(pair.one.site)
         openai.release()
         heard = answers(asking.result())
-    assert len(processes) == 2  # each had some of them
+    assert len(processes) == 2  # each process got some of the requests
     assert {(response.status, response.body) for response in heard} == {(200, sound_of(text))}
     outcomes = Counter(response.headers["Cache-Status"] for response in heard)
     assert outcomes["lifereview; fwd=miss; detail=generated"] == 1
@@ -93,8 +93,8 @@ def test_a_follower_in_another_process_learns_why_the_leader_failed(pair: Pair, 
     assert [(refusal.status, refusal.json()["code"]) for refusal in refusals] == [(400, "text_refused")] * 2
 
 
-def make_the_one_that_generates_die(pair: Pair, openai: OpenAIServer, text: str, victims: str) -> Response:
-    """Between the first byte and keeping, while somebody waits on the other host, whose answer this is."""
+def kill_during_generation(pair: Pair, openai: OpenAIServer, text: str, victims: str) -> Response:
+    """Kill the maker between first byte and storing; return the answer to a client on the other host."""
     openai.behave(gate_after_chunks=1, first_calls=1)
     with ThreadPoolExecutor(1) as threads, pair.one.start_saying(text) as cut:
         next(iter(cut))
@@ -116,7 +116,7 @@ def test_a_worker_that_is_killed_over_a_clip_is_replaced_by_another_host(
     pair: Pair, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
     text = phrase()
-    response = make_the_one_that_generates_die(pair, openai, text, "worker")
+    response = kill_during_generation(pair, openai, text, "worker")
     assert (response.status, response.body) == (200, sound_of(text))
     assert_one_good_clip(pair, openai, text)
     note_fault(
@@ -128,7 +128,7 @@ def test_a_host_that_is_killed_over_a_clip_is_replaced_by_another(
     pair: Pair, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
     text = phrase()
-    response = make_the_one_that_generates_die(pair, openai, text, "host")
+    response = kill_during_generation(pair, openai, text, "host")
     assert (response.status, response.body) == (200, sound_of(text))
     one: Site = pair.one.site
     assert one.survivors(within_seconds=30) == []

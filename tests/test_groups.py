@@ -1,4 +1,4 @@
-"""Each group signs in and tries every action; the admin log names the author and the price."""
+"""Each group tries every staff action; the admin log names the author and the price."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ NAMES = [
         "sees-usage",
     ),
     *("sees-spending", "sees-time-to-sound", "sees-queue", "sees-failures", "sees-staff", "sees-groups"),
-    *(deed.__name__ for deed in list(MAY)[15:]),
+    *(action.__name__ for action in list(MAY)[15:]),
 ]
 
 
 @pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("deed", MAY, ids=NAMES)
-def test_each_group_has_exactly_its_permissions(deed: Callable[[Client], bool], group: str) -> None:
-    assert deed(staff_client(group)) is (group in MAY[deed].split())
+@pytest.mark.parametrize("action", MAY, ids=NAMES)
+def test_each_group_has_exactly_its_permissions(action: Callable[[Client], bool], group: str) -> None:
+    assert action(staff_client(group)) is (group in MAY[action].split())
 
 
 BUTTONS = {
@@ -130,40 +130,40 @@ def test_arrows_are_shown_only_with_the_permission_to_order(
     assert ('data-move="1"' in page, "x-sort.ghost" in page) == (is_shown, is_shown)
 
 
-@pytest.mark.parametrize("deed", ["publish_changes", "make_missing"])
-def test_the_address_of_a_forbidden_action_is_403(deed: str, journey: Journey) -> None:
-    answer = staff_client("Editor").post(admin_page("narratives.journey", deed, journey.pk), YES)
+@pytest.mark.parametrize("action", ["publish_changes", "make_missing"])
+def test_the_address_of_a_forbidden_action_is_403(action: str, journey: Journey) -> None:
+    answer = staff_client("Editor").post(admin_page("narratives.journey", action, journey.pk), YES)
 
     assert answer.status_code == 403
 
 
-class TestTheLog:
+class TestAdminLog:
     @pytest.mark.parametrize(
-        "deed", [actions.saves_and_publishes, actions.publishes_the_journey, actions.publishes_chosen]
+        "action", [actions.saves_and_publishes, actions.publishes_the_journey, actions.publishes_chosen]
     )
-    def test_publishing_is_logged_with_count_and_price(self, deed: Callable[[Client], bool]) -> None:
-        deed(staff_client("Publisher"))
+    def test_publishing_is_logged_with_count_and_price(self, action: Callable[[Client], bool]) -> None:
+        action(staff_client("Publisher"))
 
-        assert any(says.startswith(f"Version 2: 1 text. {CLIPS_MADE}") for says in noted_of("publisher"))
+        assert any(says.startswith(f"Version 2: 1 text. {CLIPS_MADE}") for says in log_of("publisher"))
 
-    @pytest.mark.parametrize("deed", [actions.makes_the_journey, actions.makes_chosen])
-    def test_making_clips_is_logged_with_count_and_price(self, deed: Callable[[Client], bool]) -> None:
+    @pytest.mark.parametrize("action", [actions.makes_the_journey, actions.makes_chosen])
+    def test_making_clips_is_logged_with_count_and_price(self, action: Callable[[Client], bool]) -> None:
         Journey.objects.update(is_live=False)
         Narrative.objects.update(live=None)
-        deed(staff_client("Operator"))
+        action(staff_client("Operator"))
 
-        assert noted_of("operator") == [f"Made missing clips. {CLIPS_MADE}"]
+        assert log_of("operator") == [f"Made missing clips. {CLIPS_MADE}"]
 
     def test_making_all_published_clips_is_logged_with_count_and_price(self) -> None:
         actions.makes_what_is_published(staff_client("Operator"))
 
         one = "Made missing clips. 1 clip is being made: 6 characters, about $0.001."
-        assert noted_of("operator") == [one, one]
+        assert log_of("operator") == [one, one]
 
     def test_a_retry_is_logged_with_count_and_price(self) -> None:
         actions.tries_failed_clips_again(staff_client("Publisher"))
 
-        assert noted_of("publisher") == [
+        assert log_of("publisher") == [
             "The failed clips are tried again. 1 clip is tried again: 6 characters, about $0.001."
         ]
 
@@ -171,17 +171,17 @@ class TestTheLog:
         Narrative.objects.create(journey=journey, slug="q2", title="The same again", text=NEW)
         actions.makes_chosen(staff_client("Publisher"))
 
-        assert noted_of("publisher") == [f"Made missing clips. {CLIPS_MADE}"]
+        assert log_of("publisher") == [f"Made missing clips. {CLIPS_MADE}"]
 
     def test_going_live_is_logged_with_count_and_price(self) -> None:
         actions.takes_live(staff_client("Publisher"))
 
         assert any(
-            "2 clips are being made: 12 characters, about $0.001." in says for says in noted_of("publisher")
+            "2 clips are being made: 12 characters, about $0.001." in says for says in log_of("publisher")
         )
 
 
-class TestTheFirstPage:
+class TestFirstPage:
     def test_an_editor_sees_what_the_texts_need_and_no_figures(self) -> None:
         page = staff_client("Editor").get(reverse("admin:index")).content.decode()
         assert "1 text has unpublished changes" in page
@@ -195,7 +195,7 @@ class TestTheFirstPage:
         assert "1 text has changes" not in client.get(reverse("admin:index")).content.decode()
 
 
-class TestTheGroups:
+class TestGroups:
     def test_migrating_again_keeps_changed_groups(self) -> None:
         analyst = Group.objects.get(name="Analyst")
         analyst.permissions.set(Permission.objects.filter(codename="view_clip"))
@@ -242,6 +242,6 @@ def rights_of(group: str) -> set[str]:
     return set(Group.objects.get(name=group).permissions.values_list("codename", flat=True))
 
 
-def noted_of(username: str) -> list[str]:
+def log_of(username: str) -> list[str]:
     entries = LogEntry.objects.filter(user__username=username)
     return [entry.get_change_message() for entry in entries]

@@ -60,7 +60,7 @@ def test_test_modules_import_helpers_from_the_harness_and_never_from_each_other(
 
 
 def test_migrations_import_no_code_that_changes_with_the_product() -> None:
-    allowed = ("ttscache.adoption",)  # written for these migrations, and used by nothing else
+    allowed = ("ttscache.adoption",)  # written for these migrations and used nowhere else
     found = [
         f"{path.relative_to(ROOT)}: {module}"
         for path in python_files(*PRODUCT)

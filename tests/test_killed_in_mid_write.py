@@ -1,4 +1,4 @@
-"""kill -9 at random moments while clips are written: each one is there whole, or not at all."""
+"""After kill -9 at random moments while clips are written, each clip is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_an_object_killed_in_mid_upload_is_whole_or_absent(
     server: WebServer = make_site(
         WebServer,
         TTS_MEMORY_BYTES="1",
-        TTS_FILES_BYTES="1",  # what is heard comes from the bucket
+        TTS_FILES_BYTES="1",  # too small for any clip, so clips play from the bucket
         TTS_PERMANENT="storage",
         **running_s3.settings(bucket),
     )
@@ -80,7 +80,9 @@ def test_an_object_killed_in_mid_upload_is_whole_or_absent(
             assert caller.say(text).body == sound_of(text)
         server.stop()
     known = {name for (name,) in query(server, NAMED)} | {name for (name,) in query(server, LEFT)}
-    assert set(running_s3.objects(bucket)) <= known, "what was cut off is known, and goes in an hour"
+    assert set(running_s3.objects(bucket)) <= known, (
+        "every object of a killed upload is known, so the sweep removes it in an hour"
+    )
     note_fault(
         "kill -9 in mid-write, clips in a bucket",
         "cut off",
@@ -89,7 +91,7 @@ def test_an_object_killed_in_mid_upload_is_whole_or_absent(
 
 
 def kept_in_bucket(site: WebServer, s3: S3Server, bucket: str, content_hash: str) -> list[bytes]:
-    """The unpacked bytes that the record names, for no clip or one."""
+    """Return the unpacked bytes of the clip in the bucket, as a list that is empty without an object."""
     return [
         gzip.decompress(content) if encoding else content
         for name, encoding in query(site, f"{KEPT} AND content_hash = %s", content_hash)
@@ -98,7 +100,7 @@ def kept_in_bucket(site: WebServer, s3: S3Server, bucket: str, content_hash: str
 
 
 def write_until_killed(server: WebServer, caller: Caller, seconds: float) -> list[str]:
-    """New clips, many at once, until every process of the site is killed; the texts that were asked for."""
+    """Request new clips in parallel until every process of the site is killed; return their texts."""
     asked: list[str] = []
     is_over = threading.Event()
 

@@ -1,4 +1,4 @@
-"""kill -9 of whatever runs: it is started again, or all of it ends, and the work gets done."""
+"""kill -9 of each kind of process: it is restarted, or the whole site ends, and no work is lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.site, pytest.mark.long]
 
 @pytest.fixture(scope="module")
 def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
-    """Slow enough that the work lasts through all the kills of this file."""
+    """A provider so slow that the work lasts through all the kills of this file."""
     running_openai.reset()
     running_openai.behave(chunk_delay_seconds=1)
     yield running_openai
@@ -37,7 +37,7 @@ def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
 
 @pytest.fixture(scope="module")
 def site(make_site: MakeSite, openai: OpenAIServer) -> Iterator[Site]:
-    """All clips to make, two at a time."""
+    """A site that has to make all clips, two at a time."""
     with make_site(Site, WEB_WORKERS="2", TTS_WARM_CONCURRENCY="2") as site:
         yield site
 
@@ -91,4 +91,6 @@ def test_a_killed_serve_ends_all_its_processes_and_restarts_at_once(site: Site, 
 def test_all_work_is_done_after_the_kills(site: Site, openai: OpenAIServer) -> None:
     assert_all_work_gets_done(site, openai)
     for calls in clips_and_their_calls(openai).values():
-        assert [call.outcome for call in calls].count("completed") <= 2  # killed between the end and keeping
+        assert [call.outcome for call in calls].count(
+            "completed"
+        ) <= 2  # one was killed between the end of the call and storing

@@ -1,4 +1,4 @@
-"""Every request for a clip is in the figures once, whichever process answered it, also after a restart."""
+"""The ledger counts every request for a clip once, whichever process answers, also over restarts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HITS = {"memory", "file", "database"}
 
 
 class Clerk:
-    """Counts by itself what was asked for and how it went."""
+    """The test's own counts of requests and outcomes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -55,7 +55,7 @@ def caller(server: WebServer) -> Caller:
 
 
 def outcome_of(cache_status: str) -> str:
-    """RFC 9211, as the contract words it."""
+    """Return the outcome that a Cache-Status header (RFC 9211) tells."""
     return cache_status.rsplit("detail=", maxsplit=1)[-1] if "detail=" in cache_status else "collapsed"
 
 
@@ -68,8 +68,8 @@ def say(caller: Caller, clerk: Clerk, text: str, voice: str = "nova", kind: str 
     clerk.note(outcome_of(said.headers["Cache-Status"]), text, voice, kind)
 
 
-def ask_in_some_way(caller: Caller, clerk: Clerk, chance: random.Random, warm: list[str]) -> None:
-    """One request of a kind that chance decides, noted where it is one for a clip."""
+def make_random_request(caller: Caller, clerk: Clerk, chance: random.Random, warm: list[str]) -> None:
+    """Make a random request, and note it if it counts as a request for a clip."""
     known = chance.choice(warm)
     kind = chance.choice(
         ["say", "miss", "joined", "refused", "cut", "start", "head", "probe", "later", "304", "416"]
@@ -122,7 +122,7 @@ def test_ledger_figures_equal_the_requests_over_restarts(
     def ask_many(index: int) -> None:
         chance = random.Random(index)
         for _ in range(ROUNDS_EACH):
-            ask_in_some_way(caller, clerk, chance, warm)
+            make_random_request(caller, clerk, chance, warm)
             for _ in range(PLAYS_A_ROUND):
                 play(caller, clerk, chance.choice(warm))
 

@@ -1,4 +1,4 @@
-"""The books of many processes on one database: to the unit, and at most one interval short after kill -9."""
+"""The ledgers of many processes on one database: exact, and after kill -9 short of one interval at most."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FIGURES = ("requests", "characters", "audio_bytes", "list_price_microusd")
 
 
 class Clerk:
-    """One process that counts, and what it noted."""
+    """A process that counts requests, and its notes about them."""
 
     def __init__(
         self, site: WebServer, folder: Path, index: int, *, accent: str = "", seconds: float = 2
@@ -57,12 +57,12 @@ class Clerk:
 
     @property
     def begun(self) -> list[Request]:
-        """The counts it may have made."""
+        """The requests that it may have counted."""
         return self._requests("?", self.notes)
 
     @property
     def written(self) -> list[Request]:
-        """The counts made before its last complete flush."""
+        """The requests that it counted before its last complete flush."""
         notes = self.notes
         end = max(place for place, note in enumerate(notes) if note == ">")
         begin = max(place for place, note in enumerate(notes[:end]) if note == "<")
@@ -77,7 +77,7 @@ def wait_until_all_is_counted(clerks: Sequence[Clerk]) -> None:
 
 
 def expected_usage(requests: Iterable[Request]) -> Counter[tuple[object, ...]]:
-    """By all dimensions and figure, and by each dimension alone it follows."""
+    """Return the expected sums by figure and by all dimensions."""
     expected: Counter[tuple[object, ...]] = Counter()
     for one in requests:
         bucket = bisect_left(LATENCY_BUCKETS_MS, one.seconds * 1_000)
@@ -134,12 +134,12 @@ class TestFourProcessesAndAFifthThatIsKilled:
     @pytest.fixture(scope="class")
     @staticmethod
     def clerks(site: WebServer, tmp_path_factory: pytest.TempPathFactory) -> list[Clerk]:
-        """All at once on one database. The last one dies with a page half counted; the others end well."""
+        """Five processes count on one database. The last is killed halfway; the others end normally."""
         folder, began = tmp_path_factory.mktemp("clerks"), today()
         clerks = [Clerk(site, folder, index) for index in range(4)]
         victim = Clerk(site, folder, 4, accent="victim-", seconds=60)
         wait_until_all_is_counted(clerks)
-        wait_until(lambda: victim.notes.count(">") > 5, "the victim to write its books", seconds=60)
+        wait_until(lambda: victim.notes.count(">") > 5, "the victim to flush its ledger", seconds=60)
         victim.process.kill()
         for clerk in clerks:
             clerk.process.stop()
@@ -164,7 +164,7 @@ class TestFourProcessesAndAFifthThatIsKilled:
         assert expected_clips(victim.written) <= clips <= expected_clips(victim.begun)
 
 
-if IS_ON_POSTGRESQL:  # nobody can cut the connection to a file
+if IS_ON_POSTGRESQL:  # an SQLite file has no connection to cut
 
     def test_a_database_that_cuts_connections_crashes_and_returns_has_every_request_once(
         make_site: MakeSite, tmp_path: Path

@@ -1,4 +1,4 @@
-"""A web process whose pool has lost its connections is replaced; one whose database is down is not."""
+"""A web process is replaced if its pool lost its connections, and kept if the database is down."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.site
 
 
 class LeakingServer(WebServer):
-    """Whose pool loses its connections when it is told to."""
+    """A web server whose pool loses its connections on request."""
 
     def command(self) -> list[str]:
         return [*super().command()[:-1], "harness.leaking_site:application"]
@@ -28,7 +28,7 @@ if IS_ON_POSTGRESQL:
 
     @pytest.fixture(scope="module")
     def database() -> Iterator[PostgresServer]:
-        """One of its own: others go on meanwhile."""
+        """A database server of its own, because the test stops it while other tests run."""
         with PostgresServer() as server:
             yield server
 

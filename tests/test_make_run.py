@@ -1,4 +1,4 @@
-"""`make run` on a clean clone: no key, no database server, no network; it speaks, stops, and starts again."""
+"""`make run` on a clean clone without key, database server or network: it speaks, stops and restarts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from harness.process import PROJECT, ServerProcess
 from harness.waiting import wait_until
 from ttscache.audio import examine
 
-URL = "http://127.0.0.1:8000"  # the default; nobody else is in that network
+URL = "http://127.0.0.1:8000"  # the default address; the network belongs to this test alone
 VOICES = ("nova", "onyx")
 KEPT_FROM_THE_SHELL = ("PATH", "HOME", "LANG")
 
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.site, pytest.mark.any_database, pytest.mark.timeout(90
 
 @dataclass(frozen=True)
 class Clone:
-    """A copy of what git would give: nothing that is ignored, no environment, no data."""
+    """A copy of the files in git, without ignored files, environment or data."""
 
     folder: Path
 
@@ -60,7 +60,7 @@ class Clone:
         return done.stdout
 
     def data(self) -> dict[str, list[Any]]:
-        """The data that a second start must not change."""
+        """Return the data that a second start must not change."""
         tables = (
             "tts_cache_files",
             "narratives_narrative",
@@ -75,7 +75,7 @@ class Clone:
 
 
 class Run:
-    """`make run` in a network of its own."""
+    """A running `make run` in a network of its own."""
 
     def __init__(self, clone: Clone, log: Path) -> None:
         self.log = log
@@ -133,13 +133,13 @@ def first(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 
 @pytest.fixture(scope="module")
 def clips(first: Run) -> list[tuple[Any, bytes]]:
-    """Each clip as a front end sees it, with its bytes, once all are made."""
+    """Each clip as the API lists it, with its bytes, once all are made."""
     wait_until(lambda: all(audio["ready"] for audio in first.audio()), "all clips", seconds=600, every=1)
     return [(audio, first.get(audio["url"]).body) for audio in first.audio()]
 
 
 def pitch_of(clip: bytes) -> float:
-    """In Hz: the median over the voiced stretches of 40 ms, by autocorrelation."""
+    """Return the median pitch in Hz over the voiced stretches of 40 ms, by autocorrelation."""
     with av.open(io.BytesIO(clip), "r") as container:
         rate = container.streams.audio[0].rate
         frames = [frame.to_ndarray().astype(np.float64).reshape(-1) for frame in container.decode(audio=0)]
@@ -182,7 +182,7 @@ class TestFirstStart:
     def test_the_first_start_makes_every_clip_whole(self, clips: list[tuple[Any, bytes]]) -> None:
         assert len(clips) == len({audio["content_hash"] for audio, _ in clips}) == 34
         for audio, clip in clips:
-            facts = examine(clip, "mp3")  # raises where it does not decode, is cut off, or silent
+            facts = examine(clip, "mp3")  # raises if the clip does not decode, is cut off or is silent
             assert len(clip) == audio["bytes"]
             assert facts.duration_ms == audio["duration_ms"]
             assert -40 < facts.loudness_dbfs < -10

@@ -53,7 +53,7 @@ class TestAfterRequestsToThreeProcesses:
     @pytest.fixture(scope="class")
     @staticmethod
     def texts(caller: Caller, running_openai: OpenAIServer) -> list[str]:
-        """Each is made, heard four times more, and refused once more in other words; a new start follows."""
+        """Six texts: each is made, played four times more, and refused once in a variant."""
         running_openai.reset()
         running_openai.behave(fault=400, on_text="refused")
         texts = [phrase() for _ in range(6)]
@@ -66,7 +66,7 @@ class TestAfterRequestsToThreeProcesses:
             caller.say(f"refused {texts[index]}", content_type="response")
 
         assert at_once(6, ask) == [None] * 6
-        wait_until(lambda: sum(caller.by_tier().values()) == 36, "all processes to write their books")
+        wait_until(lambda: sum(caller.by_tier().values()) == 36, "all processes to flush their ledgers")
         return texts
 
     def test_metrics_count_the_sent_requests(self, caller: Caller, texts: list[str]) -> None:
@@ -104,7 +104,7 @@ class TestAfterRequestsToThreeProcesses:
         worth, spent = total(caller, "worth_usd_total"), total(caller, "spent_usd_total")
 
         assert spent == pytest.approx(stats["spent_usd"])
-        # A call that a busy machine gave up on and made again is paid for as well.
+        # A slow machine may time out and repeat a call, which costs extra.
         assert spent >= characters * USD_A_CHARACTER - 1e-9
         assert worth == pytest.approx(5 * characters * USD_A_CHARACTER)
         assert stats["saved_usd"] == pytest.approx(worth - spent, abs=1e-6)

@@ -1,4 +1,4 @@
-"""A model that the provider has switched off, met by two hosts: one call finds out for both."""
+"""Two hosts use a model that the provider has switched off: one call tells both."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_daily_look_at_models_is_scheduled(hosts: list[WebServer]) -> None:
 
 
 def test_the_look_at_models_happens_once_over_all_starting_hosts(hosts: list[WebServer]) -> None:
-    """Both looked at the list when they started; the notes of the first are those of both."""
+    """Both hosts would look when they start; the second uses the notes of the first."""
     notes = query(hosts[0], "SELECT model FROM ttscache_modelnotice WHERE looked_at IS NOT NULL")
     assert {"tts-1-hd", "gpt-6-luna"} <= {model for (model,) in notes}
     assert len(notes) == len(set(notes))

@@ -1,4 +1,4 @@
-"""The product with its clips in a bucket, behind a CDN: the store itself, open where its policy says."""
+"""The product with its clips in a bucket behind a CDN; the object store itself plays the CDN."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
-CLIPS = 2 * 17  # of the default journey, in both voices
+CLIPS = 2 * 17  # the default journey in both voices
 MOVED = "SELECT count(*) FROM tts_cache WHERE stored_in = %s AND stored_at IS NOT NULL"
 
 
@@ -32,7 +32,7 @@ def bucket(running_s3: S3Server) -> str:
 
 @pytest.fixture(scope="module")
 def server(make_site: MakeSite, running_s3: S3Server, bucket: str) -> Iterator[WebServer]:
-    """Its memory holds nothing, so that files and bucket are seen at work."""
+    """A server without a memory tier, so that files and bucket answer."""
     server = make_site(
         WebServer,
         TTS_MEMORY_BYTES="1",
@@ -137,7 +137,7 @@ def test_a_prune_with_a_bucket_leaves_no_object(
     path = path_of(server, hash_of(text))
     assert path in s3.objects(bucket)
     asked_for = "SELECT requests FROM ttscache_dailyrequests WHERE content_hash = %s"
-    wait_until(lambda: query(server, asked_for, hash_of(text)) == [(1,)], "the books to be written")
+    wait_until(lambda: query(server, asked_for, hash_of(text)) == [(1,)], "the ledger to be written")
     long_ago = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
     execute(server, f"{long_ago} WHERE content_hash = '{hash_of(text)}'")
     operator = Caller(server, server.api_token("operator", admin=True))
@@ -151,7 +151,7 @@ def test_a_prune_with_a_bucket_leaves_no_object(
 def test_clips_play_during_an_outage_of_the_bucket(
     caller: Caller, s3: S3Server, bucket: str, openai: OpenAIServer, note_fault: NoteFault
 ) -> None:
-    """Local clips still play; new ones go to the database and are moved on request."""
+    """Local clips still play. New clips go to the database and are moved on request."""
     server = caller.site
     known, new = phrase(), phrase()
     caller.say(known)
@@ -181,8 +181,8 @@ def test_clips_play_during_an_outage_of_the_bucket(
     )
 
 
-def killed_in_the_middle(site: Site, to: str) -> None:
-    """`move_clips`, and kill -9 once a few clips are over there."""
+def kill_during_move(site: Site, to: str) -> None:
+    """Run `move_clips`, and kill it with kill -9 once a few clips have moved."""
     mover = subprocess.Popen(
         leashed([site.python, "manage.py", "move_clips", "--to", to]),
         cwd=site.project,
@@ -205,13 +205,13 @@ def test_all_clips_move_while_the_site_serves(
     assert "clips to move" in dry
     assert ("TTS_PERMANENT=storage still sends" in dry) == (to == "database")
     before = int(query(server, MOVED, to)[0][0])
-    killed_in_the_middle(server, to)
+    kill_during_move(server, to)
     forget_files(server)
     assert all(caller.clip(audio["content_hash"]).status == 200 for audio in caller.audio())
     done = server.manage("move_clips", "--to", to, check=True).stdout
     total = int(query(server, MOVED, to)[0][0])
     assert total > before + CLIPS
-    assert f"/{total} clips" not in done  # what the killed ones had moved was not moved again
+    assert f"/{total} clips" not in done  # the last command did not repeat the moves of the killed ones
     assert query(server, MOVED, "storage" if to == "database" else "database")[0][0] == 0
     rows = int(query(server, "SELECT count(*) FROM tts_cache_files")[0][0])
     assert rows == (total if to == "database" else 0)
@@ -226,7 +226,7 @@ def test_all_clips_move_while_the_site_serves(
 
 
 def test_cdn_addresses_stay_valid_after_a_move(caller: Caller, s3: S3Server, bucket: str) -> None:
-    """After the moves above: an hour-old page still has the addresses from before."""
+    """A page opened before the moves above still has the old addresses."""
     name = path_of(caller.site, caller.audio()[0]["content_hash"])
     assert name in s3.objects(bucket)
     assert http.get(f"{s3.url}/{bucket}/{name}").status == 200

@@ -1,4 +1,4 @@
-"""Two web servers and a cluster over one database, and two hundred listeners who want one new clip."""
+"""Two hundred listeners request one new clip from two web servers and a cluster on one database."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.conftest import MakeSite
 pytestmark = pytest.mark.site
 
 LISTENERS = 200
-ENOUGH_THREADS = "280"  # three quarters of a process's may wait
+ENOUGH_THREADS = "280"  # three quarters of the threads of a process may wait
 
 
 @pytest.fixture
 def wanted(make_site: MakeSite, openai: OpenAIServer) -> Iterator[tuple[str, tuple[Site, Site]]]:
-    """A text, and two hosts. The voice stops in the middle of it until all listeners have connected."""
+    """A text and two hosts. The voice stops in the middle of the text until all listeners have connected."""
     env: dict[str, Any] = {
         "WEB_THREADS": ENOUGH_THREADS,
         "TTS_LISTENER_VOICES": "nova",

@@ -1,4 +1,4 @@
-"""The site works while a part is broken, and recovers by itself."""
+"""The site works while a part of it is broken, and recovers by itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.conftest import MakeSite
 pytestmark = pytest.mark.site
 
 
-def assert_says_that_the_store_is_away(response: Response) -> None:
+def assert_store_unavailable(response: Response) -> None:
     assert response.status == 503
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["Cache-Control"] == "no-store"
@@ -40,7 +40,7 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
         @pytest.fixture(scope="class")
         @staticmethod
         def database() -> Iterator[PostgresServer]:
-            """One of its own: others go on meanwhile."""
+            """A database server of its own, because the test stops it while other tests run."""
             with PostgresServer() as server:
                 yield server
 
@@ -62,7 +62,7 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
         @pytest.fixture(scope="class")
         @staticmethod
         def published(caller: Caller) -> list[Any]:
-            """All of it is in files; the first one is in memory as well."""
+            """The published texts. Their clips are in files; the first is in memory too."""
             listed = caller.narratives()["narratives"]
             for _ in range(2):
                 assert caller.get(listed[0]["audio"]["url"]).status == 200
@@ -84,7 +84,7 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
                 "database: down", "published clips play; all else 503 store_unavailable", "nothing paid"
             )
 
-        def test_it_is_alive_and_not_ready(self, server: WebServer) -> None:
+        def test_a_site_without_its_database_is_alive_and_not_ready(self, server: WebServer) -> None:
             assert Caller(server).get("/api/health").status == 200
             ready = Caller(server).get("/readyz")
             assert ready.status == 503
@@ -101,21 +101,25 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
                 ("GET", f"/api/audio/{'0' * 32}.mp3"),
             ],
         )
-        def test_what_needs_the_database_says_so(self, caller: Caller, method: str, path: str) -> None:
-            assert_says_that_the_store_is_away(caller.ask(method, path))
+        def test_requests_that_need_the_database_get_503_during_its_outage(
+            self, caller: Caller, method: str, path: str
+        ) -> None:
+            assert_store_unavailable(caller.ask(method, path))
 
-        def test_the_page_asks_for_a_moment(self, server: WebServer) -> None:
+        def test_the_listeners_page_asks_to_wait_during_an_outage_of_the_database(
+            self, server: WebServer
+        ) -> None:
             response = Caller(server).get("/")
             assert (response.status, response.headers["Retry-After"]) == (503, "5")
             assert "tries again by itself" in response.body.decode()
 
-        def test_nothing_is_paid_for_that_could_not_be_kept(
+        def test_no_clip_is_generated_while_the_database_cannot_store_it(
             self, caller: Caller, openai: OpenAIServer
         ) -> None:
-            assert_says_that_the_store_is_away(caller.say(phrase()))
+            assert_store_unavailable(caller.say(phrase()))
             assert openai.calls() == []
 
-        def test_everything_works_again_without_a_restart(
+        def test_the_site_recovers_from_a_database_outage_without_a_restart(
             self, server: WebServer, caller: Caller, database: PostgresServer, openai: OpenAIServer
         ) -> None:
             database.start()
@@ -126,10 +130,10 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
             assert len(caller.narratives()["narratives"]) == 12
             assert caller.post("/api/pre-cache-narratives", {}).status == 200
 
-        def test_a_clip_in_the_making_is_heard_out(
+        def test_a_clip_under_way_plays_to_its_end_when_the_database_goes(
             self, caller: Caller, database: PostgresServer, openai: OpenAIServer, note_fault: NoteFault
         ) -> None:
-            """The database goes before the clip is kept: it is kept in files, and not paid for again."""
+            """The database stops before the clip is stored. Files keep it, so it is not paid for again."""
             text = phrase()
             openai.behave(gate_after_chunks=1)
             with caller.start_saying(text) as response:
@@ -143,18 +147,20 @@ if IS_ON_POSTGRESQL:  # an SQLite database cannot go away
             assert len(openai.calls()) == 1
             note_fault("database: goes in mid-generation", "the whole clip", "in files; no second payment")
 
-        def test_what_was_heard_meanwhile_is_in_the_figures(
+        def test_requests_during_a_database_outage_are_counted_afterwards(
             self, caller: Caller, published: list[Any]
         ) -> None:
             wait_until(
-                lambda: caller.by_tier()["file"] == len(published),  # the first one before the outage
+                lambda: (
+                    caller.by_tier()["file"] == len(published)
+                ),  # the first clip was counted before the outage
                 "the ledger to be written",
                 seconds=30,
             )
 
 
 class TestFiles:
-    """The local folder is worth nothing, or gone: the database has the clips."""
+    """The local folder is damaged or gone, and the database has the clips."""
 
     @pytest.fixture(scope="class")
     @staticmethod
@@ -195,7 +201,7 @@ class TestFiles:
         note_fault("files: a damaged file", "the whole clip, from the database", "the file, anew")
 
     def test_a_read_only_clip_folder_costs_no_clip(self, caller: Caller, openai: OpenAIServer) -> None:
-        """A file where the folder should be: nobody can write there, not even root."""
+        """A file lies in place of the folder, so that not even root can write there."""
         folder: Path = caller.site.var_dir / "tts_cache"
         text = phrase()
         caller.say(text)

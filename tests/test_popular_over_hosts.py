@@ -1,4 +1,4 @@
-"""Popular reflections lie in the files of every host, also of one that nobody has asked for them."""
+"""Every host keeps popular reflections in its files, even a host that got no request for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_second_host_fetches_what_the_first_is_asked_for(make_site: MakeSite, 
         caller = Caller(first, first.api_token())
         for said in (text, private):
             assert caller.say(said, content_type="analysis").status == 200
-        caller.get("/api/cache-stats")  # the counts are written
+        caller.get("/api/cache-stats")  # this writes the counts
         execute(first, f"UPDATE tts_cache SET is_shareable = TRUE WHERE content_hash = '{hash_of(text)}'")
         night = "from ttscache import tasks; tasks.make_popular_reflections()"
         first.manage("shell", "-c", night, check=True)

@@ -1,4 +1,4 @@
-"""Predicted clips are made before scheduled ones, once over all processes."""
+"""Predicted clips are made before scheduled ones, and once over all processes."""
 
 from __future__ import annotations
 
@@ -34,24 +34,26 @@ def voice(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
 
 @pytest.fixture(scope="module")
 def site(make_site: MakeSite, voice: OpenAIServer) -> Iterator[Site]:
-    """Whose clips are all missing; its cluster makes one at a time."""
+    """A site whose clips are all missing and whose cluster makes one at a time."""
     with make_site(Site, TTS_WARM_CONCURRENCY="1", WEB_WORKERS="2") as site:
         yield site
 
 
 def ask_again(caller: Caller, url: str) -> None:
-    """20 times, from as many connections, so that both workers are asked."""
+    """Request a clip over 20 connections, so that both workers are reached."""
     at_once(20, lambda _: caller.get(url))
 
 
 def test_predicted_questions_and_the_outro_precede_scheduled_clips(site: Site, voice: OpenAIServer) -> None:
-    """The clips of the voice that would come last."""
+    """The test uses the voice whose clips are scheduled last."""
     caller = Caller(site)
     wait_until(lambda: len(voice.calls()) == 1, "the cluster to be held up", seconds=60)
     listed = caller.narratives("onyx")["narratives"]
     expected = [item["text"] for item in (*listed[2:5], listed[-1])]
     with caller.start_clip(listed[1]["audio"]["content_hash"]):
-        wait_until(lambda: query(site, WARM_LANES) == [(4,)], "the next ones to be hurried", seconds=30)
+        wait_until(
+            lambda: query(site, WARM_LANES) == [(4,)], "the predicted clips to be expedited", seconds=30
+        )
         voice.release()
     wait_until(lambda: len(voice.calls()) == CLIPS, "the end of all", seconds=120)
 

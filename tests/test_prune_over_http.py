@@ -1,4 +1,4 @@
-"""Old clips removed while two hosts serve: nobody knows them any more, and who listens hears the end."""
+"""Pruning while two hosts serve: the clips become unknown everywhere, and playback under way continues."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.conftest import MakeSite
 pytestmark = pytest.mark.site
 
 LONG_AGO = "UPDATE tts_cache SET last_accessed_at = '2020-01-01 00:00:00'"
-LOOKS = 8  # so many connections reach both workers of a host, as good as always
+LOOKS = 8  # this many connections almost certainly reach both workers of a host
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +38,14 @@ def token(hosts: tuple[WebServer, WebServer]) -> str:
 
 @pytest.fixture
 def callers(hosts: tuple[WebServer, WebServer], token: str, openai: OpenAIServer) -> list[Caller]:
-    """An operator at each host."""
+    """An operator's client for each host."""
     return [Caller(host, token) for host in hosts]
 
 
 def make_old(site: Site, text: str, *, asked: int) -> None:
-    """Behind the site's back, once it has noted that somebody asked for it so many times."""
+    """Make the clip old by SQL, once the site has written this number of requests."""
     asked_for = "SELECT coalesce(sum(requests), 0) FROM ttscache_dailyrequests WHERE content_hash = %s"
-    wait_until(lambda: query(site, asked_for, hash_of(text)) == [(asked,)], "the books to be written")
+    wait_until(lambda: query(site, asked_for, hash_of(text)) == [(asked,)], "the ledger to be written")
     execute(site, f"{LONG_AGO} WHERE content_hash = '{hash_of(text)}'")
 
 

@@ -1,4 +1,4 @@
-"""The whole product with a model of the Realtime API: it starts, makes the journey, and pays by tokens."""
+"""The whole product with a Realtime model: it starts, makes the journey, and pays by tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.site, pytest.mark.timeout(400)]
 
 @pytest.fixture(scope="module")
 def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
-    """Everything that listeners have is made, some of it at the second try."""
+    """A site with every published clip made, some of them at the second attempt."""
     running_openai.reset()
     running_openai.behave(fault="reword", first_calls=3)
     with make_site(Site, TTS_MODEL=REALTIME_MODEL, TTS_DAILY_BUDGET_USD="20") as site:
@@ -44,7 +44,7 @@ def test_every_short_clip_of_the_journey_has_its_words_and_no_others(caller: Cal
     for voice, played_by in zip(VOICES, ("marin", "cedar"), strict=True):
         for item in caller.narratives(voice)["narratives"]:
             request = realtime_request(item["text"], played_by, "mp3")
-            if len(item["text"]) <= 400:  # longer ones are joined of parts
+            if len(item["text"]) <= 400:  # longer clips are joined from parts
                 assert caller.get(item["audio"]["url"]).body == realtime_sound(request)
                 compared += 1
     assert compared >= 20

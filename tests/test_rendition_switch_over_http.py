@@ -1,4 +1,4 @@
-"""A listener voice changes hands while listeners play: the old sound until the new one is whole."""
+"""A listener voice gets a new rendition: listeners hear the old one until the new one is complete."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def listed(caller: Caller, voice: str = "nova") -> list[Any]:
 
 
 def played_by(item: Any) -> VoiceRendition:
-    """The rendition of the clip that a listener is given for these words."""
+    """Return the rendition of the clip that the API lists for these words."""
     content_hash = item["audio"]["content_hash"]
     return next(each for each in KNOWN if each.request(item["text"]).content_hash == content_hash)
 
 
 def look(caller: Caller, voice: str = "nova") -> VoiceRendition:
-    """The rendition that plays this voice now: one for the whole journey, with every clip ready."""
+    """Return the rendition of the voice; check that the whole journey has one and every clip is ready."""
     items = listed(caller, voice)
     assert len(items) == CLIPS_A_VOICE
     assert all(item["audio"]["ready"] for item in items)
@@ -66,7 +66,7 @@ def look(caller: Caller, voice: str = "nova") -> VoiceRendition:
 
 
 def play(caller: Caller, voice: str, number: int) -> None:
-    """A clip of the list, as a listener's player fetches it, without a provider call."""
+    """Fetch a clip of the list as a listener's player would; check that it is a hit."""
     audio = listed(caller, voice)[number % CLIPS_A_VOICE]["audio"]
     answer = caller.get(audio["url"])
     assert answer.status == 200
@@ -75,7 +75,7 @@ def play(caller: Caller, voice: str, number: int) -> None:
 
 
 def looks_until(caller: Caller, is_over: Callable[[], bool], *, least: int = 1) -> list[VoiceRendition]:
-    """The rendition of nova at each look; onyx is polled and clips of both play meanwhile."""
+    """Return the rendition of nova at each look, while also polling onyx and playing clips."""
     found: list[VoiceRendition] = []
     end = time.monotonic() + 150
     while len(found) < least or not is_over():
@@ -98,7 +98,7 @@ def made(site: Site, spec: VoiceRendition) -> int:
 
 
 def states(site: Site, voice: str = "nova") -> dict[str, str]:
-    """The provider's voice and model of each rendition of this voice that is live or pending."""
+    """Return model and provider voice of the live and the pending rendition, by state."""
     sql = "SELECT state, model, voice FROM ttscache_rendition WHERE listener_voice = %s"
     return {state: f"{model} {name}" for state, model, name in query(site, sql, voice) if state != "past"}
 
@@ -109,7 +109,7 @@ def is_live(site: Site, spec: VoiceRendition, voice: str = "nova") -> Callable[[
 
 @pytest.fixture(scope="module")
 def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
-    """Everything that listeners have is made."""
+    """A site with every published clip made."""
     running_openai.reset()
     with make_site(Site, WEB_WORKERS="2", TTS_WARM_CONCURRENCY="3") as site:
         wait_until(lambda: ready_clips(site) == 2 * CLIPS_A_VOICE, "all clips", seconds=120)
@@ -172,13 +172,13 @@ class TestOneSite:
     def test_hosts_that_start_one_after_the_other_with_new_settings_switch_once(
         self, site: Site, make_site: MakeSite, openai: OpenAIServer
     ) -> None:
-        """Staff had chosen sage for nova. The new model comes by the settings of one host, then of both."""
+        """Staff have chosen sage for nova. The new model is set on one host first, then on both."""
         openai.behave(gate_before_headers=True)
         new = rendition("nova", "tts-1")
         with make_site(WebServer, beside=site, TTS_MODEL="tts-1") as other:
             wait_until(lambda: states(site).get("pending") == "tts-1 nova", "the new settings", seconds=60)
             site.stop()
-            site.start()  # with the old ones
+            site.start()  # with the old settings
             here, there = Caller(site), Caller(other)
             for _ in range(20):
                 assert (look(here), look(there)) == (SAGE, SAGE)

@@ -1,4 +1,4 @@
-"""Each road of docs/voices.md: a site with the environment that the page names, at a vendor of that kind."""
+"""Each road of docs/voices.md: a site with the page's environment speaks through a vendor of that kind."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ LONG = " ".join(f"This is sentence {number} about a long and winding life." for 
 
 
 def roads() -> dict[str, dict[str, str]]:
-    """The environment under each heading of the page."""
+    """Return the environment under each heading of the page."""
     found = re.findall(r"^### (.+?)$.*?^```ini\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     return {name: dict(line.split("=", 1) for line in block.splitlines()) for name, block in found}
 
 
 class Road:
-    """A site that was started as the page says. Of the page's values only the address is another one."""
+    """A site started with the page's values; only the address of the vendor is different."""
 
     def __init__(self, site: Site, env: dict[str, str]) -> None:
         self.env = env
@@ -45,15 +45,15 @@ class Road:
         self.site = site
 
     def request(self, text: str, role: str = "nova") -> SpeechRequest:
-        """The rendition that plays this listener voice, as the Voices page shows it."""
+        """Return the request for the rendition that plays this listener voice."""
         voices = dict(pair.split("=") for pair in self.env.get("TTS_VOICES", "").split(",") if pair)
         is_embedded = self.env.get("TTS_PROVIDER") == EMBEDDED_MODEL
         model = EMBEDDED_MODEL if is_embedded else self.env["TTS_MODEL"]
         played_by = REALTIME_NAMESAKES.get(role, role) if is_realtime(model) else role
         return SpeechRequest(text=text, voice=voices.get(role, played_by), model=model)
 
-    def walk(self, text: str, role: str = "nova") -> None:
-        """The clip is whole, is kept under the key of its rendition, and is a hit from then on."""
+    def speak_and_check(self, text: str, role: str = "nova") -> None:
+        """Check that the clip is whole, is stored under the key of its rendition, and is a hit afterwards."""
         made = self.caller.say(text, voice=role)
         assert made.status == 200, made.body
         assert made.headers["Cache-Status"] == "lifereview; fwd=miss; detail=generated"
@@ -70,12 +70,12 @@ Start = Callable[..., Road]
 
 @pytest.fixture(scope="module")
 def start(make_site: MakeSite) -> Start:
-    """Starts a site on one of the roads, at a vendor."""
+    """A function that starts a site on one of the roads with a vendor."""
 
     def on_road(name: str, vendor: OpenAIServer | None = None) -> Road:
         env = roads()[name]
         site = make_site(WebServer)
-        # Exactly what the page names: no key or address that it leaves out.
+        # Only the variables of the page, without the key and address that tests usually set.
         own = {
             variable: site.env[variable]
             for variable in ("SECRET_KEY", "WEB_WORKERS", "DATABASE_URL")
@@ -111,8 +111,8 @@ def test_every_variable_of_the_voices_page_is_read_by_the_site() -> None:
 def test_the_road_to_openai_realtime_works(start: Start, openai: OpenAIServer) -> None:
     road = start(REALTIME, openai)
     for role in ("nova", "onyx"):
-        road.walk(phrase(), role)
-    road.walk(LONG)
+        road.speak_and_check(phrase(), role)
+    road.speak_and_check(LONG)
     assert {call.model for call in openai.calls()} == {road.env["TTS_MODEL"]}
     assert {call.voice for call in openai.calls()} == {"marin", "cedar"}
     spent = road.caller.get("/api/cache-stats").json()["spent_usd"]
@@ -123,7 +123,7 @@ def test_the_road_to_another_vendor_works(start: Start, other_vendor: OpenAIServ
     road = start(VENDOR, other_vendor)
     texts = [phrase(), phrase(), LONG]
     for role, text in zip(("nova", "onyx", "nova"), texts, strict=True):
-        road.walk(text, role)
+        road.speak_and_check(text, role)
     assert {call.voice for call in other_vendor.calls()} == {"ada", "karl"}
     spent = road.caller.get("/api/cache-stats").json()["spent_usd"]
     spoken = sum(len(call.text) for call in other_vendor.calls() if call.outcome == "completed")
@@ -134,10 +134,10 @@ def test_the_road_to_another_vendor_works(start: Start, other_vendor: OpenAIServ
 def test_the_road_to_the_embedded_voice_works(start: Start) -> None:
     road = start(EMBEDDED)
     for role in ("nova", "onyx"):
-        road.walk("Where did you go to school, and who sat next to you?", role)
+        road.speak_and_check("Where did you go to school, and who sat next to you?", role)
 
 
-class TestTheEmbeddedVoiceAsAStandIn:
+class TestEmbeddedVoiceAsAStandIn:
     @pytest.fixture(scope="class")
     @staticmethod
     def road(start: Start, running_openai: OpenAIServer) -> Road:
@@ -147,8 +147,8 @@ class TestTheEmbeddedVoiceAsAStandIn:
         return road
 
     @pytest.fixture(autouse=True)
-    def _no_model_is_gone(self, road: Road) -> Iterator[None]:
-        """A model that was refused as gone is not called again before the daily look: forget the refusal."""
+    def _forget_retired_models(self, road: Road) -> Iterator[None]:
+        """Forget refusals: a model refused as retired is not called again before the daily look."""
         yield
         execute(road.site, "DELETE FROM ttscache_modelnotice")
 

@@ -1,4 +1,4 @@
-"""Every page of the staff in a real browser: for those who see, hear or move otherwise, and on a phone."""
+"""Every staff page in a real browser: accessible, and usable on a phone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LOOKS = {
     "1024-dark": (1024, 768),
     "390-light": (390, 844),
 }
-EVERY_DAY = "390-dark"  # the narrowest, in the colours that nobody looks at by day
+EVERY_DAY = "390-dark"  # the narrowest window, in the dark theme, which people check least
 JOURNEY = "/admin/narratives/journey/{journey}/"
 PAGES = {
     "dashboard": "/admin/",
@@ -98,7 +98,7 @@ def page(browser: Browser, live_server: Any, admin_client: Any, look: str) -> It
 
 @pytest.fixture
 def ids(settings: Any) -> dict[str, Any]:
-    """A journey in the middle of everything: clips made, failed, missing; drafts, a version on its way."""
+    """A journey with clips made, failed and missing, with drafts, and with a waiting version."""
     settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
     now = timezone.now()
     load_shipped_content()
@@ -145,7 +145,7 @@ def ids(settings: Any) -> dict[str, Any]:
 
 
 def problems(page: Page) -> list[str]:
-    """The violations that axe finds, and whether the page scrolls sideways."""
+    """Return the violations that axe finds, and a line if the page scrolls sideways."""
     found = serious(page)
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"):
         found.append("wider than the window")

@@ -1,4 +1,4 @@
-"""Asked to end, in whatever way: nothing is left behind, nothing is lost, and the next start goes on."""
+"""The site stops in time: it leaves no process behind, loses no work, and the next start continues."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
-STOP_SECONDS = 10  # the contract's
-BUSY_SECONDS = 20  # more that a machine may take over it that runs other tests as well
+STOP_SECONDS = 10  # the contract's limit
+BUSY_SECONDS = 20  # extra time for a machine that runs other tests as well
 
 
 @pytest.fixture(scope="module")
 def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
-    """Slow enough that the work lasts through all the stops of this file."""
+    """A provider so slow that the work lasts through all the stops of this file."""
     running_openai.reset()
     running_openai.behave(chunk_delay_seconds=0.6)
     yield running_openai
@@ -31,7 +31,7 @@ def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
 
 @pytest.fixture(scope="module")
 def site(make_site: MakeSite, openai: OpenAIServer) -> Iterator[Site]:
-    """Its first start has all clips to make, two at a time."""
+    """A site that has to make all clips, two at a time."""
     with make_site(Site, WEB_WORKERS="2", TTS_WARM_CONCURRENCY="2") as site:
         yield site
 
@@ -65,7 +65,7 @@ def test_a_stop_in_the_middle_of_work_loses_and_repeats_nothing(site: Site, open
     for of_one_clip in calls.values():
         outcomes = [call.outcome for call in of_one_clip]
         assert outcomes.count("completed") == 1
-        assert len(outcomes) <= 2  # two, where the first was cut in the middle
+        assert len(outcomes) <= 2  # two if the first was cut in the middle
 
 
 def test_the_site_stops_in_time_with_a_stuck_provider_and_a_waiting_listener(

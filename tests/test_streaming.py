@@ -1,4 +1,4 @@
-"""A clip that has to be made is heard while it is made, and is kept only once it is whole."""
+"""A new clip streams while it is made, and is stored only once it is whole."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FAILS_BEFORE_A_BYTE = {"html": 502, "empty": 502, "hang_up": 503}
 
 @pytest.fixture(scope="module")
 def server(make_site: MakeSite) -> Iterator[WebServer]:
-    """One process, so that whoever joins a recording is sure to find it there."""
+    """A server with one process, so that a second listener always finds the recording."""
     with make_site(WebServer) as server:
         yield server
 
@@ -57,8 +57,8 @@ BROKEN = ("half", "short", "silence", "garbage", "wrong_format", "endless", "emp
 FORGOTTEN, REMEMBERED = "nothing; the next request made it right", "that it came out broken, for ten minutes"
 
 
-def what_is_remembered(caller: Caller, openai: OpenAIServer, text: str, fault: str) -> str:
-    """A text that came out broken is not paid for at each request; all else is tried again at once."""
+def remembered_after(caller: Caller, openai: OpenAIServer, text: str, fault: str) -> str:
+    """Check that only a broken text is not tried again at once; return a sentence about it."""
     if fault not in BROKEN:
         return FORGOTTEN
     openai.reset()
@@ -147,9 +147,9 @@ def test_a_clip_that_turns_out_broken_is_cut_and_forgotten(
         assert response.status == 200
         with pytest.raises(BrokenTransfer):
             whole_body(response)
-    assert len(openai.calls()) == 1  # what was heard is not begun anew
+    assert len(openai.calls()) == 1  # a clip that listeners have heard in part is not started again
     assert_nothing_is_kept(caller, text)
-    remembered = what_is_remembered(caller, openai, text, fault)
+    remembered = remembered_after(caller, openai, text, fault)
     assert_next_is_right(caller, openai, text)
     note_fault(f"provider: {FAULTS[fault]}", "200, then cut off", remembered)
 
@@ -165,7 +165,7 @@ def test_a_generation_without_a_byte_has_an_error_status(
     assert ("Retry-After" in response.headers) == (status == 503)
     assert len(openai.calls()) == 3
     assert_nothing_is_kept(caller, text)
-    remembered = what_is_remembered(caller, openai, text, fault)
+    remembered = remembered_after(caller, openai, text, fault)
     assert_next_is_right(caller, openai, text)
     note_fault(f"provider: {FAULTS[fault]}", f"{status} after 3 tries", remembered)
 
@@ -255,7 +255,7 @@ def test_head_never_has_a_clip_made(caller: Caller, openai: OpenAIServer) -> Non
 def test_a_text_of_several_calls_is_one_clip(caller: Caller, openai: OpenAIServer) -> None:
     sentences = [f"This is sentence {number} of a long life, {phrase(4)}" for number in range(90)]
     text = " ".join(sentences)
-    openai.behave(headers_delay_seconds=0.2)  # so that calls overlap
+    openai.behave(headers_delay_seconds=0.2)  # makes the calls overlap
     heard = caller.say(text)
     assert heard.status == 200
     parts = [call.text for call in openai.calls()]
@@ -276,8 +276,8 @@ def test_only_a_failed_part_is_made_again_over_http(caller: Caller, openai: Open
     assert len(openai.calls()) == 4
 
 
-def old_answer(caller: Caller, text: str) -> bytes:
-    """All that comes over a connection of HTTP/1.0, until it ends."""
+def answer_over_http_1_0(caller: Caller, text: str) -> bytes:
+    """Return all bytes that an HTTP/1.0 connection delivers."""
     body = json.dumps({"text": text, "voice": "nova"}).encode()
     with socket.create_connection(("127.0.0.1", caller.site.port), timeout=60) as connection:
         head = (
@@ -290,18 +290,18 @@ def old_answer(caller: Caller, text: str) -> bytes:
 
 
 def test_an_old_proxy_never_takes_half_a_clip_for_a_whole_one(caller: Caller, openai: OpenAIServer) -> None:
-    """Over HTTP/1.0 the end of a stream cannot be told from a cut: the clip is sent once it is whole."""
+    """HTTP/1.0 cannot tell the end of a stream from a cut, so the clip is sent once it is whole."""
     openai.behave(fault="break_off")
-    assert b" 502 " in old_answer(caller, long_phrase()).partition(b"\r\n")[0]
+    assert b" 502 " in answer_over_http_1_0(caller, long_phrase()).partition(b"\r\n")[0]
     openai.reset()
     text = long_phrase()
-    head, _, body = old_answer(caller, text).partition(b"\r\n\r\n")
+    head, _, body = answer_over_http_1_0(caller, text).partition(b"\r\n\r\n")
     assert b" 200 " in head.partition(b"\r\n")[0]
     assert f"Content-Length: {len(sound_of(text))}".encode() in head
     assert body == sound_of(text)
 
 
-def test_the_provider_is_given_the_time_it_asks_for(caller: Caller, openai: OpenAIServer) -> None:
+def test_a_retry_after_of_the_provider_is_respected(caller: Caller, openai: OpenAIServer) -> None:
     openai.behave(fault=503, retry_after_seconds=1, first_calls=1)
     text = phrase()
     assert caller.say(text).body == sound_of(text)

@@ -1,4 +1,4 @@
-"""Staff publish while listeners listen: they have the old words with the old sound, then all of the new."""
+"""Staff publish while listeners listen: listeners get old words with old audio, then all of the new."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ remaking.start_remake("again", remaking.plan_remakes([ClipSpec(clip.request, cli
 
 @pytest.fixture(scope="module")
 def site(make_site: MakeSite, running_openai: OpenAIServer) -> Iterator[Site]:
-    """Everything that listeners have is made."""
+    """A site with every published clip made."""
     running_openai.reset()
     with make_site(Site, WEB_WORKERS="2") as site:
         wait_until(lambda: ready_clips(site) == 2 * 17, "all clips", seconds=120)
@@ -124,7 +124,7 @@ def test_a_remade_clip_plays_the_old_audio_until_the_new_one_is_ready(
         return str(questions(caller, "nova")[3]["audio"]["url"])
 
     def heard_often() -> set[bytes]:
-        """In either web process."""
+        """Return the audio of many requests, which reach both web processes."""
         return {caller.get(address()).body for _ in range(10)}
 
     site.manage("shell", "-c", OLD_SOUND.format(**names), check=True)
@@ -149,7 +149,7 @@ def test_a_failed_clip_leaves_listeners_the_old_version(site: Site, openai: Open
 
 
 def test_a_missed_switch_happens_at_the_next_start(site: Site, openai: OpenAIServer) -> None:
-    """The process that ended the run was killed before it had a look."""
+    """The process that ended the run was killed before it could switch."""
     site.manage(
         "shell", "-c", f"{IMPORTS}publishing.withdraw(Publication.objects.waiting().get())", check=True
     )

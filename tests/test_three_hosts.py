@@ -1,4 +1,4 @@
-"""One site on three hosts: they share the work, and one that is cut off costs no clip and hardly a call."""
+"""One site on three hosts: they share the work, and a lost host costs no clip and few extra calls."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def callers(hosts: Hosts) -> list[Caller]:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The texts of a run that has ended, and the calls that were made meanwhile."""
+    """The texts of an ended run, and its provider calls."""
 
     texts: Sequence[str]
     calls: Sequence[Call]
 
 
-class TestARun:
+class TestSharedRun:
     @pytest.fixture(scope="class")
     @staticmethod
     def made(hosts: Hosts) -> Made:
@@ -82,16 +82,16 @@ cache.set("throttle_generation_token-1", [time.time()] * 598, 60)
 
 
 def test_a_throttle_counts_over_all_hosts(hosts: Hosts, callers: list[Caller]) -> None:
-    """A token may have 600 clips made in a minute, wherever it asks."""
+    """The limit of a token is 600 new clips a minute over all hosts."""
     hosts.sites[0].manage("shell", "-c", ALMOST_TOO_MANY, check=True)
     assert [caller.say(phrase()).status for caller in callers] == [200, 200, 429]
 
 
-class TestAPrune:
+class TestSharedPrune:
     @pytest.fixture(scope="class")
     @staticmethod
     def texts(hosts: Hosts, callers: list[Caller]) -> list[str]:
-        """Every host has the clips, nobody asked for them in so long, and one of the hosts prunes."""
+        """Texts whose old clips every host had, until one of the hosts pruned them."""
         hosts.voice.behave()
         texts = hosts.start_run("to prune", PRUNED)
         hosts.wait_until_done("to prune")
@@ -99,7 +99,9 @@ class TestAPrune:
             assert {caller.clip(hash_of(text)).status for text in texts} == {200}
         counted = """SELECT sum(requests) FROM ttscache_dailyrequests JOIN tts_cache USING (content_hash)
             WHERE content_text LIKE 'to prune%%'"""
-        wait_until(lambda: query(hosts.sites[0], counted) == [(HOSTS * PRUNED,)], "all in the books")
+        wait_until(
+            lambda: query(hosts.sites[0], counted) == [(HOSTS * PRUNED,)], "all requests in the ledger"
+        )
         long_ago = "now() - interval '200 days'"
         execute(
             hosts.sites[0],
@@ -132,15 +134,15 @@ class TestAPrune:
 
 @dataclass(frozen=True, slots=True)
 class Accident:
-    """A run in whose middle a host was cut off. `interrupted`: the texts that it was having made."""
+    """A run during which a host lost its network. `interrupted`: the texts that it was making."""
 
     lost: FarSite
     texts: Sequence[str]
     interrupted: Sequence[str]
 
 
-class TestAHostThatIsCutOff:
-    """The tests run in order, through one accident: away, and back."""
+class TestLostHost:
+    """The tests run in order: a host loses its network, and gets it back."""
 
     @pytest.fixture(scope="class")
     @staticmethod
@@ -184,7 +186,7 @@ class TestAHostThatIsCutOff:
     def test_only_clips_under_way_on_a_lost_host_are_paid_twice(
         self, hosts: Hosts, accident: Accident
     ) -> None:
-        wait_until(lambda: has_beaten(accident.lost), "its cluster at work", seconds=120, every=0.5)
+        wait_until(lambda: has_reported(accident.lost), "its cluster at work", seconds=120, every=0.5)
         paid = Counter(call.text for call in hosts.voice.calls())
         assert set(paid) == set(accident.texts)
         assert {text for text, times in paid.items() if times > 1} <= set(accident.interrupted)
@@ -204,8 +206,8 @@ def under_way(hosts: Hosts) -> list[Call]:
     return [call for call in hosts.voice.calls() if call.outcome is None]
 
 
-def has_beaten(site: FarSite) -> bool:
-    """Within the last seconds."""
+def has_reported(site: FarSite) -> bool:
+    """Return whether the host's cluster has reported within the last seconds."""
     lately = "reported_at > now() - interval '10 seconds'"
     return bool(
         query(

@@ -1,4 +1,4 @@
-"""A listener's browser tells how long its sound took, and nothing else; what it tells is in the database."""
+"""A listener's browser reports only how long its sound took, and the report reaches the database."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.conftest import MakeSite
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 AUDIO, ADDRESS = "**/api/audio/**", "**/api/time-to-sound"
-PRESS_APART_MS = 450  # two presses closer than this are taken for one
-# What is sent, in its order: Chromium does not show what is in a beacon.
+PRESS_APART_MS = 450  # the page ignores a second press within this time
+# Notes the sent reports in order, because Chromium does not show the content of a beacon.
 WATCH = """
   window.sent = [];
   const send = navigator.sendBeacon.bind(navigator);
@@ -66,6 +66,16 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
+def begin(page: Page, voice: str = "A woman's voice") -> None:
+    """From the start to the intro, which then plays."""
+    press(page, "Begin")
+    for name in ("I agree, continue", "I can hear it"):
+        page.wait_for_timeout(PRESS_APART_MS)
+        if name == "I can hear it":
+            page.get_by_role("radio", name=voice).check()
+        press(page, name)
+
+
 def expect_sound(page: Page) -> None:
     expect(page.locator("[data-play]")).to_have_text("Pause")
 
@@ -78,7 +88,7 @@ def go_on_to_a_question(page: Page) -> None:
 
 
 def sent(page: Page, number: int) -> list[dict[str, Any]]:
-    """So many reports, once they are there."""
+    """Wait for this number of reports, and return them."""
     reports: list[dict[str, Any]] = []
 
     def are_there() -> bool:
@@ -99,12 +109,11 @@ def starts(site: WebServer) -> Counter[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("voice", "name"), [("nova", "A woman's voice"), ("onyx", "A man's voice")])
-def test_a_clip_that_sounds_is_one_start_of_its_voice_and_kind(
+def test_a_clip_that_starts_to_sound_counts_once_by_voice_and_kind(
     site: WebServer, page: Page, voice: str, name: str
 ) -> None:
     before = starts(site)
-    page.get_by_role("radio", name=name).check()
-    press(page, "Begin")
+    begin(page, name)
     expect_sound(page)
     wait_until(lambda: starts(site) != before, "the first start in the database")
     assert starts(site) - before == {("narrative", voice): 1}
@@ -113,8 +122,8 @@ def test_a_clip_that_sounds_is_one_start_of_its_voice_and_kind(
     assert starts(site) - before == {("narrative", voice): 1, ("question", voice): 1}
 
 
-def test_going_on_after_a_pause_is_no_start(page: Page) -> None:
-    press(page, "Begin")
+def test_resuming_after_a_pause_sends_no_report(page: Page) -> None:
+    begin(page)
     expect_sound(page)
     for _ in range(2):
         wait_until(lambda: page.evaluate(SECONDS) > 0.1, "sound that goes on")
@@ -125,8 +134,8 @@ def test_going_on_after_a_pause_is_no_start(page: Page) -> None:
     assert kinds_sent(page, 2) == ["narrative", "question"]
 
 
-def test_hearing_it_again_is_one(page: Page) -> None:
-    press(page, "Begin")
+def test_playing_a_clip_again_sends_a_report(page: Page) -> None:
+    begin(page)
     expect_sound(page)
     go_on_to_a_question(page)
     page.get_by_role("slider").press("End")
@@ -136,9 +145,9 @@ def test_hearing_it_again_is_one(page: Page) -> None:
     assert kinds_sent(page, 3) == ["narrative", "question", "question"]
 
 
-def test_a_sound_that_failed_is_none_until_it_comes(page: Page) -> None:
+def test_a_clip_that_fails_sends_no_report_until_it_plays(page: Page) -> None:
     page.route(AUDIO, lambda route: route.fulfill(status=404))
-    press(page, "Begin")
+    begin(page)
     expect(page.locator("[data-play]")).to_have_text("Try the sound again")
     page.unroute(AUDIO)
     press(page, "Try the sound again")
@@ -146,10 +155,10 @@ def test_a_sound_that_failed_is_none_until_it_comes(page: Page) -> None:
     assert kinds_sent(page, 1) == ["narrative"]
 
 
-def test_what_began_to_sound_behind_another_tab_tells_nothing(page: Page) -> None:
+def test_a_clip_that_starts_in_a_hidden_tab_sends_no_report(page: Page) -> None:
     held: list[Route] = []
     page.route(AUDIO, lambda route: route.continue_() if held else held.append(route))
-    press(page, "Begin")
+    begin(page)
     wait_until(lambda: bool(page.evaluate("1") and held), "a clip that is asked for")
     for is_hidden in (True, False):
         page.evaluate(SHOW, is_hidden)
@@ -159,9 +168,9 @@ def test_what_began_to_sound_behind_another_tab_tells_nothing(page: Page) -> Non
     assert kinds_sent(page, 1) == ["question"]
 
 
-def test_it_tells_voice_kind_and_time_and_brings_no_cookie(page: Page, context: BrowserContext) -> None:
+def test_a_report_has_voice_kind_and_time_and_sets_no_cookie(page: Page, context: BrowserContext) -> None:
     with page.expect_request(ADDRESS) as told:
-        press(page, "Begin")
+        begin(page)
     (report,) = sent(page, 1)
     assert set(report) == {"voice", "content_type", "milliseconds"}
     assert 0 <= report["milliseconds"] <= 60_000
@@ -169,19 +178,19 @@ def test_it_tells_voice_kind_and_time_and_brings_no_cookie(page: Page, context: 
     assert context.cookies() == []
 
 
-def test_a_browser_without_beacons_tells_it_as_well(site: WebServer, context: BrowserContext) -> None:
+def test_a_browser_without_beacons_sends_reports_by_request(site: WebServer, context: BrowserContext) -> None:
     context.add_init_script("navigator.sendBeacon = undefined;")
     page = opened(site, context)
     with page.expect_response(ADDRESS) as answer:
-        press(page, "Begin")
+        begin(page)
     assert answer.value.status == 204
 
 
-def test_where_nobody_takes_it_the_sound_plays_all_the_same(page: Page) -> None:
+def test_the_sound_plays_when_its_report_cannot_be_sent(page: Page) -> None:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.route(ADDRESS, lambda route: route.abort())
-    press(page, "Begin")
+    begin(page)
     expect_sound(page)
     go_on_to_a_question(page)
     assert complaints == []

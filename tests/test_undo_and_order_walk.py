@@ -1,4 +1,4 @@
-"""A walk through a journey's editor in a browser: delete and undo, move by keyboard and by hand, preview."""
+"""A walk through a journey's editor in a browser: delete, undo, reorder by keyboard and mouse, preview."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def site(
     ]
 )
 def page(request: pytest.FixtureRequest, site: WebServer, browser: Browser) -> Iterator[Page]:
-    """Signed in, in the editor of the journey."""
+    """A signed-in page in the editor of the journey."""
     width, scheme = request.param
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
@@ -67,7 +67,7 @@ def page(request: pytest.FixtureRequest, site: WebServer, browser: Browser) -> I
 
 
 def heard(site: WebServer) -> list[str]:
-    """The texts that listeners get, in their order."""
+    """Return the texts that listeners get, in order."""
     return [one["text"] for one in http.get(f"{site.url}/api/narratives").json()["narratives"]]
 
 

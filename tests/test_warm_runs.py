@@ -1,4 +1,4 @@
-"""A run among whole sites: killed in the middle, shared by hosts, and never in a listener's way."""
+"""Warm runs on whole sites: killed in the middle, shared by hosts, and never delaying a listener."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def started(make_site: MakeSite) -> Site:
         Site,
         TTS_WARM_CONCURRENCY=str(AT_ONCE),
         TTS_LISTENER_VOICES=",".join(VOICES),
-        TTS_TIMEOUT_SECONDS="120",  # a busy machine may be slow to look at a gate
+        TTS_TIMEOUT_SECONDS="120",  # a busy machine may be slow to release a gate
     )
     site.start()
     return site
 
 
 def begin_run(site: Site, texts: str, scope: str = "many") -> None:
-    """`texts`: a Python expression for their list."""
+    """Start a warm run. `texts` is a Python expression for a list of texts."""
     code = (
         "from ttscache.renditions.current import request_for; "
         "from ttscache.warming import ClipSpec, start_run; "
@@ -57,13 +57,13 @@ def under_way(openai: OpenAIServer) -> list[Call]:
 
 
 class TestKilled:
-    """One site, killed twice in the middle of the same two runs."""
+    """The tests run in order: one site is killed twice in the middle of two runs."""
 
     @pytest.fixture(scope="class")
     @staticmethod
     def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
         running_openai.reset()
-        TestKilled.let_pass_and_then_hold(running_openai, 6)
+        TestKilled.hold_after(running_openai, 6)
         yield running_openai
         running_openai.reset()
 
@@ -77,11 +77,11 @@ class TestKilled:
     @pytest.fixture(scope="class")
     @staticmethod
     def cut() -> set[tuple[str, str]]:
-        """The clips that were under way at a kill."""
+        """A set to which the tests add the clips that were under way at a kill."""
         return set()
 
     @staticmethod
-    def let_pass_and_then_hold(openai: OpenAIServer, clips: int) -> None:
+    def hold_after(openai: OpenAIServer, clips: int) -> None:
         openai.behave(first_calls=clips)
         openai.behave_also(gate_after_chunks=1)
 
@@ -99,7 +99,7 @@ class TestKilled:
     ) -> None:
         cut |= self.wait_in_the_middle(site, openai, 6)
         end_at_once(callers_of(openai, site))
-        self.let_pass_and_then_hold(openai, 6 + AT_ONCE)
+        self.hold_after(openai, 6 + AT_ONCE)
         wait_until(lambda: len(openai.calls()) > 6 + AT_ONCE, "work that goes on", seconds=60)
 
     def test_a_run_continues_after_everything_was_killed(
@@ -133,7 +133,7 @@ class TestTwoHosts:
     def test_two_clusters_keep_to_the_warm_concurrency_with_long_texts(
         self, make_site: MakeSite, openai: OpenAIServer
     ) -> None:
-        """A text in three parts takes one slot, and its parts come one after another."""
+        """A text of three parts takes one slot; its parts are made one after another."""
         openai.behave(first_byte_delay_seconds=0.1)
         with started(make_site) as one, make_site(Site, beside=one):
             begin_run(one, "[' '.join(f'{line} is in {text}.' for line in range(650)) for text in range(4)]")
@@ -144,7 +144,7 @@ class TestTwoHosts:
 
 
 class TestLanes:
-    """While every slot is held at a gate, and 200 clips wait besides those of the default journey."""
+    """Every slot is held at a gate, and 200 clips wait besides those of the default journey."""
 
     @pytest.fixture(scope="class")
     @staticmethod
@@ -182,6 +182,6 @@ class TestLanes:
         openai.behave()
         wait_until(lambda: len(openai.calls()) >= len(begun) + wanted + AT_ONCE, "their calls", seconds=60)
         following = [call.voice for call in openai.calls()][len(begun) :][: wanted + AT_ONCE - 1]
-        # Two that begin in the same moment may be heard in either order.
+        # Two calls that begin in the same moment may arrive in either order.
         assert following.count("sage") == wanted
         assert following[: wanted - AT_ONCE + 1].count("sage") == wanted - AT_ONCE + 1

@@ -75,6 +75,10 @@ class Hooks:
         """
         return ()
 
+    def readiness_warnings(self) -> Iterable[tuple[str, str]]:
+        """Part and sentence of each line that /readyz adds. A warning takes nothing out of service."""
+        return ()
+
     def reflection_links(self) -> Sequence[ReflectionLink]:
         """Links beside each of the most heard reflections that is not in a bank."""
         return ()

@@ -41,7 +41,10 @@ class TokenPrice:
         )
 
 
-TOKEN_PRICES = {"gpt-realtime-2.1-mini": TokenPrice(text_in=0.60, text_out=2.40, audio_out=20.0)}
+TOKEN_PRICES = {
+    "gpt-realtime-2.1-mini": TokenPrice(text_in=0.60, text_out=2.40, audio_out=20.0),
+    "gpt-6-luna": TokenPrice(text_in=0.10, text_out=0.50, audio_out=0.0),  # writes the reflections
+}
 
 
 def text_tokens(text: str) -> int:

@@ -24,10 +24,12 @@ class Refused(Exception):
         message: str,
         code: str | None = None,
         detail: list[dict[str, object]] | None = None,
+        param: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.param = param
         self.detail = detail
 
     @property
@@ -37,7 +39,7 @@ class Refused(Exception):
         kind = {429: "requests", 500: "server_error", 503: "server_error"}.get(
             self.status, "invalid_request_error"
         )
-        error = {"message": str(self), "type": kind, "param": None, "code": self.code}
+        error = {"message": str(self), "type": kind, "param": self.param, "code": self.code}
         return json.dumps({"error": error}).encode()
 
 

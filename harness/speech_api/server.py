@@ -16,6 +16,7 @@ from harness.speech_api import protocol, realtime, sound
 from harness.speech_api.behaviour import Behaviour, Gate, Rule, Rules
 from harness.speech_api.bill import Bill
 from harness.speech_api.calls import CallLog
+from harness.speech_api.chat import CHAT_MODELS, ChatBehaviour, ChatLog, completion
 from harness.speech_api.protocol import Refused, Speech
 from harness.speech_api.vendors import VENDORS
 
@@ -49,6 +50,7 @@ class SpeechServer(ThreadingHTTPServer):
         self.rules = Rules()
         self.calls = CallLog()
         self.bill = Bill()
+        self.chat = ChatLog()
         self.shutdown_dates: dict[str, str | None] = {}  # by model, shown in the list of models
         self.extra_voices = extra_voices
         super().__init__(address, Handler)
@@ -72,6 +74,8 @@ class Handler(BaseHTTPRequestHandler):
             self._converse()
         elif self.path == "/_bill":
             self._send_json(200, self.server.bill.as_json())
+        elif self.path == "/_chats":
+            self._send_json(200, {"requests": self.server.chat.requests})
         elif self.path == "/_calls":
             self._send_json(200, {"calls": [asdict(call) for call in self.server.calls.all()]})
         else:
@@ -79,11 +83,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """PUT /_control {settings}: replace the behaviour."""
-        self._control({"/_control": self.server.rules.replace, "/_shutdown_dates": self._set_shutdown_dates})
+        self._control(
+            {
+                "/_control": self.server.rules.replace,
+                "/_chat": self.server.chat.behave,
+                "/_shutdown_dates": self._set_shutdown_dates,
+            }
+        )
 
     def do_POST(self) -> None:
         if self.path == "/v1/audio/speech":
             self._answer_speech(self._body())
+        elif self.path == "/v1/chat/completions":
+            self._answer_chat(self._body())
         else:
             self._control({"/_control": self.server.rules.add, "/_release": self._release})
 
@@ -115,6 +127,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.rules.clear()
         self.server.calls.clear()
         self.server.bill.clear()
+        self.server.chat.clear()
         self.server.shutdown_dates = {}
 
     def _set_shutdown_dates(self, dates: dict[str, str | None]) -> None:
@@ -125,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _tell_models(self, name: str) -> None:
         """Send the list of models, or one model."""
-        known = self.server.profile.models
+        known = (*self.server.profile.models, *CHAT_MODELS)
         try:
             protocol.require_key(self.headers["Authorization"])
             self._suffer_outage()
@@ -184,6 +197,28 @@ class Handler(BaseHTTPRequestHandler):
         if outage.behaviour.fault == "never":
             self._wait(gate=outage.gate)
         raise HangUp
+
+    def _answer_chat(self, body: bytes) -> None:
+        behaviour = ChatBehaviour()
+        try:
+            protocol.require_key(self.headers["Authorization"])
+            given = protocol.json_body(body)
+            behaviour = self.server.chat.begin(given)
+            self._wait(time.monotonic() + behaviour.delay_seconds)
+            if behaviour.fault == "hang_up":
+                raise HangUp
+            if behaviour.fault == "html":
+                self._send(200, b"<!doctype html><title>Sign in</title>", {"Content-Type": "text/html"})
+            elif behaviour.fault == "garbage":
+                self._send(200, b'{"choices": [{"mess', {})
+            elif behaviour.fault == "no_choices":
+                self._send_json(200, {"object": "chat.completion", "choices": []})
+            else:
+                self._send_json(200, completion(given, behaviour))
+        except Refused as refused:
+            self._send_refusal(refused, f"{behaviour.retry_after_seconds:g}")
+        except (ClientGone, HangUp, ConnectionError):
+            self.close_connection = True
 
     def _answer_speech(self, body: bytes) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The servers are the same on every database."""
+"""Harness tests are marked as independent of the database kind: they start their own servers."""
 
 from __future__ import annotations
 

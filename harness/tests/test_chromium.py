@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 def test_chromium_blocks_sound_before_a_gesture(browser: Browser) -> None:
     page = browser.new_page()
     page.route("**/*", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
-    page.goto("http://site.test/")  # not set_content: it evaluates, which counts as a gesture
+    page.goto("http://site.test/")  # set_content runs a script, which Chromium counts as a gesture
     expect(page.locator("output")).to_have_text("NotAllowedError")
     page.click("button")
     expect(page.locator("output")).to_have_text("ended")

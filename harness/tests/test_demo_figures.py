@@ -1,4 +1,4 @@
-"""A year of made-up figures for a throw-away site."""
+"""A year of invented figures for a demo site."""
 
 from __future__ import annotations
 

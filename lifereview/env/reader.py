@@ -16,6 +16,11 @@ _BYTES = re.compile(r"(\d+)\s*(?:([KMG])i?B?)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 _FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 
+TELEPHONE_NUMBER = {  # what `matching` takes for one
+    "pattern": r"\+?[0-9][0-9 ()./-]*",
+    "allowed": "a telephone number, such as 116 123",
+}
+
 
 def refuse(variable: str, value: str, allowed: str) -> NoReturn:
     """End this process: whoever started it reads one line, not a stack trace."""

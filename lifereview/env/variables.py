@@ -94,6 +94,13 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             "Whether anyone may have any text spoken and read `/api/cache-stats`. Otherwise both need a "
             "token.",
         ),
+        Variable(
+            "THROTTLE_RATES",
+            "How often one caller may do what costs money or work, where it differs from the defaults "
+            "([all](reflections.md#throttles)).",
+            default="`reflection_address=300/min`, `reflection_session=20/min`, …",
+            allowed="a list such as `reflection_address=600/min`",
+        ),
     ),
     "Database": (
         Variable(
@@ -169,7 +176,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "REFLECTION_MODEL",
-            "The chat model of the reflections.",
+            "The chat model of the reflections, at the provider's address. Without a key the reflection bank "
+            "answers ([how](reflections.md)).",
             default="`gpt-6-luna`",
         ),
     ),
@@ -280,7 +288,8 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             "Prices that differ from OpenAI's list, in US dollars: `my-model=12.5` for a million "
             "characters, `mine=0.0003/s` for a second of sound.",
             default="`tts-1=15,tts-1-hd=30,gpt-4o-mini-tts=0.00025/s`; `gpt-realtime-2.1-mini` by its "
-            "tokens, about 0.025 for a minute",
+            "tokens, about 0.025 for a minute; `gpt-6-luna` by its tokens, 0.10 and 0.50 for a million in "
+            "and out",
             allowed="a list such as `my-model=12.5,mine=0.0003/s`",
         ),
         Variable(
@@ -313,9 +322,23 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
     ),
     "Listeners": (
         Variable(
+            "HELP_LINE_NAME",
+            "Who answers there, such as `Samaritans`. Shown in a hard moment, never spoken.",
+            allowed="a name",
+        ),
+        Variable(
+            "HELP_LINE_NUMBER",
+            "The number of the help line, free of charge, day and night. Shown, never spoken.",
+        ),
+        Variable("EMERGENCY_NUMBER", "The emergency number of your country. Shown, never spoken."),
+        Variable(
+            "LOCAL_CONTACT",
+            "A person or a desk nearby whom listeners can turn to. Shown, never spoken.",
+            allowed="one line of text",
+        ),
+        Variable(
             "HELP_LINE",
-            "Whom listeners can call in a hard moment, such as `988 in the US`. Shown on every screen, "
-            "never spoken. While it is unset, the editor says so.",
+            "The older setting: one line of any words, such as `988 in the US`. Still read.",
             allowed="one line of text",
         ),
     ),

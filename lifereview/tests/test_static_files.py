@@ -1,4 +1,4 @@
-"""Static files are named and compressed when they have changed, and only then."""
+"""collectstatic hashes and compresses only the static files that have changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def collect(source: Path) -> list[str]:
-    """As collectstatic does it; what was named anew."""
+    """Collect as collectstatic does, and return the names that were hashed anew."""
     storage = StaticFilesStorage(location=source.with_name("collected"))
     storage.delete("page.css")
     with (source / "page.css").open("rb") as css:

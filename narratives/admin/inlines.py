@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import StackedInline
@@ -14,14 +13,13 @@ from unfold.forms import PaginationInlineFormSet
 from narratives.admin.forms import NarrativeForm
 from narratives.admin.permissions import has_publish_right
 from narratives.editing.drafts import save_draft
+from narratives.help_lines import NO_HELP_LINE, help_lines
 from narratives.models import Journey, Narrative
 from narratives.staff.clip_status import add_clip_statuses, count_up_to_date, state_of, state_of_journey
 from narratives.staff.estimates import estimate, paces
 from narratives.text.writing_advice import questions_promised
 from ttscache.conf import conf
 from ttscache.staff.badges import Badge
-
-NO_HELP_LINE = "No help number is shown. Ask your administrator to add one."
 
 
 class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
@@ -97,7 +95,7 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
             if narrative.kind in (Narrative.Kind.INTRO, Narrative.Kind.OUTRO)
             and (promised := questions_promised(narrative.text)) not in (None, asked)
         ]
-        return promises if settings.HELP_LINE else [*promises, NO_HELP_LINE]
+        return promises if help_lines().are_set else [*promises, NO_HELP_LINE]
 
     def save_new(self, form: Any, commit: bool = True) -> Any:
         return self._save_draft(super().save_new(form, commit=False), form, commit)

@@ -30,6 +30,8 @@ from ttscache.staff.badges import NOT_MADE
 from ttscache.staff.pages import StaffAdmin
 from ttscache.staff.wording import being_made_in_words
 
+SAID_AND_WHEN = ("text", "theme", "occasion", "after_heavy", "is_cheerful")
+
 
 def add_bank_sounds(given: Iterable[BankReflection]) -> None:
     """Set `sounds` on each reflection, one per listener voice, with two queries for all."""
@@ -60,10 +62,10 @@ class BankList(ChangeList):  # type: ignore[misc]
 class BankReflectionAdmin(StaffAdmin):
     form = ConflictAwareForm
     change_form_before_template = "admin/narratives/seen_fields.html"
-    list_display = ("text", "theme", "occasion", "is_active", "sound")
-    list_filter = ("is_active", "occasion", "theme")
+    list_display = ("text", "theme", "occasion", "after_heavy", "is_cheerful", "is_active", "sound")
+    list_filter = ("is_active", "occasion", "after_heavy", "is_cheerful", "theme")
     search_fields = ("text",)
-    fields = ("text", ("theme", "occasion"), "is_active", "sound")
+    fields = ("text", ("theme", "occasion"), ("after_heavy", "is_cheerful"), "is_active", "sound")
     readonly_fields = ("sound",)
     actions = ("make_chosen",)
     list_before_template = "admin/narratives/bank_note.html"
@@ -90,7 +92,7 @@ class BankReflectionAdmin(StaffAdmin):
             return self.readonly_fields
         # Listeners may hear a reflection in use, so an editor may change only unused ones.
         is_heard = obj is not None and obj.is_active
-        return (*self.readonly_fields, "is_active", *(("text", "theme", "occasion") if is_heard else ()))
+        return (*self.readonly_fields, "is_active", *(SAID_AND_WHEN if is_heard else ()))
 
     def has_delete_permission(self, request: HttpRequest, obj: BankReflection | None = None) -> bool:
         may: bool = super().has_delete_permission(request, obj)

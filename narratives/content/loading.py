@@ -93,7 +93,13 @@ def _load_bank(content: dict[str, Any]) -> str:
     if BankReflection.objects.exists():
         return ""
     reflections = [
-        BankReflection(text=each["text"], theme=each["theme"], occasion=each["when"])
+        BankReflection(
+            text=each["text"],
+            theme=each["theme"],
+            occasion=each["when"],
+            after_heavy=each.get("after_heavy", BankReflection.AfterHeavy.NEVER),
+            is_cheerful=each.get("is_cheerful", False),
+        )
         for each in content["reflections"]
     ]
     BankReflection.objects.bulk_create(reflections)

@@ -19,6 +19,13 @@ from ttscache.conf import conf
 from ttscache.models import Clip, Lane
 
 
+class CueSerializer(serializers.Serializer[Any]):
+    start_ms = serializers.IntegerField()
+    end_ms = serializers.IntegerField()
+    start = serializers.IntegerField(help_text="The first character of the sentence in `text`.")
+    end = serializers.IntegerField(help_text="The character after its last one.")
+
+
 class AudioSerializer(serializers.Serializer[Any]):
     url = serializers.CharField()
     content_hash = serializers.CharField(allow_null=True)
@@ -26,6 +33,7 @@ class AudioSerializer(serializers.Serializer[Any]):
     duration_ms = serializers.IntegerField(allow_null=True)
     bytes = serializers.IntegerField(allow_null=True)
     content_type = serializers.CharField()
+    cues = CueSerializer(many=True, required=False, help_text="When each sentence is heard; of a ready clip.")
 
 
 class NarrativeSerializer(serializers.Serializer[Any]):
@@ -45,6 +53,9 @@ class SystemClipSerializer(serializers.Serializer[Any]):
 class NarrativesSerializer(serializers.Serializer[Any]):
     voice = serializers.CharField()
     voices = serializers.ListField(child=serializers.CharField())
+    journey = serializers.CharField(help_text="Its slug.")
+    language = serializers.CharField()
+    dir = serializers.ChoiceField(choices=["ltr", "rtl"])
     narratives = NarrativeSerializer(many=True)
     system = serializers.DictField(child=SystemClipSerializer())
 
@@ -65,6 +76,7 @@ class NarrativesView(PublicView):
 
 class PreCacheSerializer(serializers.Serializer[Any]):
     voice = StrictCharField(required=False, allow_null=True)
+    journey = StrictCharField(required=False, allow_null=True)
 
 
 class PreCacheAnswerSerializer(serializers.Serializer[Any]):
@@ -88,7 +100,7 @@ class PreCacheNarrativesView(PublicView):
         form = PreCacheSerializer(data=json_object(request))
         form.is_valid(raise_exception=True)
         voice = checked_voice(form.validated_data.get("voice"), conf().listener_voices)
-        journey = live_journey(None)
+        journey = live_journey(form.validated_data.get("journey"))
         specs = list(publishing.narratives_clips_in_voice(published_narratives(journey), voice))
         hashes = [spec.speech.content_hash for spec in specs]
         ready = Clip.objects.with_audio().filter(content_hash__in=hashes)

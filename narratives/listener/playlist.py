@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Prefetch
 
 from narratives.models import Journey, Narrative
-from ttscache.audio import FORMATS
+from narratives.text.direction import text_direction
+from ttscache.audio import FORMATS, cues
 from ttscache.conf import conf
 from ttscache.delivery.clip_urls import audio_path, published_address
 from ttscache.errors import SpeechError
@@ -53,6 +55,27 @@ def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
     }
 
 
+def with_cues(audio: dict[str, Any], text: str) -> dict[str, Any]:
+    """Add when each sentence of the written text is heard, where the clip is ready."""
+    if audio["duration_ms"] is None:
+        return audio
+    return audio | {"cues": _cues(text, audio["duration_ms"])}
+
+
+@lru_cache(maxsize=1024)
+def _cues(text: str, duration_ms: int) -> tuple[dict[str, int], ...]:
+    """Computed rather than stored: text and duration, which are kept with the clip, give them exactly."""
+    return tuple(
+        {
+            "start_ms": cue.start_ms,
+            "end_ms": cue.end_ms,
+            "start": cue.first_char,
+            "end": cue.last_char + 1,
+        }
+        for cue in cues(text, duration_ms)
+    )
+
+
 def playlist(journey: Journey, voice: str) -> dict[str, Any]:
     """Everything of a journey that `live_journey` gave, in this voice, as the public contract has it."""
     narratives = published_narratives(journey)
@@ -63,10 +86,18 @@ def playlist(journey: Journey, voice: str) -> dict[str, Any]:
         [speech.content_hash for speech in speeches.values()], field_name="content_hash"
     )
     voices = list(conf().listener_voices)
-    told: dict[str, Any] = {"voice": voice, "voices": voices, "narratives": [], "system": {}}
+    told: dict[str, Any] = {
+        "voice": voice,
+        "voices": voices,
+        "journey": journey.slug,
+        "language": journey.language,
+        "dir": text_direction(journey.language),
+        "narratives": [],
+        "system": {},
+    }
     for narrative, speech in speeches.items():
         assert narrative.live is not None
-        audio = described_audio(speech, clips.get(speech.content_hash))
+        audio = with_cues(described_audio(speech, clips.get(speech.content_hash)), narrative.live.text)
         if narrative.kind == Narrative.Kind.SYSTEM:
             told["system"][narrative.slug] = {"text": narrative.live.text, "audio": audio}
         else:

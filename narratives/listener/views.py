@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils.cache import patch_cache_control
 from django.views.generic import TemplateView
 
+from narratives.help_lines import help_lines
 from narratives.listener.playlist import UnknownJourney, live_journey, playlist
-from narratives.models import Narrative
+from narratives.models import Journey, Narrative
 from ttscache.audio import cues
 from ttscache.conf import conf
+from ttscache.providers.models_list import is_openai
 
 VOICE_NAMES = {"nova": "A woman's voice", "onyx": "A man's voice"}
 PLACES = {Narrative.Kind.INTRO: "Introduction", Narrative.Kind.OUTRO: "Closing words"}
@@ -44,12 +46,14 @@ def paragraphs(text: str) -> list[list[Sentence]]:
 def screens(narratives: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The narratives, each with its place in the journey and its words by sentence."""
     questions = [narrative["id"] for narrative in narratives if narrative["kind"] == Narrative.Kind.QUESTION]
+    numbers = {question: number for number, question in enumerate(questions, start=1)}
     return [
         narrative
         | {
             "paragraphs": paragraphs(narrative["text"]),
+            "number": numbers.get(narrative["id"]),
             "place": PLACES.get(narrative["kind"])
-            or f"Question {questions.index(narrative['id']) + 1} of {len(questions)}",
+            or f"Question {numbers[narrative['id']]} of {len(questions)}",
         }
         for narrative in narratives
     ]
@@ -60,8 +64,16 @@ def counted_questions(count: int) -> str:
     return f"{number} question{'' if count == 1 else 's'}"
 
 
+def program_that_replies() -> str:
+    """Who is sent each answer, to name at the consent; empty where no answer leaves this site."""
+    if not conf().openai_api_key:
+        return ""
+    address = conf().openai_base_url
+    return "OpenAI" if is_openai(address) else urlsplit(address).hostname or address
+
+
 class ListenerPage(TemplateView):
-    """All words of the default journey and their sound in the default voice; scripts make screens of them."""
+    """All words of a live journey and their sound in the default voice; scripts make screens of them."""
 
     template_name = "narratives/listener.html"
 
@@ -71,18 +83,23 @@ class ListenerPage(TemplateView):
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context = super().get_context_data(**kwargs)
+        context = super().get_context_data(**kwargs) | {"help_lines": help_lines()}
+        slug = self.request.GET.get("journey")
         try:
-            journey = live_journey(None)
-        except UnknownJourney:
+            journey = live_journey(slug)
+        except UnknownJourney as error:
+            if slug:
+                raise Http404 from error
             return context
         listed = playlist(journey, conf().default_voice)
         questions = [one for one in listed["narratives"] if one["kind"] == Narrative.Kind.QUESTION]
         return context | {
             "journey": journey,
-            "help_line": settings.HELP_LINE,
+            "journeys": Journey.objects.live(),
+            "program_that_replies": program_that_replies(),
             "playlist": listed,
             "screens": screens(listed["narratives"]),
+            "system": {slug: paragraphs(told["text"]) for slug, told in listed["system"].items()},
             "counted_questions": counted_questions(len(questions)),
             "sample": next(iter(questions), None),
             "voices": [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("narratives", "0003_groups"),
+        ("narratives", "0005_reflection_marks"),
     ]
 
     operations = [

@@ -3,6 +3,7 @@
 from narratives.models.journeys import Journey, Publication
 from narratives.models.lexicon import Pronunciation
 from narratives.models.narratives import Narrative, Revision, share_lexicon
+from narratives.models.offers import OfferedReflection
 from narratives.models.reflections import BankReflection
 from narratives.models.shipped_content import ShippedContent
 
@@ -10,6 +11,7 @@ __all__ = [
     "BankReflection",
     "Journey",
     "Narrative",
+    "OfferedReflection",
     "Pronunciation",
     "Publication",
     "Revision",

@@ -34,11 +34,28 @@ class BankReflection(models.Model):
         SAD = "sad", "A sad answer"
         GLAD = "glad", "A glad answer"
 
+    class AfterHeavy(models.TextChoices):
+        NEVER = "never", "Never"
+        THEME = "theme", "If the question is of its theme"
+        ALWAYS = "always", "Whatever the question"
+
     text = models.TextField(help_text="Two plain sentences, at most 200 characters.")
     theme = models.SlugField(
         default="general", help_text="The theme of the questions it suits. Use “general” for all questions."
     )
     occasion = models.CharField(max_length=10, choices=Occasion, default=Occasion.ANY)
+    after_heavy = models.CharField(
+        "after a hard answer",
+        max_length=10,
+        choices=AfterHeavy,
+        default=AfterHeavy.NEVER,
+        help_text="Whether it fits an answer about abuse, suicide, despair or the like. Two people read it.",
+    )
+    is_cheerful = models.BooleanField(
+        "cheerful",
+        default=False,
+        help_text="It says something glad, so it is said only to an answer that is plainly glad.",
+    )
     is_active = models.BooleanField("in use", default=True, help_text="Listeners may hear it.")
     edited_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -58,6 +75,12 @@ class BankReflection(models.Model):
         wrong = reflection_rules.problems(self.text) if self.text else []
         if wrong:
             raise ValidationError({"text": wrong})
+
+    def is_fit_after_heavy(self, theme: str) -> bool:
+        """Whether it may be said to a heavy answer to a question of this theme."""
+        if self.after_heavy == self.AfterHeavy.THEME:
+            return self.theme == theme
+        return self.after_heavy == self.AfterHeavy.ALWAYS
 
     def speech(self, voice: str, lexicon: Lexicon) -> SpeechRequest:
         return request_for(lexicon.spoken(self.text, voice), voice)

@@ -1,4 +1,4 @@
-"""A small published journey, for tests of what staff do with it."""
+"""A small published journey for tests of the staff pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEXTS = {"intro": "Welcome.", "question": "Where did it begin?", "outro": "Thank
 
 
 def published_journey() -> Journey:
-    """Live, with an intro, a question and an outro; version 1, published by ana; no clip is made yet."""
+    """Return a live journey with an intro, a question and an outro: version 1 by ana, without clips."""
     journey = Journey.objects.create(slug="ours", title="Ours", is_live=True, is_default=True)
     publishing.publish(
         [
@@ -36,7 +36,7 @@ def published_journey() -> Journey:
 
 @pytest.fixture
 def journey(db: None) -> Journey:
-    """A published journey whose clips are still to be made."""
+    """A published journey without clips."""
     return published_journey()
 
 
@@ -47,7 +47,7 @@ def question(journey: Journey) -> Narrative:
 
 @pytest.fixture
 def heard_journey(db: None) -> Journey:
-    """A published journey whose clips are all made."""
+    """A published journey with all its clips."""
     journey = published_journey()
     Clip.objects.update(stored_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
     return journey

@@ -1,4 +1,4 @@
-"""`manage.py warm --last-takes`: all that a voice could be asked for, planned, made, and then whole."""
+"""`manage.py warm --last-takes` plans and makes every clip that a retiring voice may still need."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ END = date(2026, 11, 1)
 
 @pytest.fixture(autouse=True)
 def _retiring(settings: Any, openai: OpenAIServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A vendor's voice whose last day the operator knows."""
+    """The settings name a vendor's model and its last day."""
     stand_on(AUTUMN, monkeypatch)
     settings.TTSCACHE = {
         **settings.TTSCACHE,
@@ -40,7 +40,7 @@ def _retiring(settings: Any, openai: OpenAIServer, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def everything(journey: Journey) -> set[str]:
-    """Something of each kind; the words that last takes are to say."""
+    """Texts of each kind, used or not; the words that last takes must include."""
     new = {"kind": "system", "slug": "safety", "title": "Safety", "text": "Call."}
     publishing.publish([Narrative.objects.create(journey=journey, **new)], at_once=True)
     question = journey.narratives.get(kind="question")
@@ -86,7 +86,9 @@ def test_last_takes_make_the_whole_plan(everything: set[str], openai: OpenAIServ
     run = WarmRun.objects.get()
     assert (run.scope, run.state) == ("last-takes:tts-1-hd", "done")
     assert find_last_takes().planned.missing == []
-    assert "0 of 16 clips are missing" in told()  # what waited is live, in place of the words before it
+    assert (
+        "0 of 16 clips are missing" in told()
+    )  # the waiting words are now live and replaced the earlier ones
 
 
 def test_last_takes_say_so_when_no_voice_retires_or_all_have_retired(

@@ -1,4 +1,4 @@
-"""The hourly look at what is published: it heals, and it never piles up."""
+"""The hourly warm task makes missing published clips and never piles up runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def journey() -> Journey:
 
 
 def all_made() -> Journey:
-    """The default journey, made in two runs that are done."""
+    """Return the default journey, whose clips two ended runs have made."""
     journey = loading.load_default_content()
     assert journey is not None
     Clip.objects.update(stored_at=timezone.now())
@@ -76,7 +76,7 @@ def test_the_hourly_warm_task_logs_count_and_price(settings: Any, caplog: pytest
 
 @pytest.mark.parametrize("state", ["queued", "running", "paused"])
 def test_the_hourly_warm_task_joins_a_run_that_is_held_up(journey: Journey, state: str) -> None:
-    """By the budget, by staff, or by a provider that is down."""
+    """A run can be held up by the budget, by staff or by a provider that is down."""
     lose(voice="onyx")
     tasks.warm_published()
     WarmRun.objects.active().update(state=state, paused_because="budget" if state == "paused" else "")
@@ -109,7 +109,7 @@ def test_a_listeners_session_has_its_voice_made_before_others(client: Any, journ
     assert lanes == {f"{journey.slug}, nova": {Lane.SCHEDULED}, f"{journey.slug}, onyx": {Lane.PREFETCH}}
 
 
-# --- what waits for its sound -----------------------------------------------------------------------------
+# --- waiting publications ---------------------------------------------------------------------------------
 @pytest.fixture
 def waiting(heard_question: Narrative) -> Publication:
     """A publication of one text, whose clips failed in both voices."""
@@ -140,10 +140,10 @@ def test_a_publication_whose_clips_failed_is_tried_again(look: Callable[[], None
     run = WarmRun.objects.active().get()
     assert (run.scope, run.items.filter(state="queued").count()) == (waiting.scope, 2)
     look()
-    assert tries(waiting) == 2  # the first one, and this one, which is joined
+    assert tries(waiting) == 2  # the first run, and one retry that the second look joined
 
 
-def test_a_publication_is_not_tried_for_ever_because_each_time_may_cost(waiting: Publication) -> None:
+def test_a_publication_is_not_tried_for_ever_because_each_attempt_may_cost(waiting: Publication) -> None:
     for _ in range(clip_tries.MOST_TRIES + 2):
         tasks.warm_published()
         if WarmRun.objects.active().exists():
@@ -168,8 +168,8 @@ def test_a_clip_given_up_is_tried_again_under_other_settings(
     assert WarmRun.objects.active().filter(scope=waiting.scope).exists()
 
 
-# --- what listeners have ----------------------------------------------------------------------------------
-def fails_in_a_run() -> None:
+# --- published clips --------------------------------------------------------------------------------------
+def fail_run() -> None:
     run = WarmRun.objects.active().get()
     run.items.filter(state="queued").update(state="failed", finished_at=timezone.now())
     WarmRun.objects.filter(pk=run.pk).update(state="failed", finished_at=timezone.now())
@@ -181,17 +181,17 @@ def tries_of(clip: Clip) -> int:
 
 @pytest.fixture
 def exhausted_clip(heard_journey: Journey) -> Clip:
-    """A clip that listeners have, and that could not be made, hour after hour."""
+    """A published clip that failed in every hourly run."""
     clip = Clip.objects.get(voice="nova", content_text="Welcome.")
     lose(pk=clip.pk)
     for _ in range(clip_tries.MOST_TRIES + 2):
         tasks.warm_published()
         if WarmRun.objects.active().exists():
-            fails_in_a_run()
+            fail_run()
     return clip
 
 
-def test_a_clip_that_listeners_have_is_not_tried_for_ever_either(exhausted_clip: Clip) -> None:
+def test_a_published_clip_is_not_tried_for_ever(exhausted_clip: Clip) -> None:
     assert tries_of(exhausted_clip) == clip_tries.MOST_TRIES
 
 
@@ -214,7 +214,7 @@ def test_other_missing_clips_are_made_beside_one_given_up(exhausted_clip: Clip) 
     assert set(queued.values_list("clip__content_text", flat=True)) == {"Where did it begin?", "Thank you."}
 
 
-def test_a_clip_made_since_has_all_its_attempts_again(exhausted_clip: Clip) -> None:
+def test_a_clip_made_since_its_failures_has_all_its_attempts_again(exhausted_clip: Clip) -> None:
     run = WarmRun.objects.create(scope="by hand", state="done")
     WarmItem.objects.create(run=run, clip=exhausted_clip, position=0, characters=8, state="done")
     tasks.warm_published()

@@ -129,6 +129,20 @@ class Ledger:
             figures[1] += len(request.text)
             figures[2] += round(usd * 1e6)
 
+    def record_chat_call(
+        self, model: str, content_type: str, characters: int, usd: float, outcome: str
+    ) -> None:
+        """One call of a chat model, which has no voice. `characters`: of what it wrote.
+
+        It says nothing about the voice service, so it neither raises nor ends an alert about its key.
+        """
+        hour = int(self._clock() // HOUR_SECONDS)
+        with self._lock:
+            figures = self._open.spending[hour, content_type, "", model, outcome]
+            figures[0] += 1
+            figures[1] += characters
+            figures[2] += round(usd * 1e6)
+
     def record_playback(self, content_type: str, voice: str, milliseconds: int) -> None:
         """Count a clip that began to sound in a browser `milliseconds` after the listener asked for it."""
         hour = int(self._clock() // HOUR_SECONDS)

@@ -62,5 +62,14 @@ def cost_usd(request: SpeechRequest, seconds: float | None = None, usage: TokenU
     return _price_of(request.model).usd(characters, seconds)
 
 
+def chat_cost_usd(model: str, usage: TokenUsage, characters: int) -> float:
+    """US dollars of a call of a chat model that used so many tokens, or read and wrote so many characters.
+
+    Characters decide where TTS_PRICES prices the model by them. 0 for a model without a price.
+    """
+    tokens = conf().token_price(model)
+    return tokens.usd(usage) if tokens is not None else _price_of(model).usd(characters, 0.0)
+
+
 def _price_of(model: str) -> Price:
     return conf().prices.get(model, _UNKNOWN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import ipaddress
 import logging
 from typing import cast
 
@@ -35,7 +37,7 @@ class ScopedThrottle(SimpleRateThrottle):
         elif request.user and request.user.is_authenticated:
             caller = f"user-{request.user.pk}"
         else:
-            caller = f"address-{self.get_ident(request)}"
+            caller = f"address-{_network_of(self.get_ident(request))}"
         return str(self.cache_format % {"scope": self.scope, "ident": caller})
 
     def allow_request(self, request: Request, view: APIView) -> bool:
@@ -50,10 +52,33 @@ class ScopedThrottle(SimpleRateThrottle):
         return float(self.duration)
 
 
+class SessionThrottle(ScopedThrottle):
+    """A rate for each session of a stranger, by the name that their page has made up for it."""
+
+    def __init__(self, scope: str, session: str) -> None:
+        super().__init__(scope)
+        self._session = session
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        digest = hashlib.sha256(self._session.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return str(self.cache_format % {"scope": self.scope, "ident": f"session-{digest}"})
+
+
 class ReportThrottle(ScopedThrottle):
     """Counts in this process only, because a report must not cost a query."""
 
     cache = cast(BaseCache, ConnectionProxy(caches, "process"))
+
+
+def _network_of(address: str) -> str:
+    """An IPv4 address, or the /64 of an IPv6 address: one home or one attacker has all addresses in it."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.version == 6 and parsed.ipv4_mapped is None:
+        return str(ipaddress.ip_network((parsed, 64), strict=False).network_address)
+    return address
 
 
 def _count_in_window(cache: BaseCache, key: str, seconds: int) -> int:
@@ -61,7 +86,7 @@ def _count_in_window(cache: BaseCache, key: str, seconds: int) -> int:
 
     DRF's throttles read and write back, so two hosts that count at once lose a request. This adds instead.
     """
-    # Our database cache counts in one statement; Redis needs two commands.
+    # The database counts in one statement, Redis in one script; a cache of one process in two steps.
     count_at_once = getattr(cache, "count_in_window", None)
     counted: int | None = count_at_once(key, seconds) if count_at_once else None
     if counted is not None:
@@ -90,12 +115,26 @@ def check_report_rate(scope: str, request: Request, view: APIView) -> None:
 
 
 def check_rate(scope: str, request: Request, view: APIView) -> None:
-    """Count one request of this scope. Raises Throttled. Lets every caller pass while the cache is down."""
-    throttle = ScopedThrottle(scope)
+    """Count one request of this scope. Raises Throttled; lets everyone pass while the cache is away."""
+    _check(ScopedThrottle(scope), request, view)
+
+
+def check_stranger_rate(scope: str, session: str, sentence: str, request: Request, view: APIView) -> None:
+    """Count one request of this session, if it has a name, and of this address. Raises Throttled.
+
+    The rates are those of `<scope>_session` and `<scope>_address`. The session is counted first, so that one
+    page that runs wild does not use up what all people behind its address may do.
+    """
+    if session:
+        _check(SessionThrottle(f"{scope}_session", session), request, view, sentence)
+    _check(ScopedThrottle(f"{scope}_address"), request, view, sentence)
+
+
+def _check(throttle: ScopedThrottle, request: Request, view: APIView, sentence: str = "") -> None:
     try:
         is_allowed = throttle.allow_request(request, view)
     except (Error, RedisError):
         logger.warning("Throttling is disabled: the cache does not answer.")
         return
     if not is_allowed:
-        raise Throttled(retry_after_seconds=throttle.wait() or 60)
+        raise Throttled(sentence, retry_after_seconds=throttle.wait() or 60)

@@ -36,8 +36,15 @@ class CircuitBreaker:
     provider. A retired model never counts.
     """
 
-    def __init__(self, look: Callable[[], bool], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        look: Callable[[], bool],
+        *,
+        name: str = "speech provider",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._look = look
+        self._name = name
         self._clock = clock
         self._lock = threading.Lock()
         self._failures = 0
@@ -92,7 +99,7 @@ class CircuitBreaker:
             was_open = self.is_open
             yield
             if self.is_open and not was_open:
-                logger.error("The speech provider keeps failing: no more calls until it works again.")
+                logger.error("The %s keeps failing: no more calls until it works again.", self._name)
             if self.is_open and self._clock() >= self._next_trial_at:
                 self._postpone_trial()
 
@@ -122,7 +129,7 @@ class CircuitBreaker:
     def _close(self) -> None:
         with self._lock:
             if self.is_open:
-                logger.warning("The speech provider works again.")
+                logger.warning("The %s works again.", self._name)
             self._failures = 0
             self._broken.clear()
             self._is_trying = False

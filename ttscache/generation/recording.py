@@ -77,6 +77,11 @@ class Recording:
             if self._error is not None and not self._chunks:
                 raise self._error
 
+    def ends_within(self, seconds: float) -> bool:
+        """Wait so long at the most; False where it is still being made."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.done, seconds)
+
     def result(self) -> Entry:
         """Wait for the whole clip, checked and stored. Raises SpeechError."""
         with self._changed:

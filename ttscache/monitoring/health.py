@@ -15,6 +15,7 @@ from django.core.signals import setting_changed
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from ttscache import hooks
 from ttscache.conf import conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive
 from ttscache.errors import TierError
@@ -39,8 +40,8 @@ def parts() -> list[Part]:
     """Look at each part of the service. Never raises.
 
     If the database is down, the parts that live in it are not asked, so that only one timeout is waited for.
-    Models that end soon or have ended are only a warning: saved clips still play, and a restart of the
-    process would not help.
+    Models that end soon or have ended are only warnings, like those of the app above: saved clips still play,
+    and a restart of the process would not help.
     """
     database = _look("database", _database)
     in_database = _look if database.is_ready else _without_database
@@ -51,6 +52,10 @@ def parts() -> list[Part]:
         in_database("task cluster", _task_cluster),
         _look("provider settings", _speaking if database.is_ready else _provider_settings),
         *(_models() if database.is_ready else ()),
+        *(
+            Part(name, True, detail, is_warning=True)
+            for name, detail in hooks.installed().readiness_warnings()
+        ),
     ]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttscache.providers.deadline import Deadline
@@ -94,3 +96,11 @@ class Connections:
                 idle.append(connection)
             else:
                 connection.client.close()
+
+
+@cache
+def trusted_certificates() -> ssl.SSLContext:
+    """Those that this machine trusts; reading them takes as long as some calls' first byte."""
+    import httpx2
+
+    return httpx2.create_ssl_context()

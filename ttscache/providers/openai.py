@@ -7,11 +7,10 @@ https://platform.openai.com/docs/api-reference/audio/createSpeech
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ from ttscache.errors import (
     ProviderUnavailable,
     SpeechError,
 )
-from ttscache.providers.connection import Connection, Connections
+from ttscache.providers.connection import Connection, Connections, trusted_certificates
 from ttscache.providers.deadline import Deadline
 from ttscache.providers.realtime import RealtimeVoice
 from ttscache.providers.refusals import refusal
@@ -87,7 +86,7 @@ class OpenAIProvider:
             api_key=self._api_key,
             base_url=self._base_url or None,
             max_retries=0,
-            http_client=DefaultHttpx2Client(verify=_certificates(), **how),
+            http_client=DefaultHttpx2Client(verify=trusted_certificates(), **how),
         )
 
     def preload(self) -> None:
@@ -210,14 +209,6 @@ def _list_models(connection: Connection) -> None:
         if not connection.was_closed(failed):
             raise
         connection.client.models.list(timeout=CONNECT_SECONDS)
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    """Those that this machine trusts; reading them takes as long as some calls' first byte."""
-    import httpx2
-
-    return httpx2.create_ssl_context()
 
 
 @contextmanager

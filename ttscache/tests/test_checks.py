@@ -1,4 +1,4 @@
-"""Settings that are fine one by one and wrong in combination: one system check each."""
+"""System checks for settings that are valid alone and wrong in combination."""
 
 from __future__ import annotations
 

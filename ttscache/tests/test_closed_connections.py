@@ -1,4 +1,4 @@
-"""A connection that was closed under us (InterfaceError, no DatabaseError) is a store that is away."""
+"""A database connection closed by the server (InterfaceError, not DatabaseError) counts as an outage."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def closed_connection(caller: Client) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("closed_connection")
-class TestConnectionIsClosed:
+class TestClosedConnection:
     @pytest.mark.parametrize(
         "path", ["/api/narratives", "/api/cache-stats", f"/api/audio/{'0' * 32}.mp3", f"/api/warm-runs/{RUN}"]
     )
@@ -74,6 +74,6 @@ class TestConnectionIsClosed:
         with pytest.raises(StoreUnavailable):
             Budget(1.0).reserve(0.01)
 
-    def test_the_prune_command_says_so_in_one_line(self) -> None:
+    def test_the_prune_command_reports_a_closed_connection_in_one_line(self) -> None:
         with pytest.raises(CommandError):
             call_command("prune", "--dry-run")

@@ -1,4 +1,4 @@
-"""Threads return their database connections to the pool, which has few."""
+"""Threads return their database connections to the pool, which is small."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def figures_are_being_refreshed() -> bool:
 
 
 def assert_has_all_its_connections(pool: Any) -> None:
-    """And nobody asked it in vain. A new one counts before it is open."""
+    """Check that the pool has all its connections and refused none. A new one counts before it is open."""
     wait_until(
         lambda: (figures := pool.get_stats())["pool_available"] == figures["pool_size"],
         "all connections to be returned",
@@ -67,34 +67,36 @@ if IS_ON_POSTGRESQL:
             assert_has_all_its_connections(pool)
 
     @pytest.fixture
-    def taken(pool: Any) -> Iterator[list[Any]]:
-        """All that the pool has."""
+    def taken_connections(pool: Any) -> Iterator[list[Any]]:
+        """All connections of the pool. It has none left while the test runs."""
         pool.open()
-        taken = [pool.getconn() for _ in range(pool.max_size)]
-        yield taken
-        for each in taken:
+        taken_connections = [pool.getconn() for _ in range(pool.max_size)]
+        yield taken_connections
+        for each in taken_connections:
             pool.putconn(each)
 
-    def look_in_vain(watch: PoolWatch) -> None:
+    def look_without_success(watch: PoolWatch) -> None:
         with pytest.raises(OperationalError):
             watch.look()
 
-    def test_a_pool_that_gave_nobody_a_connection_for_three_looks_is_lost(taken: list[Any]) -> None:
+    def test_a_pool_that_gave_nobody_a_connection_for_three_looks_is_lost(
+        taken_connections: list[Any],
+    ) -> None:
         watch = PoolWatch()
-        look_in_vain(watch)  # until then it gave some
+        look_without_success(watch)  # earlier looks do not count: the pool still gave out connections
         for _ in range(watch.LOOKS):
             assert not watch.is_lost
-            look_in_vain(watch)
+            look_without_success(watch)
         assert watch.is_lost
 
         watch.start_anew()
         watch.look()
         assert not watch.is_lost
 
-    def test_a_busy_pool_is_not_lost(pool: Any, taken: list[Any]) -> None:
+    def test_a_busy_pool_is_not_lost(pool: Any, taken_connections: list[Any]) -> None:
         watch = PoolWatch()
         for _ in range(watch.LOOKS + 1):
-            look_in_vain(watch)
-            pool.putconn(taken.pop())
-            taken.append(pool.getconn())
+            look_without_success(watch)
+            pool.putconn(taken_connections.pop())
+            taken_connections.append(pool.getconn())
         assert not watch.is_lost

@@ -1,4 +1,4 @@
-"""The cache tells and asks the app above it through one object, and works without one."""
+"""The cache calls the app above it through one hooks object, and works without it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ttscache.warming import prefetch
 pytestmark = pytest.mark.django_db
 
 
-class Telling(Hooks):
+class RecordingHooks(Hooks):
     def __init__(self) -> None:
         self.told: list[str] = []
 
@@ -29,33 +29,33 @@ class Telling(Hooks):
 
 
 @pytest.fixture
-def telling(monkeypatch: pytest.MonkeyPatch) -> Telling:
-    telling = Telling()
-    monkeypatch.setattr(hooks, "_installed", telling)
-    return telling
+def recording_hooks(monkeypatch: pytest.MonkeyPatch) -> RecordingHooks:
+    recording_hooks = RecordingHooks()
+    monkeypatch.setattr(hooks, "_installed", recording_hooks)
+    return recording_hooks
 
 
 def end_a_run() -> str:
     return str(warming.start_run("nothing to make", []).state)
 
 
-def test_the_end_of_a_run_is_told_after_the_commit_and_stands_whatever_becomes_of_that(
-    telling: Telling, django_capture_on_commit_callbacks: Any
+def test_the_run_ended_hook_runs_after_the_commit_and_its_failure_does_not_undo_the_run(
+    recording_hooks: RecordingHooks, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         assert end_a_run() == "done"
-        assert telling.told == []
-    assert telling.told == ["run ended"]
+        assert recording_hooks.told == []
+    assert recording_hooks.told == ["run ended"]
 
 
-def test_installed_hooks_tidy_once_a_day(telling: Telling) -> None:
+def test_installed_hooks_tidy_once_a_day(recording_hooks: RecordingHooks) -> None:
     cleanup.tidy()
-    assert telling.told == ["tidied"]
+    assert recording_hooks.told == ["tidied"]
 
 
 def test_the_hooks_installed_last_are_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks, "_installed", hooks.installed())  # put back after the test
-    mine: Hooks = Telling()
+    monkeypatch.setattr(hooks, "_installed", hooks.installed())  # restored after the test
+    mine: Hooks = RecordingHooks()
     hooks.install(mine)
     assert hooks.installed() is mine
 

@@ -1,4 +1,4 @@
-"""A failure that one process recorded is raised as an equal error in another."""
+"""An error that one process records is raised as an equal error in another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which transcripts have the words of a text, and which do not."""
+"""Transcripts that match the words of a text, and transcripts that do not."""
 # ruff: noqa: RUF001 - typographic marks are what is tested
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def test_a_long_text_is_compared_in_a_moment() -> None:
         has_same_words(text, said)
         return time.thread_time() - start
 
-    assert min(took() for _ in range(10)) < 0.010  # aim: 5 ms, with room for a slow machine
+    assert min(took() for _ in range(10)) < 0.010  # the aim is 5 ms; this leaves room for a slow machine
 
 
 @pytest.mark.parametrize(

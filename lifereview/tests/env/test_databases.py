@@ -32,7 +32,7 @@ def test_a_database_url_names_host_port_user_and_options() -> None:
     assert found["OPTIONS"]["sslmode"] == "require"
 
 
-def test_an_option_of_the_database_url_overrides_ours() -> None:
+def test_an_option_of_the_database_url_overrides_the_default() -> None:
     assert database(DATABASE_URL=f"{URL}&connect_timeout=9")["OPTIONS"]["connect_timeout"] in (9, "9")
 
 

@@ -1,4 +1,4 @@
-"""The settings of object storage, as they are read: what is wrong or half of it stops the start."""
+"""Environment variables for object storage: wrong or incomplete ones stop the start."""
 
 from __future__ import annotations
 

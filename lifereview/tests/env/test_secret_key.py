@@ -1,4 +1,4 @@
-"""SECRET_KEY is given, or made once and kept."""
+"""SECRET_KEY comes from the environment, or is generated once and kept in a file."""
 
 from __future__ import annotations
 

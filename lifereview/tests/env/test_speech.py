@@ -1,4 +1,4 @@
-"""TTS_… becomes the TTSCACHE setting."""
+"""The TTS_… variables become the TTSCACHE setting."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_folder_that_cannot_be_made_is_refused_by_name(settings_of: Any, tmp_p
 
 
 class TestModels:
-    def test_the_day_of_each_model_is_read(self, settings_of: Any) -> None:
+    def test_the_shutdown_date_of_each_model_is_read(self, settings_of: Any) -> None:
         given = settings_of(TTS_MODEL_SHUTDOWN="my-model=2027-01-06, another=2028-02-29")["model_shutdown"]
         assert given == {"my-model": date(2027, 1, 6), "another": date(2028, 2, 29)}
 

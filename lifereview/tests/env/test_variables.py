@@ -23,7 +23,7 @@ READERS = {
 
 
 def names_read_in(path: Path) -> Iterator[str]:
-    """The first argument of every `env.integer("NAME", ...)`."""
+    """Return the first argument of every `env.integer("NAME", ...)`."""
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
             continue

@@ -1,4 +1,4 @@
-import { all, one, say, setBusy } from "./elements.js";
+import { all, one, say, setBusy, write } from "./elements.js";
 import { preferences } from "./preferences.js";
 
 /** The buttons of the player: what they are called, what they say, and which keys do the same. */
@@ -6,41 +6,44 @@ const NAMES = {
   idle: "Listen",
   preparing: "Listen",
   playing: "Pause",
+  waiting: "Pause",
   paused: "Go on",
   ended: "Hear again",
   failed: "Try the sound again",
+  blocked: "Try the sound again",
 };
 const PRESS_LISTEN = "Press Listen when you are ready.";
 const GETTING_READY = "Getting the voice ready. You can read it meanwhile.";
 const SLOW = "The connection is slow. You can read the words above.";
 const NO_SOUND = "The sound is not working just now. You can read the words and carry on.";
-const NO_INTERNET = "No internet. The words are safe on this page; keep it open. You can read on.";
+const BLOCKED =
+  "This browser does not let the sound through. Look whether the page or the device is muted; you can read the words and carry on.";
+export const NO_INTERNET =
+  "No internet. Your words are safe on this page; keep it open. You can read and write on.";
 const SPOKEN_EVERY_SECONDS = 5;
 
 export function createControls(player) {
   const group = one("player");
   const playButton = one("play");
   const seekBar = one("seek");
-  const speed = one("speed");
+  const again = one("again");
+  const speeds = all("speed"); // in the player, and where one makes oneself comfortable
   let shown = {}; // the state that the buttons show, and of which clip
   let toldSecond = -1; // what the seek bar last told a screen reader
   let timers = [];
 
   playButton.addEventListener("click", player.toggle);
-  one("again").addEventListener("click", player.again);
+  again.addEventListener("click", player.again);
   for (const button of all("back-seconds")) {
     button.addEventListener("click", () => player.skip(-Number(button.dataset.backSeconds)));
   }
   seekBar.addEventListener("input", () => player.seek(Number(seekBar.value)));
-  speed.addEventListener("change", chooseSpeed);
+  for (const speed of speeds) speed.addEventListener("change", () => chooseSpeed(speed.selectedIndex));
   group.addEventListener("keydown", pressKey);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") player.pause();
   });
-  keepButtonInReach(group, playButton);
-  speed.value = preferences.get("speed", "1");
-  if (speed.selectedIndex < 0) speed.value = "1";
-  player.setRate(Number(speed.value));
+  showSpeed(preferences.get("speed", "1"));
 
   function render({ state, clip, seconds, duration }) {
     if (state !== shown.state || clip !== shown.clip) enter(state, clip);
@@ -55,12 +58,14 @@ export function createControls(player) {
     timers.forEach(clearTimeout);
     timers = [];
     nameButton(playButton, NAMES[state], state);
+    hideSecondAgain(state);
     if (state === "preparing") {
       timers = [
         setTimeout(() => isBeingMade(clip) && say(GETTING_READY), 1000),
         setTimeout(() => isBeingMade(clip) || say(SLOW), 2000),
       ];
     }
+    if (state === "waiting") timers = [setTimeout(() => say(SLOW), 2000)];
     say(messageOf(state));
   }
 
@@ -74,15 +79,31 @@ export function createControls(player) {
     seekBar.setAttribute("aria-valuetext", `${Math.round(seconds)} of ${Math.round(duration)} seconds`);
   }
 
-  function chooseSpeed() {
-    player.setRate(Number(speed.value));
-    preferences.set("speed", speed.value);
+  /** At the end the large button says "Hear again"; two of that name would make one wonder which. */
+  function hideSecondAgain(state) {
+    const isNeeded = state === "playing" || state === "paused" || state === "waiting";
+    if (!isNeeded && document.activeElement === again) playButton.focus();
+    again.classList.toggle("away", !isNeeded);
+  }
+
+  function showSpeed(value) {
+    for (const speed of speeds) {
+      speed.value = value;
+      if (speed.selectedIndex < 0) speed.value = "1";
+    }
+    player.setRate(Number(speeds[0].value));
+  }
+
+  function chooseSpeed(index) {
+    const { value } = speeds[0].options[index];
+    showSpeed(value);
+    preferences.set("speed", value);
   }
 
   /** These keys work inside the player only, so none of them is taken from a screen reader elsewhere. */
   function pressKey(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const arrowsAreTaken = event.target === speed; // they choose there
+    const arrowsAreTaken = speeds.includes(event.target); // they choose there
     const deeds = {
       ArrowLeft: arrowsAreTaken ? null : () => player.skip(-5),
       ArrowRight: arrowsAreTaken ? null : () => player.skip(5),
@@ -97,35 +118,24 @@ export function createControls(player) {
   }
 
   function stepSpeed(step) {
-    const index = speed.selectedIndex + step;
-    if (index < 0 || index >= speed.options.length) return;
-    speed.selectedIndex = index;
-    chooseSpeed();
-    say(`Speed: ${speed.options[index].text}`);
+    const index = speeds[0].selectedIndex + step;
+    if (index < 0 || index >= speeds[0].options.length) return;
+    chooseSpeed(index);
+    say(`Speed: ${speeds[0].options[index].text}`);
   }
 
-  return { render };
-}
-
-/** Where the words are long, the player sticks to the end of the window as far down as its first button. */
-function keepButtonInReach(group, button) {
-  if (!window.ResizeObserver) return;
-  const measure = () => {
-    const below = group.getBoundingClientRect().bottom - button.getBoundingClientRect().bottom;
-    group.style.setProperty("--below", `${12 - Math.round(below)}px`);
-  };
-  new ResizeObserver(measure).observe(group);
+  return { render, resetSpeed: () => showSpeed("1") };
 }
 
 export function nameButton(button, name, state) {
-  const label = one("label", button);
-  if (label.textContent !== name) label.textContent = name;
+  write(one("label", button), name);
   button.dataset.state = state;
   setBusy(button, state === "preparing");
 }
 
 function messageOf(state) {
   if (state === "idle") return PRESS_LISTEN;
+  if (state === "blocked") return BLOCKED;
   if (state === "failed") return navigator.onLine === false ? NO_INTERNET : NO_SOUND;
   return "";
 }

@@ -6,9 +6,20 @@ export const all = (name, root = document) => [...root.querySelectorAll(`[data-$
 /** A button that is out of use for a moment keeps its focus. */
 export const setBusy = (button, isBusy) => button.setAttribute("aria-disabled", String(isBusy));
 
+/** Writes into a live region only what is new, so that nothing is read out twice. */
+export function write(element, message) {
+  if (element.textContent !== message) element.textContent = message;
+}
+
 /** Says something in the live regions; only the one of the screen that is shown is heard. */
 export function say(message) {
-  for (const status of all("status")) {
-    if (status.textContent !== message) status.textContent = message;
-  }
+  for (const status of all("status")) write(status, message);
+}
+
+/** Calls the deed whose name a pressed button carries in data-deed. */
+export function onDeeds(deeds) {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-deed]");
+    if (button) deeds[button.dataset.deed](button);
+  });
 }

@@ -1,144 +1,199 @@
+import { createAnswers, onSubmit, showAnswerAreas } from "./answers.js";
 import { playlistOfPage, tellTimeToSound } from "./api.js";
-import { createControls } from "./controls.js";
-import { all, one } from "./elements.js";
+import { createControls, NO_INTERNET } from "./controls.js";
+import { createConversation } from "./conversation.js";
+import { startDeeds } from "./deeds.js";
+import { all, one, say, write } from "./elements.js";
+import { createKeeping, showSoundAreas } from "./keeping.js";
+import * as places from "./places.js";
 import { createPlayer } from "./player.js";
 import { preferences, visit } from "./preferences.js";
+import { createReplies } from "./replies.js";
 import { createSamples } from "./samples.js";
-import { startTextSize } from "./textsize.js";
+import { createScreens } from "./screens.js";
+import { createTabs } from "./tabs.js";
+import { showTextSize, startTextSize } from "./textsize.js";
 import { createVoices } from "./voices.js";
-import { bringIntoView, createWords } from "./words.js";
+import { createWords } from "./words.js";
 
-/** One thing at a time: a start, the narratives in their order, a finish. */
-const screens = all("screen");
-const [start, finish] = [screens[0], screens[screens.length - 1]];
-const words = createWords(one("player"));
-const voices = createVoices(playlistOfPage());
-const player = createPlayer(one("audio"), {
-  onChange: render,
-  onPlaying: fetchNext,
-  onStarted: tellTimeToSound,
-  onQuiet: invite,
-});
-const controls = createControls(player);
-const samples = createSamples(player, voices);
-
+/** Where a listener is, what is on the screen there, and what is heard. Where buttons lead: deeds.js. */
 const TREMOR_MS = 400; // a hand that trembles presses twice, and means one step
 
-let screen = start;
+const playlist = playlistOfPage();
+const voices = createVoices(playlist);
+const answers = createAnswers();
+const replies = createReplies();
+const screens = createScreens();
+const words = createWords();
+const player = createPlayer(one("audio"), { onChange: render, onPlaying, onStarted: tellTimeToSound, onQuiet: invite });
+const controls = createControls(player);
+const samples = createSamples(player, voices);
+const tabs = createTabs({ onOtherVoice: player.pause, onCleared: () => forget("") });
+const keeping = createKeeping({ answers, replies, voices, playlist, isSilent, isHidden: () => here === "welcome" });
+const conversation = createConversation({ answers, replies, voices, here: () => here, move, offer, mayPlay });
+
+let here = "start";
 let movedAt = -TREMOR_MS;
-let isSilent = visit.get("silent") === "yes";
+let visitor = String(Math.random()); // whom the entries of the browser's history belong to
 
-const isNarrative = (some) => "narrative" in some.dataset;
-const after = (some, step) => screens[screens.indexOf(some) + step];
-const clipOf = (some) => voices.clip(voices.chosen(), some.dataset.narrative);
-
-// --- screens -----------------------------------------------------------------------------------------------
-function show(next) {
-  screen = next;
-  visit.set("place", screen.dataset.screen);
-  for (const each of screens) each.hidden = each !== screen;
-  for (const part of all("stage")) part.hidden = !isNarrative(screen);
-  one("player").hidden = !isNarrative(screen) || isSilent;
-  one("sound-on").hidden = !isNarrative(screen) || !isSilent;
-  const place = one("place", screen);
-  one("header-place").textContent = place ? place.textContent : "";
-  document.title = place ? `${place.textContent} · Life Review` : "Life Review";
-  words.show(screen);
-  player.show(isNarrative(screen) && !isSilent ? clipOf(screen) : null);
+// --- where one is ------------------------------------------------------------------------------------------
+function show(place, origin = here) {
+  if (places.isAside(place) && !places.isAside(origin)) visit.set("from", origin);
+  here = place;
+  if (place !== "welcome") visit.set("place", place);
+  screens.show(place);
+  const from = visit.get("from");
+  one("on-question").hidden = places.questionOf(from) === null;
+  for (const own of all("own-words")) own.hidden = from === "welcome"; // who it is has not been said yet
+  one("no-sound-help").textContent = "";
+  one("read-on").hidden = true;
+  conversation.enter(place);
+  showSound();
 }
 
-/** Move to a screen because somebody asked for it; the browser's own Back button leads here again. */
-function go(next) {
+function showSound() {
+  const clip = clipAt(here);
+  const sounds = clip !== null && !isSilent();
+  showSoundAreas(!isSilent());
+  one("player").hidden = !sounds;
+  one("sound-on").hidden = clip === null || !isSilent();
+  document.body.classList.toggle("voiced", sounds);
+  words.show(screens.screen());
+  player.show(sounds ? clip : null);
+  if (!sounds) say("");
+}
+
+/** What is to be heard here has changed. */
+function offer() {
+  showSound();
+  if (mayPlay()) player.play();
+}
+
+function clipAt(place) {
+  if (places.isReply(place)) return conversation.clip();
+  const { clip } = places.screenOf(place).dataset;
+  return clip ? voices.clip(voices.chosen(), clip) : null;
+}
+
+/** Move to a place because somebody pressed; an aside leads back to its origin, and so does the browser. */
+function go(place, origin) {
   if (performance.now() - movedAt < TREMOR_MS) return;
   movedAt = performance.now();
-  arrive(next);
-  history.pushState({ place: next.dataset.screen }, "");
+  answers.keep();
+  visit.set("visitor", visitor);
+  history.pushState({ place, visitor }, "");
+  arrive(place, origin);
 }
 
-function arrive(next) {
-  show(next);
-  window.scrollTo(0, 0);
-  one("heading", screen).focus({ preventScroll: true });
-  if (player.isUnlocked() && !one("waits").checked) player.play();
+/** Move without a press, in the place of the screen that is shown. */
+function move(place) {
+  history.replaceState({ place, visitor }, "");
+  arrive(place);
+}
+
+function arrive(place, origin) {
+  show(place, origin);
+  screens.focus();
+  if (mayPlay()) player.play();
 }
 
 // --- sound -------------------------------------------------------------------------------------------------
 function render(sound) {
-  if (screen === start) samples.render(sound);
+  const isComfort = places.screenOf(here).dataset.screen === "comfort";
+  if (isComfort) samples.render(sound);
   else controls.render(sound);
-  const isHeard = sound.state === "playing" || sound.state === "paused";
-  if (isNarrative(screen) && isHeard && sound.duration) words.follow(sound.seconds / sound.duration);
+  const isHeard = ["playing", "waiting", "paused"].includes(sound.state);
+  if (isHeard && sound.duration && !isComfort) words.follow(sound);
   else words.clear();
 }
 
-function fetchNext() {
-  const next = after(screen, 1);
-  const mayFetch = isNarrative(screen) && isNarrative(next) && !(navigator.connection && navigator.connection.saveData);
-  player.keepReady(mayFetch ? clipOf(next) : null);
+function onPlaying() {
+  tabs.speak();
+  const next = places.isNarrative(here) ? places.following(here) : "";
+  const mayFetch = places.isNarrative(next) && !(navigator.connection && navigator.connection.saveData);
+  player.keepReady(mayFetch ? clipAt(next) : null);
 }
 
-/** When the voice has ended, what comes next is in sight; nothing moves on by itself. */
+/** When the voice has ended, the box to answer in is in sight; nothing moves on by itself. */
 function invite() {
-  if (isNarrative(screen)) bringIntoView(one("continue"));
+  const question = places.isNarrative(here) && conversation.isOpen() ? places.questionOf(here) : null;
+  if (question) words.bringIntoView(answers.element(question));
+}
+
+function isSilent() {
+  return visit.get("silent") === "yes";
+}
+
+function mayPlay() {
+  return player.isUnlocked() && !isSilent() && !one("waits").checked;
 }
 
 function setSilent(wish) {
-  isSilent = wish;
   visit.set("silent", wish ? "yes" : "no");
 }
 
+/** To be called in a press: from then on this page may sound. */
 function begin() {
   setSilent(false);
   player.unlock();
   voices.prepare(voices.chosen());
 }
 
-// --- what people press -------------------------------------------------------------------------------------
-function onPress(name, deed) {
-  one(name).addEventListener("click", deed);
+// --- leaving nothing behind --------------------------------------------------------------------------------
+/** Nobody's words, sounds or preferences are left, in this page or in the browser. It needs no network. */
+function forget(message) {
+  for (const part of [answers, replies, keeping, player, preferences]) part.clear();
+  showTextSize("1");
+  controls.resetSpeed();
+  voices.check(voices.first);
+  one("waits").checked = false;
+  showAnswerAreas(false);
+  words.restart();
+  visitor = String(Math.random());
+  here = "start";
+  show("start");
+  visit.clear(); // last: not even that somebody is at the start
+  history.replaceState({ place: "start", visitor }, "");
+  write(one("cleared"), message);
+  screens.focus();
 }
 
-onPress("begin", () => {
-  begin();
-  go(after(start, 1));
-});
-onPress("read", () => {
-  setSilent(true);
-  go(after(start, 1));
-});
-onPress("sound-on", () => {
-  begin();
-  show(screen);
-  one("play").focus();
-  player.play();
-});
-onPress("continue", () => go(after(screen, 1)));
-onPress("back", () => go(after(screen, -1)));
-onPress("listen-again", () => go(after(start, 1)));
-onPress("to-start", () => go(start));
-one("waits").addEventListener("change", (event) => preferences.set("waits", event.target.checked ? "yes" : "no"));
-window.addEventListener("popstate", ({ state }) => arrive(screenOf(state && state.place)));
-
-// --- from a plain page to screens --------------------------------------------------------------------------
-function screenOf(place) {
-  return screens.find((each) => each.dataset.screen === place) || start;
+// --- the page is opened, or opened again -------------------------------------------------------------------
+function open() {
+  const place = visit.get("place", "start");
+  const wasUsed = place !== "start" && places.isPlace(place);
+  const wasOpenedFromWelcome = places.isAside(place) && visit.get("from") === "welcome";
+  if (wasUsed && !wasOpenedFromWelcome) {
+    visit.set("resume", place);
+    visit.set("resume-origin", visit.get("from"));
+  }
+  visitor = visit.get("visitor", visitor);
+  const owner = places.narrativeOf(visit.get("resume"));
+  const [number] = (owner && one("place", owner).textContent.match(/^Question \d+/)) || [];
+  write(one("carry-on"), number ? `Carry on at ${number.toLowerCase()}` : "Carry on");
+  show(wasUsed ? "welcome" : "start");
+  history.replaceState({ place: here, visitor }, "");
 }
 
-/** On the plain page the narratives are parts of one page; here each is a page of its own. */
-function promote(heading) {
-  const h1 = document.createElement("h1");
-  for (const { name, value } of heading.attributes) h1.setAttribute(name, value);
-  h1.append(...heading.childNodes);
-  heading.replaceWith(h1);
-}
+window.addEventListener("popstate", ({ state }) => {
+  if (!state) return; // a link within the page: nobody has gone anywhere
+  answers.keep();
+  if (here === "welcome") history.pushState({ place: here, visitor }, ""); // first, who it is
+  else arrive(state.visitor === visitor && places.isPlace(state.place) ? state.place : "start");
+});
+window.addEventListener("offline", () => say(NO_INTERNET));
 
+const deeds = startDeeds({
+  go, forget, begin, setSilent, showSound, player, answers, conversation, keeping, tabs,
+  here: () => here,
+  focus: screens.focus,
+});
+onSubmit(deeds.next);
 startTextSize();
 voices.startChoice();
 one("waits").checked = preferences.get("waits") === "yes";
-for (const screen of screens) all("heading", screen).filter((heading) => heading.tagName === "H2").forEach(promote);
-for (const sound of all("plain-sound")) sound.remove();
-for (const element of all("needs-script")) element.hidden = false;
+one("waits").addEventListener("change", ({ target }) => preferences.set("waits", target.checked ? "yes" : "no"));
 history.scrollRestoration = "manual";
-show(screenOf(visit.get("place")));
-history.replaceState({ place: screen.dataset.screen }, "");
+showAnswerAreas(conversation.isOpen());
+open();
 one("journey").dataset.ready = "";

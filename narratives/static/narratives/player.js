@@ -5,7 +5,8 @@ import { createStopwatch } from "./stopwatch.js";
  * One <audio>, reused for all clips: phones allow sound for the element that a tap has started, and for
  * that element from then on.
  *
- * States: idle, preparing, playing, paused, ended, failed.
+ * States: idle, preparing, playing, waiting (it has played all that has come), paused, ended, failed, and
+ * blocked: somebody pressed, and the browser still does not let the sound through.
  */
 const SILENCE =
   "data:audio/wav;base64,UklGRkwAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YSgAAACAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICA";
@@ -15,7 +16,7 @@ export function createPlayer(audio, { onChange, onPlaying, onStarted, onQuiet })
   const shelf = createShelf();
   const watch = createStopwatch(); // from the wish for a clip to its first sound
   let clip = null; // what this screen offers
-  let address = ""; // its Blob, once the element has it
+  let address = ""; // where its sound is, once the element has it
   let state = "idle";
   let rate = 1;
   let isUnlocked = false;
@@ -23,6 +24,7 @@ export function createPlayer(audio, { onChange, onPlaying, onStarted, onQuiet })
   let quiet = 0;
 
   const isOurs = () => address !== "" && audio.src === address;
+  const isSounding = () => state === "playing" || state === "waiting";
   const isAtBeginning = () => !isOurs() || audio.ended || audio.currentTime === 0;
   const duration = () => {
     if (isOurs() && Number.isFinite(audio.duration)) return audio.duration;
@@ -44,7 +46,7 @@ export function createPlayer(audio, { onChange, onPlaying, onStarted, onQuiet })
     audio.play().catch(() => {});
   }
 
-  /** Offer this clip. Nothing is fetched until it is played. */
+  /** Offer this clip, or none. Nothing is fetched until it is played. */
   function show(next) {
     turn += 1;
     watch.forget();
@@ -54,16 +56,16 @@ export function createPlayer(audio, { onChange, onPlaying, onStarted, onQuiet })
     enter("idle");
   }
 
-  async function play() {
+  async function play({ isPressed = false } = {}) {
     if (state === "preparing" || clip === null) return;
     const mine = ++turn;
-    if (state !== "playing" && isAtBeginning()) watch.start();
+    if (!isSounding() && isAtBeginning()) watch.start();
     unlock();
     try {
       if (!isOurs()) await load(mine);
       if (mine === turn) await audio.play();
     } catch (error) {
-      if (mine === turn) fail(error);
+      if (mine === turn) fail(error, isPressed);
     }
   }
 
@@ -76,11 +78,11 @@ export function createPlayer(audio, { onChange, onPlaying, onStarted, onQuiet })
     setRate(rate);
   }
 
-  function fail(error) {
+  function fail(error, isPressed) {
     watch.forget();
     if (error.name === "NotAllowedError") {
       isUnlocked = false;
-      enter("idle");
+      enter(isPressed ? "blocked" : "idle");
     } else if (error.name !== "AbortError" || !isOurs()) {
       enter("failed");
     }
@@ -94,7 +96,7 @@ export function createPlayer(audio, { onChange, onPlaying, onStarted, onQuiet })
 
   function again() {
     if (isOurs()) audio.currentTime = 0;
-    play();
+    play({ isPressed: true });
   }
 
   function seek(seconds) {
@@ -108,7 +110,7 @@ export function createPlayer(audio, { onChange, onPlaying, onStarted, onQuiet })
   function skip(seconds) {
     const wasAtEnd = state === "ended";
     seek(audio.currentTime + seconds);
-    if (wasAtEnd && seconds < 0) play();
+    if (wasAtEnd && seconds < 0) play({ isPressed: true });
   }
 
   function setRate(next) {
@@ -123,7 +125,16 @@ export function createPlayer(audio, { onChange, onPlaying, onStarted, onQuiet })
   /** Fetch what comes next while this one plays, and give back what came before. */
   function keepReady(next) {
     shelf.keepOnly([clip, next].filter(Boolean));
-    if (next) shelf.take(next).catch(() => {}); // it is tried again when its turn comes
+    if (next) shelf.fetch(next);
+  }
+
+  /** Stop, and keep no sound of anybody. */
+  function clear() {
+    show(null);
+    audio.removeAttribute("src");
+    audio.load();
+    isUnlocked = false;
+    shelf.keepOnly([]);
   }
 
   function on(event, handle) {
@@ -137,6 +148,9 @@ export function createPlayer(audio, { onChange, onPlaying, onStarted, onQuiet })
     onPlaying();
     const waited = watch.stop();
     if (waited !== null) onStarted(clip, waited);
+  });
+  on("waiting", () => {
+    if (isSounding()) enter("waiting");
   });
   on("pause", () => {
     watch.forget();
@@ -161,8 +175,8 @@ export function createPlayer(audio, { onChange, onPlaying, onStarted, onQuiet })
   }
 
   return {
-    show, play, pause, again, seek, skip, setRate, keepReady, unlock,
-    toggle: () => (state === "playing" ? pause() : play()),
+    show, play, pause, again, seek, skip, setRate, keepReady, unlock, clear,
+    toggle: () => (isSounding() ? pause() : play({ isPressed: true })),
     isUnlocked: () => isUnlocked,
   };
 }

@@ -4,14 +4,16 @@ import { preferences } from "./preferences.js";
 /** A, A+ and A++: all lengths that follow the text are in rem. */
 export function startTextSize() {
   for (const button of all("text-size")) {
-    button.addEventListener("click", () => choose(button.dataset.textSize));
+    button.addEventListener("click", () => {
+      showTextSize(button.dataset.textSize);
+      preferences.set("size", button.dataset.textSize);
+    });
   }
-  choose(preferences.get("size", "1"));
+  showTextSize(preferences.get("size", "1"));
 }
 
-function choose(size) {
+export function showTextSize(size) {
   document.documentElement.dataset.size = size;
-  preferences.set("size", size);
   for (const button of all("text-size")) {
     button.setAttribute("aria-pressed", String(button.dataset.textSize === size));
   }

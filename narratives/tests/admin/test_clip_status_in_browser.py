@@ -1,4 +1,4 @@
-"""The page of a journey updates itself while somebody listens, writes or has the focus on it."""
+"""The journey page updates clip states without disturbing listening, writing or the focus."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from narratives.models import Journey, Narrative
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
-# Sound without a device: it begins at once, and ends when told.
+# Audio playback without a sound device: it starts at once, and ends when the test says so.
 NO_DEVICE = """
 HTMLMediaElement.prototype.play = async function () {
   window.heard = this;
@@ -31,7 +31,7 @@ ENDED = "heard.dispatchEvent(new Event('ended'))"
 
 @pytest.fixture
 def page(open_page: Callable[..., Page], heard_journey: Journey, paid_voice: None) -> Page:
-    """The page of a journey with one unmade draft; every other clip exists."""
+    """The page of a journey whose clips all exist, except those of one draft."""
     for narrative in heard_journey.narratives.all():
         make_clips(narrative.text)
     Narrative.objects.filter(kind="question").update(text="Where did it all begin?")

@@ -1,4 +1,4 @@
-"""Two people have the same page open; both save."""
+"""Two people open one page, and both save it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def opened(client: Client, address: str) -> dict[str, Any]:
-    """The form as a browser would send it back unchanged."""
+    """Open a page, and return its form as a browser would send it back unchanged."""
     response = client.get(address)
     form = form_of(response)
     assert all(f'name="{name}"' in response.content.decode() for name in form if name.endswith("seen"))
@@ -51,7 +51,7 @@ def texts(journey: Journey) -> list[str]:
     return [narrative.text for narrative in journey.narratives.all()]
 
 
-class TestThePageOfAJourney:
+class TestJourneyPage:
     def test_saving_one_text_keeps_the_words_a_colleague_wrote_in_another(
         self, admin_client, heard_journey, heard_question, intro
     ):
@@ -134,10 +134,10 @@ class TestThePageOfAJourney:
         ]
 
 
-class TestTheSameText:
+class TestOneTextOrEntry:
     @pytest.fixture
     def refused(self, admin_client: Client, heard_question: Narrative) -> Any:
-        """Ana's words, after Ben has saved his."""
+        """The answer to Ana's save, after Ben has saved other words."""
         form = opened(admin_client, admin_address(heard_question))
         Narrative.objects.update(text="By <b>Ben</b>.")
         return admin_client.post(admin_address(heard_question), form | {"text": "By Ana."})
@@ -182,15 +182,17 @@ class TestTheSameText:
     ):
         entry = Pronunciation.objects.create(word="begin", say_as="beginn")
         form = opened(admin_client, admin_address(entry)) | {"say_as": "begun"}
-        asked = admin_client.post(admin_address(entry), form)
+        confirmation = admin_client.post(admin_address(entry), form)
         Pronunciation.objects.update(say_as="be gin")
-        told = admin_client.post(admin_address(entry), dict(asked.context["hidden"]) | {"confirmed": "yes"})
+        told = admin_client.post(
+            admin_address(entry), dict(confirmation.context["hidden"]) | {"confirmed": "yes"}
+        )
         assert "It now says: “be gin”" in told.content.decode()
 
 
-class TestAQuestionThatWasAnsweredLater:
-    def answered(self, client: Client, address: str, asked: Any) -> str:
-        answer = dict(asked.context["hidden"]) | {"confirmed": "yes"}
+class TestLateConfirmation:
+    def confirm(self, client: Client, address: str, confirmation: Any) -> str:
+        answer = dict(confirmation.context["hidden"]) | {"confirmed": "yes"}
         return client.post(address, answer, follow=True).content.decode()
 
     def test_publishing_leaves_drafts_that_were_not_on_the_page(
@@ -198,9 +200,9 @@ class TestAQuestionThatWasAnsweredLater:
     ):
         Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
         publish = reverse("admin:narratives_journey_publish_changes", args=[heard_journey.pk])
-        asked = admin_client.get(publish)
+        confirmation = admin_client.get(publish)
         Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
-        page = self.answered(admin_client, publish, asked)
+        page = self.confirm(admin_client, publish, confirmation)
         assert "The drafts changed while you were looking" in page
         assert "<ins>Not seen.</ins>" in page
         assert heard_journey.waiting is None
@@ -211,9 +213,9 @@ class TestAQuestionThatWasAnsweredLater:
         Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
         chosen = {"action": "publish_chosen", "_selected_action": heard_question.pk}
         texts = reverse("admin:narratives_narrative_changelist")
-        asked = admin_client.post(texts, chosen)
+        confirmation = admin_client.post(texts, chosen)
         Narrative.objects.filter(pk=heard_question.pk).update(text="Not seen.")
-        assert "The drafts changed" in self.answered(admin_client, texts, asked)
+        assert "The drafts changed" in self.confirm(admin_client, texts, confirmation)
         assert heard_question.journey.waiting is None
 
     def test_restoring_a_version_keeps_drafts_that_were_not_on_the_page(
@@ -221,11 +223,11 @@ class TestAQuestionThatWasAnsweredLater:
     ):
         Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
         back = reverse("admin:narratives_journey_restore", args=[heard_journey.pk, 1])
-        asked = admin_client.get(back)
-        assert "<del>Seen.</del><ins>Where did it begin?</ins>" in asked.content.decode()
-        assert "Crossed-out text is unpublished and will be lost." in asked.content.decode()
+        confirmation = admin_client.get(back)
+        assert "<del>Seen.</del><ins>Where did it begin?</ins>" in confirmation.content.decode()
+        assert "Crossed-out text is unpublished and will be lost." in confirmation.content.decode()
         Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
-        assert "The drafts changed" in self.answered(admin_client, back, asked)
+        assert "The drafts changed" in self.confirm(admin_client, back, confirmation)
         assert texts(heard_journey)[:2] == ["Not seen.", "Seen."]
 
     def test_making_clips_never_costs_more_than_was_shown(
@@ -233,9 +235,9 @@ class TestAQuestionThatWasAnsweredLater:
     ):
         make = reverse("admin:narratives_journey_make_missing", args=[heard_journey.pk])
         Narrative.objects.filter(pk=heard_question.pk).update(text="Seen.")
-        asked = admin_client.get(make)
+        confirmation = admin_client.get(make)
         Narrative.objects.filter(pk=intro.pk).update(text="Not seen.")
-        assert "The price has risen" in self.answered(admin_client, make, asked)
+        assert "The price has risen" in self.confirm(admin_client, make, confirmation)
         assert not WarmRun.objects.exists()
-        self.answered(admin_client, make, admin_client.get(make))
+        self.confirm(admin_client, make, admin_client.get(make))
         assert WarmRun.objects.exists()

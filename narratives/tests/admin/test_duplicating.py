@@ -1,4 +1,4 @@
-"""Duplicating a text or a journey on its page."""
+"""Staff duplicate a text or a journey on its page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from narratives.models import Journey, Narrative
 pytestmark = pytest.mark.django_db
 
 
-class TestStaff:
+class TestDuplicating:
     @pytest.mark.parametrize("model", [Journey, Narrative])
     def test_duplicating_asks_first_and_leads_to_the_copy(self, admin_client, heard_journey, model):
         thing = model.objects.first()

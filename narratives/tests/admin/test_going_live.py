@@ -1,4 +1,4 @@
-"""A journey that listeners can take from now on."""
+"""Staff make a journey live, so that listeners can take it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 @pytest.fixture
 def silent(heard_journey: Journey) -> Journey:
-    """Published, without any sound, and taken off."""
+    """A published journey that is not live and has no audio."""
     Journey.objects.update(is_live=False)
     Clip.objects.update(stored_at=None)
     heard_journey.refresh_from_db()
@@ -25,7 +25,7 @@ def go_live(journey: Journey) -> str:
     return reverse("admin:narratives_journey_go_live", args=[journey.pk])
 
 
-class TestWhatCosts:
+class TestGoingLiveAtACost:
     def test_going_live_at_a_cost_asks_first_and_saves_the_rest(self, admin_client, silent, paid_voice):
         form = journey_form(silent, title="A new title")
         page = admin_client.post(admin_address(silent), form).content.decode()

@@ -1,4 +1,4 @@
-"""The page on which a journey is downloaded, and uploaded again."""
+"""The staff pages that export and import a journey."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from narratives.models import Journey
 pytestmark = pytest.mark.django_db
 
 
-class TestThePages:
+class TestImportAndExportPages:
     def send(self, client: Client, journey: Journey, content: bytes) -> Any:
         upload = SimpleUploadedFile("journey.json", content)
         return client.post(admin_address(journey, "import_file"), {"file": upload})

@@ -1,4 +1,4 @@
-"""Writing, ordering, hearing, publishing: what staff do, and what listeners notice of it."""
+"""Staff write, order, hear and publish texts; the tests check what listeners get."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_second_default_journey_is_refused_in_plain_words(admin_client, journe
     assert "“Ours” is the default now" in page.content.decode()
 
 
-class TestThoseWhoMayOnlyLook:
+class TestViewers:
     @pytest.fixture
     def client(self, journey: Journey) -> Client:
         user = User.objects.create(username="looker", is_staff=True)

@@ -1,5 +1,3 @@
-"""The lexicon, as staff keep it."""
-
 from __future__ import annotations
 
 import pytest
@@ -29,7 +27,7 @@ def test_a_lexicon_entry_is_not_called_a_draft(admin_client, model):
     assert "Save draft" not in page
 
 
-class TestTheLexicon:
+class TestLexiconPages:
     def test_a_lexicon_change_shows_its_clips_and_price_before_saving(
         self, admin_client, heard_question, paid_voice
     ):
@@ -70,7 +68,7 @@ class TestTheLexicon:
     def test_publishing_a_lexicon_change_counts_the_clips_of_earlier_changes(
         self, admin_client, heard_journey, paid_voice
     ):
-        Pronunciation.objects.create(word="welcome", say_as="well come")  # saved, and to be published later
+        Pronunciation.objects.create(word="welcome", say_as="well come")  # saved and not published yet
         page = admin_client.post(ADD, ENTRY).content.decode()
         assert "If you publish it now, 4 clips are made: 60 characters" in page
         assert "includes earlier changes of the lexicon" in page

@@ -1,4 +1,4 @@
-"""Saving and making in one press: the price is told while one writes, and a press goes no further."""
+"""The button "Save and make" shows the price while staff write, and never costs more than shown."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NARRATIVE_PRICE = reverse("admin:narratives_narrative_price")
 
 @pytest.fixture
 def changed(heard_journey: Journey) -> dict[str, Any]:
-    """The page of the journey with a question that was written anew."""
+    """The form of the journey page with new words in the question."""
     return journey_form(heard_journey, **{"narratives-1-text": NEW})
 
 
@@ -44,7 +44,7 @@ def to_be_made() -> int:
     return WarmItem.objects.filter(state="queued").count()
 
 
-class TestThePrice:
+class TestPrice:
     def test_the_price_of_a_journey_covers_clips_missing_after_saving(
         self, admin_client, changed, paid_voice
     ):
@@ -80,7 +80,7 @@ class TestThePrice:
         assert not heard_journey.narratives.filter(text=NEW).exists()
 
 
-class TestThePress:
+class TestSaveAndMake:
     def press(self, client: Client, thing: Journey | Narrative, form: dict[str, Any]) -> Any:
         return client.post(admin_address(thing), form | {"_make": "1"}, follow=True)
 
@@ -141,7 +141,7 @@ class TestThePress:
         assert to_be_made() == 0
 
 
-class TestWhoMayNotMake:
+class TestStaffWhoMayNotMake:
     @pytest.fixture
     def client(self, heard_journey: Journey) -> Client:
         user = User.objects.create(username="writer", is_staff=True)
@@ -167,14 +167,16 @@ class TestWhoMayNotMake:
         assert client.post(address, {"confirmed": "yes"}).status_code == 403
 
 
-class TestHowAJourneyStands:
+class TestJourneyStatus:
     def test_a_live_journey_shows_its_version_and_readiness(self, admin_client, heard_journey):
         page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert "live: v1" in page
         assert "Save and publish v2" in page
         assert "6 of 6 clips up to date" in page
 
-    def test_a_draft_with_changes(self, admin_client, heard_journey, heard_question):
+    def test_a_changed_draft_lowers_the_readiness_of_its_journey(
+        self, admin_client, heard_journey, heard_question
+    ):
         heard_question.text = NEW
         heard_question.save()
         page = admin_client.get(admin_address(heard_journey)).content.decode()
@@ -190,7 +192,7 @@ class TestHowAJourneyStands:
         assert "4 of 6 clips up to date" in admin_client.get(admin_address(heard_journey)).content.decode()
 
 
-def test_a_press_that_costs_money_looks_its_clips_up_once(admin_client, changed, heard_journey, paid_voice):
+def test_publishing_at_a_cost_looks_up_its_clips_once(admin_client, changed, heard_journey, paid_voice):
     with CaptureQueriesContext(connection) as captured:
         asked = admin_client.post(admin_address(heard_journey), changed | {"_publish": "1"})
     assert "2 clips are missing" in asked.content.decode()

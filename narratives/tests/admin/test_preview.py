@@ -1,4 +1,4 @@
-"""A journey as its drafts would be heard."""
+"""The preview plays the drafts of a journey."""
 
 from __future__ import annotations
 

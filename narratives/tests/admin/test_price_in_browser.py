@@ -1,4 +1,4 @@
-"""The price on the button while somebody writes, in a real browser."""
+"""The price on the button while staff write, in a real browser."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def button(page: Page) -> Locator:
 
 
 def words_of_the_question(page: Page) -> Locator:
-    """On its own page, and on that of its journey."""
+    """Return the text field of the question, on its own page or on the page of its journey."""
     return page.locator("textarea[name=text], textarea[name=narratives-1-text]")
 
 

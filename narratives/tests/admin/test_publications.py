@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 NEW, OLD = "Where did it all begin?", "Where did it begin?"
 
 
-def deed(journey: Journey, name: str) -> str:
+def action_address(journey: Journey, name: str) -> str:
     return reverse("admin:narratives_journey_waiting", args=[journey.pk, name])
 
 
@@ -31,7 +31,7 @@ def waiting(heard_question: Narrative) -> Publication:
     return publication
 
 
-class TestWhatWaits:
+class TestWaitingVersions:
     def test_a_waiting_version_shows_how_much_of_its_audio_is_ready(
         self, admin_client, heard_journey, waiting
     ):
@@ -50,21 +50,21 @@ class TestWhatWaits:
         fail(waiting)
         page = admin_client.get(admin_address(heard_journey)).content.decode()
         assert page.count("The voice service was busy.") >= 2
-        assert deed(heard_journey, "make") in page
-        asked = admin_client.get(deed(heard_journey, "make")).content.decode()
+        assert action_address(heard_journey, "make") in page
+        asked = admin_client.get(action_address(heard_journey, "make")).content.decode()
         assert "2 clips are missing: 46 characters, free of charge." in asked
-        admin_client.post(deed(heard_journey, "make"), YES)
+        admin_client.post(action_address(heard_journey, "make"), YES)
         assert WarmRun.objects.active().get(scope=waiting.scope).items.filter(state="queued").count() == 2
 
     def test_publishing_before_the_audio_shows_its_price_and_asks(self, admin_client, heard_journey, waiting):
-        asked = admin_client.get(deed(heard_journey, "anyway")).content.decode()
+        asked = admin_client.get(action_address(heard_journey, "anyway")).content.decode()
         assert "waits about 2 seconds" in asked
         assert heard(admin_client)[1] == ("Question", OLD)
-        admin_client.post(deed(heard_journey, "anyway"), YES)
+        admin_client.post(action_address(heard_journey, "anyway"), YES)
         assert heard(admin_client)[1] == ("Question", NEW)
 
     def test_a_waiting_version_can_be_cancelled_and_stays_a_draft(self, admin_client, heard_journey, waiting):
-        admin_client.post(deed(heard_journey, "withdraw"), YES)
+        admin_client.post(action_address(heard_journey, "withdraw"), YES)
         make_clips(NEW)
         publishing.activate_ready_publications()
         assert heard(admin_client)[1] == ("Question", OLD)
@@ -73,12 +73,12 @@ class TestWhatWaits:
     def test_every_action_on_a_waiting_version_is_logged(
         self, admin_client, admin_user, heard_journey, waiting
     ):
-        admin_client.post(deed(heard_journey, "anyway"), YES)
+        admin_client.post(action_address(heard_journey, "anyway"), YES)
         noted = admin_user.logentry_set.get().get_change_message()
         assert noted == ("Listeners have version 2 now. 2 clips are missing: 46 characters, free of charge.")
 
     def test_an_action_on_a_version_that_no_longer_waits_says_so(self, admin_client, heard_journey):
-        page = admin_client.post(deed(heard_journey, "anyway"), YES, follow=True)
+        page = admin_client.post(action_address(heard_journey, "anyway"), YES, follow=True)
         assert "No version is waiting any more" in said(page)
 
     @pytest.mark.parametrize("name", ["make", "anyway", "withdraw"])
@@ -88,14 +88,17 @@ class TestWhatWaits:
         user.user_permissions.set(Permission.objects.filter(codename__in=allowed))
         client = Client()
         client.force_login(user)
-        assert client.post(deed(heard_journey, name), YES).status_code == 403
-        assert deed(heard_journey, name) not in client.get(admin_address(heard_journey)).content.decode()
+        assert client.post(action_address(heard_journey, name), YES).status_code == 403
+        assert (
+            action_address(heard_journey, name)
+            not in client.get(admin_address(heard_journey)).content.decode()
+        )
 
 
-class TestTheDeletionOfWhatWaitsUndone:
+class TestUndeletedWaitingText:
     @pytest.fixture
     def undone(self, admin_client: Client, waiting: Publication, heard_question: Narrative) -> str:
-        """The sentence that the page shows."""
+        """The message that the page shows after a waiting text is deleted and restored."""
         delete_narratives([heard_question])
         undelete = reverse("admin:narratives_narrative_undelete")
         return said(admin_client.post(undelete, {"pk": heard_question.pk}, follow=True))
@@ -116,15 +119,15 @@ class TestTheDeletionOfWhatWaitsUndone:
         self, admin_client, heard_journey, undone
     ):
         assert re.search(r">\s*Resume\s*<", admin_client.get(admin_address(heard_journey)).content.decode())
-        asked = admin_client.get(deed(heard_journey, "make")).content.decode()
+        asked = admin_client.get(action_address(heard_journey, "make")).content.decode()
         assert "46 characters, about $0.001" in asked
-        admin_client.post(deed(heard_journey, "make"), YES)
+        admin_client.post(action_address(heard_journey, "make"), YES)
         assert WarmRun.objects.active().get().state == "queued"
 
     def test_publishing_an_undeleted_text_before_its_audio_counts_as_confirmation(
         self, admin_client, heard_journey, undone
     ):
-        admin_client.post(deed(heard_journey, "anyway"), YES)
+        admin_client.post(action_address(heard_journey, "anyway"), YES)
         assert WarmRun.objects.active().get().state == "queued"
 
     def test_publishing_other_texts_includes_the_price_of_an_undeleted_one(

@@ -1,4 +1,4 @@
-"""Publishing what has changed: the question before it, the note after it, what listeners get meanwhile."""
+"""Staff publish changes: the confirmation before, the message after, and what listeners get meanwhile."""
 
 from __future__ import annotations
 

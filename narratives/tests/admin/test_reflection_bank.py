@@ -1,5 +1,3 @@
-"""The reflection bank, as staff keep it."""
-
 from __future__ import annotations
 
 from typing import Any
@@ -23,7 +21,7 @@ GOOD = "It sounds as though that was a good day. Thank you for sharing it."
 
 @pytest.fixture
 def bank_writer() -> Client:
-    """Signed in as somebody who may write reflections, and not publish."""
+    """A client signed in as staff who may write reflections and may not publish."""
     user = User.objects.create(username="editor", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__endswith="_bankreflection"))
     client = Client()
@@ -31,8 +29,8 @@ def bank_writer() -> Client:
     return client
 
 
-class TestTheBank:
-    form: dict[str, Any] = {"text": GOOD, "theme": "general", "occasion": "any"}  # noqa: RUF012
+class TestReflectionBank:
+    form: dict[str, Any] = {"text": GOOD, "theme": "general", "occasion": "any", "after_heavy": "never"}  # noqa: RUF012
 
     def test_a_bank_reflection_is_checked_against_the_rules_when_saved(self, admin_client):
         page = admin_client.post(ADD_REFLECTION, self.form | {"text": "Was it good? I understand."})

@@ -1,4 +1,4 @@
-"""Staff delete, read how to undo it, and undo it; and find what is deleted for a month."""
+"""Staff delete and undo, and find deleted texts and journeys for a month."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def delete_in_the_editor(client: Client, thing: Narrative) -> Any:
 
 
 def undo(client: Client, page: Any) -> Any:
-    """Press the button of the message."""
+    """Press the undo button of the message."""
     pattern = re.compile(r'<form method="post" action="(\S+undelete/)">(.*?)</form>', re.DOTALL)
     (form,) = pattern.findall(page.content.decode())
     fields = re.findall(r'name="(pk|back)" value="([^"]+)"', form[1])
@@ -112,7 +112,7 @@ class TestUndo:
         assert strict.post(UNDELETE, {"pk": heard_question.pk}).status_code == 403
 
 
-class TestList:
+class TestDeletedLists:
     def test_deleted_texts_are_only_in_the_list_of_deleted_texts(self, admin_client, heard_question):
         delete_narratives([heard_question])
         assert admin_address(heard_question) not in admin_client.get(NARRATIVES).content.decode()
@@ -167,7 +167,7 @@ def test_two_texts_of_a_journey_cannot_share_a_name(admin_client, heard_journey,
     assert ("has a narrative with this slug already" in page.content.decode()) is is_refused
 
 
-def test_rows_that_move_while_one_goes_keep_their_order(admin_client, heard_journey, heard_question):
+def test_rows_moved_while_another_is_deleted_keep_their_order(admin_client, heard_journey, heard_question):
     form = journey_form(heard_journey, **{"narratives-1-DELETE": "on"})
     form |= {"narratives-0-position": 1, "narratives-1-position": 2, "narratives-2-position": 0}
     admin_client.post(admin_address(heard_journey), form)
@@ -197,6 +197,6 @@ class TestDeleting:
 
 
 @pytest.mark.parametrize("pk", ["²", "9" * 30], ids=["half a number", "a long number"])
-def test_undoing_nothing_says_so(admin_client, pk):
+def test_an_undo_that_names_no_deleted_text_says_so(admin_client, pk):
     page = admin_client.post(reverse("admin:narratives_narrative_undelete"), {"pk": pk}, follow=True)
     assert "nothing left to undo" in page.content.decode()

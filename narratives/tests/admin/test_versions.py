@@ -1,4 +1,4 @@
-"""The versions of a journey: what changed in each, how it sounded, and going back to one."""
+"""The pages of a journey's versions: changed words, old audio, and restoring a version."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def version(journey: Journey, number: int) -> str:
 
 
 def words(html: str) -> str:
-    """The visible words, with marks for crossed-out and underlined ones."""
+    """Return the visible words, with marks for crossed-out and underlined ones."""
     found = re.search(r'<p class="words">(.*?)</p>', html, re.DOTALL)
     assert found
     marked = re.sub(r'<span class="sr-only">\w+: </span>', "", re.sub(r"\s+", " ", found[1]))
@@ -90,7 +90,7 @@ class TestVersions:
     def test_publishing_a_restored_version_is_free_while_its_clips_are_kept(
         self, admin_client, heard_journey, waiting, paid_voice
     ):
-        """With another voice service the old clips are others; they are made here."""
+        """The paid voice needs clips of its own, so the test makes those of both versions."""
         make_clips(OLD)
         make_clips(NEW)
         publishing.publish_anyway(waiting)

@@ -1,4 +1,4 @@
-"""The actions beside each badge (make now, try again, make again): confirmed first, then logged."""
+"""The actions beside each badge (make now, try again, make again) are confirmed first, then logged."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 NEW = "Where did it all begin?"
 
 
-def deed_of(narrative: Narrative, deed: str, voice: str = "nova") -> str:
-    return reverse(f"admin:narratives_narrative_{deed}", args=[narrative.pk, voice])
+def action_address(narrative: Narrative, action: str, voice: str = "nova") -> str:
+    return reverse(f"admin:narratives_narrative_{action}", args=[narrative.pk, voice])
 
 
-def deeds(page: Any) -> list[str]:
-    """By the names that a screen reader says."""
+def offered_actions(page: Any) -> list[str]:
+    """Return the actions on the page, by the names that a screen reader says."""
     return re.findall(r'class="sound-button[^>]*aria-label="([^"]+)"', page.content.decode())
 
 
@@ -36,80 +36,88 @@ def written(narrative: Narrative) -> Narrative:
     return narrative
 
 
-def noted(user: Any) -> list[str]:
+def log_of(user: Any) -> list[str]:
     return [entry.get_change_message() for entry in user.logentry_set.all()]
 
 
-class TestWhatIsOffered:
+class TestOfferedActions:
     @pytest.mark.parametrize("page", ["journey", "narrative"])
     def test_a_clip_with_audio_offers_make_again(self, admin_client, heard_question, page):
-        found = deeds(admin_client.get(admin_address(getattr(heard_question, page, heard_question))))
+        found = offered_actions(
+            admin_client.get(admin_address(getattr(heard_question, page, heard_question)))
+        )
         assert "Make again, nova, Question" in found
         assert "Make again, onyx, Question" in found
 
     def test_an_outdated_clip_offers_make_now(self, admin_client, heard_question):
         page = admin_client.get(admin_address(written(heard_question)))
-        assert deeds(page) == ["Make now, nova, Question", "Make now, onyx, Question"]
+        assert offered_actions(page) == ["Make now, nova, Question", "Make now, onyx, Question"]
 
     def test_a_failed_clip_offers_try_again(self, admin_client, heard_question):
         run = publishing.warm_journey(written(heard_question).journey, "nova")
         clip = Clip.objects.record(heard_question.draft_speech("nova"), "question")
         WarmItem.objects.create(run=run, clip=clip, position=9, state="failed", reason="Busy.", characters=1)
         page = admin_client.get(admin_address(heard_question))
-        assert deeds(page) == ["Try again, nova, Question", "Make now, onyx, Question"]
+        assert offered_actions(page) == ["Try again, nova, Question", "Make now, onyx, Question"]
         assert (
             '<span class="narrative-reason">Busy. Listeners still hear the old recording.<'
             in page.content.decode()
         )
 
     def test_a_clip_being_made_offers_no_action(self, admin_client, heard_question):
-        admin_client.post(deed_of(written(heard_question), "make"), {"confirmed": "yes"})
-        assert deeds(admin_client.get(admin_address(heard_question))) == ["Make now, onyx, Question"]
+        admin_client.post(action_address(written(heard_question), "make"), {"confirmed": "yes"})
+        assert offered_actions(admin_client.get(admin_address(heard_question))) == [
+            "Make now, onyx, Question"
+        ]
 
     def test_a_clip_of_a_retired_model_offers_no_action(
         self, admin_client, heard_question, paid_voice, monkeypatch
     ):
         make_clips(heard_question.text)
         stand_before_shutdown(1, monkeypatch)
-        assert "Make again, nova, Question" in deeds(admin_client.get(admin_address(heard_question)))
+        assert "Make again, nova, Question" in offered_actions(
+            admin_client.get(admin_address(heard_question))
+        )
         stand_before_shutdown(0, monkeypatch)
         page = admin_client.get(admin_address(heard_question))
-        assert deeds(page) == []
+        assert offered_actions(page) == []
         assert "cannot be made again: its voice model has been switched off" in page.content.decode()
 
     def test_clips_in_a_list_offer_no_action(self, admin_client, heard_journey):
-        assert deeds(admin_client.get(NARRATIVES)) == []
+        assert offered_actions(admin_client.get(NARRATIVES)) == []
 
 
 class TestMakingNow:
     def test_making_now_asks_with_count_characters_and_price(self, admin_client, heard_question, paid_voice):
-        page = admin_client.get(deed_of(written(heard_question), "make")).content.decode()
+        page = admin_client.get(action_address(written(heard_question), "make")).content.decode()
         assert "1 clip is missing: 23 characters, about $0.001." in page
         assert not WarmRun.objects.exists()
 
     def test_making_now_makes_one_clip_and_is_logged(self, admin_client, admin_user, heard_question):
-        page = admin_client.post(deed_of(written(heard_question), "make"), {"confirmed": "yes"}, follow=True)
+        page = admin_client.post(
+            action_address(written(heard_question), "make"), {"confirmed": "yes"}, follow=True
+        )
         assert badges(page)[:2] == ["Being made", "Out of date"]
         assert WarmItem.objects.get().clip.voice == "nova"
-        assert noted(admin_user) == ["Made in nova. 1 clip is being made: 23 characters, free of charge."]
+        assert log_of(admin_user) == ["Made in nova. 1 clip is being made: 23 characters, free of charge."]
 
     def test_making_now_from_a_journey_returns_to_its_place(self, admin_client, heard_question):
-        address = f"{deed_of(written(heard_question), 'make')}?from=journey"
+        address = f"{action_address(written(heard_question), 'make')}?from=journey"
         assert address in admin_client.get(admin_address(heard_question.journey)).content.decode()
         answer = admin_client.post(address, {"confirmed": "yes"})
         assert answer["Location"] == f"{admin_address(heard_question.journey)}#sounds-{heard_question.pk}"
 
     def test_making_now_skips_a_clip_that_exists_by_then(self, admin_client, heard_question):
-        page = admin_client.get(deed_of(heard_question, "make"), follow=True)
+        page = admin_client.get(action_address(heard_question, "make"), follow=True)
         assert "All clips are ready" in said(page)
 
     def test_making_now_in_an_unknown_voice_is_404(self, admin_client, heard_question):
-        assert admin_client.get(deed_of(heard_question, "make", "nobody")).status_code == 404
+        assert admin_client.get(action_address(heard_question, "make", "nobody")).status_code == 404
 
 
 class TestMakingAgain:
     def test_making_again_always_asks_with_count_characters_and_price(self, admin_client, heard_question):
-        page = admin_client.get(deed_of(heard_question, "make_again")).content.decode()
+        page = admin_client.get(action_address(heard_question, "make_again")).content.decode()
         assert "1 clip is made again: 19 characters, free of charge." in page
         assert "The old clip plays" in page
         assert not WarmRun.objects.exists()
@@ -117,29 +125,33 @@ class TestMakingAgain:
     def test_making_again_keeps_the_old_clip_until_the_new_one_is_made(
         self, admin_client, admin_user, heard_question
     ):
-        page = admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"}, follow=True)
+        page = admin_client.post(
+            action_address(heard_question, "make_again"), {"confirmed": "yes"}, follow=True
+        )
         assert badges(page)[:3] == ["Up to date", "Being made again", "Up to date"]
         assert page.content.decode().count("<audio") == 2
-        assert deeds(page) == ["Make again, onyx, Question"]
+        assert offered_actions(page) == ["Make again, onyx, Question"]
         says = "Made again in nova. 1 clip is being made again: 19 characters, free of charge."
-        assert noted(admin_user) == [says]
+        assert log_of(admin_user) == [says]
 
     def test_pressing_make_again_twice_pays_once(self, admin_client, heard_question):
         for _ in range(2):
-            page = admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"}, follow=True)
+            page = admin_client.post(
+                action_address(heard_question, "make_again"), {"confirmed": "yes"}, follow=True
+            )
         assert "already being made" in said(page)
         assert WarmItem.objects.count() == 1
 
     def test_a_failed_remake_is_shown_beside_the_old_clip(self, admin_client, heard_question):
-        admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"})
+        admin_client.post(action_address(heard_question, "make_again"), {"confirmed": "yes"})
         WarmItem.objects.update(state="failed", reason="The voice service was busy.")
         page = admin_client.get(admin_address(heard_question))
         assert badges(page)[:3] == ["Up to date", "Not made again", "Up to date"]
         assert "The voice service was busy. The old clip still plays." in page.content.decode()
-        assert deeds(page) == ["Make again, nova, Question", "Make again, onyx, Question"]
+        assert offered_actions(page) == ["Make again, nova, Question", "Make again, onyx, Question"]
 
     def test_a_finished_remake_leaves_no_message(self, admin_client, heard_question):
-        admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"})
+        admin_client.post(action_address(heard_question, "make_again"), {"confirmed": "yes"})
         WarmItem.objects.update(state="done")
         Clip.objects.update(stored_at=timezone.now())
         assert badges(admin_client.get(admin_address(heard_question)))[:2] == ["Up to date", "Up to date"]
@@ -150,7 +162,7 @@ class TestMakingAgain:
         assert "6 clips are made again: 74 characters" in admin_client.get(address).content.decode()
         page = admin_client.post(address, {"confirmed": "yes"}, follow=True)
         assert badges(page).count("Being made again") == WarmItem.objects.count() == 6
-        assert "Made all again. 6 clips are being made again: 74 characters" in noted(admin_user)[0]
+        assert "Made all again. 6 clips are being made again: 74 characters" in log_of(admin_user)[0]
 
     def test_making_a_journey_again_leaves_out_clips_without_audio(self, admin_client, heard_question):
         written(heard_question)
@@ -164,7 +176,7 @@ class TestMakingAgain:
         )
         page = admin_client.post(NARRATIVES, chosen | {"confirmed": "yes"}, follow=True)
         assert "2 clips are being made again" in said(page)
-        assert noted(admin_user) == [
+        assert log_of(admin_user) == [
             "Made again. 2 clips are being made again: 38 characters, free of charge."
         ]
 
@@ -178,11 +190,11 @@ class TestMakingAgain:
         written(heard_question)
         make_clips(NEW)
         assert badges(admin_client.get(admin_address(heard_question)))[0] == "Ready to publish"
-        admin_client.post(deed_of(heard_question, "make_again"), {"confirmed": "yes"})
+        admin_client.post(action_address(heard_question, "make_again"), {"confirmed": "yes"})
         assert WarmItem.objects.get().clip.content_text == NEW
 
 
-class TestWhoMayNotMake:
+class TestStaffWhoMayNotMake:
     @pytest.fixture
     def client(self, heard_journey: Journey) -> Client:
         user = User.objects.create(username="looker", is_staff=True)
@@ -194,12 +206,12 @@ class TestWhoMayNotMake:
     def test_staff_who_may_not_make_see_no_voice_buttons(self, client, heard_journey, heard_question):
         for thing in (heard_journey, heard_question):
             page = client.get(admin_address(thing))
-            assert deeds(page) == []
+            assert offered_actions(page) == []
             for words in ("Make missing clips", "Make all again"):
                 assert words not in page.content.decode()
 
     def test_staff_who_may_not_make_are_refused_voice_actions(self, client, heard_journey, heard_question):
-        addresses = [deed_of(heard_question, "make"), deed_of(heard_question, "make_again")]
+        addresses = [action_address(heard_question, "make"), action_address(heard_question, "make_again")]
         for address in (*addresses, admin_address(heard_journey, "make_all_again")):
             assert client.post(address, {"confirmed": "yes"}).status_code == 403
         client.post(NARRATIVES, {"action": "make_chosen_again", "_selected_action": heard_question.pk})

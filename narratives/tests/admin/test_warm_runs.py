@@ -1,4 +1,4 @@
-"""All that is published and has no clip, made from the list of warm runs."""
+"""Staff make all missing published clips from the list of warm runs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
-from harness.admin_pages import (
-    make_clips,
-    said,
-)
+from harness.admin_pages import make_clips, said
 from narratives import publishing
 from narratives.models import Journey, Narrative
 from ttscache.models import WarmRun
@@ -17,7 +14,7 @@ from ttscache.models import WarmRun
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
-class TestMakingAllThatIsPublished:
+class TestMakingAllPublishedClips:
     ADDRESS = reverse("admin:ttscache_warmrun_make_published")
 
     def test_the_list_of_runs_offers_to_make_all_published_clips(self, admin_client):

@@ -1,4 +1,4 @@
-"""A copy is a draft: right behind its text, or a journey that nobody hears."""
+"""A copied text is a draft after its original; a copied journey is not live."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleted texts are gone everywhere, and come back unchanged."""
+"""Deleted texts disappear everywhere, and return unchanged when they are restored."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def five(heard_journey: Journey) -> list[Narrative]:
-    """The texts of a journey of five, in their order."""
+    """The five texts of a journey, in order."""
     for number in (2, 3):
         Narrative.objects.create(
             journey=heard_journey, slug=f"q{number}", title=f"Q{number}", text="And then?", position=number
@@ -54,22 +54,22 @@ def heard(client: Client) -> list[tuple[str, int, str]]:
     return [(one["text"], one["position"], one["audio"]["content_hash"]) for one in told]
 
 
-def published(narrative: Narrative, text: str) -> Publication:
-    """Its new words wait for their sound."""
+def publish_words(narrative: Narrative, text: str) -> Publication:
+    """Publish new words, which wait for their audio."""
     Narrative.objects.filter(pk=narrative.pk).update(text=text)
     (publication,) = publishing.publish([narrative])
     assert publication.state == Publication.State.WAITING
     return publication
 
 
-def made(publication: Publication) -> None:
+def make_audio(publication: Publication) -> None:
     Clip.objects.record_all(
         [wanted.speech for wanted in publishing.publication_clips(publication)], "question"
     )
     Clip.objects.update(stored_at=timezone.now(), checksum="0123456789abcdef", duration_ms=7_000)
 
 
-class TestNowhere:
+class TestDeletedTexts:
     def test_listeners_lose_a_deleted_text_at_once(self, client, heard_question):
         delete_narratives([heard_question])
         assert [text for text, _, _ in heard(client)] == ["Welcome.", "Thank you."]
@@ -122,8 +122,8 @@ class TestNowhere:
         assert not Narrative.objects.exists()
 
     def test_a_journey_that_is_deleted_publishes_nothing(self, heard_journey, heard_question):
-        publication = published(heard_question, "Anything else?")
-        made(publication)
+        publication = publish_words(heard_question, "Anything else?")
+        make_audio(publication)
         delete_journeys([heard_journey])
         publishing.activate_ready_publications()
         publication.refresh_from_db()
@@ -143,7 +143,7 @@ def test_names_are_unique_among_texts_that_are_not_deleted(heard_journey: Journe
         Narrative.objects.create(journey=heard_journey, slug="question", title="Again", text="Again?")
 
 
-class TestBack:
+class TestRestoring:
     def test_a_restored_text_reaches_listeners_with_its_audio(self, client, heard_question):
         before = heard(client)
         delete_narratives([heard_question])
@@ -160,10 +160,10 @@ class TestBack:
         assert abs(until - timezone.now() - timedelta(days=DAYS_KEPT)) < timedelta(minutes=5)
 
     @pytest.mark.parametrize("first", [1, 2, 3], ids=["first", "second", "third"])
-    @pytest.mark.parametrize("is_one_deed", [True, False], ids=["at-once", "one-by-one"])
-    def test_restored_texts_return_to_their_places_in_any_order(self, five, first, is_one_deed):
+    @pytest.mark.parametrize("at_once", [True, False], ids=["at-once", "one-by-one"])
+    def test_restored_texts_return_to_their_places_in_any_order(self, five, first, at_once):
         journey, before = five[0].journey, slugs(five[0].journey)
-        for those in [five[1:4]] if is_one_deed else [[five[3]], [five[1]], [five[2]]]:
+        for those in [five[1:4]] if at_once else [[five[3]], [five[1]], [five[2]]]:
             delete_narratives(those)
         for one in [five[first], *(each for each in five[1:4] if each != five[first])]:
             restore_narratives([one])
@@ -182,7 +182,7 @@ class TestBack:
         assert (back.text, back.live_id) == ("Anything else?", heard_question.live_id)
 
     def test_a_restored_text_waits_for_its_audio_again(self, heard_question):
-        publication = published(heard_question, "Anything else?")
+        publication = publish_words(heard_question, "Anything else?")
         delete_narratives([heard_question])
         assert not WarmRun.objects.active().exists()
         restore_narratives([heard_question])
@@ -191,7 +191,7 @@ class TestBack:
 
     def test_restoring_a_text_keeps_other_texts_waiting(self, heard_journey, heard_question):
         Narrative.objects.filter(kind="intro").update(text="Come in.")
-        publication = published(heard_question, "Anything else?")
+        publication = publish_words(heard_question, "Anything else?")
         publishing.publish(heard_journey.narratives.all())
         delete_narratives([heard_question])
         assert {each.speech.text for each in publishing.publication_clips(heard_journey.waiting)} == {
@@ -205,7 +205,7 @@ class TestBack:
         Narrative.objects.filter(slug__in=["intro", "question"]).update(text="Come in.")
         (publication,) = publishing.publish(heard_journey.narratives.all())
         delete_narratives([heard_question])
-        made(publication)
+        make_audio(publication)
         publishing.activate_ready_publications()
         (back,) = restore_narratives([heard_question])
         back.refresh_from_db()
@@ -248,7 +248,7 @@ class TestBack:
         assert not OrmQ.objects.exists()
 
 
-class TestForGood:
+class TestPermanentRemoval:
     @pytest.mark.parametrize(("days", "is_kept"), [(DAYS_KEPT - 1, True), (DAYS_KEPT + 1, False)])
     @pytest.mark.parametrize("model", [Journey, Narrative])
     def test_a_deleted_text_is_removed_for_good_after_a_month(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -26,6 +28,35 @@ def test_listeners_see_the_help_line(admin_client, heard_journey, settings):
     assert "No help number is shown" not in editor(admin_client, heard_journey)
 
 
-def test_the_page_promises_no_help_line_when_none_is_set(client, heard_journey, settings):
+def test_the_page_without_a_help_line_names_no_number_and_says_what_to_do(client, heard_journey, settings):
     settings.HELP_LINE = ""
-    assert "talk to someone" not in client.get("/").content.decode()
+    html = client.get("/").content.decode()
+    assert "Tell someone near you, or call your local emergency number." in html
+    assert "tel:" not in html
+    assert "Call now" not in html
+
+
+def test_the_safety_screen_shows_name_number_emergency_and_local_contact(client, heard_journey, settings):
+    settings.HELP_LINE_NAME, settings.HELP_LINE_NUMBER = "Samaritans", "116 123"
+    settings.EMERGENCY_NUMBER, settings.LOCAL_CONTACT = "+44 999", "The nurse"
+    html = client.get("/").content.decode()
+    safety = re.sub(r"\s+", " ", html[html.index('data-screen="safety"') :])
+    assert 'Call Samaritans: <a class="call" href="tel:116123">116 123</a> (free, day and night).' in safety
+    assert 'In danger or ill? Call <a class="call" href="tel:+44999">+44 999</a>.' in safety
+    assert "<strong>The nurse</strong>" in safety
+    assert 'href="tel:116123" data-call-now' in safety
+    assert "local emergency number" not in safety
+
+
+def test_an_emergency_number_alone_is_shown_and_leaves_the_warning(admin_client, heard_journey, settings):
+    settings.EMERGENCY_NUMBER = "112"
+    html = admin_client.get("/").content.decode()
+    assert 'href="tel:112" data-call-now' in html
+    assert "No help number is shown" in editor(admin_client, heard_journey)
+
+
+def test_readyz_warns_where_nobody_can_be_called(client, settings):
+    settings.HELP_LINE = settings.HELP_LINE_NUMBER = settings.LOCAL_CONTACT = ""
+    assert "help line: WARNING, No help number is shown" in client.get("/readyz").content.decode()
+    settings.LOCAL_CONTACT = "The nurse"
+    assert "help line" not in client.get("/readyz").content.decode()

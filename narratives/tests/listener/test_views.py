@@ -14,7 +14,7 @@ from django.test import Client
 from narratives import publishing
 from narratives.content import loading
 from narratives.listener.views import paragraphs
-from narratives.models import Journey
+from narratives.models import Journey, Narrative
 
 STYLES = Path(settings.BASE_DIR) / "narratives" / "static" / "narratives" / "listener.css"
 MARKUP = "<b>Mum & Dad</b></script>"
@@ -27,8 +27,8 @@ def journey(db: None) -> Journey:
     return loaded
 
 
-def page() -> str:
-    response = Client().get("/")
+def page(query: str = "") -> str:
+    response = Client().get(f"/{query}")
     assert response.status_code == 200
     return response.content.decode()
 
@@ -113,6 +113,51 @@ def test_the_page_is_asked_for_anew_each_time(journey: Journey) -> None:
     response = Client().get("/")
     assert response["Cache-Control"] == "no-cache"
     assert not response.cookies
+
+
+def test_a_journey_in_another_language_says_so_where_its_words_stand(journey: Journey) -> None:
+    Journey.objects.create(slug="he", title="\u05d0", language="he", is_live=True)
+    other = Journey.objects.get(slug="he")
+    words = Narrative.objects.create(journey=other, slug="q1", title="\u05d0", text="\u05d1?")
+    publishing.publish([words], at_once=True)
+    html = page("?journey=he")
+    assert '<div class="words" lang="he" dir="rtl">' in html
+    assert html.count('<html lang="en">') == 1  # the buttons are in English
+
+
+def test_the_start_offers_a_choice_where_several_journeys_are_live(journey: Journey) -> None:
+    assert "Choose a story" not in page()
+    other = Journey.objects.create(slug="gentle", title="A gentle one", is_live=True)
+    words = Narrative.objects.create(journey=other, slug="q1", title="Home", text="Where?")
+    publishing.publish([words], at_once=True)
+    html = page("?journey=gentle")
+    assert re.findall(r'href="\?journey=([^"]+)"[^>]*aria-current="true"', html) == ["gentle"]
+    assert re.findall(r'href="\?journey=([^"]+)"', html) == ["life-review-default", "gentle"]
+
+
+@pytest.mark.django_db
+def test_an_unknown_journey_or_address_has_a_kind_page(client: Client) -> None:
+    for address in ("/?journey=nowhere", "/nowhere"):
+        response = client.get(address)
+        assert response.status_code == 404
+        html = response.content.decode()
+        assert "This page is not here" in html
+        assert 'href="/"' in html
+
+
+def test_the_page_may_load_nothing_from_elsewhere_and_run_nothing_inline(journey: Journey) -> None:
+    policy = Client().get("/")["Content-Security-Policy"]
+    assert policy.startswith("default-src 'self';")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def test_the_consent_says_whether_answers_leave_this_site(journey: Journey, settings: Any) -> None:
+    html = page()
+    assert "No computer program of another company is sent your answers" in html
+    for address, name in (("", "OpenAI"), ("https://speech.example.org/v1", "speech.example.org")):
+        settings.TTSCACHE = {**settings.TTSCACHE, "openai_api_key": "sk", "openai_base_url": address}
+        assert f"A computer program ({name}) is sent each answer to write a short reply." in page()
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Never a moment in which a published narrative has no sound: publishing and pruning, really at once."""
+"""Publishing and pruning in parallel: a published text never loses its audio, not even for a moment."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from ttscache.wiring import speech_cache
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DAYS = 90
-MEANWHILE_SECONDS = 0.2  # for the other one to do what it can before it has to wait
+MEANWHILE_SECONDS = 0.2  # lets the other action run until it has to wait for a lock
 
 
 @pytest.fixture
 def narrative() -> Narrative:
-    """Not published; what it sounds like was made long ago and is held by nothing."""
+    """An unpublished text whose clips are old and not pinned, so a prune may remove them."""
     journey = Journey.objects.create(slug="ours", title="Ours", is_live=True, is_default=True)
     narrative = Narrative.objects.create(
         journey=journey, slug="q01", title="Work", text="What was your work?"
@@ -59,12 +59,12 @@ def prune() -> None:
     list(pruning.run_prune(run, speech_cache()))
 
 
-def have_sound(narrative: Narrative) -> bool:
-    """Live and waiting texts are pinned, and their clips exist or are queued."""
+def has_audio(narrative: Narrative) -> bool:
+    """Return whether live words are pinned and all live and waiting clips exist or are queued."""
     narrative.refresh_from_db()
     live, coming = hashes_of(narrative.live), hashes_of(narrative.pending)
     held = set(Pin.objects.published().values_list("content_hash", flat=True))
-    return bool(live) and live <= held and all(is_there_or_comes(each) for each in live | coming)
+    return bool(live) and live <= held and all(exists_or_is_queued(each) for each in live | coming)
 
 
 def hashes_of(revision: Revision | None) -> set[str]:
@@ -73,7 +73,7 @@ def hashes_of(revision: Revision | None) -> set[str]:
     return {revision.speech(voice).content_hash for voice in conf().listener_voices}
 
 
-def is_there_or_comes(content_hash: str) -> bool:
+def exists_or_is_queued(content_hash: str) -> bool:
     about_to_be_made = WarmItem.objects.filter(state__in=WarmItem.OPEN, run__state__in=WarmRun.ACTIVE)
     return Clip.objects.filter(content_hash=content_hash).exists() and (
         ClipFile.objects.filter(cache__content_hash=content_hash, cache__stored_at__isnull=False).exists()
@@ -81,25 +81,25 @@ def is_there_or_comes(content_hash: str) -> bool:
     )
 
 
-class Meanwhile:
-    """Somebody else at work in a connection of their own."""
+class ParallelWork:
+    """Other actions, which run in threads with their own database connections."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(4)
         self._begun: list[Future[None]] = []
 
-    def begin(self, deed: Callable[[], None]) -> Future[None]:
-        def done_and_closed() -> None:
+    def begin(self, action: Callable[[], None]) -> Future[None]:
+        def act_and_close() -> None:
             try:
-                deed()
+                action()
             finally:
                 connections.close_all()
 
-        self._begun.append(self._pool.submit(done_and_closed))
+        self._begun.append(self._pool.submit(act_and_close))
         return self._begun[-1]
 
     def end(self) -> None:
-        """Raises what went wrong."""
+        """Wait for the actions, and raise their errors."""
         assert self._begun, "nothing came to the step"
         for future in self._begun:
             future.result(30)
@@ -107,16 +107,16 @@ class Meanwhile:
 
 
 @pytest.fixture
-def before_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str, Callable[[], None]], Meanwhile]:
-    """Begins another deed when this one comes to a step, once, and gives it a moment."""
+def before_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str, Callable[[], None]], ParallelWork]:
+    """A function that starts another action once, just before a given step, and gives it a moment."""
 
-    def arrange(where: Any, step: str, deed: Callable[[], None]) -> Meanwhile:
-        meanwhile, done = Meanwhile(), getattr(where, step)
+    def arrange(where: Any, step: str, action: Callable[[], None]) -> ParallelWork:
+        meanwhile, done = ParallelWork(), getattr(where, step)
 
         def with_another(*args: Any, **named: Any) -> Any:
             monkeypatch.setattr(where, step, done)
-            begun = meanwhile.begin(deed)
-            _a_moment(begun)
+            begun = meanwhile.begin(action)
+            _give_a_moment(begun)
             return done(*args, **named)
 
         monkeypatch.setattr(where, step, with_another)
@@ -125,11 +125,11 @@ def before_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any, str, Callable
     return arrange
 
 
-def _a_moment(begun: Future[None]) -> None:
+def _give_a_moment(begun: Future[None]) -> None:
     try:
         begun.exception(MEANWHILE_SECONDS)
     except TimeoutError:
-        return  # it waits for us
+        return  # it waits for a lock that this thread holds
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ def test_a_prune_between_two_steps_of_publishing_removes_no_needed_clip(
     meanwhile = before_step(where, step, prune)
     publish(narrative)
     meanwhile.end()
-    assert have_sound(narrative)
+    assert has_audio(narrative)
 
 
-def test_a_prune_while_listeners_get_a_version_takes_none_of_its_sound(narrative, before_step) -> None:
+def test_a_prune_during_the_switch_to_a_version_removes_none_of_its_clips(narrative, before_step) -> None:
     publish(narrative)
     narrative.refresh_from_db()
     narrative.text = "What did you do for a living?"
@@ -163,7 +163,7 @@ def test_a_prune_while_listeners_get_a_version_takes_none_of_its_sound(narrative
     meanwhile = before_step(publications, "_switch", prune)
     publish(narrative)
     meanwhile.end()
-    assert have_sound(narrative)
+    assert has_audio(narrative)
     assert not WarmItem.objects.filter(state__in=WarmItem.OPEN).exists()
 
 
@@ -181,12 +181,12 @@ def test_publishing_between_two_steps_of_a_prune_loses_no_clip(narrative, before
     meanwhile = before_step(where, step, lambda: publish(narrative))
     prune()
     meanwhile.end()
-    assert have_sound(narrative)
+    assert has_audio(narrative)
 
 
-def at_the_sign(start: threading.Barrier, deed: Callable[[], None]) -> None:
+def act_at_the_barrier(start: threading.Barrier, action: Callable[[], None]) -> None:
     start.wait()
-    deed()
+    action()
 
 
 def test_prunes_and_publications_at_once_lose_no_clip(narrative) -> None:
@@ -194,8 +194,8 @@ def test_prunes_and_publications_at_once_lose_no_clip(narrative) -> None:
         narrative.text = f"What was your work? {number}"
         narrative.save()
         make_stale(narrative)
-        meanwhile, start = Meanwhile(), threading.Barrier(2)
-        meanwhile.begin(partial(at_the_sign, start, prune))
-        meanwhile.begin(partial(at_the_sign, start, partial(publish, narrative)))
+        meanwhile, start = ParallelWork(), threading.Barrier(2)
+        meanwhile.begin(partial(act_at_the_barrier, start, prune))
+        meanwhile.begin(partial(act_at_the_barrier, start, partial(publish, narrative)))
         meanwhile.end()
-        assert have_sound(narrative)
+        assert has_audio(narrative)

@@ -15,7 +15,7 @@ from ttscache.models import Clip, Pin
 
 @pytest.fixture
 def question(db: None) -> Narrative:
-    """Published, its clips made."""
+    """A published question with all its clips."""
     journey = Journey.objects.create(slug="ours", title="Ours", is_live=True, is_default=True)
     question = Narrative.objects.create(journey=journey, slug="q", title="Q", text="How is Siobhan?")
     publishing.publish([question])

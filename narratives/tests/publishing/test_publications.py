@@ -85,7 +85,7 @@ def test_an_edit_is_a_draft_that_listeners_do_not_hear(question: Narrative) -> N
 
 
 def make_clips(narrative: Narrative) -> None:
-    """As if a run had made its draft."""
+    """Mark the clips of the draft as made, as a run would."""
     for voice in ("nova", "onyx"):
         make_clip(narrative, voice)
 
@@ -106,7 +106,7 @@ def publish(*narratives: Narrative, at_once: bool = False) -> Publication:
     return publication
 
 
-class TestWhatWaitsForItsSound:
+class TestVersionsThatWaitForAudio:
     def test_listeners_keep_the_old_words_and_audio_while_a_version_waits(self, question: Narrative) -> None:
         before = heard()
         publication = publish(edit(question))
@@ -289,7 +289,7 @@ def test_voices_that_listeners_do_not_have_are_refused_with_those_they_have(jour
 def test_the_list_of_narratives_takes_a_fixed_number_of_queries(
     journey: Journey, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(4):  # journey, words, who plays the voice, clips
+    with django_assert_max_num_queries(4):  # journey, words, rendition, clips
         heard()
 
 

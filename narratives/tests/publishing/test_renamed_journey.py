@@ -1,4 +1,4 @@
-"""A journey keeps the runs that are paid for when staff change its slug."""
+"""A journey keeps its runs, and what was paid for them, when staff change its slug."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def rename(journey: Journey) -> Journey:
 
 @pytest.fixture
 def waiting(heard_question: Narrative) -> Publication:
-    """A second version, whose two clips are being made while its journey gets another slug."""
+    """A second version whose two clips are being made while its journey gets another slug."""
     heard_question.text = "Where did it really begin?"
     heard_question.save()
     (publication,) = publishing.publish([heard_question])

@@ -1,4 +1,4 @@
-"""A voice of a whole journey changes hands, for its listeners and for those who publish meanwhile."""
+"""A listener voice gets another rendition while listeners listen and staff publish."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ NEW = "Where did all of it begin?"
 
 
 @pytest.fixture(autouse=True)
-def _paid(paid_voice: None) -> None:
-    """The provider speaks."""
+def _paid_voice(paid_voice: None) -> None:
+    """The provider's paid voice speaks."""
 
 
 @pytest.fixture
 def pending(heard_journey: Journey) -> Rendition:
-    """Everything is there in the old voices, and nothing yet in the one that is to play nova."""
+    """A pending rendition of nova without clips; all clips of the old renditions exist."""
     BankReflection.objects.create(text="A quiet kind of home.")
     for voice in ("nova", "onyx"):
         live = VoiceRendition(provider="openai", model="tts-1-hd", voice=voice)
@@ -47,7 +47,7 @@ def pending(heard_journey: Journey) -> Rendition:
 
 
 def playlist(voice: str = "nova") -> list[tuple[str, str, bool]]:
-    """Text, the provider's voice and whether the clip is there, of all that listeners get."""
+    """Return the text, the provider's voice and the readiness of every clip that listeners get."""
     told = Client().get("/api/narratives", {"voice": voice}).json()
     return [
         (
@@ -68,7 +68,7 @@ def make(**clips: Any) -> None:
 
 
 def end_run(rendition: Rendition, state: str = "done", **items: Any) -> None:
-    """Its run ends, as the worker that made the last clip would end it."""
+    """End the run of the rendition, as the worker that made the last clip would."""
     run = WarmRun.objects.get(scope=takeover.run_scope(rendition))
     run.items.filter(**items).update(state=state, reason="It said other words." if state == "failed" else "")
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The dashboard's items about texts and their links; adding reflections to the bank."""
+"""The action items about texts under "Needs you", and adding reflections to the bank."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def listed(client: Client, state: str) -> list[str]:
     return [str(narrative) for narrative in page.context["cl"].result_list]
 
 
-class TestNeeds:
+class TestNeedsYou:
     def test_needs_you_is_empty_when_all_is_published_and_made(self, heard_journey):
         assert said() == []
 
@@ -47,12 +47,12 @@ class TestNeeds:
         assert said() == ["1 text has unpublished changes"]
         assert listed(admin_client, "ahead") == ["Question"]
 
-    def test_a_new_text_counts_as_one_with_changes(self, heard_journey, admin_client):
+    def test_needs_you_counts_a_new_text_as_an_unpublished_change(self, heard_journey, admin_client):
         Narrative.objects.create(journey=heard_journey, slug="new", title="New", text="And then?")
         assert said() == ["1 text has unpublished changes"]
         assert listed(admin_client, "ahead") == ["New"]
 
-    def test_a_version_that_waits_says_what_is_missing_and_leads_to_its_journey(self, heard_question):
+    def test_needs_you_says_what_a_waiting_version_lacks_and_links_its_journey(self, heard_question):
         edit(heard_question, NEW)
         (publication,) = publishing.publish([heard_question])
         (need,) = action_items_of_texts()
@@ -68,7 +68,7 @@ class TestNeeds:
         assert need.says.endswith("2 clips are missing, 2 could not be made")
         assert need.is_urgent
 
-    def test_a_draft_whose_clip_failed_is_counted_and_listed(self, heard_question, admin_client):
+    def test_needs_you_counts_and_lists_drafts_whose_clips_failed(self, heard_question, admin_client):
         edit(heard_question, NEW)
         clip = Clip.objects.record(heard_question.draft_speech("onyx"), "question")
         run = WarmRun.objects.create(scope="chosen texts", state="failed")
@@ -83,7 +83,7 @@ class TestNeeds:
 
 
 def heard(text: str = HEARD, **fields: Any) -> Clip:
-    """A reflection that is on the dashboard, unless it is private."""
+    """Return a reflection that the dashboard lists, unless it is private."""
     clip = Clip.objects.record(request_for(text, "nova"), "analysis")
     Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
     DailyRequests.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=5)
@@ -110,7 +110,12 @@ class TestAddingToTheBank:
 
     def test_a_reflection_added_to_the_bank_is_logged_with_its_origin(self, admin_client):
         clip = heard()
-        form = {"text": "That was a good morning. Thank you for it.", "theme": "general", "occasion": "any"}
+        form = {
+            "text": "That was a good morning. Thank you for it.",
+            "theme": "general",
+            "occasion": "any",
+            "after_heavy": "never",
+        }
         admin_client.post(address_for(clip), form)
         assert BankReflection.objects.get().text == form["text"]
         says = f"Added from the most heard reflections: clip {clip.pk}."

@@ -26,7 +26,7 @@ from ttscache.models import WarmRun
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
-class TestHowANarrativeSounds:
+class TestAudioStatus:
     def test_a_text_without_clips_is_not_made(self, admin_client, question):
         assert sounds(admin_client, question) == ["Not made", "Not made"]
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from narratives.content.loading import DEFAULT_CONTENT
-from narratives.text.reflection_rules import problems
+from narratives.text.reflection_rules import is_shareable, problems
 
 pytestmark = pytest.mark.any_database
 BANK = json.loads(DEFAULT_CONTENT.read_text(encoding="utf-8"))["reflections"]
@@ -70,3 +70,43 @@ def test_a_reflection_with_banned_words_in_any_case_is_refused(words: str) -> No
 @pytest.mark.parametrize("words", ["that's how it was", "those wheals of cheese", "the country at leastways"])
 def test_words_that_only_resemble_banned_ones_are_allowed(words: str) -> None:
     assert problems(f"It sounds as though {words}. Thank you for sharing it.") == []
+
+
+class TestSharing:
+    @pytest.mark.parametrize(
+        ("text", "answer"),
+        [
+            ("It sounds as though Rose was dear. Thank you.", "We were friends."),
+            ("Rose sounds like a dear friend. Thank you.", "rose and i ran the shop"),
+            ("It sounds as though the crown was busy. Thank you.", "We ran the Crown for years."),
+            ("It sounds as though the sea was always near. Thank you.", "For us the sea was always there."),
+            ("It sounds as though it’s been a long way home. Thank you.", "It's been a long way."),
+            ("It was in 1952. Thank you.", "It was long ago."),
+            ("それは温かい日々でした。ありがとうございます。", "家の話です。"),
+        ],
+        ids=[
+            "a name",
+            "a first word",
+            "a name in the answer",
+            "four words",
+            "apostrophe",
+            "digits",
+            "no capitals",
+        ],
+    )
+    def test_what_may_be_personal_is_not_shared(self, text: str, answer: str) -> None:
+        assert not is_shareable(text, answer)
+
+    @pytest.mark.parametrize(
+        ("text", "answer"),
+        [
+            (GOOD, "It was warm. Thank God."),
+            (GOOD, ""),
+            ("It sounds as though the sea was near. Thank you.", "WE LOVED THE SEA."),
+            ("I'm told that it was warm. Thank you.", "I was there and I'm glad."),
+            ("Es klingt nach einer warmen zeit. Danke dafür.", "So war das."),
+        ],
+        ids=["first words", "nothing told", "capitals alone", "I", "another language"],
+    )
+    def test_what_anyone_might_say_is_shared(self, text: str, answer: str) -> None:
+        assert is_shareable(text, answer)

@@ -93,7 +93,7 @@ ESTIMATE = "/admin/narratives/journey/estimate/"
 
 
 @pytest.mark.django_db
-class TestTheLineBeneathAText:
+class TestLineBelowText:
     def test_the_line_below_a_text_shows_length_price_and_advice(
         self, admin_client: Client, paid_voice: None
     ) -> None:
@@ -104,7 +104,7 @@ class TestTheLineBeneathAText:
     def test_the_length_estimate_follows_the_pace_of_existing_clips(
         self, admin_client: Client, heard_journey: Journey
     ) -> None:
-        Clip.objects.update(duration_ms=20_000)  # three clips, 37 characters a minute
+        Clip.objects.update(duration_ms=20_000)  # three clips at 37 characters a minute
         page = admin_client.post(ESTIMATE, {"text": "Where did it begin?"}).content.decode()
         assert "about 31 s" in page
 

@@ -86,7 +86,7 @@ def test_concurrent_reservations_never_exceed_the_cap() -> None:
 
     def call() -> None:
         try:
-            budget = Budget(1)  # as in a process of its own
+            budget = Budget(1)  # each process has its own Budget object
             for _ in range(10):
                 try:
                     granted.append(bool(budget.reserve(0.05)))
@@ -118,7 +118,7 @@ def test_spending_without_a_cap_counts_once_a_cap_is_set_again() -> None:
         content_type="question", voice="nova", model="tts-1-hd", outcome="ok", cost_microusd=50_000_000,
     )  # fmt: skip
     with pytest.raises(BudgetExhausted):
-        Budget(1).reserve(0.1)  # of a process that was started anew
+        Budget(1).reserve(0.1)  # a process that has just started
 
 
 def test_a_price_above_the_cap_is_refused_on_any_day() -> None:

@@ -44,7 +44,7 @@ def test_ledger_counts_every_request_once() -> None:
     assert DailyRequests.objects.get(content_hash=KEY).requests == 5
 
 
-def test_starts_in_browsers_are_counted_beside_requests_and_as_safely() -> None:
+def test_a_flush_that_the_database_refuses_loses_no_playback_start() -> None:
     def refuse(*_: object) -> None:
         raise OperationalError("gone")
 
@@ -203,7 +203,7 @@ def test_a_batch_that_is_being_committed_is_not_written_in_parallel() -> None:
     assert answers == [True, False]
 
 
-def test_hour_and_day_are_those_of_the_request_whatever_the_clock_does_before_the_flush() -> None:
+def test_a_request_is_counted_in_its_own_hour_and_day_even_if_the_flush_comes_later() -> None:
     midnight = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
     times = iter([midnight - 0.001, midnight, midnight + 3_599.999, midnight + 3_600, midnight - 7_200])
     ledger = Ledger(lambda asked: 0, clock=lambda: next(times))

@@ -1,4 +1,4 @@
-"""Prices by text, by seconds of sound and by tokens; TTS_PRICES may price any model otherwise."""
+"""Prices by characters, by seconds of sound and by tokens. TTS_PRICES overrides the price of any model."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_call_without_usage_is_priced_by_estimate() -> None:
 
 
 def test_the_estimate_covers_the_tokens_of_every_script() -> None:
-    thai = "เล่าเรื่องวัยเด็กของคุณให้ฟังหน่อย"  # a token for each letter, or more
+    thai = "เล่าเรื่องวัยเด็กของคุณให้ฟังหน่อย"  # Thai takes one token a letter, or more
     used = TokenUsage(text_in=3 * len(thai))
     assert most_usd(request(thai)) > cost_usd(request(thai), usage=used)
 

@@ -39,7 +39,7 @@ def count(ledger: Ledger, chance: random.Random, requests: int) -> None:
 
 
 def ledger_at(chance: random.Random, newest: datetime, days: int) -> Ledger:
-    """One whose clock jumps from hour to hour of so many days."""
+    """Return a ledger whose clock jumps at random between the hours of the last `days` days."""
 
     def jump() -> float:
         return (newest - timedelta(hours=chance.randrange(24 * days))).timestamp()
@@ -55,7 +55,7 @@ def fill(days: int = 480, requests: int = 1_500) -> None:
 
 
 def sums(book: CounterTable) -> list[tuple[Any, ...]]:
-    """By all that a row is known by, but for its moment."""
+    """Return the sums of a table by every key column except the time."""
     rows = book.model._default_manager.order_by(*book.key[1:]).values_list(*book.key[1:])
     return list(rows.annotate(*(Sum(name) for name in book.counts)))
 
@@ -146,7 +146,7 @@ def test_a_rollup_cut_off_anywhere_loses_nothing_and_resumes(statement: int) -> 
 
 
 def test_rollups_on_two_hosts_beside_two_counting_processes_lose_nothing() -> None:
-    """The processes write into the very hours that are put together, as one that is far behind would."""
+    """The processes write into the hours that are being merged, as a process that is far behind would."""
     fill(requests=300)
     before = Usage.objects.aggregate(Sum("requests"))["requests__sum"]
     is_over = threading.Event()
@@ -165,7 +165,7 @@ def test_rollups_on_two_hosts_beside_two_counting_processes_lose_nothing() -> No
         while not is_over.is_set():
             try:
                 roll_up(NOW)
-            except DatabaseError:  # two that wait for each other: one gives way
+            except DatabaseError:  # a deadlock: the database aborts one of the two
                 continue
         connection.close()
 

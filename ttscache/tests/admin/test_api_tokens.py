@@ -1,5 +1,3 @@
-"""API tokens, as staff see them."""
-
 from __future__ import annotations
 
 import pytest

@@ -1,5 +1,3 @@
-"""Clips, as staff see them."""
-
 from __future__ import annotations
 
 import pytest
@@ -69,7 +67,7 @@ class TestClips:
         page = text_of(admin_client.get(f"{CLIPS}?unheard=yes"))
         assert [word for word in ("childhood", "later") if f">About {word}<" in page] == ["childhood"]
 
-    def test_the_list_reads_neither_sound_nor_shape(self, admin_client):
+    def test_the_list_of_clips_loads_neither_audio_nor_waveforms(self, admin_client):
         clip = made(clip_of("What place comes to mind?"))
         ClipFile.objects.create(cache=clip, file_data=b"sound", file_size=5)
         with CaptureQueriesContext(
@@ -78,7 +76,7 @@ class TestClips:
             admin_client.get(CLIPS)
         assert not [query for query in queries if "waveform" in query["sql"] or "file_data" in query["sql"]]
 
-    def test_a_long_list_takes_no_more_queries(self, admin_client, django_assert_max_num_queries):
+    def test_a_long_list_of_clips_takes_few_queries(self, admin_client, django_assert_max_num_queries):
         for number in range(40):
             clip_of(f"Text {number}")
         with django_assert_max_num_queries(14):

@@ -1,4 +1,4 @@
-"""Clips that cannot be made again, as staff see them; and the last takes before that."""
+"""Staff pages of clips that cannot be made again, and of the last takes before a model retires."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TAKES = reverse("admin:ttscache_last_takes")
 
 
 class TwoTexts(Hooks):
-    """An app above that has two texts."""
+    """Hooks of an app with two texts to keep."""
 
     def texts_to_keep(self) -> Iterable[ClipSpec]:
         return [
@@ -59,8 +59,10 @@ def page_of(clip: Clip, deed: str = "change") -> str:
     return reverse(f"admin:ttscache_clip_{deed}", args=[clip.pk])
 
 
-class TestWhatIsSaid:
-    def test_the_dashboard_and_the_dry_run_count_them_and_list_none_as_stale(self, admin_client, retired):
+class TestProtectedClips:
+    def test_dashboard_and_dry_run_count_irreplaceable_clips_and_list_none_as_stale(
+        self, admin_client, retired
+    ):
         old_clip("One."), old_clip("Two.")
         usage()
         for page in (text_of(admin_client.get(INDEX)), text_of(admin_client.get(STALE))):
@@ -109,7 +111,7 @@ class TestWhatIsSaid:
         assert "cannot be made again,now,,clips,1," in lines
 
 
-class TestDeletingOne:
+class TestDeletingOneClip:
     def test_deleting_one_clip_is_offered_only_for_irreplaceable_clips(self, admin_client, soon):
         kept, other = old_clip("One."), made(clip_of("Two."))
         Clip.objects.filter(pk=other.pk).update(model="embedded")
@@ -139,7 +141,7 @@ class TestDeletingOne:
         assert staff.post(page_of(clip, "remove_this"), YES).status_code == 403
         assert Clip.objects.get() == clip
 
-    def test_neither_the_list_nor_django_s_own_page_deletes_one(self, admin_client, retired):
+    def test_neither_the_list_nor_djangos_own_page_deletes_an_irreplaceable_clip(self, admin_client, retired):
         clip = old_clip("One.")
         assert admin_client.post(page_of(clip, "delete"), {"post": "yes"}).status_code == 403
         chosen = {"action": "delete_selected", "_selected_action": str(clip.pk), "post": "yes"}

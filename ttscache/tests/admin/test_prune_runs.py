@@ -1,5 +1,3 @@
-"""Prunes, as staff see them."""
-
 from __future__ import annotations
 
 import pytest
@@ -8,9 +6,7 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
 from harness.staff_pages import text_of
-from ttscache.models import (
-    PruneRun,
-)
+from ttscache.models import PruneRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -24,7 +20,7 @@ class TestPrunes:
             days=90, listed=1_000, removed=400, freed_bytes=24_000_000, requested_by="schedule", kept_back=12
         )
 
-    def test_the_page_of_a_clean_up_tells_it_in_words(self, admin_client, run):
+    def test_the_page_of_a_clean_up_describes_it_in_words(self, admin_client, run):
         page = text_of(admin_client.get(PRUNES))
         for words in ("Under way", "400 of 1000", "22.9\xa0MB", "90 days", "schedule"):
             assert words in page

@@ -1,4 +1,4 @@
-"""The staff's pages of warm runs in a real browser: they move without a reload while there is news."""
+"""The staff pages of warm runs in a real browser: they update without a reload while a run is active."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Usage and spending, as staff see them."""
+"""The staff pages of usage and spending."""
 
 from __future__ import annotations
 

@@ -1,5 +1,3 @@
-"""The page "Voices"."""
-
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -37,7 +35,7 @@ SHIMMER = VoiceRendition(provider="openai", model="tts-1-hd", voice="shimmer")
 
 @pytest.fixture(autouse=True)
 def _two_texts(settings: Any) -> Iterator[None]:
-    """All is there in the voices of the settings."""
+    """Two texts, whose clips exist in the voices of the settings."""
     settings.TTSCACHE = {
         **settings.TTSCACHE,
         "provider": "openai",
@@ -119,7 +117,7 @@ def test_voices_page_follows_a_chosen_voice_until_it_takes_over(publisher: Clien
     page = text_of(publisher.get(VOICES))
     assert "shimmer (tts-1-hd, mp3)" in page
     assert "Before" in page
-    assert "<td>2.0\xa0KB</td>" in page  # the clips of nova are still there
+    assert "<td>2.0\xa0KB</td>" in page  # the clips of nova are kept
 
 
 def test_samples_of_a_voice_are_made_after_their_price_was_confirmed(publisher: Client) -> None:
@@ -211,7 +209,7 @@ def test_a_voice_that_the_model_has_not_is_refused(publisher: Client, by: str) -
     assert publisher.post(CHOOSE.replace("shimmer", by), YES).status_code == 400
 
 
-def test_a_switch_that_is_stuck_needs_somebody(admin_client: Client, pending: Rendition) -> None:
+def test_needs_you_lists_a_switch_that_is_stuck(admin_client: Client, pending: Rendition) -> None:
     assert "The new voice for nova is waiting" not in text_of(admin_client.get(INDEX))
     fail_all(pending)
     page = text_of(admin_client.get(INDEX))

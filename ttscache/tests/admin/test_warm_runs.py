@@ -1,4 +1,4 @@
-"""Warm runs as staff see them, and what they can have done about them."""
+"""The staff pages of warm runs and their actions."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def page_of(run: WarmRun, name: str = "change") -> str:
 
 
 def offered(client: Client, run: WarmRun) -> list[str]:
-    """The deeds whose buttons are on its page."""
+    """Return the actions whose buttons are on the page of the run."""
     page = text_of(client.get(page_of(run)))
-    deeds = ("pause", "resume", "cancel", "try_again")
-    return [name for name in deeds if f'href="{page_of(run, name)}"' in page]
+    actions = ("pause", "resume", "cancel", "try_again")
+    return [name for name in actions if f'href="{page_of(run, name)}"' in page]
 
 
 def said(response: Any) -> str:
@@ -47,7 +47,7 @@ def state_of(run: WarmRun) -> str:
     return run.state
 
 
-class TestRuns:
+class TestRunPages:
     def test_a_run_shows_how_far_it_is_and_what_failed(self, admin_client):
         run = run_of(clip_of("One"), WarmItem.State.FAILED, "The voice service is not available just now.")
         WarmItem.objects.create(run=run, clip=made(clip_of("Two")), position=1, state="done", characters=3)
@@ -92,9 +92,9 @@ class TestRuns:
             assert words in page
 
 
-class TestWhatIsOffered:
+class TestOfferedActions:
     @pytest.mark.parametrize(
-        ("state", "pause", "deeds"),
+        ("state", "pause", "actions"),
         [
             pytest.param("queued", "", ["pause", "cancel"], id="queued"),
             pytest.param("running", "", ["pause", "cancel"], id="running"),
@@ -104,9 +104,9 @@ class TestWhatIsOffered:
             pytest.param("cancelled", "", [], id="cancelled"),
         ],
     )
-    def test_a_run_offers_only_actions_that_fit_its_state(self, admin_client, run, state, pause, deeds):
+    def test_a_run_offers_only_actions_that_fit_its_state(self, admin_client, run, state, pause, actions):
         WarmRun.objects.update(state=state, paused_because=pause)
-        assert offered(admin_client, run) == deeds
+        assert offered(admin_client, run) == actions
 
     def test_a_run_with_failed_clips_offers_another_try(self, admin_client, run):
         run.items.update(state="failed")
@@ -126,7 +126,7 @@ class TestWhatIsOffered:
         assert state_of(run) == "queued"
 
 
-class TestDeeds:
+class TestRunActions:
     def do(self, client: Client, run: WarmRun, name: str) -> str:
         return said(client.post(page_of(run, name), {"confirmed": "yes"}, follow=True))
 
@@ -159,7 +159,7 @@ class TestDeeds:
         )
 
     @pytest.mark.parametrize(("right", "done"), [("make_clip", True), ("change_warmrun", False)])
-    def test_trying_again_is_for_those_who_may_have_clips_made(self, client, run, right, done):
+    def test_retrying_a_run_requires_the_permission_to_make_clips(self, client, run, right, done):
         run.items.update(state="failed")
         WarmRun.objects.update(state="failed")
         staff = User.objects.create_user("ana", is_staff=True)
@@ -192,7 +192,7 @@ class TestDeeds:
         assert self.do(admin_client, run, "cancel") == "Nothing was changed: the state is now “Done”."
         assert (state_of(run), LogEntry.objects.count()) == ("done", 0)
 
-    def test_reflections_that_are_private_are_not_named(self, admin_client):
+    def test_run_pages_do_not_show_private_reflections(self, admin_client):
         private = ClipSpec(request_for("So your mother's name was Rosa.", "nova"), "analysis")
         run = warming.start_run("reflections", [private])
         for name in ("change", "cancel"):

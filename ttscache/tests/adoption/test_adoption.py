@@ -1,4 +1,4 @@
-"""Plain `migrate` on databases as the earlier system left them; on a PostgreSQL of its own."""
+"""`migrate` adopts databases of the earlier system, on a PostgreSQL server of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.waiting import wait_until
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 CLIPS = 500
-# Every clip through the real cache, whose voice counts the calls that it must not get.
+# Asks the real cache for every clip. Its voice counts the calls; there must be none.
 ASK_FOR_ALL = """
 import hashlib, json, sys
 from ttscache.maintenance.stale import stale_clips
@@ -150,7 +150,7 @@ def test_a_migrate_that_is_killed_in_the_middle_of_adoption_has_changed_nothing(
         connection.execute("INSERT INTO tts_cache_files (id, file_data) VALUES (gen_random_uuid(), 'whose?')")
     before = ask(url, "SELECT * FROM tts_cache ORDER BY row_number")
     with psycopg.connect(url) as in_the_way:
-        # Whoever creates a table of this name waits until it is known whether there is one.
+        # Another transaction that creates a table of this name waits until this one ends.
         in_the_way.execute("CREATE TABLE tts_cache_files_set_aside ()")
         run = host.begin_to_migrate()
         waiting = (

@@ -1,4 +1,4 @@
-"""Where Supabase's public roles are, none of our tables is theirs, whenever it was made."""
+"""Supabase's public roles have no access to our tables, whenever the tables were made."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def url(postgres: PostgresServer) -> str:
 
 @pytest.fixture
 def supabase(url: str) -> str:
-    """With an exposed clip twice, so that a row has to move aside, and with one that everybody may read."""
+    """A database with a duplicate exposed clip, so that a row is set aside, and a clip that all may read."""
     with psycopg.connect(url, autocommit=True) as connection:
         for role in ("anon", "authenticated"):
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
@@ -58,7 +58,7 @@ def is_refused(url: str, role: str, statement: sql.Composed) -> bool:
 
 
 def open_relations(url: str, role: str) -> list[Any]:
-    """Tables the role can read or write, and sequences it can count up."""
+    """Return the tables that the role can read or write, and the sequences that it can advance."""
     left = []
     for name, kind in ask(url, RELATIONS):
         relation = sql.Identifier(name)
@@ -81,7 +81,7 @@ def test_anon_reaches_none_of_our_tables_or_sequences_after_later_migrations_eit
     assert {"tts_cache", "tts_cache_files"} <= set(open_relations(supabase, "anon"))
     host = Host(supabase, tmp_path)
     planned = host.migrate("--plan")
-    done = host.migrate("ttscache", "0004")  # as before an update
+    done = host.migrate("ttscache", "0004")  # the state before an update
     assert done.returncode == 0, done.stderr
     assert open_relations(supabase, "anon") == ["not_ours"]
     assert adoption_lines(done.stdout) == adoption_lines(planned.stdout)

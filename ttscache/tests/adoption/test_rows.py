@@ -1,4 +1,4 @@
-"""Rows that stand in each other's way, and tables that are not as they should be."""
+"""Adoption of conflicting rows and of tables with an unexpected shape."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def url(postgres: PostgresServer) -> str:
 
 @pytest.fixture
 def found(url: str) -> Iterator[Sql]:
-    """The bare tables: nothing forbids anything. Rows are made here, behind Django's back."""
+    """The adopted tables without constraints. Rows are inserted here by SQL, not through Django."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(BARE.replace("varchar(20) NOT NULL", "varchar(20)"))
         yield connection
@@ -51,7 +51,7 @@ def connection(url: str, django_db_blocker: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def adopt(connection: Any) -> Callable[[], AdoptionPlan]:
-    """Adopts, and makes sure that it does what it said it would, statement by statement."""
+    """Adopt the tables, and check that the executed statements are the planned ones."""
 
     def run() -> AdoptionPlan:
         written: list[tuple[str, Any]] = []

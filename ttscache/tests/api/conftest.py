@@ -1,4 +1,4 @@
-"""The API in this process, with a voice of the tests behind it."""
+"""The API in the test process, with a fake voice as its provider."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def voice(transactional_db: None, settings: Any) -> Iterator[FakeVoice]:
     }
     voice = FakeVoice()
     speech_cache().synthesizer.provider = voice
-    django_cache.clear()  # it counts for throttles, in a table that no test flushes
+    django_cache.clear()  # throttle counts live in a table that no test flushes
     yield voice
     speech_cache().finish_recordings(5)
 

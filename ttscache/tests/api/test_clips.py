@@ -1,4 +1,4 @@
-"""GET /api/audio/… in this process, with a voice of the tests."""
+"""GET /api/audio/… in the test process, with a fake voice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_generations_by_one_stranger_are_throttled(
     assert caller.get(address).status_code == 200
 
 
-def test_a_part_that_the_clip_does_not_have_is_refused_in_json(caller: Client) -> None:
+def test_a_range_beyond_the_end_of_a_clip_is_refused_in_json(caller: Client) -> None:
     body_of(say(caller, TEXT))
     response = Client().get(published(), headers={"Range": "bytes=99999999-"})
 
@@ -106,7 +106,7 @@ def test_a_published_hit_makes_no_query(caller: Client, django_assert_num_querie
 @pytest.mark.parametrize(
     ("asked", "is_asked_for"), [("", True), ("bytes=0-", True), ("bytes=0-1", False), ("bytes=500-", False)]
 )
-def test_a_clip_was_last_asked_for_when_it_was_last_heard_from_its_start(
+def test_only_a_request_from_the_start_of_a_clip_updates_its_last_request(
     caller: Client, tier: str, asked: str, is_asked_for: bool
 ) -> None:
     body_of(say(caller, TEXT))

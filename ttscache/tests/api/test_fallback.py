@@ -1,4 +1,4 @@
-"""TTS_FALLBACK=embedded: the embedded voice speaks free text that the provider cannot, in this process."""
+"""TTS_FALLBACK=embedded: the embedded voice speaks free text when the provider cannot."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SPOKEN_INSTEAD = "lifereview; fwd=miss; detail=fallback"
 
 
 def not_retried(error: SpeechError) -> SpeechError:
-    """Retries have tests of their own, and wait for seconds."""
+    """Mark the error as permanent: retries wait for seconds and have their own tests."""
     error.is_retryable = False  # type: ignore[attr-defined]
     return error
 
@@ -53,7 +53,7 @@ SetUp = Callable[..., None]
 
 @pytest.fixture
 def set_up(voice: FakeVoice, settings: Any) -> SetUp:
-    """Builds the cache anew with further settings, and with the voice of the tests."""
+    """A function that rebuilds the cache with more settings and with the fake voice."""
 
     def rebuild(**given: Any) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, **given}
@@ -153,7 +153,9 @@ def test_no_fallback_voice_speaks_without_the_setting(
     assert say(caller, TEXT).json()["code"] == "model_retired"
 
 
-def test_the_clip_is_kept_under_the_key_of_the_embedded_voice_alone(caller: Client, voice: FakeVoice) -> None:
+def test_a_fallback_clip_is_kept_only_under_the_key_of_the_embedded_voice(
+    caller: Client, voice: FakeVoice
+) -> None:
     voice.errors = [ModelRetired("tts-1-hd"), ModelRetired("tts-1-hd")]
     first, second = (body_of(say(caller, TEXT)) for _ in range(2))
     kept = {clip.content_hash: clip.model for clip in Clip.objects.with_audio()}

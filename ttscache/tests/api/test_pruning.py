@@ -1,4 +1,4 @@
-"""POST /api/admin/clear-old-cache, in one process."""
+"""POST /api/admin/clear-old-cache in the test process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def clear(client: Client, **fields: object) -> Any:
 
 
 def keep(words: str, days: int) -> str:
-    """A clip that was asked for so many days ago; its hash."""
+    """Store a clip last requested this many days ago, and return its hash."""
     content_hash = Clip.objects.record(speech(words), "question").content_hash
     speech_cache().tiers.permanent.put(entry(content_hash))
     asked_for_at = timezone.now() - timedelta(days=days)

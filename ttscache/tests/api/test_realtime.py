@@ -1,4 +1,4 @@
-"""POST /api/text-to-speech with a model of the Realtime API, against a server that speaks the protocol."""
+"""POST /api/text-to-speech with a Realtime model, against a server that speaks the Realtime protocol."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_an_overloaded_provider_says_when_to_come_back(caller: Client, openai: O
     assert response["Retry-After"] == "90"
 
 
-def test_a_retired_model_is_named_so_and_asks_nobody_to_come_back(
+def test_the_error_of_a_retired_model_says_so_and_has_no_retry_after(
     caller: Client, openai: OpenAIServer
 ) -> None:
     openai.behave(fault=410)

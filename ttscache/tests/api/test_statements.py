@@ -1,4 +1,4 @@
-"""How many SQL statements a request costs, over all threads that work for it."""
+"""The number of SQL statements of a request, over all threads that work for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture(autouse=True)
 def _known_renditions(voice: FakeVoice) -> None:
-    """Housekeeping reads every other second who plays which voice, beside the requests."""
+    """Read the renditions beforehand, as housekeeping does every two seconds beside the requests."""
     refresh_renditions()
 
 
@@ -41,7 +41,7 @@ def publish() -> None:
 
 
 def leave_in(tier: str) -> None:
-    """Drop the clip from all tiers that are faster, and forget that it was asked for lately."""
+    """Drop the clip from all faster tiers, and forget that it was requested recently."""
     for faster in takewhile(lambda each: each.name != tier, speech_cache().tiers.all):
         faster.delete(Clip.objects.get().content_hash)
     speech_cache().ledger.flush()
@@ -109,7 +109,7 @@ def test_a_posted_text_that_is_cached_makes_at_most_two_statements(caller: Clien
 def test_a_posted_text_that_is_new_makes_at_most_ten_statements(
     caller: Client, voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lifereview.database_cache.CountingCache._counts", count(1))  # not its turn to cull
+    monkeypatch.setattr("lifereview.database_cache.CountingCache._counts", count(1))  # no removal of old rows
     with request_statements() as made:
         assert body_of(say(caller, TEXT)) == spoken(voice.calls[0])
         speech_cache().finish_recordings(5)

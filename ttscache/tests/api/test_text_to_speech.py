@@ -1,4 +1,4 @@
-"""POST /api/text-to-speech in this process, with a voice of the tests."""
+"""POST /api/text-to-speech in the test process, with a fake voice."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_failure_after_the_first_byte_cuts_the_connection(caller: Client, voic
     assert outcomes() == {"failed": 1}
 
 
-def test_a_stranger_may_not_have_any_text_spoken_unless_the_operator_says_so(
+def test_strangers_may_have_free_text_spoken_only_if_the_operator_allows_it(
     voice: FakeVoice, settings: Any
 ) -> None:
     assert say(Client(), TEXT).status_code == 401

@@ -1,4 +1,4 @@
-"""POST /api/time-to-sound, and where the figures it brings are shown; a real browser sends them elsewhere."""
+"""POST /api/time-to-sound, and the pages that show its figures. Browser tests are in tests/."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ REPORT: dict[str, Any] = {"voice": "nova", "content_type": "question", "millisec
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_remembered() -> None:
-    """Neither reports, for the throttle, nor figures of before."""
+def _empty_caches() -> None:
+    """Clear the throttle counts and the cached figures."""
     for cache in caches.all(initialized_only=False):
         cache.clear()
 
@@ -154,7 +154,7 @@ def test_time_to_sound_is_in_the_api_schema(client: Client) -> None:
     assert schema["components"]["schemas"]["TimeToSound"]["properties"]["milliseconds"]["maximum"] == 60_000
 
 
-# --- showing them ----------------------------------------------------------------------------------------
+# --- showing figures -------------------------------------------------------------------------------------
 def test_median_and_95th_percentile_of_time_to_sound_are_reported() -> None:
     started(7, 8)
     found = time_to_sound(Scope.from_query({}))

@@ -29,7 +29,7 @@ end_is_marked = pytest.mark.parametrize("name", ["mp3", "opus", "flac", "wav"])
 
 
 def murmur(seconds: float = SECONDS, rate: int = RATE, loudness: float = 0.2) -> bytes:
-    """s16le that swells and ebbs like syllables, with some breath in it."""
+    """Return s16le samples that swell and ebb like syllables over a little noise."""
     times = np.arange(round(seconds * rate)) / rate
     tone = sum(np.sin(2 * np.pi * 150 * k * times) / k for k in (1, 2, 3, 5))
     breath = np.random.default_rng(1).normal(0, 0.05, len(times))
@@ -44,7 +44,7 @@ def clip(name: str, seconds: float = SECONDS, rate: int = RATE) -> bytes:
 
 @cache
 def streamed_mp3() -> bytes:
-    """As a service streams it: frames and nothing else, no Xing or Info header."""
+    """Return an MP3 as a service streams it: only frames, without a Xing or Info header."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp3", options={"write_xing": "0", "id3v2_version": "0"}) as container:
         stream = container.add_stream("libmp3lame", rate=RATE, layout="mono")
@@ -178,7 +178,7 @@ class TestCutOff:
 
 
 class TestRealClips:
-    """Whole ones of other makers pass."""
+    """Whole clips from other encoders pass."""
 
     def test_an_mp3_stream_without_a_header_passes(self) -> None:
         assert b"Info" not in streamed_mp3()[:200]
@@ -232,7 +232,7 @@ class TestCheckWhole:
     @pytest.mark.parametrize(
         ("text", "seconds"), [("Yes.", 0.2), ("Who are you?", 0.5), ("1,234,567", 5), ("77%", 3)]
     )
-    def test_short_texts_have_room(self, text: str, seconds: float) -> None:
+    def test_short_texts_may_take_longer_than_the_usual_pace(self, text: str, seconds: float) -> None:
         audio.check_whole(self.lasting(seconds), text)
 
     @pytest.mark.parametrize("seconds", [1, 600])
@@ -292,7 +292,7 @@ LYRICS = b"LYRICSBEGINx000006LYRICS200" + b"TAG" + bytes(125)
 @pytest.mark.parametrize(
     "end", [APE_TAG, LYRICS, bytes(512), b"\n"], ids=["APE", "lyrics", "zeros", "newline"]
 )
-def test_an_adopted_clip_may_end_in_what_is_not_sound(end: bytes) -> None:
+def test_an_adopted_clip_may_end_in_bytes_that_are_not_audio(end: bytes) -> None:
     with pytest.raises(BrokenAudio):
         audio.examine(clip("mp3") + end, "mp3")
     assert audio.examine_leniently(clip("mp3") + end, "mp3").duration_ms == pytest.approx(5_000, abs=60)
@@ -315,6 +315,6 @@ def test_an_adopted_clip_may_lack_the_end_of_its_last_frame() -> None:
     ],
     ids=["nothing", "page", "noise", "a frame", "mostly zeros", "wav", "silence"],
 )
-def test_an_adopted_clip_has_to_decode(damage: bytes) -> None:
+def test_an_adopted_clip_that_does_not_decode_is_broken(damage: bytes) -> None:
     with pytest.raises(BrokenAudio):
         audio.examine_leniently(damage, "mp3")

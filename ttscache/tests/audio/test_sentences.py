@@ -1,4 +1,4 @@
-"""Cuts and cues lose nothing of a text."""
+"""Splitting a text and making its cues lose no word."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class TestSplitText:
 
 
 class TestSentences:
-    def test_a_mark_before_a_small_letter_ends_a_sentence_only_in_any_case(self) -> None:
+    def test_a_mark_before_a_small_letter_ends_a_sentence_only_with_in_any_case(self) -> None:
         text = "He waited\u2026 and left. \u201cYes.\u201d It rained"
         rest = ["\u201cYes.\u201d", "It rained"]
         assert split_sentences(text) == ["He waited\u2026 and left.", *rest]

@@ -1,4 +1,4 @@
-"""Hosts share what is bounded over all of them: each takes its part of the slots, and hands on the rest."""
+"""Hosts share the warm slots: each takes its share and passes further work on to the others."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def report(host: str, process: str, seconds_ago: float) -> None:
     ProcessReport.objects.create(host=host, process=process, reported_at=ago)
 
 
-def test_a_host_is_at_work_whose_cluster_beats_and_that_was_heard_of_just_now() -> None:
+def test_a_host_at_work_has_a_cluster_and_was_heard_of_just_now() -> None:
     report("beating", CLUSTER, 5)
     report("serving, its last beat a while ago", CLUSTER, 60)
     report("serving, its last beat a while ago", "4711", 5)
@@ -56,7 +56,7 @@ def test_a_host_with_its_share_of_the_slots_passes_work_to_others(
         report(host, CLUSTER, 5)
     run = warming.start_run("here", WANTED)
     OrmQ.objects.all().delete()
-    for slot in range(3):  # of five; a second host would have the right to two
+    for slot in range(3):  # three of five; two belong to the second host
         speech_cache().leases.acquire(f"warm-slot:{slot}")
     tasks.make_queued_clips()
     assert (len(voice.calls), OrmQ.objects.count()) == (made, handed_on)

@@ -117,7 +117,7 @@ def test_a_lease_released_with_an_error_is_not_renewed() -> None:
     leases = Leases(0.4)
     held = leases.acquire("clip")
     assert held
-    Lease.objects.update(error="provider_failed", until=Now())  # given back while the renewal was on its way
+    Lease.objects.update(error="provider_failed", until=Now())  # released while the renewal was under way
     threading.Event().wait(0.5)
 
     assert leases.acquire("clip")
@@ -137,7 +137,7 @@ def test_a_restart_releases_only_the_leases_of_dead_processes_of_this_host() -> 
 
 
 class SlowToRenew(ttscache.coordination.leases.Leases):
-    """Whose renewals begin and then wait until they are let go on."""
+    """Leases whose renewals start and then wait until the test lets them continue."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
@@ -186,7 +186,7 @@ def test_a_lease_that_cannot_be_renewed_is_not_taken(monkeypatch: pytest.MonkeyP
     assert leases.acquire("clip")
 
 
-def test_a_lease_is_not_given_while_there_is_a_row_that_forbids_it() -> None:
+def test_a_lease_is_not_acquired_while_a_row_forbids_it() -> None:
     leases = Leases(30)
     forbidden = ProcessReport.objects.filter(process="p")
     free = leases.acquire_or_look("clip", unless=forbidden)

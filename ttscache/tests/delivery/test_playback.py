@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def content_hash() -> str:
-    """A clip that was asked for two hours ago and that only the database has."""
+    """The hash of a clip that was requested two hours ago and that only the database has."""
     content_hash = Clip.objects.record(speech(), "question").content_hash
     speech_cache().tiers.permanent.put(entry(content_hash))
     Clip.objects.update(last_accessed_at=timezone.now() - timedelta(hours=2))

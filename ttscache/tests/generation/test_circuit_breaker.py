@@ -22,7 +22,7 @@ pytestmark = pytest.mark.any_database
 
 
 class Provider:
-    """Well or not, and how often somebody looked."""
+    """A provider that is well or not, and counts how often somebody looks."""
 
     def __init__(self) -> None:
         self.is_well = False
@@ -50,14 +50,14 @@ def fail(circuit: CircuitBreaker, times: int = FAILURES_IN_A_ROW, error: SpeechE
 
 
 def call(circuit: CircuitBreaker, error: SpeechError | None = None) -> None:
-    """A call that goes well, or ends with this error."""
+    """Make a call that succeeds, or that fails with this error."""
     with suppress(type(error) if error else SpeechNever), circuit.call():
         if error:
             raise error
 
 
 class SpeechNever(Exception):
-    """Raised by nobody."""
+    """An error that nothing raises."""
 
 
 def retry_after(circuit: CircuitBreaker) -> float:

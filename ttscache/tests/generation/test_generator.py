@@ -126,7 +126,7 @@ def test_a_clip_made_by_another_host_is_stored_in_the_local_tiers(
     another = cache_of(voice, tmp_path / "another")  # type: ignore[operator]
     play(another, speech())
 
-    # This host looked before that: it leads, and finds the clip once it has the lease.
+    # This host looked before the other one stored the clip, so it acquires the lease and then finds it.
     making = cache.generate(GenerationJob(speech(), "question"))
     making.recording.result()
     assert all(tier.get(speech().content_hash) for tier in cache.tiers.local)
@@ -136,7 +136,7 @@ def test_a_clip_made_by_another_host_is_stored_in_the_local_tiers(
 def test_a_clip_that_only_this_host_has_is_promoted_without_a_call(
     cache: SpeechCache, voice: FakeVoice
 ) -> None:
-    """As after a prune of which a process of the cluster has not heard."""
+    """A process of the cluster has such a clip until it notices that another process has pruned it."""
     play(cache, speech())
     Clip.objects.all().delete()
 
@@ -178,7 +178,7 @@ def test_a_follower_takes_over_when_the_lease_runs_out(cache: SpeechCache, voice
     Clip.objects.record(speech(), "question")
     held = dead.acquire(speech().content_hash)
     assert held
-    dead.close()  # as if its process had been killed: nobody renews
+    dead.close()  # stands for a killed process: nobody renews the lease
 
     assert play(cache, speech()).audio == spoken(speech())
 
@@ -192,7 +192,9 @@ def test_a_follower_learns_why_the_leader_failed(
     leading = cache.generate(GenerationJob(speech(), "question"))
     leading.recording.wait_for_sound()
     following = cache_of(other_voice, tmp_path).generate(GenerationJob(speech(), "question"))
-    threading.Event().wait(0.3)  # it is following by now, or will start by itself, which is right as well
+    threading.Event().wait(
+        0.3
+    )  # by now it follows; if it starts its own call instead, the result is equally right
     voice.may_go_on.set()
 
     with pytest.raises(ProviderFailed):
@@ -271,10 +273,10 @@ def test_a_text_that_the_provider_refuses_is_not_offered_again(tmp_path: object)
     assert play(cache, speech()).audio == spoken(speech())
 
 
-class TestATextThatComesOutBroken:
-    """As "…" does, which some voices answer with silence: each try costs."""
+class TestBrokenText:
+    """Some voices answer "…" with silence, and each attempt costs money."""
 
-    CALLS = 3  # of one try
+    CALLS = 3  # in one attempt
 
     @pytest.fixture(autouse=True)
     def broken(self, voice: FakeVoice) -> None:
@@ -359,7 +361,7 @@ def ten_minutes_pass() -> None:
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailable(), ProviderTimeout(), ProviderFailed(), KeyRefused()])
-def test_trouble_of_the_network_is_never_remembered(tmp_path: object, error: ProviderError) -> None:
+def test_a_network_error_is_never_remembered(tmp_path: object, error: ProviderError) -> None:
     voice = FakeVoice(errors=[error] * 3)
     cache = cache_of(voice, tmp_path)
     with pytest.raises(ProviderError):
@@ -376,7 +378,7 @@ def test_requests_during_an_outage_do_not_count_for_the_throttle(
     for _ in range(FAILURES_IN_A_ROW):
         cache.synthesizer.circuit.count(ProviderUnavailable())
     with pytest.raises(ProviderDown):
-        play(cache, speech())  # who looks, and finds it down
+        play(cache, speech())  # this request finds the provider down
     with pytest.raises(ProviderDown):
         cache.get_or_generate(
             GenerationJob(speech(), "question"), before_start=lambda: pytest.fail("it was counted")
@@ -421,7 +423,7 @@ def test_a_generation_without_a_free_thread_is_tried_anew_by_the_next_request(
     assert play(cache, speech()).audio == spoken(speech())
 
 
-def test_a_process_that_ends_breaks_off_what_is_late_and_books_it(
+def test_a_process_that_ends_breaks_off_late_recordings_and_records_their_calls(
     cache: SpeechCache, voice: FakeVoice
 ) -> None:
     voice.may_go_on.clear()
@@ -444,7 +446,7 @@ def test_a_persons_own_words_leave_no_trace(cache: SpeechCache, voice: FakeVoice
 
 
 class Full(MemoryTier):
-    """Takes nothing."""
+    """A tier that stores nothing."""
 
     name = "full"
 
@@ -547,18 +549,18 @@ def statements_of_a_miss(cache: SpeechCache, job: GenerationJob) -> list[str]:
 
 
 def test_a_miss_takes_eight_statements(cache: SpeechCache) -> None:
-    """Lease, record, a second look, lock, bytes, facts, release, publicity."""
+    """The statements are: lease, record, second look, lock, bytes, facts, release, publicity."""
     statements = statements_of_a_miss(cache, GenerationJob(speech(), "question"))
     assert len(statements) <= 8, "\n".join(statements)
 
 
-def test_a_caller_who_has_touched_the_record_saves_one(cache: SpeechCache) -> None:
+def test_a_miss_whose_record_was_already_touched_takes_seven_statements(cache: SpeechCache) -> None:
     Clip.objects.record(speech(), "question")
     statements = statements_of_a_miss(cache, GenerationJob(speech(), "question", is_on_record=True))
     assert len(statements) <= 7, "\n".join(statements)
 
 
-def test_memory_and_files_play_on_without_a_query(
+def test_a_published_clip_in_memory_or_files_is_found_without_a_query(
     cache: SpeechCache, django_assert_num_queries: object
 ) -> None:
     Pin.objects.create(content_hash=speech().content_hash, reason=Pin.Reason.LIVE)

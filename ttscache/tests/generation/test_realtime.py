@@ -1,4 +1,4 @@
-"""The Realtime voice in the product: parts, formats, money, deadlines and what is never kept."""
+"""The Realtime voice with the real generator: parts, formats, money, deadlines and clips never kept."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def failure(cache: SpeechCache, request: SpeechRequest) -> SpeechError:
     return raised.value
 
 
-class TestAClip:
+class TestClips:
     def test_a_clip_is_made_once_and_kept_with_the_words_of_its_text(
         self, cache: SpeechCache, openai: OpenAIServer
     ) -> None:
@@ -126,7 +126,7 @@ class TestAClip:
         assert openai.calls() == [] and calls_by_outcome(cache) == {}
 
 
-class TestOtherWords:
+class TestRewordedClips:
     @pytest.mark.parametrize("fault", ["reword", "contract"])
     def test_a_clip_with_other_words_is_tried_three_times_booked_and_never_kept(
         self, cache: SpeechCache, openai: OpenAIServer, fault: str
@@ -221,7 +221,7 @@ class TestMoney:
         openai.behave(gate_before_headers=True)
         with realtime_cache(openai, usd_a_day=cap) as cache, ThreadPoolExecutor(12) as pool:
             made = [pool.submit(attempt, cache, request) for request in requests]
-            # Nothing is settled before all of them have asked.
+            # No call is settled before all twelve have asked for money.
             wait_until(lambda: sum(each.done() for each in made) == 8, "eight of twelve refused")
             openai.release()
             refused = [isinstance(each.result(), BudgetExhausted) for each in made]
@@ -235,7 +235,7 @@ class TestMoney:
         assert openai.calls() == []
 
 
-class TestTrouble:
+class TestProviderErrors:
     def test_a_realtime_answer_that_is_late_is_a_timeout(self, openai: OpenAIServer) -> None:
         openai.behave(fault="never")
         with realtime_cache(openai, first_byte_seconds=0.3) as cache:
@@ -287,7 +287,7 @@ class TestTrouble:
     def test_many_reworded_texts_open_the_circuit_until_a_look(
         self, cache: SpeechCache, openai: OpenAIServer
     ) -> None:
-        """A model that rewords whatever it is given must not be paid three times for each text."""
+        """A model that rewords every text must not be paid three times for each of them."""
         openai.behave(fault="reword")
         for number in range(FAILURES_IN_A_ROW):
             assert not cache.synthesizer.circuit.is_open
@@ -296,7 +296,7 @@ class TestTrouble:
 
 
 def attempt(cache: SpeechCache, request: SpeechRequest) -> Entry | SpeechError:
-    """Runs in a separate thread of the test."""
+    """Play the clip in a thread of its own; return the entry or the error."""
     try:
         return play(cache, request)
     except SpeechError as error:
@@ -305,7 +305,7 @@ def attempt(cache: SpeechCache, request: SpeechRequest) -> Entry | SpeechError:
         connections.close_all()
 
 
-# One clip in twenty meets each; half of them at the first call only, half of them at every call.
+# Each fault hits one clip in twenty: half of those at the first call only, half at every call.
 FAULTS: tuple[dict[str, Any], ...] = (
     {"fault": "reword"},
     {"fault": "contract"},
@@ -323,7 +323,7 @@ CAP_USD = 1_000
 
 @dataclass(frozen=True)
 class Order:
-    """A clip to make, and what it meets."""
+    """A clip to make, and the fault that its calls meet."""
 
     request: SpeechRequest
     fault: str | int = ""
@@ -331,7 +331,7 @@ class Order:
 
 
 def orders(openai: OpenAIServer, count: int) -> list[Order]:
-    """In no order, so that no fault follows another one by rule."""
+    """Return clips with every kind of fault, shuffled, so that the faults follow no pattern."""
     dice, made = random.Random(11), list[Order]()
     for number in range(count):
         text, kind = f"I am number {number} of all the stories that I tell.", number % 20
@@ -381,8 +381,8 @@ def test_realtime_clips_with_every_fault_are_never_kept_wrong_and_the_ledger_equ
         assert not {order for order in kept if order.is_lasting}
         wait_until(bill_is_booked, "the end of calls that were given up", seconds=10)
 
-        openai.behave()  # and ten minutes pass
-        for _ in range(3):  # while the circuit is open, some are refused that would go well
+        openai.behave()  # the faults end; the loop lets ten minutes pass
+        for _ in range(3):  # an open circuit refuses some clips that would succeed
             Lease.objects.exclude(error=Reworded.remembered_as).update(until=Now())
             ask_for(order for order in wanted if order not in kept)
             kept = kept_of(cache, wanted)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.any_database
 
 
 class Studio:
-    """Makes a recording of chunks, and waits before the last one until it is told to go on."""
+    """A maker of recordings that waits before the last chunk until the test lets it continue."""
 
     def __init__(self, *chunks: bytes, fails: Exception | None = None) -> None:
         self.go_on = threading.Event()

@@ -28,7 +28,7 @@ from ttscache.speech import SpeechRequest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Four parts for the fake voice, no two of them alike.
+# The fake voice splits this text into four different parts.
 LONG = " ".join(f"This is sentence {number} about a long, winding life." for number in range(10, 50))
 PARTS = 4
 
@@ -58,7 +58,7 @@ def recording() -> Recording:
     return Recording(lambda _: entry())
 
 
-def books(ledger: Ledger) -> dict[str, tuple[int, int, int]]:
+def recorded_calls(ledger: Ledger) -> dict[str, tuple[int, int, int]]:
     ledger.flush()
     return {row.outcome: (row.calls, row.characters, row.cost_microusd) for row in Spending.objects.all()}
 
@@ -76,8 +76,8 @@ def test_a_long_text_is_spoken_in_parts_and_joined(ledger: Ledger) -> None:
 def test_the_ledger_has_a_call_for_each_part(ledger: Ledger) -> None:
     speak(synthesizer_of(FakeVoice(), ledger), speech(LONG))
 
-    characters = len(LONG) - (PARTS - 1)  # the white space at the cuts
-    assert books(ledger) == {"ok": (PARTS, characters, characters * 30)}
+    characters = len(LONG) - (PARTS - 1)  # splitting drops the white space at the cuts
+    assert recorded_calls(ledger) == {"ok": (PARTS, characters, characters * 30)}
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
@@ -104,7 +104,7 @@ def test_a_refused_part_stops_the_remaining_parts(ledger: Ledger) -> None:
     voice = FakeVoice(errors=[TextRefused()])
     with pytest.raises(TextRefused):
         speak(synthesizer_of(voice, ledger), speech(LONG), 1)
-    assert len(voice.calls) <= 2  # the next one may have begun
+    assert len(voice.calls) <= 2  # the next part may have begun already
 
 
 def test_the_provider_is_not_called_beyond_the_budget(ledger: Ledger) -> None:
@@ -140,14 +140,14 @@ def test_parts_without_a_thread_release_their_reservation(
     monkeypatch.setattr(threading.Thread, "start", start_if_there_is_room)
     with pytest.raises(Busy):
         speak(synthesizer, speech(LONG))
-    spent = sum(cost for _, _, cost in books(ledger).values())
+    spent = sum(cost for _, _, cost in recorded_calls(ledger).values())
     assert BudgetDay.objects.get().committed_microusd == spent
 
 
 def test_a_call_that_timed_out_may_have_been_paid_for(ledger: Ledger) -> None:
     speak(synthesizer_of(FakeVoice(errors=[ProviderTimeout()]), ledger))
     cost = len(speech().text) * 30
-    assert books(ledger) == {
+    assert recorded_calls(ledger) == {
         "provider_timeout": (1, len(speech().text), cost),
         "ok": (1, len(speech().text), cost),
     }
@@ -157,7 +157,7 @@ def test_a_model_priced_by_sound_is_settled_by_its_seconds(ledger: Ledger) -> No
     made = speak(synthesizer_of(FakeVoice(), ledger, 1), speech(model="gpt-4o-mini-tts"))
     cost = round(made.facts.duration_ms / 1_000 * 0.00025 * 1e6)
     assert BudgetDay.objects.get().committed_microusd == cost
-    assert books(ledger)["ok"][2] == cost
+    assert recorded_calls(ledger)["ok"][2] == cost
 
 
 def test_a_run_of_failures_stops_the_calls_until_a_look_finds_all_well(ledger: Ledger) -> None:
@@ -187,7 +187,7 @@ def test_parts_that_are_paid_for_are_not_paid_for_again(ledger: Ledger) -> None:
     voice.fails_on = LONG[-40:]
     with pytest.raises(ProviderFailed):
         speak(synthesizer, speech(LONG), parts_at_once=1)
-    done = books(ledger)["ok"][0]
+    done = recorded_calls(ledger)["ok"][0]
     voice.fails_on = ""
     voice.calls.clear()
     speak(synthesizer, speech(LONG))

@@ -1,4 +1,4 @@
-"""Adopted clips get their length before anyone asks, and are stale no sooner than others."""
+"""Adopted clips get their length in the background, and go stale no sooner than other clips."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def test_a_broken_adopted_clip_is_counted_reported_and_made_anew(caplog: pytest.
 def test_adopted_clips_are_examined_in_small_batches() -> None:
     for number in range(3):
         adopted(f"Text {number}")
-    assert is_called_for_by_the_heartbeat()
+    assert is_queued_by_the_heartbeat()
     assert examine_adopted_clips(limit=2) == (2, 0)
     tasks.examine_adopted()
     assert not Clip.objects.unexamined().exists()
-    assert not is_called_for_by_the_heartbeat()
+    assert not is_queued_by_the_heartbeat()
 
 
-def is_called_for_by_the_heartbeat() -> bool:
+def is_queued_by_the_heartbeat() -> bool:
     OrmQ.objects.all().delete()
     tasks.heartbeat()
     return any(task.task["func"] == "ttscache.tasks.examine_adopted" for task in OrmQ.objects.all())

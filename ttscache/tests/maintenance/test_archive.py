@@ -1,4 +1,4 @@
-"""export_clips and import_clips on real tiers: what travels, what stays, and what is said about it."""
+"""export_clips and import_clips on real tiers: the clips they transfer, skip and report."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def keep(text: str, sound: bytes = b"", **columns: Any) -> Clip:
-    """A clip in the permanent tier."""
+    """Store a clip in the permanent tier."""
     request = speech(text)
     kind = columns.pop("content_type", "question")
     Clip.objects.record(request, kind)
@@ -59,7 +59,7 @@ def keep_some(number: int = 5) -> list[Clip]:
 
 
 def run(command: str, file: Path) -> tuple[int, str]:
-    """The exit code, and all that was said."""
+    """Return the exit code and the output."""
     said = StringIO()
     try:
         call_command(command, str(file), stdout=said, stderr=said)
@@ -85,7 +85,7 @@ def names_in(file: Path) -> list[str]:
 
 
 def facts_of(clip: Clip) -> dict[str, Any]:
-    """All columns that are about the clip, and not about where this site keeps it or since when."""
+    """Return the columns that describe the clip, without place and times of storage on this site."""
     clip.refresh_from_db()
     own = {"id", "stored_at", "last_accessed_at", "audio_file_path", "stored_in", "encoding", "stored_size"}
     facts = {column.name: getattr(clip, column.attname) for column in Clip._meta.fields}
@@ -94,7 +94,7 @@ def facts_of(clip: Clip) -> dict[str, Any]:
 
 
 def sounds() -> dict[str, bytes]:
-    """The clips that every host would play."""
+    """Return the audio of every clip in the permanent tier."""
     found = {
         clip.content_hash: speech_cache().find_permanent(clip.content_hash) for clip in Clip.objects.all()
     }
@@ -103,7 +103,7 @@ def sounds() -> dict[str, bytes]:
 
 @pytest.fixture(params=["database", "storage"])
 def target(request: pytest.FixtureRequest) -> Any:
-    """Switches to the kind of permanent tier that the import is about, with compression."""
+    """A function that switches to the permanent tier of the import, with compression."""
 
     def switch(settings: Any) -> None:
         if request.param == "storage":
@@ -114,7 +114,7 @@ def target(request: pytest.FixtureRequest) -> Any:
     return switch
 
 
-def test_clips_come_back_with_all_that_was_known_about_them(file: Path, target: Any, settings: Any) -> None:
+def test_imported_clips_have_every_fact_that_was_exported(file: Path, target: Any, settings: Any) -> None:
     kept = keep_some()
     shared = keep("Shared.", content_type="analysis", is_shareable=True, created_at=YEARS_AGO)
     adopted = keep("Adopted.", adopted_at=YEARS_AGO, content_type="greeting")
@@ -151,7 +151,7 @@ def test_clips_made_anew_since_the_export_keep_their_new_sound(file: Path) -> No
     assert sounds() == {kept.content_hash: b"newer"}
 
 
-def test_a_record_without_sound_gets_it_and_lies_where_its_pins_want_it(
+def test_an_import_gives_a_record_its_missing_audio_on_the_side_of_its_pins(
     file: Path, s3: S3Server, clips_bucket: str
 ) -> None:
     (kept,) = keep_some(1)
@@ -168,7 +168,7 @@ def test_a_record_without_sound_gets_it_and_lies_where_its_pins_want_it(
 
 
 @pytest.mark.parametrize("damage", [b"", b"other"])
-def test_damaged_bytes_are_replaced(file: Path, damage: bytes) -> None:
+def test_an_import_replaces_damaged_bytes(file: Path, damage: bytes) -> None:
     keep_some(2)
     heard = sounds()
     export(file)
@@ -177,7 +177,7 @@ def test_damaged_bytes_are_replaced(file: Path, damage: bytes) -> None:
     assert sounds() == heard
 
 
-def test_lost_bytes_are_replaced(file: Path) -> None:
+def test_an_import_replaces_lost_bytes(file: Path) -> None:
     keep_some(2)
     heard = sounds()
     export(file)
@@ -215,7 +215,7 @@ def counting_hooks() -> Iterator[CountingHooks]:
     hooks.install(before)
 
 
-def test_an_import_tells_versions_that_wait_for_clips(file: Path, counting_hooks: CountingHooks) -> None:
+def test_an_import_notifies_versions_that_wait_for_clips(file: Path, counting_hooks: CountingHooks) -> None:
     keep_some(1)
     export(file)
     assert counting_hooks.ended == 0
@@ -223,8 +223,8 @@ def test_an_import_tells_versions_that_wait_for_clips(file: Path, counting_hooks
     assert counting_hooks.ended == 1
 
 
-# --- what stays -------------------------------------------------------------------------------------------
-def test_a_person_s_own_words_never_travel(file: Path) -> None:
+# --- clips that are not exported --------------------------------------------------------------------------
+def test_a_persons_own_words_are_never_exported(file: Path) -> None:
     (kept,) = keep_some(1)
     keep("I said this myself.")
     Clip.objects.exclude(pk=kept.pk).update(content_type="response")
@@ -235,20 +235,20 @@ def test_a_person_s_own_words_never_travel(file: Path) -> None:
     assert b"told us" not in file.read_bytes()
 
 
-def test_records_without_sound_and_clips_out_of_use_do_not_travel(file: Path) -> None:
+def test_records_without_audio_and_clips_out_of_use_are_not_exported(file: Path) -> None:
     Clip.objects.record(speech("Not made yet."), "question")
     keep("Out of use.", is_active=False)
     assert export(file).startswith("0 clips are in the archive")
     assert names_in(file) == ["lifereview-clips.json", "end.json"]
 
 
-def test_a_clip_under_a_key_that_is_not_its_own_stays(file: Path) -> None:
+def test_a_clip_under_a_wrong_key_is_not_exported(file: Path) -> None:
     keep("Kept by others.", content_text="Words of another clip.")
     said = export(file)
     assert "1 clips were left out: its key does not match its text and voice." in said
 
 
-def test_a_clip_that_cannot_be_read_is_named_and_the_others_travel(file: Path) -> None:
+def test_a_clip_that_cannot_be_read_is_named_and_the_others_are_exported(file: Path) -> None:
     kept = keep_some()
     ClipFile.objects.filter(cache=kept[1]).update(file_data=b"other")
     ClipFile.objects.filter(cache=kept[3]).delete()
@@ -296,7 +296,7 @@ def test_a_resumed_export_does_not_reread_whole_members(file: Path, monkeypatch:
     assert code == 1
 
 
-def test_torn_bytes_in_the_middle_are_written_anew(file: Path) -> None:
+def test_a_resumed_export_rewrites_damaged_bytes_in_the_middle(file: Path) -> None:
     keep_some()
     export(file)
     whole = file.read_bytes()
@@ -321,7 +321,7 @@ def test_an_archive_is_readable_by_its_owner_only(file: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_part_of_another_database_is_left_alone(file: Path) -> None:
+def test_an_export_leaves_the_part_file_of_another_database_alone(file: Path) -> None:
     keep_some()
     part = file.with_name("voice.tar.part")
     export(file)
@@ -333,7 +333,7 @@ def test_a_part_of_another_database_is_left_alone(file: Path) -> None:
     assert part.read_bytes() == before
 
 
-def test_a_file_that_is_no_archive_is_left_alone(file: Path) -> None:
+def test_an_export_leaves_a_file_that_is_no_archive_alone(file: Path) -> None:
     part = file.with_name("voice.tar.part")
     part.write_bytes(b"a letter" * 200)
     code, said = run("export_clips", file)
@@ -348,7 +348,7 @@ def test_two_exports_at_once_never_write_one_file(file: Path) -> None:
     assert (code, "Another export is writing" in said) == (1, True)
 
 
-def test_a_folder_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
+def test_an_export_into_a_missing_folder_fails_with_one_line(tmp_path: Path) -> None:
     code, said = run("export_clips", tmp_path / "none" / "voice.tar")
     assert (code, "No such file or directory." in said, "\n" in said) == (1, True, False)
 
@@ -371,7 +371,7 @@ def test_an_archive_travels_through_a_pipe(file: Path, monkeypatch: pytest.Monke
 
 
 # --- an archive that is damaged ---------------------------------------------------------------------------
-def test_damage_is_told_clip_by_clip_and_the_rest_comes_in(file: Path) -> None:
+def test_an_import_names_each_damaged_clip_and_imports_the_rest(file: Path) -> None:
     kept = keep_some()
     heard = sounds()
     export(file)
@@ -393,7 +393,7 @@ def test_damage_is_told_clip_by_clip_and_the_rest_comes_in(file: Path) -> None:
     assert Clip.objects.count() == 3
 
 
-def test_an_archive_that_was_cut_off_is_told(file: Path) -> None:
+def test_an_import_reports_an_archive_that_was_cut_off(file: Path) -> None:
     kept = keep_some()
     heard = sounds()
     export(file)
@@ -434,7 +434,7 @@ def test_a_clip_of_a_person_s_own_words_on_record_gets_no_sound(file: Path) -> N
     assert sounds() == {}
 
 
-def test_a_clip_that_was_taken_out_of_use_here_stays_so(file: Path) -> None:
+def test_an_import_leaves_a_clip_out_of_use_that_was_taken_out_of_use_here(file: Path) -> None:
     keep_some(1)
     export(file)
     Clip.objects.update(is_active=False)

@@ -1,4 +1,4 @@
-"""The archive file by itself: what comes out of it is what went in, whatever has become of the file."""
+"""The archive file: reading it returns the clips that were written, however the file was damaged."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def written(clips: Sequence[ArchivedClip]) -> bytes:
 
 
 def members(*named: tuple[str, bytes]) -> bytes:
-    """A tar as any other program would write it."""
+    """Return a tar file as another program would write it."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:
         for name, content in named:
@@ -59,7 +59,7 @@ def members(*named: tuple[str, bytes]) -> bytes:
 
 
 def described(clip: ArchivedClip, **fields: object) -> bytes:
-    """A description with these fields and the checksum that belongs to it."""
+    """Return a description with these fields and its correct checksum."""
     given = json.loads(clip.description.to_line()) | fields
     del given["description_checksum"]
     line = json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -125,7 +125,7 @@ def test_a_flipped_bit_costs_one_clip_at_most_and_never_yields_a_wrong_one(
 
 @settings(max_examples=300)
 @given(archive=st.sampled_from([ARCHIVE, NOISE]), place=st.floats(0, 1))
-def test_a_cut_leaves_all_clips_before_it(archive: bytes, place: float) -> None:
+def test_an_archive_that_was_cut_off_yields_all_clips_before_the_cut(archive: bytes, place: float) -> None:
     cut = archive[: int(place * len(archive))]
     assert_no_wrong_clip(archive, cut, most_lost=6)
     assert [clip.content_hash for clip in read(cut)[0]] == [
@@ -257,7 +257,9 @@ def test_a_description_that_is_damaged_is_refused(line: bytes) -> None:
         ({"size": 2**31 - 1}, "its sound is far too large for its text"),
     ],
 )
-def test_a_description_of_what_may_not_come_in_is_refused(fields: dict[str, object], reason: str) -> None:
+def test_a_description_of_a_clip_that_may_not_be_imported_is_refused(
+    fields: dict[str, object], reason: str
+) -> None:
     archive = members((f"{KEY}.json", described(ONE, **fields)), (f"{KEY}.pcm", ONE.audio))
     assert refusals(archive) == [(KEY, reason)]
 
@@ -276,7 +278,7 @@ def test_a_clip_that_comes_twice_is_refused_the_second_time() -> None:
     assert refused == [RefusedClip(KEY, "it comes twice, or out of order")]
 
 
-def test_members_under_other_names_are_left_out() -> None:
+def test_archive_members_under_other_names_are_left_out() -> None:
     strangers = [("/etc/passwd", b"root"), ("../up.mp3", b"sound"), (f"{KEY}.exe", b"MZ"), ("x" * 200, b"")]
     pair = ((f"{KEY}.json", ONE.description.to_line()), (f"{KEY}.pcm", ONE.audio))
     clips, refused, _ = read(members(*strangers, *pair))
@@ -284,7 +286,7 @@ def test_members_under_other_names_are_left_out() -> None:
     assert {item.content_hash for item in refused} == {""}
 
 
-def test_links_and_folders_are_left_out() -> None:
+def test_links_and_folders_in_an_archive_are_left_out() -> None:
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w") as tar:
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):

@@ -1,4 +1,4 @@
-"""check_cache on real tiers: what it finds, what it mends, and what it tells cron."""
+"""check_cache on real tiers: the problems it finds, its repairs, and its exit code for cron."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def whole(request: SpeechRequest, sound: bytes | None = None) -> Entry:
 
 
 def keep(number: int = 1) -> Entry:
-    """A good clip in every tier."""
+    """Store a good clip in every tier."""
     request = speech(f"This is clip number {number} of a long life.")
     Clip.objects.record(request, "question")
     kept = whole(request)
@@ -47,7 +47,7 @@ def keep(number: int = 1) -> Entry:
 
 
 def check(*, fix: bool = False) -> tuple[int, str]:
-    """The exit code, and all that was said."""
+    """Return the exit code and the output."""
     said = StringIO()
     try:
         call_command("check_cache", *(["--fix"] if fix else []), stdout=said, stderr=said)
@@ -57,7 +57,7 @@ def check(*, fix: bool = False) -> tuple[int, str]:
 
 
 def assert_found_and_mended(problem: str) -> None:
-    """Found and left alone; mended; gone."""
+    """Check that the problem is reported and left alone, then repaired with --fix, then gone."""
     code, said = check()
     assert (code, problem in said) == (1, True), said
     again, _ = check()
@@ -133,7 +133,7 @@ def test_a_clip_that_is_far_too_short_for_its_words_is_made_again() -> None:
 
 
 def keep_short() -> Entry:
-    """A clip that says far too little, in every tier."""
+    """Store a clip that is far too short for its text in every tier."""
     request = speech("This is a long text of which only the very beginning can be heard. " * 3)
     Clip.objects.record(request, "question")
     kept = whole(request, hum(0.5))
@@ -173,7 +173,7 @@ def test_bytes_of_an_adopted_clip_are_never_removed() -> None:
     assert bytes(ClipFile.objects.get().file_data) == b"<html>"
 
 
-def test_bytes_that_no_record_says_are_there_are_removed() -> None:
+def test_bytes_of_a_clip_that_is_not_made_by_its_record_are_removed() -> None:
     clip = Clip.objects.record(speech(), "question")
     ClipFile.objects.create(cache=clip, file_data=b"sound", file_size=5)
     assert_found_and_mended("database: bytes without a record")
@@ -248,7 +248,7 @@ def test_check_cache_names_mended_clips_by_hash_and_never_by_words() -> None:
 class TestStorage:
     @pytest.fixture(autouse=True)
     def _bucket(self, clips_bucket: str) -> None:
-        """Clips go there."""
+        """Clips are stored in a bucket."""
 
     def test_check_cache_reports_a_sound_bucket(self) -> None:
         keep()

@@ -1,4 +1,4 @@
-"""A process drops clips that another one removed."""
+"""A process drops its copies of clips that another process removed."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def cache() -> SpeechCache:
 
 @pytest.fixture
 def copies(cache: SpeechCache) -> LocalCopies:
-    """The copies of a process that has run for a while."""
+    """The local copies of a process that has run for a while."""
     copies = LocalCopies(cache)
     copies.forget_removed()
     return copies
 
 
 def held(cache: SpeechCache, words: str) -> str:
-    """A clip that this process and host have, and that is on record; its hash."""
+    """Store a clip on record, in memory and in files, and return its hash."""
     content_hash = Clip.objects.record(speech(words), "question").content_hash
     for tier in cache.tiers.local:
         tier.put(entry(content_hash))
@@ -45,7 +45,7 @@ def tiers_with(cache: SpeechCache, content_hash: str) -> list[str]:
 
 
 def remove(content_hash: str, *, seconds_ago: float = 0) -> None:
-    """As another host does."""
+    """Remove the clip as another host would."""
     Clip.objects.filter(content_hash=content_hash).delete()
     Invalidation.objects.create(
         content_hash=content_hash, removed_at=timezone.now() - timedelta(seconds=seconds_ago)
@@ -87,7 +87,7 @@ def test_old_invalidations_are_not_read_again(cache, copies, monkeypatch) -> Non
 
 
 def test_a_host_back_from_an_absence_compares_its_files_with_the_records(cache) -> None:
-    """Its removal is forgotten as well by now."""
+    """The host was away for so long that the invalidation itself has been deleted."""
     gone, stays = held(cache, "Gone."), held(cache, "Stays.")
     Clip.objects.filter(content_hash=gone).delete()
     LocalCopies(cache).forget_removed()

@@ -1,4 +1,4 @@
-"""Clips that cannot be made again: nothing throws them away, and nothing else is kept because of them."""
+"""Clips that cannot be made again are never removed automatically; other clips are removed as usual."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LONG_AGO = timezone.now() - timedelta(days=91)
 
 
 def old_clip(text: str = TEXT, model: str = "tts-1-hd", **fields: Any) -> Clip:
-    """Good, in every tier, and requested 91 days ago."""
+    """Store a good clip in every tier, last requested 91 days ago."""
     request = speech(text, model=model)
     clip = Clip.objects.record(request, "question")
     sound = spoken(request)
@@ -81,14 +81,14 @@ def check(*, fix: bool = False) -> str:
 
 
 def damage() -> None:
-    """The only bytes there are of every clip."""
+    """Damage the only bytes of every clip."""
     ClipFile.objects.update(file_data=b"damaged")
     for tier in speech_cache().tiers.local:
         for content_hash in Clip.objects.values_list("content_hash", flat=True):
             tier.delete(content_hash)
 
 
-# --- what is stale ----------------------------------------------------------------------------------------
+# --- stale clips ------------------------------------------------------------------------------------------
 def test_a_clip_still_goes_stale_61_days_before_its_model_retires(
     clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +156,9 @@ def test_a_site_that_has_moved_to_another_vendor_keeps_the_clips_of_openai(clip:
     forget()
     assert find_stale(90).content_hashes == ()
     settings.TTSCACHE = {**settings.TTSCACHE, "model": "tts-1-hd"}
-    assert find_stale(90).content_hashes == (clip.content_hash,)  # the vendor has a model of this name
+    assert find_stale(90).content_hashes == (
+        clip.content_hash,
+    )  # the new vendor has a model of this name, so this clip can be made again
 
 
 def test_the_operator_s_own_date_protects_the_clips_of_another_vendor(
@@ -173,7 +175,7 @@ def test_the_operator_s_own_date_protects_the_clips_of_another_vendor(
 
 # --- prune --irreplaceable --------------------------------------------------------------------------------
 @pytest.mark.usefixtures("retired")
-class TestPruningThemByCommand:
+class TestPruneIrreplaceableCommand:
     def test_prune_irreplaceable_dry_run_lists_exactly_the_protected_clips(self, clip: Clip) -> None:
         other = old_clip("The embedded voice can say this again.", model=EMBEDDED_MODEL)
         told = said("prune", "--irreplaceable", "--dry-run")
@@ -271,7 +273,7 @@ def test_damaged_bytes_of_a_retired_model_are_reported_and_stay(
         told = check(fix=True)
         assert f"damaged bytes: {clip.content_hash} ({STAYS})" in told
         assert "1 problems are open" in told
-        assert speech_cache().find(clip.content_hash) is None  # played, damage and all
+        assert speech_cache().find(clip.content_hash) is None  # a miss, which must not drop the damaged bytes
     assert bytes(ClipFile.objects.get().file_data) == b"damaged"
     assert Clip.objects.get().checksum == clip.checksum
 
@@ -420,7 +422,7 @@ def test_clips_of_a_retired_model_move_to_the_bucket_and_back_and_none_is_lost(c
         assert not Clip.objects.filter(stored_in=left).exists()
 
 
-# --- the rest of the night ----------------------------------------------------------------------------------
+# --- other nightly tasks ------------------------------------------------------------------------------------
 @pytest.mark.usefixtures("retired")
 def test_the_cleanup_and_the_examination_leave_irreplaceable_clips_alone(clip: Clip) -> None:
     Clip.objects.update(adopted_at=LONG_AGO, checksum="")

@@ -1,4 +1,4 @@
-"""When clips are removed by themselves: django-q2's own scheduler, and the task it calls."""
+"""The scheduled prune: django-q2's own scheduler, and the task that it calls."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def test_five_missed_days_lead_to_one_prune(schedule: Schedule) -> None:
 def test_two_clusters_start_one_nightly_prune(schedule: Schedule) -> None:
     Schedule.objects.update(next_run=timezone.now() - timedelta(days=5))
     start = threading.Barrier(2)
-    clusters = [threading.Thread(target=closing(lambda: (start.wait(), scheduler()))) for _ in range(2)]
+    clusters = [
+        threading.Thread(target=closing_connections(lambda: (start.wait(), scheduler()))) for _ in range(2)
+    ]
     for cluster in clusters:
         cluster.start()
     for cluster in clusters:
@@ -75,7 +77,7 @@ def test_two_clusters_start_one_nightly_prune(schedule: Schedule) -> None:
     assert queued() == ["ttscache.tasks.prune"]
 
 
-def closing(deed: Callable[[], object]) -> Callable[[], None]:
+def closing_connections(deed: Callable[[], object]) -> Callable[[], None]:
     def done() -> None:
         try:
             deed()
@@ -106,7 +108,7 @@ def test_the_nightly_prune_removes_stale_clips_and_reports_them() -> None:
 
 @pytest.fixture
 def short_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of two, and to list them takes all the time that a task has."""
+    """Batches of two clips; each task has time for one batch."""
     monkeypatch.setattr(pruning, "BATCH", 2)
     monkeypatch.setattr(tasks, "PRUNE_SECONDS", 0.0)
 
@@ -128,7 +130,7 @@ def test_clips_that_go_stale_during_a_prune_wait_for_the_next() -> None:
     stale_clips(3)
     tasks.prune()
     later = Clip.objects.record(speech("Later."), "question")
-    since = timezone.now() - timedelta(days=90)  # stale from now on, and not yet when the run began
+    since = timezone.now() - timedelta(days=90)  # now stale, but not yet when the run began
     Clip.objects.filter(pk=later.pk).update(last_accessed_at=since)
     for _ in range(2):
         tasks.prune(str(PruneRun.objects.get().pk))
@@ -211,8 +213,8 @@ def test_a_stopping_cluster_starts_no_prune(monkeypatch: pytest.MonkeyPatch) -> 
     assert not PruneRun.objects.exists()
 
 
-# --- what is tidied up after it ----------------------------------------------------------------------------
-def test_runs_pins_and_removals_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+# --- the clean-up of old rows ------------------------------------------------------------------------------
+def test_the_cleanup_deletes_old_runs_pins_and_invalidations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ttscache.maintenance.cleanup.BATCH", 1)
     stale_clips(2)
     for days, state in ((31, "done"), (29, "done"), (31, "paused")):
@@ -235,7 +237,7 @@ def test_runs_pins_and_removals_of_long_ago_are_forgotten(monkeypatch: pytest.Mo
     assert [pin.content_hash for pin in Pin.objects.all()] == ["held"]
 
 
-def test_plans_that_nobody_confirmed_within_a_day_are_tidied_away_and_no_running_prune_is() -> None:
+def test_the_cleanup_deletes_plans_that_nobody_confirmed_within_a_day_and_no_running_prune() -> None:
     stale_clips(2)
     plans = [pruning.plan_prune(pruning.find_stale(90), 90, name) for name in ("new", "old", "confirmed")]
     pruning.confirm_prune(plans[2].pk, "confirmed")

@@ -1,4 +1,4 @@
-"""prune on real tiers: it removes what its dry run listed, and never what anybody may want."""
+"""prune on real tiers: it removes the clips that its dry run listed, except those in use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LONG_AGO = timezone.now() - timedelta(days=DAYS + 1)
 
 
 def keep(words: str, *, asked_for_at: object = LONG_AGO) -> str:
-    """A clip in every tier; its hash."""
+    """Store a clip in every tier, and return its hash."""
     request = speech(words)
     Clip.objects.record(request, "question")
     kept = entry(request.content_hash)
@@ -67,7 +67,7 @@ def test_a_prune_dry_run_counts_and_writes_nothing() -> None:
 
 
 def everything() -> dict[str, list[Any]]:
-    """Every row of every table."""
+    """Return every row of every table."""
     return {
         model._meta.db_table: list(model._base_manager.order_by("pk").values()) for model in apps.get_models()
     }
@@ -150,14 +150,13 @@ def test_listing_stale_clips_takes_the_same_statements_for_any_number(
 ) -> None:
     for number in range(5):
         keep(f"Text {number}.")
-    with django_assert_max_num_queries(8):  # some of them ask which models retire
+    with django_assert_max_num_queries(8):  # some of them read which models retire
         assert len(find_stale(DAYS).content_hashes) == 5
 
 
-# --- a batch at a time ------------------------------------------------------------------------------------
+# --- batches ----------------------------------------------------------------------------------------------
 @pytest.fixture
-def pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches of two."""
+def batches_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning, "BATCH", 2)
 
 
@@ -172,7 +171,7 @@ def begun(clips: int) -> tuple[PruneRun, Iterator[list[str]]]:
     return run, run_prune(run, speech_cache())
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 def test_a_prune_killed_between_two_batches_leaves_no_half_clip_and_is_resumed() -> None:
     run, batches = begun(5)
     next(batches)
@@ -185,7 +184,7 @@ def test_a_prune_killed_between_two_batches_leaves_no_half_clip_and_is_resumed()
     assert rows() == (0, 0, 5)
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 def test_a_prune_that_overtakes_another_removes_each_clip_once() -> None:
     run, batches = begun(5)
     next(batches)
@@ -197,7 +196,7 @@ def test_a_prune_that_overtakes_another_removes_each_clip_once() -> None:
     assert rows() == (0, 0, 5)
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 def test_a_prune_interrupted_at_the_keyboard_is_not_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         keep(f"Text {number}.")
@@ -208,7 +207,7 @@ def test_a_prune_interrupted_at_the_keyboard_is_not_resumed(monkeypatch: pytest.
     assert pruning.abandoned_run() is None
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 def test_a_prune_stopped_by_staff_says_that_the_next_makes_a_new_list(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -223,11 +222,11 @@ def interrupted(_: float) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 def test_a_failed_batch_removes_none_of_its_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     _, batches = begun(5)
     next(batches)
-    monkeypatch.setattr(deletion_queue, "schedule_now", failing)  # the last step but two
+    monkeypatch.setattr(deletion_queue, "schedule_now", failing)  # the third step from the end
     with pytest.raises(DatabaseError):
         next(batches)
     assert rows() == (3, 3, 2)
@@ -238,7 +237,7 @@ def failing(*_: object) -> None:
     raise DatabaseError
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 def test_a_prune_can_be_stopped_between_two_batches() -> None:
     run, batches = begun(5)
     next(batches)
@@ -249,7 +248,7 @@ def test_a_prune_can_be_stopped_between_two_batches() -> None:
     assert not pruning.stop_prune(run)
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 def test_a_prune_stopped_before_its_first_batch_removes_nothing() -> None:
     run, batches = begun(3)
     pruning.stop_prune(run)
@@ -257,7 +256,7 @@ def test_a_prune_stopped_before_its_first_batch_removes_nothing() -> None:
     assert rows() == (3, 3, 0)
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 def test_a_prune_stopped_after_a_batch_removes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     run, batches = begun(5)
     monkeypatch.setattr(time, "sleep", lambda _: pruning.stop_prune(run))
@@ -266,7 +265,7 @@ def test_a_prune_stopped_after_a_batch_removes_no_more(monkeypatch: pytest.Monke
     assert (run.state, run.removed, rows()) == ("stopped", 2, (3, 3, 2))
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 @pytest.mark.parametrize(("days", "goes_on"), [(6, True), (8, False)], ids=["six", "eight"])
 def test_a_prune_begun_more_than_a_week_ago_is_abandoned(days: int, goes_on: bool) -> None:
     run, _ = begun(1)
@@ -284,14 +283,14 @@ def test_a_nightly_prune_renews_an_old_list_and_a_confirmed_one_keeps_its_list()
     assert (states[before.pk], states[by_ana.pk]) == ("failed", "running")
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 def test_two_workers_on_one_prune_take_different_batches() -> None:
     run, batches = begun(5)
     others = run_prune(run, speech_cache())
     assert [len(next(each)) for each in (batches, others, batches)] == [2, 2, 1]
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 def test_a_run_that_has_ended_keeps_no_list() -> None:
     for end in (list, next):
         run, batches = begun(5)
@@ -311,7 +310,7 @@ def test_freed_bytes_are_the_stored_bytes_after_compression() -> None:
     assert run.freed_bytes == 400
 
 
-@pytest.mark.usefixtures("pairs")
+@pytest.mark.usefixtures("batches_of_two")
 def test_a_prune_reports_what_it_removed() -> None:
     keep("Held.")
     Pin.objects.create(content_hash=speech("Held.").content_hash, reason="bank")

@@ -1,4 +1,4 @@
-"""Clips find their place again: by their pins, after an outage, and from one permanent tier to the other."""
+"""Clips move to their place: by their pins, after an outage, and between the permanent tiers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def store(emptied_bucket: str) -> Bucket:
 
 @pytest.fixture
 def cache(clips_bucket: str, store: Bucket, monkeypatch: pytest.MonkeyPatch) -> SpeechCache:
-    """This process's, new clips going to the bucket; with two clips on record."""
+    """The cache of this process, which stores new clips in the bucket. Two clips are on record."""
     store._down_until = 0.0
     monkeypatch.setattr("ttscache.tiers.bucket.Bucket", lambda _: store)
     for content_hash in (KEY, OTHER):
@@ -101,7 +101,7 @@ class TestPins:
         tasks.tend_clips()
         assert sides(s3, clips_bucket) == ["public"]
 
-        replace_pins({LIVE: set(), SYSTEM: set()})  # lately live: audible for a while
+        replace_pins({LIVE: set(), SYSTEM: set()})  # recently live clips stay audible for a while
         tasks.tend_clips()
         assert sides(s3, clips_bucket) == ["public"]
 
@@ -318,7 +318,7 @@ class TestMoving:
             self.move("storage")
 
         assert DatabaseTier().get(KEY) == entry()
-        assert PendingDeletion.objects.count() == relocation.ATTEMPTS  # and each goes in an hour
+        assert PendingDeletion.objects.count() == relocation.ATTEMPTS  # the sweep deletes each in an hour
 
     def test_a_move_without_a_bucket_names_the_settings(self) -> None:
         with pytest.raises(CommandError, match="AWS_STORAGE_BUCKET_NAME"):

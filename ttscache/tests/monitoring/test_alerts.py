@@ -1,4 +1,4 @@
-"""Each trouble is told of once when it begins and once when it is over, by a real mail server."""
+"""Each alert is mailed once when it begins and once when it ends, through a real mail server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPACE = "Space runs out"
 
 @pytest.fixture
 def mail(settings: Any) -> Iterator[MailServer]:
-    """Running, and known to the settings."""
+    """A running mail server that the settings name."""
     with MailServer() as server:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = HOST, server.port
@@ -39,7 +39,7 @@ def mail(settings: Any) -> Iterator[MailServer]:
 
 @pytest.fixture(autouse=True)
 def _ample_space(settings: Any) -> None:
-    """Whatever the disk of this machine looks like."""
+    """Storage never counts as full, whatever disk this machine has."""
     settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 10_000, "daily_budget_usd": 5.0}
 
 
@@ -102,7 +102,7 @@ def test_an_alert_is_mailed_once_when_it_begins_and_once_when_it_ends(what: str,
 class TestMissingClips:
     @pytest.fixture(autouse=True)
     def published(self) -> Clip:
-        """A clip of two that are published, and gone."""
+        """One of two published clips; its audio is missing."""
         missing = clip("Missing")
         for one in (missing, clip("There")):
             Pin.objects.create(content_hash=one.content_hash, reason=Pin.Reason.LIVE)
@@ -136,7 +136,7 @@ class TestMissingClips:
         assert subjects_after_a_look(mail) == [f"Resolved: {MISSING}"]
 
 
-class TestTheMail:
+class TestAlertMail:
     def test_alert_mail_goes_to_every_address_and_says_what_is_wrong(self, mail: MailServer) -> None:
         last_call("quota_used_up")
         tasks.look_for_trouble()
@@ -197,7 +197,7 @@ class TestHitRates:
     @pytest.mark.parametrize(
         ("kind", "hits", "misses", "is_told"),
         [
-            ("question", 45, 4, False),  # fewer than fifty say nothing
+            ("question", 45, 4, False),  # fewer than fifty requests raise no alert
             ("question", 95, 5, False),
             ("question", 94, 6, True),
             ("narrative", 95, 5, True),
@@ -248,6 +248,6 @@ def test_an_open_alert_shows_its_current_figures(mail: MailServer) -> None:
 
 
 def let_minutes_pass(minutes: int) -> None:
-    """For every alert that is there."""
+    """Move every alert back in time by this many minutes."""
     earlier = timedelta(minutes=minutes)
     Alert.objects.update(since=F("since") - earlier, due_at=F("due_at") - earlier)

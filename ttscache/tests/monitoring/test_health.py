@@ -1,4 +1,4 @@
-"""Asking whether the service is ready costs little, because anybody may ask at any time."""
+"""GET /readyz is cheap, because anybody may call it at any time."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def database_line() -> str:
 
 
 @pytest.fixture(autouse=True)
-def _as_in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def _new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "migrations", health.Migrations())
     health.problem_with_settings.cache_clear()
 
 
 @pytest.fixture
 def checked() -> Iterator[list[int]]:
-    """Grows by one whenever all system checks run."""
+    """A list that grows by one each time all system checks run."""
     runs: list[int] = []
 
     def count(**_: Any) -> list[checks.CheckMessage]:
@@ -47,7 +47,7 @@ def checked() -> Iterator[list[int]]:
 
 @pytest.fixture
 def pending_migration() -> str:
-    """The last one of our own, as if it had not been applied."""
+    """The last migration of ttscache, recorded as not applied."""
     recorder = MigrationRecorder(connection)
     name = max(name for app, name in recorder.applied_migrations() if app == "ttscache")
     recorder.record_unapplied("ttscache", name)

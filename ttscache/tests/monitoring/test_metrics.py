@@ -1,4 +1,4 @@
-"""GET /metrics in one process; that the figures are those of real requests is shown over HTTP."""
+"""GET /metrics in the test process. tests/test_metrics_over_http.py compares it with real requests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def caller() -> Client:
 
 
 def scraped(caller: Client) -> dict[str, dict[tuple[str, ...], float]]:
-    """By name, and the values of its labels in the order of their names."""
+    """Return the samples by name and by label values, in the order of the label names."""
     answer = caller.get("/metrics")
     assert answer.status_code == 200
     found: dict[str, dict[tuple[str, ...], float]] = {}
@@ -182,7 +182,7 @@ class TestGauges:
         assert {"embedded", project["version"]} <= set(labels)
 
 
-class TestTheAnswer:
+class TestResponse:
     def test_metrics_answer_in_openmetrics_when_asked(self, caller: Client) -> None:
         asked("memory", 0, 3)
         paid("ok", 1)

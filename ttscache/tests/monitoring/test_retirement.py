@@ -1,4 +1,4 @@
-"""Operators and staff learn that a model is about to be switched off."""
+"""Operators and staff are told that a model will be switched off."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _ends_on_that_day(settings: Any) -> None:
 
 
 def dashboard(user: Any) -> str:
-    """As it is without figures of an earlier look, which a thread would refresh."""
+    """Return the dashboard without cached figures, which a thread would refresh."""
     django_cache.clear()
     client = Client()
     client.force_login(user)
@@ -120,13 +120,15 @@ class TestStaffPages:
         needs = page[page.index("tile-needs") :].partition("</section>")[0]
         assert needs.count("The provider switches off tts-1-hd") == 1
 
-    def test_staff_who_see_no_figures_are_told_as_well(self, clock: SetClock) -> None:
+    def test_staff_who_see_no_figures_are_told_of_a_retiring_model(self, clock: SetClock) -> None:
         clock.set(DAY - timedelta(days=5))
         page = text_of(staff_with("view_clip").get(INDEX))
         assert "The provider switches off tts-1-hd" in page
         assert "data-model" not in page
 
-    def test_a_switch_that_is_stuck_needs_somebody(self, admin_user: Any, clock: SetClock) -> None:
+    def test_needs_you_lists_a_switch_that_is_stuck_before_the_model_retires(
+        self, admin_user: Any, clock: SetClock
+    ) -> None:
         clock.set(DAY - timedelta(days=200))
         Rendition.objects.create(
             listener_voice="nova",

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.any_database
 
 
 class NoVoice(FakeVoice):
-    """Speaks no model at all."""
+    """A voice that can speak no model."""
 
     def can_speak(self, request: object) -> bool:
         return False
@@ -28,7 +28,7 @@ def test_the_model_of_a_request_decides_who_speaks() -> None:
     assert [call.model for call in fake.calls] == ["tts-1-hd"]
 
 
-def test_the_first_provider_answers_questions_about_all() -> None:
+def test_name_streaming_and_health_of_several_providers_are_those_of_the_first() -> None:
     both = ProviderByModel([FakeVoice(is_streaming=True), EmbeddedProvider()])
 
     assert (both.name, both.streams(speech()), both.is_well()) == ("fake", True, True)

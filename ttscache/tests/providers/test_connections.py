@@ -1,4 +1,4 @@
-"""Connections to the provider are kept: a handshake costs a listener as much as some calls' first byte."""
+"""Connections to the provider are reused: a handshake can take as long as the first byte of a call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ttscache.errors import ConnectionClosed, ProviderTimeout, ProviderUnavailab
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.providers import openai
+from ttscache.providers.connection import trusted_certificates
 from ttscache.providers.openai import OpenAIProvider
 from ttscache.speech import SpeechRequest
 
@@ -33,9 +33,9 @@ TEXT = "Where did it begin?"
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TLSSpeechServer]:
     with TLSSpeechServer(tmp_path) as server:
         monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
-        openai._certificates.cache_clear()
+        trusted_certificates.cache_clear()
         yield server
-    openai._certificates.cache_clear()
+    trusted_certificates.cache_clear()
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def make(voice: OpenAIProvider, ledger: Ledger) -> bytes:
 def test_a_clip_is_made_though_the_server_hangs_up_on_a_kept_connection(
     server: TLSSpeechServer, voice: OpenAIProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that closes the connection while the next request is on its way."""
+    """The server closes the connection while the next request is under way."""
     pauses: list[float] = []
     monkeypatch.setattr("ttscache.generation.synthesizer.time.sleep", pauses.append)
     hear(voice)
@@ -98,7 +98,7 @@ def test_a_clip_is_made_though_the_server_hangs_up_on_a_kept_connection(
 
 
 def test_no_call_is_repeated_without_the_ledger(server: TLSSpeechServer, voice: OpenAIProvider) -> None:
-    """A provider may charge for a call of which nobody saw the answer, so the caller decides and books."""
+    """A provider may charge for a call whose answer was lost, so the caller decides and records each call."""
     hear(voice)
     server.behave(fault="hang_up")
     with pytest.raises(ConnectionClosed):

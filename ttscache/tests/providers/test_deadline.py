@@ -1,4 +1,4 @@
-"""A deadline shuts the socket of its own call, and never that of the next one."""
+"""A deadline shuts the socket of its own call and never the socket of the next call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.any_database
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Ours, and that of the provider."""
+    """Two connected sockets: our end and the provider's."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.settimeout(5)
@@ -65,5 +65,5 @@ def test_a_call_that_has_ended_leaves_its_socket_to_the_next(
         deadline.connected(pair[0])
     threading.Event().wait(0.1)
     assert not deadline.is_over and is_open(pair[1])
-    deadline._cut()  # as by a timer that went off in that moment
+    deadline._cut()  # the timer fires in this moment
     assert not deadline.is_over and is_open(pair[1])

@@ -1,4 +1,4 @@
-"""The embedded voice: thirteen voices, every format, and text that no voice should choke on."""
+"""The embedded voice: thirteen voices, every audio format, and difficult texts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def seconds(pcm: bytes) -> float:
 
 
 def pitch_hz(pcm: bytes) -> float:
-    """Median fundamental of the voiced stretches, by autocorrelation between 70 and 400 Hz."""
+    """Return the median fundamental of the voiced stretches, by autocorrelation between 70 and 400 Hz."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float64)
     width, pitches = RATE * 60 // 1000, []
     for start in range(0, len(samples) - width, width // 2):
@@ -108,7 +108,7 @@ class TestSpeaking:
             )
         assert list(map(len, clips)) == [len(spoken(voice=voice)) for voice in voices]
 
-    def test_sentences_are_set_apart_by_quiet(self) -> None:
+    def test_the_embedded_voice_pauses_between_sentences(self) -> None:
         samples = np.frombuffer(spoken("It was late. We went home."), "<i2").astype(np.float64)
         blocks = samples[: len(samples) // 240 * 240].reshape(-1, 240)  # 10 ms each
         is_quiet = np.sqrt((blocks**2).mean(axis=1)) < 200

@@ -1,4 +1,4 @@
-"""The provider against a real HTTP server that speaks the protocol, its faults included."""
+"""The OpenAI provider against a real HTTP server that speaks the protocol, including its faults."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_model_that_the_server_does_not_know_is_named_as_retired(openai: OpenA
         {},
     ],
 )
-def test_a_refusal_that_is_not_about_the_words_is_not_held_against_them(body: dict[str, object]) -> None:
+def test_a_refusal_for_another_reason_is_not_about_the_text(body: dict[str, object]) -> None:
     assert not is_about_the_text(body)
 
 
@@ -124,7 +124,7 @@ def test_a_refusal_that_is_not_about_the_words_is_not_held_against_them(body: di
         },
     ],
 )
-def test_a_refusal_of_the_words_is_known_as_one(body: dict[str, object]) -> None:
+def test_a_refusal_of_the_words_is_about_the_text(body: dict[str, object]) -> None:
     assert is_about_the_text(body)
 
 

@@ -1,4 +1,4 @@
-"""The voice of the Realtime API against a real WebSocket server that speaks the protocol, faults included."""
+"""The Realtime voice against a real WebSocket server that speaks the protocol, including its faults."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_the_message_is_the_text_and_the_instructions_say_how_to_read_it(openai:
 
 
 def test_numbers_may_be_written_either_way(openai: OpenAIServer) -> None:
-    """The stand-in says what it is given, so the text is the one to change here."""
+    """The stand-in repeats the text it gets, so the test changes the text and not the transcript."""
     assert voice(openai).speak(request("It was nineteen forty-four.")).transcript
 
 
@@ -291,7 +291,7 @@ def test_texts_of_more_than_a_few_sentences_are_parts() -> None:
     assert all(len(part.text) <= PART_CHARACTERS and part.text.endswith("life.") for part in parts)
 
 
-def test_the_name_of_the_model_decides_the_road() -> None:
+def test_the_name_of_the_model_decides_whether_it_uses_the_realtime_api() -> None:
     assert is_realtime("gpt-realtime-2.1-mini") and is_realtime("gpt-realtime")
     assert not is_realtime("tts-1-hd") and not is_realtime("gpt-4o-mini-tts")
 
@@ -308,14 +308,14 @@ def test_the_realtime_address_follows_the_http_address(base: str, address: str) 
     assert websocket_url(base) == address
 
 
-# Of each, one call in twenty.
+# Each fault hits one call in twenty.
 FAULTS = ("reword", "contract", "silence", "break_off", "failed", "content_filter", "no_transcript", 429)
 
 
 def test_many_realtime_calls_cost_the_billed_amount_and_none_is_kept_reworded(
     openai: OpenAIServer,
 ) -> None:
-    """Silence is left to the examination of the clip, which every provider's clips pass."""
+    """Silent clips are found later, when the clip is examined."""
     dice = random.Random(11)
     texts = [f"I am number {number} of the stories that I tell." for number in range(200)]
     for number in range(len(texts)):

@@ -1,4 +1,4 @@
-"""Services that differ from OpenAI: each kind as a real HTTP server, and refusals in the words of many."""
+"""Services that differ from OpenAI: a real HTTP server of each kind, and error messages of many vendors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ttscache.speech import SpeechRequest
 TEXT = "What place from your childhood comes to mind?"
 LONG = " ".join(f"This is sentence {number} about a long and winding life." for number in range(10, 40))
 MP3 = b"\xff\xf3\x64\xc4\x00\x00\x00\x00"  # a frame header of MPEG-2, layer III
-QUIET = b"\xff\xff\x00\x00\xff\xff\x01\x00"  # samples that begin like a frame and are none
+QUIET = b"\xff\xff\x00\x00\xff\xff\x01\x00"  # samples that look like the start of an MP3 frame
 NOISE = random.Random(1).randbytes(10_000)
 PROFILES = ("no_speed", "limit_500", "pcm_only", "always_pcm", "raw_pcm", "short_wav")
 MODEL = "my-model"
@@ -52,7 +52,7 @@ def servers() -> Iterator[dict[str, OpenAIServer]]:
 
 @pytest.fixture
 def vendor(servers: dict[str, OpenAIServer], request: pytest.FixtureRequest) -> OpenAIServer:
-    """The service of the kind that the test is marked with."""
+    """A server of the kind that the test's mark names."""
     server = servers[request.param]
     server.reset()
     return server
@@ -75,7 +75,7 @@ def hear(voice: OpenAIProvider, speech: SpeechRequest) -> bytes:
 
 
 def synthesized(server: OpenAIServer, speech: SpeechRequest) -> bytes:
-    """By the synthesizer, which cuts, checks and books."""
+    """Return the clip that the synthesizer makes of the text with this server."""
     synthesizer = Synthesizer(voice_at(server), free_ledger())
     return synthesizer.synthesize(GenerationJob(speech, "narrative"), Recording(lambda _: entry())).audio
 
@@ -223,7 +223,7 @@ class TestRefusals:
     )
 
     @pytest.mark.parametrize("body", TOO_LONG)
-    def test_a_text_that_is_too_long_is_cut_in_half(self, body: dict[str, object]) -> None:
+    def test_a_refusal_as_too_long_halves_the_length_limit_of_a_vendor(self, body: dict[str, object]) -> None:
         vendor, speech = Vendor(), asked("x" * 4_000)
         assert isinstance(vendor.refusal(body, 400, speech, "mp3"), InputTooLong)
         assert vendor.most_characters(MODEL) == 2_000
@@ -237,7 +237,7 @@ class TestRefusals:
             "input exceeds the limit of 500 chars",
         ],
     )
-    def test_the_number_that_a_refusal_names_is_believed(self, message: str) -> None:
+    def test_a_limit_named_in_a_refusal_becomes_the_length_limit_of_the_vendor(self, message: str) -> None:
         vendor = Vendor()
         vendor.refusal({"message": message}, 422, asked("x" * 4_000), "mp3")
         assert vendor.most_characters(MODEL) == 500
@@ -259,7 +259,7 @@ class TestRefusals:
         assert vendor.refusal(body, status, asked("x" * 4_000), "mp3") is None
         assert vendor.most_characters(MODEL) == MOST_CHARACTERS
 
-    def test_words_of_the_text_say_nothing_about_its_length(self) -> None:
+    def test_a_refusal_that_quotes_the_text_is_not_read_as_too_long(self) -> None:
         text = "The road was too long for us, and the response_format of my speech was odd. " * 3
         body: dict[str, object] = {"detail": [{"loc": ["body", "input"], "msg": "declined", "input": text}]}
         assert Vendor().refusal(body, 422, asked(text), "mp3") is None
@@ -274,7 +274,7 @@ class TestRefusals:
 
 @pytest.mark.any_database
 @of_kind("limit_500")
-def test_a_refused_text_is_still_a_refused_text(vendor: OpenAIServer) -> None:
+def test_a_text_that_a_vendor_refuses_raises_text_refused(vendor: OpenAIServer) -> None:
     vendor.behave(fault=400)
     with pytest.raises(TextRefused):
         hear(voice_at(vendor), asked())

@@ -1,6 +1,6 @@
-"""Forty days before a model is switched off to ten days after: what staff see, what the model is asked.
+"""The days from forty before a model is switched off to ten after: pages, mails, answers and calls.
 
-The clock is the test's. A real mail server gets the mails; the stand-in of the provider lists the date.
+The test sets the clock. A real mail server gets the mails; the stand-in for the provider lists the date.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ OLD = "Nobody has asked for this for a hundred days."
 
 @dataclass
 class Diary:
-    """The observations of each day, by the number of days before the last."""
+    """The observations of each day, by the number of days left."""
 
     mails: dict[int, list[str]] = field(default_factory=dict)
     pages: dict[int, str] = field(default_factory=dict)
@@ -74,7 +74,7 @@ def _site(openai: OpenAIServer, settings: Any) -> Iterator[None]:
         "openai_api_key": "sk-test",
         "openai_base_url": openai.base_url,
         "daily_budget_usd": 100.0,
-        "storage_limit_bytes": 10**12,  # whatever the disk of this machine looks like
+        "storage_limit_bytes": 10**12,  # never full, whatever disk this machine has
     }
     openai.shut_down_on({MODEL: DAY.isoformat()})
     django_cache.clear()
@@ -88,7 +88,7 @@ def caller() -> Client:
 
 
 def answer_to(response: Any) -> str:
-    """The code of an error, or "sound"."""
+    """Return the error code of a response, or "sound"."""
     if response.status_code == 200:
         return "sound" if body_of(response) else "nothing"
     assert "Retry-After" not in response
@@ -102,8 +102,8 @@ def new_text() -> str:
     return f"Nobody has asked for these words before, number {next(_numbers)}."
 
 
-def a_day_goes_by(diary: Diary, left: int, mail: MailServer) -> None:
-    """Each task that a schedule starts runs more than once."""
+def run_daily_tasks(diary: Diary, left: int, mail: MailServer) -> None:
+    """Run each scheduled task twice, because a schedule may start it more than once."""
     mailed = len(mail.received)
     for _ in range(2):
         tasks.look_at_models_daily()
@@ -125,8 +125,8 @@ def keep_old_clip(model: str) -> None:
     Clip.objects.filter(content_hash=request.content_hash).update(last_accessed_at=asked_for)
 
 
-def listeners_come(diary: Diary, left: int, openai: OpenAIServer, caller: Client) -> None:
-    """They ask for new clips and for an old one; the schedule wants another one made ahead."""
+def request_clips(diary: Diary, left: int, openai: OpenAIServer, caller: Client) -> None:
+    """Listeners request two new clips and an old one, and the schedule starts a run with another new clip."""
     called = len(openai.calls())
     asked = [say(caller, text) for text in (KEPT, new_text(), new_text())]
     diary.answers[left] = [answer_to(response) for response in asked]
@@ -135,8 +135,8 @@ def listeners_come(diary: Diary, left: int, openai: OpenAIServer, caller: Client
     diary.calls[left] = len(openai.calls()) - called
 
 
-def look_around(diary: Diary, left: int, staff: Client, caller: Client) -> None:
-    django_cache.clear()  # or a thread would refresh figures that are a day old
+def open_pages(diary: Diary, left: int, staff: Client, caller: Client) -> None:
+    django_cache.clear()  # otherwise a thread would refresh the day-old figures
     diary.pages[left] = text_of(staff.get(INDEX))
     diary.ready[left] = Client().get("/readyz").content.decode()
     diary.metrics[left] = caller.get("/metrics").content.decode()
@@ -151,18 +151,18 @@ def diary(clock: SetClock, mail: MailServer, openai: OpenAIServer, caller: Clien
         left = (DAY - day).days
         if left == 0:
             openai.behave(fault=410)
-        a_day_goes_by(diary, left, mail)
+        run_daily_tasks(diary, left, mail)
         if left in (40, 1) or left <= 0:
-            listeners_come(diary, left, openai, caller)
+            request_clips(diary, left, openai, caller)
         if left in (40, 30, 14, 1, 0, -10):
             staff = Client()
             staff.force_login(admin_user)
-            look_around(diary, left, staff, caller)
+            open_pages(diary, left, staff, caller)
     return diary
 
 
 def test_a_retiring_model_from_forty_days_before_to_ten_days_after(diary: Diary, mail: MailServer) -> None:
-    # Each mail goes out once, on its day.
+    # Each mail is sent once, on its day.
     told = [(left, subject) for left, subjects in diary.mails.items() for subject in subjects]
     assert told == [(left, TOLD) for left in (30, 14, 7, 1, 0)]
     bodies = [message.get_content() for message in mail.received]
@@ -172,14 +172,14 @@ def test_a_retiring_model_from_forty_days_before_to_ten_days_after(diary: Diary,
     assert "has switched off tts-1-hd, which speaks nova and onyx, on 6 January 2027." in bodies[4]
     assert Alert.objects.get().over_at is None
 
-    # A model that is switched off gets one speech call in all; before that each new text gets one.
+    # A retired model gets one speech call in all; before that each new text takes one.
     assert (diary.calls[40], diary.calls[1]) == (3, 2)
     assert sum(calls for left, calls in diary.calls.items() if left <= 0) == 1
     assert diary.answers[40] == ["sound", "sound", "sound"]
     after = {tuple(answers) for left, answers in diary.answers.items() if left <= 0}
     assert after == {("sound", "model_retired", "model_retired")}
     assert {left for left, is_started in diary.runs.items() if is_started} == {40, 1}
-    # What staff and operators see.
+    # The pages show this to staff and operators.
     assert figure(diary.pages[40], "days-left") == "40"
     assert figure(diary.pages[1], "days-left") == "1"
     assert "Before that day, make the clips you may still need in this voice" in diary.pages[40]
@@ -229,7 +229,7 @@ def test_a_model_that_goes_without_notice_is_told_of_once(
     assert "without notice" in mail.received[0].get_content()
 
 
-def test_the_chat_model_is_watched_by_itself(clock: SetClock, mail: MailServer, settings: Any) -> None:
+def test_the_chat_model_has_an_alert_of_its_own(clock: SetClock, mail: MailServer, settings: Any) -> None:
     settings.TTSCACHE = {
         **settings.TTSCACHE,
         "model_shutdown": {CHAT: DAY + timedelta(days=8), MODEL: DAY + timedelta(days=365)},

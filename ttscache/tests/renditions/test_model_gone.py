@@ -1,4 +1,4 @@
-"""A model that the provider has switched off is no outage: one call finds out, and what was made plays on."""
+"""A retired model is no outage: one call discovers it, and existing clips still play."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def caller() -> Client:
 
 
 def outcomes() -> dict[str, tuple[int, int]]:
-    """Calls and their price, by how they ended."""
+    """Return the calls and their price by outcome."""
     speech_cache().ledger.flush()
     return {row.outcome: (row.calls, row.cost_microusd) for row in Spending.objects.all()}
 
@@ -79,7 +79,7 @@ class TestOverHttp:
         address = f"/api/audio/{request_for(TEXTS[0], 'nova').content_hash}.mp3"
         assert body_of(say(caller, TEXTS[0])) == body_of(caller.get(address)) == made
 
-    def test_a_clip_on_record_without_audio_answers_the_same(
+    def test_a_clip_without_audio_answers_that_its_model_is_retired(
         self, openai: OpenAIServer, caller: Client
     ) -> None:
         clip = Clip.objects.record(request_for(TEXTS[0], "nova"), "question")

@@ -1,4 +1,4 @@
-"""How long a model is still there, from three sources; and a model that the provider refuses as gone."""
+"""The last day of a model, from three sources, and a model that the provider refuses as retired."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
 
 @pytest.fixture
 def use(settings: Any) -> Any:
-    """Changes settings of the speech cache, as a restart with another environment would."""
+    """A function that changes settings of the speech cache, as a restart would."""
 
     def change(**given: object) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, **given}
@@ -86,7 +86,7 @@ class TestDates:
         assert shutdown_date("tts-1-hd") == DAY
 
     def test_models_that_are_not_in_use_have_their_dates_as_well(self, openai: OpenAIServer) -> None:
-        """Clips of an earlier rendition are not to be lost either."""
+        """Clips of earlier renditions need protection too."""
         openai.shut_down_on({"gpt-4o-mini-tts": "2027-01-06"})
         look_at_models()
         assert shutdown_date("gpt-4o-mini-tts") == DAY
@@ -136,7 +136,7 @@ class TestDays:
             (DAY + timedelta(days=9), 0, True, False),
         ],
     )
-    def test_days_are_counted_until_the_first_without_it(
+    def test_days_left_are_counted_until_the_first_day_without_the_model(
         self, clock: SetClock, today: date, left: int, retired: bool, soon: bool
     ) -> None:
         clock.set(today)
@@ -157,7 +157,7 @@ class TestDays:
         assert retires_soon("tts-1-hd", days=20)
         assert not retires_soon("tts-1-hd", days=19)
 
-    def test_a_rendition_can_be_made_until_then_and_while_its_provider_has_a_key(
+    def test_a_rendition_can_be_made_before_its_last_day_and_while_its_provider_has_a_key(
         self, clock: SetClock, use: Any
     ) -> None:
         spec = conf().rendition("nova")
@@ -221,7 +221,7 @@ class TestSentences:
         assert after.advice.startswith("Reflections come from the bank")
 
 
-class TestWatched:
+class TestWatchedModels:
     def test_the_voices_and_the_chat_model_are_watched(self) -> None:
         assert {(each.model, each.voices, each.is_chat) for each in watched_models()} == {
             ("tts-1-hd", ("nova", "onyx"), False),
@@ -245,7 +245,7 @@ class TestWatched:
         assert has_waited_long(pending) is is_long
 
 
-class TestGone:
+class TestRetiredModels:
     def test_a_model_is_offered_until_it_is_noted_as_gone(self) -> None:
         require_offered("tts-1-hd")
         note_gone("tts-1-hd")
@@ -298,14 +298,16 @@ class TestGone:
         look_at_models()
         require_offered("tts-1-hd")
 
-    def test_a_list_without_the_model_allows_no_calls(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_model_list_without_the_model_allows_no_calls(self, monkeypatch: pytest.MonkeyPatch) -> None:
         note_gone("tts-1-hd")
         monkeypatch.setattr(retirement, "models_offered", lambda **_: {"another": None})
         look_at_models()
         with pytest.raises(ModelRetired):
             require_offered("tts-1-hd")
 
-    def test_a_refusal_while_the_list_is_read_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_model_refused_while_the_model_list_is_read_stays_retired(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def refused_meanwhile(**_: object) -> dict[str, None]:
             note_gone("tts-1-hd")
             return {"tts-1-hd": None}
@@ -319,7 +321,7 @@ class TestGone:
 class TestDailyLook:
     @pytest.fixture
     def looks(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-        """Grows with each look at the list."""
+        """A list that grows with each look at the model list."""
         made: list[int] = []
 
         def counted(**how: Any) -> Any:

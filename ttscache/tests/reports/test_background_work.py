@@ -1,4 +1,4 @@
-"""The queue, and how the voice service behaves."""
+"""The report on the queue and on the voice service."""
 
 from __future__ import annotations
 
@@ -10,16 +10,7 @@ from django.utils import timezone
 
 from harness.report_rows import clip_with, usual
 from ttscache.conf import conf
-from ttscache.models import (
-    Alert,
-    Clip,
-    LastProviderOutcome,
-    Pin,
-    Spending,
-    Usage,
-    WarmItem,
-    WarmRun,
-)
+from ttscache.models import Alert, Clip, LastProviderOutcome, Pin, Spending, Usage, WarmItem, WarmRun
 from ttscache.renditions.current import request_for
 from ttscache.reports import background_work
 from ttscache.reports.hit_rates import request_figures
@@ -30,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.mark.django_db
-class TestWork:
+class TestBackgroundWork:
     def test_the_queue_says_what_waits_and_since_when(self):
         run = WarmRun.objects.create(
             scope="life-review, nova", created_at=timezone.now() - timedelta(seconds=40)
@@ -52,7 +43,7 @@ class TestWork:
         assert queue.oldest_seconds == pytest.approx(40, abs=30)
         assert queue.eta_seconds == pytest.approx(2 * 0.75 / conf().warm_concurrency)
 
-    def test_errors_of_the_voice_service_are_told_by_class(self):
+    def test_errors_of_the_voice_service_are_counted_by_class(self):
         for outcome, calls in {"ok": 6, "key_refused": 1, "provider_timeout": 2, "broken": 1}.items():
             Spending.objects.create(hour=timezone.now(), outcome=outcome, calls=calls)
         found = background_work.provider(usual())
@@ -70,7 +61,7 @@ class TestWork:
         found = report(Scope.from_query({"voice": chosen}))
         assert found.voices == [*conf().listener_voices, "alloy", *also]
 
-    def test_a_missing_published_clip_and_a_refused_key_need_somebody(self):
+    def test_needs_you_lists_a_refused_key_and_a_missing_published_clip(self):
         clip = clip_with("Not made")
         Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
         LastProviderOutcome.objects.create(outcome="key_refused", at=timezone.now())
@@ -81,7 +72,7 @@ class TestWork:
             "1 published clip is not made",
         ]
 
-    def test_an_open_alert_needs_somebody_once(self):
+    def test_needs_you_lists_an_open_alert_once(self):
         now = timezone.now()
         clip = clip_with("Not made")
         Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
@@ -94,14 +85,14 @@ class TestWork:
         ("latest", "trouble"),
         [("ok", ""), ("text_refused", ""), ("provider_busy", "Busy"), ("broken", "Other"), (None, "")],
     )
-    def test_the_service_is_as_the_last_call_found_it(self, latest, trouble):
+    def test_the_last_call_decides_the_state_of_the_voice_service(self, latest, trouble):
         now = timezone.now()
         before = {"ok": now - 2 * DAY, "key_refused": now - DAY} if latest else {}
         for outcome, at in (before | ({latest: now} if latest else {})).items():
             LastProviderOutcome.objects.create(outcome=outcome, at=at)
         assert background_work.provider(usual()).trouble == trouble
 
-    def test_an_old_last_success_is_still_known(self):
+    def test_the_last_success_of_the_voice_service_is_shown_at_any_age(self):
         long_ago = timezone.now() - 40 * DAY
         LastProviderOutcome.objects.create(outcome="ok", at=long_ago)
         assert background_work.provider(usual()).last_ok == long_ago

@@ -1,4 +1,4 @@
-"""Slow reports are computed now and then: the slower, the more rarely."""
+"""Reports are cached: the slower a report, the longer it is kept."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _empty_cache() -> None:
 
 @pytest.fixture
 def find_slowly(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Any]:
-    """Has "known" found, in so many seconds."""
+    """A function that computes the report "known" in this many seconds."""
 
     def find(seconds: float) -> Any:
         moments = iter([10.0, 10.0 + seconds])
@@ -48,7 +48,7 @@ def find_slowly(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Any]:
 
 @pytest.fixture
 def go_forward(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
-    """Moves the clock on."""
+    """A function that moves the clock forward."""
     real: Callable[[], datetime] = timezone.now
 
     def go(ahead: timedelta) -> None:
@@ -59,7 +59,7 @@ def go_forward(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The threads that would look anew."""
+    """The threads that would refresh the report."""
     begun: list[Any] = []
 
     def start(thread: Any) -> None:
@@ -118,12 +118,12 @@ def test_reports_are_computed_each_time_while_the_cache_is_down(settings: Any) -
 
 
 # --- after an upgrade --------------------------------------------------------------------------------------
-# As Django's database cache stores it.
+# The format of Django's database cache.
 PICKLE_OF_A_CLASS_THAT_IS_GONE = b64encode(b"cttscache.vanished\nNotAskedFor\n.").decode()
 
 
 def make_unreadable() -> None:
-    """Every value that the cache has."""
+    """Replace every cached value by one that cannot be unpickled."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE django_cache SET value = %s", [PICKLE_OF_A_CLASS_THAT_IS_GONE])
 

@@ -1,4 +1,4 @@
-"""The numbers of a report beside a ledger of the test's own."""
+"""The numbers of the report on requests equal those that the test computes itself."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PRICES = {"tts-1": 15, "tts-1-hd": 30}
 
 @pytest.fixture(scope="class")
 def recorded(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[Request]]:
-    """Through the real ledger, at their times; hours of long ago put together as every night."""
+    """Record 5,000 requests in the real ledger, and roll up old hours as every night."""
     chance, clock = random.Random(5_000), [0.0]
     ledger = Ledger(lambda asked: asked.characters * PRICES[asked.model] / 1e6, clock=lambda: clock[0])
     with django_db_blocker.unblock():
@@ -65,7 +65,7 @@ def recorded(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[Req
 
 
 def _record(chance: random.Random, clock: list[float], ledger: Ledger) -> list[Request]:
-    """One request, and the call it took if it was a miss; half of them in the last week."""
+    """Record one request, and its call if it is a miss; half of the requests are in the last week."""
     age = chance.choice([7, 7, 400]) * DAY * chance.random()
     at, kind = NOW - age, chance.choice(ContentType.values)
     voice, outcome, model = chance.choice(VOICES), chance.choice(OUTCOMES), chance.choice(list(PRICES))
@@ -117,7 +117,7 @@ class TestFiveThousandRequests:
             assert kind.rate.percent == pytest.approx(rate_of(of_kind, view))
 
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
-    def test_money_is_that_of_the_ledger(self, recorded, name, voice, view):
+    def test_money_in_the_report_is_that_of_the_ledger(self, recorded, name, voice, view):
         scope = look(name, voice, view)
         found = money(scope, request_figures(scope).list_price_microusd)
         spent = sum(each.microusd for each in chosen(recorded, name, voice, calls=True))
@@ -127,8 +127,8 @@ class TestFiveThousandRequests:
         assert found.saved_percent == pytest.approx(100 * (without - spent) / without)
 
     @pytest.mark.parametrize(("name", "view"), list(product(BEGINS, VIEWS)))
-    def test_every_step_is_that_of_the_ledger(self, recorded, name, view):
-        """Days of long ago are kept as days, so they are weighed as days."""
+    def test_every_step_of_the_report_is_that_of_the_ledger(self, recorded, name, view):
+        """The ranges end at whole days, because the rollup keeps old requests by day."""
         scope = look(name, "", view)
         for kind in request_figures(scope).kinds:
             for begin, step in zip(scope.steps, kind.steps, strict=True):
@@ -139,7 +139,7 @@ class TestFiveThousandRequests:
                 assert step.percent == pytest.approx(rate_of(mine, view))
 
     @pytest.mark.parametrize(("name", "voice", "view"), EVERY_LOOK)
-    def test_sources_are_those_of_the_ledger(self, recorded, name, voice, view):
+    def test_sources_in_the_report_are_those_of_the_ledger(self, recorded, name, voice, view):
         mine = chosen(recorded, name, voice)
         for source in request_figures(look(name, voice, view)).sources:
             of_source = [each for each in mine if each.outcome == source.outcome]
@@ -159,7 +159,7 @@ class TestFiveThousandRequests:
                 assert found.is_at_least == (real > 30_000)
                 assert bucket_of(found.ms) == bucket_of(min(real, 30_000))
 
-    def test_the_change_is_since_the_range_before(self, recorded):
+    def test_the_change_of_a_hit_rate_is_since_the_range_before(self, recorded):
         found = request_figures(look("7d", "nova", "requests"))
         begin = BEGINS["7d"]
         before = [each for each in recorded if begin - 7 * DAY <= each.at < begin and not each.is_call]
@@ -171,7 +171,7 @@ class TestFiveThousandRequests:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("days_ago", "is_told"), [(8, False), (13, True), (40, True)])
-def test_a_change_is_told_once_counting_goes_back_to_the_beginning_of_the_range_before(days_ago, is_told):
+def test_a_change_is_shown_only_if_counts_cover_the_whole_range_before(days_ago, is_told):
     cache.clear()
     for hour in (NOW, BEGINS["7d"] - DAY, NOW - days_ago * DAY):
         figures = {"content_type": "question", "voice": "nova", "outcome": "memory", "requests": 30}

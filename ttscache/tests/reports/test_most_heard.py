@@ -1,4 +1,4 @@
-"""The reflections that are heard most."""
+"""The report on the most heard reflections."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ import pytest
 from django.utils import timezone
 
 from harness.report_rows import sound, usual
-from ttscache.models import (
-    Clip,
-    DailyRequests,
-)
+from ttscache.models import Clip, DailyRequests
 from ttscache.renditions.current import request_for
 from ttscache.reports import storage
 from ttscache.reports.most_heard import MostHeard, most_heard
@@ -21,7 +18,7 @@ DAY = timedelta(days=1)
 
 
 def heard_of(text: str, *plays: int, voice: str = "nova", **fields: Any) -> Clip:
-    """A reflection fit for others, played so often today, yesterday and so on."""
+    """Return a shareable reflection with these numbers of plays today, yesterday and so on."""
     request = request_for(text, voice)
     clip = Clip.objects.record(request, "analysis")
     Clip.objects.filter(pk=clip.pk).update(**{"is_shareable": True, **fields})
@@ -51,7 +48,7 @@ class TestMostHeard:
         ]
         assert [(each.voice, each.is_made) for each in rows[0].voices] == [("nova", False), ("onyx", True)]
 
-    def test_plays_are_those_of_the_days_of_the_range(self):
+    def test_plays_are_counted_over_the_days_of_the_range(self):
         heard_of("Often, long ago.", 0, 0, 0, 0, 0, 0, 0, 50)
         heard_of("Often, now.", 0, 0, 0, 0, 0, 0, 3)
         assert [row.clip.content_text for row in heard_lately(range="7d").rows] == ["Often, now."]

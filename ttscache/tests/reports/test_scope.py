@@ -1,4 +1,4 @@
-"""Ranges of whole hours or days, from the parameters of a page."""
+"""A page's parameters choose a range of whole hours or days."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coverage, bytes at rest and how they grow, and clips that nobody ever heard."""
+"""The report on coverage, stored bytes and their growth, and clips that were never heard."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.mark.django_db
-class TestHoldings:
-    def test_coverage_is_of_what_is_published(self):
+class TestStorageReport:
+    def test_coverage_counts_only_published_clips(self):
         for number, fields in enumerate([sound(), {}, sound()]):
             clip = clip_with(f"Text {number}", **fields)
             reason = Pin.Reason.DRAFT if number == 2 else Pin.Reason.LIVE
@@ -43,20 +43,20 @@ class TestHoldings:
         assert (covered.ready, covered.total) == (1, 1)
         assert storage.published_clip_rows().count() == 1
 
-    def test_a_clip_that_is_published_twice_is_covered_once(self):
+    def test_coverage_counts_a_clip_that_is_published_twice_once(self):
         clip = clip_with("In the bank and in a journey.", **sound())
         for reason in (Pin.Reason.LIVE, Pin.Reason.SYSTEM, Pin.Reason.BANK):
             Pin.objects.create(content_hash=clip.content_hash, reason=reason)
         assert storage.published_coverage(usual()).total == 1
 
-    def test_coverage_of_one_voice_is_of_its_clips(self):
+    def test_coverage_of_one_voice_counts_only_its_clips(self):
         for voice, fields in (("nova", sound()), ("onyx", {})):
             clip = clip_with("Text", voice, **fields)
             Pin.objects.create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
         covered = storage.published_coverage(usual(voice="nova"))
         assert (covered.ready, covered.total, covered.tone) == (1, 1, "good")
 
-    def test_storage_is_bytes_at_rest_by_kind(self):
+    def test_stored_bytes_are_counted_by_kind(self):
         clip_with("One", **sound(size=300))
         clip_with("Two", voice="onyx", **sound(size=500))
         clip_with("Three", kind="analysis", **sound(size=100))
@@ -64,7 +64,7 @@ class TestHoldings:
         assert storage.storage(usual()).bytes_by_kind == {"question": 800, "analysis": 100}
         assert storage.storage(usual(voice="nova")).bytes_by_kind == {"question": 300, "analysis": 100}
 
-    def test_days_left_come_from_two_weeks_of_growth(self, settings):
+    def test_days_of_storage_left_follow_two_weeks_of_growth(self, settings):
         settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 30_000}
         clip_with("Old", **sound(20, size=2_000))
         clip_with("New", **sound(1, size=28_000))
@@ -77,7 +77,7 @@ class TestHoldings:
         clip_with("New", **sound(1, size=9_000))
         assert storage.storage(usual()).is_nearly_full
 
-    def test_the_room_that_is_left_is_that_of_all_voices(self, settings):
+    def test_days_of_storage_left_count_all_voices(self, settings):
         settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 30_000}
         clip_with("New", **sound(1, size=14_000))
         clip_with("New", "onyx", **sound(1, size=14_000))

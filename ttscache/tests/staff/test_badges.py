@@ -1,4 +1,4 @@
-"""How a clip stands, as a badge."""
+"""The badge of a clip shows its state."""
 
 from __future__ import annotations
 

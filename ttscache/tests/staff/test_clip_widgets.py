@@ -1,4 +1,4 @@
-"""Lengths of clips in words."""
+"""Clip lengths as staff read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prices and clips in words."""
+"""Prices and clips as staff read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the dashboard writes its numbers."""
+"""Number formats of the dashboard."""
 
 from __future__ import annotations
 

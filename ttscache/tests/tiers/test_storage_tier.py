@@ -1,4 +1,4 @@
-"""The tier in a bucket, on a real object store: the contract of every tier, and what is special about it."""
+"""The storage tier on a real object store: the contract of every tier, and tests of its own."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _records() -> None:
 
 @pytest.fixture(scope="module")
 def store(emptied_bucket: str) -> Bucket:
-    """One for all tests: to set up its client takes longer than most of them."""
+    """One bucket for all tests, because setting up its client takes longer than most tests."""
     return Bucket(emptied_bucket)
 
 
@@ -74,7 +74,7 @@ def head(s3: S3Server, bucket: str, name: str | None) -> dict[str, str]:
 
 
 class TestContract(TierContract):
-    """On the tier of this file."""
+    """The tier contract, on the storage tier."""
 
 
 class TestObjects:
@@ -138,7 +138,7 @@ class TestObjects:
         publish(KEY)
         assert tier.get(KEY).is_published  # type: ignore[union-attr]
 
-    def test_a_folder_of_the_bucket_may_be_its_place(
+    def test_the_tier_can_keep_its_objects_in_a_folder_of_the_bucket(
         self, tier: StorageTier, s3: S3Server, clips_bucket: str, settings: Any
     ) -> None:
         settings.AWS_LOCATION = "life/review/"
@@ -147,10 +147,10 @@ class TestObjects:
         assert list(s3.objects(clips_bucket)) == [f"life/review/{record().audio_file_path}"]
         assert (tier.get(KEY), list(tier.entries())) == (entry(), [(KEY, 5)])
 
-    def test_a_clip_without_a_record_cannot_be_kept(self, tier: StorageTier) -> None:
+    def test_the_storage_tier_cannot_keep_a_clip_without_a_record(self, tier: StorageTier) -> None:
         with pytest.raises(TierError, match="without a record"):
             tier.put(entry("a" * 32))
-        assert PendingDeletion.objects.count() == 1  # and goes in an hour
+        assert PendingDeletion.objects.count() == 1  # the sweep deletes it in an hour
 
 
 class TestCompression:
@@ -242,7 +242,7 @@ class TestDamage:
         name = record().audio_file_path
         s3.lose(clips_bucket)
         assert tier.get(KEY) is None
-        s3.client.put_object(Bucket=clips_bucket, Key=name, Body=b"sound")  # from a backup
+        s3.client.put_object(Bucket=clips_bucket, Key=name, Body=b"sound")  # restored from a backup
         tier.sweep()
 
         assert list(s3.objects(clips_bucket)) == [name]
@@ -300,28 +300,30 @@ class TestDamage:
 
 class TestMarker:
     @pytest.fixture
-    def elsewhere(self, tier: StorageTier, settings: Any) -> StorageTier:
-        """A process that was started with a wrong setting."""
+    def misplaced_tier(self, tier: StorageTier, settings: Any) -> StorageTier:
+        """The tier of a process that was started with a wrong folder."""
         tier.put(entry())
         publish(KEY)
         settings.AWS_LOCATION = "staging"
         return StorageTier(tier.bucket, "gzip", has_cdn=True)
 
-    def test_a_wrong_folder_forgets_nothing(self, elsewhere: StorageTier, settings: Any) -> None:
+    def test_a_wrong_folder_forgets_nothing(self, misplaced_tier: StorageTier, settings: Any) -> None:
         for attempt in (
-            lambda: elsewhere.get(KEY),
-            lambda: elsewhere.settle(record()),
-            lambda: elsewhere.put(entry(OTHER)),
-            elsewhere.check,
+            lambda: misplaced_tier.get(KEY),
+            lambda: misplaced_tier.settle(record()),
+            lambda: misplaced_tier.put(entry(OTHER)),
+            misplaced_tier.check,
         ):
             with pytest.raises(TierError, match="mark_bucket"):
                 attempt()
         settings.AWS_LOCATION = ""
 
-        assert elsewhere.get(KEY).audio == b"sound"  # type: ignore[union-attr]
+        assert misplaced_tier.get(KEY).audio == b"sound"  # type: ignore[union-attr]
 
-    def test_with_a_wrong_folder_new_clips_are_kept_in_the_database(self, elsewhere: StorageTier) -> None:
-        chain = TierChain(local=[], permanent=elsewhere, elsewhere=[DatabaseTier()])
+    def test_with_a_wrong_folder_new_clips_are_kept_in_the_database(
+        self, misplaced_tier: StorageTier
+    ) -> None:
+        chain = TierChain(local=[], permanent=misplaced_tier, elsewhere=[DatabaseTier()])
         assert chain.store_permanently(entry(OTHER))
 
         found = chain.find_permanent(OTHER)
@@ -400,7 +402,7 @@ class TestSides:
     def test_a_move_that_was_cut_off_is_taken_up(
         self, tier: StorageTier, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """At any of its three steps: the copy, the record, the removal."""
+        """A move can be cut off at each of its three steps: the copy, the record, the removal."""
         tier.put(entry())
         publish(KEY)
         for step in ("ttscache.tiers.bucket.Bucket.copy", "ttscache.tiers.storage.mark_moved"):
@@ -426,7 +428,7 @@ class TestSides:
         assert tier.get(KEY).audio == b"sound"  # type: ignore[union-attr]
 
 
-class TestLeftovers:
+class TestPendingDeletions:
     def test_a_killed_upload_leaves_nothing_for_ever(
         self, tier: StorageTier, s3: S3Server, clips_bucket: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -436,7 +438,7 @@ class TestLeftovers:
             tier.put(entry(sound=b"newer"))
 
         assert tier.get(KEY).audio == b"old"  # type: ignore[union-attr]
-        assert (tier.sweep(), len(s3.objects(clips_bucket))) == (0, 2)  # it may be under way still
+        assert (tier.sweep(), len(s3.objects(clips_bucket))) == (0, 2)  # the upload may still be under way
         PendingDeletion.objects.update(remove_after=timezone.now())
         assert (tier.sweep(), len(s3.objects(clips_bucket))) == (1, 1)
 

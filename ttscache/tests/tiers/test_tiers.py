@@ -1,4 +1,4 @@
-"""The contract of every tier, and what is special about each."""
+"""The contract of every tier, and tests of each tier."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class TestFileTier(LocalTierContract):
 
     @staticmethod
     def filled(tmp_path: Path, kept: str, clips: str = "dcba") -> set[str]:
-        """The clips that remain, oldest first, when one more needs room; another process writes them."""
+        """Return the clips that remain once another process stored these (oldest first) and one more."""
         FileTier(tmp_path, 30_000).set_kept(frozenset(letter * 32 for letter in kept))
         tier = FileTier(tmp_path, 30_000)
         for age, letter in enumerate(clips):
@@ -204,7 +204,7 @@ class TestDatabaseTier(TierContract):
             )
         return DatabaseTier()
 
-    def test_a_clip_without_a_record_cannot_be_kept(self) -> None:
+    def test_the_database_tier_cannot_keep_a_clip_without_a_record(self) -> None:
         with pytest.raises(TierError, match="without a record"):
             DatabaseTier().put(entry())
 

@@ -1,4 +1,4 @@
-"""Last takes: which clips they are, and that none is missing once they were made."""
+"""Last takes: the choice of clips, and that none is missing once they were made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BANK, SHARED, PRIVATE = "Of the bank.", "Those mornings stayed.", "So your mothe
 
 
 class TextsAbove(Hooks):
-    """An app above with a question and a reflection of a bank, which one voice says otherwise."""
+    """Hooks of an app with a question and a bank reflection that one voice pronounces differently."""
 
     def texts_to_keep(self) -> Iterable[ClipSpec]:
         for voice in conf().listener_voices:
@@ -37,7 +37,7 @@ class TextsAbove(Hooks):
 
 @pytest.fixture(autouse=True)
 def voice(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVoice]:
-    """OpenAI by the settings, a fake one in truth; 40 days before its model is switched off."""
+    """A fake voice in place of OpenAI, 40 days before its model is switched off."""
     settings.TTSCACHE = {
         **settings.TTSCACHE,
         "provider": "openai",
@@ -67,7 +67,7 @@ def said(clips: Iterable[Clip]) -> set[tuple[str, str]]:
 def test_last_takes_are_all_texts_and_shareable_reflections_in_every_listener_voice() -> None:
     reflection(SHARED, is_shareable=True)
     reflection(PRIVATE)
-    reflection(BANK, is_shareable=True)  # known from the bank, which says it in its own way in each voice
+    reflection(BANK, is_shareable=True)  # the bank has it too, with its own pronunciation in each voice
     assert said(find_last_takes().planned.clips) == {
         ("Where did it begin?", "nova"),
         ("Where did it begin?", "onyx"),

@@ -1,4 +1,4 @@
-"""Clips that were made before anybody asked for them: known as such in every tier, and counted."""
+"""Clips made before anybody requested them are marked in every tier, and their hits are counted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def make_ahead() -> None:
 
 
 def flags(cache: SpeechCache) -> set[bool]:
-    """The marks of each tier and of the record."""
+    """Return the mark "made ahead" in each tier and on the record."""
     found = [tier.get(HASH) for tier in cache.tiers.all]
     assert all(found)
     return {each.made_ahead for each in found if each} | {Clip.objects.get().made_ahead}
@@ -63,9 +63,9 @@ def play() -> None:
 
 
 def usage() -> dict[str, tuple[int, int]]:
-    """Requests and hits on what was made ahead, by outcome."""
+    """Return the requests and the hits on clips made ahead, by outcome."""
     speech_cache().ledger.flush()
-    by_outcome = Usage.objects.order_by().values_list("outcome")  # a slow one stands in a row of its own
+    by_outcome = Usage.objects.order_by().values_list("outcome")  # a slow request has a row of its own
     rows = by_outcome.annotate(Sum("requests"), Sum("warmed_hits"))
     return {outcome: (requests, warmed) for outcome, requests, warmed in rows}
 
@@ -111,7 +111,7 @@ def test_a_listener_who_joins_a_warm_recording_is_a_miss_and_the_clip_stays_made
     assert flags(cache) == {True}
 
 
-def test_a_published_hit_on_it_is_counted_without_a_query(
+def test_a_published_hit_on_a_clip_made_ahead_is_counted_without_a_query(
     cache: SpeechCache, django_assert_num_queries: Any
 ) -> None:
     published()
@@ -123,7 +123,7 @@ def test_a_published_hit_on_it_is_counted_without_a_query(
     assert usage() == {"memory": (2, 2)}
 
 
-def test_a_text_that_is_posted_is_counted_as_well(cache: SpeechCache, settings: Any) -> None:
+def test_a_posted_text_whose_clip_was_made_ahead_is_counted(cache: SpeechCache, settings: Any) -> None:
     settings.TTSCACHE = {
         **settings.TTSCACHE,
         "allow_anonymous_text": True,
@@ -137,7 +137,7 @@ def test_a_text_that_is_posted_is_counted_as_well(cache: SpeechCache, settings: 
     assert usage() == {"memory": (1, 1)}
 
 
-def test_a_hit_on_what_a_listener_had_made_is_a_hit_like_any_other(cache: SpeechCache) -> None:
+def test_a_hit_on_a_clip_that_a_listener_had_made_does_not_count_as_made_ahead(cache: SpeechCache) -> None:
     published()
     cache.generate(GenerationJob(speech(), "question")).recording.result()
     cache.finish_recordings(5)
@@ -179,7 +179,7 @@ class TestNeverPlayed:
         assert cache_stats()["by_content_type"]["question"]["warmed_hits"] == 1
 
 
-def test_a_clip_that_check_cache_puts_back_is_still_known(cache: SpeechCache) -> None:
+def test_a_clip_that_check_cache_puts_back_is_still_made_ahead(cache: SpeechCache) -> None:
     make_ahead()
     ClipFile.objects.all().delete()
     call_command("check_cache", "--fix", stdout=StringIO())
@@ -188,7 +188,7 @@ def test_a_clip_that_check_cache_puts_back_is_still_known(cache: SpeechCache) ->
     assert flags(cache) == {True}
 
 
-def test_a_clip_that_is_moved_to_the_bucket_is_still_known(clips_bucket: str, voice: FakeVoice) -> None:
+def test_a_clip_that_is_moved_to_the_bucket_is_still_made_ahead(clips_bucket: str, voice: FakeVoice) -> None:
     cache = wiring.speech_cache()
     Clip.objects.record(speech(), "question")
     DatabaseTier().put(entry(HASH, made_ahead=True))
@@ -198,7 +198,7 @@ def test_a_clip_that_is_moved_to_the_bucket_is_still_known(clips_bucket: str, vo
     assert cache.tiers.permanent.get(HASH).made_ahead  # type: ignore[union-attr]
 
 
-def test_an_item_that_found_its_clip_there_changes_nothing(cache: SpeechCache) -> None:
+def test_a_warm_item_whose_clip_already_exists_does_not_mark_it_as_made_ahead(cache: SpeechCache) -> None:
     Clip.objects.record(speech(), "question")
     run = warming.start_run("everything", [ClipSpec(speech(), "question")])
     cache.tiers.permanent.put(entry(HASH))

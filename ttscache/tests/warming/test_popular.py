@@ -42,7 +42,7 @@ PRIVATE = "Rosa was the one you trusted."
 
 @pytest.fixture(autouse=True)
 def _house_rendition(settings: Any) -> None:
-    """The texts that the voice of these tests speaks."""
+    """The settings name the rendition that the fake voice speaks."""
     settings.TTSCACHE = {
         **settings.TTSCACHE,
         "provider": "openai",
@@ -91,12 +91,12 @@ def hashes(*texts: str) -> set[str]:
     return {house(text, voice).content_hash for text in texts for voice in ("nova", "onyx")}
 
 
-def night() -> None:
+def run_nightly_task() -> None:
     tasks.make_popular_reflections()
     worker.work(seconds=20)
 
 
-class TestMostAskedFor:
+class TestFindingPopularReflections:
     def test_popular_reflections_are_ranked_by_requests(self) -> None:
         for voice in ("nova", "onyx", "sage", "echo", "fable"):
             asked_for(house(MORNINGS, voice), 2)
@@ -143,11 +143,11 @@ class TestMostAskedFor:
             most_requested()
 
 
-class TestANight:
+class TestNightlyRun:
     def test_popular_reflections_are_made_once_in_every_listener_voice(self, voice: FakeVoice) -> None:
         asked_for(house(MORNINGS), 3)
         asked_for(house(HARBOUR, "onyx"), 2)
-        night()
+        run_nightly_task()
 
         assert sorted((call.text, call.voice) for call in voice.calls) == sorted(
             (text, speaker) for text in (MORNINGS, HARBOUR) for speaker in ("nova", "onyx")
@@ -158,14 +158,14 @@ class TestANight:
 
     def test_a_second_nightly_run_pays_nothing(self, voice: FakeVoice) -> None:
         asked_for(house(MORNINGS), 3)
-        night()
-        night()
+        run_nightly_task()
+        run_nightly_task()
 
         assert len(voice.calls) == 2
         assert WarmRun.objects.count() == 1
 
     def test_no_nightly_run_starts_without_popular_reflections(self) -> None:
-        night()
+        run_nightly_task()
 
         assert not WarmRun.objects.exists()
 
@@ -177,7 +177,7 @@ class TestANight:
         assert (run.scope, run.requested_by) == ("popular reflections", "schedule")
         assert set(run.items.values_list("lane", flat=True)) == {2}
 
-    def test_every_voice_is_fit_for_others_before_it_is_spoken(self, voice: FakeVoice) -> None:
+    def test_the_nightly_run_marks_clips_as_shareable_before_they_are_made(self, voice: FakeVoice) -> None:
         asked_for(house(MORNINGS), 3)
         asked_for(house(MORNINGS, "onyx"), 1, kind=ContentType.NARRATIVE, is_shareable=False)
         make_popular()
@@ -191,38 +191,38 @@ class TestANight:
         asked_for(house(PRIVATE), 100, is_shareable=False)
         asked_for(house(MORNINGS), 1)
         before = Clip.objects.filter(content_text=PRIVATE).values().get()
-        night()
+        run_nightly_task()
 
         assert Clip.objects.filter(content_text=PRIVATE).values().get() == before
         assert not WarmItem.objects.filter(clip__content_text=PRIVATE).exists()
         assert held() == hashes(MORNINGS)
         assert PRIVATE not in caplog.text + str([call.text for call in voice.calls])
 
-    def test_a_persons_own_words_stay_what_they_are_even_where_they_are_the_same(
+    def test_a_persons_own_words_stay_private_even_if_a_popular_reflection_has_equal_words(
         self, voice: FakeVoice
     ) -> None:
         asked_for(house(MORNINGS), 3)
         own = house(MORNINGS, "onyx")
         asked_for(own, 1, kind=ContentType.RESPONSE, is_shareable=False)
-        night()
+        run_nightly_task()
 
         assert [call.voice for call in voice.calls] == ["nova"]
         assert not Clip.objects.get(content_hash=own.content_hash).is_shareable
 
     def test_exactly_the_popular_reflections_are_pinned(self) -> None:
         asked_for(house(MORNINGS), 3)
-        night()
+        run_nightly_task()
         assert held() == hashes(MORNINGS)
         DailyRequests.objects.update(day=timezone.now().date() - timedelta(days=31))
         asked_for(house(HARBOUR), 2)
-        night()
+        run_nightly_task()
 
         assert held() == hashes(HARBOUR)
         assert not Pin.objects.exclude(reason=Pin.Reason.FREQUENT).exists()
 
     def test_a_popular_reflection_is_no_more_public_than_before(self) -> None:
         asked_for(house(MORNINGS), 3)
-        night()
+        run_nightly_task()
         content_hash = house(MORNINGS).content_hash
         assert access_to(content_hash) is Access.AUDIBLE
         Clip.objects.update(is_shareable=False)
@@ -241,8 +241,8 @@ class TestANight:
         assert datetime.now(UTC) < schedule.next_run <= datetime.now(UTC) + timedelta(days=1)
 
 
-class TestAtHand:
-    """On a second host, whose own files are few."""
+class TestFetchingPopularClips:
+    """A second host, which has few files, fetches popular clips."""
 
     @pytest.fixture
     def tier(self, tmp_path: Path) -> FileTier:

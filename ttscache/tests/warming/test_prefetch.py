@@ -26,7 +26,7 @@ StartPrefetcher = Callable[[Callable[[str], Sequence[ClipSpec]]], Prefetcher]
 
 
 class Listening:
-    """Notes what was asked for; `may_go_on` holds its predictor up."""
+    """A predictor that notes its requests and waits until `may_go_on` is set."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -44,7 +44,7 @@ class Listening:
 
 @pytest.fixture
 def start_prefetcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartPrefetcher]:
-    """The one of this process, with another idea of what follows."""
+    """A function that starts the prefetcher of this process with another predictor."""
 
     def start(what_follows: Callable[[str], Sequence[ClipSpec]]) -> Prefetcher:
         following = Hooks()
@@ -65,8 +65,8 @@ def listening(start_prefetcher: StartPrefetcher) -> Listening:
     return listening
 
 
-def heard_before(listening: Listening, content_hash: str = "f" * 32) -> list[str]:
-    """All that was heard before this, which is asked for last."""
+def requests_before(listening: Listening, content_hash: str = "f" * 32) -> list[str]:
+    """Request a last prediction, and return all requests before it."""
     prefetch.note_request(content_hash)
     wait_until(lambda: content_hash in listening.heard, "the last one to be heard")
     return listening.heard[:-1]
@@ -86,7 +86,7 @@ def test_a_predicted_clip_that_is_scheduled_changes_its_lane(start_prefetcher: S
     run = warming.start_run("everything", NEXT)
     start_prefetcher(lambda _: NEXT[:1])
     prefetch.note_request(KEY)
-    wait_until(lambda: run.items.filter(lane=Lane.PREFETCH).exists(), "one to be hurried")
+    wait_until(lambda: run.items.filter(lane=Lane.PREFETCH).exists(), "a clip in the prefetch lane")
 
     assert list(run.items.values_list("lane", flat=True)) == [Lane.PREFETCH, Lane.SCHEDULED]
     assert WarmRun.objects.get() == run
@@ -99,7 +99,7 @@ def test_a_prediction_writes_nothing_when_all_clips_exist(start_prefetcher: Star
     listening = Listening()
     start_prefetcher(lambda content_hash: [*listening(content_hash), *NEXT])
     prefetch.note_request(KEY)
-    heard_before(listening)
+    requests_before(listening)
     prefetch.stop_prefetching()
 
     assert not WarmRun.objects.exists()
@@ -109,7 +109,7 @@ def test_a_prediction_is_made_at_most_once_a_minute_for_a_clip(listening: Listen
     for _ in range(20):
         prefetch.note_request(KEY)
 
-    assert heard_before(listening) == [KEY]
+    assert requests_before(listening) == [KEY]
 
 
 def test_asking_for_a_prediction_makes_no_query_and_does_not_wait(
@@ -143,7 +143,7 @@ def test_an_error_ends_only_its_own_prediction(listening: Listening, error: Exce
     listening.errors = [error]
     prefetch.note_request(KEY)
 
-    assert heard_before(listening) == [KEY]
+    assert requests_before(listening) == [KEY]
 
 
 def test_predictions_log_nothing_while_the_database_is_away(
@@ -151,7 +151,7 @@ def test_predictions_log_nothing_while_the_database_is_away(
 ) -> None:
     listening.errors = [OperationalError("gone")]
     prefetch.note_request(KEY)
-    heard_before(listening)
+    requests_before(listening)
 
     assert caplog.records == []
 
@@ -165,8 +165,8 @@ def test_no_prediction_thread_runs_when_prediction_is_off(settings: Any) -> None
 
 class TestRequests:
     @pytest.fixture
-    def there(self) -> str:
-        """A published clip that every tier has."""
+    def published_hash(self) -> str:
+        """The hash of a published clip that every tier has."""
         content_hash = speech().content_hash
         Clip.objects.record(speech(), "question")
         Pin.objects.create(content_hash=content_hash, reason=Pin.Reason.LIVE)
@@ -184,16 +184,16 @@ class TestRequests:
             ("get", {"Range": "bytes=-999999"}, True),
             ("head", {}, False),
         ],
-        ids=["whole", "from the start", "probe", "later part", "more than there is", "head"],
+        ids=["whole", "from the start", "probe", "later part", "beyond the end", "head"],
     )
     def test_a_counted_request_asks_for_a_prediction(
-        self, listening: Listening, there: str, method: str, headers: dict[str, str], is_noted: bool
+        self, listening: Listening, published_hash: str, method: str, headers: dict[str, str], is_noted: bool
     ) -> None:
-        getattr(Client(), method)(f"/api/audio/{there}.mp3", headers=headers)
+        getattr(Client(), method)(f"/api/audio/{published_hash}.mp3", headers=headers)
 
-        assert heard_before(listening) == [there] * is_noted
+        assert requests_before(listening) == [published_hash] * is_noted
 
-    def test_more_than_there_is_of_a_clip_that_is_not_made_yet_is_noted_once_it_is(
+    def test_a_range_request_for_a_clip_not_yet_made_asks_for_a_prediction_once_it_is_made(
         self, listening: Listening
     ) -> None:
         clip = Clip.objects.record(request_for("Where did you grow up?", "nova"), "question")
@@ -201,24 +201,24 @@ class TestRequests:
         path = f"/api/audio/{clip.content_hash}.mp3"
         assert Client().get(path, headers={"Range": "bytes=-9999999"}).status_code == 206
 
-        assert heard_before(listening) == [clip.content_hash]
+        assert requests_before(listening) == [clip.content_hash]
 
     def test_a_published_hit_with_prediction_makes_no_query(
-        self, listening: Listening, there: str, django_assert_num_queries: Any
+        self, listening: Listening, published_hash: str, django_assert_num_queries: Any
     ) -> None:
         with django_assert_num_queries(0):
-            assert Client().get(f"/api/audio/{there}.mp3").status_code == 200
+            assert Client().get(f"/api/audio/{published_hash}.mp3").status_code == 200
 
-        assert heard_before(listening) == [there]
+        assert requests_before(listening) == [published_hash]
 
     def test_a_private_clip_asks_for_no_prediction(self, listening: Listening) -> None:
         Clip.objects.record(speech(), "question")
         assert Client().get(f"/api/audio/{speech().content_hash}.mp3").status_code == 404
 
-        assert heard_before(listening) == []
+        assert requests_before(listening) == []
 
     @pytest.mark.parametrize(("kind", "is_noted"), [("question", True), ("response", False)])
-    def test_a_text_that_is_posted_is_noted_by_its_key_and_a_persons_own_words_never(
+    def test_a_posted_text_asks_for_a_prediction_unless_it_is_a_persons_own_words(
         self, listening: Listening, settings: Any, kind: str, is_noted: bool
     ) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, "allow_anonymous_text": True}
@@ -227,4 +227,4 @@ class TestRequests:
         assert answer.status_code == 200
         assert answer.getvalue()
 
-        assert len(heard_before(listening)) == is_noted
+        assert len(requests_before(listening)) == is_noted

@@ -1,4 +1,4 @@
-"""A clip that is made again: the old one plays until the new one is kept, and nobody pays twice."""
+"""Remaking a clip: the old one plays until the new one is stored, and nothing is paid twice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OLD, NEW = spoken(REQUEST), hum(2, level=4_000)
 
 @pytest.fixture(autouse=True)
 def voice() -> Iterator[FakeVoice]:
-    """A voice that has spoken the clip once and would now speak it differently."""
+    """A voice that has spoken the clip once and would speak it differently now."""
     voice = FakeVoice()
     speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
     speech_cache().generate(GenerationJob(REQUEST, "question")).recording.result()
@@ -44,7 +44,7 @@ def voice() -> Iterator[FakeVoice]:
 
 
 class WatchedLeases(Leases):
-    """Tells when somebody has looked who holds one."""
+    """Leases that signal when somebody has looked up the holder."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(seconds)
@@ -69,7 +69,7 @@ def heard() -> bytes:
     return found.entry.audio
 
 
-def the_item() -> tuple[str, str]:
+def item_state_and_reason() -> tuple[str, str]:
     item = WarmItem.objects.get()
     return item.state, item.reason
 
@@ -103,7 +103,7 @@ def test_a_failed_remake_leaves_the_old_clip(voice) -> None:
 
 
 def test_a_remake_that_no_tier_stores_leaves_the_old_clip(monkeypatch) -> None:
-    monkeypatch.setattr(speech_cache().tiers, "permanents", ())  # none of them takes it
+    monkeypatch.setattr(speech_cache().tiers, "permanents", ())  # no permanent tier stores it
     assert make_again().state == WarmRun.State.FAILED
     assert heard() == OLD
 
@@ -112,7 +112,7 @@ def test_a_remake_drops_the_copies_of_other_processes() -> None:
     elsewhere = speech_cache()
     copies = LocalCopies(elsewhere)
     copies.forget_removed()
-    forget()  # this one is another process now
+    forget()  # from here on this stands for another process
     speech_cache().generator.synthesizer = elsewhere.synthesizer
     make_again()
     assert elsewhere.find(REQUEST.content_hash).entry.audio == OLD  # type: ignore[union-attr]
@@ -136,7 +136,7 @@ def test_a_late_copy_of_the_old_clip_is_dropped_after_a_remake() -> None:
 def test_a_remade_clip_has_its_own_object_name(clips_bucket) -> None:
     speech_cache().generator.synthesizer = Synthesizer(FakeVoice(), speech_cache().ledger)
     make_again()
-    first = Clip.objects.get()  # it has moved there
+    first = Clip.objects.get()  # stored in the bucket
     make_again()
     assert (heard(), Clip.objects.get().stored_in) == (OLD, "storage")
     assert Clip.objects.get().audio_file_path != first.audio_file_path
@@ -148,18 +148,18 @@ def test_an_item_whose_maker_died_after_the_clip_was_kept_is_not_paid_twice(voic
     run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed")
     WarmRun.objects.update(state=WarmRun.State.RUNNING)
     worker.work(seconds=20)
-    assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.SKIPPED)
+    assert (len(voice.calls), item_state_and_reason()[0]) == (1, WarmItem.State.SKIPPED)
 
 
 def test_a_remake_whose_worker_died_early_is_made_by_the_next(voice) -> None:
     run = remaking.start_remake("again", remaking.plan_remakes(WANTED))
     run.items.update(state=WarmItem.State.MAKING, owner="a process that was killed", attempts=1)
     worker.work(seconds=20)
-    assert (len(voice.calls), the_item()[0]) == (1, WarmItem.State.DONE)
+    assert (len(voice.calls), item_state_and_reason()[0]) == (1, WarmItem.State.DONE)
 
 
 def test_two_requests_for_one_remake_pay_once(voice) -> None:
-    planned = remaking.plan_remakes(WANTED)  # both have seen the same page
+    planned = remaking.plan_remakes(WANTED)  # both colleagues have opened the page with this plan
     for requested_by in ("ana", "ben"):
         remaking.start_remake(f"again, {requested_by}", planned, requested_by=requested_by)
     worker.work(seconds=20)
@@ -208,7 +208,7 @@ def test_a_failed_remake_can_be_tried_again(voice) -> None:
     assert run.state == WarmRun.State.FAILED
     warming.retry_failed(run)
     worker.work(seconds=20)
-    assert (heard(), the_item()[0]) == (NEW, WarmItem.State.DONE)
+    assert (heard(), item_state_and_reason()[0]) == (NEW, WarmItem.State.DONE)
 
 
 def test_a_remake_with_equal_bytes_changes_nothing(voice) -> None:
@@ -266,7 +266,7 @@ def test_a_queued_remake_of_a_retired_model_fails_without_a_call_and_keeps_the_o
     worker.work(seconds=20)
     run.refresh_from_db()
     assert run.state == WarmRun.State.FAILED
-    assert the_item() == ("failed", worker.MODEL_RETIRED)
+    assert item_state_and_reason() == ("failed", worker.MODEL_RETIRED)
     assert (heard(), voice.calls) == (OLD, [])
 
 

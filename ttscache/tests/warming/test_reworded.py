@@ -65,7 +65,7 @@ def test_the_words_are_still_shown_when_a_scheduled_run_finds_that_the_clip_wait
     assert len(voice.calls) == 3, "it was not paid for again"
 
 
-def test_staff_who_ask_have_it_tried_again(voice: FakeVoice) -> None:
+def test_a_reworded_text_is_tried_again_when_staff_ask(voice: FakeVoice) -> None:
     run = failed_item("question").run
     warming.retry_failed(run)
     worker.work(seconds=20)

@@ -1,4 +1,4 @@
-"""A run's life: paused, let go on, given up, tried again; and whose turn it is."""
+"""Warm runs are paused, resumed, cancelled and retried, and their lanes set the order."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ STAFF, BUDGET = WarmRun.Pause.STAFF, WarmRun.Pause.BUDGET
 
 @pytest.fixture(autouse=True)
 def voice(settings: Any) -> Iterator[FakeVoice]:
-    settings.TTSCACHE = {**settings.TTSCACHE, "warm_concurrency": 1}  # one after another, so in order
+    settings.TTSCACHE = {
+        **settings.TTSCACHE,
+        "warm_concurrency": 1,
+    }  # one clip after another, so the order is fixed
     voice = FakeVoice()
     speech_cache().generator.synthesizer = Synthesizer(voice, speech_cache().ledger)
     yield voice
@@ -50,7 +53,7 @@ def run() -> WarmRun:
 
 
 def made(voice: FakeVoice) -> list[str]:
-    """The words, in the order of the calls: one, two, three, four."""
+    """Return the distinctive word of each text, in the order of the calls."""
     return [call.text.rstrip(".").split()[-1] for call in voice.calls]
 
 
@@ -66,7 +69,7 @@ def finished(run: WarmRun) -> WarmRun:
 
 @contextmanager
 def under_way(voice: FakeVoice) -> Iterator[None]:
-    """While the first clip is in the making; afterwards it is made, and whatever may follow it."""
+    """Run the block while the first clip is being made; then finish it and the clips that may follow."""
 
     def work() -> None:
         try:
@@ -283,7 +286,7 @@ class TestLanes:
 
 class TestProgress:
     def at_work_for(self, run: WarmRun, seconds: float, **since: float) -> None:
-        """Two clips made in that time, two left."""
+        """Make the run look as if two clips took this time and two are left."""
         now = timezone.now()
         WarmRun.objects.filter(pk=run.pk).update(
             state=WarmRun.State.RUNNING,

@@ -115,7 +115,7 @@ def test_a_clip_that_cannot_be_made_fails_its_item_with_a_reason_and_not_the_oth
     assert run.items.get(state="failed").reason == TextRefused.sentence
 
 
-def test_progress_is_told_in_the_words_of_the_contract() -> None:
+def test_the_progress_of_a_run_has_the_fields_of_the_contract() -> None:
     run = warming.start_run("here", WANTED)
     before = progress_of(run)
     after = progress_of(finished(run))
@@ -135,7 +135,7 @@ def workers_enqueued() -> int:
     return sum(task.task["func"] == "ttscache.tasks.make_queued_clips" for task in OrmQ.objects.all())
 
 
-def test_the_heartbeat_takes_up_what_was_cut_off_and_calls_for_hands_only_then() -> None:
+def test_the_heartbeat_enqueues_workers_only_for_interrupted_items() -> None:
     tasks.heartbeat()
     assert workers_enqueued() == 0
     warming.start_run("here", WANTED)

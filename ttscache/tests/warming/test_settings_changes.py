@@ -1,4 +1,4 @@
-"""Settings that change, at one host or at several, and what becomes of the renditions."""
+"""A change of settings, on one host or on several, changes the renditions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def texts() -> Iterator[OneText]:
 
 @pytest.fixture
 def start(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Host:
-    """A host starts with these settings."""
+    """A function that starts a host with these settings."""
 
     def start(given: dict[str, Any], host: str = "one", *, at_work: bool = True) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, **given}
@@ -86,7 +86,7 @@ class TestFirstStart:
         start(MINI)
 
         assert (models("live"), models("pending")) == (["tts-1-hd"], ["gpt-realtime-2.1-mini"])
-        assert models("live", "onyx") == ["gpt-realtime-2.1-mini"]  # which the earlier system had not
+        assert models("live", "onyx") == ["gpt-realtime-2.1-mini"]  # the earlier system had no onyx
 
     def test_settings_equal_to_the_earlier_system_need_no_new_clip(self, start: Host) -> None:
         adopted = VoiceRendition(provider="openai", model="tts-1-hd", voice="nova").request("Where?")
@@ -239,7 +239,7 @@ class TestSeveralHosts:
         assert models("pending") == ["gpt-realtime-2.1-mini"]
 
     def test_new_hosts_with_the_old_settings_are_followed_once_no_other_has_them(self, start: Host) -> None:
-        """A roll-back where each start is on a host of another name."""
+        """A roll-back can give each start a new host name."""
         start(HD, "one")
         ProcessReport.objects.update(reported_at=timezone.now() - timedelta(minutes=5))
         start(MINI, "two")

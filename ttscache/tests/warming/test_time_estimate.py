@@ -1,4 +1,4 @@
-"""How long making takes is what it took lately."""
+"""The time estimate for new clips follows the time of recent runs."""
 
 from __future__ import annotations
 

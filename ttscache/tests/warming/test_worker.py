@@ -1,4 +1,4 @@
-"""Which items workers take, leave and put back: slots, dead workers, no money, an overloaded provider."""
+"""Workers take, leave and put back items: slots, dead workers, budget, an overloaded provider."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def workers_enqueued() -> int:
     return sum(task.task["func"] == "ttscache.tasks.make_queued_clips" for task in OrmQ.objects.all())
 
 
-def the_rest_is_over() -> None:
+def end_cooldown() -> None:
     Lease.objects.filter(name=worker.RATE_LIMIT).update(until=Now())
 
 
@@ -94,7 +94,7 @@ def test_a_worker_makes_nothing_while_others_hold_every_slot(voice: FakeVoice) -
     assert voice.calls == []
 
 
-def test_a_task_that_finds_every_slot_taken_calls_for_nobody() -> None:
+def test_a_task_that_finds_every_slot_taken_enqueues_no_worker() -> None:
     warming.start_run("here", WANTED)
     OrmQ.objects.all().delete()
     for lane in range(5):
@@ -121,12 +121,12 @@ def test_a_stopping_worker_takes_no_new_item(voice: FakeVoice) -> None:
 
 
 def budget_of(usd: float) -> Budget:
-    """From now on, the cap of this process."""
+    """Set the daily budget of this process."""
     speech_cache().synthesizer.budget = Budget(usd)
     return speech_cache().synthesizer.budget
 
 
-def test_past_the_budget_a_run_pauses_and_goes_on_when_there_is_room(voice: FakeVoice) -> None:
+def test_a_run_beyond_the_budget_pauses_and_resumes_when_money_is_left(voice: FakeVoice) -> None:
     budget = budget_of(2.5 * max(len(wanted.speech.text) for wanted in WANTED) * 30 / 1e6)
     run = finished(warming.start_run("here", WANTED))
 
@@ -160,12 +160,12 @@ def test_items_wait_without_losing_an_attempt_while_the_provider_is_down(voice: 
     assert set(run.items.values_list("attempts", flat=True)) == {0}
     assert voice.calls == []
     voice.is_in_good_health = True
-    speech_cache().synthesizer.circuit = CircuitBreaker(voice.is_well)  # by the next beat
-    the_rest_is_over()
+    speech_cache().synthesizer.circuit = CircuitBreaker(voice.is_well)  # the next heartbeat
+    end_cooldown()
     assert finished(run).state == WarmRun.State.DONE
 
 
-def test_a_clip_dearer_than_any_day_lets_the_others_go_first(voice: FakeVoice) -> None:
+def test_a_clip_that_costs_more_than_a_daily_budget_does_not_hold_up_the_others(voice: FakeVoice) -> None:
     dear = ClipSpec(
         speech("This is a text that is far too long for what may be spent in one day. " * 5), "question"
     )
@@ -177,7 +177,7 @@ def test_a_clip_dearer_than_any_day_lets_the_others_go_first(voice: FakeVoice) -
     assert run.items.get(state="failed").reason == "It costs more than may be spent in a day."
 
 
-def test_a_provider_that_does_not_answer_costs_no_item_its_place(voice: FakeVoice) -> None:
+def test_items_keep_their_place_while_the_provider_does_not_answer(voice: FakeVoice) -> None:
     voice.errors = [ProviderUnavailable(retry_after_seconds=60)] * 5
     run = finished(warming.start_run("here", WANTED))
 
@@ -185,7 +185,7 @@ def test_a_provider_that_does_not_answer_costs_no_item_its_place(voice: FakeVoic
     assert WarmItem.State.FAILED not in states(run)
 
 
-class TestAProviderWithoutRoom:
+class TestOverloadedProvider:
     @pytest.fixture
     def run(self, voice: FakeVoice) -> WarmRun:
         voice.errors = [ProviderUnavailable(retry_after_seconds=60)] * 5
@@ -215,10 +215,8 @@ class TestAProviderWithoutRoom:
     def test_all_items_are_made_after_the_overload(self, run: WarmRun, voice: FakeVoice) -> None:
         voice.errors = []
 
-        def is_done() -> (
-            bool
-        ):  # while one slot tries whether the provider is well, others ask for another rest
-            the_rest_is_over()
+        def is_done() -> bool:  # while one slot makes the trial call, the others start the cooldown again
+            end_cooldown()
             return finished(run).state == WarmRun.State.DONE
 
         wait_until(is_done, "the end of the run")
@@ -234,8 +232,8 @@ def test_late_answers_of_a_provider_that_fails_for_all_are_waited_out(voice: Fak
     finished(run)
     assert WarmItem.State.FAILED not in states(run)
     voice.errors = []
-    speech_cache().synthesizer.circuit = CircuitBreaker(voice.is_well)  # by the next beat
-    the_rest_is_over()
+    speech_cache().synthesizer.circuit = CircuitBreaker(voice.is_well)  # the next heartbeat
+    end_cooldown()
     assert finished(run).state == WarmRun.State.DONE
 
 
@@ -249,16 +247,16 @@ def test_late_answers_are_waited_out_only_so_often_because_they_may_cost(
     for _ in range(FAILURES_IN_A_ROW):
         speech_cache().synthesizer.circuit.count(ProviderFailed())
     for _ in range(worker.MAX_ATTEMPTS):
-        the_rest_is_over()
+        end_cooldown()
         finished(run)
     assert (run.state, len(voice.calls)) == (WarmRun.State.FAILED, worker.MAX_ATTEMPTS)
     assert run.items.get().reason == ProviderFailed.sentence
 
 
-class TestATextThatComesOutBroken:
+class TestBrokenText:
     """A text that waits until staff ask; requests of listeners and schedules do not count."""
 
-    CALLS = 3  # of one try
+    CALLS = 3  # in one attempt
 
     @pytest.fixture(autouse=True)
     def refused(self, voice: FakeVoice) -> None:
@@ -304,14 +302,14 @@ def test_a_process_without_a_thread_to_spare_fails_no_item(monkeypatch: pytest.M
 def test_a_worker_that_lost_its_slot_takes_no_more_items(
     voice: FakeVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped for so long, or cut off, that another works in it by now."""
+    """A worker that is stopped or cut off for too long loses its slot to another worker."""
     monkeypatch.setattr(speech_cache().leases, "is_held", lambda held: False)
     finished(warming.start_run("here", WANTED))
     assert voice.calls == []
 
 
 def test_a_worker_with_a_share_leaves_other_slots_to_the_workers_it_enqueues(voice: FakeVoice) -> None:
-    """They may be on other hosts, or the other worker of this one's cluster."""
+    """The enqueued workers may run on other hosts or in the same cluster."""
     for host in ("another", "a third"):
         ProcessReport.objects.create(host=host, process="cluster", reported_at=Now())
     warming.start_run("here", WANTED)
@@ -328,7 +326,7 @@ def test_a_worker_with_a_share_leaves_other_slots_to_the_workers_it_enqueues(voi
 
 
 @pytest.mark.parametrize(("hosts", "at_once"), [(0, 3), (1, 3), (2, 2), (5, 1)])
-def test_a_worker_takes_half_of_its_hosts_share_of_the_slots_and_calls_for_another(
+def test_a_worker_takes_half_of_its_hosts_share_of_the_slots_and_enqueues_another(
     voice: FakeVoice, hosts: int, at_once: int
 ) -> None:
     for host in [this_host(), *(f"host {number}" for number in range(1, hosts))][:hosts]:
@@ -343,7 +341,7 @@ def test_a_worker_takes_half_of_its_hosts_share_of_the_slots_and_calls_for_anoth
     assert workers_enqueued() == 1
 
 
-def test_the_voice_begins_with_the_next_clip_while_one_is_being_kept(
+def test_a_worker_starts_the_next_clip_while_the_last_one_is_being_stored(
     voice: FakeVoice, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TTSCACHE = {**settings.TTSCACHE, "warm_concurrency": 1}

@@ -1,4 +1,4 @@
-"""The CSV of the dashboard, and what its buttons do."""
+"""The CSV export and the buttons of the dashboard."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TestCsv:
         assert staff_with("view_clip").get(CSV).status_code == 403
 
 
-class TestMaking:
+class TestMakingReflections:
     @pytest.fixture(autouse=True)
     def _paid(self, settings: Any) -> None:
         settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
@@ -85,7 +85,7 @@ class TestMaking:
         assert staff_with("view_usage", "view_clip").post(self.address(reflection()), YES).status_code == 403
 
 
-class TestHiding:
+class TestHidingReflections:
     def test_a_hidden_reflection_is_gone_until_it_is_shown_again(self, admin_client):
         usage(30)
         clip = reflection()

@@ -1,4 +1,4 @@
-"""Each number of the dashboard says how it is counted, and each row leads to what it counts."""
+"""Each number on the dashboard has a formula, and each row links to the list that it counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 NOW, DAY = timezone.now(), timedelta(days=1)
 VOID = {"input", "br", "link", "meta", "img", "path", "rect", "hr"}
-PARTS = ("section", "h3")  # each has its formulas at its end
+PARTS = ("section", "h3")  # each of them ends with the formulas of its numbers
 NOT_READ = {"nav", "svg", "time"}
 
 
@@ -48,13 +48,13 @@ class Row:
     has_link: bool = False
 
 
-class Walk(HTMLParser):
-    """Through the page; `wrong` are rows without a link, and numbers without a formula behind them."""
+class DashboardReader(HTMLParser):
+    """A parser of the page. `wrong` lists rows without a link and numbers that no formula follows."""
 
     def __init__(self) -> None:
         super().__init__()
         self.wrong: list[str] = []
-        self.numbers: list[str] = []  # for which a formula has to follow
+        self.numbers: list[str] = []  # numbers whose formula has not come yet
         self.numbers_seen = 0
         self.rows: list[Row] = []
         self.path: list[tuple[str, str]] = []
@@ -65,7 +65,7 @@ class Walk(HTMLParser):
         if tag in VOID:
             return
         if tag in PARTS:
-            self._ends_a_part()
+            self._end_part()
         mark = "unread" if given.get("aria-hidden") == "true" or "dash-bar" in classes else ""
         if "how" in classes:
             self.numbers, mark = [], "unread"
@@ -84,9 +84,9 @@ class Walk(HTMLParser):
             if ended == tag:
                 break
         if tag == "section":
-            self._ends_a_part()
+            self._end_part()
         if self.rows and self.rows[-1].tag == tag and not (tag == "div" and self._is_in("dt")):
-            self._ends_a_row(self.rows.pop())
+            self._end_row(self.rows.pop())
 
     def handle_data(self, words: str) -> None:
         is_read = not any(mark or tag in NOT_READ for tag, mark in self.path)
@@ -102,18 +102,18 @@ class Walk(HTMLParser):
     def _is_in(self, tag: str) -> bool:
         return any(name == tag for name, _ in self.path)
 
-    def _ends_a_part(self) -> None:
+    def _end_part(self) -> None:
         self.wrong += [f"not said how it is counted: {each}" for each in self.numbers]
         self.numbers = []
 
-    def _ends_a_row(self, row: Row) -> None:
+    def _end_row(self, row: Row) -> None:
         if not row.has_link and (row.words or row.is_of_a_list):
             self.wrong.append(f"a <{row.tag}> without a link: {' '.join(row.words)}")
 
 
 @pytest.fixture
-def filled(admin_client: Client, settings: Any) -> str:
-    """The page with something of everything."""
+def dashboard_text(admin_client: Client, settings: Any) -> str:
+    """The text of a dashboard with data in every card and table."""
     settings.TTSCACHE = {**settings.TTSCACHE, "storage_limit_bytes": 10_000_000, "daily_budget_usd": 5.0}
     for outcome in ("memory", "generated", "failed"):
         usage(30, outcome, list_price_microusd=90_000)
@@ -151,14 +151,14 @@ def item(run: WarmRun, clip: Clip, state: str) -> None:
     )
 
 
-def test_every_number_says_how_it_is_counted_and_every_row_leads_somewhere(filled):
-    walk = Walk()
-    walk.feed(filled[filled.index('<main class="dash">') : filled.index("</main>")])
-    assert walk.wrong == []
-    assert walk.numbers_seen > 80
+def test_every_number_says_how_it_is_counted_and_every_row_leads_somewhere(dashboard_text):
+    reader = DashboardReader()
+    reader.feed(dashboard_text[dashboard_text.index('<main class="dash">') : dashboard_text.index("</main>")])
+    assert reader.wrong == []
+    assert reader.numbers_seen > 80
 
 
-COUNTED = {  # the words that are the link, and what the list behind it counts
+COUNTED = {  # link text: number of rows in the list that it opens
     "Clips waiting": 2,
     "Being made": 1,
     "Longest wait": 1,
@@ -180,18 +180,18 @@ COUNTED = {  # the words that are the link, and what the list behind it counts
 
 
 @pytest.mark.parametrize("words", COUNTED, ids=lambda words: re.sub(r"<[^>]+>", "", words))
-def test_each_count_of_the_dashboard_matches_the_list_it_leads_to(filled, admin_client, words):
-    link = link_in(filled, rf'href="([^"]+)"[^>]*>{words}</a>')
+def test_each_count_of_the_dashboard_matches_the_list_it_leads_to(dashboard_text, admin_client, words):
+    link = link_in(dashboard_text, rf'href="([^"]+)"[^>]*>{words}</a>')
     assert admin_client.get(link).context["cl"].result_count == COUNTED[words]
 
 
-def test_the_oldest_waiting_clip_is_that_of_the_first_run(filled, admin_client):
-    link = link_in(filled, r'href="([^"]+)">Longest wait</a>')
+def test_the_oldest_waiting_clip_is_that_of_the_first_run(dashboard_text, admin_client):
+    link = link_in(dashboard_text, r'href="([^"]+)">Longest wait</a>')
     assert [clip.content_text for clip in admin_client.get(link).context["cl"].result_list] == ["Text 0"]
 
 
-def test_stale_clips_are_told_with_bytes_and_price(filled):
-    card = filled[filled.index("Not asked for in 90 days") :].partition("</section>")[0]
+def test_stale_clips_are_told_with_bytes_and_price(dashboard_text):
+    card = dashboard_text[dashboard_text.index("Not asked for in 90 days") :].partition("</section>")[0]
     assert "1 clip</strong></a>, 1.0\xa0KB, $0.0006" in card
 
 
@@ -200,9 +200,9 @@ def test_opening_the_dashboard_never_counts_stale_clips(admin_client):
     assert "Counted each night, after the clean-up" in text_of(admin_client.get(INDEX))
 
 
-def test_a_button_retries_clips_that_failed_too_often(filled, admin_client):
+def test_a_button_retries_clips_that_failed_too_often(dashboard_text, admin_client):
     WarmItem.objects.filter(clip__content_text="Published.").update(finished_at=NOW - 2 * DAY)
-    retry = link_in(filled, r'class="dash-button" href="([^"]+)">Try again')
+    retry = link_in(dashboard_text, r'class="dash-button" href="([^"]+)">Try again')
     assert "Published." in text_of(admin_client.get(retry))
     admin_client.post(retry, {"confirmed": "yes"})
     assert WarmItem.objects.filter(clip__content_text="Published.", state="queued").exists()
@@ -215,11 +215,11 @@ REACHED = [
 
 
 @pytest.mark.parametrize("name", REACHED)
-def test_pages_behind_the_dashboard_say_how_they_count(filled, admin_client, name):
+def test_pages_behind_the_dashboard_say_how_they_count(dashboard_text, admin_client, name):
     assert "How is this counted?" in text_of(admin_client.get(reverse(f"admin:{name}")))
 
 
-def test_the_dry_run_page_says_how_it_counts(filled, admin_client):
+def test_the_dry_run_page_says_how_it_counts(dashboard_text, admin_client):
     assert "How is this counted?" in text_of(admin_client.get(STALE))
 
 

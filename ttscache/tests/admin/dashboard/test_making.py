@@ -39,7 +39,7 @@ def published(text: str, voice: str = "nova", **fields: Any) -> Clip:
 
 
 def failed(*texts: str, scope: str = "chosen texts", name: str = "", hours_ago: int = 1) -> WarmRun:
-    """A run that ended, in which these could not be made."""
+    """Return an ended run in which these texts failed."""
     wanted = [warming.ClipSpec(request_for(text, "nova"), "question") for text in texts]
     run = warming.start_run(scope, wanted, name=name)
     ended = timezone.now() - timedelta(hours=hours_ago)
@@ -58,7 +58,7 @@ def queued() -> set[str]:
     return set(waiting.values_list("clip__content_text", flat=True))
 
 
-class TestMakingWhatIsMissing:
+class TestMakingMissingClips:
     def test_dashboard_offers_missing_clips_and_lists_exactly_these(self, admin_client):
         published("Here.", stored_at=timezone.now())
         published("Not here.")
@@ -105,7 +105,7 @@ class TestMakingWhatIsMissing:
         assert admin_client.get(MISSING).status_code == 302
 
 
-class TestTryingAgain:
+class TestRetryingFailedClips:
     def test_the_queue_counts_each_clip_once_and_lists_exactly_these(self, admin_client):
         failed("One.", "Two.")
         failed("One.")

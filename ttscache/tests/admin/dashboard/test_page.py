@@ -1,5 +1,3 @@
-"""The dashboard's page."""
-
 from __future__ import annotations
 
 import re
@@ -13,17 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Failure
 
-from harness.staff_pages import (
-    DAY,
-    INDEX,
-    figure,
-    link_in,
-    old_clip,
-    reflection,
-    staff_with,
-    text_of,
-    usage,
-)
+from harness.staff_pages import DAY, INDEX, figure, link_in, old_clip, reflection, staff_with, text_of, usage
 from ttscache import hooks
 from ttscache.hooks import ActionItem, Hooks, ReflectionLink
 from ttscache.models import LastProviderOutcome, Spending, WarmItem, WarmRun

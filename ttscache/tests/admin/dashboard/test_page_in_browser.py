@@ -1,4 +1,4 @@
-"""The numbers on the dashboard, read off the page in a real browser, beside a ledger of the test's own."""
+"""The numbers that a real browser shows on the dashboard equal those that the test computes itself."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MS = {"ms": 1, "s": 1_000}
 
 @dataclass(frozen=True)
 class Request:
-    """As the test remembers it."""
+    """One request as the test remembers it."""
 
     kind: str
     voice: str
@@ -51,7 +51,7 @@ class Request:
 
 @pytest.fixture
 def recorded() -> list[Request]:
-    """5,000 requests of the last two days, and the calls that some took, through the real ledger."""
+    """Record 5,000 requests of the last two days, and the calls that some of them took, in the ledger."""
     chance, clock = random.Random(5_000), [0.0]
     ledger = Ledger(lambda asked: asked.characters * USD_A_CHARACTER, clock=lambda: clock[0])
     today = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -94,13 +94,13 @@ def page(browser: Browser, live_server: Any, admin_client: Any) -> Iterator[Page
     context.close()
 
 
-# --- as they are read off the page --------------------------------------------------------------------------
+# --- what the page shows ------------------------------------------------------------------------------------
 def shown(page: Page, name: str) -> str:
     return page.locator(f"[data-figure={name}]").inner_text()
 
 
 def number(words: str) -> float:
-    """$1,234.50 or 97.8%."""
+    """Parse a number such as $1,234.50 or 97.8%."""
     return float(words.strip("$%").replace(",", ""))
 
 
@@ -110,13 +110,13 @@ def milliseconds(words: str) -> float:
 
 
 def source(page: Page, outcome: str) -> list[str]:
-    """Share, requests, p50, p95, p99."""
+    """Return the cells of one outcome: share, requests, p50, p95 and p99."""
     row = page.get_by_role("region", name="Where sound came from").get_by_role("row")
     cells = row.filter(has_text=SOURCES[outcome]).get_by_role("cell").all_inner_texts()
     return cells[-5:]
 
 
-# --- as the test reckons ------------------------------------------------------------------------------------
+# --- what the test computes ---------------------------------------------------------------------------------
 def percent(part: list[Request], whole: list[Request], *, by_money: bool = False) -> float:
     weigh = (lambda requests: sum(each.characters for each in requests)) if by_money else len
     return 100 * weigh(part) / weigh(whole)
@@ -165,7 +165,7 @@ def test_every_number_of_the_dashboard_matches_5000_requests(
 
 
 def is_in_bucket_of(shown_ms: float, real_ms: float) -> bool:
-    """Percentiles are read from buckets, and shown with two figures or so."""
+    """Compare by bucket: percentiles are read from buckets and shown rounded."""
     place = bisect_left(BUCKET_ENDS_MS, real_ms)
     lowest = BUCKET_ENDS_MS[place - 1] if place else 0
     return 0.95 * lowest <= shown_ms <= 1.05 * BUCKET_ENDS_MS[place]

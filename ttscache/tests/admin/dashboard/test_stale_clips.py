@@ -1,4 +1,4 @@
-"""Removing what nobody asks for, from the list that staff have seen."""
+"""Staff remove the stale clips that they have seen in a list."""
 
 from __future__ import annotations
 
@@ -11,22 +11,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from harness.staff_pages import (
-    DAY,
-    STALE,
-    YES,
-    figure,
-    old_clip,
-    staff_with,
-    text_of,
-)
+from harness.staff_pages import DAY, STALE, YES, figure, old_clip, staff_with, text_of
 from ttscache import tasks
 from ttscache.models import Clip, PruneBatch, PruneRun
 
 pytestmark = pytest.mark.django_db
 
 
-class TestRemoving:
+class TestRemovingStaleClips:
     def carried(self, page: str) -> str:
         found = re.search(r'name="run" value="([^"]*)"', page)
         assert found is not None
@@ -46,7 +38,7 @@ class TestRemoving:
         assert answer["Location"] == reverse("admin:ttscache_prunerun_change", args=[run.pk])
         return run
 
-    def test_the_cluster_is_asked_to_remove_them_and_the_request_removes_none(
+    def test_confirming_a_clean_up_queues_a_task_and_removes_nothing_itself(
         self, admin_client, django_capture_on_commit_callbacks
     ):
         old_clip("Listed.")

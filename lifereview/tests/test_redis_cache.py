@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from harness.optional import skipped_when_unavailable
+from harness.valkey import ValkeyServer
+from lifereview.redis_cache import CountingRedisCache
+
+pytestmark = pytest.mark.any_database
+
+COUNTS, PROCESSES = 200, 4
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    with skipped_when_unavailable(), ValkeyServer() as valkey:
+        yield valkey
+
+
+@pytest.fixture
+def cache(valkey: ValkeyServer) -> CountingRedisCache:
+    cache = CountingRedisCache(valkey.url, {})
+    cache.clear()
+    return cache
+
+
+def count_often(url: str) -> None:
+    cache = CountingRedisCache(url, {})
+    for _ in range(COUNTS):
+        cache.count_in_window("caller", 60)
+
+
+def test_callers_are_counted_apart(cache: CountingRedisCache) -> None:
+    assert [cache.count_in_window(name, 60) for name in ("one", "other", "one")] == [1, 1, 2]
+
+
+def test_no_count_of_several_processes_is_lost(cache: CountingRedisCache, valkey: ValkeyServer) -> None:
+    spawned = multiprocessing.get_context("fork")
+    processes = [spawned.Process(target=count_often, args=[valkey.url]) for _ in range(PROCESSES)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert cache.count_in_window("caller", 60) == COUNTS * PROCESSES + 1
+
+
+def test_a_window_begins_anew_when_it_is_over(cache: CountingRedisCache) -> None:
+    assert [cache.count_in_window("caller", 1) for _ in range(2)] == [1, 2]
+    time.sleep(1.1)
+    assert cache.count_in_window("caller", 1) == 1
+
+
+def test_a_count_without_an_end_gets_one(cache: CountingRedisCache) -> None:
+    """As two commands, one of them late, would have left it: its caller would be refused for ever."""
+    cache.set("caller", 1_000, None)
+    cache.count_in_window("caller", 60)
+    client = cache._cache.get_client("caller")
+    assert 0 < client.ttl(cache.make_key("caller")) <= 60

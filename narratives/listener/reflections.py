@@ -1,0 +1,300 @@
+"""Reflections on what a listener has told: POST /api/reflections, and the two calls of earlier front ends.
+
+The answer lives in these functions and nowhere else: in no row, queue, cache, log line or error.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from functools import cache, partial
+from typing import Any
+
+from django.db import Error
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from narratives import safety
+from narratives.content.loading import DEFAULT_CONTENT
+from narratives.listener.api import AudioSerializer
+from narratives.listener.playlist import described_audio, with_cues
+from narratives.listener.reflection_sound import no_sound, personal_sound, shared_sound
+from narratives.models import Journey, Narrative
+from narratives.reflections.asking import AskedQuestion
+from narratives.reflections.bank import GENERAL
+from narratives.reflections.model import reflection_model
+from narratives.reflections.writing import Reflection, note_heard, reflect
+from ttscache.api.authentication import IsTrustedUnlessOpen
+from ttscache.api.base import JsonView, PublicView
+from ttscache.api.errors import ErrorSerializer
+from ttscache.api.throttling import check_generation_rate, check_stranger_rate
+from ttscache.api.validation import StrictCharField, StrictIntegerField, checked_voice, json_object
+from ttscache.conf import conf
+from ttscache.delivery.http import NEVER
+from ttscache.errors import EmptyText, SpeechError, TextTooLong
+from ttscache.models import Clip
+
+logger = logging.getLogger(__name__)
+
+MOST_ANSWER_CHARACTERS = 20_000
+MOST_HEARD = 50
+NO_REFLECTION, SAFETY = "sorry_no_reflection", "safety"  # names of system clips
+SLOW_DOWN = (
+    "Many answers have come in a short time. Nothing is lost: please wait a minute, then go on or try again."
+)
+_HASH = re.compile(r"[0-9a-f]{32}")
+
+
+class UnknownNarrative(SpeechError):
+    code = "unknown_narrative"
+    status = 404
+    sentence = "There is no such narrative."
+
+
+class EmptyAnswer(EmptyText):
+    sentence = "There is no answer to reflect on."
+
+
+class AnswerTooLong(TextTooLong):
+    sentence = f"The answer is too long: at most {MOST_ANSWER_CHARACTERS} characters are taken."
+
+
+class ReflectionRequestSerializer(serializers.Serializer[Any]):
+    narrative = StrictIntegerField(help_text="The question's id in /api/narratives.")
+    answer = StrictCharField(help_text="It is never stored or logged.")
+    voice = StrictCharField(required=False, allow_null=True)
+    heard = serializers.ListField(
+        child=StrictCharField(),
+        required=False,
+        allow_null=True,
+        max_length=MOST_HEARD,
+        help_text="Content hashes of the reflections that this journey has heard; none of them comes again.",
+    )
+    session = StrictCharField(
+        required=False,
+        allow_null=True,
+        max_length=100,
+        help_text="A random name that the page has made up for this journey; it counts for throttling alone.",
+    )
+
+
+class ReflectionAudioSerializer(AudioSerializer):
+    url = serializers.CharField(
+        allow_null=True, help_text="A data: URL of a personal reflection; null where the words have no sound."
+    )
+
+
+class ReflectionSerializer(serializers.Serializer[Any]):
+    success = serializers.BooleanField()
+    text = serializers.CharField()
+    source = serializers.ChoiceField(choices=["model", "bank", "safety"])  # type: ignore[assignment]
+    level = serializers.ChoiceField(choices=["none", "grief", "heavy", "urgent"])
+    reused = serializers.BooleanField(help_text="The model has chosen one that was said before.")
+    audio = ReflectionAudioSerializer()
+
+
+class AnalyzeRequestSerializer(serializers.Serializer[Any]):
+    question = StrictCharField(required=False, allow_null=True)
+    answer = StrictCharField()
+
+
+class AnalysisSerializer(serializers.Serializer[Any]):
+    success = serializers.BooleanField()
+    analysis = serializers.CharField()
+
+
+class AnalyzeAndSpeakRequestSerializer(AnalyzeRequestSerializer):
+    voice = StrictCharField(required=False, allow_null=True)
+
+
+class SpokenAnalysisSerializer(AnalysisSerializer):
+    tts_path = serializers.CharField(allow_null=True, help_text="The clip's address, or a data: URL.")
+
+
+_REFUSALS = {status: OpenApiResponse(ErrorSerializer) for status in (400, 404, 429)}
+
+
+class ReflectionsView(PublicView):
+    """A short reflection on an answer, with its sound."""
+
+    @extend_schema(request=ReflectionRequestSerializer, responses={200: ReflectionSerializer, **_REFUSALS})
+    def post(self, request: Request) -> Response:
+        """Reflects on an answer. An urgent answer gets the words of the safety screen."""
+        data = json_object(request)
+        answer = _checked_answer(data)
+        level = safety.level(answer)  # before anything else can go wrong, or somebody be told to wait
+        if level == "urgent":
+            words = _system_words(SAFETY, data.get("narrative"), data.get("voice"))
+            return _answered(Reflection("", "safety", level), *words)
+        form = ReflectionRequestSerializer(data=data)
+        form.is_valid(raise_exception=True)
+        given = form.validated_data
+        voice = checked_voice(given.get("voice"), conf().listener_voices)
+        narrative = _question_of_journey(given["narrative"])
+        check_stranger_rate("reflection", given.get("session") or "", SLOW_DOWN, request, self)
+        assert narrative.live is not None
+        asked = AskedQuestion(
+            text=narrative.live.text,
+            theme=narrative.theme or GENERAL,
+            language=narrative.journey.language,
+            voice=voice,
+            heard=frozenset(filter(_HASH.fullmatch, given.get("heard") or ())),
+        )
+        reflection = reflect(asked, answer, reflection_model(), level=level)
+        words = _words_and_sound(reflection, asked, narrative.journey, request, self)
+        return _answered(reflection, *words)
+
+
+class AnalyzeView(JsonView):
+    """A reflection without sound, as the earlier service gave it."""
+
+    permission_classes = (IsTrustedUnlessOpen,)
+
+    @extend_schema(request=AnalyzeRequestSerializer, responses={200: AnalysisSerializer, **_REFUSALS})
+    def post(self, request: Request) -> Response:
+        """Reflects on an answer to any question. The same gate and rules hold as for /api/reflections."""
+        reflection, asked, journey = _analyzed(request, self, AnalyzeRequestSerializer)
+        text = reflection.text or _system_words(_slug_for(reflection), journey, asked.voice)[0]
+        note_heard(asked, reflection)
+        return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
+
+
+class AnalyzeAndSpeakView(JsonView):
+    """A reflection with its sound, as the earlier service gave it."""
+
+    permission_classes = (IsTrustedUnlessOpen,)
+
+    @extend_schema(
+        request=AnalyzeAndSpeakRequestSerializer, responses={200: SpokenAnalysisSerializer, **_REFUSALS}
+    )
+    def post(self, request: Request) -> Response:
+        """Reflects on an answer to any question, and says where the sound is."""
+        reflection, asked, journey = _analyzed(request, self, AnalyzeAndSpeakRequestSerializer)
+        text, audio = _words_and_sound(reflection, asked, journey, request, self)
+        told = {"success": True, "analysis": text, "tts_path": audio["url"]}
+        return Response(told, headers={"Cache-Control": NEVER})
+
+
+def _analyzed(
+    request: Request, view: JsonView, serializer: type[AnalyzeRequestSerializer]
+) -> tuple[Reflection, AskedQuestion, Journey | None]:
+    data = json_object(request)
+    answer = _checked_answer(data)
+    form = serializer(data=data)
+    form.is_valid(raise_exception=True)
+    given = form.validated_data
+    voice = checked_voice(given.get("voice"), conf().listener_voices)
+    level = safety.level(answer)
+    question = given.get("question") or ""
+    if level != "urgent":
+        check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
+    published = Narrative.objects.published().filter(
+        journey__is_live=True, live__text=question, kind=Narrative.Kind.QUESTION
+    )
+    narrative = published.select_related("journey").first() if question else None
+    journey = narrative.journey if narrative is not None else Journey.objects.live().first()
+    asked = AskedQuestion(
+        text=question,
+        theme=(narrative.theme if narrative is not None else "") or GENERAL,
+        language=journey.language if journey is not None else "en",
+        voice=voice,
+    )
+    return reflect(asked, answer, reflection_model(), level=level), asked, journey
+
+
+def _checked_answer(data: dict[str, Any]) -> str:
+    """Before the serializer, whose messages are for programs. Raises EmptyAnswer or AnswerTooLong."""
+    answer = data.get("answer", "")
+    if isinstance(answer, str):
+        if len(answer) > MOST_ANSWER_CHARACTERS:
+            raise AnswerTooLong
+        if not answer.strip():
+            raise EmptyAnswer
+        return answer
+    raise EmptyAnswer
+
+
+def _question_of_journey(pk: int) -> Narrative:
+    """What listeners get of it, with its journey. Raises UnknownNarrative and Error."""
+    published = Narrative.objects.published().select_related("journey")
+    listed = published.filter(pk=pk, journey__is_live=True, journey__deleted_at__isnull=True)
+    try:
+        narrative = listed.exclude(kind=Narrative.Kind.SYSTEM).first()
+    except OverflowError:  # SQLite takes no larger numbers
+        narrative = None
+    if narrative is None:
+        raise UnknownNarrative
+    return narrative
+
+
+def _words_and_sound(
+    reflection: Reflection, asked: AskedQuestion, journey: Journey | None, request: Request, view: JsonView
+) -> tuple[str, dict[str, Any]]:
+    if not reflection.text:
+        return _system_words(_slug_for(reflection), journey, asked.voice)
+    if reflection.is_personal:
+        before_start = cache(partial(check_generation_rate, request, view))
+        return reflection.text, personal_sound(asked, reflection.text, before_start)
+    note_heard(asked, reflection)
+    try:
+        return reflection.text, shared_sound(asked, reflection.text)
+    except Error:
+        logger.warning("A reflection is answered without its sound: the database does not answer.")
+        return reflection.text, no_sound(conf().audio_format)
+
+
+def _slug_for(reflection: Reflection) -> str:
+    """The system clip that stands where there is no reflection."""
+    return SAFETY if reflection.source == "safety" else NO_REFLECTION
+
+
+def _system_words(slug: str, of: Journey | object, voice: object) -> tuple[str, dict[str, Any]]:
+    """The journey's own words of this name with their sound. `of`: the journey, or the id of a text of it.
+
+    Never fails, whatever a page has sent: instead of an unknown text or voice it takes the default ones, and
+    where the database does not answer, the words that come with this project are shown and cannot be heard.
+    """
+    try:
+        journey = of if isinstance(of, Journey) else _journey_of(of)
+        narrative = journey and _system_narrative(journey, slug)
+        if narrative and narrative.live is not None:
+            known = next((each for each in conf().listener_voices if each == voice), conf().default_voice)
+            speech = narrative.live.speech(known)
+            clip = Clip.objects.filter(content_hash=speech.content_hash).defer("waveform").first()
+            return narrative.live.text, with_cues(described_audio(speech, clip), narrative.live.text)
+    except Error:
+        logger.warning("The words “%s” are shown without their sound: the database does not answer.", slug)
+    return _shipped_words()[slug], no_sound(conf().audio_format)
+
+
+def _journey_of(narrative: object) -> Journey | None:
+    """The live journey of this text; the default one where the text is unknown."""
+    try:
+        return _question_of_journey(narrative if isinstance(narrative, int) else 0).journey
+    except UnknownNarrative:
+        return Journey.objects.live().first()
+
+
+def _system_narrative(journey: Journey, slug: str) -> Narrative | None:
+    return journey.narratives.published().filter(kind=Narrative.Kind.SYSTEM, slug=slug).first()
+
+
+@cache
+def _shipped_words() -> dict[str, str]:
+    words: dict[str, str] = json.loads(DEFAULT_CONTENT.read_text(encoding="utf-8"))["system_clips"]
+    return words
+
+
+def _answered(reflection: Reflection, text: str, audio: dict[str, Any]) -> Response:
+    told = {
+        "success": True,
+        "text": text,
+        "source": reflection.source,
+        "level": reflection.level,
+        "reused": reflection.is_reused,
+        "audio": audio,
+    }
+    return Response(told, headers={"Cache-Control": NEVER})

@@ -1,0 +1,53 @@
+"""What the model may choose from before it writes something new: words alone, never an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import islice
+
+from narratives.models import BankReflection, OfferedReflection
+from narratives.reflections.asking import AskedQuestion
+from narratives.reflections.bank import GENERAL
+from narratives.text.reflection_rules import problems
+
+MOST_OFFERED = 20
+_SAYS_LITTLE = (BankReflection.Occasion.SHORT, BankReflection.Occasion.SKIPPED)
+
+
+def offers_for(asked: AskedQuestion, level: str, bank: Iterable[BankReflection]) -> list[str]:
+    """Up to 20 reflections of the question's theme, the most heard ones first, then those of the bank.
+
+    None that this journey has heard. After a heavy answer only those that are marked as fit for that.
+    """
+    known = OfferedReflection.objects.of_theme(asked.theme, asked.language)
+    offered = known.filter(is_offered=True)
+    if level == "heavy":
+        offered = offered.filter(fits_heavy=True)
+    most = MOST_OFFERED + len(asked.heard)
+    found = _sayable(offered.texts()[:most], asked)
+    if len(found) < MOST_OFFERED:
+        others = [each.text for each in bank if _fits(each, asked.theme, level)]
+        taken_out = set(known.filter(is_offered=False, text__in=others).texts())
+        found += _sayable((text for text in others if text not in {*taken_out, *found}), asked)
+    return found[:MOST_OFFERED]
+
+
+def _sayable(texts: Iterable[str], asked: AskedQuestion) -> list[str]:
+    """The first of these that may be said to this journey, as many as can be offered."""
+    fit = (text for text in texts if _keeps_the_rules(text) and not asked.has_heard(text))
+    return list(islice(fit, MOST_OFFERED))
+
+
+@lru_cache(maxsize=4096)
+def _keeps_the_rules(text: str) -> bool:
+    """They may have changed since it was written. Only words that anyone may hear are remembered here."""
+    return not problems(text)
+
+
+def _fits(reflection: BankReflection, theme: str, level: str) -> bool:
+    if level == "heavy":
+        return reflection.is_fit_after_heavy(theme)
+    if reflection.occasion in _SAYS_LITTLE or (level == "grief" and reflection.is_cheerful):
+        return False
+    return reflection.theme in (theme, GENERAL)

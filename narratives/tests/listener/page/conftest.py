@@ -1,0 +1,79 @@
+"""The listener's page of a whole site, and a person's browser on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext
+
+from harness.listener_visit import REPLIES, StandInReplies, Visit
+from harness.openai_server import OpenAIServer
+from harness.site import Site, WebServer
+
+MakeVisit = Callable[..., Visit]
+
+
+@pytest.fixture(scope="module")
+def site(
+    tmp_path_factory: pytest.TempPathFactory,
+    site_database: Callable[[], dict[str, str]],
+    with_static_files: Callable[[Path], None],
+) -> Iterator[Site]:
+    """With the shipped journey, whose clips are made as they are asked for, and somebody to call."""
+    var_dir = tmp_path_factory.mktemp("listener") / "var"
+    with_static_files(var_dir)
+    helpers = {
+        "HELP_LINE_NAME": "Samaritans",
+        "HELP_LINE_NUMBER": "116 123",
+        "EMERGENCY_NUMBER": "999",
+        "LOCAL_CONTACT": "The nurse: press the red button.",
+    }
+    with OpenAIServer() as voice:
+        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": voice.base_url, **helpers, **site_database()}
+        site = WebServer(var_dir, env)
+        for command in ("migrate", "load_default_content"):
+            site.manage(command, check=True)
+        site.is_prepared = True
+        with site:
+            yield site
+
+
+@pytest.fixture(scope="module")
+def stand_in(site: Site) -> StandInReplies | None:
+    """Where the site has no address for reflections; else the site's own is tested."""
+    return StandInReplies(site.url) if StandInReplies.needed_by(site.url) else None
+
+
+@pytest.fixture
+def make_visit(site: Site, browser: Browser, stand_in: StandInReplies | None) -> Iterator[MakeVisit]:
+    """Opens a browser's context, or one more tab of a given one. No page may have complained at the end."""
+    contexts: list[BrowserContext] = []
+    visits: list[Visit] = []
+
+    def make(
+        width: int = 820, height: int = 1180, *, beside: Visit | None = None, path: str = "/", **options: Any
+    ) -> Visit:
+        if beside is None:
+            size: Any = {"width": width, "height": height}
+            context = browser.new_context(viewport=size, has_touch=True, accept_downloads=True, **options)
+            contexts.append(context)
+            if stand_in is not None:
+                context.route(REPLIES, stand_in.answer)
+        else:
+            context = beside.page.context
+        visits.append(Visit(context, f"{site.url}{path}"))
+        return visits[-1]
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert [complaint for visit in visits for complaint in visit.complaints] == []
+
+
+@pytest.fixture
+def visit(make_visit: MakeVisit) -> Visit:
+    """On a tablet held upright."""
+    return make_visit()

@@ -1,0 +1,170 @@
+"""Whole journeys with answers, and every screen as different people see, touch and hear it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from harness.axe import serious
+from harness.listener_visit import Visit, listed_narratives
+from harness.site import Site
+from narratives.tests.listener.page.conftest import MakeVisit
+
+pytestmark = [pytest.mark.site, pytest.mark.any_database]
+
+SIZES = [(390, 664), (844, 390), (820, 1180), (1440, 900)]
+CLIPPED = """
+  [...document.querySelectorAll('main *, header *')].filter((element) =>
+    element.checkVisibility() && !element.closest('.unseen')
+    && (element.getBoundingClientRect().right > innerWidth + 1
+      || (element.matches('button, a, label, h1, p') && element.scrollWidth > element.clientWidth + 1
+        && getComputedStyle(element).display !== 'inline'))
+  ).map((element) => element.outerHTML.slice(0, 200))
+"""
+PRESSED = "button:visible, a.button:visible, select:visible, label.choice:visible, input[type=range]:visible"
+
+
+def width_of(page: Page) -> int:
+    width: int = page.evaluate("document.documentElement.scrollWidth")
+    return width
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_a_whole_journey_with_answers(make_visit: MakeVisit, site: Site, width: int, height: int) -> None:
+    visit = make_visit(width, height)
+    visit.begin()
+    for place, narrative in enumerate(listed_narratives(site.url)):
+        expect(visit.title).to_have_text(narrative["title"])
+        expect(visit.title).to_be_focused()
+        visit.expect_sound()
+        assert width_of(visit.page) == width
+        if narrative["kind"] != "question":
+            expect(visit.button("Continue")).to_be_in_viewport(ratio=1)
+            visit.press("Continue")
+        elif place % 2:
+            visit.answer(f"My answer to {narrative['title']}.")
+            expect(visit.page.locator("[data-reply-words]")).not_to_be_empty()
+            visit.expect_sound()
+            expect(visit.play).to_be_in_viewport(ratio=1)
+            assert width_of(visit.page) == width
+            visit.press("Continue")
+        else:
+            visit.press("Skip this question")
+    expect(visit.title).to_have_text("You have reached the end.")
+    assert "NotAllowedError" not in visit.page.evaluate("seen.refused")
+    visit.press("Print or save my story")
+    visit.press("Back")
+    visit.press("Finish and clear this device")
+    visit.press("Yes, clear everything")
+    assert visit.stored() == []
+
+
+def test_a_journey_by_keyboard_alone_with_twelve_clips_on_one_press(visit: Visit, site: Site) -> None:
+    """Start, hear, answer, skip, take a break, come back, finish; the focus is never lost."""
+    keyboard = visit.open().page.keyboard
+    assert visit.asked_for("/api/") == []
+
+    def tab_to(selector: str, words: str = "") -> None:
+        for _ in range(40):
+            keyboard.press("Tab")
+            if visit.page.evaluate(
+                "([selector, words]) => document.activeElement.matches(selector)"
+                " && document.activeElement.innerText.includes(words)",
+                [selector, words],
+            ):
+                return
+        raise AssertionError(f"the Tab key does not lead to {selector} {words}")
+
+    def press(name: str) -> None:
+        tab_to("button", name)
+        visit.rest()
+        keyboard.press("Enter")
+
+    for name in ("Begin", "I agree, continue", "I can hear it"):
+        press(name)
+    for place, narrative in enumerate(listed_narratives(site.url)):
+        expect(visit.title).to_have_text(narrative["title"])
+        expect(visit.title).to_be_focused()
+        visit.expect_sound()
+        assert visit.page.evaluate("seen.kept") <= 3  # this clip, the next one, and one just left
+        if place == 1:
+            tab_to("textarea")
+            keyboard.type("We lived above the bakery.")
+            visit.rest()
+            keyboard.press("Control+Enter")
+            expect(visit.title).to_have_text("A few words about your answer")
+            visit.expect_sound()
+            press("Continue")
+        elif place == 2:
+            press("Take a break")
+            expect(visit.title).to_be_focused()
+            press("Carry on")
+            expect(visit.title).to_have_text(narrative["title"])
+            press("Skip this question")
+        else:
+            press("Skip this question" if narrative["kind"] == "question" else "Continue")
+    expect(visit.title).to_have_text("You have reached the end.")
+    expect(visit.title).to_be_focused()
+    assert "NotAllowedError" not in visit.page.evaluate("seen.refused")
+
+
+def test_axe_finds_nothing_on_any_screen_in_light_dark_and_forced_colours(visit: Visit) -> None:
+    page = visit.page
+    schemes: list[dict[str, Any]] = [
+        {"color_scheme": "light"},
+        {"color_scheme": "dark"},
+        {"color_scheme": "light", "forced_colors": "active"},
+    ]
+    for name in visit.screens():
+        for scheme in schemes:
+            page.emulate_media(**scheme)
+            assert serious(page) == [], (name, scheme)
+        page.emulate_media(color_scheme="light", forced_colors="none")
+
+
+def test_nothing_is_clipped_at_320_pixels_with_the_largest_letters_or_enlarged_four_times(
+    visit: Visit,
+) -> None:
+    page = visit.page
+    for name in visit.screens():
+        page.evaluate("document.documentElement.dataset.size = '1.5'")
+        for height in (640, 256):  # the second is a window of 1280 x 1024, enlarged four times
+            page.set_viewport_size({"width": 320, "height": height})
+            assert width_of(page) == 320, (name, height)
+            assert page.evaluate(CLIPPED) == [], (name, height)
+        page.set_viewport_size({"width": 820, "height": 1180})
+        page.evaluate("document.documentElement.dataset.size = '1'")
+
+
+def test_what_is_pressed_is_large_on_every_screen(visit: Visit) -> None:
+    page = visit.page
+    for name in visit.screens():
+        for width, primary in ((390, 72), (820, 88)):
+            page.set_viewport_size({"width": width, "height": 844})
+            found = page.locator(PRESSED).evaluate_all(
+                "all => all.map((e) => [e.innerText, [...e.classList], e.offsetWidth, e.offsetHeight])"
+            )
+            assert found
+            for label, classes, across, down in found:
+                least = primary if "primary" in classes else 64 if "button" in classes else 48
+                if {"size", "help-button"} & set(classes):
+                    least = 48
+                assert across >= 48, (name, label)
+                assert down >= least, (name, label)
+
+
+def test_reduced_motion_moves_the_page_at_once(make_visit: MakeVisit) -> None:
+    visit = make_visit(390, 664, reduced_motion="reduce")
+    visit.page.add_init_script(
+        "window.moves = []; const move = Element.prototype.scrollIntoView;"
+        "Element.prototype.scrollIntoView ="
+        " function (how) { moves.push(how.behavior); move.call(this, how); };"
+    )
+    visit.begin().expect_sound()
+    visit.page.get_by_role("slider").evaluate(
+        "(bar) => { bar.value = 30; bar.dispatchEvent(new Event('input')); }"
+    )
+    expect(visit.page.locator(".sentence.current")).to_contain_text("Make yourself comfortable")
+    assert visit.page.evaluate("moves") == ["auto"]
