@@ -98,7 +98,7 @@ def test_a_model_that_is_switched_off_is_not_called_again_and_staff_are_told(
 
     assert len(openai.chats()) == 1
     assert ModelNotice.objects.get().gone_at is not None
-    alerts.look()
+    alerts.check_alerts()
     assert [alert.subject for alert in alerts.open_alerts() if alert.kind == "model_retires"] == [
         "gpt-6-luna"
     ]
