@@ -87,7 +87,7 @@ def decoded(content: bytes) -> tuple[str, str]:
         return content.decode(encoding or "utf-8").removeprefix("\ufeff"), ""
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-    if encoding and encoding != "utf-8":
+    if encoding:
         raise UnreadableFile(f"The file is damaged or cut off near line {line}. {HOW_TO_SAVE}")
     return _guessed(content, line)
 
@@ -121,7 +121,7 @@ def _guessed(content: bytes, line: int) -> tuple[str, str]:
     _, text, name = found[0]
     return (
         text,
-        f"The file is not in UTF-8. It was read in {name}: check letters with accents and quotes below.",
+        f"The file is not in UTF-8. It was read in {name}: check the letters with accents.",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -186,8 +187,8 @@ def _no_constant(name: str) -> Any:
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen = Counter(name for name, _ in pairs)
+        twice = seen.most_common(1)[0][0]
         raise UnreadableFile(f"The field “{twice[:50]}” appears twice in one entry. Remove one of the two.")
     return found
 
@@ -197,7 +198,16 @@ def _from_csv(text: str, notes: list[str]) -> Parsed:
     # A row of another text inside a cell: a missing quotation mark has joined the two.
     kinds, mark = "|".join(Narrative.Kind.values), re.escape(sheet.separator)
     joined = re.compile(rf'^[^\n{mark}]*{mark}\s*"?(?:{kinds})"?\s*{mark}', re.IGNORECASE | re.MULTILINE)
-    return _checked([_told(row) for row in sheet.rows], [], [*notes, *sheet.notes], joined)
+    told = [_told(row) for row in sheet.rows]
+    written = [
+        str(row.number)
+        for row in told
+        if any(csv_cells.unguarded(cell) != cell for cell in row.fields.values())
+    ]
+    if written:
+        named = ", ".join(written[:20]) + (" and more" if len(written) > 20 else "")
+        notes = [*notes, f"An apostrophe at the start of a cell is part of the text: row {named}."]
+    return _checked(told, [], [*notes, *sheet.notes], joined)
 
 
 def _told(row: SheetRow) -> _Told:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from narratives.editing.file_encoding import UnreadableFile
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 # Excel reads the separator from such a line and writes it in some countries.
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(?P<separator>[^\r\n])"?[,;\t ]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
+_MOST_COLUMNS = 100
 _MOST_CHARACTERS_OF_A_CELL = csv.field_size_limit()
 
 
@@ -47,6 +49,12 @@ def read_sheet(text: str, columns: Sequence[str], optional: Sequence[str], most_
     places = _places(_column_names(body, separator), columns, optional)
     records = _records(body, separator)
     header = next(cells for cells, _ in records if not _is_blank(cells))
+    while not header[-1].strip():  # a spreadsheet may write thousands of empty columns
+        header.pop()
+    if len(header) > _MOST_COLUMNS:
+        raise UnreadableFile(
+            f"The file has more than {_MOST_COLUMNS} columns. Remove those that are not needed."
+        )
     rows: list[SheetRow] = []
     blank, filled = 0, set[int]()
     for number, (cells, says) in enumerate(records, start=1):
@@ -86,9 +94,9 @@ def _places(names: Sequence[str], columns: Sequence[str], optional: Sequence[str
             f"The first line must name the columns {', '.join(columns)}. Missing: {', '.join(missing)}."
             " Add the line, or export the journey as CSV and copy its first line."
         )
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise UnreadableFile(f"The column “{twice[0]}” appears twice. Remove or rename one of the two.")
+    name, times = Counter(name for name in names if name).most_common(1)[0]
+    if times > 1:
+        raise UnreadableFile(f"The column “{name[:50]}” appears twice. Remove or rename one of the two.")
     return {name: names.index(name) for name in [*columns, *optional] if name in names}
 
 
