@@ -89,6 +89,16 @@ class TestThePages:
         assert "It was read in the older Windows encoding" in page
         assert "Renée’s café?" in page
 
+    def test_an_import_preview_shows_a_new_kind_stage_and_theme(self, admin_client, heard_journey):
+        draft = {"slug": "new", "kind": "question", "title": "New", "text": "And then?"}
+        heard_journey.narratives.create(**draft, position=3, theme="Home")
+        rows = rows_of(heard_journey)
+        rows[3] |= {"kind": "system", "stage": "Childhood", "theme": ""}
+        page = self.send(admin_client, heard_journey, a_file(rows)).content.decode()
+        assert "Kind: question → system" in page
+        assert "Stage: none → Childhood" in page
+        assert "Theme: Home → none" in page
+
     def test_a_long_list_of_problems_is_shortened(self, admin_client, heard_journey):
         content = a_file([A_ROW | {"slug": f"n{number}", "kind": "answer"} for number in range(130)])
         page = self.send(admin_client, heard_journey, content).content.decode()
