@@ -25,19 +25,20 @@ from narratives.text.word_diff import changes
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 
 MOST_WORDS = 50  # entries of the lexicon that the log names
+MOST_PROBLEMS = 100  # problems of a file that the page lists
 
 
 class FileForm(forms.Form):
     file = forms.FileField(
         label="JSON or CSV file",
         max_length=200,
-        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".json,.csv"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".json,.csv,.tsv,.txt"}),
     )
 
     def clean_file(self) -> Any:
         given = self.cleaned_data["file"]
         if given.size > import_export.MOST_BYTES:
-            raise forms.ValidationError("The file is larger than a journey can be (1 MB).")
+            raise forms.ValidationError(import_export.TOO_LARGE)
         return given
 
 
@@ -49,7 +50,9 @@ def export_json(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Http
 
 def export_csv(pages: StaffAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
     journey = _journey_to_read(pages, request, object_id)
-    return _download(import_export.as_csv(journey), f"{journey.slug}.csv", "text/csv; charset=utf-8")
+    # Without this mark, Excel reads UTF-8 as the country's older encoding and damages accents when it saves.
+    content = f"\ufeff{import_export.as_csv(journey)}"
+    return _download(content, f"{journey.slug}.csv", "text/csv; charset=utf-8")
 
 
 def _journey_to_read(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Journey:
@@ -81,7 +84,15 @@ def import_file(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Http
         return _page(pages, request, journey, form=form if is_allowed else None)
     parsed = import_export.parse_file(content)
     difference = import_export.compare(journey, parsed)
-    if has_said_yes(request) and not difference.problems:
+    if difference.problems:
+        problems = difference.problems
+        told = {
+            "problems": problems[:MOST_PROBLEMS],
+            "more": len(problems[MOST_PROBLEMS:]),
+            "notes": parsed.notes,
+        }
+        return _page(pages, request, journey, difference=difference, **told)
+    if has_said_yes(request):
         # The browser sends the file back, so a yes counts only with the fingerprint of what was shown.
         if request.POST.get("seen") == difference.fingerprint:
             return _import(pages, request, journey, parsed, difference)
@@ -93,7 +104,7 @@ def import_file(pages: StaffAdmin, request: HttpRequest, object_id: str) -> Http
     ]
     effect = effect_of(lexicon_with_all(difference.words_said_otherwise))
     told = {"changed": changed, "expected": expected_in_words(difference), "effect": effect, "hidden": hidden}
-    return _page(pages, request, journey, difference=difference, **told)
+    return _page(pages, request, journey, difference=difference, notes=parsed.notes, **told)
 
 
 def _import(

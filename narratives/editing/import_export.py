@@ -6,9 +6,10 @@ journey it keeps the order and the kinds of published texts.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -18,14 +19,24 @@ from django.db import transaction
 
 from narratives import publishing
 from narratives.editing.drafts import put_in_order, save_draft
+from narratives.editing.file_encoding import HOW_TO_SAVE, UnreadableFile, decoded, misread_letters
+from narratives.editing.sheets import SheetRow, read_sheet
 from narratives.models import Journey, Narrative, Pronunciation
 from narratives.text.tidying import tidied
 from ttscache import csv_cells
 from ttscache.fingerprint import fingerprint_of
 
 FORMAT = "life-review journey"
+VERSION = 1
 COLUMNS = ("slug", "kind", "position", "title", "text")
+GUARD_COLUMN = "apostrophe added to"
+LEXICON_FIELDS = ("word", "say_as", "voice", "note")
 MOST_BYTES = 1_000_000
+MOST_ROWS = 1_000
+MOST_ENTRIES = 5_000  # of the lexicon
+TOO_LARGE = "The file is larger than a journey can be (1 MB)."
+
+_JSON_TYPES: dict[type, str] = {list: "A list", dict: "An object", bool: "“true” or “false”"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +53,29 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem in a row (the first is 1; 0 means the whole file) and field of a file."""
+    """A problem in a row (the first is 1; 0 means the whole file) and field of a file.
+
+    A doubt does not count if the draft already has these very words.
+    """
 
     row: int
     field: str
     says: str
+    is_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The content of a file, in its order."""
+    """The content of a file, in its order.
+
+    `notes` say what was guessed or left out. `numbers` are the numbers of the rows in the file.
+    """
 
     rows: tuple[Row, ...] = ()
     lexicon: tuple[Pronunciation, ...] = ()
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
 
 
 # --- exporting -----------------------------------------------------------------------------------------
@@ -64,7 +84,7 @@ def as_json(journey: Journey) -> str:
     texts = journey.narratives.values(*Row.__slots__)
     told = {
         "format": FORMAT,
-        "version": 1,
+        "version": VERSION,
         "journey": {name: getattr(journey, name) for name in ("slug", "title", "language")},
         "narratives": list(texts),
         "lexicon": list(Pronunciation.objects.values("word", "say_as", "voice", "note")),
@@ -73,9 +93,22 @@ def as_json(journey: Journey) -> str:
 
 
 def as_csv(journey: Journey) -> str:
-    """The texts with their order and kinds, for a spreadsheet."""
+    """The texts with their order and kinds, for a spreadsheet.
+
+    A text that looks like a formula gets an apostrophe. One more column then says where, because a person may
+    have written an apostrophe there, too.
+    """
+    rows: list[list[Any]] = [list(row) for row in journey.narratives.values_list(*COLUMNS)]
+    guarded = [
+        " ".join(name for name, cell in zip(COLUMNS, row, strict=True) if csv_cells.guarded(cell) != cell)
+        for row in rows
+    ]
+    names = list(COLUMNS)
+    if any(guarded):
+        names.append(GUARD_COLUMN)
+        rows = [[*row, told] for row, told in zip(rows, guarded, strict=True)]
     sheet = io.StringIO()
-    csv_cells.write_rows(sheet, [COLUMNS, *journey.narratives.values_list(*COLUMNS)])
+    csv_cells.write_rows(sheet, [names, *rows])
     return sheet.getvalue()
 
 
@@ -83,57 +116,162 @@ def as_csv(journey: Journey) -> str:
 def parse_file(content: bytes) -> Parsed:
     """Parse JSON or CSV. Reports problems instead of raising."""
     try:
-        text = content.decode("utf-8-sig")  # Excel puts a byte order mark in front
+        if len(content) > MOST_BYTES:
+            raise UnreadableFile(TOO_LARGE)
+        text, note = decoded(content)
+        notes = [note] if note else []
         if text.lstrip().startswith(("{", "[")):
-            return _checked(*_from_json(text))
-        return _checked(_from_csv(text), [])
-    except (ValueError, RecursionError, csv.Error) as error:  # not UTF-8, not JSON, nested too deeply
-        says = (
-            str(error)
-            if isinstance(error, _Unreadable)
-            else "This file cannot be read. Upload JSON or CSV, saved as UTF-8."
-        )
-        return Parsed(problems=(Problem(0, "file", says),))
+            return _from_json(text, notes)
+        return _from_csv(text, notes)
+    except UnreadableFile as error:
+        return Parsed(problems=(Problem(0, "file", str(error)),))
 
 
-class _Unreadable(ValueError):
-    """The file has an unknown format. The message is shown to staff."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A row as the file has it, with its number there. A row with `says` cannot be understood."""
+
+    number: int
+    fields: dict[str, Any]
+    says: str = ""
 
 
-def _from_json(text: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    told = json.loads(text)
+def _from_json(text: str, notes: list[str]) -> Parsed:
+    told = _loaded(text)
     if not isinstance(told, dict) or told.get("format") != FORMAT:
-        raise _Unreadable(f"This is not an exported journey: its “format” is not “{FORMAT}”.")
+        raise UnreadableFile(f"This is not an exported journey: its “format” is not “{FORMAT}”.")
+    if told.get("version", VERSION) != VERSION or isinstance(told.get("version"), bool):
+        raise UnreadableFile(
+            f"The file has another “version” than {VERSION}, so this site cannot read it."
+            " Export the journey again, from a site of the same version."
+        )
     narratives, lexicon = told.get("narratives", []), told.get("lexicon", [])
     if not all(isinstance(part, list) for part in (narratives, lexicon)) or not all(
         isinstance(row, dict) for row in [*narratives, *lexicon]
     ):
-        raise _Unreadable("“narratives” and “lexicon” must be lists of objects.")
-    return narratives, lexicon
+        raise UnreadableFile("“narratives” and “lexicon” must be lists of objects.")
+    if not narratives and not lexicon:
+        raise UnreadableFile("The file has neither texts nor a lexicon.")
+    if len(narratives) > MOST_ROWS or len(lexicon) > MOST_ENTRIES:
+        raise UnreadableFile(
+            f"The file has more than {MOST_ROWS:,} texts or {MOST_ENTRIES:,} lexicon entries."
+            " Split it into several files."
+        )
+    known = {*Row.__slots__, "position"}
+    unknown = sorted({name for row in narratives for name in row if name not in known})
+    notes += [f"The field “{name[:50]}” is not imported." for name in unknown[:20]]
+    return _checked([_Told(number, row) for number, row in enumerate(narratives, start=1)], lexicon, notes)
 
 
-def _from_csv(text: str) -> list[dict[str, Any]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-    if missing:
-        raise _Unreadable(f"The first line must name the columns. Missing: {', '.join(missing)}.")
-    rows: list[dict[str, Any]] = [
-        {name: csv_cells.unguarded(row[name] or "") for name in COLUMNS} for row in reader
+def _loaded(text: str) -> Any:
+    """Parse JSON strictly: the json module takes NaN, and of two equal names the last, without a word."""
+    try:
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_without_repetition)
+    except json.JSONDecodeError as error:
+        raise UnreadableFile(
+            f"This is not valid JSON: see line {error.lineno}, character {error.colno}. Names and words need"
+            ' straight quotation marks ("), entries need commas between them. An export shows how it looks.'
+        ) from error
+    except RecursionError as error:
+        raise UnreadableFile("This is not an exported journey: its parts are nested too deeply.") from error
+    except UnreadableFile:
+        raise
+    except ValueError as error:  # a number of thousands of digits
+        raise UnreadableFile("This is not an exported journey: it has a number that is too long.") from error
+
+
+def _no_constant(name: str) -> Any:
+    raise UnreadableFile(f"This is not valid JSON: “{name}” stands where a number or a text belongs.")
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen = Counter(name for name, _ in pairs)
+        twice = seen.most_common(1)[0][0]
+        raise UnreadableFile(f"The field “{twice[:50]}” appears twice in one entry. Remove one of the two.")
+    return found
+
+
+def _from_csv(text: str, notes: list[str]) -> Parsed:
+    sheet = read_sheet(text, COLUMNS, (GUARD_COLUMN,), MOST_ROWS)
+    # A row of another text inside a cell: a missing quotation mark has joined the two.
+    kinds, mark = "|".join(Narrative.Kind.values), re.escape(sheet.separator)
+    joined = re.compile(rf'^[^\n{mark}]*{mark}\s*"?(?:{kinds})"?\s*{mark}', re.IGNORECASE | re.MULTILINE)
+    told = [_told(row) for row in sheet.rows]
+    written = [
+        str(row.number)
+        for row in told
+        if any(csv_cells.unguarded(cell) != cell for cell in row.fields.values())
     ]
-    # A spreadsheet may have been sorted by another column.
-    if all(str(row["position"]).isdecimal() for row in rows):
-        rows.sort(key=lambda row: int(row["position"]))
-    return rows
+    if written:
+        named = ", ".join(written[:20]) + (" and more" if len(written) > 20 else "")
+        notes = [*notes, f"An apostrophe at the start of a cell is part of the text: row {named}."]
+    return _checked(told, [], [*notes, *sheet.notes], joined)
 
 
-def _checked(narratives: Sequence[dict[str, Any]], lexicon: Sequence[dict[str, Any]]) -> Parsed:
-    rows = [_row(told) for told in narratives]
+def _told(row: SheetRow) -> _Told:
+    """Take off the apostrophes that the export added: those that its last column names."""
+    fields: dict[str, Any] = dict(row.cells)
+    names = fields.pop(GUARD_COLUMN, "").split()
+    if not row.says and not {*names} <= {*COLUMNS}:
+        says = (
+            f"“{GUARD_COLUMN}” must be empty or name columns. Perhaps a separator has cut a text of this row."
+        )
+        return _Told(row.number, fields, says)
+    for name in names:
+        if name in fields:
+            fields[name] = csv_cells.unguarded(fields[name])
+    return _Told(row.number, fields, row.says)
+
+
+def _checked(
+    narratives: Sequence[_Told],
+    lexicon: Sequence[dict[str, Any]],
+    notes: Sequence[str],
+    joined: re.Pattern[str] | None = None,
+) -> Parsed:
+    problems = [Problem(told.number, "row", told.says) for told in narratives if told.says]
+    understood = [told for told in narratives if not told.says]
+    for told in understood:
+        problems += _value_problems(told.number, told.fields, Row.__slots__)
+    for number, fields in enumerate(lexicon, start=1):
+        problems += _value_problems(number, fields, LEXICON_FIELDS, "lexicon: ")
+    rows = [_row(told.fields) for told in understood]
     entries = [
-        Pronunciation(**{name: _said(told.get(name)) for name in ("word", "say_as", "voice", "note")})
-        for told in lexicon
+        Pronunciation(**{name: _said(fields.get(name)) for name in LEXICON_FIELDS}) for fields in lexicon
     ]
-    problems = [*_problems(narratives, rows), *_problems_of(entries)]
-    return Parsed(tuple(rows), tuple(entries), tuple(problems))
+    known = {(problem.row, problem.field) for problem in problems}
+    found = [*_problems(understood, rows, joined), *_problems_of(entries)]
+    problems += [problem for problem in found if (problem.row, problem.field) not in known]
+    order: Sequence[int] = range(len(rows))
+    if joined:  # a spreadsheet may have been sorted by another column; JSON has its own order
+        places = [_place_of(told.fields["position"]) or 0 for told in understood]
+        order = sorted(order, key=places.__getitem__)
+    return Parsed(
+        tuple(rows[at] for at in order),
+        tuple(entries),
+        tuple(sorted(problems, key=lambda problem: ("lexicon" in problem.field, problem.row))),
+        tuple(notes),
+        tuple(understood[at].number for at in order),
+    )
+
+
+def _value_problems(
+    number: int, fields: dict[str, Any], names: Sequence[str], prefix: str = ""
+) -> Iterator[Problem]:
+    """Values that are not words, or that no database can store. None stands for an empty field."""
+    for name in names:
+        value = fields.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str):
+            what = _JSON_TYPES.get(type(value), "A number")
+            says = f"{what} stands where words belong. Write the words in quotation marks."
+            yield Problem(number, f"{prefix}{name}", says)
+        elif "\x00" in value or re.search("[\ud800-\udfff]", value):
+            says = "It has a character that cannot be stored (NUL or half of a pair). Type these words again."
+            yield Problem(number, f"{prefix}{name}", says)
 
 
 def _row(told: dict[str, Any]) -> Row:
@@ -143,14 +281,26 @@ def _row(told: dict[str, Any]) -> Row:
 
 
 def _said(value: Any) -> str:
-    """Remove NUL and lone surrogates, which PostgreSQL cannot store."""
-    words = "" if value is None else str(value)
-    return words.replace("\x00", "").encode("utf-8", "ignore").decode().strip()
+    """The words with line breaks as `tidied` knows them; empty if `_value_problems` refuses the value."""
+    is_fit = isinstance(value, str) and not re.search("[\x00\ud800-\udfff]", value)
+    # A lone CR is a line break of earlier Macs; the others come from word processors.
+    return re.sub("\r\n|[\r\v\f\x85\u2028\u2029]", "\n", value).strip() if is_fit else ""
 
 
-def _problems(told: Sequence[dict[str, Any]], rows: Sequence[Row]) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for number, (raw, row) in enumerate(zip(told, rows, strict=True), start=1):
+def _place_of(value: Any) -> int | None:
+    """The position as a number: Numbers and other programs write 1 as 1.0. None if it is no position."""
+    if isinstance(value, bool):
+        return None
+    found = re.fullmatch(r"\s*([0-9]{1,9})(?:[.,]0{1,9})?\s*", str(value))
+    return int(found[1]) if found else None
+
+
+def _problems(
+    told: Sequence[_Told], rows: Sequence[Row], joined: re.Pattern[str] | None
+) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for raw, row in zip(told, rows, strict=True):
+        number = raw.number
         narrative = Narrative(**{name: value for name, value in asdict(row).items() if value is not None})
         try:
             narrative.clean_fields(exclude=["journey", "live", "pending", "position", "edited_at"])
@@ -159,13 +309,37 @@ def _problems(told: Sequence[dict[str, Any]], rows: Sequence[Row]) -> Iterator[P
             for name, messages in error.message_dict.items():
                 yield Problem(number, name, " ".join(messages))
         if row.slug in seen:
-            yield Problem(number, "slug", f"“{row.slug}” appears twice.")
-        if "position" in raw and not str(raw["position"]).strip().isdecimal():
+            says = f"“{row.slug}” appears twice, also in row {seen[row.slug]}. Give each text its own slug."
+            yield Problem(number, "slug", says)
+        if "position" in raw.fields and _place_of(raw.fields["position"]) is None:
             yield Problem(number, "position", "The position must be a whole number, 0 or more.")
-        seen.add(row.slug)
+        for name in ("title", "text"):
+            if says := _damage_in(getattr(row, name)):
+                yield Problem(number, name, says, is_doubt=True)
+        if joined and joined.search(row.text):
+            says = (
+                "A row of another text stands inside this text. Look for a quotation mark that is missing at"
+                " the end of this text or too much in the next row."
+            )
+            yield Problem(number, "text", says, is_doubt=True)
+        seen.setdefault(row.slug, number)
+
+
+def _damage_in(words: str) -> str:
+    if found := misread_letters(words):
+        return (
+            f"Letters are damaged (“{found}”): a program read the file in the wrong encoding and saved it."
+            f" Go back to the file before that. {HOW_TO_SAVE}"
+        )
+    if "\ufffd" in words:
+        return (
+            f"A letter is lost: “\ufffd” stands in its place. Go back to the file before that. {HOW_TO_SAVE}"
+        )
+    return ""
 
 
 def _problems_of(entries: Iterable[Pronunciation]) -> Iterator[Problem]:
+    seen: set[tuple[str, str]] = set()
     for number, entry in enumerate(entries, start=1):
         try:
             entry.clean()
@@ -173,6 +347,9 @@ def _problems_of(entries: Iterable[Pronunciation]) -> Iterator[Problem]:
         except ValidationError as error:
             for name, messages in error.message_dict.items():
                 yield Problem(number, f"lexicon: {name}", " ".join(messages))
+        if (entry.word.lower(), entry.voice) in seen:
+            yield Problem(number, "lexicon: word", f"“{entry.word}” appears twice for this voice.")
+        seen.add((entry.word.lower(), entry.voice))
 
 
 # --- comparing -----------------------------------------------------------------------------------------
@@ -210,14 +387,22 @@ class Difference:
 
 
 def compare(journey: Journey, parsed: Parsed) -> Difference:
+    """The effect of an import. A file with problems has none, whatever else it holds."""
     narratives = {narrative.slug: narrative for narrative in journey.narratives.select_related("live")}
     rows = {row.slug: row for row in parsed.rows}
     both = [(narratives[slug], row) for slug, row in rows.items() if slug in narratives]
+    numbered = list(zip(parsed.numbers, parsed.rows, strict=True))
     fixed = [
         Problem(number, "kind", _kind_is_fixed(narratives[row.slug]))
-        for number, row in enumerate(parsed.rows, start=1)
+        for number, row in numbered
         if row.slug in narratives and narratives[row.slug].live and narratives[row.slug].kind != row.kind
     ]
+    row_of = dict(numbered)
+    problems = [
+        problem for problem in parsed.problems if not _is_settled(problem, row_of, narratives)
+    ] + fixed
+    if problems:
+        return Difference(problems=tuple(problems))
     known = [slug for slug in narratives if slug in rows]
     entries = {(each.word.lower(), each.voice): each.say_as for each in Pronunciation.objects.all()}
     return Difference(
@@ -229,8 +414,14 @@ def compare(journey: Journey, parsed: Parsed) -> Difference:
         words_said_otherwise=tuple(
             each for each in parsed.lexicon if entries.get((each.word.lower(), each.voice)) != each.say_as
         ),
-        problems=(*parsed.problems, *fixed),
     )
+
+
+def _is_settled(problem: Problem, rows: dict[int, Row], narratives: dict[str, Narrative]) -> bool:
+    row = rows.get(problem.row)
+    if not problem.is_doubt or row is None or row.slug not in narratives:
+        return False
+    return bool(getattr(narratives[row.slug], problem.field) == getattr(row, problem.field))
 
 
 def _kind_is_fixed(narrative: Narrative) -> str:
@@ -282,7 +473,7 @@ def _put_in_order(journey: Journey, slugs: Sequence[str]) -> None:
     for place, slug in enumerate(slugs):
         if slug in order:
             continue
-        before = [earlier for earlier in slugs[:place] if earlier in order]
-        order.insert(order.index(before[-1]) + 1 if before else 0, slug)
+        # The text before it in the file has its place by now.
+        order.insert(order.index(slugs[place - 1]) + 1 if place else 0, slug)
     order += [slug for slug in narratives if slug not in order]
     put_in_order(narratives[slug] for slug in order)

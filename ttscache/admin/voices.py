@@ -263,8 +263,10 @@ def _price_note(model: str) -> str:
 def _hashes(request: HttpRequest) -> list[str]:
     try:
         given = json.loads(request.POST.get("without", "[]"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest("without must be a list of clips") from error
+    if not isinstance(given, list):
+        raise BadRequest("without must be a list of clips")
     return [each for each in given if isinstance(each, str)]
 
 

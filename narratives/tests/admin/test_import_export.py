@@ -1,7 +1,10 @@
 """The staff pages that export and import a journey."""
 
+# ruff: noqa: RUF001 - typographic marks are what is tested
+
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -63,6 +66,52 @@ class TestImportAndExportPages:
         page = self.send(admin_client, heard_journey, a_file([A_ROW | {"text": ""}])).content.decode()
         assert "Row 1" in page
         assert "confirmed" not in page
+
+    def test_a_refused_file_lists_its_problems_and_no_text_as_missing(self, admin_client, heard_journey):
+        cut = b"slug,kind,position,title,text\na,question,1,A,First think of home, then tell me.\n"
+        page = self.send(admin_client, heard_journey, cut).content.decode()
+        assert "Nothing was imported, and nothing has changed." in page
+        assert "a comma inside a text has cut it" in page
+        assert "Not in the file" not in page
+        assert 'name="content"' not in page
+
+    def test_a_refused_file_that_is_confirmed_by_hand_changes_nothing(self, admin_client, heard_journey):
+        before = rows_of(heard_journey)
+        content = base64.b64encode(b"slug,kind,position,title,text\n").decode()
+        answer = {"confirmed": "yes", "content": content, "seen": ""}
+        page = admin_client.post(admin_address(heard_journey, "import_file"), answer).content.decode()
+        assert "no texts below them" in page
+        assert rows_of(heard_journey) == before
+
+    def test_an_import_preview_says_which_encoding_was_guessed(self, admin_client, heard_journey):
+        content = "slug;kind;position;title;text\na;question;1;A;Renée’s café?\n".encode("cp1252")
+        page = self.send(admin_client, heard_journey, content).content.decode()
+        assert "It was read in the older Windows encoding" in page
+        assert "Renée’s café?" in page
+
+    def test_an_import_preview_shows_a_new_kind_stage_and_theme(self, admin_client, heard_journey):
+        draft = {"slug": "new", "kind": "question", "title": "New", "text": "And then?"}
+        heard_journey.narratives.create(**draft, position=3, theme="Home")
+        rows = rows_of(heard_journey)
+        rows[3] |= {"kind": "system", "stage": "Childhood", "theme": ""}
+        page = self.send(admin_client, heard_journey, a_file(rows)).content.decode()
+        assert "Kind: question → system" in page
+        assert "Stage: none → Childhood" in page
+        assert "Theme: Home → none" in page
+
+    def test_a_long_list_of_problems_is_shortened(self, admin_client, heard_journey):
+        content = a_file([A_ROW | {"slug": f"n{number}", "kind": "answer"} for number in range(130)])
+        page = self.send(admin_client, heard_journey, content).content.decode()
+        assert "And 30 more." in page
+        assert "Row 101" not in page
+
+    def test_a_downloaded_csv_tells_excel_that_it_is_utf_8(self, admin_client, heard_journey):
+        heard_journey.narratives.filter(slug="question").update(text="Café?")
+        content = admin_client.get(admin_address(heard_journey, "export_csv")).content
+        assert content.startswith(b"\xef\xbb\xbfslug,")
+        assert (
+            "There is nothing to import" in self.send(admin_client, heard_journey, content).content.decode()
+        )
 
     @pytest.mark.parametrize("name", ["export_json", "export_csv"])
     def test_an_export_is_downloaded_under_the_name_of_its_journey(self, admin_client, heard_journey, name):

@@ -185,6 +185,15 @@ def test_a_pending_voice_can_be_cancelled_after_a_confirmation(publisher: Client
     assert live_voice() == "nova"
 
 
+@pytest.mark.parametrize("given", ["5", "null", '{"a": 1}', '"abc"', "[" * 100_000, "["])
+def test_a_switch_without_clips_refuses_what_is_not_a_list(publisher: Client, given: str) -> None:
+    pending = Rendition.objects.create(voice="nova", state=Rendition.State.PENDING)
+    answer = publisher.post(action("without", pending), {**YES, "without": given})
+    assert answer.status_code == 400
+    pending.refresh_from_db()
+    assert pending.state == Rendition.State.PENDING
+
+
 @pytest.mark.parametrize("name", ["go_on", "cancel", "without"])
 def test_staff_who_may_only_look_cannot_change_a_voice(pending: Rendition, name: str) -> None:
     fail_all(pending)
