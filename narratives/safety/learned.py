@@ -1,7 +1,8 @@
 """What a person says sideways: a logistic regression, trained on labelled answers, over windows of sentences.
 
 One danger in a long life story must not be diluted, so each window of sentences is scored and the highest
-score counts. `model.npz` holds the vocabulary, the weights and both thresholds; harness/gate_training.py
+score counts. Few words say little sideways, so a short text has to score more, and one of a few words is left
+to the rules. `model.npz` holds the vocabulary, the weights and both thresholds; harness/gate_training.py
 makes it.
 """
 
@@ -15,19 +16,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from narratives.safety.features import features_of
+from narratives.safety.features import Window, features_of
 from narratives.safety.levels import Level
-from narratives.safety.weighing import Floats, Places, Vocabulary
+from narratives.safety.weighing import Floats, PlacedFeatures, Vocabulary
 
 MODEL = "model.npz"
 # The highest of many windows is high by chance, so a long text has to score more: this much each time its
 # windows grow e-fold, from so many windows on.
 LENGTH_ALLOWANCE = 0.4
 WINDOWS_WITHOUT_ALLOWANCE = 6
+# The features of a window are brought to one length, so in a few words each of them weighs much and chance
+# decides. So a window loses this much each time its words shrink e-fold, from so many words on. Both figures
+# were chosen on sources left out: they silence short harmless answers and find as many urgent ones.
+SHORTNESS_ALLOWANCE = 2.0
+WORDS_WITHOUT_ALLOWANCE = 14
+# The labelled answers hold almost none that are shorter, so the layer says nothing about them.
+LEAST_WORDS = 4
 
 
 class Scores(NamedTuple):
-    """Log odds, of the window that scores highest."""
+    """Log odds less the allowances, of the window that scores highest; minus infinity for a few words."""
 
     urgent: float  # that the answer is urgent
     care: float  # that it is urgent, and that it is at least heavy, added up
@@ -44,7 +52,11 @@ class Model:
     def scores(self, text: str) -> Scores:
         features = features_of(text)
         placed = self.vocabulary.places(features)
-        scored = [self._score(*self.vocabulary.weigh(placed, window)) for window in features.windows()]
+        scored = [
+            self._score(placed, (start, end))
+            for start, end in features.windows()
+            if end - start >= LEAST_WORDS
+        ]
         if not scored:
             return Scores(-np.inf, -np.inf)
         allowance = LENGTH_ALLOWANCE * np.log(max(1, len(scored) / WINDOWS_WITHOUT_ALLOWANCE))
@@ -57,8 +69,11 @@ class Model:
             return Level.URGENT
         return Level.HEAVY if scores.care >= self.thresholds.care else Level.NONE
 
-    def _score(self, places: Places, weights: Floats) -> Floats:
-        score: Floats = weights @ self.weights[places] + self.bias
+    def _score(self, placed: PlacedFeatures, window: Window) -> Floats:
+        places, weights = self.vocabulary.weigh(placed, window)
+        words = window[1] - window[0]
+        allowance = SHORTNESS_ALLOWANCE * np.log(max(1, WORDS_WITHOUT_ALLOWANCE / words))
+        score: Floats = weights @ self.weights[places] + self.bias - allowance
         return score
 
 

@@ -63,6 +63,67 @@ PAST = [
 ]
 
 
+# Short answers to ordinary questions. None of them is among the labelled answers that the gate learns from.
+SHORT_HARMLESS = [
+    "Something funny.",
+    "Something light.",
+    "Nothing.",
+    "My own bed.",
+    "I would do it again.",
+    "My hands do not work now.",
+    "Something funny happened once.",
+    "My mother's kitchen.",
+    "I was a bus driver.",
+    "Three girls and a boy.",
+    "He made me laugh.",
+    "We had no money then.",
+    "Not much these days.",
+    "I like it here well enough.",
+    "The sea, always the sea.",
+    "My knees are bad today.",
+    "I don't hear so well.",
+    "Ask me another one.",
+    "I never married.",
+    "It was a Tuesday.",
+    "Tea with two sugars.",
+    "I'd change nothing at all.",
+    "My wife, every time.",
+    "The day the war ended.",
+    "I can't think of anything.",
+    "She was my best friend.",
+    "We went dancing on Saturdays.",
+    "You have to keep going.",
+    "I sleep very badly now.",
+    "God has been good to me.",
+    "Is it nearly lunch time?",
+    "I miss the old house.",
+    "My son comes on Sundays.",
+    "I was always in trouble.",
+    "Leaving home at sixteen.",
+    "Don't tell my daughter that.",
+    "I should have said sorry.",
+    "It's all gone so quickly.",
+    "Nobody asked me that before.",
+    "That is the end of it.",
+]
+SHORT_DIRECT = [
+    "I want to die.",
+    "Let me die.",
+    "Kill me.",
+    "Help me.",
+    "Help!",
+    "Somebody help me.",
+    "He hits me.",
+    "She locks me in.",
+    "They starve me.",
+    "I can't breathe.",
+    "My chest hurts.",
+    "I took all my tablets.",
+    "I've fallen over.",
+    "The house is on fire.",
+]
+
+
 def test_the_gate_answers_with_the_four_plain_words() -> None:
     assert narratives.safety.level("I want to die.") == "urgent"
     assert [f"{each}" for each in Level] == ["none", "grief", "heavy", "urgent"]
@@ -81,6 +142,22 @@ def test_danger_is_urgent_with_slips_of_dictation_and_typing(text: str) -> None:
 @pytest.mark.parametrize("text", HARMLESS)
 def test_idioms_and_denials_raise_no_alarm(text: str) -> None:
     assert level(text) == "none"
+
+
+def test_at_most_two_of_forty_short_harmless_answers_raise_an_alarm() -> None:
+    assert len(set(SHORT_HARMLESS)) == 40
+    alarms = {text for text in SHORT_HARMLESS if level(text).severity >= Level.HEAVY.severity}
+    assert len(alarms) <= 2, alarms
+
+
+def test_the_gate_never_learned_the_short_harmless_answers_of_its_test() -> None:
+    learned = {case.text.strip(" .").lower() for case in read_cases()}
+    assert {text for text in SHORT_HARMLESS if text.strip(" .").lower() in learned} == set()
+
+
+@pytest.mark.parametrize("text", SHORT_DIRECT)
+def test_danger_said_directly_in_a_few_words_is_urgent(text: str) -> None:
+    assert level(text) == "urgent"
 
 
 @pytest.mark.parametrize("text", PAST)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from harness.gate_report import END, OTHERS, PAGE, fingerprint, gate_report, report_of_page
 from harness.gate_training import OWN, checksum, read_cases, trained
 from narratives.safety.features import LONGEST_SENTENCE, WINDOW_WORDS, features_of
-from narratives.safety.learned import loaded, saved, shipped_model
+from narratives.safety.learned import LEAST_WORDS, WORDS_WITHOUT_ALLOWANCE, loaded, saved, shipped_model
 
 pytestmark = pytest.mark.any_database
 
@@ -47,6 +48,24 @@ def test_a_model_is_the_same_after_it_was_saved_and_loaded() -> None:
     again = loaded(saved(model))
     for case in read_cases()[::200]:
         assert again.scores(case.text) == model.scores(case.text)
+
+
+def test_the_learned_layer_says_nothing_about_a_text_of_fewer_than_four_words() -> None:
+    short = [case.text for case in read_cases() if len(features_of(case.text).phrases) < 4]
+    assert len(short) >= 10
+    for text in [*short, "Something funny.", "Nothing.", "My own bed.", "Killed. Murdered. Dead.", "..."]:
+        assert max(shipped_model().scores(text)) == float("-inf")
+        assert shipped_model().level(text) == "none"
+
+
+def test_the_learned_layer_asks_more_of_a_text_the_fewer_words_it_has() -> None:
+    """A model without weights scores each text alike, so what is left is the allowance."""
+    shipped = shipped_model()
+    flat = dataclasses.replace(shipped, weights=shipped.weights * 0, bias=shipped.bias * 0)
+    scores = [flat.scores("word " * words).urgent for words in range(LEAST_WORDS, 31)]
+    until_full = WORDS_WITHOUT_ALLOWANCE - LEAST_WORDS
+    assert all(shorter < longer for shorter, longer in itertools.pairwise(scores[: until_full + 1]))
+    assert set(scores[until_full:]) == {0.0}
 
 
 def test_windows_cover_every_word_and_stay_short() -> None:
