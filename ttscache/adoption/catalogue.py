@@ -120,9 +120,9 @@ def dependants(cursor: CursorWrapper, table: str, column: str, *, with_expressio
 
 
 def _depending_on_column(select: str, catalogue: str, oid: str) -> str:
-    """Limit a query to the objects of one catalogue that depend on a column: parameters are table and column."""
+    """Limit a query to the objects of one catalogue that depend on a column. Parameters: table, column."""
     return (
-        f"{select} AND EXISTS (SELECT 1 FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid"
+        f"{select} AND EXISTS (SELECT 1 FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid"  # noqa: S608
         " AND a.attnum = d.refobjsubid WHERE d.refclassid = 'pg_class'::regclass"
         f" AND d.refobjid = %s::regclass AND a.attname = %s AND d.classid = '{catalogue}'::regclass"
         f" AND d.objid = {oid}) ORDER BY 2, 1"
@@ -198,6 +198,18 @@ def checks_on(cursor: CursorWrapper, table: str, column: str) -> dict[str, str]:
         column,
     )
     return dict(rows)
+
+
+def keys_with(cursor: CursorWrapper, table: str, column: str) -> list[str]:
+    """The indexes that hold whole values of this column; each has a longest value."""
+    rows = _ask(
+        cursor,
+        "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_attribute a ON a.attrelid = indrelid"
+        " WHERE indrelid = %s::regclass AND attname = %s AND a.attnum = ANY(indkey) ORDER BY 1",
+        table,
+        column,
+    )
+    return [name for (name,) in rows]
 
 
 def has_primary_key(cursor: CursorWrapper, table: str) -> bool:

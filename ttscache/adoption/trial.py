@@ -14,11 +14,13 @@ from ttscache.adoption.column_types import CONTENT_TYPES
 from ttscache.adoption.steps import CannotAdopt, is_outage
 
 _TEXT = "A row on trial."
+_LIMIT_EXCEEDED = "54"  # the class of errors about sizes that PostgreSQL cannot hold
 
 
 def write_on_trial(cursor: CursorWrapper, tables: Sequence[str], voices: Sequence[str]) -> None:
     """Add, change and delete rows; the caller rolls them back. Raises CannotAdopt."""
     triggers = {table: ", ".join(catalogue.triggers(cursor, table)) for table in tables}
+    text_keys = catalogue.keys_with(cursor, CLIPS, "content_text") if CLIPS in tables else []
     table = CLIPS
     try:
         if CLIPS in tables:
@@ -33,6 +35,11 @@ def write_on_trial(cursor: CursorWrapper, tables: Sequence[str], voices: Sequenc
     except DatabaseError as error:
         if is_outage(error):
             raise
+        if text_keys and getattr(error.__cause__, "sqlstate", "").startswith(_LIMIT_EXCEEDED):
+            raise CannotAdopt(
+                f"The index {' or '.join(text_keys)} of {table} takes no long texts. Nothing was changed: "
+                "drop it, then migrate."
+            ) from error
         named = f"what is named or the trigger ({triggers[table]})" if triggers[table] else "what is named"
         doing = f"{table} does not take rows as this site writes them"
         raise CannotAdopt.because(error, doing, f"drop or change {named}, then migrate.") from error
@@ -61,9 +68,10 @@ def _clips(cursor: CursorWrapper, voices: Sequence[str]) -> list[str]:
                 )
                 _expect(cursor, CLIPS, cursor.fetchone() == (_TEXT, voice, content_type, True, 5))
                 clips.append(name)
-    # As long as the longest text that is taken. An index on the text would take it if it could be compressed.
+    # As long as the longest text that is taken; an index on the text would take it if it compressed well.
     long = token_hex(10_000)
-    cursor.execute(f"UPDATE {CLIPS} SET content_text = %s WHERE content_hash = %s", [long, clips[0]])  # noqa: S608
+    sql = f"UPDATE {CLIPS} SET content_text = %s WHERE content_hash = %s"  # noqa: S608
+    cursor.execute(sql, [long, clips[0]])
     return clips
 
 
