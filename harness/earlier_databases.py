@@ -113,7 +113,7 @@ def fill(connection: psycopg.Connection, variant: str, clips: Iterator[Found]) -
 def load_case(connection: psycopg.Connection, *names: str) -> None:
     """Create the tables with twelve clips as people reported them, then what `names` add."""
     for name in ("base", "rows", *names):
-        connection.execute((CASES / f"{name}.sql").read_text())  # type: ignore[call-overload]
+        connection.execute((CASES / f"{name}.sql").read_text())
 
 
 def add_clip(connection: psycopg.Connection, **columns: object) -> str:

@@ -34,7 +34,7 @@ _PLAIN = {
 _IN_WORDS = {"bool": "boolean"}
 
 
-class Change(NamedTuple):
+class TypeChange(NamedTuple):
     """A column that gets another type. `is_related`: conditions on it hold for the new type as well."""
 
     table: str
@@ -45,7 +45,7 @@ class Change(NamedTuple):
 
 
 def type_steps(cursor: CursorWrapper, found: Sequence[str]) -> Iterator[Step]:
-    """Change the types that do not fit; take off what hinders it and put it back. Raises CannotAdopt."""
+    """TypeChange the types that do not fit; take off what hinders it and put it back. Raises CannotAdopt."""
     types = {table: catalogue.column_types(cursor, table) for table in found}
     for table in found:
         yield from _filled_by_us(table, types[table])
@@ -75,7 +75,7 @@ def _filled_by_us(table: str, types: dict[str, ColumnType]) -> Iterator[Step]:
             yield Step.of(table, f"{column} is no longer numbered, its values stay", f"{where} DROP IDENTITY")
 
 
-def _changes(table: str, types: dict[str, ColumnType]) -> Iterator[Change]:
+def _changes(table: str, types: dict[str, ColumnType]) -> Iterator[TypeChange]:
     for column, facts in types.items():
         key = (table, column)
         if key in _TEXTS:
@@ -85,22 +85,22 @@ def _changes(table: str, types: dict[str, ColumnType]) -> Iterator[Change]:
                 _require(
                     table, column, facts, {"int2", "int4", "int8", "numeric", "float4", "float8"}, "integer"
                 )
-                yield Change(table, column, "bigint", f"{column} becomes bigint")
+                yield TypeChange(table, column, "bigint", f"{column} becomes bigint")
             else:
                 _require(table, column, facts, {"int4", "int8"}, "integer")
         elif key in _PLAIN:
             wanted = _PLAIN[key]
             _require(table, column, facts, {wanted}, _IN_WORDS.get(wanted, wanted))
             if facts.kind != "b":
-                yield Change(table, column, wanted, f"{column} becomes {_IN_WORDS.get(wanted, wanted)}")
+                yield TypeChange(table, column, wanted, f"{column} becomes {_IN_WORDS.get(wanted, wanted)}")
         elif facts.base == "timestamp" or (key in _TIMES and (facts.base == "date" or facts.kind == "d")):
             says = f"{column} becomes timestamptz, its values read as UTC"
-            yield Change(table, column, "timestamptz", says, is_related=facts.kind == "b")
+            yield TypeChange(table, column, "timestamptz", says, is_related=facts.kind == "b")
         elif key in _TIMES:
             _require(table, column, facts, {"timestamptz"}, "timestamptz")
 
 
-def _text_change(table: str, column: str, facts: ColumnType) -> Iterator[Change]:
+def _text_change(table: str, column: str, facts: ColumnType) -> Iterator[TypeChange]:
     new_type, characters = _TEXTS[table, column]
     if facts.kind != "e":
         _require(table, column, facts, _TEXT_TYPES, new_type)
@@ -108,7 +108,7 @@ def _text_change(table: str, column: str, facts: ColumnType) -> Iterator[Change]
     if facts.kind == "b" and (facts.base == "text" or (facts.base == "varchar" and is_wide)):
         return
     is_related = facts.kind == "b" and facts.base == "varchar"
-    yield Change(table, column, new_type, f"{column} becomes {new_type}", is_related)
+    yield TypeChange(table, column, new_type, f"{column} becomes {new_type}", is_related)
 
 
 def _require(table: str, column: str, facts: ColumnType, allowed: set[str], wanted: str) -> None:
@@ -123,7 +123,7 @@ def _require(table: str, column: str, facts: ColumnType, allowed: set[str], want
     )
 
 
-def _in_the_way(cursor: CursorWrapper, changes: Sequence[Change]) -> list[Dependant]:
+def _in_the_way(cursor: CursorWrapper, changes: Sequence[TypeChange]) -> list[Dependant]:
     """What is taken off and put back. Raises CannotAdopt for what cannot be put back as it was."""
     found: dict[tuple[str, str, str], Dependant] = {}
     for change in changes:
@@ -140,7 +140,7 @@ def _in_the_way(cursor: CursorWrapper, changes: Sequence[Change]) -> list[Depend
     return list(found.values())
 
 
-def _change_step(change: Change, facts: ColumnType) -> Step:
+def _change_step(change: TypeChange, facts: ColumnType) -> Step:
     where = f"ALTER TABLE {change.table} ALTER COLUMN {quoted(change.column)}"
     if change.new_type == "timestamptz":
         # The old values are UTC. In a session whose zone is UTC, PostgreSQL does so without a rewrite.

@@ -17,7 +17,7 @@ _QUOTES_VALUES, _TOO_LONG = ("22", "P0", "XX"), "22001"
 _NAMES_DEPENDANTS = ("2BP01", "0A000")  # their detail lists objects, never values
 
 
-_OUTAGES = ("08", "25", "40", "53", "55P03", "57", "58")
+_OUTAGES = ("08", "40", "53", "55P03", "57", "58")
 
 
 def is_outage(error: DatabaseError) -> bool:

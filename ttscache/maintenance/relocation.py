@@ -137,7 +137,7 @@ def _persistently_moved(content_hash: str, source: PermanentTier, target: Perman
         except TierError as error:
             if reason := why_refused(error):
                 clip = kept_clip(content_hash, PermanentStore(source.name))
-                return clip and Move(clip, reason)
+                return None if clip is None else Move(clip, reason)
             logger.warning("Clip %s waits to be moved: %s", content_hash, error)
             time.sleep(ATTEMPT_SECONDS)
     return _moved(content_hash, source, target)

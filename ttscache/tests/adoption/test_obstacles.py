@@ -59,7 +59,7 @@ def adopted(connection: Any) -> None:
         assert plan.adopt_tables(connection) == planned
 
 
-HANDLED = {
+HANDLED: dict[str, Path | str] = {
     "a policy that uses created_at": Path("d1_policy"),
     "a materialised view": Path("d1_matview"),
     "a check of the content type": Path("d2_check"),
@@ -84,7 +84,7 @@ HANDLED = {
     " DROP CONSTRAINT tts_cache_files_cache_id_fkey",
     "a strange name": 'ALTER TABLE tts_cache ADD "a ""b"" %s" text NOT NULL DEFAULT \'x\'',
 }
-REFUSED = {
+REFUSED: dict[str, Path | str] = {
     "file_size_positive": Path("d2_hash_check"),
     "recent": "CREATE VIEW recent AS SELECT id FROM tts_cache WHERE created_at > '2020-01-01'",
     "stats": "CREATE MATERIALIZED VIEW stats AS SELECT max(created_at) FROM tts_cache",
@@ -121,7 +121,7 @@ REFUSED = {
 def prepare(found: psycopg.Connection, case: Path | str) -> None:
     name = found.info.dbname
     sql = (Path("harness/adoption_cases") / f"{case}.sql").read_text() if isinstance(case, Path) else case
-    found.execute(sql.replace("{database}", name))  # type: ignore[call-overload]
+    found.execute(sql.replace("{database}", name))
 
 
 @pytest.mark.parametrize("case", HANDLED.values(), ids=list(HANDLED))
