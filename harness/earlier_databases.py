@@ -58,6 +58,7 @@ NOT_OURS: dict[str, dict[str, object]] = {
     "on Supabase": {"duration_seconds": 1.5, "audio_file_path": "x.mp3"},
     "bare": {"model": "tts-1"},
 }
+CASES = Path(__file__).parent / "adoption_cases"
 CONTENT_TYPES = ("narrative", "question", "analysis", "greeting", "outro", None)
 
 
@@ -107,6 +108,12 @@ def fill(connection: psycopg.Connection, variant: str, clips: Iterator[Found]) -
             **NOT_OURS.get(variant, {}),
         )
         add_file(connection, clip_id, clip.sound)
+
+
+def load_case(connection: psycopg.Connection, *names: str) -> None:
+    """Create the tables with twelve clips as people reported them, then what `names` add."""
+    for name in ("base", "rows", *names):
+        connection.execute((CASES / f"{name}.sql").read_text())
 
 
 def add_clip(connection: psycopg.Connection, **columns: object) -> str:

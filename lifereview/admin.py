@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django_q import admin as q_admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from ttscache.monitoring.schedules import problem_of
 
 for _model in (User, Group, Schedule, Success, Failure, OrmQ):
     admin.site.unregister(_model)
@@ -29,9 +33,26 @@ class GroupAdmin(auth_admin.GroupAdmin, ModelAdmin):  # type: ignore[misc]
     pass
 
 
+class ScheduleForm(ModelForm):  # type: ignore[type-arg]
+    """Refuses what django-q2 cannot run: an impossible day, or arguments that it cannot read."""
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors:
+            shown = copy(self.instance)
+            for name, value in given.items():
+                setattr(shown, name, value)
+            field, reason = problem_of(shown)
+            if reason:
+                self.add_error(field if field in self.fields else None, reason)
+        return given
+
+
 @admin.register(Schedule)
 class ScheduleAdmin(q_admin.ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
     """Operators may change when a task runs. Only superusers may change what runs: it can be any code."""
+
+    form = ScheduleForm
 
     def get_readonly_fields(self, request: HttpRequest, obj: Schedule | None = None) -> tuple[str, ...]:
         given = tuple(super().get_readonly_fields(request, obj))

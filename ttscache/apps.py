@@ -13,7 +13,9 @@ class TtsCacheConfig(AppConfig):
     def ready(self) -> None:
         from ttscache import checks  # noqa: F401 - registers itself
         from ttscache.api import schema  # noqa: F401 - registers itself
+        from ttscache.monitoring.schedules import guard_scheduler
 
+        guard_scheduler()
         # post_migrate is the only hook that runs after the last table of every app was created.
         post_migrate.connect(_close_public_roles, sender=self)
 

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.db import DEFAULT_DB_ALIAS, DataError, Error, IntegrityError, connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,6 +25,33 @@ def release_connections() -> None:
         # Closing it within a transaction would roll that back.
         if not connection.in_atomic_block and not connection.settings_dict["CONN_MAX_AGE"]:
             connection.close()
+
+
+def why_refused(error: BaseException | None) -> str:
+    """The rule by which the database refused one row, or "" if the database itself is to blame.
+
+    It also looks into the causes of an error, such as those of a TierError. It names constraints and
+    tables and never quotes a row.
+    """
+    while error is not None and not isinstance(error, Error):
+        error = error.__cause__
+    about = getattr(error and error.__cause__, "diag", None)
+    state = (about and about.sqlstate) or ""
+    is_raised_by_trigger = state.startswith("P0")
+    if not isinstance(error, IntegrityError | DataError) and not is_raised_by_trigger:
+        return ""
+    if about is not None and about.constraint_name:
+        return f"the constraint {about.constraint_name} of the table {about.table_name} forbids it"
+    if about is not None and about.table_name:
+        return f"the table {about.table_name} forbids it"
+    return f"a rule of the database forbids it ({state or type(error).__name__})"
+
+
+def check_deferred_constraints() -> None:
+    """Make deferred constraints speak now, and not at the commit. Raises IntegrityError."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.vendor == "postgresql":
+        connection.check_constraints()
 
 
 @contextmanager

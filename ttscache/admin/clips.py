@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -19,6 +20,7 @@ from unfold.views import ChangeList
 from ttscache.admin.clip_filters import HeardFilter, MadeFilter, PublishedFilter, UnheardFilter
 from ttscache.admin.dashboard.actions import DashboardPages
 from ttscache.admin.voice_names import VoiceListFilter
+from ttscache.connections import why_refused
 from ttscache.maintenance.pruning import remove_clip
 from ttscache.models import Clip, Pin
 from ttscache.renditions import retirement
@@ -116,8 +118,16 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
             title = f"Delete clip, {clip.voice}: {truncatechars(clip.content_text, 60)}"
             return self.ask(request, title=title, verb="Delete it", summary=_what_is_lost(clip), back=page)
         # Log first: the log copies the clip's name, which is gone afterwards.
-        self.log_deletions(request, [clip])
-        if remove_clip(clip, request.user.get_username(), speech_cache()) is not None:
+        try:
+            with transaction.atomic():  # a refused deletion leaves no entry in the log
+                self.log_deletions(request, [clip])
+                run = remove_clip(clip, request.user.get_username(), speech_cache())
+        except DatabaseError as error:
+            if not (reason := why_refused(error)):
+                raise
+            self.message_user(request, f"Not deleted: {reason}.", messages.ERROR)
+            return redirect("admin:ttscache_clip_change", clip.pk)
+        if run is not None:
             says = f"Deleted: {filesizeformat(clip.audio_file_size or 0)}."
             self.message_user(request, says, messages.SUCCESS)
         return redirect("admin:ttscache_clip_changelist")

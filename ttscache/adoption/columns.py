@@ -46,17 +46,17 @@ REQUIRED = {
     CLIPS: {"id", "content_hash", "content_text", "voice"},
     FILES: {"id", "cache_id", "file_data", "file_size"},
 }
-TYPES = {
-    (CLIPS, "id"): "uuid",
-    (FILES, "id"): "uuid",
-    (FILES, "cache_id"): "uuid",
-    (FILES, "file_data"): "bytea",
-}
 INDEXED = ("voice", "content_type")
 
 
 def check_table(cursor: CursorWrapper, table: str) -> None:
     """Raise CannotAdopt, with the table, the column and what to do, if the table cannot be adopted."""
+    shape = catalogue.unusual_shape(cursor, table)
+    if shape is not None:
+        raise CannotAdopt(
+            f"{table} is {shape}, which cannot be adopted: rename it, create an ordinary table {table} from "
+            "its rows, then migrate."
+        )
     owner = catalogue.foreign_owner(cursor, table)
     if owner is not None:
         raise CannotAdopt(
@@ -74,12 +74,11 @@ def check_table(cursor: CursorWrapper, table: str) -> None:
             raise CannotAdopt(
                 f"Table {table} has no column {column}: it is not the table this project knows."
             )
-        expected = TYPES.get((table, column))
-        if expected and found[column].data_type != expected:
-            raise CannotAdopt(
-                f"Column {table}.{column} is {found[column].data_type} instead of {expected}: "
-                "it is not the table this project knows."
-            )
+    for rule in catalogue.rules(cursor, table):
+        raise CannotAdopt(
+            f"The rule {rule} of {table} changes what this site writes: run DROP RULE "
+            f"{catalogue.quoted(rule)} ON {table}, then migrate."
+        )
 
 
 def column_steps(cursor: CursorWrapper, table: str) -> Iterator[Step]:
@@ -88,9 +87,6 @@ def column_steps(cursor: CursorWrapper, table: str) -> Iterator[Step]:
         if column not in found:
             sql = f'ALTER TABLE "{table}" ADD COLUMN "{column}" {definition}'
             yield Step.of(table, f"column {column} is added", sql)
-    for column, facts in found.items():
-        if facts.data_type == "timestamp without time zone":
-            yield _timestamptz(cursor, table, column)
     yield from _optional_columns(table, found)
     yield from _defaults(table, found)
     yield from _renamed_columns(table, found)  # last, as the steps above use the found names
@@ -99,7 +95,11 @@ def column_steps(cursor: CursorWrapper, table: str) -> Iterator[Step]:
 def constraint_steps(cursor: CursorWrapper, table: str) -> Iterator[Step]:
     """The keys and indexes that are missing. They can hold only after the steps of `rows.py`."""
     if not catalogue.is_unique(cursor, table, "id"):
-        yield Step.of(table, "id becomes the primary key", f'ALTER TABLE "{table}" ADD PRIMARY KEY (id)')
+        if catalogue.has_primary_key(cursor, table):
+            yield Step.of(table, "id becomes unique", f'ALTER TABLE "{table}" ADD UNIQUE (id)')
+        else:
+            sql = f'ALTER TABLE "{table}" ADD PRIMARY KEY (id)'
+            yield Step.of(table, "id becomes the primary key", sql)
     column = "content_hash" if table == CLIPS else "cache_id"
     if not catalogue.is_unique(cursor, table, column):
         sql = f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_{column}_one" UNIQUE ("{column}")'
@@ -126,27 +126,11 @@ def _our_columns(table: str) -> set[str]:
     return {field.column for field in model._meta.concrete_fields if field.column}
 
 
-def _timestamptz(cursor: CursorWrapper, table: str, column: str) -> Step:
-    views = catalogue.views_on(cursor, table, column)
-    if views:
-        raise CannotAdopt(
-            f"Column {table}.{column} has to become timestamptz, but the view {views[0]} uses it: "
-            "drop the view, migrate, and create it again."
-        )
-    # The old values are UTC. In a session whose zone is UTC, PostgreSQL changes the type without a rewrite.
-    return Step.of(
-        table,
-        f"{column} becomes timestamptz, its values read as UTC",
-        "SET LOCAL timezone = 'UTC'",
-        f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE timestamptz',
-    )
-
-
 def _optional_columns(table: str, found: dict[str, catalogue.Column]) -> Iterator[Step]:
     for column, facts in found.items():
         is_filled = column in REQUIRED[table] or column in DEFAULTS[table] or facts.default is not None
         if not facts.is_nullable and not is_filled and not facts.is_generated:
-            sql = f'ALTER TABLE "{table}" ALTER COLUMN "{column}" DROP NOT NULL'
+            sql = f'ALTER TABLE "{table}" ALTER COLUMN {catalogue.quoted(column)} DROP NOT NULL'
             yield Step.of(table, f"{column} may be empty", sql)
 
 
@@ -158,13 +142,13 @@ def _defaults(table: str, found: dict[str, catalogue.Column]) -> Iterator[Step]:
 
 
 def _cascade_from_clip_to_file(cursor: CursorWrapper) -> Iterator[Step]:
-    found = catalogue.foreign_keys(cursor, FILES)
+    found = catalogue.foreign_keys(cursor, FILES, "cache_id", CLIPS)
     if any(found.values()):
         return
     yield Step.of(
         FILES,
         "cache_id points to a clip, and a file goes with its clip",
-        *(f'ALTER TABLE {FILES} DROP CONSTRAINT "{name}"' for name in found),
+        *(f"ALTER TABLE {FILES} DROP CONSTRAINT {catalogue.quoted(name)}" for name in found),
         f"ALTER TABLE {FILES} ADD CONSTRAINT {FILES}_cache_id_fkey FOREIGN KEY (cache_id)"
         f" REFERENCES {CLIPS} (id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED",
     )

@@ -6,14 +6,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from ttscache.adoption import CLIPS, FILES, TABLES, catalogue, public_roles
+from ttscache.adoption.column_types import type_steps
 from ttscache.adoption.columns import check_table, column_steps, constraint_steps
 from ttscache.adoption.plan_types import AdoptionPlan, Step
 from ttscache.adoption.rows import Rows
+from ttscache.adoption.steps import CannotAdopt, is_outage
+from ttscache.adoption.trial import write_on_trial
+
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def preview(connection: Any) -> AdoptionPlan:
@@ -23,13 +28,47 @@ def preview(connection: Any) -> AdoptionPlan:
         return _plan(cursor)
 
 
+def rehearse(connection: Any, voices: Sequence[str]) -> AdoptionPlan:
+    """Take all steps and write rows as this site writes them, then roll everything back.
+
+    So a constraint or trigger that nobody foresaw is found before anything changes, also by `--plan`. The
+    bytes of clips are left out, because rewriting them twice would take long. Raises CannotAdopt.
+    """
+    try:
+        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            planned = _plan(cursor)
+            # Without the table of clips 0001 has to create one first; then there is little to hinder.
+            if planned.steps and catalogue.existing(cursor, [CLIPS]):
+                # A program that uses the tables now must neither wait for long nor make a plan hang.
+                cursor.execute("SET LOCAL lock_timeout = '20s'")
+                _lock(cursor)
+                planned.perform(cursor, with_bytes=False)
+                write_on_trial(cursor, catalogue.existing(cursor, TABLES), voices)
+            transaction.set_rollback(True, using=connection.alias)
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") == _LOCK_NOT_AVAILABLE:
+            raise CannotAdopt(
+                f"Another program holds {' or '.join(TABLES)} locked: stop it, or try again in a moment. "
+                "Nothing was changed."
+            ) from error
+        if is_outage(error):
+            raise
+        advice = "mend what is named, then migrate."
+        raise CannotAdopt.because(error, "The tables cannot be read", advice) from error
+    return planned
+
+
+def _lock(cursor: CursorWrapper) -> None:
+    cursor.execute(f"LOCK TABLE {', '.join(catalogue.existing(cursor, TABLES))} IN ACCESS EXCLUSIVE MODE")
+    # PostgreSQL refuses to alter a table that has deferred checks pending.
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 def adopt_tables(connection: Any) -> AdoptionPlan:
     """Adopt the tables inside the caller's transaction; returns the steps taken. Raises CannotAdopt."""
     with connection.cursor() as cursor:
         # Locked first, so that no row is added between reading and changing.
-        cursor.execute(f"LOCK TABLE {', '.join(catalogue.existing(cursor, TABLES))} IN ACCESS EXCLUSIVE MODE")
-        # PostgreSQL refuses to alter a table that has deferred checks pending.
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        _lock(cursor)
         planned = _plan(cursor)
         planned.perform(cursor)
     return planned
@@ -37,6 +76,8 @@ def adopt_tables(connection: Any) -> AdoptionPlan:
 
 def _plan(cursor: CursorWrapper) -> AdoptionPlan:
     """Return all steps, none if neither table exists. Only reads."""
+    for table in TABLES:
+        _check_schema(cursor, table)
     found = catalogue.existing(cursor, TABLES)
     if not found:
         return AdoptionPlan(())
@@ -45,19 +86,51 @@ def _plan(cursor: CursorWrapper) -> AdoptionPlan:
     return AdoptionPlan(tuple(_steps(cursor, found)))
 
 
+def _check_schema(cursor: CursorWrapper, table: str) -> None:
+    """Raise CannotAdopt if the name stands for a table that is not where this site makes its own."""
+    schema = catalogue.found_elsewhere(cursor, table)
+    if schema is not None:
+        raise CannotAdopt(
+            f"Table {table} is in the schema {schema}, not the first of the search path: make it the "
+            f"first, or run ALTER TABLE {schema}.{table} SET SCHEMA to move it there, then migrate."
+        )
+
+
+def _check_references(cursor: CursorWrapper, steps: Sequence[Step]) -> None:
+    """Raise CannotAdopt if another table refers to a row that has to move: it would lose its target."""
+    for table in TABLES:
+        leaving = [row for step in steps if step.table == table for row in step.set_aside]
+        for each in catalogue.references_to(cursor, table) if leaving else ():
+            cursor.execute(
+                f"SELECT count(*), min(t.id::text) FROM {each.table} r JOIN {table} t"  # noqa: S608
+                f" ON r.{catalogue.quoted(each.column)} = t.{catalogue.quoted(each.target)}"
+                " WHERE t.id = ANY(%s::uuid[])",
+                [leaving],
+            )
+            count, first = cursor.fetchone()
+            if count:
+                raise CannotAdopt(
+                    f"{count} rows of {each.table} refer to rows of {table} that cannot stay, such as "
+                    f"{first} (constraint {each.constraint}): point them to another row, or delete them, "
+                    "then migrate."
+                )
+
+
 def _steps(cursor: CursorWrapper, found: Sequence[str]) -> Iterator[Step]:
     for table in TABLES:
         if table not in found:
             yield Step(table, "is missing and made new")
+    yield from type_steps(cursor, found)
     resting = {table: catalogue.triggers(cursor, table) for table in found}
-    yield from _switched(resting, "DISABLE", "rests meanwhile")
+    yield from _switched_off(resting)
     for table in found:
         yield from column_steps(cursor, table)
     of_rows = list(Rows(cursor, found).steps())
+    _check_references(cursor, of_rows)
     yield from of_rows
     for table in found:
         yield from constraint_steps(cursor, table)
-    yield from _switched(resting, "ENABLE", "works again")
+    yield from _switched_on(resting)
     roles = public_roles.existing_public_roles(cursor)
     if roles:
         yield from public_roles.closing_steps(cursor, roles, found)
@@ -65,10 +138,18 @@ def _steps(cursor: CursorWrapper, found: Sequence[str]) -> Iterator[Step]:
             yield public_roles.closing_step_of_new(roles, aside)
 
 
-def _switched(triggers: dict[str, list[str]], how: str, says: str) -> Iterator[Step]:
+def _switched_off(triggers: dict[str, dict[str, str]]) -> Iterator[Step]:
     for table, names in triggers.items():
         for name in names:
-            yield Step.of(table, f"trigger {name} {says}", f'ALTER TABLE {table} {how} TRIGGER "{name}"')
+            sql = f"ALTER TABLE {table} DISABLE TRIGGER {catalogue.quoted(name)}"
+            yield Step.of(table, f"trigger {name} rests meanwhile", sql)
+
+
+def _switched_on(triggers: dict[str, dict[str, str]]) -> Iterator[Step]:
+    for table, names in triggers.items():
+        for name, how in names.items():
+            sql = f"ALTER TABLE {table} {how} TRIGGER {catalogue.quoted(name)}"
+            yield Step.of(table, f"trigger {name} works again", sql)
 
 
 def adopt_clips(apps: Any, connection: Any) -> None:
@@ -92,7 +173,7 @@ def _resting_triggers(connection: Any) -> Iterator[None]:
         yield
         return
     with connection.cursor() as cursor:
-        names = catalogue.triggers(cursor, CLIPS)
-        AdoptionPlan(tuple(_switched({CLIPS: names}, "DISABLE", ""))).perform(cursor)
+        resting = {CLIPS: catalogue.triggers(cursor, CLIPS)}
+        AdoptionPlan(tuple(_switched_off(resting))).perform(cursor)
         yield
-        AdoptionPlan(tuple(_switched({CLIPS: names}, "ENABLE", ""))).perform(cursor)
+        AdoptionPlan(tuple(_switched_on(resting))).perform(cursor)

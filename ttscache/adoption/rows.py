@@ -16,6 +16,7 @@ from django.db.backends.utils import CursorWrapper
 from ttscache import audio
 from ttscache.adoption import CLIPS, FILES, catalogue
 from ttscache.adoption.plan_types import Statement, Step
+from ttscache.adoption.wrapped import may_be_wrapped, unwrapped
 from ttscache.errors import BrokenAudio
 
 ASIDE = {CLIPS: f"{CLIPS}_set_aside", FILES: f"{FILES}_set_aside"}
@@ -96,13 +97,22 @@ class Rows:
         )
 
     def steps(self) -> Iterator[Step]:
-        yield from self._figures()
+        wrapped, unreadable = self._wrapped_files()
+        yield from self._figures(unreadable)
+        if wrapped:
+            says = f"{len(wrapped)} files hold audio as text (base64, JSON, hex) or packed, and are unwrapped"
+            yield Step(FILES, says, tuple(map(Unwrapping.of, wrapped)), details=tuple(wrapped))
         adrift = self._ids(
             "SELECT f.id FROM files f LEFT JOIN clips c ON c.id = cache_id"
             " WHERE c.id IS NULL OR content_text IS NULL OR voice IS NULL"
         )
         if adrift:
             yield _set_aside(FILES, "without a clip", dict.fromkeys(adrift))
+        unreadable = [file for file in unreadable if file not in set(adrift)]
+        if unreadable:
+            yield _set_aside(
+                FILES, "no audio, so their clips count as without bytes", dict.fromkeys(unreadable)
+            )
         wordless = self._ids("SELECT id FROM clips WHERE content_text IS NULL OR voice IS NULL")
         if wordless:
             yield _set_aside(CLIPS, "without text or voice", dict.fromkeys(wordless))
@@ -112,12 +122,39 @@ class Rows:
         yield from self._corrections()
 
     # --- what is there --------------------------------------------------------------------------------------
-    def _figures(self) -> Iterator[Step]:
+    def _wrapped_files(self) -> tuple[list[str], list[str]]:
+        """Files whose bytes are audio within text, and files whose bytes are no audio at all.
+
+        Only what does not begin as audio is read whole, one file at a time.
+        """
+        if not {"id", "file_data"} <= self._columns.get(FILES, {}).keys():
+            return [], []
+        self._cursor.execute(
+            f"SELECT id, substring(file_data FROM 1 FOR 4096) FROM {FILES}"  # noqa: S608
+            " WHERE octet_length(file_data) > 0 ORDER BY id"
+        )
+        suspects: list[str] = []
+        while page := self._cursor.fetchmany(500):
+            suspects += [str(file) for file, start in page if may_be_wrapped(bytes(start))]
+        wrapped: list[str] = []
+        unreadable: list[str] = []
+        for file in suspects:
+            data = _bytes_of(self._cursor, file)
+            if unwrapped(data) is not None:
+                wrapped.append(file)
+            elif not _is_audio(data):
+                unreadable.append(file)
+        return wrapped, unreadable
+
+    def _figures(self, unreadable: Sequence[str]) -> Iterator[Step]:
         if CLIPS not in self._columns:
             return
+        # The ids come from the database itself, as uuids.
+        left_out = ", ".join(f"'{file}'::uuid" for file in unreadable)
+        has_bytes = f"size > 0 AND files.id NOT IN ({left_out})" if unreadable else "size > 0"
         rows, clips, ready, off, misnamed = self._read(
-            "SELECT count(DISTINCT c.id), count(DISTINCT name),"
-            " count(DISTINCT name) FILTER (WHERE size > 0),"
+            "SELECT count(DISTINCT c.id), count(DISTINCT name),"  # noqa: S608
+            f" count(DISTINCT name) FILTER (WHERE {has_bytes}),"
             " count(DISTINCT name) FILTER (WHERE NOT is_active),"
             " count(DISTINCT c.id) FILTER (WHERE NOT is_true) FROM clips c LEFT JOIN files ON cache_id = c.id"
         )[0]
@@ -162,9 +199,9 @@ class Rows:
     def _passes(self, examination: Callable[[bytes, str], audio.Sound], candidate: Candidate) -> bool:
         if not candidate.size:
             return False
-        self._cursor.execute(f"SELECT file_data FROM {FILES} WHERE id = %s", [candidate.file])  # noqa: S608
+        data = _bytes_of(self._cursor, str(candidate.file))
         try:
-            examination(bytes(self._cursor.fetchone()[0]), "mp3")
+            examination(unwrapped(data) or data if may_be_wrapped(data[:4096]) else data, "mp3")
         except BrokenAudio:
             return False
         return True
@@ -265,4 +302,34 @@ def _set_aside(table: str, why: str, winners: Mapping[str, str | None]) -> Step:
         ),
         details=() if any(winners.values()) else tuple(ids),
         makes=aside,
+        set_aside=tuple(ids),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrapping(Statement):
+    """Replaces the bytes of one file by the audio in them. It reads the file again, so a plan holds none."""
+
+    @classmethod
+    def of(cls, file: str) -> Unwrapping:
+        sql = f"UPDATE {FILES} SET file_data = %s, file_size = %s WHERE id = %s"  # noqa: S608
+        return cls(sql, (file,), is_about_bytes=True)
+
+    def perform(self, cursor: CursorWrapper) -> None:
+        (file,) = self.parameters
+        audio_of_it = unwrapped(_bytes_of(cursor, file))
+        if audio_of_it is not None:
+            cursor.execute(self.sql, (audio_of_it, len(audio_of_it), file))
+
+
+def _bytes_of(cursor: CursorWrapper, file: str) -> bytes:
+    cursor.execute(f"SELECT file_data FROM {FILES} WHERE id = %s", [file])  # noqa: S608
+    return bytes(cursor.fetchone()[0])
+
+
+def _is_audio(data: bytes) -> bool:
+    try:
+        audio.examine_leniently(data, "mp3")
+    except BrokenAudio:
+        return False
+    return True

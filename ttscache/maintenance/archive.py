@@ -20,6 +20,8 @@ from django.db.models import QuerySet
 
 from ttscache import hooks
 from ttscache.cache import SpeechCache
+from ttscache.connections import why_refused
+from ttscache.errors import TierError
 from ttscache.maintenance.archive_file import (
     ArchivedClip,
     ArchiveReader,
@@ -181,6 +183,15 @@ def restore_clip(cache: SpeechCache, clip: ArchivedClip) -> bool:
 
     Missing or damaged bytes are replaced. Raises UnusableClip if the clip may not be imported, and TierError.
     """
+    try:
+        return _restore(cache, clip)
+    except TierError as error:
+        if reason := why_refused(error):
+            raise UnusableClip(reason) from error
+        raise
+
+
+def _restore(cache: SpeechCache, clip: ArchivedClip) -> bool:
     described = clip.description
     if _is_here(cache, described):
         return False

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
@@ -26,6 +26,7 @@ from django_q.tasks import async_task
 
 from ttscache.accounting.prices import list_price_usd
 from ttscache.cache import SpeechCache
+from ttscache.connections import check_deferred_constraints, why_refused
 from ttscache.errors import Busy
 from ttscache.maintenance.stale import (
     held_irreplaceable_clips,
@@ -253,7 +254,31 @@ def _remove_next(run: PruneRun) -> list[str] | None:
         return None
     batch.delete()
     removable = removable_irreplaceable_clips() if run.is_of_irreplaceable else stale_clips(run.days)
-    return _remove_locked(run, removable.filter(content_hash__in=batch.content_hashes))
+    try:
+        with transaction.atomic():
+            return _remove_locked(run, removable.filter(content_hash__in=batch.content_hashes))
+    except DatabaseError as error:
+        if not why_refused(error):
+            raise
+    return _remove_one_by_one(run, removable, sorted(batch.content_hashes))
+
+
+def _remove_one_by_one(run: PruneRun, removable: QuerySet[Clip], content_hashes: Sequence[str]) -> list[str]:
+    """Remove what the database lets go; a clip to which another table refers stays, and the log names it."""
+    gone: list[str] = []
+    kept = 0
+    for content_hash in content_hashes:
+        try:
+            with transaction.atomic():
+                gone += _remove_locked(run, removable.filter(content_hash=content_hash))
+        except DatabaseError as error:
+            if not (reason := why_refused(error)):
+                raise
+            kept += 1
+            run.refused[content_hash] = reason
+            logger.warning("Clip %s stays: %s.", content_hash, reason)
+    PruneRun.objects.filter(pk=run.pk).update(kept_back=F("kept_back") + kept)
+    return gone
 
 
 def _remove_locked(run: PruneRun, clips_to_remove: QuerySet[Clip]) -> list[str]:
@@ -266,6 +291,7 @@ def _remove_locked(run: PruneRun, clips_to_remove: QuerySet[Clip]) -> list[str]:
     ClipFile.objects.filter(cache__in=clips).delete()
     WarmItem.objects.filter(clip__in=clips).delete()
     _delete_records(clips)
+    check_deferred_constraints()
     deletion_queue.schedule_now(
         row.path for row in rows if row.stored_in == PermanentStore.STORAGE and row.path
     )
@@ -282,7 +308,7 @@ def _remove_locked(run: PruneRun, clips_to_remove: QuerySet[Clip]) -> list[str]:
 
 
 def _delete_records(clips: Sequence[uuid.UUID]) -> None:
-    # No row refers to them any more. delete() would first load them all, with their texts and waveforms.
+    # No row of ours refers to them any more. delete() would first load them all, with their texts.
     records = Clip.objects.filter(pk__in=clips)
     records._raw_delete(records.db)
 
@@ -296,7 +322,8 @@ def _sweep() -> None:
 def remove_clip(clip: Clip, requested_by: str, cache: SpeechCache) -> PruneRun | None:
     """Remove any one clip for good; None if it is already gone. Raises Error.
 
-    If a text uses it, its record is kept without audio, because the listener's page needs its address.
+    If a text uses it, its record is kept without audio, because the listener's page needs its address. Raises
+    IntegrityError, and changes nothing, if another table refers to it.
     """
     with transaction.atomic():
         removed = Clip.objects.filter(pk=clip.pk)

@@ -15,12 +15,14 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ttscache.cache import SpeechCache
 from ttscache.conf import conf
+from ttscache.connections import why_refused
 from ttscache.coordination.leases import Cooldown
 from ttscache.errors import TierError
 from ttscache.models import Clip, ContentType, PermanentStore, Pin
 from ttscache.renditions.irreplaceable import cannot_be_made_again
 from ttscache.tiers import PUBLIC, pages_of
 from ttscache.tiers.records import PermanentTier, as_tier_error, kept_clip, why_too_short
+from ttscache.tiers.storage import StorageTier
 from ttscache.wiring import speech_cache, storage_tier
 
 logger = logging.getLogger(__name__)
@@ -49,7 +51,17 @@ def settle_objects() -> int:
     if storage is None:
         return 0
     with as_tier_error():
-        return sum(storage.settle(clip) for clip in misplaced().order_by("pk")[:BATCH])
+        return sum(_settled(storage, clip) for clip in misplaced().order_by("pk")[:BATCH])
+
+
+def _settled(storage: StorageTier, clip: Clip) -> bool:
+    try:
+        return storage.settle(clip)
+    except TierError as error:
+        if not (reason := why_refused(error)):
+            raise
+        logger.error("The object of clip %s stays where it is: %s.", clip.content_hash, reason)
+        return False
 
 
 def start_upkeep_turn() -> bool:
@@ -74,7 +86,13 @@ def push_missing(cache: SpeechCache | None = None) -> int:
                     logger.error("This host's copy of clip %s is short: %s.", clip.content_hash, reason)
                     tier.delete(clip.content_hash)
                     continue
-                cache.tiers.permanent.put(entry)
+                try:
+                    cache.tiers.permanent.put(entry)
+                except TierError as error:
+                    if not (reason := why_refused(error)):
+                        raise
+                    logger.error("Clip %s stays on this host only: %s.", clip.content_hash, reason)
+                    continue
                 pushed += 1
     return pushed
 
@@ -117,6 +135,9 @@ def _persistently_moved(content_hash: str, source: PermanentTier, target: Perman
         try:
             return _moved(content_hash, source, target)
         except TierError as error:
+            if reason := why_refused(error):
+                clip = kept_clip(content_hash, PermanentStore(source.name))
+                return None if clip is None else Move(clip, reason)
             logger.warning("Clip %s waits to be moved: %s", content_hash, error)
             time.sleep(ATTEMPT_SECONDS)
     return _moved(content_hash, source, target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -88,6 +88,10 @@ class PruneRun(models.Model):
     kept_back = models.IntegerField(default=0)
     # Removes clips that cannot be made again, after staff typed their count. `days` then has no meaning.
     is_of_irreplaceable = models.BooleanField(default=False, db_default=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.refused: dict[str, str] = {}  # clips that the database did not let go in this process, and why
 
     class Meta:
         verbose_name = "clean-up"

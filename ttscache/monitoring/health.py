@@ -20,6 +20,7 @@ from ttscache.conf import conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive
 from ttscache.errors import TierError
 from ttscache.models import ClipFile
+from ttscache.monitoring.schedules import unusable_schedules
 from ttscache.renditions.current import live_rendition
 from ttscache.renditions.retirement import AHEAD_DAYS, watched_models
 from ttscache.wiring import storage_tier
@@ -51,6 +52,7 @@ def parts() -> list[Part]:
         in_database("permanent tier", _permanent_tier),
         in_database("task cluster", _task_cluster),
         _look("provider settings", _speaking if database.is_ready else _provider_settings),
+        *(_schedules() if database.is_ready else ()),
         *(_models() if database.is_ready else ()),
         *(
             Part(name, True, detail, is_warning=True)
@@ -157,6 +159,15 @@ def _speaking() -> str:
     else:
         says = "; ".join(f"{', '.join(names)}: {model}" for model, names in voices.items())
     return says if by_settings in voices else f"{says} (the settings ask for {by_settings})"
+
+
+def _schedules() -> list[Part]:
+    """A warning that names each schedule which does not run; a restart would not help."""
+    try:
+        unusable = unusable_schedules()
+    except Error:
+        return []  # the other parts report the database
+    return [Part("schedules", True, " ".join(unusable), is_warning=True)] if unusable else []
 
 
 def _models() -> list[Part]:

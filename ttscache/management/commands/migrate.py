@@ -16,6 +16,7 @@ from ttscache.adoption import TABLES, plan
 from ttscache.adoption.operations import AdoptTables
 from ttscache.adoption.plan_types import AdoptionPlan, CannotAdopt
 from ttscache.adoption.public_roles import close_public_roles
+from ttscache.conf import conf
 
 ADOPTION = ("ttscache", "0002_align")
 LOCK = 6_470_231_987  # an arbitrary key for PostgreSQL's advisory locks
@@ -34,7 +35,7 @@ class Command(DjangoCommand):
                 self._is_adopting = bool(self._planned().steps)
                 super().handle(*args, **options)
         except CannotAdopt as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(" ".join(str(error).split())) from error
 
     def migration_progress_callback(
         self, action: str, migration: Migration | None = None, fake: bool = False
@@ -56,7 +57,7 @@ class Command(DjangoCommand):
             return AdoptionPlan(())
         if ADOPTION in MigrationRecorder(self._connection).applied_migrations():
             return AdoptionPlan(())
-        return plan.preview(self._connection)
+        return plan.rehearse(self._connection, conf().listener_voices)
 
     def _tell(self, heading: str, plan: AdoptionPlan, verbosity: int) -> None:
         """Print the steps, even with --verbosity 0: an adoption happens only once."""

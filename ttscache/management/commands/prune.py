@@ -10,6 +10,7 @@ from django.db import Error
 from django.template.defaultfilters import filesizeformat
 
 from ttscache.conf import conf
+from ttscache.connections import why_refused
 from ttscache.errors import Busy
 from ttscache.maintenance import pruning
 from ttscache.management.terminal import clip_bar
@@ -65,6 +66,8 @@ class Command(BaseCommand):
         except Busy as error:
             raise CommandError(str(error)) from error
         except Error as error:
+            if reason := why_refused(error):
+                raise CommandError(f"Clips were not removed: {reason}.") from error
             raise CommandError("The database cannot be reached. The next prune removes the rest.") from error
 
     def _tell(self, stale: pruning.Stale, days: int) -> None:
@@ -135,6 +138,8 @@ class Command(BaseCommand):
             with clip_bar(run.listed) as bar:
                 for gone in pruning.run_prune(run, speech_cache()):
                     bar.update(len(gone))
+            for content_hash, reason in run.refused.items():
+                self.stderr.write(f"Not removed: {content_hash}: {reason}.")
         except KeyboardInterrupt:
             pruning.stop_prune(run)  # otherwise the cluster would continue it
             raise

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django_q.models import OrmQ
@@ -134,6 +135,16 @@ class TestDeletingOneClip:
         assert Clip.objects.get() == other
         assert LogEntry.objects.get().object_id == str(clip.pk)
         assert (PruneRun.objects.get().removed, PruneRun.objects.get().requested_by) == (1, "admin")
+
+    def test_a_clip_that_another_table_needs_stays_and_the_page_says_so(self, admin_client, retired):
+        clip = old_clip("One.")
+        with connection.cursor() as cursor:
+            kind = Clip._meta.pk.db_type(connection)
+            cursor.execute(f"CREATE TABLE user_narration (clip {kind} NOT NULL REFERENCES tts_cache (id))")
+            cursor.execute("INSERT INTO user_narration SELECT id FROM tts_cache")
+        shown = text_of(admin_client.post(page_of(clip, "remove_this"), YES, follow=True))
+        assert "Not deleted: " in shown and "forbids it" in shown
+        assert Clip.objects.get() == clip and not LogEntry.objects.exists()
 
     def test_deleting_one_clip_requires_the_permission_to_remove(self, retired):
         clip, staff = old_clip("One."), staff_with("view_clip")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import dj_database_url
 import psycopg
 import pytest
-from django.db import connections, transaction
+from django.db import transaction
 
 from harness.earlier_databases import BARE, ON_SUPABASE, Found, add_clip, add_file
 from harness.postgres import PostgresServer
@@ -35,18 +34,6 @@ def found(url: str) -> Iterator[Sql]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(BARE.replace("varchar(20) NOT NULL", "varchar(20)"))
         yield connection
-
-
-@pytest.fixture
-def connection(url: str, django_db_blocker: Any) -> Iterator[Any]:
-    with django_db_blocker.unblock():
-        given = {"default": connections.databases["default"], "adopted": dj_database_url.parse(url)}
-        connections.databases["adopted"] = connections.configure_settings(given)["adopted"]
-        try:
-            yield connections["adopted"]
-        finally:
-            connections["adopted"].close()
-            del connections["adopted"], connections.databases["adopted"]
 
 
 @pytest.fixture
