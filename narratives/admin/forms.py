@@ -17,7 +17,7 @@ OF_THE_ORDER = ("position",)
 AT_ONCE = ("kind", "slug", "journey")  # the screen, the name in addresses, and where it appears
 
 
-def write_in_language_of(journey: Journey | None, form: ModelForm, *names: str) -> None:
+def write_in_language_of(journey: Journey | None, form: ModelForm[Any], *names: str) -> None:
     """Let the browser know in which language and direction these fields are written."""
     attrs = {"dir": journey.direction, "lang": journey.language} if journey is not None else {"dir": "auto"}
     for name in {*names} & {*form.fields}:

@@ -1,7 +1,23 @@
+import re
+import unicodedata
+
 from django.db import migrations, models
 
-import narratives.models.lexicon
-from ttscache.plain_text import comparable_word
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+)
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u02b9`\u00b4\u2032\uff07", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\uff02", '"')
+    | dict.fromkeys("\u2010\u2011\u2212\ufe63\uff0d", "-")
+    | {"\u2026": "..."}
+)
+
+
+def form_of(word):
+    """As the product folds words at the time of this migration."""
+    plain = _UNSEEN.sub("", " ".join(unicodedata.normalize("NFC", word).split())).translate(_PLAIN)
+    return unicodedata.normalize("NFC", plain.casefold())
 
 
 def write_forms(apps, schema_editor):
@@ -12,7 +28,7 @@ def write_forms(apps, schema_editor):
     seen = set()
     entries = apps.get_model("narratives", "Pronunciation").objects
     for entry in entries.order_by("word", "voice", "pk"):
-        form = comparable_word(entry.word)
+        form = form_of(entry.word)
         is_second = (form, entry.voice) in seen
         seen.add((form, entry.voice))
         entries.filter(pk=entry.pk).update(looked_up_as=f"{form} #{entry.pk}" if is_second else form)
@@ -41,7 +57,6 @@ class Migration(migrations.Migration):
             models.CharField(
                 help_text="The word as it is written. Whole words only. Capital letters do not matter.",
                 max_length=100,
-                validators=[narratives.models.lexicon.require_words],
             ),
         ),
         migrations.AlterField(
@@ -50,7 +65,6 @@ class Migration(migrations.Migration):
             models.CharField(
                 help_text="Spell it the way it sounds, for example “Shivawn” for “Siobhan”.",
                 max_length=200,
-                validators=[narratives.models.lexicon.require_words],
             ),
         ),
     ]

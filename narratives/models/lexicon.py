@@ -13,12 +13,6 @@ from narratives.text.tidying import tidied_line
 from ttscache.plain_text import comparable_word, has_words
 
 
-def require_words(text: str) -> None:
-    """Raise ValidationError for a text that no voice can say."""
-    if not has_words(text):
-        raise ValidationError("Write at least one letter or digit.")
-
-
 class PronunciationQuerySet(models.QuerySet["Pronunciation"]):
     def lexicon(self) -> Lexicon:
         return Lexicon.of(each.entry for each in self)
@@ -29,12 +23,10 @@ class Pronunciation(models.Model):
 
     word = models.CharField(
         max_length=100,
-        validators=[require_words],
         help_text="The word as it is written. Whole words only. Capital letters do not matter.",
     )
     say_as = models.CharField(
         max_length=200,
-        validators=[require_words],
         help_text="Spell it the way it sounds, for example “Shivawn” for “Siobhan”.",
     )
     voice = models.CharField(max_length=50, default="", blank=True, help_text="Leave empty for all voices.")
@@ -61,7 +53,12 @@ class Pronunciation(models.Model):
         return f"{self.word} → {self.say_as}"
 
     def clean(self) -> None:
+        """Raise ValidationError for a word or a spoken form that no voice can say."""
         self._tidy()
+        written = {name: getattr(self, name) for name in ("word", "say_as")}
+        empty = [name for name, words in written.items() if words and not has_words(words)]
+        if empty:
+            raise ValidationError(dict.fromkeys(empty, "Write at least one letter or digit."))
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
         """Also check the field that no form has, because the word of the form decides it."""

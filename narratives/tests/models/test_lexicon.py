@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from narratives.models import Pronunciation
+from ttscache.plain_text import comparable_word
 
 pytestmark = pytest.mark.django_db
 
@@ -44,3 +45,18 @@ def test_a_migrated_lexicon_keeps_both_of_two_words_that_are_now_one() -> None:
     kept = dict(Pronunciation.objects.values_list("say_as", "looked_up_as"))
     assert kept.pop("a") == first.looked_up_as
     assert kept["b"].startswith("élise #")
+
+
+@pytest.mark.parametrize(
+    "word", ["O\u2019Brien", "Anne\u2011Marie", "E\u0301lise", "Stra\u00dfe", " New\u00a0York ", "a\u200bb"]
+)
+def test_a_migrated_word_is_found_as_a_new_one_is(word: str) -> None:
+    form_of = import_module("narratives.migrations.0006_words_in_one_form").form_of
+    assert form_of(word) == comparable_word(word)
+
+
+@pytest.mark.parametrize("words", ["***", "\u2026", "___", "\u200b\u00b7"])
+def test_a_lexicon_entry_needs_a_letter_or_digit_in_both_its_fields(words: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Pronunciation(word=words, say_as=words).full_clean()
+    assert set(refused.value.message_dict) == {"word", "say_as"}
