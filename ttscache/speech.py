@@ -34,7 +34,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL takes no NUL, UTF-
 class SpeechRequest:
     """A text and the way to speak it. Equal requests share one clip.
 
-    The text is used exactly as given, for the key and for the voice. Raises EmptyText, or BadText for
+    The key is that of the text exactly as given; the voice gets it composed and without invisible characters.
+    Raises EmptyText, or BadText for
     characters that the database cannot hold.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.forms import ModelForm
 
 from narratives.admin.conflicts import ConflictAwareForm
 from narratives.models import Journey
@@ -16,6 +17,13 @@ OF_THE_ORDER = ("position",)
 AT_ONCE = ("kind", "slug", "journey")  # the screen, the name in addresses, and where it appears
 
 
+def write_in_language_of(journey: Journey | None, form: ModelForm[Any], *names: str) -> None:
+    """Let the browser know in which language and direction these fields are written."""
+    attrs = {"dir": journey.direction, "lang": journey.language} if journey is not None else {"dir": "auto"}
+    for name in {*names} & {*form.fields}:
+        form.fields[name].widget.attrs.update(attrs)
+
+
 class NarrativeForm(ConflictAwareForm):
     """Disables the fields that reach listeners at once, unless the page sets `may_publish`."""
 
@@ -23,6 +31,8 @@ class NarrativeForm(ConflictAwareForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        journey = self.instance.journey if self.instance.journey_id is not None else None
+        write_in_language_of(journey, self, "title", "text")
         if self.may_publish or self.instance.pk is None or not self.instance.journey.is_live:
             return
         fixed = OF_THE_ORDER if self.instance.live_id is None else (*OF_THE_ORDER, *AT_ONCE)
@@ -56,6 +66,7 @@ class JourneyForm(ConflictAwareForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        write_in_language_of(self.instance, self, "title")
         if self.instance.is_live and not self.may_publish:
             for name in {"slug", "language"} & set(self.fields):
                 self.fields[name].disabled = True

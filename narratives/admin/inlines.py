@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from unfold.admin import StackedInline
 from unfold.forms import PaginationInlineFormSet
 
-from narratives.admin.forms import NarrativeForm
+from narratives.admin.forms import NarrativeForm, write_in_language_of
 from narratives.admin.permissions import has_publish_right
 from narratives.editing.drafts import save_draft
 from narratives.help_lines import NO_HELP_LINE, help_lines
@@ -45,6 +45,10 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
                 narrative.standing = state_of(narrative)  # type: ignore[attr-defined]
                 narrative.estimate = estimate(narrative.text, narrative.lexicon, pace)  # type: ignore[attr-defined]
         return narratives
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        write_in_language_of(self.instance, form, "title", "text")  # a new row knows no journey yet
 
     def _construct_form(self, i: int, **options: Any) -> Any:
         form = super()._construct_form(i, **options)

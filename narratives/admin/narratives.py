@@ -143,7 +143,12 @@ class NarrativeAdmin(PublishingAdmin):
     def live_words(self, narrative: Narrative) -> str:
         if narrative.live is None:
             return "Nothing yet."
-        return narrative.live.text if narrative.differs_from_live else "The same text."
+        if not narrative.differs_from_live:
+            return "The same text."
+        journey = narrative.journey
+        return format_html(
+            '<span lang="{}" dir="{}">{}</span>', journey.language, journey.direction, narrative.live.text
+        )
 
     @admin.display(description="Published")
     def published_at(self, narrative: Narrative) -> Any:

@@ -22,9 +22,10 @@ from narratives.editing.drafts import put_in_order, save_draft
 from narratives.editing.file_encoding import HOW_TO_SAVE, UnreadableFile, decoded, misread_letters
 from narratives.editing.sheets import SheetRow, read_sheet
 from narratives.models import Journey, Narrative, Pronunciation
-from narratives.text.tidying import tidied
+from narratives.text.tidying import tidied, tidied_line
 from ttscache import csv_cells
 from ttscache.fingerprint import fingerprint_of
+from ttscache.plain_text import comparable, comparable_word
 
 FORMAT = "life-review journey"
 VERSION = 1
@@ -277,7 +278,7 @@ def _value_problems(
 def _row(told: dict[str, Any]) -> Row:
     more = {name: _said(told[name]) for name in ("stage", "theme") if told.get(name) is not None}
     slug, kind, title, text = (_said(told.get(name)) for name in ("slug", "kind", "title", "text"))
-    return Row(slug, kind.lower(), " ".join(title.split()), tidied(text), **more)
+    return Row(slug, kind.lower(), tidied_line(title), tidied(text), **more)
 
 
 def _said(value: Any) -> str:
@@ -404,7 +405,10 @@ def compare(journey: Journey, parsed: Parsed) -> Difference:
     if problems:
         return Difference(problems=tuple(problems))
     known = [slug for slug in narratives if slug in rows]
-    entries = {(each.word.lower(), each.voice): each.say_as for each in Pronunciation.objects.all()}
+    entries = {
+        (comparable_word(each.word), each.voice): comparable(each.say_as)
+        for each in Pronunciation.objects.all()
+    }
     return Difference(
         added=tuple(row for row in parsed.rows if row.slug not in narratives),
         changed=tuple(Changed(narrative, row) for narrative, row in both if _differs(narrative, row)),
@@ -412,7 +416,9 @@ def compare(journey: Journey, parsed: Parsed) -> Difference:
         not_in_file=tuple(narrative for slug, narrative in narratives.items() if slug not in rows),
         is_order_changed=known != [slug for slug in rows if slug in narratives],
         words_said_otherwise=tuple(
-            each for each in parsed.lexicon if entries.get((each.word.lower(), each.voice)) != each.say_as
+            each
+            for each in parsed.lexicon
+            if entries.get((comparable_word(each.word), each.voice)) != comparable(each.say_as)
         ),
     )
 
@@ -430,7 +436,11 @@ def _kind_is_fixed(narrative: Narrative) -> str:
 
 
 def _differs(narrative: Narrative, row: Row) -> bool:
-    return any(value is not None and getattr(narrative, name) != value for name, value in asdict(row).items())
+    """Whether more differs than typographic marks in place of plain ones."""
+    return any(
+        value is not None and comparable(getattr(narrative, name)) != comparable(value)
+        for name, value in asdict(row).items()
+    )
 
 
 # --- importing -----------------------------------------------------------------------------------------
@@ -446,8 +456,8 @@ def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
     for row in difference.added:
         _write(Narrative(journey=journey, slug=row.slug), row)
     for entry in difference.words_said_otherwise:
-        # Like the unique constraint: one entry per voice and word, whatever its case.
-        known = Pronunciation.objects.filter(word__iexact=entry.word, voice=entry.voice)
+        # Like the unique constraint: one entry per voice and word, in whatever form it is written.
+        known = Pronunciation.objects.filter(looked_up_as=comparable_word(entry.word), voice=entry.voice)
         if not known.update(say_as=entry.say_as, note=entry.note):
             entry.save()
     _put_in_order(journey, [row.slug for row in parsed.rows])

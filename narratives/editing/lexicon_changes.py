@@ -13,6 +13,7 @@ from narratives.text.word_diff import Piece, changes
 from ttscache import warming
 from ttscache.conf import conf
 from ttscache.models import ContentType
+from ttscache.plain_text import comparable_word
 from ttscache.renditions.current import request_for
 from ttscache.renditions.irreplaceable import retired_among
 from ttscache.staff.wording import price
@@ -100,7 +101,9 @@ def lexicon_with(new: Pronunciation) -> Lexicon:
 
 def lexicon_with_all(new: Iterable[Pronunciation]) -> Lexicon:
     """The saved lexicon with several entries, each replacing the entry of the same word and voice."""
-    said = {(each.word.lower(), each.voice): each.entry for each in [*Pronunciation.objects.all(), *new]}
+    said = {
+        (comparable_word(each.word), each.voice): each.entry for each in [*Pronunciation.objects.all(), *new]
+    }
     return Lexicon.of(said.values())
 
 

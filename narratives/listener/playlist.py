@@ -8,7 +8,6 @@ from typing import Any
 from django.db.models import Prefetch
 
 from narratives.models import Journey, Narrative
-from narratives.text.direction import text_direction
 from ttscache.audio import FORMATS, cues
 from ttscache.conf import conf
 from ttscache.delivery.clip_urls import audio_path, published_address
@@ -91,7 +90,7 @@ def playlist(journey: Journey, voice: str) -> dict[str, Any]:
         "voices": voices,
         "journey": journey.slug,
         "language": journey.language,
-        "dir": text_direction(journey.language),
+        "dir": journey.direction,
         "narratives": [],
         "system": {},
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Max, Q
 from django.utils import timezone
 
 from narratives.models.soft_delete import Deletable, Present
+from narratives.text.direction import text_direction
+from narratives.text.tidying import tidied_line
 
 
 class JourneyQuerySet(models.QuerySet["Journey"]):
@@ -52,6 +54,15 @@ class Journey(Deletable):
 
     def __str__(self) -> str:
         return self.title
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.title = tidied_line(self.title)
+        super().save(*args, **kwargs)
+
+    @property
+    def direction(self) -> str:
+        """The value of `dir` for its texts."""
+        return text_direction(self.language)
 
     @property
     def waiting(self) -> Publication | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Collection
+from typing import Any, ClassVar
 
-from django.core.validators import RegexValidator
+from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.functions import Lower
 
 from narratives.text.lexicon import Lexicon, LexiconEntry
+from narratives.text.tidying import tidied_line
+from ttscache.plain_text import comparable_word, has_words
 
 
 class PronunciationQuerySet(models.QuerySet["Pronunciation"]):
@@ -21,16 +23,17 @@ class Pronunciation(models.Model):
 
     word = models.CharField(
         max_length=100,
-        validators=[RegexValidator(r"\w", "Write at least one letter or digit.")],
         help_text="The word as it is written. Whole words only. Capital letters do not matter.",
     )
     say_as = models.CharField(
         max_length=200,
-        validators=[RegexValidator(r"\w", "Write at least one letter or digit.")],
         help_text="Spell it the way it sounds, for example “Shivawn” for “Siobhan”.",
     )
     voice = models.CharField(max_length=50, default="", blank=True, help_text="Leave empty for all voices.")
     note = models.CharField(max_length=200, default="", blank=True)
+    # The form in which the word is compared: SQLite ignores the case of ASCII letters only, and no database
+    # takes a typographic apostrophe for a plain one. Folding may lengthen a word: "ß" becomes "ss".
+    looked_up_as = models.CharField(max_length=400, default="", editable=False)
 
     objects: ClassVar[models.Manager[Pronunciation]] = PronunciationQuerySet.as_manager()
 
@@ -40,8 +43,7 @@ class Pronunciation(models.Model):
         ordering: ClassVar = ["word", "voice"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                Lower("word"),
-                "voice",
+                fields=["looked_up_as", "voice"],
                 name="one_pronunciation_a_word_and_voice",
                 violation_error_message="The lexicon already has this word for this voice.",
             )
@@ -51,7 +53,24 @@ class Pronunciation(models.Model):
         return f"{self.word} → {self.say_as}"
 
     def clean(self) -> None:
-        self.word, self.say_as = " ".join(self.word.split()), " ".join(self.say_as.split())
+        """Raise ValidationError for a word or a spoken form that no voice can say."""
+        self._tidy()
+        written = {name: getattr(self, name) for name in ("word", "say_as")}
+        empty = [name for name, words in written.items() if words and not has_words(words)]
+        if empty:
+            raise ValidationError(dict.fromkeys(empty, "Write at least one letter or digit."))
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Also check the field that no form has, because the word of the form decides it."""
+        super().validate_constraints({*(exclude or ())} - {"looked_up_as"})
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self._tidy()
+        super().save(*args, **kwargs)
+
+    def _tidy(self) -> None:
+        self.word, self.say_as = tidied_line(self.word), tidied_line(self.say_as)
+        self.looked_up_as = comparable_word(self.word)
 
     @property
     def entry(self) -> LexiconEntry:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
@@ -15,8 +14,9 @@ from narratives.models.journeys import Journey, Publication
 from narratives.models.lexicon import Pronunciation
 from narratives.models.soft_delete import Deletable, Present
 from narratives.text.lexicon import Lexicon
-from narratives.text.tidying import tidied
+from narratives.text.tidying import tidied, tidied_line
 from ttscache.conf import conf
+from ttscache.plain_text import has_words
 from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest
 
@@ -107,14 +107,14 @@ class Narrative(Deletable):
         return not revision.sounds_as(self.lexicon)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Tidy white space first: the saved text is exactly what is spoken, and its hash names the clip."""
-        self.title, self.text = " ".join(self.title.split()), tidied(self.text)
+        """Tidy the text first: the saved text is exactly what is spoken, and its hash names the clip."""
+        self.title, self.text = tidied_line(self.title), tidied(self.text)
         super().save(*args, **kwargs)
 
     def clean(self) -> None:
         """Raise ValidationError for a title or text that has nothing to read or speak."""
         written = {name: getattr(self, name) for name in ("title", "text")}
-        empty = [name for name, words in written.items() if words and not re.search(r"\w", words)]
+        empty = [name for name, words in written.items() if words and not has_words(words)]
         if empty:
             raise ValidationError(dict.fromkeys(empty, "Write at least one letter or digit."))
 

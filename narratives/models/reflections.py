@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -75,6 +75,10 @@ class BankReflection(models.Model):
         wrong = reflection_rules.problems(self.text) if self.text else []
         if wrong:
             raise ValidationError({"text": wrong})
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.text = tidied(self.text)
+        super().save(*args, **kwargs)
 
     def is_fit_after_heavy(self, theme: str) -> bool:
         """Whether it may be said to a heavy answer to a question of this theme."""

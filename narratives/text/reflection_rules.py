@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ttscache.audio.sentences import split_sentences
+from ttscache.plain_text import clean_text
 
 MOST_CHARACTERS = 200
 SENTENCES = 2
@@ -19,7 +20,9 @@ _MARKS = {
     "a digit": re.compile(r"\d"),
     "quotation marks": re.compile(r"[\"“”„«»‘‚‹›]|(?:^|\s)'|'(?:\s|$)"),
     "markup": re.compile(r"[<>*_#`\[\]{}|~^\\]"),
-    "a link": re.compile(r"https?:|www\.|\S@\S|\b[\w-]+\.(?:com|org|net|info|uk|de)\b", re.IGNORECASE),
+    "a link": re.compile(
+        r"https?:|www\.|\S@\S|(?<![\w-])[\w-]++\.(?:com|org|net|info|uk|de)\b", re.IGNORECASE
+    ),
 }
 # Whole words, compared in lower case with straight apostrophes and single spaces.
 _BANNED = {
@@ -87,6 +90,7 @@ def is_shareable(text: str, answer: str) -> bool:
     capital letter within a sentence, here or in the answer, or a first word that the answer has too. In a
     script without capital letters names cannot be told from other words, so such a text is never shared.
     """
+    text, answer = clean_text(text), clean_text(answer)  # an accent may be a character of its own
     if re.search(r"\d", text) or any(letter.isalpha() and not _has_case(letter) for letter in text):
         return False
     said = _words(answer)

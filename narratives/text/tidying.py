@@ -1,12 +1,22 @@
-"""Tidy the white space of authors' texts."""
+"""Bring authors' texts into their one form when they enter: clean, and with tidy white space."""
 
 from __future__ import annotations
 
 import re
 
+from ttscache.plain_text import clean_text
+
+_LINE_END = re.compile("\r\n|[\r\x85\u2028\u2029]")
+
 
 def tidied(text: str) -> str:
-    """Strip the ends of lines, and allow single spaces and single empty lines only."""
-    # PostgreSQL cannot store NUL.
-    lines = [" ".join(line.split()) for line in text.replace("\r\n", "\n").replace("\x00", "").split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    """The clean text without spaces at the ends of lines, and with single spaces and empty lines only."""
+    # PostgreSQL cannot store NUL, which `clean_text` removes with the other control characters.
+    lines = [" ".join(line.split()) for line in _LINE_END.sub("\n", clean_text(text)).split("\n")]
+    # White space that is gone may have separated a letter from its accent.
+    return clean_text(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip())
+
+
+def tidied_line(text: str) -> str:
+    """The tidy text in one line, for titles and words."""
+    return " ".join(tidied(text).split())

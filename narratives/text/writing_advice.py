@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from ttscache.audio.sentences import split_sentences
+from ttscache.segmentation import words_in
 
 LONG_TEXT = 600  # characters
 LONG_SENTENCE = 25  # words
@@ -20,7 +22,9 @@ _ABBREVIATION = re.compile(
 )
 _ALL_CAPS = re.compile(r"\b[A-Z]{2,}\b")
 # Marks that voices read as a pause or as the right word.
-_KNOWN_MARKS = set(" \n.,;:!?'\"()-–—…’‘“”/%&$£€°") | set("0123456789")
+_KNOWN_MARKS = set(" \n.,;:!?'\"()-–—…’‘“”/%&$£€°")
+_KNOWN_MARKS |= set("„«»¿¡।॥۔؟،؛։՝、。，！？：；「」『』")  # of other scripts
+_KNOWN_MARKS |= set("0123456789")
 _NUMBERS = (
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     "eleven", "twelve", "thirteen", "fourteen", "fifteen",
@@ -44,7 +48,7 @@ def _advice(text: str) -> Iterator[str]:
         yield f"More than {MOST_AT_ONCE:,} characters: the audio is made in parts and joined."
     elif len(text) > LONG_TEXT:
         yield f"More than {LONG_TEXT} characters: long to listen to without a pause."
-    longest = max((len(_WORD.findall(sentence)) for sentence in sentences(text)), default=0)
+    longest = max((len(words_in(sentence)) for sentence in sentences(text)), default=0)
     if longest > LONG_SENTENCE:
         yield f"A sentence of {longest} words: hard to follow by ear. Two shorter ones are easier."
     if re.search(r"\d", text):
@@ -55,9 +59,14 @@ def _advice(text: str) -> Iterator[str]:
     capitals = sorted(set(_ALL_CAPS.findall(text)))
     if capitals:
         yield f"Capitals ({', '.join(capitals)}): a voice may spell them letter by letter."
-    symbols = sorted({char for char in text if not char.isalpha() and char not in _KNOWN_MARKS})
+    symbols = sorted({char for char in text if _is_symbol(char)})
     if symbols:
         yield f"Symbols ({' '.join(symbols)}): a voice may leave them out or read their names."
+
+
+def _is_symbol(char: str) -> bool:
+    # Vowel signs (M) and joiners (Cf) are parts of words, as in Hindi.
+    return not (char.isalpha() or char in _KNOWN_MARKS or unicodedata.category(char) in ("Mn", "Mc", "Cf"))
 
 
 def reading(text: str) -> str:

@@ -27,6 +27,7 @@ from ttscache.delivery.playback import load_for_playback
 from ttscache.delivery.responses import respond_while_generating, respond_with_hit
 from ttscache.errors import EmptyText, TextTooLong, UnknownContentType
 from ttscache.models import ContentType
+from ttscache.plain_text import has_words
 from ttscache.renditions.current import request_for
 from ttscache.speech import SpeechRequest
 from ttscache.wiring import speech_cache
@@ -115,5 +116,7 @@ def _spoken_request(data: dict[str, Any]) -> tuple[SpeechRequest, ContentType, s
     words = form.validated_data
     if len(words["text"]) > conf().max_chars:
         raise TextTooLong(f"The text is too long: the limit is {conf().max_chars} characters.")
+    if not has_words(words["text"]):
+        raise EmptyText
     voice = checked_voice(words.get("voice"), conf().voices)
     return request_for(words["text"], voice), CONTENT_TYPES[words["content_type"]], voice

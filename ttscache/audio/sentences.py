@@ -1,17 +1,27 @@
 """Finds sentences: where they end, where to cut a long text, and when each is heard. Handles no audio."""
 
+# ruff: noqa: RUF001 - marks of many scripts are what this is about
+
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-# Chinese and Japanese marks need no space after them. The end of a line ends a sentence without a mark.
-_MARK, _ALSO = r"""[.!?\u2026]+["'\u201d\u2019)\]]*""", r"|[\u3002\uff01\uff1f]+|\n"
-_SENTENCE_END = re.compile(rf"{_MARK}(?=\s+[^\sa-z]){_ALSO}")  # and no small letter follows
-_SENTENCE_END_IN_ANY_CASE = re.compile(rf"{_MARK}(?=\s){_ALSO}")
+from ttscache import segmentation
+
+# Unicode's rules (UAX 29) know the marks of every script. Added to them: an ellipsis ends a sentence, titles
+# and initials do not, the marks of English need a space after them, and the end of a line needs no mark. Each
+# run of marks is tried once, from its beginning: otherwise the time grows with the square of its length.
+_MARK = re.compile(r"""(?<![.!?\u2026])[.!?\u2026]++["'\u201d\u2019)\]]*+(?=\s)|\n""")
+_NEEDS_SPACE = re.compile(r"""[.!?\u2026]["'\u201d\u2019)\]]{0,8}$""")
+_LETTER_NEXT = re.compile(r"\s{0,8}(\w)")
 _ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|Rev|St|Mt|Jr|Sr|vs|[A-HJ-Z])\.$")
-_CLAUSE_END = re.compile(r"[,;:\u2013\u2014][\"'\u201d\u2019)\]]*(?=\s)|(?<=\s)[-\u2013\u2014](?=\s)")
+_CLAUSE_END = re.compile(
+    r"[,;:\u2013\u2014\u060c\u061b\u055d\u00b7][\"'\u201d\u2019)\]]*+(?=\s)|(?<=\s)[-\u2013\u2014](?=\s)|[、，；：]"
+)
 _SPACE = re.compile(r"(?=\s)")
 
 
@@ -19,24 +29,39 @@ def split_text(text: str, limit: int) -> list[str]:
     """Split a text into parts of at most `limit` characters, at the end of a sentence if possible.
 
     Otherwise it cuts at the end of a clause, then at a space, and within a word only if the word alone is too
-    long. Only white space at the cuts is lost; no part is blank.
+    long; a letter keeps its marks. Only white space at the cuts is lost; no part is blank.
     """
     parts = []
-    rest = text
-    while len(rest) > limit:
-        cut = _last_good_cut(rest, limit)
-        parts.append(rest[:cut].rstrip())
-        rest = rest[cut:].lstrip()
-    return [part for part in (*parts, rest) if part.strip()]
+    start = 0
+    while len(text) - start > limit:
+        window = text[start : start + limit + 100]  # enough to see what follows a mark
+        cut = _last_good_cut(window, limit)
+        parts.append(window[:cut].rstrip())
+        start += cut
+        while start < len(text) and text[start].isspace():
+            start += 1
+    return [part for part in (*parts, text[start:]) if part.strip()]
 
 
-def _last_good_cut(text: str, limit: int) -> int:
-    window = text[: limit + 100]  # enough to see what follows a mark
-    for ends in (_sentence_ends(window), _ends(_CLAUSE_END, window), _ends(_SPACE, window)):
-        within = [end for end in ends if 0 < end <= limit]
-        if within:
-            return within[-1]
-    return limit
+def _last_good_cut(window: str, limit: int) -> int:
+    sentence = _last(_sentence_ends(window), limit)
+    if sentence < limit // 2:  # perhaps its sentences begin with small letters
+        sentence = max(sentence, _last(_sentence_ends(window, in_any_case=True), limit))
+    if sentence:
+        return sentence
+    looks: list[Callable[[str], list[int]]] = [
+        lambda text: _ends(_CLAUSE_END, text),
+        lambda text: _ends(_SPACE, text),
+        segmentation.word_bounds,
+        segmentation.grapheme_bounds,
+    ]
+    return next((cut for look in looks if (cut := _last(look(window), limit))), limit)
+
+
+def _last(ends: list[int], limit: int) -> int:
+    """The last of the ends within the limit, or 0."""
+    place = bisect_right(ends, limit)
+    return ends[place - 1] if place else 0
 
 
 def _ends(pattern: re.Pattern[str], text: str) -> list[int]:
@@ -52,8 +77,34 @@ def split_sentences(text: str, *, in_any_case: bool = False) -> list[str]:
 
 
 def _sentence_ends(text: str, *, in_any_case: bool = False) -> list[int]:
-    pattern = _SENTENCE_END_IN_ANY_CASE if in_any_case else _SENTENCE_END
-    return [end for end in _ends(pattern, text) if not _ABBREVIATION.search(text[max(0, end - 8) : end])]
+    by_unicode = {
+        _before_opening(text, end) for end in segmentation.sentence_ends(text) if _may_end_here(text, end)
+    }
+    return [
+        end
+        for end in sorted(by_unicode.union(_ends(_MARK, text)))
+        if not _ABBREVIATION.search(text[max(0, end - 8) : end])
+        and (in_any_case or not _is_small_letter_next(text, end))
+    ]
+
+
+def _before_opening(text: str, end: int) -> int:
+    """The end without an opening bracket, which Unicode's rule gives to the sentence before it."""
+    while end > 1 and text[end - 1] in "「『（【《〈([{“‘«":
+        end -= 1
+    return end
+
+
+def _may_end_here(text: str, end: int) -> bool:
+    is_before_space = end == len(text) or text[end].isspace()
+    return is_before_space or not _NEEDS_SPACE.search(text[max(0, end - 9) : end])
+
+
+def _is_small_letter_next(text: str, end: int) -> bool:
+    if text[end - 1] == "\n" or text[end : end + 1] == "\n":
+        return False
+    following = _LETTER_NEXT.match(text, end)
+    return following is not None and following[1].islower()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +120,9 @@ class Cue:
     last_char: int
 
 
-_PAUSE_CHARACTERS = dict.fromkeys(".!?", 9) | dict.fromkeys(";:", 5) | {",": 4}
+_PAUSE_CHARACTERS = (
+    dict.fromkeys(".!?।॥۔؟։。！？", 9) | dict.fromkeys(";:؛；：", 5) | dict.fromkeys(",،、，", 4)
+)
 
 
 def cues(text: str, duration_ms: int) -> list[Cue]:

@@ -36,6 +36,7 @@ from ttscache.generation.circuit_breaker import CircuitBreaker
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
 from ttscache.models import ContentType
+from ttscache.plain_text import clean_text
 from ttscache.providers import Provider
 from ttscache.renditions.retirement import note_gone, require_offered
 from ttscache.speech import SpeechRequest
@@ -88,7 +89,8 @@ class Synthesizer:
         Listeners get bytes early only if the clip is one call of a voice that streams. The budget is reserved
         for all parts or none. Raises SpeechError.
         """
-        request = job.request
+        # The key is that of the text as given; the voice gets it composed and without invisible characters.
+        request = replace(job.request, text=clean_text(job.request.text))
         if not self.provider.can_speak(request):
             raise VoiceNotInUse
         if self.budget.is_capped and not is_priced(request.model):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from ttscache import audio
 from ttscache.errors import TextRefused, UnknownVoice
+from ttscache.plain_text import clean_text
 from ttscache.speech import EMBEDDED_MODEL, SpeechRequest
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class EmbeddedProvider:
         if request.voice not in TIMBRES:
             raise UnknownVoice
         with _AT_ONCE:
-            phrases = _synthesize(request.text, TIMBRES[request.voice], request.speed)
+            phrases = _synthesize(clean_text(request.text), TIMBRES[request.voice], request.speed)
             clip = audio.encode(_to_pcm(phrases), _SAMPLE_RATE, request.audio_format)
         yield clip
 

@@ -24,6 +24,47 @@ def editor(client: Client, journey: Journey) -> str:
     return client.get(reverse("admin:narratives_journey_change", args=[journey.pk])).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("language", "direction"), [("he", "rtl"), ("ar", "rtl"), ("fa-IR", "rtl"), ("en", "ltr")]
+)
+class TestDirection:
+    def marks(self, language: str, direction: str) -> list[str]:
+        return [f'lang="{language}" dir="{direction}"', f'dir="{direction}" lang="{language}"']
+
+    def test_the_preview_writes_title_and_text_in_the_direction_of_the_journey(
+        self, admin_client, heard_journey, language, direction
+    ):
+        Journey.objects.update(language=language)
+        page = preview(admin_client, heard_journey)
+        mark = self.marks(language, direction)[0]
+        assert page.count(f'<div class="preview-words" {mark}>') == page.count(f"<span {mark}>") == 3
+
+    def test_the_editor_writes_each_row_in_the_direction_of_the_journey(
+        self, admin_client, heard_journey, language, direction
+    ):
+        Journey.objects.update(language=language)
+        page = editor(admin_client, heard_journey)
+        fields = re.findall(
+            r'<(?:input|textarea)[^>]*name="(?:narratives-\w+-(?:title|text)|title)"[^>]*>', page
+        )
+        assert len(fields) == 9  # three rows, a row to come, and the title of the journey
+        assert all(any(mark in field for mark in self.marks(language, direction)) for field in fields)
+
+    def test_the_page_of_a_text_writes_it_in_the_direction_of_its_journey(
+        self, admin_client, heard_journey, language, direction
+    ):
+        Journey.objects.update(language=language)
+        narrative = Narrative.objects.get(slug="question")
+        Narrative.objects.filter(pk=narrative.pk).update(text="Otherwise?")
+        page = admin_client.get(
+            reverse("admin:narratives_narrative_change", args=[narrative.pk])
+        ).content.decode()
+        fields = re.findall(r'<(?:input|textarea)[^>]*name="(?:title|text)"[^>]*>', page)
+        assert len(fields) == 2
+        assert all(any(mark in field for mark in self.marks(language, direction)) for field in fields)
+        assert f"<span {self.marks(language, direction)[0]}>" in page  # what listeners get now
+
+
 class TestPreview:
     def test_the_preview_has_the_drafts_in_their_order(self, admin_client, heard_journey):
         Narrative.objects.filter(slug="question").update(text="Anything else?")

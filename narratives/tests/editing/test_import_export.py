@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,6 +39,50 @@ def test_an_apostrophe_at_the_start_of_a_text_survives_a_csv_round_trip(
     sheet = import_export.as_csv(heard_journey).encode()
     difference = import_export.compare(heard_journey, import_export.parse_file(sheet))
     assert (difference.is_empty, difference.problems) == (True, ())
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda text: unicodedata.normalize("NFD", text),
+        lambda text: text.replace("'", "\u2019").replace("-", "\u2011").replace(" ", "\u00a0"),
+        lambda text: "\u200b".join(text) + "\ufeff",
+    ],
+    ids=["decomposed", "typographic", "invisible"],
+)
+def test_a_text_in_another_form_is_no_difference_at_import(
+    heard_journey: Journey, write: Callable[[str], str]
+) -> None:
+    text = "José's Café-Bar was there."
+    Narrative.objects.filter(kind="question").update(text=text, title=text)
+    Pronunciation.objects.create(word="José", say_as="Ho-zay")
+    rows = rows_of(heard_journey)
+    for row in rows:
+        row |= {name: write(row[name]) for name in ("title", "text")}
+    content = a_file(rows, lexicon=[{"word": write("josé"), "say_as": write("Ho-zay")}])
+    difference = import_export.compare(heard_journey, import_export.parse_file(content))
+    assert (difference.is_empty, difference.problems) == (True, ())
+
+
+def test_a_decomposed_text_that_was_stored_earlier_is_no_difference_either(heard_journey: Journey) -> None:
+    Narrative.objects.filter(kind="question").update(text="Jose\u0301", title="Jose\u0301")
+    rows = [row | {"text": row["text"].replace("e\u0301", "é")} for row in rows_of(heard_journey)]
+    assert import_export.compare(heard_journey, import_export.parse_file(a_file(rows))).is_empty
+
+
+def test_an_imported_text_is_kept_composed_and_has_the_clip_of_the_composed_text(
+    heard_journey: Journey,
+) -> None:
+    files = ("Jose\u0301 at the Cafe\u0301.", "José at the Café.")
+    hashes = set()
+    for text in files:
+        rows = rows_of(heard_journey)
+        rows[1]["text"] = text
+        import_export.import_into_drafts(heard_journey, import_export.parse_file(a_file(rows)))
+        question = heard_journey.narratives.get(slug="question")
+        assert question.text == files[1]
+        hashes.add(question.draft_speech("nova").content_hash)
+    assert len(hashes) == 1
 
 
 def test_an_export_has_no_cell_that_is_a_formula(heard_journey: Journey) -> None:

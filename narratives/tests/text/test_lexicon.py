@@ -1,8 +1,13 @@
+# ruff: noqa: RUF001 - letters of many scripts are what this is about
+
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from narratives.text.lexicon import Lexicon, LexiconEntry
+from ttscache.plain_text import comparable
 
 pytestmark = pytest.mark.any_database
 
@@ -37,3 +42,33 @@ def test_the_lexicon_takes_a_replacement_literally() -> None:
 def test_a_lexicon_entry_of_a_voice_precedes_the_one_for_all_voices() -> None:
     lexicon = Lexicon.of([LexiconEntry("tea", "tee"), LexiconEntry("tea", "tay", "onyx")])
     assert lexicon.spoken_forms("tea", ["nova", "onyx"]) == ("tee", {"onyx": "tay"})
+
+
+@pytest.mark.parametrize(
+    ("word", "written", "spoken"),
+    [
+        ("O'Brien", "Mrs O\u2019Brien\u2019s hat", "Mrs X\u2019s hat"),
+        ("O\u2019Brien", "O'Brien", "X"),
+        ("Anne-Marie", "Anne\u2011Marie sang", "X sang"),
+        ("Élise", "élise, E\u0301LISE and E\u0301lise\u0301", "X, X and E\u0301lise\u0301"),
+        ("Jose\u0301", "José!", "X!"),
+        ("Jose", "José and Jose\u0301", "José and Jose\u0301"),
+        ("Siobhan", "Sio\u00adbhan\u200b", "X"),
+        ("New York", "New\u00a0York", "X"),
+        ("राम", "रामा राम। रामः राम्", "रामा X। रामः राम्"),
+        ("東京", "東京に行く", "Xに行く"),
+        ("มา", "มาก มา", "มาก X"),
+        ("می\u200cخواهم", "میخواهم", "X"),
+        ("New York", "New Yorkers", "New Yorkers"),
+    ],
+)
+def test_the_lexicon_finds_a_word_in_each_form_and_never_a_part_of_another(
+    word: str, written: str, spoken: str
+) -> None:
+    assert Lexicon.of([LexiconEntry(word, "X")]).spoken(written) == spoken
+
+
+@given(st.text("abé\u0301' \u2019-\u2011\u200bß\u00ad", max_size=20))
+def test_a_lexicon_changes_nothing_but_its_words(text: str) -> None:
+    lexicon = Lexicon.of([LexiconEntry("ab", "ab"), LexiconEntry("b'a", "b'a")])
+    assert comparable(lexicon.spoken(text)) == comparable(text)

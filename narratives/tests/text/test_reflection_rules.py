@@ -97,6 +97,10 @@ class TestSharing:
     def test_what_may_be_personal_is_not_shared(self, text: str, answer: str) -> None:
         assert not is_shareable(text, answer)
 
+    def test_a_name_in_an_answer_with_accents_of_their_own_is_not_shared(self) -> None:
+        answer = "That was with Zo\u0308e\u0301."
+        assert not is_shareable("It was warm with z\u00f6\u00e9. Thank you.", answer)
+
     @pytest.mark.parametrize(
         ("text", "answer"),
         [

@@ -56,6 +56,29 @@ def test_a_clip_is_filed_under_its_kind(caller: Client, said: str, kind: str) ->
     assert Clip.objects.get().content_type == kind
 
 
+@pytest.mark.parametrize("text", ["…", "—", "😊", "***", "\u200b", "?! ..."])
+@pytest.mark.parametrize("kind", ["narrative", "response"])
+def test_a_text_with_nothing_to_say_is_refused_without_a_call(
+    caller: Client, voice: FakeVoice, text: str, kind: str
+) -> None:
+    response = say(caller, text, content_type=kind)
+
+    assert (response.status_code, response.json()["code"]) == (400, "empty_text")
+    assert voice.calls == []
+    assert not Clip.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["narrative", "response"])
+def test_the_voice_gets_the_clean_form_of_a_text_and_the_key_is_that_of_the_text(
+    caller: Client, voice: FakeVoice, kind: str
+) -> None:
+    given = "Jose\u0301 sat in the Cafe\u0301\u200b."
+    body_of(say(caller, given, content_type=kind))
+
+    assert [call.text for call in voice.calls] == ["José sat in the Café."]
+    assert [clip.content_text for clip in Clip.objects.all()] == ([given] if kind == "narrative" else [])
+
+
 def test_an_error_before_the_first_byte_has_its_status(caller: Client, voice: FakeVoice) -> None:
     voice.errors = [ProviderUnavailable(retry_after_seconds=30)]
     response = say(caller, TEXT)

@@ -1,5 +1,7 @@
 """Splitting a text and making its cues lose no word."""
 
+# ruff: noqa: RUF001 - marks of many scripts are what this is about
+
 from __future__ import annotations
 
 from itertools import pairwise
@@ -52,8 +54,55 @@ class TestSplitText:
         text = "I knew Dr. Smith. He met J. B. Priestley."
         assert audio.split_text(text, 30) == ["I knew Dr. Smith.", "He met J. B. Priestley."]
 
+    @pytest.mark.parametrize(
+        "sentence",
+        [
+            "मैं घर गया।",
+            "میں گھر گیا۔",
+            "هل ذهبت إلى البيت؟",
+            "Ես տուն գնացի։",
+            "ես տուն գնացի։",
+            "i went home, and then out again.",
+            "今天我去了，然后回家。",
+            "彼は「はい。」と言った。",
+            "ខ្ញុំទៅផ្ទះ។",
+        ],
+        ids=[
+            "Hindi",
+            "Urdu",
+            "Arabic",
+            "Armenian",
+            "small Armenian",
+            "small",
+            "Chinese",
+            "Japanese",
+            "Khmer",
+        ],
+    )
+    def test_a_long_text_of_any_script_is_cut_at_the_ends_of_sentences(self, sentence: str) -> None:
+        between = "" if sentence.endswith("。") else " "
+        text = between.join([sentence] * (10_000 // len(sentence)))
+        parts = audio.split_text(text, 4_096)
+        assert len(parts) == 3
+        assert all(part.startswith(sentence[:5]) and part.endswith(sentence[-5:]) for part in parts)
+        assert max(map(len, parts)) <= 4_096
+
+    def test_a_letter_keeps_its_marks_where_a_word_must_be_cut(self) -> None:
+        parts = audio.split_text("मा" * 50, 15)
+        assert "".join(parts) == "मा" * 50
+        assert {part[0] for part in parts} == {"म"}
+
 
 class TestSentences:
+    def test_an_opening_bracket_belongs_to_the_sentence_after_it(self) -> None:
+        assert split_sentences("今日は。「元気？」はい。") == ["今日は。", "「元気？」", "はい。"]
+
+    def test_an_english_mark_without_a_space_ends_no_sentence(self) -> None:
+        assert split_sentences("See https://a.org/?b=C now. Yes!No") == [
+            "See https://a.org/?b=C now.",
+            "Yes!No",
+        ]
+
     def test_a_mark_before_a_small_letter_ends_a_sentence_only_with_in_any_case(self) -> None:
         text = "He waited\u2026 and left. \u201cYes.\u201d It rained"
         rest = ["\u201cYes.\u201d", "It rained"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import combinations
@@ -149,6 +150,11 @@ class TestDifficultText:
     def test_text_without_english_is_refused(self, text: str) -> None:
         with pytest.raises(TextRefused, match="nothing to say in English"):
             spoken(text)
+
+    @pytest.mark.parametrize("word", ["José", "Café", "O’Brien"])  # noqa: RUF001 - a typographic apostrophe
+    def test_a_word_in_another_form_is_said_as_the_plain_word(self, word: str) -> None:
+        in_pieces = "\u200b".join(unicodedata.normalize("NFD", word))
+        assert spoken(in_pieces) == spoken(word)
 
     def test_foreign_letters_in_an_english_text_do_no_harm(self) -> None:
         assert seconds(spoken("He liked na\u00efve caf\u00e9 songs, and once said \u4f60\u597d to me.")) > 2
