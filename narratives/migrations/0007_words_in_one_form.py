@@ -35,7 +35,7 @@ def write_forms(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("narratives", "0004_wording")]
+    dependencies = [("narratives", "0006_wording")]
 
     operations = [
         migrations.RemoveConstraint("pronunciation", "one_pronunciation_a_word_and_voice"),
