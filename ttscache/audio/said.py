@@ -1,0 +1,39 @@
+"""Counts what a voice says of a text at the least. Handles no audio."""
+
+from __future__ import annotations
+
+import re
+
+# Voices leave these out, or say a word for them: links and addresses, markup, stage directions, and letters of
+# a shout ("Nooo!") that they hold no longer than one.
+_UNSAID = re.compile(
+    r"\b[a-z][a-z0-9+.-]{1,20}://\S+|\bwww\.\S+|\S+@\S+\.\S+"  # links, addresses
+    r"|\]\([^()\s]*\)"  # where a Markdown link leads
+    r"|<[^<>]{1,500}>|\[[^\[\]]{1,500}\]|\{[^{}]{1,500}\}"  # markup, [laughs]
+    r"|&#?\w{1,20};|(?<!\w)#\w+",  # entities, hashtags
+    re.IGNORECASE,
+)
+_HELD = re.compile(r"(\w)\1{2,}", re.IGNORECASE)
+_WORD = re.compile(r"\w+")
+_LONGEST_PHRASE = 4  # words; a phrase that is repeated counts once
+_LONGEST_WORD = 30  # letters; voices say only the beginning of a longer one, such as a key
+
+
+def least_letters(text: str) -> int:
+    """Letters and digits that every voice says, whatever it leaves out."""
+    words = _WORD.findall(_HELD.sub(r"\1", _UNSAID.sub(" ", text)).casefold())
+    said = (word for place, word in enumerate(words) if not _is_repetition(words, place))
+    return sum(min(_LONGEST_WORD, len(word)) if word.isascii() else _letters(word) for word in said)
+
+
+def _letters(word: str) -> int:
+    return sum(map(str.isalnum, word))
+
+
+def _is_repetition(words: list[str], place: int) -> bool:
+    """Whether the words up to this place repeat the ones right before them."""
+    return any(
+        words[place + 1 - length : place + 1] == words[place + 1 - 2 * length : place + 1 - length]
+        for length in range(1, _LONGEST_PHRASE + 1)
+        if place + 1 >= 2 * length
+    )
