@@ -27,7 +27,7 @@ def query(site: Site, sql: str, *values: object) -> list[tuple[Any, ...]]:
 
 def let_broken_clips_be_tried_again(site: Site) -> None:
     """Expire the wait of texts that came out broken, as if ten minutes had passed."""
-    execute(site, "UPDATE ttscache_lease SET until = '2020-01-01 00:00:00' WHERE error = 'broken_audio'")
+    execute(site, "UPDATE ttscache_lease SET until = '2020-01-01 00:00:00' WHERE error LIKE 'broken_audio:%'")
 
 
 def execute(site: Site, sql: str) -> None:

@@ -260,6 +260,7 @@ class BrokenAudio(ProviderFailed):
     """
 
     remembered_as, remembered_for_good_as = "broken_audio", "broken_audio_again"
+    is_repeated = False  # the refusal before was for the same fault
     waits_for_staff = False  # it was refused twice, so it is not made again until staff ask
 
     def __init__(
@@ -273,6 +274,12 @@ class BrokenAudio(ProviderFailed):
         self.reason = reason
         self.is_about_text = is_about_text
         self.kind = kind
+
+    @property
+    def remembered_fault(self) -> str:
+        """The code for the lease of its text."""
+        name = self.remembered_for_good_as if self.waits_for_staff else self.remembered_as
+        return f"{name}:{self.kind}"
 
     def for_staff(self) -> str:
         """Say why the clip was refused, and whether it is made again by itself."""
@@ -340,7 +347,7 @@ def error_of(code: str) -> SpeechError:
     """Recreate the error that another process met, from the code it left in the lease."""
     if code.startswith(BrokenAudio.remembered_as):
         name, _, fault = code.partition(":")
-        error = BrokenAudio(kind=Fault(fault) if fault in Fault else Fault.WHOLENESS)
+        error = BrokenAudio(kind=Fault(fault) if fault in tuple(Fault) else Fault.WHOLENESS)
         error.waits_for_staff = name == BrokenAudio.remembered_for_good_as
         return error
     if code == Reworded.remembered_as:

@@ -47,7 +47,7 @@ class Behaviour:
     fault: str | int = ""
     retry_after_seconds: float = 1  # sent with 429 and 503
     retry_after_is_a_date: bool = False
-    retry_after: str | None = None  # the very value of the header instead, with any status
+    retry_after: str | None = None  # the very value of the header instead; empty: none
     headers: dict[str, str] = field(default_factory=dict)  # sent as well, with a status that is no success
     error_code: str | None = None  # with a status: in place of its own code
     error_type: str | None = None  # with a status: in place of its own type

@@ -25,13 +25,12 @@ class Refused(Exception):
         code: str | None = None,
         detail: list[dict[str, object]] | None = None,
         param: str | None = None,
-        kind: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.param = param
-        self.kind = kind
+        self.kind: str | None = None  # in place of the type that goes with the status
         self.detail = detail
 
     @property

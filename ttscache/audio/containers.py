@@ -65,10 +65,10 @@ _SIGNATURES = (b"RIFF", b"OggS", b"fLaC", b"ID3")
 
 
 def _mp3_samples(audio: bytes) -> int:
-    """MPEG-1/2 layer III: checks that every frame is whole, and their number against each Xing or Info header.
+    """MPEG-1/2 layer III: checks that each frame is whole, and counts them against every Xing or Info header.
 
-    A header is in a first frame, which holds no sound: https://gabriel.mp3-tech.org/mp3infotag.html Files that
-    were joined have several.
+    Such a header fills the first frame, which holds no sound; joined files have several.
+    https://gabriel.mp3-tech.org/mp3infotag.html
     """
     frames = [start for start, _ in _frames(audio, _mp3_frame_bytes)]
     headers = [place for place, start in enumerate(frames) if _is_xing(audio, start)]
@@ -140,7 +140,9 @@ def sound_only(audio: bytes, audio_format: str) -> bytes:
     if audio_format not in ("mp3", "aac"):
         return audio
     frames = _frames(audio, _mp3_frame_bytes if audio_format == "mp3" else _adts_frame_bytes)
-    later = frames[1:] if audio_format == "aac" else [each for each in frames[1:] if not _is_xing(audio, each[0])]
+    later = (
+        frames[1:] if audio_format == "aac" else [each for each in frames[1:] if not _is_xing(audio, each[0])]
+    )
     return b"".join(audio[start : start + length] for start, length in (frames[0], *later))
 
 

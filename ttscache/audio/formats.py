@@ -51,8 +51,14 @@ FORMATS = {
             name="aac", media_type="audio/aac", muxer="adts", demuxer="aac", codec="aac",
             bit_rate=64_000, rates=_MPEG_RATES, frames_can_move=True,
         ),
-        AudioFormat(name="flac", media_type="audio/flac", muxer="flac", demuxer="flac", codec="flac", is_lossless=True),
-        AudioFormat(name="wav", media_type="audio/wav", muxer="wav", demuxer="wav", codec="pcm_s16le", is_lossless=True),
+        AudioFormat(
+            name="flac", media_type="audio/flac", muxer="flac", demuxer="flac", codec="flac",
+            is_lossless=True,
+        ),
+        AudioFormat(
+            name="wav", media_type="audio/wav", muxer="wav", demuxer="wav", codec="pcm_s16le",
+            is_lossless=True,
+        ),
         AudioFormat(
             name="pcm", media_type="audio/pcm", muxer="s16le", demuxer="s16le", codec="pcm_s16le",
             rates=(PCM_RATE,), is_lossless=True,

@@ -25,6 +25,7 @@ def has_hole(samples: NDArray[np.float32], sample_rate: int) -> bool:
     is_inner = (ends - starts >= _SHORTEST_SECONDS * sample_rate) & (starts > 0) & (ends < len(samples))
     edge = max(1, round(_EDGE_SECONDS * sample_rate))
     return any(
-        np.abs(samples[max(0, start - edge) : start]).max() >= _LOUD_BEFORE or abs(samples[end]) >= _LOUD_AFTER
+        np.abs(samples[max(0, start - edge) : start]).max() >= _LOUD_BEFORE
+        or abs(samples[end]) >= _LOUD_AFTER
         for start, end in zip(starts[is_inner], ends[is_inner], strict=True)
     )

@@ -32,8 +32,8 @@ _LETTERS_PER_SIGN = 8
 def check_duration(duration_ms: int, text: str, speed: float = 1.0, *, end_is_marked: bool = True) -> None:
     """Raise BrokenAudio for a length that is far too short, or far too long, for this text.
 
-    `speed` is the requested one; 1 is the voice's own. Without `end_is_marked` the clip may be cut off, so its
-    length has to suit the text more closely.
+    `speed` is the requested one; 1 is the voice's own. Without `end_is_marked` the clip may be cut off, so
+    its length has to suit the text more closely.
     """
     shortest, longest = shortest_seconds(text, speed, end_is_marked=end_is_marked), _too_long(text, speed)
     seconds = duration_ms / 1000
@@ -42,7 +42,7 @@ def check_duration(duration_ms: int, text: str, speed: float = 1.0, *, end_is_ma
 
 
 def shortest_seconds(text: str, speed: float = 1.0, *, end_is_marked: bool = True) -> float:
-    """The shortest that a whole clip of this text may be, said by a voice that leaves out what nobody says."""
+    """The shortest that a whole clip of this text may be, by a voice that leaves out what nobody says."""
     pace, free = (
         (_FASTEST_PACE, _FREE_LETTERS) if end_is_marked else (_FASTEST_PACE_UNMARKED, _FREE_LETTERS_UNMARKED)
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-# Voices leave these out, or say a word for them: links and addresses, markup, stage directions, and letters of
-# a shout ("Nooo!") that they hold no longer than one.
+# Voices leave these out, or say a word for them: links and addresses, markup and stage directions. Of the
+# letters of a shout ("Nooo!") one is counted.
 _UNSAID = re.compile(
     r"\b[a-z][a-z0-9+.-]{1,20}://\S+|\bwww\.\S+|\S+@\S+\.\S+"  # links, addresses
     r"|\]\([^()\s]*\)"  # where a Markdown link leads

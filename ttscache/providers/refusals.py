@@ -92,7 +92,7 @@ def refusal(
 
 
 def is_quota_used_up(error: Mapping[str, object], status: int | None = None) -> bool:
-    """Whether the service wants to be paid first, in the words of any vendor: status 402, a code or a type."""
+    """Whether the service wants to be paid first. Vendors say so by status 402, a code, a type or words."""
     detail = error.get("detail")
     objects = [error, detail] if isinstance(detail, Mapping) else [error]
     named = [str(each.get(name) or "") for each in objects for name in ("code", "type", "status")]
