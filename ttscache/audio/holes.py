@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# A voice fades into a pause and out of it, even into a pause of pure zeros. A hole begins in the middle of a
-# wave, or ends in one.
+# A voice fades into a pause and out of it, even into a pause of pure zeros: the embedded voice has at most
+# 0.004 in the last 8 ms, and 0.0001 in the first sample after it. A hole begins or ends in mid-wave.
 _SHORTEST_SECONDS = 0.01
-_EDGE_SECONDS = 0.001
-_LOUD_BEFORE, _LOUD_AFTER = 0.02, 0.1  # a plosive may begin at once, though not as loud as this
+_EDGE_SECONDS = 0.008
+_LOUD = 0.01
 
 
 def has_hole(samples: NDArray[np.float32], sample_rate: int) -> bool:
@@ -25,7 +25,6 @@ def has_hole(samples: NDArray[np.float32], sample_rate: int) -> bool:
     is_inner = (ends - starts >= _SHORTEST_SECONDS * sample_rate) & (starts > 0) & (ends < len(samples))
     edge = max(1, round(_EDGE_SECONDS * sample_rate))
     return any(
-        np.abs(samples[max(0, start - edge) : start]).max() >= _LOUD_BEFORE
-        or abs(samples[end]) >= _LOUD_AFTER
+        np.abs(samples[max(0, start - edge) : start]).max() >= _LOUD or abs(samples[end]) >= _LOUD
         for start, end in zip(starts[is_inner], ends[is_inner], strict=True)
     )

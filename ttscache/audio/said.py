@@ -7,11 +7,9 @@ import re
 # Voices leave these out, or say a word for them: links and addresses, markup and stage directions. Of the
 # letters of a shout ("Nooo!") one is counted.
 _UNSAID = re.compile(
-    r"\b[a-z][a-z0-9+.-]{1,20}://\S+|\bwww\.\S+|\S+@\S+\.\S+"  # links, addresses
-    r"|\]\([^()\s]*\)"  # where a Markdown link leads
+    r"\]\([^()\s]*\)"  # where a Markdown link leads
     r"|<[^<>]{1,500}>|\[[^\[\]]{1,500}\]|\{[^{}]{1,500}\}"  # markup, [laughs]
-    r"|&#?\w{1,20};|(?<!\w)#\w+",  # entities, hashtags
-    re.IGNORECASE,
+    r"|&#?\w{1,20};|(?<!\w)#\w+"  # entities, hashtags
 )
 _HELD = re.compile(r"(\w)\1{2,}", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
@@ -21,9 +19,18 @@ _LONGEST_WORD = 30  # letters; voices say only the beginning of a longer one, su
 
 def least_letters(text: str) -> int:
     """Letters and digits that every voice says, whatever it leaves out."""
-    words = _WORD.findall(_HELD.sub(r"\1", _UNSAID.sub(" ", text)).casefold())
+    plain = " ".join(part for part in _UNSAID.sub(" ", text).split() if not _is_address(part))
+    words = _WORD.findall(_HELD.sub(r"\1", plain).casefold())
     said = (word for place, word in enumerate(words) if not _is_repetition(words, place))
     return sum(min(_LONGEST_WORD, len(word)) if word.isascii() else _letters(word) for word in said)
+
+
+def _is_address(part: str) -> bool:
+    """Whether it is a link or an e-mail address."""
+    if "://" in part or part.casefold().startswith("www."):
+        return True
+    name, at, host = part.partition("@")
+    return bool(name and at) and "." in host
 
 
 def _letters(word: str) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from ttscache.audio.plausibility import check_duration, longest_seconds
 from ttscache.audio.said import least_letters
-from ttscache.errors import BrokenAudio, Fault
+from ttscache.errors import BrokenAudio
 
 pytestmark = pytest.mark.any_database
 
@@ -37,8 +37,7 @@ ORDINARY = [
 def is_kept(seconds: float, text: str, speed: float = 1.0) -> bool:
     try:
         check_duration(round(seconds * 1_000), text, speed)
-    except BrokenAudio as refused:
-        assert refused.kind is Fault.PACE
+    except BrokenAudio:
         return False
     return True
 
@@ -93,7 +92,7 @@ def test_a_call_is_given_up_later_than_a_clip_is_refused() -> None:
 
 def test_a_word_that_stands_twice_counts_twice_only_apart() -> None:
     assert least_letters("no no no") == 2
-    assert least_letters("no, you said no") == 9
+    assert least_letters("no, you said no") == 11
     assert least_letters("Well, well, well") == 4
 
 
