@@ -245,8 +245,8 @@ def end_is_marked(audio: bytes, audio_format: str) -> bool:
 
 def _ogg_pages(audio: bytes) -> list[tuple[int, int, bytes]]:
     """Flags, granule position and bytes of each page. Raises BrokenAudio unless they are whole pages."""
-    pages = []
-    position = 0
+    pages: list[tuple[int, int, bytes]] = []
+    segments, position = b"", 0
     while position < len(audio):
         if not audio.startswith(b"OggS", position):
             if pages and not audio[position:].strip(_PADDING):

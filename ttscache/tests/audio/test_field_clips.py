@@ -149,7 +149,7 @@ def test_an_apev2_tag_without_a_header_is_skipped() -> None:
 def test_a_player_hears_all_of_a_clip_with_tags() -> None:
     """FFmpeg stands for other players: it plays the kept bytes as they are."""
     clip = field_answer("mp3_ape_id3v1.mp3")
-    with av.open(io.BytesIO(clip), format="mp3") as container:
+    with av.open(io.BytesIO(clip), "r", format="mp3") as container:
         stream = container.streams.audio[0]
         packets = [packet for packet in container.demux(stream) if packet.size]
     assert len(packets) * 24 == pytest.approx(audio.examine(clip, "mp3").duration_ms, abs=60)
