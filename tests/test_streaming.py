@@ -172,19 +172,7 @@ def test_a_generation_without_a_byte_has_an_error_status(
     note_fault(f"provider: {FAULTS[fault]}", f"{status} after {tries} tries", remembered)
 
 
-def test_a_provider_that_drips_is_cut_off(
-    impatient: Caller, openai: OpenAIServer, note_fault: NoteFault
-) -> None:
-    text = phrase()
-    openai.behave(fault="drip")
-    with impatient.start_saying(text) as response, pytest.raises(BrokenTransfer):
-        whole_body(response)
-    assert_nothing_is_kept(impatient, text)
-    assert_next_is_right(impatient, openai, text)
-    note_fault(f"provider: {FAULTS['drip']}", "200, then cut off", "nothing; the next request made it right")
-
-
-@pytest.mark.parametrize("fault", ["never", "drip_headers"])
+@pytest.mark.parametrize("fault", ["never", "drip_headers", "drip"])
 def test_a_provider_that_never_answers_is_a_timeout(
     impatient: Caller, openai: OpenAIServer, fault: str, note_fault: NoteFault
 ) -> None:
