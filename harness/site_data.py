@@ -26,8 +26,8 @@ def query(site: Site, sql: str, *values: object) -> list[tuple[Any, ...]]:
 
 
 def let_broken_clips_be_tried_again(site: Site) -> None:
-    """Expire the wait of texts that came out broken, as if ten minutes had passed."""
-    execute(site, "UPDATE ttscache_lease SET until = '2020-01-01 00:00:00' WHERE error = 'broken_audio'")
+    """Expire the wait of texts that came out broken, as if ten minutes had passed or staff had asked."""
+    execute(site, "UPDATE ttscache_lease SET until = '2020-01-01 00:00:00' WHERE error LIKE 'broken_audio%'")
 
 
 def execute(site: Site, sql: str) -> None:

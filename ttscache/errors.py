@@ -32,6 +32,7 @@ person. The sentence never holds a provider's words, a key, or a listener's word
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -236,19 +237,55 @@ class ProviderFailed(ProviderError):
     is_retryable = True
 
 
+class Fault(StrEnum):
+    """Why a clip is refused. Two refusals of one text for the same fault are not paid a third time."""
+
+    WHOLENESS = "wholeness"
+    PACE = "pace"
+    SILENCE = "silence"
+
+
+_FAULTS_FOR_STAFF = {
+    Fault.WHOLENESS: "The voice service sent a damaged or incomplete clip",
+    Fault.PACE: "The clip was far too short or too long for its text",
+    Fault.SILENCE: "The clip was silent",
+}
+
+
 class BrokenAudio(ProviderFailed):
     """The bytes are not a whole clip. `reason` is for logs and holds no words of the text.
 
-    Leases remember it under special codes: a text that came out broken twice waits until staff ask for it.
-    Without `is_about_text` it would have hit any text, such as a login page instead of sound.
+    Leases remember it under special codes with its fault: a text that came out broken twice waits until staff
+    ask for it. Without `is_about_text` it would have hit any text, such as a login page instead of sound.
     """
 
     remembered_as, remembered_for_good_as = "broken_audio", "broken_audio_again"
+    is_repeated = False  # the refusal before was for the same fault
+    waits_for_staff = False  # it was refused twice, so it is not made again until staff ask
 
-    def __init__(self, reason: str = "it came out broken before", *, is_about_text: bool = True) -> None:
+    def __init__(
+        self,
+        reason: str = "it came out broken before",
+        *,
+        is_about_text: bool = True,
+        kind: Fault = Fault.WHOLENESS,
+    ) -> None:
         super().__init__()
         self.reason = reason
         self.is_about_text = is_about_text
+        self.kind = kind
+
+    @property
+    def remembered_fault(self) -> str:
+        """The code for the lease of its text."""
+        name = self.remembered_for_good_as if self.waits_for_staff else self.remembered_as
+        return f"{name}:{self.kind}"
+
+    def for_staff(self) -> str:
+        """Say why the clip was refused, and whether it is made again by itself."""
+        if not self.waits_for_staff:
+            return f"{_FAULTS_FOR_STAFF[self.kind]}."
+        return f"{_FAULTS_FOR_STAFF[self.kind]}, twice. It is made again only when you ask for it."
 
     def __str__(self) -> str:
         return f"{self.sentence} ({self.reason})"
@@ -309,7 +346,10 @@ _LEFT_BEHIND = (
 def error_of(code: str) -> SpeechError:
     """Recreate the error that another process met, from the code it left in the lease."""
     if code.startswith(BrokenAudio.remembered_as):
-        return BrokenAudio()
+        name, _, fault = code.partition(":")
+        error = BrokenAudio(kind=Fault(fault) if fault in tuple(Fault) else Fault.WHOLENESS)
+        error.waits_for_staff = name == BrokenAudio.remembered_for_good_as
+        return error
     if code == Reworded.remembered_as:
         return Reworded()
     return next((kind for kind in _LEFT_BEHIND if kind.code == code), ProviderFailed)()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.speech_api.protocol import FAULT_STATUSES
@@ -47,6 +47,13 @@ class Behaviour:
     fault: str | int = ""
     retry_after_seconds: float = 1  # sent with 429 and 503
     retry_after_is_a_date: bool = False
+    retry_after: str | None = None  # the very value of the header instead; empty: none
+    headers: dict[str, str] = field(default_factory=dict)  # sent as well, with a status that is no success
+    error_code: str | None = None  # with a status: in place of its own code
+    error_type: str | None = None  # with a status: in place of its own type
+    body: str = ""  # base64: these bytes with status 200, in place of the clip
+    media_type: str | None = None  # in place of the clip's own; empty: no Content-Type at all
+    says: str = ""  # speaks this in place of the text
     on_text: str = ""  # only calls whose input contains this
     first_calls: int | None = None  # only the first calls, this many
 

@@ -30,13 +30,14 @@ class Refused(Exception):
         self.status = status
         self.code = code
         self.param = param
+        self.kind: str | None = None  # in place of the type that goes with the status
         self.detail = detail
 
     @property
     def body(self) -> bytes:
         if self.detail is not None:
             return json.dumps({"detail": self.detail}).encode()
-        kind = {429: "requests", 500: "server_error", 503: "server_error"}.get(
+        kind = self.kind or {429: "requests", 500: "server_error", 503: "server_error"}.get(
             self.status, "invalid_request_error"
         )
         error = {"message": str(self), "type": kind, "param": self.param, "code": self.code}
@@ -45,6 +46,7 @@ class Refused(Exception):
 
 FAULT_STATUSES = {
     400: ("Your request was rejected as a result of our safety system.", "content_policy_violation"),
+    402: ("Your account has no credit left.", None),
     401: (
         "Incorrect API key provided: sk-test********.",
         "invalid_api_key",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import select
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
@@ -241,7 +242,7 @@ class Handler(BaseHTTPRequestHandler):
     def _perform(self, number: int, speech: Speech, rule: Rule) -> None:
         behaviour = rule.behaviour
         due = time.monotonic() + behaviour.headers_delay_seconds
-        reply = _reply(speech, str(behaviour.fault))  # takes some of the delay
+        reply = _told(behaviour, speech)  # takes some of the delay
         self._wait(due)
         if behaviour.gate_before_headers or behaviour.fault == "never":
             self._wait(gate=rule.gate)
@@ -253,7 +254,10 @@ class Handler(BaseHTTPRequestHandler):
             self._stream(number, reply, rule)
         else:
             self.server.calls.end(number, str(behaviour.status))
-            self._send_refusal(protocol.fault(behaviour.status), _retry_after(behaviour))
+            refused = protocol.fault(behaviour.status)
+            refused.code = refused.code if behaviour.error_code is None else behaviour.error_code
+            refused.kind = behaviour.error_type
+            self._send_refusal(refused, _retry_after(behaviour), behaviour.headers)
 
     def _drip_headers(self) -> None:
         """Send an endless header until the client gives up."""
@@ -265,7 +269,11 @@ class Handler(BaseHTTPRequestHandler):
     def _stream(self, number: int, reply: Reply, rule: Rule) -> None:
         behaviour = rule.behaviour
         self.send_response(200)
-        self.send_header("Content-Type", self.server.profile.media_type or reply.media_type)
+        media_type = self.server.profile.media_type or reply.media_type
+        if behaviour.media_type is not None:
+            media_type = behaviour.media_type
+        if media_type:
+            self.send_header("Content-Type", media_type)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         due = time.monotonic() + behaviour.first_byte_delay_seconds
@@ -310,9 +318,11 @@ class Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers["Content-Length"] or 0))
 
-    def _send_refusal(self, refused: Refused, retry_after: str = "1") -> None:
-        headers = {"Retry-After": retry_after} if refused.status in (429, 503) else {}
-        self._send(refused.status, refused.body, headers)
+    def _send_refusal(
+        self, refused: Refused, retry_after: str = "1", more: dict[str, str] | None = None
+    ) -> None:
+        headers = {"Retry-After": retry_after} if retry_after and refused.status in (429, 503) else {}
+        self._send(refused.status, refused.body, headers | (more or {}))
 
     def _send_json(self, status: int, content: object) -> None:
         self._send(status, json.dumps(content).encode(), {})
@@ -327,11 +337,22 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _retry_after(behaviour: Behaviour) -> str:
-    """The value of Retry-After: seconds or a date (RFC 9110, section 10.2.3)."""
+    """The value of Retry-After: seconds or a date (RFC 9110, section 10.2.3). Empty: it is left out."""
+    if behaviour.retry_after is not None:
+        return behaviour.retry_after
     seconds = behaviour.retry_after_seconds
     return (
         formatdate(time.time() + seconds, usegmt=True) if behaviour.retry_after_is_a_date else f"{seconds:g}"
     )
+
+
+def _told(behaviour: Behaviour, speech: Speech) -> Reply:
+    """The reply of this behaviour."""
+    if behaviour.body:
+        return Reply(sound.CODINGS[speech.audio_format].media_type, base64.b64decode(behaviour.body))
+    if behaviour.says:
+        speech = replace(speech, text=behaviour.says)
+    return _reply(speech, str(behaviour.fault))
 
 
 def _reply(speech: Speech, fault: str) -> Reply:

@@ -36,7 +36,7 @@ from ttscache.generation.circuit_breaker import CircuitBreaker
 from ttscache.models import ContentType
 from ttscache.providers.connection import Connection, Connections, trusted_certificates
 from ttscache.providers.deadline import Deadline
-from ttscache.providers.refusals import seconds_until
+from ttscache.providers.refusals import is_quota_used_up, seconds_to_wait
 from ttscache.renditions.retirement import note_gone, require_offered
 from ttscache.token_usage import TokenUsage, most_text_tokens, text_tokens
 from ttscache.wiring import speech_cache
@@ -185,16 +185,16 @@ class ReflectionModel:
             return _ParameterRefused(name)
         if _FILTER.search(code):
             return TextRefused()
+        if is_quota_used_up(body, status):  # before the key: some services answer 401 or 403 to this
+            logger.error("The chat model's service says that our quota is used up.")
+            return QuotaUsedUp()
         if status in (404, 410) or code == "model_not_found":
             logger.error("The provider has no chat model %s (HTTP %s).", self.model, status)
             return ModelRetired(self.model)
         if status in (401, 403):
             logger.error("The chat model's service refuses our key.")
             return KeyRefused()
-        if code.startswith(("billing", "insufficient_quota")):
-            logger.error("The chat model's service says that our quota is used up.")
-            return QuotaUsedUp()
-        wait_seconds = seconds_until(answer.response.headers.get("retry-after", ""))
+        wait_seconds = seconds_to_wait(answer.response.headers)
         if status in (429, 503, 529):
             busy = ProviderUnavailable(retry_after_seconds=wait_seconds)
             busy.cause = "provider_busy"

@@ -9,7 +9,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ttscache.adoption import CLIPS, FILES, catalogue
 from ttscache.adoption.catalogue import ColumnType, Dependant, quoted
-from ttscache.adoption.steps import CannotAdopt, Step
+from ttscache.adoption.plan_types import CannotAdopt, Step
 
 CONTENT_TYPES = ("narrative", "question", "analysis", "response")
 

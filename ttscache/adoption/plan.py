@@ -13,9 +13,8 @@ from django.utils import timezone
 from ttscache.adoption import CLIPS, FILES, TABLES, catalogue, public_roles
 from ttscache.adoption.column_types import type_steps
 from ttscache.adoption.columns import check_table, column_steps, constraint_steps
-from ttscache.adoption.plan_types import AdoptionPlan, Step
+from ttscache.adoption.plan_types import AdoptionPlan, CannotAdopt, Step, is_outage
 from ttscache.adoption.rows import Rows
-from ttscache.adoption.steps import CannotAdopt, is_outage
 from ttscache.adoption.trial import write_on_trial
 
 _LOCK_NOT_AVAILABLE = "55P03"

@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ttscache.adoption import CLIPS, FILES, catalogue
 from ttscache.adoption.column_types import CONTENT_TYPES
-from ttscache.adoption.steps import CannotAdopt, is_outage
+from ttscache.adoption.plan_types import CannotAdopt, is_outage
 
 _TEXT = "A row on trial."
 _LIMIT_EXCEEDED = "54"  # the class of errors about sizes that PostgreSQL cannot hold

@@ -1,7 +1,7 @@
 """Examines, encodes, joins and converts clips, as bytes in memory; splits texts into sentences."""
 
 from ttscache.audio.codecs import encode
-from ttscache.audio.containers import begins_as_file
+from ttscache.audio.containers import begins_as, begins_as_file, is_enough_to_tell, is_text
 from ttscache.audio.formats import FORMATS, PCM_RATE, AudioFormat, format_named
 from ttscache.audio.inspection import Sound, check_whole, examine, examine_leniently
 from ttscache.audio.joining import convert, join
@@ -14,6 +14,7 @@ __all__ = [
     "AudioFormat",
     "Cue",
     "Sound",
+    "begins_as",
     "begins_as_file",
     "check_duration",
     "check_whole",
@@ -23,6 +24,8 @@ __all__ = [
     "examine",
     "examine_leniently",
     "format_named",
+    "is_enough_to_tell",
+    "is_text",
     "join",
     "longest_seconds",
     "split_text",

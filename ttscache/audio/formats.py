@@ -26,6 +26,7 @@ class AudioFormat:
     bit_rate: int | None = None
     rates: tuple[int, ...] = ()
     frames_can_move: bool = False
+    is_lossless: bool = False
 
     def nearest_rate(self, sample_rate: int) -> int:
         """The lowest rate in Hz that loses nothing of `sample_rate`, or the highest there is."""
@@ -50,11 +51,17 @@ FORMATS = {
             name="aac", media_type="audio/aac", muxer="adts", demuxer="aac", codec="aac",
             bit_rate=64_000, rates=_MPEG_RATES, frames_can_move=True,
         ),
-        AudioFormat(name="flac", media_type="audio/flac", muxer="flac", demuxer="flac", codec="flac"),
-        AudioFormat(name="wav", media_type="audio/wav", muxer="wav", demuxer="wav", codec="pcm_s16le"),
+        AudioFormat(
+            name="flac", media_type="audio/flac", muxer="flac", demuxer="flac", codec="flac",
+            is_lossless=True,
+        ),
+        AudioFormat(
+            name="wav", media_type="audio/wav", muxer="wav", demuxer="wav", codec="pcm_s16le",
+            is_lossless=True,
+        ),
         AudioFormat(
             name="pcm", media_type="audio/pcm", muxer="s16le", demuxer="s16le", codec="pcm_s16le",
-            rates=(PCM_RATE,),
+            rates=(PCM_RATE,), is_lossless=True,
         ),
     )
 }  # fmt: skip

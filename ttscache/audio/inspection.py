@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ttscache.audio.codecs import Decoded, decode, frames_that_decode
-from ttscache.audio.containers import promised_samples
+from ttscache.audio.containers import end_is_marked, promised_samples, sound_only
 from ttscache.audio.formats import format_named
+from ttscache.audio.holes import has_hole
 from ttscache.audio.plausibility import check_duration
-from ttscache.errors import BrokenAudio
+from ttscache.errors import BrokenAudio, Fault
 
 WAVEFORM_PEAKS = 100
 SILENCE_DBFS = -60.0
@@ -22,6 +23,7 @@ class Sound:
 
     Levels are in dB relative to full scale (0 is the loudest); `loudness_dbfs` is the root mean square.
     `waveform` is WAVEFORM_PEAKS bytes: the peak of each equal stretch of the clip, 255 at full scale.
+    `end_is_marked` is false for a container that should mark its end and does not.
     """
 
     duration_ms: int
@@ -30,23 +32,29 @@ class Sound:
     loudness_dbfs: float
     peak_dbfs: float
     waveform: bytes
+    end_is_marked: bool = True
+    has_hole: bool = False
 
 
 def examine(audio: bytes, audio_format: str) -> Sound:
     """Decode all of a clip and compare it with what its container promises.
 
     Raises BrokenAudio if the bytes are another format, damaged, cut off or silent. MP3 without a Xing header,
-    ADTS and PCM do not state their length: cut exactly between two frames, they look whole here, and only
-    `check_whole` can notice.
+    ADTS and PCM do not state their length, and an Ogg stream may lack its end mark: cut exactly between two
+    frames, they look whole here, and only `check_whole` can notice.
     """
     kind = format_named(audio_format)
     if not audio:
         raise BrokenAudio("no bytes")
     promised = promised_samples(audio, kind.name)
-    stream = decode(audio, kind)
+    stream = decode(sound_only(audio, kind.name), kind)
     if len(stream.samples) < promised:
         raise BrokenAudio(f"{len(stream.samples)} samples where {promised} are promised")
-    return _measure(stream)
+    return replace(
+        _measure(stream),
+        end_is_marked=end_is_marked(audio, kind.name),
+        has_hole=kind.is_lossless and has_hole(stream.samples, stream.sample_rate),
+    )
 
 
 def examine_leniently(audio: bytes, audio_format: str) -> Sound:
@@ -64,12 +72,14 @@ def examine_leniently(audio: bytes, audio_format: str) -> Sound:
 
 
 def check_whole(sound: Sound, text: str, speed: float = 1.0) -> None:
-    """Raise BrokenAudio for a clip that is far too short, or absurdly long, for its text.
+    """Raise BrokenAudio for a clip that is far too short or too long for its text, or that has a hole.
 
     `speed` is the requested one; 1 is the voice's own. Some models ignore it, so a slow speed does not raise
     the shortest allowed time, and a fast one does not lower the longest.
     """
-    check_duration(sound.duration_ms, text, speed)
+    if sound.has_hole:
+        raise BrokenAudio("a stretch of the sound is missing")
+    check_duration(sound.duration_ms, text, speed, end_is_marked=sound.end_is_marked)
 
 
 def _measure(stream: Decoded) -> Sound:
@@ -79,7 +89,7 @@ def _measure(stream: Decoded) -> Sound:
     loudness = _dbfs(float(np.sqrt(np.mean(np.square(levels, dtype=np.float64)))))
     peak = _dbfs(float(levels.max()))
     if loudness < SILENCE_DBFS or peak < SILENT_PEAK_DBFS:
-        raise BrokenAudio("silence")
+        raise BrokenAudio("silence", kind=Fault.SILENCE)
     starts = np.linspace(0, len(levels), WAVEFORM_PEAKS, endpoint=False).astype(int)
     peaks = np.maximum.reduceat(levels, starts)
     return Sound(

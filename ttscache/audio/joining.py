@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ttscache.audio.codecs import created, decode, encode, opened
-from ttscache.audio.containers import promised_samples
+from ttscache.audio.containers import promised_samples, sound_only
 from ttscache.audio.formats import PCM_RATE, AudioFormat, format_named
 from ttscache.errors import BrokenAudio
 
@@ -27,6 +27,7 @@ def join(parts: Sequence[bytes], audio_format: str) -> bytes:
         promised_samples(part, kind.name)
     if len(parts) == 1:
         return parts[0]
+    parts = [sound_only(part, kind.name) for part in parts]
     if kind.frames_can_move and len({_shape(part, kind) for part in parts}) == 1:
         return _with_moved_frames(parts, kind)
     rate = max(_shape(part, kind)[0] for part in parts)
@@ -42,6 +43,7 @@ def convert(clip: bytes, audio_format: str, wanted: str, *, pcm_rate: int = PCM_
         clip, audio_format = encode(clip, pcm_rate, "wav"), "wav"
     kind = format_named(audio_format)
     promised_samples(clip, kind.name)
+    clip = sound_only(clip, kind.name)
     rate = PCM_RATE if wanted == "pcm" else _shape(clip, kind)[0]
     return encode(_pcm(clip, kind, rate), rate, wanted)
 

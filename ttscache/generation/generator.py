@@ -20,6 +20,7 @@ from ttscache.coordination.leases import Cooldown, HeldLease, Leases
 from ttscache.errors import (
     BrokenAudio,
     Busy,
+    Fault,
     ModelRetired,
     NotKept,
     ProviderTimeout,
@@ -165,11 +166,11 @@ class Generator:
     def _remembered(self, failure: SpeechError, held: HeldLease) -> tuple[str, float]:
         """The error code to leave in the lease, and for how many seconds nobody may try again."""
         if isinstance(failure, BrokenAudio) and failure.is_about_text:
-            was_broken = held.remembers.startswith(BrokenAudio.remembered_as)
+            was_broken = failure.is_repeated or held.remembers.startswith(BrokenAudio.remembered_as)
             # While the provider breaks the clips of many texts, this text is probably not the cause.
-            if was_broken and not self.synthesizer.circuit.is_open:
-                return BrokenAudio.remembered_for_good_as, UNTIL_STAFF_ASK_SECONDS
-            return BrokenAudio.remembered_as, BROKEN_SECONDS
+            failure.waits_for_staff = was_broken and not self.synthesizer.circuit.is_open
+            seconds = UNTIL_STAFF_ASK_SECONDS if failure.waits_for_staff else BROKEN_SECONDS
+            return failure.remembered_fault, seconds
         if isinstance(failure, Reworded):
             is_outage = self.synthesizer.circuit.is_open
             return Reworded.remembered_as, BROKEN_SECONDS if is_outage else UNTIL_STAFF_ASK_SECONDS
@@ -203,7 +204,8 @@ class Generator:
                 left_behind = "", 0.0
                 return found.entry
             recording.is_made_here = True
-            entry = _entry_of(self.synthesizer.synthesize(job, recording), job)
+            spoken = self.synthesizer.synthesize(job, recording, refused_before=_fault_in(held.remembers))
+            entry = _entry_of(spoken, job)
             recording.mark_synthesized()
             if not self._still_ours(held) and not self._is_to_be_made_again(job):
                 # This process was suspended so long that another one made the clip. Listeners have heard that
@@ -271,6 +273,12 @@ class Generator:
             return _entry_of(self.synthesizer.synthesize(job, recording), job)
         finally:
             connections.close_all()
+
+
+def _fault_in(code: str) -> Fault | None:
+    """The fault of the last refusal, from the code in the lease; None if it was no broken clip."""
+    before = error_of(code)
+    return before.kind if isinstance(before, BrokenAudio) else None
 
 
 def _entry_of(clip: SynthesizedClip, job: GenerationJob) -> Entry:

@@ -24,6 +24,7 @@ from ttscache.errors import (
     BudgetExhausted,
     Busy,
     ConnectionClosed,
+    Fault,
     InputTooLong,
     ModelRetired,
     ProviderError,
@@ -83,11 +84,14 @@ class Synthesizer:
             SPARE_BYTES, SPARE_SECONDS, getsizeof=lambda _, part: len(part.audio)
         )
 
-    def synthesize(self, job: GenerationJob, recording: Recording) -> SynthesizedClip:
+    def synthesize(
+        self, job: GenerationJob, recording: Recording, *, refused_before: Fault | None = None
+    ) -> SynthesizedClip:
         """Return the whole clip; a text that is too long for one call is spoken in parts.
 
         Listeners get bytes early only if the clip is one call of a voice that streams. The budget is reserved
-        for all parts or none. Raises SpeechError.
+        for all parts or none. `refused_before` is the fault of this text's last clip, if that was refused.
+        Raises SpeechError.
         """
         # The key is that of the text as given; the voice gets it composed and without invisible characters.
         request = replace(job.request, text=clean_text(job.request.text))
@@ -106,7 +110,9 @@ class Synthesizer:
         ]
         if len(parts) == 1 and calls:
             streams = self.provider.streams(request)
-            return self._cut_to_fit(calls[0], recording, job.parts_at_once, is_heard=streams)
+            return self._cut_to_fit(
+                calls[0], recording, job.parts_at_once, is_heard=streams, refused_before=refused_before
+            )
         spoken |= self._all_parts(calls, recording, job.parts_at_once)
         audio = sound.join([spoken[part].audio for part in parts], request.audio_format)
         whole = _checked(audio, request)
@@ -153,24 +159,39 @@ class Synthesizer:
         return spoken
 
     def _cut_to_fit(
-        self, call: ProviderCall, recording: Recording, parts_at_once: int, *, is_heard: bool
+        self,
+        call: ProviderCall,
+        recording: Recording,
+        parts_at_once: int,
+        *,
+        is_heard: bool,
+        refused_before: Fault | None = None,
     ) -> SynthesizedClip:
         """Speak in one call, or in smaller parts if the service turns out to take less text."""
         try:
-            return self._with_retries(call, recording, is_heard=is_heard)
+            return self._with_retries(call, recording, is_heard=is_heard, refused_before=refused_before)
         except InputTooLong:  # refused before its first byte, so it cost nothing
             if self.provider.parts(call.request) == [call.request]:
                 raise
             return self.synthesize(GenerationJob(call.request, call.content_type, parts_at_once), recording)
 
-    def _with_retries(self, call: ProviderCall, recording: Recording, *, is_heard: bool) -> SynthesizedClip:
-        """Speak a text that fits one call. Retries while no listener has a byte and the error may pass."""
+    def _with_retries(
+        self, call: ProviderCall, recording: Recording, *, is_heard: bool, refused_before: Fault | None
+    ) -> SynthesizedClip:
+        """Speak a text that fits one call. Retries while no listener has a byte and the error may pass.
+
+        A clip that is refused for the fault of the one before is not paid for again.
+        """
         attempt = 1
         while True:
             try:
                 return self._guarded_call(call, recording, is_heard=is_heard)
             except ProviderError as error:
                 is_worth_it = error.is_retryable and (error.retry_after_seconds or 0) <= LONGEST_PAUSE_SECONDS
+                if isinstance(error, BrokenAudio) and error.is_about_text:
+                    error.is_repeated = error.kind == refused_before
+                    refused_before = error.kind
+                    is_worth_it = is_worth_it and not error.is_repeated
                 is_last = attempt == MAX_ATTEMPTS or self.circuit.is_open or not is_worth_it
                 if is_last or (is_heard and not recording.discard()):
                     if error.is_about_text:

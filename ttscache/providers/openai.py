@@ -158,23 +158,23 @@ class OpenAIProvider:
                 self._request(voice, request, asked_format) as response,
             ):
                 chunks = self._chunks(response, request, deadline)
-                start = next(chunks, b"")
-                chunks = chain([start] if start else [], chunks)
+                start = _start_of(chunks)
+                if start and not sound.is_text(start):
+                    deadline.sound_came()
+                # The first bytes decide. Some services send an error with status 200, labelled as audio.
                 sent = self._vendor.sent(response.headers.get("content-type", ""), start, asked_format)
+                chunks = chain([start] if start else [], chunks)
                 if sent.is_as_wanted(request):
                     yield from chunks
                 else:
                     yield sent.converted(b"".join(chunks), request)
 
     def _chunks(self, response: Any, request: SpeechRequest, deadline: Deadline) -> Iterator[bytes]:
-        if response.headers.get("content-type", "").startswith(("text/", "application/json")):
-            raise BrokenAudio("the answer is not audio", is_about_text=False)
         received = 0
         # Against a stream that never ends.
         limit = round(MOST_BYTES_A_CHARACTER * len(request.text) / request.speed) + 1024**2
         for chunk in response.iter_bytes():
             if chunk:
-                deadline.sound_came()
                 received += len(chunk)
                 if received > limit:
                     raise BrokenAudio("more bytes than any voice needs")
@@ -197,6 +197,16 @@ class OpenAIProvider:
             timeout=timeout,
             **extra,
         )
+
+
+def _start_of(chunks: Iterator[bytes]) -> bytes:
+    """Take chunks until they decide whether they are audio, or until the end."""
+    start = b""
+    for chunk in chunks:
+        start += chunk
+        if sound.is_enough_to_tell(start):
+            break
+    return start
 
 
 def _list_models(connection: Connection) -> None:
@@ -244,7 +254,7 @@ def _our_errors(
             body,
             model=model,
             status=answer.status_code,
-            retry_after=answer.response.headers.get("retry-after", ""),
+            headers=answer.response.headers,
         )
     except httpx2.TimeoutException:
         error = ProviderTimeout()

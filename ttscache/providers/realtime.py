@@ -460,5 +460,5 @@ def _refused_handshake(answer: InvalidStatus, model: str) -> SpeechError:
         told if isinstance(told, dict) else {},
         model=model,
         status=response.status_code,
-        retry_after=response.headers.get("Retry-After", ""),
+        headers=response.headers,
     )

@@ -98,16 +98,25 @@ class Vendor:
         return None
 
     def sent(self, content_type: str, start: bytes, asked_format: str) -> SentAudio:
-        """Tell the format of an answer from its media type, or from its first bytes if that is generic.
+        """Tell the format of an answer from its first bytes; the media type decides only between guesses.
 
-        Raises BrokenAudio.
+        Raises BrokenAudio for bytes that are not audio of that format, whatever the media type says.
         """
         header = Message()
         header["Content-Type"] = content_type or _BYTES
-        is_unlabelled = header.get_content_type() == _BYTES
-        is_plain_pcm = is_unlabelled and len(start) > _SHORTEST_HEADER and not sound.begins_as_file(start)
-        by_itself = "pcm" if is_plain_pcm else asked_format
-        sent = _MEDIA_TYPES.get(header.get_content_type(), by_itself)
+        labelled = _MEDIA_TYPES.get(header.get_content_type(), "")
+        is_plain_pcm = len(start) > _SHORTEST_HEADER and not sound.begins_as_file(start)
+        if asked_format != "pcm" and sound.begins_as(start, asked_format) and labelled != "pcm":
+            return SentAudio(asked_format)
+        if labelled:
+            sent = labelled
+        elif header.get_content_type() == _BYTES and is_plain_pcm:
+            sent = "pcm"
+        else:
+            sent = asked_format
+        if start and not sound.begins_as(start, sent):
+            # A page or an error in words would have come for any text.
+            raise BrokenAudio("the answer is not audio", is_about_text=not sound.is_text(start))
         if sent != "pcm":
             return SentAudio(sent)
         if header.get_param("channels", "1") != "1":

@@ -7,6 +7,7 @@ import pytest
 from ttscache.errors import (
     BrokenAudio,
     BudgetExhausted,
+    Fault,
     ModelRetired,
     ProviderFailed,
     ProviderTimeout,
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.any_database
     [
         (BrokenAudio.remembered_as, BrokenAudio),
         (BrokenAudio.remembered_for_good_as, BrokenAudio),
+        ("broken_audio:silence", BrokenAudio),
         (Reworded.remembered_as, Reworded),
         (ModelRetired.code, ModelRetired),
         (SpeedOutOfRange.code, SpeedOutOfRange),
@@ -41,3 +43,15 @@ pytestmark = pytest.mark.any_database
 )
 def test_a_code_gives_its_error(code: str, kind: type[SpeechError]) -> None:
     assert type(error_of(code)) is kind
+
+
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("is_for_good", [False, True])
+def test_a_refused_clip_is_remembered_with_its_fault(fault: Fault, is_for_good: bool) -> None:
+    error = BrokenAudio(kind=fault)
+    error.waits_for_staff = is_for_good
+    again = error_of(error.remembered_fault)
+    assert isinstance(again, BrokenAudio)
+    assert (again.kind, again.waits_for_staff) == (fault, is_for_good)
+    assert again.for_staff() == error.for_staff()
+    assert len(error.remembered_fault) <= 40  # as the column of leases takes

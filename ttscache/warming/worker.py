@@ -29,6 +29,7 @@ from ttscache.connections import OrmThreadPool
 from ttscache.coordination.hosts import hosts_at_work, this_host
 from ttscache.coordination.leases import Cooldown, HeldLease
 from ttscache.errors import (
+    BrokenAudio,
     BudgetExhausted,
     Busy,
     ModelRetired,
@@ -291,7 +292,9 @@ def _put_back_and_cool_down(cache: SpeechCache, item: WarmItem, error: SpeechErr
 def _fail_unless_down(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
     """If the provider fails for all clips, this one waits. But not for ever: such a call may cost money."""
     if not cache.synthesizer.circuit.is_open or item.attempts >= MAX_ATTEMPTS:
-        return _fail(cache, item, error)
+        reason = error.for_staff() if isinstance(error, BrokenAudio) else str(error.args[0])
+        _finish(item, WarmItem.State.FAILED, reason)
+        return True
     _put_back(item, error, is_attempt=True)
     _cool_down(cache, error)
     return False

@@ -37,7 +37,7 @@ def test_a_lexicon_entry_is_saved_composed_and_without_invisible_characters() ->
 
 
 def test_a_migrated_lexicon_keeps_both_of_two_words_that_are_now_one() -> None:
-    write_forms = import_module("narratives.migrations.0006_words_in_one_form").write_forms
+    write_forms = import_module("narratives.migrations.0007_words_in_one_form").write_forms
     first = Pronunciation.objects.create(word="Élise", say_as="a")
     Pronunciation.objects.create(word="x", say_as="b")
     Pronunciation.objects.filter(word="x").update(word="élise")
@@ -51,7 +51,7 @@ def test_a_migrated_lexicon_keeps_both_of_two_words_that_are_now_one() -> None:
     "word", ["O\u2019Brien", "Anne\u2011Marie", "E\u0301lise", "Stra\u00dfe", " New\u00a0York ", "a\u200bb"]
 )
 def test_a_migrated_word_is_found_as_a_new_one_is(word: str) -> None:
-    form_of = import_module("narratives.migrations.0006_words_in_one_form").form_of
+    form_of = import_module("narratives.migrations.0007_words_in_one_form").form_of
     assert form_of(word) == comparable_word(word)
 
 

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from harness.earlier_databases import Found, Host, adoption_lines, ask, load_case
 from ttscache.adoption import plan
-from ttscache.adoption.steps import CannotAdopt
+from ttscache.adoption.plan_types import CannotAdopt
 from ttscache.adoption.wrapped import begins_as_mp3, unwrapped
 
 pytestmark = pytest.mark.any_database

