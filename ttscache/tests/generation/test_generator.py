@@ -353,7 +353,7 @@ class TestBrokenText:
         """Hear the first bytes of a broken clip, so that it cannot be tried again at once."""
         voice.audio = b"\0\0" * 4_000
         playing = cache.get_or_generate(GenerationJob(speech("…"), "question"))
-        assert isinstance(playing, Playing)
+        assert isinstance(playing, ClipInTheMaking)
         with pytest.raises(BrokenAudio):
             b"".join(playing.recording.chunks())
         assert len(voice.calls) == 1
