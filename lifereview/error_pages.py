@@ -47,4 +47,4 @@ def _store_unavailable(request: HttpRequest) -> HttpResponseBase:
 
 
 def _is_program(request: HttpRequest) -> bool:
-    return request.path.startswith(("/api/", "/v1/"))
+    return request.path_info.startswith(("/api/", "/v1/"))

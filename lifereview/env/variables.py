@@ -63,6 +63,11 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             default="`var` beside `manage.py`",
         ),
         Variable(
+            "SCRIPT_NAME",
+            "The path below which a proxy serves this site, and passes it on. Unset: the site has a name of its "
+            "own.",
+        ),
+        Variable(
             "DEBUG",
             "Django's debug mode. Never needed to run; it shows the details of errors to callers.",
         ),
