@@ -1,4 +1,4 @@
-"""Middleware: the Content-Security-Policy, no body for HEAD, and probes that name this site by its address."""
+"""Middleware: the Content-Security-Policy, no body for HEAD, and probes that send any Host."""
 
 from __future__ import annotations
 

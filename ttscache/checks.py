@@ -81,11 +81,10 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
 
 def _surroundings_of_the_provider(given: Conf) -> Iterable[checks.CheckMessage]:
     """Variables of the libraries that reach the provider, tried as those libraries use them."""
-    if given.provider == "openai" and given.openai_api_key:
-        if problem := unusable_variable():
-            yield checks.Error(
-                f"{problem.variable} cannot be used: {problem.reason}.", hint=problem.hint, id="ttscache.E011"
-            )
+    if given.openai_api_key and (problem := unusable_variable()):
+        yield checks.Error(
+            f"{problem.variable} cannot be used: {problem.reason}.", hint=problem.hint, id="ttscache.E011"
+        )
 
 
 def _roles_without_a_voice(given: Conf) -> Iterable[checks.CheckMessage]:

@@ -64,8 +64,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "SCRIPT_NAME",
-            "The path below which a proxy serves this site, and passes it on. Unset: the site has a name of its "
-            "own.",
+            "The path below which a proxy serves this site. The proxy passes the path on.",
         ),
         Variable(
             "DEBUG",

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
-# onnxruntime would write an id of this machine below HOME and look up its maker's host. It reads this variable
-# when it is loaded, which happens later, at the first use.
+# onnxruntime would write an id of this machine below HOME and look up its maker's host. It reads this
+# variable when it is loaded, which happens later, at the first use.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 NOTHING_TO_SAY = "The embedded voice found nothing to say in English in this text."
