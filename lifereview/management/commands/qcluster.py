@@ -26,7 +26,7 @@ class Command(qcluster.Command):  # type: ignore[misc]
 
 
 def _wait_for_usable_settings() -> None:
-    """Wait while a setting cannot be used, such as one whose file is gone, instead of ending time and again."""
+    """Wait while a setting cannot be used: ending would only make the supervisor start this again."""
     told = ""
     while problem := conf_problem():
         if problem != told:
