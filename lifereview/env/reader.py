@@ -168,7 +168,7 @@ class Environment:
                     f"it has to be {scheme}://user:password@host:port/…, with # as %23, / as %2F, [ as %5B"
                 )
                 refuse(name, f"{scheme}://…", allowed)
-            refuse(name, scheme if mark else "…", f"it has to begin with {beginnings}")
+            refuse(name, scheme if mark or "@" not in value else "…", f"it has to begin with {beginnings}")
         return value
 
     def sendable(self, name: str) -> str:
