@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
 from django.middleware.common import CommonMiddleware
 
 from ttscache.conf import conf
@@ -34,7 +34,7 @@ def content_security_policy(get_response: Handler) -> Handler:
 class HostChecks(CommonMiddleware):
     """Django's middleware, which refuses a Host that is none of ALLOWED_HOSTS. Probes may send any Host."""
 
-    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         return None if request.path_info in PROBES else super().process_request(request)
 
 
