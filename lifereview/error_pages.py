@@ -21,6 +21,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     return defaults.bad_request(request, exception)
 
 
+def unusable_address(request: HttpRequest, sentence: str) -> HttpResponse:
+    """Answer 400 to an address whose values no part of this site could use, and say why."""
+    if _is_program(request):
+        return error_response(400, "bad_request", sentence)
+    headers = {"Cache-Control": "no-store"}
+    return HttpResponse(sentence, status=400, content_type="text/plain; charset=utf-8", headers=headers)
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if _is_program(request):
         return error_response(404, "not_found", "There is nothing at this address.")
@@ -47,4 +55,4 @@ def _store_unavailable(request: HttpRequest) -> HttpResponseBase:
 
 
 def _is_program(request: HttpRequest) -> bool:
-    return request.path.startswith(("/api/", "/v1/"))
+    return request.path_info.startswith(("/api/", "/v1/"))

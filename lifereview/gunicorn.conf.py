@@ -7,6 +7,10 @@ from typing import Any
 os.environ["LIFEREVIEW_PROCESS"] = "web"  # set before the settings are read: they give the web its pool
 
 from lifereview import settings
+from lifereview.temporary_files import folder_in_memory, use_own_temporary_folder
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
+use_own_temporary_folder()
 
 bind = (
     f"{settings.HOST}:{settings.PORT}" if ":" not in settings.HOST else f"[{settings.HOST}]:{settings.PORT}"
@@ -20,7 +24,7 @@ keepalive = 15
 timeout = 60  # a worker that does not answer its master for this long is replaced
 graceful_timeout = 7  # the supervisor allows 10 s in total
 # In memory: gunicorn's heartbeat file on a slow disk would block the worker.
-worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+worker_tmp_dir = folder_in_memory()
 control_socket_disable = True
 accesslog = None
 errorlog = "-"

@@ -1,15 +1,19 @@
-"""Middleware of every answer: the Content-Security-Policy, and no body for HEAD."""
+"""Middleware: the Content-Security-Policy, no body for HEAD, and probes that send any Host."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
+from django.middleware.common import CommonMiddleware
 
 from ttscache.conf import conf
 
 # The admin's Alpine evaluates expressions and its pages carry inline styles; API docs bring inline scripts.
 _RELAXED = "; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
+
+# A program that looks after this site often knows its address only, which is none of ALLOWED_HOSTS.
+PROBES = frozenset(["/api/health", "/readyz", "/metrics"])
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -19,12 +23,19 @@ def content_security_policy(get_response: Handler) -> Handler:
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        is_relaxed = request.path.startswith(("/admin/", "/api/docs"))
+        is_relaxed = request.path_info.startswith(("/admin/", "/api/docs"))
         policy = _policy(conf().cdn_origin) + (_RELAXED if is_relaxed else "")
         response.headers.setdefault("Content-Security-Policy", policy)
         return response
 
     return answer
+
+
+class HostChecks(CommonMiddleware):
+    """Django's middleware, which refuses a Host that is none of ALLOWED_HOSTS. Probes may send any Host."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        return None if request.path_info in PROBES else super().process_request(request)
 
 
 def _policy(sound_from: str) -> str:

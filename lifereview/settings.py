@@ -10,10 +10,11 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
+from corsheaders.defaults import default_headers
 
 from lifereview import admin_theme
 from lifereview.env.databases import caches, databases
+from lifereview.env.env_file import env_file_values
 from lifereview.env.mail import alert_emails, mail_settings
 from lifereview.env.object_storage import object_storage_settings
 from lifereview.env.reader import TELEPHONE_NUMBER, Environment
@@ -23,7 +24,7 @@ from lifereview.env.throttles import throttle_rates
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # The environment wins over the .env file.
-env = Environment({**{k: v or "" for k, v in dotenv_values(BASE_DIR / ".env").items()}, **os.environ})
+env = Environment({**env_file_values(BASE_DIR / ".env"), **os.environ})
 
 # --- the web server (read by gunicorn.conf.py) -----------------------------------------------------------
 HOST = env.text("HOST", "127.0.0.1")
@@ -33,6 +34,7 @@ WEB_THREADS = env.integer("WEB_THREADS", 64, least=4, most=1024)
 
 # --- what the embedded default writes --------------------------------------------------------------------
 VAR_DIR = env.writable_folder("VAR_DIR", BASE_DIR / "var", mode=0o750)
+TEMPORARY_DIR = VAR_DIR / "tmp"  # made and used by use_own_temporary_folder()
 DEBUG = env.flag("DEBUG", False)
 VERSION = "0.1.0"  # keep equal to pyproject.toml, which may be missing where this runs
 
@@ -79,10 +81,11 @@ MIDDLEWARE = [
     "lifereview.middleware.content_security_policy",
     # Only with other origins: it makes every response vary by Origin, which caches dislike.
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
+    "lifereview.unusable_addresses.refuse_unusable_addresses",
     # After CORS, because its responses need the CORS headers; before sessions, so that a hit runs no query.
     "ttscache.delivery.middleware.published_clips_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "lifereview.middleware.HostChecks",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -149,7 +152,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["ttscache.api.parsers.JsonBodyParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "ttscache.api.errors.answer_error",
     "DEFAULT_THROTTLE_RATES": throttle_rates(env),
@@ -166,7 +169,9 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 CORS_URLS_REGEX = r"^/(api|v1)/.*$"
-CORS_EXPOSE_HEADERS = ["Cache-Status", "Content-Range", "ETag", "Retry-After"]
+# A player asks for parts of a clip with headers of its own, and so may ask beforehand whether it may.
+CORS_ALLOW_HEADERS = [*default_headers, "cache-control", "if-match", "if-none-match", "if-range", "range"]
+CORS_EXPOSE_HEADERS = ["Accept-Ranges", "Cache-Status", "Content-Range", "ETag", "Retry-After"]
 
 # --- signing in, security --------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -203,7 +208,8 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
-STATIC_URL = "/static/"
+FORCE_SCRIPT_NAME = env.matching("SCRIPT_NAME", r"(/[\w.~-]+)+", "a path, such as /life-review") or None
+STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -214,8 +220,11 @@ STORAGES = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"no_traceback": {"()": "lifereview.log_filters.RefusalWithoutTraceback"}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_traceback"]}
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},

@@ -97,8 +97,11 @@ class Supervisor:
 
     def run(self) -> int:
         """Run the children. Returns 0 if everything stopped by itself in time, else 1."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._stop_soon)
+        signal.signal(signal.SIGTERM, self._stop_soon)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            # nohup(1), and a shell that starts a job in the background, ask us to ignore these signals.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._stop_soon)
         self._stopping_mark.unlink(missing_ok=True)
         for child in self._children:
             child.start(self._env)

@@ -9,16 +9,19 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView
 
+from lifereview.api_docs import ApiDocsView
 from ttscache.api.base import NotFoundView
 
 urlpatterns = [
     path("", include("narratives.urls")),
     path("", include("ttscache.urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs", ApiDocsView.as_view(url_name="schema"), name="docs"),
     re_path(r"^(?:api|v1)(?:/.*)?$", NotFoundView.as_view()),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
 ]
 

@@ -51,3 +51,18 @@ def test_an_allowed_origin_may_read_errors(stranger: Caller) -> None:
     response = stranger.get(f"/api/audio/{'0' * 32}.mp3", Origin=ALLOWED)
 
     assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (404, ALLOWED)
+
+
+def test_an_allowed_origin_may_ask_for_parts_of_a_clip(stranger: Caller, path: str) -> None:
+    asked = {
+        "Access_Control_Request_Method": "GET",
+        "Access_Control_Request_Headers": "if-none-match,if-range,range",
+    }
+    response = stranger.ask("OPTIONS", path, Origin=ALLOWED, **asked)
+
+    allowed = {name.strip() for name in response.headers["Access-Control-Allow-Headers"].split(",")}
+    assert response.status == 200
+    assert response.headers["Access-Control-Allow-Origin"] == ALLOWED
+    assert allowed >= {"range", "if-range", "if-none-match"}
+    refused = stranger.ask("OPTIONS", path, Origin=OTHER, **asked)
+    assert "Access-Control-Allow-Headers" not in refused.headers

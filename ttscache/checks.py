@@ -12,6 +12,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from ttscache.conf import Conf, conf
+from ttscache.providers.environment import unusable_variable
 from ttscache.providers.models_list import is_openai
 from ttscache.speech import EMBEDDED_MODEL, OPENAI_VOICES, REALTIME_VOICES, is_realtime
 
@@ -28,8 +29,13 @@ def require_valid_conf() -> None:
     The web server needs it, because Django runs no checks when it starts, and `serve`, whose operator should
     read one line instead of a list.
     """
-    for problem in check_conf():
-        raise ImproperlyConfigured(f"{problem.msg} {problem.hint}")
+    if problem := conf_problem():
+        raise ImproperlyConfigured(problem)
+
+
+def conf_problem() -> str:
+    """The first problem of the settings in force, in one line; empty without one."""
+    return next((f"{problem.msg} {problem.hint}" for problem in _problems(conf())), "")
 
 
 def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
@@ -45,6 +51,7 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
             hint="Set TTS_MODEL to a model of the provider, or TTS_PROVIDER=embedded.",
             id="ttscache.E004",
         )
+    yield from _surroundings_of_the_provider(given)
     yield from _roles_without_a_voice(given)
     unplayed = [role for role in given.listener_voices if role not in OPENAI_VOICES]
     if given.provider != "embedded" and given.fallback == "embedded" and unplayed:
@@ -69,6 +76,14 @@ def _problems(given: Conf) -> Iterable[checks.CheckMessage]:
             f"the model {given.model_by_settings!r} has no price to count against it.",
             hint=f"Set TTS_PRICES, e.g. {given.model_by_settings}=30 (US dollars per million characters).",
             id="ttscache.E007",
+        )
+
+
+def _surroundings_of_the_provider(given: Conf) -> Iterable[checks.CheckMessage]:
+    """Variables of the libraries that reach the provider, tried as those libraries use them."""
+    if given.openai_api_key and (problem := unusable_variable()):
+        yield checks.Error(
+            f"{problem.variable} cannot be used: {problem.reason}.", hint=problem.hint, id="ttscache.E011"
         )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from psycopg.pq import Conninfo
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -20,6 +22,17 @@ _NOTICE_A_CUT_CABLE = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
+
+
+# Options of other libraries, in the connection strings that Supabase and its like show. libpq would refuse
+# them. They change nothing here: we use no statements that are prepared on the server.
+_FOR_OTHER_LIBRARIES = {
+    "pgbouncer", "connection_limit", "pool_timeout", "statement_cache_size", "schema", "supa", "workaround",
+    "prepared_statements", "prepareThreshold", "sslaccept", "socket_timeout", "uselibpqcompat",
+}  # fmt: skip
+
+
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
 
 def databases(env: Environment, folder: Path, *, is_web_process: bool) -> dict[str, Any]:
@@ -46,7 +59,7 @@ def _postgresql(url: str, is_web_process: bool) -> dict[str, Any]:
         parsed: dict[str, Any] = dict(dj_database_url.parse(url))
     except ValueError:  # do not show its message: it may quote the password
         refuse("DATABASE_URL", "postgres://…", "allowed is postgres://user:password@host:port/name")
-    options = {**_NOTICE_A_CUT_CABLE, **parsed.get("OPTIONS", {})}
+    options = {**_NOTICE_A_CUT_CABLE, **_libpq_options(parsed.get("OPTIONS", {}))}
     if is_web_process:  # not in the cluster: a pool does not survive a fork, and django-q2 forks
         # Give up reconnecting soon; the next request tries again and so notices the end of an outage at once.
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 3, "reconnect_timeout": 3}
@@ -59,10 +72,22 @@ def _postgresql(url: str, is_web_process: bool) -> dict[str, Any]:
     }
 
 
+def _libpq_options(given: dict[str, Any]) -> dict[str, Any]:
+    """The options that libpq takes. Ends this process if one is unknown or names a file that is gone."""
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    options = {name: value for name, value in given.items() if name not in _FOR_OTHER_LIBRARIES}
+    for name, value in options.items():
+        if name not in known:
+            refuse("DATABASE_URL", f"…?{name}=…", "PostgreSQL's library has no option of that name")
+        if name in _FILES and value != "system" and not os.access(str(value), os.R_OK):
+            refuse("DATABASE_URL", f"…?{name}={value}", "the file cannot be read")
+    return options
+
+
 def _sqlite(folder: Path) -> dict[str, Any]:
     """SQLite, with write locks taken at the start of a transaction and waited for.
 
-    With SQLite's defaults the task queue loses results.
+    With SQLite's defaults the task queue loses results, and a large query needs a folder for temporary files.
     """
     return {
         "ENGINE": "django.db.backends.sqlite3",
@@ -72,7 +97,7 @@ def _sqlite(folder: Path) -> dict[str, Any]:
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;",
         },
     }
 

@@ -33,5 +33,5 @@ def mail_settings(env: Environment) -> dict[str, Any]:
         "EMAIL_USE_TLS": url.scheme == "smtp+starttls",
         "EMAIL_USE_SSL": url.scheme == "smtps",
         "EMAIL_TIMEOUT": TIMEOUT_SECONDS,
-        "DEFAULT_FROM_EMAIL": sender or f"lifereview@{socket.getfqdn()}",
+        "DEFAULT_FROM_EMAIL": sender or f"lifereview@{socket.gethostname()}",
     }

@@ -28,7 +28,7 @@ NEEDS_A_BUCKET = ("AWS_S3_ENDPOINT_URL", "AWS_S3_CUSTOM_DOMAIN", "AWS_LOCATION")
 
 def object_storage_settings(env: Environment) -> dict[str, Any]:
     """The AWS_… settings that are set. Empty without a bucket: keys are often set for other purposes."""
-    found = {name: env.text(name) for name in TEXTS}
+    found = {name: env.sendable(name) for name in TEXTS}
     found |= {name: env.matching(name, *rule) for name, rule in PATTERNS.items()}
     found |= {name: env.choice(name, "", allowed) for name, allowed in CHOICES.items()}
     found["AWS_S3_ENDPOINT_URL"] = env.url("AWS_S3_ENDPOINT_URL", schemes=["http", "https"])

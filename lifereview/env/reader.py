@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 N = TypeVar("N", int, float)
 
 _BYTES = re.compile(r"(\d+)\s*(?:([KMG])i?B?)?", re.IGNORECASE)
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+_QUOTES = ("'", '"')
+_AFTER_THE_USER = re.compile(r"([\w.%,-]*|\[[0-9A-Fa-f:.%]+\])(:\d*)?(/[^?#@\[\]]*)?(\?[^#]*)?")
+_PLAIN_IN_A_USER = ":%!$&'()*+,;=~@"  # RFC 3986, section 3.2.1; @ is read as part of it as well
 _FLAGS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 
 TELEPHONE_NUMBER = {  # what `matching` takes for one
@@ -25,6 +29,30 @@ TELEPHONE_NUMBER = {  # what `matching` takes for one
 def refuse(variable: str, value: str, allowed: str) -> NoReturn:
     """End this process: whoever started it reads one line, not a stack trace."""
     raise SystemExit(f"{variable}={value!r} cannot be used: {allowed}.")
+
+
+def _unsendable(value: str) -> str:
+    """The first character that cannot be part of an HTTP header, in words; empty if all can."""
+    for place, char in enumerate(value, start=1):
+        if not "!" <= char <= "~":
+            return f"character {place} is U+{ord(char):04X}, {unicodedata.name(char, 'without a name')}"
+    if value[:1] in _QUOTES or value[-1:] in _QUOTES:
+        return "it has a quotation mark around it"
+    return ""
+
+
+def _with_encoded_password(url: str) -> str:
+    """Encode the characters of a user's password that would end that part of a URL, such as # and [.
+
+    Providers show a connection string whose password was put in as it is. The first @ that is followed by a
+    host, and by nothing that a URL cannot hold there, ends the password.
+    """
+    scheme, mark, rest = url.partition("://")
+    for found in re.finditer("@", rest):
+        user = rest[: found.start()]
+        if _AFTER_THE_USER.fullmatch(rest, found.end()):
+            return f"{scheme}{mark}{quote(user, safe=_PLAIN_IN_A_USER)}{rest[found.start() :]}"
+    return url
 
 
 def _is_url(value: str, schemes: Sequence[str]) -> bool:
@@ -131,10 +159,23 @@ class Environment:
     def url(self, name: str, default: str = "", *, schemes: Sequence[str]) -> str:
         beginnings = " or ".join(f"{scheme}://" for scheme in schemes)
         self._note(name, default, f"begins with {beginnings}")
-        value = self._value(name) or default
+        value = _with_encoded_password(self._value(name)) or default
         if value and not _is_url(value, schemes):
             # The value may hold a password: name its scheme only.
-            refuse(name, value.split("://", maxsplit=1)[0], f"it has to begin with {beginnings}")
+            scheme, mark, _ = value.partition("://")
+            if mark and scheme in schemes:
+                allowed = (
+                    f"it has to be {scheme}://user:password@host:port/…, with # as %23, / as %2F, [ as %5B"
+                )
+                refuse(name, f"{scheme}://…", allowed)
+            refuse(name, scheme if mark or "@" not in value else "…", f"it has to begin with {beginnings}")
+        return value
+
+    def sendable(self, name: str) -> str:
+        """A key that is sent as a header. It is never shown."""
+        value = self.text(name)
+        if problem := _unsendable(value):
+            refuse(name, "…", f"it cannot be sent, because {problem}")
         return value
 
     def _number(  # noqa: PLR0917 - private, and each caller names them by order of reading
@@ -154,7 +195,11 @@ class Environment:
         return found
 
     def _value(self, name: str) -> str:
-        return self._variables.get(name, "").strip()
+        value = self._variables.get(name, "").strip()
+        # Python keeps bytes of the environment that are no UTF-8 as surrogates, which no page could show.
+        if not value.isprintable() and any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
+            refuse(name, "…", "it holds a control character, or it is not in UTF-8")
+        return value
 
     def _note(self, name: str, default: str, allowed: str) -> None:
         """A variable may be read twice: the reading that allows less is the rule."""

@@ -25,7 +25,7 @@ def ttscache_settings(env: Environment, folder: Path, web_threads: int) -> dict[
 
     `folder` holds the local clips unless TTS_FILES_DIR is set. `web_threads` is the number in one process.
     """
-    key = env.text("OPENAI_API_KEY")
+    key = env.sendable("OPENAI_API_KEY")
     return {
         "provider": env.choice("TTS_PROVIDER", "openai" if key else "embedded", PROVIDERS),
         "openai_api_key": key,

@@ -63,6 +63,10 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             default="`var` beside `manage.py`",
         ),
         Variable(
+            "SCRIPT_NAME",
+            "The path below which a proxy serves this site. The proxy passes the path on.",
+        ),
+        Variable(
             "DEBUG",
             "Django's debug mode. Never needed to run; it shows the details of errors to callers.",
         ),

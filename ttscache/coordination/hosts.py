@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 
 from django.db.models import Q
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from ttscache.errors import BrokenAudio, Reworded
+from ttscache.fingerprint import fingerprint_of
 from ttscache.models import Lease, ProcessReport
 
 CLUSTER = "cluster"  # stands for the whole task cluster of a host; other processes report by number
@@ -22,8 +26,37 @@ HEARTBEAT_LOST_SECONDS = 120
 AT_WORK_SECONDS = 30
 
 
-def this_host() -> str:
+def host_name() -> str:
+    """The name of this host, for people. Two containers may have the same one."""
     return socket.gethostname()
+
+
+@cache
+def this_host() -> str:
+    """What tells this host from every other: its name, and a mark of its kernel and PID namespace.
+
+    Containers often share a name, and the process numbers of one mean other processes in the next.
+    """
+    marks = [found for found in (_boot(), _pid_namespace()) if found]
+    name = host_name()[:55]  # a lease is named after it, in at most 80 characters
+    return f"{name}~{fingerprint_of(marks)[:8]}" if marks else name
+
+
+def name_of(host: str) -> str:
+    """The name without the mark, which changes when the host or its container starts again."""
+    return host.partition("~")[0]
+
+
+def _boot() -> str:
+    with suppress(OSError):  # not Linux
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
+def _pid_namespace() -> str:
+    with suppress(OSError):
+        return os.readlink("/proc/self/ns/pid")
+    return ""
 
 
 def hosts_at_work() -> set[str]:

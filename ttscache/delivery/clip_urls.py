@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from django.urls import get_script_prefix
+
 from ttscache.conf import conf
 from ttscache.models import Clip, PermanentStore
 from ttscache.tiers import PUBLIC
@@ -19,7 +21,7 @@ def version_of(checksum: str) -> str:
 def audio_path(content_hash: str, audio_format: str, checksum: str = "") -> str:
     """The address of a clip on this site. With a checksum, browsers may keep the response for ever."""
     version = f"?v={version_of(checksum)}" if checksum else ""
-    return f"/api/audio/{content_hash}.{audio_format}{version}"
+    return f"{get_script_prefix()}api/audio/{content_hash}.{audio_format}{version}"
 
 
 def published_address(clip: Clip) -> str:

@@ -22,7 +22,7 @@ from django.utils import timezone
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import HITS
 from ttscache.conf import conf
-from ttscache.coordination.hosts import this_host
+from ttscache.coordination.hosts import host_name
 from ttscache.models import Alert, ContentType, LastProviderOutcome, Usage
 from ttscache.monitoring import inventory
 from ttscache.renditions.retirement import ModelOutlook, watched_models
@@ -119,7 +119,7 @@ def _end(alert: Alert) -> None:
 
 def _can_judge(alert: Alert) -> bool:
     """Whether this host can tell that the trouble is over: each host sees only its own disk."""
-    return alert.kind != Kind.STORAGE or alert.subject in ("", this_host())
+    return alert.kind != Kind.STORAGE or alert.subject in ("", host_name())
 
 
 # --- kinds of trouble ------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def _hit_rates() -> Iterator[Trouble]:
 def _storage(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
     """Measured by TTS_STORAGE_LIMIT_BYTES; if that is not set, by the disk of this host."""
     limit = conf().storage_limit_bytes
-    subject = "" if limit else this_host()
+    subject = "" if limit else host_name()
     mark = STORAGE_SHARE_OVER if (Kind.STORAGE, subject) in standing else STORAGE_SHARE
     if limit:
         used = sum(held.stored_bytes for held in inventory.clips_held())
@@ -253,7 +253,7 @@ def _mail_about(alert: Alert) -> EmailMessage:
     lines = [_sentence(alert), "", f"Since {alert.since:%d %b %Y, %H:%M} (UTC)."]
     if alert.over_at is not None:
         lines.append(f"Resolved {alert.over_at:%d %b %Y, %H:%M} (UTC).")
-    lines.append(f"Sent by Life Review on {this_host()}. The staff pages list all alerts.")
+    lines.append(f"Sent by Life Review on {host_name()}. The staff pages list all alerts.")
     subject = f"[Life Review] {'Resolved: ' if is_over else ''}{alert.get_kind_display()}"
     return EmailMessage(subject, "\n".join(lines) + "\n", to=settings.ALERT_EMAILS)
 

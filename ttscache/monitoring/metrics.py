@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import LATENCY_BUCKETS_MS
 from ttscache.conf import conf
-from ttscache.coordination.hosts import this_host
+from ttscache.coordination.hosts import host_name
 from ttscache.models import Alert
 from ttscache.monitoring import inventory, totals
 from ttscache.renditions.current import live_rendition
@@ -99,7 +99,7 @@ def _clips() -> Iterator[Metric]:
     yield _gauge("lifereview_clips", "Clips in the permanent tiers.", labels, clips)
     yield _gauge("lifereview_clips_stored_bytes", "Bytes at rest in the permanent tiers.", labels, stored)
     files, host = inventory.files_here(), ["host"]
-    here = (this_host(),)
+    here = (host_name(),)
     says = "Clips in the local files of the host that answers."
     yield _gauge("lifereview_local_files", says, host, {here: files.clips})
     says = "Bytes of the local files of the host that answers."

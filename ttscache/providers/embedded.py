@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import re
 import threading
 from collections.abc import Generator, Iterator
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Matrix = NDArray[np.float32]
+
+# onnxruntime would write an id of this machine below HOME and look up its maker's host. It reads this
+# variable when it is loaded, which happens later, at the first use.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 NOTHING_TO_SAY = "The embedded voice found nothing to say in English in this text."
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from ttscache import hooks
 from ttscache.conf import conf
-from ttscache.coordination.hosts import AT_WORK_SECONDS, this_host
+from ttscache.coordination.hosts import AT_WORK_SECONDS, name_of, this_host
 from ttscache.models import (
     Clip,
     DatabaseIdentity,
@@ -140,7 +140,7 @@ def _earlier_clips() -> Any:
 
 # --- installations ------------------------------------------------------------------------------------------
 def _installation() -> str:
-    return f"{this_host()}:{conf().files_dir.absolute()}"[:500]
+    return f"{name_of(this_host())}:{conf().files_dir.absolute()}"[:500]
 
 
 def _record(asked: Asked, since: datetime) -> None:
@@ -152,6 +152,7 @@ def _record(asked: Asked, since: datetime) -> None:
 
 def _note_seen(mine: InstallationSettings) -> None:
     """Record once a day that this installation is in use; processes start more often."""
+    InstallationSettings.objects.filter(pk=mine.pk).exclude(host=this_host()).update(host=this_host())
     yesterday = timezone.now() - timedelta(days=1)
     InstallationSettings.objects.filter(pk=mine.pk, seen_at__lt=yesterday).update(seen_at=timezone.now())
 

@@ -17,11 +17,12 @@ from django.contrib.staticfiles.management.commands.collectstatic import Command
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, IntegrityError, connections
+from django.db import Error, IntegrityError, connection, connections
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from lifereview.supervisor import Child, Supervisor
+from lifereview.temporary_files import use_own_temporary_folder
 from narratives.content.loading import load_shipped_content
 from narratives.publishing import (
     activate_ready_publications,
@@ -60,7 +61,9 @@ class Command(BaseCommand):
         super().check(*args, **options)
 
     def handle(self, *args: Any, end_with_parent: bool, **options: Any) -> None:
+        use_own_temporary_folder()
         self._wait_for_port()
+        _require_database()
         call_command("migrate", verbosity=0)
         call_command(CollectStatic(), interactive=False, verbosity=0)
         # First in the queue, so that the cluster reports that it works before it is busy.
@@ -133,6 +136,17 @@ class Command(BaseCommand):
             )
         self.stdout.write("Ctrl-C stops everything.")
         self.stdout.flush()
+
+
+def _require_database() -> None:
+    """Stop the start with one line if PostgreSQL cannot be reached or lets this user not in."""
+    if connection.vendor != "postgresql":
+        return
+    try:
+        connection.ensure_connection()
+    except Error as error:
+        reason = " ".join(str(error).split())[:300]  # libpq names host and user, never the password
+        raise CommandError(f"DATABASE_URL cannot be used: {reason}") from error
 
 
 def _problem_with_port() -> OSError | None:

@@ -54,3 +54,46 @@ def test_the_shared_cache_is_redis_or_else_the_database() -> None:
         caches(Environment({"REDIS_URL": "redis://localhost"}))["default"]["LOCATION"] == "redis://localhost"
     )
     assert caches(Environment({}))["default"]["LOCATION"] == "django_cache"
+
+
+@pytest.mark.parametrize("password", ["a#b", "a[b", "a]b", "a/b", "a?b", "a@b", "a@b/c", "50%off", "#[@"])
+def test_a_password_is_read_as_it_was_put_into_a_database_url(password: str) -> None:
+    found = database(DATABASE_URL=f"postgres://ana:{password}@db.example.org:5433/life?sslmode=require")
+
+    assert (found["USER"], found["PASSWORD"]) == ("ana", password)
+    assert (found["HOST"], found["PORT"], found["NAME"]) == ("db.example.org", 5433, "life")
+
+
+def test_an_encoded_password_of_a_database_url_is_decoded_once() -> None:
+    assert database(DATABASE_URL="postgres://ana:a%23b%2540@db/life")["PASSWORD"] == "a#b%40"
+
+
+def test_options_of_other_libraries_in_a_database_url_are_left_out() -> None:
+    options = database(DATABASE_URL=f"{URL}&pgbouncer=true&connection_limit=1")["OPTIONS"]
+
+    assert options["sslmode"] == "require"
+    assert not options.keys() & {"pgbouncer", "connection_limit"}
+
+
+@pytest.mark.parametrize("option", ["pgbounce=true", "sslrootcert=/nowhere/ca.pem"])
+def test_an_unusable_option_of_a_database_url_is_named_without_the_password(option: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        database(DATABASE_URL=f"{URL}&{option}")
+
+    assert option.partition("=")[0] in str(stopped.value)
+    assert "hush" not in str(stopped.value)
+
+
+@pytest.mark.parametrize("value", ["sk-hush”", '"sk-hush"', "sk-hush abc", "sk-húsh"])
+def test_a_key_that_cannot_be_sent_is_refused_without_it(value: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        Environment({"OPENAI_API_KEY": value}).sendable("OPENAI_API_KEY")
+
+    assert "OPENAI_API_KEY" in str(stopped.value)
+    assert "hush" not in str(stopped.value)
+
+
+@pytest.mark.parametrize("value", ["988\udce9", "988\x00", "988\n116"])
+def test_a_value_that_no_page_could_show_is_refused(value: str) -> None:
+    with pytest.raises(SystemExit, match="HELP_LINE"):
+        Environment({"HELP_LINE": value}).text("HELP_LINE")

@@ -18,7 +18,7 @@ SETTINGS_CODE = [settings.BASE_DIR / "lifereview" / "settings.py"]
 ENV_CODE = sorted((settings.BASE_DIR / "lifereview" / "env").glob("*.py"))
 READERS = {
     "text", "flag", "integer", "number", "optional_number", "byte_count", "choice", "matching", "words",
-    "writable_folder", "url",
+    "writable_folder", "url", "sendable",
 }  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 const TRY_AGAIN_MS = [1000, 2000, 4000];
 const GIVE_UP_MS = 60000; // without a single byte
-const TIME_TO_SOUND = "/api/time-to-sound";
+/** Relative to the page, because a proxy may serve this site below a path of its own. */
+const TIME_TO_SOUND = "api/time-to-sound";
 const LONGEST_MS = 60000; // that is taken there
 const JSON_HEADERS = { "Content-Type": "application/json" };
 
@@ -10,20 +11,20 @@ const JSON_HEADERS = { "Content-Type": "application/json" };
 export const playlistOfPage = () => JSON.parse(document.getElementById("playlist").textContent);
 
 export function fetchPlaylist(voice, journey) {
-  const address = `/api/narratives?voice=${encodeURIComponent(voice)}&journey=${encodeURIComponent(journey)}`;
+  const address = `api/narratives?voice=${encodeURIComponent(voice)}&journey=${encodeURIComponent(journey)}`;
   return fetchInTime(address, {}, (response) => response.json());
 }
 
 /** Has a voice made ready. Nobody waits for it: what is not ready is made when it is asked for. */
 export function prepareVoice(voice, journey) {
   const body = JSON.stringify({ voice, journey });
-  fetch("/api/pre-cache-narratives", { method: "POST", headers: JSON_HEADERS, body }).catch(() => {});
+  fetch("api/pre-cache-narratives", { method: "POST", headers: JSON_HEADERS, body }).catch(() => {});
 }
 
 /** The one thing that is sent of what somebody says: an answer, once, for a reply to it. Nothing tries again. */
 export function askForReply(question, signal) {
   const request = { method: "POST", headers: JSON_HEADERS, body: JSON.stringify(question), cache: "no-store" };
-  return fetchInTime("/api/reflections", request, (response) => response.json(), signal);
+  return fetchInTime("api/reflections", request, (response) => response.json(), signal);
 }
 
 /**
@@ -64,7 +65,8 @@ async function readOnce(clip, sink) {
     return await readFrom(audio.url, clip, sink);
   } catch (error) {
     const format = pathname.split(".").pop();
-    return readFrom(`/api/audio/${audio.content_hash}.${format}`, clip, sink); // the CDN fails; this site has it
+    const here = new URL(`api/audio/${audio.content_hash}.${format}`, document.baseURI).pathname;
+    return readFrom(here, clip, sink); // the CDN fails; this site has it
   }
 }
 

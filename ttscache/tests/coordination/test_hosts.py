@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -11,8 +14,9 @@ from django_q.models import OrmQ
 
 from harness.clips import speech
 from harness.fake_voice import FakeVoice
+from harness.process import PROJECT
 from ttscache import tasks, warming
-from ttscache.coordination.hosts import CLUSTER, hosts_at_work
+from ttscache.coordination.hosts import CLUSTER, hosts_at_work, name_of, this_host
 from ttscache.generation.synthesizer import Synthesizer
 from ttscache.models import ProcessReport, WarmRun
 from ttscache.warming import ClipSpec
@@ -70,3 +74,20 @@ def test_a_host_gets_slots_again_once_the_other_is_lost(voice: FakeVoice) -> Non
     run = warming.start_run("here", WANTED)
     tasks.make_queued_clips()
     assert WarmRun.objects.get(pk=run.pk).state == WarmRun.State.DONE
+
+
+def test_two_pid_namespaces_of_one_host_name_are_two_hosts() -> None:
+    code = "from ttscache.coordination.hosts import this_host; print(this_host())"
+    shell = [sys.executable, "manage.py", "shell", "--verbosity", "0", "-c", code]
+    unshare = shutil.which("unshare")
+    isolated = [unshare or "unshare", "--pid", "--fork", "--mount-proc"]
+    if unshare is None or subprocess.run([*isolated, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no PID namespace on this machine")
+    here, there = (
+        subprocess.run([*how, *shell], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
+        for how in ([], isolated)
+    )
+
+    assert here == this_host()
+    assert name_of(here) == name_of(there)
+    assert here != there

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,6 +13,7 @@ from django.utils import timezone
 
 import ttscache.coordination.leases
 from harness.waiting import wait_until
+from ttscache.coordination.hosts import this_host
 from ttscache.coordination.leases import HeldLease, release_leases_of_dead_processes
 from ttscache.errors import Busy
 from ttscache.models import Lease, ProcessReport
@@ -124,7 +124,7 @@ def test_a_lease_released_with_an_error_is_not_renewed() -> None:
 
 
 def test_a_restart_releases_only_the_leases_of_dead_processes_of_this_host() -> None:
-    host = socket.gethostname()
+    host = this_host()
     for name, owner in (
         ("dead", f"{host}:4194305:a:b"),
         ("alive", f"{host}:{os.getpid()}:a:b"),
