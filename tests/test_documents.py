@@ -25,7 +25,7 @@ API = PROJECT / "docs" / "api.md"
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md"), PROJECT / "bench" / "README.md"])
 ROOMS = ("lifereview", "narratives", "ttscache", "tests", "harness", "bench", "deploy", "docs", "templates")
 PARTS_WITHOUT_A_ROW = {"tests", "migrations", "templates", "templatetags", "static", "__pycache__"}
-NO_EXAMPLE_NEEDED = {""}  # the listeners' page
+NO_EXAMPLE_NEEDED = {"", "admin"}  # the listeners' page; the way to the staff pages
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`]+)`")
