@@ -5,7 +5,7 @@ from ttscache.audio.containers import begins_as, begins_as_file, is_enough_to_te
 from ttscache.audio.formats import FORMATS, PCM_RATE, AudioFormat, format_named
 from ttscache.audio.inspection import Sound, check_whole, examine, examine_leniently
 from ttscache.audio.joining import convert, join
-from ttscache.audio.plausibility import check_duration, longest_seconds
+from ttscache.audio.plausibility import longest_seconds, shortest_seconds
 from ttscache.audio.sentences import Cue, cues, split_text
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "Sound",
     "begins_as",
     "begins_as_file",
-    "check_duration",
     "check_whole",
     "convert",
     "cues",
@@ -28,5 +27,6 @@ __all__ = [
     "is_text",
     "join",
     "longest_seconds",
+    "shortest_seconds",
     "split_text",
 ]
