@@ -144,6 +144,7 @@ HELP_LINE_NUMBER = env.matching("HELP_LINE_NUMBER", **TELEPHONE_NUMBER)
 EMERGENCY_NUMBER = env.matching("EMERGENCY_NUMBER", **TELEPHONE_NUMBER)
 LOCAL_CONTACT = env.text("LOCAL_CONTACT")
 HELP_LINE = env.text("HELP_LINE")
+HELP_AFTER_HEAVY = env.flag("HELP_AFTER_HEAVY", default=True)  # after an urgent answer help always shows
 
 # --- HTTP API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -15,13 +15,17 @@ NO_HELP_LINE = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HelpLines:
-    """Settings; each is empty where it is not set. `line` is the older HELP_LINE."""
+    """Settings; each is empty where it is not set. `line` is the older HELP_LINE.
+
+    `show_after_heavy`: whether the reply to a heavy answer shows them too.
+    """
 
     name: str
     number: str
     emergency_number: str
     local_contact: str
     line: str
+    show_after_heavy: bool
 
     @property
     def are_set(self) -> bool:
@@ -49,6 +53,7 @@ def help_lines() -> HelpLines:
         emergency_number=settings.EMERGENCY_NUMBER,
         local_contact=settings.LOCAL_CONTACT,
         line=settings.HELP_LINE,
+        show_after_heavy=settings.HELP_AFTER_HEAVY,
     )
 
 

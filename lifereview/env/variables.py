@@ -345,6 +345,10 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             "The older setting: one line of any words, such as `988 in the US`. Still read.",
             allowed="one line of text",
         ),
+        Variable(
+            "HELP_AFTER_HEAVY",
+            "Whether the reply to a heavy answer shows the help line. After an urgent one it always shows.",
+        ),
     ),
     "The first staff user": (
         Variable(

@@ -156,7 +156,12 @@ class AnalyzeView(JsonView):
     @extend_schema(request=AnalyzeRequestSerializer, responses={200: AnalysisSerializer, **_REFUSALS})
     def post(self, request: Request) -> Response:
         """Reflects on an answer to any question. The same gate and rules hold as for /api/reflections."""
-        reflection, asked, journey = _analyzed(request, self, AnalyzeRequestSerializer)
+        data = json_object(request)
+        level = safety.level(_checked_answer(data))  # first of all, as in /api/reflections
+        if level == "urgent":
+            text = _urgent_words(data)[0]
+            return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
+        reflection, asked, journey = _analyzed(data, level, request, self, AnalyzeRequestSerializer)
         text = reflection.text or _system_words(_slug_for(reflection), journey, asked.voice)[0]
         note_heard(asked, reflection)
         return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
@@ -172,29 +177,31 @@ class AnalyzeAndSpeakView(JsonView):
     )
     def post(self, request: Request) -> Response:
         """Reflects on an answer to any question, and says where the sound is."""
-        reflection, asked, journey = _analyzed(request, self, AnalyzeAndSpeakRequestSerializer)
-        text, audio = _words_and_sound(reflection, asked, journey, request, self)
+        data = json_object(request)
+        level = safety.level(_checked_answer(data))  # first of all, as in /api/reflections
+        if level == "urgent":
+            text, audio = _urgent_words(data)
+        else:
+            analyzed = _analyzed(data, level, request, self, AnalyzeAndSpeakRequestSerializer)
+            text, audio = _words_and_sound(*analyzed, request, self)
         told = {"success": True, "analysis": text, "tts_path": audio["url"]}
         return Response(told, headers={"Cache-Control": NEVER})
 
 
 def _analyzed(
-    request: Request, view: JsonView, serializer: type[AnalyzeRequestSerializer]
+    data: dict[str, Any],
+    level: str,
+    request: Request,
+    view: JsonView,
+    serializer: type[AnalyzeRequestSerializer],
 ) -> tuple[Reflection, AskedQuestion, Journey | None]:
-    data = json_object(request)
-    answer = _checked_answer(data)
     form = serializer(data=data)
     form.is_valid(raise_exception=True)
     given = form.validated_data
     voice = checked_voice(given.get("voice"), conf().listener_voices)
-    level = safety.level(answer)
     question = given.get("question") or ""
-    if level != "urgent":
-        check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
-    published = Narrative.objects.published().filter(
-        journey__is_live=True, live__text=question, kind=Narrative.Kind.QUESTION
-    )
-    narrative = published.select_related("journey").first() if question else None
+    check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
+    narrative = _question_with_words(question)
     journey = narrative.journey if narrative is not None else Journey.objects.live().first()
     asked = AskedQuestion(
         text=question,
@@ -202,7 +209,26 @@ def _analyzed(
         language=journey.language if journey is not None else "en",
         voice=voice,
     )
-    return reflect(asked, answer, reflection_model(), level=level), asked, journey
+    return reflect(asked, data["answer"], reflection_model(), level=level), asked, journey
+
+
+def _urgent_words(data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The safety words and their sound. Never fails, whatever else is in the request."""
+    try:
+        narrative = _question_with_words(data.get("question"))
+    except (Error, ValueError):  # PostgreSQL takes no NUL in a text
+        narrative = None
+    return _system_words(SAFETY, narrative.pk if narrative is not None else None, data.get("voice"))
+
+
+def _question_with_words(text: object) -> Narrative | None:
+    """The published question of a live journey that has exactly these words."""
+    if not isinstance(text, str) or not text:
+        return None
+    published = Narrative.objects.published().filter(
+        journey__is_live=True, live__text=text, kind=Narrative.Kind.QUESTION
+    )
+    return published.select_related("journey").first()
 
 
 def _checked_answer(data: dict[str, Any]) -> str:

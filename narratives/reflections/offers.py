@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import islice
 
+from django.db.models import Q
+
 from narratives.models import BankReflection, OfferedReflection
 from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import GENERAL
@@ -21,7 +23,8 @@ def offers_for(asked: AskedQuestion, level: str, bank: Iterable[BankReflection])
     None that this journey has heard. After a heavy answer only those that are marked as fit for that.
     """
     known = OfferedReflection.objects.of_theme(asked.theme, asked.language)
-    offered = known.filter(is_offered=True)
+    unfit = BankReflection.objects.filter(_unfit(level)).values("text")
+    offered = known.filter(is_offered=True).exclude(text__in=unfit)
     if level == "heavy":
         offered = offered.filter(fits_heavy=True)
     most = MOST_OFFERED + len(asked.heard)
@@ -43,6 +46,16 @@ def _sayable(texts: Iterable[str], asked: AskedQuestion) -> list[str]:
 def _keeps_the_rules(text: str) -> bool:
     """They may have changed since it was written. Only words that anyone may hear are remembered here."""
     return not problems(text)
+
+
+def _unfit(level: str) -> Q:
+    """Which reflections of the bank the model may not choose, although listeners have heard them."""
+    unfit = Q(is_active=False)
+    if level != "heavy":  # for a heavy answer the marks of the offer decide
+        unfit |= Q(occasion__in=_SAYS_LITTLE)
+    if level in ("grief", "heavy"):
+        unfit |= Q(is_cheerful=True)
+    return unfit
 
 
 def _fits(reflection: BankReflection, theme: str, level: str) -> bool:

@@ -20,7 +20,7 @@ export function createReplyScreen() {
     write(status, isToBeRead ? "The words have come." : "");
     words.textContent = "";
     words.append(paragraphOf(text, (audio && audio.cues) || []));
-    help.hidden = level !== "heavy" && level !== "urgent";
+    help.hidden = !help.dataset.levels.split(" ").includes(level);
   }
 
   function clear() {

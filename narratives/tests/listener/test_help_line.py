@@ -55,6 +55,14 @@ def test_an_emergency_number_alone_is_shown_and_leaves_the_warning(admin_client,
     assert "No help number is shown" in editor(admin_client, heard_journey)
 
 
+def test_the_care_team_decides_whether_a_heavy_answer_shows_help_and_an_urgent_one_always_does(
+    client, heard_journey, settings
+):
+    assert 'data-reply-help data-levels="urgent heavy"' in client.get("/").content.decode()
+    settings.HELP_AFTER_HEAVY = False
+    assert 'data-reply-help data-levels="urgent"' in client.get("/").content.decode()
+
+
 def test_readyz_warns_where_nobody_can_be_called(client, settings):
     settings.HELP_LINE = settings.HELP_LINE_NUMBER = settings.LOCAL_CONTACT = ""
     assert "help line: WARNING, No help number is shown" in client.get("/readyz").content.decode()

@@ -366,6 +366,19 @@ class TestEarlierCalls:
         assert chat.chats() == []
 
     @pytest.mark.parametrize("call", ["analyze", "analyze-and-tts"])
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"voice": "robot"}, {"voice": []}, {"question": 5}, {"question": "\0"}, {"question": "\ud800"}],
+    )
+    def test_an_urgent_answer_to_an_earlier_call_gets_its_words_whatever_else_is_wrong(
+        self, without_key: None, client: Client, call: str, wrong: dict[str, Any]
+    ) -> None:
+        response = self.post(client, call, URGENT, **wrong)
+        assert response.status_code == 200
+        assert response.json()["analysis"].startswith("Thank you for saying that.")
+        assert call == "analyze" or played(response.json()["tts_path"]).status_code == 200
+
+    @pytest.mark.parametrize("call", ["analyze", "analyze-and-tts"])
     def test_a_stranger_needs_a_token_unless_the_settings_open_it(
         self, without_key: None, settings: Any, call: str
     ) -> None:

@@ -200,6 +200,43 @@ class TestTheOffer:
         always = BankReflection.objects.filter(after_heavy="always").values_list("text", flat=True)
         assert set(model.offers[0]) == {HARD, *always}
 
+    @pytest.mark.parametrize("sad", ["My wife died and I miss her so.", HEAVY])
+    def test_nothing_cheerful_that_others_have_heard_is_offered_after_a_sad_answer(
+        self, asked: AskedQuestion, sad: str
+    ) -> None:
+        cheerful = BankReflection.objects.filter(is_cheerful=True).values_list("text", flat=True)
+        for text in (OTHER, *cheerful):
+            OfferedReflection.objects.create(theme="work", text=text, times_heard=5, fits_heavy=True)
+        model = ScriptedModel(OWN, OWN)
+
+        ask(asked, model, "We danced every Saturday and it was lovely.")
+        ask(asked, model, sad)
+
+        after_glad, after_sad = map(set, model.offers)
+        assert {OTHER, *cheerful} <= after_glad
+        assert OTHER in after_sad
+        assert not after_sad & set(cheerful)
+
+    def test_what_was_said_to_an_answer_of_few_words_is_not_offered(self, asked: AskedQuestion) -> None:
+        said = ask(asked, None, "Yes.")
+        note_heard(asked, said)
+        model = ScriptedModel(OWN)
+        ask(asked, model)
+        assert OfferedReflection.objects.filter(text=said.text).exists()
+        assert said.text not in model.offers[0]
+
+    def test_what_is_no_longer_in_use_in_the_bank_is_not_offered_however_often_it_was_heard(
+        self, asked: AskedQuestion
+    ) -> None:
+        of_bank = BankReflection.objects.filter(theme="work", occasion="any").first()
+        assert of_bank is not None
+        OfferedReflection.objects.create(theme="work", text=of_bank.text, times_heard=99, fits_heavy=True)
+        BankReflection.objects.filter(pk=of_bank.pk).update(is_active=False)
+        model = ScriptedModel(OWN, OWN)
+        ask(asked, model)
+        ask(asked, model, HEAVY)
+        assert of_bank.text not in {*model.offers[0], *model.offers[1]}
+
     def test_what_staff_have_taken_out_is_not_offered_even_if_the_bank_has_it(
         self, asked: AskedQuestion
     ) -> None:

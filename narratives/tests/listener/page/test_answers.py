@@ -305,9 +305,18 @@ def test_after_a_heavy_answer_the_help_line_is_there_quietly(reading: Visit) -> 
     expect(reading.page.locator("[data-reply-help]")).to_contain_text("Call Samaritans: 116 123")
     expect(reading.title).to_have_text("A few words about your answer")
     reading.press("Continue")
-    reading.answer("Something light.")
+    reading.answer("We danced in the kitchen every Saturday.")
     wait_until(lambda: bool(words_of(reading.page)), "a reply")
     expect(reading.page.locator("[data-reply-help]")).to_be_hidden()
+
+
+def test_a_heavy_answer_shows_no_help_line_where_the_care_team_has_switched_it_off(reading: Visit) -> None:
+    help_line = reading.page.locator("[data-reply-help]")
+    assert help_line.get_attribute("data-levels") == "urgent heavy"
+    help_line.evaluate("element => { element.dataset.levels = 'urgent' }")  # as HELP_AFTER_HEAVY=false has it
+    reading.answer(HEAVY_ANSWER)
+    wait_until(lambda: bool(words_of(reading.page)), "a reply")
+    expect(help_line).to_be_hidden()
 
 
 def test_rest_for_now_comes_back_to_the_safety_screen(reading: Visit) -> None:
