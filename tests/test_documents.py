@@ -13,10 +13,12 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from django.urls import URLPattern, get_resolver, resolve
+from rest_framework.exceptions import MethodNotAllowed
 
 from harness.process import PROJECT
 from lifereview.env.variables import all_variables
 from ttscache.api.base import NotFoundView
+from ttscache.errors import SpeechError
 
 pytestmark = pytest.mark.any_database
 
@@ -26,6 +28,8 @@ PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md"), PROJECT
 ROOMS = ("lifereview", "narratives", "ttscache", "tests", "harness", "bench", "deploy", "docs", "templates")
 PARTS_WITHOUT_A_ROW = {"tests", "migrations", "templates", "templatetags", "static", "__pycache__"}
 NO_EXAMPLE_NEEDED = {""}  # the listeners' page
+# No request can cause these: the site chooses format and speed itself, and the tiers are behind the cache.
+WITHIN_THE_SITE = {"speech_error", "unknown_format", "speed_out_of_range", "tier_error"}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`]+)`")
@@ -76,6 +80,14 @@ def addresses(page: Path) -> Iterator[str]:
                 continue
             with_hash = address.replace("<content_hash>.<format>", f"{'0' * 32}.mp3")
             yield re.sub(r"<\w+>", str(uuid.UUID(int=0)), with_hash).rstrip(".,)")
+
+
+def subclasses_of(error: type[SpeechError]) -> Iterator[type[SpeechError]]:
+    """Return the errors of the product below this one, without those that tests define."""
+    for each in error.__subclasses__():
+        if ".tests." not in each.__module__ and each.__module__.startswith(("ttscache.", "narratives.")):
+            yield each
+            yield from subclasses_of(each)
 
 
 def test_the_readme_is_at_most_150_lines() -> None:
@@ -167,17 +179,20 @@ def test_the_api_page_has_every_address_of_the_site() -> None:
     assert not routes - named - NO_EXAMPLE_NEEDED
 
 
-def test_the_error_codes_of_the_api_page_exist_in_the_code() -> None:
-    source = "".join(path.read_text() for path in (PROJECT / "ttscache").rglob("*.py")) + "".join(
-        path.read_text() for path in (PROJECT / "narratives" / "listener").glob("*.py")
-    )
-    named = [
-        name for _, codes in rows_of(API, "Errors") for name in re.findall(r"\b[a-z]+(?:_[a-z]+)*\b", codes)
-    ]
-    codes = [name for name in named if "_" in name]
+def test_the_api_page_has_exactly_the_error_codes_of_the_code_with_their_status() -> None:
+    """Compares the page with the error classes and with every `error_response(404, "not_found", ...)`."""
+    sources = "".join(path.read_text() for path in (PROJECT / "ttscache" / "api").glob("*.py"))
+    answered = {(status, code) for status, code in re.findall(r'error_response\((\d+), "(\w+)"', sources)}
+    speech_errors = {SpeechError, *subclasses_of(SpeechError)}
+    answered |= {(str(each.status), each.code) for each in speech_errors if each.code not in WITHIN_THE_SITE}
+    answered |= {("401", "not_authenticated"), ("405", str(MethodNotAllowed.default_code))}
+    named = {
+        (status, code)
+        for status, codes in rows_of(API, "Errors")
+        for code in re.findall(r"`([a-z_]+)`", f"`{codes}`")  # `rows_of` strips the outer marks
+    }
 
-    assert len(codes) > 10
-    assert not [name for name in codes if f'"{name}"' not in source]
+    assert named == answered
 
 
 def test_each_row_of_where_to_find_names_a_file_that_contains_its_name() -> None:
