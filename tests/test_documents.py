@@ -26,6 +26,7 @@ README, CONTRIBUTING = PROJECT / "README.md", PROJECT / "CONTRIBUTING.md"
 API = PROJECT / "docs" / "api.md"
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md"), PROJECT / "bench" / "README.md"])
 ROOMS = ("lifereview", "narratives", "ttscache", "tests", "harness", "bench", "deploy", "docs", "templates")
+TOP_FOLDERS = ("lifereview", "templates", "tests", "harness", "bench")
 PARTS_WITHOUT_A_ROW = {"tests", "migrations", "templates", "templatetags", "static", "__pycache__"}
 NO_EXAMPLE_NEEDED = {""}  # the listeners' page
 # No request can cause these: the site chooses format and speed itself, and the tiers are behind the cache.
@@ -40,6 +41,11 @@ OF_THE_ENVIRONMENT = re.compile(
     r"\b(?:TTS|AWS|OPENAI|REFLECTION|WEB|DATABASE|REDIS|CSRF|SECRET|EMAIL|ALERT|DJANGO_SUPERUSER)"
     r"_[A-Z0-9_]*[A-Z0-9]\b"
 )
+
+DEFINITION = {  # by the ending of the file
+    ".py": r"^\s*(?:async )?(?:def|class) NAME\b|^NAME(?:: [^=\n]+)? = ",
+    ".js": r"^(?:export )?(?:async )?(?:function|const|class) NAME\b",
+}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 
@@ -98,6 +104,25 @@ def test_the_readme_leads_to_every_page() -> None:
     linked = {(README.parent / target.split("#")[0]).resolve() for target in LINK.findall(README.read_text())}
 
     assert not {page for page in PAGES if page != README} - linked
+
+
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [
+        (README, "The first ten settings"),
+        (README, "Where to read on"),
+        (CONTRIBUTING, "The rooms"),
+        (CONTRIBUTING, "The vocabulary"),
+        (CONTRIBUTING, "Where to find"),
+        (API, "Errors"),
+    ],
+)
+def test_no_table_of_a_document_has_two_rows_for_the_same_thing(page: Path, heading: str) -> None:
+    rows = rows_of(page, heading)
+    first_cells = [cells[0] for cells in rows]
+
+    assert len(rows) > 5
+    assert sorted(first_cells) == sorted(set(first_cells))
 
 
 @every_page
@@ -200,12 +225,15 @@ def test_each_row_of_where_to_find_names_a_file_that_contains_its_name() -> None
 
     assert len(rows) >= 20
     for question, path, name in rows:
-        defined = rf"^\s*(?:async )?(?:def|class) {name}\b|^{name}(?:: [^=\n]+)? = "
-        assert re.search(defined, (PROJECT / path).read_text(), re.MULTILINE), question
+        if name:
+            definition = DEFINITION[Path(path).suffix].replace("NAME", name)
+            assert re.search(definition, (PROJECT / path).read_text(), re.MULTILINE), question
+        else:
+            assert (PROJECT / path).is_dir(), question
 
 
 def test_every_room_has_a_row_in_contributing() -> None:
-    listed = {path for path, _ in rows_of(CONTRIBUTING, "The rooms")}
+    listed = [path for path, _ in rows_of(CONTRIBUTING, "The rooms")]
     rooms = {
         f"{folder.relative_to(PROJECT)}/"
         for part in ("ttscache", "narratives")
@@ -213,5 +241,7 @@ def test_every_room_has_a_row_in_contributing() -> None:
         if folder.is_dir() and folder.name not in PARTS_WITHOUT_A_ROW
     }
 
-    assert not rooms - listed
+    rooms |= {f"{folder}/" for folder in TOP_FOLDERS}
+
+    assert not rooms - set(listed)
     assert not [path for path in listed if not (PROJECT / path).is_dir()]
