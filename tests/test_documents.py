@@ -16,6 +16,7 @@ from django.urls import URLPattern, get_resolver, resolve
 from rest_framework.exceptions import MethodNotAllowed
 
 from harness.process import PROJECT
+from lifereview.env.throttles import RATES
 from lifereview.env.variables import all_variables
 from ttscache.api.base import NotFoundView
 from ttscache.errors import SpeechError
@@ -218,6 +219,23 @@ def test_the_api_page_has_exactly_the_error_codes_of_the_code_with_their_status(
     }
 
     assert named == answered
+
+
+def test_the_rates_of_the_reflections_page_are_the_defaults_of_the_code() -> None:
+    rows = rows_of(PROJECT / "docs" / "reflections.md", "Throttles")
+
+    assert {name: rate for name, rate, _ in rows} == RATES
+
+
+def test_the_rates_of_the_api_page_and_of_the_table_of_variables_are_the_defaults_of_the_code() -> None:
+    text = " ".join(API.read_text().split())
+    tokens, strangers = (RATES[name].removesuffix("/min") for name in ("generation", "anonymous_generation"))
+    row = next(each for each in all_variables() if each.name == "THROTTLE_RATES")
+    examples = re.findall(r"(\w+)=(\d+/\w+)", row.default)
+
+    assert f"{tokens} a minute for a token, {strangers} for a stranger." in text
+    assert examples
+    assert dict(examples).items() <= RATES.items()
 
 
 def test_each_row_of_where_to_find_names_a_file_that_contains_its_name() -> None:
