@@ -209,7 +209,7 @@ def test_the_api_page_has_exactly_the_error_codes_of_the_code_with_their_status(
     """Compares the page with the error classes and with every `error_response(404, "not_found", ...)`."""
     sources = "".join(path.read_text() for path in (PROJECT / "ttscache" / "api").glob("*.py"))
     answered = {(status, code) for status, code in re.findall(r'error_response\((\d+), "(\w+)"', sources)}
-    speech_errors = {SpeechError, *subclasses_of(SpeechError)}
+    speech_errors: set[type[SpeechError]] = {SpeechError, *subclasses_of(SpeechError)}
     answered |= {(str(each.status), each.code) for each in speech_errors if each.code not in WITHIN_THE_SITE}
     answered |= {("401", "not_authenticated"), ("405", str(MethodNotAllowed.default_code))}
     named = {
