@@ -11,22 +11,36 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 from harness import Unavailable
 from harness.other_host import Network, new_network
 from harness.postgres import PostgresServer
+from harness.process import PROJECT
+from lifereview.env.variables import all_variables
 
 OURS = ("OPENAI_", "TTS_", "AWS_", "DJANGO_SUPERUSER_", "WEB_")
 NETWORK = "HARNESS_NETWORK"
-OUR_NAMES = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "VAR_DIR")
 
-for name in list(os.environ):  # before Django reads its settings
-    if name.startswith(OURS) or name in OUR_NAMES:
-        del os.environ[name]
+
+def unset_settings(environ: MutableMapping[str, str], env_file: Path) -> None:
+    """Unset every variable of the site, in this environment and where the developer's .env file sets it.
+
+    The settings read both. The environment wins, and an empty value counts as unset.
+    """
+    ours = {variable.name for variable in all_variables()}
+    for name in list(environ):
+        if name.startswith(OURS) or name in ours:
+            del environ[name]
+    environ.update(dict.fromkeys(ours & dotenv_values(env_file).keys(), ""))
+
+
+unset_settings(os.environ, PROJECT / ".env")  # before Django reads its settings
 folder = tempfile.mkdtemp(prefix="lifereview-tests-")
 os.environ["VAR_DIR"] = folder
 os.environ["DJANGO_SETTINGS_MODULE"] = "lifereview.settings"

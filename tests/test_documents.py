@@ -13,10 +13,13 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from django.urls import URLPattern, get_resolver, resolve
+from rest_framework.exceptions import MethodNotAllowed
 
 from harness.process import PROJECT
+from lifereview.env.throttles import RATES
 from lifereview.env.variables import all_variables
 from ttscache.api.base import NotFoundView
+from ttscache.errors import SpeechError
 
 pytestmark = pytest.mark.any_database
 
@@ -24,8 +27,11 @@ README, CONTRIBUTING = PROJECT / "README.md", PROJECT / "CONTRIBUTING.md"
 API = PROJECT / "docs" / "api.md"
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md"), PROJECT / "bench" / "README.md"])
 ROOMS = ("lifereview", "narratives", "ttscache", "tests", "harness", "bench", "deploy", "docs", "templates")
+TOP_FOLDERS = ("lifereview", "templates", "tests", "harness", "bench")
 PARTS_WITHOUT_A_ROW = {"tests", "migrations", "templates", "templatetags", "static", "__pycache__"}
 NO_EXAMPLE_NEEDED = {"", "admin"}  # the listeners' page; the way to the staff pages
+# No request can cause these: the site chooses format and speed itself, and the tiers are behind the cache.
+WITHIN_THE_SITE = {"speech_error", "unknown_format", "speed_out_of_range", "tier_error"}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`]+)`")
@@ -36,6 +42,11 @@ OF_THE_ENVIRONMENT = re.compile(
     r"\b(?:TTS|AWS|OPENAI|REFLECTION|WEB|DATABASE|REDIS|CSRF|SECRET|EMAIL|ALERT|DJANGO_SUPERUSER)"
     r"_[A-Z0-9_]*[A-Z0-9]\b"
 )
+
+DEFINITION = {  # by the ending of the file
+    ".py": r"^\s*(?:async )?(?:def|class) NAME\b|^NAME(?:: [^=\n]+)? = ",
+    ".js": r"^(?:export )?(?:async )?(?:function|const|class) NAME\b",
+}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 
@@ -78,6 +89,14 @@ def addresses(page: Path) -> Iterator[str]:
             yield re.sub(r"<\w+>", str(uuid.UUID(int=0)), with_hash).rstrip(".,)")
 
 
+def subclasses_of(error: type[SpeechError]) -> Iterator[type[SpeechError]]:
+    """Return the errors of the product below this one, without those that tests define."""
+    for each in error.__subclasses__():
+        if ".tests." not in each.__module__ and each.__module__.startswith(("ttscache.", "narratives.")):
+            yield each
+            yield from subclasses_of(each)
+
+
 def test_the_readme_is_at_most_150_lines() -> None:
     assert len(README.read_text().splitlines()) <= 150
 
@@ -86,6 +105,25 @@ def test_the_readme_leads_to_every_page() -> None:
     linked = {(README.parent / target.split("#")[0]).resolve() for target in LINK.findall(README.read_text())}
 
     assert not {page for page in PAGES if page != README} - linked
+
+
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [
+        (README, "The first ten settings"),
+        (README, "Where to read on"),
+        (CONTRIBUTING, "The rooms"),
+        (CONTRIBUTING, "The vocabulary"),
+        (CONTRIBUTING, "Where to find"),
+        (API, "Errors"),
+    ],
+)
+def test_no_table_of_a_document_has_two_rows_for_the_same_thing(page: Path, heading: str) -> None:
+    rows = rows_of(page, heading)
+    first_cells = [cells[0] for cells in rows]
+
+    assert len(rows) > 5
+    assert sorted(first_cells) == sorted(set(first_cells))
 
 
 @every_page
@@ -167,17 +205,37 @@ def test_the_api_page_has_every_address_of_the_site() -> None:
     assert not routes - named - NO_EXAMPLE_NEEDED
 
 
-def test_the_error_codes_of_the_api_page_exist_in_the_code() -> None:
-    source = "".join(path.read_text() for path in (PROJECT / "ttscache").rglob("*.py")) + "".join(
-        path.read_text() for path in (PROJECT / "narratives" / "listener").glob("*.py")
-    )
-    named = [
-        name for _, codes in rows_of(API, "Errors") for name in re.findall(r"\b[a-z]+(?:_[a-z]+)*\b", codes)
-    ]
-    codes = [name for name in named if "_" in name]
+def test_the_api_page_has_exactly_the_error_codes_of_the_code_with_their_status() -> None:
+    """Compares the page with the error classes and with every `error_response(404, "not_found", ...)`."""
+    sources = "".join(path.read_text() for path in (PROJECT / "ttscache" / "api").glob("*.py"))
+    answered = {(status, code) for status, code in re.findall(r'error_response\((\d+), "(\w+)"', sources)}
+    speech_errors: set[type[SpeechError]] = {SpeechError, *subclasses_of(SpeechError)}
+    answered |= {(str(each.status), each.code) for each in speech_errors if each.code not in WITHIN_THE_SITE}
+    answered |= {("401", "not_authenticated"), ("405", str(MethodNotAllowed.default_code))}
+    named = {
+        (status, code)
+        for status, codes in rows_of(API, "Errors")
+        for code in re.findall(r"`([a-z_]+)`", f"`{codes}`")  # `rows_of` strips the outer marks
+    }
 
-    assert len(codes) > 10
-    assert not [name for name in codes if f'"{name}"' not in source]
+    assert named == answered
+
+
+def test_the_rates_of_the_reflections_page_are_the_defaults_of_the_code() -> None:
+    rows = rows_of(PROJECT / "docs" / "reflections.md", "Throttles")
+
+    assert {name: rate for name, rate, _ in rows} == RATES
+
+
+def test_the_rates_of_the_api_page_and_of_the_table_of_variables_are_the_defaults_of_the_code() -> None:
+    text = " ".join(API.read_text().split())
+    tokens, strangers = (RATES[name].removesuffix("/min") for name in ("generation", "anonymous_generation"))
+    row = next(each for each in all_variables() if each.name == "THROTTLE_RATES")
+    examples = re.findall(r"(\w+)=(\d+/\w+)", row.default)
+
+    assert f"{tokens} a minute for a token, {strangers} for a stranger." in text
+    assert examples
+    assert dict(examples).items() <= RATES.items()
 
 
 def test_each_row_of_where_to_find_names_a_file_that_contains_its_name() -> None:
@@ -185,12 +243,15 @@ def test_each_row_of_where_to_find_names_a_file_that_contains_its_name() -> None
 
     assert len(rows) >= 20
     for question, path, name in rows:
-        defined = rf"^\s*(?:async )?(?:def|class) {name}\b|^{name}(?:: [^=\n]+)? = "
-        assert re.search(defined, (PROJECT / path).read_text(), re.MULTILINE), question
+        if name:
+            definition = DEFINITION[Path(path).suffix].replace("NAME", name)
+            assert re.search(definition, (PROJECT / path).read_text(), re.MULTILINE), question
+        else:
+            assert (PROJECT / path).is_dir(), question
 
 
 def test_every_room_has_a_row_in_contributing() -> None:
-    listed = {path for path, _ in rows_of(CONTRIBUTING, "The rooms")}
+    listed = [path for path, _ in rows_of(CONTRIBUTING, "The rooms")]
     rooms = {
         f"{folder.relative_to(PROJECT)}/"
         for part in ("ttscache", "narratives")
@@ -198,5 +259,7 @@ def test_every_room_has_a_row_in_contributing() -> None:
         if folder.is_dir() and folder.name not in PARTS_WITHOUT_A_ROW
     }
 
-    assert not rooms - listed
+    rooms |= {f"{folder}/" for folder in TOP_FOLDERS}
+
+    assert not rooms - set(listed)
     assert not [path for path in listed if not (PROJECT / path).is_dir()]

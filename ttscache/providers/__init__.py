@@ -1,8 +1,6 @@
 """The Provider protocol: takes a SpeechRequest and yields chunks of audio.
 
-A new provider touches these places: a module here; its name in defaults.PROVIDERS and the prices of its
-models in defaults.LIST_PRICES; `_provider` in wiring.py, which builds it; its settings in conf.py, checks.py
-and lifereview/env/speech.py; and a row in lifereview/env/variables.py.
+CONTRIBUTING.md says how to add a provider.
 """
 
 from __future__ import annotations
