@@ -18,6 +18,7 @@ import numpy as np
 
 from narratives.safety.features import Window, features_of
 from narratives.safety.levels import Level
+from narratives.safety.refusals import without_refusals
 from narratives.safety.weighing import Floats, PlacedFeatures, Vocabulary
 
 MODEL = "model.npz"
@@ -50,7 +51,7 @@ class Model:
     trained_on: str  # a checksum of the data
 
     def scores(self, text: str) -> Scores:
-        features = features_of(text)
+        features = features_of(without_refusals(text))
         placed = self.vocabulary.places(features)
         scored = [
             self._score(placed, (start, end))
