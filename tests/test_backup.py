@@ -47,7 +47,10 @@ def run_postgres_programs(server: PostgresServer, commands: str, url: str, folde
     """Run the block with the server's own pg_dump and pg_restore; it is skipped where there are none."""
     with skipped_when_unavailable():
         programs = server.client_programs
-    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "DATABASE_URL": url}
+    (folder / ".venv").unlink(missing_ok=True)
+    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / ".env").write_text(f"DATABASE_URL={url}\n")
+    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
     subprocess.run(["bash", "-e", "-c", commands], cwd=folder, env=env, check=True, timeout=120)
 
 

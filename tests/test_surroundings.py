@@ -94,7 +94,7 @@ def test_a_signal_that_the_starter_wants_ignored_stops_nothing(tmp_path: Path, n
     before = signal.signal(number, signal.SIG_IGN)  # as nohup does, and a shell for a job in the background
     try:
         started = subprocess.Popen(
-            [sys.executable, "-c", SUPERVISED, str(tmp_path / "mark")],
+            ["env", "--default-signal=HUP", sys.executable, "-c", SUPERVISED, str(tmp_path / "mark")],
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             restore_signals=False,
@@ -112,7 +112,9 @@ def test_a_signal_that_the_starter_wants_ignored_stops_nothing(tmp_path: Path, n
 
 def test_sighup_stops_a_site_that_was_started_without_nohup(tmp_path: Path) -> None:
     started = subprocess.Popen(
-        [sys.executable, "-c", SUPERVISED, str(tmp_path / "mark")], cwd=PROJECT, stdout=subprocess.PIPE
+        ["env", "--default-signal=HUP", sys.executable, "-c", SUPERVISED, str(tmp_path / "mark")],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
     )
     assert started.stdout is not None
     assert started.stdout.readline() == b"up\n"

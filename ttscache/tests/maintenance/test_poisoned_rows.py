@@ -75,12 +75,11 @@ def accept_changes() -> None:
             cursor.execute("DROP FUNCTION refuse")
 
 
-@pytest.mark.parametrize("deferred", [False, True])
+# SQLite checks a deferred constraint only at the commit, which no test of this kind reaches.
+@pytest.mark.parametrize("deferred", [False, True] if connection.vendor == "postgresql" else [False])
 def test_a_prune_removes_eleven_of_twelve_clips_and_names_the_one_that_another_table_needs(
     deferred: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if deferred and connection.vendor != "postgresql":
-        pytest.skip("SQLite checks deferred constraints only at the commit")
     needed = make_clips(12)[5]
     refer_to(needed, deferred=deferred)
     told, complained = StringIO(), StringIO()

@@ -196,6 +196,7 @@ class TestPushing:
         assert relocation.push_missing() == 0
 
     def test_a_clip_that_is_far_too_short_is_not_pushed(self, cache: SpeechCache) -> None:
+        Clip.objects.filter(content_hash=KEY).update(content_text="Take all the time that you need for this.")
         cache.tiers.local[0].put(entry(duration_ms=100))
 
         assert relocation.push_missing() == 0
