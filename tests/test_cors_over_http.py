@@ -58,11 +58,11 @@ def test_an_allowed_origin_may_ask_for_parts_of_a_clip(stranger: Caller, path: s
         "Access_Control_Request_Method": "GET",
         "Access_Control_Request_Headers": "if-none-match,if-range,range",
     }
-    response = stranger.ask("OPTIONS", path, Origin=ALLOWED, **asked)
+    response = stranger.ask("OPTIONS", path, None, Origin=ALLOWED, **asked)
 
     allowed = {name.strip() for name in response.headers["Access-Control-Allow-Headers"].split(",")}
     assert response.status == 200
     assert response.headers["Access-Control-Allow-Origin"] == ALLOWED
     assert allowed >= {"range", "if-range", "if-none-match"}
-    refused = stranger.ask("OPTIONS", path, Origin=OTHER, **asked)
+    refused = stranger.ask("OPTIONS", path, None, Origin=OTHER, **asked)
     assert "Access-Control-Allow-Headers" not in refused.headers
