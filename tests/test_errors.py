@@ -194,6 +194,12 @@ def test_listeners_are_told_which_voices_they_have(stranger: Caller, voice: str)
     assert body["voices"] == ["nova", "sage"]
 
 
+def test_a_voice_with_a_nul_in_its_address_is_refused_and_an_escaped_one_is_unknown(stranger: Caller) -> None:
+    refused(stranger.get("/api/narratives?voice=%00"), 400, "bad_request")
+    body = refused(stranger.post("/api/pre-cache-narratives", {"voice": "%00"}), 400, "unknown_voice")
+    assert body["voices"] == ["nova", "sage"]
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [

@@ -213,7 +213,7 @@ class TestPrivacy:
         words = (CANARY, NAME.split()[1])
         assert {place for place, text in found.items() if any(word in text for word in words)} == set()
         assert all(CANARY in text for text in personal)
-        # What was searched was really there.
+        # The search covered places that really exist.
         assert failed
         assert mail.subjects
         assert "DEBUG" in found["log"]

@@ -99,7 +99,7 @@ class ChatBehaviour:
 
 @dataclass
 class ChatLog:
-    """What was asked of the model since the start or the last reset, word for word; and how it behaves."""
+    """The requests to the model since the start or the last reset, word for word, and its behaviour."""
 
     requests: list[dict[str, Any]] = field(default_factory=list)
     behaviour: ChatBehaviour = field(default_factory=ChatBehaviour)

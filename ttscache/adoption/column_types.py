@@ -124,7 +124,7 @@ def _require(table: str, column: str, facts: ColumnType, allowed: set[str], want
 
 
 def _in_the_way(cursor: CursorWrapper, changes: Sequence[TypeChange]) -> list[Dependant]:
-    """What is taken off and put back. Raises CannotAdopt for what cannot be put back as it was."""
+    """Objects to take off and put back. Raises CannotAdopt if one cannot be put back unchanged."""
     found: dict[tuple[str, str, str], Dependant] = {}
     for change in changes:
         with_expressions = not change.is_related

@@ -92,7 +92,7 @@ def hide(request: HttpRequest, pk: Any) -> HttpResponse:
         raise PermissionDenied
     clip = get_object_or_404(shareable_reflections(), pk=pk)
     is_hidden = "show" not in request.POST
-    # The same words have a clip in each voice.
+    # One text has a clip in each voice.
     shareable_reflections().filter(content_text=clip.content_text).update(is_hidden=is_hidden)
     said = "Hidden from the most heard reflections" if is_hidden else "Shown among the most heard reflections"
     _clip_admin().log_change(request, clip, f"{said}.")
