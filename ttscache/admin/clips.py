@@ -13,7 +13,7 @@ from django.template.defaultfilters import filesizeformat, truncatechars
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.views import ChangeList
@@ -183,7 +183,9 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
     def hear(self, clip: Clip) -> SafeString:
         badge = badges_of([clip])[clip.content_hash]
         says = truncatechars(clip.content_text, 60)
-        return player(clip, voice=clip.voice, says=says, template="controls") + badge.html
+        heard = player(clip, voice=clip.voice, says=says, template="controls") + badge.html
+        why = badge.held_up or badge.note
+        return format_html('{} <span class="clip-reason">{}</span>', heard, why) if why else heard
 
     def get_fieldsets(self, request: HttpRequest, obj: Clip | None = None) -> Any:
         """Show the refused recording only where there is one."""
