@@ -76,9 +76,11 @@ class RefusedTakePages(StaffAdmin):
             self.message_user(request, shown.help, messages.ERROR)
             return redirect(back)
         if not has_said_yes(request):
-            summary = f"{shown.reason} If you use it, this is what listeners hear. It costs nothing: it is already paid for."
+            effect = "If you use it, this is what listeners hear. It costs nothing: it is already paid for."
             title = f"Use this recording, {_named(take.clip)}"
-            return self.ask(request, title=title, verb="Use this recording", summary=summary, back=back)
+            return self.ask(
+                request, title=title, verb="Use this recording", summary=f"{shown.reason} {effect}", back=back
+            )
         try:
             speech_cache().accept(take)
         except SpeechError as error:
