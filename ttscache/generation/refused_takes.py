@@ -17,7 +17,16 @@ from django.utils import timezone
 from ttscache import audio as sound
 from ttscache import hooks
 from ttscache.coordination.leases import Leases, end_cooldowns
-from ttscache.errors import BrokenAudio, Busy, Fault, ProviderFailed, Reworded, SpeechError, StoreUnavailable
+from ttscache.errors import (
+    BrokenAudio,
+    Busy,
+    Fault,
+    ProviderFailed,
+    RequestRefused,
+    Reworded,
+    SpeechError,
+    StoreUnavailable,
+)
 from ttscache.generation.job import GenerationJob
 from ttscache.models import Clip, ContentType, Pin, RefusedTake
 from ttscache.tiers import Entry, checksum_of
@@ -39,11 +48,9 @@ _FAULTS = {
 }
 
 
-class NotUsable(SpeechError):
+class NotUsable(RequestRefused):
     """Staff cannot accept this recording. The sentence says why."""
 
-    code = "not_usable"
-    status = 400
     sentence = "This recording cannot be used. It can only be made again."
 
 
