@@ -27,6 +27,7 @@ PASSWORD = "quite long enough"
 def make_groups() -> None:
     """Create the groups as `migrate` does, because a test that empties the tables removes them."""
     import_module("narratives.migrations.0003_groups").make_groups(apps)
+    import_module("narratives.migrations.0005_reflection_marks").give_rights(apps, None)
 
 
 def make_live_journey() -> Journey:
