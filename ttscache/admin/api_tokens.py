@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from ttscache.models import ApiToken
+from ttscache.models import ApiToken, TokenScope
 from ttscache.staff.pages import StaffAdmin
 
 # The rights that a token gives, and the permission that its maker needs for each.
@@ -41,11 +41,7 @@ class ApiTokenAdmin(StaffAdmin):
 
     @admin.display(description="may")
     def rights(self, token: ApiToken) -> str:
-        return ", ".join(
-            str(ApiToken._meta.get_field(name).verbose_name).removeprefix("may ")
-            for name in _RIGHTS
-            if getattr(token, name)
-        )
+        return ", ".join(str(TokenScope(name).label).lower() for name in token.scopes)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)

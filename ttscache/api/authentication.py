@@ -12,7 +12,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from ttscache.conf import conf
-from ttscache.models import ApiToken, Scope
+from ttscache.models import ApiToken, TokenScope
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -49,7 +49,7 @@ class IsTrusted(BasePermission):
     """Staff, and holders of a token that may be used for `scope`."""
 
     message = "This needs an API token or a staff account."
-    scope = Scope.SPEECH
+    scope = TokenScope.SPEECH
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if isinstance(request.auth, ApiToken) and not request.auth.allows(self.scope):
@@ -58,7 +58,7 @@ class IsTrusted(BasePermission):
 
 
 class MayReadFigures(IsTrusted):
-    scope = Scope.STATS
+    scope = TokenScope.STATS
 
 
 class MayPrune(BasePermission):
@@ -81,4 +81,4 @@ class IsTrustedUnlessOpen(IsTrusted):
 
 
 class MayReadFiguresUnlessOpen(IsTrustedUnlessOpen):
-    scope = Scope.STATS
+    scope = TokenScope.STATS

@@ -24,7 +24,7 @@ from ttscache.models.maintenance import (
 from ttscache.models.pins import Pin
 from ttscache.models.renditions import ForgottenInstallation, InstallationSettings, Rendition
 from ttscache.models.retirement import ModelNotice
-from ttscache.models.tokens import ApiToken, ApiTokenDay, Scope
+from ttscache.models.tokens import ApiToken, ApiTokenDay, TokenScope
 from ttscache.models.usage import (
     BudgetDay,
     DailyRequests,
@@ -66,8 +66,8 @@ __all__ = [
     "PruneRun",
     "Rendition",
     "Replaced",
-    "Scope",
     "Spending",
+    "TokenScope",
     "Usage",
     "WarmItem",
     "WarmRun",

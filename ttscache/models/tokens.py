@@ -19,7 +19,7 @@ REMEMBERED_SECONDS = 5.0  # a token withdrawn in another process still works for
 LAST_USED_PRECISION = timedelta(minutes=1)
 
 
-class Scope(models.TextChoices):
+class TokenScope(models.TextChoices):
     """What a token may be used for."""
 
     SPEECH = "speech", "Speech"
@@ -117,15 +117,15 @@ class ApiToken(models.Model):
     def allows(self, scope: str) -> bool:
         """Whether the token may be used for this."""
         rights = {
-            Scope.SPEECH: self.may_speak,
-            Scope.STATS: self.may_read_figures,
-            Scope.ADMIN: self.is_admin,
+            TokenScope.SPEECH: self.may_speak,
+            TokenScope.STATS: self.may_read_figures,
+            TokenScope.ADMIN: self.is_admin,
         }
-        return rights[Scope(scope)]
+        return rights[TokenScope(scope)]
 
     @property
     def scopes(self) -> list[str]:
-        return [scope.value for scope in Scope if self.allows(scope)]
+        return [scope.value for scope in TokenScope if self.allows(scope)]
 
     def withdraw(self) -> bool:
         """Withdraw the token for good. False if it was withdrawn before."""
@@ -186,9 +186,9 @@ for _changed in (models.signals.post_save, models.signals.post_delete):
 
 def scopes_of(names: Iterable[str]) -> dict[str, bool]:
     """The fields of an ApiToken that may be used for these scopes alone. Raises ValueError."""
-    wanted = {Scope(name) for name in names}
+    wanted = {TokenScope(name) for name in names}
     return {
-        "may_speak": Scope.SPEECH in wanted,
-        "may_read_figures": Scope.STATS in wanted,
-        "is_admin": Scope.ADMIN in wanted,
+        "may_speak": TokenScope.SPEECH in wanted,
+        "may_read_figures": TokenScope.STATS in wanted,
+        "is_admin": TokenScope.ADMIN in wanted,
     }

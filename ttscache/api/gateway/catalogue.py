@@ -48,14 +48,14 @@ class ModelsView(CatalogueView):
     def get(self, request: Request) -> Response:
         """Lists the models that speak here."""
         created = _created()
-        return Response({"object": "list", "data": [_shown(model, created) for model in listed_models()]})
+        return Response({"object": "list", "data": [_shown(model, created) for model in models_that_speak()]})
 
 
 class ModelView(CatalogueView):
     @extend_schema(operation_id="v1_model", responses=ModelSerializer)
     def get(self, request: Request, model: str) -> Response:
         """Describes one model."""
-        found = next((each for each in listed_models() if each.id == model), None)
+        found = next((each for each in models_that_speak() if each.id == model), None)
         if found is None:
             raise ModelNotFound(model[:100])
         return Response(_shown(found, _created()))
@@ -65,7 +65,7 @@ class AudioModelsView(CatalogueView):
     @extend_schema(operation_id="v1_audio_models", responses=AudioModelsSerializer)
     def get(self, request: Request) -> Response:
         """Lists the models by their ids alone."""
-        return Response({"models": [{"id": model.id} for model in listed_models()]})
+        return Response({"models": [{"id": model.id} for model in models_that_speak()]})
 
 
 class VoicesView(CatalogueView):
@@ -75,7 +75,7 @@ class VoicesView(CatalogueView):
         return Response({"voices": [{"id": voice, "name": voice} for voice in conf().voices]})
 
 
-def listed_models() -> list[ListedModel]:
+def models_that_speak() -> list[ListedModel]:
     """Our own model, those that play a voice, and those that the provider's list has. Raises Error."""
     playing = [rendition.model for rendition in live_renditions().values()]
     names = dict.fromkeys((conf().model_by_settings, *playing, *offered_speech_models()))

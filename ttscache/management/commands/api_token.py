@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from ttscache.models import ApiToken, Scope
+from ttscache.models import ApiToken, TokenScope
 from ttscache.models.tokens import scopes_of
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scope",
             action="append",
-            choices=Scope.values,
+            choices=TokenScope.values,
             help="what the token may be used for; give it again for more than one",
         )
         parser.add_argument("--expires-days", type=_whole, metavar="N", help="valid for so many days")
@@ -49,7 +49,8 @@ class Command(BaseCommand):
             )
         if not name.strip() or len(name) > 100:
             raise CommandError("A token's name has 1 to 100 characters.")
-        rights = scopes_of([*(scope or [Scope.SPEECH, Scope.STATS]), *([Scope.ADMIN] if admin else [])])
+        usual = [TokenScope.SPEECH, TokenScope.STATS]
+        rights = scopes_of([*(scope or usual), *([TokenScope.ADMIN] if admin else [])])
         token = ApiToken.issue(
             name,
             **rights,

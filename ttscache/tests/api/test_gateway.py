@@ -28,7 +28,7 @@ def speak(client: Client, **fields: Any) -> Any:
 
 
 def told(response: Any) -> dict[str, Any]:
-    error = response.json()["error"]
+    error: dict[str, Any] = response.json()["error"]
     assert error.keys() == {"message", "type", "param", "code"}
     assert isinstance(error["message"], str)
     assert response["Cache-Control"] == "no-store"
