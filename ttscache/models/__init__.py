@@ -25,7 +25,7 @@ from ttscache.models.pins import Pin
 from ttscache.models.refused_takes import RefusedTake
 from ttscache.models.renditions import ForgottenInstallation, InstallationSettings, Rendition
 from ttscache.models.retirement import ModelNotice
-from ttscache.models.tokens import ApiToken
+from ttscache.models.tokens import ApiToken, ApiTokenDay, TokenScope
 from ttscache.models.usage import (
     BudgetDay,
     DailyRequests,
@@ -42,6 +42,7 @@ __all__ = [
     "MOST_PARAMETERS",
     "Alert",
     "ApiToken",
+    "ApiTokenDay",
     "BudgetDay",
     "Clip",
     "ClipFile",
@@ -68,6 +69,7 @@ __all__ = [
     "Rendition",
     "Replaced",
     "Spending",
+    "TokenScope",
     "Usage",
     "WarmItem",
     "WarmRun",
