@@ -65,7 +65,7 @@ def is_authored(content_hash: str, content_type: str) -> bool:
 def keep_take(job: GenerationJob, error: SpeechError) -> None:
     """Keep the refused recording of an authored text, in place of an earlier one.
 
-    Takes the bytes out of the error. Never raises because the database fails: the listener's request goes on.
+    Takes the bytes out of the error. Never raises: the listener's request goes on with its own error.
     """
     if not isinstance(error, ProviderFailed) or error.refused is None:
         return
@@ -96,8 +96,9 @@ def keep_take(job: GenerationJob, error: SpeechError) -> None:
                 },
             )
         _drop_oldest()
-    except Error:
-        logger.warning("A refused recording of clip %s was not kept: the database fails.", job.content_hash)
+    except Exception as failure:  # a full disk, no memory: log the type only, as a message may quote the text
+        kind = type(failure).__name__
+        logger.warning("A refused recording of clip %s was not kept (%s).", job.content_hash, kind)
 
 
 def forget_take(content_hash: str) -> None:
