@@ -72,7 +72,7 @@ class ColleagueForm(forms.ModelForm):  # type: ignore[type-arg]
         assert isinstance(role, forms.ChoiceField)
         role.choices = [(name, f"{name}: {does}") for name, does in _roles_of(self.giver)]
         if self.instance.pk:
-            self.initial |= {"name": self.instance.get_full_name(), "role": role_of(self.instance)}
+            self.initial.update(name=self.instance.get_full_name(), role=role_of(self.instance))
             if self.initial["role"] not in dict(role.choices):  # rights of their own: they stay as they are
                 role.required = False
                 role.help_text = "Leave it empty to keep this person's own rights."
@@ -141,10 +141,11 @@ def mail_link(user: User, link: str) -> bool:
     context = {"name": user.get_full_name(), "link": link, "days": link_days(), "username": user.username}
     body = loader.render_to_string("registration/welcome_mail.txt", context)
     try:
-        return bool(user.email_user("Your access to Life Review", body) is None)
+        user.email_user("Your access to Life Review", body)
     except (SMTPException, OSError) as error:
         logger.warning("A new colleague could not be mailed (%s).", type(error).__name__)
         return False
+    return True
 
 
 # --- a forgotten password ---------------------------------------------------------------------------------
@@ -191,8 +192,6 @@ class NewPasswordForm(auth_forms.SetPasswordForm):  # type: ignore[type-arg]
 
 
 class _TitledView:
-    extra_context: dict[str, Any]
-
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
         return context | {"site_title": "Life Review", "is_mail_set_up": settings.IS_MAIL_SET_UP}

@@ -26,7 +26,6 @@ def mail_settings(env: Environment) -> dict[str, Any]:
     url = urlsplit(env.url("EMAIL_URL", "smtp://localhost", schemes=list(PORTS)))
     sender = env.matching("EMAIL_FROM", _ADDRESS["pattern"], "an address, such as lifereview@example.org")
     return {
-        "IS_MAIL_SET_UP": bool(env.text("EMAIL_URL")),  # else people are told to ask an administrator
         "EMAIL_HOST": url.hostname or "localhost",
         "EMAIL_PORT": url.port or PORTS[url.scheme],
         "EMAIL_HOST_USER": unquote(url.username or ""),
