@@ -48,9 +48,12 @@ def second_factor_middleware(get_response: Handler) -> Handler:
             request.user = SimpleLazyObject(  # type: ignore[assignment]
                 lambda: signed_in if has_shown_code(request, signed_in) else AnonymousUser()
             )
-        elif request.path not in (reverse("second_factor"), reverse("admin:logout")):
-            if signed_in.is_authenticated and not has_shown_code(request, signed_in):
-                return redirect(f"{reverse('second_factor')}?next={request.path}")
+        elif (
+            request.path not in (reverse("second_factor"), reverse("admin:logout"))
+            and signed_in.is_authenticated
+            and not has_shown_code(request, signed_in)
+        ):
+            return redirect(f"{reverse('second_factor')}?next={request.path}")
         return get_response(request)
 
     return answer

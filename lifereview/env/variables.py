@@ -87,7 +87,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable(
             "STAFF_TWO_FACTOR",
             "Staff also type a code from an app on their phone when they sign in. Each sets it up at the "
-            "next sign-in. `python manage.py forget_second_factor NAME` helps somebody who has lost the phone.",
+            "next sign-in. `python manage.py forget_second_factor NAME` helps who has lost the phone.",
         ),
         Variable(
             "CSRF_TRUSTED_ORIGINS",
