@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.forms import ModelForm
 
 from narratives.admin.conflicts import ConflictAwareForm
+from narratives.admin.themes import offer_themes
 from narratives.models import Journey
 from narratives.publishing import narrative_clips
 from ttscache.staff.wording import in_words
@@ -33,6 +34,7 @@ class NarrativeForm(ConflictAwareForm):
         super().__init__(*args, **options)
         journey = self.instance.journey if self.instance.journey_id is not None else None
         write_in_language_of(journey, self, "title", "text")
+        offer_themes(self, [("", "No theme")])
         if self.may_publish or self.instance.pk is None or not self.instance.journey.is_live:
             return
         fixed = OF_THE_ORDER if self.instance.live_id is None else (*OF_THE_ORDER, *AT_ONCE)

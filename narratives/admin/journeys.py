@@ -60,6 +60,9 @@ class JourneyAdmin(PublishingAdmin):
         estimate = self.admin_site.admin_view(estimates.estimate_view)
         return [
             self.route("<int:object_id>/go-live/", going_live.go_live_view, "go_live"),
+            self.route(
+                "<int:object_id>/preview/api/narratives", preview.preview_playlist_view, "preview_playlist"
+            ),
             self.route("<int:object_id>/waiting/<slug:operation>/", publications.waiting_view, "waiting"),
             self.route(
                 "<int:object_id>/versions/<int:number>/restore/", versions.restore_version_view, "restore"

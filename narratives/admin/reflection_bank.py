@@ -18,9 +18,9 @@ from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
 from narratives import publishing
-from narratives.admin.conflicts import ConflictAwareForm
 from narratives.admin.permissions import has_publish_right
 from narratives.admin.publishing import shares_of
+from narratives.admin.themes import BankReflectionForm
 from narratives.models import BankReflection
 from narratives.staff.clip_status import ClipStatus, clips_and_badges, takes_of_failed
 from ttscache import warming
@@ -63,7 +63,7 @@ class BankList(ChangeList):  # type: ignore[misc]
 
 @admin.register(BankReflection)
 class BankReflectionAdmin(StaffAdmin):
-    form = ConflictAwareForm
+    form = BankReflectionForm
     change_form_before_template = "admin/narratives/seen_fields.html"
     list_display = ("text", "theme", "occasion", "after_heavy", "is_cheerful", "is_active", "sound")
     list_filter = ("is_active", "occasion", "after_heavy", "is_cheerful", "theme")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from django.db.models import Prefetch
 
-from narratives.models import Journey, Narrative
+from narratives.models import Journey, Narrative, Revision, share_lexicon
 from ttscache.audio import FORMATS, cues
 from ttscache.conf import conf
 from ttscache.delivery.clip_urls import audio_path, published_address
@@ -77,30 +78,51 @@ def _cues(text: str, duration_ms: int) -> tuple[dict[str, int], ...]:
 
 def playlist(journey: Journey, voice: str) -> dict[str, Any]:
     """Everything of a journey that `live_journey` gave, in this voice, as the public contract has it."""
-    narratives = published_narratives(journey)
     # The words were read first: a rendition takes over once it says all words that are live at that moment.
     with fixed_renditions():
-        speeches = {narrative: narrative.live.speech(voice) for narrative in narratives if narrative.live}
+        listed = [
+            (narrative, narrative.live, narrative.live.speech(voice))
+            for narrative in published_narratives(journey)
+            if narrative.live
+        ]
+    return _told(journey, voice, listed, described_audio)
+
+
+def draft_playlist(journey: Journey, drafts: Iterable[Narrative], voice: str) -> dict[str, Any]:
+    """The drafts of a journey in the same form. A clip that does not exist has no address: none is made."""
+    with fixed_renditions():
+        listed = [(draft, draft, draft.draft_speech(voice)) for draft in share_lexicon(drafts)]
+    return _told(journey, voice, listed, _existing_audio)
+
+
+def _existing_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
+    audio = described_audio(speech, clip)
+    return audio if audio["ready"] else audio | {"url": None}
+
+
+def _told(
+    journey: Journey,
+    voice: str,
+    listed: Sequence[tuple[Narrative, Narrative | Revision, SpeechRequest]],
+    described: Callable[[SpeechRequest, Clip | None], dict[str, Any]],
+) -> dict[str, Any]:
     clips = Clip.objects.defer("waveform").in_bulk(
-        [speech.content_hash for speech in speeches.values()], field_name="content_hash"
+        [speech.content_hash for _, _, speech in listed], field_name="content_hash"
     )
-    voices = list(conf().listener_voices)
     told: dict[str, Any] = {
         "voice": voice,
-        "voices": voices,
+        "voices": list(conf().listener_voices),
         "journey": journey.slug,
         "language": journey.language,
         "dir": journey.direction,
         "narratives": [],
         "system": {},
     }
-    for narrative, speech in speeches.items():
-        assert narrative.live is not None
-        audio = with_cues(described_audio(speech, clips.get(speech.content_hash)), narrative.live.text)
+    for narrative, words, speech in listed:
+        audio = with_cues(described(speech, clips.get(speech.content_hash)), words.text)
         if narrative.kind == Narrative.Kind.SYSTEM:
-            told["system"][narrative.slug] = {"text": narrative.live.text, "audio": audio}
+            told["system"][narrative.slug] = {"text": words.text, "audio": audio}
         else:
             place = {"id": narrative.pk, "kind": narrative.kind, "position": narrative.position}
-            words = {"title": narrative.live.title, "text": narrative.live.text}
-            told["narratives"].append({**place, **words, "audio": audio})
+            told["narratives"].append({**place, "title": words.title, "text": words.text, "audio": audio})
     return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -72,6 +73,23 @@ def program_that_replies() -> str:
     return "OpenAI" if is_openai(address) else urlsplit(address).hostname or address
 
 
+def listener_context(journey: Journey, journeys: Iterable[Journey], listed: dict[str, Any]) -> dict[str, Any]:
+    """Everything that the page shows of a journey. `listed`: its playlist in the default voice."""
+    questions = [one for one in listed["narratives"] if one["kind"] == Narrative.Kind.QUESTION]
+    return {
+        "help_lines": help_lines(),
+        "journey": journey,
+        "journeys": journeys,
+        "program_that_replies": program_that_replies(),
+        "playlist": listed,
+        "screens": screens(listed["narratives"]),
+        "system": {slug: paragraphs(told["text"]) for slug, told in listed["system"].items()},
+        "counted_questions": counted_questions(len(questions)),
+        "sample": next(iter(questions), None),
+        "voices": [(voice, VOICE_NAMES.get(voice, voice.capitalize())) for voice in conf().listener_voices],
+    }
+
+
 class ListenerPage(TemplateView):
     """All words of a live journey and their sound in the default voice; scripts make screens of them."""
 
@@ -92,17 +110,4 @@ class ListenerPage(TemplateView):
                 raise Http404 from error
             return context
         listed = playlist(journey, conf().default_voice)
-        questions = [one for one in listed["narratives"] if one["kind"] == Narrative.Kind.QUESTION]
-        return context | {
-            "journey": journey,
-            "journeys": Journey.objects.live(),
-            "program_that_replies": program_that_replies(),
-            "playlist": listed,
-            "screens": screens(listed["narratives"]),
-            "system": {slug: paragraphs(told["text"]) for slug, told in listed["system"].items()},
-            "counted_questions": counted_questions(len(questions)),
-            "sample": next(iter(questions), None),
-            "voices": [
-                (voice, VOICE_NAMES.get(voice, voice.capitalize())) for voice in conf().listener_voices
-            ],
-        }
+        return context | listener_context(journey, Journey.objects.live(), listed)

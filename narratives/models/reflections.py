@@ -40,8 +40,11 @@ class BankReflection(models.Model):
         ALWAYS = "always", "Whatever the question"
 
     text = models.TextField(help_text="Two plain sentences, at most 200 characters.")
-    theme = models.SlugField(
-        default="general", help_text="The theme of the questions it suits. Use “general” for all questions."
+    theme = models.CharField(  # as long as that of a text
+        max_length=100,
+        default="general",
+        db_index=True,
+        help_text="The theme of the questions it suits. Use “general” for all questions.",
     )
     occasion = models.CharField(max_length=10, choices=Occasion, default=Occasion.ANY)
     after_heavy = models.CharField(

@@ -138,7 +138,8 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Clip]:
         # Only the page of one clip draws its waveform, so a list does not load hundreds of them.
-        return super().get_queryset(request).not_private().defer("waveform")  # type: ignore[no-any-return]
+        listed = super().get_queryset(request).not_private().with_last_request()
+        return listed.defer("waveform")  # type: ignore[no-any-return]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ClipList]:
         return ClipList
@@ -160,7 +161,7 @@ class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
     lasts = column("Length", "duration_ms", length)
     size = column("Size", "audio_file_size", lambda size: filesizeformat(size) if size else "")
     made = column("Made", "stored_at", moment)
-    asked_for = column("Last asked for", "last_accessed_at", moment)
+    asked_for = column("Last asked for", "last_requested_at", moment)
 
     @admin.display(description="Make again")
     def made_again(self, clip: Clip) -> str:

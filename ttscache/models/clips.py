@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import ClassVar, Self
 
 from django.db import models, transaction
-from django.db.models import Exists, Min, OuterRef, Q
+from django.db.models import Case, Exists, F, Min, OuterRef, Q, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -55,6 +55,9 @@ def has_audio(path: str = "") -> Q:
 IS_PRIVATE = Q(content_type=ContentType.RESPONSE) | Q(content_type=ContentType.ANALYSIS, is_shareable=False)
 
 
+_IS_ASKED_FOR = Exists(DailyRequests.objects.filter(content_hash=OuterRef("content_hash")))
+
+
 class ClipQuerySet(models.QuerySet["Clip"]):
     def with_audio(self) -> Self:
         """Clips that play without a provider call."""
@@ -74,8 +77,15 @@ class ClipQuerySet(models.QuerySet["Clip"]):
 
     def never_played(self) -> Self:
         """Clips that were made ahead and never requested."""
-        is_asked_for = Exists(DailyRequests.objects.filter(content_hash=OuterRef("content_hash")))
-        return self.with_audio().filter(~is_asked_for, made_ahead=True)
+        return self.with_audio().filter(~_IS_ASKED_FOR, made_ahead=True)
+
+    def with_last_request(self) -> Self:
+        """Add `last_requested_at`: None for a clip that was made ahead and never requested.
+
+        `last_accessed_at` is the age by which a prune goes, and begins with the record itself.
+        """
+        asked = Case(When(Q(made_ahead=True) & ~_IS_ASKED_FOR, then=None), default=F("last_accessed_at"))
+        return self.annotate(last_requested_at=asked)
 
     def unexamined(self) -> Self:
         """Clips of the earlier system whose bytes have not been checked yet."""

@@ -7,6 +7,9 @@ const TIME_TO_SOUND = "api/time-to-sound";
 const LONGEST_MS = 60000; // that is taken there
 const JSON_HEADERS = { "Content-Type": "application/json" };
 
+/** Staff look at their drafts: nothing is made, and nothing is sent of what somebody writes. */
+const IS_PREVIEW = document.querySelector("[data-preview]") !== null;
+
 /** The journey in the voice that this page came with. */
 export const playlistOfPage = () => JSON.parse(document.getElementById("playlist").textContent);
 
@@ -17,12 +20,14 @@ export function fetchPlaylist(voice, journey) {
 
 /** Has a voice made ready. Nobody waits for it: what is not ready is made when it is asked for. */
 export function prepareVoice(voice, journey) {
+  if (IS_PREVIEW) return;
   const body = JSON.stringify({ voice, journey });
   fetch("api/pre-cache-narratives", { method: "POST", headers: JSON_HEADERS, body }).catch(() => {});
 }
 
 /** The one thing that is sent of what somebody says: an answer, once, for a reply to it. Nothing tries again. */
 export function askForReply(question, signal) {
+  if (IS_PREVIEW) return Promise.reject(new Error("a preview sends no answer"));
   const request = { method: "POST", headers: JSON_HEADERS, body: JSON.stringify(question), cache: "no-store" };
   return fetchInTime("api/reflections", request, (response) => response.json(), signal);
 }
@@ -32,6 +37,7 @@ export function askForReply(question, signal) {
  * and nothing of who listens, or to what. Nobody waits for this either, and what gets lost is lost.
  */
 export function tellTimeToSound({ voice, kind }, milliseconds) {
+  if (IS_PREVIEW) return;
   const whole = Math.min(Math.round(milliseconds), LONGEST_MS);
   const report = JSON.stringify({ voice, content_type: kind, milliseconds: whole });
   const body = new Blob([report], { type: "application/json" });
@@ -58,6 +64,7 @@ export async function readClip(clip, sink, waits = TRY_AGAIN_MS) {
 
 async function readOnce(clip, sink) {
   const audio = await clip.find();
+  if (!audio.url) throw refused(404); // a draft's clip that is not made
   if (audio.url.startsWith("data:")) return sink.add(bytesIn(audio.url));
   const { origin, pathname } = new URL(audio.url, location.href);
   if (origin === location.origin) return readFrom(audio.url, clip, sink);

@@ -40,10 +40,10 @@ export function createVoices(ours) {
     return playlists.get(voice);
   }
 
-  /** The clip of a narrative ("12") or of a system text ("system-break"); null where the journey has none. */
+  /** The clip of a narrative ("12") or of a system text ("system-break"); null where there is none. */
   function clip(voice, name) {
     const own = inPlaylist(ours, name);
-    if (!own) return null;
+    if (!own || (voice === ours.voice && !own.audio.url)) return null;
     const found = {
       key: `${voice} ${name}`,
       voice, // that was asked for

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
 from narratives.models import Journey, Narrative
-from ttscache.models import WarmRun
+from ttscache.models import Clip, WarmRun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -37,7 +38,9 @@ class TestDirection:
         Journey.objects.update(language=language)
         page = preview(admin_client, heard_journey)
         mark = self.marks(language, direction)[0]
-        assert page.count(f'<div class="preview-words" {mark}>') == page.count(f"<span {mark}>") == 3
+        for narrative in heard_journey.narratives.all():
+            assert f'<h2 id="title-{narrative.pk}" data-heading tabindex="-1" {mark}>' in page
+        assert page.count(f'<div class="words" {mark}>') >= 3
 
     def test_the_editor_writes_each_row_in_the_direction_of_the_journey(
         self, admin_client, heard_journey, language, direction
@@ -69,27 +72,54 @@ class TestPreview:
     def test_the_preview_has_the_drafts_in_their_order(self, admin_client, heard_journey):
         Narrative.objects.filter(slug="question").update(text="Anything else?")
         page = preview(admin_client, heard_journey)
-        places = [page.index(words) for words in ("Welcome.", "Anything else?", "Thank you.")]
-        assert places == sorted(places)
+        words = re.findall(r"<article .*?data-sentence[^>]*>([^<]*)<", page, re.DOTALL)
+        assert words == ["Welcome.", "Anything else?", "Thank you."]
         assert "Question 1 of 1" in page
 
-    def test_the_preview_shows_each_text_with_both_voices_and_their_badges(self, admin_client, heard_journey):
+    def test_the_preview_is_the_page_of_listeners_with_a_banner(self, admin_client, heard_journey):
+        ours = re.sub(r" {2}<aside.*?</aside>", "", preview(admin_client, heard_journey), flags=re.DOTALL)
+        theirs = Client().get("/").content.decode()
+        screens = [re.findall(r"data-screen=[^>]*>", page) for page in (ours, theirs)]
+        assert screens[0] == screens[1]
+        assert "narratives/journey.js" in ours
+        assert "Previewing costs nothing." in preview(admin_client, heard_journey)
+        assert "Previewing costs nothing." not in theirs
+
+    def test_the_preview_plays_only_clips_that_exist(self, admin_client, heard_journey):
         Narrative.objects.filter(slug="question").update(text="Anything else?")
-        page = preview(admin_client, heard_journey)
-        players = re.findall(r'"Play in the voice (\w+), 0:07: Question"', page)
-        assert players == ["nova", "onyx"]
-        assert "Out of date" in page
+        answer = admin_client.get(reverse("admin:narratives_journey_preview", args=[heard_journey.pk]))
+        addresses = [each["audio"]["url"] for each in answer.context["playlist"]["narratives"]]
+        assert [address is None for address in addresses] == [False, True, False]
+        assert answer.content.decode().count("No audio yet: nova, onyx") == 1
+        assert "4 of 6 clips are ready" in answer.content.decode()
 
-    def test_the_preview_leaves_system_clips_out_of_the_whole_journey(self, admin_client, heard_journey):
-        Narrative.objects.filter(slug="outro").update(kind="system")
-        whole, helping = preview(admin_client, heard_journey).split("Short clips that help along the way")
-        assert "Thank you." in helping
-        assert "Thank you." not in whole
+    def test_the_preview_has_the_drafts_in_another_voice_for_its_scripts(self, admin_client, heard_journey):
+        Narrative.objects.filter(slug="question").update(text="Anything else?")
+        page = reverse("admin:narratives_journey_preview", args=[heard_journey.pk])
+        told = admin_client.get(f"{page}api/narratives?voice=onyx&journey=ours").json()
+        assert (told["voice"], told["narratives"][1]["text"]) == ("onyx", "Anything else?")
+        assert admin_client.get(f"{page}api/narratives?voice=nobody").status_code == 400
 
-    def test_the_preview_makes_nothing_and_has_no_fields(self, admin_client, heard_journey):
-        page = preview(admin_client, heard_journey)
-        assert "<textarea" not in page
+    def test_the_preview_puts_system_clips_where_listeners_hear_them(self, admin_client, heard_journey):
+        Narrative.objects.filter(slug="outro").update(kind="system", slug="break")
+        answer = admin_client.get(reverse("admin:narratives_journey_preview", args=[heard_journey.pk]))
+        assert answer.context["playlist"]["system"]["break"]["text"] == "Thank you."
+        assert len(answer.context["screens"]) == 2
+
+    def test_the_preview_makes_nothing_and_is_kept_nowhere(self, admin_client, journey):
+        before = Clip.objects.count()
+        page = reverse("admin:narratives_journey_preview", args=[journey.pk])
+        for address in (page, f"{page}api/narratives?voice=onyx"):
+            assert "no-store" in admin_client.get(address)["Cache-Control"]
         assert not WarmRun.objects.exists()
+        assert Clip.objects.count() == before
+
+    def test_only_staff_who_may_see_journeys_get_the_preview(self, client, journey):
+        page = reverse("admin:narratives_journey_preview", args=[journey.pk])
+        client.force_login(User.objects.create(username="nobody", is_staff=True))
+        assert client.get(f"{page}api/narratives").status_code == 403
+        assert "Welcome." not in client.get(page, follow=True).content.decode()
+        assert Client().get(page).status_code == 302
 
     def test_the_editor_links_to_the_preview(self, admin_client, heard_journey):
         address = reverse("admin:narratives_journey_preview", args=[heard_journey.pk])

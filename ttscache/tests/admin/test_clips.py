@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.admin import site
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from harness.staff_pages import clip_of, made, text_of
+from ttscache.admin.clips import ClipAdmin
 from ttscache.models import (
     Clip,
     ClipFile,
@@ -14,6 +16,7 @@ from ttscache.models import (
     DailyRequests,
     Pin,
 )
+from ttscache.staff.wording import moment
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -66,6 +69,18 @@ class TestClips:
         DailyRequests.objects.create(content_hash=clip.content_hash, day=timezone.now().date(), requests=1)
         page = text_of(admin_client.get(f"{CLIPS}?unheard=yes"))
         assert [word for word in ("childhood", "later") if f">About {word}<" in page] == ["childhood"]
+
+    def test_last_asked_for_is_empty_for_a_clip_made_ahead_that_nobody_asked_for(self, admin_client):
+        heard, unheard = made(clip_of("About childhood")), made(clip_of("About later"))
+        Clip.objects.update(made_ahead=True)
+        DailyRequests.objects.create(content_hash=heard.content_hash, day=timezone.now().date(), requests=1)
+        rows = admin_client.get(f"{CLIPS}?o=7").context["cl"].result_list
+        assert {row.pk: ClipAdmin(Clip, site).asked_for(row) for row in rows} == {
+            heard.pk: moment(heard.last_accessed_at),
+            unheard.pk: "",
+        }
+        address = reverse("admin:ttscache_clip_change", args=[unheard.pk])
+        assert admin_client.get(address).context["original"].last_requested_at is None
 
     def test_the_list_of_clips_loads_neither_audio_nor_waveforms(self, admin_client):
         clip = made(clip_of("What place comes to mind?"))
