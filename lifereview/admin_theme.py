@@ -114,6 +114,7 @@ UNFOLD = {
         lambda request: static("narratives/admin.css"),
     ],
     "SCRIPTS": [
+        lambda request: static("ttscache/reachable.js"),
         lambda request: static("ttscache/staff.js"),
         lambda request: static("narratives/admin.js"),
     ],

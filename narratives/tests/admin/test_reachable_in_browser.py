@@ -1,0 +1,103 @@
+"""Staff pages by keyboard, with a screen reader, and on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from harness.admin_pages import admin_address
+from harness.axe import serious
+from harness.optional import skipped_when_unavailable
+from narratives.models import Journey, Narrative
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
+
+PHONE = {"width": 390, "height": 844}
+TEXTS = reverse("admin:narratives_narrative_changelist")
+MOST_STOPS = 60
+SPOKEN_ICONS = """() => [...document.querySelectorAll(".material-symbols-outlined")]
+  .filter((icon) => !icon.closest("[aria-hidden=true]") && !icon.closest("[aria-label]"))
+  .map((icon) => icon.textContent.trim())"""
+OUT_OF_REACH = """() => [...document.querySelectorAll("[x-on\\\\:click], [onclick]")]
+  .filter((control) => control.checkVisibility() && control.tabIndex < 0)
+  .filter((control) => !control.querySelector("a[href], button, input, [tabindex]"))
+  .map((control) => control.outerHTML.slice(0, 120))"""
+NAMELESS = """() => [...document.querySelectorAll("a[href], button, [role=button]")]
+  .filter((control) => control.checkVisibility() && !control.textContent.trim())
+  .filter((control) => !control.ariaLabel && !control.title)
+  .map((control) => control.outerHTML.slice(0, 120))"""
+
+
+def problems(page: Page) -> dict[str, list[str]]:
+    """Icons that are read aloud, controls that no key reaches or without a name, and the findings of axe."""
+    page.wait_for_function("window.Alpine !== undefined")
+    looks = {"spoken": SPOKEN_ICONS, "out of reach": OUT_OF_REACH, "nameless": NAMELESS}
+    found = {name: page.evaluate(look) for name, look in looks.items()}
+    with skipped_when_unavailable():
+        found["axe"] = serious(page)
+    return {name: each for name, each in found.items() if each}
+
+
+@pytest.fixture
+def question(heard_journey: Journey) -> Narrative:
+    question: Narrative = heard_journey.narratives.get(kind="question")
+    return question
+
+
+def test_every_control_of_a_text_can_be_reached_on_a_phone_and_no_icon_is_read_aloud(
+    open_page: Callable[..., Page], question: Narrative
+) -> None:
+    page = open_page(admin_address(question), viewport=PHONE)
+    expect(page.get_by_role("button", name="Save draft", exact=True)).to_be_visible()
+    assert problems(page) == {}
+
+
+def test_every_control_of_a_list_can_be_reached_on_a_phone_and_no_icon_is_read_aloud(
+    open_page: Callable[..., Page], question: Narrative
+) -> None:
+    page = open_page(TEXTS, viewport=PHONE)
+    assert problems(page) == {}
+    page.get_by_role("button", name="Filters", exact=True).click()
+    expect(page.locator("#changelist-filter")).to_be_visible()
+    assert problems(page) == {}
+
+
+def test_the_filters_of_a_list_work_by_keyboard_alone(
+    open_page: Callable[..., Page], question: Narrative
+) -> None:
+    page = open_page(TEXTS, viewport=PHONE)
+    opener = page.get_by_role("button", name="Filters", exact=True)
+    page.wait_for_function("window.Alpine !== undefined")
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        if opener.evaluate("element => element === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator("#changelist-filter a").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#changelist-filter")).to_be_hidden()
+    expect(opener).to_be_focused()
+    page.keyboard.press("Space")
+    page.get_by_role("link", name="Not published").press("Enter")
+    expect(page).to_have_url(f"{page.url.split('?')[0]}?state=unpublished")
+
+
+def test_save_stays_in_reach_on_a_phone_and_delete_comes_last(
+    open_page: Callable[..., Page], question: Narrative
+) -> None:
+    page = open_page(admin_address(question), viewport=PHONE)
+    save = page.get_by_role("button", name="Save draft", exact=True)
+    delete = page.locator("#submit-row").get_by_role("link", name="Delete narrative")
+    page.wait_for_function("window.Alpine !== undefined")
+    expect(save).to_be_in_viewport(ratio=1)
+    expect(delete).not_to_be_in_viewport()
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    expect(save).to_be_in_viewport(ratio=1)
+    expect(delete).to_be_in_viewport()
+    others = page.locator("#submit-row").locator("button, a")
+    tops = others.evaluate_all("all => all.map((each) => each.getBoundingClientRect().top)")
+    last = others.evaluate_all("all => all.map((each) => each.textContent.trim())")[tops.index(max(tops))]
+    assert last.startswith("Delete")
