@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -12,13 +13,14 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from narratives import publishing
 from narratives.admin.conflicts import ConflictAwareForm
+from narratives.admin.hearing_words import hear_word_view
 from narratives.admin.permissions import has_publish_right
 from narratives.editing.drafts import draft_clips, make_drafts
 from narratives.editing.lexicon_changes import (
@@ -67,6 +69,15 @@ class PronunciationAdmin(StaffAdmin):
     fields = (("word", "say_as"), ("voice", "note"))
     actions_detail = ("make_examples",)
     list_before_template = "admin/narratives/lexicon_note.html"
+
+    def get_urls(self) -> list[Any]:
+        hear = self.admin_site.admin_view(partial(hear_word_view, self))
+        return [path("hear/", hear, name="narratives_pronunciation_hear"), *super().get_urls()]
+
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        # A new tab, so that the unsaved entry stays as it is.
+        hear = {"formaction": reverse("admin:narratives_pronunciation_hear"), "formtarget": "_blank"}
+        return {"hear": hear} if self.has_make_permission(request) else {}
 
     @admin.display(description="Voice", ordering="voice")
     def in_voice(self, entry: Pronunciation) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from narratives import publishing
 from narratives.models import BankReflection, Narrative, Pronunciation
 from narratives.publishing import kind_of_clip
@@ -119,6 +121,17 @@ def said_with(entry: Pronunciation) -> list[Narrative]:
         for narrative in Narrative.objects.select_related("live", "pending", "journey")
         if alone.spoken(narrative.text, entry.voice) != narrative.text
     ]
+
+
+def clip_of_word(say_as: str, voice: str) -> ClipSpec:
+    """The clip of this spelling alone, to hear before it is saved. The lexicon does not change it again."""
+    return ClipSpec(request_for(say_as, voice), ContentType.NARRATIVE)
+
+
+def make_word(say_as: str, voice: str, *, requested_by: str) -> None:
+    # A scope of its own: joining an active run would not retry what failed there.
+    scope = f"a pronunciation, {timezone.now():%d %b %Y %H:%M:%S}"
+    warming.start_run(scope, [clip_of_word(say_as, voice)], requested_by=requested_by)
 
 
 def _texts() -> Iterator[Text]:
