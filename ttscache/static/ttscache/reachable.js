@@ -29,9 +29,9 @@
   }
 
   function name(control) {
-    if (control.hasAttribute("aria-label") || control.hasAttribute("aria-labelledby") || words(control)) return;
+    if (["aria-label", "aria-labelledby", "title"].some((given) => control.hasAttribute(given)) || words(control)) return;
     const icon = iconOf(control)?.textContent.trim();
-    const own = control.id === "changelist-filter-close" ? "Close the filters" : control.title || NAMES[icon];
+    const own = control.id === "changelist-filter-close" ? "Close the filters" : NAMES[icon];
     if (own) control.setAttribute("aria-label", own);
   }
 
