@@ -1,6 +1,7 @@
 """Makes up a year of figures to show the dashboard.
 
-Nothing marks them as made up, so use them only in the database of a throw-away site; see `harness.demo_site`.
+They are added only where DEMO_DATA is set and nobody has asked for a clip, so that they never mix with real
+ones; staff pages there say “(demo data)”. See `harness.demo_site`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from django.utils import timezone
 from ttscache.accounting.counters import DAILY_REQUESTS, PLAYBACK_STARTS, SPENDING, USAGE, Key
 from ttscache.accounting.ledger import MISSES
 from ttscache.accounting.rollup import HOURS_KEPT, start_of_day
-from ttscache.models import Clip, ContentType
+from ttscache.conf import conf
+from ttscache.models import Clip, ContentType, Usage
 from ttscache.renditions.current import request_for
 
 VOICES = ("nova", "onyx")
@@ -62,12 +64,20 @@ REFLECTIONS = (
 )
 
 
+class RealFigures(Exception):
+    """This site counts real requests, or may do so."""
+
+
 def seed(days: int, now: datetime | None = None) -> int:
     """Add `days` days of figures; returns the number of their requests.
 
     Two calls with the same `now` add equal figures. Recent figures are hourly and old ones daily, like real
-    ones.
+    ones. Raises RealFigures.
     """
+    if not conf().has_demo_data:
+        raise RealFigures("Demo data is added only to a site that has DEMO_DATA=1.")
+    if Usage.objects.exists():
+        raise RealFigures("Somebody has asked this site for clips, so it gets no demo data.")
     chance = random.Random(SEED)
     now = now or timezone.now()
     usage: Counts = defaultdict(lambda: [0, 0, 0, 0, 0])

@@ -2,7 +2,8 @@
 
     python -m harness.demo_site
 
-It has its own database, clips and staff user, and prints its address. Ctrl-C removes all of it.
+It has its own database, clips and staff user, says “(demo data)” beside its figures, and prints its address.
+Ctrl-C removes all of it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from harness.site import Site
 
 USER, PASSWORD = "ana", "quite-long-enough-1"
+DEMO = {"DEMO_DATA": "1"}
 SEED = "from harness.demo_figures import seed; seed({days})"
 
 
@@ -36,7 +38,7 @@ def main() -> None:
 @contextmanager
 def demo_site(days: int = 365, env: Mapping[str, str] | None = None) -> Iterator[Site]:
     """Run the whole product in a temporary folder, with the default content and `days` days of figures."""
-    staff = {"DJANGO_SUPERUSER_USERNAME": USER, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
+    staff = {"DJANGO_SUPERUSER_USERNAME": USER, "DJANGO_SUPERUSER_PASSWORD": PASSWORD, **DEMO}
     with (
         tempfile.TemporaryDirectory() as folder,
         Site(Path(folder) / "var", {**staff, **(env or {})}) as site,
@@ -46,7 +48,7 @@ def demo_site(days: int = 365, env: Mapping[str, str] | None = None) -> Iterator
 
 
 def seed_figures(site: Site, days: int = 365) -> None:
-    """Add made-up figures to the database of a throw-away site."""
+    """Add made-up figures to the database of a throw-away site that has DEMO in its environment."""
     site.manage("shell", "--verbosity", "0", "-c", SEED.format(days=days), check=True)
 
 

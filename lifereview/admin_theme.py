@@ -30,10 +30,12 @@ def _outside(title: str, icon: str, route: str) -> dict[str, Any]:
 
 
 def budget_badge(request: HttpRequest) -> list[str] | None:
-    """The badge beside the title of every staff page once the day's money is spent."""
+    """The badge beside the title of every staff page: demo data, or that the day's money is spent."""
     from ttscache.accounting.budget import budget_today  # settings import this file before apps are loaded
     from ttscache.conf import conf
 
+    if conf().has_demo_data:
+        return ["Demo data", "info"]
     if conf().daily_budget_usd is None or not request.user.is_authenticated:
         return None
     return ["Today's budget is spent", "warning"] if budget_today().is_spent else None

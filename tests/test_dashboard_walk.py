@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from harness.axe import serious
-from harness.demo_site import seed_figures
+from harness.demo_site import DEMO, seed_figures
 from harness.optional import skipped_when_unavailable
 from harness.site import WebServer
 from harness.site_data import query
@@ -45,7 +45,7 @@ def site(
 ) -> Iterator[WebServer]:
     var_dir = tmp_path_factory.mktemp("dashboard") / "var"
     with_static_files(var_dir)
-    site = WebServer(var_dir, {"WEB_WORKERS": "1"})
+    site = WebServer(var_dir, {"WEB_WORKERS": "1", **DEMO})
     site.manage("migrate", "--verbosity", "0", check=True)
     site.is_prepared = True
     site.manage("shell", "--verbosity", "0", "-c", PREPARE, check=True)

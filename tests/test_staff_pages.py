@@ -99,7 +99,12 @@ def page(browser: Browser, live_server: Any, admin_client: Any, look: str) -> It
 @pytest.fixture
 def ids(settings: Any) -> dict[str, Any]:
     """A journey with clips made, failed and missing, with drafts, and with a waiting version."""
-    settings.TTSCACHE = {**settings.TTSCACHE, "provider": "openai", "openai_api_key": "sk-test"}
+    settings.TTSCACHE = {
+        **settings.TTSCACHE,
+        "provider": "openai",
+        "openai_api_key": "sk-test",
+        "has_demo_data": True,
+    }
     now = timezone.now()
     load_shipped_content()
     journey = Journey.objects.get(is_default=True)

@@ -54,6 +54,7 @@ class Conf:
     daily_budget_usd: float | None = None  # hard cap on provider spending in a day (UTC)
     ask_above_usd: float = 1.0  # staff confirm a job that costs more
     allow_anonymous_text: bool = False
+    has_demo_data: bool = False  # the figures are made up, and staff pages say so
     waiting_threads: int = 48  # of one process; see docs/configuration.md, WEB_THREADS
     lease_seconds: float = 8.0  # a lease that is not renewed for so long may be taken over
     flush_seconds: float = 2.0

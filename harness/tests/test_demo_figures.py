@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from harness.demo_figures import REFLECTIONS, VOICES, seed
+from harness.demo_figures import REFLECTIONS, VOICES, RealFigures, seed
 from ttscache.models import DailyRequests, PlaybackStart, Spending, Usage
 from ttscache.reports.hit_rates import request_figures
 from ttscache.reports.scope import Scope
 from ttscache.reports.time_to_sound import time_to_sound
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _demo_data(settings: Any) -> None:
+    settings.TTSCACHE = {**settings.TTSCACHE, "has_demo_data": True}
 
 
 def rows() -> dict[str, list[Any]]:
@@ -57,6 +63,26 @@ def test_time_to_sound_has_a_year_of_figures_too():
 
 
 @pytest.mark.any_database
-def test_the_dashboard_lists_the_reflections_as_most_heard(admin_client):
+def test_the_dashboard_lists_the_reflections_as_most_heard_and_says_that_they_are_demo_data(admin_client):
     seed(30)
-    assert REFLECTIONS[0] in admin_client.get(reverse("admin:index")).content.decode()
+    page = admin_client.get(reverse("admin:index")).content.decode()
+    assert REFLECTIONS[0] in page
+    assert re.search(r"[\d,]+ plays \(demo data\)", page)
+    assert "Demo data" in page
+
+
+@pytest.mark.any_database
+def test_demo_figures_are_refused_where_somebody_has_asked_for_a_clip():
+    seed(2)
+    before = rows()
+    with pytest.raises(RealFigures, match="Somebody has asked"):
+        seed(2)
+    assert rows() == before
+
+
+@pytest.mark.any_database
+def test_demo_figures_are_refused_on_a_site_that_is_not_for_them(settings):
+    settings.TTSCACHE = {**settings.TTSCACHE, "has_demo_data": False}
+    with pytest.raises(RealFigures, match="DEMO_DATA=1"):
+        seed(2)
+    assert not any(rows().values())

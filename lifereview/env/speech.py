@@ -54,6 +54,7 @@ def ttscache_settings(env: Environment, folder: Path, web_threads: int) -> dict[
         "model_shutdown": _model_shutdown(env),
         "reflection_model": _reflection_model(env),
         "hit_rate_targets": _hit_rate_targets(env),
+        "has_demo_data": env.flag("DEMO_DATA", False),
         "allow_anonymous_text": env.flag("TTS_ALLOW_ANONYMOUS_TEXT", False),
         # The rest stays free for stored clips, even while all of these wait for a generation.
         "waiting_threads": web_threads * 3 // 4,

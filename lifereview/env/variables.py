@@ -67,6 +67,11 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             "The path below which a proxy serves this site. The proxy passes the path on.",
         ),
         Variable(
+            "DEMO_DATA",
+            "The figures of this site are made up, and its staff pages say so. `python -m harness.demo_site` "
+            "sets it for a site of its own; made-up figures are added nowhere else.",
+        ),
+        Variable(
             "DEBUG",
             "Django's debug mode. Never needed to run; it shows the details of errors to callers.",
         ),

@@ -76,6 +76,7 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
     may = {name: request.user.has_perm(right) for name, right in RIGHTS.items()}
     return context | {
         "title": "Sound dashboard",
+        "demo_mark": " (demo data)" if conf().has_demo_data else "",
         "report": found,
         "scope": scope,
         "may": may,
