@@ -1,6 +1,13 @@
+import gc
+
 from django.apps import AppConfig
 
 
 class LifeReviewConfig(AppConfig):
     name = "lifereview"
     verbose_name = "Life Review"
+
+    def ready(self) -> None:
+        """Collect garbage from now on, but never look again at what was loaded: it stays."""
+        gc.freeze()
+        gc.enable()

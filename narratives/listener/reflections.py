@@ -17,7 +17,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from narratives import safety
 from narratives.content.loading import DEFAULT_CONTENT
 from narratives.listener.api import AudioSerializer
 from narratives.listener.playlist import described_audio, with_cues
@@ -25,6 +24,7 @@ from narratives.listener.reflection_sound import no_sound, personal_sound, share
 from narratives.models import Journey, Narrative
 from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import GENERAL
+from narratives.reflections.care import care_needed
 from narratives.reflections.model import reflection_model
 from narratives.reflections.writing import Reflection, note_heard, reflect
 from ttscache.api.authentication import IsTrustedUnlessOpen
@@ -125,7 +125,7 @@ class ReflectionsView(PublicView):
         """Reflects on an answer. An urgent answer gets the words of the safety screen."""
         data = json_object(request)
         answer = _checked_answer(data)
-        level = safety.level(answer)  # before anything else can go wrong, or somebody be told to wait
+        level = care_needed(answer)  # before anything else can go wrong, or somebody be told to wait
         if level == "urgent":
             words = _system_words(SAFETY, data.get("narrative"), data.get("voice"))
             return _answered(Reflection("", "safety", level), *words)
@@ -157,7 +157,7 @@ class AnalyzeView(JsonView):
     def post(self, request: Request) -> Response:
         """Reflects on an answer to any question. The same gate and rules hold as for /api/reflections."""
         data = json_object(request)
-        level = safety.level(_checked_answer(data))  # first of all, as in /api/reflections
+        level = care_needed(_checked_answer(data))  # first of all, as in /api/reflections
         if level == "urgent":
             text = _urgent_words(data)[0]
             return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
@@ -178,7 +178,7 @@ class AnalyzeAndSpeakView(JsonView):
     def post(self, request: Request) -> Response:
         """Reflects on an answer to any question, and says where the sound is."""
         data = json_object(request)
-        level = safety.level(_checked_answer(data))  # first of all, as in /api/reflections
+        level = care_needed(_checked_answer(data))  # first of all, as in /api/reflections
         if level == "urgent":
             text, audio = _urgent_words(data)
         else:
