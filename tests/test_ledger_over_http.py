@@ -14,7 +14,7 @@ from harness.caller import Caller, clip_path, hash_of, long_phrase, phrase
 from harness.http import BrokenTransfer, at_once
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import query
+from harness.site_data import new_token, query
 from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
@@ -51,7 +51,7 @@ def server(make_site: MakeSite) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def caller(server: WebServer) -> Caller:
-    return Caller(server, server.api_token())
+    return Caller(server, new_token(server))
 
 
 def outcome_of(cache_status: str) -> str:

@@ -19,12 +19,13 @@ MakeVisit = Callable[..., Visit]
 @pytest.fixture(scope="module")
 def site(
     tmp_path_factory: pytest.TempPathFactory,
-    site_database: Callable[[], dict[str, str]],
     with_static_files: Callable[[Path], None],
+    with_tables: Callable[[Path], None],
 ) -> Iterator[Site]:
     """With the shipped journey, whose clips are made as they are asked for, and somebody to call."""
     var_dir = tmp_path_factory.mktemp("listener") / "var"
     with_static_files(var_dir)
+    with_tables(var_dir)
     helpers = {
         "HELP_LINE_NAME": "Samaritans",
         "HELP_LINE_NUMBER": "116 123",
@@ -32,10 +33,9 @@ def site(
         "LOCAL_CONTACT": "The nurse: press the red button.",
     }
     with OpenAIServer() as voice:
-        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": voice.base_url, **helpers, **site_database()}
+        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": voice.base_url, **helpers}
         site = WebServer(var_dir, env)
-        for command in ("migrate", "load_default_content"):
-            site.manage(command, check=True)
+        site.manage("load_default_content", check=True)
         site.is_prepared = True
         with site:
             yield site
