@@ -20,7 +20,7 @@ from tests.conftest import MakeSite
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 THREADS = 12
-ROUNDS_EACH = 25 if os.environ.get("TEST_LONG") == "1" else 8
+ROUNDS_EACH = 25 if os.environ.get("TEST_LONG") == "1" else 4
 PLAYS_A_ROUND = 6
 HITS = {"memory", "file", "database"}
 
