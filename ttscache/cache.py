@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable
 from ttscache.accounting.ledger import Ledger
 from ttscache.coordination.leases import Leases
 from ttscache.errors import SpeechError
+from ttscache.generation.deriving import derive
 from ttscache.generation.fallback import FallbackVoice
 from ttscache.generation.generator import ClipInTheMaking, Generator
 from ttscache.generation.job import GenerationJob
+from ttscache.generation.refused_takes import accept_take
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.models import Clip
+from ttscache.models import Clip, RefusedTake
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
 from ttscache.tiers.chain import Hit, TierChain
@@ -63,6 +65,13 @@ class SpeechCache:
         """Find a clip that every host can play."""
         return self.tiers.find_permanent(content_hash)
 
+    def derive(self, request: SpeechRequest, content_type: str, *, at_any_loss: bool = False) -> Hit | None:
+        """Convert a stored clip of these words into this format, and keep it; None if there is none.
+
+        `deriving.derive` says which formats become which.
+        """
+        return derive(self.tiers, request, content_type, at_any_loss=at_any_loss)
+
     def get_or_generate(
         self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None
     ) -> Hit | ClipInTheMaking:
@@ -81,6 +90,10 @@ class SpeechCache:
     def generate_privately(self, request: SpeechRequest) -> ClipInTheMaking:
         """Speak a person's own words: never kept in a tier, never shared, never keyed."""
         return self.generator.generate_privately(request)
+
+    def accept(self, take: RefusedTake) -> Entry:
+        """Make a refused recording the clip, in all tiers. Raises SpeechError, and Error."""
+        return accept_take(take, self.tiers, self.leases)
 
     def fall_back(
         self,

@@ -22,9 +22,10 @@ from ttscache.models.maintenance import (
     Replaced,
 )
 from ttscache.models.pins import Pin
+from ttscache.models.refused_takes import RefusedTake
 from ttscache.models.renditions import ForgottenInstallation, InstallationSettings, Rendition
 from ttscache.models.retirement import ModelNotice
-from ttscache.models.tokens import ApiToken
+from ttscache.models.tokens import ApiToken, ApiTokenDay, TokenScope
 from ttscache.models.usage import (
     BudgetDay,
     DailyRequests,
@@ -41,6 +42,7 @@ __all__ = [
     "MOST_PARAMETERS",
     "Alert",
     "ApiToken",
+    "ApiTokenDay",
     "BudgetDay",
     "Clip",
     "ClipFile",
@@ -63,9 +65,11 @@ __all__ = [
     "ProcessReport",
     "PruneBatch",
     "PruneRun",
+    "RefusedTake",
     "Rendition",
     "Replaced",
     "Spending",
+    "TokenScope",
     "Usage",
     "WarmItem",
     "WarmRun",
