@@ -47,8 +47,10 @@ def new_token(site: Site, name: str = "harness", *, admin: bool = False) -> str:
     """Put an API token into the site's database. The command for this takes a second and more to load."""
     token = secrets.token_urlsafe(32)
     digest = hashlib.sha256(token.encode()).hexdigest()
-    insert = "INSERT INTO ttscache_apitoken (name, digest, is_admin, created_at) "
-    execute(site, f"{insert} VALUES (%s, %s, %s, CURRENT_TIMESTAMP)", name, digest, admin)
+    columns = "name, digest, may_speak, may_read_figures, is_admin, created_at"
+    values = "%s, %s, %s, %s, %s, CURRENT_TIMESTAMP"
+    insert = f"INSERT INTO ttscache_apitoken ({columns}) VALUES ({values})"
+    execute(site, insert, name, digest, True, True, admin)
     return token
 
 
