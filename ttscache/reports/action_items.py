@@ -32,7 +32,7 @@ def action_items(
     space: Storage,
     retirements: Sequence[ModelOutlook],
 ) -> list[ActionItem]:
-    found = list(_of_sound(covered, waiting, budget, space))
+    found = list(_of_sound(covered, waiting, budget, space, retirements))
     found += _of_voices(retirements)
     found += _of_switches()
     # Alerts come last: they leave out what an earlier item already says.
@@ -67,7 +67,11 @@ def _of_voices(retirements: Sequence[ModelOutlook]) -> Iterable[ActionItem]:
 
 
 def _of_sound(
-    covered: PublishedCoverage, waiting: WorkQueue, budget: BudgetToday, space: Storage
+    covered: PublishedCoverage,
+    waiting: WorkQueue,
+    budget: BudgetToday,
+    space: Storage,
+    retirements: Sequence[ModelOutlook],
 ) -> Iterable[ActionItem]:
     kind = Alert.Kind
     spending, clips = "admin:ttscache_spending_changelist", "admin:ttscache_clip_changelist"
@@ -82,7 +86,7 @@ def _of_sound(
         says = _count(covered.missing, "published clip is", "published clips are") + " not made"
         address = f"{clips}?published=yes&made=no"
         yield ActionItem(says, address, "ttscache.view_clip", is_urgent=True, about=kind.COVERAGE)
-    if takes := missing_last_takes():
+    if takes := missing_last_takes(retirements):
         says = _count(takes.clips, "last take is", "last takes are") + " not made: the present voice "
         says += f"is switched off on {date_format(takes.from_day, 'j M Y')}"
         yield ActionItem(says, "admin:ttscache_last_takes", "ttscache.make_clip", is_urgent=True)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ttscache.accounting.budget import BudgetToday, budget_today
-from ttscache.adaptive_cache import CachedResult
+from ttscache.adaptive_cache import CachedResult, read_together
 from ttscache.conf import conf
 from ttscache.hooks import ActionItem
 from ttscache.renditions.current import live_rendition, names_of_voices
 from ttscache.renditions.retirement import ModelOutlook
 from ttscache.reports.action_items import action_items
 from ttscache.reports.background_work import ProviderStatus, RunProgress, WorkQueue, provider, queue, runs
+from ttscache.reports.cached import names_of_figures
 from ttscache.reports.costs import Money, money
 from ttscache.reports.hit_rates import RequestFigures, is_anything_counted, request_figures
 from ttscache.reports.most_heard import MostHeard, most_heard
@@ -63,6 +64,11 @@ class Report:
 
 def report(scope: Scope, *, hidden: bool = False) -> Report:
     """Gather all figures. The number of queries does not grow with the data. Raises Error."""
+    with read_together(names_of_figures(scope)):
+        return _report(scope, hidden=hidden)
+
+
+def _report(scope: Scope, *, hidden: bool) -> Report:
     requests = request_figures(scope)
     covered = published_coverage(scope)
     space = storage(scope)

@@ -170,8 +170,9 @@ def irreplaceable() -> list[Irreplaceable]:
     """Clips that cannot be made again, then those that soon cannot, in all voices. Raises Error."""
     sums: defaultdict[date | None, list[int]] = defaultdict(lambda: [0, 0])
     rows: list[tuple[str, int, int]] = remembered("irreplaceable", _irreplaceable_by_model).found
+    outlooks = {each.model: each for each in retirement.outlooks(model for model, _, _ in rows)}
     for model, clips, stored_bytes in rows:
-        from_day = None if retirement.is_retired(model) else retirement.shutdown_date(model)
+        from_day = None if outlooks[model].is_retired else outlooks[model].shutdown_date
         sums[from_day] = [sums[from_day][0] + clips, sums[from_day][1] + stored_bytes]
     in_order = sorted(sums.items(), key=lambda item: item[0] or date.min)
     return [Irreplaceable(from_day, *figures) for from_day, figures in in_order]
