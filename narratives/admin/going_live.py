@@ -75,19 +75,15 @@ def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey)
 
 def _silent_voices(journey: Journey) -> list[str]:
     """Voices that lack a clip of this journey which cannot be made."""
-    return [
-        voice
-        for voice in publishing.voices_without_new_words()
-        if warming.plan(publishing.journey_clips_in_voice(journey, voice)).missing
-    ]
+    return publishing.silent_voices(lambda voice: publishing.journey_clips_in_voice(journey, voice))
 
 
 def _plan(journey: Journey) -> warming.Plan:
-    """Price the journey's clips in every voice that can make them, in the rendition that makes them."""
+    """Price the journey's clips in every rendition that makes them: those of today and the pending ones."""
+    pending = publishing.journey_clips_in_pending_renditions(journey)
     with publishing.making_new_words() as voices:
-        return warming.plan(
-            spec for voice in voices for spec in publishing.journey_clips_in_voice(journey, voice)
-        )
+        now = [spec for voice in voices for spec in publishing.journey_clips_in_voice(journey, voice)]
+    return warming.plan([*now, *pending])
 
 
 def _ask(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpResponse:
