@@ -244,7 +244,7 @@ def _checked_answer(data: dict[str, Any]) -> str:
 
 
 def _question_of_journey(pk: int) -> Narrative:
-    """What listeners get of it, with its journey. Raises UnknownNarrative and Error."""
+    """A text that listeners get, with its journey. Raises UnknownNarrative and Error."""
     published = Narrative.objects.published().select_related("journey")
     listed = published.filter(pk=pk, journey__is_live=True, journey__deleted_at__isnull=True)
     try:

@@ -84,7 +84,7 @@ class ReflectionModel:
         self._parameters = dict(PARAMETERS)  # of this address and model, as far as is known
 
     def complete(self, messages: Messages, until: float) -> str:
-        """What the model says. `until`, in time.monotonic(), is when an answer comes too late.
+        """Return the model's words. `until`, in time.monotonic(), is when an answer comes too late.
 
         Raises SpeechError: ModelRetired, BudgetExhausted, TextRefused where a filter does not let the answer
         through, or what is wrong with the provider. None of them holds a word of the conversation.

@@ -1,4 +1,4 @@
-"""What the model may choose from before it writes something new: words alone, never an answer."""
+"""The offer: reflections that the model may choose before it writes a new one. It holds no answers."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _ask(
 
 
 def _judge(said: str, asked: AskedQuestion, answer: str, level: str, offered: Sequence[str]) -> _Found:
-    """What the model said: a signal of danger, a choice, words of its own, or nothing of use."""
+    """Tell what the model said: a signal of danger, a choice, words of its own, or nothing of use."""
     if is_safety_signal(said):
         return _Found("urgent", Reflection("", "safety", "urgent"))
     number = chosen_number(said)

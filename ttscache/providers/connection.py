@@ -100,7 +100,7 @@ class Connections:
 
 @cache
 def trusted_certificates() -> ssl.SSLContext:
-    """Those that this machine trusts; reading them takes as long as some calls' first byte."""
+    """The certificates that this machine trusts. Reading them takes as long as some calls' first byte."""
     import httpx2
 
     return httpx2.create_ssl_context()
