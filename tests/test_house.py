@@ -118,7 +118,8 @@ def test_no_line_of_a_template_is_longer_than_160_characters() -> None:
 # --- plain English ----------------------------------------------------------------------------------------
 CODE = (*PRODUCT, "harness", "bench", "tests")
 OPENINGS = re.compile(
-    r"(?:The same|Whoever|Whose|Who|What|Of|Those|For what|In wh(?:at|ich)|One that|It|As (?:it|they|the))\b"
+    r"(?:The same|Whoever|Whose|Who|What|Of|Those|For what|In wh(?:at|ich)|One that|It|They"
+    r"|As (?:it|they|the))\b"
 )
 SUBJECTLESS_NAME = re.compile(r"test_(?:it|its|they|their|one|what|who|whoever|those)_")
 

@@ -64,18 +64,14 @@ def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey)
     says = f"Listeners can use it now: {texts} published text{'' if texts == 1 else 's'}. {sound}"
     pages.log_change(request, journey, says)
     pages.message_user(request, says)
-    if silent := _silent_voices(journey):
+    # A voice may lack a clip of this journey that cannot be made.
+    if silent := publishing.silent_voices(lambda voice: publishing.journey_clips_in_voice(journey, voice)):
         pages.message_user(
             request,
             f"Words without a clip cannot be spoken as {' and '.join(silent)} sounds today. Listeners read "
             "them until you choose, on the page Voices, who plays this voice next.",
             messages.WARNING,
         )
-
-
-def _silent_voices(journey: Journey) -> list[str]:
-    """Voices that lack a clip of this journey which cannot be made."""
-    return publishing.silent_voices(lambda voice: publishing.journey_clips_in_voice(journey, voice))
 
 
 def _plan(journey: Journey) -> warming.Plan:

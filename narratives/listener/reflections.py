@@ -232,7 +232,10 @@ def _question_with_words(text: object) -> Narrative | None:
 
 
 def _checked_answer(data: dict[str, Any]) -> str:
-    """Before the serializer, whose messages are for programs. Raises EmptyAnswer or AnswerTooLong."""
+    """Check the answer before the serializer, whose messages are for programs.
+
+    Raises EmptyAnswer or AnswerTooLong.
+    """
     answer = data.get("answer", "")
     if isinstance(answer, str):
         if len(answer) > MOST_ANSWER_CHARACTERS:

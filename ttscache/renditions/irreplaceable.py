@@ -44,7 +44,7 @@ def files_to_keep(files: Iterable[Entry]) -> frozenset[str]:
 
 
 def _kept_among(models: Collection[str]) -> frozenset[str]:
-    ending = {each.model for each in retirement.outlooks(models) if each.is_ending}
+    ending = frozenset(each.model for each in retirement.outlooks(models) if each.is_ending)
     return ending | _models_of_another_address(models)
 
 

@@ -132,11 +132,6 @@ def is_retired(model: str) -> bool:
     return _outlook(model).is_retired
 
 
-def retires_soon(model: str, days: int = AHEAD_DAYS) -> bool:
-    """Whether it is still offered, but is switched off within so many days. Raises Error."""
-    return _outlook(model).retires_within(days)
-
-
 def can_still_be_made(spec: VoiceRendition) -> bool:
     """Whether new clips can be made in this rendition. Raises Error.
 
