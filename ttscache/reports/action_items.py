@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.utils import timezone
@@ -30,9 +31,12 @@ def action_items(
     waiting: WorkQueue,
     budget: BudgetToday,
     space: Storage,
+    *,
     retirements: Sequence[ModelOutlook],
+    last_outcomes: Mapping[str, datetime],
 ) -> list[ActionItem]:
-    found = list(_of_sound(covered, waiting, budget, space, retirements))
+    found = list(_of_service(last_outcomes))
+    found += _of_sound(covered, waiting, budget, space, retirements)
     found += _of_voices(retirements)
     found += _of_switches()
     # Alerts come last: they leave out what an earlier item already says.
@@ -66,6 +70,12 @@ def _of_voices(retirements: Sequence[ModelOutlook]) -> Iterable[ActionItem]:
         yield ActionItem(says, VOICES_PAGE, right, is_urgent=is_urgent, about=about)
 
 
+def _of_service(last_outcomes: Mapping[str, datetime]) -> Iterable[ActionItem]:
+    if refused := alerts.refused_because(last_outcomes):
+        says, address = alerts.REFUSALS[refused], f"admin:ttscache_spending_changelist?outcome={refused}"
+        yield ActionItem(says, address, "ttscache.view_spending", is_urgent=True, about=refused)
+
+
 def _of_sound(
     covered: PublishedCoverage,
     waiting: WorkQueue,
@@ -75,9 +85,6 @@ def _of_sound(
 ) -> Iterable[ActionItem]:
     kind = Alert.Kind
     spending, clips = "admin:ttscache_spending_changelist", "admin:ttscache_clip_changelist"
-    if refused := alerts.refused_because():
-        says, address = alerts.REFUSALS[refused], f"{spending}?outcome={refused}"
-        yield ActionItem(says, address, "ttscache.view_spending", is_urgent=True, about=refused)
     if budget.is_spent:
         says = "Today's budget is spent"
         today = f"{spending}?{urlencode({'hour__gte': start_of_day(timezone.now())})}"

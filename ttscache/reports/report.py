@@ -75,6 +75,7 @@ def _report(scope: Scope, *, hidden: bool) -> Report:
     waiting = queue(requests)
     budget = budget_today()
     retirements = ending_models()
+    service = provider(scope)
     return Report(
         scope=scope,
         requests=requests,
@@ -85,12 +86,14 @@ def _report(scope: Scope, *, hidden: bool) -> Report:
         storage=space,
         never_heard=never_heard(scope),
         not_asked_for=not_asked_for(),
-        irreplaceable=irreplaceable(),
+        irreplaceable=irreplaceable(retirements),
         heard=most_heard(scope, space.reflections_on_record, hidden=hidden),
         runs=runs(),
         queue=waiting,
-        provider=provider(scope),
-        action_items=action_items(covered, waiting, budget, space, retirements),
+        provider=service,
+        action_items=action_items(
+            covered, waiting, budget, space, retirements=retirements, last_outcomes=service.last
+        ),
         retirements=retirements,
         voices=_voices(scope, space),
         voice_names=names_of_voices(),
