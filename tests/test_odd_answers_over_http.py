@@ -1,4 +1,4 @@
-"""Answers of speech services as people met them: good clips are kept, errors are never passed on."""
+"""Answers of providers as people met them: good clips are kept, errors are never passed on."""
 
 from __future__ import annotations
 

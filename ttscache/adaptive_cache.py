@@ -10,8 +10,9 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial, wraps
@@ -164,7 +165,7 @@ def keep_result(name: str, plain: Any) -> None:
 def kept_result(name: str, read: Callable[[Any], T]) -> CachedResult[T] | None:
     """The result stored under this name in the last two days, or None. Raises django.db.Error, RedisError."""
     try:
-        stored = cache.get(key_of(name))
+        stored = _read(key_of(name))
         return None if stored is None else _readable(stored, read)
     except (Error, RedisError):
         raise
@@ -172,6 +173,38 @@ def kept_result(name: str, read: Callable[[Any], T]) -> CachedResult[T] | None:
         # A value of another version: unpickling may raise anything, and so may `read`.
         logger.info("A cached result cannot be read and is looked up again (%s).", type(error).__name__)
         return None
+
+
+_read_ahead: ContextVar[dict[str, str | None] | None] = ContextVar("read_ahead", default=None)
+
+
+@contextmanager
+def read_together(names: Iterable[str]) -> Iterator[None]:
+    """Read the stored results of all these names at once; within the block, the first look uses them.
+
+    Raises django.db.Error where Django's cache is a table of the database.
+    """
+    keys = list(map(key_of, names))
+    ahead: dict[str, str | None] = {}
+    try:
+        found = cache.get_many(keys)
+        ahead = {key: found.get(key) for key in keys}
+    except Error:
+        raise
+    except Exception as error:
+        # The cache is down, or one value cannot be unpickled. Each look reads its own and finds out which.
+        logger.info("Cached results cannot be read together (%s).", type(error).__name__)
+    token = _read_ahead.set(ahead)
+    try:
+        yield
+    finally:
+        _read_ahead.reset(token)
+
+
+def _read(key: str) -> str | None:
+    ahead = _read_ahead.get()
+    # Once only: a second look must find what the first one may have renewed.
+    return ahead.pop(key) if ahead is not None and key in ahead else cache.get(key)
 
 
 def key_of(name: str) -> str:

@@ -55,7 +55,7 @@ def test_a_window_begins_anew_when_it_is_over(cache: CountingRedisCache) -> None
 
 
 def test_a_count_without_an_end_gets_one(cache: CountingRedisCache) -> None:
-    """As two commands, one of them late, would have left it: its caller would be refused for ever."""
+    """Two commands, one of them late, would leave such a count: its caller would be refused for ever."""
     cache.set("caller", 1_000, None)
     cache.count_in_window("caller", 60)
     client = cache._cache.get_client("caller")

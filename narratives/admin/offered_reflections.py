@@ -45,7 +45,7 @@ class OfferedReflectionAdmin(StaffAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """It changes what listeners hear, so it takes the right to publish as well."""
+        """Require the right to publish as well, because a change here changes what listeners hear."""
         return bool(super().has_change_permission(request, obj)) and has_publish_right(request)
 
     @admin.action(description="Take out of the offer", permissions=["change"])

@@ -232,7 +232,10 @@ def _question_with_words(text: object) -> Narrative | None:
 
 
 def _checked_answer(data: dict[str, Any]) -> str:
-    """Before the serializer, whose messages are for programs. Raises EmptyAnswer or AnswerTooLong."""
+    """Check the answer before the serializer, whose messages are for programs.
+
+    Raises EmptyAnswer or AnswerTooLong.
+    """
     answer = data.get("answer", "")
     if isinstance(answer, str):
         if len(answer) > MOST_ANSWER_CHARACTERS:
@@ -244,7 +247,7 @@ def _checked_answer(data: dict[str, Any]) -> str:
 
 
 def _question_of_journey(pk: int) -> Narrative:
-    """What listeners get of it, with its journey. Raises UnknownNarrative and Error."""
+    """A text that listeners get, with its journey. Raises UnknownNarrative and Error."""
     published = Narrative.objects.published().select_related("journey")
     listed = published.filter(pk=pk, journey__is_live=True, journey__deleted_at__isnull=True)
     try:

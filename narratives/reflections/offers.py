@@ -1,4 +1,4 @@
-"""What the model may choose from before it writes something new: words alone, never an answer."""
+"""The offer: reflections that the model may choose before it writes a new one. It holds no answers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _sayable(texts: Iterable[str], asked: AskedQuestion) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _keeps_the_rules(text: str) -> bool:
-    """They may have changed since it was written. Only words that anyone may hear are remembered here."""
+    """Whether it keeps the present rules. Only shareable words are remembered here."""
     return not problems(text)
 
 

@@ -1,4 +1,4 @@
-"""Who may call the API: bearer tokens (RFC 6750) and staff sessions."""
+"""The callers that may use the API: bearer tokens (RFC 6750) and staff sessions."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from ttscache.errors import TierError
 from ttscache.models import ClipFile
 from ttscache.monitoring.schedules import unusable_schedules
 from ttscache.renditions.current import live_rendition
-from ttscache.renditions.retirement import AHEAD_DAYS, watched_models
+from ttscache.renditions.retirement import watched_models
 from ttscache.wiring import storage_tier
 
 HEARTBEAT_SECONDS = 10
@@ -173,9 +173,7 @@ def _schedules() -> list[Part]:
 def _models() -> list[Part]:
     """A warning if a model in use ends soon or has ended; else nothing."""
     try:
-        ending = [
-            each.says for each in watched_models() if each.is_retired or each.retires_within(AHEAD_DAYS)
-        ]
+        ending = [each.says for each in watched_models() if each.is_ending]
     except Error:
         return []  # the other parts report the database
     return [Part("models", True, " ".join(ending), is_warning=True)] if ending else []

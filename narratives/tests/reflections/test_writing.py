@@ -1,4 +1,4 @@
-"""From an answer to a reflection: the gate, the model, the choice from the offer, the bank."""
+"""The way from an answer to a reflection: the gate, the model, the choice from the offer, the bank."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class TestSafety:
         assert model.says == [OWN]
 
     @pytest.mark.parametrize("said", ["SAFETY", "I want to end it all. Thank you for saying so."])
-    def test_what_the_model_says_of_danger_makes_the_answer_urgent(
+    def test_a_signal_of_danger_from_the_model_makes_the_answer_urgent(
         self, asked: AskedQuestion, said: str
     ) -> None:
         assert ask(asked, ScriptedModel(said)) == Reflection("", "safety", "urgent")
@@ -170,20 +170,22 @@ class TestTheOffer:
         chosen = ask(asked, ScriptedModel(choosing(OTHER)))
         assert chosen == Reflection(OTHER, "model", "none", is_reused=True)
 
-    def test_one_in_twenty_calls_is_offered_none(self, asked: AskedQuestion) -> None:
+    def test_every_twentieth_call_is_offered_no_reflection(self, asked: AskedQuestion) -> None:
         OfferedReflection.objects.create(theme="work", text=OTHER)
         model = ScriptedModel(OWN, OWN)
         ask(asked, model, chance=0.049)
         ask(asked, model, chance=0.05)
         assert [bool(offered) for offered in model.offers] == [False, True]
 
-    def test_what_the_journey_has_heard_is_neither_offered_nor_said_again(self, asked: AskedQuestion) -> None:
+    def test_a_reflection_that_the_journey_has_heard_is_neither_offered_nor_said_again(
+        self, asked: AskedQuestion
+    ) -> None:
         OfferedReflection.objects.create(theme="work", text=OTHER)
         model = ScriptedModel(OTHER, OWN)
         assert ask(heard(asked, OTHER), model).text == OWN
         assert OTHER not in model.offers[0]
 
-    def test_what_was_heard_in_another_voice_counts_as_heard(self, asked: AskedQuestion) -> None:
+    def test_a_reflection_heard_in_another_voice_counts_as_heard(self, asked: AskedQuestion) -> None:
         OfferedReflection.objects.create(theme="work", text=OTHER)
         model = ScriptedModel(OWN)
         in_the_other = replace(asked, voice="onyx").speech(OTHER).content_hash
@@ -217,7 +219,7 @@ class TestTheOffer:
         assert OTHER in after_sad
         assert not after_sad & set(cheerful)
 
-    def test_what_was_said_to_an_answer_of_few_words_is_not_offered(self, asked: AskedQuestion) -> None:
+    def test_a_reply_to_an_answer_of_few_words_is_not_offered(self, asked: AskedQuestion) -> None:
         said = ask(asked, None, "Yes.")
         note_heard(asked, said)
         model = ScriptedModel(OWN)
@@ -225,7 +227,7 @@ class TestTheOffer:
         assert OfferedReflection.objects.filter(text=said.text).exists()
         assert said.text not in model.offers[0]
 
-    def test_what_is_no_longer_in_use_in_the_bank_is_not_offered_however_often_it_was_heard(
+    def test_a_reflection_that_left_the_bank_is_not_offered_however_often_it_was_heard(
         self, asked: AskedQuestion
     ) -> None:
         of_bank = BankReflection.objects.filter(theme="work", occasion="any").first()
@@ -237,7 +239,7 @@ class TestTheOffer:
         ask(asked, model, HEAVY)
         assert of_bank.text not in {*model.offers[0], *model.offers[1]}
 
-    def test_what_staff_have_taken_out_is_not_offered_even_if_the_bank_has_it(
+    def test_a_reflection_that_staff_have_taken_out_is_not_offered_even_if_the_bank_has_it(
         self, asked: AskedQuestion
     ) -> None:
         of_bank = BankReflection.objects.filter(theme="work").first()
@@ -288,7 +290,7 @@ class TestCounting:
         note_heard(asked, Reflection(OWN, "model", "none", is_personal=True))
         assert not OfferedReflection.objects.exists()
 
-    def test_what_nobody_hears_any_more_is_forgotten_unless_staff_have_decided(self) -> None:
+    def test_an_offer_that_nobody_hears_any_more_is_forgotten_unless_staff_have_decided(self) -> None:
         from datetime import timedelta
 
         from django.utils import timezone

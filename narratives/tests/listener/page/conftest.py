@@ -22,7 +22,7 @@ def site(
     site_database: Callable[[], dict[str, str]],
     with_static_files: Callable[[Path], None],
 ) -> Iterator[Site]:
-    """With the shipped journey, whose clips are made as they are asked for, and somebody to call."""
+    """A site with the shipped journey, whose clips are made on request, and with a help line."""
     var_dir = tmp_path_factory.mktemp("listener") / "var"
     with_static_files(var_dir)
     helpers = {
@@ -43,7 +43,7 @@ def site(
 
 @pytest.fixture(scope="module")
 def stand_in(site: Site) -> StandInReplies | None:
-    """Where the site has no address for reflections; else the site's own is tested."""
+    """A stand-in for reflections; None where the site's own address is tested."""
     return StandInReplies(site.url) if StandInReplies.needed_by(site.url) else None
 
 
@@ -75,5 +75,5 @@ def make_visit(site: Site, browser: Browser, stand_in: StandInReplies | None) ->
 
 @pytest.fixture
 def visit(make_visit: MakeVisit) -> Visit:
-    """On a tablet held upright."""
+    """A visit on a tablet held upright."""
     return make_visit()

@@ -35,7 +35,7 @@ SAFETY = "You deserve a real person right now"
 
 @pytest.fixture
 def reading(visit: Visit) -> Visit:
-    """At the first question, without sound."""
+    """A visit at the first question, without sound."""
     visit.begin_to_read().press("Continue")
     return visit
 
@@ -369,7 +369,7 @@ def test_clearing_the_device_needs_no_network_and_clears_other_tabs(make_visit: 
         assert boxes_on(visit) == []
 
 
-def test_one_answer_can_be_added_to_from_the_end(reading: Visit) -> None:
+def test_from_the_end_a_listener_can_add_to_an_answer(reading: Visit) -> None:
     at_the_finish(reading).press("Add to an answer")
     reading.press("1. Where It Began")
     expect(reading.box).to_have_value(CANARY)
@@ -408,7 +408,9 @@ def test_the_keepsake_is_one_file_that_reads_aloud_without_a_network(
     context.close()
 
 
-def test_who_reads_without_sound_saves_a_page_without_sound(reading: Visit, tmp_path: Path) -> None:
+def test_a_listener_who_reads_without_sound_saves_a_page_without_sound(
+    reading: Visit, tmp_path: Path
+) -> None:
     at_the_finish(reading).press("Print or save my story")
     with reading.page.expect_download() as download:
         reading.press("Save as a page that reads aloud")

@@ -148,7 +148,7 @@ def test_nothing_is_clipped_at_320_pixels_with_the_largest_letters_or_enlarged_f
         page.evaluate("document.documentElement.dataset.size = '1'")
 
 
-def test_what_is_pressed_is_large_on_every_screen(visit: Visit) -> None:
+def test_every_button_is_large_on_every_screen(visit: Visit) -> None:
     page = visit.page
     for name in visit.screens():
         for width, primary in ((390, 72), (820, 88)):

@@ -1,4 +1,4 @@
-"""What people stumbled over on the listener's page: each has a test that fails when it comes back."""
+"""Every trouble that people had with the listener's page has a test that fails when it comes back."""
 
 from __future__ import annotations
 
