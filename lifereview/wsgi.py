@@ -2,13 +2,16 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from lifereview.chunked_bodies import read_chunked_bodies
+from lifereview.sub_path import serve_below
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 
-application = read_chunked_bodies(get_wsgi_application())
+_site = read_chunked_bodies(get_wsgi_application())
+application = serve_below(settings.FORCE_SCRIPT_NAME or "", _site)
 
 # Imported late: these need Django's apps to be loaded.
 from ttscache import housekeeping  # noqa: E402
