@@ -7,8 +7,8 @@ from django.core.management.base import CommandError
 from django.db import Error, InterfaceError, OperationalError, connection
 
 MOST_CHARACTERS = 300
-# SQLSTATE classes with which PostgreSQL refuses a connection: it cannot be reached, does not let this user in,
-# has no such database, is full or shuts down. A lost connection has no SQLSTATE.
+# SQLSTATE classes with which PostgreSQL refuses a connection: it cannot be reached, does not let this user
+# in, has no such database, is full or shuts down. A lost connection has no SQLSTATE.
 _REFUSALS = ("08", "28", "3D", "53", "57")
 
 

@@ -1,0 +1,162 @@
+"""Carries the rows of all models between PostgreSQL and a SQLite file, as Django would store them in each.
+
+Columns that no model has, such as those of an earlier system, stay behind.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.core.management.color import no_style
+from django.db import connection, transaction
+from django.db.models import Model
+
+from lifereview.backup.backup_file import UnusableBackup
+
+MIGRATIONS = "django_migrations"
+_AT_ONCE = 50  # rows; a clip may have megabytes
+
+
+@dataclass(frozen=True, slots=True)
+class TableRows:
+    """A table and the columns of it that are carried."""
+
+    name: str
+    columns: tuple[str, ...]
+
+    @property
+    def quoted_columns(self) -> str:
+        return ", ".join(f'"{column}"' for column in self.columns)
+
+
+def model_tables() -> list[TableRows]:
+    """The tables of all models. A table comes after those that its foreign keys name, where that is possible.
+
+    Most foreign keys are checked at the end of a transaction; those of an earlier system are checked at once.
+    """
+    models = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
+    ordered: dict[str, TableRows] = {}
+    waiting: set[type[Model]] = set()
+
+    def add(model: type[Model]) -> None:
+        if model in waiting or model._meta.db_table in ordered:
+            return
+        waiting.add(model)
+        for each in model._meta.concrete_fields:
+            if isinstance(each.related_model, type) and each.related_model is not model:
+                add(each.related_model)
+        columns = tuple(str(each.column) for each in model._meta.concrete_fields)
+        ordered[model._meta.db_table] = TableRows(model._meta.db_table, columns)
+
+    for model in models:
+        add(model)
+    return list(ordered.values())
+
+
+# --- out of PostgreSQL ------------------------------------------------------------------------------------
+def write_rows_of_postgresql(path: Path) -> None:
+    """Write all rows into a new SQLite file, as they are at one moment. Raises django.db.Error."""
+    with closing(sqlite3.connect(path)) as target, transaction.atomic():
+        target.execute("PRAGMA journal_mode=OFF")
+        target.execute("PRAGMA synchronous=OFF")
+        with connection.cursor() as cursor:
+            # One snapshot for all tables, however long it takes; writers go on meanwhile.
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute("SET LOCAL statement_timeout = 0")
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        for table in (*model_tables(), TableRows(MIGRATIONS, ("id", "app", "name", "applied"))):
+            target.execute(f'CREATE TABLE "{table.name}" ({table.quoted_columns})')
+            places = ", ".join("?" * len(table.columns))
+            target.executemany(
+                f'INSERT INTO "{table.name}" VALUES ({places})',  # noqa: S608 - names of our models
+                _rows_of_postgresql(table),
+            )
+        target.commit()
+
+
+def _rows_of_postgresql(table: TableRows) -> Iterator[list[Any]]:
+    # A cursor of the server's side hands the rows over in pieces; all clips at once would fill the memory.
+    raw: Any = connection.connection
+    with raw.cursor(name=f"backup_{table.name}"[:60]) as cursor:
+        cursor.itersize = _AT_ONCE
+        cursor.execute(f'SELECT {table.quoted_columns} FROM "{table.name}"')  # noqa: S608 - names of our models
+        for row in cursor:
+            yield [_as_sqlite(value) for value in row]
+
+
+def _as_sqlite(value: Any) -> Any:
+    """The value as Django stores it in SQLite."""
+    if isinstance(value, UUID):
+        return value.hex
+    if isinstance(value, datetime):
+        return str(value.astimezone(UTC).replace(tzinfo=None))
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    if isinstance(value, memoryview):
+        return bytes(value)
+    if value is None or isinstance(value, str | int | float | bytes):
+        return value
+    return str(value) if isinstance(value, Decimal) else value.isoformat()
+
+
+# --- into PostgreSQL --------------------------------------------------------------------------------------
+def replace_rows_of_postgresql(path: Path) -> None:
+    """Replace all rows of the database by those of a SQLite file, in one transaction.
+
+    Until it ends everybody sees the old rows, and a killed process leaves them. Raises django.db.Error.
+    """
+    tables = model_tables()
+    quoted = ", ".join(f'"{table.name}"' for table in tables)
+    source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    with closing(source), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL TIME ZONE 'UTC'")  # SQLite's times have no zone and are in UTC
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        cursor.execute(f"TRUNCATE {quoted}")
+        for table in tables:
+            _copy_in(cursor, table, source)
+        for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
+            cursor.execute(statement)
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def _copy_in(cursor: Any, table: TableRows, source: sqlite3.Connection) -> None:
+    """Copy as text, which PostgreSQL reads into the type of each column, such as 1 into a boolean."""
+    rows = source.execute(f'SELECT {table.quoted_columns} FROM "{table.name}"')  # noqa: S608
+    with cursor.cursor.copy(f'COPY "{table.name}" ({table.quoted_columns}) FROM STDIN') as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+# --- into SQLite ------------------------------------------------------------------------------------------
+def replace_rows_of_sqlite(path: Path) -> None:
+    """Replace all rows of the present SQLite database by those of another file, in one transaction."""
+    with closing(sqlite3.connect(path)) as probe:
+        there = {name for (name,) in probe.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    tables = model_tables()
+    if missing := [table.name for table in tables if table.name not in there]:
+        raise UnusableBackup(f"It has no table {missing[0]}.")
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA foreign_keys = OFF")  # has no effect within a transaction
+        cursor.execute("ATTACH DATABASE %s AS backup", [str(path)])
+        with transaction.atomic():
+            for table in tables:
+                names = f'"{table.name}" ({table.quoted_columns})'
+                cursor.execute(f'DELETE FROM "{table.name}"')  # noqa: S608
+                cursor.execute(
+                    f'INSERT INTO {names} SELECT {table.quoted_columns} FROM backup."{table.name}"'  # noqa: S608
+                )
+        cursor.execute("DETACH DATABASE backup")
