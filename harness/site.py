@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -183,3 +184,18 @@ class WebServer(Site):
     def worker_pids(self) -> list[int]:
         """The processes that answer requests. The master replaces one that dies."""
         return [worker.pid for worker in psutil.Process(self.pid).children() if is_alive(worker)]
+
+
+class SocketFileServer(WebServer):
+    """A web server that only a proxy on this machine reaches, through a socket file."""
+
+    @property
+    def socket_file(self) -> Path:
+        return self.var_dir.with_name(f"{self.port}.sock")
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"HOST": f"unix:{self.socket_file}"}
+
+    def is_healthy(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket_file)) == 0

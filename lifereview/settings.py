@@ -85,6 +85,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "lifereview.proxy_headers.ForwardedHeaders",
     "lifereview.middleware.bodiless_head",
     "lifereview.middleware.content_security_policy",
     # Only with other origins: it makes every response vary by Origin, which caches dislike.

@@ -19,8 +19,8 @@ from ttscache.errors import TierError
 class Command(BaseCommand):
     help = (
         "Restores a file of `backup` into the database and the VAR_DIR of the settings: SQLite or "
-        "PostgreSQL, whichever the backup was made of. The site must not run. If this is stopped or killed, the old site "
-        "stays as it is: run it again."
+        "PostgreSQL, whichever the backup was made of. The site must not run. If this is stopped or "
+        "killed, the old site stays as it is: run it again."
     )
     requires_system_checks = ()
 
