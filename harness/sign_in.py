@@ -11,7 +11,7 @@ from harness import http
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
-def sign_in(url: str, name: str, password: str) -> str:
+def sign_in_over_http(url: str, name: str, password: str) -> str:
     """The first staff page, after signing in at `url`. AssertionError if a step fails."""
     origin = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
     page = http.get(f"{url}/admin/login/")

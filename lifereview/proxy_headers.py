@@ -8,14 +8,16 @@ from __future__ import annotations
 import ipaddress
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _KEYS = {
     "X-Forwarded-For": "HTTP_X_FORWARDED_FOR",
@@ -28,20 +30,23 @@ _KEYS = {
 _EVERY_SECONDS = 60.0
 
 
-class ForwardedHeaders:
-    """Middleware. It writes at most once a minute, and nothing for requests without such headers."""
+def note_forwarded_headers(application: WSGIApplication) -> WSGIApplication:
+    """Write a note at most once a minute, and none for requests without such headers.
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self._get_response = get_response
-        self._next = 0.0
+    This has to be the outermost layer: others take these headers away, or the address of the proxy.
+    """
+    next_note = 0.0
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        sent = [name for name, key in _KEYS.items() if key in request.META]
-        if sent and time.monotonic() >= self._next:
-            self._next = time.monotonic() + _EVERY_SECONDS
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        nonlocal next_note
+        sent = [name for name, key in _KEYS.items() if key in environ]
+        if sent and time.monotonic() >= next_note:
+            next_note = time.monotonic() + _EVERY_SECONDS
             with suppress(OSError):  # a full disk must not keep a page from being served
-                _note(request, sent)
-        return self._get_response(request)
+                _note(environ, sent)
+        return application(environ, start_response)
+
+    return answer
 
 
 def forwarded_headers_seen() -> dict[str, Any] | None:
@@ -53,12 +58,12 @@ def forwarded_headers_seen() -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _note(request: HttpRequest, sent: list[str]) -> None:
-    forwarded_for = request.META.get("HTTP_X_FORWARDED_FOR", "")
-    scheme = request.META.get("HTTP_X_FORWARDED_PROTO", "")
+def _note(environ: WSGIEnvironment, sent: list[str]) -> None:
+    forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "")
+    scheme = environ.get("HTTP_X_FORWARDED_PROTO", "")
     note = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "from": _kind_of(request.META.get("REMOTE_ADDR", "")),
+        "from": _kind_of(environ.get("REMOTE_ADDR", "")),
         "headers": sent,
         "addresses_in_x_forwarded_for": len(forwarded_for.split(",")) if forwarded_for else 0,
         "x_forwarded_proto": scheme if scheme in {"http", "https"} else "",

@@ -85,7 +85,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "lifereview.proxy_headers.ForwardedHeaders",
     "lifereview.middleware.bodiless_head",
     "lifereview.middleware.content_security_policy",
     # Only with other origins: it makes every response vary by Origin, which caches dislike.

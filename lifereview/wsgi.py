@@ -6,12 +6,13 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from lifereview.chunked_bodies import read_chunked_bodies
+from lifereview.proxy_headers import note_forwarded_headers
 from lifereview.sub_path import serve_below
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 
 _site = read_chunked_bodies(get_wsgi_application())
-application = serve_below(settings.FORCE_SCRIPT_NAME or "", _site)
+application = note_forwarded_headers(serve_below(settings.FORCE_SCRIPT_NAME or "", _site))
 
 # Imported late: these need Django's apps to be loaded.
 from ttscache import housekeeping  # noqa: E402

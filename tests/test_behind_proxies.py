@@ -1,4 +1,4 @@
-"""The site is reached by IPv4 and IPv6, through a socket file, below a path, at any port, by a strange Host."""
+"""The site is reached by IPv4 and IPv6, through a socket file, below a path, at any port, by any Host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from harness import http
 from harness.nginx import NginxServer
 from harness.optional import skipped_when_unavailable
-from harness.sign_in import sign_in
+from harness.sign_in import sign_in_over_http
 from harness.site import SocketFileServer, WebServer
 from tests.conftest import MakeSite
 
@@ -45,7 +45,7 @@ def below_a_path(make_site: MakeSite, everywhere: WebServer) -> Iterator[SocketF
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
 def test_staff_sign_in_by_ipv4_ipv6_and_name(everywhere: WebServer, host: str) -> None:
-    assert "ana" in sign_in(f"http://{host}:{everywhere.port}", "ana", "letters-1906")
+    assert "ana" in sign_in_over_http(f"http://{host}:{everywhere.port}", "ana", "letters-1906")
 
 
 @pytest.mark.parametrize("cuts_off", [False, True])
@@ -57,7 +57,7 @@ def test_a_site_below_a_path_is_served_through_a_socket_file_at_any_port(
     with nginx:
         page = http.get(f"{nginx.url}/").body.decode()
         addresses = re.findall(r'(?:href|src)="(/[^"]*)"', page)
-        staff = sign_in(nginx.url, "ana", "letters-1906")
+        staff = sign_in_over_http(nginx.url, "ana", "letters-1906")
         listed = http.get(f"{nginx.url}/api/narratives")
 
         assert addresses

@@ -11,7 +11,7 @@ import pytest
 from harness import http
 from harness.optional import skipped_when_unavailable
 from harness.other_host import Network, OtherHost
-from harness.sign_in import sign_in
+from harness.sign_in import sign_in_over_http
 from harness.site import Site
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database, pytest.mark.timeout(300)]
@@ -29,7 +29,7 @@ def test_a_tablet_opens_the_page_and_staff_sign_in_on_it(
         with tablet.inside():
             page = http.get(f"{here}/")
             listed = http.get(f"{here}/api/narratives").json()
-            staff = sign_in(here, "admin", "letters-1906")
+            staff = sign_in_over_http(here, "admin", "letters-1906")
             stranger = http.get(f"{here}/", {"Host": f"example.org:{site.port}"})
             names = [http.get(each + "/api/health").status for each in printed if each == here]
 
