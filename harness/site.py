@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Mapping
@@ -191,7 +192,8 @@ class SocketFileServer(WebServer):
 
     @property
     def socket_file(self) -> Path:
-        return self.var_dir.with_name(f"{self.port}.sock")
+        # Not below the folder of a test, which only its owner may enter: nginx has workers of another user.
+        return Path(tempfile.gettempdir()) / f"lifereview-{self.port}.sock"
 
     def environment(self) -> dict[str, str]:
         return super().environment() | {"HOST": f"unix:{self.socket_file}"}
