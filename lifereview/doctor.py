@@ -44,32 +44,32 @@ CLOCK_SECONDS = 5  # leases last 8 s, and take the database's clock
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD|URL|EMAIL")
 
 
-class FindingState(StrEnum):
+class LineState(StrEnum):
     OK = "ok"
     WARNING = "warning"
     WRONG = "wrong"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DoctorLine:
     """One line of the page."""
 
     part: str
     says: str
-    state: FindingState = FindingState.OK
+    state: LineState = LineState.OK
 
 
-def look_at_everything() -> Iterator[Finding]:
+def look_at_everything() -> Iterator[DoctorLine]:
     """Yield line after line. Never raises, whatever is broken."""
-    yield Finding("version", f"{settings.VERSION}, commit {settings.COMMIT or 'unknown'}")
-    yield Finding(
+    yield DoctorLine("version", f"{settings.VERSION}, commit {settings.COMMIT or 'unknown'}")
+    yield DoctorLine(
         "runs on", f"Python {platform.python_version()}, Django {django.get_version()}, {platform.platform()}"
     )
     yield from _guarded("settings", _settings)
     database = list(_guarded("database", _database))
     yield from database
-    yield from (_as_finding(part) for part in parts() if part.name != "database")
-    if all(each.state is FindingState.OK for each in database):  # else each would wait for the database again
+    yield from (_as_line(part) for part in parts() if part.name != "database")
+    if all(each.state is LineState.OK for each in database):  # else each would wait for the database again
         yield from _guarded("room", _room)
         yield from _guarded("provider", _provider)
         yield from _guarded("cluster", _clusters)
@@ -79,39 +79,39 @@ def look_at_everything() -> Iterator[Finding]:
     yield from _guarded("proxy", _proxy)
 
 
-def _guarded(part: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+def _guarded(part: str, look: Callable[[], Iterable[DoctorLine]]) -> Iterator[DoctorLine]:
     try:
         yield from look()
     except Error as error:
-        yield Finding(part, says_of_database(error), FindingState.WRONG)
+        yield DoctorLine(part, says_of_database(error), LineState.WRONG)
     except OSError as error:
-        yield Finding(part, f"{error.filename or 'a file'}: {error.strerror}", FindingState.WRONG)
+        yield DoctorLine(part, f"{error.filename or 'a file'}: {error.strerror}", LineState.WRONG)
 
 
-def _as_finding(part: Part) -> Finding:
+def _as_line(part: Part) -> DoctorLine:
     if not part.is_ready:
-        return Finding(part.name, part.detail, FindingState.WRONG)
-    return Finding(part.name, part.detail, FindingState.WARNING if part.is_warning else FindingState.OK)
+        return DoctorLine(part.name, part.detail, LineState.WRONG)
+    return DoctorLine(part.name, part.detail, LineState.WARNING if part.is_warning else LineState.OK)
 
 
-def _settings() -> Iterator[Finding]:
-    yield Finding("addresses", ", ".join(site_addresses()))
-    yield Finding("hosts", ", ".join(settings.ALLOWED_HOSTS))
+def _settings() -> Iterator[DoctorLine]:
+    yield DoctorLine("addresses", ", ".join(site_addresses()))
+    yield DoctorLine("hosts", ", ".join(settings.ALLOWED_HOSTS))
     known = {variable.name for variable in all_variables()}
     names = lifereview_settings.env.names
     shown = [
         f"{name}={'(set)' if _SECRET.search(name) else lifereview_settings.env.text(name)}"
         for name in sorted(known.intersection(names))
     ]
-    yield Finding("variables", ", ".join(shown) or "none is set")
+    yield DoctorLine("variables", ", ".join(shown) or "none is set")
     if warning := warning_about(unknown_variables(names)):
-        yield Finding("variables", warning, FindingState.WARNING)
+        yield DoctorLine("variables", warning, LineState.WARNING)
     if settings.DEBUG:
         says = "DEBUG is on: callers see the details of errors."
-        yield Finding("debug", says, FindingState.WARNING)
+        yield DoctorLine("debug", says, LineState.WARNING)
 
 
-def _database() -> Iterator[Finding]:
+def _database() -> Iterator[DoctorLine]:
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -122,26 +122,26 @@ def _database() -> Iterator[Finding]:
     else:
         version, path = sqlite3.sqlite_version, Path(connection.settings_dict["NAME"])
         where, size = str(path), path.stat().st_size
-    yield Finding("database", f"{connection.vendor} {version}, {where}, {filesizeformat(size)}")
+    yield DoctorLine("database", f"{connection.vendor} {version}, {where}, {filesizeformat(size)}")
     executor = MigrationExecutor(connection)
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if waiting:
-        says = f"{len(waiting)} are waiting, the first is {waiting[0][0]}: run manage.py migrate"
-        yield Finding("migrations", says, FindingState.WRONG)
+        says = f"{len(waiting)} waiting, {waiting[0][0]} first: run manage.py migrate"
+        yield DoctorLine("migrations", says, LineState.WRONG)
     else:
-        yield Finding("migrations", "all are applied")
+        yield DoctorLine("migrations", "all are applied")
 
 
-def _room() -> Iterator[Finding]:
+def _room() -> Iterator[DoctorLine]:
     given = conf()
-    yield Finding("memory", f"up to {filesizeformat(given.memory_bytes)} in each web process")
+    yield DoctorLine("memory", f"up to {filesizeformat(given.memory_bytes)} in each web process")
     files, disk = files_here(), shutil.disk_usage(given.files_dir)
     says = (
         f"{files.clips} clips, {filesizeformat(files.bytes)} of {filesizeformat(given.files_bytes)} "
         f"in {given.files_dir}; {filesizeformat(disk.free)} of {filesizeformat(disk.total)} free on its disk"
     )
     is_tight = disk.free < disk.total * 0.1
-    yield Finding("files", says, FindingState.WARNING if is_tight else FindingState.OK)
+    yield DoctorLine("files", says, LineState.WARNING if is_tight else LineState.OK)
     held = clips_held()
     limit = given.storage_limit_bytes
     used = sum(each.stored_bytes for each in held)
@@ -149,63 +149,63 @@ def _room() -> Iterator[Finding]:
     is_tight = bool(limit) and used > limit * 0.9
     if limit:
         says += f" of {filesizeformat(limit)}"
-    yield Finding("permanent", says, FindingState.WARNING if is_tight else FindingState.OK)
+    yield DoctorLine("permanent", says, LineState.WARNING if is_tight else LineState.OK)
 
 
-def _provider() -> Iterator[Finding]:
+def _provider() -> Iterator[DoctorLine]:
     models = {live_rendition(voice).model for voice in conf().listener_voices}
     models |= {conf().reflection_model} if conf().openai_api_key else set()
     for outlook in outlooks(sorted(models - {EMBEDDED_MODEL})):
         ends_soon = outlook.is_retired or outlook.retires_within(AHEAD_DAYS)
         day = f"its last day is the one before {outlook.shutdown_date}" if outlook.shutdown_date else ""
         says = outlook.says if ends_soon else f"{outlook.model}: {day or 'no day of its end is known'}"
-        yield Finding("model", says, FindingState.WARNING if ends_soon else FindingState.OK)
+        yield DoctorLine("model", says, LineState.WARNING if ends_soon else LineState.OK)
     last = LastProviderOutcome.objects.order_by("-at").first()
     if last is None:
-        yield Finding("last call", "none yet")
+        yield DoctorLine("last call", "none yet")
     else:
-        state = FindingState.OK if last.outcome == "ok" else FindingState.WARNING
-        yield Finding("last call", f"{last.outcome}, {_ago(last.at)}", state)
+        state = LineState.OK if last.outcome == "ok" else LineState.WARNING
+        yield DoctorLine("last call", f"{last.outcome}, {_ago(last.at)}", state)
 
 
-def _clusters() -> Iterator[Finding]:
+def _clusters() -> Iterator[DoctorLine]:
     for host, seconds in heartbeats():
         is_lost = seconds > HEARTBEAT_LOST_SECONDS
         says = f"{name_of(host)} ended a task {round(seconds)} s ago"
-        yield Finding("host", says, FindingState.WARNING if is_lost else FindingState.OK)
+        yield DoctorLine("host", says, LineState.WARNING if is_lost else LineState.OK)
 
 
-def _schedules() -> Iterator[Finding]:
+def _schedules() -> Iterator[DoctorLine]:
     for schedule in Schedule.objects.exclude(repeats=0).order_by("next_run"):
         name = schedule.name or schedule.func
         if schedule.next_run is None:
-            yield Finding("schedule", f"{name} does not run", FindingState.WARNING)
+            yield DoctorLine("schedule", f"{name} does not run", LineState.WARNING)
             continue
         is_late = schedule.next_run < timezone.now() - timedelta(hours=1)
         says = f"{name}, next {schedule.next_run:%d %b %H:%M} UTC"
-        yield Finding("schedule", says, FindingState.WARNING if is_late else FindingState.OK)
+        yield DoctorLine("schedule", says, LineState.WARNING if is_late else LineState.OK)
 
 
-def _mail() -> Iterator[Finding]:
+def _mail() -> Iterator[DoctorLine]:
     server = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
     if not settings.ALERT_EMAILS:
-        yield Finding("mail", f"nobody is mailed (ALERT_EMAILS); the server would be {server}")
+        yield DoctorLine("mail", f"nobody is mailed (ALERT_EMAILS); the server would be {server}")
         return
     says = f"{len(settings.ALERT_EMAILS)} people, through {server}"
     try:
         socket.create_connection((settings.EMAIL_HOST, settings.EMAIL_PORT), timeout=CONNECT_SECONDS).close()
     except OSError as error:
         reason = error.strerror or "no answer"
-        yield Finding("mail", f"{says}, which cannot be reached: {reason}", FindingState.WARNING)
+        yield DoctorLine("mail", f"{says}, which cannot be reached: {reason}", LineState.WARNING)
     else:
-        yield Finding("mail", f"{says}, which answers")
+        yield DoctorLine("mail", f"{says}, which answers")
 
 
-def _proxy() -> Iterator[Finding]:
+def _proxy() -> Iterator[DoctorLine]:
     seen: dict[str, Any] | None = forwarded_headers_seen()
     if seen is None:
         says = "no request with forwarded headers has come to this host"
-        yield Finding("proxy", says, FindingState.WARNING if settings.IS_BEHIND_TLS else FindingState.OK)
+        yield DoctorLine("proxy", says, LineState.WARNING if settings.IS_BEHIND_TLS else LineState.OK)
         return
     says = (
         f"{', '.join(seen['headers'])} came from {seen['from']} at {seen['at']}, "
@@ -214,12 +214,12 @@ def _proxy() -> Iterator[Finding]:
     is_wrong = settings.IS_BEHIND_TLS and seen["x_forwarded_proto"] != "https"
     if is_wrong:
         says += "; X-Forwarded-Proto is not https, so people cannot sign in"
-    yield Finding("proxy", says, FindingState.WARNING if is_wrong else FindingState.OK)
+    yield DoctorLine("proxy", says, LineState.WARNING if is_wrong else LineState.OK)
 
 
-def _clock() -> Iterator[Finding]:
+def _clock() -> Iterator[DoctorLine]:
     now = datetime.now(UTC)
-    says, state = f"{now:%d %b %Y %H:%M:%S} UTC", FindingState.OK
+    says, state = f"{now:%d %b %Y %H:%M:%S} UTC", LineState.OK
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT clock_timestamp()")
@@ -227,11 +227,11 @@ def _clock() -> Iterator[Finding]:
         difference = abs((theirs - datetime.now(UTC)).total_seconds())
         says += f", {difference:.1f} s from the database's"
         if difference > CLOCK_SECONDS:
-            state = FindingState.WARNING
+            state = LineState.WARNING
     newest = ProcessReport.objects.aggregate(newest=Max("reported_at"))["newest"]
     if newest is not None and newest > now + timedelta(seconds=CLOCK_SECONDS):
-        says, state = f"{says}, and a report is dated {newest:%d %b %Y %H:%M:%S}", FindingState.WARNING
-    yield Finding("clock", says, state)
+        says, state = f"{says}, and a report is dated {newest:%d %b %Y %H:%M:%S}", LineState.WARNING
+    yield DoctorLine("clock", says, state)
 
 
 def _ago(moment: datetime) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from lifereview.doctor import FindingState, look_at_everything
+from lifereview.doctor import LineState, look_at_everything
 
 
 class Command(BaseCommand):
@@ -24,13 +24,13 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="for scripts: a list of part, says and state")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = list(look_at_everything())
+        lines = list(look_at_everything())
         if options["json"]:
-            self.stdout.write(json.dumps([asdict(each) for each in findings], indent=1))
+            self.stdout.write(json.dumps([asdict(each) for each in lines], indent=1))
         else:
-            width = max(len(each.part) for each in findings)
-            for each in findings:
-                mark = "" if each.state is FindingState.OK else f"{each.state.upper()}: "
+            width = max(len(each.part) for each in lines)
+            for each in lines:
+                mark = "" if each.state is LineState.OK else f"{each.state.upper()}: "
                 self.stdout.write(f"{each.part:{width}}  {mark}{each.says}")
-        if any(each.state is FindingState.WRONG for each in findings):
+        if any(each.state is LineState.WRONG for each in lines):
             sys.exit(1)
