@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -21,6 +23,7 @@ from harness.process import PROJECT, ServerProcess
 from harness.site import WebServer
 from harness.site_data import execute, query
 from harness.waiting import wait_until
+from lifereview.backup.backup_file import DATABASE, BackupReader, BackupWriter, private_file
 from tests.conftest import MakeSite
 
 pytestmark = [
@@ -149,6 +152,27 @@ def test_a_backup_of_sqlite_moves_to_postgresql_and_back_and_makes_nothing_again
     make_eve(returned)
     returned.manage("restore", str(back), "--overwrite", check=True)
     check_same(returned, original, running_openai)
+
+
+def test_a_backup_of_an_older_version_is_read_and_brought_up_to_date(
+    original: Original, make_site: MakeSite, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    older, latest = tmp_path / "older.backup", "narratives.0008_token_rights"
+    reader = BackupReader(original.backup)
+    reader.extract(DATABASE, tmp_path / "database")
+    with closing(sqlite3.connect(tmp_path / "database")) as database, database:
+        database.execute("ALTER TABLE auth_user DROP COLUMN last_login")  # as if that came later
+    with private_file(older) as file:
+        head = replace(reader.head, migrations=[each for each in reader.head.migrations if each != latest])
+        writer = BackupWriter(file, head)
+        writer.add_file(DATABASE, tmp_path / "database")
+        writer.end()
+    newer = make_site(WebServer, DATABASE_URL=postgres.create_database())
+    execute(newer, "CREATE TABLE somebody_elses (id integer)")
+
+    newer.manage("restore", str(older), check=False)
+    assert query(newer, "SELECT count(*) FROM django_migrations WHERE name = '0008_token_rights'") == [(1,)]
+    assert counts(newer) == original.counts
 
 
 def make_eve(site: WebServer) -> None:

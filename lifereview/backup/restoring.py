@@ -19,9 +19,10 @@ from django.db.models.functions import Now
 
 from lifereview.backup.backup_file import CLIPS, DATABASE, BackupReader, UnusableBackup
 from lifereview.backup.making import applied_migrations, own_key_file, speech_has_bucket
-from lifereview.backup.rows import replace_rows_of_postgresql, replace_rows_of_sqlite
+from lifereview.backup.rows import replace_rows
 from ttscache.coordination.hosts import AT_WORK_SECONDS, CLUSTER, name_of, this_host
 from ttscache.coordination.leases import is_process_alive
+from ttscache.errors import TierError
 from ttscache.maintenance import archive
 from ttscache.maintenance.archive_file import ArchivedClip, ArchiveReader, UnusableClip
 from ttscache.models import ProcessReport
@@ -33,11 +34,15 @@ _DATA = ("auth_user", "narratives_journey", "tts_cache")  # a site that was ever
 
 @dataclass(frozen=True, slots=True)
 class RestoredBackup:
-    """`clips` came back into the bucket, `refused` could not. `has_key`: the secret key was written."""
+    """`clips` came back into the bucket, `refused` could not. `has_key`: the secret key was written.
+
+    `problem` is a sentence about the bucket, which may be away; the database is restored all the same.
+    """
 
     has_key: bool
-    clips: int
-    refused: int
+    clips: int = 0
+    refused: int = 0
+    problem: str = ""
 
 
 def restore_backup(reader: BackupReader, *, overwrite: bool) -> RestoredBackup:
@@ -56,7 +61,10 @@ def restore_backup(reader: BackupReader, *, overwrite: bool) -> RestoredBackup:
     forget()  # what this process read before belongs to the old site
     call_command("migrate", verbosity=0)
     ProcessReport.objects.all().delete()  # of the processes that ran when the backup was made
-    return RestoredBackup(has_key, *_restore_clips(reader))
+    try:
+        return RestoredBackup(has_key, *_restore_clips(reader))
+    except TierError as error:
+        return RestoredBackup(has_key, problem=str(error))
 
 
 # --- what must hold before --------------------------------------------------------------------------------
@@ -136,7 +144,7 @@ def _extracted(reader: BackupReader) -> Iterator[Path]:
 
 def _into_postgresql(reader: BackupReader, database: Path) -> None:
     _prepare_tables(reader)
-    replace_rows_of_postgresql(database)
+    replace_rows(database)
 
 
 def _into_sqlite(reader: BackupReader, database: Path) -> None:
@@ -151,7 +159,7 @@ def _into_sqlite(reader: BackupReader, database: Path) -> None:
     connection.settings_dict["NAME"] = built
     try:
         _prepare_tables(reader)
-        replace_rows_of_sqlite(database)
+        replace_rows(database)
         connection.close()
         built.chmod(0o600)
         _take_place(built, here)

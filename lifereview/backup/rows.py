@@ -21,9 +21,11 @@ from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.db.models import Model
 
-from lifereview.backup.backup_file import UnusableBackup
-
 MIGRATIONS = "django_migrations"
+_NOT_CARRIED = {
+    MIGRATIONS,
+    "django_cache",
+}  # the first is of these tables, the second holds nothing that lasts
 _AT_ONCE = 50  # rows; a clip may have megabytes
 
 
@@ -111,23 +113,51 @@ def _as_sqlite(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value.isoformat()
 
 
-# --- into PostgreSQL --------------------------------------------------------------------------------------
-def replace_rows_of_postgresql(path: Path) -> None:
-    """Replace all rows of the database by those of a SQLite file, in one transaction.
+# --- into the present database ------------------------------------------------------------------------------
+def replace_rows(path: Path) -> None:
+    """Replace all rows of the database by those of a SQLite file, in one transaction. Raises django.db.Error.
 
-    Until it ends everybody sees the old rows, and a killed process leaves them. Raises django.db.Error.
+    Until it ends everybody sees the old rows, and a killed process leaves them.
     """
-    tables = model_tables()
-    quoted = ", ".join(f'"{table.name}"' for table in tables)
+    if connection.vendor == "postgresql":
+        _replace_in_postgresql(path)
+    else:
+        _replace_in_sqlite(path)
+
+
+def _carried_tables(source: sqlite3.Connection) -> list[TableRows]:
+    """The tables and columns that both have, because an older backup may lack some, or have others."""
+    there = {name for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    order = {table.name: place for place, table in enumerate(model_tables())}
+    with connection.cursor() as cursor:
+        here = set(connection.introspection.table_names(cursor)) & there - _NOT_CARRIED
+        carried = []
+        for name in sorted(here, key=lambda each: (order.get(each, len(order)), each)):
+            own = {column.name for column in connection.introspection.get_table_description(cursor, name)}
+            columns = [column for _, column, *_ in source.execute(f'PRAGMA table_info("{name}")')]
+            carried.append(TableRows(name, tuple(column for column in columns if column in own)))
+    return carried
+
+
+def _emptied_tables(carried: list[TableRows]) -> list[str]:
+    """All tables of ours: what a table without a counterpart in the backup holds goes as well."""
+    here = set(connection.introspection.table_names())
+    return sorted({table.name for table in carried} | {table.name for table in model_tables()} & here)
+
+
+def _replace_in_postgresql(path: Path) -> None:
     source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     with closing(source), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL TIME ZONE 'UTC'")  # SQLite's times have no zone and are in UTC
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        cursor.execute(f"TRUNCATE {quoted}")
-        for table in tables:
+        carried = _carried_tables(source)
+        emptied = _emptied_tables(carried)
+        cursor.execute("TRUNCATE " + ", ".join(f'"{name}"' for name in emptied))
+        for table in carried:
             _copy_in(cursor, table, source)
-        for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
+        models = [model for model in apps.get_models() if model._meta.db_table in emptied]
+        for statement in connection.ops.sequence_reset_sql(no_style(), models):
             cursor.execute(statement)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
@@ -140,23 +170,16 @@ def _copy_in(cursor: Any, table: TableRows, source: sqlite3.Connection) -> None:
             copy.write_row(row)
 
 
-# --- into SQLite ------------------------------------------------------------------------------------------
-def replace_rows_of_sqlite(path: Path) -> None:
-    """Replace all rows of the present SQLite database by those of another file, in one transaction."""
-    with closing(sqlite3.connect(path)) as probe:
-        there = {name for (name,) in probe.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    tables = model_tables()
-    if missing := [table.name for table in tables if table.name not in there]:
-        raise UnusableBackup(f"It has no table {missing[0]}.")
-    connection.ensure_connection()
+def _replace_in_sqlite(path: Path) -> None:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source:
+        carried = _carried_tables(source)
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA foreign_keys = OFF")  # has no effect within a transaction
         cursor.execute("ATTACH DATABASE %s AS backup", [str(path)])
         with transaction.atomic():
-            for table in tables:
-                names = f'"{table.name}" ({table.quoted_columns})'
-                cursor.execute(f'DELETE FROM "{table.name}"')  # noqa: S608
-                cursor.execute(
-                    f'INSERT INTO {names} SELECT {table.quoted_columns} FROM backup."{table.name}"'  # noqa: S608
-                )
+            for name in _emptied_tables(carried):
+                cursor.execute(f'DELETE FROM "{name}"')  # noqa: S608
+            for table in carried:
+                columns, name = table.quoted_columns, table.name
+                cursor.execute(f'INSERT INTO "{name}" ({columns}) SELECT {columns} FROM backup."{name}"')  # noqa: S608
         cursor.execute("DETACH DATABASE backup")

@@ -49,5 +49,9 @@ class Command(BaseCommand):
             self.stdout.write("The backup has no secret key: set the SECRET_KEY that the old site had.")
         elif was_key_given:
             self.stdout.write("SECRET_KEY of the environment is used, not the key in the backup.")
+        if restored.problem:
+            raise CommandError(
+                f"{restored.problem} Clips that it has lost can be put back later: add --overwrite."
+            )
         if restored.refused:
             raise CommandError(f"{restored.refused} clips of the bucket could not be put back.")
