@@ -20,6 +20,7 @@ from harness.caller import Caller, phrase
 from harness.openai_server import OpenAIServer
 from harness.postgres import PostgresServer
 from harness.process import PROJECT, ServerProcess
+from harness.s3 import S3Server
 from harness.site import WebServer
 from harness.site_data import execute, query
 from harness.waiting import wait_until
@@ -230,3 +231,26 @@ def test_a_backup_that_fails_leaves_the_file_that_is_there(original: Original, t
     assert precious.read_text() == "Dear Ana"
     assert earlier.read_bytes() == original.backup.read_bytes()
     assert {each.name for each in tmp_path.iterdir()} == {precious.name, earlier.name}
+
+
+def test_clips_that_a_bucket_has_lost_come_back_from_the_backup(
+    make_site: MakeSite, s3: S3Server, running_openai: OpenAIServer, tmp_path: Path
+) -> None:
+    bucket = s3.create_bucket(public_prefix="public/")
+    stored = {"TTS_PERMANENT": "storage", **s3.settings(bucket)}
+    site, restored = make_site(WebServer, **stored), make_site(WebServer, **stored)
+    text = phrase()
+    with site:
+        caller = Caller(site, site.api_token())
+        said = caller.say(text).body
+    site.manage("backup", str(tmp_path / "site.backup"), check=True)
+    s3.empty(bucket)
+    done = restored.manage("restore", str(tmp_path / "site.backup"), check=True)
+
+    running_openai.reset()
+    with restored:
+        again = Caller(restored, caller.token).say(text)
+    assert "1 clips were put back into the bucket." in done.stdout
+    assert (again.status, again.body) == (200, said)
+    assert "hit; detail=storage" in again.headers["Cache-Status"]
+    assert not running_openai.calls()
