@@ -155,6 +155,7 @@ def test_a_backup_of_sqlite_moves_to_postgresql_and_back_and_makes_nothing_again
     check_same(returned, original, running_openai)
 
 
+@pytest.mark.long
 def test_a_backup_of_an_older_version_is_read_and_brought_up_to_date(
     original: Original, make_site: MakeSite, postgres: PostgresServer, tmp_path: Path
 ) -> None:
@@ -233,6 +234,7 @@ def test_a_backup_that_fails_leaves_the_file_that_is_there(original: Original, t
     assert {each.name for each in tmp_path.iterdir()} == {precious.name, earlier.name}
 
 
+@pytest.mark.long
 def test_clips_that_a_bucket_has_lost_come_back_from_the_backup(
     make_site: MakeSite, s3: S3Server, running_openai: OpenAIServer, tmp_path: Path
 ) -> None:

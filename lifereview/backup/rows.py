@@ -22,10 +22,8 @@ from django.db import connection, transaction
 from django.db.models import Model
 
 MIGRATIONS = "django_migrations"
-_NOT_CARRIED = {
-    MIGRATIONS,
-    "django_cache",
-}  # the first is of these tables, the second holds nothing that lasts
+# The first tells of these very tables, the second holds nothing that has to last.
+_NOT_CARRIED = {MIGRATIONS, "django_cache"}
 _AT_ONCE = 50  # rows; a clip may have megabytes
 
 
