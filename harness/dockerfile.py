@@ -87,6 +87,7 @@ class BareContainer:
     def build(cls, project: Path, root: Path, arguments: Mapping[str, str]) -> BareContainer:
         """Run the steps. Raises Unavailable without a bare root, RuntimeError if a step fails."""
         _bare_root(root)
+        root.chmod(0o755)  # a temporary folder lets only its owner in
         container = cls(root)
         given: dict[str, str] = {}
         context = list(docker_context(project))

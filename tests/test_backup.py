@@ -227,11 +227,14 @@ def test_a_backup_that_fails_leaves_the_file_that_is_there(original: Original, t
         timeout=60,
     )
 
+    nowhere = WebServer(tmp_path / "var")
+
     assert "is no backup" in refusal(original.site, "backup", str(precious))
+    assert "there is no site" in refusal(nowhere, "backup", str(tmp_path / "empty.backup"))
     assert len((failed.stdout + failed.stderr).splitlines()) == failed.returncode == 1
     assert precious.read_text() == "Dear Ana"
     assert earlier.read_bytes() == original.backup.read_bytes()
-    assert {each.name for each in tmp_path.iterdir()} == {precious.name, earlier.name}
+    assert {each.name for each in tmp_path.iterdir()} == {precious.name, earlier.name, "var"}
 
 
 @pytest.mark.long

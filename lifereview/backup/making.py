@@ -48,6 +48,8 @@ def make_backup(path: Path, *, with_bucket: bool) -> MadeBackup:
     """
     if path.exists() and not is_backup(path):
         raise UnusableBackup("It exists and is no backup; it is left as it is.")
+    if not applied_migrations():  # a wrong folder or address must not pass for an empty site
+        raise UnusableBackup("No backup was written: there is no site in this VAR_DIR or DATABASE_URL.")
     part, database, clips = (path.with_name(f"{path.name}{end}") for end in (".part", ".database", ".clips"))
     try:
         made = _write(part, database, clips, with_bucket=with_bucket and speech_has_bucket())
