@@ -131,15 +131,19 @@ def _extracted(reader: BackupReader) -> Iterator[Path]:
     path = Path(settings.VAR_DIR) / "restored.sqlite3"
     try:
         reader.extract(DATABASE, path)
-        with closing(sqlite3.connect(path)) as opened:
-            (says,) = opened.execute("PRAGMA quick_check(1)").fetchone()
-        if says != "ok":
+        if not _is_whole(path):
             raise UnusableBackup("The database in it is damaged.")
         yield path
-    except sqlite3.DatabaseError as error:
-        raise UnusableBackup("The database in it is damaged.") from error
     finally:
         _remove_database(path)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(path)) as opened:
+            return bool(opened.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.DatabaseError:
+        return False
 
 
 def _into_postgresql(reader: BackupReader, database: Path) -> None:

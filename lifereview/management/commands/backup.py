@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ class Command(BaseCommand):
             made = make_backup(file.absolute(), with_bucket=not without_bucket)
         except (UnusableBackup, TierError) as error:
             raise CommandError(f"{file}: {error}") from error
+        except sqlite3.Error as error:  # the disk is full, or refuses a write
+            raise CommandError(f"{file}: {error}. No backup was written.") from error
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}. No backup was written.") from error
         self.stdout.write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ class Command(BaseCommand):
             raise CommandError(f"{file} was not restored. {error}") from error
         except Error as error:
             raise CommandError(f"{file} was not restored. {says_of_database(error)}") from error
+        except sqlite3.Error as error:  # the disk is full, or refuses a write
+            raise CommandError(f"{file} was not restored. SQLite says: {error}.") from error
         except OSError as error:
             raise CommandError(
                 f"{file} was not restored. {error.filename or file}: {error.strerror}."
