@@ -223,6 +223,7 @@ SILENCED_SYSTEM_CHECKS = [
 
 # --- mail: to tell staff of trouble ----------------------------------------------------------------------
 ALERT_EMAILS: list[str] = alert_emails(env)
+IS_MAIL_SET_UP = bool(env.text("EMAIL_URL"))  # else people are told to ask an administrator
 globals().update(mail_settings(env))  # EMAIL_…, DEFAULT_FROM_EMAIL
 
 # --- language, time, static files ------------------------------------------------------------------------
