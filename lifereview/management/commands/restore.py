@@ -54,7 +54,7 @@ class Command(BaseCommand):
             self.stdout.write("SECRET_KEY of the environment is used, not the key in the backup.")
         if restored.problem:
             raise CommandError(
-                f"{restored.problem} Clips that it has lost can be put back later: add --overwrite."
+                f"{restored.problem} Then run this again with --overwrite, which puts its lost clips back."
             )
         if restored.refused:
             raise CommandError(f"{restored.refused} clips of the bucket could not be put back.")
