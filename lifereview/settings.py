@@ -76,6 +76,9 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "lifereview",  # before django_q, because it replaces the command qcluster
     "django_q",
     "ttscache",
@@ -96,6 +99,7 @@ MIDDLEWARE = [
     "lifereview.middleware.HostChecks",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "lifereview.second_factor.second_factor_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -210,6 +214,7 @@ FIRST_STAFF_USER = {
     "email": env.text("DJANGO_SUPERUSER_EMAIL"),
     "password": env.text("DJANGO_SUPERUSER_PASSWORD"),
 }
+STAFF_TWO_FACTOR = env.flag("STAFF_TWO_FACTOR", default=False)
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"  # after opening the login page directly
 SECURE_REFERRER_POLICY = "same-origin"
