@@ -7,7 +7,7 @@ from typing import Any
 os.environ["LIFEREVIEW_PROCESS"] = "web"  # set before the settings are read: they give the web its pool
 
 from lifereview import settings
-from lifereview.listening import bind_address
+from lifereview.listening import bind_address, open_socket_file
 from lifereview.temporary_files import folder_in_memory, use_own_temporary_folder
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
@@ -30,6 +30,11 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+def when_ready(server: Any) -> None:
+    """Make a socket file usable for the proxy, whatever the umask is."""
+    open_socket_file()
 
 
 def post_worker_init(worker: Any) -> None:

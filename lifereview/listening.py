@@ -22,6 +22,12 @@ def bind_address() -> str:
     return f"{_in_url(settings.HOST)}:{settings.PORT}"
 
 
+def open_socket_file() -> None:
+    """Let the proxy, which is another user, open the socket file. Its folder decides who gets there."""
+    if settings.HOST.startswith("unix:"):
+        Path(settings.HOST.removeprefix("unix:")).chmod(0o666)
+
+
 def problem_with_address() -> OSError | None:
     """Why nothing can listen there, such as a port in use, or None."""
     if settings.HOST.startswith("unix:"):
