@@ -5,7 +5,20 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
+from django.db import Error
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
+    try:
+        execute_from_command_line(sys.argv)
+    except Error as error:
+        from lifereview.database_errors import is_about_connecting, says_of_database
+
+        if "--traceback" in sys.argv or not is_about_connecting(error):
+            raise
+        raise SystemExit(says_of_database(error)) from None
+
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
-    execute_from_command_line(sys.argv)
+    main()

@@ -7,14 +7,15 @@ from typing import Any
 os.environ["LIFEREVIEW_PROCESS"] = "web"  # set before the settings are read: they give the web its pool
 
 from lifereview import settings
+from lifereview.listening import bind_address, open_socket_file
 from lifereview.temporary_files import folder_in_memory, use_own_temporary_folder
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
+# gunicorn would answer 500 to a request without this path; lifereview/sub_path.py serves both.
+os.environ.pop("SCRIPT_NAME", None)
 use_own_temporary_folder()
 
-bind = (
-    f"{settings.HOST}:{settings.PORT}" if ":" not in settings.HOST else f"[{settings.HOST}]:{settings.PORT}"
-)
+bind = bind_address()
 workers = settings.WEB_WORKERS
 worker_class = "gthread"
 threads = settings.WEB_THREADS
@@ -29,6 +30,11 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+def when_ready(server: Any) -> None:
+    """Make a socket file usable for the proxy, whatever the umask is."""
+    open_socket_file()
 
 
 def post_worker_init(worker: Any) -> None:

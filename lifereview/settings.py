@@ -13,6 +13,8 @@ from typing import Any
 from corsheaders.defaults import default_headers
 
 from lifereview import admin_theme
+from lifereview.env.addresses import as_host, is_loopback, private_addresses
+from lifereview.env.commit import commit
 from lifereview.env.databases import caches, databases
 from lifereview.env.env_file import env_file_values
 from lifereview.env.mail import alert_emails, mail_settings
@@ -27,7 +29,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment({**env_file_values(BASE_DIR / ".env"), **os.environ})
 
 # --- the web server (read by gunicorn.conf.py) -----------------------------------------------------------
-HOST = env.text("HOST", "127.0.0.1")
+HOST = env.text("HOST", "127.0.0.1").strip("[]")  # an IPv6 address is also taken as URLs have it
 PORT = env.integer("PORT", 8000, least=1, most=65535)
 WEB_WORKERS = env.integer("WEB_WORKERS", 2, least=1, most=64)
 WEB_THREADS = env.integer("WEB_THREADS", 64, least=4, most=1024)
@@ -37,9 +39,15 @@ VAR_DIR = env.writable_folder("VAR_DIR", BASE_DIR / "var", mode=0o750)
 TEMPORARY_DIR = VAR_DIR / "tmp"  # made and used by use_own_temporary_folder()
 DEBUG = env.flag("DEBUG", False)
 VERSION = "0.1.0"  # keep equal to pyproject.toml, which may be missing where this runs
+COMMIT = commit(env, BASE_DIR)
 
 # --- who may call ----------------------------------------------------------------------------------------
-THIS_MACHINE = list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", socket.gethostname().lower()]))
+_NAME = socket.gethostname().lower()
+THIS_MACHINE = list(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", _NAME]))
+# Devices in the same room reach this machine by its private addresses, or by its name in their network.
+OTHER_DEVICES_MAY_CALL = not is_loopback(HOST)
+if OTHER_DEVICES_MAY_CALL:
+    THIS_MACHINE += [f"{_NAME}.local", *map(as_host, private_addresses())]
 _HOST_PATTERN = r"\*|\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]"
 ALLOWED_HOSTS = env.words(
     "ALLOWED_HOSTS", THIS_MACHINE, pattern=_HOST_PATTERN, allowed="a list of host names, such as example.org"

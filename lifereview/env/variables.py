@@ -39,8 +39,10 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
     "The web server": (
         Variable(
             "HOST",
-            "The address on which the web server listens. `0.0.0.0` listens on all addresses of the machine.",
-            allowed="an address of this machine",
+            "The address on which the web server listens. `0.0.0.0` listens on all IPv4 addresses of the "
+            "machine ([a tablet in the next room](operating.md#a-tablet-in-the-next-room)), `::` also on all "
+            "IPv6 ones. `unix:` and the path of a socket file lets only a proxy on this machine in.",
+            allowed="an address of this machine, or such as `unix:/run/lifereview/site.sock`",
         ),
         Variable(
             "PORT",
@@ -64,7 +66,13 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "SCRIPT_NAME",
-            "The path below which a proxy serves this site. The proxy passes the path on.",
+            "The path below which a proxy serves this site. The proxy may pass the path on or cut it off.",
+        ),
+        Variable(
+            "COMMIT",
+            "The commit that `/api/health` and `manage.py doctor` name. A file named `COMMIT` beside "
+            "`manage.py`, as the container has it, says it as well.",
+            default="that file, else the checkout's own",
         ),
         Variable(
             "DEBUG",
@@ -75,7 +83,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable(
             "ALLOWED_HOSTS",
             "The names by which callers reach this site, with commas between them.",
-            default="this machine's names",
+            default="this machine's names; where `HOST` is no loopback address, also its private addresses",
         ),
         Variable(
             "SECRET_KEY",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import logging
 from typing import cast
 
 from django.core.cache import BaseCache, caches
@@ -15,10 +14,9 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
+from ttscache.adaptive_cache import shared_cache
 from ttscache.errors import Throttled
 from ttscache.models import ApiToken
-
-logger = logging.getLogger(__name__)
 
 
 class ScopedThrottle(SimpleRateThrottle):
@@ -146,7 +144,8 @@ def _check(throttle: ScopedThrottle, request: Request, view: APIView, sentence: 
     try:
         is_allowed = throttle.allow_request(request, view)
     except (Error, RedisError):
-        logger.warning("Throttling is disabled: the cache does not answer.")
+        shared_cache.note(is_there=False)  # nobody is throttled
         return
+    shared_cache.note(is_there=True)
     if not is_allowed:
         raise Throttled(sentence, retry_after_seconds=throttle.wait() or 60)
