@@ -7,14 +7,19 @@ from typing import Any
 os.environ["LIFEREVIEW_PROCESS"] = "web"  # set before the settings are read: they give the web its pool
 
 from lifereview import settings
+from lifereview.server_errors import answer_server_errors_in_json
 from lifereview.temporary_files import folder_in_memory, use_own_temporary_folder
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 use_own_temporary_folder()
+answer_server_errors_in_json()
 
 bind = (
     f"{settings.HOST}:{settings.PORT}" if ":" not in settings.HOST else f"[{settings.HOST}]:{settings.PORT}"
 )
+# gunicorn believes the same header of the same proxies as lifereview.trusted_proxies.
+forwarded_allow_ips = ",".join(settings.TRUSTED_PROXIES)
+secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
 workers = settings.WEB_WORKERS
 worker_class = "gthread"
 threads = settings.WEB_THREADS
@@ -29,6 +34,7 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+logconfig_dict = settings.LOGGING  # its lines look like ours
 
 
 def post_worker_init(worker: Any) -> None:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import os
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from corsheaders.defaults import default_headers
+from django.conf.global_settings import PASSWORD_HASHERS as DEFAULT_HASHERS
 
 from lifereview import admin_theme
 from lifereview.env.databases import caches, databases
 from lifereview.env.env_file import env_file_values
 from lifereview.env.mail import alert_emails, mail_settings
 from lifereview.env.object_storage import object_storage_settings
+from lifereview.env.proxies import trusted_proxies
 from lifereview.env.reader import TELEPHONE_NUMBER, Environment
 from lifereview.env.secret_key import secret_key
 from lifereview.env.speech import ttscache_settings
@@ -51,6 +54,7 @@ _ORIGINS: dict[str, Any] = {
 CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS", **_ORIGINS)
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", **_ORIGINS)
 IS_BEHIND_TLS = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
+TRUSTED_PROXIES = trusted_proxies(env)  # read by lifereview.trusted_proxies and gunicorn.conf.py
 
 SECRET_KEY = secret_key(env, VAR_DIR, ALLOWED_HOSTS, THIS_MACHINE)
 
@@ -70,13 +74,14 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "lifereview",  # before django_q, because it replaces the command qcluster
     "django_q",
+    "axes",
     "ttscache",
     "narratives",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "lifereview.static_files.StaticFiles",
     "lifereview.middleware.bodiless_head",
     "lifereview.middleware.content_security_policy",
     # Only with other origins: it makes every response vary by Origin, which caches dislike.
@@ -90,6 +95,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "lifereview.sign_in.remember_browser",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "lifereview.urls"
@@ -157,7 +164,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "ttscache.api.errors.answer_error",
     "DEFAULT_THROTTLE_RATES": throttle_rates(env),
-    "NUM_PROXIES": 1 if IS_BEHIND_TLS else 0,  # whose word counts for a caller's address
+    "NUM_PROXIES": 0,  # REMOTE_ADDR: lifereview.trusted_proxies has put the caller's address there
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -172,9 +179,32 @@ SPECTACULAR_SETTINGS = {
 CORS_URLS_REGEX = r"^/(api|v1)/.*$"
 # A player asks for parts of a clip with headers of its own, and so may ask beforehand whether it may.
 CORS_ALLOW_HEADERS = [*default_headers, "cache-control", "if-match", "if-none-match", "if-range", "range"]
-CORS_EXPOSE_HEADERS = ["Accept-Ranges", "Cache-Status", "Content-Range", "ETag", "Retry-After"]
+CORS_EXPOSE_HEADERS = [
+    "Accept-Ranges",
+    "Cache-Status",
+    "Content-Range",
+    "ETag",
+    "Retry-After",
+    "X-Request-Id",
+]
 
 # --- signing in, security --------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "lifereview.sign_in.LimitedSignIn",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = ["lifereview.password_hashing.PBKDF2InTurn", *DEFAULT_HASHERS[1:]]
+# django-axes counts failed sign-ins in the database, for all processes and hosts.
+AXES_FAILURE_LIMIT = 20
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # otherwise more guesses would lock staff out for ever
+AXES_LOCKOUT_PARAMETERS = "lifereview.sign_in.counted_together"
+AXES_CLIENT_IP_CALLABLE = "lifereview.sign_in.address_of"
+AXES_LOCKOUT_CALLABLE = "lifereview.sign_in.refused_page"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False  # its lists hold what strangers have typed
+AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -193,8 +223,8 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"  # after opening the login page directly
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_BEHIND_TLS
-if IS_BEHIND_TLS:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Only the header of one of TRUSTED_PROXIES gets this far.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SILENCED_SYSTEM_CHECKS = [
     "security.W004",  # HSTS and
     "security.W008",  # the redirect to https are the task of the proxy that ends TLS
@@ -218,19 +248,32 @@ STORAGES = {
 }
 
 # --- logging: keys and ids, never what someone said ------------------------------------------------------
-LOGGING = {
+LOG_FORMAT = env.choice("LOG_FORMAT", "line", ("line", "json"))
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"no_traceback": {"()": "lifereview.log_filters.RefusalWithoutTraceback"}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "filters": {
+        "no_traceback": {"()": "lifereview.log_filters.RefusalWithoutTraceback"},
+        "no_quotation": {"()": "lifereview.log_filters.RefusalWithoutQuotation"},
+    },
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "lifereview.log_format.JsonLines"},
+    },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_traceback"]}
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["no_traceback", "no_quotation"],
+        }
     },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "django.request": {"level": "ERROR"},  # wrong requests of strangers are not worth a line
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "gunicorn.error": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "axes": {"level": "ERROR"},  # lifereview.sign_in writes one line for each sign-in
         "httpx2": {"level": "WARNING"},
     },
 }

@@ -5,10 +5,13 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from lifereview.chunked_bodies import read_chunked_bodies
+from lifereview.request_ids import RequestIds
+from lifereview.trusted_proxies import TrustedProxies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 
-application = read_chunked_bodies(get_wsgi_application())
+_application = get_wsgi_application()  # loads the settings
+application = TrustedProxies(RequestIds(read_chunked_bodies(_application)))
 
 # Imported late: these need Django's apps to be loaded.
 from ttscache import housekeeping  # noqa: E402

@@ -9,9 +9,12 @@ RATES = {
     "generation": "600/min",  # new clips for a token or a staff account
     "anonymous_generation": "60/min",  # new clips for an address of strangers
     "pre_cache": "20/min",
-    "time_to_sound": "300/min",  # in each process
+    "clear_old_cache": "60/min",
+    "time_to_sound": "300/min",
     "reflection_session": "20/min",  # of one page in one browser
     "reflection_address": "300/min",  # of all people behind one address; also for a token
+    "sign_in_address": "20/min",  # tries to sign in, right or wrong, before a password is looked at
+    "sign_in_name": "10/min",  # of one name, from all addresses together
 }
 
 

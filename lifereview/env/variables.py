@@ -67,6 +67,10 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             "The path below which a proxy serves this site. The proxy passes the path on.",
         ),
         Variable(
+            "LOG_FORMAT",
+            "How a line of the log is written: for people, or as JSON ([its keys](operating.md#logs)).",
+        ),
+        Variable(
             "DEBUG",
             "Django's debug mode. Never needed to run; it shows the details of errors to callers.",
         ),
@@ -86,8 +90,14 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "CSRF_TRUSTED_ORIGINS",
-            "The origins of this site itself. As soon as one begins with `https://`, the site believes "
-            "`X-Forwarded-For` and `X-Forwarded-Proto`, so only your proxy may reach its port.",
+            "The origins of this site itself. As soon as one begins with `https://`, cookies are sent over "
+            "HTTPS alone.",
+        ),
+        Variable(
+            "TRUSTED_PROXIES",
+            "The proxies in front of this site: addresses and networks whose `X-Forwarded-For`, `-Proto`, "
+            "`-Host` and `-Port` and `X-Request-Id` count ([why](growing.md#proxies)). `none`: nobody's count.",
+            default="this machine (`127.0.0.0/8,::1`)",
         ),
         Variable(
             "CORS_ALLOWED_ORIGINS",

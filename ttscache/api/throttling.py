@@ -1,15 +1,15 @@
-"""Rate limits on new clips and on reports, for each caller. Hits are never throttled."""
+"""Rate limits for each caller, counted over all processes and hosts. Hits are never throttled."""
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
 import logging
-from typing import cast
+import threading
+import time
 
-from django.core.cache import BaseCache, caches
+from django.core.cache import caches
 from django.db import Error
-from django.utils.connection import ConnectionProxy
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
@@ -19,6 +19,8 @@ from ttscache.errors import Throttled
 from ttscache.models import ApiToken
 
 logger = logging.getLogger(__name__)
+
+AWAY_SECONDS = 10.0  # how long nobody asks a cache that did not answer: each question may wait for seconds
 
 
 class ScopedThrottle(SimpleRateThrottle):
@@ -37,40 +39,37 @@ class ScopedThrottle(SimpleRateThrottle):
         elif request.user and request.user.is_authenticated:
             caller = f"user-{request.user.pk}"
         else:
-            caller = f"address-{_network_of(self.get_ident(request))}"
+            caller = f"address-{network_of(self.get_ident(request))}"
         return str(self.cache_format % {"scope": self.scope, "ident": caller})
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Count the request; returns whether it is within the rate. Its first request begins a window."""
         if self.rate is None:
             return True
-        key = self.get_cache_key(request, view)
-        return _count_in_window(self.cache, key, self.duration) <= self.num_requests
+        return count_request(self.get_cache_key(request, view), self.duration) <= self.num_requests
 
     def wait(self) -> float:
         """Seconds until the next window begins, at most."""
         return float(self.duration)
 
 
-class SessionThrottle(ScopedThrottle):
-    """A rate for each session of a stranger, by the name that their page has made up for it."""
+class NamedThrottle(ScopedThrottle):
+    """A rate for each name that somebody has given: of a stranger's session, or of who signs in."""
 
-    def __init__(self, scope: str, session: str) -> None:
+    def __init__(self, scope: str, name: str) -> None:
         super().__init__(scope)
-        self._session = session
+        self._name = name
 
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        digest = hashlib.sha256(self._session.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return str(self.cache_format % {"scope": self.scope, "ident": f"session-{digest}"})
+    def get_cache_key(self, request: Request | None = None, view: APIView | None = None) -> str:
+        digest = hashlib.sha256(self._name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return str(self.cache_format % {"scope": self.scope, "ident": f"named-{digest}"})
 
-
-class ReportThrottle(ScopedThrottle):
-    """Counts in this process only, because a report must not cost a query."""
-
-    cache = cast(BaseCache, ConnectionProxy(caches, "process"))
+    def is_allowed(self) -> bool:
+        """Count a request; returns whether it is within the rate."""
+        return count_request(self.get_cache_key(), self.duration) <= self.num_requests
 
 
-def _network_of(address: str) -> str:
+def network_of(address: str) -> str:
     """An IPv4 address, or the /64 of an IPv6 address: one home or one attacker has all addresses in it."""
     try:
         parsed = ipaddress.ip_address(address)
@@ -81,24 +80,44 @@ def _network_of(address: str) -> str:
     return address
 
 
-def _count_in_window(cache: BaseCache, key: str, seconds: int) -> int:
-    """The number of requests in this window, including this one.
+class _Counts:
+    """Counts requests in windows: over all processes, or in this one while Django's cache is away."""
 
-    DRF's throttles read and write back, so two hosts that count at once lose a request. This adds instead.
-    """
-    # The database counts in one statement, Redis in one script; a cache of one process in two steps.
-    count_at_once = getattr(cache, "count_in_window", None)
-    counted: int | None = count_at_once(key, seconds) if count_at_once else None
-    if counted is not None:
-        return counted
-    # add() is atomic: exactly one caller opens the window and sets its end.
-    if cache.add(key, 1, seconds):
-        return 1
-    try:
-        return cache.incr(key)
-    except ValueError:  # the window ended between the two
-        cache.set(key, 1, seconds)
-        return 1
+    def __init__(self) -> None:
+        self._asked_again_at = 0.0
+        self._one_at_a_time = threading.Lock()
+
+    def count(self, key: str, seconds: int) -> int:
+        """Count a request; returns the number of requests in its window. The first one begins the window."""
+        if time.monotonic() >= self._asked_again_at:
+            try:
+                # One statement in the database, one script in Redis. DRF's own throttles read and write back,
+                # so that of two requests at once only one is counted.
+                counted: int = caches["default"].count_in_window(key, seconds)  # type: ignore[attr-defined]
+                return counted
+            except (Error, RedisError):
+                self._asked_again_at = time.monotonic() + AWAY_SECONDS
+                logger.warning("Each process throttles by itself: the cache does not answer.")
+        return self._count_here(key, seconds)
+
+    def _count_here(self, key: str, seconds: int) -> int:
+        cache = caches["process"]
+        with self._one_at_a_time:
+            if cache.add(key, 1, seconds):
+                return 1
+            try:
+                return cache.incr(key)
+            except ValueError:  # the window has just ended
+                cache.set(key, 1, seconds)
+                return 1
+
+    def forget(self) -> None:
+        self._asked_again_at = 0.0
+
+
+_counts = _Counts()
+count_request = _counts.count
+ask_the_cache_again = _counts.forget
 
 
 def check_generation_rate(request: Request, view: APIView) -> None:
@@ -107,16 +126,9 @@ def check_generation_rate(request: Request, view: APIView) -> None:
     check_rate("anonymous_generation" if is_anonymous else "generation", request, view)
 
 
-def check_report_rate(scope: str, request: Request, view: APIView) -> None:
-    """Count one report of this scope. Raises Throttled."""
-    throttle = ReportThrottle(scope)
-    if not throttle.allow_request(request, view):
-        raise Throttled("Too much was reported.", retry_after_seconds=throttle.wait() or 60)
-
-
-def check_rate(scope: str, request: Request, view: APIView) -> None:
-    """Count one request of this scope. Raises Throttled; lets everyone pass while the cache is away."""
-    _check(ScopedThrottle(scope), request, view)
+def check_rate(scope: str, request: Request, view: APIView, sentence: str = "") -> None:
+    """Count one request of this scope. Raises Throttled, with this sentence."""
+    _check(ScopedThrottle(scope), request, view, sentence)
 
 
 def check_stranger_rate(scope: str, session: str, sentence: str, request: Request, view: APIView) -> None:
@@ -126,15 +138,10 @@ def check_stranger_rate(scope: str, session: str, sentence: str, request: Reques
     page that runs wild does not use up what all people behind its address may do.
     """
     if session:
-        _check(SessionThrottle(f"{scope}_session", session), request, view, sentence)
+        _check(NamedThrottle(f"{scope}_session", session), request, view, sentence)
     _check(ScopedThrottle(f"{scope}_address"), request, view, sentence)
 
 
 def _check(throttle: ScopedThrottle, request: Request, view: APIView, sentence: str = "") -> None:
-    try:
-        is_allowed = throttle.allow_request(request, view)
-    except (Error, RedisError):
-        logger.warning("Throttling is disabled: the cache does not answer.")
-        return
-    if not is_allowed:
+    if not throttle.allow_request(request, view):
         raise Throttled(sentence, retry_after_seconds=throttle.wait() or 60)

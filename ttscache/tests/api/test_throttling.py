@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ttscache.api.throttling import _network_of
+from ttscache.api.throttling import network_of
 
 pytestmark = pytest.mark.any_database
 
@@ -20,4 +20,4 @@ pytestmark = pytest.mark.any_database
     ],
 )
 def test_an_ipv6_home_is_counted_as_one_and_an_ipv4_address_as_itself(address: str, counted_as: str) -> None:
-    assert _network_of(address) == counted_as
+    assert network_of(address) == counted_as
