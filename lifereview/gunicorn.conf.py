@@ -7,11 +7,14 @@ from typing import Any
 os.environ["LIFEREVIEW_PROCESS"] = "web"  # set before the settings are read: they give the web its pool
 
 from lifereview import settings
+from lifereview.private_files import UMASK, tighten, write_privately
 from lifereview.server_errors import answer_server_errors_in_json
 from lifereview.temporary_files import folder_in_memory, use_own_temporary_folder
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
+write_privately()
 use_own_temporary_folder()
+tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
 answer_server_errors_in_json()
 
 bind = (
@@ -26,6 +29,7 @@ threads = settings.WEB_THREADS
 worker_connections = 1000
 backlog = 2048
 keepalive = 15
+umask = UMASK  # for a socket file
 timeout = 60  # a worker that does not answer its master for this long is replaced
 graceful_timeout = 7  # the supervisor allows 10 s in total
 # In memory: gunicorn's heartbeat file on a slow disk would block the worker.

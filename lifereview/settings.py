@@ -36,7 +36,7 @@ WEB_WORKERS = env.integer("WEB_WORKERS", 2, least=1, most=64)
 WEB_THREADS = env.integer("WEB_THREADS", 64, least=4, most=1024)
 
 # --- what the embedded default writes --------------------------------------------------------------------
-VAR_DIR = env.writable_folder("VAR_DIR", BASE_DIR / "var", mode=0o750)
+VAR_DIR = env.writable_folder("VAR_DIR", BASE_DIR / "var", mode=0o700)
 TEMPORARY_DIR = VAR_DIR / "tmp"  # made and used by use_own_temporary_folder()
 DEBUG = env.flag("DEBUG", False)
 VERSION = "0.1.0"  # keep equal to pyproject.toml, which may be missing where this runs
@@ -242,6 +242,8 @@ USE_TZ = True
 FORCE_SCRIPT_NAME = env.matching("SCRIPT_NAME", r"(/[\w.~-]+)+", "a path, such as /life-review") or None
 STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}/static/"
 STATIC_ROOT = VAR_DIR / "static"
+FILE_UPLOAD_PERMISSIONS = 0o600  # Django would open the collected files to everybody on this machine
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "lifereview.static_files.StaticFilesStorage"},

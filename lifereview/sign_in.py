@@ -1,4 +1,4 @@
-"""Limits signing in by address and by name, before a password is looked at. Each try leaves a line in the log.
+"""Limits signing in by address and by name, before a password is looked at. Each try is in the log.
 
 Two limits hold. The throttles `sign_in_address` and `sign_in_name` count tries in one step over all
 processes, so many at once do not slip through. django-axes counts failures, and refuses the next tries until

@@ -96,7 +96,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         Variable(
             "TRUSTED_PROXIES",
             "The proxies in front of this site: addresses and networks whose `X-Forwarded-For`, `-Proto`, "
-            "`-Host` and `-Port` and `X-Request-Id` count ([why](growing.md#proxies)). `none`: nobody's count.",
+            "`-Host` and `-Port` and `X-Request-Id` count ([how](growing.md#proxies)).",
             default="this machine (`127.0.0.0/8,::1`)",
         ),
         Variable(

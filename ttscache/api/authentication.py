@@ -45,13 +45,6 @@ def is_trusted(request: Request) -> bool:
     return isinstance(request.auth, ApiToken) or bool(request.user and request.user.is_staff)
 
 
-class IsTrusted(BasePermission):
-    message = "This needs an API token or a staff account."
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return is_trusted(request)
-
-
 class MayPrune(BasePermission):
     """Staff with the permission, or the holder of an admin token."""
 
@@ -60,12 +53,39 @@ class MayPrune(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         if isinstance(request.auth, ApiToken):
             return request.auth.is_admin
-        user = request.user
-        return bool(user and user.is_staff and user.has_perm("ttscache.prune_clip"))
+        return _is_staff_with("ttscache.prune_clip", request)
 
 
-class IsTrustedUnlessOpen(IsTrusted):
-    """Staff and token holders, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
+def may_spend(request: Request) -> bool:
+    """Whether the caller may have a clip made that nobody has published: a token, or staff with the right."""
+    return isinstance(request.auth, ApiToken) or _is_staff_with("ttscache.make_clip", request)
+
+
+def _is_staff_with(right: str, request: Request) -> bool:
+    user = request.user
+    return bool(user and user.is_staff and user.has_perm(right))
+
+
+class MayReadFigures(BasePermission):
+    """The holder of a token, or staff with the right to see figures."""
+
+    message = "This needs an API token, or a staff account that may see figures."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return conf().allow_anonymous_text or is_trusted(request)
+        return isinstance(request.auth, ApiToken) or _is_staff_with("ttscache.view_usage", request)
+
+
+class MayReadFiguresUnlessOpen(MayReadFigures):
+    """Those, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return conf().allow_anonymous_text or super().has_permission(request, view)
+
+
+class MaySpendUnlessOpen(BasePermission):
+    """Who may have clips made, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
+
+    message = "This needs an API token, or a staff account that may have clips made."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return conf().allow_anonymous_text or may_spend(request)

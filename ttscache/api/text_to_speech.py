@@ -14,10 +14,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from ttscache.access import Access
-from ttscache.api.authentication import IsTrustedUnlessOpen
+from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
-from ttscache.api.throttling import check_generation_rate
+from ttscache.api.spending import begin_generation
 from ttscache.api.validation import StrictCharField, checked_voice, json_object
 from ttscache.cache import ClipInTheMaking, GenerationJob
 from ttscache.conf import conf
@@ -50,7 +50,7 @@ class TextToSpeechSerializer(serializers.Serializer[Any]):
 
 
 class TextToSpeechView(JsonView):
-    permission_classes = (IsTrustedUnlessOpen,)
+    permission_classes = (MaySpendUnlessOpen,)
 
     @extend_schema(
         request=TextToSpeechSerializer,
@@ -61,7 +61,7 @@ class TextToSpeechView(JsonView):
         started = time.monotonic()
         speech, content_type, voice = _spoken_request(json_object(request))
         # `cache` counts a request once, even if the embedded voice takes over after the first one failed.
-        before_start = cache(partial(check_generation_rate, request, self))
+        before_start = cache(partial(begin_generation, request, self, speech))
         if content_type == ContentType.RESPONSE:
             return _speak_privately(request._request, speech, voice, before_start, started)
         # Touch the clip before looking for its bytes, so that a prune cannot delete it meanwhile.

@@ -7,8 +7,9 @@ import ipaddress
 import logging
 import threading
 import time
+from collections.abc import Callable
 
-from django.core.cache import caches
+from django.core.cache import BaseCache, caches
 from django.db import Error
 from redis.exceptions import RedisError
 from rest_framework.request import Request
@@ -93,31 +94,28 @@ class _Counts:
             try:
                 # One statement in the database, one script in Redis. DRF's own throttles read and write back,
                 # so that of two requests at once only one is counted.
-                counted: int = caches["default"].count_in_window(key, seconds)  # type: ignore[attr-defined]
-                return counted
+                cache = caches["default"]
+                at_once: Callable[[str, int], int] | None = getattr(cache, "count_in_window", None)
+                return at_once(key, seconds) if at_once else _count_in(cache, key, seconds)
             except (Error, RedisError):
                 self._asked_again_at = time.monotonic() + AWAY_SECONDS
                 logger.warning("Each process throttles by itself: the cache does not answer.")
-        return self._count_here(key, seconds)
-
-    def _count_here(self, key: str, seconds: int) -> int:
-        cache = caches["process"]
         with self._one_at_a_time:
-            if cache.add(key, 1, seconds):
-                return 1
-            try:
-                return cache.incr(key)
-            except ValueError:  # the window has just ended
-                cache.set(key, 1, seconds)
-                return 1
-
-    def forget(self) -> None:
-        self._asked_again_at = 0.0
+            return _count_in(caches["process"], key, seconds)
 
 
-_counts = _Counts()
-count_request = _counts.count
-ask_the_cache_again = _counts.forget
+def _count_in(cache: BaseCache, key: str, seconds: int) -> int:
+    """Count in a cache of another kind than ours: exact in memory and in Redis."""
+    if cache.add(key, 1, seconds):
+        return 1
+    try:
+        return cache.incr(key)
+    except ValueError:  # the window has just ended
+        cache.set(key, 1, seconds)
+        return 1
+
+
+count_request = _Counts().count
 
 
 def check_generation_rate(request: Request, view: APIView) -> None:

@@ -21,6 +21,7 @@ from django.db import Error, IntegrityError, connection, connections
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
+from lifereview.private_files import tighten
 from lifereview.supervisor import Child, Supervisor
 from lifereview.temporary_files import use_own_temporary_folder
 from narratives.content.loading import load_shipped_content
@@ -62,6 +63,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, end_with_parent: bool, **options: Any) -> None:
         use_own_temporary_folder()
+        tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
         self._wait_for_port()
         _require_database()
         call_command("migrate", verbosity=0)
