@@ -37,7 +37,8 @@ class RequestIds:
         _current.set(request_id)
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:
-            return start_response(status, [*headers, (HEADER, request_id)], *error)
+            others = [(name, value) for name, value in headers if name.lower() != HEADER.lower()]
+            return start_response(status, [*others, (HEADER, request_id)], *error)
 
         # No wrapper around the body: the server sends a file itself, and must see that it is one.
         return self._application(environ, start)

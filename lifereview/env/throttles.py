@@ -10,6 +10,7 @@ RATES = {
     "anonymous_generation": "60/min",  # new clips for an address of strangers
     "pre_cache": "20/min",
     "clear_old_cache": "60/min",
+    "catalogue": "300/min",  # lists of models and voices
     "time_to_sound": "300/min",
     "reflection_session": "20/min",  # of one page in one browser
     "reflection_address": "300/min",  # of all people behind one address; also for a token

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from ttscache.conf import conf
-from ttscache.models import ApiToken
+from ttscache.models import ApiToken, TokenScope
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -25,9 +25,9 @@ class ApiTokenAuthentication(BaseAuthentication):
         scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        found = ApiToken.objects.filter(digest=ApiToken.digest_of(token.strip())).first()
+        found = ApiToken.verified(token.strip())
         if found is None:
-            raise AuthenticationFailed("This token is unknown.")
+            raise AuthenticationFailed("This token is unknown, withdrawn or expired.")
         return AnonymousUser(), found
 
     def authenticate_header(self, request: Request) -> str:
@@ -45,6 +45,39 @@ def is_trusted(request: Request) -> bool:
     return isinstance(request.auth, ApiToken) or bool(request.user and request.user.is_staff)
 
 
+def may_spend(request: Request) -> bool:
+    """Whether the caller may have a clip made that nobody has published: a token, or staff with the right."""
+    if isinstance(request.auth, ApiToken):
+        return request.auth.allows(TokenScope.SPEECH)
+    return _is_staff_with("ttscache.make_clip", request)
+
+
+def _is_staff_with(right: str, request: Request) -> bool:
+    user = request.user
+    return bool(user and user.is_staff and user.has_perm(right))
+
+
+class MaySpend(BasePermission):
+    """Staff with the right, and holders of a token with the scope."""
+
+    message = "This needs an API token, or a staff account that may have clips made."
+    scope = TokenScope.SPEECH
+    right = "ttscache.make_clip"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if isinstance(request.auth, ApiToken):
+            if not request.auth.allows(self.scope):
+                raise PermissionDenied("This API token may not be used for this.")
+            return True
+        return _is_staff_with(self.right, request)
+
+
+class MayReadFigures(MaySpend):
+    message = "This needs an API token, or a staff account that may see figures."
+    scope = TokenScope.STATS
+    right = "ttscache.view_usage"
+
+
 class MayPrune(BasePermission):
     """Staff with the permission, or the holder of an admin token."""
 
@@ -56,36 +89,15 @@ class MayPrune(BasePermission):
         return _is_staff_with("ttscache.prune_clip", request)
 
 
-def may_spend(request: Request) -> bool:
-    """Whether the caller may have a clip made that nobody has published: a token, or staff with the right."""
-    return isinstance(request.auth, ApiToken) or _is_staff_with("ttscache.make_clip", request)
-
-
-def _is_staff_with(right: str, request: Request) -> bool:
-    user = request.user
-    return bool(user and user.is_staff and user.has_perm(right))
-
-
-class MayReadFigures(BasePermission):
-    """The holder of a token, or staff with the right to see figures."""
-
-    message = "This needs an API token, or a staff account that may see figures."
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return isinstance(request.auth, ApiToken) or _is_staff_with("ttscache.view_usage", request)
-
-
-class MayReadFiguresUnlessOpen(MayReadFigures):
-    """Those, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
+class MaySpendUnlessOpen(MaySpend):
+    """Who may have clips made, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return conf().allow_anonymous_text or super().has_permission(request, view)
 
 
-class MaySpendUnlessOpen(BasePermission):
-    """Who may have clips made, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
-
-    message = "This needs an API token, or a staff account that may have clips made."
+class MayReadFiguresUnlessOpen(MayReadFigures):
+    """Who may see figures, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return conf().allow_anonymous_text or may_spend(request)
+        return conf().allow_anonymous_text or super().has_permission(request, view)
