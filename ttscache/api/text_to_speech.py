@@ -18,6 +18,7 @@ from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.base import JsonView
 from ttscache.api.errors import ErrorSerializer
 from ttscache.api.spending import begin_generation
+from ttscache.api.throttling import refuse_if_used_up
 from ttscache.api.validation import StrictCharField, checked_voice, json_object
 from ttscache.cache import ClipInTheMaking, GenerationJob
 from ttscache.conf import conf
@@ -75,6 +76,7 @@ class TextToSpeechView(JsonView):
             else:
                 # The clip may have been removed, and this host may still hold a copy.
                 speech_cache().forget([speech.content_hash])
+            refuse_if_used_up(request, self)
             job = GenerationJob(request=speech, content_type=content_type, is_on_record=is_on_record)
             generate = partial(speech_cache().generate, job, before_start=before_start)
             fall_back = partial(speech_cache().fall_back, job, voice, before_start=before_start)

@@ -27,6 +27,8 @@ AWAY_SECONDS = 10.0  # how long nobody asks a cache that did not answer: each qu
 class ScopedThrottle(SimpleRateThrottle):
     """A rate for each token, each signed-in user, and each address of an anonymous caller."""
 
+    # While Redis is away each process counts by itself. While the database is, nothing can be made anyway.
+    counts_here_after: tuple[type[Exception], ...] = (RedisError,)
     duration: int  # seconds; DRF sets both from the rate
     num_requests: int
 
@@ -47,7 +49,21 @@ class ScopedThrottle(SimpleRateThrottle):
         """Count the request; returns whether it is within the rate. Its first request begins a window."""
         if self.rate is None:
             return True
-        return count_request(self.get_cache_key(request, view), self.duration) <= self.num_requests
+        return self.is_within_rate(self.get_cache_key(request, view))
+
+    def is_within_rate(self, key: str) -> bool:
+        """Count a request under this key. Raises Error while the database that counts is away."""
+        return _counts.count(key, self.duration, self.counts_here_after) <= self.num_requests
+
+    def is_used_up(self, request: Request, view: APIView) -> bool:
+        """Whether the next request would be refused. Counts nothing, so it costs a read and no lock."""
+        if self.rate is None:
+            return False
+        try:
+            counted = caches["default"].get(self.get_cache_key(request, view))
+        except RedisError:
+            return False
+        return isinstance(counted, int) and counted >= self.num_requests
 
     def wait(self) -> float:
         """Seconds until the next window begins, at most."""
@@ -67,7 +83,13 @@ class NamedThrottle(ScopedThrottle):
 
     def is_allowed(self) -> bool:
         """Count a request; returns whether it is within the rate."""
-        return count_request(self.get_cache_key(), self.duration) <= self.num_requests
+        return self.is_within_rate(self.get_cache_key())
+
+
+class ReportThrottle(ScopedThrottle):
+    """For what goes on without a database: reports of browsers, and lists for clients."""
+
+    counts_here_after = (RedisError, Error)
 
 
 def network_of(address: str) -> str:
@@ -88,8 +110,11 @@ class _Counts:
         self._asked_again_at = 0.0
         self._one_at_a_time = threading.Lock()
 
-    def count(self, key: str, seconds: int) -> int:
-        """Count a request; returns the number of requests in its window. The first one begins the window."""
+    def count(self, key: str, seconds: int, here_after: tuple[type[Exception], ...]) -> int:
+        """Count a request; returns the number of requests in its window. The first one begins the window.
+
+        `here_after`: after which errors of the cache this process counts by itself.
+        """
         if time.monotonic() >= self._asked_again_at:
             try:
                 # One statement in the database, one script in Redis. DRF's own throttles read and write back,
@@ -97,7 +122,7 @@ class _Counts:
                 cache = caches["default"]
                 at_once: Callable[[str, int], int] | None = getattr(cache, "count_in_window", None)
                 return at_once(key, seconds) if at_once else _count_in(cache, key, seconds)
-            except (Error, RedisError):
+            except here_after:
                 self._asked_again_at = time.monotonic() + AWAY_SECONDS
                 logger.warning("Each process throttles by itself: the cache does not answer.")
         with self._one_at_a_time:
@@ -115,7 +140,7 @@ def _count_in(cache: BaseCache, key: str, seconds: int) -> int:
         return 1
 
 
-count_request = _Counts().count
+_counts = _Counts()
 
 
 class TokenThrottle(ScopedThrottle):
@@ -128,16 +153,34 @@ class TokenThrottle(ScopedThrottle):
 
 def check_generation_rate(request: Request, view: APIView) -> None:
     """Count one generation for this caller. Raises Throttled if there were too many."""
+    _check(_throttle_of_generations(request), request, view)
+
+
+def refuse_if_used_up(request: Request, view: APIView) -> None:
+    """Raise Throttled if this caller may not start a generation, before anything is written for it.
+
+    Otherwise each of many refused requests would take and return a lease, and others wait for the database.
+    """
+    throttle = _throttle_of_generations(request)
+    if throttle.is_used_up(request, view):
+        raise Throttled(retry_after_seconds=throttle.wait() or 60)
+
+
+def _throttle_of_generations(request: Request) -> ScopedThrottle:
     token = request.auth
     if isinstance(token, ApiToken) and token.rate_a_minute is not None:
-        _check(TokenThrottle("generation", token.rate_a_minute), request, view)
-        return
+        return TokenThrottle("generation", token.rate_a_minute)
     is_anonymous = not isinstance(request.auth, ApiToken) and not request.user.is_authenticated
-    check_rate("anonymous_generation" if is_anonymous else "generation", request, view)
+    return ScopedThrottle("anonymous_generation" if is_anonymous else "generation")
+
+
+def check_report_rate(scope: str, sentence: str, request: Request, view: APIView) -> None:
+    """Count one report, or one look at a list. Raises Throttled, with this sentence."""
+    _check(ReportThrottle(scope), request, view, sentence)
 
 
 def check_rate(scope: str, request: Request, view: APIView, sentence: str = "") -> None:
-    """Count one request of this scope. Raises Throttled, with this sentence."""
+    """Count one request of this scope. Raises Throttled with this sentence, and Error."""
     _check(ScopedThrottle(scope), request, view, sentence)
 
 

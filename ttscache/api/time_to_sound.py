@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from ttscache.api.base import PublicView
 from ttscache.api.errors import ErrorSerializer
-from ttscache.api.throttling import check_rate
+from ttscache.api.throttling import check_report_rate
 from ttscache.api.validation import StrictCharField, StrictIntegerField, checked_voice, json_object
 from ttscache.conf import conf
 from ttscache.delivery.http import NEVER
@@ -43,7 +43,7 @@ class TimeToSoundView(PublicView):
     )
     def post(self, request: Request) -> Response:
         """Counts how long a listener waited for sound. No person and no text is reported."""
-        check_rate("time_to_sound", request, self, "Too much was reported.")
+        check_report_rate("time_to_sound", "Too much was reported.", request, self)
         data = json_object(request)
         if data.get("content_type", KINDS[0]) not in KINDS:  # DRF's message would repeat what was sent
             raise UnknownContentType(f"There is no such content type. Types: {', '.join(KINDS)}.")

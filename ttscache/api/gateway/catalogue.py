@@ -23,7 +23,7 @@ from ttscache.api.gateway.schema import (
     ModelsSerializer,
     VoicesSerializer,
 )
-from ttscache.api.throttling import check_rate
+from ttscache.api.throttling import check_report_rate
 from ttscache.conf import conf
 from ttscache.models import Rendition
 from ttscache.renditions.current import live_renditions
@@ -40,7 +40,7 @@ class ListedModel:
 class CatalogueView(OpenGatewayView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        check_rate("catalogue", request, self, "Too many lists were requested. Please try again later.")
+        check_report_rate("catalogue", "Too many lists were requested. Please wait a minute.", request, self)
 
 
 class ModelsView(CatalogueView):

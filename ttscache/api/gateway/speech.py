@@ -18,6 +18,7 @@ from ttscache.api.gateway.errors import ModelNotFound, RefusedCall
 from ttscache.api.gateway.events import as_events
 from ttscache.api.gateway.schema import SpeechCallSerializer
 from ttscache.api.spending import begin_generation
+from ttscache.api.throttling import refuse_if_used_up
 from ttscache.api.validation import json_object
 from ttscache.cache import GenerationJob
 from ttscache.delivery import http
@@ -94,6 +95,7 @@ class SpeechView(GatewayView):
                 return respond_with_hit(meter, derived, http.PRIVATE)
             if not can_be_made and not last_resort:
                 raise _Unavailable
+            refuse_if_used_up(request, self)
             return self._make(request, meter, speech, voice, is_on_record, last_resort=last_resort)
 
     def _make(
