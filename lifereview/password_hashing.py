@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -26,21 +27,20 @@ class _Queue:
         self._lock = threading.Lock()
         self._pool: OrmThreadPool | None = None
 
-    def encode(self, hasher: PBKDF2PasswordHasher, password: str, salt: str, iterations: int | None) -> str:
+    def run(self, encode: Callable[..., str], *arguments: object) -> str:
         with self._lock:
             if self._pool is None:
                 self._pool = OrmThreadPool(1, thread_name_prefix="hashing", initializer=_step_back)
             self.waiting += 1
         try:
-            work = super(PBKDF2InTurn, hasher).encode
-            return self._pool.submit(work, password, salt, iterations).result()
+            return self._pool.submit(encode, *arguments).result()
         finally:
             with self._lock:
                 self.waiting -= 1
 
     def forget(self) -> None:
-        """A fork has no threads of its parent."""
-        self.__init__()  # type: ignore[misc]
+        """Begin anew in a fork, which has no threads of its parent."""
+        self.waiting, self._lock, self._pool = 0, threading.Lock(), None
 
 
 _queue = _Queue()
@@ -51,7 +51,7 @@ class PBKDF2InTurn(PBKDF2PasswordHasher):
     """Django's default hasher with its name, so that all passwords there are stay valid."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
-        return _queue.encode(self, password, salt, iterations)
+        return _queue.run(super().encode, password, salt, iterations)
 
 
 def is_hashing_busy() -> bool:

@@ -9,7 +9,7 @@ import json
 import socket
 import uuid
 
-from gunicorn import util
+from gunicorn import util  # type: ignore[import-untyped]
 
 from lifereview.request_ids import HEADER
 

@@ -205,7 +205,7 @@ AXES_FAILURE_LIMIT = 20
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # otherwise more guesses would lock staff out for ever
 AXES_LOCKOUT_PARAMETERS = "lifereview.sign_in.counted_together"
-AXES_CLIENT_IP_CALLABLE = "lifereview.sign_in.address_of"
+AXES_CLIENT_IP_CALLABLE = "lifereview.sign_in.caller_address"
 AXES_LOCKOUT_CALLABLE = "lifereview.sign_in.refused_page"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 AXES_DISABLE_ACCESS_LOG = True

@@ -82,7 +82,7 @@ def remember_browser(get_response: Callable[[HttpRequest], HttpResponseBase]) ->
     return answer
 
 
-def address_of(request: HttpRequest) -> str:
+def caller_address(request: HttpRequest) -> str:
     """The caller's address, as the throttles count it. Read by django-axes."""
     return network_of(request.META.get("REMOTE_ADDR", ""))
 
@@ -107,7 +107,7 @@ def refused_page(
 
 
 def _throttles(request: HttpRequest, name: str) -> list[NamedThrottle]:
-    address = address_of(request)
+    address = caller_address(request)
     if _is_known(request, name):
         return [NamedThrottle("sign_in_name", f"{name} from {address}")]
     return [NamedThrottle("sign_in_address", address), NamedThrottle("sign_in_name", name)]
@@ -139,7 +139,7 @@ def _digest(name: str) -> str:
 @receiver(user_logged_in)
 def _note_success(sender: object, request: Any, user: AbstractBaseUser, **more: Any) -> None:
     request.signed_in_as = user.get_username()
-    logger.info("%s signed in from %s.", user.get_username(), address_of(request))
+    logger.info("%s signed in from %s.", user.get_username(), caller_address(request))
 
 
 @receiver(user_login_failed)
@@ -153,6 +153,6 @@ def _note_failure(
     is_somebody = users.objects.filter(**{users.USERNAME_FIELD: name}).exists()
     whose = name if is_somebody else "an unknown name"
     if getattr(request, "is_sign_in_refused", False):
-        logger.warning("A sign-in as %s from %s was refused: too many tries.", whose, address_of(request))
+        logger.warning("A sign-in as %s from %s was refused: too many tries.", whose, caller_address(request))
     else:
-        logger.warning("A sign-in as %s from %s failed.", whose, address_of(request))
+        logger.warning("A sign-in as %s from %s failed.", whose, caller_address(request))

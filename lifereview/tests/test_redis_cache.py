@@ -73,6 +73,7 @@ def test_redis_keeps_values_as_json(cache: CountingRedisCache, value: object) ->
     cache.set("key", value)
     stored = cache._cache.get_client("key").get(cache.make_key("key"))
 
+    assert stored is not None
     assert json.loads(stored) == value
     assert cache.get("key") == value
 
