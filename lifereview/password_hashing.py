@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
-from ttscache.connections import OrmThreadPool
+from ttscache.connections import OrmThreadPool, release_connections
 
 MOST_WAITING = 8
 NICENESS = 15  # nice(2), which Linux has for each thread
@@ -32,6 +32,7 @@ class _Queue:
             if self._pool is None:
                 self._pool = OrmThreadPool(1, thread_name_prefix="hashing", initializer=_step_back)
             self.waiting += 1
+        release_connections()  # the wait may take seconds, and the pool is small
         try:
             return self._pool.submit(encode, *arguments).result()
         finally:
