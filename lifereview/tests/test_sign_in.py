@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 from axes.models import AccessAttempt
 from django.contrib import admin
-from django.contrib.auth.hashers import check_password, identify_hasher, make_password
+from django.contrib.auth.hashers import (
+    PBKDF2PasswordHasher,
+    check_password,
+    identify_hasher,
+    make_password,
+)
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.core.management import call_command
@@ -41,10 +46,12 @@ def sign_in(name: str, password: str, address: str = HOME, client: Client | None
 def passwords_looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list to which each password that is hashed will be added."""
     seen: list[str] = []
-    monkeypatch.setattr(
-        "django.contrib.auth.hashers.MD5PasswordHasher.encode",
-        lambda self, password, salt: seen.append(password) or f"md5${salt}$no",
-    )
+
+    def noted(_hasher: object, password: str, salt: str) -> str:
+        seen.append(password)
+        return f"md5${salt}$no"
+
+    monkeypatch.setattr("django.contrib.auth.hashers.MD5PasswordHasher.encode", noted)
     return seen
 
 
@@ -178,14 +185,14 @@ def test_passwords_are_hashed_one_after_the_other_in_a_thread_that_steps_back(
     settings.PASSWORD_HASHERS = ["lifereview.password_hashing.PBKDF2InTurn"]
     monkeypatch.setattr(password_hashing.PBKDF2InTurn, "iterations", 1_000)
     seen: set[tuple[str, int]] = set()
-    hashed = password_hashing.PBKDF2PasswordHasher.encode
+    hashed = PBKDF2PasswordHasher.encode
 
     def noted(*arguments: Any) -> str:
         thread = threading.current_thread()
         seen.add((thread.name, os.getpriority(os.PRIO_PROCESS, threading.get_native_id())))
         return hashed(*arguments)
 
-    monkeypatch.setattr(password_hashing.PBKDF2PasswordHasher, "encode", noted)
+    monkeypatch.setattr(PBKDF2PasswordHasher, "encode", noted)
     encoded = make_password(RIGHT)
 
     assert identify_hasher(encoded).algorithm == "pbkdf2_sha256"

@@ -72,7 +72,7 @@ def served(tmp_path: Path, settings: Any) -> Callable[..., Any]:
     answer = StaticFiles(lambda _: HttpResponse(status=404))
     requests = RequestFactory()
 
-    def ask(path: str = "page.css", method: str = "GET", **headers: str) -> Any:
+    def ask(path: str = "page.css", method: str = "GET", **headers: Any) -> Any:
         return answer(requests.generic(method, f"/static/{path}", **headers))
 
     return ask

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.any_database
 PROXIES = ["127.0.0.0/8", "::1", "10.1.0.0/16", "2001:db8:5::/48"]
 
 
-def seen(peer: str, proxies: list[str] = PROXIES, **headers: str) -> dict[str, Any]:
+def seen(peer: str, proxies: Any = PROXIES, **headers: str) -> dict[str, Any]:
     """Return what the application sees of a request of this peer. Headers: X_Forwarded_For="…"."""
     environ: dict[str, Any] = {
         "REMOTE_ADDR": peer,
@@ -31,7 +31,7 @@ def seen(peer: str, proxies: list[str] = PROXIES, **headers: str) -> dict[str, A
         found.update(environ)
         return []
 
-    TrustedProxies(application, proxies)(environ, lambda *_: lambda _: None)  # type: ignore[arg-type, return-value]
+    TrustedProxies(application, proxies)(environ, lambda *_: lambda _: None)
     return found
 
 
@@ -109,7 +109,7 @@ def test_ignored_forwarded_headers_are_told_once(caplog: pytest.LogCaptureFixtur
                 "HTTP_X_FORWARDED_FOR": "1.2.3.4",
                 "wsgi.url_scheme": "http",
             }
-            proxies(environ, lambda *_: lambda _: None)  # type: ignore[arg-type, return-value]
+            proxies(environ, lambda *_: lambda _: None)
 
     assert [record.getMessage() for record in caplog.records] == [
         "Forwarded headers of 203.0.113.9 are ignored: it is none of TRUSTED_PROXIES."

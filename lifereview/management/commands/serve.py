@@ -63,9 +63,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, end_with_parent: bool, **options: Any) -> None:
         use_own_temporary_folder()
-        tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
         self._wait_for_port()
         _require_database()
+        tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
         call_command("migrate", verbosity=0)
         call_command(CollectStatic(), interactive=False, verbosity=0)
         # First in the queue, so that the cluster reports that it works before it is busy.
