@@ -13,12 +13,12 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from django.urls import URLPattern, get_resolver, resolve
-from lifereview.server_errors import ANSWERS
 from rest_framework.exceptions import MethodNotAllowed
 
 from harness.process import PROJECT
 from lifereview.env.throttles import RATES
 from lifereview.env.variables import all_variables
+from lifereview.server_errors import ANSWERS
 from ttscache.api.base import NotFoundView
 from ttscache.api.gateway.base import UnknownGatewayView
 from ttscache.errors import SpeechError
