@@ -7,9 +7,12 @@ import sys
 from django.core.management import execute_from_command_line
 from django.db import Error
 
+from lifereview.private_files import write_privately
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
+    write_privately()  # exports too
     try:
         execute_from_command_line(sys.argv)
     except Error as error:

@@ -139,7 +139,9 @@ class SharedCacheState:
         if is_there:
             logger.warning("The cache answers again.")
         else:
-            logger.warning("The cache does not answer: nobody is throttled, and figures are not kept.")
+            logger.warning(
+                "The cache does not answer: each process throttles by itself, and figures are not kept."
+            )
 
 
 shared_cache = SharedCacheState()

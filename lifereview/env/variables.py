@@ -75,6 +75,10 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             default="that file, else the checkout's own",
         ),
         Variable(
+            "LOG_FORMAT",
+            "How a line of the log is written: for people, or as JSON ([its keys](operating.md#logs)).",
+        ),
+        Variable(
             "DEBUG",
             "Django's debug mode. Never needed to run; it shows the details of errors to callers.",
         ),
@@ -99,8 +103,14 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "CSRF_TRUSTED_ORIGINS",
-            "The origins of this site itself. As soon as one begins with `https://`, the site believes "
-            "`X-Forwarded-For` and `X-Forwarded-Proto`, so only your proxy may reach its port.",
+            "The origins of this site itself. As soon as one begins with `https://`, cookies are sent over "
+            "HTTPS alone.",
+        ),
+        Variable(
+            "TRUSTED_PROXIES",
+            "The proxies in front of this site: addresses and networks whose `X-Forwarded-For`, `-Proto`, "
+            "`-Host` and `-Port` and `X-Request-Id` count ([how](growing.md#proxies)).",
+            default="this machine (`127.0.0.0/8,::1`)",
         ),
         Variable(
             "CORS_ALLOWED_ORIGINS",

@@ -27,15 +27,18 @@ from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import GENERAL
 from narratives.reflections.model import reflection_model
 from narratives.reflections.writing import Reflection, note_heard, reflect
-from ttscache.api.authentication import IsTrustedUnlessOpen
+from ttscache.accounting.prices import chat_cost_usd
+from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.base import JsonView, PublicView
 from ttscache.api.errors import ErrorSerializer
-from ttscache.api.throttling import check_generation_rate, check_stranger_rate
+from ttscache.api.spending import begin_generation, note_spending
+from ttscache.api.throttling import check_stranger_rate
 from ttscache.api.validation import StrictCharField, StrictIntegerField, checked_voice, json_object
 from ttscache.conf import conf
 from ttscache.delivery.http import NEVER
 from ttscache.errors import EmptyText, SpeechError, TextTooLong
 from ttscache.models import Clip
+from ttscache.token_usage import TokenUsage, text_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +154,7 @@ class ReflectionsView(PublicView):
 class AnalyzeView(JsonView):
     """A reflection without sound, as the earlier service gave it."""
 
-    permission_classes = (IsTrustedUnlessOpen,)
+    permission_classes = (MaySpendUnlessOpen,)
 
     @extend_schema(request=AnalyzeRequestSerializer, responses={200: AnalysisSerializer, **_REFUSALS})
     def post(self, request: Request) -> Response:
@@ -170,7 +173,7 @@ class AnalyzeView(JsonView):
 class AnalyzeAndSpeakView(JsonView):
     """A reflection with its sound, as the earlier service gave it."""
 
-    permission_classes = (IsTrustedUnlessOpen,)
+    permission_classes = (MaySpendUnlessOpen,)
 
     @extend_schema(
         request=AnalyzeAndSpeakRequestSerializer, responses={200: SpokenAnalysisSerializer, **_REFUSALS}
@@ -209,7 +212,17 @@ def _analyzed(
         language=journey.language if journey is not None else "en",
         voice=voice,
     )
-    return reflect(asked, data["answer"], reflection_model(), level=level), asked, journey
+    reflection = reflect(asked, data["answer"], reflection_model(), level=level)
+    if reflection.source == "model":
+        _note_call(request, question + data["answer"], reflection.text)
+    return reflection, asked, journey
+
+
+def _note_call(request: Request, read: str, written: str) -> None:
+    """Note what staff have had reflected on in their session. Raises Error."""
+    usage = TokenUsage(text_in=text_tokens(read), text_out=text_tokens(written))
+    characters = len(read) + len(written)
+    note_spending(request, characters, chat_cost_usd(conf().reflection_model, usage, characters))
 
 
 def _urgent_words(data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -265,7 +278,7 @@ def _words_and_sound(
     if not reflection.text:
         return _system_words(_slug_for(reflection), journey, asked.voice)
     if reflection.is_personal:
-        before_start = cache(partial(check_generation_rate, request, view))
+        before_start = cache(partial(begin_generation, request, view, asked.speech(reflection.text)))
         return reflection.text, personal_sound(asked, reflection.text, before_start)
     note_heard(asked, reflection)
     try:

@@ -175,7 +175,9 @@ def _redis() -> list[Part]:
         cache.get("readyz")
     except RedisError:
         shared_cache.note(is_there=False)
-        return [Part("redis", True, "it does not answer, so nobody is throttled", is_warning=True)]
+        return [
+            Part("redis", True, "it does not answer, so each process throttles by itself", is_warning=True)
+        ]
     shared_cache.note(is_there=True)
     return [Part("redis", True, "answers")]
 

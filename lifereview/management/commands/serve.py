@@ -24,6 +24,7 @@ from lifereview import settings as lifereview_settings
 from lifereview.database_errors import require_database
 from lifereview.env.unknown_variables import unknown_variables, warning_about
 from lifereview.listening import problem_with_address, site_addresses
+from lifereview.private_files import tighten
 from lifereview.supervisor import Child, Supervisor
 from lifereview.temporary_files import use_own_temporary_folder
 from narratives.content.loading import load_shipped_content
@@ -69,6 +70,7 @@ class Command(BaseCommand):
             self.stderr.write(warning)
         self._wait_for_port()
         require_database()
+        tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
         call_command("migrate", verbosity=0)
         call_command(CollectStatic(), interactive=False, verbosity=0)
         # First in the queue, so that the cluster reports that it works before it is busy.
