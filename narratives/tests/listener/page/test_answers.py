@@ -171,7 +171,12 @@ def test_an_answer_is_sent_again_only_when_it_has_changed(reading: Visit) -> Non
     reading.press("Back to my answer")
     reading.answer(f"{CANARY} It smelled of bread.")
     wait_until(lambda: bool(words_of(reading.page)), "another reply")
-    assert len(reading.asked_for("/api/reflections")) == 2
+    first, second = (sent_json(request) for request in reading.asked_for("/api/reflections"))
+    assert len(second["heard"]) == len(first["heard"]) + 1
+    reading.press("Back to my answer")
+    reading.answer(f"{CANARY} It smelled of bread, and of rain.")
+    wait_until(lambda: len(reading.asked_for("/api/reflections")) == 3, "a third question")
+    assert len(sent_json(reading.asked_for("/api/reflections")[2])["heard"]) == 2  # also what was replaced
 
 
 def test_ctrl_and_enter_in_the_box_do_what_the_large_button_does(reading: Visit) -> None:
