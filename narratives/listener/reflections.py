@@ -237,8 +237,8 @@ def _question_with_words(text: object) -> Narrative | None:
 def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tuple[str, str]:
     """The answer and its level. Raises EmptyAnswer, Throttled, or AnswerTooLong.
 
-    It comes before the serializer, whose messages are for programs. An answer that is too long is refused only
-    after the gate: somebody who has pasted a long letter with a cry for help in it gets the safety words.
+    It comes before the serializer, whose messages are for programs. An answer that is too long is refused
+    only after the gate: somebody who has pasted a long letter with a cry for help gets the safety words.
     """
     answer = data.get("answer", "")
     if not isinstance(answer, str) or not answer.strip():
@@ -254,7 +254,7 @@ def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tup
 
 
 def _parts_for_the_gate(answer: str) -> Iterator[str]:
-    """Parts of the length that the gate was measured with. Of an enormous answer, the beginning and the end."""
+    """Parts as long as the longest answer that is taken. Of an enormous one, its beginning and its end."""
     if len(answer) > MOST_GATED_CHARACTERS:
         half = MOST_GATED_CHARACTERS // 2
         answer = f"{answer[:half]}\n{answer[-half:]}"
