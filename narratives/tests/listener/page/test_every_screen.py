@@ -204,7 +204,7 @@ def test_a_whole_journey_while_the_voice_and_the_model_both_fail(
             visit.answer(f"We had a boat of our own in summer {number}, and a red door.")
             words = page.locator("[data-reply-words]")
             expect(words).not_to_be_empty(timeout=10_000)
-            replies.append(words.inner_text())
+            replies.append(" ".join(words.inner_text().split()))
         visit.press("Continue")
     expect(visit.title).to_have_text("You have reached the end.")
     reflected = [

@@ -168,6 +168,20 @@ def test_a_break_help_another_voice_a_new_start_and_the_end_are_reachable_from_e
     assert len(boxes) == 1  # the same place on all of them
 
 
+@pytest.mark.parametrize(("width", "height"), PHONES)
+def test_not_now_is_as_much_in_sight_as_to_agree(make_visit: MakeVisit, width: int, height: int) -> None:
+    visit = make_visit(width, height)
+    visit.open().press("Begin")
+    for name in ("I agree, continue", "Not now"):
+        expect(visit.button(name)).to_be_in_viewport(ratio=1)
+
+
+def test_whom_to_call_stands_once_on_each_screen_and_on_every_one(visit: Visit) -> None:
+    for name in visit.screens():
+        lines = visit.page.get_by_text("Call Samaritans:").locator("visible=true")
+        expect(lines, name).to_have_count(2 if name == "reply" else 1)  # there, quietly, beside the reply too
+
+
 def test_from_help_one_comes_back_to_the_words_one_was_writing(visit: Visit) -> None:
     visit.begin_to_read().press("Continue")
     visit.box.fill("We lived above the bakery.")
