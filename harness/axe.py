@@ -1,4 +1,4 @@
-"""findings(page): all findings of axe-core; serious(page): those that keep people from using a page."""
+"""axe_findings(page): all findings of axe-core; serious(page): those that keep people from using a page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def serious(page: Page) -> list[str]:
     return [found for impact, found in _findings(page) if impact in GRAVE]
 
 
-def findings(page: Page) -> list[str]:
+def axe_findings(page: Page) -> list[str]:
     """Impact, rule and HTML of each finding, minor ones as well. Raises Unavailable without axe-core."""
     return [f"{impact}: {found}" for impact, found in _findings(page)]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from harness.axe import findings
+from harness.axe import axe_findings
 from harness.listener_visit import Visit, listed_narratives
 from harness.openai_server import OpenAIServer
 from harness.site import Site
@@ -122,7 +122,7 @@ def test_axe_finds_nothing_not_even_minor_on_any_screen_in_light_dark_and_forced
             if scheme["forced_colors"] == "active" and name not in ("question", "safety"):
                 continue  # the rest of the screens are made of the same parts
             page.emulate_media(**scheme)
-            assert findings(page) == [], (name, scheme)
+            assert axe_findings(page) == [], (name, scheme)
         page.emulate_media(**light)
 
 
