@@ -21,7 +21,7 @@ OF_SESSION, OF_ADDRESS = 30, 70
 RATES = f"reflection_session={OF_SESSION}/hour,reflection_address={OF_ADDRESS}/hour"
 
 
-@pytest.fixture(params=["database", "redis"])
+@pytest.fixture(params=["database", pytest.param("redis", marks=pytest.mark.any_database)])
 def callers(make_site: MakeSite, request: pytest.FixtureRequest) -> Iterator[tuple[Caller, Caller]]:
     """Callers of two web processes that share what counts. They have no model, so the bank answers."""
     env = {"THROTTLE_RATES": RATES, "OPENAI_API_KEY": "", "WEB_THREADS": "128"}
