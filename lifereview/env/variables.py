@@ -355,7 +355,9 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
         ),
         Variable(
             "HELP_LINE_NUMBER",
-            "The number of the help line, free of charge, day and night. Shown, never spoken.",
+            "The number of the help line, free of charge, day and night. Shown, never spoken."
+            " It may say more, such as `Lifeline 13 11 14, text 0477 13 11 14`: pressing it calls the first"
+            " number that is not for texts.",
         ),
         Variable("EMERGENCY_NUMBER", "The emergency number of your country. Shown, never spoken."),
         Variable(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -43,6 +44,8 @@ from ttscache.token_usage import TokenUsage, text_tokens
 logger = logging.getLogger(__name__)
 
 MOST_ANSWER_CHARACTERS = 20_000
+MOST_GATED_CHARACTERS = 200_000  # of an answer that is too long: ten parts, a second of work at the most
+GATED_OVERLAP = 1_000  # so that no sentence is cut in two for the gate
 MOST_HEARD = 50
 NO_REFLECTION, SAFETY = "sorry_no_reflection", "safety"  # names of system clips
 SLOW_DOWN = (
@@ -127,8 +130,8 @@ class ReflectionsView(PublicView):
     def post(self, request: Request) -> Response:
         """Reflects on an answer. An urgent answer gets the words of the safety screen."""
         data = json_object(request)
-        answer = _checked_answer(data)
-        level = safety.level(answer)  # before anything else can go wrong, or somebody be told to wait
+        # Before anything else can go wrong, or somebody be told to wait.
+        answer, level = _gated_answer(data, request, self)
         if level == "urgent":
             words = _system_words(SAFETY, data.get("narrative"), data.get("voice"))
             return _answered(Reflection("", "safety", level), *words)
@@ -160,7 +163,7 @@ class AnalyzeView(JsonView):
     def post(self, request: Request) -> Response:
         """Reflects on an answer to any question. The same gate and rules hold as for /api/reflections."""
         data = json_object(request)
-        level = safety.level(_checked_answer(data))  # first of all, as in /api/reflections
+        _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
         if level == "urgent":
             text = _urgent_words(data)[0]
             return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
@@ -181,7 +184,7 @@ class AnalyzeAndSpeakView(JsonView):
     def post(self, request: Request) -> Response:
         """Reflects on an answer to any question, and says where the sound is."""
         data = json_object(request)
-        level = safety.level(_checked_answer(data))  # first of all, as in /api/reflections
+        _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
         if level == "urgent":
             text, audio = _urgent_words(data)
         else:
@@ -244,19 +247,32 @@ def _question_with_words(text: object) -> Narrative | None:
     return published.select_related("journey").first()
 
 
-def _checked_answer(data: dict[str, Any]) -> str:
-    """Check the answer before the serializer, whose messages are for programs.
+def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tuple[str, str]:
+    """The answer and its level. Raises EmptyAnswer, Throttled, or AnswerTooLong.
 
-    Raises EmptyAnswer or AnswerTooLong.
+    It comes before the serializer, whose messages are for programs. An answer that is too long is refused
+    only after the gate: somebody who has pasted a long letter with a cry for help gets the safety words.
     """
     answer = data.get("answer", "")
-    if isinstance(answer, str):
-        if len(answer) > MOST_ANSWER_CHARACTERS:
-            raise AnswerTooLong
-        if not answer.strip():
-            raise EmptyAnswer
-        return answer
-    raise EmptyAnswer
+    if not isinstance(answer, str) or not answer.strip():
+        raise EmptyAnswer
+    if len(answer) <= MOST_ANSWER_CHARACTERS:
+        return answer, safety.level(answer)
+    # The gate reads it for longer than any other answer, so this caller is counted first.
+    check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
+    for part in _parts_for_the_gate(answer):
+        if safety.level(part) == "urgent":
+            return answer, "urgent"
+    raise AnswerTooLong
+
+
+def _parts_for_the_gate(answer: str) -> Iterator[str]:
+    """Parts as long as the longest answer that is taken. Of an enormous one, its beginning and its end."""
+    if len(answer) > MOST_GATED_CHARACTERS:
+        half = MOST_GATED_CHARACTERS // 2
+        answer = f"{answer[:half]}\n{answer[-half:]}"
+    for start in range(0, len(answer), MOST_ANSWER_CHARACTERS - GATED_OVERLAP):
+        yield answer[start : start + MOST_ANSWER_CHARACTERS]
 
 
 def _question_of_journey(pk: int) -> Narrative:

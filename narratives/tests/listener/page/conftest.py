@@ -17,7 +17,15 @@ MakeVisit = Callable[..., Visit]
 
 
 @pytest.fixture(scope="module")
+def provider() -> Iterator[OpenAIServer]:
+    """The voice of the site and the model that writes its reflections."""
+    with OpenAIServer() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
 def site(
+    provider: OpenAIServer,
     tmp_path_factory: pytest.TempPathFactory,
     site_database: Callable[[], dict[str, str]],
     with_static_files: Callable[[Path], None],
@@ -31,14 +39,13 @@ def site(
         "EMERGENCY_NUMBER": "999",
         "LOCAL_CONTACT": "The nurse: press the red button.",
     }
-    with OpenAIServer() as voice:
-        env = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": voice.base_url, **helpers, **site_database()}
-        site = WebServer(var_dir, env)
-        for command in ("migrate", "load_default_content"):
-            site.manage(command, check=True)
-        site.is_prepared = True
-        with site:
-            yield site
+    key = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": provider.base_url}
+    site = WebServer(var_dir, {**key, **helpers, **site_database()})
+    for command in ("migrate", "load_default_content"):
+        site.manage(command, check=True)
+    site.is_prepared = True
+    with site:
+        yield site
 
 
 @pytest.fixture(scope="module")
