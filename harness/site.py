@@ -173,7 +173,8 @@ class WebServer(Site):
     def prepare(self) -> None:
         if not self.is_prepared:
             self.manage("migrate", "--verbosity", "0", check=True)
-            self.manage("collectstatic", "--no-input", "--verbosity", "0", check=True)
+            if not (self.var_dir / "static").exists():
+                self.manage("collectstatic", "--no-input", "--verbosity", "0", check=True)
             self.is_prepared = True
 
     def command(self) -> list[str]:

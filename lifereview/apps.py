@@ -1,3 +1,5 @@
+import gc
+
 from django.apps import AppConfig
 
 
@@ -6,4 +8,8 @@ class LifeReviewConfig(AppConfig):
     verbose_name = "Life Review"
 
     def ready(self) -> None:
+        """Collect garbage from now on, but never look again at what was loaded: it stays."""
         from lifereview import sign_in  # noqa: F401 - its lines in the log hang on signals
+
+        gc.freeze()
+        gc.enable()

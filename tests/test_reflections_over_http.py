@@ -19,7 +19,7 @@ from harness.openai_server import OpenAIServer
 from harness.optional import skipped_when_unavailable
 from harness.s3 import S3Server
 from harness.site import Site
-from harness.site_data import execute
+from harness.site_data import execute, new_token
 from harness.traces import contents_of_bucket, contents_of_valkey, everything_kept
 from harness.valkey import ValkeyServer
 from harness.waiting import wait_until
@@ -217,7 +217,7 @@ class TestPrivacy:
 
             look = "from ttscache import tasks; tasks.look_for_trouble()"
             site.manage("shell", "-c", look, check=True)
-            operator = Caller(site, site.api_token())
+            operator = Caller(site, new_token(site))
             seen = [operator.get(path).body for path in ("/metrics", "/api/cache-stats", "/readyz", "/")]
             failed = [answer.body for answer in confidant.answered if answer.status != 200]
             found = everything_kept(site) | {

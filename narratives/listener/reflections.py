@@ -18,7 +18,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from narratives import safety
 from narratives.content.loading import DEFAULT_CONTENT
 from narratives.listener.api import AudioSerializer
 from narratives.listener.playlist import described_audio, with_cues
@@ -26,6 +25,7 @@ from narratives.listener.reflection_sound import no_sound, personal_sound, share
 from narratives.models import Journey, Narrative
 from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import GENERAL
+from narratives.reflections.care import care_needed
 from narratives.reflections.model import reflection_model
 from narratives.reflections.writing import Reflection, note_heard, reflect
 from ttscache.accounting.prices import chat_cost_usd
@@ -257,11 +257,11 @@ def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tup
     if not isinstance(answer, str) or not answer.strip():
         raise EmptyAnswer
     if len(answer) <= MOST_ANSWER_CHARACTERS:
-        return answer, safety.level(answer)
+        return answer, care_needed(answer)
     # The gate reads it for longer than any other answer, so this caller is counted first.
     check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
     for part in _parts_for_the_gate(answer):
-        if safety.level(part) == "urgent":
+        if care_needed(part) == "urgent":
             return answer, "urgent"
     raise AnswerTooLong
 

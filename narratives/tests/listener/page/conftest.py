@@ -27,12 +27,13 @@ def provider() -> Iterator[OpenAIServer]:
 def site(
     provider: OpenAIServer,
     tmp_path_factory: pytest.TempPathFactory,
-    site_database: Callable[[], dict[str, str]],
     with_static_files: Callable[[Path], None],
+    with_tables: Callable[[Path], None],
 ) -> Iterator[Site]:
     """A site with the shipped journey, whose clips are made on request, and with a help line."""
     var_dir = tmp_path_factory.mktemp("listener") / "var"
     with_static_files(var_dir)
+    with_tables(var_dir)
     helpers = {
         "HELP_LINE_NAME": "Samaritans",
         "HELP_LINE_NUMBER": "116 123",
@@ -40,9 +41,8 @@ def site(
         "LOCAL_CONTACT": "The nurse: press the red button.",
     }
     key = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": provider.base_url}
-    site = WebServer(var_dir, {**key, **helpers, **site_database()})
-    for command in ("migrate", "load_default_content"):
-        site.manage(command, check=True)
+    site = WebServer(var_dir, {**key, **helpers})
+    site.manage("load_default_content", check=True)
     site.is_prepared = True
     with site:
         yield site
