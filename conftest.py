@@ -158,7 +158,7 @@ def with_static_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Pat
 
 @pytest.fixture(scope="session")
 def running_openai() -> Iterator[OpenAIServer]:
-    """The speech service, started once per session."""
+    """The provider, started once per session."""
     with OpenAIServer() as server:
         yield server
 
@@ -177,7 +177,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def openai(running_openai: OpenAIServer) -> Iterator[OpenAIServer]:
-    """The speech service, which behaves well and has no calls yet."""
+    """The provider, which behaves well and has no calls yet."""
     running_openai.reset()
     yield running_openai
     running_openai.reset()

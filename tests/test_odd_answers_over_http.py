@@ -1,4 +1,4 @@
-"""Answers of speech services as people met them: good clips are kept, errors are never passed on."""
+"""Answers of providers as people met them: good clips are kept, errors are never passed on."""
 
 from __future__ import annotations
 
@@ -8,14 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.caller import Caller, clip_path, hash_of, phrase, sound_of
-from harness.field_clips import (
-    CUT_MP3,
-    ERROR_AS_AUDIO,
-    SENTENCE,
-    WHOLE_MP3S,
-    as_body,
-    field_answer,
-)
+from harness.field_clips import CUT_MP3, ERROR_AS_AUDIO, SENTENCE, WHOLE_MP3S, as_body, field_answer
 from harness.http import BrokenTransfer
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer

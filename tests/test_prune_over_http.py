@@ -99,7 +99,7 @@ def test_a_prune_keeps_published_clips_of_any_age(
     callers: list[Caller], hosts: tuple[WebServer, WebServer], openai: OpenAIServer
 ) -> None:
     execute(hosts[0], LONG_AGO)
-    published, in_the_bank = 17, 24
+    published, in_the_bank = 17, 34
     assert clear(callers[1], days=1)["protected_entries"] == 2 * (published + in_the_bank)
     for host in hosts:
         listener = Caller(host)

@@ -22,7 +22,6 @@ from narratives.editing.drafts import draft_clips
 from narratives.models import Journey, Narrative, Publication, share_lexicon
 from narratives.publishing import publication_clips
 from ttscache import warming
-from ttscache.conf import conf
 from ttscache.fingerprint import fingerprint_of
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 from ttscache.staff.wording import being_made_in_words, in_words
@@ -51,23 +50,13 @@ class PublishRequest:
         ahead = [narrative for narrative in narratives if narrative.has_unpublished_changes]
         with publishing.making_new_words() as voices:
             specs = [*draft_clips(ahead, voices), *publishing.taken_along_with(ahead)]
-        silent = [
-            voice
-            for voice in conf().listener_voices
-            if voice not in voices and warming.plan(draft_clips(ahead, [voice])).missing
-        ]
+        silent = publishing.silent_voices(lambda voice: draft_clips(ahead, [voice]))
         return cls(narratives, ahead, warming.plan(specs), silent)
 
     @property
     def warning(self) -> str:
         """Say which voices cannot speak these words, and what to do; empty if all can."""
-        if not self.silent_voices or not any(each.journey.is_live for each in self.ahead):
-            return ""
-        return (
-            f"New words cannot be spoken as {' and '.join(self.silent_voices)} sounds today: the model is "
-            "switched off, or its key is missing. Nothing is made or paid for there. Listeners keep the "
-            "present version until you choose, on the page Voices, who plays this voice next."
-        )
+        return warning_of(self.silent_voices) if any(each.journey.is_live for each in self.ahead) else ""
 
     @property
     def costs_money(self) -> bool:
@@ -80,6 +69,17 @@ class PublishRequest:
         clips = [clip.content_hash for clip in self.planned.clips]
         titles = [(narrative.pk, narrative.title, narrative.text) for narrative in self.ahead]
         return fingerprint_of((titles, clips))
+
+
+def warning_of(silent_voices: Sequence[str]) -> str:
+    """Say that these voices cannot speak the new words, and what to do; empty without such a voice."""
+    if not silent_voices:
+        return ""
+    return (
+        f"New words cannot be spoken as {' and '.join(silent_voices)} sounds today: the model is switched "
+        "off, or its key is missing. Nothing is made or paid for there. Listeners keep the present version "
+        "until you choose, on the page Voices, who plays this voice next."
+    )
 
 
 # --- the button of a journey's page ---------------------------------------------------------------------

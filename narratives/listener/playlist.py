@@ -35,13 +35,13 @@ def live_journey(slug: str | None) -> Journey:
 
 
 def published_narratives(journey: Journey) -> list[Narrative]:
-    """What listeners get of a journey that `live_journey` gave, in order. No query."""
+    """The texts that listeners get of a journey that `live_journey` gave, in order. No query."""
     published: list[Narrative] = journey.published  # type: ignore[attr-defined]
     return published
 
 
 def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
-    """What a front end has to know to play this."""
+    """The fields that a front end needs to play this."""
     content_hash = speech.content_hash
     is_ready = clip is not None and clip.is_ready
     return {

@@ -124,7 +124,8 @@ def _ask(
                 logger.info("A filter of the reflection model stopped an answer.")
                 return _Found(_graver(found.level, "heavy"))
             except SpeechError as error:
-                logger.warning("The reflection model did not answer (%s).", _code_of(error))
+                code = error.recorded_as if isinstance(error, ProviderError) else error.code
+                logger.warning("The reflection model did not answer (%s).", code)
                 if not _may_pass(error, until):
                     return found
                 time.sleep(error.retry_after_seconds or 0)
@@ -138,7 +139,7 @@ def _ask(
 
 
 def _judge(said: str, asked: AskedQuestion, answer: str, level: str, offered: Sequence[str]) -> _Found:
-    """What the model said: a signal of danger, a choice, words of its own, or nothing of use."""
+    """Tell what the model said: a signal of danger, a choice, words of its own, or nothing of use."""
     if is_safety_signal(said):
         return _Found("urgent", Reflection("", "safety", "urgent"))
     number = chosen_number(said)
@@ -194,7 +195,3 @@ def _may_pass(error: SpeechError, until: float) -> bool:
         return False
     pause = error.retry_after_seconds or 0.0
     return pause <= LONGEST_PAUSE_SECONDS and time.monotonic() + pause < until
-
-
-def _code_of(error: SpeechError) -> str:
-    return error.recorded_as if isinstance(error, ProviderError) else error.code
