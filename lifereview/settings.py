@@ -35,6 +35,8 @@ WEB_THREADS = env.integer("WEB_THREADS", 64, least=4, most=1024)
 # --- what the embedded default writes --------------------------------------------------------------------
 VAR_DIR = env.writable_folder("VAR_DIR", BASE_DIR / "var", mode=0o750)
 TEMPORARY_DIR = VAR_DIR / "tmp"  # made and used by use_own_temporary_folder()
+# Set by `serve` while nothing can be written: listeners hear what was made before.
+ONLY_PLAYS = os.environ.get("LIFEREVIEW_ONLY_PLAYS") == "1"
 DEBUG = env.flag("DEBUG", False)
 VERSION = "0.1.0"  # keep equal to pyproject.toml, which may be missing where this runs
 
@@ -84,6 +86,7 @@ MIDDLEWARE = [
     "lifereview.unusable_addresses.refuse_unusable_addresses",
     # After CORS, because its responses need the CORS headers; before sessions, so that a hit runs no query.
     "ttscache.delivery.middleware.published_clips_middleware",
+    *(["lifereview.middleware.refuse_changes"] if ONLY_PLAYS else []),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "lifereview.middleware.HostChecks",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -112,11 +115,16 @@ TEMPLATES = [
 
 # --- database --------------------------------------------------------------------------------------------
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = databases(env, VAR_DIR, is_web_process=os.environ.get("LIFEREVIEW_PROCESS") == "web")
+DATABASES = databases(
+    env,
+    VAR_DIR,
+    is_web_process=os.environ.get("LIFEREVIEW_PROCESS") == "web",
+    only_plays=ONLY_PLAYS,
+)
 CACHES = caches(env)
 
 # --- speech ----------------------------------------------------------------------------------------------
-TTSCACHE = ttscache_settings(env, VAR_DIR, WEB_THREADS)
+TTSCACHE = {**ttscache_settings(env, VAR_DIR, WEB_THREADS), "only_plays": ONLY_PLAYS}
 globals().update(object_storage_settings(env))  # AWS_…, which django-storages reads from the settings
 
 # --- background tasks ------------------------------------------------------------------------------------

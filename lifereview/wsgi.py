@@ -11,8 +11,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 application = read_chunked_bodies(get_wsgi_application())
 
 # Imported late: these need Django's apps to be loaded.
+from django.conf import settings  # noqa: E402
+
 from ttscache import housekeeping  # noqa: E402
 from ttscache.checks import require_valid_conf  # noqa: E402
 
 require_valid_conf()
-housekeeping.start_housekeeping()
+if not settings.ONLY_PLAYS:
+    housekeeping.start_housekeeping()
