@@ -13,7 +13,7 @@ _NEW_NAMESPACES = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 
 class ContainedServer(WebServer):
-    """Has the host name of this machine, as two containers may have the same one, but processes of its own."""
+    """Has the host name of this machine, as two containers may have the same, but processes of its own."""
 
     def command(self) -> list[str]:
         return [*_NEW_NAMESPACES, "--", *super().command()]

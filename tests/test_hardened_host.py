@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -78,8 +77,8 @@ def test_every_address_of_the_api_has_the_prefix_and_leads_somewhere(caller: Cal
     assert len(given) > 17
     for address in given:
         assert_leads_somewhere(caller, address)
-    told = caller.get("/api/schema", Accept="application/vnd.oai.openapi+json").body
-    assert {path[: len(PREFIX) + 1] for path in json.loads(told)["paths"]} == {f"{PREFIX}/"}
+    told = caller.get("/api/schema", Accept="application/vnd.oai.openapi+json").json()
+    assert told["servers"] == [{"url": PREFIX}]  # its paths are read below this one
 
 
 @pytest.mark.parametrize("page", PAGES)
