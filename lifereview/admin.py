@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django_q import admin as q_admin
@@ -66,11 +67,22 @@ class ScheduleAdmin(q_admin.ScheduleAdmin, ModelAdmin):  # type: ignore[misc]
 class EndedTaskAdmin(ModelAdmin):  # type: ignore[misc]
     """Only staff who may change tasks can run one again; django-q2 would let everyone who sees it."""
 
+    actions = ("resubmit_task",)
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)
         if not self.has_change_permission(request):
             actions.pop("resubmit_task", None)
         return actions
+
+    @admin.action(description="Resubmit selected tasks to queue")
+    def resubmit_task(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Does what django-q2 does, which removes the row of a failed task, and logs each task."""
+        chosen = list(queryset)
+        for task in chosen:
+            self.log_change(request, task, f"Run again: {task.func}.")
+        q_admin.resubmit_task(self, request, chosen)
+        self.message_user(request, "Run again: " + ", ".join(str(task) for task in chosen))
 
 
 @admin.register(Success)
