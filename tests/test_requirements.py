@@ -68,6 +68,12 @@ def test_the_lists_name_no_host(name: str) -> None:
         assert "index-url" not in text
 
 
+def test_the_page_of_licences_has_a_row_for_every_package_of_the_site_and_no_other() -> None:
+    page = (PROJECT / "docs" / "licences.md").read_text()
+    rows = set(re.findall(r"(?m)^\| \**([\w.-]+?)\** \| ", page)) - {"package"}
+    assert rows == set(locked_in("requirements"))
+
+
 def report(*packages: dict[str, object]) -> str:
     return json.dumps({"dependencies": packages})
 
