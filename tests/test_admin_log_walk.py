@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
-from django_q.models import OrmQ, Task
+from django_q.models import OrmQ, Schedule, Task
 
 from harness import staff_actions as actions
 from harness.retirement_day import stand_before_shutdown
@@ -24,7 +24,7 @@ from narratives.editing import import_export
 from narratives.editing.deleting import delete_journeys
 from narratives.editing.drafts import draft_clips
 from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, Pronunciation
-from ttscache.models import Clip, PruneRun, WarmItem, WarmRun
+from ttscache.models import ApiToken, Clip, PruneRun, WarmItem, WarmRun
 from ttscache.speech import VoiceRendition
 from ttscache.warming import takeover
 from ttscache.warming.settings_changes import follow_settings
@@ -182,10 +182,10 @@ def an_ended_task(success: bool) -> Callable[[], Task]:
 PRESSES: dict[str, Press] = {  # each action of a list, as model:action, and each address of our own
     "auth.user:delete_selected": chosen("auth.user", "delete_selected", a_user),
     "auth.group:delete_selected": chosen(
-        "auth.group", "delete_selected", lambda: actions.Group.objects.create(name="x")
+        "auth.group", "delete_selected", lambda: Group.objects.create(name="x")
     ),
     "django_q.schedule:delete_selected": chosen(
-        "django_q.schedule", "delete_selected", lambda: actions.Schedule.objects.create(func="a.b", name="x")
+        "django_q.schedule", "delete_selected", lambda: Schedule.objects.create(func="a.b", name="x")
     ),
     "django_q.success:delete_selected": chosen("django_q.success", "delete_selected", an_ended_task(True)),
     "django_q.success:resubmit_task": chosen("django_q.success", "resubmit_task", an_ended_task(True)),
@@ -197,7 +197,7 @@ PRESSES: dict[str, Press] = {  # each action of a list, as model:action, and eac
         a_task_in_the_queue,
     ),
     "ttscache.apitoken:delete_selected": chosen(
-        "ttscache.apitoken", "delete_selected", lambda: actions.ApiToken.objects.create(name="x")
+        "ttscache.apitoken", "delete_selected", lambda: ApiToken.objects.create(name="x")
     ),
     "ttscache.prunerun:stop": chosen("ttscache.prunerun", "stop", a_prune),
     "narratives.journey:delete_selected": chosen("narratives.journey", "delete_selected", the_journey),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from packaging.requirements import Requirement
@@ -74,7 +74,7 @@ def test_the_page_of_licences_has_a_row_for_every_package_of_the_site_and_no_oth
     assert rows == set(locked_in("requirements"))
 
 
-def report(*packages: dict[str, object]) -> str:
+def report(*packages: Mapping[str, object]) -> str:
     return json.dumps({"dependencies": packages})
 
 
