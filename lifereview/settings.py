@@ -70,6 +70,9 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "lifereview",  # before django_q, because it replaces the command qcluster
     "django_q",
     "ttscache",
@@ -91,6 +94,7 @@ MIDDLEWARE = [
     "lifereview.middleware.HostChecks",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "lifereview.second_factor.second_factor_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -182,8 +186,21 @@ SPECTACULAR_SETTINGS = {
 }
 CORS_URLS_REGEX = r"^/(api|v1)/.*$"
 # A player asks for parts of a clip with headers of its own, and so may ask beforehand whether it may.
-CORS_ALLOW_HEADERS = [*default_headers, "cache-control", "if-match", "if-none-match", "if-range", "range"]
-CORS_EXPOSE_HEADERS = ["Accept-Ranges", "Cache-Status", "Content-Range", "ETag", "Retry-After"]
+# The official OpenAI client says in headers of its own on what it runs.
+OPENAI_CLIENT_HEADERS = (
+    *("arch", "async", "helper-method", "lang", "os", "package-version", "poll-helper", "raw-response"),
+    *("read-timeout", "retry-count", "runtime", "runtime-version", "timeout"),
+)
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    *("cache-control", "if-match", "if-none-match", "if-range", "range"),
+    *("idempotency-key", "openai-beta", "openai-organization", "openai-project"),
+    *(f"x-stainless-{name}" for name in OPENAI_CLIENT_HEADERS),
+]
+CORS_EXPOSE_HEADERS = [
+    *("Accept-Ranges", "Cache-Status", "Content-Range", "ETag", "Retry-After"),
+    *("x-request-id", "x-should-retry"),
+]
 
 # --- signing in, security --------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -200,6 +217,7 @@ FIRST_STAFF_USER = {
     "email": env.text("DJANGO_SUPERUSER_EMAIL"),
     "password": env.text("DJANGO_SUPERUSER_PASSWORD"),
 }
+STAFF_TWO_FACTOR = env.flag("STAFF_TWO_FACTOR", default=False)
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"  # after opening the login page directly
 SECURE_REFERRER_POLICY = "same-origin"
@@ -213,6 +231,7 @@ SILENCED_SYSTEM_CHECKS = [
 
 # --- mail: to tell staff of trouble ----------------------------------------------------------------------
 ALERT_EMAILS: list[str] = alert_emails(env)
+IS_MAIL_SET_UP = bool(env.text("EMAIL_URL"))  # else people are told to ask an administrator
 globals().update(mail_settings(env))  # EMAIL_…, DEFAULT_FROM_EMAIL
 
 # --- language, time, static files ------------------------------------------------------------------------

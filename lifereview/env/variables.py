@@ -82,7 +82,12 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             "Signs sessions. Required as soon as `ALLOWED_HOSTS` goes beyond this machine. All hosts of a "
             "site share one.",
             default="made once, kept in `VAR_DIR`",
-            allowed="any long random text",
+            allowed="at least 32 random characters on a public host",
+        ),
+        Variable(
+            "STAFF_TWO_FACTOR",
+            "Staff also type a code from an app on their phone when they sign in. Each sets it up at the "
+            "next sign-in. `python manage.py forget_second_factor NAME` helps who has lost the phone.",
         ),
         Variable(
             "CSRF_TRUSTED_ORIGINS",
