@@ -13,6 +13,8 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from django_q import admin as q_admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
@@ -24,6 +26,10 @@ from ttscache.monitoring.schedules import problem_of
 
 for _model in (User, Group, Schedule, Success, Failure, OrmQ):
     admin.site.unregister(_model)
+# Their pages would show the secret of a colleague's second factor.
+for _device in (TOTPDevice, StaticDevice):
+    if admin.site.is_registered(_device):
+        admin.site.unregister(_device)
 
 
 @admin.register(User)
