@@ -18,8 +18,9 @@ from django_q.models import OrmQ, Schedule, Task
 
 from harness import staff_actions as actions
 from harness.retirement_day import stand_before_shutdown
+from harness.speech_api.sound import spoken_clip
 from harness.staff_actions import admin_page, choose, narrative
-from harness.staff_pages import YES
+from harness.staff_pages import YES, clip_of, refused_take
 from narratives.editing import import_export
 from narratives.editing.deleting import delete_journeys
 from narratives.editing.drafts import draft_clips
@@ -144,6 +145,19 @@ def removes_what_cannot_be_made_again(client: Client) -> None:
         client.post(admin_page("ttscache.clip", "remove_this", clip.pk), YES)
 
 
+def of_refused(name: str) -> Press:
+    def press(client: Client) -> None:
+        clip = clip_of("Which song did your family sing together?")
+        refused_take(clip, spoken_clip(clip.content_text, "nova", "mp3", 1.0, "tts-1-hd|"))
+        client.post(admin_page("ttscache.clip", name, clip.pk), YES)
+
+    return press
+
+
+def makes_a_link_for_a_password(client: Client) -> None:
+    client.post(admin_page("auth.user", "password_link", a_user().pk), YES)
+
+
 def of_voice(name: str) -> Press:
     def press(client: Client) -> None:
         client.post(f"{admin_page('ttscache.rendition', name, 'nova')}?model=tts-1-hd&by=shimmer", YES)
@@ -199,6 +213,9 @@ PRESSES: dict[str, Press] = {  # each action of a list, as model:action, and eac
     "ttscache.apitoken:delete_selected": chosen(
         "ttscache.apitoken", "delete_selected", lambda: ApiToken.objects.create(name="x")
     ),
+    "ttscache.apitoken:withdraw": chosen(
+        "ttscache.apitoken", "withdraw", lambda: ApiToken.objects.create(name="x")
+    ),
     "ttscache.prunerun:stop": chosen("ttscache.prunerun", "stop", a_prune),
     "narratives.journey:delete_selected": chosen("narratives.journey", "delete_selected", the_journey),
     "narratives.narrative:delete_selected": chosen("narratives.narrative", "delete_selected", narrative),
@@ -230,6 +247,9 @@ PRESSES: dict[str, Press] = {  # each action of a list, as model:action, and eac
     "ttscache_clip_speak": actions.makes_a_reflection_in_another_voice,
     "ttscache_clip_hide": actions.hides_a_reflection,
     "ttscache_clip_remove_this": removes_what_cannot_be_made_again,
+    "ttscache_clip_use_refused": of_refused("use_refused"),
+    "ttscache_clip_make_refused_again": of_refused("make_refused_again"),
+    "auth_user_password_link": makes_a_link_for_a_password,
     "ttscache_prunerun_stop_this": stops_a_prune_on_its_page,
     "ttscache_rendition_samples": of_voice("samples"),
     "ttscache_rendition_choose": of_voice("choose"),
@@ -260,7 +280,8 @@ PRESSES: dict[str, Press] = {  # each action of a list, as model:action, and eac
 }
 
 ONLY_SHOW = {  # they change nothing, so the log need not have them
-    "ttscache_dashboard_csv", "ttscache_rendition_candidates", "narratives_journey_export_json",
+    "ttscache_dashboard_csv", "ttscache_clip_refused", "ttscache_rendition_candidates",
+    "narratives_journey_export_json",
     "narratives_journey_export_csv", "narratives_estimate", "narratives_journey_price",
     "narratives_narrative_price", "narratives_journey_versions", "narratives_journey_preview",
 }  # fmt: skip
