@@ -143,6 +143,13 @@ else:
             assert "restore it from a backup" in line
             assert (path.read_bytes() if path.exists() else None) == before
 
+    def test_a_lost_database_is_made_anew_only_on_request(earlier: Site, tmp_path: Path) -> None:
+        with copy_in(tmp_path, earlier) as site:
+            for path in site.var_dir.glob("lifereview.sqlite3*"):
+                path.unlink()
+            assert site.manage("migrate", "--new-database").returncode == 0
+            assert query(site, "SELECT count(*) FROM auth_user") == [(0,)]
+
     def test_a_first_start_on_a_disk_that_cannot_be_written_says_so_in_one_line(
         earlier: Site, tmp_path: Path
     ) -> None:
