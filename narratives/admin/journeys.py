@@ -27,7 +27,7 @@ from narratives.admin.forms import JourneyForm
 from narratives.admin.inlines import NarrativeInline
 from narratives.editing.deleting import delete_narratives
 from narratives.models import Journey, Narrative
-from narratives.publishing import lock_publishing
+from narratives.publishing import draft_changes_of, lock_publishing
 from narratives.staff.clip_status import add_clip_statuses, count_up_to_date
 from ttscache.staff.clip_widgets import progress_bar
 
@@ -42,7 +42,7 @@ class JourneyAdmin(PublishingAdmin):
     change_form_outer_before_template = "admin/narratives/journey/journey_status.html"
     prepopulated_fields = {"slug": ("title",)}  # noqa: RUF012 - as Django writes it
     fieldsets = (
-        (None, {"fields": ("title", ("is_live", "is_default"))}),
+        (None, {"fields": ("title", "description", ("is_live", "is_default"))}),
         ("Technical", {"classes": ["collapse"], "fields": (("slug", "language"),)}),
     )
     further_actions = ("make_all_again", "duplicate", "import_file")  # links: the bar has no room for them
@@ -95,8 +95,8 @@ class JourneyAdmin(PublishingAdmin):
 
     @admin.display(description="Unpublished changes")
     def changes(self, journey: Journey) -> str:
-        changed = sum(narrative.has_unpublished_changes for narrative in journey.narratives.all())
-        return f"{changed} text{'' if changed == 1 else 's'}" if changed else ""
+        said: str = journey.draft_changes.in_words  # type: ignore[attr-defined]  # set by JourneyList
+        return said
 
     @admin.display(description="Clips up to date")
     def readiness(self, journey: Journey) -> SafeString:
@@ -166,3 +166,6 @@ class JourneyList(soft_delete.DeletedList):
         super().get_results(request)
         # Only now: get_results cuts the list down to one page.
         add_clip_statuses(narrative for journey in self.result_list for narrative in journey.narratives.all())
+        changes = draft_changes_of([journey.pk for journey in self.result_list])
+        for journey in self.result_list:
+            journey.draft_changes = changes[journey.pk]
