@@ -41,6 +41,7 @@ class JourneyForm(ConflictAwareForm):
     """Disables the fields that reach listeners at once, unless the page sets `may_publish`."""
 
     may_publish = True
+    asks_to_be_default = False  # another journey is the default, so staff confirm the change after saving
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -49,3 +50,10 @@ class JourneyForm(ConflictAwareForm):
             # Django ignores posted values of disabled fields, so this is enforced on the server too.
             for name in {"slug", "language", "description"} & set(self.fields):
                 self.fields[name].disabled = True
+
+    def clean_is_default(self) -> bool:
+        """There is one default journey: saving keeps the present one, and the page then asks."""
+        is_default: bool = self.cleaned_data["is_default"]
+        others = Journey.objects.filter(is_default=True).exclude(pk=self.instance.pk)
+        self.asks_to_be_default = is_default and others.exists()
+        return is_default and not self.asks_to_be_default

@@ -15,7 +15,7 @@ from narratives.admin.forms import NarrativeForm, write_in_language_of
 from narratives.editing.drafts import save_draft
 from narratives.help_lines import NO_HELP_LINE, help_lines
 from narratives.models import Narrative
-from narratives.publishing import DraftChanges, draft_changes
+from narratives.publishing import DraftChanges, compare_draft, next_entries_of
 from narratives.staff.clip_status import (
     add_clip_statuses,
     add_draft_changes,
@@ -72,8 +72,12 @@ class NarrativeForms(PaginationInlineFormSet):  # type: ignore[misc]
 
     @cached_property
     def changes(self) -> DraftChanges:
-        """How the saved draft differs from what listeners get next."""
-        return DraftChanges((), ()) if self.instance.pk is None else draft_changes(self.instance)
+        """How the draft differs from what listeners get next."""
+        draft = list(super().get_queryset())
+        if self.instance.pk is None:
+            return DraftChanges(draft, ())
+        # Clip statuses have shared the lexicon among these texts.
+        return compare_draft(draft, next_entries_of([self.instance.pk]).get(self.instance.pk, []))
 
     @property
     def standing(self) -> Badge:
