@@ -219,11 +219,11 @@ def publish_and_tell(pages: StaffAdmin, request: HttpRequest, wanted: PublishReq
         says = "Nothing to publish: listeners already have this."
         pages.message_user(request, says, messages.INFO)
         return
-    how = {"requested_by": request.user.get_username(), "at_once": "at_once" in request.POST}
+    name, at_once = request.user.get_username(), "at_once" in request.POST
     publications = (
-        publishing.publish_journey(wanted.journey, **how)
+        publishing.publish_journey(wanted.journey, requested_by=name, at_once=at_once)
         if wanted.journey is not None
-        else publishing.publish(wanted.narratives, **how)
+        else publishing.publish(wanted.narratives, requested_by=name, at_once=at_once)
     )
     with publishing.making_new_words():
         wanted_by = [(each, publication_clips(each)) for each in publications]

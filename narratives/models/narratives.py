@@ -54,7 +54,7 @@ class Narrative(Deletable):
     # must not move `live` and `pending` back.
     DRAFT_FIELDS = ("kind", "position", "slug", "title", "text", "stage", "theme", "edited_at", "journey")
 
-    objects: ClassVar[Present[Narrative]] = Present()
+    objects: ClassVar[models.Manager[Narrative]] = Present()
     everything: ClassVar[models.Manager[Narrative]] = models.Manager()
 
     class Meta:
