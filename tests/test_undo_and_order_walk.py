@@ -77,8 +77,7 @@ def save(page: Page) -> None:
 
 
 def publish(page: Page) -> None:
-    page.get_by_role("link", name="Publish changes").first.press("Enter")
-    page.get_by_role("button", name="Publish", exact=True).press("Enter")
+    page.get_by_role("button", name="Save and publish").press("Enter")
     expect(page.get_by_text("Listeners have it now.")).to_be_visible()
 
 
@@ -124,7 +123,7 @@ def test_one_publish_switches_all_of_a_draft_and_version_one_brings_all_of_it_ba
     page.get_by_label("Delete: Where?").press("Space")
     save(page)
     assert heard(site) == before
-    page.get_by_role("link", name="Publish changes").first.press("Enter")
+    page.goto(f"{site.url}/admin/narratives/journey/1/publish/")
     changes = page.locator(".confirm-list")
     expect(changes).to_contain_text("Removed")
     expect(changes).to_contain_text("Moved")

@@ -89,7 +89,7 @@ class JourneyAdmin(PublishingAdmin):
         ]
         if journey is not None:
             context["waiting"] = publications.Waiting.of(journey)
-            context["version"] = journey.publications.heard().first()
+            context["version"] = journey.live_version
             context["next_number"] = journey.next_number
         return context
 

@@ -121,8 +121,9 @@ def say_deleted(
 ) -> None:
     """Show a message with an Undo button, which works on whatever page the message appears."""
     things = list(things)
+    deleted = f"{_named(things)} {'is' if len(things) == 1 else 'are'} deleted."
     context = {
-        "says": f"{_named(things)} {'is' if len(things) == 1 else 'are'} deleted.{_told_after(things)}",
+        "says": f"{deleted}{_told_after(request, things)}",
         "action": _undelete_address(model),
         "things": things,
         "back": back or _list_of(model),
@@ -132,7 +133,9 @@ def say_deleted(
     pages.message_user(request, html, messages.SUCCESS)
 
 
-def _told_after(things: Iterable[Thing]) -> str:
+def _told_after(request: HttpRequest, things: Iterable[Thing]) -> str:
+    if "_publish" in request.POST:
+        return ""  # deleted and published in one press: another message says what listeners get
     is_published = any(isinstance(each, Narrative) and each.live and each.journey.is_live for each in things)
     return " Listeners notice nothing until you publish." if is_published else ""
 
