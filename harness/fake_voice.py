@@ -68,6 +68,8 @@ class FakeVoice:
         if self.fails_on and self.fails_on in request.text:
             raise ProviderFailed
         sound = spoken(request) if self.audio is None else self.audio
+        if self.audio is None and request.audio_format != "pcm":
+            sound = audio.encode(sound, audio.PCM_RATE, request.audio_format)
         yield sound[:1_000]
         threading.Event().wait(0.01)  # a pause like a real service's, so that calls overlap
         assert self.may_go_on.wait(60)

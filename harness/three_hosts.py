@@ -20,7 +20,7 @@ from harness.waiting import wait_until
 
 HOSTS = 3
 AT_ONCE = 6
-SECRET_KEY = "of all hosts"
+SECRET_KEY = "qv7-of-all-three-hosts-X2hT9wLkzR4mB8cN1dJ6"  # these hosts are public ones
 # PostgreSQL releases the locks of a lost host's open transaction after this time, as in deploy/env.example.
 OPTIONS = "options=-c%20idle_in_transaction_session_timeout%3D30s"
 

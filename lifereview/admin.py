@@ -8,13 +8,17 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django_q import admin as q_admin
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.decorators import action
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 
+from lifereview.colleagues import ColleagueForm, link_days, mail_link, password_link, role_of
 from ttscache.monitoring.schedules import problem_of
 
 for _model in (User, Group, Schedule, Success, Failure, OrmQ):
@@ -23,9 +27,85 @@ for _model in (User, Group, Schedule, Success, Failure, OrmQ):
 
 @admin.register(User)
 class UserAdmin(auth_admin.UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
-    form = UserChangeForm
-    add_form = UserCreationForm
+    """Colleagues: name, mail address and role. `?rights=all` on a person's page shows each single right."""
+
+    form = ColleagueForm
+    add_form = ColleagueForm
+    add_form_template = None
     change_password_form = AdminPasswordChangeForm
+    list_display = ("name", "email", "role", "is_active", "last_login")
+    list_filter = ("is_active", "groups")
+    search_fields = ("first_name", "last_name", "email", "username")
+    fieldsets = ((None, {"fields": ("name", "email", "role", "is_active")}),)
+    add_fieldsets = ((None, {"fields": ("name", "email", "role")}),)
+    readonly_fields = ()
+    actions_detail = ("password_link",)
+
+    @admin.display(description="name", ordering="first_name")
+    def name(self, user: User) -> str:
+        return user.get_full_name() or user.username
+
+    @admin.display(description="role")
+    def role(self, user: User) -> str:
+        return role_of(user) or "Own rights"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def _shows_all_rights(self, request: HttpRequest) -> bool:
+        return request.GET.get("rights") == "all" and _is_superuser(request)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if self._shows_all_rights(request):
+            return super().get_form(request, obj, change=change, **{**kwargs, "form": UserChangeForm})
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return type("ColleagueFormOf", (form,), {"giver": request.user})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is not None and self._shows_all_rights(request):
+            return auth_admin.UserAdmin.fieldsets
+        return super().get_fieldsets(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only an administrator changes an administrator."""
+        is_above = isinstance(obj, User) and obj.is_superuser and not _is_superuser(request)
+        return not is_above and super().has_change_permission(request, obj)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        if isinstance(form, ColleagueForm):
+            form.save_role()
+        else:
+            super().save_related(request, form, formsets, change)
+
+    def response_add(self, request: HttpRequest, obj: User, post_url_continue: Any = None) -> HttpResponse:
+        return self._link_page(request, obj)
+
+    @action(description="Link for a new password", url_path="password-link", permissions=["change"])  # type: ignore[untyped-decorator]
+    def password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        user = self.get_object(request, object_id)
+        if user is None or not self.has_change_permission(request, user):
+            raise PermissionDenied
+        self.log_change(request, user, "Made a link for a new password.")
+        return self._link_page(request, user)
+
+    def _link_page(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Show the link, which is mailed as well where mail is set up."""
+        link = password_link(request, user)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"A link for {user.get_full_name()}",
+            "link": link,
+            "is_mailed": mail_link(user, link),
+            "colleague": user,
+            "days": link_days(),
+        }
+        return TemplateResponse(
+            request, "admin/auth/user/link.html", context, headers={"Cache-Control": "no-store"}
+        )
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return isinstance(request.user, User) and request.user.is_superuser
 
 
 @admin.register(Group)

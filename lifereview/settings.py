@@ -171,8 +171,21 @@ SPECTACULAR_SETTINGS = {
 }
 CORS_URLS_REGEX = r"^/(api|v1)/.*$"
 # A player asks for parts of a clip with headers of its own, and so may ask beforehand whether it may.
-CORS_ALLOW_HEADERS = [*default_headers, "cache-control", "if-match", "if-none-match", "if-range", "range"]
-CORS_EXPOSE_HEADERS = ["Accept-Ranges", "Cache-Status", "Content-Range", "ETag", "Retry-After"]
+# The official OpenAI client says in headers of its own on what it runs.
+OPENAI_CLIENT_HEADERS = (
+    *("arch", "async", "helper-method", "lang", "os", "package-version", "poll-helper", "raw-response"),
+    *("read-timeout", "retry-count", "runtime", "runtime-version", "timeout"),
+)
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    *("cache-control", "if-match", "if-none-match", "if-range", "range"),
+    *("idempotency-key", "openai-beta", "openai-organization", "openai-project"),
+    *(f"x-stainless-{name}" for name in OPENAI_CLIENT_HEADERS),
+]
+CORS_EXPOSE_HEADERS = [
+    *("Accept-Ranges", "Cache-Status", "Content-Range", "ETag", "Retry-After"),
+    *("x-request-id", "x-should-retry"),
+]
 
 # --- signing in, security --------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -202,6 +215,7 @@ SILENCED_SYSTEM_CHECKS = [
 
 # --- mail: to tell staff of trouble ----------------------------------------------------------------------
 ALERT_EMAILS: list[str] = alert_emails(env)
+IS_MAIL_SET_UP = bool(env.text("EMAIL_URL"))  # else people are told to ask an administrator
 globals().update(mail_settings(env))  # EMAIL_…, DEFAULT_FROM_EMAIL
 
 # --- language, time, static files ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 /                       the listener's page                     narratives
 /api/…                  narratives, clips, speech, runs, stats  narratives, ttscache
+/v1/…                   clients of OpenAI's speech              ttscache
 /api/schema, /api/docs  description of the API
 /admin/                 staff
 /readyz, /metrics       for operators                           ttscache
@@ -13,15 +14,21 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from lifereview.api_docs import ApiDocsView
+from lifereview.colleagues import ForgottenPasswordView, LinkSentView, NewPasswordView
 from ttscache.api.base import NotFoundView
+from ttscache.api.gateway.base import UnknownGatewayView
 
 urlpatterns = [
     path("", include("narratives.urls")),
     path("", include("ttscache.urls")),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", ApiDocsView.as_view(url_name="schema"), name="docs"),
-    re_path(r"^(?:api|v1)(?:/.*)?$", NotFoundView.as_view()),
+    re_path(r"^api(?:/.*)?$", NotFoundView.as_view()),
+    re_path(r"^v1(?:/.*)?$", UnknownGatewayView.as_view()),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/password/", ForgottenPasswordView.as_view(), name="admin_password_reset"),
+    path("admin/password/sent", LinkSentView.as_view(), name="password_reset_done"),
+    path("admin/password/<uidb64>/<token>", NewPasswordView.as_view(), name="password_reset_confirm"),
     path("admin/", admin.site.urls),
 ]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
@@ -13,7 +15,7 @@ from django.urls import reverse
 from harness import staff_actions as actions
 from harness.site import WebServer
 from harness.site_data import query
-from harness.staff_actions import NEW, admin_page, make_groups, staff_client
+from harness.staff_actions import NEW, admin_page, staff_client
 from harness.staff_pages import YES
 from narratives.models import Journey, Narrative, Publication
 
@@ -202,7 +204,7 @@ class TestGroups:
         analyst = Group.objects.get(name="Analyst")
         analyst.permissions.set(Permission.objects.filter(codename="view_clip"))
         before = {group.name: rights_of(group.name) for group in Group.objects.all()}
-        make_groups()
+        import_module("narratives.migrations.0003_groups").make_groups(apps)
 
         assert {group.name: rights_of(group.name) for group in Group.objects.all()} == before
         assert rights_of("Analyst") == {"view_clip"}

@@ -94,7 +94,7 @@ def test_a_signal_that_the_starter_wants_ignored_stops_nothing(tmp_path: Path, n
     before = signal.signal(number, signal.SIG_IGN)  # as nohup does, and a shell for a job in the background
     try:
         started = subprocess.Popen(
-            ["env", "--default-signal=HUP", sys.executable, "-c", SUPERVISED, str(tmp_path / "mark")],
+            [sys.executable, "-c", SUPERVISED, str(tmp_path / "mark")],
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             restore_signals=False,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from ttscache.accounting.ledger import Ledger
 from ttscache.coordination.leases import Leases
 from ttscache.errors import SpeechError
+from ttscache.generation.deriving import derive
 from ttscache.generation.fallback import FallbackVoice
 from ttscache.generation.generator import ClipInTheMaking, Generator
 from ttscache.generation.job import GenerationJob
@@ -62,6 +63,13 @@ class SpeechCache:
     def find_permanent(self, content_hash: str) -> Hit | None:
         """Find a clip that every host can play."""
         return self.tiers.find_permanent(content_hash)
+
+    def derive(self, request: SpeechRequest, content_type: str, *, at_any_loss: bool = False) -> Hit | None:
+        """Convert a stored clip of these words into this format, and keep it; None if there is none.
+
+        `deriving.derive` says which formats become which.
+        """
+        return derive(self.tiers, request, content_type, at_any_loss=at_any_loss)
 
     def get_or_generate(
         self, job: GenerationJob, *, before_start: Callable[[], None] = lambda: None

@@ -8,7 +8,9 @@ from lifereview.env.reader import Environment, refuse
 RATES = {
     "generation": "600/min",  # new clips for a token or a staff account
     "anonymous_generation": "60/min",  # new clips for an address of strangers
+    "password_reset": "10/hour",  # links for a forgotten password
     "pre_cache": "20/min",
+    "catalogue": "300/min",  # lists of models and voices, in each process
     "time_to_sound": "300/min",  # in each process
     "reflection_session": "20/min",  # of one page in one browser
     "reflection_address": "300/min",  # of all people behind one address; also for a token

@@ -82,7 +82,7 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             "Signs sessions. Required as soon as `ALLOWED_HOSTS` goes beyond this machine. All hosts of a "
             "site share one.",
             default="made once, kept in `VAR_DIR`",
-            allowed="any long random text",
+            allowed="at least 32 random characters on a public host",
         ),
         Variable(
             "CSRF_TRUSTED_ORIGINS",

@@ -30,9 +30,9 @@ MOST_PROBLEMS = 100  # problems of a file that the page lists
 
 class FileForm(forms.Form):
     file = forms.FileField(
-        label="JSON or CSV file",
+        label="Excel, CSV or JSON file",
         max_length=200,
-        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".json,.csv,.tsv,.txt"}),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".xlsx,.csv,.tsv,.txt,.json"}),
     )
 
     def clean_file(self) -> Any:

@@ -20,7 +20,7 @@ HOW_TO_SAVE = (
 
 # The first bytes of files that are neither CSV nor JSON, whatever their name says.
 _OTHER_FILES = (
-    (b"PK\x03\x04", "an Excel or Numbers workbook, or a ZIP file"),
+    (b"PK\x03\x04", "an Excel or Numbers workbook that cannot be read, or a ZIP file"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook in the old format (.xls)"),
     (b"%PDF", "a PDF document"),
     (b"{\\rtf", "a document in rich text (.rtf)"),

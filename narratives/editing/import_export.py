@@ -1,4 +1,6 @@
-"""Export a journey as JSON or CSV, and import one: parse, compare, then write to the drafts.
+"""Export a journey as JSON or CSV; import it from these or from an Excel workbook.
+
+An import parses the file, compares it with the drafts, and writes to them.
 
 An import never makes clips, publishes or deletes. All of it, order and kinds included, is part of the draft.
 """
@@ -9,17 +11,20 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain, count
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.text import slugify
 
 from narratives import publishing
 from narratives.editing.drafts import put_in_order, save_draft
 from narratives.editing.file_encoding import HOW_TO_SAVE, UnreadableFile, decoded, misread_letters
-from narratives.editing.sheets import SheetRow, read_sheet
+from narratives.editing.sheets import Sheet, SheetRow, read_sheet
+from narratives.editing.workbooks import is_workbook, read_workbook
 from narratives.models import Journey, Narrative, Pronunciation
 from narratives.text.tidying import tidied, tidied_line
 from ttscache import csv_cells
@@ -30,6 +35,12 @@ FORMAT = "life-review journey"
 VERSION = 1
 COLUMNS = ("slug", "kind", "position", "title", "text")
 GUARD_COLUMN = "apostrophe added to"
+NEEDED_COLUMNS = ("kind", "title", "text")
+OPTIONAL_COLUMNS = (
+    "slug",
+    "position",
+    GUARD_COLUMN,
+)  # a new text needs no slug, and stands where its row does
 LEXICON_FIELDS = ("word", "say_as", "voice", "note")
 MOST_BYTES = 1_000_000
 MOST_ROWS = 1_000
@@ -41,7 +52,8 @@ _JSON_TYPES: dict[type, str] = {list: "A list", dict: "An object", bool: "“tru
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A text in the file. `stage` and `theme` are None if the file has no such field."""
+    """A text in the file; a new one may have no slug. `stage` and `theme` are None if the file has no such
+    field."""
 
     slug: str
     kind: str
@@ -114,10 +126,12 @@ def as_csv(journey: Journey) -> str:
 
 # --- parsing -------------------------------------------------------------------------------------------
 def parse_file(content: bytes) -> Parsed:
-    """Parse JSON or CSV. Reports problems instead of raising."""
+    """Parse JSON, CSV or an Excel workbook. Reports problems instead of raising."""
     try:
         if len(content) > MOST_BYTES:
             raise UnreadableFile(TOO_LARGE)
+        if is_workbook(content):
+            return _from_sheet(read_workbook(content, NEEDED_COLUMNS, OPTIONAL_COLUMNS, MOST_ROWS), [])
         text, note = decoded(content)
         notes = [note] if note else []
         if text.lstrip().startswith(("{", "[")):
@@ -194,10 +208,14 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _from_csv(text: str, notes: list[str]) -> Parsed:
-    sheet = read_sheet(text, COLUMNS, (GUARD_COLUMN,), MOST_ROWS)
+    sheet = read_sheet(text, NEEDED_COLUMNS, OPTIONAL_COLUMNS, MOST_ROWS)
     # A row of another text inside a cell: a missing quotation mark has joined the two.
     kinds, mark = "|".join(Narrative.Kind.values), re.escape(sheet.separator)
     joined = re.compile(rf'^[^\n{mark}]*{mark}\s*"?(?:{kinds})"?\s*{mark}', re.IGNORECASE | re.MULTILINE)
+    return _from_sheet(sheet, notes, joined)
+
+
+def _from_sheet(sheet: Sheet, notes: list[str], joined: re.Pattern[str] | None = None) -> Parsed:
     told = [_told(row) for row in sheet.rows]
     written = [
         str(row.number)
@@ -207,7 +225,7 @@ def _from_csv(text: str, notes: list[str]) -> Parsed:
     if written:
         named = ", ".join(written[:20]) + (" and more" if len(written) > 20 else "")
         notes = [*notes, f"An apostrophe at the start of a cell is part of the text: row {named}."]
-    return _checked(told, [], [*notes, *sheet.notes], joined)
+    return _checked(told, [], [*notes, *sheet.notes], joined, is_sheet=True)
 
 
 def _told(row: SheetRow) -> _Told:
@@ -230,6 +248,8 @@ def _checked(
     lexicon: Sequence[dict[str, Any]],
     notes: Sequence[str],
     joined: re.Pattern[str] | None = None,
+    *,
+    is_sheet: bool = False,
 ) -> Parsed:
     problems = [Problem(told.number, "row", told.says) for told in narratives if told.says]
     understood = [told for told in narratives if not told.says]
@@ -245,9 +265,8 @@ def _checked(
     found = [*_problems(understood, rows, joined), *_problems_of(entries)]
     problems += [problem for problem in found if (problem.row, problem.field) not in known]
     order: Sequence[int] = range(len(rows))
-    if joined:  # a spreadsheet may have been sorted by another column; JSON has its own order
-        places = [_place_of(told.fields["position"]) or 0 for told in understood]
-        order = sorted(order, key=places.__getitem__)
+    if is_sheet:  # it may have been sorted by another column; JSON has its own order
+        order = sorted(order, key=_places_of(understood).__getitem__)
     return Parsed(
         tuple(rows[at] for at in order),
         tuple(entries),
@@ -295,6 +314,15 @@ def _place_of(value: Any) -> int | None:
     return int(found[1]) if found else None
 
 
+def _places_of(told: Sequence[_Told]) -> list[int]:
+    """The position of each row; one without a position stands after the row above it."""
+    places: list[int] = []
+    for each in told:
+        place = _place_of(each.fields.get("position", ""))
+        places.append(place if place is not None else places[-1] if places else 0)
+    return places
+
+
 def _problems(
     told: Sequence[_Told], rows: Sequence[Row], joined: re.Pattern[str] | None
 ) -> Iterator[Problem]:
@@ -303,15 +331,17 @@ def _problems(
         number = raw.number
         narrative = Narrative(**{name: value for name, value in asdict(row).items() if value is not None})
         try:
-            narrative.clean_fields(exclude=["journey", "live", "pending", "position", "edited_at"])
+            unset = [] if row.slug else ["slug"]
+            narrative.clean_fields(exclude=["journey", "live", "pending", "position", "edited_at", *unset])
             narrative.clean()
         except ValidationError as error:
             for name, messages in error.message_dict.items():
                 yield Problem(number, name, " ".join(messages))
-        if row.slug in seen:
+        if row.slug and row.slug in seen:
             says = f"“{row.slug}” appears twice, also in row {seen[row.slug]}. Give each text its own slug."
             yield Problem(number, "slug", says)
-        if "position" in raw.fields and _place_of(raw.fields["position"]) is None:
+        place = raw.fields.get("position")
+        if place not in (None, "") and _place_of(place) is None:
             yield Problem(number, "position", "The position must be a whole number, 0 or more.")
         for name in ("title", "text"):
             if says := _damage_in(getattr(row, name)):
@@ -389,11 +419,14 @@ class Difference:
 def compare(journey: Journey, parsed: Parsed) -> Difference:
     """The effect of an import. A file with problems has none, whatever else it holds."""
     narratives = {narrative.slug: narrative for narrative in journey.narratives.all()}
+    taken = _titles_taken(parsed, narratives.values())
+    parsed = with_slugs(journey, parsed)
     rows = {row.slug: row for row in parsed.rows}
     both = [(narratives[slug], row) for slug, row in rows.items() if slug in narratives]
     numbered = list(zip(parsed.numbers, parsed.rows, strict=True))
     row_of = dict(numbered)
     problems = [problem for problem in parsed.problems if not _is_settled(problem, row_of, narratives)]
+    problems += taken
     if problems:
         return Difference(problems=tuple(problems))
     known = [slug for slug in narratives if slug in rows]
@@ -413,6 +446,38 @@ def compare(journey: Journey, parsed: Parsed) -> Difference:
             if entries.get((comparable_word(each.word), each.voice)) != comparable(each.say_as)
         ),
     )
+
+
+def with_slugs(journey: Journey, parsed: Parsed) -> Parsed:
+    """Give each row without a slug one of its own, made from its title."""
+    taken = {*Narrative.objects.filter(journey=journey).values_list("slug", flat=True)}
+    taken |= {row.slug for row in parsed.rows}
+    rows = []
+    for row in parsed.rows:
+        slug = row.slug or _free_slug(row.title, taken)
+        taken.add(slug)
+        rows.append(replace(row, slug=slug))
+    return replace(parsed, rows=tuple(rows))
+
+
+def _free_slug(title: str, taken: Set[str]) -> str:
+    stem = slugify(title)[:40].strip("-") or "text"
+    return next(slug for slug in chain([stem], (f"{stem}-{n}" for n in count(2))) if slug not in taken)
+
+
+def _titles_taken(parsed: Parsed, narratives: Iterable[Narrative]) -> list[Problem]:
+    """A row without a slug whose title is there already: importing the file twice would double the text."""
+    slugs = {comparable(narrative.title): narrative.slug for narrative in narratives}
+    return [
+        Problem(
+            number,
+            "slug",
+            f"A text with this title is there already. Write “{slugs[comparable(row.title)]}” in the column"
+            " slug to change it, or choose another title.",
+        )
+        for number, row in zip(parsed.numbers, parsed.rows, strict=True)
+        if not row.slug and comparable(row.title) in slugs
+    ]
 
 
 def _is_settled(problem: Problem, rows: dict[int, Row], narratives: dict[str, Narrative]) -> bool:
@@ -435,6 +500,7 @@ def _differs(narrative: Narrative, row: Row) -> bool:
 def import_into_drafts(journey: Journey, parsed: Parsed) -> Difference:
     """Write the file to the drafts and return what changed. Raises ValueError for a file with problems."""
     publishing.lock_publishing()
+    parsed = with_slugs(journey, parsed)
     difference = compare(journey, parsed)  # again under the lock: the drafts may have changed
     if difference.problems:
         raise ValueError("a file with problems is not imported")

@@ -1,4 +1,4 @@
-"""Read the rows of a CSV file: the separator, the column names, and each row that cannot be understood.
+"""Read the rows of a sheet: the column names, and each row that cannot be understood. Reads CSV, too.
 
 Python's csv module repairs silently: it cuts rows that have too many cells, and an unclosed quote swallows
 the rows below it. Here both are problems of the row. Only empty rows and empty columns are left out.
@@ -22,6 +22,10 @@ _MOST_COLUMNS = 100
 _MOST_CHARACTERS_OF_A_CELL = csv.field_size_limit()
 
 
+# The cells of a row, and why they cannot be read: empty if they can.
+Record = tuple[list[str], str]
+
+
 @dataclass(frozen=True, slots=True)
 class SheetRow:
     """A row below the column names. The first is number 1, and empty rows count, as in a spreadsheet.
@@ -36,6 +40,8 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
+    """The rows of a file. `separator` is that of a CSV file, and empty for a workbook."""
+
     rows: tuple[SheetRow, ...]
     notes: tuple[str, ...]
     separator: str
@@ -46,9 +52,22 @@ def read_sheet(text: str, columns: Sequence[str], optional: Sequence[str], most_
     told = _SEPARATOR_LINE.match(text)
     body = text[told.end() :] if told else text
     separator = max(_SEPARATORS, key=lambda each: len(set(_column_names(body, each)) & {*columns, *optional}))
-    places = _places(_column_names(body, separator), columns, optional)
-    records = _records(body, separator)
-    header = next(cells for cells, _ in records if not _is_blank(cells))
+    return sheet_of(_records(body, separator), columns, optional, most_rows, separator)
+
+
+def sheet_of(
+    records: Iterator[Record],
+    columns: Sequence[str],
+    optional: Sequence[str],
+    most_rows: int,
+    separator: str = "",
+) -> Sheet:
+    """Read the named columns of these records; the first one that is not blank names them.
+
+    Raises UnreadableFile.
+    """
+    header = next((cells for cells, _ in records if not is_blank(cells)), [""])
+    places = _places([" ".join(cell.split()).lower() for cell in header], columns, optional)
     while not header[-1].strip():  # a spreadsheet may write thousands of empty columns
         header.pop()
     if len(header) > _MOST_COLUMNS:
@@ -58,7 +77,7 @@ def read_sheet(text: str, columns: Sequence[str], optional: Sequence[str], most_
     rows: list[SheetRow] = []
     blank, filled = 0, set[int]()
     for number, (cells, says) in enumerate(records, start=1):
-        if not says and _is_blank(cells):
+        if not says and is_blank(cells):
             blank += 1
             continue
         if len(rows) == most_rows:
@@ -83,7 +102,7 @@ def _notes(blank: int, ignored: Sequence[str]) -> Iterator[str]:
 
 
 def _column_names(body: str, separator: str) -> list[str]:
-    cells = next((cells for cells, _ in _records(body, separator) if not _is_blank(cells)), [])
+    cells = next((cells for cells, _ in _records(body, separator) if not is_blank(cells)), [])
     return [" ".join(cell.split()).lower() for cell in cells]
 
 
@@ -100,7 +119,7 @@ def _places(names: Sequence[str], columns: Sequence[str], optional: Sequence[str
     return {name: names.index(name) for name in [*columns, *optional] if name in names}
 
 
-def _records(body: str, separator: str) -> Iterator[tuple[list[str], str]]:
+def _records(body: str, separator: str) -> Iterator[Record]:
     """The cells of each record. After a record that cannot be read come no others."""
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True)
     while True:
@@ -133,6 +152,10 @@ def _wrong_length(cells: Sequence[str], header: Sequence[str], places: dict[str,
     # The rest of a cut text may also stand in a column that is not imported: it begins with a space, or it
     # moves the last cell behind the last column.
     is_cut = any(cell.strip() for cell in beyond) or (ignored and len(cells) > len(header))
+    if is_cut and not separator:
+        return "A cell of this row stands to the right of the last column name. Move or delete it."
+    if not separator:
+        return ""  # a workbook leaves out the empty cells at the end of a row
     if is_cut or any(cells[place][:1].isspace() for place in ignored if place < len(cells)):
         mark = _SEPARATORS[separator]
         return (
@@ -144,5 +167,5 @@ def _wrong_length(cells: Sequence[str], header: Sequence[str], places: dict[str,
     return ""
 
 
-def _is_blank(cells: Iterable[str]) -> bool:
+def is_blank(cells: Iterable[str]) -> bool:
     return not any(cell.strip() for cell in cells)

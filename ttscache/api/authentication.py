@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from ttscache.conf import conf
-from ttscache.models import ApiToken
+from ttscache.models import ApiToken, TokenScope
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -25,9 +25,9 @@ class ApiTokenAuthentication(BaseAuthentication):
         scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             return None
-        found = ApiToken.objects.filter(digest=ApiToken.digest_of(token.strip())).first()
+        found = ApiToken.verified(token.strip())
         if found is None:
-            raise AuthenticationFailed("This token is unknown.")
+            raise AuthenticationFailed("This token is unknown, withdrawn or expired.")
         return AnonymousUser(), found
 
     def authenticate_header(self, request: Request) -> str:
@@ -46,10 +46,19 @@ def is_trusted(request: Request) -> bool:
 
 
 class IsTrusted(BasePermission):
+    """Staff, and holders of a token that may be used for `scope`."""
+
     message = "This needs an API token or a staff account."
+    scope = TokenScope.SPEECH
 
     def has_permission(self, request: Request, view: APIView) -> bool:
+        if isinstance(request.auth, ApiToken) and not request.auth.allows(self.scope):
+            raise PermissionDenied("This API token may not be used for this.")
         return is_trusted(request)
+
+
+class MayReadFigures(IsTrusted):
+    scope = TokenScope.STATS
 
 
 class MayPrune(BasePermission):
@@ -68,4 +77,8 @@ class IsTrustedUnlessOpen(IsTrusted):
     """Staff and token holders, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return conf().allow_anonymous_text or is_trusted(request)
+        return conf().allow_anonymous_text or super().has_permission(request, view)
+
+
+class MayReadFiguresUnlessOpen(IsTrustedUnlessOpen):
+    scope = TokenScope.STATS

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from rest_framework.request import Request
 
-from ttscache.api.authentication import IsTrusted
+from ttscache.api.authentication import MayReadFigures
 from ttscache.api.base import JsonView
 from ttscache.delivery.http import NEVER
 from ttscache.monitoring.metrics import Figures
@@ -19,7 +19,7 @@ from ttscache.wiring import speech_cache
 class MetricsView(JsonView):
     """Prometheus' text format, or OpenMetrics if `Accept` names it. Errors are JSON as everywhere."""
 
-    permission_classes = (IsTrusted,)
+    permission_classes = (MayReadFigures,)
 
     @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request) -> HttpResponse:

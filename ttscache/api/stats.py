@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from ttscache.accounting.budget import budget_today
 from ttscache.accounting.ledger import HITS, OUTCOMES, UNPRICED
-from ttscache.api.authentication import IsTrustedUnlessOpen
+from ttscache.api.authentication import MayReadFiguresUnlessOpen
 from ttscache.api.base import JsonView
 from ttscache.delivery.http import NEVER
 from ttscache.models import ContentType, kind_of
@@ -32,7 +32,7 @@ from ttscache.wiring import speech_cache
 class CacheStatsView(JsonView):
     """Clips held, requests, hit rates, money spent and saved."""
 
-    permission_classes = (IsTrustedUnlessOpen,)
+    permission_classes = (MayReadFiguresUnlessOpen,)
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:

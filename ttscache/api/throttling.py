@@ -101,8 +101,20 @@ def _count_in_window(cache: BaseCache, key: str, seconds: int) -> int:
         return 1
 
 
+class TokenThrottle(ScopedThrottle):
+    """The rate of one token that has a rate of its own."""
+
+    def __init__(self, scope: str, rate_a_minute: int) -> None:
+        self.rate = f"{rate_a_minute}/min"
+        super().__init__(scope)
+
+
 def check_generation_rate(request: Request, view: APIView) -> None:
     """Count one generation for this caller. Raises Throttled if there were too many."""
+    token = request.auth
+    if isinstance(token, ApiToken) and token.rate_a_minute is not None:
+        _check(TokenThrottle("generation", token.rate_a_minute), request, view)
+        return
     is_anonymous = not isinstance(request.auth, ApiToken) and not request.user.is_authenticated
     check_rate("anonymous_generation" if is_anonymous else "generation", request, view)
 

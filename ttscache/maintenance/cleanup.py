@@ -15,6 +15,7 @@ from ttscache.accounting.rollup import first_day_kept, roll_up, start_of_day
 from ttscache.coordination import hosts
 from ttscache.maintenance import pruning
 from ttscache.models import (
+    ApiTokenDay,
     Clip,
     DailyRequests,
     FlushedBatch,
@@ -34,6 +35,7 @@ REMOVALS_KEPT = timedelta(days=7)
 REPLACED_KEPT = timedelta(days=30)  # twice as long as growth looks back
 BATCHES_KEPT = timedelta(days=30)  # far longer than any process retries a flush
 RUNS_KEPT = timedelta(days=30)
+TOKEN_DAYS_KEPT = timedelta(days=90)
 BATCH = 500
 
 
@@ -49,6 +51,7 @@ def tidy() -> None:
     _delete(Replaced.objects.filter(replaced_at__lt=Now() - REPLACED_KEPT))
     _delete(Invalidation.objects.filter(removed_at__lt=Now() - REMOVALS_KEPT))
     FlushedBatch.objects.filter(flushed_at__lt=Now() - BATCHES_KEPT).delete()
+    ApiTokenDay.objects.filter(day__lt=(timezone.now() - TOKEN_DAYS_KEPT).date()).delete()
     Success.objects.filter(stopped__lt=Now() - SUCCESSES_KEPT).delete()
     Failure.objects.filter(stopped__lt=Now() - FAILURES_KEPT).delete()
     hosts.forget_the_dead()  # also deletes leases of dead processes and expired cooldowns

@@ -24,7 +24,7 @@ from ttscache.models.maintenance import (
 from ttscache.models.pins import Pin
 from ttscache.models.renditions import ForgottenInstallation, InstallationSettings, Rendition
 from ttscache.models.retirement import ModelNotice
-from ttscache.models.tokens import ApiToken
+from ttscache.models.tokens import ApiToken, ApiTokenDay, TokenScope
 from ttscache.models.usage import (
     BudgetDay,
     DailyRequests,
@@ -41,6 +41,7 @@ __all__ = [
     "MOST_PARAMETERS",
     "Alert",
     "ApiToken",
+    "ApiTokenDay",
     "BudgetDay",
     "Clip",
     "ClipFile",
@@ -66,6 +67,7 @@ __all__ = [
     "Rendition",
     "Replaced",
     "Spending",
+    "TokenScope",
     "Usage",
     "WarmItem",
     "WarmRun",

@@ -1,21 +1,72 @@
-"""ApiToken: tokens for callers of the API."""
+"""ApiToken: tokens for callers of the API, what each may do, and what each has spent today."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Self
 
+from cachebox import TTLCache
+from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models import F, Q
 from django.utils import timezone
+
+REMEMBERED_SECONDS = 5.0  # a token withdrawn in another process still works for so long
+LAST_USED_PRECISION = timedelta(minutes=1)
+
+
+class TokenScope(models.TextChoices):
+    """What a token may be used for."""
+
+    SPEECH = "speech", "Speech"
+    STATS = "stats", "Figures"
+    ADMIN = "admin", "Removing old clips"
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def valid(self) -> Self:
+        """Tokens that are neither withdrawn nor expired."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), withdrawn_at=None)
 
 
 class ApiToken(models.Model):
-    """A caller's right to free text and figures. Only a digest is stored, so a leaked table is useless."""
+    """A caller's right to free text, to figures, or to remove old clips.
 
-    name = models.CharField(max_length=100, unique=True)
+    Only a digest is stored, so a leaked table is useless. A process remembers a token that it has verified
+    for REMEMBERED_SECONDS, so that a hit costs no query for it.
+    """
+
+    name = models.CharField(max_length=100, unique=True, help_text="The person or program that will use it.")
     digest = models.CharField(max_length=64, unique=True, editable=False)
+    may_speak = models.BooleanField("may request speech", default=True)
+    may_read_figures = models.BooleanField("may read figures", default=True)
     is_admin = models.BooleanField("may prune", default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(
+        "valid until", null=True, blank=True, help_text="Leave empty for a token that does not expire."
+    )
+    daily_budget_usd = models.FloatField(
+        "US dollars a day",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="The most that its new clips may cost in a day (UTC), at list prices. Empty: no own limit.",
+    )
+    rate_a_minute = models.PositiveIntegerField(
+        "new clips a minute",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Leave empty for the rate of all tokens.",
+    )
+    last_used_at = models.DateTimeField("last used", null=True, editable=False)
+    withdrawn_at = models.DateTimeField("withdrawn", null=True, editable=False)
+
+    objects: ClassVar[models.Manager[ApiToken]] = ApiTokenQuerySet.as_manager()
 
     class Meta:
         verbose_name = "API token"
@@ -25,12 +76,119 @@ class ApiToken(models.Model):
         return self.name
 
     @classmethod
-    def issue(cls, name: str, *, is_admin: bool = False) -> str:
+    def issue(cls, name: str, *, is_admin: bool = False, **fields: Any) -> str:
         """Create a token and return it. It cannot be shown again."""
-        token = secrets.token_urlsafe(32)
-        cls.objects.create(name=name, digest=cls.digest_of(token), is_admin=is_admin)
+        record = cls(name=name, is_admin=is_admin, **fields)
+        token = record.renew()
+        record.save(force_insert=True)
         return token
+
+    def renew(self) -> str:
+        """Give the record a new random token, and return it. The caller saves the record."""
+        token = secrets.token_urlsafe(32)
+        self.digest = self.digest_of(token)
+        return token
+
+    @classmethod
+    def verified(cls, token: str) -> ApiToken | None:
+        """The record of a valid token, or None. Notes that it was used. Raises django.db.Error."""
+        digest = cls.digest_of(token)
+        known = _remembered.get((os.getpid(), digest))
+        if known is None:
+            known = cls.objects.valid().filter(digest=digest).first()
+            if known is None:
+                return None
+            known.note_use()
+            _remembered[os.getpid(), digest] = known
+        return known if known.is_valid else None
+
+    @property
+    def is_valid(self) -> bool:
+        is_expired = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.withdrawn_at is None and not is_expired
+
+    def note_use(self) -> None:
+        """Note the time of the last use, to the minute."""
+        now = timezone.now()
+        if self.last_used_at is None or self.last_used_at < now - LAST_USED_PRECISION:
+            ApiToken.objects.filter(pk=self.pk).update(last_used_at=now)
+            self.last_used_at = now
+
+    def allows(self, scope: str) -> bool:
+        """Whether the token may be used for this."""
+        rights = {
+            TokenScope.SPEECH: self.may_speak,
+            TokenScope.STATS: self.may_read_figures,
+            TokenScope.ADMIN: self.is_admin,
+        }
+        return rights[TokenScope(scope)]
+
+    @property
+    def scopes(self) -> list[str]:
+        return [scope.value for scope in TokenScope if self.allows(scope)]
+
+    def withdraw(self) -> bool:
+        """Withdraw the token for good. False if it was withdrawn before."""
+        changed = ApiToken.objects.filter(pk=self.pk, withdrawn_at=None).update(withdrawn_at=timezone.now())
+        forget_tokens()
+        return bool(changed)
+
+    def spend(self, usd: float) -> bool:
+        """Book the list price of new clips for this token's day (UTC). False if its budget is too small.
+
+        One conditional UPDATE, so that two processes cannot both take the last money. What a failed call did
+        not cost is not put back. Raises django.db.Error.
+        """
+        if self.daily_budget_usd is None:
+            return True
+        cap, price = round(self.daily_budget_usd * 1e6), round(usd * 1e6)
+        today = datetime.now(UTC).date()
+        ApiTokenDay.objects.bulk_create([ApiTokenDay(token=self, day=today)], ignore_conflicts=True)
+        row = ApiTokenDay.objects.filter(token=self, day=today, microusd__lte=cap - price)
+        return bool(row.update(microusd=F("microusd") + price))
 
     @staticmethod
     def digest_of(token: str) -> str:
         return hashlib.sha256(token.encode()).hexdigest()
+
+
+class ApiTokenDay(models.Model):
+    """What one token's new clips cost in a day (UTC), in millionths of a US dollar, at list prices."""
+
+    token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="days")
+    day = models.DateField()
+    microusd = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["token", "day"], name="one_row_a_token_and_day")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.token}, {self.day}"
+
+
+_remembered: TTLCache[tuple[int, str], ApiToken] = TTLCache(1_000, REMEMBERED_SECONDS)
+
+
+def forget_tokens() -> None:
+    """Verify each token anew at its next use in this process."""
+    _remembered.clear()
+
+
+def _forget_changed(**_: Any) -> None:
+    forget_tokens()
+
+
+for _changed in (models.signals.post_save, models.signals.post_delete):
+    _changed.connect(_forget_changed, sender=ApiToken, dispatch_uid="forget tokens")
+
+
+def scopes_of(names: Iterable[str]) -> dict[str, bool]:
+    """The fields of an ApiToken that may be used for these scopes alone. Raises ValueError."""
+    wanted = {TokenScope(name) for name in names}
+    return {
+        "may_speak": TokenScope.SPEECH in wanted,
+        "may_read_figures": TokenScope.STATS in wanted,
+        "is_admin": TokenScope.ADMIN in wanted,
+    }

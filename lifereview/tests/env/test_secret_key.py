@@ -14,8 +14,31 @@ pytestmark = pytest.mark.any_database
 HERE = ["localhost"]
 
 
+STRONG = "n3Vx-Rt8_qLw2ZsYk5HbJ7mPcD4fGaT9uEoKiB6vXy1"
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "given",
+        "ab" * 30,
+        f"django-insecure-{STRONG}",
+        f"change-me-{STRONG}",
+        "the same 50 random characters on every host",
+        "your-secret-key-goes-here-and-is-quite-long",
+        f"{STRONG}aaaaaaaaaa",
+    ],
+)
+def test_a_key_that_others_could_guess_is_refused_on_a_public_host(tmp_path: Path, weak: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        secret_key(Environment({"SECRET_KEY": weak}), tmp_path, ["example.org"], HERE)
+    assert "SECRET_KEY cannot be used on a public host" in str(stopped.value)
+    assert weak not in str(stopped.value)
+    assert secret_key(Environment({"SECRET_KEY": weak}), tmp_path, HERE, HERE) == weak
+
+
 def test_a_given_secret_key_is_used_and_not_stored(tmp_path: Path) -> None:
-    assert secret_key(Environment({"SECRET_KEY": "given"}), tmp_path, ["example.org"], HERE) == "given"
+    assert secret_key(Environment({"SECRET_KEY": STRONG}), tmp_path, ["example.org"], HERE) == STRONG
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from harness.staff_actions import make_groups, staff_client
 from narratives.models import OfferedReflection
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -18,14 +19,6 @@ TEXT = "It sounds as though that was a good day. Thank you for it."
 @pytest.fixture
 def offered() -> OfferedReflection:
     return OfferedReflection.objects.create(theme="work", text=TEXT, times_heard=41, times_chosen=37)
-
-
-def signed_in(group: str) -> Client:
-    user = User.objects.create(username=group.lower(), is_staff=True)
-    user.groups.set(Group.objects.filter(name=group))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def decide(client: Client, action: str, offered: OfferedReflection) -> OfferedReflection:
@@ -61,10 +54,11 @@ def test_who_decided_stands_in_its_history(
 
 
 def test_a_publisher_decides_and_an_editor_looks_on(offered: OfferedReflection) -> None:
-    editor = signed_in("Editor")
+    make_groups()
+    editor = staff_client("Editor")
     assert TEXT in editor.get(LIST).content.decode()
     assert decide(editor, "take_out", offered).is_offered
-    assert not decide(signed_in("Publisher"), "take_out", offered).is_offered
+    assert not decide(staff_client("Publisher"), "take_out", offered).is_offered
 
 
 def test_nobody_writes_or_deletes_here(offered: OfferedReflection) -> None:

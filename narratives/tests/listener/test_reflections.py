@@ -16,6 +16,7 @@ from harness.api_calls import request_statements
 from harness.openai_server import OpenAIServer
 from narratives.listener import reflection_sound, reflections
 from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, PublicationEntry
+from narratives.reflections import writing
 from narratives.tests.listener.conftest import Reflect
 from narratives.text.reflection_rules import problems
 from ttscache import wiring
@@ -319,7 +320,10 @@ class TestTrouble:
 
 
 class TestStatements:
-    def test_a_reflection_that_is_there_costs_few_statements(self, chat: OpenAIServer, ask: Reflect) -> None:
+    def test_a_reflection_that_is_there_costs_few_statements(
+        self, chat: OpenAIServer, ask: Reflect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(writing, "WITHOUT_OFFER_SHARE", 0)  # every call is offered what is there
         ask(ANSWER)
         chat.behave_as_chat(picks=True)
         refresh_renditions()
@@ -329,7 +333,7 @@ class TestStatements:
         with request_statements() as statements:
             response = Client().post("/api/reflections", body, content_type="application/json")
 
-        assert response.json()["source"] == "model"
+        assert (response.json()["source"], response.json()["reused"]) == ("model", True)
         assert len(statements) <= 9
 
 

@@ -17,7 +17,7 @@ from narratives.models import Journey, Narrative, Publication
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BEFORE = ("narratives", "0007_words_in_one_form")
+BEFORE = ("narratives", "0008_token_rights")
 THEN = timezone.now() - timedelta(days=9)
 
 

@@ -87,7 +87,7 @@ def _write(apps, version, told):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("narratives", "0007_words_in_one_form")]
+    dependencies = [("narratives", "0008_token_rights")]
 
     operations = [
         migrations.AddField(

@@ -1,0 +1,103 @@
+"""POST /v1/audio/prefetch: have clips made before anybody asks for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ttscache.api.authentication import IsTrusted
+from ttscache.api.gateway.base import GatewayView
+from ttscache.api.gateway.calls import OWN_MODEL, checked_call
+from ttscache.api.gateway.errors import ModelNotFound, RefusedCall
+from ttscache.api.gateway.schema import PrefetchCallSerializer, PrefetchSerializer
+from ttscache.api.gateway.speech import spend_of_token
+from ttscache.api.throttling import check_generation_rate
+from ttscache.api.validation import json_object
+from ttscache.delivery.http import NEVER
+from ttscache.fingerprint import fingerprint_of
+from ttscache.models import ApiToken, ContentType, Lane
+from ttscache.renditions.retirement import gone_models
+from ttscache.speech import ClipSpec, SpeechRequest
+from ttscache.warming.plan import plan
+from ttscache.warming.runs import start_run
+from ttscache.wiring import speech_cache
+
+MOST_ITEMS = 500
+
+
+class PrefetchView(GatewayView):
+    permission_classes = (IsTrusted,)
+
+    @extend_schema(
+        operation_id="v1_audio_prefetch",
+        request=PrefetchCallSerializer,
+        responses={200: PrefetchSerializer, 202: PrefetchSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Tells how many of these clips are there and what the others cost, and has them made."""
+        body = json_object(request)
+        is_dry = body.get("dry_run", False)
+        if not isinstance(is_dry, bool):
+            raise RefusedCall("`dry_run` must be true or false.", param="dry_run", code="invalid_type")
+        gone = gone_models()
+        specs = [_spec(item, number, gone) for number, item in enumerate(_items(body))]
+        planned = plan(specs)
+        run = None
+        if planned.missing and not is_dry:
+            check_generation_rate(request, self)
+            spend_of_token(request, planned.cost_usd)
+            run = start_run(
+                f"prefetch:{fingerprint_of(sorted(clip.content_hash for clip in planned.clips))[:32]}",
+                specs,
+                name="Prefetch",
+                lane=Lane.SCHEDULED,
+                requested_by=_caller(request),
+            )
+        told = {
+            "object": "audio.prefetch",
+            "dry_run": is_dry,
+            "total": len(planned.clips),
+            "ready": len(planned.clips) - len(planned.missing),
+            "missing": len(planned.missing),
+            "characters": planned.characters,
+            "cost_usd": round(planned.cost_usd, 6),
+            "run": str(run.pk) if run else None,
+            "status_url": reverse("warm-run", args=[run.pk]) if run else None,
+        }
+        return Response(told, status=202 if run else 200, headers={"Cache-Control": NEVER})
+
+
+def _items(body: dict[str, Any]) -> list[dict[str, Any]]:
+    items = body.get("items")
+    if not isinstance(items, list) or not 1 <= len(items) <= MOST_ITEMS:
+        raise RefusedCall(
+            f"`items` must be a list of 1 to {MOST_ITEMS}.", param="items", code="invalid_value"
+        )
+    for number, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise RefusedCall("Each item must be an object.", param=f"items[{number}]", code="invalid_type")
+    return items
+
+
+def _spec(item: dict[str, Any], number: int, gone: frozenset[str]) -> ClipSpec:
+    """The clip that POST /v1/audio/speech would send for this item. Raises RefusedCall or SpeechError."""
+    call = checked_call({"model": OWN_MODEL, **item}, f"items[{number}].")
+    speech = call.speech
+    if not _may_speak(speech, gone):
+        instead = call.spoken_by_live_rendition()
+        if instead is None or not _may_speak(instead, gone):
+            raise ModelNotFound(str(item.get("model", OWN_MODEL)))
+        speech = instead
+    return ClipSpec(speech, ContentType.NARRATIVE)
+
+
+def _may_speak(speech: SpeechRequest, gone: frozenset[str]) -> bool:
+    return speech.model not in gone and speech_cache().synthesizer.provider.can_speak(speech)
+
+
+def _caller(request: Request) -> str:
+    return f"token {request.auth.name}" if isinstance(request.auth, ApiToken) else request.user.get_username()
