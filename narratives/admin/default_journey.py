@@ -24,7 +24,7 @@ def wait_for_an_answer(journey: Journey, form: Any) -> None:
         journey.asks_to_be_default = True  # type: ignore[attr-defined]
 
 
-def ask_after_saving(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpResponse | None:
+def ask_about_default(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpResponse | None:
     """Ask about the journey that was ticked as the default; None if there is nothing to ask."""
     return _ask(pages, request, journey) if getattr(journey, "asks_to_be_default", False) else None
 

@@ -155,10 +155,10 @@ class JourneyAdmin(PublishingAdmin):
         if question is not None:
             default_journey.say_it_is_not_asked(self, request, obj)
             return question
-        return default_journey.ask_after_saving(self, request, obj) or super().response_change(request, obj)
+        return default_journey.ask_about_default(self, request, obj) or super().response_change(request, obj)
 
     def response_add(self, request: HttpRequest, obj: Journey, *args: Any, **options: Any) -> HttpResponse:
-        return default_journey.ask_after_saving(self, request, obj) or super().response_add(
+        return default_journey.ask_about_default(self, request, obj) or super().response_add(
             request, obj, *args, **options
         )
 

@@ -23,7 +23,7 @@ from ttscache.warming import ClipSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class VersionLine:
     """A text of a version that is not published yet. `said` are the fields of its revision.
 
     A line is `taken_along` if its draft is not published now: it stays as in the version before.
@@ -37,12 +37,12 @@ class Line:
     taken_along: bool = False
 
     @classmethod
-    def of_draft(cls, narrative: Narrative) -> Line:
+    def of_draft(cls, narrative: Narrative) -> VersionLine:
         place = (narrative, narrative.kind, narrative.slug, narrative.theme)
         return cls(*place, _said(narrative.title, narrative.text, narrative.lexicon))
 
     @classmethod
-    def of_entry(cls, entry: PublicationEntry) -> Line:
+    def of_entry(cls, entry: PublicationEntry) -> VersionLine:
         place = (entry.narrative, entry.kind, entry.slug, entry.theme)
         return cls(*place, entry.revision.said, taken_along=True)
 
@@ -64,7 +64,7 @@ class NextVersion:
     """
 
     journey: Journey
-    lines: Sequence[Line]
+    lines: Sequence[VersionLine]
     changes: DraftChanges
     live: Sequence[PublicationEntry] = ()
     agreed: frozenset[int] = field(default=frozenset())
@@ -107,7 +107,7 @@ def version_of_draft(journey: Journey) -> NextVersion:
     before = {each.narrative_id: each for each in changes.entries}
     reworded = {each.pk for each in changes.reworded}
     lines = [
-        Line.of_draft(narrative)
+        VersionLine.of_draft(narrative)
         if narrative.pk in reworded or narrative.pk not in before
         else _recast(before[narrative.pk], narrative)
         for narrative in changes.draft
@@ -115,9 +115,9 @@ def version_of_draft(journey: Journey) -> NextVersion:
     return NextVersion(journey, lines, changes, journey_entries(journey))
 
 
-def _recast(entry: PublicationEntry, narrative: Narrative) -> Line:
+def _recast(entry: PublicationEntry, narrative: Narrative) -> VersionLine:
     """The words of the entry, with the rest as in the draft."""
-    line = Line.of_entry(entry)
+    line = VersionLine.of_entry(entry)
     return replace(line, kind=narrative.kind, slug=narrative.slug, theme=narrative.theme)
 
 
@@ -157,16 +157,16 @@ def _restricted(changes: DraftChanges, chosen: Iterable[int]) -> DraftChanges:
     )
 
 
-def _chosen_lines(changes: DraftChanges, chosen: Iterable[int]) -> list[Line]:
+def _chosen_lines(changes: DraftChanges, chosen: Iterable[int]) -> list[VersionLine]:
     keys = set(chosen)
     texts = {each.pk: each for each in changes.draft if each.pk in keys}
     reworded = {each.pk for each in changes.reworded}
     placed = {each.pk for each in (*changes.added, *changes.moved)} & keys
     before = {each.narrative_id: each for each in changes.entries}
-    lines = {pk: Line.of_entry(entry) for pk, entry in before.items()}
+    lines = {pk: VersionLine.of_entry(entry) for pk, entry in before.items()}
     for pk, text in texts.items():
         is_as_before = pk in before and pk not in reworded
-        lines[pk] = _recast(before[pk], text) if is_as_before else Line.of_draft(text)
+        lines[pk] = _recast(before[pk], text) if is_as_before else VersionLine.of_draft(text)
     order = [pk for pk in before if pk not in placed]
     place = 0
     for each in changes.draft:
@@ -207,8 +207,8 @@ def versions_of_sounds() -> list[NextVersion]:
     ]
 
 
-def _spoken(entry: PublicationEntry, lexicon: Lexicon, otherwise: Iterable[int]) -> Line:
-    line = Line.of_entry(entry)
+def _spoken(entry: PublicationEntry, lexicon: Lexicon, otherwise: Iterable[int]) -> VersionLine:
+    line = VersionLine.of_entry(entry)
     if entry.narrative_id not in set(otherwise):
         return line
     said = _said(entry.revision.title, entry.revision.text, lexicon)

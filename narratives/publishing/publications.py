@@ -21,8 +21,8 @@ from narratives.publishing.clips import (
     publication_clips,
 )
 from narratives.publishing.next_versions import (
-    Line,
     NextVersion,
+    VersionLine,
     version_of_draft,
     versions_of_chosen,
     versions_of_sounds,
@@ -158,7 +158,7 @@ def _create_publication(version: NextVersion, requested_by: str) -> Publication 
     return publication
 
 
-def _add_pending_revision(publication: Publication, line: Line) -> Revision:
+def _add_pending_revision(publication: Publication, line: VersionLine) -> Revision:
     revision = Revision.objects.create(publication=publication, narrative=line.narrative, **line.said)
     # Deleted drafts too: listeners keep the text until its deletion is published.
     Narrative.everything.filter(pk=line.narrative.pk).update(pending=revision)
