@@ -12,7 +12,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from harness.clips import speech
-from ttscache.models import Clip, ContentType, DailyRequests, Usage, WarmItem, WarmRun
+from ttscache.models import (
+    Clip,
+    ContentType,
+    DailyRequests,
+    Lease,
+    Pin,
+    RefusedTake,
+    Usage,
+    WarmItem,
+    WarmRun,
+)
 from ttscache.renditions.current import request_for
 
 INDEX = reverse("admin:index")
@@ -38,6 +48,24 @@ def run_of(clip: Clip, item_state: str, reason: str = "", run_state: str = WarmR
     run = WarmRun.objects.create(scope=f"life-review, {clip.voice}", state=run_state)
     WarmItem.objects.create(run=run, clip=clip, position=0, state=item_state, reason=reason, characters=5)
     return run
+
+
+def refused_take(clip: Clip, audio: bytes, reason: str = RefusedTake.Reason.SILENT) -> RefusedTake:
+    """Pin the clip's text as a published one, and keep this recording of it as refused twice."""
+    Pin.objects.get_or_create(content_hash=clip.content_hash, reason=Pin.Reason.LIVE)
+    fault = {"silent": "silence", "broken": "wholeness"}.get(reason, "pace")
+    remembered = "reworded" if reason == RefusedTake.Reason.REWORDED else f"broken_audio_again:{fault}"
+    until = timezone.now() + timedelta(days=9_999)
+    Lease.objects.create(name=clip.content_hash, owner="", until=until, error=remembered)
+    return RefusedTake.objects.create(
+        clip=clip,
+        reason=reason,
+        audio=audio,
+        size=len(audio),
+        duration_ms=4_200,
+        is_usable=reason != RefusedTake.Reason.REWORDED,
+        paid_microusd=2_000,
+    )
 
 
 def usage(requests: int = 1, outcome: str = "memory", **fields: Any) -> Usage:

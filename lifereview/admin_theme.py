@@ -89,6 +89,7 @@ SIDEBAR = [
         _page("Staff", "person", "auth.user"),
         _page("Groups", "group", "auth.group"),
         _page("API tokens", "key", "ttscache.apitoken"),
+        {"title": "My settings", "icon": "tune", "link": reverse_lazy("my_settings")},
     ),
     _group(
         "Elsewhere",

@@ -68,6 +68,9 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "lifereview",  # before django_q, because it replaces the command qcluster
     "django_q",
     "ttscache",
@@ -88,6 +91,8 @@ MIDDLEWARE = [
     "lifereview.middleware.HostChecks",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "lifereview.second_factor.second_factor_middleware",
+    "lifereview.staff_time.staff_time_zone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -202,6 +207,7 @@ FIRST_STAFF_USER = {
     "email": env.text("DJANGO_SUPERUSER_EMAIL"),
     "password": env.text("DJANGO_SUPERUSER_PASSWORD"),
 }
+STAFF_TWO_FACTOR = env.flag("STAFF_TWO_FACTOR", default=False)
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"  # after opening the login page directly
 SECURE_REFERRER_POLICY = "same-origin"

@@ -15,6 +15,8 @@ from drf_spectacular.views import SpectacularAPIView
 
 from lifereview.api_docs import ApiDocsView
 from lifereview.colleagues import ForgottenPasswordView, LinkSentView, NewPasswordView
+from lifereview.second_factor import second_factor
+from lifereview.staff_time import my_settings
 from ttscache.api.base import NotFoundView
 from ttscache.api.gateway.base import UnknownGatewayView
 
@@ -26,6 +28,8 @@ urlpatterns = [
     re_path(r"^api(?:/.*)?$", NotFoundView.as_view()),
     re_path(r"^v1(?:/.*)?$", UnknownGatewayView.as_view()),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/my-settings", my_settings, name="my_settings"),
+    path("admin/second-factor", second_factor, name="second_factor"),
     path("admin/password/", ForgottenPasswordView.as_view(), name="admin_password_reset"),
     path("admin/password/sent", LinkSentView.as_view(), name="password_reset_done"),
     path("admin/password/<uidb64>/<token>", NewPasswordView.as_view(), name="password_reset_confirm"),

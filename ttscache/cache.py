@@ -11,8 +11,9 @@ from ttscache.generation.deriving import derive
 from ttscache.generation.fallback import FallbackVoice
 from ttscache.generation.generator import ClipInTheMaking, Generator
 from ttscache.generation.job import GenerationJob
+from ttscache.generation.refused_takes import accept_take
 from ttscache.generation.synthesizer import Synthesizer
-from ttscache.models import Clip
+from ttscache.models import Clip, RefusedTake
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
 from ttscache.tiers.chain import Hit, TierChain
@@ -89,6 +90,10 @@ class SpeechCache:
     def generate_privately(self, request: SpeechRequest) -> ClipInTheMaking:
         """Speak a person's own words: never kept in a tier, never shared, never keyed."""
         return self.generator.generate_privately(request)
+
+    def accept(self, take: RefusedTake) -> Entry:
+        """Make a refused recording the clip, in all tiers. Raises SpeechError, and Error."""
+        return accept_take(take, self.tiers, self.leases)
 
     def fall_back(
         self,

@@ -31,6 +31,7 @@ person. The sentence never holds a provider's words, a key, or a listener's word
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -46,6 +47,15 @@ def _seconds_until_tomorrow() -> float:
     return max(1.0, (midnight - now).total_seconds())
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedAudio:
+    """The bytes of a clip that a check refused, and their cost. `is_part`: they say a part of the text."""
+
+    audio: bytes = field(repr=False)
+    usd: float = 0.0
+    is_part: bool = False
+
+
 class SpeechError(Exception):
     """A sentence for a person, a code for a program, a status for HTTP."""
 
@@ -57,6 +67,10 @@ class SpeechError(Exception):
     def __init__(self, sentence: str = "", *, retry_after_seconds: float | None = None) -> None:
         super().__init__(sentence or self.sentence)
         self.retry_after_seconds = retry_after_seconds
+
+    def for_staff(self) -> str:
+        """Say why the clip is not made, and who can help. Holds no word of the text."""
+        return str(self.args[0])
 
 
 class RequestRefused(SpeechError):
@@ -108,6 +122,9 @@ class TextRefused(RequestRefused):
     code = "text_refused"
     sentence = "The voice service declined to speak this text."
 
+    def for_staff(self) -> str:
+        return f"{self.args[0]} Please change the text."
+
 
 class Busy(SpeechError):
     """So many requests wait for a voice that more of them would delay the clips that are ready."""
@@ -129,6 +146,11 @@ class BudgetExhausted(SpeechError):
     code = "budget_exhausted"
     status = 503
     sentence = "No more new clips can be made today. Clips that exist still play."
+
+    def for_staff(self) -> str:
+        if self.args[0] != self.sentence:
+            return str(self.args[0])
+        return "Today's budget is spent. Your administrator can raise it; otherwise it continues tomorrow."
 
     def __init__(self, sentence: str = "", *, retry_after_seconds: float | None = None) -> None:
         """Set Retry-After to the start of the next day (UTC) unless it is given."""
@@ -169,6 +191,10 @@ class ProviderUnavailable(ProviderError):
     sentence = "The voice service is not available just now."
     is_retryable = True
 
+    def for_staff(self) -> str:
+        says, help_ = _FOR_STAFF.get(self.cause, (str(self.args[0]), _TRIED_AGAIN))
+        return f"{says} {help_}"
+
 
 class ConnectionClosed(ProviderUnavailable):
     """The provider had closed our idle connection; a new one may be tried at once."""
@@ -193,6 +219,9 @@ class VoiceNotInUse(ProviderUnavailable):
     sentence = "This clip needs a voice that is not in use."
     is_retryable = False
 
+    def for_staff(self) -> str:
+        return f"{self.args[0]} Please choose a voice on the page Voices, or ask your administrator."
+
 
 class ProviderDown(ProviderUnavailable):
     """Too many calls failed, so none is made until a free look finds the provider working."""
@@ -215,7 +244,7 @@ class ModelRetired(ProviderError):
         self.model = model
 
     def for_staff(self, model: str = "") -> str:
-        """Say why the clip was not made, and what to do. Pass `model` in case the error does not know it."""
+        """Say why the clip was not made, and who can help. Pass `model` if the error may not know it."""
         return (
             f"The provider has switched this model off ({self.model or model}), or the API key may not use "
             "it. Choose another voice, or set TTS_MODEL; then the clip is made with that."
@@ -229,12 +258,20 @@ class ProviderTimeout(ProviderError):
     is_retryable = True
     may_cost = True
 
+    def for_staff(self) -> str:
+        return f"{self.args[0]} Please try again later."
+
 
 class ProviderFailed(ProviderError):
     code = "provider_failed"
     status = 502
     sentence = "The voice service did not deliver a usable clip."
     is_retryable = True
+    # Held only until the generation ends, and never for a person's own words.
+    refused: RefusedAudio | None = None
+
+    def for_staff(self) -> str:
+        return "The voice service answered with an error. Please try again, or ask your administrator."
 
 
 class Fault(StrEnum):
@@ -246,10 +283,15 @@ class Fault(StrEnum):
 
 
 _FAULTS_FOR_STAFF = {
-    Fault.WHOLENESS: "The voice service sent a damaged or incomplete clip",
-    Fault.PACE: "The clip was far too short or too long for its text",
-    Fault.SILENCE: "The clip was silent",
+    Fault.WHOLENESS: "The recording was damaged or incomplete",
+    Fault.PACE: "The recording was far too short or too long for its text",
+    Fault.SILENCE: "The recording was silent",
 }
+_TOO_SHORT = "The recording was far too short for its text"
+_TOO_LONG = "The recording was far too long for its text"
+
+
+_DIRECTIONS = {None: "", False: ":short", True: ":long"}  # in the code that a lease remembers
 
 
 class BrokenAudio(ProviderFailed):
@@ -269,23 +311,35 @@ class BrokenAudio(ProviderFailed):
         *,
         is_about_text: bool = True,
         kind: Fault = Fault.WHOLENESS,
+        is_too_long: bool | None = None,
     ) -> None:
+        """`is_too_long` says in which direction the pace is wrong, if that is known."""
         super().__init__()
         self.reason = reason
         self.is_about_text = is_about_text
         self.kind = kind
+        self.is_too_long = is_too_long
 
     @property
     def remembered_fault(self) -> str:
         """The code for the lease of its text."""
         name = self.remembered_for_good_as if self.waits_for_staff else self.remembered_as
-        return f"{name}:{self.kind}"
+        return f"{name}:{self.kind}{_DIRECTIONS[self.is_too_long]}"
+
+    @property
+    def fault_in_words(self) -> str:
+        """What was wrong with the recording, for staff, without a full stop."""
+        if self.kind is Fault.PACE and self.is_too_long is not None:
+            return _TOO_LONG if self.is_too_long else _TOO_SHORT
+        return _FAULTS_FOR_STAFF[self.kind]
 
     def for_staff(self) -> str:
         """Say why the clip was refused, and whether it is made again by itself."""
+        if not self.is_about_text:  # such as a login page instead of sound
+            return super().for_staff()
         if not self.waits_for_staff:
-            return f"{_FAULTS_FOR_STAFF[self.kind]}."
-        return f"{_FAULTS_FOR_STAFF[self.kind]}, twice. It is made again only when you ask for it."
+            return f"{self.fault_in_words}, so it was not kept."
+        return f"{self.fault_in_words}, twice, so it was not kept. It is made again only when you ask for it."
 
     def __str__(self) -> str:
         return f"{self.sentence} ({self.reason})"
@@ -321,6 +375,9 @@ class Reworded(ProviderFailed):
     cause = remembered_as = "reworded"
     sentence = "The voice service changed the words of the text."
 
+    def for_staff(self) -> str:
+        return "The voice said other words than the text has, so the recording was not kept."
+
     def __init__(self, differences: tuple[WordDifference, ...] = ()) -> None:
         super().__init__()
         self.differences = differences
@@ -329,6 +386,25 @@ class Reworded(ProviderFailed):
 class TierError(SpeechError):
     code = "tier_error"
     sentence = "A storage tier is not available."
+
+
+_TRIED_AGAIN = "It is tried again by itself. If this lasts, tell your administrator."
+# For causes of ProviderUnavailable: what is wrong, and who can help.
+_FOR_STAFF = {
+    "key_refused": (
+        "The voice service refuses our key.",
+        "Your administrator has to set a good one (OPENAI_API_KEY).",
+    ),
+    "quota_used_up": (
+        "The quota at the voice service is used up.",
+        "Your administrator has to pay for more.",
+    ),
+    "provider_busy": ("The voice service is busy.", "It is tried again by itself."),
+    "wrong_address": (
+        "The voice service is not at the address that is set.",
+        "Your administrator has to correct it (OPENAI_BASE_URL).",
+    ),
+}
 
 
 _LEFT_BEHIND = (
@@ -346,8 +422,11 @@ _LEFT_BEHIND = (
 def error_of(code: str) -> SpeechError:
     """Recreate the error that another process met, from the code it left in the lease."""
     if code.startswith(BrokenAudio.remembered_as):
-        name, _, fault = code.partition(":")
-        error = BrokenAudio(kind=Fault(fault) if fault in tuple(Fault) else Fault.WHOLENESS)
+        name, *rest = code.split(":")
+        fault, direction = (*rest, "", "")[:2]
+        is_too_long = {"long": True, "short": False}.get(direction)
+        kind = Fault(fault) if fault in tuple(Fault) else Fault.WHOLENESS
+        error = BrokenAudio(kind=kind, is_too_long=is_too_long)
         error.waits_for_staff = name == BrokenAudio.remembered_for_good_as
         return error
     if code == Reworded.remembered_as:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from ttscache.conf import conf
-from ttscache.models import Clip, PermanentStore, Pin
+from ttscache.models import Clip, PermanentStore, Pin, RefusedTake
 
 RECENT_DAYS = 30
 
@@ -37,6 +37,7 @@ def replace_pins(wanted: Mapping[Pin.Reason, set[str]]) -> None:
         _add(content_hashes - held[reason], reason)
     Pin.objects.filter(reason=Pin.Reason.RECENT, content_hash__in=published | retired).delete()
     _add(retired, Pin.Reason.RECENT)
+    RefusedTake.objects.without_text().delete()
     # A clip's pins decide whether its object is public. The cluster moves objects once this is committed.
     if conf().bucket and Clip.objects.stored_by(PermanentStore.STORAGE).exists():
         async_task("ttscache.tasks.tend_clips", task_name="tend the clips", save=False)

@@ -85,6 +85,11 @@ SECTIONS: dict[str, tuple[Variable, ...]] = {
             allowed="at least 32 random characters on a public host",
         ),
         Variable(
+            "STAFF_TWO_FACTOR",
+            "Staff also type a code from an app on their phone when they sign in. Each sets it up at the "
+            "next sign-in. `python manage.py forget_second_factor NAME` helps who has lost the phone.",
+        ),
+        Variable(
             "CSRF_TRUSTED_ORIGINS",
             "The origins of this site itself. As soon as one begins with `https://`, the site believes "
             "`X-Forwarded-For` and `X-Forwarded-Proto`, so only your proxy may reach its port.",

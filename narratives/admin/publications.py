@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -14,15 +15,16 @@ from narratives.admin.lookups import page_of
 from narratives.admin.publishing import FIRST_WAIT_SECONDS
 from narratives.models import Journey, Publication
 from ttscache import warming
-from ttscache.models import Rendition, WarmRun
-from ttscache.staff.badges import FAILED, badges_of
+from ttscache.models import Clip, Rendition, WarmRun
+from ttscache.staff.badges import FAILED, Badge, badges_of
 from ttscache.staff.clip_widgets import progress_bar
 from ttscache.staff.pages import StaffAdmin, has_said_yes
+from ttscache.staff.refused_takes import ShownTake, undecided_takes
 from ttscache.staff.wording import being_made_in_words, in_words
 from ttscache.warming import Plan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Waiting:
     """A waiting publication: how many of its clips are ready, and why the others are not."""
 
@@ -46,14 +48,16 @@ class Waiting:
         return progress_bar(total - len(self.planned.missing), total)
 
     @property
-    def failures(self) -> list[tuple[str, str, str]]:
-        """Voice, text and reason of each clip that could not be made."""
-        badges = badges_of(self.planned.missing)
-        return [
-            (clip.voice, clip.content_text, badges[clip.content_hash].note)
-            for clip in self.planned.missing
-            if badges[clip.content_hash].word == FAILED.word
-        ]
+    def failures(self) -> list[tuple[Clip, str, ShownTake | None]]:
+        """Each clip that could not be made, why, and the recording that was refused, if any."""
+        badges = self.badges
+        failed = [clip for clip in self.planned.missing if badges[clip.content_hash].word == FAILED.word]
+        takes = undecided_takes(failed)
+        return [(clip, badges[clip.content_hash].note, takes.get(clip.pk)) for clip in failed]
+
+    @cached_property
+    def badges(self) -> dict[str, Badge]:
+        return badges_of(self.planned.missing)
 
     @property
     def is_at_rest(self) -> bool:
@@ -71,7 +75,9 @@ class Waiting:
 
     @property
     def held_up(self) -> str:
-        return self.run.get_paused_because_display() if self.run is not None else ""
+        """Why nothing is made at the moment, and who can help."""
+        paused = self.run.pause_in_words if self.run is not None else ""
+        return paused or next((badge.held_up for badge in self.badges.values() if badge.held_up), "")
 
     @property
     def renditions(self) -> list[Rendition]:

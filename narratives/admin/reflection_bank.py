@@ -22,7 +22,7 @@ from narratives.admin.conflicts import ConflictAwareForm
 from narratives.admin.permissions import has_publish_right
 from narratives.admin.publishing import shares_of
 from narratives.models import BankReflection
-from narratives.staff.clip_status import ClipStatus, clips_and_badges
+from narratives.staff.clip_status import ClipStatus, clips_and_badges, takes_of_failed
 from ttscache import warming
 from ttscache.models import Clip
 from ttscache.reports.most_heard import shareable_reflections
@@ -38,6 +38,7 @@ def add_bank_sounds(given: Iterable[BankReflection]) -> None:
     reflections = list(given)
     wanted = publishing.bank_clips(reflections)
     clips, badges = clips_and_badges(each.speech.content_hash for each in wanted)
+    takes = takes_of_failed(clips, badges)
     for place, reflection in enumerate(reflections):
         # bank_clips lists all reflections voice by voice.
         own = wanted[place :: len(reflections)]
@@ -45,10 +46,12 @@ def add_bank_sounds(given: Iterable[BankReflection]) -> None:
             ClipStatus(
                 each.speech.voice,
                 badges.get(each.speech.content_hash, NOT_MADE),
-                clips.get(each.speech.content_hash),
+                clip,
                 reflection.text[:60],
+                refused=takes.get(clip.pk) if clip is not None else None,
             )
             for each in own
+            for clip in [clips.get(each.speech.content_hash)]
         ]
 
 

@@ -16,6 +16,7 @@ from ttscache.models import Clip, WarmItem
 from ttscache.renditions.irreplaceable import retired_among
 from ttscache.staff.badges import FAILED, MADE, NOT_MADE, Badge, badges_of
 from ttscache.staff.clip_widgets import player
+from ttscache.staff.refused_takes import ShownTake, undecided_takes
 from ttscache.warming import remaking
 
 UP_TO_DATE = Badge("Up to date", "check_circle", "success", "Listeners hear exactly this text.")
@@ -76,6 +77,7 @@ class ClipStatus:
     title: str
     remade: Badge | None = None  # set while it is being made again, or if that failed
     changed: str = ""  # why it is out of date, and since when
+    refused: ShownTake | None = None  # a recording that a check refused, if it waits for a decision
     is_model_retired: bool = False  # its voice model has been switched off, so no clip can be made
 
     @property
@@ -100,6 +102,11 @@ class ClipStatus:
         return player(self.clip, voice=self.voice, says=self.title)
 
     @property
+    def says(self) -> str:
+        """Voice and title, which tell its buttons apart for a screen reader."""
+        return f"{self.voice}, {self.title}"
+
+    @property
     def is_up_to_date(self) -> bool:
         return self.badge == UP_TO_DATE
 
@@ -115,14 +122,27 @@ def add_clip_statuses(narratives: Iterable[Narrative]) -> None:
     narratives = share_lexicon(narratives)
     clips, badges = clips_and_badges({each for narrative in narratives for each in _hashes(narrative)})
     remakes = remaking.latest_remakes(clip for clip in clips.values() if clip.is_ready)
+    takes = takes_of_failed(clips, badges, remakes)
     # The model depends on the voice alone, so one text stands for all.
     models = {each.draft_speech(voice).model for each in narratives[:1] for voice in conf().listener_voices}
     retired = retired_among(models)
     for narrative in narratives:
         narrative.sounds = [  # type: ignore[attr-defined]
-            _sound(narrative, voice, clips, badges, remakes, retired=retired)
+            _sound(narrative, voice, clips, badges, remakes, takes=takes, retired=retired)
             for voice in conf().listener_voices
         ]
+
+
+def takes_of_failed(
+    clips: Mapping[str, Clip], badges: Mapping[str, Badge], remakes: Container[UUID] = ()
+) -> dict[UUID, ShownTake]:
+    """The refused recordings of the clips that failed, by the clip's id. No query if none failed."""
+    failed = [
+        clip
+        for content_hash, clip in clips.items()
+        if badges[content_hash].word == FAILED.word or clip.pk in remakes
+    ]
+    return undecided_takes(failed) if failed else {}
 
 
 def clip_statuses_of(narrative: Narrative) -> list[ClipStatus]:
@@ -151,6 +171,7 @@ def _sound(
     badges: dict[str, Badge],
     remakes: dict[UUID, WarmItem],
     *,
+    takes: dict[UUID, ShownTake],
     retired: Container[str],
 ) -> ClipStatus:
     speech = narrative.draft_speech(voice)
@@ -164,9 +185,18 @@ def _sound(
     clip = clips.get(heard)
     remake = remakes.get(clip.pk) if clip is not None and heard == draft else None
     remade = _remade(clip, remake) if clip is not None and remake is not None else None
+    draft_clip = clips.get(draft)
+    refused = takes.get(draft_clip.pk) if draft_clip is not None else None
     changed = _what_changed(narrative) if badge == OUT_OF_DATE else ""
     return ClipStatus(
-        voice, badge, clip, narrative.title, remade, changed, is_model_retired=speech.model in retired
+        voice,
+        badge,
+        clip,
+        narrative.title,
+        remade,
+        changed,
+        refused=refused,
+        is_model_retired=speech.model in retired,
     )
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from ttscache.conf import conf
 from ttscache.maintenance.stale import stale_clips
-from ttscache.models import Clip, WarmItem, has_audio
+from ttscache.models import Clip, RefusedTake, WarmItem, has_audio
 from ttscache.renditions.irreplaceable import irreplaceable_clips, models_to_keep, retired_among
 from ttscache.reports.background_work import (
     exhausted_published_clips,
@@ -34,6 +34,7 @@ class MadeFilter(admin.SimpleListFilter):
             ("longest", "Waiting longest"),
             ("making", "Being made"),
             ("failed", "Failed in the last 24 hours"),
+            ("refused", "Refused, waits for a decision"),
             ("exhausted", f"Failed {MOST_TRIES} times, not tried again"),
         ]
 
@@ -47,6 +48,7 @@ class MadeFilter(admin.SimpleListFilter):
             "longest": queryset.filter(pk__in=waiting_longest().values("clip")),
             "making": queryset.filter(pk__in=open_items().filter(state=state.MAKING).values("clip")),
             "failed": queryset.filter(pk__in=failed_clips().values("pk")),
+            "refused": queryset.filter(pk__in=RefusedTake.objects.undecided().values("clip")),
             "exhausted": queryset.filter(pk__in=exhausted_published_clips().values("pk")),
         }
         return narrowed.get(self.value() or "", queryset)

@@ -10,15 +10,17 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat, truncatechars
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.formats import date_format
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.views import ChangeList
 
 from ttscache.admin.clip_filters import HeardFilter, MadeFilter, PublishedFilter, UnheardFilter
 from ttscache.admin.dashboard.actions import DashboardPages
+from ttscache.admin.refused_takes import RefusedTakePages
 from ttscache.admin.voice_names import VoiceListFilter
 from ttscache.connections import why_refused
 from ttscache.maintenance.pruning import remove_clip
@@ -28,6 +30,7 @@ from ttscache.renditions.irreplaceable import cannot_be_made_again, is_irreplace
 from ttscache.staff.badges import Badge, badges_of
 from ttscache.staff.clip_widgets import length, player, waveform
 from ttscache.staff.pages import ReadOnlyAdmin, column, has_said_yes
+from ttscache.staff.refused_takes import undecided_takes
 from ttscache.staff.wording import moment
 from ttscache.wiring import speech_cache
 
@@ -43,7 +46,7 @@ class ClipList(ChangeList):  # type: ignore[misc]
 
 
 @admin.register(Clip)
-class ClipAdmin(DashboardPages, ReadOnlyAdmin):
+class ClipAdmin(DashboardPages, RefusedTakePages, ReadOnlyAdmin):
     """Every text on record, with a player.
 
     Private clips are left out: a reflection may quote a listener until it is declared shareable.
@@ -68,6 +71,7 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
                 "fields": (
                     "content_text",
                     "hear",
+                    "refused",
                     "shape",
                     "kind",
                     "lasts",
@@ -179,7 +183,32 @@ class ClipAdmin(DashboardPages, ReadOnlyAdmin):
     def hear(self, clip: Clip) -> SafeString:
         badge = badges_of([clip])[clip.content_hash]
         says = truncatechars(clip.content_text, 60)
-        return player(clip, voice=clip.voice, says=says, template="controls") + badge.html
+        heard = player(clip, voice=clip.voice, says=says, template="controls") + badge.html
+        why = badge.held_up or badge.note
+        return format_html('{} <span class="clip-reason">{}</span>', heard, why) if why else heard
+
+    def get_fieldsets(self, request: HttpRequest, obj: Clip | None = None) -> Any:
+        """Show the refused recording only where there is one."""
+        if obj is not None and undecided_takes([obj]):
+            return self.fieldsets
+        (name, first), *rest = self.fieldsets
+        return ((name, {"fields": tuple(each for each in first["fields"] if each != "refused")}), *rest)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.may_make = self.has_make_permission(request)  # shows the links to decide
+        return found
+
+    @admin.display(description="Refused recording")
+    def refused(self, clip: Clip) -> SafeString | str:
+        take = undecided_takes([clip]).get(clip.pk)
+        if take is None:
+            return ""
+        may = getattr(clip, "may_make", False)
+        shown = {"take": take, "says": truncatechars(clip.content_text, 60), "is_explained": True}
+        context = {**shown, "may_use": may, "may_make_again": may}
+        return render_to_string("ttscache/staff/refused_take.html", context)
 
     @admin.display(description="Shape")
     def shape(self, clip: Clip) -> SafeString | str:

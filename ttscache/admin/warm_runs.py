@@ -121,9 +121,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
     @admin.display(description="State", ordering="state")
     def standing(self, run: WarmRun) -> SafeString:
         badge = RUN_BADGES[WarmRun.State(run.state)].html
-        return format_html(
-            '<span data-run-state="{}">{} {}</span>', run.pk, badge, run.get_paused_because_display()
-        )
+        return format_html('<span data-run-state="{}">{} {}</span>', run.pk, badge, run.pause_in_words)
 
     @admin.display(description="What it makes", ordering="name")
     def makes(self, run: WarmRun) -> str:
@@ -173,7 +171,7 @@ class WarmRunAdmin(ReadOnlyAdmin):
             request,
             object_id,
             "pause",
-            lambda run: warming.pause(run, WarmRun.Pause.STAFF),
+            lambda run: warming.pause(run, WarmRun.Pause.STAFF, by=request.user.get_username()),
             question="No new clip is started until somebody presses Resume. "
             "A clip that is being made now is finished and kept.",
             said="Paused.",

@@ -3,7 +3,7 @@
 from ttscache.audio.codecs import encode
 from ttscache.audio.containers import begins_as, begins_as_file, is_enough_to_tell, is_text
 from ttscache.audio.formats import FORMATS, PCM_RATE, AudioFormat, format_named
-from ttscache.audio.inspection import Sound, check_whole, examine, examine_leniently
+from ttscache.audio.inspection import Sound, check_whole, examine, examine_leniently, examine_refused
 from ttscache.audio.joining import convert, join
 from ttscache.audio.plausibility import longest_seconds, shortest_seconds
 from ttscache.audio.sentences import Cue, cues, split_text
@@ -22,6 +22,7 @@ __all__ = [
     "encode",
     "examine",
     "examine_leniently",
+    "examine_refused",
     "format_named",
     "is_enough_to_tell",
     "is_text",

@@ -38,7 +38,11 @@ def check_duration(duration_ms: int, text: str, speed: float = 1.0, *, end_is_ma
     shortest, longest = shortest_seconds(text, speed, end_is_marked=end_is_marked), _too_long(text, speed)
     seconds = duration_ms / 1000
     if not shortest <= seconds <= longest:
-        raise BrokenAudio(f"{seconds:.2f} s, expected {shortest:.2f} to {longest:.2f} s", kind=Fault.PACE)
+        raise BrokenAudio(
+            f"{seconds:.2f} s, expected {shortest:.2f} to {longest:.2f} s",
+            kind=Fault.PACE,
+            is_too_long=seconds > longest,
+        )
 
 
 def shortest_seconds(text: str, speed: float = 1.0, *, end_is_marked: bool = True) -> float:

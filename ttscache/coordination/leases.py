@@ -25,7 +25,7 @@ from django.db.models.functions import Now
 
 from ttscache.connections import OrmThread, returning_connections
 from ttscache.coordination.hosts import this_host
-from ttscache.errors import Busy
+from ttscache.errors import Busy, SpeechError, error_of
 from ttscache.models import Lease, in_batches
 
 logger = logging.getLogger(__name__)
@@ -214,6 +214,16 @@ class Cooldown:
         """The reason of the running cooldown, or an empty string."""
         active = Lease.objects.filter(name=self._name, until__gt=Now()).exclude(error="")
         return active.values_list("error", flat=True).first() or ""
+
+
+def remembered_errors(names: Iterable[str]) -> dict[str, SpeechError]:
+    """The errors for which these are not tried again at the moment, by name. Raises Error."""
+    active = Lease.objects.filter(until__gt=Now()).exclude(error="")
+    return {
+        name: error_of(code)
+        for some in in_batches(sorted(names))
+        for name, code in active.filter(name__in=some).values_list("name", "error")
+    }
 
 
 def end_cooldowns(names: Iterable[str]) -> None:

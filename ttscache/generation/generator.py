@@ -32,6 +32,7 @@ from ttscache.errors import (
 )
 from ttscache.generation.job import GenerationJob
 from ttscache.generation.recording import Recording
+from ttscache.generation.refused_takes import forget_take, keep_take
 from ttscache.generation.synthesizer import SynthesizedClip, Synthesizer
 from ttscache.models import Clip, ContentType
 from ttscache.renditions.retirement import notices_of_gone, require_offered
@@ -214,12 +215,15 @@ class Generator:
                 if found is not None:
                     return found.entry
             left_behind = "", 0.0
+            if held.remembers:  # the recording that was refused before is of no use any more
+                forget_take(job.content_hash)
             if not self.tiers.store_permanently(entry):
                 if job.newer_than is not None:
                     raise NotKept  # storing it here only would differ from the old clip on other hosts
                 return self.tiers.store_locally_at_least(entry)
         except SpeechError as error:
             left_behind = self._remembered(error, held)
+            keep_take(job, error)
             raise
         finally:
             self._release(held, *left_behind)

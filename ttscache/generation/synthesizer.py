@@ -28,7 +28,9 @@ from ttscache.errors import (
     InputTooLong,
     ModelRetired,
     ProviderError,
+    ProviderFailed,
     ProviderTimeout,
+    RefusedAudio,
     Reworded,
     SpeechError,
     VoiceNotInUse,
@@ -115,7 +117,11 @@ class Synthesizer:
             )
         spoken |= self._all_parts(calls, recording, job.parts_at_once)
         audio = sound.join([spoken[part].audio for part in parts], request.audio_format)
-        whole = _checked(audio, request)
+        try:
+            whole = _checked(audio, request)
+        except BrokenAudio as error:
+            _attach(error, audio, job.content_type, sum(map(cost_usd, missing)))
+            raise
         for part in parts:  # a later request for this clip wants it spoken again
             self._spare.pop(part, None)
         return whole
@@ -152,7 +158,12 @@ class Synthesizer:
 
     def _synthesize_part(self, call: ProviderCall, recording: Recording) -> SynthesizedClip:
         self._require_offered(call)  # another part may have found the model gone
-        spoken = self._cut_to_fit(call, recording, 1, is_heard=False)
+        try:
+            spoken = self._cut_to_fit(call, recording, 1, is_heard=False)
+        except ProviderFailed as error:
+            if error.refused is not None:
+                error.refused = replace(error.refused, is_part=True)
+            raise
         if call.content_type != ContentType.RESPONSE:  # a person's own words are never kept
             with suppress(OverflowError):  # the part alone is larger than SPARE_BYTES
                 self._spare[call.request] = spoken
@@ -253,7 +264,11 @@ class Synthesizer:
             if isinstance(error, SpeechError):
                 usage = usage or error.usage
             is_paid = bool(chunks or usage) or (isinstance(error, ProviderError) and error.may_cost)
-            self._end(call, code, cost_usd(call.request, usage=usage) if is_paid else 0.0)
+            usd = cost_usd(call.request, usage=usage) if is_paid else 0.0
+            self._end(call, code, usd)
+            if isinstance(error, BrokenAudio | Reworded):
+                refused = error.refused.audio if error.refused is not None else b"".join(chunks)
+                _attach(error, refused, call.content_type, usd)
             if isinstance(error, SpeechError):
                 logger.warning("A provider call failed (%s): %s", code, error)
             raise
@@ -295,6 +310,12 @@ def _checked(audio: bytes, request: SpeechRequest) -> SynthesizedClip:
     facts = sound.examine(audio, request.audio_format)
     sound.check_whole(facts, request.text, request.speed)
     return SynthesizedClip(audio, facts)
+
+
+def _attach(error: BrokenAudio | Reworded, audio: bytes, content_type: str, usd: float) -> None:
+    """Hand the refused bytes to whoever decides whether they are kept. Never a person's own words."""
+    may_be_kept = audio and content_type != ContentType.RESPONSE and error.is_about_text
+    error.refused = RefusedAudio(audio, usd) if may_be_kept else None
 
 
 def _recorded_as(error: BaseException) -> str:

@@ -122,6 +122,7 @@ def _described(clip: Clip, entry: Entry) -> ClipDescription:
         waveform=entry.waveform,
         size=entry.size,
         checksum=entry.checksum,
+        is_accepted=entry.checksum == clip.accepted_checksum,
     )
 
 
@@ -208,6 +209,8 @@ def _restore(cache: SpeechCache, clip: ArchivedClip) -> bool:
         if described.adopted_at is not None:
             # Adopted clips are judged leniently; without this, check_cache would report it as short.
             Clip.objects.filter(content_hash=clip.content_hash).update(adopted_at=described.adopted_at)
+        if described.is_accepted:
+            Clip.objects.filter(content_hash=clip.content_hash).update(accepted_checksum=described.checksum)
     cache.tiers.permanent.put(_entry_of(clip))
     return True
 

@@ -82,6 +82,7 @@ class ClipDescription:
     waveform: bytes
     size: int
     checksum: str
+    is_accepted: bool = False  # staff took it although a check refused it
 
     @property
     def request(self) -> SpeechRequest:
@@ -110,7 +111,10 @@ class ClipDescription:
         if not is_whole:
             raise UnusableClip("its description is damaged")
         try:
-            description = cls(**{name: read(given[name]) for name, read in _READERS.items()})
+            # Archives from before this field lack it.
+            is_accepted = _yes_or_no(given.get("is_accepted", False))
+            known = {name: read(given[name]) for name, read in _READERS.items()}
+            description = cls(**known, is_accepted=is_accepted)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UnusableClip("its description has other fields than expected") from error
         description.check()

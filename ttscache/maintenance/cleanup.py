@@ -13,6 +13,7 @@ from django_q.models import Failure, Success
 from ttscache import hooks
 from ttscache.accounting.rollup import first_day_kept, roll_up, start_of_day
 from ttscache.coordination import hosts
+from ttscache.generation.refused_takes import remove_old_takes
 from ttscache.maintenance import pruning
 from ttscache.models import (
     ApiTokenDay,
@@ -47,6 +48,7 @@ def tidy() -> None:
     old = DailyRequests.objects.filter(day__lt=first_day_kept(start_of_day(timezone.now())))
     old.filter(~Exists(on_record)).delete()
     forget_old_runs()
+    remove_old_takes()
     _delete(Pin.objects.filter(until__lt=Now()))
     _delete(Replaced.objects.filter(replaced_at__lt=Now() - REPLACED_KEPT))
     _delete(Invalidation.objects.filter(removed_at__lt=Now() - REMOVALS_KEPT))

@@ -22,6 +22,7 @@ from ttscache.models.maintenance import (
     Replaced,
 )
 from ttscache.models.pins import Pin
+from ttscache.models.refused_takes import RefusedTake
 from ttscache.models.renditions import ForgottenInstallation, InstallationSettings, Rendition
 from ttscache.models.retirement import ModelNotice
 from ttscache.models.tokens import ApiToken, ApiTokenDay, TokenScope
@@ -64,6 +65,7 @@ __all__ = [
     "ProcessReport",
     "PruneBatch",
     "PruneRun",
+    "RefusedTake",
     "Rendition",
     "Replaced",
     "Spending",

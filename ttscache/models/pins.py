@@ -17,6 +17,11 @@ class PinQuerySet(models.QuerySet["Pin"]):
         """Pins of clips that listeners hear now. Anyone may cache them under their versioned URL."""
         return self.in_force().filter(reason__in=[Pin.Reason.LIVE, Pin.Reason.SYSTEM])
 
+    def authored(self) -> Self:
+        """Pins of texts that staff wrote and that are still in use. Free text and answers have none."""
+        reason = Pin.Reason
+        return self.in_force().filter(reason__in=[reason.LIVE, reason.SYSTEM, reason.BANK, reason.DRAFT])
+
     def audible(self) -> Self:
         """Pins that let anyone hear a clip without a token. A frequent clip is not public by itself."""
         return self.in_force().exclude(reason__in=[Pin.Reason.DRAFT, Pin.Reason.FREQUENT])

@@ -51,6 +51,7 @@ class WarmRun(models.Model):
     at_work_since = models.DateTimeField(null=True, blank=True)  # later than its start after a pause
     finished_at = models.DateTimeField(null=True, blank=True)
     paused_because = models.CharField(max_length=200, choices=Pause, default="", blank=True)
+    paused_by = models.CharField(max_length=150, default="", blank=True)  # the person, if staff paused it
     requested_by = models.CharField(max_length=150, default="", blank=True)  # a person, or what asked instead
 
     objects: ClassVar[models.Manager[WarmRun]] = WarmRunQuerySet.as_manager()
@@ -73,6 +74,15 @@ class WarmRun(models.Model):
     def label(self) -> str:
         """The run's name for staff."""
         return self.name or self.scope
+
+    @property
+    def pause_in_words(self) -> str:
+        """Why it is paused, by whom, and what to do; empty if it is not."""
+        if self.paused_because == self.Pause.STAFF and self.paused_by:
+            return f"Paused by {self.paused_by}. Press Resume to continue."
+        says = str(self.get_paused_because_display())
+        is_budget = self.paused_because == self.Pause.BUDGET
+        return f"{says} Your administrator can raise the budget." if is_budget else says
 
 
 class WarmItem(models.Model):

@@ -24,6 +24,7 @@ from ttscache.errors import (
     ProviderFailed,
     ProviderTimeout,
     ProviderUnavailable,
+    RefusedAudio,
     Reworded,
     SpeechError,
     SpeedOutOfRange,
@@ -130,7 +131,11 @@ class RealtimeVoice:
 
     def speak_encoded(self, request: SpeechRequest) -> tuple[bytes, TokenUsage]:
         """Return the clip in the format of the request. Raises the errors of `speak`, and BrokenAudio."""
-        clip = self.speak(request)
+        try:
+            clip = self.speak(request)
+        except Reworded as error:
+            error.refused = _encoded_if_possible(error.refused, request.audio_format)
+            raise
         try:
             return sound.encode(clip.pcm, sound.PCM_RATE, request.audio_format), clip.usage
         except Exception as error:  # any error of FFmpeg: the call is paid for, so its usage must be kept
@@ -363,7 +368,9 @@ class _Call:
             raise BrokenAudio("no transcript to check the words by")
         differing = differences(self._request.text, self._transcript)
         if differing:
-            raise Reworded(differing)
+            reworded = Reworded(differing)
+            reworded.refused = RefusedAudio(bytes(self._pcm))
+            raise reworded
         return RealtimeClip(pcm=bytes(self._pcm), transcript=self._transcript, usage=self.usage_so_far)
 
     def _session(self) -> dict[str, Any]:
@@ -413,6 +420,14 @@ class _Call:
             case "failed":
                 raise refusal(_plain(getattr(details, "error", None)), model=self._request.model)
         raise ProviderFailed
+
+
+def _encoded_if_possible(refused: RefusedAudio | None, audio_format: str) -> RefusedAudio | None:
+    """Encode refused samples, so that staff can hear them. Nobody needs them, so no error matters."""
+    try:
+        return refused and RefusedAudio(sound.encode(refused.audio, sound.PCM_RATE, audio_format))
+    except Exception:  # any error of FFmpeg
+        return None
 
 
 def _usage_of(usage: Any) -> TokenUsage | None:

@@ -12,7 +12,7 @@ from ttscache import hooks
 from ttscache.accounting.budget import BudgetToday
 from ttscache.accounting.rollup import start_of_day
 from ttscache.hooks import ActionItem
-from ttscache.models import Alert
+from ttscache.models import Alert, RefusedTake
 from ttscache.monitoring import alerts
 from ttscache.renditions.retirement import ModelOutlook, has_waited_long
 from ttscache.reports.background_work import WorkQueue, failed_lately
@@ -35,6 +35,7 @@ def action_items(
     found = list(_of_sound(covered, waiting, budget, space))
     found += _of_voices(retirements)
     found += _of_switches()
+    found += _of_refused_takes()
     # Alerts come last: they leave out what an earlier item already says.
     found += _of_alerts({item.about for item in found})
     return _in_order([*found, *hooks.installed().action_items()])
@@ -42,7 +43,14 @@ def action_items(
 
 def action_items_without_figures() -> list[ActionItem]:
     """Items about voices and items of the app above, for staff who may not see figures. Raises Error."""
-    return _in_order([*_of_voices(ending_models()), *_of_switches(), *hooks.installed().action_items()])
+    return _in_order(
+        [
+            *_of_voices(ending_models()),
+            *_of_switches(),
+            *_of_refused_takes(),
+            *hooks.installed().action_items(),
+        ]
+    )
 
 
 def _in_order(found: Iterable[ActionItem]) -> list[ActionItem]:
@@ -121,6 +129,13 @@ def _of_switches() -> Iterable[ActionItem]:
         else:
             continue
         yield ActionItem(says, VOICES_PAGE, "ttscache.view_rendition", is_urgent=progress.is_stuck)
+
+
+def _of_refused_takes() -> Iterable[ActionItem]:
+    if number := RefusedTake.objects.undecided().count():
+        says = _count(number, "refused recording waits", "refused recordings wait") + " for your decision"
+        address = "admin:ttscache_clip_changelist?made=refused"
+        yield ActionItem(says, address, "ttscache.view_clip", is_urgent=True)
 
 
 def _count(number: int, one: str, many: str) -> str:

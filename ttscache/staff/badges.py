@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from ttscache.coordination.leases import remembered_errors
 from ttscache.errors import ModelRetired
 from ttscache.models import Clip, PruneRun, WarmItem, WarmRun
 from ttscache.renditions.retirement import gone_models
+from ttscache.staff.held_up import HeldUp
 from ttscache.warming.remaking import last_of_each_clip
 
 
@@ -36,6 +38,8 @@ class Badge:
 MADE = Badge("Made", "check_circle", "success")
 NOT_MADE = Badge("Not made", "circle", "neutral")
 BEING_MADE = Badge("Being made", "hourglass_top", "info", is_settled=False)
+HELD_UP = Badge("Held up", "front_hand", "warning", is_settled=False)
+PAUSED = Badge("Paused", "pause_circle", "warning", is_settled=False)
 WAITING = Badge("Waiting", "schedule", "neutral", is_settled=False)
 FAILED = Badge("Failed", "error", "danger")
 CANCELLED = Badge("Cancelled", "cancel", "neutral")
@@ -70,7 +74,10 @@ PRUNE_BADGES = {
 
 
 def badges_of(clips: Iterable[Clip]) -> dict[str, Badge]:
-    """The badge of each clip by its content hash. Two queries, or none if every clip is there."""
+    """The badge of each clip by its content hash.
+
+    Three queries, or none if every clip is there; two more if one of them waits to be made.
+    """
     clips = list(clips)
     missing = {clip.pk: clip.content_hash for clip in clips if not clip.is_ready}
     gone = gone_models() if missing else frozenset[str]()
@@ -78,15 +85,21 @@ def badges_of(clips: Iterable[Clip]) -> dict[str, Badge]:
     badges = {
         clip.content_hash: MADE if clip.is_ready else retired.get(clip.model, NOT_MADE) for clip in clips
     }
+    for content_hash, error in remembered_errors(missing.values()).items():
+        # A listener's request met it, or an item that is gone; the cache does not try again by itself.
+        badges[content_hash] = replace(FAILED, note=error.for_staff())
+    held_up = HeldUp()
     for item in last_of_each_clip(WarmItem.objects.order_by().filter(clip__in=list(missing))):
-        badge = _badge_of_missing(item)
-        if badge != NOT_MADE:
+        badge = _badge_of_missing(item, held_up)
+        if badge.word != NOT_MADE.word:
             badges[missing[item.clip_id]] = badge
     return badges
 
 
-def _badge_of_missing(item: WarmItem) -> Badge:
-    """The badge of a clip outside its run. A queued clip counts as being made: staff need not do anything.
+def _badge_of_missing(item: WarmItem, held_up: HeldUp) -> Badge:
+    """The badge of a clip outside its run.
+
+    A queued clip counts as being made as long as nothing holds it up: staff need not do anything.
 
     Within its run it is "Waiting" (ITEM_BADGES), because there staff see which clips have their turn.
     """
@@ -95,4 +108,8 @@ def _badge_of_missing(item: WarmItem) -> Badge:
     is_open = item.state in (WarmItem.State.QUEUED, WarmItem.State.MAKING)
     if not is_open or item.run.state not in WarmRun.ACTIVE:
         return NOT_MADE
-    return replace(BEING_MADE, held_up=item.run.get_paused_because_display())
+    reason = held_up.reason_of(item)
+    if not reason:
+        return BEING_MADE
+    is_paused = item.run.paused_because == WarmRun.Pause.STAFF
+    return replace(PAUSED if is_paused else HELD_UP, held_up=reason)

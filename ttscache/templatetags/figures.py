@@ -8,6 +8,7 @@ from django import template
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 from django.utils.safestring import mark_safe
+from django.utils.timezone import localtime
 
 from ttscache.reports.scope import HOUR, WEEK, Scope
 from ttscache.staff.wording import price
@@ -72,6 +73,26 @@ def step(begin: datetime, scope: Scope) -> str:
         last = min(begin + WEEK, scope.now) - timedelta(seconds=1)
         return f"{date_format(begin, 'j M')} to {date_format(last, 'j M Y')}"
     return date_format(begin, "j M Y")
+
+
+def axis_name(begin: datetime, scope: Scope) -> str:
+    """The short name of a step of time (UTC), for the axis of a chart."""
+    return date_format(begin, "H:i" if scope.range.step == HOUR else "j M")
+
+
+@register.filter
+def at(when: datetime | None) -> str:
+    """A moment in the person's time zone, which is named."""
+    if when is None:
+        return "-"
+    here = localtime(when)
+    return f"{date_format(here, 'j M Y, H:i')} {zone_name(here)}"
+
+
+def zone_name(here: datetime) -> str:
+    """The short name of the time zone; UTC and the distance where it has no letters of its own."""
+    name = here.tzname() or "UTC"
+    return f"UTC{name}" if name[:1] in "+-" else name
 
 
 @register.simple_block_tag

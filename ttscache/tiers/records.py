@@ -128,8 +128,11 @@ def checked(clip: Clip, audio: bytes) -> Entry | None:
 
 
 def why_too_short(entry: Entry, clip: Clip) -> str:
-    """The reason why the clip is too short for its text, or "". Never objects to adopted clips."""
-    if clip.adopted_at is not None:
+    """The reason why the clip is too short for its text, or "".
+
+    Never objects to adopted clips, or to bytes that staff have accepted.
+    """
+    if clip.adopted_at is not None or entry.checksum == clip.accepted_checksum:
         return ""
     # A long one is left alone: its bytes were accepted when they were made, and nothing of them is missing.
     seconds, shortest = entry.duration_ms / 1000, sound.shortest_seconds(clip.content_text, clip.speed)

@@ -254,13 +254,16 @@ def _queue_again(items: QuerySet[WarmItem]) -> int:
 
 
 # --- a run is paused, resumed, cancelled ------------------------------------------------------------------
-def pause(run: WarmRun, because: WarmRun.Pause) -> bool:
+def pause(run: WarmRun, because: WarmRun.Pause, *, by: str = "") -> bool:
     """Start no further clip of this run; clips under way are finished. False if that changes nothing.
+
+    `by` is the name of the member of staff who paused it.
 
     A run that staff have paused keeps that reason. Staff can also pause a run that waits for the budget.
     """
     active = WarmRun.objects.active().filter(pk=run.pk).exclude(paused_because=WarmRun.Pause.STAFF)
-    if not active.exclude(paused_because=because).update(state=WarmRun.State.PAUSED, paused_because=because):
+    paused = {"state": WarmRun.State.PAUSED, "paused_because": because, "paused_by": by}
+    if not active.exclude(paused_because=because).update(**paused):
         return False
     logger.warning("Warming %s is paused: %s", run.label, because.label)
     return True
@@ -269,7 +272,7 @@ def pause(run: WarmRun, because: WarmRun.Pause) -> bool:
 def resume(run: WarmRun, **paused_as: WarmRun.Pause) -> bool:
     """Continue a paused run. False if it was not paused, or not for the given `paused_because`."""
     paused = WarmRun.objects.filter(pk=run.pk, state=WarmRun.State.PAUSED, **paused_as)
-    if not paused.update(state=WarmRun.State.QUEUED, paused_because=""):
+    if not paused.update(state=WarmRun.State.QUEUED, paused_because="", paused_by=""):
         return False
     enqueue_worker_on_commit()
     return True

@@ -156,7 +156,7 @@ def progress_of_takeover(rendition: Rendition) -> Progress:
             for pk, item in items.items()
             if item.state == WarmItem.State.FAILED
         ]
-        waits_for = run.get_paused_because_display() or next(
+        waits_for = run.pause_in_words or next(
             (item.reason for item in items.values() if item.state in WarmItem.OPEN and item.reason), ""
         )
     return Progress(rendition, planned, run, tuple(failed), waits_for)

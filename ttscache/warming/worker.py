@@ -29,7 +29,6 @@ from ttscache.connections import OrmThreadPool
 from ttscache.coordination.hosts import hosts_at_work, this_host
 from ttscache.coordination.leases import Cooldown, HeldLease
 from ttscache.errors import (
-    BrokenAudio,
     BudgetExhausted,
     Busy,
     ModelRetired,
@@ -53,6 +52,7 @@ OTHER_WORDS = "The voice said other words"
 MODEL_RETIRED = "It cannot be made again: the voice service has switched its model off."
 MADE_BY_ANOTHER = "It was already being made for another request."
 AT_WORK = (WarmRun.State.QUEUED, WarmRun.State.RUNNING)
+WAITS = "Waits: "  # begins the reason of an item that was put back
 RATE_LIMIT = "warm-cooldown"  # while it lasts, no worker on any host takes an item
 COOLDOWN_SECONDS = 5.0  # unless the provider asks for longer
 LONGEST_COOLDOWN_SECONDS = 3600.0
@@ -197,7 +197,7 @@ def _take(slot: HeldLease, runs: Sequence[WarmRun]) -> WarmItem | None:
             state=item.state,
             owner=item.owner,
             attempts=item.attempts,
-        ).update(state=WarmItem.State.MAKING, owner=slot.owner, attempts=F("attempts") + 1, reason="")
+        ).update(state=WarmItem.State.MAKING, owner=slot.owner, attempts=F("attempts") + 1)
         if taken:
             item.owner, item.attempts = slot.owner, item.attempts + 1
             if item.run.state == WarmRun.State.QUEUED:
@@ -244,7 +244,7 @@ def _generate(cache: SpeechCache, item: WarmItem, spoken: Future[bool]) -> tuple
 
 # --- what an error means for an item; each handler returns whether to go on with the next one -------------
 def _fail(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
-    _finish(item, WarmItem.State.FAILED, str(error.args[0]))
+    _finish(item, WarmItem.State.FAILED, error.for_staff())
     return True
 
 
@@ -292,8 +292,7 @@ def _put_back_and_cool_down(cache: SpeechCache, item: WarmItem, error: SpeechErr
 def _fail_unless_down(cache: SpeechCache, item: WarmItem, error: SpeechError) -> bool:
     """If the provider fails for all clips, this one waits. But not for ever: such a call may cost money."""
     if not cache.synthesizer.circuit.is_open or item.attempts >= MAX_ATTEMPTS:
-        reason = error.for_staff() if isinstance(error, BrokenAudio) else str(error.args[0])
-        _finish(item, WarmItem.State.FAILED, reason)
+        _finish(item, WarmItem.State.FAILED, error.for_staff())
         return True
     _put_back(item, error, is_attempt=True)
     _cool_down(cache, error)
@@ -332,14 +331,18 @@ def _put_back(item: WarmItem, error: SpeechError, *, is_attempt: bool = False) -
         state=WarmItem.State.QUEUED,
         owner="",
         attempts=F("attempts") - (0 if is_attempt else 1),
-        reason=f"Waits: {error.args[0]}"[:200],
+        reason=f"{WAITS}{error.for_staff()}"[:200],
     )
 
 
 def _cool_down(cache: SpeechCache, error: SpeechError) -> None:
     """Stop all hosts from taking items for as long as the provider asks, within limits."""
     seconds = min(max(error.retry_after_seconds or 0, COOLDOWN_SECONDS), LONGEST_COOLDOWN_SECONDS)
-    Cooldown(cache.leases, RATE_LIMIT).start(seconds, reason=error.code)
+    Cooldown(cache.leases, RATE_LIMIT).start(seconds, reason=_code_of(error))
+
+
+def _code_of(error: SpeechError) -> str:
+    return error.recorded_as if isinstance(error, ProviderError) else error.code
 
 
 def _is_beyond_any_day(cache: SpeechCache, item: WarmItem) -> bool:

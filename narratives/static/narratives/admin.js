@@ -81,6 +81,23 @@
     if (asked.get(text) === mine) place.innerHTML = told; // else a newer request is under way
   }
 
+  // --- while a text is written, the badges of its saved clips would not be true ---
+  document.addEventListener("input", (event) => {
+    const text = event.target.closest("textarea[name$='text']");
+    const row = text?.closest(".narrative") ?? text?.form;
+    const sounds = row?.querySelector("[data-fresh].narrative-sounds");
+    if (!sounds) return;
+    const isEdited = text.value !== text.defaultValue;
+    let note = sounds.parentElement.querySelector(".narrative-edited");
+    if (isEdited && !note) {
+      note = document.getElementById("narrative-edited").content.firstElementChild.cloneNode(true);
+      sounds.before(note);
+    }
+    if (note) note.hidden = !isEdited;
+    // On the parent, because the list of clips is replaced while clips are made.
+    sounds.parentElement.classList.toggle("is-edited", isEdited);
+  });
+
   // --- moving a narrative with its arrows, for people who cannot drag ---
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-move]");

@@ -68,7 +68,7 @@ class TestAudioStatus:
     def test_a_text_whose_clips_are_held_up_says_why(self, admin_client, question):
         warming.pause(publishing.warm_journey(question.journey, "nova"), WarmRun.Pause.BUDGET)
         page = admin_client.get(admin_address(question))
-        assert badges(page)[:2] == ["Being made", "Not made"]
+        assert badges(page)[:2] == ["Held up", "Not made"]
         assert "budget is spent. This continues by itself" in page.content.decode()
 
     def test_a_text_whose_clip_failed_says_why(self, admin_client, question):

@@ -27,9 +27,9 @@ def x(place: int, number: int) -> float:
 
 
 def line(values: Sequence[float | None], scale: Scale) -> str:
-    """A line through the values, broken where one is None."""
+    """A line through all values but the last, whose step is not over; broken where one is None."""
     path, is_drawing = [], False
-    for place, value in enumerate(values):
+    for place, value in enumerate(values[:-1]):
         if value is not None:
             path.append(f"{'L' if is_drawing else 'M'}{x(place, len(values)):.1f} {scale.y(value):.1f}")
         is_drawing = value is not None
@@ -45,12 +45,28 @@ def marks(values: Sequence[float | None], scale: Scale) -> str:
     )
 
 
+def open_end(values: Sequence[float | None], scale: Scale) -> str:
+    """The line to the last value, whose step is not over yet; empty where one of the two is None."""
+    place = len(values) - 1
+    if place < 1 or (before := values[-2]) is None or (last := values[-1]) is None:
+        return ""
+    start = f"M{x(place - 1, len(values)):.1f} {scale.y(before):.1f}"
+    return f"{start}L{x(place, len(values)):.1f} {scale.y(last):.1f}"
+
+
 def level(value: float, scale: Scale) -> str:
     return f"M0 {scale.y(value):.1f}H{WIDTH:g}"
 
 
+def ticks(number: int) -> list[tuple[int, float]]:
+    """The steps that the time axis names, at most five: place, and its middle in percent of the width."""
+    apart = max(1, -(-number // 5))
+    places = range((number - 1) % apart, number, apart)  # counted from the last, which is now
+    return [(place, 100 * x(place, number) / WIDTH) for place in places]
+
+
 def bars(values: Sequence[float], scale: Scale) -> str:
-    """Vertical bars, with a gap of a third of a step between them."""
+    """Vertical bars, with a gap of a third of a step between them. A bar that is empty is not drawn."""
     width = WIDTH / max(len(values), 1) * 2 / 3
     floor = scale.y(scale.low)
     return "".join(

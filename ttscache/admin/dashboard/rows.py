@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +16,13 @@ from ttscache.admin.dashboard import charts
 from ttscache.admin.dashboard.links import as_parameter, list_of, of_step, spending_list, usage_list
 from ttscache.models import ContentType
 from ttscache.reports.background_work import CLASSES, LATELY
-from ttscache.reports.hit_rates import Kind, Source
+from ttscache.reports.hit_rates import Kind, Rate, Source
 from ttscache.reports.most_heard import Heard
 from ttscache.reports.report import Report
 from ttscache.reports.scope import HOUR, Scope
 from ttscache.staff.clip_widgets import player
 from ttscache.staff.wording import OUTCOMES, price
+from ttscache.templatetags.figures import axis_name, number, percent, step, usd
 
 TONES = {
     "none": ("", ""),
@@ -28,6 +30,24 @@ TONES = {
     "below": ("warning", "Below target"),
     "far": ("error", "Far below target"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class TimeAxis:
+    """The dates under a chart, and what each step says on hover and focus, as JSON."""
+
+    dates: list[tuple[float, str]]  # percent of the width, name of the step
+    readouts: str
+
+    @classmethod
+    def of(cls, scope: Scope, said: Sequence[str]) -> TimeAxis:
+        steps = scope.steps
+        names = [step(begin, scope) for begin in steps]
+        open_names = [*names[:-1], f"{names[-1]}, not over yet"]
+        return cls(
+            [(at, axis_name(steps[place], scope)) for place, at in charts.ticks(len(steps))],
+            json.dumps([f"{name}: {words}" for name, words in zip(open_names, said, strict=True)]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +59,11 @@ class KindChart:
     word: str
     low: float
     line: str
+    open_end: str
     marks: str
     target_line: str
     link: str
+    axis: TimeAxis
 
     @classmethod
     def of(cls, kind: Kind, scope: Scope) -> KindChart:
@@ -55,10 +77,16 @@ class KindChart:
             word,
             scale.low,
             charts.line(values, scale),
+            charts.open_end(values, scale),
             charts.marks(values, scale),
             charts.level(target, scale) if target else "",
             usage_list(scope, content_type__exact=kind.name),
+            TimeAxis.of(scope, [_rate_in_words(rate) for rate in kind.steps]),
         )
+
+
+def _rate_in_words(rate: Rate) -> str:
+    return f"{percent(rate.percent)} of {number(rate.requests)} requests" if rate.requests else "no request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +95,11 @@ class MoneyChart:
 
     high: float
     spent: str
+    spent_today: str
     without: str
+    open_end: str
     marks: str
+    axis: TimeAxis
     rows: list[tuple[Any, str, float, float]]
 
     @classmethod
@@ -76,18 +107,38 @@ class MoneyChart:
         money = found.money
         high = max([*money.spent_steps, *money.without_steps, 0.0])
         scale = charts.Scale(0.0, high or 1.0)
+        steps = list(zip(found.scope.steps, money.spent_steps, money.without_steps, strict=True))
+        without = _since_counting_began(found, money.without_steps)
+        *over, today = money.spent_steps
+        said = [f"{usd(spent)} spent, {usd(worth)} without saved audio" for _, spent, worth in steps]
         return cls(
             high,
-            charts.bars(money.spent_steps, scale),
-            charts.line(money.without_steps, scale) if money.without else "",
-            charts.marks(money.without_steps, scale) if money.without else "",
+            charts.bars([*over, 0.0], scale),
+            charts.bars([*(0.0 for _ in over), today], scale),
+            charts.line(without, scale),
+            charts.open_end(without, scale),
+            charts.marks(without, scale),
+            TimeAxis.of(found.scope, said),
             [
-                (begin, spending_list(found.scope, **of_step(begin, found.scope)), spent, without)
-                for begin, spent, without in zip(
-                    found.scope.steps, money.spent_steps, money.without_steps, strict=True
-                )
+                (begin, spending_list(found.scope, **of_step(begin, found.scope)), spent, worth)
+                for begin, spent, worth in reversed(steps)
             ],
         )
+
+
+def _since_counting_began(found: Report, values: Sequence[float]) -> list[float | None]:
+    """The values, with None for each step before the first request was counted."""
+    if found.requests.before.requests:
+        return list(values)
+    is_counted = [
+        any(cells) for cells in zip(*(_requests_of(kind) for kind in found.requests.kinds), strict=True)
+    ]
+    first = is_counted.index(True) if True in is_counted else len(values)
+    return [value if place >= first else None for place, value in enumerate(values)]
+
+
+def _requests_of(kind: Kind) -> list[int]:
+    return [rate.requests for rate in kind.steps]
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,4 +110,57 @@
     setTimeout(keepFresh, REFRESH_MS);
   }
   setTimeout(keepFresh, REFRESH_MS);
+
+  // --- charts: the value under the pointer, or of the step that the arrow keys have chosen ---
+  const chosen = new WeakMap();
+
+  function read(plot, place) {
+    const readouts = JSON.parse(plot.dataset.readouts);
+    const step = Math.min(Math.max(place, 0), readouts.length - 1);
+    chosen.set(plot, step);
+    const cursor = plot.querySelector(".dash-cursor");
+    cursor.style.display = "block";
+    cursor.style.left = `${((step + 0.5) * 100) / readouts.length}%`;
+    plot.querySelector(".dash-readout").textContent = readouts[step];
+  }
+
+  function stopReading(plot) {
+    plot.querySelector(".dash-cursor").style.display = "none";
+    plot.querySelector(".dash-readout").textContent = "";
+  }
+
+  const plotOf = (event) => (event.target instanceof Element ? event.target.closest("[data-readouts]") : null);
+
+  function place(dates) {
+    for (const date of dates) date.style.left = `${date.dataset.at}%`;
+  }
+  const placeAll = () => place(document.querySelectorAll(".dash-dates span"));
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", placeAll);
+  else placeAll();
+
+  document.addEventListener("pointermove", (event) => {
+    const plot = plotOf(event);
+    if (!plot) return;
+    const box = plot.getBoundingClientRect();
+    read(plot, Math.floor(((event.clientX - box.left) / box.width) * JSON.parse(plot.dataset.readouts).length));
+  });
+  document.addEventListener("pointerout", (event) => {
+    const plot = plotOf(event);
+    if (plot && !plot.contains(event.relatedTarget) && plot !== document.activeElement) stopReading(plot);
+  });
+  document.addEventListener("focusin", (event) => {
+    const plot = plotOf(event);
+    if (plot) read(plot, chosen.get(plot) ?? Infinity);
+  });
+  document.addEventListener("focusout", (event) => {
+    const plot = plotOf(event);
+    if (plot) stopReading(plot);
+  });
+  document.addEventListener("keydown", (event) => {
+    const plot = plotOf(event);
+    const moves = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+    if (!plot || !(event.key in moves)) return;
+    event.preventDefault();
+    read(plot, (chosen.get(plot) ?? 0) + moves[event.key]);
+  });
 }

@@ -42,7 +42,7 @@ from ttscache.errors import (
 )
 from ttscache.generation.circuit_breaker import FAILURES_IN_A_ROW
 from ttscache.generation.job import PARTS_AT_ONCE
-from ttscache.models import BudgetDay, Clip, Lease
+from ttscache.models import BudgetDay, Clip, Lease, Pin, RefusedTake
 from ttscache.providers.realtime import PART_CHARACTERS
 from ttscache.speech import SpeechRequest
 from ttscache.tiers import Entry
@@ -136,6 +136,27 @@ class TestRewordedClips:
         assert calls_by_outcome(cache) == {"reworded": 3}
         assert spent_usd(cache) == pytest.approx(openai.bill_usd(), abs=CENT / 100) and spent_usd(cache) > 0
         assert cache.find(realtime_request(TEXT).content_hash) is None
+
+    @pytest.mark.parametrize("audio_format", ["pcm", "mp3"])
+    def test_staff_can_hear_the_reworded_recording_of_their_own_text(
+        self, cache: SpeechCache, openai: OpenAIServer, audio_format: str
+    ) -> None:
+        openai.behave(fault="reword")
+        request = realtime_request(TEXT, audio_format=audio_format)
+        Pin.objects.create(content_hash=request.content_hash, reason=Pin.Reason.LIVE)
+        assert isinstance(failure(cache, request), Reworded)
+        take = RefusedTake.objects.get()
+        assert (take.reason, take.is_usable) == (RefusedTake.Reason.REWORDED, False)
+        assert audio.examine(bytes(take.audio), audio_format).duration_ms > 0
+        assert cache.find(request.content_hash) is None
+
+    def test_no_reworded_recording_of_free_text_is_kept(
+        self, cache: SpeechCache, openai: OpenAIServer
+    ) -> None:
+        openai.behave(fault="reword")
+        error = failure(cache, realtime_request(TEXT))
+        assert isinstance(error, Reworded) and error.refused is None
+        assert not RefusedTake.objects.exists()
 
     def test_a_reworded_clip_that_is_right_at_the_second_try_is_kept(
         self, cache: SpeechCache, openai: OpenAIServer

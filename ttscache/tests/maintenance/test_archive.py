@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from harness.clips import archived_clip, entry, speech, write_archive
 from harness.s3 import S3Server
+from harness.staff_pages import refused_take
 from ttscache import hooks, wiring
 from ttscache.maintenance.stale import stale_clips
 from ttscache.models import Clip, ClipFile, ContentType, DatabaseIdentity, Invalidation, PermanentStore, Pin
@@ -132,6 +133,25 @@ def test_imported_clips_have_every_fact_that_was_exported(file: Path, target: An
     assert sounds() == heard
     assert {clip.encoding for clip in again} == {"gzip"}
     assert {clip.stored_in for clip in again} == {speech_cache().tiers.permanent.name}
+
+
+def test_what_staff_accepted_stays_accepted_after_an_import(file: Path) -> None:
+    accepted, plain = keep("Accepted."), keep("Plain.")
+    Clip.objects.filter(pk=accepted.pk).update(accepted_checksum=accepted.checksum)
+    export(file)
+    forget_everything()
+    assert run("import_clips", file)[0] == 0
+    again = {clip.content_text: clip for clip in Clip.objects.all()}
+    assert again["Accepted."].accepted_checksum == accepted.checksum
+    assert again["Plain."].accepted_checksum == ""
+    assert plain.content_hash in {clip.content_hash for clip in again.values()}
+
+
+def test_a_refused_recording_is_never_exported(file: Path) -> None:
+    clip = keep("Made before, and refused when it was made again.")
+    refused_take(clip, b"the bytes of a refused recording")
+    export(file)
+    assert b"the bytes of a refused recording" not in file.read_bytes()
 
 
 def test_clips_that_are_here_and_whole_stay_as_they_are(file: Path) -> None:

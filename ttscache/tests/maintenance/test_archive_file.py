@@ -212,6 +212,7 @@ KEY = ONE.content_hash
         {"created_at": "9999-12-31T23:59:59.000000Z"},
         {"waveform": "no base64!"},
         {"is_shareable": "yes"},
+        {"is_accepted": "yes"},
         {"content_hash": "../../etc/passwd"},
         {"content_type": "x" * 51},
         {"checksum": None},
@@ -221,6 +222,13 @@ KEY = ONE.content_hash
 def test_a_description_that_no_export_writes_is_refused(fields: dict[str, object]) -> None:
     archive = members((f"{KEY}.json", described(ONE, **fields)), (f"{KEY}.pcm", ONE.audio))
     assert refusals(archive) == [(KEY, "its description has other fields than expected")]
+
+
+def test_a_description_from_before_recordings_could_be_accepted_is_read() -> None:
+    given = json.loads(ONE.description.to_line())
+    del given["is_accepted"], given["description_checksum"]
+    given["description_checksum"] = checksum_of(archive_file._canonical(given))
+    assert ClipDescription.from_line(archive_file._canonical(given)) == ONE.description
 
 
 @pytest.mark.parametrize(

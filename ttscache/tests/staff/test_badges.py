@@ -46,7 +46,7 @@ class TestBadges:
         run_of(clip, WarmItem.State.QUEUED)
         assert self.badge(clip) == badges.BEING_MADE
 
-    def test_badges_of_many_clips_take_two_queries(self, django_assert_num_queries):
+    def test_badges_of_many_clips_take_three_queries(self, django_assert_num_queries):
         clips = [clip_of(f"Text {number}") for number in range(20)]
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             badges.badges_of(clips)

@@ -54,7 +54,8 @@ def test_the_words_that_differ_are_shown_for_a_text_of_the_bank() -> None:
 
 def test_no_word_of_a_reworded_reflection_is_shown() -> None:
     """A reflection may quote a listener."""
-    assert failed_item("analysis").reason == Reworded.sentence
+    assert failed_item("analysis").reason == Reworded().for_staff()
+    assert "i am" not in Reworded(differences(TEXT, "I'm ten years old.")).for_staff().lower()
 
 
 def test_the_words_are_still_shown_when_a_scheduled_run_finds_that_the_clip_waits_for_staff(
@@ -76,16 +77,16 @@ def test_a_reworded_text_is_tried_again_when_staff_ask(voice: FakeVoice) -> None
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        (Fault.PACE, "The clip was far too short or too long for its text"),
-        (Fault.SILENCE, "The clip was silent"),
-        (Fault.WHOLENESS, "The voice service sent a damaged or incomplete clip"),
+        (Fault.PACE, "The recording was far too short or too long for its text"),
+        (Fault.SILENCE, "The recording was silent"),
+        (Fault.WHOLENESS, "The recording was damaged or incomplete"),
     ],
 )
 def test_staff_see_the_fault_of_a_clip_that_was_refused_twice(
     voice: FakeVoice, fault: Fault, says: str
 ) -> None:
     voice.errors = [BrokenAudio(kind=fault) for _ in range(3)]
-    reason = f"{says}, twice. It is made again only when you ask for it."
+    reason = f"{says}, twice, so it was not kept. It is made again only when you ask for it."
     item = failed_item("question")
     assert item.reason == reason
     assert badges_of([item.clip])[item.clip.content_hash].note == reason

@@ -176,7 +176,7 @@ class TestTryAgain:
         voice.fails_on = "two"
         finished(run)
         assert (run.state, states(run)) == ("failed", ["done", "failed", "done", "done"])
-        assert run.items.get(state="failed").reason == ProviderFailed.sentence
+        assert run.items.get(state="failed").reason == ProviderFailed().for_staff()
         voice.fails_on = ""
         voice.calls.clear()
         return run

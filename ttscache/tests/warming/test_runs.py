@@ -112,7 +112,7 @@ def test_a_clip_that_cannot_be_made_fails_its_item_with_a_reason_and_not_the_oth
 
     assert run.state == WarmRun.State.FAILED
     assert sorted(states(run)) == ["done", "done", "done", "failed"]
-    assert run.items.get(state="failed").reason == TextRefused.sentence
+    assert run.items.get(state="failed").reason == TextRefused().for_staff()
 
 
 def test_the_progress_of_a_run_has_the_fields_of_the_contract() -> None:

@@ -193,7 +193,7 @@ class TestOverloadedProvider:
 
     def test_items_wait_and_say_why_while_the_provider_is_overloaded(self, run: WarmRun) -> None:
         assert states(run) == ["queued"] * 4
-        assert f"Waits: {ProviderUnavailable.sentence}" in run.items.values_list("reason", flat=True)
+        assert f"Waits: {ProviderUnavailable().for_staff()}" in run.items.values_list("reason", flat=True)
         assert set(run.items.values_list("attempts", flat=True)) == {0}
 
     def test_background_work_waits_as_long_as_an_overloaded_provider_asks(
@@ -250,7 +250,7 @@ def test_late_answers_are_waited_out_only_so_often_because_they_may_cost(
         end_cooldown()
         finished(run)
     assert (run.state, len(voice.calls)) == (WarmRun.State.FAILED, worker.MAX_ATTEMPTS)
-    assert run.items.get().reason == ProviderFailed.sentence
+    assert run.items.get().reason == ProviderFailed().for_staff()
 
 
 class TestBrokenText:
