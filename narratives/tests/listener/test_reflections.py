@@ -296,7 +296,7 @@ class TestTrouble:
         def is_away(*_: object) -> None:
             raise OperationalError
 
-        monkeypatch.setattr(reflections, "_question_of_journey", is_away)
+        monkeypatch.setattr(reflections, "_entry_of_journey", is_away)
 
         told = ask(URGENT).json()
 
