@@ -214,12 +214,12 @@ class TestFewQueries:
     def test_lists_of_journeys_and_texts_take_few_queries(
         self, admin_client, django_assert_max_num_queries, address
     ):
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(23):
             admin_client.get(address)
 
     def test_the_page_of_a_journey_with_many_texts_takes_few_queries(
         self, admin_client, django_assert_max_num_queries
     ):
-        with django_assert_max_num_queries(17):
+        with django_assert_max_num_queries(24):
             page = admin_client.get(admin_address(Journey.objects.get()))
         assert len(badges(page)) == 1 + 34
