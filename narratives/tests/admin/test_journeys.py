@@ -220,6 +220,6 @@ class TestFewQueries:
     def test_the_page_of_a_journey_with_many_texts_takes_few_queries(
         self, admin_client, django_assert_max_num_queries
     ):
-        with django_assert_max_num_queries(24):
+        with django_assert_max_num_queries(25):
             page = admin_client.get(admin_address(Journey.objects.get()))
         assert len(badges(page)) == 1 + 34
