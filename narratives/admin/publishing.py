@@ -21,7 +21,6 @@ from narratives.admin.lookups import page_of
 from narratives.models import Journey, Narrative, Publication, PublicationEntry
 from narratives.publishing import DraftChanges, NextVersion, publication_clips
 from ttscache import warming
-from ttscache.conf import conf
 from ttscache.fingerprint import fingerprint_of
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 from ttscache.staff.wording import being_made_in_words, in_words
@@ -64,12 +63,9 @@ class PublishRequest:
         versions = [version for version in found if not version.changes.is_empty]
         with publishing.making_new_words() as voices:
             planned = warming.plan(spec for version in versions for spec in version.new_clips(voices))
-        silent = [
-            voice
-            for voice in conf().listener_voices
-            if voice not in voices
-            and warming.plan(spec for version in versions for spec in version.new_clips([voice])).missing
-        ]
+        silent = publishing.silent_voices(
+            lambda voice: [spec for version in versions for spec in version.new_clips([voice])]
+        )
         return cls(journey, narratives, versions, planned, silent)
 
     @property
@@ -94,13 +90,7 @@ class PublishRequest:
     @property
     def warning(self) -> str:
         """Say which voices cannot speak these words, and what to do; empty if all can."""
-        if not self.silent_voices or not self.has_listeners:
-            return ""
-        return (
-            f"New words cannot be spoken as {' and '.join(self.silent_voices)} sounds today: the model is "
-            "switched off, or its key is missing. Nothing is made or paid for there. Listeners keep the "
-            "present version until you choose, on the page Voices, who plays this voice next."
-        )
+        return warning_of(self.silent_voices) if self.has_listeners else ""
 
     @property
     def costs_money(self) -> bool:
@@ -114,6 +104,17 @@ class PublishRequest:
         return fingerprint_of(
             ([[line.is_as_in for line in version.lines] for version in self.versions], clips)
         )
+
+
+def warning_of(silent_voices: Sequence[str]) -> str:
+    """Say that these voices cannot speak the new words, and what to do; empty without such a voice."""
+    if not silent_voices:
+        return ""
+    return (
+        f"New words cannot be spoken as {' and '.join(silent_voices)} sounds today: the model is switched "
+        "off, or its key is missing. Nothing is made or paid for there. Listeners keep the present version "
+        "until you choose, on the page Voices, who plays this voice next."
+    )
 
 
 # --- the button of a journey's page ---------------------------------------------------------------------

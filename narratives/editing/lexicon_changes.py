@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from narratives import publishing
@@ -84,13 +84,29 @@ def effect_of(after: Lexicon) -> Effect:
     return Effect(changed, warming.plan(clip for each in changed for clip in each.clips))
 
 
-def sounds_to_publish(after: Lexicon) -> Plan:
-    """The clips that publishing this lexicon needs, including earlier changes that are not published yet."""
-    return warming.plan(
-        ClipSpec(request_for(after.spoken(entry.revision.text, voice), voice), kind_of_clip(entry))
-        for entry in publishing.said_otherwise(after)
-        for voice in conf().listener_voices
-    )
+@dataclass(frozen=True, slots=True)
+class NewSounds:
+    """The clips that publishing a lexicon makes, including earlier changes that are not published yet.
+
+    `silent_voices` lack clips that cannot be made, so nothing is planned in them.
+    """
+
+    planned: Plan
+    silent_voices: Sequence[str]
+
+
+def sounds_to_publish(after: Lexicon) -> NewSounds:
+    said = publishing.said_otherwise(after)
+
+    def clips_in(voice: str) -> list[ClipSpec]:
+        return [
+            ClipSpec(request_for(after.spoken(entry.revision.text, voice), voice), kind_of_clip(entry))
+            for entry in said
+        ]
+
+    with publishing.making_new_words() as voices:
+        planned = warming.plan(spec for voice in voices for spec in clips_in(voice))
+    return NewSounds(planned, publishing.silent_voices(clips_in))
 
 
 def lexicon_with(new: Pronunciation) -> Lexicon:

@@ -61,7 +61,7 @@ class NarrativesSerializer(serializers.Serializer[Any]):
 
 
 class NarrativesView(PublicView):
-    """What listeners hear: the words, and where their sound is."""
+    """The words that listeners hear, and where their sound is."""
 
     @extend_schema(
         parameters=[OpenApiParameter("voice", str), OpenApiParameter("journey", str)],

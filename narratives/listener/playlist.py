@@ -32,7 +32,7 @@ def live_journey(slug: str | None) -> Journey:
 
 
 def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
-    """What a front end has to know to play this."""
+    """The fields that a front end needs to play this."""
     content_hash = speech.content_hash
     is_ready = clip is not None and clip.is_ready
     return {

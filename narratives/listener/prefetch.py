@@ -1,4 +1,4 @@
-"""What a listener hears next, by the clip they ask for now."""
+"""Predict the clips that a listener hears next from the clip they ask for now."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from ttscache.conf import conf
 from ttscache.models import ContentType, Rendition
 from ttscache.renditions.current import fixed_renditions, live_rendition, live_renditions
 from ttscache.renditions.retirement import can_still_be_made
-from ttscache.warming import ClipSpec
+from ttscache.warming import ClipSpec, plan
 from ttscache.warming.takeover import pending_renditions
 
 
@@ -84,6 +84,11 @@ def voices_without_new_words() -> list[str]:
         return [voice for voice in conf().listener_voices if voice not in voices]
 
 
+def silent_voices(clips_in_voice: Callable[[str], Iterable[ClipSpec]]) -> list[str]:
+    """The listener voices that lack some of these clips and cannot make them."""
+    return [voice for voice in voices_without_new_words() if plan(clips_in_voice(voice)).missing]
+
+
 def waits_for_renditions(publication: Publication) -> list[Rendition]:
     """The pending renditions that must take over before this publication can go live."""
     live = live_renditions()
@@ -103,6 +108,16 @@ def journey_entries(journey: Journey) -> list[PublicationEntry]:
 def journey_clips_in_voice(journey: Journey, voice: str) -> list[ClipSpec]:
     """The clips of a journey's published texts in this voice, in listening order."""
     return entries_clips_in_voice(journey_entries(journey), voice)
+
+
+def journey_clips_in_pending_renditions(journey: Journey) -> list[ClipSpec]:
+    """The clips of a journey's published texts that pending renditions need before they take over."""
+    found: list[ClipSpec] = []
+    for rendition in pending_renditions():
+        voice = rendition.listener_voice
+        with fixed_renditions({**live_renditions(), voice: rendition.spec}):
+            found += journey_clips_in_voice(journey, voice)
+    return found
 
 
 def entries_clips_in_voice(entries: Iterable[PublicationEntry], voice: str) -> list[ClipSpec]:

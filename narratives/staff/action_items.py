@@ -64,8 +64,9 @@ def with_failed_clips(narratives: Iterable[Narrative]) -> list[Narrative]:
 
 
 def _of_versions() -> Iterator[ActionItem]:
-    silent = publishing.voices_without_new_words()
-    for publication in Publication.objects.waiting().select_related("journey"):
+    waiting = list(Publication.objects.waiting().select_related("journey"))
+    silent = publishing.voices_without_new_words() if waiting else []
+    for publication in waiting:
         if silent and publication.journey.is_live:
             yield ActionItem(
                 f"Version {publication.number} of “{publication.journey}” waits until you choose who plays "

@@ -50,7 +50,7 @@ def test_a_lease_has_one_owner() -> None:
     assert other.acquire("clip")
 
 
-def test_one_of_many_concurrent_requests_acquires_the_lease() -> None:
+def test_exactly_one_of_many_concurrent_requests_acquires_the_lease() -> None:
     barrier, taken = threading.Barrier(8), []
 
     def take() -> None:
