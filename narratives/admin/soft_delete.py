@@ -88,7 +88,7 @@ def question_about(things: Sequence[Thing]) -> dict[str, Any]:
 
 
 def _told_to_listeners(things: Sequence[Thing]) -> str:
-    """What the deletion means for listeners; empty if they have none of these things."""
+    """Say what the deletion means for listeners; empty if they have none of these things."""
     lose = [thing for thing in things if has_listeners(thing)]
     keep = [
         thing for thing in things if isinstance(thing, Narrative) and thing.live and thing.journey.is_live

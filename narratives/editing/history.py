@@ -57,7 +57,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class VersionChanges:
-    """What one version changed: words (new texts too), and beside them places, kinds and removed texts.
+    """The changes of one version: words (new texts too), and beside them places, kinds and removed texts.
 
     `recast` has each text with another kind, as it was and as it is.
     """
@@ -136,7 +136,7 @@ def _clips_of(revision: Revision, kept: dict[str, Clip]) -> list[VoiceClip]:
 # --- going back ----------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """What going back to a version does to the draft, in the version's order.
+    """The changes that going back to a version makes in the draft, in the version's order.
 
     `reworded` are texts whose words change, `returning` deleted texts that come back, `removed` texts that
     the version does not have, `moved` those that get another place, `recast` another kind or theme.

@@ -275,7 +275,7 @@ def _parts_for_the_gate(answer: str) -> Iterator[str]:
 
 
 def _entry_of_journey(pk: int) -> PublicationEntry:
-    """What listeners get of this text, or got last. Raises UnknownNarrative and Error.
+    """The text as listeners get it, or got it last. Raises UnknownNarrative and Error.
 
     A page that has been open for hours may show a text that is live no longer: its answers are still taken.
     """

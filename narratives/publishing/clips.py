@@ -101,7 +101,7 @@ def waits_for_renditions(publication: Publication) -> list[Rendition]:
 
 
 def journey_entries(journey: Journey) -> list[PublicationEntry]:
-    """What listeners get of a journey, in listening order. One query."""
+    """The live texts of a journey, in listening order. One query."""
     return list(PublicationEntry.objects.live().filter(publication__journey=journey))
 
 

@@ -19,7 +19,7 @@ from narratives.models import (
 
 @dataclass(frozen=True, slots=True)
 class DraftChanges:
-    """What publishing the whole draft would change. Each text can be in several of these.
+    """The changes that publishing the whole draft would make. Each text can be in several of these.
 
     `recast` are texts with another kind or theme, or system clips with another name. `entries` is the version
     that listeners get next: the one that waits, else the live one.
@@ -58,7 +58,7 @@ class DraftChanges:
         return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in parts if count)
 
     def place_says(self, narrative: Narrative) -> str:
-        """What changes beside its words: "moved", "now an intro", or both; empty if nothing does."""
+        """Say what changes beside its words: "moved", "now an intro", or both; empty if nothing does."""
         said = ["moved"] if narrative in self.moved else []
         if narrative in self.recast:
             before = next(each for each in self.entries if each.narrative_id == narrative.pk)

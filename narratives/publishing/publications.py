@@ -78,13 +78,13 @@ def publish_sounds(*, requested_by: str = "publishing") -> list[Publication]:
 
 
 def next_version(journey: Journey) -> NextVersion:
-    """What `publish_journey` would publish, to show and to price it."""
+    """The version that `publish_journey` would publish, to show and to price it."""
     version = version_of_draft(journey)
     return replace(version, agreed=_texts_agreed_to(journey))
 
 
 def next_versions(narratives: Iterable[Narrative]) -> list[NextVersion]:
-    """What `publish` would publish of these texts, to show and to price it."""
+    """The versions that `publish` would publish of these texts, to show and to price it."""
     return [
         replace(version, agreed=_texts_agreed_to(version.journey))
         for version in versions_of_chosen(narratives)
