@@ -1,4 +1,4 @@
-"""Answers of speech services as people met them; ttscache/tests/audio/field/README.md says what each is."""
+"""Answers of providers as people met them; ttscache/tests/audio/field/README.md says what each is."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class StandInReplies:
 
 
 def reply(audio: dict[str, Any] | None, **values: Any) -> dict[str, Any]:
-    """What the site answers to an answer."""
+    """The site's reply to an answer."""
     return {
         "success": True,
         "text": REPLY,
@@ -125,14 +125,14 @@ class Visit:
         return self
 
     def begin(self, *, agrees: bool = True) -> Visit:
-        """From the start to the intro."""
+        """Go from the start to the intro."""
         self.open().press("Begin")
         self.press("I agree, continue" if agrees else "Not now")
         self.press("I can hear it")
         return self
 
     def begin_to_read(self, *, agrees: bool = True) -> Visit:
-        """From the start to the intro, without sound."""
+        """Go from the start to the intro, without sound."""
         self.open().press("Read without sound")
         self.press("I agree, continue" if agrees else "Not now")
         self.press("Continue")
@@ -169,7 +169,9 @@ class Visit:
         self.page.reload()
         self.wait_until_open()
         yield "welcome"
-        self.jump("finish")
+        self.jump(self.page.locator("[data-kind=outro]").get_attribute("data-narrative") or "")
+        yield "outro"
+        self.press("Continue")
         yield "finish"
         for name, button in (("add", "Add to an answer"), ("keep", "Print or save my story")):
             self.press(button)
@@ -179,7 +181,7 @@ class Visit:
         yield "clear"
 
     def jump(self, place: str) -> None:
-        """To another place of the same person, as if they had gone all the way there."""
+        """Go to another place of the same person, as if they had gone all the way there."""
         self.page.evaluate(
             "place => { for (const name of Object.keys(sessionStorage))"
             " if (name.endsWith('.place')) sessionStorage.setItem(name, place); }",

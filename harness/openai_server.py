@@ -1,4 +1,4 @@
-"""OpenAIServer: starts the speech service in its own process and tells it how to behave.
+"""OpenAIServer: starts the provider in its own process and tells it how to behave.
 
     python -m harness.openai_server --port 9000
 
@@ -24,7 +24,7 @@ from harness.speech_api.vendors import VENDORS
 
 
 class OpenAIServer:
-    """A speech service at base_url. harness/speech_api/behaviour.py lists the ways in which it can behave.
+    """A provider at base_url. harness/speech_api/behaviour.py lists the ways in which it can behave.
 
     `profile` makes it act like another vendor's service: harness/speech_api/vendors.py.
     """
@@ -126,7 +126,7 @@ class OpenAIServer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="A speech service with OpenAI's protocol, for tests.")
+    parser = argparse.ArgumentParser(description="A provider with OpenAI's protocol, for tests.")
     parser.add_argument("--address", default=HOST)
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--voice", action="append", default=[], help="a further voice that it knows")

@@ -1,4 +1,4 @@
-"""Three hosts that share one database, Redis and speech service, each connected by a cable to a switch."""
+"""Three hosts that share one database, Redis and provider, each connected by a cable to a switch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OPTIONS = "options=-c%20idle_in_transaction_session_timeout%3D30s"
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """The three hosts. `voice` is the speech service that all of them call."""
+    """The three hosts. `voice` is the provider that all of them call."""
 
     sites: Sequence[FarSite]
     voice: OpenAIServer

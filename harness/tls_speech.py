@@ -1,4 +1,4 @@
-"""The speech service over TLS in this process. It counts connections and can close idle ones."""
+"""The provider over TLS in this process. It counts connections and can close idle ones."""
 
 from __future__ import annotations
 

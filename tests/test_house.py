@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,5 +111,40 @@ def test_no_line_of_a_template_is_longer_than_160_characters() -> None:
         if ".venv" not in path.parts
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if len(line) > MOST_CHARACTERS_OF_A_LINE
+    ]
+    assert not found
+
+
+# --- plain English ----------------------------------------------------------------------------------------
+CODE = (*PRODUCT, "harness", "bench", "tests")
+OPENINGS = re.compile(
+    r"(?:The same|Whoever|Whose|Who|What|Of|Those|For what|In wh(?:at|ich)|One that|It|They"
+    r"|As (?:it|they|the))\b"
+)
+SUBJECTLESS_NAME = re.compile(r"test_(?:it|its|they|their|one|what|who|whoever|those)_")
+
+
+def definitions(path: Path) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_no_docstring_opens_with_words_that_hide_its_subject() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {text.splitlines()[0]}"
+        for path in (ROOT / "conftest.py", *python_files(*CODE))
+        for node in definitions(path)
+        if (text := ast.get_docstring(node)) and OPENINGS.match(text)
+    ]
+    assert not found
+
+
+def test_the_name_of_a_test_says_what_it_is_about() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in python_files(*CODE)
+        for node in definitions(path)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and SUBJECTLESS_NAME.match(node.name)
     ]
     assert not found

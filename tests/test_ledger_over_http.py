@@ -14,18 +14,18 @@ from harness.caller import Caller, clip_path, hash_of, long_phrase, phrase
 from harness.http import BrokenTransfer, at_once
 from harness.openai_server import OpenAIServer
 from harness.site import WebServer
-from harness.site_data import query
+from harness.site_data import new_token, query
 from tests.conftest import MakeSite
 
 pytestmark = [pytest.mark.site, pytest.mark.any_database]
 
 THREADS = 12
-ROUNDS_EACH = 25 if os.environ.get("TEST_LONG") == "1" else 8
+ROUNDS_EACH = 25 if os.environ.get("TEST_LONG") == "1" else 4
 PLAYS_A_ROUND = 6
 HITS = {"memory", "file", "database"}
 
 
-class Clerk:
+class OwnCounts:
     """The test's own counts of requests and outcomes."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ def server(make_site: MakeSite) -> Iterator[WebServer]:
 
 @pytest.fixture(scope="module")
 def caller(server: WebServer) -> Caller:
-    return Caller(server, server.api_token())
+    return Caller(server, new_token(server))
 
 
 def outcome_of(cache_status: str) -> str:
@@ -59,38 +59,38 @@ def outcome_of(cache_status: str) -> str:
     return cache_status.rsplit("detail=", maxsplit=1)[-1] if "detail=" in cache_status else "collapsed"
 
 
-def play(caller: Caller, clerk: Clerk, text: str, **headers: str) -> None:
-    clerk.note(outcome_of(caller.clip(hash_of(text), **headers).headers["Cache-Status"]), text)
+def play(caller: Caller, counts: OwnCounts, text: str, **headers: str) -> None:
+    counts.note(outcome_of(caller.clip(hash_of(text), **headers).headers["Cache-Status"]), text)
 
 
-def say(caller: Caller, clerk: Clerk, text: str, voice: str = "nova", kind: str = "narrative") -> None:
+def say(caller: Caller, counts: OwnCounts, text: str, voice: str = "nova", kind: str = "narrative") -> None:
     said = caller.say(text, voice=voice, content_type=kind)
-    clerk.note(outcome_of(said.headers["Cache-Status"]), text, voice, kind)
+    counts.note(outcome_of(said.headers["Cache-Status"]), text, voice, kind)
 
 
-def make_random_request(caller: Caller, clerk: Clerk, chance: random.Random, warm: list[str]) -> None:
+def make_random_request(caller: Caller, counts: OwnCounts, chance: random.Random, warm: list[str]) -> None:
     """Make a random request, and note it if it counts as a request for a clip."""
     known = chance.choice(warm)
     kind = chance.choice(
         ["say", "miss", "joined", "refused", "cut", "start", "head", "probe", "later", "304", "416"]
     )
     if kind == "say":
-        say(caller, clerk, known)
+        say(caller, counts, known)
     elif kind == "miss":
-        say(caller, clerk, phrase(), voice="onyx", kind="question")
+        say(caller, counts, phrase(), voice="onyx", kind="question")
     elif kind == "joined":
-        say(caller, clerk, f"{known} {chance.randrange(20)}")
+        say(caller, counts, f"{known} {chance.randrange(20)}")
     elif kind == "refused":
         text = f"refused {phrase()}"
         assert caller.say(text).status == 400
-        clerk.note("failed", text)
+        counts.note("failed", text)
     elif kind == "cut":
         text = f"broken {long_phrase()}"
         with pytest.raises(BrokenTransfer):
             caller.say(text)
-        clerk.note("failed", text)
+        counts.note("failed", text)
     elif kind == "start":
-        play(caller, clerk, known, Range="bytes=0-9999")
+        play(caller, counts, known, Range="bytes=0-9999")
     else:
         ask_without_counting(caller, kind, clip_path(hash_of(known)))
 
@@ -114,20 +114,20 @@ def test_ledger_figures_equal_the_requests_over_restarts(
 ) -> None:
     openai.behave(fault=400, on_text="refused")
     openai.behave_also(fault="break_off", on_text="broken")
-    clerk = Clerk()
+    counts = OwnCounts()
     warm = [phrase() for _ in range(8)]
     for text in warm:
-        say(caller, clerk, text)
+        say(caller, counts, text)
 
     def ask_many(index: int) -> None:
         chance = random.Random(index)
         for _ in range(ROUNDS_EACH):
-            make_random_request(caller, clerk, chance, warm)
+            make_random_request(caller, counts, chance, warm)
             for _ in range(PLAYS_A_ROUND):
-                play(caller, clerk, chance.choice(warm))
+                play(caller, counts, chance.choice(warm))
 
     assert at_once(THREADS, ask_many) == [None] * THREADS
-    sent = clerk.outcomes
+    sent = counts.outcomes
     assert sent.total() > THREADS * ROUNDS_EACH * PLAYS_A_ROUND
 
     server.stop()
@@ -139,11 +139,11 @@ def test_ledger_figures_equal_the_requests_over_restarts(
     stats = caller.get("/api/cache-stats").json()
     assert sum(kind["requests"] for kind in stats["by_content_type"].values()) == sent.total()
     assert stats["hit_rate"] == pytest.approx(sum(sent[name] for name in HITS) / sent.total(), abs=1e-4)
-    assert usage_of(server) == clerk.usage
-    assert clips_of(server) == clerk.clips
-    assert query(server, "SELECT sum(characters) FROM ttscache_usage") == [(clerk.characters,)]
+    assert usage_of(server) == counts.usage
+    assert clips_of(server) == counts.clips
+    assert query(server, "SELECT sum(characters) FROM ttscache_usage") == [(counts.characters,)]
 
-    say(caller, clerk, warm[0])
+    say(caller, counts, warm[0])
     server.stop()
     server.start()
     assert sum(caller.by_tier().values()) == sent.total()

@@ -30,7 +30,7 @@ DIMENSIONS = ("content_type", "voice", "outcome", "latency_bucket")
 FIGURES = ("requests", "characters", "audio_bytes", "list_price_microusd")
 
 
-class Clerk:
+class CountingProcess:
     """A process that counts requests, and its notes about them."""
 
     def __init__(
@@ -72,8 +72,8 @@ class Clerk:
         return [request_of(self.accent, int(note[1:])) for note in notes if note.startswith(mark)]
 
 
-def wait_until_all_is_counted(clerks: Sequence[Clerk]) -> None:
-    wait_until(lambda: all(clerk.has_counted_all for clerk in clerks), "all requests", seconds=90, every=0.2)
+def wait_until_all_is_counted(processes: Sequence[CountingProcess]) -> None:
+    wait_until(lambda: all(each.has_counted_all for each in processes), "all requests", seconds=90, every=0.2)
 
 
 def expected_usage(requests: Iterable[Request]) -> Counter[tuple[object, ...]]:
@@ -133,31 +133,31 @@ class TestFourProcessesAndAFifthThatIsKilled:
 
     @pytest.fixture(scope="class")
     @staticmethod
-    def clerks(site: WebServer, tmp_path_factory: pytest.TempPathFactory) -> list[Clerk]:
+    def processes(site: WebServer, tmp_path_factory: pytest.TempPathFactory) -> list[CountingProcess]:
         """Five processes count on one database. The last is killed halfway; the others end normally."""
-        folder, began = tmp_path_factory.mktemp("clerks"), today()
-        clerks = [Clerk(site, folder, index) for index in range(4)]
-        victim = Clerk(site, folder, 4, accent="victim-", seconds=60)
-        wait_until_all_is_counted(clerks)
+        folder, began = tmp_path_factory.mktemp("processes"), today()
+        processes = [CountingProcess(site, folder, index) for index in range(4)]
+        victim = CountingProcess(site, folder, 4, accent="victim-", seconds=60)
+        wait_until_all_is_counted(processes)
         wait_until(lambda: victim.notes.count(">") > 5, "the victim to flush its ledger", seconds=60)
         victim.process.kill()
-        for clerk in clerks:
-            clerk.process.stop()
+        for each in processes:
+            each.process.stop()
         assert days_of(site) <= {began, today()}
-        return [*clerks, victim]
+        return [*processes, victim]
 
     def test_every_request_of_cleanly_stopped_processes_is_counted_once(
-        self, site: WebServer, clerks: list[Clerk]
+        self, site: WebServer, processes: list[CountingProcess]
     ) -> None:
-        requests = [one for clerk in clerks[:4] for one in clerk.begun]
+        requests = [one for each in processes[:4] for one in each.begun]
         assert len(requests) == 4 * REQUESTS
         assert written_usage(site) == expected_usage(requests)
         assert written_clips(site, expected_clips(requests)) == expected_clips(requests)
 
     def test_a_killed_process_loses_at_most_its_last_unflushed_counts(
-        self, site: WebServer, clerks: list[Clerk]
+        self, site: WebServer, processes: list[CountingProcess]
     ) -> None:
-        victim = clerks[4]
+        victim = processes[4]
         usage, clips = written_usage(site, victim.accent), written_clips(site, expected_clips(victim.begun))
         assert 0 < len(victim.written) <= len(victim.begun) < REQUESTS
         assert expected_usage(victim.written) <= usage <= expected_usage(victim.begun)
@@ -172,20 +172,20 @@ if IS_ON_POSTGRESQL:  # an SQLite file has no connection to cut
         with PostgresServer() as database:
             site: WebServer = make_site(WebServer, DATABASE_URL=database.create_database())
             site.prepare()
-            clerks = [Clerk(site, tmp_path, index, seconds=3) for index in range(2)]
-            wait_until(lambda: all(clerk.notes for clerk in clerks), "the first requests", seconds=60)
+            processes = [CountingProcess(site, tmp_path, index, seconds=3) for index in range(2)]
+            wait_until(lambda: all(each.notes for each in processes), "the first requests", seconds=60)
             for _ in range(60):
                 cut_connections(database)
                 time.sleep(0.02)
             database.kill()
             time.sleep(0.3)
             database.start()
-            wait_until_all_is_counted(clerks)
-            for clerk in clerks:
-                clerk.process.stop()
+            wait_until_all_is_counted(processes)
+            for each in processes:
+                each.process.stop()
 
-            requests = [one for clerk in clerks for one in clerk.begun]
-            assert any("keeps its counts" in clerk.process.log_tail() for clerk in clerks)
+            requests = [one for each in processes for one in each.begun]
+            assert any("keeps its counts" in each.process.log_tail() for each in processes)
             assert written_usage(site) == expected_usage(requests)
             assert written_clips(site, expected_clips(requests)) == expected_clips(requests)
 

@@ -67,7 +67,7 @@ def press(page: Page, name: str) -> None:
 
 
 def begin(page: Page, voice: str = "A woman's voice") -> None:
-    """From the start to the intro, which then plays."""
+    """Go from the start to the intro, which then plays."""
     press(page, "Begin")
     for name in ("I agree, continue", "I can hear it"):
         page.wait_for_timeout(PRESS_APART_MS)

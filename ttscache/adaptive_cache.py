@@ -10,8 +10,9 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial, wraps
@@ -123,6 +124,28 @@ def forget_process_results() -> None:
 
 
 # --- for all processes -------------------------------------------------------------------------------------
+class SharedCacheState:
+    """Logs when Django's cache goes away and when it is back: one line each, however many requests notice."""
+
+    def __init__(self) -> None:
+        self._is_there = True
+        self._lock = threading.Lock()
+
+    def note(self, *, is_there: bool) -> None:
+        with self._lock:
+            has_changed, self._is_there = is_there != self._is_there, is_there
+        if not has_changed:
+            return
+        if is_there:
+            logger.warning("The cache answers again.")
+        else:
+            logger.warning(
+                "The cache does not answer: each process throttles by itself, and figures are not kept."
+            )
+
+
+shared_cache = SharedCacheState()
+
 # However many results are old, refreshing them uses one connection: the pool has few.
 _one_refresh_at_a_time = threading.Lock()
 
@@ -146,8 +169,9 @@ def shared_result(
         if not kept.is_good and cache.add(f"{key}:refreshing", True, REFRESH_SECONDS):
             with suppress(RuntimeError):  # no thread can start: another process tries in two minutes
                 start_thread(partial(_refresh, key, renew), name="figures")
+        shared_cache.note(is_there=True)
     except RedisError:
-        logger.warning("Figures are not cached: the cache does not answer.")
+        shared_cache.note(is_there=False)
         return _readable(_stored(_look_up(look, freshness)), read)
     return kept
 
@@ -164,7 +188,7 @@ def keep_result(name: str, plain: Any) -> None:
 def kept_result(name: str, read: Callable[[Any], T]) -> CachedResult[T] | None:
     """The result stored under this name in the last two days, or None. Raises django.db.Error, RedisError."""
     try:
-        stored = cache.get(key_of(name))
+        stored = _read(key_of(name))
         return None if stored is None else _readable(stored, read)
     except (Error, RedisError):
         raise
@@ -172,6 +196,38 @@ def kept_result(name: str, read: Callable[[Any], T]) -> CachedResult[T] | None:
         # A value of another version: unpickling may raise anything, and so may `read`.
         logger.info("A cached result cannot be read and is looked up again (%s).", type(error).__name__)
         return None
+
+
+_read_ahead: ContextVar[dict[str, str | None] | None] = ContextVar("read_ahead", default=None)
+
+
+@contextmanager
+def read_together(names: Iterable[str]) -> Iterator[None]:
+    """Read the stored results of all these names at once; within the block, the first look uses them.
+
+    Raises django.db.Error where Django's cache is a table of the database.
+    """
+    keys = list(map(key_of, names))
+    ahead: dict[str, str | None] = {}
+    try:
+        found = cache.get_many(keys)
+        ahead = {key: found.get(key) for key in keys}
+    except Error:
+        raise
+    except Exception as error:
+        # The cache is down, or one value cannot be unpickled. Each look reads its own and finds out which.
+        logger.info("Cached results cannot be read together (%s).", type(error).__name__)
+    token = _read_ahead.set(ahead)
+    try:
+        yield
+    finally:
+        _read_ahead.reset(token)
+
+
+def _read(key: str) -> str | None:
+    ahead = _read_ahead.get()
+    # Once only: a second look must find what the first one may have renewed.
+    return ahead.pop(key) if ahead is not None and key in ahead else cache.get(key)
 
 
 def key_of(name: str) -> str:
@@ -192,7 +248,7 @@ def _refresh(key: str, renew: Callable[[], object]) -> None:
     except Error:
         logger.warning("Some figures are not refreshed: the database does not answer.")
     except RedisError:
-        logger.warning("Some figures are not refreshed: the cache does not answer.")
+        shared_cache.note(is_there=False)
     finally:
         with suppress(Error, RedisError):  # the mark expires by itself
             cache.delete(f"{key}:refreshing")

@@ -127,7 +127,7 @@ class TextRefused(RequestRefused):
 
 
 class Busy(SpeechError):
-    """So many requests wait for a voice that more of them would delay the clips that are ready."""
+    """Too many requests wait for a voice: more would delay the clips that are ready."""
 
     code = "busy"
     status = 503

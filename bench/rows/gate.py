@@ -81,7 +81,7 @@ def _former_level(text: str) -> int:
 
 
 def _cpu_ms(judge: Callable[[str], object], texts: list[str]) -> float:
-    """Of one text, over all of them: one takes less than the clock's step."""
+    """Mean milliseconds of a text over all of them: one alone takes less than the clock's step."""
     began = time.process_time_ns()
     for text in texts:
         judge(text)

@@ -131,7 +131,7 @@ def hit_rates(*, reuses: bool) -> dict[str, Any]:
 
 
 def answer_of(chance: random.Random) -> str:
-    """One that nobody has given before, in a mood that others have had."""
+    """An answer that nobody has given before, in a mood that others have had."""
     mood = chance.choices(range(MOODS), [1 / (rank + 1) for rank in range(MOODS)])[0]
     return f"In those years we went by mood {mood} and by {chance.random():.9f}. {chance.choice(GRAVE)}"
 

@@ -1,7 +1,7 @@
 """Warming 24 clips of 1 s each, 5 at a time; the baseline makes them one after another.
 
 Two whole sites, web server and task cluster, one with TTS_WARM_CONCURRENCY=5 and one with 1, take turns at
-one speech service. The time runs from the request for the run to its end; the ideal is ceil(24 / 5) = 5
+one provider. The time runs from the request for the run to its end; the ideal is ceil(24 / 5) = 5
 rounds of 1 s. A worker of the cluster has to load its libraries before its first clip.
 """
 

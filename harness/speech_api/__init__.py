@@ -1,1 +1,1 @@
-"""A speech service with OpenAI's protocol, real audio, and any misbehaviour that a test wants."""
+"""A provider with OpenAI's protocol, real audio, and any misbehaviour that a test wants."""

@@ -156,7 +156,7 @@ def completion(given: dict[str, Any], behaviour: ChatBehaviour) -> dict[str, Any
 
 
 def reply_to(messages: list[dict[str, Any]], behaviour: ChatBehaviour) -> str:
-    """What the stand-in says to these messages."""
+    """The stand-in's reply to these messages."""
     answer = told_answer(messages)
     if behaviour.fault == "quotes":
         words = re.findall(r"[a-z']+", answer.lower())[:12]

@@ -24,7 +24,7 @@ def ask(openai: OpenAIServer, **given: Any) -> Any:
         return client.chat.completions.create(**{"model": "gpt-6-luna", "messages": messages} | given)
 
 
-def test_it_writes_what_the_rules_allow_and_says_what_it_used(openai: OpenAIServer) -> None:
+def test_the_stand_in_model_writes_what_the_rules_allow_and_says_what_it_used(openai: OpenAIServer) -> None:
     answer = ask(openai, reasoning_effort="none", store=False)
     text = answer.choices[0].message.content
     assert problems(text) == []
@@ -56,7 +56,7 @@ def test_a_field_that_it_refuses_is_named_as_the_original_names_it(openai: OpenA
     assert refused.value.param == "temperature"
 
 
-def test_it_remembers_every_request_word_for_word(openai: OpenAIServer) -> None:
+def test_the_stand_in_model_remembers_every_request_word_for_word(openai: OpenAIServer) -> None:
     ask(openai)
     assert [sent["messages"] for sent in openai.chats()] == [messages_for("Where?", ANSWER)]
     openai.reset()

@@ -57,7 +57,7 @@ class PublishingAdmin(StaffAdmin):
 
     # --- who may -----------------------------------------------------------------------------------------
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Deleting takes a live text away from listeners, so it needs the right to publish."""
+        """Deleting a live journey takes it away from listeners at once, so it needs the right to publish."""
         may: bool = super().has_delete_permission(request, obj)
         return may and (not has_listeners(obj) or self.has_publish_permission(request))
 

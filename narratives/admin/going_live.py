@@ -56,7 +56,7 @@ def go_live_view(pages: StaffAdmin, request: HttpRequest, object_id: int) -> Htt
 
 def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> None:
     """Make the clips that listeners of this journey hear, and say that it is live."""
-    texts, planned = journey.narratives.published().count(), _plan(journey)
+    texts, planned = len(publishing.journey_entries(journey)), _plan(journey)
     for voice in publishing.makeable_voices():
         publishing.warm_journey(journey, voice, requested_by=request.user.get_username())
     make_pending(requested_by=request.user.get_username())  # a voice that is being prepared needs them too
@@ -64,7 +64,8 @@ def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey)
     says = f"Listeners can use it now: {texts} published text{'' if texts == 1 else 's'}. {sound}"
     pages.log_change(request, journey, says)
     pages.message_user(request, says)
-    if silent := _silent_voices(journey):
+    # A voice may lack a clip of this journey that cannot be made.
+    if silent := publishing.silent_voices(lambda voice: publishing.journey_clips_in_voice(journey, voice)):
         pages.message_user(
             request,
             f"Words without a clip cannot be spoken as {' and '.join(silent)} sounds today. Listeners read "
@@ -73,21 +74,12 @@ def open_to_listeners(pages: StaffAdmin, request: HttpRequest, journey: Journey)
         )
 
 
-def _silent_voices(journey: Journey) -> list[str]:
-    """Voices that lack a clip of this journey which cannot be made."""
-    return [
-        voice
-        for voice in publishing.voices_without_new_words()
-        if warming.plan(publishing.journey_clips_in_voice(journey, voice)).missing
-    ]
-
-
 def _plan(journey: Journey) -> warming.Plan:
-    """Price the journey's clips in every voice that can make them, in the rendition that makes them."""
+    """Price the journey's clips in every rendition that makes them: those of today and the pending ones."""
+    pending = publishing.journey_clips_in_pending_renditions(journey)
     with publishing.making_new_words() as voices:
-        return warming.plan(
-            spec for voice in voices for spec in publishing.journey_clips_in_voice(journey, voice)
-        )
+        now = [spec for voice in voices for spec in publishing.journey_clips_in_voice(journey, voice)]
+    return warming.plan([*now, *pending])
 
 
 def _ask(pages: StaffAdmin, request: HttpRequest, journey: Journey) -> HttpResponse:

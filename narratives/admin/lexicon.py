@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -22,9 +22,11 @@ from narratives import publishing
 from narratives.admin.conflicts import ConflictAwareForm
 from narratives.admin.hearing_words import hear_word_view
 from narratives.admin.permissions import has_publish_right
+from narratives.admin.publishing import warning_of
 from narratives.editing.drafts import draft_clips, make_drafts
 from narratives.editing.lexicon_changes import (
     Effect,
+    NewSounds,
     effect_of,
     lexicon_with,
     lexicon_without,
@@ -38,10 +40,9 @@ from ttscache import warming
 from ttscache.conf import conf
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 from ttscache.staff.wording import being_made_in_words, in_words
-from ttscache.warming import Plan
 
 
-def _consequences(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
+def _consequences(effect: Effect, to_publish: NewSounds | None) -> Iterator[str]:
     yield "The text on screen does not change."
     if not effect.has_live:
         yield "Saving costs nothing."
@@ -51,11 +52,13 @@ def _consequences(effect: Effect, to_publish: Plan | None) -> Iterator[str]:
         return
     yield "Saving costs nothing. Listeners hear it after you publish."
     if to_publish is not None:
-        if to_publish.missing:
-            yield f"If you publish it now, {in_words(to_publish, 'made')}"
+        planned = to_publish.planned
+        if planned.missing:
+            yield f"If you publish it now, {in_words(planned, 'made')}"
         else:
             yield "Publishing it now costs nothing, too."
-        if {clip.content_hash for clip in to_publish.clips} - {c.content_hash for c in effect.planned.clips}:
+        yield warning_of(to_publish.silent_voices)
+        if {clip.content_hash for clip in planned.clips} - {c.content_hash for c in effect.planned.clips}:
             yield "That includes earlier changes of the lexicon that are not published yet."
 
 
@@ -148,12 +151,13 @@ class PronunciationAdmin(StaffAdmin):
         # The answer posts the whole form again, so that Django's own view saves it.
         sent = {name: value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"}
         may_publish = effect.has_live and not effect.is_impossible and has_publish_right(request)
+        consequences = _consequences(effect, sounds_to_publish(after) if may_publish else None)
         return self.ask(
             request,
             title=title,
             verb=f"{verb}, publish later" if may_publish else verb,
             summary=effect.in_words,
-            more=" ".join(_consequences(effect, sounds_to_publish(after) if may_publish else None)),
+            more=" ".join(filter(None, consequences)),
             effect=effect,
             hidden=[*sent.items(), *more.items()],
             second=("publish_sounds", f"{verb} and publish") if may_publish else None,
@@ -177,10 +181,13 @@ class PronunciationAdmin(StaffAdmin):
         publishing.sync_pins()
         if "publish_sounds" not in request.POST or not has_publish_right(request):
             return
+        silent = sounds_to_publish(Pronunciation.objects.lexicon()).silent_voices
         for publication in publishing.publish_sounds(requested_by=request.user.get_username()):
-            planned = warming.plan(publishing.publication_clips(publication))
+            planned = warming.plan(publishing.makeable_publication_clips(publication))
             says = f"Version {publication.number}: new pronunciation. {being_made_in_words(planned)}"
             self.log_and_tell(request, publication.journey, says)
+        if silent:
+            self.message_user(request, warning_of(silent), messages.WARNING)
 
     # --- hearing it --------------------------------------------------------------------------------------
     @action(  # type: ignore[untyped-decorator]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.utils import timezone
 
 from narratives import publishing
-from narratives.models import BankReflection, Narrative, Pronunciation
+from narratives.models import BankReflection, Journey, Narrative, Pronunciation
 from narratives.publishing import kind_of_clip
 from narratives.text.lexicon import Lexicon
 from narratives.text.word_diff import Piece, changes
@@ -86,13 +86,29 @@ def effect_of(after: Lexicon) -> Effect:
     return Effect(changed, warming.plan(clip for each in changed for clip in each.clips))
 
 
-def sounds_to_publish(after: Lexicon) -> Plan:
-    """The clips that publishing this lexicon needs, including earlier changes that are not published yet."""
-    return warming.plan(
-        ClipSpec(request_for(after.spoken(revision.text, voice), voice), kind_of_clip(narrative))
-        for narrative, revision in publishing.said_otherwise(after)
-        for voice in conf().listener_voices
-    )
+@dataclass(frozen=True, slots=True)
+class NewSounds:
+    """The clips that publishing a lexicon makes, including earlier changes that are not published yet.
+
+    `silent_voices` lack clips that cannot be made, so nothing is planned in them.
+    """
+
+    planned: Plan
+    silent_voices: Sequence[str]
+
+
+def sounds_to_publish(after: Lexicon) -> NewSounds:
+    said = publishing.said_otherwise(after)
+
+    def clips_in(voice: str) -> list[ClipSpec]:
+        return [
+            ClipSpec(request_for(after.spoken(entry.revision.text, voice), voice), kind_of_clip(entry))
+            for entry in said
+        ]
+
+    with publishing.making_new_words() as voices:
+        planned = warming.plan(spec for voice in voices for spec in clips_in(voice))
+    return NewSounds(planned, publishing.silent_voices(clips_in))
 
 
 def lexicon_with(new: Pronunciation) -> Lexicon:
@@ -135,15 +151,19 @@ def make_word(say_as: str, voice: str, *, requested_by: str) -> None:
 
 
 def _texts() -> Iterator[Text]:
-    """Drafts, the bank, and live or upcoming texts that differ from their draft."""
-    narratives: Iterable[Narrative] = Narrative.objects.select_related("live", "pending", "journey")
-    for narrative in narratives:
-        kind, upcoming = kind_of_clip(narrative), narrative.upcoming
-        is_live = upcoming is not None and narrative.journey.is_live
-        if upcoming is not None and is_live and upcoming.text != narrative.text:
-            yield Text(upcoming.title, upcoming.text, kind, is_live=True)
+    """Drafts, the bank, and live or upcoming texts that differ from their draft or are deleted there."""
+    live_journeys = Journey.objects.live().values_list("pk", flat=True)
+    published = publishing.next_entries_of(live_journeys).values()
+    upcoming = {entry.narrative_id: entry for entries in published for entry in entries}
+    for narrative in Narrative.objects.all():
+        kind, entry = kind_of_clip(narrative), upcoming.pop(narrative.pk, None)
+        is_live = entry is not None
+        if entry is not None and entry.revision.text != narrative.text:
+            yield Text(entry.revision.title, entry.revision.text, kind, is_live=True)
             is_live = False  # of the draft, which has other words
         yield Text(narrative.title, narrative.text, kind, is_live=is_live)
+    for entry in upcoming.values():
+        yield Text(entry.revision.title, entry.revision.text, kind_of_clip(entry), is_live=True)
     for reflection in BankReflection.objects.active():
         yield Text("Reflection bank", reflection.text, ContentType.ANALYSIS, is_live=False)
 

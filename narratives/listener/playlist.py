@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Prefetch
-
-from narratives.models import Journey, Narrative, Revision, share_lexicon
+from narratives.models import Journey, Narrative, PublicationEntry, share_lexicon
+from narratives.publishing import journey_entries
 from ttscache.audio import FORMATS, cues
 from ttscache.conf import conf
 from ttscache.delivery.clip_urls import audio_path, published_address
@@ -26,23 +26,15 @@ class UnknownJourney(SpeechError):
 
 def live_journey(slug: str | None) -> Journey:
     """The journey of this name, or the default one. Raises UnknownJourney."""
-    live = Journey.objects.live().prefetch_related(
-        Prefetch("narratives", Narrative.objects.published(), to_attr="published")
-    )
+    live = Journey.objects.live()
     journey = (live.filter(slug=slug) if slug else live).first()  # the default one comes first
     if journey is None:
         raise UnknownJourney
     return journey
 
 
-def published_narratives(journey: Journey) -> list[Narrative]:
-    """What listeners get of a journey that `live_journey` gave, in order. No query."""
-    published: list[Narrative] = journey.published  # type: ignore[attr-defined]
-    return published
-
-
 def described_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
-    """What a front end has to know to play this."""
+    """The fields that a front end needs to play this."""
     content_hash = speech.content_hash
     is_ready = clip is not None and clip.is_ready
     return {
@@ -77,22 +69,44 @@ def _cues(text: str, duration_ms: int) -> tuple[dict[str, int], ...]:
 
 
 def playlist(journey: Journey, voice: str) -> dict[str, Any]:
-    """Everything of a journey that `live_journey` gave, in this voice, as the public contract has it."""
+    """The live version of a journey in this voice, as the public contract has it. Two queries."""
+    # One statement reads all texts: a version that goes live meanwhile is either whole in it or not at all.
+    entries = journey_entries(journey)
     # The words were read first: a rendition takes over once it says all words that are live at that moment.
     with fixed_renditions():
-        listed = [
-            (narrative, narrative.live, narrative.live.speech(voice))
-            for narrative in published_narratives(journey)
-            if narrative.live
-        ]
+        listed = [Listed.of_entry(entry, voice) for entry in entries]
     return _told(journey, voice, listed, described_audio)
 
 
 def draft_playlist(journey: Journey, drafts: Iterable[Narrative], voice: str) -> dict[str, Any]:
     """The drafts of a journey in the same form. A clip that does not exist has no address: none is made."""
     with fixed_renditions():
-        listed = [(draft, draft, draft.draft_speech(voice)) for draft in share_lexicon(drafts)]
+        listed = [Listed.of_draft(draft, voice) for draft in share_lexicon(drafts)]
     return _told(journey, voice, listed, _existing_audio)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One text of a playlist: where it is, its words, and the request for its sound."""
+
+    id: int
+    kind: str
+    position: int
+    slug: str
+    title: str
+    text: str
+    speech: SpeechRequest
+
+    @classmethod
+    def of_entry(cls, entry: PublicationEntry, voice: str) -> Listed:
+        said = entry.revision
+        place = (entry.narrative_id, entry.kind, entry.position, entry.slug)
+        return cls(*place, said.title, said.text, said.speech(voice))
+
+    @classmethod
+    def of_draft(cls, draft: Narrative, voice: str) -> Listed:
+        place = (draft.pk, draft.kind, draft.position, draft.slug)
+        return cls(*place, draft.title, draft.text, draft.draft_speech(voice))
 
 
 def _existing_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
@@ -103,11 +117,11 @@ def _existing_audio(speech: SpeechRequest, clip: Clip | None) -> dict[str, Any]:
 def _told(
     journey: Journey,
     voice: str,
-    listed: Sequence[tuple[Narrative, Narrative | Revision, SpeechRequest]],
+    listed: Sequence[Listed],
     described: Callable[[SpeechRequest, Clip | None], dict[str, Any]],
 ) -> dict[str, Any]:
     clips = Clip.objects.defer("waveform").in_bulk(
-        [speech.content_hash for _, _, speech in listed], field_name="content_hash"
+        [each.speech.content_hash for each in listed], field_name="content_hash"
     )
     told: dict[str, Any] = {
         "voice": voice,
@@ -118,11 +132,11 @@ def _told(
         "narratives": [],
         "system": {},
     }
-    for narrative, words, speech in listed:
-        audio = with_cues(described(speech, clips.get(speech.content_hash)), words.text)
-        if narrative.kind == Narrative.Kind.SYSTEM:
-            told["system"][narrative.slug] = {"text": words.text, "audio": audio}
+    for each in listed:
+        audio = with_cues(described(each.speech, clips.get(each.speech.content_hash)), each.text)
+        if each.kind == Narrative.Kind.SYSTEM:
+            told["system"][each.slug] = {"text": each.text, "audio": audio}
         else:
-            place = {"id": narrative.pk, "kind": narrative.kind, "position": narrative.position}
-            told["narratives"].append({**place, "title": words.title, "text": words.text, "audio": audio})
+            place = {"id": each.id, "kind": each.kind, "position": each.position}
+            told["narratives"].append({**place, "title": each.title, "text": each.text, "audio": audio})
     return told

@@ -26,7 +26,7 @@ LONGEST_WAIT_SECONDS = 6.0  # for the sound of a personal reflection; later the 
 
 
 def shared_sound(asked: AskedQuestion, text: str) -> dict[str, Any]:
-    """Where the clip of a reflection is that anyone may hear. Nothing is made: the GET that plays it does.
+    """Tell where the clip of a shareable reflection is. Nothing is made here: the GET that plays it makes it.
 
     Raises Error. While the provider is known to be down or its model retired, the embedded voice speaks at
     once, where TTS_FALLBACK says so: no GET would.
@@ -62,7 +62,7 @@ def personal_sound(
 
 
 def no_sound(audio_format: str) -> dict[str, Any]:
-    """For words that are shown and cannot be heard."""
+    """The answer for words that are shown and cannot be heard."""
     return {
         "url": None,
         "content_hash": None,

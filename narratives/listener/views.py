@@ -66,7 +66,7 @@ def counted_questions(count: int) -> str:
 
 
 def program_that_replies() -> str:
-    """Who is sent each answer, to name at the consent; empty where no answer leaves this site."""
+    """The company that gets each answer, to name at the consent; empty where no answer leaves this site."""
     if not conf().openai_api_key:
         return ""
     address = conf().openai_base_url

@@ -33,7 +33,7 @@ def mark_shipped_reflections(apps, schema_editor):
 
 
 def give_rights(apps, schema_editor):
-    """To the groups that came with this project; those that an admin has deleted stay deleted."""
+    """Give rights to the groups that came with this project; a group that an admin has deleted stays deleted."""
     create_permissions(installed.get_app_config("narratives"), apps=apps, verbosity=0)
     permissions = apps.get_model("auth", "Permission").objects.filter(content_type__app_label="narratives")
     for name, rights in RIGHTS.items():

@@ -15,7 +15,7 @@ _PLAIN = str.maketrans(
 
 
 def form_of(word):
-    """As the product folds words at the time of this migration."""
+    """Fold a word as the product does at the time of this migration."""
     plain = _UNSEEN.sub("", " ".join(unicodedata.normalize("NFC", word).split())).translate(_PLAIN)
     return unicodedata.normalize("NFC", plain.casefold())
 

@@ -1,5 +1,6 @@
 """Models of journeys and narratives, one file per topic."""
 
+from narratives.models.entries import PublicationEntry, text_role
 from narratives.models.journeys import Journey, Publication
 from narratives.models.lexicon import Pronunciation
 from narratives.models.narratives import Narrative, Revision, share_lexicon
@@ -14,7 +15,9 @@ __all__ = [
     "OfferedReflection",
     "Pronunciation",
     "Publication",
+    "PublicationEntry",
     "Revision",
     "ShippedContent",
     "share_lexicon",
+    "text_role",
 ]

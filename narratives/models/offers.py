@@ -12,7 +12,7 @@ from django.utils import timezone
 
 class OfferedReflectionQuerySet(models.QuerySet["OfferedReflection"]):
     def of_theme(self, theme: str, language: str) -> Self:
-        """Those of questions of this theme, the most heard ones first."""
+        """Offers for questions of this theme, the most heard first."""
         return self.filter(theme=theme, language=language).order_by("-times_heard", "-last_heard_at")
 
     def texts(self) -> models.QuerySet[OfferedReflection, str]:

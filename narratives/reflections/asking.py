@@ -24,7 +24,7 @@ class AskedQuestion:
     lexicon: Lexicon = field(default_factory=Pronunciation.objects.lexicon)
 
     def speech(self, text: str) -> SpeechRequest:
-        """These words as listeners hear them in this voice."""
+        """Return these words as listeners hear them in this voice."""
         return self._in_voice(text, self.voice)
 
     def has_heard(self, text: str) -> bool:

@@ -10,8 +10,8 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from functools import lru_cache, partial
+from typing import Any, cast
 
 from django.db import Error
 
@@ -34,15 +34,12 @@ from ttscache.errors import (
 )
 from ttscache.generation.circuit_breaker import CircuitBreaker
 from ttscache.models import ContentType
-from ttscache.providers.connection import Connection, Connections, trusted_certificates
+from ttscache.providers.connection import Connection, Connections, openai_client
 from ttscache.providers.deadline import Deadline
 from ttscache.providers.refusals import is_quota_used_up, seconds_to_wait
 from ttscache.renditions.retirement import note_gone, require_offered
 from ttscache.token_usage import TokenUsage, most_text_tokens, text_tokens
 from ttscache.wiring import speech_cache
-
-if TYPE_CHECKING:
-    from openai import OpenAI
 
 logger = logging.getLogger(__name__)
 
@@ -77,14 +74,12 @@ class ReflectionModel:
 
     def __init__(self, *, api_key: str, base_url: str, model: str) -> None:
         self.model = model
-        self._api_key = api_key
-        self._base_url = base_url
-        self._connections = Connections(self._client_with)
+        self._connections = Connections(partial(openai_client, api_key, base_url))
         self._circuit = CircuitBreaker(self._is_well, name="chat model")
         self._parameters = dict(PARAMETERS)  # of this address and model, as far as is known
 
     def complete(self, messages: Messages, until: float) -> str:
-        """What the model says. `until`, in time.monotonic(), is when an answer comes too late.
+        """Return the model's words. `until`, in time.monotonic(), is when an answer comes too late.
 
         Raises SpeechError: ModelRetired, BudgetExhausted, TextRefused where a filter does not let the answer
         through, or what is wrong with the provider. None of them holds a word of the conversation.
@@ -117,7 +112,9 @@ class ReflectionModel:
         """One call: paid from the budget, within its time, and recorded however it ends."""
         cache = speech_cache()
         read = "".join(str(message["content"]) for message in messages)
-        most = TokenUsage(text_in=sum(map(_most_tokens, messages)), text_out=MOST_TOKENS)
+        most = TokenUsage(
+            text_in=sum(most_text_tokens(str(each["content"])) for each in messages), text_out=MOST_TOKENS
+        )
         most_usd = chat_cost_usd(self.model, most, len(read) + 4 * MOST_TOKENS)
         budget = cache.synthesizer.budget
         if budget.is_capped and not is_priced(self.model):
@@ -211,16 +208,6 @@ class ReflectionModel:
         sent = sorted(self._parameters, key=len, reverse=True)
         return next((name for name in sent if re.search(rf"\b{name}\b", told)), "")
 
-    def _client_with(self, **how: Any) -> OpenAI:
-        from openai import DefaultHttpx2Client, OpenAI
-
-        return OpenAI(
-            api_key=self._api_key,
-            base_url=self._base_url or None,
-            max_retries=0,
-            http_client=DefaultHttpx2Client(verify=trusted_certificates(), **how),
-        )
-
     def _is_well(self) -> bool:
         """Whether the server lists its models, or at least answers. It costs nothing."""
         import openai
@@ -239,7 +226,7 @@ class ReflectionModel:
 def reflection_model() -> ReflectionModel | None:
     """The model of this process; None without a key. A forked child has connections of its own."""
     given = conf()
-    if not given.openai_api_key:
+    if not given.openai_api_key or given.only_plays:
         return None
     return _model_of(os.getpid(), given.openai_api_key, given.openai_base_url, given.reflection_model)
 
@@ -252,10 +239,6 @@ def _model_of(_process: int, api_key: str, base_url: str, model: str) -> Reflect
 def forget_reflection_models() -> None:
     """Begin anew: what servers refused, and which are down, is forgotten."""
     _model_of.cache_clear()
-
-
-def _most_tokens(message: dict[str, Any]) -> int:
-    return most_text_tokens(str(message["content"]))
 
 
 def _read(answer: Any) -> tuple[str, TokenUsage | None]:

@@ -1,4 +1,4 @@
-"""What the model may choose from before it writes something new: words alone, never an answer."""
+"""The offer: reflections that the model may choose before it writes a new one. It holds no answers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _SAYS_LITTLE = (BankReflection.Occasion.SHORT, BankReflection.Occasion.SKIPPED)
 def offers_for(asked: AskedQuestion, level: str, bank: Iterable[BankReflection]) -> list[str]:
     """Up to 20 reflections of the question's theme, the most heard ones first, then those of the bank.
 
-    None that this journey has heard. After a heavy answer only those that are marked as fit for that.
+    None that this journey has heard. After a heavy answer only those that are marked as fit for that; where
+    the bank has the same words, its mark counts as well.
     """
     known = OfferedReflection.objects.of_theme(asked.theme, asked.language)
-    unfit = BankReflection.objects.filter(_unfit(level)).values("text")
+    unfit = BankReflection.objects.filter(_unfit(level, asked.theme)).values("text")
     offered = known.filter(is_offered=True).exclude(text__in=unfit)
     if level == "heavy":
         offered = offered.filter(fits_heavy=True)
@@ -44,14 +45,18 @@ def _sayable(texts: Iterable[str], asked: AskedQuestion) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _keeps_the_rules(text: str) -> bool:
-    """They may have changed since it was written. Only words that anyone may hear are remembered here."""
+    """Whether it keeps the present rules. Only shareable words are remembered here."""
     return not problems(text)
 
 
-def _unfit(level: str) -> Q:
+def _unfit(level: str, theme: str) -> Q:
     """Which reflections of the bank the model may not choose, although listeners have heard them."""
     unfit = Q(is_active=False)
-    if level != "heavy":  # for a heavy answer the marks of the offer decide
+    marks = BankReflection.AfterHeavy
+    if level == "heavy":
+        # Staff who take the mark off in the bank mean these words wherever they stand.
+        unfit |= Q(after_heavy=marks.NEVER) | Q(after_heavy=marks.THEME) & ~Q(theme=theme)
+    else:
         unfit |= Q(occasion__in=_SAYS_LITTLE)
     if level in ("grief", "heavy"):
         unfit |= Q(is_cheerful=True)

@@ -1,4 +1,4 @@
-"""What the model is sent, and how its answer is read."""
+"""The messages that the model is sent, and how its answer is read."""
 
 from __future__ import annotations
 

@@ -11,13 +11,12 @@ from typing import Protocol
 
 from django.db import Error
 
-from narratives import safety
 from narratives.models import BankReflection, OfferedReflection
 from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import choose_from_bank
+from narratives.reflections.care import care_by_rules, care_needed
 from narratives.reflections.offers import offers_for
 from narratives.reflections.prompt import chosen_number, is_safety_signal, messages_for
-from narratives.safety.rules import rules_level
 from narratives.text.reflection_rules import is_shareable, problems
 from narratives.text.tidying import tidied
 from ttscache.delivery.waiting_room import waiting_room
@@ -75,7 +74,7 @@ def reflect(
 
     An urgent answer gets none, and no model is called for it. `chance` gives numbers from 0 up to 1.
     """
-    level = safety.level(answer) if level is None else level
+    level = care_needed(answer) if level is None else level
     if level == "urgent":
         return Reflection("", "safety", level)
     speaks_language = asked.language.split("-")[0].lower() == BANK_LANGUAGE
@@ -125,7 +124,8 @@ def _ask(
                 logger.info("A filter of the reflection model stopped an answer.")
                 return _Found(_graver(found.level, "heavy"))
             except SpeechError as error:
-                logger.warning("The reflection model did not answer (%s).", _code_of(error))
+                code = error.recorded_as if isinstance(error, ProviderError) else error.code
+                logger.warning("The reflection model did not answer (%s).", code)
                 if not _may_pass(error, until):
                     return found
                 time.sleep(error.retry_after_seconds or 0)
@@ -139,7 +139,7 @@ def _ask(
 
 
 def _judge(said: str, asked: AskedQuestion, answer: str, level: str, offered: Sequence[str]) -> _Found:
-    """What the model said: a signal of danger, a choice, words of its own, or nothing of use."""
+    """Tell what the model said: a signal of danger, a choice, words of its own, or nothing of use."""
     if is_safety_signal(said):
         return _Found("urgent", Reflection("", "safety", "urgent"))
     number = chosen_number(said)
@@ -150,7 +150,7 @@ def _judge(said: str, asked: AskedQuestion, answer: str, level: str, offered: Se
     text = tidied(said).replace("\n", " ")
     # The gate's rules may find in the model's words what the gate did not find in the answer. Its learned
     # layer has learned from answers alone, and takes many harmless reflections for grave ones.
-    level = _graver(level, rules_level(text))
+    level = _graver(level, care_by_rules(text))
     if level == "urgent":
         return _Found(level, Reflection("", "safety", level))
     if problems(text) or not _can_be_spoken(text) or asked.has_heard(text):
@@ -195,7 +195,3 @@ def _may_pass(error: SpeechError, until: float) -> bool:
         return False
     pause = error.retry_after_seconds or 0.0
     return pause <= LONGEST_PAUSE_SECONDS and time.monotonic() + pause < until
-
-
-def _code_of(error: SpeechError) -> str:
-    return error.recorded_as if isinstance(error, ProviderError) else error.code

@@ -1,4 +1,4 @@
-"""What a person says sideways: a logistic regression, trained on labelled answers, over windows of sentences.
+"""Danger that is said sideways: a logistic regression, trained on labelled answers, over windows of text.
 
 One danger in a long life story must not be diluted, so each window of sentences is scored and the highest
 score counts. Few words say little sideways, so a short text has to score more, and one of a few words is left

@@ -1,4 +1,4 @@
-"""What a person says directly: rules of rules.toml, each with its reason, judged by the words around a match.
+"""Danger that is said directly: rules of rules.toml, each with its reason, judged by what surrounds a match.
 
 A match counts less when its clause denies it, when it is a figure of speech, when it is told of the past
 or when somebody else says it.
@@ -107,7 +107,7 @@ _QUOTE = re.compile(r'"([^"]{2,400})"')
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:
-    """What the speaker quotes of somebody else, marked as such, and then their own words; all folded."""
+    """Yield the speaker's quotations of others, marked as such, then their own words; all folded."""
     text = _SINGLE_QUOTES.sub(r'"\1"', text)
     own: list[str] = []
     at = 0

@@ -1,4 +1,4 @@
-"""What kind of answer somebody gave, as far as words that people wrote beforehand have to know.
+"""The kind of an answer, as far as words that people wrote beforehand have to fit it.
 
 English only. An answer in another language is plain: nothing is taken for glad without evidence.
 """

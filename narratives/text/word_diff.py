@@ -25,7 +25,7 @@ class Piece:
 
 
 class _Run(NamedTuple):
-    """So many words that both texts have, from these places on."""
+    """A number of words that both texts have, from these places on."""
 
     old: int
     new: int

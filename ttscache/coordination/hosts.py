@@ -33,7 +33,7 @@ def host_name() -> str:
 
 @cache
 def this_host() -> str:
-    """What tells this host from every other: its name, and a mark of its kernel and PID namespace.
+    """A name that tells this host from every other: its own, and a mark of its kernel and PID namespace.
 
     Containers often share a name, and the process numbers of one mean other processes in the next.
     """

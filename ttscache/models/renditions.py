@@ -102,8 +102,8 @@ class InstallationSettings(models.Model):
 
 
 class ForgottenInstallation(models.Model):
-    """What is left of an installation that was away for long: enough to know it again with the settings that
-    it had, so that it undoes no newer change when it comes back.
+    """The last trace of an installation that was away for long: enough to know it again with the settings
+    that it had, so that it undoes no newer change when it comes back.
     """
 
     digest = models.CharField(max_length=32, primary_key=True)

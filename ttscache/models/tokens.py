@@ -20,7 +20,7 @@ LAST_USED_PRECISION = timedelta(minutes=1)
 
 
 class TokenScope(models.TextChoices):
-    """What a token may be used for."""
+    """The uses that a token allows."""
 
     SPEECH = "speech", "Speech"
     STATS = "stats", "Figures"
@@ -153,7 +153,7 @@ class ApiToken(models.Model):
 
 
 class ApiTokenDay(models.Model):
-    """What one token's new clips cost in a day (UTC), in millionths of a US dollar, at list prices."""
+    """The cost of one token's new clips in a day (UTC), in millionths of a US dollar, at list prices."""
 
     token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="days")
     day = models.DateField()

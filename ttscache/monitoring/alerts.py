@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -69,9 +69,13 @@ def open_alerts() -> list[Alert]:
     return list(Alert.objects.open())
 
 
-def refused_because() -> Alert.Kind | None:
-    """Why the voice service refuses calls; None if a call has succeeded since. Raises Error."""
-    last = dict(LastProviderOutcome.objects.values_list("outcome", "at"))
+def last_outcomes() -> dict[str, datetime]:
+    """When a provider call last ended with each outcome. Raises Error."""
+    return dict(LastProviderOutcome.objects.values_list("outcome", "at"))
+
+
+def refused_because(last: Mapping[str, datetime]) -> Alert.Kind | None:
+    """Why the voice service refuses calls, by its last outcomes; None if a call has succeeded since."""
     refused = max((kind for kind in REFUSALS if kind in last), key=lambda kind: last[kind], default=None)
     return refused if refused and ("ok" not in last or last["ok"] < last[refused]) else None
 
@@ -125,7 +129,7 @@ def _can_judge(alert: Alert) -> bool:
 # --- kinds of trouble ------------------------------------------------------------------------------------
 def _trouble(standing: set[tuple[str, str]]) -> Iterator[Trouble]:
     # It lasts until a call succeeds: only a call shows whether a key is good for speech.
-    if refused := refused_because():
+    if refused := refused_because(last_outcomes()):
         yield Trouble(refused, REFUSALS[refused])
     yield from _budget(standing)
     yield from _coverage()

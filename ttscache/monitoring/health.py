@@ -11,18 +11,22 @@ from functools import cache
 from typing import Any
 
 from django.core import checks
+from django.core.cache import caches
+from django.core.cache.backends.redis import RedisCache
 from django.core.signals import setting_changed
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
+from redis.exceptions import RedisError
 
 from ttscache import hooks
+from ttscache.adaptive_cache import shared_cache
 from ttscache.conf import conf
 from ttscache.coordination.hosts import HEARTBEAT_LOST_SECONDS, is_cluster_alive
 from ttscache.errors import TierError
 from ttscache.models import ClipFile
 from ttscache.monitoring.schedules import unusable_schedules
 from ttscache.renditions.current import live_rendition
-from ttscache.renditions.retirement import AHEAD_DAYS, watched_models
+from ttscache.renditions.retirement import watched_models
 from ttscache.wiring import storage_tier
 
 HEARTBEAT_SECONDS = 10
@@ -52,6 +56,7 @@ def parts() -> list[Part]:
         in_database("permanent tier", _permanent_tier),
         in_database("task cluster", _task_cluster),
         _look("provider settings", _speaking if database.is_ready else _provider_settings),
+        *_redis(),
         *(_schedules() if database.is_ready else ()),
         *(_models() if database.is_ready else ()),
         *(
@@ -161,6 +166,22 @@ def _speaking() -> str:
     return says if by_settings in voices else f"{says} (the settings ask for {by_settings})"
 
 
+def _redis() -> list[Part]:
+    """A line if the cache is in Redis. Without Redis everything plays, so it is only a warning."""
+    cache = caches["default"]
+    if not isinstance(cache, RedisCache):
+        return []
+    try:
+        cache.get("readyz")
+    except RedisError:
+        shared_cache.note(is_there=False)
+        return [
+            Part("redis", True, "it does not answer, so each process throttles by itself", is_warning=True)
+        ]
+    shared_cache.note(is_there=True)
+    return [Part("redis", True, "answers")]
+
+
 def _schedules() -> list[Part]:
     """A warning that names each schedule which does not run; a restart would not help."""
     try:
@@ -173,9 +194,7 @@ def _schedules() -> list[Part]:
 def _models() -> list[Part]:
     """A warning if a model in use ends soon or has ended; else nothing."""
     try:
-        ending = [
-            each.says for each in watched_models() if each.is_retired or each.retires_within(AHEAD_DAYS)
-        ]
+        ending = [each.says for each in watched_models() if each.is_ending]
     except Error:
         return []  # the other parts report the database
     return [Part("models", True, " ".join(ending), is_warning=True)] if ending else []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Sum
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
 from django_q.models import OrmQ
@@ -16,7 +16,7 @@ from django_q.models import OrmQ
 from ttscache.accounting.prices import list_price_usd
 from ttscache.adaptive_cache import Freshness, cached_in_process
 from ttscache.coordination.hosts import CLUSTER, this_host
-from ttscache.coordination.leases import is_process_alive
+from ttscache.coordination.processes import is_process_alive
 from ttscache.models import Clip, Pin, ProcessReport, WarmItem, WarmRun, kind_of
 from ttscache.wiring import speech_cache
 
@@ -94,7 +94,10 @@ def coverage(voice: str = "") -> Coverage:
         spoken = Clip.objects.in_voice(voice).filter(content_hash=OuterRef("content_hash"))
         wanted = wanted.filter(Exists(spoken))
     is_there = Clip.objects.with_audio().filter(content_hash=OuterRef("content_hash"))
-    return Coverage(wanted.filter(Exists(is_there)).count(), wanted.count())
+    counted = wanted.annotate(is_there=Exists(is_there)).aggregate(
+        ready=Count("content_hash", filter=Q(is_there=True)), total=Count("content_hash")
+    )
+    return Coverage(counted["ready"], counted["total"])
 
 
 # --- this host -------------------------------------------------------------------------------------------

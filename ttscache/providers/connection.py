@@ -98,9 +98,24 @@ class Connections:
                 connection.client.close()
 
 
+def openai_client(api_key: str, base_url: str, **how: Any) -> OpenAI:
+    """A client for this address, or for OpenAI's own if it is empty. `how` goes to its HTTP client.
+
+    No retries in the library: our callers retry, so that each call is recorded and paid for.
+    """
+    from openai import DefaultHttpx2Client, OpenAI
+
+    return OpenAI(
+        api_key=api_key,
+        base_url=base_url or None,
+        max_retries=0,
+        http_client=DefaultHttpx2Client(verify=trusted_certificates(), **how),
+    )
+
+
 @cache
 def trusted_certificates() -> ssl.SSLContext:
-    """Those that this machine trusts; reading them takes as long as some calls' first byte."""
+    """The certificates that this machine trusts. Reading them takes as long as some calls' first byte."""
     import httpx2
 
     return httpx2.create_ssl_context()

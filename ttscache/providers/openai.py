@@ -25,7 +25,7 @@ from ttscache.errors import (
     ProviderUnavailable,
     SpeechError,
 )
-from ttscache.providers.connection import Connection, Connections, trusted_certificates
+from ttscache.providers.connection import Connection, Connections, openai_client
 from ttscache.providers.deadline import Deadline
 from ttscache.providers.realtime import RealtimeVoice
 from ttscache.providers.refusals import refusal
@@ -34,7 +34,6 @@ from ttscache.speech import EMBEDDED_MODEL, SpeechRequest, is_realtime
 from ttscache.token_usage import TokenUsage
 
 if TYPE_CHECKING:
-    from openai import OpenAI
     from openai.resources.audio import Speech
 
 logger = logging.getLogger(__name__)
@@ -64,11 +63,10 @@ class OpenAIProvider:
         timeout_seconds: float = 30.0,
         preloads: str = "",
     ) -> None:
-        self._api_key = api_key
-        self._base_url = base_url
         self._first_byte_seconds = min(first_byte_seconds, timeout_seconds)
         self._timeout_seconds = timeout_seconds
         self._preloads = preloads
+        self._client_with = partial(openai_client, api_key, base_url)
         self._connections = Connections(self._client_with)
         self._vendor = Vendor()
         self._realtime = RealtimeVoice(
@@ -76,17 +74,6 @@ class OpenAIProvider:
             base_url=base_url,
             first_byte_seconds=first_byte_seconds,
             timeout_seconds=timeout_seconds,
-        )
-
-    def _client_with(self, **how: Any) -> OpenAI:
-        from openai import DefaultHttpx2Client, OpenAI
-
-        # No retries in the library: the synthesizer retries, so that each call is recorded and paid for.
-        return OpenAI(
-            api_key=self._api_key,
-            base_url=self._base_url or None,
-            max_retries=0,
-            http_client=DefaultHttpx2Client(verify=trusted_certificates(), **how),
         )
 
     def preload(self) -> None:

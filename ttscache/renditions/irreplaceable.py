@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def models_to_keep() -> frozenset[str]:
-    """The models whose clips are irreplaceable. A few quick queries. Raises Error."""
+    """The models whose clips are irreplaceable. Two quick queries. Raises Error."""
     return _kept_among(Clip.objects.voice_models())
 
 
@@ -44,11 +44,8 @@ def files_to_keep(files: Iterable[Entry]) -> frozenset[str]:
 
 
 def _kept_among(models: Collection[str]) -> frozenset[str]:
-    return frozenset(filter(_is_not_to_be_lost, models)) | _models_of_another_address(models)
-
-
-def _is_not_to_be_lost(model: str) -> bool:
-    return retirement.is_retired(model) or retirement.retires_soon(model)
+    ending = frozenset(each.model for each in retirement.outlooks(models) if each.is_ending)
+    return ending | _models_of_another_address(models)
 
 
 def irreplaceable_condition(kept_models: Collection[str] | None = None) -> Q:
@@ -79,8 +76,8 @@ def is_irreplaceable(clip: Clip) -> bool:
 
 
 def retired_among(models: Iterable[str]) -> frozenset[str]:
-    """The models among these that the provider has switched off. Looks up each model once."""
-    return frozenset(filter(retirement.is_retired, set(models)))
+    """The models among these that the provider has switched off. One query. Raises Error."""
+    return frozenset(each.model for each in retirement.outlooks(models) if each.is_retired)
 
 
 def cannot_be_made_again(clip: Clip) -> bool:

@@ -67,6 +67,11 @@ class ModelOutlook:
         return not self.is_retired and self.days_left is not None and self.days_left <= days
 
     @property
+    def is_ending(self) -> bool:
+        """Whether it has retired or retires soon."""
+        return self.is_retired or self.retires_within(AHEAD_DAYS)
+
+    @property
     def role(self) -> str:
         """The use of the model on this site, in words."""
         does = [f"speaks {_listed(self.voices)}"] if self.voices else []
@@ -106,7 +111,9 @@ class ModelOutlook:
 def outlooks(models: Iterable[str]) -> list[ModelOutlook]:
     """The outlook of each of these models, in one query. Raises Error."""
     names = list(dict.fromkeys(models))
-    notices = {notice.model: notice for notice in _notices().filter(model__in=names)}
+    of_providers = [model for model in names if model != EMBEDDED_MODEL]
+    rows = _notices().filter(model__in=of_providers) if of_providers else ()
+    notices = {notice.model: notice for notice in rows}
     return [_outlook_of(model, notices.get(model)) for model in names]
 
 
@@ -123,11 +130,6 @@ def days_left(model: str) -> int | None:
 def is_retired(model: str) -> bool:
     """Whether its shutdown day has come, or the provider has refused it as gone. Raises Error."""
     return _outlook(model).is_retired
-
-
-def retires_soon(model: str, days: int = AHEAD_DAYS) -> bool:
-    """Whether it is still offered, but is switched off within so many days. Raises Error."""
-    return _outlook(model).retires_within(days)
 
 
 def can_still_be_made(spec: VoiceRendition) -> bool:

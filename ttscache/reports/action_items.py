@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.utils import timezone
@@ -30,9 +31,12 @@ def action_items(
     waiting: WorkQueue,
     budget: BudgetToday,
     space: Storage,
+    *,
     retirements: Sequence[ModelOutlook],
+    last_outcomes: Mapping[str, datetime],
 ) -> list[ActionItem]:
-    found = list(_of_sound(covered, waiting, budget, space))
+    found = list(_of_service(last_outcomes))
+    found += _of_sound(covered, waiting, budget, space, retirements)
     found += _of_voices(retirements)
     found += _of_switches()
     found += _of_refused_takes()
@@ -74,14 +78,21 @@ def _of_voices(retirements: Sequence[ModelOutlook]) -> Iterable[ActionItem]:
         yield ActionItem(says, VOICES_PAGE, right, is_urgent=is_urgent, about=about)
 
 
+def _of_service(last_outcomes: Mapping[str, datetime]) -> Iterable[ActionItem]:
+    if refused := alerts.refused_because(last_outcomes):
+        says, address = alerts.REFUSALS[refused], f"admin:ttscache_spending_changelist?outcome={refused}"
+        yield ActionItem(says, address, "ttscache.view_spending", is_urgent=True, about=refused)
+
+
 def _of_sound(
-    covered: PublishedCoverage, waiting: WorkQueue, budget: BudgetToday, space: Storage
+    covered: PublishedCoverage,
+    waiting: WorkQueue,
+    budget: BudgetToday,
+    space: Storage,
+    retirements: Sequence[ModelOutlook],
 ) -> Iterable[ActionItem]:
     kind = Alert.Kind
     spending, clips = "admin:ttscache_spending_changelist", "admin:ttscache_clip_changelist"
-    if refused := alerts.refused_because():
-        says, address = alerts.REFUSALS[refused], f"{spending}?outcome={refused}"
-        yield ActionItem(says, address, "ttscache.view_spending", is_urgent=True, about=refused)
     if budget.is_spent:
         says = "Today's budget is spent"
         today = f"{spending}?{urlencode({'hour__gte': start_of_day(timezone.now())})}"
@@ -90,7 +101,7 @@ def _of_sound(
         says = _count(covered.missing, "published clip is", "published clips are") + " not made"
         address = f"{clips}?published=yes&made=no"
         yield ActionItem(says, address, "ttscache.view_clip", is_urgent=True, about=kind.COVERAGE)
-    if takes := missing_last_takes():
+    if takes := missing_last_takes(retirements):
         says = _count(takes.clips, "last take is", "last takes are") + " not made: the present voice "
         says += f"is switched off on {date_format(takes.from_day, 'j M Y')}"
         yield ActionItem(says, "admin:ttscache_last_takes", "ttscache.make_clip", is_urgent=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -10,7 +11,8 @@ from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.utils import timezone
 from django_q.models import Failure
 
-from ttscache.models import Clip, LastProviderOutcome, Spending, WarmItem, WarmRun, has_audio
+from ttscache.models import Clip, Spending, WarmItem, WarmRun, has_audio
+from ttscache.monitoring.alerts import last_outcomes
 from ttscache.monitoring.inventory import tasks_waiting
 from ttscache.reports.hit_rates import RequestFigures
 from ttscache.reports.scope import Scope
@@ -154,9 +156,13 @@ class ProviderStatus:
     failed: int
     classes: dict[str, int]
     codes: dict[str, list[str]]
-    last_ok: datetime | None
+    last: Mapping[str, datetime]  # when a call last ended with each outcome
     trouble: str  # the error class of the latest call; empty if the service worked
     trouble_at: datetime | None
+
+    @property
+    def last_ok(self) -> datetime | None:
+        return self.last.get(OK)
 
     @property
     def error_percent(self) -> float | None:
@@ -182,13 +188,11 @@ def provider(scope: Scope) -> ProviderStatus:
             failed += number
             classes[_class_of(outcome)] += number
             codes[_class_of(outcome)].append(outcome)
-    last = dict(LastProviderOutcome.objects.values_list("outcome", "at"))
+    last = last_outcomes()
     latest = max(last, key=lambda outcome: last[outcome], default=OK)
     is_well = latest == OK or _class_of(latest) == TEXT_REFUSED  # a refused text is no fault of the service
     trouble = "" if is_well else _class_of(latest)
-    return ProviderStatus(
-        calls, failed, classes, codes, last.get(OK), trouble, last[latest] if trouble else None
-    )
+    return ProviderStatus(calls, failed, classes, codes, last, trouble, last[latest] if trouble else None)
 
 
 def _class_of(code: str) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from ttscache.adaptive_cache import CachedResult, Freshness, shared_result
+from ttscache.conf import conf
 from ttscache.reports.scope import Scope
 
 T = TypeVar("T")
@@ -14,6 +15,14 @@ T = TypeVar("T")
 REST = 40  # a query of one second is cached for forty, so each takes at most 2.5% of the database's time
 FRESH = Freshness(REST, at_least=timedelta(minutes=1))
 PAST_FRESH = Freshness(REST, at_least=timedelta(minutes=10))  # only late counts change the past
+
+
+def names_of_figures(scope: Scope) -> list[str]:
+    """The names of all figures that a report on this scope takes from the cache."""
+    past = [f"{name}:{scope.key}" for name in ("asked", "before", "sound", "spent")]
+    in_voice = [f"heard:{scope.range.name}:{scope.voice}", f"never-heard:{scope.voice}"]
+    figures = [*past, *in_voice, "growth", "holdings", "irreplaceable", "last-takes"]
+    return [f"figures:{name}" for name in [*figures, f"not-asked-for:{conf().stale_days}"]]
 
 
 def remembered(

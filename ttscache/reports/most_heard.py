@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Sum
@@ -70,50 +72,82 @@ def most_heard(scope: Scope, reflections_on_record: int, *, hidden: bool = False
     price of its characters, because the first play pays. `hidden` returns those that staff have hidden.
     """
     since, voice = scope.since.date(), scope.voice
-    counted = remembered(
-        f"heard:{scope.range.name}:{voice}", lambda: _top_plays(since, voice), read=dict[str, int]
-    )
+    name = f"heard:{scope.range.name}:{voice}"
+    counted = remembered(name, lambda: _plays_in_every_voice(since, voice), read=dict[str, int])
     plays = counted.found
-    clips = _clips_of(plays)
-    texts = dict.fromkeys(clip.content_text for clip in clips.values())
-    voices, request = conf().listener_voices, request_for
-    wanted = {text: {each: request(text, each).content_hash for each in voices} for text in texts}
-    # The same words in another voice may have fewer plays than the top clips, and still count.
-    siblings = {key for by_voice in wanted.values() for key in by_voice.values()} - clips.keys()
-    plays = plays | _plays_of(siblings, since, voice)
-    clips |= _clips_of(siblings)
+    texts: defaultdict[str, list[_Row]] = defaultdict(list)
+    for row in map(
+        _Row._make, _clips_of(plays).values_list("content_text", "content_hash", "pk", "is_hidden")
+    ):
+        texts[row.text].append(row)
+    total = {text: sum(plays[row.content_hash] for row in rows) for text, rows in texts.items()}
+    frequent = [
+        text
+        for text, rows in texts.items()
+        if total[text] >= FEWEST_PLAYS and any(row.is_hidden for row in rows) == hidden
+    ]
+    shown = sorted(frequent, key=lambda text: (-total[text], text))[:SHOWN]
+    rows = _heard({text: texts[text] for text in shown}, plays)
+    # Two figures of different age, so the difference may be off for a minute.
+    others = reflections_on_record - sum(len(row.clips) for row in rows)
+    hidden_texts = Clip.objects.filter(is_hidden=True).values("content_text").distinct().count()
+    return MostHeard(rows, counted.as_of, max(0, others), hidden_texts)
+
+
+class _Row(NamedTuple):
+    """The part of a clip that decides whether its text is among the most heard."""
+
+    text: str
+    content_hash: str
+    pk: UUID
+    is_hidden: bool
+
+
+def _heard(texts: Mapping[str, list[_Row]], plays: Mapping[str, int]) -> list[Heard]:
+    """The dashboard's rows for these texts, with the clip of each listener voice. Two queries."""
+    wanted = {
+        text: {voice: request_for(text, voice).content_hash for voice in conf().listener_voices}
+        for text in texts
+    }
+    hashes = {row.content_hash for rows in texts.values() for row in rows}
+    hashes |= {key for by_voice in wanted.values() for key in by_voice.values()}
+    clips = _clips_of(hashes).defer("waveform").in_bulk(field_name="content_hash")
     held = Pin.objects.in_force().filter(reason=Pin.Reason.BANK, content_hash__in=list(clips))
     bank = set(held.values_list("content_hash", flat=True))
-    rows = [
-        _heard(
-            text, [clip for clip in clips.values() if clip.content_text == text], plays, wanted[text], bank
+    found = []
+    for text, rows in texts.items():
+        own = [clips[row.content_hash] for row in rows if row.content_hash in clips]
+        if not own:
+            continue  # deleted since they were counted
+        most = max(own, key=lambda clip: plays[clip.content_hash])
+        total = sum(plays[clip.content_hash] for clip in own)
+        found.append(
+            Heard(
+                clip=most,
+                plays=total,
+                voices=[
+                    InVoice(voice, clips.get(key), list_price_usd(live_rendition(voice).model, len(text)))
+                    for voice, key in wanted[text].items()
+                ],
+                is_of_the_bank=any(clip.content_hash in bank for clip in own),
+                is_hidden=any(clip.is_hidden for clip in own),
+                saved_usd=max(0, total - 1) * list_price_usd(most.model, len(text)),
+                clips=[clip.pk for clip in own],
+            )
         )
-        for text in texts
-    ]
-    frequent = [row for row in rows if row.plays >= FEWEST_PLAYS and row.is_hidden == hidden]
-    shown = sorted(frequent, key=lambda row: (-row.plays, row.clip.content_text))[:SHOWN]
-    # Two figures of different age, so the difference may be off for a minute.
-    others = reflections_on_record - sum(len(row.clips) for row in shown)
-    hidden_texts = Clip.objects.filter(is_hidden=True).values("content_text").distinct().count()
-    return MostHeard(shown, counted.as_of, max(0, others), hidden_texts)
+    return found
 
 
-def _heard(
-    text: str, clips: list[Clip], plays: Mapping[str, int], wanted: Mapping[str, str], bank: set[str]
-) -> Heard:
-    by_hash = {clip.content_hash: clip for clip in clips}
-    most = max(clips, key=lambda clip: plays.get(clip.content_hash, 0))
-    total = sum(plays.get(clip.content_hash, 0) for clip in clips)
-    prices = {voice: list_price_usd(live_rendition(voice).model, len(text)) for voice in wanted}
-    return Heard(
-        clip=most,
-        plays=total,
-        voices=[InVoice(voice, by_hash.get(key), prices[voice]) for voice, key in wanted.items()],
-        is_of_the_bank=any(clip.content_hash in bank for clip in clips),
-        is_hidden=any(clip.is_hidden for clip in clips),
-        saved_usd=max(0, total - 1) * list_price_usd(most.model, len(text)),
-        clips=[clip.pk for clip in clips],
-    )
+def _plays_in_every_voice(since: date, voice: str) -> dict[str, int]:
+    """Content hash -> plays, of the clips with most plays and of the same words in other voices.
+
+    Those may have fewer plays than the top clips, and still count.
+    """
+    plays = _top_plays(since, voice)
+    texts = set(_clips_of(plays).values_list("content_text", flat=True))
+    siblings = {request_for(text, each).content_hash for text in texts for each in conf().listener_voices}
+    siblings -= plays.keys()
+    return plays | dict.fromkeys(siblings, 0) | _plays_of(siblings, since, voice)
 
 
 def _top_plays(since: date, voice: str) -> dict[str, int]:
@@ -135,9 +169,8 @@ def _plays_of(content_hashes: Iterable[str], since: date, voice: str) -> dict[st
     return dict(rows.order_by().values_list("content_hash").annotate(plays=Sum("requests")))
 
 
-def _clips_of(content_hashes: Iterable[str]) -> dict[str, Clip]:
-    found = shareable_reflections().filter(content_hash__in=list(content_hashes)).defer("waveform")
-    return {clip.content_hash: clip for clip in found}
+def _clips_of(content_hashes: Iterable[str]) -> ClipQuerySet:
+    return shareable_reflections().filter(content_hash__in=list(content_hashes))
 
 
 def shareable_reflections() -> ClipQuerySet:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ttscache.accounting.budget import BudgetToday, budget_today
-from ttscache.adaptive_cache import CachedResult
+from ttscache.adaptive_cache import CachedResult, read_together
 from ttscache.conf import conf
 from ttscache.hooks import ActionItem
 from ttscache.renditions.current import live_rendition, names_of_voices
 from ttscache.renditions.retirement import ModelOutlook
 from ttscache.reports.action_items import action_items
 from ttscache.reports.background_work import ProviderStatus, RunProgress, WorkQueue, provider, queue, runs
+from ttscache.reports.cached import names_of_figures
 from ttscache.reports.costs import Money, money
 from ttscache.reports.hit_rates import RequestFigures, is_anything_counted, request_figures
 from ttscache.reports.most_heard import MostHeard, most_heard
@@ -63,12 +64,18 @@ class Report:
 
 def report(scope: Scope, *, hidden: bool = False) -> Report:
     """Gather all figures. The number of queries does not grow with the data. Raises Error."""
+    with read_together(names_of_figures(scope)):
+        return _report(scope, hidden=hidden)
+
+
+def _report(scope: Scope, *, hidden: bool) -> Report:
     requests = request_figures(scope)
     covered = published_coverage(scope)
     space = storage(scope)
     waiting = queue(requests)
     budget = budget_today()
     retirements = ending_models()
+    service = provider(scope)
     return Report(
         scope=scope,
         requests=requests,
@@ -79,12 +86,14 @@ def report(scope: Scope, *, hidden: bool = False) -> Report:
         storage=space,
         never_heard=never_heard(scope),
         not_asked_for=not_asked_for(),
-        irreplaceable=irreplaceable(),
+        irreplaceable=irreplaceable(retirements),
         heard=most_heard(scope, space.reflections_on_record, hidden=hidden),
         runs=runs(),
         queue=waiting,
-        provider=provider(scope),
-        action_items=action_items(covered, waiting, budget, space, retirements),
+        provider=service,
+        action_items=action_items(
+            covered, waiting, budget, space, retirements=retirements, last_outcomes=service.last
+        ),
         retirements=retirements,
         voices=_voices(scope, space),
         voice_names=names_of_voices(),

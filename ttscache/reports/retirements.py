@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ttscache.renditions.retirement import AHEAD_DAYS, ModelOutlook, watched_models
+from ttscache.renditions.retirement import ModelOutlook, watched_models
 
 VOICES_PAGE = "admin:ttscache_rendition_changelist"
 
 
 def ending_models() -> list[ModelOutlook]:
     """Models that are retired or retire within AHEAD_DAYS, the earliest first. Raises Error."""
-    found = [each for each in watched_models() if each.is_retired or each.retires_within(AHEAD_DAYS)]
-    return sorted(found, key=lambda each: each.days_left or 0)
+    return sorted((each for each in watched_models() if each.is_ending), key=lambda each: each.days_left or 0)

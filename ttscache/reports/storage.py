@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -22,6 +22,7 @@ from ttscache.monitoring import inventory
 from ttscache.monitoring.alerts import STORAGE_SHARE
 from ttscache.renditions import retirement
 from ttscache.renditions.irreplaceable import irreplaceable_clips
+from ttscache.renditions.retirement import ModelOutlook
 from ttscache.reports.cached import remembered
 from ttscache.reports.hit_rates import tone_of
 from ttscache.reports.scope import DAY, Scope
@@ -166,12 +167,18 @@ class Irreplaceable:
     stored_bytes: int
 
 
-def irreplaceable() -> list[Irreplaceable]:
-    """Clips that cannot be made again, then those that soon cannot, in all voices. Raises Error."""
+def irreplaceable(known: Iterable[ModelOutlook] = ()) -> list[Irreplaceable]:
+    """Clips that cannot be made again, then those that soon cannot, in all voices. Raises Error.
+
+    The models in `known` are not looked up again.
+    """
     sums: defaultdict[date | None, list[int]] = defaultdict(lambda: [0, 0])
     rows: list[tuple[str, int, int]] = remembered("irreplaceable", _irreplaceable_by_model).found
+    outlooks = {each.model: each for each in known}
+    others = retirement.outlooks(model for model, _, _ in rows if model not in outlooks)
+    outlooks |= {each.model: each for each in others}
     for model, clips, stored_bytes in rows:
-        from_day = None if retirement.is_retired(model) else retirement.shutdown_date(model)
+        from_day = None if outlooks[model].is_retired else outlooks[model].shutdown_date
         sums[from_day] = [sums[from_day][0] + clips, sums[from_day][1] + stored_bytes]
     in_order = sorted(sums.items(), key=lambda item: item[0] or date.min)
     return [Irreplaceable(from_day, *figures) for from_day, figures in in_order]

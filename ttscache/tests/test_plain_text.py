@@ -96,7 +96,7 @@ def test_marks_signs_and_emoji_are_nothing_to_say(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a", "…7…", "😊 ja", "राम", "今", "½"])
-def test_one_letter_or_digit_is_something_to_say(text: str) -> None:
+def test_a_single_letter_or_digit_is_something_to_say(text: str) -> None:
     assert has_words(text)
 
 

@@ -64,12 +64,12 @@ def due() -> QuerySet[PendingDeletion]:
 
 
 def in_use(names: Iterable[str]) -> set[str]:
-    """Those of the objects that a clip's record names."""
+    """The objects among these that a clip's record names."""
     stored = Clip.objects.filter(_STORED, audio_file_path__in=list(names))
     return {str(name) for name in stored.values_list("audio_file_path", flat=True)}
 
 
 def unknown(names: list[str]) -> list[str]:
-    """Those of the objects that neither a clip's record nor this queue knows."""
+    """The objects among these that neither a clip's record nor this queue knows."""
     known = set(PendingDeletion.objects.filter(name__in=names).values_list("name", flat=True)) | in_use(names)
     return [name for name in names if name not in known]

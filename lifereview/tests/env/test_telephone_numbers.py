@@ -12,7 +12,7 @@ def test_a_telephone_number_is_taken_as_it_is_written(number: str) -> None:
     )
 
 
-def test_what_cannot_be_dialled_stops_the_start_with_one_line() -> None:
+def test_a_number_that_cannot_be_dialled_stops_the_start_with_one_line() -> None:
     environment = Environment({"HELP_LINE_NUMBER": "ask at the desk"})
     message = "HELP_LINE_NUMBER='ask at the desk' cannot be used: allowed is a telephone number"
     with pytest.raises(SystemExit, match=message):

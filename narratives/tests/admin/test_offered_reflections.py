@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from harness.staff_actions import make_groups, staff_client
-from narratives.models import OfferedReflection
+from narratives.models import BankReflection, OfferedReflection
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -34,19 +34,21 @@ def test_the_list_says_how_often_each_is_heard_and_chosen(
     assert all(shown in page for shown in (TEXT, ">41<", ">37<"))
 
 
-def test_one_is_taken_out_of_the_offer_and_put_back(admin_client: Client, offered: OfferedReflection) -> None:
+def test_a_reflection_is_taken_out_of_the_offer_and_put_back(
+    admin_client: Client, offered: OfferedReflection
+) -> None:
     assert not decide(admin_client, "take_out", offered).is_offered
     assert decide(admin_client, "offer_again", offered).is_offered
 
 
-def test_one_is_marked_as_fit_after_a_hard_answer_and_the_mark_is_removed(
+def test_a_reflection_is_marked_as_fit_after_a_hard_answer_and_the_mark_is_removed(
     admin_client: Client, offered: OfferedReflection
 ) -> None:
     assert decide(admin_client, "mark_as_fit", offered).fits_heavy
     assert not decide(admin_client, "remove_mark", offered).fits_heavy
 
 
-def test_who_decided_stands_in_its_history(
+def test_the_history_of_an_offered_reflection_names_who_decided(
     admin_client: Client, admin_user: User, offered: OfferedReflection
 ) -> None:
     decide(admin_client, "take_out", offered)
@@ -69,3 +71,12 @@ def test_nobody_writes_or_deletes_here(offered: OfferedReflection) -> None:
     assert client.get(reverse("admin:narratives_offeredreflection_add")).status_code == 403
     delete = reverse("admin:narratives_offeredreflection_delete", args=[offered.pk])
     assert client.post(delete, {"post": "yes"}).status_code == 403
+
+
+def test_marking_what_the_bank_has_without_the_mark_says_where_else_to_set_it(
+    admin_client: Client, offered: OfferedReflection
+) -> None:
+    BankReflection.objects.create(text=TEXT, theme="work")
+    chosen = {"action": "mark_as_fit", "_selected_action": offered.pk}
+    page = admin_client.post(LIST, chosen, follow=True).content.decode()
+    assert "In the reflection bank, without this mark: 1 of these." in page

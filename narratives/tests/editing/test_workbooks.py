@@ -167,7 +167,7 @@ class TestNewTextsWithoutASlug:
         assert [each.slug for each in journey.narratives.all()] == ["our-garden", "our-garden-2"]
         assert not compare(journey, parsed).added
 
-    def test_one_stands_after_the_row_above_it(self, journey: Journey) -> None:
+    def test_a_new_text_stands_after_the_row_above_it(self, journey: Journey) -> None:
         rows = [("a", "question", 1, "A", "First?"), ("", "question", None, "New", "Between?"),
                 ("b", "question", 2, "B", "Last?")]  # fmt: skip
         import_into_drafts(journey, self.parse(*rows, header=HEADER))

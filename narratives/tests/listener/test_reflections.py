@@ -15,7 +15,7 @@ from django.test import Client
 from harness.api_calls import request_statements
 from harness.openai_server import OpenAIServer
 from narratives.listener import reflection_sound, reflections
-from narratives.models import BankReflection, Journey, Narrative, OfferedReflection
+from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, PublicationEntry
 from narratives.reflections import writing
 from narratives.tests.listener.conftest import Reflect
 from narratives.text.reflection_rules import problems
@@ -70,7 +70,7 @@ class TestTheAnswer:
         assert len(chat.calls()) == 1
         assert OfferedReflection.objects.get(text=first["text"]).times_chosen == 1
 
-    def test_one_that_was_heard_does_not_come_again(self, chat: OpenAIServer, ask: Reflect) -> None:
+    def test_a_reflection_that_was_heard_does_not_come_again(self, chat: OpenAIServer, ask: Reflect) -> None:
         first = ask(ANSWER).json()
         again = ask(ANSWER, heard=[first["audio"]["content_hash"]]).json()
         assert again["text"] != first["text"]
@@ -86,7 +86,7 @@ class TestTheAnswer:
         assert (told["text"], told["audio"]) == (listed["text"], listed["audio"])
         assert chat.chats() == []
 
-    def test_what_the_model_says_of_danger_leads_to_the_safety_words(
+    def test_a_signal_of_danger_from_the_model_leads_to_the_safety_words(
         self, chat: OpenAIServer, ask: Reflect
     ) -> None:
         chat.behave_as_chat(fault="safety")
@@ -120,10 +120,29 @@ class TestTheAnswer:
         assert Clip.objects.get(content_hash=told["audio"]["content_hash"]).is_shareable
         assert OfferedReflection.objects.get().times_heard == 1
 
+    def test_a_journey_of_heavy_answers_without_a_key_never_hears_a_reflection_twice(
+        self, without_key: None, ask: Reflect
+    ) -> None:
+        themes = Narrative.objects.filter(journey__is_default=True, kind="question").values_list(
+            "theme", flat=True
+        )
+        heard: list[str] = []
+        texts: list[str] = []
+        for theme in (*themes, *themes):
+            told = ask("My uncle was abusive, and nobody spoke of it.", theme, heard=heard).json()
+            assert told["level"] == "heavy"
+            heard.append(told["audio"]["content_hash"])
+            texts.append(told["text"])
+        quiet = Narrative.objects.get(journey__is_default=True, slug="sorry_no_reflection").text
+        assert len(set(texts[:10]) - {quiet}) == 10
+        reflected = [text for text in texts if text != quiet]
+        assert len(set(reflected)) == len(reflected)
+        assert texts[-1] == quiet  # once all that fit were heard, the journey thanks and goes on
+
     def test_a_journey_without_its_system_clips_gets_the_shipped_words(
         self, without_key: None, ask: Reflect
     ) -> None:
-        Narrative.objects.filter(kind="system").update(live=None)
+        PublicationEntry.objects.filter(kind="system").delete()
         BankReflection.objects.all().delete()
 
         assert ask(URGENT).json()["text"].startswith("Thank you for saying that.")
@@ -137,7 +156,9 @@ class TestPersonalReflections:
     def _quotes(self, chat: OpenAIServer) -> None:
         chat.behave_as_chat(fault="quotes")
 
-    def test_it_is_whole_in_the_answer_and_kept_nowhere(self, chat: OpenAIServer, ask: Reflect) -> None:
+    def test_a_personal_reflection_is_whole_in_the_answer_and_kept_nowhere(
+        self, chat: OpenAIServer, ask: Reflect
+    ) -> None:
         before = Clip.objects.count()
 
         told = ask(ANSWER).json()
@@ -167,7 +188,7 @@ class TestPersonalReflections:
             "content_type": "audio/mpeg",
         }
 
-    def test_its_words_do_not_wait_for_a_voice_that_takes_too_long(
+    def test_the_words_of_a_reflection_do_not_wait_for_a_voice_that_takes_too_long(
         self, chat: OpenAIServer, ask: Reflect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(reflection_sound, "LONGEST_WAIT_SECONDS", 0.2)
@@ -225,7 +246,7 @@ class TestRefusals:
             (ANSWER, {"narrative": "1"}, "invalid"),
         ],
     )
-    def test_what_cannot_be_meant_is_refused_without_its_words(
+    def test_a_senseless_request_is_refused_without_its_words(
         self, without_key: None, ask: Reflect, answer: object, more: dict[str, Any], code: str
     ) -> None:
         response = ask(answer, **more)
@@ -241,6 +262,25 @@ class TestRefusals:
         told = ask(URGENT, **wrong).json()
         assert told["level"] == "urgent"
         assert told["audio"]["content_hash"]
+
+    @pytest.mark.parametrize("length", [20_001, 70_000, 400_000])
+    @pytest.mark.parametrize("place", ["start", "middle of what is read", "end"])
+    def test_a_cry_for_help_in_an_answer_that_is_too_long_is_heard_all_the_same(
+        self, without_key: None, ask: Reflect, length: int, place: str
+    ) -> None:
+        before = {"start": 0, "end": length}.get(place, min(length, 200_000) // 2 - 2_000)
+        words = "We sang in the yard. " * (length // 21 + 1)
+        told = ask(f"{words[:before]} {URGENT} {words[before:]}").json()
+        assert (told["source"], told["level"]) == ("safety", "urgent")
+
+    def test_a_caller_of_many_overlong_answers_is_told_to_wait(
+        self, without_key: None, ask: Reflect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from ttscache.api.throttling import ScopedThrottle
+
+        rates = ScopedThrottle.THROTTLE_RATES | {"reflection_address": "2/min"}
+        monkeypatch.setattr(ScopedThrottle, "THROTTLE_RATES", rates)
+        assert [ask("a" * 20_001).status_code for _ in range(3)] == [400, 400, 429]
 
     @pytest.mark.parametrize("narrative", [0, -1, 10**30])
     def test_an_unknown_narrative_is_404(self, without_key: None, ask: Reflect, narrative: int) -> None:
@@ -271,7 +311,7 @@ class TestThrottling:
         yield
         django_cache.clear()
 
-    def test_one_session_is_told_to_wait_and_another_one_goes_on(self, ask: Reflect) -> None:
+    def test_a_busy_session_is_told_to_wait_and_another_session_goes_on(self, ask: Reflect) -> None:
         assert [ask(ANSWER, session="ours").status_code for _ in range(3)] == [200, 200, 429]
         assert ask(ANSWER, session="theirs").status_code == 200
 
@@ -279,7 +319,7 @@ class TestThrottling:
         statuses = [ask(ANSWER, session=f"s{number}").status_code for number in range(4)]
         assert statuses == [200, 200, 200, 429]
 
-    def test_who_has_to_wait_reads_a_sentence_and_how_long(self, ask: Reflect) -> None:
+    def test_a_caller_who_has_to_wait_reads_a_sentence_and_how_long(self, ask: Reflect) -> None:
         refused = [ask(ANSWER) for _ in range(4)][-1]
         assert refused.json() == {"error": reflections.SLOW_DOWN, "code": "throttled"}
         assert int(refused["Retry-After"]) == 60
@@ -296,7 +336,7 @@ class TestTrouble:
         def is_away(*_: object) -> None:
             raise OperationalError
 
-        monkeypatch.setattr(reflections, "_question_of_journey", is_away)
+        monkeypatch.setattr(reflections, "_entry_of_journey", is_away)
 
         told = ask(URGENT).json()
 
@@ -396,7 +436,7 @@ class TestEarlierCalls:
         self.post(client, "analyze", "We had little and we shared what we had.", question=question.live.text)
         assert OfferedReflection.objects.get().theme == "hardship"
 
-    def test_they_answer_without_any_journey(self, without_key: None, client: Client) -> None:
+    def test_the_older_calls_answer_without_any_journey(self, without_key: None, client: Client) -> None:
         Journey.objects.update(is_live=False)
         assert self.post(client, "analyze").status_code == 200
 

@@ -28,7 +28,7 @@ def _paid(paid_voice: None) -> None:
 
 
 def import_clips(specs: list[ClipSpec], file: Path) -> None:
-    """As an operator does, from an archive that another site has written."""
+    """Import, as an operator does, from an archive that another site has written."""
     clips = [
         archived_clip(
             spec.speech.text,

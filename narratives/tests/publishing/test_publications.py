@@ -115,7 +115,7 @@ class TestVersionsThatWaitForAudio:
         assert heard() == before
         assert hashes("draft") == {question.draft_speech(voice).content_hash for voice in ("nova", "onyx")}
 
-    def test_one_run_makes_a_waiting_version_in_every_voice(self, question: Narrative) -> None:
+    def test_a_single_run_makes_a_waiting_version_in_every_voice(self, question: Narrative) -> None:
         WarmRun.objects.all().delete()
         publish(edit(question))
 

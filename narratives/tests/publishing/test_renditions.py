@@ -19,6 +19,7 @@ from narratives.models import BankReflection, Journey, Narrative, Publication
 from narratives.publishing.renditions import clips_of_voice
 from narratives.staff.action_items import action_items_of_texts
 from ttscache.models import Clip, Pin, Rendition, WarmItem, WarmRun
+from ttscache.renditions.current import request_for
 from ttscache.renditions.retirement import note_gone
 from ttscache.speech import VoiceRendition
 from ttscache.warming import settle, takeover
@@ -287,6 +288,42 @@ def test_a_journey_that_goes_live_meanwhile_is_queued_for_the_new_voice_at_once(
 
     run = WarmRun.objects.get(scope=takeover.run_scope(pending))
     assert run.items.get(clip__content_text="And then?").clip.voice == "marin"
+
+
+def test_the_price_of_going_live_includes_the_clips_of_the_pending_voice(
+    pending: Rendition, admin_client: Client
+) -> None:
+    other = Journey.objects.create(slug="theirs", title="Theirs")
+    text = Narrative.objects.create(
+        journey=other, kind="question", slug="then", title="Then", text="And then?"
+    )
+    publishing.publish([text])
+    address = reverse("admin:narratives_journey_go_live", args=[other.pk])
+    assert "3 clips are missing: 27 characters" in admin_client.get(address).content.decode()
+
+    for voice in ("nova", "onyx"):
+        Clip.objects.record(request_for("And then?", voice), "question")
+    make(content_text="And then?")
+    assert "1 clip is missing: 9 characters" in admin_client.get(address).content.decode()
+
+
+def test_publishing_a_pronunciation_warns_where_no_voice_can_speak_new_words(
+    pending: Rendition, admin_client: Client, settings: Any
+) -> None:
+    takeover.cancel_rendition(pending)
+    address, entry = reverse("admin:narratives_pronunciation_add"), {"word": "begin", "say_as": "beginn"}
+    warning = "New words cannot be spoken as nova and onyx sounds today"
+    question = unescape(admin_client.post(address, entry).content.decode())
+    assert "publish_sounds" in question and warning not in question
+
+    settings.TTSCACHE = {**settings.TTSCACHE, "openai_api_key": ""}
+    question = unescape(admin_client.post(address, entry).content.decode())
+    assert "publish_sounds" in question and warning in question
+    items = WarmItem.objects.count()
+    yes = {"confirmed": "yes", "publish_sounds": "1"}
+    page = unescape(admin_client.post(address, entry | yes, follow=True).content.decode())
+    assert warning in page and "No clip is being made." in page
+    assert WarmItem.objects.count() == items
 
 
 class TestModelSwitchedOff:

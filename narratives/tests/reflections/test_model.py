@@ -120,7 +120,7 @@ def test_a_model_that_is_switched_off_is_not_called_again_and_staff_are_told(
         ("hang_up", ProviderUnavailable),
     ],
 )
-def test_what_goes_wrong_has_an_error_of_ours_without_words_or_the_request(
+def test_an_error_of_the_model_is_one_of_ours_without_words_or_the_request(
     new_model: NewModel, openai: OpenAIServer, complete: Complete, fault: str, error: type[SpeechError]
 ) -> None:
     openai.behave_as_chat(fault=fault)

@@ -1,4 +1,4 @@
-"""What the model is sent."""
+"""The messages that the model is sent."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_long_answer_is_cut_between_words_at_2000_characters() -> None:
     assert answer.split()[-1] in ("by", "the", "sea")
 
 
-def test_one_endless_word_is_cut_within() -> None:
+def test_an_endless_word_is_cut_within() -> None:
     assert cut_at_word("a" * 30, 20) == "a" * 20
 
 

@@ -1,4 +1,4 @@
-"""From an answer to a reflection: the gate, the model, the choice from the offer, the bank."""
+"""The way from an answer to a reflection: the gate, the model, the choice from the offer, the bank."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ pytestmark = pytest.mark.django_db
 ANSWER = "We lived above the bakery and I woke to the smell of bread."
 OWN = "It sounds as though those nights had a wide quiet in them. Thank you for telling it."
 OTHER = "It seems that a long road was good company. It has its own place in the story."
+THEMES = (
+    *("early_places", "early_people", "growing_up", "turning_points", "work"),
+    *("love", "hardship", "pride", "wisdom", "meaning"),
+)
 HEAVY = "I was raped as a girl and I told nobody."
 HARD = "It sounds as though you kept going alone for a long time. Thank you for trusting this place with it."
 
@@ -128,7 +132,7 @@ class TestSafety:
         assert model.says == [OWN]
 
     @pytest.mark.parametrize("said", ["SAFETY", "I want to end it all. Thank you for saying so."])
-    def test_what_the_model_says_of_danger_makes_the_answer_urgent(
+    def test_a_signal_of_danger_from_the_model_makes_the_answer_urgent(
         self, asked: AskedQuestion, said: str
     ) -> None:
         assert ask(asked, ScriptedModel(said)) == Reflection("", "safety", "urgent")
@@ -170,20 +174,22 @@ class TestTheOffer:
         chosen = ask(asked, ScriptedModel(choosing(OTHER)))
         assert chosen == Reflection(OTHER, "model", "none", is_reused=True)
 
-    def test_one_in_twenty_calls_is_offered_none(self, asked: AskedQuestion) -> None:
+    def test_every_twentieth_call_is_offered_no_reflection(self, asked: AskedQuestion) -> None:
         OfferedReflection.objects.create(theme="work", text=OTHER)
         model = ScriptedModel(OWN, OWN)
         ask(asked, model, chance=0.049)
         ask(asked, model, chance=0.05)
         assert [bool(offered) for offered in model.offers] == [False, True]
 
-    def test_what_the_journey_has_heard_is_neither_offered_nor_said_again(self, asked: AskedQuestion) -> None:
+    def test_a_reflection_that_the_journey_has_heard_is_neither_offered_nor_said_again(
+        self, asked: AskedQuestion
+    ) -> None:
         OfferedReflection.objects.create(theme="work", text=OTHER)
         model = ScriptedModel(OTHER, OWN)
         assert ask(heard(asked, OTHER), model).text == OWN
         assert OTHER not in model.offers[0]
 
-    def test_what_was_heard_in_another_voice_counts_as_heard(self, asked: AskedQuestion) -> None:
+    def test_a_reflection_heard_in_another_voice_counts_as_heard(self, asked: AskedQuestion) -> None:
         OfferedReflection.objects.create(theme="work", text=OTHER)
         model = ScriptedModel(OWN)
         in_the_other = replace(asked, voice="onyx").speech(OTHER).content_hash
@@ -217,7 +223,7 @@ class TestTheOffer:
         assert OTHER in after_sad
         assert not after_sad & set(cheerful)
 
-    def test_what_was_said_to_an_answer_of_few_words_is_not_offered(self, asked: AskedQuestion) -> None:
+    def test_a_reply_to_an_answer_of_few_words_is_not_offered(self, asked: AskedQuestion) -> None:
         said = ask(asked, None, "Yes.")
         note_heard(asked, said)
         model = ScriptedModel(OWN)
@@ -225,7 +231,7 @@ class TestTheOffer:
         assert OfferedReflection.objects.filter(text=said.text).exists()
         assert said.text not in model.offers[0]
 
-    def test_what_is_no_longer_in_use_in_the_bank_is_not_offered_however_often_it_was_heard(
+    def test_a_reflection_that_left_the_bank_is_not_offered_however_often_it_was_heard(
         self, asked: AskedQuestion
     ) -> None:
         of_bank = BankReflection.objects.filter(theme="work", occasion="any").first()
@@ -237,7 +243,33 @@ class TestTheOffer:
         ask(asked, model, HEAVY)
         assert of_bank.text not in {*model.offers[0], *model.offers[1]}
 
-    def test_what_staff_have_taken_out_is_not_offered_even_if_the_bank_has_it(
+    @pytest.mark.parametrize(("mark", "is_offered"), [("always", True), ("theme", False), ("never", False)])
+    def test_a_mark_taken_off_in_the_bank_is_off_for_the_same_words_in_the_offer(
+        self, asked: AskedQuestion, mark: str, is_offered: bool
+    ) -> None:
+        of_bank = BankReflection.objects.filter(theme="hardship", after_heavy="always").first()
+        assert of_bank is not None
+        OfferedReflection.objects.create(theme="work", text=of_bank.text, times_heard=9, fits_heavy=True)
+        BankReflection.objects.filter(pk=of_bank.pk).update(after_heavy=mark)
+        model = ScriptedModel(OWN)
+        ask(asked, model, HEAVY)
+        assert (of_bank.text in model.offers[0]) == is_offered
+
+    def test_the_model_is_offered_the_reflections_in_another_order_each_time(
+        self, asked: AskedQuestion
+    ) -> None:
+        for number in range(20):
+            text = f"It sounds as though it was {'so ' * number}good. Thank you."
+            OfferedReflection.objects.create(theme="work", text=text, times_heard=number)
+        model = ScriptedModel(OWN, OWN, OWN)
+        for _ in range(3):
+            ask(asked, model)
+        first, second, third = model.offers
+        assert sorted(first) == sorted(second) == sorted(third)
+        assert len(first) == 20
+        assert first != second or second != third  # equal by chance once in 20! ** 2 times
+
+    def test_a_reflection_that_staff_have_taken_out_is_not_offered_even_if_the_bank_has_it(
         self, asked: AskedQuestion
     ) -> None:
         of_bank = BankReflection.objects.filter(theme="work").first()
@@ -264,10 +296,36 @@ class TestTheBank:
         assert len(set(said[:3])) == 3
         assert said[3:] == ["", ""]  # the clip sorry_no_reflection thanks for the answer
 
-    def test_once_all_that_fit_a_heavy_answer_were_heard_one_comes_again(self, asked: AskedQuestion) -> None:
-        fitting = BankReflection.objects.exclude(after_heavy="never").values_list("text", flat=True)
-        again = ask(heard(asked, *fitting), None, HEAVY)
-        assert again.text in fitting
+    @pytest.mark.parametrize("grave", [HEAVY, "My wife died and I miss her so."])
+    def test_ten_grave_answers_in_one_journey_get_ten_different_reflections_that_fit(
+        self, asked: AskedQuestion, grave: str
+    ) -> None:
+        said: list[str] = []
+        for theme in THEMES:
+            said.append(ask(heard(replace(asked, theme=theme), *said), None, grave).text)
+        assert len(set(said)) == 10
+        used = BankReflection.objects.filter(text__in=said)
+        assert used.count() == 10
+        if grave == HEAVY:
+            assert not used.filter(after_heavy="never").exists()
+
+    def test_ten_grave_answers_to_one_question_get_ten_different_reflections(
+        self, asked: AskedQuestion
+    ) -> None:
+        said: list[str] = []
+        for _ in range(10):
+            said.append(ask(heard(asked, *said), None, HEAVY).text)
+        assert "" not in said
+        assert len(set(said)) == 10
+
+    @pytest.mark.parametrize(
+        "answer", [ANSWER, "Yes.", "I would rather not.", "We danced and it was fun.", HEAVY]
+    )
+    def test_once_all_that_fit_were_heard_nothing_is_said_again(
+        self, asked: AskedQuestion, answer: str
+    ) -> None:
+        everything = BankReflection.objects.values_list("text", flat=True)
+        assert ask(heard(asked, *everything), None, answer).text == ""
 
     def test_a_journey_in_another_language_gets_no_english_words(self, asked: AskedQuestion) -> None:
         assert ask(replace(asked, language="de"), None).text == ""
@@ -288,7 +346,7 @@ class TestCounting:
         note_heard(asked, Reflection(OWN, "model", "none", is_personal=True))
         assert not OfferedReflection.objects.exists()
 
-    def test_what_nobody_hears_any_more_is_forgotten_unless_staff_have_decided(self) -> None:
+    def test_an_offer_that_nobody_hears_any_more_is_forgotten_unless_staff_have_decided(self) -> None:
         from datetime import timedelta
 
         from django.utils import timezone

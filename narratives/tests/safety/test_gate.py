@@ -181,7 +181,7 @@ def test_the_learned_layer_finds_danger_that_no_rule_finds() -> None:
     assert [(each.rule, str(each.level)) for each in reasons(text)] == [(LEARNED, "urgent")]
 
 
-def test_one_urgent_sentence_in_a_long_life_story_is_found() -> None:
+def test_a_single_urgent_sentence_in_a_long_life_story_is_found() -> None:
     story = (
         "We lived above the bakery and I woke to the smell of bread. My father mended nets all winter. " * 20
     )

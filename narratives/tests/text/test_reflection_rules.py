@@ -94,7 +94,7 @@ class TestSharing:
             "no capitals",
         ],
     )
-    def test_what_may_be_personal_is_not_shared(self, text: str, answer: str) -> None:
+    def test_a_reflection_that_may_be_personal_is_not_shared(self, text: str, answer: str) -> None:
         assert not is_shareable(text, answer)
 
     def test_a_name_in_an_answer_with_accents_of_their_own_is_not_shared(self) -> None:
@@ -112,5 +112,5 @@ class TestSharing:
         ],
         ids=["first words", "nothing told", "capitals alone", "I", "another language"],
     )
-    def test_what_anyone_might_say_is_shared(self, text: str, answer: str) -> None:
+    def test_a_reflection_that_anyone_might_say_is_shared(self, text: str, answer: str) -> None:
         assert is_shareable(text, answer)

@@ -1,4 +1,4 @@
-"""What a call of /v1/audio/speech asks for, checked as OpenAI checks it."""
+"""The fields of a call of /v1/audio/speech, checked as OpenAI checks them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SpeechCall:
     as_events: bool = False
 
     def spoken_by_live_rendition(self) -> SpeechRequest | None:
-        """The same words in the live rendition of the listener voice of that name; None if there is none.
+        """These words in the live rendition of the listener voice of that name; None if there is none.
 
         Raises SpeedOutOfRange later, where that rendition cannot speak at the requested speed.
         """

@@ -271,7 +271,7 @@ def test_a_retired_voice_has_no_link_to_last_takes(
     assert LAST_TAKES not in text_of(publisher.get(VOICES))
 
 
-def test_who_may_make_nothing_is_shown_no_last_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_staff_who_may_make_nothing_are_shown_no_last_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_before_shutdown(39, monkeypatch)
 
     assert LAST_TAKES not in text_of(staff_with("view_rendition").get(VOICES))

@@ -236,5 +236,5 @@ def test_wrapped_audio_is_recognised(wrap: Callable[[bytes], bytes]) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"whose?", b"<html>no</html>", b"[1, 2, 300]", SOUND, b"\x1f\x8b\x08cut"]
 )
-def test_what_holds_no_audio_is_not_unwrapped(data: bytes) -> None:
+def test_bytes_that_hold_no_audio_are_not_unwrapped(data: bytes) -> None:
     assert unwrapped(data) is None

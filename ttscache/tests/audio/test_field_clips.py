@@ -88,22 +88,22 @@ def test_two_joined_ogg_streams_are_kept() -> None:
 
 
 class TestOggWithoutEnd:
-    """It may be whole, or cut off between two pages: only its length can tell."""
+    """Such a clip may be whole, or cut off between two pages: only its length can tell."""
 
-    def test_it_is_kept_when_its_length_suits_its_text(self) -> None:
+    def test_an_ogg_clip_without_an_end_is_kept_when_its_length_suits_its_text(self) -> None:
         assert not check(field_answer(UNMARKED_OPUS), "opus").end_is_marked
 
-    def test_it_is_refused_when_a_page_is_missing(self) -> None:
+    def test_an_ogg_clip_without_an_end_is_refused_when_a_page_is_missing(self) -> None:
         clip = field_answer(UNMARKED_OPUS)
         with pytest.raises(BrokenAudio) as refused:
             check(clip[: clip.rfind(b"OggS")], "opus")
         assert refused.value.kind is Fault.PACE
 
-    def test_it_is_refused_when_its_text_takes_longer(self) -> None:
+    def test_an_ogg_clip_without_an_end_is_refused_when_its_text_takes_longer(self) -> None:
         with pytest.raises(BrokenAudio):
             check(field_answer(UNMARKED_OPUS), "opus", f"{SENTENCE} Who was there?")
 
-    def test_it_is_refused_when_its_last_page_is_cut(self) -> None:
+    def test_an_ogg_clip_without_an_end_is_refused_when_its_last_page_is_cut(self) -> None:
         with pytest.raises(BrokenAudio, match="cut off"):
             check(field_answer(UNMARKED_OPUS)[:-10], "opus")
 

@@ -340,7 +340,7 @@ def test_a_short_copy_that_only_this_host_has_stays(clip: Clip) -> None:
 
 
 def lose_the_record(clip: Clip) -> None:
-    """As when an older backup of the database is restored: no removal is noted."""
+    """Delete the record as restoring an older backup does: no removal is noted."""
     Clip.objects.filter(pk=clip.pk).delete()
 
 

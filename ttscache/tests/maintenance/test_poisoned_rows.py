@@ -109,7 +109,7 @@ def test_the_reason_names_the_constraint_and_its_table() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_adopted_clip_that_cannot_be_examined_does_not_hold_up_the_others(
+def test_an_adopted_clip_that_cannot_be_examined_does_not_hold_up_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     now = timezone.now()
@@ -127,7 +127,7 @@ def test_one_adopted_clip_that_cannot_be_examined_does_not_hold_up_the_others(
     assert first in caplog.text and "Words" not in caplog.text
 
 
-def test_one_clip_that_cannot_be_moved_does_not_stop_the_move(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clip_that_cannot_be_moved_does_not_stop_the_move(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relocation, "ATTEMPT_SECONDS", 0)
     hashes = make_clips(3)
     refuse_changes_to(hashes[0])
@@ -140,7 +140,7 @@ def test_one_clip_that_cannot_be_moved_does_not_stop_the_move(monkeypatch: pytes
     assert Clip.objects.stored_by(PermanentStore.DATABASE).count() == 3
 
 
-def test_one_clip_that_cannot_be_imported_does_not_stop_the_import(tmp_path: Path) -> None:
+def test_a_clip_that_cannot_be_imported_does_not_stop_the_import(tmp_path: Path) -> None:
     hashes = make_clips(3)
     call_command("export_clips", str(tmp_path / "clips.tar"), stdout=StringIO(), stderr=StringIO())
     ClipFile.objects.all().delete()

@@ -101,14 +101,14 @@ class TestProviderSettings:
             listener_voice=listener_voice, provider="openai", model=model, voice="marin", state="live"
         )
 
-    def test_without_renditions_it_names_the_model_of_the_settings(self) -> None:
+    def test_without_renditions_readyz_names_the_model_of_the_settings(self) -> None:
         assert self.line() == "openai, gpt-realtime-2.1-mini"
 
-    def test_it_names_the_model_that_listeners_hear(self) -> None:
+    def test_readyz_names_the_model_that_listeners_hear(self) -> None:
         for voice in ("nova", "onyx"):
             self.play(voice, "tts-1-hd")
         assert self.line() == "openai, tts-1-hd (the settings ask for openai, gpt-realtime-2.1-mini)"
 
-    def test_it_names_each_voice_where_they_differ(self) -> None:
+    def test_readyz_names_each_voice_where_their_models_differ(self) -> None:
         self.play("nova", "tts-1-hd")
         assert self.line() == "nova: openai, tts-1-hd; onyx: openai, gpt-realtime-2.1-mini"

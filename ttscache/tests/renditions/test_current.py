@@ -72,7 +72,7 @@ def test_a_process_rereads_renditions_after_some_seconds(monkeypatch: pytest.Mon
     assert live_rendition("nova") == MARIN
 
 
-def test_one_listing_uses_one_reading_of_the_renditions(django_assert_num_queries: Any) -> None:
+def test_a_listing_uses_a_single_reading_of_the_renditions(django_assert_num_queries: Any) -> None:
     live_rendition("nova")
     go_live()
     with django_assert_num_queries(1), fixed_renditions():

@@ -18,6 +18,7 @@ from ttscache.models import ModelNotice, Rendition
 from ttscache.providers.models_list import models_offered
 from ttscache.renditions import retirement
 from ttscache.renditions.retirement import (
+    ModelOutlook,
     can_still_be_made,
     days_left,
     gone_models,
@@ -29,7 +30,6 @@ from ttscache.renditions.retirement import (
     note_gone,
     outlooks,
     require_offered,
-    retires_soon,
     shutdown_date,
     watched_models,
 )
@@ -38,6 +38,10 @@ from ttscache.wiring import speech_cache
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DAY, ANOTHER_DAY = date(2027, 1, 6), date(2027, 3, 1)
+
+
+def outlook() -> ModelOutlook:
+    return outlooks(["tts-1-hd"])[0]
 
 
 @pytest.fixture
@@ -65,7 +69,7 @@ class TestDates:
         assert shutdown_date("tts-1-hd") is None
         assert days_left("tts-1-hd") is None
         assert not is_retired("tts-1-hd")
-        assert not retires_soon("tts-1-hd")
+        assert not outlook().is_ending
 
     def test_the_model_list_gives_the_last_day_after_a_look(self, openai: OpenAIServer) -> None:
         openai.shut_down_on({"tts-1-hd": "2027-01-06"})
@@ -140,7 +144,7 @@ class TestDays:
         self, clock: SetClock, today: date, left: int, retired: bool, soon: bool
     ) -> None:
         clock.set(today)
-        assert (days_left("tts-1-hd"), is_retired("tts-1-hd"), retires_soon("tts-1-hd")) == (
+        assert (days_left("tts-1-hd"), is_retired("tts-1-hd"), outlook().retires_within(60)) == (
             left,
             retired,
             soon,
@@ -152,10 +156,10 @@ class TestDays:
         clock.set(DAY, hour=0)
         assert is_retired("tts-1-hd")
 
-    def test_retires_soon_takes_a_number_of_days(self, clock: SetClock) -> None:
+    def test_an_outlook_says_whether_the_model_retires_within_a_number_of_days(self, clock: SetClock) -> None:
         clock.set(DAY - timedelta(days=20))
-        assert retires_soon("tts-1-hd", days=20)
-        assert not retires_soon("tts-1-hd", days=19)
+        assert outlook().retires_within(20)
+        assert not outlook().retires_within(19)
 
     def test_a_rendition_can_be_made_before_its_last_day_and_while_its_provider_has_a_key(
         self, clock: SetClock, use: Any

@@ -251,7 +251,7 @@ class TestSeveralHosts:
 class TestForgottenInstallations:
     @pytest.fixture
     def pass_days(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-        """So many days go by; nothing is reported meanwhile, and the night's cleanup runs on the last."""
+        """Let days go by without a report; the night's cleanup runs on the last."""
         ahead = timedelta()
 
         def go(days: int) -> None:
@@ -286,7 +286,7 @@ class TestForgottenInstallations:
 
         assert self.known() == {"one", "two"}
 
-    def test_one_that_comes_back_writes_its_record_again_and_undoes_no_newer_change(
+    def test_an_installation_that_comes_back_writes_its_record_again_and_undoes_no_newer_change(
         self, start: Host, pass_days: Callable[[int], None]
     ) -> None:
         for host in ("old", "new"):
@@ -302,7 +302,7 @@ class TestForgottenInstallations:
         assert self.known() == {"old", "new"}
         assert (models("live"), models("pending")) == (["gpt-realtime-2.1-mini"], [])
 
-    def test_one_that_comes_back_with_other_settings_is_followed(
+    def test_an_installation_that_comes_back_with_other_settings_is_followed(
         self, start: Host, pass_days: Callable[[int], None]
     ) -> None:
         for host in ("old", "new"):

@@ -46,8 +46,8 @@ def test_begin_plays_the_intro_with_its_words_on_the_screen(visit: Visit, site: 
     assert "NotAllowedError" not in visit.page.evaluate("seen.refused")
 
 
-def test_one_element_is_started_inside_the_press_and_used_for_all(visit: Visit) -> None:
-    """What phones ask for; here they cannot be had, and Chromium is content with less."""
+def test_all_sound_uses_one_element_that_starts_inside_the_press(visit: Visit) -> None:
+    """Phones demand this. The tests have no phone, and Chromium is content with less."""
     visit.begin().expect_sound()
     visit.press("Continue")
     visit.expect_sound()
@@ -220,7 +220,7 @@ def test_reading_without_sound_never_asks_for_sound(visit: Visit) -> None:
     visit.expect_sound()
 
 
-def test_who_turns_to_reading_hears_no_more(visit: Visit) -> None:
+def test_a_listener_who_turns_to_reading_hears_no_more(visit: Visit) -> None:
     visit.begin().expect_sound()
     visit.press("I need a break or help")
     visit.press("Start again from the beginning")
@@ -240,7 +240,7 @@ def test_the_browsers_back_button_goes_one_screen_back(visit: Visit) -> None:
     assert visit.is_silent()
 
 
-def test_it_works_where_nothing_may_be_remembered(visit: Visit) -> None:
+def test_the_page_works_where_the_browser_may_remember_nothing(visit: Visit) -> None:
     visit.page.add_init_script(
         "for (const name of ['localStorage', 'sessionStorage'])"
         " Object.defineProperty(window, name, { get() { throw new DOMException('no', 'SecurityError'); } });"
@@ -273,7 +273,7 @@ def test_lost_sound_blocks_nobody(visit: Visit, site: Site) -> None:
     visit.expect_sound()
 
 
-def test_what_the_cdn_does_not_give_comes_from_this_site(visit: Visit) -> None:
+def test_a_clip_that_the_cdn_does_not_give_comes_from_this_site(visit: Visit) -> None:
     html = (
         http.get(visit.url).body.decode().replace('"url": "/api/audio/', '"url": "https://cdn.example.org/')
     )
@@ -308,7 +308,7 @@ def test_a_busy_server_is_asked_again(visit: Visit) -> None:
         (False, "Getting the voice ready. You can read it meanwhile."),
     ],
 )
-def test_who_has_to_wait_is_told(visit: Visit, site: Site, is_ready: bool, message: str) -> None:
+def test_a_listener_who_has_to_wait_is_told(visit: Visit, site: Site, is_ready: bool, message: str) -> None:
     html = re.sub(r'"ready": \w+', f'"ready": {str(is_ready).lower()}', http.get(visit.url).body.decode())
     held: list[Route] = []
 
