@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -69,7 +69,7 @@ def _make(pages: StaffAdmin, request: HttpRequest, say_as: str, voice: str, here
     def make() -> None:
         make_word(say_as, voice, requested_by=request.user.get_username())
         LogEntry.objects.create(  # the entry may not be saved yet, so the log names no row
-            user_id=request.user.pk,
+            user_id=cast(int, request.user.pk),
             content_type=ContentType.objects.get_for_model(Pronunciation),
             object_repr=say_as,
             action_flag=CHANGE,
