@@ -174,7 +174,7 @@ def test_the_preview_is_walked_like_the_page_of_listeners_and_sends_nothing(
     step(page, "I can hear it")
     page.wait_for_function("document.querySelector('audio').currentTime > 0.1")
     step(page, "Continue")
-    page.get_by_label("Your answer").fill("In a house by the sea.")
+    page.get_by_role("textbox", name="Your answer").fill("In a house by the sea.")
     step(page, "Save and continue")
     expect(page.get_by_role("heading", name="A few words about your answer")).to_be_visible()
     expect(page.locator("[data-reply-words]")).not_to_be_empty()

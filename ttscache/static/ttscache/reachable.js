@@ -10,6 +10,7 @@
     expand_more: "Show more",
     filter_list: "Filters",
     more_horiz: "More actions",
+    more_vert: "More actions",
     search: "Search",
     unfold_more: "Your account",
     visibility: "Show the password",
@@ -31,7 +32,7 @@
   function name(control) {
     if (["aria-label", "aria-labelledby", "title"].some((given) => control.hasAttribute(given)) || words(control)) return;
     const icon = iconOf(control)?.textContent.trim();
-    const own = control.id === "changelist-filter-close" ? "Close the filters" : NAMES[icon];
+    const own = control.id === "changelist-filter-close" ? "Close the filters" : NAMES[icon] ?? icon?.replaceAll("_", " ");
     if (own) control.setAttribute("aria-label", own);
   }
 
