@@ -275,7 +275,7 @@ PRESSES: dict[str, Press] = {  # each action of a list, as model:action, and eac
     "narratives_narrative_make": of_text("make", "nova"),
     "narratives_narrative_make_again": makes_a_clip_again,
     "narratives_narrative_make_drafts": of_text("make_drafts"),
-    "narratives_narrative_undelete": actions.undoes_what_listeners_lost,
+    "narratives_narrative_undelete": actions.undoes_the_deletion_of_a_live_text,
     "narratives_narrative_duplicate": actions.duplicates_a_text,
 }
 
