@@ -80,11 +80,12 @@ class ClipQuerySet(models.QuerySet["Clip"]):
         return self.with_audio().filter(~_IS_ASKED_FOR, made_ahead=True)
 
     def with_last_request(self) -> Self:
-        """Add `last_requested_at`: None for a clip that was made ahead and never requested.
+        """Add `last_requested_at`: None for a clip that was only recorded or made ahead, and never requested.
 
         `last_accessed_at` is the age by which a prune goes, and begins with the record itself.
         """
-        asked = Case(When(Q(made_ahead=True) & ~_IS_ASKED_FOR, then=None), default=F("last_accessed_at"))
+        is_prepared = Q(made_ahead=True) | Q(stored_at__isnull=True)
+        asked = Case(When(is_prepared & ~_IS_ASKED_FOR, then=None), default=F("last_accessed_at"))
         return self.annotate(last_requested_at=asked)
 
     def unexamined(self) -> Self:
