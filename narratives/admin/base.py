@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 
-from narratives.admin import duplicating, making, publishing, soft_delete
+from narratives.admin import asking, duplicating, hearing, making, publishing, soft_delete
 from narratives.admin.permissions import (
     has_listeners,
     has_publish_right,
@@ -43,6 +43,7 @@ class PublishingAdmin(StaffAdmin):
     def get_urls(self) -> list[Any]:
         # Before Django's own URLs, whose catch-all <path:object_id>/ would match these too.
         return [
+            self.route("<int:object_id>/hear/", hearing.hear_draft_view, "hear"),
             self.route("price/", making.price_view, "price"),
             self.route("<int:object_id>/make-drafts/", making.make_drafts_view, "make_drafts"),
             self.route("undelete/", soft_delete.undelete_view, "undelete"),
@@ -77,6 +78,9 @@ class PublishingAdmin(StaffAdmin):
         if may_write_and_make(self, request):
             # The template shows the button "Save and make audio" only with this address.
             context["price_address"] = reverse(f"admin:narratives_{self.opts.model_name}_price")
+        thing: Journey | Narrative | None = self.get_object(request, object_id) if object_id else None
+        if thing is not None:
+            context |= asking.context_for_editors(self, request, thing)
         return context
 
     # --- saving ------------------------------------------------------------------------------------------

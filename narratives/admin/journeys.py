@@ -12,8 +12,10 @@ from django.utils.safestring import SafeString
 from unfold.dataclasses import UnfoldAction
 
 from narratives.admin import (
+    asking,
     estimates,
     going_live,
+    hearing,
     import_export,
     making,
     preview,
@@ -46,6 +48,7 @@ class JourneyAdmin(PublishingAdmin):
         ("Technical", {"classes": ["collapse"], "fields": (("slug", "language"),)}),
     )
     further_actions = ("make_all_again", "duplicate", "import_file")  # links: the bar has no room for them
+    actions_list = ("set_allowance",)
     actions_detail = ("publish_changes", "make_missing", "versions", "preview", *further_actions)
 
     # Unfold looks up a button's function by its name in actions_detail and gives it a URL.
@@ -54,12 +57,15 @@ class JourneyAdmin(PublishingAdmin):
     make_all_again = making.make_all_again
     versions = versions.versions
     preview = preview.preview_journey
+    set_allowance = hearing.set_allowance
     import_file = import_export.import_file
 
     def get_urls(self) -> list[Any]:
         estimate = self.admin_site.admin_view(estimates.estimate_view)
         return [
             self.route("<int:object_id>/go-live/", going_live.go_live_view, "go_live"),
+            self.route("<int:object_id>/ask/", asking.ask_to_publish_view, "ask_to_publish"),
+            self.route("<int:object_id>/take-back/", asking.take_back_wish_view, "take_back_wish"),
             self.route("<int:object_id>/waiting/<slug:operation>/", publications.waiting_view, "waiting"),
             self.route(
                 "<int:object_id>/versions/<int:number>/restore/", versions.restore_version_view, "restore"

@@ -55,6 +55,7 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(Narrative)
 class NarrativeAdmin(PublishingAdmin):
     form = NarrativeForm
+    change_form_outer_before_template = "admin/narratives/editor_bar.html"
     list_display = ("title", "journey", "kind", "place", "state", "sound")
     deleted_list_display = ("title", "journey", "kind")
     list_filter = ("journey", "kind", StateFilter, soft_delete.DeletedFilter)

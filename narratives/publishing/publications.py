@@ -25,6 +25,7 @@ from narratives.publishing.clips import (
 )
 from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.warming import warm_journey
+from narratives.publishing.wishes import close_answered_wishes
 from narratives.text.lexicon import Lexicon
 from ttscache import warming
 from ttscache.conf import conf
@@ -103,6 +104,7 @@ def _publish(
                 warm_journey(publication.journey, voice, requested_by=requested_by)
     if publications:
         make_pending(requested_by=requested_by)  # a voice that is being prepared needs the new clips too
+    close_answered_wishes()
     return publications
 
 
