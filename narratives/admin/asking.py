@@ -73,8 +73,7 @@ def take_back_wish_view(pages: StaffAdmin, request: HttpRequest, object_id: int)
         return pages.ask(
             request,
             title=f"{verb}: {journey}",
-            summary=f"Publishers no longer see that {wish.asked_by_name} asks to publish. The drafts stay as they "
-            "are.",
+            summary="Publishers no longer see that somebody asks. The drafts stay as they are.",
             verb=verb,
             back=page_of(journey),
         )
