@@ -53,8 +53,11 @@ bench: $(VENV)/.installed-dev
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -w . || { echo "The folder $(CURDIR) cannot be written, and $(VENV) has to be made in it." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
-	  || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
+	  || { echo "$(VENV) could not be made, for the reason above. Run this again once it is gone." >&2; exit 1; }
 
 $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
 	@echo "Installing the requirements (once)..."

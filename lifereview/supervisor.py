@@ -131,7 +131,7 @@ class Supervisor:
     def _start_later(self, child: Child, why: str) -> None:
         child.failures = 1 if child.uptime_seconds > MAX_PAUSE_SECONDS * 3 else child.failures + 1
         pause = min(MAX_PAUSE_SECONDS, 0.25 * 2**child.failures)
-        print(f"{child.name} {why}; starting it again.", file=sys.stderr, flush=True)
+        logger.warning("%s %s; starting it again.", child.name, why)
         child.kill()  # the leader's workers may still run
         child.process = None
         child.start_again_at = time.monotonic() + pause
@@ -148,9 +148,8 @@ class Supervisor:
             child.kill()
         self._stopping_mark.unlink(missing_ok=True)
         for child in late:
-            print(
-                f"{child.name} did not stop in time and was killed; the next start resumes its work.",
-                file=sys.stderr,
+            logger.warning(
+                "%s did not stop in time and was killed; the next start resumes its work.", child.name
             )
         return not late
 

@@ -108,6 +108,7 @@ def _redis(url: str) -> dict[str, Any]:
         "LOCATION": url,
         # It holds only throttles and figures: no request should wait long for a Redis that is gone.
         "OPTIONS": {
+            "serializer": "lifereview.redis_cache.JsonSerializer",
             "socket_connect_timeout": 1,
             "socket_timeout": 1,
             "health_check_interval": 15,

@@ -82,6 +82,11 @@ class Environment:
         self._variables = os.environ if variables is None else variables
         self.rules: dict[str, VariableRule] = {}
 
+    @property
+    def names(self) -> list[str]:
+        """Every variable that is set to something, whether this site knows it or not."""
+        return [name for name, value in self._variables.items() if value.strip()]
+
     def text(self, name: str, default: str = "") -> str:
         self._note(name, default, "")
         return self._value(name) or default
@@ -154,6 +159,8 @@ class Environment:
             folder.mkdir(mode=mode, parents=True, exist_ok=True)
         except OSError as error:
             refuse(name, str(folder), f"it has to be a folder that can be written ({error.strerror})")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            refuse(name, str(folder), "it has to be a folder that can be written (it is read-only here)")
         return folder
 
     def url(self, name: str, default: str = "", *, schemes: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -17,7 +18,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from narratives import safety
 from narratives.content.loading import DEFAULT_CONTENT
 from narratives.listener.api import AudioSerializer
 from narratives.listener.playlist import described_audio, with_cues
@@ -25,21 +25,27 @@ from narratives.listener.reflection_sound import no_sound, personal_sound, share
 from narratives.models import Journey, Narrative
 from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import GENERAL
+from narratives.reflections.care import care_needed
 from narratives.reflections.model import reflection_model
 from narratives.reflections.writing import Reflection, note_heard, reflect
-from ttscache.api.authentication import IsTrustedUnlessOpen
+from ttscache.accounting.prices import chat_cost_usd
+from ttscache.api.authentication import MaySpendUnlessOpen
 from ttscache.api.base import JsonView, PublicView
 from ttscache.api.errors import ErrorSerializer
-from ttscache.api.throttling import check_generation_rate, check_stranger_rate
+from ttscache.api.spending import begin_generation, note_spending
+from ttscache.api.throttling import check_stranger_rate
 from ttscache.api.validation import StrictCharField, StrictIntegerField, checked_voice, json_object
 from ttscache.conf import conf
 from ttscache.delivery.http import NEVER
 from ttscache.errors import EmptyText, SpeechError, TextTooLong
 from ttscache.models import Clip
+from ttscache.token_usage import TokenUsage, text_tokens
 
 logger = logging.getLogger(__name__)
 
 MOST_ANSWER_CHARACTERS = 20_000
+MOST_GATED_CHARACTERS = 200_000  # of an answer that is too long: ten parts, a second of work at the most
+GATED_OVERLAP = 1_000  # so that no sentence is cut in two for the gate
 MOST_HEARD = 50
 NO_REFLECTION, SAFETY = "sorry_no_reflection", "safety"  # names of system clips
 SLOW_DOWN = (
@@ -124,8 +130,8 @@ class ReflectionsView(PublicView):
     def post(self, request: Request) -> Response:
         """Reflects on an answer. An urgent answer gets the words of the safety screen."""
         data = json_object(request)
-        answer = _checked_answer(data)
-        level = safety.level(answer)  # before anything else can go wrong, or somebody be told to wait
+        # Before anything else can go wrong, or somebody be told to wait.
+        answer, level = _gated_answer(data, request, self)
         if level == "urgent":
             words = _system_words(SAFETY, data.get("narrative"), data.get("voice"))
             return _answered(Reflection("", "safety", level), *words)
@@ -151,13 +157,13 @@ class ReflectionsView(PublicView):
 class AnalyzeView(JsonView):
     """A reflection without sound, as the earlier service gave it."""
 
-    permission_classes = (IsTrustedUnlessOpen,)
+    permission_classes = (MaySpendUnlessOpen,)
 
     @extend_schema(request=AnalyzeRequestSerializer, responses={200: AnalysisSerializer, **_REFUSALS})
     def post(self, request: Request) -> Response:
         """Reflects on an answer to any question. The same gate and rules hold as for /api/reflections."""
         data = json_object(request)
-        level = safety.level(_checked_answer(data))  # first of all, as in /api/reflections
+        _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
         if level == "urgent":
             text = _urgent_words(data)[0]
             return Response({"success": True, "analysis": text}, headers={"Cache-Control": NEVER})
@@ -170,7 +176,7 @@ class AnalyzeView(JsonView):
 class AnalyzeAndSpeakView(JsonView):
     """A reflection with its sound, as the earlier service gave it."""
 
-    permission_classes = (IsTrustedUnlessOpen,)
+    permission_classes = (MaySpendUnlessOpen,)
 
     @extend_schema(
         request=AnalyzeAndSpeakRequestSerializer, responses={200: SpokenAnalysisSerializer, **_REFUSALS}
@@ -178,7 +184,7 @@ class AnalyzeAndSpeakView(JsonView):
     def post(self, request: Request) -> Response:
         """Reflects on an answer to any question, and says where the sound is."""
         data = json_object(request)
-        level = safety.level(_checked_answer(data))  # first of all, as in /api/reflections
+        _, level = _gated_answer(data, request, self)  # first of all, as in /api/reflections
         if level == "urgent":
             text, audio = _urgent_words(data)
         else:
@@ -209,7 +215,17 @@ def _analyzed(
         language=journey.language if journey is not None else "en",
         voice=voice,
     )
-    return reflect(asked, data["answer"], reflection_model(), level=level), asked, journey
+    reflection = reflect(asked, data["answer"], reflection_model(), level=level)
+    if reflection.source == "model":
+        _note_call(request, question + data["answer"], reflection.text)
+    return reflection, asked, journey
+
+
+def _note_call(request: Request, read: str, written: str) -> None:
+    """Note what staff have had reflected on in their session. Raises Error."""
+    usage = TokenUsage(text_in=text_tokens(read), text_out=text_tokens(written))
+    characters = len(read) + len(written)
+    note_spending(request, characters, chat_cost_usd(conf().reflection_model, usage, characters))
 
 
 def _urgent_words(data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -231,19 +247,32 @@ def _question_with_words(text: object) -> Narrative | None:
     return published.select_related("journey").first()
 
 
-def _checked_answer(data: dict[str, Any]) -> str:
-    """Check the answer before the serializer, whose messages are for programs.
+def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tuple[str, str]:
+    """The answer and its level. Raises EmptyAnswer, Throttled, or AnswerTooLong.
 
-    Raises EmptyAnswer or AnswerTooLong.
+    It comes before the serializer, whose messages are for programs. An answer that is too long is refused
+    only after the gate: somebody who has pasted a long letter with a cry for help gets the safety words.
     """
     answer = data.get("answer", "")
-    if isinstance(answer, str):
-        if len(answer) > MOST_ANSWER_CHARACTERS:
-            raise AnswerTooLong
-        if not answer.strip():
-            raise EmptyAnswer
-        return answer
-    raise EmptyAnswer
+    if not isinstance(answer, str) or not answer.strip():
+        raise EmptyAnswer
+    if len(answer) <= MOST_ANSWER_CHARACTERS:
+        return answer, care_needed(answer)
+    # The gate reads it for longer than any other answer, so this caller is counted first.
+    check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
+    for part in _parts_for_the_gate(answer):
+        if care_needed(part) == "urgent":
+            return answer, "urgent"
+    raise AnswerTooLong
+
+
+def _parts_for_the_gate(answer: str) -> Iterator[str]:
+    """Parts as long as the longest answer that is taken. Of an enormous one, its beginning and its end."""
+    if len(answer) > MOST_GATED_CHARACTERS:
+        half = MOST_GATED_CHARACTERS // 2
+        answer = f"{answer[:half]}\n{answer[-half:]}"
+    for start in range(0, len(answer), MOST_ANSWER_CHARACTERS - GATED_OVERLAP):
+        yield answer[start : start + MOST_ANSWER_CHARACTERS]
 
 
 def _question_of_journey(pk: int) -> Narrative:
@@ -265,7 +294,7 @@ def _words_and_sound(
     if not reflection.text:
         return _system_words(_slug_for(reflection), journey, asked.voice)
     if reflection.is_personal:
-        before_start = cache(partial(check_generation_rate, request, view))
+        before_start = cache(partial(begin_generation, request, view, asked.speech(reflection.text)))
         return reflection.text, personal_sound(asked, reflection.text, before_start)
     note_heard(asked, reflection)
     try:

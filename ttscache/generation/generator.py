@@ -84,7 +84,8 @@ class Generator:
         held = self._acquire(job)
         is_ours = False
         try:
-            before_start()
+            if held is not None:  # otherwise another process makes it, and this request only waits
+                before_start()
             making = self._start(job.content_hash, partial(self._make, job, held))
             is_ours = not making.is_joined
             return making

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-import socket
 import sys
 import time
 from argparse import ArgumentParser
@@ -17,10 +16,15 @@ from django.contrib.staticfiles.management.commands.collectstatic import Command
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, IntegrityError, connection, connections
+from django.db import Error, IntegrityError, connections
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
+from lifereview import settings as lifereview_settings
+from lifereview.database_errors import require_database
+from lifereview.env.unknown_variables import unknown_variables, warning_about
+from lifereview.listening import problem_with_address, site_addresses
+from lifereview.private_files import tighten
 from lifereview.supervisor import Child, Supervisor
 from lifereview.temporary_files import use_own_temporary_folder
 from narratives.content.loading import load_shipped_content
@@ -62,8 +66,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, end_with_parent: bool, **options: Any) -> None:
         use_own_temporary_folder()
+        if warning := warning_about(unknown_variables(lifereview_settings.env.names)):
+            self.stderr.write(warning)
         self._wait_for_port()
-        _require_database()
+        require_database()
+        tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
         call_command("migrate", verbosity=0)
         call_command(CollectStatic(), interactive=False, verbosity=0)
         # First in the queue, so that the cluster reports that it works before it is busy.
@@ -101,10 +108,12 @@ class Command(BaseCommand):
     def _wait_for_port(self) -> None:
         """Wait for the port: a process that was just killed may hold it for some seconds."""
         end = time.monotonic() + PORT_SECONDS
-        while (
-            (problem := _problem_with_port()) and problem.errno == errno.EADDRINUSE and time.monotonic() < end
-        ):
+        problem = problem_with_address()
+        while problem and problem.errno == errno.EADDRINUSE and time.monotonic() < end:
             time.sleep(0.2)
+            problem = problem_with_address()
+        if problem and settings.HOST.startswith("unix:"):
+            raise CommandError(f"HOST={settings.HOST} cannot be used: {problem.strerror}.")
         if problem:
             raise CommandError(
                 f"HOST={settings.HOST} PORT={settings.PORT} cannot be used: {problem.strerror}. "
@@ -125,10 +134,11 @@ class Command(BaseCommand):
         return "" if given["password"] else password
 
     def _tell(self, password: str) -> None:
-        host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
-        name = {"0.0.0.0": "localhost", "[::]": "localhost"}.get(host, host)  # noqa: S104 - compared, not bound
-        site = f"http://{name}:{settings.PORT}"
+        site, *elsewhere = site_addresses()
         self.stdout.write(f"Listeners: {site}/\nStaff:     {site}/admin/")
+        if elsewhere:
+            self.stdout.write("From another device in the same network (staff add admin/ to it):")
+            self.stdout.write("\n".join(f"           {each}/" for each in elsewhere))
         if password:
             user = settings.FIRST_STAFF_USER["username"]
             self.stdout.write(
@@ -136,27 +146,6 @@ class Command(BaseCommand):
             )
         self.stdout.write("Ctrl-C stops everything.")
         self.stdout.flush()
-
-
-def _require_database() -> None:
-    """Stop the start with one line if PostgreSQL cannot be reached or lets this user not in."""
-    if connection.vendor != "postgresql":
-        return
-    try:
-        connection.ensure_connection()
-    except Error as error:
-        reason = " ".join(str(error).split())[:300]  # libpq names host and user, never the password
-        raise CommandError(f"DATABASE_URL cannot be used: {reason}") from error
-
-
-def _problem_with_port() -> OSError | None:
-    with socket.socket(socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.HOST, settings.PORT))
-        except OSError as error:
-            return error
-    return None
 
 
 class ClusterWatch:
