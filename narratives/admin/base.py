@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 
-from narratives.admin import asking, duplicating, hearing, making, publishing, soft_delete
+from narratives.admin import duplicating, hearing, making, publishing, soft_delete
 from narratives.admin.permissions import (
     has_listeners,
     has_publish_right,
@@ -78,9 +78,6 @@ class PublishingAdmin(StaffAdmin):
         if may_write_and_make(self, request):
             # The template shows the button "Save and make audio" only with this address.
             context["price_address"] = reverse(f"admin:narratives_{self.opts.model_name}_price")
-        thing: Journey | Narrative | None = self.get_object(request, object_id) if object_id else None
-        if thing is not None:
-            context |= asking.context_for_editors(self, request, thing)
         return context
 
     # --- saving ------------------------------------------------------------------------------------------

@@ -86,6 +86,7 @@ class JourneyAdmin(PublishingAdmin):
         ]
         journey: Journey | None = self.get_object(request, object_id) if object_id else None
         if journey is not None:
+            context |= asking.context_for_editors(self, request, journey)
             context["waiting"] = publications.Waiting.of(journey)
             context["version"] = journey.publications.heard().first()
             context["next_number"] = journey.next_number

@@ -58,7 +58,7 @@ class DraftAllowance(models.Model):
 
 
 class DraftAllowanceDay(models.Model):
-    """What was spent of the allowance in a day (UTC), in millionths of a US dollar, at list prices."""
+    """The sum spent of the allowance in a day (UTC), in millionths of a US dollar, at list prices."""
 
     day = models.DateField(primary_key=True)
     microusd = models.BigIntegerField(default=0)

@@ -35,7 +35,6 @@ def publisher(editor: Client) -> Client:
 
 @pytest.fixture
 def draft(question: Narrative) -> Narrative:
-    publishing.publish_anyway(question.journey.publications.first()) if question.journey.waiting else None
     edit(question, NEW)
     return question
 
@@ -43,7 +42,7 @@ def draft(question: Narrative) -> Narrative:
 @pytest.fixture
 def wish(editor: Client, draft: Narrative) -> PublishingWish:
     """The editor has asked that the journey be published."""
-    editor.post(admin_address(draft.journey, "ask_to_publish"), YES)
+    editor.post(admin_address(draft.journey, "ask_to_publish"), YES, follow=True)
     return PublishingWish.objects.get()
 
 

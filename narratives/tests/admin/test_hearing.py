@@ -73,7 +73,7 @@ class TestHearing:
         ]
 
     def test_clips_under_way_are_not_paid_for_again(self, editor: Client, draft: Narrative) -> None:
-        editor.post(admin_address(draft, "hear"), YES)
+        editor.post(admin_address(draft, "hear"), YES, follow=True)
         answer = editor.post(admin_address(draft, "hear"), YES, follow=True)
 
         assert said(answer) == "The audio of your draft is being made."
@@ -157,7 +157,7 @@ class TestSettingTheAllowance:
         assert editor.get(ALLOWANCE).status_code == 403
 
 
-def test_all_clips_of_a_draft_that_can_be_heard_cost_nothing(editor: Client, draft: Narrative) -> None:
+def test_a_draft_that_can_be_heard_in_every_voice_costs_nothing(editor: Client, draft: Narrative) -> None:
     make_clips(NEW)
 
     assert "its clips in nova are ready" in text_of(editor.get(admin_address(draft.journey)))
