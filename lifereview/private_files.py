@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 UMASK = 0o077
 OTHERS = 0o077  # what the group and everybody else may do
 # What this site writes into VAR_DIR. A folder that holds anything else may have another purpose as well.
-_OURS = re.compile(r"(lifereview|test)\.sqlite3.*|secret_key.*|stopping-\d+|tmp|tts_cache|static")
+_OURS = re.compile(r"site\.txt|(lifereview|test)\.sqlite3.*|secret_key.*|stopping-\d+|tmp|tts_cache|static")
 _CLIPS = re.compile(r"public|private|kept|lock")  # in TTS_FILES_DIR
 
 

@@ -40,6 +40,8 @@ WEB_THREADS = env.integer("WEB_THREADS", 64, least=4, most=1024)
 # --- what the embedded default writes --------------------------------------------------------------------
 VAR_DIR = env.writable_folder("VAR_DIR", BASE_DIR / "var", mode=0o700)
 TEMPORARY_DIR = VAR_DIR / "tmp"  # made and used by use_own_temporary_folder()
+# Set by `serve` while nothing can be written: listeners hear what was made before.
+ONLY_PLAYS = os.environ.get("LIFEREVIEW_ONLY_PLAYS") == "1"
 DEBUG = env.flag("DEBUG", False)
 VERSION = "0.1.0"  # keep equal to pyproject.toml, which may be missing where this runs
 COMMIT = commit(env, BASE_DIR)
@@ -100,6 +102,7 @@ MIDDLEWARE = [
     "lifereview.unusable_addresses.refuse_unusable_addresses",
     # After CORS, because its responses need the CORS headers; before sessions, so that a hit runs no query.
     "ttscache.delivery.middleware.published_clips_middleware",
+    *(["lifereview.middleware.refuse_changes"] if ONLY_PLAYS else []),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "lifereview.middleware.HostChecks",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -132,11 +135,16 @@ TEMPLATES = [
 
 # --- database --------------------------------------------------------------------------------------------
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = databases(env, VAR_DIR, is_web_process=os.environ.get("LIFEREVIEW_PROCESS") == "web")
+DATABASES = databases(
+    env,
+    VAR_DIR,
+    is_web_process=os.environ.get("LIFEREVIEW_PROCESS") == "web",
+    only_plays=ONLY_PLAYS,
+)
 CACHES = caches(env)
 
 # --- speech ----------------------------------------------------------------------------------------------
-TTSCACHE = ttscache_settings(env, VAR_DIR, WEB_THREADS)
+TTSCACHE = {**ttscache_settings(env, VAR_DIR, WEB_THREADS), "only_plays": ONLY_PLAYS}
 globals().update(object_storage_settings(env))  # AWS_…, which django-storages reads from the settings
 
 # --- background tasks ------------------------------------------------------------------------------------
@@ -166,6 +174,8 @@ LOCAL_CONTACT = env.text("LOCAL_CONTACT")
 HELP_LINE = env.text("HELP_LINE")
 HELP_AFTER_HEAVY = env.flag("HELP_AFTER_HEAVY", default=True)  # after an urgent answer help always shows
 
+FORCE_SCRIPT_NAME = env.matching("SCRIPT_NAME", r"(/[\w.~-]+)+", "a path, such as /life-review") or None
+
 # --- HTTP API --------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -185,6 +195,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "A guided life story, spoken aloud, without waiting.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVERS": [{"url": FORCE_SCRIPT_NAME}] if FORCE_SCRIPT_NAME else [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -260,7 +271,6 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
-FORCE_SCRIPT_NAME = env.matching("SCRIPT_NAME", r"(/[\w.~-]+)+", "a path, such as /life-review") or None
 STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}/static/"
 STATIC_ROOT = VAR_DIR / "static"
 FILE_UPLOAD_PERMISSIONS = 0o600  # Django would open the collected files to everybody on this machine

@@ -3,21 +3,17 @@
 import gc
 import os
 
-from django.conf import settings
-from django.core.wsgi import get_wsgi_application
-
-from lifereview.chunked_bodies import read_chunked_bodies
-from lifereview.private_files import write_privately
-from lifereview.proxy_headers import note_forwarded_headers
-from lifereview.request_ids import RequestIds
-from lifereview.sub_path import serve_below
-from lifereview.trusted_proxies import TrustedProxies
-from narratives.reflections.care import load_safety_gate
-from ttscache import housekeeping
-from ttscache.checks import require_valid_conf
-
 gc.disable()  # loading takes a fifth less time, and makes no garbage; LifeReviewConfig.ready ends this
 
+from django.conf import settings  # noqa: E402
+from django.core.wsgi import get_wsgi_application  # noqa: E402
+
+from lifereview.chunked_bodies import read_chunked_bodies  # noqa: E402
+from lifereview.private_files import write_privately  # noqa: E402
+from lifereview.proxy_headers import note_forwarded_headers  # noqa: E402
+from lifereview.request_ids import RequestIds  # noqa: E402
+from lifereview.sub_path import serve_below  # noqa: E402
+from lifereview.trusted_proxies import TrustedProxies  # noqa: E402
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lifereview.settings")
 
@@ -27,7 +23,11 @@ _site = serve_below(settings.FORCE_SCRIPT_NAME or "", read_chunked_bodies(get_ws
 application = note_forwarded_headers(TrustedProxies(RequestIds(_site)))
 
 # Imported late: these need Django's apps to be loaded.
+from narratives.reflections.care import load_safety_gate  # noqa: E402
+from ttscache import housekeeping  # noqa: E402
+from ttscache.checks import require_valid_conf  # noqa: E402
 
 require_valid_conf()
 load_safety_gate()
-housekeeping.start_housekeeping()
+if not settings.ONLY_PLAYS:
+    housekeeping.start_housekeeping()

@@ -159,8 +159,6 @@ class Environment:
             folder.mkdir(mode=mode, parents=True, exist_ok=True)
         except OSError as error:
             refuse(name, str(folder), f"it has to be a folder that can be written ({error.strerror})")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            refuse(name, str(folder), "it has to be a folder that can be written (it is read-only here)")
         return folder
 
     def url(self, name: str, default: str = "", *, schemes: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from narratives.admin.hearing import HearingOffer, may_hear_within_allowance
 from narratives.admin.lookups import page_of
 from narratives.admin.permissions import has_publish_right
 from narratives.models import Journey, Narrative, PublishingWish
-from narratives.publishing.wishes import count_changed_texts
+from narratives.publishing import draft_changes
 from ttscache.staff.pages import StaffAdmin, has_said_yes
 
 
@@ -26,7 +26,7 @@ def context_for_editors(
     return {
         "wish": wish,
         "wish_journey": journey,
-        "may_ask": wish is None and _may_ask(request) and count_changed_texts(journey) > 0,
+        "may_ask": wish is None and _may_ask(request) and not draft_changes(journey).is_empty,
         "take_back": _take_back_verb(request, wish) if wish is not None else "",
         "hearing": HearingOffer.of(thing) if may_hear_within_allowance(pages, request, thing) else None,
     }
@@ -36,19 +36,18 @@ def ask_to_publish_view(pages: StaffAdmin, request: HttpRequest, object_id: int)
     journey: Journey = pages.get_or_404(request, object_id)
     if not _may_ask(request) or not pages.has_change_permission(request, journey):
         raise PermissionDenied
-    number, wish = count_changed_texts(journey), _wish_of(journey)
+    changes, wish = draft_changes(journey), _wish_of(journey)
     if wish is not None:
         pages.message_user(request, f"{wish.asked_by_name} has asked already.", messages.INFO)
-    elif not number:
-        says = "There is nothing to publish: listeners have these texts already."
+    elif changes.is_empty:
+        says = "There is nothing to publish: listeners have all of it already."
         pages.message_user(request, says, messages.INFO)
     elif not has_said_yes(request):
-        texts = "1 text has" if number == 1 else f"{number} texts have"
         return pages.ask(
             request,
             title=f"Ask to publish: {journey}",
-            summary=f"{texts} unpublished changes. Publishers see on their first page that you ask, and what "
-            "has changed. Nobody gets a mail, and listeners notice nothing.",
+            summary=f"Not published yet: {changes.in_words}. Publishers see on their first page that "
+            "you ask, and what has changed. Nobody gets a mail, and listeners notice nothing.",
             verb="Ask to publish",
             back=page_of(journey),
         )

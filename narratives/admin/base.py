@@ -15,12 +15,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 
 from narratives.admin import duplicating, hearing, making, publishing, soft_delete
-from narratives.admin.permissions import (
-    has_listeners,
-    has_publish_right,
-    may_delete_all,
-    may_write_and_make,
-)
+from narratives.admin.permissions import has_listeners, has_publish_right, may_delete_all, may_write_and_make
 from narratives.models import Journey, Narrative
 from narratives.publishing import sync_pins
 from ttscache.staff.pages import StaffAdmin
@@ -58,7 +53,7 @@ class PublishingAdmin(StaffAdmin):
 
     # --- who may -----------------------------------------------------------------------------------------
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Deleting takes a live text away from listeners, so it needs the right to publish."""
+        """Deleting a live journey takes it away from listeners at once, so it needs the right to publish."""
         may: bool = super().has_delete_permission(request, obj)
         return may and (not has_listeners(obj) or self.has_publish_permission(request))
 

@@ -58,6 +58,7 @@ def create_journey(content: dict[str, Any], *, is_default: bool = False) -> Jour
     journey = Journey.objects.create(
         slug=described["slug"],
         title=described["title"],
+        description=described.get("description", ""),
         language=described["language"],
         is_live=described["status"] == "published",
         is_default=is_default,

@@ -22,7 +22,7 @@ from narratives.content.loading import DEFAULT_CONTENT
 from narratives.listener.api import AudioSerializer
 from narratives.listener.playlist import described_audio, with_cues
 from narratives.listener.reflection_sound import no_sound, personal_sound, shared_sound
-from narratives.models import Journey, Narrative
+from narratives.models import Journey, Narrative, PublicationEntry
 from narratives.reflections.asking import AskedQuestion
 from narratives.reflections.bank import GENERAL
 from narratives.reflections.care import care_needed
@@ -139,18 +139,18 @@ class ReflectionsView(PublicView):
         form.is_valid(raise_exception=True)
         given = form.validated_data
         voice = checked_voice(given.get("voice"), conf().listener_voices)
-        narrative = _question_of_journey(given["narrative"])
+        entry = _entry_of_journey(given["narrative"])
         check_stranger_rate("reflection", given.get("session") or "", SLOW_DOWN, request, self)
-        assert narrative.live is not None
+        journey = entry.publication.journey
         asked = AskedQuestion(
-            text=narrative.live.text,
-            theme=narrative.theme or GENERAL,
-            language=narrative.journey.language,
+            text=entry.revision.text,
+            theme=entry.theme or GENERAL,
+            language=journey.language,
             voice=voice,
             heard=frozenset(filter(_HASH.fullmatch, given.get("heard") or ())),
         )
         reflection = reflect(asked, answer, reflection_model(), level=level)
-        words = _words_and_sound(reflection, asked, narrative.journey, request, self)
+        words = _words_and_sound(reflection, asked, journey, request, self)
         return _answered(reflection, *words)
 
 
@@ -207,11 +207,11 @@ def _analyzed(
     voice = checked_voice(given.get("voice"), conf().listener_voices)
     question = given.get("question") or ""
     check_stranger_rate("reflection", "", SLOW_DOWN, request, view)
-    narrative = _question_with_words(question)
-    journey = narrative.journey if narrative is not None else Journey.objects.live().first()
+    entry = _question_with_words(question)
+    journey = entry.publication.journey if entry is not None else Journey.objects.live().first()
     asked = AskedQuestion(
         text=question,
-        theme=(narrative.theme if narrative is not None else "") or GENERAL,
+        theme=(entry.theme if entry is not None else "") or GENERAL,
         language=journey.language if journey is not None else "en",
         voice=voice,
     )
@@ -231,20 +231,19 @@ def _note_call(request: Request, read: str, written: str) -> None:
 def _urgent_words(data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The safety words and their sound. Never fails, whatever else is in the request."""
     try:
-        narrative = _question_with_words(data.get("question"))
+        entry = _question_with_words(data.get("question"))
     except (Error, ValueError):  # PostgreSQL takes no NUL in a text
-        narrative = None
-    return _system_words(SAFETY, narrative.pk if narrative is not None else None, data.get("voice"))
+        entry = None
+    return _system_words(SAFETY, entry.narrative_id if entry is not None else None, data.get("voice"))
 
 
-def _question_with_words(text: object) -> Narrative | None:
+def _question_with_words(text: object) -> PublicationEntry | None:
     """The published question of a live journey that has exactly these words."""
     if not isinstance(text, str) or not text:
         return None
-    published = Narrative.objects.published().filter(
-        journey__is_live=True, live__text=text, kind=Narrative.Kind.QUESTION
-    )
-    return published.select_related("journey").first()
+    live = PublicationEntry.objects.live().in_live_journeys()
+    questions = live.filter(revision__text=text, kind=Narrative.Kind.QUESTION)
+    return questions.select_related("revision", "publication__journey").first()
 
 
 def _gated_answer(data: dict[str, Any], request: Request, view: JsonView) -> tuple[str, str]:
@@ -275,17 +274,23 @@ def _parts_for_the_gate(answer: str) -> Iterator[str]:
         yield answer[start : start + MOST_ANSWER_CHARACTERS]
 
 
-def _question_of_journey(pk: int) -> Narrative:
-    """A text that listeners get, with its journey. Raises UnknownNarrative and Error."""
-    published = Narrative.objects.published().select_related("journey")
-    listed = published.filter(pk=pk, journey__is_live=True, journey__deleted_at__isnull=True)
+def _entry_of_journey(pk: int) -> PublicationEntry:
+    """The text as listeners get it, or got it last. Raises UnknownNarrative and Error.
+
+    A page that has been open for hours may show a text that is live no longer: its answers are still taken.
+    """
+    heard = PublicationEntry.objects.heard().in_live_journeys().filter(narrative=pk)
     try:
-        narrative = listed.exclude(kind=Narrative.Kind.SYSTEM).first()
+        entry = (
+            heard.exclude(kind=Narrative.Kind.SYSTEM)
+            .select_related("revision", "publication__journey")
+            .first()
+        )
     except OverflowError:  # SQLite takes no larger numbers
-        narrative = None
-    if narrative is None:
+        entry = None
+    if entry is None:
         raise UnknownNarrative
-    return narrative
+    return entry
 
 
 def _words_and_sound(
@@ -317,12 +322,12 @@ def _system_words(slug: str, of: Journey | object, voice: object) -> tuple[str, 
     """
     try:
         journey = of if isinstance(of, Journey) else _journey_of(of)
-        narrative = journey and _system_narrative(journey, slug)
-        if narrative and narrative.live is not None:
+        entry = journey and _system_entry(journey, slug)
+        if entry:
             known = next((each for each in conf().listener_voices if each == voice), conf().default_voice)
-            speech = narrative.live.speech(known)
+            speech = entry.revision.speech(known)
             clip = Clip.objects.filter(content_hash=speech.content_hash).defer("waveform").first()
-            return narrative.live.text, with_cues(described_audio(speech, clip), narrative.live.text)
+            return entry.revision.text, with_cues(described_audio(speech, clip), entry.revision.text)
     except Error:
         logger.warning("The words “%s” are shown without their sound: the database does not answer.", slug)
     return _shipped_words()[slug], no_sound(conf().audio_format)
@@ -331,13 +336,14 @@ def _system_words(slug: str, of: Journey | object, voice: object) -> tuple[str, 
 def _journey_of(narrative: object) -> Journey | None:
     """The live journey of this text; the default one where the text is unknown."""
     try:
-        return _question_of_journey(narrative if isinstance(narrative, int) else 0).journey
+        return _entry_of_journey(narrative if isinstance(narrative, int) else 0).publication.journey
     except UnknownNarrative:
         return Journey.objects.live().first()
 
 
-def _system_narrative(journey: Journey, slug: str) -> Narrative | None:
-    return journey.narratives.published().filter(kind=Narrative.Kind.SYSTEM, slug=slug).first()
+def _system_entry(journey: Journey, slug: str) -> PublicationEntry | None:
+    live = PublicationEntry.objects.live().filter(publication__journey=journey)
+    return live.filter(kind=Narrative.Kind.SYSTEM, slug=slug).first()
 
 
 @cache

@@ -1,6 +1,7 @@
 """Models of journeys and narratives, one file per topic."""
 
 from narratives.models.allowance import DraftAllowance, DraftAllowanceDay
+from narratives.models.entries import PublicationEntry, text_role
 from narratives.models.journeys import Journey, Publication
 from narratives.models.lexicon import Pronunciation
 from narratives.models.narratives import Narrative, Revision, share_lexicon
@@ -18,8 +19,10 @@ __all__ = [
     "OfferedReflection",
     "Pronunciation",
     "Publication",
+    "PublicationEntry",
     "PublishingWish",
     "Revision",
     "ShippedContent",
     "share_lexicon",
+    "text_role",
 ]

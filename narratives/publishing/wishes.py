@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from narratives.models import Journey, PublishingWish, share_lexicon
+from narratives.models import PublishingWish
+from narratives.publishing.draft_changes import draft_changes_of
 
 
 def close_answered_wishes() -> None:
-    """Delete the wishes of journeys that have no unpublished changes. There are a few wishes at most."""
-    for wish in PublishingWish.objects.select_related("journey"):
-        if not count_changed_texts(wish.journey):
+    """Delete the wishes of journeys that have no unpublished changes. One query if there is no wish."""
+    wishes = list(PublishingWish.objects.all())
+    changes = draft_changes_of(wish.journey_id for wish in wishes) if wishes else {}
+    for wish in wishes:
+        if changes[wish.journey_id].is_empty:
             wish.delete()
-
-
-def count_changed_texts(journey: Journey) -> int:
-    """The number of texts whose draft differs from what is published or waits."""
-    texts = share_lexicon(journey.narratives.select_related("live", "pending"))
-    return sum(text.has_unpublished_changes for text in texts)

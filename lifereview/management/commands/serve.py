@@ -8,7 +8,8 @@ import secrets
 import sys
 import time
 from argparse import ArgumentParser
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -16,7 +17,7 @@ from django.contrib.staticfiles.management.commands.collectstatic import Command
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error, IntegrityError, connections
+from django.db import Error, IntegrityError, connection, connections
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
@@ -25,6 +26,7 @@ from lifereview.database_errors import require_database
 from lifereview.env.unknown_variables import unknown_variables, warning_about
 from lifereview.listening import problem_with_address, site_addresses
 from lifereview.private_files import tighten
+from lifereview.start.verdict import disk_problem, reason_to_only_play
 from lifereview.supervisor import Child, Supervisor
 from lifereview.temporary_files import use_own_temporary_folder
 from narratives.content.loading import load_shipped_content
@@ -43,6 +45,7 @@ from ttscache.warming.takeover import make_pending
 
 LONG_QUEUE = 100
 PORT_SECONDS = 6
+DISK_SECONDS = 15.0  # between two looks at a disk that cannot be written
 CLUSTER_NICENESS = 5  # nice(2): listeners' own requests get the processor before clips made ahead
 
 
@@ -69,10 +72,17 @@ class Command(BaseCommand):
         if warning := warning_about(unknown_variables(lifereview_settings.env.names)):
             self.stderr.write(warning)
         self._wait_for_port()
+        if connection.vendor == "postgresql":
+            require_database()
+        disk = disk_problem()
+        if why := reason_to_only_play(disk):
+            self._only_play(why, end_with_parent)
+        if disk:
+            self.stderr.write(f"{disk}. Until then this host keeps no clips of its own.")
         require_database()
         tighten(settings.VAR_DIR, settings.TTSCACHE["files_dir"])
         call_command("migrate", verbosity=0)
-        call_command(CollectStatic(), interactive=False, verbosity=0)
+        _collect_static_files()
         # First in the queue, so that the cluster reports that it works before it is busy.
         async_task("ttscache.tasks.heartbeat", task_name="heartbeat", save=False)
         load_shipped_content()
@@ -87,23 +97,35 @@ class Command(BaseCommand):
         password = self._create_first_user()
         connections.close_all()
         self._tell(password)
-        folder = settings.BASE_DIR
-        gunicorn = [
-            "gunicorn",
-            "-c",
-            str(folder / "lifereview/gunicorn.conf.py"),
-            "lifereview.wsgi:application",
-        ]
-        cluster = [sys.executable, str(folder / "manage.py"), "qcluster"]
+        cluster = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
         supervisor = Supervisor(
-            [
-                Child("The web server", [sys.executable, "-m", *gunicorn]),
-                Child("The task cluster", cluster, ClusterWatch(), niceness=CLUSTER_NICENESS),
-            ],
-            stopping_mark=settings.VAR_DIR / f"stopping-{os.getpid()}",
+            [_web_server(), Child("The task cluster", cluster, ClusterWatch(), niceness=CLUSTER_NICENESS)],
+            stopping_mark=_stopping_mark(),
             ends_with_parent=end_with_parent,
         )
         sys.exit(supervisor.run())
+
+    def _only_play(self, why: str, end_with_parent: bool) -> NoReturn:
+        """Serve what was made before, without a cluster and without a change, until the disk can be written.
+
+        Then it starts anew in this process.
+        """
+        self.stderr.write(f"{why}. Until then this site only plays what it has; nothing can be changed.")
+        connections.close_all()
+        os.environ["LIFEREVIEW_ONLY_PLAYS"] = "1"
+        self._tell("")
+        watch = DiskWatch(begins_writable=not disk_problem())
+        supervisor = Supervisor(
+            [_web_server()],
+            stopping_mark=_stopping_mark(),
+            ends_with_parent=end_with_parent,
+            until=watch,
+        )
+        status = supervisor.run()
+        if watch.has_changed and not supervisor.was_asked_to_stop:
+            del os.environ["LIFEREVIEW_ONLY_PLAYS"]
+            os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 - this program again
+        sys.exit(status)
 
     def _wait_for_port(self) -> None:
         """Wait for the port: a process that was just killed may hold it for some seconds."""
@@ -146,6 +168,43 @@ class Command(BaseCommand):
             )
         self.stdout.write("Ctrl-C stops everything.")
         self.stdout.flush()
+
+
+def _web_server() -> Child:
+    settings_of_gunicorn = settings.BASE_DIR / "lifereview" / "gunicorn.conf.py"
+    gunicorn = ["gunicorn", "-c", str(settings_of_gunicorn), "lifereview.wsgi:application"]
+    return Child("The web server", [sys.executable, "-m", *gunicorn])
+
+
+def _stopping_mark() -> Path:
+    mark: Path = settings.VAR_DIR / f"stopping-{os.getpid()}"
+    return mark
+
+
+def _collect_static_files() -> None:
+    """Name and compress the static files; on a disk that cannot be written, those of the last start serve."""
+    try:
+        call_command(CollectStatic(), interactive=False, verbosity=0)
+    except OSError as error:
+        if not (settings.STATIC_ROOT / "staticfiles.json").exists():
+            raise CommandError(
+                f"{settings.STATIC_ROOT} cannot be written ({error.strerror}), so there would be no pages."
+            ) from error
+
+
+class DiskWatch:
+    """Notices that a disk that could not be written can be written again."""
+
+    def __init__(self, *, begins_writable: bool) -> None:
+        self.has_changed = False
+        self._begins_writable = begins_writable
+        self._next_look = time.monotonic() + DISK_SECONDS
+
+    def __call__(self) -> bool:
+        if not self._begins_writable and time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + DISK_SECONDS
+            self.has_changed = not disk_problem()
+        return self.has_changed
 
 
 class ClusterWatch:

@@ -19,7 +19,7 @@ from narratives.models import Journey, Narrative, PublishingWish
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 NEW = "Where did it all begin?"
-ASKS = "editor asks to publish “Ours”: 1 changed text, asked on"
+ASKS = "editor asks to publish “Ours”: 1 text changes, asked on"
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ class TestAsking:
         User.objects.create_user("pia", email="pia@home.example", is_staff=True, is_superuser=True)
         page = text_of(editor.get(admin_address(draft.journey)))
         address = link_in(page, r'href="([^"]*/ask/)">Ask to publish<')
-        assert "1 text has unpublished changes." in text_of(editor.get(address))
+        assert "Not published yet: 1 text changes." in text_of(editor.get(address))
         assert not PublishingWish.objects.exists()
 
         answer = editor.post(address, YES, follow=True)
@@ -101,7 +101,7 @@ class TestAsking:
         assert "Ask to publish" not in text_of(editor.get(admin_address(journey)))
         answer = editor.post(admin_address(journey, "ask_to_publish"), YES, follow=True)
 
-        assert said(answer) == "There is nothing to publish: listeners have these texts already."
+        assert said(answer) == "There is nothing to publish: listeners have all of it already."
         assert not PublishingWish.objects.exists()
 
 

@@ -15,7 +15,7 @@ from django.test import Client
 from harness.api_calls import request_statements
 from harness.openai_server import OpenAIServer
 from narratives.listener import reflection_sound, reflections
-from narratives.models import BankReflection, Journey, Narrative, OfferedReflection
+from narratives.models import BankReflection, Journey, Narrative, OfferedReflection, PublicationEntry
 from narratives.reflections import writing
 from narratives.tests.listener.conftest import Reflect
 from narratives.text.reflection_rules import problems
@@ -142,7 +142,7 @@ class TestTheAnswer:
     def test_a_journey_without_its_system_clips_gets_the_shipped_words(
         self, without_key: None, ask: Reflect
     ) -> None:
-        Narrative.objects.filter(kind="system").update(live=None)
+        PublicationEntry.objects.filter(kind="system").delete()
         BankReflection.objects.all().delete()
 
         assert ask(URGENT).json()["text"].startswith("Thank you for saying that.")
@@ -336,7 +336,7 @@ class TestTrouble:
         def is_away(*_: object) -> None:
             raise OperationalError
 
-        monkeypatch.setattr(reflections, "_question_of_journey", is_away)
+        monkeypatch.setattr(reflections, "_entry_of_journey", is_away)
 
         told = ask(URGENT).json()
 

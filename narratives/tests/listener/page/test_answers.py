@@ -104,7 +104,7 @@ def test_a_second_story_has_its_own_words_and_answers(visit: Visit, second_story
     expect(visit.box).to_have_value("")
     visit.answer("It had a blue door.")
     expect(page.locator("[data-reply-words]")).not_to_be_empty()
-    page.goto(first_address)
+    page.goto(f"{first_address}?journey=life-review-default")
     visit.wait_until_open().press("Carry on at question 1")
     expect(visit.box).to_have_value(CANARY)
     visit.press("I need a break or help")

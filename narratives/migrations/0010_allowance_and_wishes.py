@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("narratives", "0008_token_rights"),
+        ("narratives", "0009_publication_entries"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
