@@ -283,6 +283,7 @@ PRESSES: dict[str, Press] = {  # each action of a list, as model:action, and eac
     "narratives_journey_make_all_again": makes_all_again,
     "narratives_journey_duplicate": actions.duplicates_a_journey,
     "narratives_journey_import_file": imports,
+    "narratives_journey_make_default": of_journey("make_default"),
     "narratives_journey_hear": as_an_editor(of_journey("hear")),
     "narratives_journey_ask_to_publish": as_an_editor(actions.asks_to_publish),
     "narratives_journey_take_back_wish": actions.sets_a_wish_aside,
@@ -292,7 +293,7 @@ PRESSES: dict[str, Press] = {  # each action of a list, as model:action, and eac
     "narratives_narrative_make_again": makes_a_clip_again,
     "narratives_narrative_make_drafts": of_text("make_drafts"),
     "narratives_narrative_hear": as_an_editor(of_text("hear")),
-    "narratives_narrative_undelete": actions.undoes_what_listeners_lost,
+    "narratives_narrative_undelete": actions.undoes_the_deletion_of_a_live_text,
     "narratives_narrative_duplicate": actions.duplicates_a_text,
 }
 

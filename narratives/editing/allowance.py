@@ -55,7 +55,7 @@ def make_within_allowance(draft: DraftInOneVoice, *, requested_by: str) -> bool:
 
 
 def _under_way(content_hashes: Sequence[str]) -> set[str]:
-    """Those of these clips that an active run makes or is about to make."""
+    """Select the clips that an active run makes or is about to make."""
     items = WarmItem.objects.filter(run__in=WarmRun.objects.active(), state__in=WarmItem.OPEN)
     return {
         content_hash
