@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -53,7 +54,8 @@ def ask_to_publish_view(pages: StaffAdmin, request: HttpRequest, object_id: int)
         )
     else:
         # Two editors may ask at the same moment: the first one counts.
-        PublishingWish.objects.get_or_create(journey=journey, defaults={"asked_by_id": request.user.pk})
+        assert isinstance(request.user, User)
+        PublishingWish.objects.get_or_create(journey=journey, defaults={"asked_by": request.user})
         pages.log_and_tell(request, journey, "Asked to publish.")
     return redirect(page_of(journey))
 
