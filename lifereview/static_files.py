@@ -86,7 +86,7 @@ class _Representations:
         raise AssertionError("The plain file is always among them.")
 
     def _tag(self, path: str) -> str:
-        """Of the content, not of the time: all hosts of a site then give one representation one tag."""
+        """Make the tag from the content, not the time, so that all hosts give one representation one tag."""
         if path not in self._tags:
             self._tags[path] = f'"{sha256(Path(path).read_bytes()).hexdigest()[:32]}"'
         return self._tags[path]

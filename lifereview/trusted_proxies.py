@@ -116,5 +116,5 @@ def _plain(peer: str) -> str:
 
 
 def _last(environ: WSGIEnvironment, name: str) -> str:
-    """What the nearest proxy has said, where several have appended something."""
+    """Return the last value, which the nearest proxy has appended."""
     return str(environ.get(name, "")).rpartition(",")[2].strip()

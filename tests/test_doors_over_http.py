@@ -64,7 +64,7 @@ def from_address(address: str) -> dict[str, str]:
 def test_of_many_new_texts_at_once_exactly_as_many_are_spoken_as_the_rate_allows(
     server: WebServer, openai: OpenAIServer
 ) -> None:
-    """They are a person's own words, which are stored nowhere: a busy database then refuses none of them."""
+    """The texts are a person's own words, stored nowhere, so that a busy database refuses none of them."""
     url, text = f"{server.url}/api/text-to-speech", phrase()
     words = [{"text": phrase(), "content_type": "response"} for _ in range(AT_ONCE)]
     # Each caller behind the proxy has a rate of their own.

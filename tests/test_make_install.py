@@ -40,7 +40,7 @@ def python_without(folder: Path, *, module: str = "", fails: bool = False) -> Pa
 
 
 def make(project: Path, python: Path | str, *before: str) -> str:
-    """What `make install`, which must fail, says."""
+    """Return what `make install` says; it must fail."""
     done = subprocess.run(
         [*before, "make", "-C", str(project), "--no-print-directory", "install", f"PYTHON={python}"],
         capture_output=True,

@@ -115,7 +115,7 @@ def test_dragging_a_row_changes_the_order(page: Page, site: WebServer) -> None:
     assert heard(site)[1:3] == [second, first]
 
 
-def test_one_publish_switches_all_of_a_draft_and_version_one_brings_all_of_it_back(
+def test_a_publish_switches_all_of_a_draft_and_version_one_brings_all_of_it_back(
     page: Page, site: WebServer
 ) -> None:
     before = heard(site)

@@ -21,7 +21,7 @@ from lifereview.backup.backup_file import CLIPS, DATABASE, BackupReader, Unusabl
 from lifereview.backup.making import applied_migrations, own_key_file, speech_has_bucket
 from lifereview.backup.rows import replace_rows
 from ttscache.coordination.hosts import AT_WORK_SECONDS, CLUSTER, name_of, this_host
-from ttscache.coordination.leases import is_process_alive
+from ttscache.coordination.processes import is_process_alive
 from ttscache.errors import TierError
 from ttscache.maintenance import archive
 from ttscache.maintenance.archive_file import ArchivedClip, ArchiveReader, UnusableClip

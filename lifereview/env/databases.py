@@ -110,7 +110,7 @@ def _sqlite(folder: Path) -> dict[str, Any]:
 
 
 def _sqlite_to_read(folder: Path) -> dict[str, Any]:
-    """The same file on a disk that cannot be written, or damaged."""
+    """Read the SQLite file where its disk cannot be written, or where it is damaged."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": address_to_read(folder / SQLITE_NAME),

@@ -1,4 +1,4 @@
-"""What this site has written is closed to others, and what belongs to somebody else is left alone."""
+"""Files of this site are closed to others; files of somebody else are left alone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def open_to_others(folder: Path) -> list[str]:
     return [path.name for path in found if stat.S_IMODE(path.lstat().st_mode) & 0o077]
 
 
-def test_what_an_earlier_version_left_open_is_closed(var_dir: Path) -> None:
+def test_files_that_an_earlier_version_left_open_are_closed(var_dir: Path) -> None:
     tighten(var_dir, var_dir / "tts_cache")
 
     assert open_to_others(var_dir) == []

@@ -1,4 +1,4 @@
-"""Who calls: the peer, or the caller whom a proxy of ours names."""
+"""The caller is the peer, or the caller whom a proxy of ours names."""
 
 from __future__ import annotations
 

@@ -90,14 +90,14 @@ class MayPrune(BasePermission):
 
 
 class MaySpendUnlessOpen(MaySpend):
-    """Who may have clips made, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
+    """Lets callers who may have clips made pass, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return conf().allow_anonymous_text or super().has_permission(request, view)
 
 
 class MayReadFiguresUnlessOpen(MayReadFigures):
-    """Who may see figures, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
+    """Lets callers who may see figures pass, or everyone if TTS_ALLOW_ANONYMOUS_TEXT is set."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return conf().allow_anonymous_text or super().has_permission(request, view)

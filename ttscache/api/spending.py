@@ -1,4 +1,4 @@
-"""Who may spend money through the API, and the line in the log that says what staff have spent."""
+"""Checks who may spend money through the API, and logs what staff have spent."""
 
 from __future__ import annotations
 

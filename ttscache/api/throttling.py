@@ -85,7 +85,7 @@ class NamedThrottle(ScopedThrottle):
 
 
 class ReportThrottle(ScopedThrottle):
-    """For what goes on without a database: reports of browsers, and lists for clients."""
+    """A rate for calls that need no database: reports of browsers, and lists for clients."""
 
     counts_here_after = (RedisError, Error)
 

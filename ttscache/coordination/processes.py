@@ -14,7 +14,7 @@ _STARTED = 19  # the 22nd field of /proc/PID/stat (proc(5)), counted from the fi
 
 
 def claim_of_this_process() -> str:
-    """Who makes a claim: host, process number and start, and a random part for each claim."""
+    """Name the claimant: host, process number and start, and a random part for each claim."""
     process = os.getpid()
     return f"{this_host()}:{process}:{_word_of(process)}:{secrets.token_hex(3)}"
 
@@ -47,7 +47,7 @@ def is_process_alive(process: int) -> bool:
 
 @cache
 def _word_of(process: int) -> str:
-    """What tells this process from a later one with the same number. A fork has a number of its own."""
+    """A word that tells this process from a later one with its number. A fork has another number."""
     return _state_and_start_of(process)[1] or secrets.token_hex(4)
 
 

@@ -108,7 +108,7 @@ class TestDefaultJourney:
         assert "Make this the default instead?" in page.content.decode()
         assert Journey.objects.get(is_default=True) == journey
 
-    def test_one_press_makes_another_journey_the_default(self, admin_client, admin_user, journey, other):
+    def test_a_press_makes_another_journey_the_default(self, admin_client, admin_user, journey, other):
         address = admin_address(other, "make_default")
         assert address in admin_client.get(admin_address(other)).content.decode()
         assert "Make this the default instead?" in admin_client.get(address).content.decode()

@@ -87,7 +87,7 @@ class TestHardAnswersOnAnOlderSite:
         BankReflection.objects.filter(theme="general", after_heavy="always").delete()
         ShippedContent.objects.filter(name="reflections-for-hard-answers").delete()
 
-    def test_they_are_added_once_and_staff_keep_their_edits(self) -> None:
+    def test_reflections_for_hard_answers_are_added_once_and_staff_keep_their_edits(self) -> None:
         edited = "It sounds as though there was more to it. Thank you for saying so."
         BankReflection.objects.filter(theme="work").update(text=edited)
         assert load_shipped_content() == ["10 reflections for hard answers"]
@@ -95,7 +95,7 @@ class TestHardAnswersOnAnOlderSite:
         assert BankReflection.objects.filter(text=edited).count() == 2
         assert BankReflection.objects.count() == 34
 
-    def test_what_staff_have_written_themselves_is_not_added_again(self) -> None:
+    def test_reflections_that_staff_have_written_are_not_added_again(self) -> None:
         first = json.loads(loading.HARD_ANSWERS.read_text(encoding="utf-8"))["reflections"][0]["text"]
         BankReflection.objects.create(text=first, after_heavy="never")
         assert load_shipped_content() == ["9 reflections for hard answers"]

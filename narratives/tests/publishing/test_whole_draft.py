@@ -114,7 +114,7 @@ def test_a_change_beside_the_words_needs_no_new_clip(
     assert not warming.plan(version.new_clips(["nova", "onyx"])).missing
 
 
-def test_one_publication_switches_words_order_and_deletions_together(journey: Journey) -> None:
+def test_a_publication_switches_words_order_and_deletions_together(journey: Journey) -> None:
     moves_a_text(journey)
     deletes_a_text(journey)
     edit(journey, "q1", text="What came first?")

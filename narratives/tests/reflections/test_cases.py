@@ -132,7 +132,7 @@ def test_first_choices_seldom_misfit(level: str, taken_for: str, most_misfits: i
     assert len(misfits) <= most_misfits
 
 
-def test_what_was_found_to_fit_is_said_before_the_reflections_without_labels() -> None:
+def test_reflections_found_to_fit_are_said_before_those_without_labels() -> None:
     for row in ANSWERS.values():
         assert not set(WITHOUT_LABELS) & set(choices(row, "heavy"))
         if row["level"] == "none":

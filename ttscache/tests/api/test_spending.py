@@ -85,7 +85,7 @@ def test_staff_read_figures_only_with_the_right_to_see_them(group: str, status: 
             }
 
 
-def test_what_staff_spend_is_in_the_log_with_who_how_much_and_the_price(
+def test_spending_of_staff_is_in_the_log_with_who_how_much_and_the_price(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     client = staff_client("Publisher")
@@ -103,7 +103,7 @@ def test_what_staff_spend_is_in_the_log_with_who_how_much_and_the_price(
     assert TEXT not in str(list(entries.values()))
 
 
-def test_what_a_token_has_spoken_is_no_entry_of_staff(caller: Client) -> None:
+def test_spending_of_a_token_is_no_entry_of_staff(caller: Client) -> None:
     body_of(say(caller, TEXT))
 
     assert not LogEntry.objects.exists()

@@ -182,7 +182,7 @@ def test_a_lease_that_is_renewed_stays_although_the_clock_was_set_back() -> None
     assert holding.is_held(held)
 
 
-def test_what_a_lease_remembers_does_not_end_with_the_process_that_left_it() -> None:
+def test_an_error_in_a_lease_outlives_the_process_that_left_it() -> None:
     left = f"{this_host()}:4194305:s1:b"
     Lease.objects.create(name="clip", owner=left, until=Now() + timedelta(hours=1), error="text_refused")
     found = Leases(0.1).acquire_or_look("clip")
