@@ -120,7 +120,7 @@ def set_allowance(pages: StaffAdmin, request: HttpRequest) -> HttpResponse:
         says = (
             "Editors cannot hear drafts before they are published."
             if saved.is_off
-            else f"Editors may spend ${saved.usd_a_day:,.2f} a day (UTC) on hearing their drafts."
+            else f"Editors may spend ${saved.usd_a_day:,.3f} a day (UTC) on hearing their drafts."
         )
         pages.log_and_tell(request, saved, says)
         return redirect(journeys)

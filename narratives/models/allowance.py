@@ -39,7 +39,7 @@ class DraftAllowance(models.Model):
 
     @property
     def left_usd(self) -> float:
-        """What is left of today's allowance. Raises django.db.Error."""
+        """The rest of today's allowance. Raises django.db.Error."""
         spent = DraftAllowanceDay.objects.filter(day=_today()).values_list("microusd", flat=True).first()
         return max(0.0, self.usd_a_day - (spent or 0) / 1e6)
 

@@ -12,7 +12,7 @@ from narratives.models.journeys import Journey
 
 
 class PublishingWish(models.Model):
-    """Who asked that the draft of a journey be published, and when. A journey has one or none."""
+    """The draft of a journey is ready: who says so, and since when. A journey has one wish or none."""
 
     journey = models.OneToOneField(Journey, on_delete=models.CASCADE, related_name="wish")
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

@@ -140,7 +140,7 @@ class TestSettingTheAllowance:
 
         answer = publisher.post(ALLOWANCE, {"usd_a_day": "0.5"}, follow=True)
 
-        assert said(answer) == "Editors may spend $0.50 a day (UTC) on hearing their drafts."
+        assert said(answer) == "Editors may spend $0.500 a day (UTC) on hearing their drafts."
         assert DraftAllowance.current().usd_a_day == 0.5
         assert LogEntry.objects.get().get_change_message() == said(answer)
 
