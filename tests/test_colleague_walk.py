@@ -1,4 +1,4 @@
-"""A walk in a browser: an administrator makes a colleague, who signs in; a sheet is imported; a chart is read."""
+"""A walk in a browser: a colleague is made and signs in, a sheet is imported, a chart is read."""
 
 from __future__ import annotations
 
@@ -43,15 +43,7 @@ def site(
 
 @pytest.fixture
 def page(site: WebServer, browser: Browser) -> Iterator[Page]:
-    yield from _page(site, browser)
-
-
-def _page(site: WebServer, browser: Browser) -> Iterator[Page]:
-    opened = signed_in(browser, site, "boss", viewport={"width": 1440, "height": 900})
-    if isinstance(opened, Iterator):
-        yield from opened
-        return
-    with opened as page:
+    with signed_in(browser, site, "boss", viewport={"width": 1440, "height": 900}) as page:
         yield page
 
 
