@@ -17,7 +17,7 @@ from harness.clips import speech
 from harness.staff_pages import YES
 from narratives import publishing
 from narratives.editing.deleting import delete_narratives
-from narratives.models import BankReflection, Journey, Narrative, Publication
+from narratives.models import BankReflection, DraftAllowance, Journey, Narrative, Publication, PublishingWish
 from ttscache.models import ApiToken, Clip, PruneRun, Rendition, WarmRun
 
 NEW = "Where did it all begin?"
@@ -191,6 +191,29 @@ def sees_the_dashboard(client: Client) -> bool:
 
 def takes_figures_along(client: Client) -> bool:
     return client.get(reverse("admin:ttscache_dashboard_csv")).status_code == 200
+
+
+def hears_a_draft(client: Client) -> bool:
+    client.post(admin_page("narratives.journey", "hear", Journey.objects.get().pk), YES)
+    client.post(admin_page("narratives.narrative", "hear", narrative().pk), YES)
+    return WarmRun.objects.filter(scope__startswith="heard draft").count() == 1
+
+
+def sets_the_allowance_for_drafts(client: Client) -> bool:
+    client.post(admin_page("narratives.journey", "set_allowance"), {"usd_a_day": "0.25"})
+    return DraftAllowance.current().usd_a_day == 0.25
+
+
+def asks_to_publish(client: Client) -> bool:
+    client.post(admin_page("narratives.journey", "ask_to_publish", Journey.objects.get().pk), YES)
+    return PublishingWish.objects.exists()
+
+
+def sets_a_wish_aside(client: Client) -> bool:
+    ana = User.objects.create_user("ana")
+    PublishingWish.objects.create(journey=Journey.objects.get(), asked_by=ana)
+    client.post(admin_page("narratives.journey", "take_back_wish", Journey.objects.get().pk), YES)
+    return not PublishingWish.objects.exists()
 
 
 def takes_live(client: Client) -> bool:

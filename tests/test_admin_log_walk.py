@@ -193,6 +193,18 @@ def an_ended_task(success: bool) -> Callable[[], Task]:
     )
 
 
+def as_an_editor(press: Press) -> Press:
+    """Press as the same person with the rights of an editor: publishers have other buttons."""
+
+    def pressed(client: Client) -> None:
+        user = User.objects.get()
+        user.groups.add(Group.objects.get(name="Editor"))
+        User.objects.update(is_superuser=False)
+        press(client)
+
+    return pressed
+
+
 PRESSES: dict[str, Press] = {  # each action of a list, as model:action, and each address of our own
     "auth.user:delete_selected": chosen("auth.user", "delete_selected", a_user),
     "auth.group:delete_selected": chosen(
@@ -271,10 +283,16 @@ PRESSES: dict[str, Press] = {  # each action of a list, as model:action, and eac
     "narratives_journey_make_all_again": makes_all_again,
     "narratives_journey_duplicate": actions.duplicates_a_journey,
     "narratives_journey_import_file": imports,
+    "narratives_journey_make_default": of_journey("make_default"),
+    "narratives_journey_hear": as_an_editor(of_journey("hear")),
+    "narratives_journey_ask_to_publish": as_an_editor(actions.asks_to_publish),
+    "narratives_journey_take_back_wish": actions.sets_a_wish_aside,
+    "narratives_journey_set_allowance": actions.sets_the_allowance_for_drafts,
     "narratives_pronunciation_make_examples": makes_examples,
     "narratives_narrative_make": of_text("make", "nova"),
     "narratives_narrative_make_again": makes_a_clip_again,
     "narratives_narrative_make_drafts": of_text("make_drafts"),
+    "narratives_narrative_hear": as_an_editor(of_text("hear")),
     "narratives_narrative_undelete": actions.undoes_the_deletion_of_a_live_text,
     "narratives_narrative_duplicate": actions.duplicates_a_text,
 }

@@ -12,9 +12,11 @@ from django.utils.safestring import SafeString
 from unfold.dataclasses import UnfoldAction
 
 from narratives.admin import (
+    asking,
     default_journey,
     estimates,
     going_live,
+    hearing,
     import_export,
     making,
     preview,
@@ -52,6 +54,7 @@ class JourneyAdmin(PublishingAdmin):
         "duplicate",
         "import_file",
     )  # links: the bar has no room for them
+    actions_list = ("set_allowance",)
     actions_detail = ("publish_changes", "make_missing", "versions", "preview", *further_actions)
 
     # Unfold looks up a button's function by its name in actions_detail and gives it a URL.
@@ -61,6 +64,7 @@ class JourneyAdmin(PublishingAdmin):
     make_all_again = making.make_all_again
     versions = versions.versions
     preview = preview.preview_journey
+    set_allowance = hearing.set_allowance
     import_file = import_export.import_file
 
     def get_urls(self) -> list[Any]:
@@ -70,6 +74,8 @@ class JourneyAdmin(PublishingAdmin):
             self.route(
                 "<int:object_id>/preview/api/narratives", preview.preview_playlist_view, "preview_playlist"
             ),
+            self.route("<int:object_id>/ask/", asking.ask_to_publish_view, "ask_to_publish"),
+            self.route("<int:object_id>/take-back/", asking.take_back_wish_view, "take_back_wish"),
             self.route("<int:object_id>/waiting/<slug:operation>/", publications.waiting_view, "waiting"),
             self.route(
                 "<int:object_id>/versions/<int:number>/restore/", versions.restore_version_view, "restore"
@@ -91,6 +97,7 @@ class JourneyAdmin(PublishingAdmin):
             if not (each.action_name.endswith("_make_default") and journey and journey.is_default)
         ]
         if journey is not None:
+            context |= asking.context_for_editors(self, request, journey)
             context["waiting"] = publications.Waiting.of(journey)
             context["version"] = journey.live_version
             context["next_number"] = journey.next_number

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from narratives.admin import making, publishing, soft_delete, voices
+from narratives.admin import asking, making, publishing, soft_delete, voices
 from narratives.admin.base import PublishingAdmin
 from narratives.admin.forms import NarrativeForm
 from narratives.editing.drafts import save_draft
@@ -56,6 +56,7 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(Narrative)
 class NarrativeAdmin(PublishingAdmin):
     form = NarrativeForm
+    change_form_outer_before_template = "admin/narratives/editor_bar.html"
     list_display = ("title", "journey", "kind", "place", "state", "sound")
     deleted_list_display = ("title", "journey", "kind")
     list_filter = ("journey", "kind", StateFilter, soft_delete.DeletedFilter)
@@ -92,6 +93,13 @@ class NarrativeAdmin(PublishingAdmin):
             ),
             *super().get_urls(),
         ]
+
+    def page_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        context = super().page_context(request, object_id)
+        narrative: Narrative | None = self.get_object(request, object_id) if object_id else None
+        if narrative is not None:
+            context |= asking.context_for_editors(self, request, narrative)
+        return context
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Narrative]:
         return super().get_queryset(request).select_related("live", "pending", "journey")  # type: ignore[no-any-return]

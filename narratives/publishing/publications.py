@@ -15,11 +15,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from narratives.models import Journey, Narrative, Publication, PublicationEntry, Revision
-from narratives.publishing.clips import (
-    makeable_publication_clips,
-    makeable_voices,
-    publication_clips,
-)
+from narratives.publishing.clips import makeable_publication_clips, makeable_voices, publication_clips
 from narratives.publishing.next_versions import (
     NextVersion,
     VersionLine,
@@ -29,6 +25,7 @@ from narratives.publishing.next_versions import (
 )
 from narratives.publishing.pins import lock_publishing, sync_pins
 from narratives.publishing.warming import warm_journey
+from narratives.publishing.wishes import close_answered_wishes
 from ttscache import warming
 from ttscache.models import WarmRun
 from ttscache.renditions.current import fixed_renditions
@@ -122,6 +119,7 @@ def _publish(
                 warm_journey(publication.journey, voice, requested_by=requested_by)
     if publications:
         make_pending(requested_by=requested_by)  # a voice that is being prepared needs the new clips too
+    close_answered_wishes()
     return publications
 
 

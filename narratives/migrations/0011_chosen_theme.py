@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("narratives", "0009_publication_entries"),
+        ("narratives", "0010_allowance_and_wishes"),
     ]
 
     operations = [
