@@ -19,7 +19,7 @@ from django.contrib.auth import views
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import EmailMultiAlternatives
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from django.template import loader
 from django.urls import reverse, reverse_lazy
 from django.utils.encoding import force_bytes
@@ -226,8 +226,3 @@ class NewPasswordView(_TitledView, views.PasswordResetConfirmView):
     post_reset_login = True
     post_reset_login_backend = "django.contrib.auth.backends.ModelBackend"
     success_url = reverse_lazy("admin:index")
-
-    def dispatch(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response: HttpResponseBase = super().dispatch(*args, **kwargs)
-        response["Referrer-Policy"] = "no-referrer"  # the address of the first request holds the link
-        return response
