@@ -57,7 +57,7 @@ class ModelView(CatalogueView):
         """Describes one model."""
         found = next((each for each in models_that_speak() if each.id == model), None)
         if found is None:
-            raise ModelNotFound(model[:100])
+            raise ModelNotFound(model)
         return Response(_shown(found, _created()))
 
 
