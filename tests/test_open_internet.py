@@ -1,4 +1,4 @@
-"""Hostile requests over HTTP get a clear refusal, and what they say is neither repeated nor logged."""
+"""The site on the open internet: hostile requests, requests made up from the schema, and REDbot's remarks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,3 +129,69 @@ def test_each_call_answers_many_made_up_requests_as_the_schema_says(
     server: WebServer, token: str, tmp_path: Path
 ) -> None:
     run_schemathesis(server, token, tmp_path, "--max-examples", "100")
+
+
+# --- REDbot ----------------------------------------------------------------------------------------------
+# Its warnings that stay, each with the reason.
+EXPLAINED = {
+    # A CDN may keep a clip also where a request carries a token, which only `public` allows.
+    "Cache-Control: public is probably not necessary.",
+    # It knows an MP3 by its ID3 tag alone; a provider's clip may begin with a frame of sound.
+    "The content doesn't match the declared Content-Type.",
+    # Words and pages that staff may change at any moment are asked for anew each time.
+    "This response cannot be served from cache without validation, and doesn't have a validator.",
+    # The staff pages' Alpine and the API docs need both; the listener's page has neither.
+    "Inline scripts are allowed.",
+    "Unsafe script evaluation is allowed.",
+    # Django writes all directives for caches that know only some of them.
+    "The no-store cache directive overrides other directives.",
+}
+
+
+def remarks(found: Any) -> Iterator[tuple[str, str]]:
+    """The level and the sentence of each remark of REDbot, at any depth of its report."""
+    if isinstance(found, dict):
+        if "level" in found and "summary" in found:
+            yield found["level"], found["summary"]
+        for each in found.values():
+            yield from remarks(each)
+    elif isinstance(found, list):
+        for each in found:
+            yield from remarks(each)
+
+
+def examine(url: str) -> set[tuple[str, str]]:
+    program = "from redbot.cli import main; main()"
+    command = [sys.executable, "-c", program, "--output-format", "har", url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True)
+    found = set(remarks(json.loads(done.stdout)))
+    assert any(level == "GOOD" for level, _ in found), done.stdout[-500:]  # it has looked at an answer
+    return found
+
+
+@pytest.mark.timeout(180)
+def test_redbot_finds_nothing_unexplained_on_clips_and_pages(server: WebServer) -> None:
+    clip = str(Caller(server).audio()[0]["url"])
+    assert Caller(server).get(clip).status == 200
+    pages = (
+        "/",
+        "/admin/login/",
+        "/api/docs",
+        "/api/schema",
+        "/api/narratives",
+        "/v1/models",
+        "/v1/audio/voices",
+    )
+    others = ("/readyz", "/api/health", f"/api/audio/{'0' * 32}.mp3", "/nothing", "/v1/nothing")
+    asked = (clip, clip.partition("?")[0], *pages, *others)
+
+    with ThreadPoolExecutor(4) as threads:
+        found = dict(zip(asked, threads.map(lambda path: examine(f"{server.url}{path}"), asked), strict=True))
+
+    complaints = {
+        path: sorted(said for level, said in noted if level in ("BAD", "WARN") and said not in EXPLAINED)
+        for path, noted in found.items()
+    }
+    assert {path: said for path, said in complaints.items() if said} == {}
+    home = {said for _, said in found["/"]}
+    assert not home & {"Inline scripts are allowed.", "Unsafe script evaluation is allowed."}
