@@ -39,7 +39,7 @@ def token(server: WebServer) -> str:
 
 
 def problems(hostile: HostileInput, answer: Answer) -> Iterator[str]:
-    """What is wrong with this answer."""
+    """Name each thing that is wrong with this answer."""
     if answer.status not in hostile.right:
         yield f"status {answer.status}"
     said = answer.body + repr(list(answer.headers.items())).encode()
